@@ -1,0 +1,99 @@
+"""The image store: immutable pictures by id, in a folder or behind any fsspec URL."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, cast
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from jobs.settings import settings
+
+IMAGE_ID = re.compile(r"[0-9a-f]{32}-[0-9]{1,4}")
+"""A job's id and the picture's number; anything else is no picture, and no path."""
+
+ABANDONED = 3600.0
+"""Seconds after which a temporary file belongs to a process that died: a write takes seconds."""
+
+
+def image_id(job_id: str, index: int) -> str:
+    """The id of picture `index` (from 0) of a job."""
+    return f"{job_id}-{index}"
+
+
+class ImageStore:
+    """Puts, opens and deletes pictures by id.
+
+    Raises OSError where the store cannot take or give bytes (full, away, not allowed).
+    """
+
+    def __init__(self, url: str | None = None) -> None:
+        target = url or settings().image_store_url
+        self._fs, root = cast("tuple[Any, str]", fsspec.core.url_to_fs(target))
+        self._root = root.rstrip("/")
+
+    def put(self, image: str, data: bytes) -> None:
+        """Store a picture under its id; if it is there already the first one stays.
+
+        The picture is whole and on disk, or not there at all, whatever is killed meanwhile.
+        """
+        path = self._path(image)
+        if isinstance(self._fs, LocalFileSystem):
+            _link_into_place(Path(path), data)
+        elif not self._fs.exists(path):
+            # An object store shows an object when its upload is complete, never half of it.
+            self._fs.pipe_file(path, data)
+
+    def open(self, image: str) -> IO[bytes]:
+        """The picture's bytes as a seekable file. Raises FileNotFoundError."""
+        return cast("IO[bytes]", self._fs.open(self._path(image), "rb"))
+
+    def size(self, image: str) -> int:
+        """The picture's size in bytes. Raises FileNotFoundError."""
+        return int(self._fs.size(self._path(image)))
+
+    def delete(self, image: str) -> None:
+        """Remove a picture; one that is not there is fine."""
+        with suppress(FileNotFoundError):
+            self._fs.rm_file(self._path(image))
+
+    def sweep(self) -> int:
+        """Remove what writers that died left half written; returns how many files."""
+        if not isinstance(self._fs, LocalFileSystem):
+            return 0
+        oldest = datetime.now(UTC).timestamp() - ABANDONED
+        left = [path for path in Path(self._root).glob("*/.*.tmp") if path.stat().st_mtime < oldest]
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
+
+    def _path(self, image: str) -> str:
+        if not IMAGE_ID.fullmatch(image):
+            raise FileNotFoundError(f"no picture has the id {image[:80]!r}")
+        # The chance part of the id, so that no folder gets more than its share.
+        return f"{self._root}/{image[30:32]}/{image}.png"
+
+
+def _link_into_place(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.stem}.{secrets.token_hex(4)}.tmp"
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

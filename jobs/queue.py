@@ -1,0 +1,214 @@
+"""The queue as callers use it: submit, list, cancel, delete, and where a job stands."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import suppress
+from typing import cast
+
+from redis import Redis
+from redis.exceptions import WatchError
+from rq import Retry
+from rq.command import send_command
+from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.job import Job
+from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
+from rq.serializers import JSONSerializer
+
+from jobs import lanes, settle, workers
+from jobs.events import ENDED, Status, StatusEvent, job_stream, publish
+from jobs.record import Field, JobRecord, fetch, read, read_many
+from jobs.request import ResolvedRequest
+from jobs.settings import settings
+
+FUNCTION = "worker.rq_worker.generate"
+"""The name that RQ shows for our jobs; only `darkroom worker` runs them."""
+
+ATTEMPTS = 3
+"""Times a job is run before it fails because its workers died."""
+
+RETRY_AFTER = 5
+"""Seconds a caller is asked to wait where nothing was measured yet."""
+
+LIST_SCAN = 500
+"""Records one page of a filtered list looks at; the cursor goes on from there."""
+
+
+class QueueFull(Exception):
+    """The caller gets 429 and is asked to come back after `retry_after` seconds."""
+
+    def __init__(self, limit: int, retry_after: int) -> None:
+        super().__init__(f"the queue is full: {limit} jobs are waiting, which is the limit")
+        self.retry_after = retry_after
+
+
+def new_job_id() -> str:
+    """An id that sorts by time: 12 hex digits of milliseconds, 20 of chance."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
+def submit(
+    connection: Redis,
+    request: ResolvedRequest,
+    owner: str,
+    caller: str | None = None,
+    job_id: str | None = None,
+) -> JobRecord:
+    """Put a job into its lane and return its record; once this returns the job is kept.
+
+    The owner sees the job; the caller, who is the owner unless given, takes turns. With a
+    `job_id` that exists already, that job is returned and nothing is added.
+    Raises QueueFull, or redis.exceptions.RedisError, after which it may or may not be there.
+    """
+    job_id = job_id or new_job_id()
+    total = sum(lanes.waiting(connection, lanes.lanes(connection)).values())
+    if total >= settings().max_queue and read(connection, job_id) is None:
+        raise QueueFull(settings().max_queue, retry_after(connection, total))
+    lane = lanes.lane(request.model, request.priority, caller or owner)
+    queue = lane.queue(connection)
+    with connection.pipeline() as pipe:
+        pipe.zadd(_index(owner), {job_id: 0})
+        publish(pipe, owner, StatusEvent(job=job_id, status="queued"))
+        pipe.execute()
+    with suppress(DuplicateJobError):  # the reply to an earlier try was lost; the job is there
+        queue.enqueue_call(
+            FUNCTION,
+            kwargs={"request": request.model_dump(mode="json"), "owner": owner},
+            timeout=settings().job_timeout,
+            result_ttl=settle.KEEP,
+            failure_ttl=settle.KEEP,
+            description=f"{request.kind} with {request.model}",
+            retry=Retry(max=ATTEMPTS - 1, enqueue_at_front=True),
+            job_id=job_id,
+            unique=True,
+        )
+    # A worker that tidies up empty lanes may have dropped this one before the job was in it.
+    connection.sadd(lanes.QUEUES, queue.key)
+    lanes.ring(connection)
+    record = read(connection, job_id)
+    if record is None:
+        raise NoSuchJobError(f"job {job_id} was deleted while it was being submitted")
+    return record
+
+
+def list_jobs(
+    connection: Redis, owner: str, *, limit: int, before: str | None, status: Status | None
+) -> tuple[list[JobRecord], str | None]:
+    """An owner's jobs older than the id `before`, newest first; and the next page's `before`."""
+    found: list[JobRecord] = []
+    scanned = 0
+    while len(found) < limit and scanned < LIST_SCAN:
+        newest = f"({before}" if before else "+"
+        ids = cast(
+            "list[bytes]",
+            connection.zrange(
+                _index(owner), newest, "-", desc=True, bylex=True, offset=0, num=limit
+            ),
+        )
+        if not ids:
+            return found, None
+        scanned += len(ids)
+        for record in read_many(connection, [each.decode() for each in ids]):
+            if record is None or (status and record.status != status):
+                continue
+            found.append(record)
+            if len(found) == limit:
+                return found, record.id
+        before = ids[-1].decode()
+    return found, before
+
+
+def cancel(connection: Redis, job_id: str) -> JobRecord | None:
+    """Cancel a queued job now, a running one within its next step; an ended one stays as it is."""
+    key = Job.key_for(job_id)
+    with connection.pipeline() as pipe:
+        while True:
+            try:
+                pipe.watch(key)
+                record = read(connection, job_id)
+                if record is None or record.status in ENDED:
+                    return record
+                job = fetch(connection, job_id)
+                pipe.multi()
+                if record.status == "queued":
+                    settle.cancel(pipe, job)
+                else:
+                    pipe.hset(key, Field.CANCEL, 1)
+                pipe.execute()
+            except (WatchError, NoSuchJobError):
+                continue
+            if record.status == "running" and record.worker:
+                send_command(connection, record.worker, "stop-job", job_id=job_id)
+            return read(connection, job_id)
+
+
+def delete(connection: Redis, record: JobRecord) -> None:
+    """Remove a job's record; a worker that runs it loses its lease, stops and publishes nothing."""
+    try:
+        job = fetch(connection, record.id)
+    except NoSuchJobError:
+        connection.zrem(_index(record.owner), record.id)
+        return
+    wip = job.started_job_registry.key
+    leases = [
+        entry
+        for entry in cast("list[bytes]", connection.zrange(wip, 0, -1))
+        if entry.decode().startswith(f"{record.id}:")
+    ]
+    with connection.pipeline() as pipe:
+        pipe.lrem(f"rq:queue:{job.origin}", 1, job.id)
+        if leases:
+            pipe.zrem(wip, *leases)
+        for kind in (FinishedJobRegistry, FailedJobRegistry, CanceledJobRegistry):
+            registry = kind(job.origin, connection=connection, serializer=JSONSerializer)
+            pipe.zrem(registry.key, job.id)
+        pipe.delete(job.key, f"rq:results:{job.id}", f"rq:executions:{job.id}")
+        pipe.delete(job_stream(job.id))
+        pipe.zrem(_index(record.owner), job.id)
+        pipe.execute()
+
+
+def position(connection: Redis, record: JobRecord) -> int | None:
+    """How many jobs go before this one, callers taking turns; None if it does not wait."""
+    if record.status != "queued":
+        return None
+    own = lanes.parse(record.lane)
+    place = cast("int | None", connection.lpos(f"rq:queue:{record.lane}", record.id))
+    if own is None or place is None:
+        return 0  # a worker is taking it this moment
+    others = [each for each in lanes.lanes(connection) if each != own and each.rank >= own.rank]
+    lengths = lanes.waiting(connection, others)
+    served = lanes.turns(connection, [own.caller, *(each.caller for each in others)])
+    ahead = place
+    for other, length in lengths.items():
+        if other.rank > own.rank:
+            ahead += length
+        else:
+            first = served[other.caller] < served[own.caller]
+            ahead += min(length, place + first)
+    return ahead
+
+
+def eta(connection: Redis, record: JobRecord) -> float | None:
+    """Seconds until the job should be done, from measured rates; None without any."""
+    if record.status == "running":
+        if record.progress is None or record.seconds_per_step is None:
+            return None
+        left = record.progress.steps - record.progress.step
+        return round(left * record.seconds_per_step, 2)
+    ahead = position(connection, record)
+    rate = workers.jobs_per_second(connection)
+    if ahead is None or not rate:
+        return None
+    return round((ahead + 1) / rate, 2)
+
+
+def retry_after(connection: Redis, waiting: int) -> int:
+    """Whole seconds until a tenth of the queue should be done."""
+    rate = workers.jobs_per_second(connection)
+    return min(600, max(1, round(waiting / 10 / rate))) if rate else RETRY_AFTER
+
+
+def _index(owner: str) -> str:
+    return f"darkroom:jobs:{owner}"

@@ -1,0 +1,38 @@
+"""Requests and cards that the tests of jobs/ share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jobs.models import ModelCard
+from jobs.request import GenerationRequest, ResolvedRequest, resolve
+
+
+@pytest.fixture
+def card() -> ModelCard:
+    return ModelCard(
+        name="emoji",
+        title="Emoji",
+        default=True,
+        family="stable-diffusion",
+        width=128,
+        height=128,
+        factor=32,
+        steps=30,
+        guidance_scale=4.0,
+        sampler="pndm",
+        window=18,
+    )
+
+
+@pytest.fixture
+def ask(card: ModelCard) -> Callable[..., ResolvedRequest]:
+    """Makes a resolved request from fields."""
+
+    def make(**fields: Any) -> ResolvedRequest:
+        return resolve(GenerationRequest(**{"prompt": "red apple"} | fields), [card])
+
+    return make

@@ -1,0 +1,134 @@
+"""What happens to the jobs of a worker that died, by the state it left in Redis."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from rq.executions import Execution
+
+from jobs import events, lanes, leases, metrics, queue
+from jobs.queue import ATTEMPTS, fetch
+from jobs.record import Field
+
+
+def lease(redis, record, worker="dead", ttl=leases.LEASE):
+    """Do what a worker does between taking a job and dying."""
+    redis.lrem(f"rq:queue:{record.lane}", 1, record.id)
+    job = fetch(redis, record.id)
+    with redis.pipeline() as pipe:
+        execution = Execution.create(job, ttl, pipeline=pipe, worker_name=worker)
+        job.prepare_for_execution(worker, pipeline=pipe)
+        pipe.hincrby(job.key, Field.ATTEMPTS, 1)
+        pipe.execute()
+    return execution
+
+
+def expire(redis, record):
+    for entry in redis.zrange(f"rq:wip:{record.lane}", 0, -1):
+        redis.zadd(f"rq:wip:{record.lane}", {entry: time.time() - 1})
+
+
+def test_an_expired_lease_sends_the_job_to_the_front_as_a_suspect(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    lease(redis, record)
+    later = queue.submit(redis, ask(), "anna")
+    expire(redis, record)
+    assert leases.recover_all(redis) == 1
+    again = queue.read(redis, record.id)
+    assert (again.status, again.crashes, again.attempts) == ("queued", 1, 1)
+    waiting = redis.lrange(f"rq:queue:{record.lane}", 0, -1)
+    assert waiting == [record.id.encode(), later.id.encode()]
+    assert metrics.read(redis)["requeued_jobs"] == {"worker_died": {"total": 1.0}}
+
+
+def test_a_lease_that_holds_is_left_alone(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    lease(redis, record)
+    assert leases.recover_all(redis) == 0
+    assert queue.read(redis, record.id).status == "running"
+
+
+def test_a_worker_known_to_be_dead_loses_its_leases_at_once_and_no_other_does(redis, ask):
+    mine, other = (queue.submit(redis, ask(), who) for who in ("anna", "bert"))
+    lease(redis, mine, "dead")
+    lease(redis, other, "alive")
+    assert leases.end_leases(redis, "dead") == 1
+    assert queue.read(redis, mine.id).status == "queued"
+    assert queue.read(redis, other.id).status == "running"
+
+
+def test_a_job_fails_with_the_reason_when_every_attempt_died(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    for _ in range(ATTEMPTS):
+        lease(redis, record)
+        expire(redis, record)
+        leases.recover_all(redis)
+    failed = queue.read(redis, record.id)
+    assert (failed.status, failed.attempts) == ("failed", ATTEMPTS)
+    assert failed.error.code == "worker_died"
+    last = events.parse(redis.xrevrange(events.owner_stream("anna"), count=1)[0][1][b"data"])
+    assert (last.event, last.status) == ("done", "failed")
+
+
+def test_a_canceled_job_of_a_dead_worker_does_not_run_again(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    lease(redis, record)
+    assert queue.cancel(redis, record.id).status == "running"
+    expire(redis, record)
+    leases.recover_all(redis)
+    assert queue.read(redis, record.id).status == "canceled"
+    assert redis.llen(f"rq:queue:{record.lane}") == 0
+
+
+def test_a_deleted_job_of_a_dead_worker_stays_deleted(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    lease(redis, record)
+    queue.delete(redis, record)
+    assert leases.recover_all(redis) == 0
+    assert queue.read(redis, record.id) is None
+
+
+def test_a_job_stranded_between_lane_and_lease_is_put_back(redis, ask, monkeypatch):
+    record = queue.submit(redis, ask(), "anna")
+    lane = lanes.parse(record.lane)
+    redis.lmove(f"rq:queue:{lane.name}", leases.intermediate_key(lane), "LEFT", "RIGHT")
+    sweep = leases.Sweep(redis)
+    assert sweep.run() == 0
+    monkeypatch.setattr(leases, "STRANDED", 0.0)
+    redis.delete(leases.SWEEP_LOCK)
+    assert sweep.run() == 1
+    assert redis.lrange(f"rq:queue:{lane.name}", 0, -1) == [record.id.encode()]
+
+
+def test_a_stranded_id_without_a_job_is_dropped(redis, ask, monkeypatch):
+    record = queue.submit(redis, ask(), "anna")
+    lane = lanes.parse(record.lane)
+    redis.lmove(f"rq:queue:{lane.name}", leases.intermediate_key(lane), "LEFT", "RIGHT")
+    queue.delete(redis, record)
+    monkeypatch.setattr(leases, "STRANDED", -1.0)
+    assert leases.Sweep(redis).run() == 0
+    assert redis.llen(leases.intermediate_key(lane)) == 0
+    assert redis.llen(f"rq:queue:{lane.name}") == 0
+
+
+def test_one_process_at_a_time_sweeps(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    lease(redis, record)
+    expire(redis, record)
+    redis.set(leases.SWEEP_LOCK, 1, ex=5)
+    assert leases.Sweep(redis).run() == 0
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_a_job_given_back_by_a_stopping_worker_costs_no_attempt(redis, ask, attempts):
+    record = queue.submit(redis, ask(), "anna")
+    for _ in range(attempts):
+        execution = lease(redis, record)
+        job = fetch(redis, record.id)
+        with redis.pipeline() as pipe:
+            execution.delete(job, pipe)
+            leases.settle.give_back(pipe, job, crashed=False)
+            pipe.execute()
+    back = queue.read(redis, record.id)
+    assert (back.status, back.attempts, back.crashes) == ("queued", 0, 0)

@@ -1,0 +1,149 @@
+"""The queue on a real Redis: kept, listed, in turn, canceled, deleted."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from jobs import events, lanes, queue, workers
+from jobs.idempotency import KeyReused, job_id_for
+from jobs.settings import settings
+from jobs.workers import WorkerInfo
+
+
+def test_a_submitted_job_is_in_its_lane_and_says_so(redis, ask):
+    record = queue.submit(redis, ask(seed=5, metadata={"from": "phone"}), "anna")
+    assert record.status == "queued"
+    assert record.request == ask(seed=5, metadata={"from": "phone"})
+    lane = Queue("emoji/normal/anna", connection=redis, serializer=JSONSerializer)
+    assert lane.job_ids == [record.id]
+    assert lane in Queue.all(connection=redis)
+
+
+def test_nothing_in_the_queue_is_pickle(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    assert queue.fetch(redis, record.id).data.startswith(b'["worker.rq_worker.generate"')
+
+
+def test_submitting_an_id_again_adds_nothing(redis, ask):
+    first = queue.submit(redis, ask(seed=1), "anna", job_id=queue.new_job_id())
+    again = queue.submit(redis, ask(seed=2), "anna", job_id=first.id)
+    assert again.request.seed == 1
+    assert redis.llen("rq:queue:emoji/normal/anna") == 1
+
+
+def test_the_same_id_from_many_threads_is_one_job(redis, ask):
+    job_id = queue.new_job_id()
+    with ThreadPoolExecutor(8) as pool:
+        results = list(
+            pool.map(lambda i: queue.submit(redis, ask(seed=i), "anna", job_id=job_id), range(16))
+        )
+    assert len({record.request.seed for record in results}) == 1
+    assert redis.llen("rq:queue:emoji/normal/anna") == 1
+
+
+def test_a_full_queue_refuses_and_says_when_to_come_back(redis, ask):
+    for _ in range(settings().max_queue):
+        redis.rpush("rq:queue:emoji/normal/anna", "x")
+    redis.sadd("rq:queues", "rq:queue:emoji/normal/anna")
+    with pytest.raises(queue.QueueFull, match=f"{settings().max_queue} jobs are waiting") as full:
+        queue.submit(redis, ask(), "bert")
+    assert full.value.retry_after >= 1
+
+
+def test_a_job_that_is_there_already_is_given_back_by_a_full_queue(redis, ask):
+    first = queue.submit(redis, ask(), "anna")
+    for _ in range(settings().max_queue):
+        redis.rpush("rq:queue:emoji/normal/anna", "x")
+    assert queue.submit(redis, ask(), "anna", job_id=first.id).id == first.id
+
+
+def test_the_list_is_newest_first_and_pages_without_gaps(redis, ask):
+    made = [queue.submit(redis, ask(seed=i), "anna").id for i in range(7)]
+    queue.submit(redis, ask(), "bert")
+    seen, before = [], None
+    while True:
+        page, before = queue.list_jobs(redis, "anna", limit=3, before=before, status=None)
+        seen += [record.id for record in page]
+        if before is None:
+            break
+    assert seen == sorted(made, reverse=True)
+
+
+def test_the_list_can_ask_for_one_status(redis, ask):
+    kept = queue.submit(redis, ask(), "anna")
+    gone = queue.submit(redis, ask(), "anna")
+    queue.cancel(redis, gone.id)
+    queued, _ = queue.list_jobs(redis, "anna", limit=10, before=None, status="queued")
+    canceled, _ = queue.list_jobs(redis, "anna", limit=10, before=None, status="canceled")
+    assert [record.id for record in queued] == [kept.id]
+    assert [record.id for record in canceled] == [gone.id]
+
+
+def test_canceling_a_queued_job_ends_it_once(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    canceled = queue.cancel(redis, record.id)
+    again = queue.cancel(redis, record.id)
+    assert canceled is not None
+    assert (canceled.status, canceled.ended_at is not None) == ("canceled", True)
+    assert again == canceled
+    assert redis.llen("rq:queue:emoji/normal/anna") == 0
+    stream = [events.parse(f[b"data"]) for _, f in redis.xrange(events.job_stream(record.id))]
+    assert [event.event for event in stream] == ["status", "done"]
+
+
+def test_canceling_what_is_not_there_is_nothing(redis):
+    assert queue.cancel(redis, "0" * 32) is None
+
+
+def test_a_deleted_job_leaves_nothing_behind(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    queue.delete(redis, record)
+    assert queue.read(redis, record.id) is None
+    assert queue.list_jobs(redis, "anna", limit=5, before=None, status=None) == ([], None)
+    left = {key.decode() for key in redis.keys("*")}
+    assert not [key for key in left if record.id in key]
+    queue.delete(redis, record)
+
+
+def test_callers_take_turns(redis, ask):
+    mine = [queue.submit(redis, ask(), "anna") for _ in range(5)]
+    other = queue.submit(redis, ask(), "bert")
+    redis.hset(lanes.TURNS, "anna", 100.0)
+    assert queue.position(redis, other) == 0
+    assert [queue.position(redis, record) for record in mine] == [1, 2, 3, 4, 5]
+
+
+def test_high_priority_goes_before_everybody(redis, ask):
+    low = queue.submit(redis, ask(priority="low"), "anna")
+    normal = queue.submit(redis, ask(), "anna")
+    high = queue.submit(redis, ask(priority="high"), "bert")
+    assert [queue.position(redis, r) for r in (high, normal, low)] == [0, 1, 2]
+
+
+def test_an_eta_is_left_out_until_something_was_measured(redis, ask, card):
+    record = queue.submit(redis, ask(), "anna")
+    assert queue.eta(redis, record) is None
+    info = WorkerInfo(
+        name="w", host="h", pid=1, device="cpu", models=[card], warm=[], running=0, capacity=1,
+        jobs_per_second=0.5,
+    )  # fmt: skip
+    workers.advertise(redis, info)
+    assert queue.eta(redis, record) == 2.0
+
+
+def test_odd_callers_cannot_reach_into_another_lane():
+    assert lanes.parse(lanes.lane("emoji", "low", "../../x:intermediate").name) == lanes.Lane(
+        "emoji", "low", ".._.._x_intermediate"
+    )
+
+
+def test_an_idempotency_key_names_the_same_job_for_the_same_body(redis):
+    assert job_id_for(redis, "anna", "k", b"body", "one") == "one"
+    assert job_id_for(redis, "anna", "k", b"body", "two") == "one"
+    assert job_id_for(redis, "bert", "k", b"other", "three") == "three"
+    with pytest.raises(KeyReused):
+        job_id_for(redis, "anna", "k", b"other", "four")
