@@ -1,0 +1,78 @@
+"""Puts a worker together: models, engine, and the RQ worker round them."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from redis import Redis
+
+from jobs.images import ImageStore
+from jobs.metrics import Metrics
+from jobs.settings import Settings
+from worker.engine import Engine
+from worker.models.catalogue import read_catalogue
+from worker.models.shape import cards
+from worker.models.store import ModelStore
+from worker.offer import Offer
+from worker.rq_worker import BatchWorker
+
+log = logging.getLogger("darkroom.worker")
+
+GIGABYTE = 10**9
+
+
+class EngineMetrics:
+    """Tells the shared metrics what the engine measures."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.metrics = metrics
+
+    def forward(self, model: str, rows: int, seconds: float) -> None:
+        """A forward of the UNet with this many rows."""
+        self.metrics.observe("step_seconds", model, seconds)
+        self.metrics.observe("forward_rows", model, rows)
+
+    def stage(self, name: str, seconds: float) -> None:
+        """An encode or a decode."""
+        self.metrics.observe("stage_seconds", name, seconds)
+
+
+def build_worker(
+    name: str, connection: Redis, chosen: Settings, images: ImageStore, metrics: Metrics
+) -> BatchWorker:
+    """A worker with every model of the catalogue on offer and the default one being loaded.
+
+    Raises CatalogueError, a clear sentence, where the catalogue cannot be read.
+    """
+    if chosen.torch_threads:
+        torch.set_num_threads(chosen.torch_threads)
+    device = torch.device(pick_device(chosen.device))
+    catalogue = read_catalogue(chosen.models)
+    offered, problems = cards(catalogue)
+    for problem in problems:
+        log.error("a model is not on offer: %s", problem)
+    limit = int(chosen.model_memory_gb * GIGABYTE) or None
+    models = ModelStore(catalogue, device, limit_bytes=limit)
+    models.preload(catalogue.default)
+    engine = Engine(models, exact=chosen.exact, observer=EngineMetrics(metrics))
+    offer = Offer(offered, models, str(device), chosen.capacity)
+    return BatchWorker(
+        name,
+        connection,
+        engine,
+        images,
+        offer,
+        metrics,
+        capacity=chosen.capacity,
+        stall_timeout=chosen.stall_timeout,
+    )
+
+
+def pick_device(wanted: str) -> str:
+    """The device to use: the one asked for, or with `auto` the fastest there is."""
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -1,0 +1,70 @@
+"""Starts one worker: `python -m worker.main --name NAME`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import secrets
+import socket
+import time
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from jobs import workers
+from jobs.connection import WORKER_TIMEOUT, connect
+from jobs.images import ImageStore
+from jobs.metrics import Metrics
+from jobs.settings import Settings, settings
+
+log = logging.getLogger("darkroom.worker")
+
+
+def new_name() -> str:
+    """A name no worker had before: RQ refuses a name whose old bearer may still live."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run a worker until it is asked to stop."""
+    parser = argparse.ArgumentParser(prog="darkroom worker", description=main.__doc__)
+    parser.add_argument("--name", default=None, help="a name that no worker had before")
+    name = parser.parse_args(argv).name or new_name()
+    chosen = settings()
+    logging.basicConfig(
+        level=chosen.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    connection = connect(timeout=WORKER_TIMEOUT)
+    wait_for(connection)
+    run(name, connection, chosen)
+
+
+def run(name: str, connection: Redis, chosen: Settings) -> None:
+    """Load what is needed and work."""
+    # Threads that spin while they wait for each other take the cores from the API, Redis and the
+    # PNG encoder beside them: measured on two busy cores, a forward took 5 to 30 times as long.
+    # libgomp reads this when torch is imported, which takes seconds: after Redis answered.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from worker.build import build_worker
+
+    workers.forget_catalogue(connection)
+    worker = build_worker(name, connection, chosen, ImageStore(), Metrics())
+    log.info("%s offers %s", name, ", ".join(card.name for card in worker.offer.cards))
+    worker.work()
+
+
+def wait_for(connection: Redis) -> None:
+    """Wait until Redis answers; a worker that starts before Redis is no reason to die."""
+    while True:
+        try:
+            connection.ping()
+        except RedisError as error:
+            log.warning("waiting for Redis: %s", error)
+            time.sleep(1)
+        else:
+            return
+
+
+if __name__ == "__main__":
+    main()
