@@ -147,6 +147,7 @@ class BatchWorker(Worker):
         """Say which lanes this worker serves by now; `rq info` shows a worker by its queues."""
         if {lane.name for lane in lanes} != set(self.queue_names()):
             self.queues = [lane.queue(self.connection) for lane in lanes]
+            register(self)
 
     def forget(self, slot: Slot) -> None:
         """The slot has been settled, given back or lost: make room."""

@@ -1,0 +1,93 @@
+"""A worker on the model that ships, and a way to send it jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from darkroom.redis_server import RedisServer
+from jobs import queue, workers
+from jobs.connection import connect
+from jobs.events import ENDED
+from jobs.images import ImageStore
+from jobs.record import JobRecord
+from jobs.request import GenerationRequest, resolve
+from tests.worker.process import WorkerProcess, until
+
+QUICK = {"prompt": "cat face, 3d", "steps": 4, "sampler": "ddim", "seed": 7}
+SLOW = QUICK | {"steps": 150, "count": 2}
+
+
+class Desk:
+    """Sends jobs and waits for them, as the API does."""
+
+    def __init__(self, redis: Redis, store: ImageStore) -> None:
+        self.redis = redis
+        self.store = store
+
+    def submit(self, owner: str = "anna", **fields: Any) -> JobRecord:
+        cards = workers.offered_models(self.redis)
+        return queue.submit(self.redis, resolve(GenerationRequest(**QUICK | fields), cards), owner)
+
+    def read(self, record: JobRecord) -> JobRecord:
+        found = queue.read(self.redis, record.id)
+        assert found is not None
+        return found
+
+    def running(self, record: JobRecord, step: int = 1) -> JobRecord:
+        """Wait until the job has made this many steps."""
+        until(lambda: (progress := self.read(record).progress) and progress.step >= step)
+        return self.read(record)
+
+    def ended(self, record: JobRecord, seconds: float = 90) -> JobRecord:
+        until(lambda: self.read(record).status in ENDED, seconds)
+        return self.read(record)
+
+    def picture(self, record: JobRecord, index: int = 0) -> bytes:
+        with self.store.open(record.outputs[index].id) as file:
+            return file.read()
+
+
+@pytest.fixture(scope="module")
+def module_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Redis, str]]:
+    """A Redis for a module's worker, apart from the one that other tests empty."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        client = connect(server.url)
+        yield client, server.url
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def worker(
+    module_redis: tuple[Redis, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WorkerProcess]:
+    """A worker that the tests of a module share and leave alive."""
+    process = WorkerProcess(*module_redis, tmp_path_factory.mktemp("data"))
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def desk(worker: WorkerProcess) -> Desk:
+    return Desk(worker.redis, ImageStore(str(worker.data / "images")))
+
+
+@pytest.fixture
+def start(
+    redis: Redis, redis_url: str, tmp_path: Path
+) -> Iterator[Callable[..., tuple[WorkerProcess, Desk]]]:
+    """Starts workers of the test's own on an empty Redis; all are gone after the test."""
+    started: list[WorkerProcess] = []
+
+    def make(**settings: object) -> tuple[WorkerProcess, Desk]:
+        process = WorkerProcess(redis, redis_url, tmp_path, **settings)
+        started.append(process)
+        return process, Desk(redis, ImageStore(str(tmp_path / "images")))
+
+    yield make
+    for process in started:
+        process.close()
