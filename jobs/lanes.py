@@ -7,6 +7,7 @@ a hundred jobs of one caller do not make another wait for all of them.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import cast, get_args
 
@@ -24,6 +25,15 @@ BELL = "darkroom:bell"
 
 BELL_LENGTH = 64
 """More rings than workers ever wait; older ones are dropped."""
+
+UNUSED = 24 * 3600.0
+"""Seconds after which an empty lane is forgotten, so that callers who come once cost nothing."""
+
+PRUNE = """
+-- KEYS[1] the set of lanes, KEYS[2] a lane, KEYS[3] its intermediate list, KEYS[4] its leases
+for i = 2, 4 do if redis.call('EXISTS', KEYS[i]) == 1 then return 0 end end
+return redis.call('SREM', KEYS[1], KEYS[2])
+"""
 
 QUEUES = "rq:queues"
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
@@ -86,6 +96,19 @@ def turns(connection: Redis, callers: list[str]) -> dict[str, float]:
         return {}
     values = cast("list[bytes | None]", connection.hmget(TURNS, callers))
     return {caller: float(value or 0) for caller, value in zip(callers, values, strict=True)}
+
+
+def prune(connection: Redis) -> int:
+    """Forget lanes that are empty and whose caller was not served for a day; returns how many."""
+    script = connection.register_script(PRUNE)
+    oldest = time.time() - UNUSED
+    pruned = 0
+    for each in lanes(connection):
+        key = f"rq:queue:{each.name}"
+        if turns(connection, [each.caller])[each.caller] < oldest:
+            keys = [QUEUES, key, f"{key}:intermediate", f"rq:wip:{each.name}"]
+            pruned += cast("int", script(keys))
+    return pruned
 
 
 def ring(connection: Redis) -> None:

@@ -25,5 +25,6 @@ class ModelCard(BaseModel):
     sampler: str = Field(description="Default sampler.")
     window: int = Field(description="Prompt tokens the text encoder reads at once.")
     licence: str = ""
+    sha256: str | None = Field(default=None, description="Hash of the weights, once it is known.")
     kinds: list[str] = Field(default_factory=lambda: ["text-to-image"])
     samplers: list[str] = Field(default_factory=list[str])

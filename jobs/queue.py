@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import cast
 
 from redis import Redis
 from redis.exceptions import WatchError
 from rq import Retry
-from rq.command import send_command
+from rq.command import send_command  # pyright: ignore[reportUnknownVariableType] untyped **kwargs
 from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job
 from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
@@ -167,6 +168,18 @@ def delete(connection: Redis, record: JobRecord) -> None:
         pipe.delete(job_stream(job.id))
         pipe.zrem(_index(record.owner), job.id)
         pipe.execute()
+
+
+def ended_before(connection: Redis, moment: float) -> Iterator[JobRecord]:
+    """Every owner's ended jobs that were made before a moment (seconds since the epoch)."""
+    newest = f"({int(moment * 1000):012x}"
+    for key in connection.scan_iter(_index("*")):
+        ids = cast("list[bytes]", connection.zrange(key, "-", newest, bylex=True, offset=0, num=-1))
+        for start in range(0, len(ids), LIST_SCAN):
+            page = [each.decode() for each in ids[start : start + LIST_SCAN]]
+            for record in read_many(connection, page):
+                if record is not None and record.status in ENDED:
+                    yield record
 
 
 def position(connection: Redis, record: JobRecord) -> int | None:

@@ -12,6 +12,7 @@ from jobs import leases
 from jobs.leases import Sweep
 from jobs.metrics import Metrics
 from jobs.record import Field
+from worker.retention import Retention
 
 if TYPE_CHECKING:
     from worker.rq_worker import BatchWorker
@@ -22,10 +23,11 @@ log = logging.getLogger("darkroom.worker")
 class Beat:
     """The beat thread of a worker. It outlives every outage and dies with the process."""
 
-    def __init__(self, worker: BatchWorker, metrics: Metrics) -> None:
+    def __init__(self, worker: BatchWorker, metrics: Metrics, retention: Retention) -> None:
         self.worker = worker
         self.connection = worker.connection
         self.metrics = metrics
+        self.retention = retention
         self.sweep = Sweep(worker.connection)
 
     def run(self) -> None:
@@ -43,6 +45,7 @@ class Beat:
                 self.metrics.flush(self.connection)
                 if swept := self.sweep.run():
                     log.warning("%d jobs of dead workers were put back", swept)
+                self.retention.run_if_due()
             except RedisError as error:
                 log.error("missed a heartbeat: %s", error)
             except Exception:

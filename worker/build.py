@@ -11,6 +11,7 @@ from jobs.images import ImageStore
 from jobs.metrics import Metrics
 from jobs.settings import Settings
 from worker.engine import Engine
+from worker.hashes import Hashes
 from worker.models.catalogue import read_catalogue
 from worker.models.shape import cards
 from worker.models.store import ModelStore
@@ -56,7 +57,8 @@ def build_worker(
     models = ModelStore(catalogue, device, limit_bytes=limit)
     models.preload(catalogue.default)
     engine = Engine(models, exact=chosen.exact, observer=EngineMetrics(metrics))
-    offer = Offer(offered, models, str(device), chosen.capacity)
+    hashes = Hashes(catalogue, chosen.data / "model-hashes.json")
+    offer = Offer(offered, models, hashes, device=str(device), capacity=chosen.capacity)
     return BatchWorker(
         name,
         connection,
@@ -66,6 +68,7 @@ def build_worker(
         metrics,
         capacity=chosen.capacity,
         stall_timeout=chosen.stall_timeout,
+        keep_days=chosen.keep_days,
     )
 
 

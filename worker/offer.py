@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from jobs import lanes, workers
 from jobs.models import ModelCard
 from jobs.workers import WorkerInfo
+from worker.hashes import Hashes
 from worker.models.store import ModelStore
 
 if TYPE_CHECKING:
@@ -54,13 +55,33 @@ class Rate:
 class Offer:
     """The models of a worker, as it advertises them."""
 
-    def __init__(self, cards: list[ModelCard], models: ModelStore, device: str, capacity: int):
-        self.cards = cards
+    def __init__(
+        self,
+        cards: list[ModelCard],
+        models: ModelStore,
+        hashes: Hashes,
+        *,
+        device: str,
+        capacity: int,
+    ) -> None:
+        self._cards = cards
+        self._hashes = hashes
         self.models = models
         self.device = device
         self.capacity = capacity
         self.rate = Rate()
         self.lane_models = {lanes.lane(card.name, "normal", "").model for card in cards}
+
+    @property
+    def cards(self) -> list[ModelCard]:
+        """The models as callers see them."""
+        return [
+            card.model_copy(update={"sha256": self._hashes.get(card.name)}) for card in self._cards
+        ]
+
+    def sha256(self, model: str) -> str | None:
+        """Hash of a model's weights; None while it is not known."""
+        return self._hashes.get(model)
 
     def warm_lanes(self) -> set[str]:
         """The models in memory, by the names they have in lanes."""

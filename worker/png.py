@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,19 @@ RECORD = "darkroom"
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
 
 
-def encode(picture: Picture, request: ResolvedRequest, index: int, version: str) -> bytes:
+@dataclass(frozen=True)
+class Maker:
+    """What made a picture: this program's version and the sha256 of the model, if it is known."""
+
+    version: str
+    model_hash: str | None
+
+
+def encode(picture: Picture, request: ResolvedRequest, index: int, maker: Maker) -> bytes:
     """A picture (height, width, 3) as PNG with its recipe in the chunks `parameters` and RECORD."""
     text = PngInfo()
-    add_text(text, "parameters", infotext(request, index, version))
-    add_text(text, RECORD, json.dumps(record(request, index, version), ensure_ascii=False))
+    add_text(text, "parameters", infotext(request, index, maker))
+    add_text(text, RECORD, json.dumps(record(request, index, maker), ensure_ascii=False))
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG", pnginfo=text, compress_level=COMPRESS_LEVEL)
     return file.getvalue()
@@ -43,7 +52,7 @@ def add_text(text: PngInfo, name: str, value: str) -> None:
         text.add_text(name, clean)
 
 
-def infotext(request: ResolvedRequest, index: int, version: str) -> str:
+def infotext(request: ResolvedRequest, index: int, maker: Maker) -> str:
     """The recipe in AUTOMATIC1111's format, which the field's tools read."""
     sampler = SAMPLERS[request.sampler]
     fields = {
@@ -53,20 +62,26 @@ def infotext(request: ResolvedRequest, index: int, version: str) -> str:
         "CFG scale": request.guidance_scale,
         "Seed": request.image_seed(index),
         "Size": f"{request.width}x{request.height}",
+        "Model hash": maker.model_hash and maker.model_hash[:10],
         "Model": request.model,
-        "Version": f"Darkroom {version}",
+        "Version": f"Darkroom {maker.version}",
     }
     lines = [request.prompt]
     if request.negative_prompt:
         lines.append(f"Negative prompt: {request.negative_prompt}")
-    lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in fields.items()))
+    known = {name: value for name, value in fields.items() if value is not None}
+    lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in known.items()))
     return "\n".join(lines)
 
 
-def record(request: ResolvedRequest, index: int, version: str) -> dict[str, Any]:
+def record(request: ResolvedRequest, index: int, maker: Maker) -> dict[str, Any]:
     """The request that makes this one picture again: send it to POST /jobs."""
     recipe = request.model_dump(mode="json", exclude={"count", "priority", "metadata"})
-    return {"version": version, "request": recipe | {"seed": request.image_seed(index)}}
+    return {
+        "version": maker.version,
+        "model_hash": maker.model_hash,
+        "request": recipe | {"seed": request.image_seed(index)},
+    }
 
 
 def _quoted(value: object) -> str:

@@ -37,6 +37,7 @@ from worker.engine import Engine, EngineError, Finished
 from worker.intake import Intake
 from worker.offer import Offer
 from worker.reporter import Reporter
+from worker.retention import Retention
 from worker.settler import Settler
 from worker.slot import Slot, parse_task_id
 
@@ -76,6 +77,7 @@ class BatchWorker(Worker):
         *,
         capacity: int,
         stall_timeout: float,
+        keep_days: int,
     ) -> None:
         super().__init__([], name=name, connection=connection, worker_ttl=WORKER_TTL)
         self.engine = engine
@@ -90,7 +92,7 @@ class BatchWorker(Worker):
         self.stall_timeout = stall_timeout
         self.intake = Intake(self, metrics, capacity)
         self.settler = Settler(self, store, metrics)
-        self.beat = Beat(self, metrics)
+        self.beat = Beat(self, metrics, Retention(connection, store, keep_days))
         self.reporter = Reporter(self)
 
     def work(self, *_: Any, **__: Any) -> bool:
@@ -134,7 +136,7 @@ class BatchWorker(Worker):
         """Add to a pipeline what `rq info` says of this worker: alive, its lanes, idle or busy."""
         state = WorkerStatus.BUSY if self.slots else WorkerStatus.IDLE
         self.last_heartbeat = utcnow()
-        fields: dict[str, Any] = self.serialize() | {
+        fields = cast("dict[str, Any]", self.serialize()) | {
             "state": state.value,
             "last_heartbeat": utcformat(self.last_heartbeat),
             "current_job": next(iter(list(self.slots)), ""),

@@ -18,7 +18,7 @@ from jobs.events import Error, Output, OutputEvent, publish
 from jobs.images import ImageStore, image_id
 from jobs.metrics import Metrics
 from worker.engine import Finished
-from worker.png import encode
+from worker.png import Maker, encode
 from worker.slot import Slot
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ class Settler:
         if finished.image is None or slot.settling:
             return
         started = time.monotonic()
-        data = encode(finished.image, slot.request, index, VERSION)
+        maker = Maker(VERSION, self.worker.offer.sha256(slot.request.model))
+        data = encode(finished.image, slot.request, index, maker)
         self.metrics.observe("stage_seconds", "png", time.monotonic() - started)
         output = Output(
             id=image_id(slot.id, index),

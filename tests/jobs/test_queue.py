@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -147,3 +148,26 @@ def test_an_idempotency_key_names_the_same_job_for_the_same_body(redis):
     assert job_id_for(redis, "bert", "k", b"other", "three") == "three"
     with pytest.raises(KeyReused):
         job_id_for(redis, "anna", "k", b"other", "four")
+
+
+def test_only_ended_jobs_before_the_moment_are_old(redis, ask):
+    old = queue.submit(redis, ask(), "anna")
+    queue.cancel(redis, old.id)
+    waits = queue.submit(redis, ask(), "anna")
+    time.sleep(0.01)
+    moment = time.time()
+    time.sleep(0.01)
+    new = queue.submit(redis, ask(), "bert")
+    queue.cancel(redis, new.id)
+    assert [record.id for record in queue.ended_before(redis, moment)] == [old.id]
+    assert waits.id != new.id
+
+
+def test_an_empty_lane_is_forgotten_after_a_day_and_a_used_one_is_not(redis, ask):
+    for caller in ("gone", "recent", "waiting"):
+        record = queue.submit(redis, ask(), caller)
+        if caller != "waiting":
+            queue.cancel(redis, record.id)
+    redis.hset(lanes.TURNS, "recent", time.time())
+    assert lanes.prune(redis) == 1
+    assert {lane.caller for lane in lanes.lanes(redis)} == {"recent", "waiting"}

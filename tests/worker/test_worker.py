@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 
 import numpy as np
@@ -41,10 +42,11 @@ def test_a_job_becomes_a_picture_that_is_no_noise(desk):
 def test_the_picture_carries_its_recipe(desk):
     done = desk.ended(desk.submit(negative_prompt="blue, green", steps=5))
     text = Image.open(io.BytesIO(desk.picture(done))).text
-    assert text["parameters"].startswith(
+    assert re.fullmatch(
         "cat face, 3d\nNegative prompt: blue, green\n"
         "Steps: 5, Sampler: DDIM, Schedule type: Automatic, CFG scale: 4.0, Seed: 7, "
-        "Size: 128x128, Model: emoji, Version: Darkroom "
+        "Size: 128x128, Model hash: [0-9a-f]{10}, Model: emoji, Version: Darkroom [0-9.]+",
+        text["parameters"],
     )
     recipe = json.loads(text["darkroom"])["request"]
     again = resolve(GenerationRequest(**recipe), offered_models(desk.redis))
@@ -164,15 +166,16 @@ def test_one_bad_job_does_not_fail_its_batch(desk):
 
 
 def test_rq_shows_the_truth(desk, worker):
+    def state() -> str:
+        return Worker.find_by_key(f"rq:worker:{worker.name}", connection=desk.redis).get_state()
+
     record = desk.running(desk.submit("rq", **SLOW))
-    shown = Worker.find_by_key(f"rq:worker:{worker.name}", connection=desk.redis)
-    until(lambda: shown.get_state() == "busy", 5)
     lane = Queue("emoji/normal/rq", connection=desk.redis, serializer=JSONSerializer)
     assert lane.started_job_registry.get_job_ids() == [record.id]
+    until(lambda: state() == "busy", 5)
     until(lambda: worker.name in [each.name for each in Worker.all(queue=lane)], 5)
     queue.cancel(desk.redis, record.id)
     done = desk.ended(desk.submit("rq", steps=1))
-    finished = FinishedJobRegistry(queue=lane)
-    assert finished.get_job_ids() == [done.id]
+    assert FinishedJobRegistry(queue=lane).get_job_ids() == [done.id]
     assert lane.started_job_registry.get_job_ids() == []
-    until(lambda: Worker.find_by_key(shown.key, connection=desk.redis).get_state() == "idle", 5)
+    until(lambda: state() == "idle", 5)

@@ -1,0 +1,56 @@
+"""KEEP_DAYS on a real Redis and a real folder."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs import queue, settle
+from jobs.events import Output
+from jobs.images import ImageStore, image_id
+from jobs.models import ModelCard
+from jobs.request import GenerationRequest, resolve
+from worker.retention import Retention
+
+DAY = 24 * 3600 * 1000
+
+
+@pytest.fixture
+def card():
+    return ModelCard(
+        name="emoji", title="Emoji", family="stable-diffusion", width=128, height=128, factor=32,
+        steps=30, guidance_scale=4.0, sampler="pndm", window=18,
+    )  # fmt: skip
+
+
+def finished(redis, store, card, days_ago):
+    """A job with a picture, made so many days ago."""
+    now = queue.new_job_id()
+    job_id = f"{int(now[:12], 16) - days_ago * DAY:012x}{now[12:]}"
+    record = queue.submit(
+        redis, resolve(GenerationRequest(prompt="x"), [card]), "anna", None, job_id
+    )
+    output = Output(
+        id=image_id(job_id, 0), width=8, height=8, seed=1, prompt_tokens=1, prompt_chunks=1
+    )
+    store.put(output.id, b"png")
+    with redis.pipeline() as pipe:
+        pipe.delete(f"rq:queue:{record.lane}")
+        settle.succeed(pipe, queue.fetch(redis, job_id), "worker", [output])
+        pipe.execute()
+    return record
+
+
+def test_ended_jobs_past_the_days_go_with_their_pictures(redis, tmp_path, card):
+    store = ImageStore(str(tmp_path))
+    old, new = (finished(redis, store, card, days) for days in (8, 6))
+    assert Retention(redis, store, keep_days=7).run() == 1
+    assert queue.read(redis, old.id) is None
+    assert queue.read(redis, new.id) is not None
+    assert [path.name for path in tmp_path.rglob("*.png")] == [f"{new.id}-0.png"]
+
+
+def test_without_keep_days_everything_stays(redis, tmp_path, card):
+    store = ImageStore(str(tmp_path))
+    old = finished(redis, store, card, 4000)
+    assert Retention(redis, store, keep_days=0).run() == 0
+    assert queue.read(redis, old.id) is not None
