@@ -62,9 +62,11 @@ def submit(
     `job_id` that exists already, that job is returned and nothing is added.
     Raises QueueFull, or redis.exceptions.RedisError, after which it may or may not be there.
     """
+    if job_id and (earlier := read(connection, job_id)):
+        return earlier
     job_id = job_id or new_job_id()
     total = sum(lanes.waiting(connection, lanes.lanes(connection)).values())
-    if total >= settings().max_queue and read(connection, job_id) is None:
+    if total >= settings().max_queue:
         raise QueueFull(settings().max_queue, retry_after(connection, total))
     lane = lanes.lane(request.model, request.priority, caller or owner)
     queue = lane.queue(connection)
@@ -210,6 +212,8 @@ def eta(connection: Redis, record: JobRecord) -> float | None:
             return None
         left = record.progress.steps - record.progress.step
         return round(left * record.seconds_per_step, 2)
+    if record.status != "queued":
+        return None
     ahead = position(connection, record)
     rate = workers.jobs_per_second(connection)
     if ahead is None or not rate:

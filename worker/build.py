@@ -10,7 +10,7 @@ from redis import Redis
 from jobs.images import ImageStore
 from jobs.metrics import Metrics
 from jobs.settings import Settings
-from worker.engine import Engine
+from worker.engine import Engine, ModelUnavailable
 from worker.hashes import Hashes
 from worker.models.catalogue import read_catalogue
 from worker.models.shape import cards
@@ -55,7 +55,7 @@ def build_worker(
         log.error("a model is not on offer: %s", problem)
     limit = int(chosen.model_memory_gb * GIGABYTE) or None
     models = ModelStore(catalogue, device, limit_bytes=limit)
-    models.preload(catalogue.default)
+    preload(models, catalogue.default)
     engine = Engine(models, exact=chosen.exact, observer=EngineMetrics(metrics))
     hashes = Hashes(catalogue, chosen.data / "model-hashes.json")
     offer = Offer(offered, models, hashes, device=str(device), capacity=chosen.capacity)
@@ -70,6 +70,14 @@ def build_worker(
         stall_timeout=chosen.stall_timeout,
         keep_days=chosen.keep_days,
     )
+
+
+def preload(models: ModelStore, name: str) -> None:
+    """Load the default model before the worker says that it is ready; the others can do without it."""
+    try:
+        models.preload(name)
+    except ModelUnavailable as error:
+        log.error("the default model cannot be loaded: %s", error)
 
 
 def pick_device(wanted: str) -> str:

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 import time
 
 from redis import Redis
@@ -47,9 +48,13 @@ def run(name: str, connection: Redis, chosen: Settings) -> None:
     # libgomp reads this when torch is imported, which takes seconds: after Redis answered.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from worker.build import build_worker
+    from worker.models.catalogue import CatalogueError
 
     workers.forget_catalogue(connection)
-    worker = build_worker(name, connection, chosen, ImageStore(), Metrics())
+    try:
+        worker = build_worker(name, connection, chosen, ImageStore(), Metrics())
+    except CatalogueError as error:
+        sys.exit(str(error))
     log.info("%s offers %s", name, ", ".join(card.name for card in worker.offer.cards))
     worker.work()
 

@@ -1,0 +1,73 @@
+# Three images from one file:
+#   docker build --target server .         the API, without torch
+#   docker build --target worker .         a worker on the CPU
+#   docker build --target worker-cuda .    a worker on an NVIDIA GPU
+# The worker's CPU image is gigabytes smaller with torch's wheels for the CPU, which have an index
+# of their own: --build-arg TORCH_CPU_INDEX=URL (pytorch.org says which).
+
+FROM python:3.11-slim-bookworm AS base
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    HOST=0.0.0.0 \
+    PORT=7860 \
+    DATA=/data
+WORKDIR /app
+# The folders are made here so that a new volume takes over their owner.
+RUN groupadd --gid 1000 darkroom \
+    && useradd --uid 1000 --gid darkroom --no-create-home --home-dir /data darkroom \
+    && install --directory --owner=darkroom --group=darkroom /data /data/images /data/hub \
+    && python -m venv /opt/venv
+
+
+FROM base AS server
+COPY requirements/server.txt requirements/server.txt
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --requirement requirements/server.txt
+COPY pyproject.toml README.md ./
+COPY darkroom darkroom
+COPY jobs jobs
+COPY server server
+RUN pip install --no-cache-dir --no-build-isolation --no-deps --editable .
+USER 1000:1000
+EXPOSE 7860
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "from os import environ; from urllib.request import urlopen; urlopen('http://127.0.0.1:' + environ['PORT'] + '/api/v1/health', timeout=4)"]
+CMD ["darkroom", "server"]
+
+
+FROM base AS worker-code
+# A hub model that was pulled stays in the volume at /data/hub.
+ENV HF_HOME=/data/hub
+COPY requirements/worker.txt requirements/worker.txt
+COPY pyproject.toml README.md models.toml ./
+COPY darkroom darkroom
+COPY jobs jobs
+COPY worker worker
+COPY models models
+
+
+FROM worker-code AS worker
+ARG TORCH_CPU_INDEX=
+RUN --mount=type=cache,target=/root/.cache/pip \
+    PIP_EXTRA_INDEX_URL=$TORCH_CPU_INDEX pip install --requirement requirements/worker.txt \
+    && pip install --no-build-isolation --no-deps --editable .
+ENV DEVICE=cpu
+USER 1000:1000
+HEALTHCHECK --interval=15s --timeout=10s --start-period=120s \
+    CMD ["darkroom", "doctor", "--worker"]
+CMD ["darkroom", "worker"]
+
+
+# torch's wheels of the usual index bring CUDA with them; the host needs its driver only.
+FROM worker-code AS worker-cuda
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --requirement requirements/worker.txt \
+    && pip install --no-build-isolation --no-deps --editable .
+ENV DEVICE=cuda \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+USER 1000:1000
+HEALTHCHECK --interval=15s --timeout=10s --start-period=120s \
+    CMD ["darkroom", "doctor", "--worker"]
+CMD ["darkroom", "worker"]

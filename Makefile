@@ -1,0 +1,40 @@
+# `make` alone lists what there is. Settings are environment variables: HOST=0.0.0.0 make up
+.DEFAULT_GOAL := help
+.PHONY: help up test lint types slow model bench lock clean
+PY := .venv/bin/python
+
+help:  ## List these commands
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+up: .worker  ## Start the server on http://127.0.0.1:7860 and wait until it can make a picture
+	@exec $(PY) -m darkroom up
+
+test: lint types  ## Everything that must pass: linter, types, import rules, tests
+	@$(PY) -m pytest
+
+lint: .dev  ## Linter and import rules
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && .venv/bin/lint-imports
+
+types: .dev  ## Strict types
+	@$(PY) -m basedpyright
+
+slow: .dev  ## The long tests: whole models, processes killed again and again
+	@$(PY) -m pytest -m "slow or fault" --timeout 900
+
+model: .dev  ## Train the model that ships, from nothing, by its recipe
+	@$(PY) -m models.recipe
+
+bench: .dev  ## Measure throughput and latency as ratios on this machine
+	@$(PY) -m benchmarks
+
+lock:  ## Choose new versions of every package (needs uv)
+	@sh requirements/lock.sh
+
+clean:  ## Remove the virtual environment and caches, never DATA
+	@rm -rf .venv build .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+
+.PHONY: .worker .dev
+.worker:
+	@sh requirements/install.sh worker
+.dev:
+	@sh requirements/install.sh dev

@@ -1,0 +1,8 @@
+"""`make bench`: every benchmark, one after the other."""
+
+import subprocess
+import sys
+
+for benchmark in ("engine", "serving"):
+    print(f"\n== {benchmark}", flush=True)
+    subprocess.run([sys.executable, "-m", f"benchmarks.{benchmark}"], check=True)

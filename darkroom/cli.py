@@ -1,0 +1,147 @@
+"""The commands of `darkroom` and their arguments."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from darkroom import __version__, machine, models, settings_page
+from darkroom.client import NoServer, RequestRefused
+from darkroom.commands import api_command, worker_command
+from darkroom.doctor import doctor, worker_health
+from darkroom.generate import generate
+from darkroom.instance import read_state
+from darkroom.up import up
+from jobs.settings import REPOSITORY, Settings, settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parsed = _parser().parse_args(arguments)
+    chosen = settings()
+    command: Callable[[argparse.Namespace, Settings], int] = parsed.command
+    try:
+        return command(parsed, chosen)
+    except (NoServer, RequestRefused) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="darkroom",
+        description="The image server of a local network.",
+        epilog="Settings are environment variables; `darkroom settings` lists them.",
+    )
+    parser.add_argument("--version", action="version", version=f"darkroom {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(
+        name: str, command: Callable[[argparse.Namespace, Settings], int], text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=command)
+        return added
+
+    add("up", _up, "Start Redis, the API and the workers, and keep them running.")
+    add("server", _server, "Run the API alone, as a container does. REDIS_URL names its Redis.")
+    worker = add("worker", _worker, "Run one worker alone. REDIS_URL names its Redis.")
+    worker.add_argument("--name", help="a name that no worker had before")
+
+    make = add("generate", _generate, "Make a picture from a prompt and save it.")
+    make.add_argument("prompt")
+    make.add_argument("-o", "--output", metavar="FILE", help="file to write; - is the output")
+    make.add_argument("--negative", metavar="TEXT", help="what to keep out of the picture")
+    make.add_argument("--model")
+    make.add_argument("--sampler")
+    for name in ("steps", "seed", "width", "height", "count"):
+        make.add_argument(f"--{name}", type=int, metavar="N")
+    make.add_argument("--guidance", type=float, metavar="SCALE")
+    _add_url(make)
+
+    listing = add("models", _models, "List the models, or fetch one: `models pull ID`.")
+    _add_url(listing)
+    actions = listing.add_subparsers(metavar="")
+    pull = actions.add_parser("pull", help="fetch a model from the hub")
+    pull.add_argument("id", help="a name in models.toml, or a hub id such as stabilityai/sd-turbo")
+    pull.add_argument("--revision", help="commit, tag or branch")
+    pull.add_argument("--variant", help="weights to prefer, such as fp16")
+    pull.set_defaults(command=_pull)
+
+    check = add("doctor", _doctor, "Say what is wrong with this machine.")
+    check.add_argument("--worker", action="store_true", help="only: does this host's worker live?")
+
+    listing = add("settings", _settings, "List the settings and their values.")
+    listing.add_argument("--markdown", action="store_true", help="as docs/settings.md")
+    return parser
+
+
+def _add_url(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", help="the server; the one of this machine if left out")
+
+
+def _up(parsed: argparse.Namespace, chosen: Settings) -> int:
+    return up(chosen)
+
+
+def _server(parsed: argparse.Namespace, chosen: Settings) -> int:
+    return _become(api_command())
+
+
+def _worker(parsed: argparse.Namespace, chosen: Settings) -> int:
+    return _become(worker_command(parsed.name))
+
+
+def _generate(parsed: argparse.Namespace, chosen: Settings) -> int:
+    fields = {
+        "prompt": parsed.prompt,
+        "negative_prompt": parsed.negative,
+        "model": parsed.model,
+        "sampler": parsed.sampler,
+        "steps": parsed.steps,
+        "seed": parsed.seed,
+        "width": parsed.width,
+        "height": parsed.height,
+        "count": parsed.count,
+        "guidance_scale": parsed.guidance,
+    }
+    request = {name: value for name, value in fields.items() if value is not None}
+    return generate(_url(parsed, chosen), request, parsed.output)
+
+
+def _models(parsed: argparse.Namespace, chosen: Settings) -> int:
+    return models.show(_url(parsed, chosen), chosen.models)
+
+
+def _pull(parsed: argparse.Namespace, chosen: Settings) -> int:
+    return models.pull(parsed.id, chosen.models, parsed.revision, parsed.variant)
+
+
+def _doctor(parsed: argparse.Namespace, chosen: Settings) -> int:
+    return worker_health(chosen) if parsed.worker else doctor(chosen)
+
+
+def _settings(parsed: argparse.Namespace, chosen: Settings) -> int:
+    print(settings_page.markdown() if parsed.markdown else settings_page.table(chosen), end="")
+    if not parsed.markdown:
+        print()
+    return 0
+
+
+def _url(parsed: argparse.Namespace, chosen: Settings) -> str:
+    """The server that was named, else the one `darkroom up` runs here, else where it would."""
+    state = read_state(chosen.data)
+    here = f"http://{machine.local_host(chosen.host)}:{chosen.port}"
+    return parsed.url or (state.url if state else here)
+
+
+def _become(command: list[str]) -> int:
+    # Replaced, not started: the container's or systemd's signals reach the program itself.
+    sys.stdout.flush()
+    path = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), *([path] if path else [])])
+    os.execv(command[0], command)

@@ -1,0 +1,15 @@
+"""The commands that start the API and a worker, for `up`, for `server` and for `worker`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def api_command() -> list[str]:
+    """gunicorn serving the API where the settings say."""
+    return [sys.executable, "-m", "gunicorn", "--config", "python:server.gunicorn_config"]
+
+
+def worker_command(name: str | None = None) -> list[str]:
+    """One worker under the given name, or one that it makes up."""
+    return [sys.executable, "-m", "worker.main", *(["--name", name] if name else [])]

@@ -1,0 +1,95 @@
+"""`darkroom generate`: a prompt in, a picture in a file, a progress bar in between."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from darkroom.client import Client, Json
+
+
+def generate(url: str, request: dict[str, Any], output: str | None) -> int:
+    """Make the pictures, save them, and say where; returns the exit code."""
+    with Client(url) as client:
+        job = client.create(request)
+        try:
+            ended = _follow(client, job)
+        except KeyboardInterrupt:
+            client.cancel(job)
+            print("\nCanceled.", file=sys.stderr)
+            return 130
+        if ended["status"] != "succeeded":
+            error: Json = ended.get("error") or {}
+            reason = error.get("detail") or ended["status"]
+            print(f"No picture: {reason}", file=sys.stderr)
+            return 1
+        names = _names(output, request["prompt"], len(ended["outputs"]))
+        for name, picture in zip(names, ended["outputs"], strict=True):
+            _save(name, client.image(picture["url"]), picture)
+    return 0
+
+
+def _follow(client: Client, job: Json) -> Json:
+    """Show the job's progress until it ends; returns its final record."""
+    bar = Bar()
+    for name, data in client.follow(job):
+        if name == "status":
+            bar.show(data["status"])
+        elif name == "progress":
+            progress = data.get("progress", data)
+            bar.show("running", progress["step"], progress["steps"])
+    bar.close()
+    return client.get(job["urls"]["self"])
+
+
+class Bar:
+    """A progress bar on a terminal; elsewhere a line when the status changes."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._status = ""
+
+    def show(self, status: str, step: int = 0, steps: int = 0) -> None:
+        """Draw `step` of `steps`, or the status alone where there is nothing to count yet."""
+        if self._live:
+            width = max(10, min(40, shutil.get_terminal_size().columns - 32))
+            done = width * step // steps if steps else 0
+            count = f" {step}/{steps} steps" if steps else ""
+            bar = "#" * done + "." * (width - done)
+            print(f"\r[{bar}] {status}{count}\033[K", end="", file=sys.stderr, flush=True)
+        elif status != self._status:
+            print(status, file=sys.stderr, flush=True)
+        self._status = status
+
+    def close(self) -> None:
+        """Clear the bar."""
+        if self._live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _names(output: str | None, prompt: str, count: int) -> list[str]:
+    if output == "-":
+        return ["-"] * count
+    if output:
+        path = Path(output)
+        if count == 1:
+            return [output]
+        suffix = path.suffix or ".png"
+        return [str(path.with_name(f"{path.stem}-{i}{suffix}")) for i in range(1, count + 1)]
+    # No name was given: one from the prompt that overwrites nothing.
+    stem = re.sub(r"[^\w]+", "-", prompt.lower()).strip("-")[:60] or "picture"
+    free = (f"{stem}{f'-{i}' if i else ''}.png" for i in range(100_000))
+    names = (name for name in free if not Path(name).exists())
+    return [next(names) for _ in range(count)]
+
+
+def _save(name: str, data: bytes, picture: Json) -> None:
+    if name == "-":
+        sys.stdout.buffer.write(data)
+        return
+    Path(name).write_bytes(data)
+    size = f"{picture.get('width')}x{picture.get('height')}"
+    print(f"{name}  {size}  seed {picture.get('seed')}")

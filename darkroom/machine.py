@@ -1,0 +1,94 @@
+"""What this machine has: GPUs, addresses on the network, who holds a port."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from contextlib import suppress
+
+import psutil
+
+from jobs.settings import Settings
+
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def gpus() -> list[str]:
+    """The CUDA devices, as CUDA_VISIBLE_DEVICES names them; asks the driver, not torch."""
+    if (chosen := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [device.strip() for device in chosen.split(",") if device.strip() not in ("", "-1")]
+    if not (program := shutil.which("nvidia-smi")):
+        return []
+    try:
+        answer = subprocess.run(
+            [program, "--query-gpu=index", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in answer.splitlines() if line.strip().isdigit()]
+
+
+def worker_devices(chosen: Settings) -> list[str | None]:
+    """One entry a worker: the GPU it alone sees, or None where nothing has to be hidden from it."""
+    found = gpus() if chosen.device in ("auto", "cuda") else []
+    count = chosen.workers or len(found) or 1
+    return [found[number % len(found)] if found else None for number in range(count)]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    return host.startswith(LOOPBACK)
+
+
+def local_host(host: str) -> str:
+    """The address at which this machine reaches what listens on `host`, ready for a URL."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host
+
+
+def lan_addresses() -> list[str]:
+    """The IPv4 addresses by which other machines of the network may reach this one."""
+    up = {name for name, state in psutil.net_if_stats().items() if state.isup}
+    return [
+        address.address
+        for name, addresses in psutil.net_if_addrs().items()
+        for address in addresses
+        if name in up and address.family == socket.AF_INET
+        # A container bridge is no way in from the network.
+        if not is_loopback(address.address) and not name.startswith(("docker", "br-", "veth"))
+    ]
+
+
+def why_not_bindable(host: str, port: int) -> str | None:
+    """Why nothing can listen there, in words; None where it can."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except PermissionError:
+        return f"Port {port} needs root: ports below 1024 are reserved. Choose a higher PORT."
+    except OSError as error:
+        if error.errno == 98 or "in use" in str(error):
+            return f"Port {port} on {host} is in use by {_holder(port) or 'another program'}."
+        return f"HOST={host} is not an address of this machine ({error.strerror})."
+    return None
+
+
+def _holder(port: int) -> str | None:
+    with suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("tcp"):
+            listens = connection.status == psutil.CONN_LISTEN
+            if listens and connection.laddr and connection.laddr[1] == port and connection.pid:
+                name = psutil.Process(connection.pid).name()
+                return f"{name} (process {connection.pid})"
+    return None

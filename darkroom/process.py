@@ -1,0 +1,104 @@
+"""One child process: in a process group of its own, with a log file, and never an orphan."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from jobs.settings import REPOSITORY
+
+LAUNCHER = Path(__file__).with_name("launch.py")
+
+LOG_SIZE = 10_000_000
+"""Bytes a log may reach before it is moved to `.1`: days of a busy server, and easy to open."""
+
+
+class Process:
+    """A running program. It gets `death_signal` when this process dies, however that happens.
+
+    Its output is appended to `log`. A group of its own keeps the terminal's Ctrl-C from it: who
+    started it decides when and in which order things end. `keep` are descriptors it inherits.
+    Start it from the main thread: the kernel watches the thread, not the process.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        death_signal: signal.Signals = signal.SIGTERM,
+        keep: Sequence[int] = (),
+    ) -> None:
+        self.command = list(command)
+        self.log = log
+        self.started = time.monotonic()
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            self._log_start = output.tell()
+            self._popen = subprocess.Popen(
+                [sys.executable, str(LAUNCHER), str(int(death_signal)), str(os.getpid()), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **_import_path(), **(environment or {})},
+                pass_fds=tuple(keep),
+                process_group=0,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def exit_code(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        return self._popen.poll()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the program itself; nothing happens if it has ended."""
+        self._popen.send_signal(number)
+
+    def kill_group(self) -> None:
+        """End the program and everything it started, at once."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
+
+    def stop(self, grace: float) -> int:
+        """SIGTERM, then SIGKILL after `grace` seconds; returns the exit code."""
+        self.send(signal.SIGTERM)
+        try:
+            code = self._popen.wait(grace)
+        except subprocess.TimeoutExpired:
+            self.kill_group()
+            code = self._popen.wait()
+        self.kill_group()
+        return code
+
+    def last_lines(self, count: int = 15) -> str:
+        """The end of what this run wrote to its log."""
+        with self.log.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(min(self._log_start, size), size - 65536))
+            text = log.read().decode(errors="replace")
+        return "\n".join(text.splitlines()[-count:])
+
+
+def rotate(log: Path, size: int = LOG_SIZE) -> None:
+    """Move a log over `size` bytes to `NAME.1` and empty it; the writer goes on undisturbed."""
+    if not log.exists() or log.stat().st_size < size:
+        return
+    # Copied and cut, not renamed: the child holds the file open and would follow it.
+    log.with_name(log.name + ".1").write_bytes(log.read_bytes())
+    os.truncate(log, 0)
+
+
+def _import_path() -> dict[str, str]:
+    """Lets a child import this checkout from whatever folder the command was called in."""
+    parts = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(parts)}

@@ -1,0 +1,242 @@
+"""`python -m models.recipe`: rebuild the model, from the art to the figures.
+
+Stages run in order, and one that finished is not run again; a stopped one (Ctrl-C, SIGTERM, a
+power cut) resumes from its checkpoint in the run folder. Delete the run folder to start anew.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from . import autoencoder, captions, card, data, diffusion, evaluation, export, parallel, sampling
+from .sampling import Model
+from .settings import PRESETS, Preset
+from .training import Budget, Stop
+
+STAGES = ("data", "autoencoder", "diffusion", "export", "evaluation")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the stages; 0 when all is done, 1 when stopped or when a figure falls short."""
+    args = parse(arguments)
+    preset = with_flags(PRESETS[args.preset], args)
+    device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    parallel.join()
+    if "data" in args.stages and not args.data.exists() and parallel.rank() == 0:
+        print(f"preparing {args.data}")
+        data.prepare(args.data, args.cache, preset.size, tuple(data.STYLES))
+    parallel.wait_for_all()
+    if args.stages == ["data"]:
+        return 0
+    pictures = data.load(args.data, preset.styles)
+    args.run.mkdir(parents=True, exist_ok=True)
+    model = start(preset, pictures, args)
+    trainings = {"autoencoder": train_autoencoder, "diffusion": train_diffusion}
+    with Stop() as stop:
+        for stage, train in trainings.items():
+            if stage in args.stages and not train(model, preset, pictures, device, stop, args):
+                print(f"stopped; the same command resumes from {args.run}")
+                return 1
+    if parallel.rank() > 0:
+        return 0
+    if "export" in args.stages:
+        export.export(model, args.output)
+        sampling.save_grid(args.output / "grid.png", sampling.card_pictures(model))
+        write_json(args.output / "training.json", describe(preset, pictures, device, args))
+    if "evaluation" in args.stages:
+        return evaluate(pictures, device, args)
+    return 0
+
+
+def start(preset: Preset, pictures: data.Pictures, args: argparse.Namespace) -> Model:
+    """The parts before any training: new ones, or those of the model named by `--init`."""
+    if args.init:
+        model = export.load(args.init)
+        model.tokenizer.backend_tokenizer.normalizer = captions.word_normalizer(pictures.emoji)
+        return model
+    folder = args.run / "tokenizer"
+    if not folder.exists() and parallel.rank() == 0:
+        captions.train_tokenizer(pictures.emoji, args.seed).save_pretrained(folder)
+    parallel.wait_for_all()
+    torch.manual_seed(args.seed)
+    return Model(
+        PreTrainedTokenizerFast.from_pretrained(folder),
+        diffusion.build(
+            preset.unet_channels,
+            preset.unet_layers,
+            preset.text_width,
+            preset.text_layers,
+            preset.size // 8,
+        ),
+        autoencoder.build(preset.vae_channels, preset.size),
+    )
+
+
+def train_autoencoder(
+    model: Model,
+    preset: Preset,
+    pictures: data.Pictures,
+    device: torch.device,
+    stop: Stop,
+    args: argparse.Namespace,
+) -> bool:
+    """Train the autoencoder, or only its decoder where `--init` gave one; False if stopped."""
+
+    def sample(vae: autoencoder.AutoencoderKL, step: int) -> None:
+        shown = pictures.pixels[:: max(1, len(pictures.emoji) // 16)][:16]
+        decoded = autoencoder.decode(vae, autoencoder.encode(vae, shown))
+        pairs = torch.stack([shown, decoded], dim=1).flatten(0, 1)
+        sampling.save_grid(args.run / f"autoencoder-{step:06d}.png", pairs)
+
+    if not (args.run / "vae").exists():
+        if not autoencoder.train(
+            model.vae,
+            pictures.pixels,
+            pictures.weights,
+            budget=Budget(preset.vae_minutes, args.steps),
+            folder=args.run,
+            rate=preset.vae_rate,
+            batch=preset.vae_batch,
+            crop=preset.crop,
+            decoder_only=bool(args.init),
+            adversarial=preset.adversarial,
+            seed=args.seed,
+            device=device,
+            stop=stop,
+            sample=sample,
+        ):
+            return False
+        if not args.init:
+            autoencoder.set_scale(model.vae, pictures.pixels[:1024])
+        if parallel.rank() == 0:
+            model.vae.save_pretrained(args.run / "vae")
+        parallel.wait_for_all()
+    # Read back even when just written: what follows must not depend on whether a run was resumed.
+    model.vae = autoencoder.load(args.run).to(device)
+    return True
+
+
+def train_diffusion(
+    model: Model,
+    preset: Preset,
+    pictures: data.Pictures,
+    device: torch.device,
+    stop: Stop,
+    args: argparse.Namespace,
+) -> bool:
+    """Train the U-Net and the text encoder on the autoencoder's latents; False if stopped."""
+    model.vae.to(device).eval()
+
+    def sample(_: diffusion.Diffusion, step: int) -> None:
+        drawn = sampling.pictures(model, list(sampling.PROMPTS))
+        sampling.save_grid(args.run / f"diffusion-{step:06d}.png", drawn)
+
+    if not (args.run / "unet").exists():
+        if not diffusion.train(
+            model.diffusion,
+            autoencoder.encode(model.vae, pictures.pixels),
+            captions.caption_table(pictures.emoji, model.tokenizer, preset.variants, args.seed),
+            pictures.weights,
+            budget=Budget(preset.unet_minutes, args.steps),
+            folder=args.run,
+            rate=preset.unet_rate,
+            batch=preset.unet_batch,
+            decay=preset.decay,
+            seed=args.seed,
+            device=device,
+            compile_network=preset.compile,
+            stop=stop,
+            sample=sample,
+        ):
+            return False
+        if parallel.rank() == 0:
+            model.diffusion.text_encoder.save_pretrained(args.run / "text_encoder")
+            model.diffusion.unet.save_pretrained(args.run / "unet")
+        parallel.wait_for_all()
+    model.diffusion = diffusion.load(args.run).to(device)
+    return True
+
+
+def describe(
+    preset: Preset, pictures: data.Pictures, device: torch.device, args: argparse.Namespace
+) -> dict:
+    """How the exported model was trained, for its card."""
+    facts = {
+        "preset": args.preset,
+        "device": str(device),
+        "seed": args.seed,
+        "styles": list(preset.styles),
+        "pictures": len(pictures.emoji),
+        "size": preset.size,
+    }
+    if args.init and (args.init / "training.json").exists():
+        facts["before"] = json.loads((args.init / "training.json").read_text())
+    for stage in ("autoencoder", "diffusion"):
+        path = args.run / f"{stage}.json"
+        facts[stage] = json.loads(path.read_text()) if path.exists() else {"steps": 0, "minutes": 0}
+    facts["diffusion"]["batch"] = preset.unet_batch
+    return facts
+
+
+def evaluate(pictures: data.Pictures, device: torch.device, args: argparse.Namespace) -> int:
+    """Measure the exported model, write figures and card beside it, 1 if below `--require`."""
+    model = export.load(args.output)
+    model.diffusion.to(device)
+    model.vae.to(device)
+    figures = evaluation.evaluate(model, args.output, pictures)
+    write_json(args.output / "evaluation.json", figures)
+    print(json.dumps(figures, indent=2))
+    card.write(args.output, model, figures)
+    wanting = evaluation.shortfalls(figures, args.require)
+    for sentence in wanting:
+        print(sentence, file=sys.stderr)
+    return 1 if wanting else 0
+
+
+def write_json(path: Path, contents: dict) -> None:
+    """Write `contents` for a person to read."""
+    path.write_text(json.dumps(contents, indent=2) + "\n")
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m models.recipe", description=__doc__)
+    add = parser.add_argument
+    add("--preset", choices=PRESETS, default="cpu")
+    add("--stages", type=lambda text: text.split(","), default=list(STAGES), help=",".join(STAGES))
+    add("--data", type=Path, default=Path("models/cache/emoji.npz"), help="the prepared file")
+    add("--cache", type=Path, default=Path("models/cache"), help="where npm packages are kept")
+    add("--run", type=Path, default=Path("models/cache/run"), help="checkpoints and sample grids")
+    add("--output", type=Path, default=Path("models/emoji"), help="the exported model")
+    add("--init", type=Path, help="start from this exported model; keeps its encoder")
+    add("--styles", type=lambda text: tuple(text.split(",")), help=",".join(data.STYLES))
+    add("--vae-minutes", type=float, help="how long to train the autoencoder")
+    add("--unet-minutes", type=float, help="how long to train the U-Net and text encoder")
+    add("--unet-rate", type=float, help="the highest learning rate of the U-Net")
+    add("--vae-rate", type=float, help="the highest learning rate of the autoencoder")
+    add("--steps", type=int, help="train exactly so many steps instead of minutes")
+    add("--seed", type=int, default=0)
+    add("--device", help="cpu, cuda, ...; a GPU where there is one")
+    add(
+        "--require",
+        type=lambda text: {k: float(v) for k, v in (p.split("=") for p in text.split(","))},
+        default={},
+        help="least figures, such as top5=0.6,psnr_db=26; the command fails below them",
+    )
+    return parser.parse_args(arguments)
+
+
+def with_flags(preset: Preset, args: argparse.Namespace) -> Preset:
+    """The preset with the flags that were given."""
+    names = {field.name for field in dataclasses.fields(preset)}
+    given = {k: v for k, v in vars(args).items() if k in names and v is not None}
+    return dataclasses.replace(preset, **given)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""The model card: written from what was trained and measured, so that it cannot disagree."""
+
+import json
+from pathlib import Path
+
+from torch import nn
+
+from .sampling import CARD_PROMPTS, CARD_SEEDS, Model
+
+START = (
+    " It began from the weights of an earlier export (`--init`), whose encoder it keeps. "
+    "That export: "
+)
+
+CARD = """\
+---
+license: other
+library_name: diffusers
+pipeline_tag: text-to-image
+---
+
+# {name}
+
+A small latent diffusion model that draws emoji-style pictures of {size}x{size} pixels in seconds,
+on a CPU, without internet. It is the model that Darkroom starts with, the one its tests use, and
+an example of how latent diffusion is trained: the whole recipe is in `models/recipe/`.
+
+![Pictures of the model](grid.png)
+
+From left to right: {prompts}; a row for each of {seeds} seeds, none picked by hand.
+
+## Use
+
+`StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32)` loads it as it is, in
+fp32 on a CPU. Defaults that suit it: {steps} steps, guidance {guidance:g}, DPM-Solver++. Every
+sampler of Stable Diffusion works; PNDM needs 20 steps and falls apart at 12. Prompts are short: a thing, perhaps a colour, and at the end
+a style: {styles}. Without a style it draws 3d. English only: Vietnamese names were 8 % of the
+captions, which two CPU cores did not learn from ("quả táo đỏ" gave no apple in eight tries).
+
+## What it is
+
+| Part | |
+|---|---|
+| `vae` | AutoencoderKL, factor 8, 4 channels, {vae:.1f} M parameters |
+| `unet` | UNet2DConditionModel, predicts the noise, {unet:.1f} M parameters |
+| `text_encoder` | CLIPTextModel, window of 20 tokens, {text:.1f} M parameters |
+| `tokenizer` | BPE of 4,000 tokens, lower case, without accents |
+| `scheduler` | PNDM, scaled_linear betas 0.00085 to 0.012, 1000 steps |
+
+fp16 safetensors, in shards under 16 MiB.
+
+## How it was trained
+
+On {pictures:,} pictures: {history}
+
+Data is open emoji art, rendered on white, without flags and skin-tone variants. Captions are
+names and keywords in many forms; one in ten is empty. Things (animals, food, objects, places,
+hearts) were drawn three times as often as faces and people; signs and people who appear three
+times (person, man, woman) a third as often.
+
+## Licences and attribution
+
+The code is under this repository's licence. The weights learnt from these works; keep the
+attributions below when you pass them on.
+
+{licences}
+
+The words of the captions are from [emojibase-data](https://github.com/milesj/emojibase), MIT
+(c) Miles Johnson, after Unicode CLDR.
+
+## Figures
+
+Written by `models/recipe/evaluation.py`, in full in `evaluation.json`. A picture counts as named
+when, among all training pictures of its style, its own is the nearest in latent space (top-1)
+or among the five nearest (top-5).
+
+| Figure | |
+|---|---|
+| Named, top-1, {count} prompts over all groups | {top1} % |
+| Named, top-5 | {top5} % |
+| Colour words (hearts of eight colours, three seeds, each style) | {colour_words} % |
+| Pictures with white corners | {white_border} % |
+| Autoencoder, PSNR | {psnr_db:g} dB |
+| A picture of {steps} steps, best of five, on the machine that trained | {seconds} s |
+| Peak memory of that process | {memory} MB |
+
+Top-5 by group: {groups}.
+
+Top-5 of {robust} common things, asked for without a style in other ways: {ways}.
+
+## Limits
+
+- It knows emoji and little else: it repeats what it saw and does not compose scenes ("a cat on
+  a table" is a cat, or a table). A word that it never saw is ignored at best.
+- Edges are soft and fine detail is lost: a 16x16 latent holds no text, no clock face, and of a
+  crowd no faces. Signs are its weakest group.
+- A word of many meanings may miss: of eight seeds, "fish" was a fish in five, "tropical fish" in
+  all.
+- People and jobs are as emoji draw them, with the stereotypes of that art.
+- Not for anything where a wrong picture does harm.
+"""
+
+LICENCES = {
+    "3d": (
+        "- Style 3d: [Fluent Emoji](https://github.com/microsoft/fluentui-emoji), MIT, "
+        "(c) Microsoft Corporation, by npm `@iconify-json/fluent-emoji`."
+    ),
+    "flat": (
+        "- Style flat: [Fluent Emoji Flat](https://github.com/microsoft/fluentui-emoji), MIT, "
+        "(c) Microsoft Corporation, by npm `@iconify-json/fluent-emoji-flat`."
+    ),
+    "noto": (
+        "- Style noto: [Noto Emoji](https://github.com/googlefonts/noto-emoji), Apache-2.0, "
+        "(c) Google, by npm `@iconify-json/noto`."
+    ),
+    "twemoji": (
+        "- Style twemoji: [Twemoji](https://github.com/jdecked/twemoji), (c) Twitter and other "
+        "contributors, [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), by npm "
+        "`@iconify-json/twemoji`; rendered as bitmaps and learnt from."
+    ),
+}
+
+
+def write(folder: Path, model: Model, figures: dict) -> None:
+    """Write the README.md of the model in `folder`, beside its training.json."""
+    trained = json.loads((folder / "training.json").read_text())
+    text = CARD.format(
+        name=folder.name,
+        size=trained["size"],
+        prompts=", ".join(CARD_PROMPTS),
+        seeds=CARD_SEEDS,
+        styles=", ".join(f'"{style}"' for style in trained["styles"]),
+        pictures=trained["pictures"],
+        history=history(trained),
+        licences="\n".join(LICENCES[style] for style in trained["styles"]),
+        vae=millions(model.vae),
+        unet=millions(model.diffusion.unet),
+        text=millions(model.diffusion.text_encoder),
+        steps=figures["steps"],
+        guidance=figures["guidance"],
+        count=figures["prompts"],
+        psnr_db=figures["psnr_db"],
+        seconds=figures["seconds_per_picture"],
+        memory=figures["peak_memory_mb"],
+        groups=listed(figures["top5_by_group"]),
+        robust=figures["robust_prompts"],
+        ways=listed(figures["robust_top5"]),
+        **{key: percent(figures[key]) for key in ("top1", "top5", "colour_words", "white_border")},
+    )
+    (folder / "README.md").write_text(text)
+
+
+def history(trained: dict) -> str:
+    """How long each part was trained, on what, and the same for what it began from."""
+    vae, unet = trained["autoencoder"], trained["diffusion"]
+    passes = unet["steps"] * unet["batch"] / trained["pictures"]
+    first = f"{vae['minutes']:g} minutes ({vae['steps']:,} steps)" if vae["steps"] else "unchanged"
+    sentence = (
+        f"autoencoder {first}, U-Net and text encoder "
+        f"{unet['minutes']:g} minutes ({unet['steps']:,} steps of {unet['batch']}, {passes:.0f} "
+        f"passes), on `{trained['device']}`, preset `{trained['preset']}`, seed {trained['seed']}."
+    )
+    before = trained.get("before")
+    return sentence + (START + history(before) if before else "")
+
+
+def millions(network: nn.Module) -> float:
+    """Parameters, in millions."""
+    return sum(parameter.numel() for parameter in network.parameters()) / 1e6
+
+
+def percent(part: float) -> str:
+    """0.125 as "12.5"."""
+    return f"{100 * part:.3g}"
+
+
+def listed(figures: dict[str, float]) -> str:
+    """Named shares in one line."""
+    return ", ".join(f"{name} {percent(part)} %" for name, part in figures.items())

@@ -1,0 +1,44 @@
+#!/bin/sh
+# Makes .venv and installs one lock in it: `sh requirements/install.sh worker` (or dev, or server).
+# Does nothing when that lock is installed already. PYTHON names another interpreter.
+set -eu
+cd "$(dirname "$0")/.."
+lock=requirements/$1.txt
+stamp=.venv/installed-$1.txt
+
+if [ -x .venv/bin/python ] && cmp -s "$lock" "$stamp"; then
+    exit 0
+fi
+
+for python in "${PYTHON:-python3}" python3.13 python3.12 python3.11 none; do
+    if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        break
+    fi
+done
+if [ "$python" = none ]; then
+    echo "Darkroom needs Python 3.11 or later, and none was found." >&2
+    echo "Install one (Debian, Ubuntu: sudo apt install python3 python3-venv), or name it:" >&2
+    echo "    make up PYTHON=/path/to/python3.11" >&2
+    exit 1
+fi
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    echo "This Python ($python) cannot make a virtual environment. Install that part of it:" >&2
+    echo "    sudo apt install python$version-venv" >&2
+    exit 1
+fi
+
+# An interrupted first run leaves a .venv without pip, and an upgrade of the system one whose
+# interpreter is gone: both are made anew.
+if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+    echo "Making a virtual environment in .venv with $("$python" --version)"
+    rm -rf .venv
+    "$python" -m venv .venv
+fi
+
+echo "Installing what $lock names (torch is large: minutes the first time, seconds after)"
+rm -f "$stamp"
+.venv/bin/python -m pip install --disable-pip-version-check --requirement "$lock"
+.venv/bin/python -m pip install --disable-pip-version-check --quiet \
+    --no-build-isolation --no-deps --editable .
+cp "$lock" "$stamp"

@@ -1,0 +1,42 @@
+"""The application: everything that it is made of, in order."""
+
+from __future__ import annotations
+
+from flask_openapi.models.info import Info
+from flask_openapi.openapi import OpenAPI
+
+from jobs.settings import settings
+from server import body, errors, headers, openapi, page, resources
+from server.routes import docs, events, health, images, jobs, metrics, models
+
+
+def create_app(redis_url: str | None = None, image_store: str | None = None) -> OpenAPI:
+    """The API as a WSGI application.
+
+    Redis and the image store are those of the settings unless they are given here. Nothing is
+    connected yet, so it starts where Redis is away and answers 503 until it comes.
+    """
+    app = OpenAPI(
+        "server",
+        info=Info(
+            title="Darkroom", version=openapi.server_version(), description=openapi.DESCRIPTION
+        ),
+        validation_error_model=errors.Problem,
+        validation_error_callback=errors.refuse_invalid,
+        doc_ui=False,
+        static_folder=None,
+    )
+    app.config["MAX_CONTENT_LENGTH"] = settings().max_body
+    # A doubled slash is another path, not a redirect that a POST would lose its body on.
+    app.url_map.merge_slashes = False
+
+    resources.init_app(app, redis_url, image_store)
+    errors.init_app(app)
+    body.init_app(app)
+    headers.init_app(app)
+    page.init_app(app)
+
+    for noun in (jobs, events, images, models, health, metrics, docs):
+        app.register_api(noun.routes.blueprint)
+    openapi.init_app(app)
+    return app

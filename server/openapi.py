@@ -1,0 +1,218 @@
+"""The OpenAPI document: typed routes, the problems that each may answer with, and its examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from http import HTTPStatus
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TypeVar, cast
+
+from flask import Flask
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.schema import Schema
+from flask_openapi.models.tag import Tag
+from flask_openapi.openapi import OpenAPI
+from flask_openapi.types import ResponseDict
+from pydantic import BaseModel
+
+PREFIX = "/api/v1"
+DOCUMENT = "darkroom_openapi"
+REFERENCE = "#/components/schemas/{model}"
+
+DESCRIPTION = """\
+Send a prompt, get a picture. A job is accepted with 202 and makes its way through a queue; follow \
+it by its events, ask for it now and then, or send `Prefer: wait=30` and have the result at once. \
+Every error is an `application/problem+json`."""
+
+PROBLEMS = {
+    400: "The body is not JSON; the detail says where it breaks.",
+    403: "The picture's signature is wrong or has expired.",
+    404: "There is no such thing.",
+    409: "The job was deleted while it was being submitted.",
+    413: "The body is larger than the server takes.",
+    415: "The body is of another type than the server takes.",
+    416: "The range lies outside the picture.",
+    422: "A field does not fit; `errors` names each with its limit.",
+    429: "The queue is full; come back after `Retry-After` seconds.",
+    503: "Not just now; come back after `Retry-After` seconds.",
+}
+"""What each error status means, wherever a route lists it."""
+
+HEADERS: dict[str, dict[str, str]] = {
+    "202": {
+        "Location": "URL of the job.",
+        "Retry-After": "Seconds after which it makes sense to ask for the job.",
+    },
+    "429": {"Retry-After": "Seconds after which there should be room."},
+    "503": {"Retry-After": "Seconds after which to try again."},
+}
+
+EVENT_STREAM = "text/event-stream"
+
+EVENTS = ("StatusEvent", "ProgressEvent", "PreviewEvent", "OutputEventView", "DoneEventView")
+"""The models of what an event stream's `data` can be."""
+
+EXAMPLES: dict[str, Any] = {
+    "just a prompt": {"value": {"prompt": "red apple"}},
+    "every choice made": {
+        "value": {
+            "kind": "text-to-image",
+            "prompt": "red apple",
+            "negative_prompt": "green",
+            "width": 64,
+            "height": 64,
+            "steps": 20,
+            "guidance_scale": 5.0,
+            "seed": 7,
+            "sampler": "dpmpp_2m_karras",
+            "count": 2,
+            "priority": "normal",
+            "metadata": {"app": "kitchen"},
+        }
+    },
+}
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Routes:
+    """The routes of one noun, each documented with everything that it may answer."""
+
+    def __init__(self, noun: str, description: str) -> None:
+        self.blueprint = APIBlueprint(
+            noun,
+            f"server.routes.{noun}",
+            url_prefix=PREFIX,
+            abp_tags=[Tag(name=noun, description=description)],
+            operation_id_callback=_operation_id,
+        )
+
+    def get(
+        self, rule: str, answers: ResponseDict, problems: Iterable[int] = ()
+    ) -> Callable[[View], View]:
+        """Register a view for GET and HEAD."""
+        return self._route("get", rule, answers, problems)
+
+    def post(
+        self, rule: str, answers: ResponseDict, problems: Iterable[int] = ()
+    ) -> Callable[[View], View]:
+        """Register a view for POST."""
+        return self._route("post", rule, answers, problems)
+
+    def delete(
+        self, rule: str, answers: ResponseDict, problems: Iterable[int] = ()
+    ) -> Callable[[View], View]:
+        """Register a view for DELETE."""
+        return self._route("delete", rule, answers, problems)
+
+    def describe(self, *models: type[BaseModel]) -> None:
+        """Put models into the document that no route takes or returns as they are."""
+        for model in models:
+            schema = model.model_json_schema(mode="serialization", ref_template=REFERENCE)
+            every = {model.__name__: schema, **schema.pop("$defs", {})}
+            schemas = {name: Schema(**each) for name, each in every.items()}
+            cast("Any", self.blueprint).components_schemas.update(schemas)
+
+    def _route(
+        self, verb: str, rule: str, answers: ResponseDict, problems: Iterable[int]
+    ) -> Callable[[View], View]:
+        responses: ResponseDict = {**answers, **{status: problem(status) for status in problems}}
+        register = getattr(self.blueprint, verb)
+        return cast("Callable[[View], View]", register(rule, responses=responses))
+
+
+def server_version() -> str:
+    """The version that is installed."""
+    try:
+        return version("darkroom")
+    except PackageNotFoundError:
+        return "0+unknown"  # run from a source tree that was not installed
+
+
+def _operation_id(*, name: str, path: str, method: str) -> str:
+    """The view's name, which generated clients make their function's name of."""
+    return name
+
+
+def problem(status: int) -> dict[str, Any]:
+    """How the document describes an error answer."""
+    schema = reference("Problem")
+    return {
+        "description": PROBLEMS[status],
+        "content": {"application/problem+json": {"schema": schema}},
+    }
+
+
+def reference(name: str) -> dict[str, str]:
+    """A schema that is described elsewhere in the document."""
+    return {"$ref": REFERENCE.format(model=name)}
+
+
+def content(description: str, *types: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    """How the document describes an answer that is not JSON."""
+    each = {"schema": schema or {"type": "string"}}
+    return {"description": description, "content": dict.fromkeys(types, each)}
+
+
+def answer(model: BaseModel) -> dict[str, Any]:
+    """A model as a view returns it."""
+    return model.model_dump(mode="json")
+
+
+def init_app(app: OpenAPI) -> None:
+    """Write the document once all routes are there."""
+    app.openapi_version = "3.1.0"
+    document = deepcopy(cast("dict[str, Any]", cast("Any", app).api_doc))
+    for path in document["paths"].values():
+        for operation in path.values():
+            _finish_description(operation)
+            _finish_parameters(operation)
+            _finish_responses(operation["responses"])
+    create = document["paths"][f"{PREFIX}/jobs"]["post"]
+    create["requestBody"]["content"]["application/json"]["examples"] = EXAMPLES
+    app.extensions[DOCUMENT] = document
+
+
+def document_of(app: Flask) -> dict[str, Any]:
+    """The OpenAPI document of an application."""
+    return cast("dict[str, Any]", app.extensions[DOCUMENT])
+
+
+def _finish_description(operation: dict[str, Any]) -> None:
+    text = cast("str", operation.get("description", ""))
+    operation["description"] = text.replace("<br/>", "\n").strip()
+
+
+def _finish_parameters(operation: dict[str, Any]) -> None:
+    for parameter in operation.get("parameters", []):
+        # A parameter that is left out is null to the view; nobody can send a null.
+        kinds = parameter["schema"].pop("anyOf", [])
+        for kind in kinds:
+            if kind.get("type") != "null":
+                parameter["schema"].update(kind)
+
+
+def _finish_responses(responses: dict[str, Any]) -> None:
+    # The library documents a validation error for every route, those without input included.
+    if "application/json" in responses.get("422", {}).get("content", {}):
+        del responses["422"]
+    for status, response in responses.items():
+        response.setdefault("description", HTTPStatus(int(status)).phrase)
+        if EVENT_STREAM in response.get("content", {}):
+            response["content"][EVENT_STREAM]["schema"] = _event_schema()
+        for name, description in HEADERS.get(status, {}).items():
+            header = {"description": description, "schema": {"type": "string"}}
+            response.setdefault("headers", {})[name] = header
+
+
+def _event_schema() -> dict[str, Any]:
+    """One event: OpenAPI 3.1 has no word for streams, and the library drops this schema's words."""
+    text = {"type": "string"}
+    data = {
+        **text,
+        "contentMediaType": "application/json",
+        "contentSchema": {"oneOf": [reference(name) for name in EVENTS]},
+    }
+    properties = {"id": text, "event": text, "data": data, "retry": {"type": "integer"}}
+    return {"type": "object", "properties": properties}

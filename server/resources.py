@@ -1,0 +1,57 @@
+"""What the views work with: one Redis client, one image store, one hub for each process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Flask, current_app
+from redis import Redis
+
+from jobs.connection import connect
+from jobs.images import ImageStore
+from jobs.settings import settings
+from server.hub import Hub
+from server.renditions import Renditions
+from server.signing import Signer
+
+EXTENSION = "darkroom"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """All that outlives a request."""
+
+    redis: Redis
+    store: ImageStore
+    hub: Hub
+    signer: Signer
+    renditions: Renditions
+
+    def close(self) -> None:
+        """Say farewell to every client and let go of every connection."""
+        self.hub.close()
+        self.redis.close()
+
+
+def init_app(app: Flask, redis_url: str | None, image_store: str | None) -> None:
+    """Give the application its resources. Threads start with the first client that needs them."""
+    redis = connect(redis_url)
+    store = ImageStore(image_store)
+    app.extensions[EXTENSION] = Resources(
+        redis=redis,
+        store=store,
+        hub=Hub(redis_url, seats=settings().sse_clients),
+        signer=Signer(redis, settings().url_lifetime),
+        renditions=Renditions(store),
+    )
+
+
+def of(app: Flask) -> Resources:
+    """The resources of an application."""
+    return cast("Resources", app.extensions[EXTENSION])
+
+
+def resources() -> Resources:
+    """The resources of the application that serves this request."""
+    return of(current_app)

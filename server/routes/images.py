@@ -1,0 +1,91 @@
+"""Pictures by id: as stored, or as a phone wants them."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+from flask import Response, request
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.settings import settings
+from server.errors import ApiError, Unavailable
+from server.openapi import Routes, content
+from server.renditions import Format
+from server.resources import resources
+
+FOREVER = "private, max-age=31536000, immutable"
+"""A picture never changes; not for shared caches, since its URL is the key to it."""
+
+TYPES = ("image/png", "image/jpeg", "image/webp")
+
+routes = Routes("images", "Pictures that were made.")
+
+
+class ImagePath(BaseModel):
+    """A picture in the path."""
+
+    image_id: str = Field(description="Id of the picture, as in a job's outputs.")
+
+
+class ImageQuery(BaseModel):
+    """How the picture is wanted, and the signature of its URL."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Format = Field("png", description="`png` is the picture as it was stored.")
+    width: int | None = Field(
+        None,
+        ge=1,
+        le=settings().max_size,
+        description="Width in pixels at most; the height follows. Nothing is enlarged.",
+    )
+    download: bool = Field(False, description="Save it as a file instead of showing it.")
+    expires: int | None = Field(None, description="Part of the signature.", ge=0, lt=2**53)
+    signature: str | None = Field(None, description="Part of the signature.", max_length=128)
+
+
+@routes.get(
+    "/images/<image_id>",
+    {
+        200: content("The picture.", *TYPES, schema={"type": "string", "format": "binary"}),
+        206: content("A part of it.", *TYPES, schema={"type": "string", "format": "binary"}),
+        304: {"description": "You have it: If-None-Match is its ETag."},
+    },
+    (403, 404, 416, 422, 503),
+)
+def get_image(path: ImagePath, query: ImageQuery) -> Response:
+    """Get a picture
+
+    With `Range`, a part of it; with `If-None-Match`, 304 if it is the one you have.
+    """
+    _check_signature(path.image_id, query)
+    try:
+        data = resources().renditions.get(path.image_id, query.format, query.width)
+    except FileNotFoundError as error:
+        raise ApiError(404, "not-found", f"there is no picture {path.image_id[:64]!r}") from error
+    except OSError as error:
+        raise Unavailable("store-unavailable", "the picture store does not answer") from error
+    response = Response(
+        BytesIO(data), content_type=f"image/{query.format}", direct_passthrough=True
+    )
+    response.content_length = len(data)
+    response.set_etag(f"{path.image_id}.{query.width or 'full'}.{query.format}")
+    response.headers["Cache-Control"] = FOREVER
+    disposition = "attachment" if query.download else "inline"
+    suffix = "jpg" if query.format == "jpeg" else query.format
+    response.headers["Content-Disposition"] = (
+        f'{disposition}; filename="darkroom-{path.image_id}.{suffix}"'
+    )
+    # A unit nobody knows is no range at all (RFC 9110, 14.2).
+    ranges = request.range is None or request.range.units == "bytes"
+    response.make_conditional(request, accept_ranges=ranges, complete_length=len(data))
+    return response
+
+
+def _check_signature(image: str, query: ImageQuery) -> None:
+    """Refuse a wrong signature; a missing one is fine for those who may call at all."""
+    if query.signature is None and query.expires is None:
+        return
+    expires, signature = query.expires or 0, query.signature or ""
+    if not resources().signer.allows(image, expires, signature):
+        raise ApiError(403, "bad-signature", "this URL is not valid any more; get the job again")

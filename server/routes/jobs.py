@@ -1,0 +1,207 @@
+"""Jobs: create, get, list, cancel, delete."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+from math import ceil
+
+from flask import Response, request
+from pydantic import BaseModel, ConfigDict, Field
+from redis.exceptions import RedisError
+from rq.exceptions import NoSuchJobError
+
+from jobs import idempotency, queue
+from jobs.events import ENDED, Status, job_stream
+from jobs.images import image_id
+from jobs.record import JobRecord, read
+from jobs.request import FieldError, GenerationRequest, InvalidRequest, resolve
+from jobs.workers import offered_models
+from server import prefer
+from server.auth import caller
+from server.errors import ApiError, Unavailable
+from server.openapi import Routes
+from server.resources import resources
+from server.views import JobList, JobView, job_url, job_view
+
+log = logging.getLogger(__name__)
+
+MAX_KEY = 255
+"""Characters of an Idempotency-Key: a UUID has 36, a hash in hexadecimal 128."""
+
+routes = Routes("jobs", "Pictures to be made.")
+
+
+class JobPath(BaseModel):
+    """A job in the path."""
+
+    job_id: str = Field(description="Id of the job.")
+
+
+class CreateHeaders(BaseModel):
+    """Headers that change how a job is created."""
+
+    prefer: str = Field(
+        "", alias="Prefer", description="`wait=30`: answer 200 if it is done in 30 s (at most 60)."
+    )
+    idempotency_key: str | None = Field(
+        None,
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=MAX_KEY,
+        description="The same key and body within a day are the same job, however often they come.",
+    )
+
+
+class ListQuery(BaseModel):
+    """Which jobs, and how many."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Status | None = Field(None, description="Only jobs of this status.")
+    limit: int = Field(20, ge=1, le=100, description="Jobs on a page.")
+    cursor: str | None = Field(
+        None, max_length=200, description="The `next_cursor` of the page before."
+    )
+
+
+@routes.post("/jobs", {200: JobView, 202: JobView}, (400, 409, 413, 415, 422, 429, 503))
+def create_job(header: CreateHeaders, body: GenerationRequest) -> Response:
+    """Create a job
+
+    202 once the job is kept: it will reach an end whatever is killed or restarted meanwhile.
+    With `Prefer: wait=n`, 200 if it has ended by then.
+    """
+    here, who = resources(), caller()
+    cards = offered_models(here.redis)
+    if not cards:
+        raise Unavailable("no-worker", "no worker has started yet, so no model is known")
+    resolved = resolve(body, cards)
+    job_id = queue.new_job_id()
+    if header.idempotency_key is not None:
+        job_id = idempotency.job_id_for(
+            here.redis, who.owner, header.idempotency_key, request.get_data(), job_id
+        )
+        if (earlier := read(here.redis, job_id)) is not None:
+            return _created(earlier, prefer.wait(header.prefer))
+    try:
+        record = queue.submit(here.redis, resolved, who.owner, caller=who.lane, job_id=job_id)
+    except NoSuchJobError as error:
+        raise ApiError(409, "deleted", str(error)) from error
+    return _created(record, prefer.wait(header.prefer))
+
+
+def _created(record: JobRecord, seconds: int | None) -> Response:
+    here = resources()
+    headers = {"Location": job_url(record.id), "Retry-After": str(queue.RETRY_AFTER)}
+    try:
+        # With all seats taken the wish is not granted, which a preference allows for.
+        if seconds is not None and here.hub.take_seat():
+            headers["Preference-Applied"] = f"wait={seconds}"
+            record = _wait(record, seconds)
+        view = job_view(record, here)
+    except RedisError as error:
+        # Redis went away after the job was kept, so the caller is not told to send it again.
+        log.warning("Job %s was accepted, and Redis does not answer since: %s", record.id, error)
+        return _json(job_view(record, here, placed=False), 202, headers)
+    if seconds is not None and view.status in ENDED:
+        del headers["Retry-After"]
+        return _json(view, 200, headers)
+    headers["Retry-After"] = str(min(60, max(1, ceil(view.eta_s or 0))))
+    return _json(view, 202, headers)
+
+
+def _wait(record: JobRecord, seconds: int) -> JobRecord:
+    here = resources()
+    try:
+        here.hub.wait_for_done(job_stream(record.id), record.owner, seconds)
+    finally:
+        here.hub.give_seat_back()
+    return read(here.redis, record.id) or record
+
+
+@routes.get("/jobs", {200: JobList}, (422, 503))
+def list_jobs(query: ListQuery) -> Response:
+    """List jobs, newest first
+
+    A page may hold fewer jobs than `limit` and still have a `next_cursor`.
+    """
+    here = resources()
+    before = _decode(query.cursor) if query.cursor else None
+    records, last = queue.list_jobs(
+        here.redis, caller().owner, limit=query.limit, before=before, status=query.status
+    )
+    cursor = base64.urlsafe_b64encode(last.encode()).decode().rstrip("=") if last else None
+    view = JobList(jobs=[job_view(record, here) for record in records], next_cursor=cursor)
+    headers: dict[str, str] = {}
+    if cursor:
+        status = f"&status={query.status}" if query.status else ""
+        url = f"{request.path}?limit={query.limit}{status}&cursor={cursor}"
+        headers["Link"] = f'<{url}>; rel="next"'
+    return _json(view, 200, headers)
+
+
+@routes.get("/jobs/<job_id>", {200: JobView}, (404, 503))
+def get_job(path: JobPath) -> Response:
+    """Get a job"""
+    return _json(job_view(find(path.job_id), resources()), 200)
+
+
+@routes.post("/jobs/<job_id>/cancel", {200: JobView}, (404, 503))
+def cancel_job(path: JobPath) -> Response:
+    """Cancel a job
+
+    A queued job ends at once, a running one within one denoising step; one that has ended stays
+    as it is. To cancel twice is to cancel once.
+    """
+    find(path.job_id)
+    record = queue.cancel(resources().redis, path.job_id)
+    if record is None:
+        raise _unknown(path.job_id)
+    return _json(job_view(record, resources()), 200)
+
+
+@routes.delete("/jobs/<job_id>", {204: None}, (404, 503))
+def delete_job(path: JobPath) -> tuple[str, int]:
+    """Delete a job and its pictures
+
+    One that has not ended is canceled first.
+    """
+    here, record = resources(), find(path.job_id)
+    if record.status not in ENDED:
+        record = queue.cancel(here.redis, record.id) or record
+    try:
+        for index in range(record.request.count):
+            here.store.delete(image_id(record.id, index))
+    except OSError as error:
+        raise Unavailable("store-unavailable", "the picture store does not answer") from error
+    queue.delete(here.redis, record)
+    return "", 204
+
+
+def find(job_id: str) -> JobRecord:
+    """The caller's job of this id. Raises a 404."""
+    record = read(resources().redis, job_id)
+    if record is None or record.owner != caller().owner:
+        raise _unknown(job_id)
+    return record
+
+
+def _unknown(job_id: str) -> ApiError:
+    return ApiError(404, "not-found", f"there is no job {job_id[:64]!r}")
+
+
+def _decode(cursor: str) -> str:
+    try:
+        job_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        job_id = ""
+    if not job_id.isalnum():
+        detail = "is not a cursor that this server gave"
+        raise InvalidRequest([FieldError(pointer="/cursor", detail=detail)])
+    return job_id
+
+
+def _json(view: BaseModel, status: int, headers: dict[str, str] | None = None) -> Response:
+    return Response(view.model_dump_json(), status, headers, content_type="application/json")

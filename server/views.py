@@ -1,0 +1,108 @@
+"""Job records as the API shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs import queue
+from jobs.events import ENDED, DoneEvent, Error, Output, Progress, Status
+from jobs.record import JobRecord
+from jobs.request import ResolvedRequest
+from server.openapi import PREFIX
+from server.resources import Resources
+
+
+class OutputView(Output):
+    """One picture of a job and where to get it."""
+
+    url: str = Field(description="Signed, so that it can be shown without a header for a while.")
+
+
+class OutputEventView(BaseModel):
+    """One picture of the job is in the store, and where to get it."""
+
+    job: str
+    event: Literal["output"] = "output"
+    output: OutputView
+
+
+class Urls(BaseModel):
+    """Where to go on from a job."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    itself: str = Field(alias="self")
+    events: str
+    cancel: str
+
+
+class JobView(BaseModel):
+    """A job as callers see it."""
+
+    id: str
+    kind: str
+    status: Status
+    queue_position: int | None = Field(
+        description="Jobs that go before this one, callers taking turns; null if it does not wait."
+    )
+    eta_s: float | None = Field(
+        description="Seconds until it should be done, as measured; null where nothing was measured."
+    )
+    progress: Progress | None = Field(description="How far a running job is.")
+    attempts: int = Field(description="How often a worker has begun it.")
+    input: ResolvedRequest = Field(description="The request with every choice made.")
+    outputs: list[OutputView]
+    error: Error | None = Field(description="Why it failed.")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    urls: Urls
+
+
+class DoneEventView(DoneEvent):
+    """The job ended; nothing follows."""
+
+    result: JobView | None = Field(description="The whole job; null if it was deleted since.")
+
+
+class JobList(BaseModel):
+    """A page of jobs, newest first."""
+
+    jobs: list[JobView]
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page.")
+
+
+def job_view(record: JobRecord, resources: Resources, *, placed: bool = True) -> JobView:
+    """A job's record with the URLs of its pictures, and its place in the queue if `placed`."""
+    url = job_url(record.id)
+    placed = placed and record.status not in ENDED
+    return JobView(
+        id=record.id,
+        kind=record.request.kind,
+        status=record.status,
+        queue_position=queue.position(resources.redis, record) if placed else None,
+        eta_s=queue.eta(resources.redis, record) if placed else None,
+        progress=record.progress,
+        attempts=record.attempts,
+        input=record.request,
+        outputs=[output_view(output, resources) for output in record.outputs],
+        error=record.error,
+        created_at=record.created_at,
+        started_at=record.started_at,
+        finished_at=record.ended_at,
+        urls=Urls(self=url, events=f"{url}/events", cancel=f"{url}/cancel"),
+    )
+
+
+def output_view(output: Output, resources: Resources) -> OutputView:
+    """A picture with its signed URL."""
+    url = f"{PREFIX}/images/{output.id}?{resources.signer.query(output.id)}"
+    return OutputView(**output.model_dump(), url=url)
+
+
+def job_url(job_id: str) -> str:
+    """Where a job is."""
+    return f"{PREFIX}/jobs/{job_id}"

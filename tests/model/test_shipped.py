@@ -1,0 +1,56 @@
+"""The model that ships, as stock diffusers sees it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import (
+    StableDiffusionPipeline,
+)
+
+MODEL = Path(__file__).parents[2] / "models" / "emoji"
+MIB = 2**20
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> StableDiffusionPipeline:
+    pipeline = StableDiffusionPipeline.from_pretrained(MODEL, dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def draw(pipeline: StableDiffusionPipeline, prompt: str) -> np.ndarray:
+    picture = pipeline(
+        prompt,
+        num_inference_steps=20,  # what the card recommends; PNDM diverges at 12
+        guidance_scale=4,
+        generator=torch.Generator().manual_seed(1),
+    ).images[0]
+    return np.array(picture, dtype=np.float32)
+
+
+def test_a_green_heart_is_green_and_a_blue_heart_is_blue(pipeline: StableDiffusionPipeline):
+    for prompt, channel in (("green heart", 1), ("blue heart", 2)):
+        centre = draw(pipeline, prompt)[48:80, 48:80].mean(axis=(0, 1))
+        assert centre.argmax() == channel
+
+
+def test_pictures_stand_on_white(pipeline: StableDiffusionPipeline):
+    corners = draw(pipeline, "red apple")[[0, 0, -1, -1], [0, -1, 0, -1]]
+    assert corners.mean() > 235
+
+
+def test_the_files_are_small_enough_to_ship():
+    weights = list(MODEL.rglob("*.safetensors"))
+    assert sum(path.stat().st_size for path in weights) <= 60 * MIB
+    assert all(path.stat().st_size < 16 * MIB for path in weights)
+
+
+def test_the_card_states_the_figures_that_were_measured():
+    figures = json.loads((MODEL / "evaluation.json").read_text())
+    card = (MODEL / "README.md").read_text()
+    for name in ("top1", "top5", "psnr_db", "colour_words"):
+        shown = figures[name] if name == "psnr_db" else round(100 * figures[name], 1)
+        assert f"{shown:g}" in card, name

@@ -1,0 +1,121 @@
+"""Models, samplers, health, metrics, the documentation and the first page."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+from redis import Redis
+
+from jobs.metrics import HISTOGRAMS, Metrics
+from jobs.samplers import SAMPLERS
+from tests.server.helpers import API, HandWorker
+
+
+def test_models_say_their_defaults_and_whether_they_are_warm(
+    client: FlaskClient, worker: HandWorker
+):
+    [model] = client.get(f"{API}/models").json["models"]
+    assert model["name"] == "small"
+    assert (model["width"], model["steps"], model["sampler"]) == (64, 20, "pndm")
+    assert model["live"]
+    assert model["warm"]
+    worker.withdraw()
+    [model] = client.get(f"{API}/models").json["models"]
+    assert not model["live"]
+
+
+def test_samplers_are_those_that_a_request_may_name(client: FlaskClient):
+    listed = client.get(f"{API}/samplers").json["samplers"]
+    assert [each["name"] for each in listed] == list(SAMPLERS)
+
+
+def test_health_is_of_this_process_and_readiness_of_the_whole(
+    client: FlaskClient, worker: HandWorker
+):
+    assert client.get(f"{API}/health").json["status"] == "ok"
+    assert client.get(f"{API}/ready").json == {"status": "ready", "workers": 1}
+    worker.withdraw()
+    assert client.get(f"{API}/health").status_code == 200
+    answer = client.get(f"{API}/ready")
+    assert answer.status_code == 503
+    assert "worker" in answer.json["detail"]
+
+
+def test_metrics_sum_what_all_workers_measured(
+    client: FlaskClient, worker: HandWorker, redis: Redis
+):
+    for _ in range(2):
+        metrics = Metrics()
+        metrics.observe("forward_rows", "small", 8)
+        metrics.observe("forward_rows", "small", 9)
+        metrics.observe("job_seconds", 'a "label"\n', 10_000)
+        metrics.count("jobs", "succeeded", 3)
+        metrics.flush(redis)
+    client.post(f"{API}/jobs", json={"prompt": "x"})
+    longest = str(float(HISTOGRAMS["job_seconds"].buckets[-1]))
+    answer = client.get(f"{API}/metrics")
+    assert answer.content_type.startswith("text/plain; version=")
+    families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    samples = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in families.values()
+        for sample in family.samples
+    }
+    assert samples["darkroom_jobs_total", "succeeded"] == 6
+    assert samples["darkroom_forward_rows_bucket", "4.0", "small"] == 0
+    assert samples["darkroom_forward_rows_bucket", "8.0", "small"] == 2
+    assert samples["darkroom_forward_rows_bucket", "16.0", "small"] == 4
+    assert samples["darkroom_forward_rows_bucket", "+Inf", "small"] == 4
+    assert samples["darkroom_forward_rows_count", "small"] == 4
+    assert samples["darkroom_forward_rows_sum", "small"] == 34
+    assert samples["darkroom_job_seconds_bucket", longest, 'a "label"\n'] == 0
+    assert samples[("darkroom_queue_length",)] == 1
+    assert samples[("darkroom_workers",)] == 1
+    assert {"darkroom_step_seconds", "darkroom_queue_wait_seconds"} <= set(families)
+
+
+def test_metrics_are_openmetrics_for_those_who_ask(client: FlaskClient, worker: HandWorker):
+    headers = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    answer = client.get(f"{API}/metrics", headers=headers)
+    assert answer.content_type.startswith("application/openmetrics-text")
+    assert any(family.name == "darkroom_workers" for family in openmetrics(answer.text))
+
+
+def test_the_documentation_needs_no_network_and_no_script(client: FlaskClient):
+    answer = client.get(f"{API}/docs")
+    assert answer.content_type == "text/html; charset=utf-8"
+    for foreign in ("//", "src=", "<script", "@import", "<link"):
+        assert foreign not in answer.text.replace("http://127.0.0.1:7860", "")
+
+
+def test_the_documentation_shows_every_route_and_every_field(app: Flask, client: FlaskClient):
+    text = client.get(f"{API}/docs").text
+    document = client.get(f"{API}/openapi.json").json
+    for path in document["paths"]:
+        assert path in text
+    for field in document["components"]["schemas"]["GenerationRequest"]["properties"]:
+        assert f"<code>{field}</code>" in text
+
+
+def test_the_first_page_is_there(client: FlaskClient):
+    answer = client.get("/", buffered=True)
+    assert answer.status_code == 200
+    assert answer.content_type == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize("name", ["../../app.py", "%2e%2e/%2e%2e/app.py", "nothing.js"])
+def test_no_other_file_is_served(client: FlaskClient, name: str):
+    assert client.get(f"/static/page/{name}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/", f"{API}/jobs", f"{API}/models", f"{API}/health", f"{API}/docs", f"{API}/metrics"]
+)
+def test_head_is_get_without_a_body(client: FlaskClient, worker: HandWorker, path: str):
+    head = client.head(path, buffered=True)
+    assert head.status_code == 200
+    assert head.data == b""
+    assert head.content_type == client.get(path, buffered=True).content_type

@@ -1,0 +1,184 @@
+"""Pictures: as stored, as phones want them, and only for those who have their URL."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image
+from redis import Redis
+
+from jobs.images import ImageStore, image_id
+from jobs.queue import new_job_id
+from server import renditions
+from server.renditions import Renditions
+from server.resources import of
+from server.signing import DAY, Signer
+from tests.server.helpers import API, png
+
+
+@pytest.fixture
+def image(store: ImageStore) -> str:
+    image = image_id(new_job_id(), 0)
+    store.put(image, png())
+    return image
+
+
+@pytest.fixture
+def url(image: str) -> str:
+    return f"{API}/images/{image}"
+
+
+def test_a_picture_comes_as_it_was_stored_and_may_be_kept_for_ever(client: FlaskClient, url: str):
+    answer = client.get(url)
+    assert answer.data == png()
+    assert answer.content_type == "image/png"
+    assert answer.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Accept-Ranges"] == "bytes"
+    etag, weak = answer.get_etag()
+    assert etag
+    assert not weak
+
+
+def test_a_picture_the_client_has_is_not_sent_again(client: FlaskClient, url: str):
+    etag = client.get(url).headers["ETag"]
+    answer = client.get(url, headers={"If-None-Match": etag})
+    assert (answer.status_code, answer.data) == (304, b"")
+    assert client.get(f"{url}?format=webp", headers={"If-None-Match": etag}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "part"),
+    [
+        ("bytes=1-3", 206, b"PNG"),
+        ("bytes=-3", 206, png()[-3:]),
+        ("bytes=10-", 206, png()[10:]),
+        ("bytes=999999-", 416, None),
+        ("bananas=1-2", 200, png()),
+    ],
+)
+def test_a_range_is_a_part(
+    client: FlaskClient, url: str, asked: str, status: int, part: bytes | None
+):
+    answer = client.get(url, headers={"Range": asked})
+    assert answer.status_code == status
+    if part is not None:
+        assert answer.data == part
+    else:
+        assert answer.headers["Content-Range"] == f"bytes */{len(png())}"
+        assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
+@pytest.mark.parametrize(("width", "expected"), [(32, (32, 24)), (64, (64, 48)), (2000, (64, 48))])
+def test_a_rendition_is_narrower_and_never_enlarged(
+    client: FlaskClient, url: str, format: str, width: int, expected: tuple[int, int]
+):
+    answer = client.get(f"{url}?format={format}&width={width}")
+    assert answer.content_type == f"image/{format}"
+    with Image.open(io.BytesIO(answer.data)) as picture:
+        assert picture.size == expected
+        assert picture.format == format.upper()
+
+
+def test_transparency_is_white_in_a_jpeg(client: FlaskClient, store: ImageStore):
+    image = image_id(new_job_id(), 0)
+    store.put(image, png(color="#ff000000", mode="RGBA"))
+    answer = client.get(f"{API}/images/{image}?format=jpeg")
+    with Image.open(io.BytesIO(answer.data)) as picture:
+        assert picture.getpixel((5, 5)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["width=0", "width=-1", "width=4096", "width=x", "format=gif", "format=", "download=maybe"],
+)
+def test_a_rendition_that_does_not_exist_is_refused(client: FlaskClient, url: str, query: str):
+    answer = client.get(f"{url}?{query}")
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["pointer"] == f"/{query.split('=')[0]}"
+
+
+def test_a_download_has_a_name_that_fits_its_format(client: FlaskClient, url: str, image: str):
+    answer = client.get(f"{url}?download=1&format=jpeg")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="darkroom-{image}.jpg"'
+    assert client.get(url).headers["Content-Disposition"].startswith("inline")
+
+
+@pytest.mark.parametrize(
+    "image", ["x", "..", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "0" * 32 + "-0", "%00"]
+)
+def test_what_is_no_picture_is_404(client: FlaskClient, image: str):
+    assert client.get(f"{API}/images/{image}").status_code == 404
+
+
+class TestSignature:
+    def test_a_signed_url_opens_its_picture_in_every_form(
+        self, app: Flask, client: FlaskClient, url: str, image: str
+    ):
+        query = of(app).signer.query(image)
+        assert client.get(f"{url}?{query}").status_code == 200
+        assert client.get(f"{url}?{query}&format=webp&width=16").status_code == 200
+
+    @pytest.mark.parametrize("change", ["signature", "expires", "image", "half"])
+    def test_a_url_that_was_changed_opens_nothing(
+        self, app: Flask, client: FlaskClient, url: str, image: str, change: str
+    ):
+        other = image[:-1] + "1"
+        signed = of(app).signer.query(other if change == "image" else image)
+        expires, signature = (part.split("=")[1] for part in signed.split("&"))
+        if change == "signature":
+            signature = signature[:-1] + ("0" if signature[-1] != "0" else "1")
+        if change == "expires":
+            expires = str(int(expires) + 1)
+        query = f"expires={expires}&signature={signature}"
+        answer = client.get(f"{url}?{query if change != 'half' else f'expires={expires}'}")
+        assert answer.status_code == 403
+
+    def test_a_url_ends_when_it_says_so(self, redis: Redis):
+        signer = Signer(redis, lifetime=-2 * DAY)
+        expires, signature = (part.split("=")[1] for part in signer.query("x").split("&"))
+        assert int(expires) < time.time()
+        assert not signer.allows("x", int(expires), signature)
+
+    def test_a_url_stays_the_same_for_a_day_and_lasts_its_lifetime(
+        self, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ):
+        signer = Signer(redis, lifetime=3600)
+        day = 20_000 * DAY
+        urls: list[str] = []
+        for second in range(1, DAY - 3600, 3000):
+            monkeypatch.setattr("server.signing.time.time", lambda now=day + second: now)
+            urls.append(signer.query("x"))
+            assert int(urls[-1].split("&")[0].split("=")[1]) >= day + second + 3600
+        assert len(set(urls)) == 1
+
+    def test_all_replicas_sign_alike(self, redis: Redis):
+        assert Signer(redis, 3600).query("x") == Signer(redis, 3600).query("x")
+
+
+class TestRenditions:
+    def test_a_rendition_is_made_once(self, store: ImageStore, image: str):
+        renditions = Renditions(store)
+        first = renditions.get(image, "webp", 32)
+        assert renditions.get(image, "webp", 32) is first
+
+    def test_a_rendition_is_gone_with_its_picture(self, store: ImageStore, image: str):
+        renditions = Renditions(store)
+        renditions.get(image, "webp", 32)
+        store.delete(image)
+        with pytest.raises(FileNotFoundError):
+            renditions.get(image, "webp", 32)
+
+    def test_what_is_kept_is_bounded(
+        self, store: ImageStore, image: str, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(renditions, "CACHE_BYTES", 5000)
+        kept = Renditions(store)
+        for width in range(1, 64):
+            kept.get(image, "jpeg", width)
+        assert 0 < kept.kept_bytes <= 5000

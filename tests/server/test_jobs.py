@@ -1,0 +1,347 @@
+"""Creating, reading, listing, canceling and deleting jobs."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from datetime import datetime
+
+import pytest
+from flask.testing import FlaskClient
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from jobs import workers
+from jobs.images import ImageStore
+from jobs.record import read
+from tests.server.helpers import API, HandWorker
+
+
+def create(client: FlaskClient, **fields: object) -> str:
+    answer = client.post(f"{API}/jobs", json={"prompt": "red apple", **fields})
+    assert answer.status_code == 202, answer.text
+    return answer.json["id"]
+
+
+def test_a_created_job_is_accepted_and_says_where_it_is(client: FlaskClient, worker: HandWorker):
+    answer = client.post(f"{API}/jobs", json={"prompt": "red apple"})
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == f"{API}/jobs/{answer.json['id']}"
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert client.get(answer.headers["Location"]).json["status"] == "queued"
+
+
+def test_a_job_shows_every_choice_that_was_made_for_it(client: FlaskClient, worker: HandWorker):
+    job = client.get(f"{API}/jobs/{create(client, steps=7)}").json
+    assert job["kind"] == "text-to-image"
+    assert job["input"]["steps"] == 7
+    assert job["input"]["model"] == "small"
+    assert job["input"]["sampler"] == "pndm"
+    assert 0 <= job["input"]["seed"] < 2**32
+    assert job["queue_position"] == 0
+    assert job["eta_s"] == 0.5
+    assert job["outputs"] == []
+    assert job["error"] is job["progress"] is job["started_at"] is job["finished_at"] is None
+    assert job["urls"] == {
+        "self": f"{API}/jobs/{job['id']}",
+        "events": f"{API}/jobs/{job['id']}/events",
+        "cancel": f"{API}/jobs/{job['id']}/cancel",
+    }
+
+
+def test_times_are_rfc_3339_in_utc(client: FlaskClient, worker: HandWorker):
+    job_id = create(client)
+    worker.run(job_id)
+    job = client.get(f"{API}/jobs/{job_id}").json
+    for name in ("created_at", "started_at", "finished_at"):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", job[name])
+        age = time.time() - datetime.fromisoformat(job[name]).timestamp()
+        assert -1 < age < 60
+
+
+def test_an_eta_is_left_out_where_nothing_was_measured(client: FlaskClient, worker: HandWorker):
+    worker.info = worker.info.model_copy(update={"jobs_per_second": None})
+    worker.advertise()
+    assert client.get(f"{API}/jobs/{create(client)}").json["eta_s"] is None
+
+
+def test_a_running_job_shows_progress_and_a_measured_eta(client: FlaskClient, worker: HandWorker):
+    job_id = create(client)
+    worker.begin(job_id)
+    worker.progress(job_id, 5)
+    job = client.get(f"{API}/jobs/{job_id}").json
+    assert job["status"] == "running"
+    assert job["progress"] == {"step": 5, "steps": 20, "fraction": 0.25}
+    assert job["eta_s"] == 7.5
+    assert job["attempts"] == 1
+    assert job["queue_position"] is None
+
+
+def test_a_finished_job_has_its_pictures(client: FlaskClient, worker: HandWorker):
+    job_id = create(client, count=3, seed=41)
+    images = worker.run(job_id)
+    job = client.get(f"{API}/jobs/{job_id}").json
+    assert job["status"] == "succeeded"
+    assert [output["id"] for output in job["outputs"]] == images
+    assert [output["seed"] for output in job["outputs"]] == [41, 42, 43]
+    for output in job["outputs"]:
+        assert client.get(output["url"]).status_code == 200
+
+
+def test_a_failed_job_says_why(client: FlaskClient, worker: HandWorker):
+    job_id = create(client)
+    worker.begin(job_id)
+    worker.fail(job_id, "out_of_memory", "It did not fit.")
+    job = client.get(f"{API}/jobs/{job_id}").json
+    assert job["status"] == "failed"
+    assert job["error"] == {"code": "out_of_memory", "detail": "It did not fit."}
+
+
+def test_metadata_comes_back_as_it_was_sent(client: FlaskClient, worker: HandWorker):
+    metadata = {"app": "Küche 🍎", "deep": [{"a": None, "b": 1.5}], "": True}
+    job_id = create(client, metadata=metadata)
+    assert client.get(f"{API}/jobs/{job_id}").json["input"]["metadata"] == metadata
+
+
+def test_no_job_is_taken_before_a_worker_has_ever_started(client: FlaskClient, redis: Redis):
+    answer = client.post(f"{API}/jobs", json={"prompt": "red apple"})
+    assert answer.status_code == 503
+    assert "worker" in answer.json["detail"]
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_jobs_are_taken_while_a_worker_restarts(client: FlaskClient, worker: HandWorker):
+    workers.withdraw(worker.redis, "hand")
+    assert client.post(f"{API}/jobs", json={"prompt": "red apple"}).status_code == 202
+
+
+def test_a_full_queue_is_429_with_the_limit(
+    client: FlaskClient, worker: HandWorker, monkeypatch: pytest.MonkeyPatch
+):
+    from jobs import queue
+
+    full = queue.settings().model_copy(update={"max_queue": 2})
+    monkeypatch.setattr(queue, "settings", lambda: full)
+    create(client)
+    create(client)
+    answer = client.post(f"{API}/jobs", json={"prompt": "red apple"})
+    assert answer.status_code == 429
+    assert "2" in answer.json["detail"]
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_two_addresses_are_two_lanes_of_one_owner(client: FlaskClient, worker: HandWorker):
+    lanes = set()
+    for address in ("192.168.1.20", "192.168.1.21"):
+        answer = client.post(
+            f"{API}/jobs", json={"prompt": "x"}, environ_overrides={"REMOTE_ADDR": address}
+        )
+        record = read(worker.redis, answer.json["id"])
+        assert record
+        lanes.add(record.lane)
+    assert lanes == {"small/normal/192.168.1.20", "small/normal/192.168.1.21"}
+    assert len(client.get(f"{API}/jobs").json["jobs"]) == 2
+
+
+KEY = {"Idempotency-Key": "5f6c"}
+
+
+class TestIdempotency:
+    def test_the_same_key_and_body_are_one_job(self, client: FlaskClient, worker: HandWorker):
+        first, second = (
+            client.post(f"{API}/jobs", json={"prompt": "x"}, headers=KEY) for _ in range(2)
+        )
+        assert first.status_code == second.status_code == 202
+        assert first.json["id"] == second.json["id"]
+        assert first.json["input"]["seed"] == second.json["input"]["seed"]
+        assert len(client.get(f"{API}/jobs").json["jobs"]) == 1
+
+    def test_a_repeated_request_is_no_new_event(self, client: FlaskClient, worker: HandWorker):
+        job_id = client.post(f"{API}/jobs", json={"prompt": "x"}, headers=KEY).json["id"]
+        worker.run(job_id)
+        client.post(f"{API}/jobs", json={"prompt": "x"}, headers=KEY)
+        events = client.get(f"{API}/jobs/{job_id}/events").text
+        assert events.count("event: status") == 2
+        assert events.rstrip().split("\n\n")[-1].count("event: done") == 1
+
+    def test_the_same_key_with_another_body_is_refused(
+        self, client: FlaskClient, worker: HandWorker
+    ):
+        client.post(f"{API}/jobs", json={"prompt": "x"}, headers=KEY)
+        answer = client.post(f"{API}/jobs", json={"prompt": "y"}, headers=KEY)
+        assert answer.status_code == 422
+        assert "Idempotency-Key" in answer.json["detail"]
+
+    def test_a_refused_body_does_not_use_up_the_key(self, client: FlaskClient, worker: HandWorker):
+        assert client.post(f"{API}/jobs", json={}, headers=KEY).status_code == 422
+        answer = client.post(f"{API}/jobs", json={"prompt": "x"}, headers=KEY)
+        assert answer.status_code == 202
+
+    @pytest.mark.parametrize("key", ["", "x" * 256])
+    def test_a_key_that_is_empty_or_endless_is_refused(
+        self, client: FlaskClient, worker: HandWorker, key: str
+    ):
+        headers = {"Idempotency-Key": key}
+        answer = client.post(f"{API}/jobs", json={"prompt": "x"}, headers=headers)
+        assert answer.status_code == 422
+        assert answer.json["errors"][0]["pointer"] == "/Idempotency-Key"
+
+
+class TestPrefer:
+    def test_a_job_that_was_kept_is_202_though_redis_went_away_since(
+        self, client: FlaskClient, worker: HandWorker, monkeypatch: pytest.MonkeyPatch
+    ):
+        def gone(*_: object) -> None:
+            raise RedisConnectionError("gone")
+
+        monkeypatch.setattr("server.hub.Hub.wait_for_done", gone)
+        monkeypatch.setattr("jobs.queue.position", gone)
+        answer = client.post(f"{API}/jobs", json={"prompt": "x"}, headers={"Prefer": "wait=5"})
+        assert answer.status_code == 202
+        assert answer.json["queue_position"] is None
+        monkeypatch.undo()
+        assert client.get(answer.headers["Location"]).json["status"] == "queued"
+
+    def test_a_job_done_in_time_comes_back_whole(self, client: FlaskClient, worker: HandWorker):
+        def work():
+            while not (jobs := client.get(f"{API}/jobs").json["jobs"]):
+                time.sleep(0.01)
+            worker.run(jobs[0]["id"])
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        started = time.monotonic()
+        answer = client.post(f"{API}/jobs", json={"prompt": "x"}, headers={"Prefer": "wait=10"})
+        thread.join()
+        assert time.monotonic() - started < 5
+        assert answer.status_code == 200
+        assert answer.headers["Preference-Applied"] == "wait=10"
+        assert answer.json["status"] == "succeeded"
+        assert len(answer.json["outputs"]) == 1
+
+    def test_a_job_not_done_in_time_is_accepted(self, client: FlaskClient, worker: HandWorker):
+        started = time.monotonic()
+        answer = client.post(f"{API}/jobs", json={"prompt": "x"}, headers={"Prefer": "wait=1"})
+        assert 0.9 < time.monotonic() - started < 3
+        assert answer.status_code == 202
+        assert answer.headers["Location"]
+
+    def test_a_job_that_was_done_already_is_not_waited_for(
+        self, client: FlaskClient, worker: HandWorker
+    ):
+        headers = {"Prefer": "wait=10", "Idempotency-Key": "k"}
+        job_id = client.post(
+            f"{API}/jobs", json={"prompt": "x"}, headers={"Idempotency-Key": "k"}
+        ).json["id"]
+        worker.run(job_id)
+        started = time.monotonic()
+        answer = client.post(f"{API}/jobs", json={"prompt": "x"}, headers=headers)
+        assert answer.status_code == 200
+        assert time.monotonic() - started < 2
+
+
+class TestList:
+    def test_jobs_come_newest_first(self, client: FlaskClient, worker: HandWorker):
+        made = [create(client) for _ in range(3)]
+        answer = client.get(f"{API}/jobs").json
+        assert {job["id"] for job in answer["jobs"]} == set(made)
+        times = [job["created_at"] for job in answer["jobs"]]
+        assert times == sorted(times, reverse=True)
+        assert answer["next_cursor"] is None
+
+    def test_pages_hold_every_job_once(self, client: FlaskClient, worker: HandWorker):
+        made = {create(client) for _ in range(5)}
+        found: list[str] = []
+        url = f"{API}/jobs?limit=2"
+        while url:
+            answer = client.get(url)
+            found += [job["id"] for job in answer.json["jobs"]]
+            link = re.fullmatch(r'<(.+)>; rel="next"', answer.headers.get("Link", ""))
+            url = link[1] if link else ""
+        assert len(found) == 5
+        assert set(found) == made
+
+    def test_a_status_finds_only_its_jobs(self, client: FlaskClient, worker: HandWorker):
+        done, _ = create(client), create(client)
+        worker.run(done)
+        jobs = client.get(f"{API}/jobs?status=succeeded").json["jobs"]
+        assert [job["id"] for job in jobs] == [done]
+
+    @pytest.mark.parametrize(
+        ("query", "pointer"),
+        [
+            ("limit=0", "/limit"),
+            ("limit=101", "/limit"),
+            ("limit=x", "/limit"),
+            ("status=done", "/status"),
+            ("cursor=%00", "/cursor"),
+            ("cursor=%F0%9F%8D%8E", "/cursor"),
+            ("cursor=a", "/cursor"),
+            ("color=red", "/color"),
+        ],
+    )
+    def test_a_query_that_does_not_fit_is_refused(
+        self, client: FlaskClient, worker: HandWorker, query: str, pointer: str
+    ):
+        answer = client.get(f"{API}/jobs?{query}")
+        assert answer.status_code == 422
+        assert answer.json["errors"][0]["pointer"] == pointer
+
+
+class TestCancel:
+    def test_a_queued_job_is_canceled_at_once(self, client: FlaskClient, worker: HandWorker):
+        answer = client.post(f"{API}/jobs/{create(client)}/cancel")
+        assert answer.status_code == 200
+        assert answer.json["status"] == "canceled"
+        assert answer.json["finished_at"]
+
+    def test_to_cancel_twice_is_to_cancel_once(self, client: FlaskClient, worker: HandWorker):
+        job_id = create(client)
+        first, second = (client.post(f"{API}/jobs/{job_id}/cancel") for _ in range(2))
+        assert first.status_code == second.status_code == 200
+        assert first.json == second.json
+
+    def test_a_running_job_is_told_to_stop(self, client: FlaskClient, worker: HandWorker):
+        job_id = create(client)
+        worker.begin(job_id)
+        assert client.post(f"{API}/jobs/{job_id}/cancel").status_code == 200
+        record = read(worker.redis, job_id)
+        assert record
+        assert record.cancel_requested
+
+    def test_a_finished_job_stays_finished(self, client: FlaskClient, worker: HandWorker):
+        job_id = create(client)
+        worker.run(job_id)
+        assert client.post(f"{API}/jobs/{job_id}/cancel").json["status"] == "succeeded"
+
+
+class TestDelete:
+    def test_a_deleted_job_takes_its_pictures_along(
+        self, client: FlaskClient, worker: HandWorker, store: ImageStore
+    ):
+        job_id = create(client, count=2)
+        images = worker.run(job_id)
+        urls = [
+            output["url"] + "&format=webp"
+            for output in client.get(f"{API}/jobs/{job_id}").json["outputs"]
+        ]
+        assert [client.get(url).status_code for url in urls] == [200, 200]
+        answer = client.delete(f"{API}/jobs/{job_id}")
+        assert (answer.status_code, answer.data) == (204, b"")
+        assert client.get(f"{API}/jobs/{job_id}").status_code == 404
+        assert client.get(f"{API}/jobs").json["jobs"] == []
+        assert [client.get(url).status_code for url in urls] == [404, 404]
+        for image in images:
+            with pytest.raises(FileNotFoundError):
+                store.open(image)
+
+    def test_a_queued_job_can_be_deleted(self, client: FlaskClient, worker: HandWorker):
+        job_id = create(client)
+        assert client.delete(f"{API}/jobs/{job_id}").status_code == 204
+        assert read(worker.redis, job_id) is None
+
+    def test_deleting_twice_is_404(self, client: FlaskClient, worker: HandWorker):
+        job_id = create(client)
+        client.delete(f"{API}/jobs/{job_id}")
+        assert client.delete(f"{API}/jobs/{job_id}").status_code == 404

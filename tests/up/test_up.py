@@ -1,0 +1,274 @@
+"""`darkroom up` as a whole: Redis, the API and a worker with the model that ships."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from jobs import workers
+from jobs.connection import connect
+from jobs.settings import REPOSITORY
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class Running:
+    """A `darkroom up` in a process of its own, with a data folder and a port of its own."""
+
+    def __init__(self, data: Path, port: int, **settings: str) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.environment = {
+            **{name: os.environ[name] for name in os.environ if name not in ("REDIS_URL", "HOST")},
+            "DATA": str(data),
+            "PORT": str(port),
+            "DEVICE": "cpu",
+            "TORCH_THREADS": "2",
+            **settings,
+        }
+        self.output = data.with_suffix(".log")
+        with self.output.open("a") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "darkroom", "up"],
+                env=self.environment,
+                cwd=REPOSITORY,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Another `darkroom` command beside it."""
+        return subprocess.run(
+            [sys.executable, "-m", "darkroom", *arguments],
+            env=self.environment,
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def wait_for(self, text: str, seconds: float = 60) -> None:
+        self.wait_until(lambda: text in self.said(), seconds)
+
+    def wait_until(self, true: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.05)
+
+    def child(self, part: str) -> psutil.Process:
+        """The child whose command line has this part; "-server " is its Redis or Valkey."""
+        for child in psutil.Process(self.process.pid).children():
+            if any(part in word for word in child.cmdline()):
+                return child
+        raise AssertionError(f"no {part} runs:\n{self.said()}")
+
+    def ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/api/v1/ready", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def family(self) -> list[psutil.Process]:
+        """Every process that came from it."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def redis_url(self) -> str:
+        state: dict[str, Any] = httpx.Response(
+            200, content=Path(self.environment["DATA"], "up.json").read_bytes()
+        ).json()
+        return state["redis_url"]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    started = Running(tmp_path_factory.mktemp("up") / "data", _free_port())
+    try:
+        started.wait_for("Ready after")
+        yield started
+    finally:
+        _end(started)
+
+
+def test_it_says_its_address_and_a_command_to_try(running: Running) -> None:
+    assert "Ready after" in running.said()
+    assert running.url in running.said()
+    assert "curl http" in running.said()
+
+
+def test_a_second_one_says_what_is_running_and_starts_nothing(running: Running) -> None:
+    before = {each.pid for each in running.family()}
+    second = running.run("up")
+
+    assert second.returncode == 0
+    assert f"already running: {running.url} (process {running.process.pid})" in second.stdout
+    assert {each.pid for each in running.family()} == before
+
+
+def test_another_with_the_same_port_says_who_has_it(running: Running, tmp_path: Path) -> None:
+    other = Running(tmp_path / "data", int(running.environment["PORT"]))
+
+    assert other.process.wait(30) == 1
+    assert "is in use by" in other.said()
+    assert f"PORT={int(running.environment['PORT']) + 1}" in other.said()
+
+
+def test_generate_saves_the_pictures(running: Running, tmp_path: Path) -> None:
+    command = ["generate", "red apple", "--steps", "2", "--count", "2", "--seed", "7"]
+    made = running.run(*command, "-o", str(tmp_path / "apple.png"))
+
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "apple-1.png").read_bytes().startswith(PNG)
+    assert (tmp_path / "apple-2.png").read_bytes().startswith(PNG)
+    assert "seed 8" in made.stdout
+
+
+def test_generate_tells_the_field_that_is_wrong(running: Running) -> None:
+    made = running.run("generate", "red apple", "--width", "77")
+
+    assert made.returncode == 1
+    assert "/width" in made.stderr
+    assert "Traceback" not in made.stderr
+
+
+def test_models_lists_what_the_server_offers(running: Running) -> None:
+    listed = running.run("models")
+
+    assert listed.returncode == 0
+    assert "emoji *" in listed.stdout
+
+
+def test_doctor_finds_nothing_wrong(running: Running) -> None:
+    found = running.run("doctor")
+
+    assert found.returncode == 0, found.stdout
+    assert "Nothing is wrong." in found.stdout
+
+
+def test_a_killed_redis_comes_back_with_what_it_had(running: Running) -> None:
+    redis = connect(running.redis_url())
+    redis.set("test:kept", "yes")
+    before = running.child("-server ")
+    before.kill()
+    running.wait_until(lambda: not before.is_running() and running.ready(), 20)
+
+    assert redis.get("test:kept") == b"yes"
+
+
+def test_a_killed_api_comes_back(running: Running) -> None:
+    before = running.child("gunicorn")
+    before.kill()
+    running.wait_until(lambda: running.ready() and running.child("gunicorn") != before, 20)
+
+
+def test_a_job_of_a_killed_worker_is_made_by_the_next(running: Running) -> None:
+    redis = connect(running.redis_url())
+    before = running.child("worker.main")
+    request = {"prompt": "red apple", "steps": 60, "count": 2}
+    job = httpx.post(f"{running.url}/api/v1/jobs", json=request).json()
+    running.wait_until(lambda: _job(running, job)["status"] == "running", 20)
+    before.kill()
+    running.wait_until(lambda: _job(running, job)["status"] == "succeeded", 60)
+
+    assert _job(running, job)["attempts"] == 2
+    # At once, not when its lease or its entry runs out.
+    assert running.child("worker.main").cmdline()[-1] in [each.name for each in workers.live(redis)]
+    assert "1 jobs of" in running.said()
+
+
+def test_ctrl_c_finishes_the_job_and_leaves_no_process(running: Running) -> None:
+    request = {"prompt": "red apple", "steps": 40}
+    job = httpx.post(f"{running.url}/api/v1/jobs", json=request).json()
+    running.wait_until(lambda: _job(running, job)["status"] == "running", 20)
+    family = running.family()
+    running.process.send_signal(signal.SIGINT)
+
+    assert running.process.wait(40) == 0, running.said()
+    assert [each for each in family if each.is_running()] == []
+    data = Path(running.environment["DATA"])
+    assert not (data / "up.json").exists()
+    assert len(list((data / "images").rglob(f"{job['id']}*.png"))) == 1
+
+
+def test_a_killed_one_leaves_no_orphan_and_the_next_one_starts(tmp_path: Path) -> None:
+    port = _free_port()
+    first = Running(tmp_path / "data", port)
+    try:
+        first.wait_for("API", 30)
+        family = first.family()
+        assert len(family) >= 3  # Redis, the API, the worker, and what they started
+    finally:
+        first.process.kill()
+        first.process.wait()
+    second = Running(tmp_path / "data", port)
+    try:
+        second.wait_until(lambda: second.said().count("API  ") == 2, 40)
+        gone, alive = psutil.wait_procs(family, timeout=15)
+        assert alive == [], gone
+    finally:
+        _end(second)
+
+
+@pytest.mark.slow
+def test_an_api_that_hangs_is_started_again(tmp_path: Path) -> None:
+    running = Running(tmp_path / "data", _free_port())
+    try:
+        running.wait_for("Ready after")
+        hung = running.child("gunicorn")
+        for each in (*hung.children(), hung):
+            each.suspend()
+        running.wait_for("The API has not answered", 60)
+        running.wait_until(lambda: running.ready() and running.child("gunicorn") != hung, 30)
+    finally:
+        _end(running)
+
+
+@pytest.mark.slow
+def test_a_worker_that_cannot_start_ends_it_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_text("this is no TOML")
+    running = Running(tmp_path / "data", _free_port(), MODELS=str(tmp_path / "models.toml"))
+    try:
+        assert running.process.wait(120) == 1
+        assert "models.toml" in running.said()
+        assert "Worker 1 ended 3 times" in running.said()
+    finally:
+        _end(running)
+
+
+def _job(running: Running, job: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return httpx.get(f"{running.url}/api/v1/jobs/{job['id']}", timeout=5).json()
+    except httpx.HTTPError:
+        return {"status": "unknown"}
+
+
+def _end(running: Running) -> None:
+    if running.process.poll() is None:
+        running.process.terminate()
+        try:
+            running.process.wait(30)
+        except subprocess.TimeoutExpired:
+            running.process.kill()
+            running.process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

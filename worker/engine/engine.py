@@ -1,0 +1,139 @@
+"""Step-level continuous batching: images join and leave a running batch between two steps."""
+
+from dataclasses import dataclass
+
+from .batcher import Batcher
+from .memory import FixedRows, RowBudget
+from .model import ModelSource
+from .runner import Observer, Runner
+from .task import ImageRequest, Picture, Stage, Task
+
+# The most that a pixel may differ, in levels of 255, between an image made alone and the same
+# made among others without `exact`, in fp32: a forward of another size rounds differently
+# (3e-6 of a prediction), and now and then that tips a colour over to the next level.
+TOLERANCE = 2
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A task's end: its picture, RGB (height, width, 3) in uint8, or the error in its place.
+
+    `prompt_tokens` counts the prompt's own tokens, `prompt_chunks` the text encoder's windows
+    they took; both are 0 where the prompt was never read.
+    """
+
+    task_id: str
+    image: Picture | None
+    error: Exception | None
+    prompt_tokens: int
+    prompt_chunks: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """UNet forwards done, and how many there will be."""
+
+    step: int
+    steps: int
+
+
+class Engine:
+    """Develops many images at once on one device.
+
+    Call `step` in a loop from one thread, the same that adds; `cancel` may come from any. With
+    `exact`, every UNet forward has exactly `exact_rows` rows, so a picture is equal to the pixel
+    whatever else runs; without, it is equal within TOLERANCE and up to `max_rows` share a forward.
+    Raises ValueError for `exact_rows` that is not a power of two: of 4, 8 and 16 rows each came
+    out equal to the bit wherever it stood, of 5, 6 and 7 the last ones did not (matrix products
+    treat what is left over after whole blocks of rows another way).
+    """
+
+    def __init__(
+        self,
+        models: ModelSource,
+        *,
+        exact: bool = False,
+        exact_rows: int = 8,
+        max_rows: int = 64,
+        observer: Observer | None = None,
+    ) -> None:
+        if exact and (exact_rows < 1 or exact_rows & (exact_rows - 1)):
+            raise ValueError(f"exact_rows: {exact_rows} is not a power of two.")
+        budget = FixedRows(exact_rows) if exact else RowBudget(max_rows)
+        self.batcher = Batcher(models, budget)
+        self.runner = Runner(budget, observer, pad_to=exact_rows if exact else None)
+
+    def add(self, task_id: str, request: ImageRequest, *, deadline: float | None = None) -> None:
+        """Takes a task in; it joins at the next denoising step, or once its model is loaded.
+
+        Never waits for a model; what is wrong with the request comes back from `step`.
+        `deadline` is a time of time.monotonic(): past it the task fails with DeadlineExceeded.
+        Raises ValueError if `task_id` is held already.
+        """
+        self.batcher.add(Task(task_id, request, deadline))
+
+    def cancel(self, task_id: str) -> None:
+        """Drops a task before the next step, without reporting it. Unknown ids are fine."""
+        task = self.batcher.get(task_id)
+        if task is not None:
+            task.canceled = True
+
+    def step(self) -> list[Finished]:
+        """One unit of work: an encode, a denoising step or a decode. Returns who is done.
+
+        Returns at once with nothing to do. Raises only where the device itself is lost.
+        """
+        batch = self.batcher.next_batch()
+        self.runner.advance(batch)
+        return [_finished(task) for task in self.batcher.retire(batch)]
+
+    def progress(self, task_id: str) -> Progress:
+        """How far a held task is. Raises KeyError for an id that is not held."""
+        task = self._held(task_id)
+        if task.sampler is None:
+            return Progress(0, task.request.steps)
+        return Progress(task.sampler.index, len(task.sampler))
+
+    def preview(self, task_id: str) -> Picture | None:
+        """A small RGB picture of what the task is becoming, one pixel a latent pixel.
+
+        None before its first step. Raises KeyError for an id that is not held.
+        """
+        return self._held(task_id).preview()
+
+    def __len__(self) -> int:
+        """Tasks held."""
+        return len(self.batcher)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no task is held."""
+        return len(self) == 0
+
+    @property
+    def waiting_for_models(self) -> bool:
+        """Whether there are tasks, and none can go on before its model is loaded."""
+        tasks = self.batcher.tasks
+        return bool(tasks) and all(task.stage is Stage.MODEL for task in tasks)
+
+    @property
+    def models(self) -> frozenset[str]:
+        """Names of the models that held tasks use or wait for: not to be unloaded now."""
+        return frozenset(task.request.model for task in self.batcher.tasks)
+
+    def _held(self, task_id: str) -> Task:
+        task = self.batcher.get(task_id)
+        if task is None:
+            raise KeyError(task_id)
+        return task
+
+
+def _finished(task: Task) -> Finished:
+    text = task.conditioning
+    return Finished(
+        task_id=task.id,
+        image=task.image,
+        error=task.error,
+        prompt_tokens=text.tokens if text else 0,
+        prompt_chunks=text.chunks if text else 0,
+    )
