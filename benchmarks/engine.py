@@ -195,7 +195,7 @@ def ratio(above: list[float], below: list[float]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The engine against diffusers, in one run")
-    shipped = next(p for p in (ROOT / "models/emoji", ROOT / "models/emoji-trial") if p.is_dir())
+    shipped = ROOT / "models/emoji"
     parser.add_argument("--model", type=Path, default=shipped, help="a diffusers folder")
     parser.add_argument("--callers", type=int, default=16, help="pictures at once")
     parser.add_argument("--steps", type=int, default=20)

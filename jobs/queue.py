@@ -175,7 +175,7 @@ def delete(connection: Redis, record: JobRecord) -> None:
 def ended_before(connection: Redis, moment: float) -> Iterator[JobRecord]:
     """Every owner's ended jobs that were made before a moment (seconds since the epoch)."""
     newest = f"({int(moment * 1000):012x}"
-    for key in connection.scan_iter(_index("*")):
+    for key in cast("Iterator[bytes]", connection.scan_iter(_index("*"))):
         ids = cast("list[bytes]", connection.zrange(key, "-", newest, bylex=True, offset=0, num=-1))
         for start in range(0, len(ids), LIST_SCAN):
             page = [each.decode() for each in ids[start : start + LIST_SCAN]]

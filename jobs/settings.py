@@ -17,7 +17,9 @@ class Settings(BaseSettings):
     Raises pydantic.ValidationError, naming the variable, where a value does not fit.
     """
 
-    model_config = SettingsConfigDict(env_prefix="", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     # Where it listens and keeps its things
     host: str = Field(

@@ -73,7 +73,7 @@ def build_worker(
 
 
 def preload(models: ModelStore, name: str) -> None:
-    """Load the default model before the worker says that it is ready; the others can do without it."""
+    """Load the default model before the worker says that it is ready; others do without it."""
     try:
         models.preload(name)
     except ModelUnavailable as error:

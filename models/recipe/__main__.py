@@ -175,7 +175,7 @@ def describe(
         "size": preset.size,
     }
     if args.init and (args.init / "training.json").exists():
-        facts["before"] = json.loads((args.init / "training.json").read_text())
+        facts["before"] = card.history(json.loads((args.init / "training.json").read_text()))
     for stage in ("autoencoder", "diffusion"):
         path = args.run / f"{stage}.json"
         facts[stage] = json.loads(path.read_text()) if path.exists() else {"steps": 0, "minutes": 0}

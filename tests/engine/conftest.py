@@ -16,7 +16,7 @@ MODELS = Path(__file__).parents[2] / "models"
 
 @pytest.fixture(scope="session")
 def shipped_folder() -> Path:
-    return next(MODELS / name for name in ("emoji", "emoji-trial") if (MODELS / name).is_dir())
+    return MODELS / "emoji"
 
 
 @pytest.fixture(scope="session")

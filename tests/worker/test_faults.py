@@ -73,6 +73,7 @@ def test_jobs_that_were_in_a_crash_run_one_at_a_time(start):
     assert together == 1
 
 
+@pytest.mark.fault
 def test_a_poison_job_fails_alone_after_three_attempts(start):
     worker, desk = start()
     poison, mate = desk.submit(**SLOW), desk.submit(**LONG)
