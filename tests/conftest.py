@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import httpx
 import pytest
 from redis import Redis
 
 from darkroom.redis_server import RedisServer
 from jobs.connection import connect
+from tests.server.helpers import API, REPOSITORY, gunicorn
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +39,28 @@ def redis(redis_server: RedisServer) -> Iterator[Redis]:
     yield client
     client.flushall()
     client.close()
+
+
+@pytest.fixture
+def live_url(redis_url: str, tmp_path: Path) -> Iterator[str]:
+    """The API and one worker, ready."""
+    environment = {**os.environ, "REDIS_URL": redis_url, "DATA": str(tmp_path)}
+    environment["PYTHONPATH"] = str(REPOSITORY)
+    with gunicorn(redis_url, tmp_path) as server, (tmp_path / "worker.log").open("wb") as log:
+        command = [sys.executable, "-m", "worker.main"]
+        worker = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=tmp_path)
+        try:
+            deadline = time.monotonic() + 90
+            while httpx.get(f"{server.url}{API}/ready", timeout=5).status_code != 200:
+                said = (tmp_path / "worker.log").read_text()[-3000:]
+                assert worker.poll() is None, said
+                assert time.monotonic() < deadline, said
+                time.sleep(0.2)
+            yield server.url
+        finally:
+            worker.terminate()
+            try:
+                worker.wait(20)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()

@@ -6,15 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.server.helpers import API, REPOSITORY, gunicorn
+from tests.server.helpers import API, REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "api.md"
 USUAL = "http://127.0.0.1:7860"
@@ -27,33 +24,9 @@ def lines() -> list[tuple[str, int]]:
     return [(command, int(status)) for command, status in LINE.findall(PAGE.read_text())]
 
 
-@pytest.fixture
-def url(redis_url: str, tmp_path: Path) -> Iterator[str]:
-    """The API and one worker, ready."""
-    environment = {**os.environ, "REDIS_URL": redis_url, "DATA": str(tmp_path)}
-    environment["PYTHONPATH"] = str(REPOSITORY)
-    with gunicorn(redis_url, tmp_path) as server, (tmp_path / "worker.log").open("wb") as log:
-        command = [sys.executable, "-m", "worker.main"]
-        worker = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=tmp_path)
-        try:
-            deadline = time.monotonic() + 90
-            while httpx.get(f"{server.url}{API}/ready", timeout=5).status_code != 200:
-                said = (tmp_path / "worker.log").read_text()[-3000:]
-                assert worker.poll() is None, said
-                assert time.monotonic() < deadline, said
-                time.sleep(0.2)
-            yield server.url
-        finally:
-            worker.terminate()
-            try:
-                worker.wait(20)
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                worker.wait()
-
-
 @pytest.mark.timeout(300)
-def test_every_line_of_the_page_gets_the_answer_it_says(url: str, tmp_path: Path):
+def test_every_line_of_the_page_gets_the_answer_it_says(live_url: str, tmp_path: Path):
+    url = live_url
     answer = httpx.post(
         f"{url}{API}/jobs",
         json={"prompt": "x", "steps": 5},

@@ -34,13 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
     if args.stages == ["data"]:
         return 0
     pictures = data.load(args.data, preset.styles)
-    args.run.mkdir(parents=True, exist_ok=True)
+    args.work.mkdir(parents=True, exist_ok=True)
     model = start(preset, pictures, args)
     trainings = {"autoencoder": train_autoencoder, "diffusion": train_diffusion}
     with Stop() as stop:
         for stage, train in trainings.items():
             if stage in args.stages and not train(model, preset, pictures, device, stop, args):
-                print(f"stopped; the same command resumes from {args.run}")
+                print(f"stopped; the same command resumes from {args.work}")
                 return 1
     if parallel.rank() > 0:
         return 0
@@ -59,7 +59,7 @@ def start(preset: Preset, pictures: data.Pictures, args: argparse.Namespace) -> 
         model = export.load(args.init)
         model.tokenizer.backend_tokenizer.normalizer = captions.word_normalizer(pictures.emoji)
         return model
-    folder = args.run / "tokenizer"
+    folder = args.work / "tokenizer"
     if not folder.exists() and parallel.rank() == 0:
         captions.train_tokenizer(pictures.emoji, args.seed).save_pretrained(folder)
     parallel.wait_for_all()
@@ -91,15 +91,15 @@ def train_autoencoder(
         shown = pictures.pixels[:: max(1, len(pictures.emoji) // 16)][:16]
         decoded = autoencoder.decode(vae, autoencoder.encode(vae, shown))
         pairs = torch.stack([shown, decoded], dim=1).flatten(0, 1)
-        sampling.save_grid(args.run / f"autoencoder-{step:06d}.png", pairs)
+        sampling.save_grid(args.work / f"autoencoder-{step:06d}.png", pairs)
 
-    if not (args.run / "vae").exists():
+    if not (args.work / "vae").exists():
         if not autoencoder.train(
             model.vae,
             pictures.pixels,
             pictures.weights,
             budget=Budget(preset.vae_minutes, args.steps),
-            folder=args.run,
+            folder=args.work,
             rate=preset.vae_rate,
             batch=preset.vae_batch,
             crop=preset.crop,
@@ -114,10 +114,10 @@ def train_autoencoder(
         if not args.init:
             autoencoder.set_scale(model.vae, pictures.pixels[:1024])
         if parallel.rank() == 0:
-            model.vae.save_pretrained(args.run / "vae")
+            model.vae.save_pretrained(args.work / "vae")
         parallel.wait_for_all()
     # Read back even when just written: what follows must not depend on whether a run was resumed.
-    model.vae = autoencoder.load(args.run).to(device)
+    model.vae = autoencoder.load(args.work).to(device)
     return True
 
 
@@ -134,16 +134,16 @@ def train_diffusion(
 
     def sample(_: diffusion.Diffusion, step: int) -> None:
         drawn = sampling.pictures(model, list(sampling.PROMPTS))
-        sampling.save_grid(args.run / f"diffusion-{step:06d}.png", drawn)
+        sampling.save_grid(args.work / f"diffusion-{step:06d}.png", drawn)
 
-    if not (args.run / "unet").exists():
+    if not (args.work / "unet").exists():
         if not diffusion.train(
             model.diffusion,
             autoencoder.encode(model.vae, pictures.pixels),
             captions.caption_table(pictures.emoji, model.tokenizer, preset.variants, args.seed),
             pictures.weights,
             budget=Budget(preset.unet_minutes, args.steps),
-            folder=args.run,
+            folder=args.work,
             rate=preset.unet_rate,
             batch=preset.unet_batch,
             decay=preset.decay,
@@ -155,10 +155,10 @@ def train_diffusion(
         ):
             return False
         if parallel.rank() == 0:
-            model.diffusion.text_encoder.save_pretrained(args.run / "text_encoder")
-            model.diffusion.unet.save_pretrained(args.run / "unet")
+            model.diffusion.text_encoder.save_pretrained(args.work / "text_encoder")
+            model.diffusion.unet.save_pretrained(args.work / "unet")
         parallel.wait_for_all()
-    model.diffusion = diffusion.load(args.run).to(device)
+    model.diffusion = diffusion.load(args.work).to(device)
     return True
 
 
@@ -177,7 +177,7 @@ def describe(
     if args.init and (args.init / "training.json").exists():
         facts["before"] = card.history(json.loads((args.init / "training.json").read_text()))
     for stage in ("autoencoder", "diffusion"):
-        path = args.run / f"{stage}.json"
+        path = args.work / f"{stage}.json"
         facts[stage] = json.loads(path.read_text()) if path.exists() else {"steps": 0, "minutes": 0}
     facts["diffusion"]["batch"] = preset.unet_batch
     return facts
@@ -211,7 +211,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--stages", type=lambda text: text.split(","), default=list(STAGES), help=",".join(STAGES))
     add("--data", type=Path, default=Path("models/cache/emoji.npz"), help="the prepared file")
     add("--cache", type=Path, default=Path("models/cache"), help="where npm packages are kept")
-    add("--run", type=Path, default=Path("models/cache/run"), help="checkpoints and sample grids")
+    add("--work", type=Path, default=Path("models/cache/run"), help="checkpoints and sample grids")
     add("--output", type=Path, default=Path("models/emoji"), help="the exported model")
     add("--init", type=Path, help="start from this exported model; keeps its encoder")
     add("--styles", type=lambda text: tuple(text.split(",")), help=",".join(data.STYLES))

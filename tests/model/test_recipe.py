@@ -50,7 +50,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train(prepared: Path, run: Path, output: Path, steps: int = STEPS, *more: str) -> int:
     flags = ["--preset", "tiny", "--device", "cpu", "--stages", "autoencoder,diffusion,export"]
-    flags += ["--data", str(prepared), "--run", str(run), "--output", str(output)]
+    flags += ["--data", str(prepared), "--work", str(run), "--output", str(output)]
     return recipe.main([*flags, "--steps", str(steps), *more])
 
 
@@ -121,7 +121,7 @@ def test_two_processes_train_one_model(prepared: Path, tmp_path: Path):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     command += ["--master-port", "0", "-m", "models.recipe", "--preset", "tiny", "--device", "cpu"]
     command += ["--stages", "autoencoder,diffusion,export", "--steps", str(STEPS)]
-    command += ["--data", str(prepared), "--run", str(tmp_path), "--output", str(tmp_path / "out")]
+    command += ["--data", str(prepared), "--work", str(tmp_path), "--output", str(tmp_path / "out")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     subprocess.run(command, env=environment, check=True, timeout=300)
     facts = json.loads((tmp_path / "out" / "training.json").read_text())
@@ -153,7 +153,7 @@ def test_the_evaluation_fails_below_what_is_required(
     prepared: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     flags = ["--preset", "tiny", "--device", "cpu", "--stages", "evaluation"]
-    flags += ["--data", str(prepared), "--run", str(tmp_path), "--output", str(trained)]
+    flags += ["--data", str(prepared), "--work", str(tmp_path), "--output", str(trained)]
     assert recipe.main([*flags, "--require", "psnr_db=90"]) == 1
     assert "at least 90.0 is required" in capsys.readouterr().err
     figures = json.loads((trained / "evaluation.json").read_text())
