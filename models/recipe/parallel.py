@@ -1,8 +1,9 @@
 """One training on several processes: each takes its share of the batch, gradients are averaged.
 
-`python -m torch.distributed.run --nproc-per-node 2 -m models.recipe` starts two. On a CPU that
-others use too, two processes of one thread are worth more than one process of two threads: they
-wait for each other once a step, not once an operation. Alone, every function here does nothing.
+`python -m torch.distributed.run --standalone --nproc-per-node 2 -m models.recipe` starts two. On a
+CPU that others use too, two processes of one thread are worth more than one process of two threads:
+they wait for each other once a step, not once an operation. Alone, every function here does
+nothing.
 """
 
 import os

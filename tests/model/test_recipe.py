@@ -118,12 +118,13 @@ def test_a_training_that_stopped_continues_to_the_bit(
 
 @pytest.mark.slow
 def test_two_processes_train_one_model(prepared: Path, tmp_path: Path):
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["--master-port", "0", "-m", "models.recipe", "--preset", "tiny", "--device", "cpu"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", "2", "-m", "models.recipe"]
+    command += ["--preset", "tiny", "--device", "cpu"]
     command += ["--stages", "autoencoder,diffusion,export", "--steps", str(STEPS)]
     command += ["--data", str(prepared), "--work", str(tmp_path), "--output", str(tmp_path / "out")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    subprocess.run(command, env=environment, check=True, timeout=300)
+    subprocess.run(command, env=environment, check=True, timeout=100)
     facts = json.loads((tmp_path / "out" / "training.json").read_text())
     assert facts["diffusion"]["steps"] == STEPS
     export.load(tmp_path / "out")
