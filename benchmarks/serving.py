@@ -120,7 +120,7 @@ def settled(client: httpx.Client) -> dict[str, float]:
 
 def measure(options: argparse.Namespace, client: httpx.Client) -> dict[str, Any]:
     catalogue = read_catalogue(ROOT / "models.toml")
-    folder = locate(catalogue[catalogue.default]).folder
+    folder = locate(catalogue[catalogue.default]).config
     stock: Any = StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32)
     stock.set_progress_bar_config(disable=True)
     recipe = SAMPLERS[options.sampler]
