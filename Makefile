@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Settings are environment variables: HOST=0.0.0.0 make up
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types slow model bench lock clean
+.PHONY: help up test lint types slow features gallery model bench lock clean
 PY := .venv/bin/python
 
 help:  ## List these commands
@@ -20,6 +20,13 @@ types: .dev  ## Strict types
 
 slow: .dev  ## The long tests: whole models, processes killed again and again
 	@$(PY) -m pytest -m "slow or fault" --timeout 900
+
+features: .dev  ## Test every kind, sampler, family and option, and write docs/features.md
+	@$(PY) -m pytest tests/features -m "slow or not slow" --deselect tests/features/test_page.py \
+		--write-features docs/features.md
+
+gallery: .dev  ## Make a page with a picture of everything: build/gallery/index.html
+	@$(PY) -m benchmarks.gallery
 
 model: .dev  ## Train the model that ships, from nothing, by its recipe
 	@$(PY) -m models.recipe

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
-from worker.engine import Engine, ImageRequest, LoadedModel
+from worker.engine import Engine, ImageRequest, LoadedModel, TextEncoder
 from worker.engine.sampler import SAMPLERS
 
 ROOT = Path(__file__).parents[1]
@@ -85,8 +85,7 @@ def load(folder: Path, dtype: torch.dtype) -> LoadedModel:
         name="bench",
         unet=pipeline.unet,
         vae=pipeline.vae,
-        text_encoder=pipeline.text_encoder,
-        tokenizer=pipeline.tokenizer,
+        text_encoders=(TextEncoder(pipeline.tokenizer, pipeline.text_encoder),),
         scheduler_config=dict(pipeline.scheduler.config),
         device=pipeline.device,
         dtype=dtype,
@@ -143,7 +142,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     dtype = getattr(torch, options.dtype)
     stock: Any = open_pipeline(options.model, getattr(torch, options.stock_dtype))
     recipe = SAMPLERS[options.sampler]
-    stock.scheduler = recipe.scheduler.from_config(stock.scheduler.config, **recipe.overrides)
+    config = stock.scheduler.config
+    stock.scheduler = recipe.scheduler.from_config(config, **recipe.options(config))
     forwards = Forwards()
     engine = Engine(Shelf(load(options.model, dtype)), observer=forwards)
 

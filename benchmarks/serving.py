@@ -124,7 +124,8 @@ def measure(options: argparse.Namespace, client: httpx.Client) -> dict[str, Any]
     stock: Any = StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32)
     stock.set_progress_bar_config(disable=True)
     recipe = SAMPLERS[options.sampler]
-    stock.scheduler = recipe.scheduler.from_config(stock.scheduler.config, **recipe.overrides)
+    config = stock.scheduler.config
+    stock.scheduler = recipe.scheduler.from_config(config, **recipe.options(config))
     common = {
         "steps": options.steps,
         "sampler": options.sampler,

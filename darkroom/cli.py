@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from darkroom import __version__, machine, models, settings_page
+from darkroom import __version__, machine, models, models_cli, settings_page
 from darkroom.client import NoServer, RequestRefused
 from darkroom.commands import api_command, worker_command
 from darkroom.doctor import doctor, worker_health
@@ -63,14 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--guidance", type=float, metavar="SCALE")
     _add_url(make)
 
-    listing = add("models", _models, "List the models, or fetch one: `models pull ID`.")
+    listing = add("models", _models, "Say which models a server offers, or manage this one's.")
     _add_url(listing)
-    actions = listing.add_subparsers(metavar="")
-    pull = actions.add_parser("pull", help="fetch a model from the hub")
-    pull.add_argument("id", help="a name in models.toml, or a hub id such as stabilityai/sd-turbo")
-    pull.add_argument("--revision", help="commit, tag or branch")
-    pull.add_argument("--variant", help="weights to prefer, such as fp16")
-    pull.set_defaults(command=_pull)
+    models_cli.add_commands(listing)
 
     check = add("doctor", _doctor, "Say what is wrong with this machine.")
     check.add_argument("--worker", action="store_true", help="only: does this host's worker live?")
@@ -114,11 +109,7 @@ def _generate(parsed: argparse.Namespace, chosen: Settings) -> int:
 
 
 def _models(parsed: argparse.Namespace, chosen: Settings) -> int:
-    return models.show(_url(parsed, chosen), chosen.models)
-
-
-def _pull(parsed: argparse.Namespace, chosen: Settings) -> int:
-    return models.pull(parsed.id, chosen.models, parsed.revision, parsed.variant)
+    return models.show(_url(parsed, chosen), chosen)
 
 
 def _doctor(parsed: argparse.Namespace, chosen: Settings) -> int:

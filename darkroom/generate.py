@@ -40,7 +40,10 @@ def _follow(client: Client, job: Json) -> Json:
             bar.show(data["status"])
         elif name == "progress":
             progress = data.get("progress", data)
-            bar.show("running", progress["step"], progress["steps"])
+            if progress.get("stage") == "loading":
+                bar.show(progress["detail"])
+            else:
+                bar.show("running", progress["step"], progress["steps"])
     bar.close()
     return client.get(job["urls"]["self"])
 
@@ -60,7 +63,10 @@ class Bar:
             count = f" {step}/{steps} steps" if steps else ""
             bar = "#" * done + "." * (width - done)
             print(f"\r[{bar}] {status}{count}\033[K", end="", file=sys.stderr, flush=True)
-        elif status != self._status:
+            return
+        # A line a percent would be a hundred of them.
+        status = status.partition(",")[0]
+        if status != self._status:
             print(status, file=sys.stderr, flush=True)
         self._status = status
 

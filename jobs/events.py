@@ -46,12 +46,24 @@ class Output(BaseModel):
     prompt_chunks: int = Field(description="Windows of the text encoder that they filled.")
 
 
+Stage = Literal["loading", "encoding", "denoising", "decoding"]
+
+
 class Progress(BaseModel):
     """How far a job is, over all its pictures."""
 
     step: int
     steps: int
     fraction: float
+    stage: Stage | None = Field(
+        default=None,
+        description="What the picture that is furthest behind goes through: `loading` waits for "
+        "its model, `encoding` reads the prompt and the pictures, `denoising` makes the steps, "
+        "`decoding` turns latents into pixels. Null before a worker has said.",
+    )
+    detail: str | None = Field(
+        default=None, description="The same in words, such as `loading model, 40 %`."
+    )
 
 
 class _Event(BaseModel):
@@ -82,7 +94,7 @@ class DoneEvent(_Event):
 
 
 class ProgressEvent(_Event):
-    """A denoising step was made."""
+    """The job is further on: a denoising step was made, or more of its model was loaded."""
 
     event: Literal["progress"] = "progress"
     progress: Progress

@@ -21,7 +21,7 @@ def job_id_for(connection: Redis, owner: str, key: str, body: bytes, new_id: str
     The id is kept before the job exists, so a retry after a crash in between makes the job under
     the id that it would have had. Raises KeyReused if the key came with another body.
     """
-    name = f"darkroom:idempotency:{owner}:{sha256(key.encode()).hexdigest()}"
+    name = _name(owner, key)
     value = f"{new_id}:{sha256(body).hexdigest()}"
     earlier = cast("bytes | None", connection.set(name, value, nx=True, get=True, ex=LIFETIME))
     if earlier is None:
@@ -30,3 +30,12 @@ def job_id_for(connection: Redis, owner: str, key: str, body: bytes, new_id: str
     if body_hash != sha256(body).hexdigest():
         raise KeyReused("this Idempotency-Key was used with another body in the last 24 hours")
     return job_id
+
+
+def forget(connection: Redis, owner: str, key: str) -> None:
+    """Let an owner's key be used anew: the request that came with it was refused."""
+    connection.delete(_name(owner, key))
+
+
+def _name(owner: str, key: str) -> str:
+    return f"darkroom:idempotency:{owner}:{sha256(key.encode()).hexdigest()}"

@@ -15,8 +15,9 @@ from fsspec.implementations.local import LocalFileSystem
 
 from jobs.settings import settings
 
-IMAGE_ID = re.compile(r"[0-9a-f]{32}-[0-9]{1,4}")
-"""A job's id and the picture's number; anything else is no picture, and no path."""
+IMAGE_ID = re.compile(r"([0-9a-f]{32})-i?[0-9]{1,4}")
+"""A job's id and the picture's number, with an `i` for one that the job starts from; anything else
+is no picture, and no path."""
 
 ABANDONED = 3600.0
 """Seconds after which a temporary file belongs to a process that died: a write takes seconds."""
@@ -25,6 +26,17 @@ ABANDONED = 3600.0
 def image_id(job_id: str, index: int) -> str:
     """The id of picture `index` (from 0) of a job."""
     return f"{job_id}-{index}"
+
+
+def input_id(job_id: str, index: int) -> str:
+    """The id of picture `index` (from 0) of those that a job starts from."""
+    return f"{job_id}-i{index}"
+
+
+def job_of(image: str) -> str | None:
+    """The id of the job that a picture belongs to; None if this is no picture's id."""
+    match = IMAGE_ID.fullmatch(image)
+    return match[1] if match else None
 
 
 class ImageStore:

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
+
+Kind = Literal["text-to-image", "image-to-image", "inpaint", "outpaint", "upscale", "variations"]
+
+
+class AddOn(BaseModel):
+    """Something that can be added to a model: a LoRA, an embedding, a ControlNet, an upscaler."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(description="The name to send.")
+    title: str = ""
+    description: str = ""
+    licence: str = ""
+    triggers: list[str] = Field(
+        default_factory=list[str], description="Words that a prompt should have with it."
+    )
 
 
 class ModelCard(BaseModel):
@@ -16,15 +34,30 @@ class ModelCard(BaseModel):
     default: bool = Field(
         default=False, description="Whether a request that names no model gets this one."
     )
-    family: str = Field(description="The architecture, such as `stable-diffusion`.")
+    family: str = Field(
+        description="The architecture: sd1, sd2, sdxl, sdxl-refiner, or the name of a diffusers "
+        "pipeline that runs whole."
+    )
+    batched: bool = Field(
+        default=True,
+        description="Whether its pictures share forwards; false for a pipeline that runs whole, "
+        "one picture at a time.",
+    )
     width: int = Field(description="Default width in pixels.")
     height: int = Field(description="Default height in pixels.")
     factor: int = Field(description="Width and height must be multiples of this many pixels.")
     steps: int = Field(description="Default number of denoising steps.")
     guidance_scale: float = Field(description="Default scale of classifier-free guidance.")
     sampler: str = Field(description="Default sampler.")
+    schedule: str = Field(default="automatic", description="Default schedule of the sampler.")
     window: int = Field(description="Prompt tokens the text encoder reads at once.")
     licence: str = ""
     sha256: str | None = Field(default=None, description="Hash of the weights, once it is known.")
-    kinds: list[str] = Field(default_factory=lambda: ["text-to-image"])
+    kinds: list[Kind] = Field(
+        default_factory=lambda: list[Kind](["text-to-image"]), description="What it can do."
+    )
     samplers: list[str] = Field(default_factory=list[str])
+    loras: list[AddOn] = Field(default_factory=list[AddOn])
+    embeddings: list[AddOn] = Field(default_factory=list[AddOn])
+    controlnets: list[AddOn] = Field(default_factory=list[AddOn])
+    upscalers: list[AddOn] = Field(default_factory=list[AddOn])

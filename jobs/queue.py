@@ -58,12 +58,10 @@ def submit(
 ) -> JobRecord:
     """Put a job into its lane and return its record; once this returns the job is kept.
 
-    The owner sees the job; the caller, who is the owner unless given, takes turns. With a
-    `job_id` that exists already, that job is returned and nothing is added.
+    The owner sees the job; the caller, who is the owner unless given, takes turns. Of two that are
+    sent at once with the same `job_id`, one is added and both are told of it.
     Raises QueueFull, or redis.exceptions.RedisError, after which it may or may not be there.
     """
-    if job_id and (earlier := read(connection, job_id)):
-        return earlier
     job_id = job_id or new_job_id()
     total = sum(lanes.waiting(connection, lanes.lanes(connection)).values())
     if total >= settings().max_queue:

@@ -13,7 +13,8 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from jobs.events import Error, Output, Progress, Status
-from jobs.request import ResolvedRequest
+from jobs.images import image_id
+from jobs.request import ResolvedRequest, named_pictures
 
 STATUSES: dict[str, Status] = {
     "queued": "queued",
@@ -61,6 +62,11 @@ class JobRecord:
     ended_at: datetime | None
     worker: str | None
 
+    def stored_pictures(self) -> list[str]:
+        """Ids of all that may be in the image store for this job: it goes with the record."""
+        made = [image_id(self.id, index) for index in range(self.request.count)]
+        return [*made, *named_pictures(self.request).values()]
+
 
 def read(connection: Redis, job_id: str) -> JobRecord | None:
     """The job of this id; None where there is none."""
@@ -99,7 +105,7 @@ def from_hash(connection: Redis, job_id: str, raw: dict[bytes, bytes]) -> JobRec
         owner=str(kwargs["owner"]),
         lane=job.origin,
         status=status,
-        request=ResolvedRequest.model_construct(**kwargs["request"]),
+        request=ResolvedRequest.restored(kwargs["request"]),
         attempts=int(raw.get(Field.ATTEMPTS.encode(), 0)),
         crashes=int(raw.get(Field.CRASHES.encode(), 0)),
         cancel_requested=Field.CANCEL.encode() in raw,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from jobs.models import ModelCard
+from jobs.models import Kind
 from jobs.samplers import SAMPLERS, canonical_sampler
 from jobs.settings import settings
 
@@ -19,8 +18,15 @@ SEEDS = 2**32
 MAX_METADATA_BYTES = 4096
 """Metadata travels with the job's record in Redis, so it stays small."""
 
-Kind = Literal["text-to-image"]
+MAX_LORAS = 8
+MAX_CONTROLS = 4
+"""Each is one more network in every forward."""
+
 Priority = Literal["low", "normal", "high"]
+Resize = Literal["stretch", "crop", "pad"]
+Fill = Literal["fill", "original", "noise", "nothing"]
+Area = Literal["whole", "masked"]
+Preprocessor = Literal["none", "canny", "scribble", "blur", "grayscale", "invert"]
 
 
 class FieldError(BaseModel):
@@ -38,14 +44,12 @@ class InvalidRequest(Exception):
         self.errors = errors
 
 
-def _not_blank(prompt: str) -> str:
-    if not prompt.strip():
-        raise ValueError("must say what to draw; it is empty")
-    return prompt
+OWN_SAMPLER = "default"
+"""The sampler of the model's own choice; the only one of a pipeline that runs whole."""
 
 
 def _known_sampler(name: str) -> str:
-    known = canonical_sampler(name)
+    known = OWN_SAMPLER if name == OWN_SAMPLER else canonical_sampler(name)
     if known is None:
         raise ValueError(f"no sampler is named {name[:60]!r}; there are {', '.join(SAMPLERS)}")
     return known
@@ -62,30 +66,145 @@ class _METADATA(BaseModel):
     metadata: dict[str, JsonValue]
 
 
-Prompt = Annotated[
-    str, Field(max_length=LIMITS.max_prompt, examples=["red apple, 3d"]), AfterValidator(_not_blank)
-]
+Prompt = Annotated[str, Field(max_length=LIMITS.max_prompt)]
 Size = Annotated[int, Field(ge=8, le=LIMITS.max_size)]
 Steps = Annotated[int, Field(ge=1, le=LIMITS.max_steps)]
 GuidanceScale = Annotated[float, Field(ge=0, le=50)]
 Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
+Strength = Annotated[float, Field(ge=0, le=1)]
 Sampler = Annotated[str, Field(max_length=64), AfterValidator(_known_sampler)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Picture = Annotated[str, Field(min_length=1, max_length=LIMITS.max_body)]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_small)]
 
 
-class _Common(BaseModel):
+class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    kind: Kind = Field(default="text-to-image", description="What to do.")
-    prompt: Prompt = Field(description="What to draw.")
-    negative_prompt: str = Field(
-        default="", max_length=LIMITS.max_prompt, description="What to keep out of the picture."
+
+class Lora(_Part):
+    """A LoRA (arXiv 2106.09685) and how strongly it acts."""
+
+    name: Name = Field(description="Name of a LoRA; see /models.")
+    weight: float = Field(default=1.0, ge=-4, le=4, description="How strongly it acts.")
+
+
+class Control(_Part):
+    """A ControlNet (arXiv 2302.05543) and the picture that it follows."""
+
+    model: Name = Field(description="Name of a ControlNet; see /models.")
+    image: Picture = Field(description="The picture that it follows; sent like `image`.")
+    preprocessor: Preprocessor = Field(
+        default="none",
+        description="What makes the picture into the kind that the ControlNet reads.",
     )
+    weight: float = Field(default=1.0, ge=0, le=4, description="How strongly it acts.")
+    start: float = Field(
+        default=0.0, ge=0, le=1, description="Share of the steps before it begins to act."
+    )
+    end: float = Field(
+        default=1.0, ge=0, le=1, description="Share of the steps after which it no longer acts."
+    )
+
+
+class Expand(_Part):
+    """Pixels to add on each side."""
+
+    left: int = Field(default=0, ge=0, le=LIMITS.max_size)
+    top: int = Field(default=0, ge=0, le=LIMITS.max_size)
+    right: int = Field(default=0, ge=0, le=LIMITS.max_size)
+    bottom: int = Field(default=0, ge=0, le=LIMITS.max_size)
+
+
+class Hires(_Part):
+    """A second pass at a larger size, from what the first one made."""
+
+    scale: float = Field(default=2.0, ge=1, le=8, description="Times the first pass's size.")
+    steps: Steps | None = Field(default=None, description="Denoising steps; the first's if null.")
+    strength: Strength = Field(
+        default=0.6, description="How far the second pass may go from what was enlarged."
+    )
+    upscaler: Name = Field(
+        default="latent", description="`latent`, `lanczos`, or an upscaler of /models."
+    )
+
+
+class _Common(_Part):
+    kind: Kind = Field(default="text-to-image", description="What to do.")
+    prompt: Prompt = Field(
+        default="",
+        description="What to draw. `(word:1.3)` weighs, `<lora:name:0.8>` adds a LoRA, `BREAK` "
+        "begins a new window of the text encoder.",
+        examples=["red apple, 3d"],
+    )
+    negative_prompt: Prompt = Field(default="", description="What to keep out of the picture.")
     count: int = Field(
         default=1,
         ge=1,
         le=LIMITS.max_count,
         description="How many pictures; picture i of the job has the seed `seed + i`.",
+    )
+    schedule: str = Field(
+        default="automatic",
+        max_length=64,
+        description="How the sampler's steps are spaced; see /samplers.",
+    )
+    guidance_rescale: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="How much guidance keeps the contrast of the unguided prediction "
+        "(arXiv 2305.08891, section 3.4).",
+    )
+    clip_skip: int = Field(
+        default=1,
+        ge=1,
+        le=12,
+        description="Which layer of the text encoder counts, from the last: 1 is the last, 2 the "
+        "one before it.",
+    )
+    loras: list[Lora] = Field(
+        default_factory=list[Lora], max_length=MAX_LORAS, description="LoRAs to add; see /models."
+    )
+    controls: list[Control] = Field(
+        default_factory=list[Control],
+        max_length=MAX_CONTROLS,
+        description="ControlNets, each with the picture that it follows.",
+    )
+    variation_seed: Seed | None = Field(
+        default=None, description="Seed of a second noise, towards which the first is turned."
+    )
+    variation_strength: Strength = Field(
+        default=0.0, description="How far towards the second noise; 0 is the first alone."
+    )
+    resize: Resize = Field(
+        default="crop", description="How a picture is brought to another shape of width and height."
+    )
+    mask_blur: int = Field(
+        default=4, ge=0, le=64, description="Pixels over which the mask's edge is softened."
+    )
+    mask_invert: bool = Field(default=False, description="Repaint the black of the mask instead.")
+    inpaint_area: Area = Field(
+        default="whole",
+        description="`masked` works on the masked area alone, at the full size asked for.",
+    )
+    mask_padding: int = Field(
+        default=32, ge=0, le=512, description="Pixels round the masked area that it gets to see."
+    )
+    fill: Fill = Field(
+        default="original",
+        description="What is under the mask to begin with: the surroundings' colours, the "
+        "original, noise, or nothing.",
+    )
+    expand: Expand = Field(default_factory=Expand, description="Outpaint: pixels to add.")
+    hires: Hires | None = Field(default=None, description="A second pass at a larger size.")
+    preview_interval: float = Field(
+        default=0.4, ge=0, le=60, description="Seconds between two previews; 0 is none."
+    )
+    exact: bool = Field(
+        default=False,
+        description="Equal to the pixel whatever else is running, by padding every forward to the "
+        "same number of rows. Slower.",
     )
     priority: Priority = Field(default="normal", description="Which of the waiting jobs go first.")
     metadata: Metadata = Field(
@@ -95,10 +214,18 @@ class _Common(BaseModel):
 
 
 class GenerationRequest(_Common):
-    """A request as a caller sends it; what is left out follows the model's own defaults."""
+    """A request as a caller sends it; what is left out follows the model and the picture."""
 
     model: str | None = Field(
         default=None, max_length=200, description="Name of a model; see /models."
+    )
+    image: Picture | None = Field(
+        default=None,
+        description="The picture to start from: the id of a picture of yours, a data URI, or in a "
+        "multipart body a file. PNG, JPEG, WebP or HEIC.",
+    )
+    mask: Picture | None = Field(
+        default=None, description="Inpaint: white is repainted. Sent like `image`."
     )
     width: Size | None = Field(default=None, description="Width in pixels.")
     height: Size | None = Field(default=None, description="Height in pixels.")
@@ -110,81 +237,58 @@ class GenerationRequest(_Common):
         default=None, description="Seed of the first picture; drawn if left out."
     )
     sampler: Sampler | None = Field(default=None, description="Name of a sampler; see /samplers.")
+    strength: Strength | None = Field(
+        default=None,
+        description="How far the result may go from the picture: 0 is the picture, 1 forgets it.",
+    )
+    scale: float | None = Field(
+        default=None, ge=1, le=8, description="Upscale: times the picture's size; 2 if left out."
+    )
+    upscaler: Name | None = Field(
+        default=None, description="Upscale: `latent`, `lanczos`, or an upscaler of /models."
+    )
 
 
 class ResolvedRequest(_Common):
     """A request with every choice made: with its seed, all that a picture depends on."""
 
     model: str
-    width: Size
-    height: Size
+    image: str | None = None
+    mask: str | None = None
+    width: int
+    height: int
     steps: Steps
     guidance_scale: GuidanceScale
     seed: Seed
     sampler: Sampler
+    strength: Strength = 1.0
+    scale: float | None = None
+    upscaler: str | None = None
 
     def image_seed(self, index: int) -> int:
         """Seed of picture `index` (from 0), which makes that picture again alone."""
         return (self.seed + index) % SEEDS
 
+    @classmethod
+    def restored(cls, fields: dict[str, Any]) -> Self:
+        """A request that was checked before, without checking it again.
 
-def resolve(request: GenerationRequest, cards: list[ModelCard]) -> ResolvedRequest:
-    """Fill in what was left out from the model's defaults, and draw a missing seed.
-
-    Raises InvalidRequest where the model is unknown or a field does not fit it.
-    """
-    card = _card(request.model, cards)
-    width, height = request.width or card.width, request.height or card.height
-    errors = [
-        error
-        for field, value in (("width", width), ("height", height))
-        if (error := _size_error(field, value, card))
-    ]
-    if width * height > LIMITS.max_pixels:
-        detail = f"width times height must be at most {LIMITS.max_pixels}; it is {width * height}"
-        errors.append(FieldError(pointer="/width", detail=detail))
-    if request.kind not in card.kinds:
-        detail = f"the model {card.name} does {', '.join(card.kinds)}"
-        errors.append(FieldError(pointer="/kind", detail=detail))
-    if errors:
-        raise InvalidRequest(errors)
-    return ResolvedRequest(
-        kind=request.kind,
-        prompt=request.prompt,
-        negative_prompt=request.negative_prompt,
-        count=request.count,
-        priority=request.priority,
-        metadata=request.metadata,
-        model=card.name,
-        width=width,
-        height=height,
-        steps=request.steps or card.steps,
-        guidance_scale=(
-            card.guidance_scale if request.guidance_scale is None else request.guidance_scale
-        ),
-        seed=secrets.randbelow(SEEDS) if request.seed is None else request.seed,
-        sampler=request.sampler or card.sampler,
-    )
+        A limit that was lowered since must not make the record of an old job unreadable.
+        """
+        hires: dict[str, Any] | None = fields.get("hires")
+        parts: dict[str, Any] = {
+            "loras": [Lora.model_construct(**each) for each in fields.get("loras", [])],
+            "controls": [Control.model_construct(**each) for each in fields.get("controls", [])],
+            "expand": Expand.model_construct(**fields.get("expand", {})),
+            "hires": Hires.model_construct(**hires) if hires else None,
+        }
+        return cls.model_construct(None, **fields | parts)
 
 
-def _card(name: str | None, cards: list[ModelCard]) -> ModelCard:
-    for card in cards:
-        if card.name == name or (name is None and card.default):
-            return card
-    if name is None and cards:
-        return cards[0]
-    there_are = ", ".join(card.name for card in cards) or "none"
-    detail = f"no model is named {(name or '')[:60]!r}; there are: {there_are}"
-    raise InvalidRequest([FieldError(pointer="/model", detail=detail)])
-
-
-def _size_error(field: str, value: int, card: ModelCard) -> FieldError | None:
-    if value % card.factor == 0:
-        return None
-    nearest = max(card.factor, round(value / card.factor) * card.factor)
-    if nearest > LIMITS.max_size:
-        nearest -= card.factor
-    detail = (
-        f"must be a multiple of {card.factor} for the model {card.name}; the nearest is {nearest}"
-    )
-    return FieldError(pointer=f"/{field}", detail=detail)
+def named_pictures(request: GenerationRequest | ResolvedRequest) -> dict[str, str]:
+    """Each picture that a request starts from, by the JSON pointer of the field that names it."""
+    named = {"/image": request.image, "/mask": request.mask}
+    named |= {
+        f"/controls/{index}/image": control.image for index, control in enumerate(request.controls)
+    }
+    return {pointer: picture for pointer, picture in named.items() if picture is not None}

@@ -88,6 +88,18 @@ class Settings(BaseSettings):
         description="Memory for loaded models in GB; 0 is what the device has free.",
     )
 
+    row_memory_gb: float = Field(
+        default=0,
+        ge=0,
+        description="Memory for the forwards of one worker in GB, beyond the weights; 0 is what "
+        "the device has. A picture that would never fit is refused.",
+    )
+    warm_up: bool = Field(
+        default=True,
+        description="Measure, when there is nothing else to do, how many pictures a forward "
+        "should take; DATA keeps the result.",
+    )
+
     # Limits of a request
     max_prompt: int = Field(
         default=10_000,
@@ -106,9 +118,21 @@ class Settings(BaseSettings):
     )
     max_count: int = Field(default=16, ge=1, le=1024, description="Most images of one job.")
     max_body: int = Field(
-        default=1_048_576,
+        default=33_554_432,
         ge=1024,
         description="Largest request body in bytes; more is answered 413.",
+    )
+    max_upload: int = Field(
+        default=25_165_824,
+        ge=1024,
+        description="Largest picture that may be sent, in bytes; in base64 it is a third larger.",
+    )
+    max_picture_pixels: int = Field(
+        default=50_000_000,
+        ge=64,
+        le=170_000_000,
+        description="Most pixels of a picture that is sent, read from its header before it is "
+        "decoded.",
     )
     max_queue: int = Field(
         default=1000,

@@ -28,6 +28,8 @@ class WorkerInfo(BaseModel):
     device: str
     models: list[ModelCard]
     warm: list[str]
+    loading: dict[str, float] = {}
+    """Models on their way into memory, each with the share of it that is there."""
     running: int
     capacity: int
     jobs_per_second: float | None

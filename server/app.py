@@ -7,7 +7,7 @@ from flask_openapi.openapi import OpenAPI
 
 from jobs.settings import settings
 from server import body, errors, headers, openapi, page, resources
-from server.routes import docs, events, health, images, jobs, metrics, models
+from server.routes import docs, events, health, images, jobs, metrics, models, samplers
 
 
 def create_app(redis_url: str | None = None, image_store: str | None = None) -> OpenAPI:
@@ -36,7 +36,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     headers.init_app(app)
     page.init_app(app)
 
-    for noun in (jobs, events, images, models, health, metrics, docs):
+    for noun in (jobs, events, images, models, samplers, health, metrics, docs):
         app.register_api(noun.routes.blueprint)
     openapi.init_app(app)
     return app

@@ -1,18 +1,29 @@
-"""Request bodies: the right type, JSON and nothing but JSON, before any view looks at them."""
+"""Request bodies: whatever type they come in, a view gets one JSON object."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from flask import Flask, Request, current_app, request
 from flask.json.provider import DefaultJSONProvider
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
 
+from jobs.recipes import recipe_of
 from jobs.request import FieldError, InvalidRequest
+from jobs.workers import offered_models
+from server import multipart
 from server.errors import ApiError
+from server.resources import resources
 
 JSON = "application/json"
+
+PICTURES = ("image/png", "image/jpeg", "image/webp")
+"""A body that is a picture repeats its recipe."""
+
+TYPES = (JSON, multipart.TYPE, *PICTURES)
 
 
 class StrictJSON(DefaultJSONProvider):
@@ -30,46 +41,104 @@ class StrictJSON(DefaultJSONProvider):
         return from_json(s, allow_inf_nan=True)
 
 
-class JSONRequest(Request):
-    """A request whose broken JSON is answered with the place where it breaks."""
+@dataclass(frozen=True)
+class Body:
+    """A request's body: its fields, the files that came with them, and what tells it from others.
+
+    `parts` has the bytes of each file by the JSON pointer of the field that it is for.
+    """
+
+    fields: dict[str, Any]
+    identity: bytes
+    parts: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+
+class BodyRequest(Request):
+    """A request whose broken body is answered with the place where it breaks."""
+
+    body: Body | None = None
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """The body's fields, as soon as they were read from it."""
+        if self.body is not None:
+            return self.body.fields
+        return super().get_json(force=force, silent=silent, cache=cache)
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
         """Refuse the body."""
         if e is None:
-            raise ApiError(415, "unsupported-media-type", f"send the body as {JSON}")
+            raise _unsupported()
         detail = f"the body is not JSON: {e}"
         raise ApiError(400, "bad-json", detail, errors=[FieldError(pointer="", detail=detail)])
 
+    def make_form_data_parser(self) -> FormDataParser:
+        """A parser that does not take a broken form for an empty one."""
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
+
 
 def init_app(app: Flask) -> None:
-    """Check the body of each request that should have one."""
-    app.request_class = JSONRequest
+    """Read the body of each request that should have one."""
+    app.request_class = BodyRequest
     app.json = StrictJSON(app)
-    app.before_request(_check)
+    # A picture may come as a text part, a data URI; the whole body's limit holds for it as well.
+    app.config["MAX_FORM_MEMORY_SIZE"] = None
+    app.before_request(_read_body)
 
 
-def _check() -> None:
-    if request.method not in ("POST", "PUT", "PATCH") or not takes_json():
+def request_body() -> Body:
+    """The body of this request, for a view that takes one."""
+    body = cast("BodyRequest", request).body
+    if body is None:
+        raise LookupError("this view takes no body")
+    return body
+
+
+def _read_body() -> None:
+    if request.method not in ("POST", "PUT", "PATCH") or not _takes_body():
         return
-    if request.mimetype != JSON:
-        sent = request.mimetype or "none"
-        detail = f"send the body as {JSON}; the Content-Type was {sent[:60]}"
-        raise ApiError(415, "unsupported-media-type", detail, headers={"Accept-Post": JSON})
     try:
-        request.get_data()
-        if request.content_length is None:
-            # A body in chunks was cut off at the limit, and this read says so.
-            request.stream.read(1)
-        value = request.get_json()
+        if request.mimetype == JSON:
+            body = _from_json()
+        elif request.mimetype == multipart.TYPE:
+            fields, parts, identity = multipart.read(request)
+            body = Body(fields, identity, parts)
+        elif request.mimetype in PICTURES:
+            data = _data()
+            body = Body(recipe_of(data, offered_models(resources().redis)), data)
+        else:
+            raise _unsupported()
     except RequestEntityTooLarge as error:
         detail = f"the body may have at most {request.max_content_length} bytes"
         raise ApiError(413, "request-entity-too-large", detail) from error
+    cast("BodyRequest", request).body = body
+
+
+def _from_json() -> Body:
+    data = _data()
+    value = request.get_json()
     if not isinstance(value, dict):
-        detail = "must be a JSON object"
-        raise InvalidRequest([FieldError(pointer="", detail=detail)])
+        raise InvalidRequest([FieldError(pointer="", detail="must be a JSON object")])
+    return Body(cast("dict[str, Any]", value), data)
 
 
-def takes_json() -> bool:
-    """Whether this request's view reads a JSON body, by having a parameter of that name."""
+def _data() -> bytes:
+    data = request.get_data()
+    if request.content_length is None:
+        # A body in chunks was cut off at the limit, and this read says so.
+        request.stream.read(1)
+    return data
+
+
+def _unsupported() -> ApiError:
+    sent = (request.mimetype or "none")[:60]
+    detail = f"send the body as {', '.join(TYPES[:-1])} or {TYPES[-1]}; the Content-Type was {sent}"
+    headers = {"Accept-Post": ", ".join(TYPES)}
+    return ApiError(415, "unsupported-media-type", detail, headers=headers)
+
+
+def _takes_body() -> bool:
+    """Whether this request's view reads a body, by having a parameter of that name."""
     view = current_app.view_functions.get(request.endpoint or "")
     return view is not None and "body" in view.__annotations__

@@ -100,8 +100,7 @@ def init_app(app: Flask) -> None:
 
 def refuse_invalid(error: ValidationError) -> Response:
     """The answer to a body, query or header that does not fit its model."""
-    body = request.get_json(silent=True) if request.is_json else None
-    return _invalid_request(InvalidRequest(field_errors(error, body)))
+    return _invalid_request(InvalidRequest(field_errors(error, request.get_json(silent=True))))
 
 
 def respond(error: ApiError) -> Response:

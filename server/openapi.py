@@ -26,7 +26,7 @@ it by its events, ask for it now and then, or send `Prefer: wait=30` and have th
 Every error is an `application/problem+json`."""
 
 PROBLEMS = {
-    400: "The body is not JSON; the detail says where it breaks.",
+    400: "The body is not of the type that it says; the detail says where it breaks.",
     403: "The picture's signature is wrong or has expired.",
     404: "There is no such thing.",
     409: "The job was deleted while it was being submitted.",
@@ -65,7 +65,8 @@ EXAMPLES: dict[str, Any] = {
             "steps": 20,
             "guidance_scale": 5.0,
             "seed": 7,
-            "sampler": "dpmpp_2m_karras",
+            "sampler": "dpmpp_2m",
+            "schedule": "karras",
             "count": 2,
             "priority": "normal",
             "metadata": {"app": "kitchen"},
@@ -170,7 +171,10 @@ def init_app(app: OpenAPI) -> None:
             _finish_parameters(operation)
             _finish_responses(operation["responses"])
     create = document["paths"][f"{PREFIX}/jobs"]["post"]
-    create["requestBody"]["content"]["application/json"]["examples"] = EXAMPLES
+    content = create["requestBody"]["content"]
+    content["application/json"]["examples"] = EXAMPLES
+    content["multipart/form-data"] = _multipart(document)
+    content |= {f"image/{name}": {"schema": {}} for name in ("png", "jpeg", "webp")}
     app.extensions[DOCUMENT] = document
 
 
@@ -204,6 +208,29 @@ def _finish_responses(responses: dict[str, Any]) -> None:
         for name, description in HEADERS.get(status, {}).items():
             header = {"description": description, "schema": {"type": "string"}}
             response.setdefault("headers", {})[name] = header
+
+
+def _multipart(document: dict[str, Any]) -> dict[str, Any]:
+    """The same request as parts: files for its pictures, and `request` for all else as JSON."""
+    whole = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": reference("GenerationRequest"),
+        "description": "The fields as JSON. Each may also come as a part of its own, which goes "
+        "before: texts as they are, all else as JSON.",
+    }
+    request = document["components"]["schemas"]["GenerationRequest"]["properties"]
+    files = {name: request[name]["description"] for name in ("image", "mask")}
+    files |= {f"control_{index}": f"The picture of `controls[{index}]`." for index in range(4)}
+    parts = {
+        name: {"description": description, "contentMediaType": "application/octet-stream"}
+        for name, description in files.items()
+    }
+    return {
+        "schema": {"type": "object", "properties": {"request": whole, **parts}},
+        "encoding": {"request": {"contentType": "application/json"}}
+        | {name: {"contentType": "image/*"} for name in parts},
+    }
 
 
 def _event_schema() -> dict[str, Any]:

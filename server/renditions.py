@@ -6,11 +6,12 @@ import io
 import os
 from collections import OrderedDict
 from threading import Lock, Semaphore
-from typing import Literal
+from typing import Any, Literal
 
 from PIL import Image
 
 from jobs.images import ImageStore
+from jobs.recipes import INFOTEXT, exif_with
 
 Format = Literal["png", "jpeg", "webp"]
 
@@ -75,7 +76,10 @@ class Renditions:
 
 
 def render(png: bytes, format: Format, width: int | None) -> bytes:
-    """A PNG in another format, at most `width` wide; the same bytes if that changes nothing."""
+    """A PNG in another format, at most `width` wide; the same bytes if that changes nothing.
+
+    One of full size keeps its recipe, in EXIF as AUTOMATIC1111 has it.
+    """
     with Image.open(io.BytesIO(png)) as source:
         narrower = width is not None and width < source.width
         if format == "png" and not narrower:
@@ -85,7 +89,12 @@ def render(png: bytes, format: Format, width: int | None) -> bytes:
             height = max(1, round(source.height * width / source.width))
             picture = picture.resize((width, height), Image.Resampling.LANCZOS)
         out = io.BytesIO()
-        picture.save(out, format, **({} if format == "png" else {"quality": QUALITY}))
+        options: dict[str, Any] = {} if format == "png" else {"quality": QUALITY}
+        # A thumbnail is for looking at; a picture of full size goes on to other programs.
+        recipe = source.info.get(INFOTEXT)
+        if width is None and isinstance(recipe, str) and (exif := exif_with(recipe)):
+            options["exif"] = exif
+        picture.save(out, format, **options)
         return out.getvalue()
 
 

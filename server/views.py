@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs import queue
 from jobs.events import ENDED, DoneEvent, Error, Output, Progress, Status
 from jobs.record import JobRecord
-from jobs.request import ResolvedRequest
+from jobs.request import ResolvedRequest, named_pictures
 from server.openapi import PREFIX
 from server.resources import Resources
 
@@ -27,6 +27,14 @@ class OutputEventView(BaseModel):
     job: str
     event: Literal["output"] = "output"
     output: OutputView
+
+
+class InputView(BaseModel):
+    """One picture that a job starts from and where to get it."""
+
+    pointer: str = Field(description="The field of `input` that names it, as a JSON pointer.")
+    id: str
+    url: str = Field(description="Signed, as those of the outputs are.")
 
 
 class Urls(BaseModel):
@@ -53,7 +61,10 @@ class JobView(BaseModel):
     )
     progress: Progress | None = Field(description="How far a running job is.")
     attempts: int = Field(description="How often a worker has begun it.")
-    input: ResolvedRequest = Field(description="The request with every choice made.")
+    input: ResolvedRequest = Field(
+        description="The request with every choice made; sent again it makes the same pictures."
+    )
+    pictures: list[InputView] = Field(description="The pictures that it starts from.")
     outputs: list[OutputView]
     error: Error | None = Field(description="Why it failed.")
     created_at: datetime
@@ -88,6 +99,10 @@ def job_view(record: JobRecord, resources: Resources, *, placed: bool = True) ->
         progress=record.progress,
         attempts=record.attempts,
         input=record.request,
+        pictures=[
+            InputView(pointer=pointer, id=image, url=_image_url(image, resources))
+            for pointer, image in named_pictures(record.request).items()
+        ],
         outputs=[output_view(output, resources) for output in record.outputs],
         error=record.error,
         created_at=record.created_at,
@@ -99,8 +114,11 @@ def job_view(record: JobRecord, resources: Resources, *, placed: bool = True) ->
 
 def output_view(output: Output, resources: Resources) -> OutputView:
     """A picture with its signed URL."""
-    url = f"{PREFIX}/images/{output.id}?{resources.signer.query(output.id)}"
-    return OutputView(**output.model_dump(), url=url)
+    return OutputView(**output.model_dump(), url=_image_url(output.id, resources))
+
+
+def _image_url(image: str, resources: Resources) -> str:
+    return f"{PREFIX}/images/{image}?{resources.signer.query(image)}"
 
 
 def job_url(job_id: str) -> str:

@@ -34,7 +34,9 @@ def test_every_line_of_the_page_gets_the_answer_it_says(live_url: str, tmp_path:
         timeout=70,
     ).json()
     assert answer["status"] == "succeeded", answer
-    names = {"JOB": answer["id"], "IMAGE": answer["outputs"][0]["id"]}
+    picture = answer["outputs"][0]
+    (tmp_path / "picture.png").write_bytes(httpx.get(url + picture["url"]).content)
+    names = {"JOB": answer["id"], "IMAGE": picture["id"], "PICTURE": "picture.png"}
     for command, status in lines():
         script = command.replace(USUAL, url) + r" -sS -w '%{stderr}HTTP %{http_code}'"
         endless = "-N" in command and "/jobs/" not in command

@@ -24,9 +24,9 @@ def save_tiny_model(folder: Path) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         pipeline = StableDiffusionPipeline(
-            vae=_vae(),
+            vae=tiny_vae(),
             text_encoder=_text_encoder(),
-            tokenizer=_tokenizer(),
+            tokenizer=tiny_tokenizer(),
             unet=_unet(),
             scheduler=PNDMScheduler(
                 beta_start=0.00085,
@@ -56,7 +56,7 @@ def _unet() -> UNet2DConditionModel:
     )
 
 
-def _vae() -> AutoencoderKL:
+def tiny_vae() -> AutoencoderKL:
     return AutoencoderKL(
         sample_size=16,
         block_out_channels=(8, 16),
@@ -84,7 +84,7 @@ def _text_encoder() -> CLIPTextModel:
     )
 
 
-def _tokenizer() -> PreTrainedTokenizerFast:
+def tiny_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()

@@ -10,9 +10,10 @@ from redis import Redis
 from jobs.images import ImageStore
 from jobs.metrics import Metrics
 from jobs.settings import Settings
-from worker.engine import Engine, ModelUnavailable
-from worker.hashes import Hashes
+from worker.engine import Engine, ModelUnavailable, Notebook, describe
+from worker.hashes import HASHES, Hashes, HashMemory
 from worker.models.catalogue import read_catalogue
+from worker.models.free import freeze_libraries
 from worker.models.shape import cards
 from worker.models.store import ModelStore
 from worker.offer import Offer
@@ -55,9 +56,16 @@ def build_worker(
         log.error("a model is not on offer: %s", problem)
     limit = int(chosen.model_memory_gb * GIGABYTE) or None
     models = ModelStore(catalogue, device, limit_bytes=limit)
+    freeze_libraries()
     preload(models, catalogue.default)
-    engine = Engine(models, exact=chosen.exact, observer=EngineMetrics(metrics))
-    hashes = Hashes(catalogue, chosen.data / "model-hashes.json")
+    engine = Engine(
+        models,
+        exact=chosen.exact,
+        memory_limit=int(chosen.row_memory_gb * GIGABYTE) or None,
+        notebook=Notebook(chosen.data / "row-budgets.json", describe(device)),
+        observer=EngineMetrics(metrics),
+    )
+    hashes = Hashes(catalogue, HashMemory(chosen.data / HASHES))
     offer = Offer(offered, models, hashes, device=str(device), capacity=chosen.capacity)
     return BatchWorker(
         name,
@@ -69,6 +77,7 @@ def build_worker(
         capacity=chosen.capacity,
         stall_timeout=chosen.stall_timeout,
         keep_days=chosen.keep_days,
+        warm_up=chosen.warm_up,
     )
 
 

@@ -80,8 +80,7 @@ class Intake:
                 return not self._suspect_waits
             self.taken += 1
             self.worker.slots[slot.id] = slot
-            self.worker.inbox.put(slot)
-            self.worker.wake.set()
+            self.worker.inputs.admit(slot)
             waited = time.time() - slot.record.created_at.timestamp()
             self.metrics.observe("queue_wait_seconds", slot.request.model, max(0.0, waited))
             return True

@@ -83,6 +83,10 @@ class Offer:
         """Hash of a model's weights; None while it is not known."""
         return self._hashes.get(model)
 
+    def factor(self, model: str) -> int:
+        """Pixels that width and height of a model's pictures are multiples of."""
+        return next((card.factor for card in self._cards if card.name == model), 8)
+
     def warm_lanes(self) -> set[str]:
         """The models in memory, by the names they have in lanes."""
         return {lanes.lane(name, "normal", "").model for name in self.models.warm()}
@@ -96,6 +100,7 @@ class Offer:
             device=self.device,
             models=self.cards,
             warm=self.models.warm(),
+            loading=self.models.all_loading(),
             running=len(worker.slots),
             capacity=self.capacity,
             jobs_per_second=self.rate.per_second,

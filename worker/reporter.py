@@ -6,14 +6,17 @@ import base64
 import io
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from PIL import Image
 from redis.exceptions import RedisError
 
-from jobs.events import PreviewEvent, ProgressEvent, publish_live
+from jobs.events import PreviewEvent, Progress, ProgressEvent, publish_live
 from jobs.record import Field, progress_json
+from jobs.request import ResolvedRequest
+from worker.engine import Engine
+from worker.models.store import Kind, ModelStore
 from worker.slot import Slot
 
 if TYPE_CHECKING:
@@ -24,11 +27,14 @@ log = logging.getLogger("darkroom.worker")
 REPORT_EVERY = 0.1
 """Seconds between two looks: ten a second is as smooth as a progress bar gets."""
 
-PREVIEW_EVERY = 0.4
-"""Seconds between two previews of a job: each costs a JPEG for everybody who watches."""
+PREVIEW_SHARE = 0.02
+"""Most of this process's time that previews may take from the engine, whatever is asked for."""
 
 PREVIEW_SCALE = 4
 """Previews have a pixel a latent pixel; scaled up they survive JPEG's blocks of eight."""
+
+PREVIEW_SIDE = 512
+"""Pixels a side past which a preview is not scaled up: it is looked at on a phone."""
 
 SET_PROGRESS = """
 -- KEYS[1] job; ARGV[1] field, ARGV[2] value. A job deleted meanwhile must not come back as a stub.
@@ -43,12 +49,15 @@ class Reporter:
         self.worker = worker
         self.connection = worker.connection
         self._set_progress = worker.connection.register_script(SET_PROGRESS)
+        self._unseen: dict[str, Slot] = {}
+        self._no_preview_until = 0.0
 
     def run(self) -> None:
         """Report until the worker is over."""
         while not self.worker.over.wait(REPORT_EVERY):
             try:
                 self._report()
+                self._preview_due()
             except RedisError as error:
                 log.debug("progress was not reported: %s", error)
                 self.worker.over.wait(1)
@@ -56,37 +65,43 @@ class Reporter:
                 log.exception("progress could not be reported")
 
     def _report(self) -> None:
-        moved = [slot for slot in list(self.worker.slots.values()) if self._moved(slot)]
+        moved: list[tuple[Slot, Progress]] = []
+        for slot in list(self.worker.slots.values()):
+            progress = told(slot, self.worker.engine, self.worker.offer.models)
+            if progress != slot.reported and not slot.settling:
+                moved.append((slot, progress))
         if not moved:
             return
         with self.connection.pipeline(transaction=False) as pipe:
-            for slot in moved:
-                progress = slot.progress(self.worker.engine)
-                value = progress_json(progress, self._seconds_per_step(slot))
+            for slot, progress in moved:
+                value = progress_json(progress, seconds_per_step(slot, progress.step))
                 self._set_progress([slot.job.key], [Field.PROGRESS, value], client=pipe)
                 event = ProgressEvent(job=slot.id, progress=progress)
                 publish_live(pipe, slot.record.owner, event)
-            replies = pipe.execute()
-        for slot, listeners in zip(moved, replies[1::2], strict=True):
-            if listeners and time.monotonic() - slot.previewed > PREVIEW_EVERY:
+            replies = cast("list[int]", pipe.execute())
+        for (slot, progress), listeners in zip(moved, replies[1::2], strict=True):
+            slot.reported = progress
+            if listeners and slot.request.preview_interval:
+                self._unseen[slot.id] = slot
+
+    def _preview_due(self) -> None:
+        """Show the jobs that moved and whose time has come, within PREVIEW_SHARE."""
+        self._unseen = {
+            slot.id: slot for slot in self._unseen.values() if slot.id in self.worker.slots
+        }
+        for slot in sorted(self._unseen.values(), key=lambda slot: slot.previewed):
+            now = time.monotonic()
+            if now < self._no_preview_until:
+                return
+            if now - slot.previewed >= slot.request.preview_interval:
+                del self._unseen[slot.id]
+                slot.previewed = now
+                before = time.thread_time()
                 self._preview(slot)
-
-    def _moved(self, slot: Slot) -> bool:
-        step = slot.progress(self.worker.engine).step
-        if step == slot.reported or slot.settling:
-            return False
-        if step and slot.first_step is None:
-            slot.first_step, slot.first_steps = time.monotonic(), step
-        slot.reported = step
-        return True
-
-    def _seconds_per_step(self, slot: Slot) -> float | None:
-        if slot.first_step is None or slot.reported <= slot.first_steps:
-            return None
-        return (time.monotonic() - slot.first_step) / (slot.reported - slot.first_steps)
+                spent = time.thread_time() - before
+                self._no_preview_until = now + spent / PREVIEW_SHARE
 
     def _preview(self, slot: Slot) -> None:
-        slot.previewed = time.monotonic()
         for index in range(slot.request.count):
             try:
                 picture = self.worker.engine.preview(slot.task_id(index))
@@ -98,10 +113,54 @@ class Reporter:
             publish_live(self.connection, slot.record.owner, event)
 
 
+def told(slot: Slot, engine: Engine, models: ModelStore) -> Progress:
+    """How far a job is, in numbers and in words."""
+    progress = slot.progress(engine)
+    return progress.model_copy(update={"detail": detail(slot.request, progress, models)})
+
+
+def detail(request: ResolvedRequest, progress: Progress, models: ModelStore) -> str | None:
+    """What a job is at, in a few words; None before the engine has it."""
+    if progress.stage == "loading":
+        return loading(request, models)
+    if progress.stage == "denoising":
+        return f"step {progress.step} of {progress.steps}"
+    return {"encoding": "reading the prompt", "decoding": "decoding"}.get(progress.stage or "")
+
+
+def loading(request: ResolvedRequest, models: ModelStore) -> str:
+    """What of a job's model and of all that it adds is on its way into memory."""
+    wanted: list[tuple[str, str, Kind]] = [("model", request.model, "model")]
+    for lora in request.loras:
+        wanted.append((f"LoRA {lora.name}", lora.name, "lora"))
+    for net in request.controls:
+        wanted.append((f"ControlNet {net.model}", net.model, "controlnet"))
+    for upscaler in (request.upscaler, request.hires.upscaler if request.hires else None):
+        if upscaler:
+            wanted.append((f"upscaler {upscaler}", upscaler, "upscaler"))
+    for words, name, kind in wanted:
+        fraction = models.loading(name, kind)
+        if fraction is not None:
+            return f"loading {words}, {int(fraction * 100)} %"
+    return "waiting for the model"
+
+
+def seconds_per_step(slot: Slot, step: int) -> float | None:
+    """How long a step of the job takes; None before its second one."""
+    if slot.first_step is None:
+        if step:
+            slot.first_step, slot.first_steps = time.monotonic(), step
+        return None
+    if step <= slot.first_steps:
+        return None
+    return (time.monotonic() - slot.first_step) / (step - slot.first_steps)
+
+
 def data_uri(picture: np.ndarray[Any, np.dtype[np.uint8]]) -> str:
     """A small picture (height, width, 3) as a JPEG data URI."""
     image = Image.fromarray(picture)
-    size = (image.width * PREVIEW_SCALE, image.height * PREVIEW_SCALE)
+    scale = max(1, min(PREVIEW_SCALE, PREVIEW_SIDE // max(image.size)))
+    size = (image.width * scale, image.height * scale)
     file = io.BytesIO()
     image.resize(size, Image.Resampling.BICUBIC).save(file, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -44,8 +44,8 @@ class Retention:
         removed = 0
         before = time.time() - self.keep_days * 24 * 3600
         for record in queue.ended_before(self.connection, before):
-            for output in record.outputs:
-                self.store.delete(output.id)
+            for image in record.stored_pictures():
+                self.store.delete(image)
             queue.delete(self.connection, record)
             removed += 1
         if removed:

@@ -3,6 +3,7 @@
 The threads of the process and what each may touch:
 - main: the engine, and nothing that waits for Redis, so an outage never stops the steps;
 - intake: takes jobs from the lanes while there is room;
+- inputs: read the pictures that a job starts from;
 - settlers: encode, store and settle what the engine finished;
 - beat: renews leases, notices cancels and lost leases, sweeps up after dead workers;
 - reporter: progress and previews.
@@ -32,8 +33,10 @@ from jobs.events import Error
 from jobs.images import ImageStore
 from jobs.lanes import Lane
 from jobs.metrics import Metrics
+from jobs.models import ModelCard
 from worker.beat import Beat
-from worker.engine import Engine, EngineError, Finished
+from worker.engine import Engine, EngineError, Finished, ImageRequest
+from worker.inputs import Inputs
 from worker.intake import Intake
 from worker.offer import Offer
 from worker.reporter import Reporter
@@ -78,6 +81,7 @@ class BatchWorker(Worker):
         capacity: int,
         stall_timeout: float,
         keep_days: int,
+        warm_up: bool = False,
     ) -> None:
         super().__init__([], name=name, connection=connection, worker_ttl=WORKER_TTL)
         self.engine = engine
@@ -90,7 +94,11 @@ class BatchWorker(Worker):
         self.cold = threading.Event()
         self.stepped = time.monotonic()
         self.stall_timeout = stall_timeout
+        self._to_measure = [warm_up_request(card) for card in offer.cards if card.batched]
+        if not warm_up:
+            self._to_measure.clear()
         self.intake = Intake(self, metrics, capacity)
+        self.inputs = Inputs(self, store)
         self.settler = Settler(self, store, metrics)
         self.beat = Beat(self, metrics, Retention(connection, store, keep_days))
         self.reporter = Reporter(self)
@@ -171,7 +179,8 @@ class BatchWorker(Worker):
                 self.settler.end(slot)
         if self.engine.idle:
             self.stepped = time.monotonic()
-            self.wake.wait(IDLE_WAIT)
+            if not self._measure():
+                self.wake.wait(IDLE_WAIT)
             return
         finished = self.engine.step()
         self.stepped = time.monotonic()
@@ -180,8 +189,20 @@ class BatchWorker(Worker):
         if not finished and self.engine.waiting_for_models:
             self.wake.wait(LOADING_WAIT)
 
+    def _measure(self) -> bool:
+        """With nothing else to do, one forward towards the best number of rows for a model that
+        is loaded; False once that is known of each."""
+        warm = self.offer.models.warm()
+        for request in self._to_measure:
+            if request.model in warm and self.engine.warm_up(request):
+                return True
+        return False
+
     def _admit(self, slot: Slot) -> None:
         if slot.settling:
+            return
+        if slot.error is not None:
+            self.settler.end(slot)
             return
         for index in range(slot.request.count):
             self.engine.add(slot.task_id(index), slot.image_request(index), deadline=slot.deadline)
@@ -204,6 +225,7 @@ class BatchWorker(Worker):
 
     def _close(self, threads: list[threading.Thread]) -> None:
         self.warm.set()
+        self.inputs.close()
         self.settler.close(give_back=self.cold.is_set())
         self.over.set()
         self.intake.room.set()
@@ -214,6 +236,7 @@ class BatchWorker(Worker):
             self.teardown()
         except RedisError as error:
             log.warning("could not say goodbye to Redis: %s", error)
+        self.offer.models.close()
 
     def give_up_if_stalled(self) -> None:
         """End this process where the device hangs: its jobs then run again elsewhere."""
@@ -221,6 +244,22 @@ class BatchWorker(Worker):
         if silent > self.stall_timeout and not self.engine.idle:
             log.critical("no step finished for %.0f s; ending this worker", silent)
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def warm_up_request(card: ModelCard) -> ImageRequest:
+    """A picture as callers most often ask this model for: its own size, steps and guidance."""
+    return ImageRequest(
+        model=card.name,
+        prompt="",
+        negative_prompt="",
+        width=card.width,
+        height=card.height,
+        steps=card.steps,
+        guidance_scale=card.guidance_scale,
+        seed=0,
+        sampler=card.sampler,
+        schedule=card.schedule,
+    )
 
 
 def explain(error: Exception | None) -> Error:

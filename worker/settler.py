@@ -74,16 +74,17 @@ class Settler:
             self.worker.forget(slot)
 
     def _store(self, slot: Slot, index: int, finished: Finished) -> None:
-        if finished.image is None or slot.settling:
+        if finished.image is None or slot.canvas is None or slot.settling:
             return
+        picture = slot.canvas.compose(finished.image)
         started = time.monotonic()
         maker = Maker(VERSION, self.worker.offer.sha256(slot.request.model))
-        data = encode(finished.image, slot.request, index, maker)
+        data = encode(picture, slot.request, index, maker)
         self.metrics.observe("stage_seconds", "png", time.monotonic() - started)
         output = Output(
             id=image_id(slot.id, index),
-            width=slot.request.width,
-            height=slot.request.height,
+            width=picture.shape[1],
+            height=picture.shape[0],
             seed=slot.request.image_seed(index),
             prompt_tokens=finished.prompt_tokens,
             prompt_chunks=finished.prompt_chunks,

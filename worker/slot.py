@@ -9,11 +9,24 @@ from dataclasses import dataclass, field
 from rq.executions import Execution
 from rq.job import Job
 
+from jobs import events
 from jobs.events import Error, Output, Progress
 from jobs.lanes import Lane
 from jobs.record import JobRecord
 from jobs.request import ResolvedRequest
-from worker.engine import Engine, ImageRequest
+from worker.canvas import Canvas
+from worker.engine import Control, Engine, ImageRequest, Lora, Stage
+
+STAGES: dict[Stage, events.Stage] = {
+    Stage.MODEL: "loading",
+    Stage.ENCODE: "encoding",
+    Stage.DENOISE: "denoising",
+    Stage.ENLARGE: "denoising",
+    Stage.WHOLE: "denoising",
+    Stage.DECODE: "decoding",
+    Stage.DONE: "decoding",
+}
+"""The engine's stages as callers are told of them."""
 
 
 @dataclass(eq=False)
@@ -25,11 +38,13 @@ class Slot:
     execution: Execution
     record: JobRecord
     solo: bool
+    canvas: Canvas | None = None
+    controls: tuple[Control, ...] = ()
     outputs: dict[int, Output] = field(default_factory=dict[int, Output])
     started: float = field(default_factory=time.monotonic)
     first_step: float | None = None
     first_steps: int = 0
-    reported: int = -1
+    reported: Progress | None = None
     previewed: float = 0.0
     stop: bool = False
     lost: bool = False
@@ -62,29 +77,58 @@ class Slot:
 
     def image_request(self, index: int) -> ImageRequest:
         """Picture `index` as the engine takes it."""
-        request = self.request
-        return ImageRequest(
-            model=request.model,
-            prompt=request.prompt,
-            negative_prompt=request.negative_prompt,
-            width=request.width,
-            height=request.height,
-            steps=request.steps,
-            guidance_scale=request.guidance_scale,
-            seed=request.image_seed(index),
-            sampler=request.sampler,
-        )
+        if self.canvas is None:
+            raise RuntimeError("A job went to the engine before its pictures were prepared.")
+        return image_request(self.request, index, self.canvas, self.controls)
 
     def progress(self, engine: Engine) -> Progress:
         """How far all the job's pictures are together, in the steps that were asked for."""
         done = float(len(self.outputs))
+        stages = set[Stage]()
         for index in set(range(self.request.count)) - self.outputs.keys():
             with suppress(KeyError):  # not yet in the engine, or out of it and being stored
                 state = engine.progress(self.task_id(index))
                 done += state.step / max(1, state.steps)
+                stages.add(state.stage)
         fraction = done / self.request.count
         steps = self.request.steps * self.request.count
-        return Progress(step=int(fraction * steps), steps=steps, fraction=round(fraction, 4))
+        return Progress(
+            step=int(fraction * steps),
+            steps=steps,
+            fraction=round(fraction, 4),
+            stage=STAGES[min(stages)] if stages else None,
+        )
+
+
+def image_request(
+    request: ResolvedRequest, index: int, canvas: Canvas, controls: tuple[Control, ...] = ()
+) -> ImageRequest:
+    """Picture `index` of a request as the engine takes it, on its canvas."""
+    return ImageRequest(
+        model=request.model,
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        width=canvas.width,
+        height=canvas.height,
+        steps=request.steps,
+        guidance_scale=request.guidance_scale,
+        seed=request.image_seed(index),
+        sampler=request.sampler,
+        schedule=request.schedule,
+        guidance_rescale=request.guidance_rescale,
+        clip_skip=request.clip_skip,
+        image=canvas.image,
+        mask=canvas.mask,
+        # The surroundings' colours are in the canvas already.
+        fill="original" if request.fill == "fill" else request.fill,
+        strength=request.strength,
+        enlarge=canvas.enlarge,
+        loras=tuple(Lora(each.name, each.weight) for each in request.loras),
+        controls=controls,
+        variation_seed=request.variation_seed,
+        variation_strength=request.variation_strength,
+        exact=request.exact,
+    )
 
 
 def parse_task_id(task_id: str) -> tuple[str, str, int]:

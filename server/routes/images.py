@@ -18,13 +18,13 @@ FOREVER = "private, max-age=31536000, immutable"
 
 TYPES = ("image/png", "image/jpeg", "image/webp")
 
-routes = Routes("images", "Pictures that were made.")
+routes = Routes("images", "Pictures that were made, and those that they started from.")
 
 
 class ImagePath(BaseModel):
     """A picture in the path."""
 
-    image_id: str = Field(description="Id of the picture, as in a job's outputs.")
+    image_id: str = Field(description="Id of the picture, as in a job's outputs or pictures.")
 
 
 class ImageQuery(BaseModel):

@@ -14,15 +14,18 @@ from rq.exceptions import NoSuchJobError
 
 from jobs import idempotency, queue
 from jobs.events import ENDED, Status, job_stream
-from jobs.images import image_id
+from jobs.queue import QueueFull
 from jobs.record import JobRecord, read
-from jobs.request import FieldError, GenerationRequest, InvalidRequest, resolve
+from jobs.request import FieldError, GenerationRequest, InvalidRequest
+from jobs.resolve import resolve
 from jobs.workers import offered_models
 from server import prefer
 from server.auth import caller
+from server.body import request_body
 from server.errors import ApiError, Unavailable
 from server.openapi import Routes
 from server.resources import resources
+from server.uploads import open_uploads
 from server.views import JobList, JobView, job_url, job_view
 
 log = logging.getLogger(__name__)
@@ -71,23 +74,37 @@ def create_job(header: CreateHeaders, body: GenerationRequest) -> Response:
     """Create a job
 
     202 once the job is kept: it will reach an end whatever is killed or restarted meanwhile.
-    With `Prefer: wait=n`, 200 if it has ended by then.
+    With `Prefer: wait=n`, 200 if it has ended by then. Pictures come as data URIs, as files of a
+    multipart body, or by the id of an earlier picture of yours. A body that is a picture with its
+    recipe makes that picture again.
     """
-    here, who = resources(), caller()
+    here, who, sent = resources(), caller(), request_body()
     cards = offered_models(here.redis)
     if not cards:
         raise Unavailable("no-worker", "no worker has started yet, so no model is known")
-    resolved = resolve(body, cards)
-    job_id = queue.new_job_id()
-    if header.idempotency_key is not None:
-        job_id = idempotency.job_id_for(
-            here.redis, who.owner, header.idempotency_key, request.get_data(), job_id
-        )
+    job_id, key = queue.new_job_id(), header.idempotency_key
+    if key is not None:
+        job_id = idempotency.job_id_for(here.redis, who.owner, key, sent.identity, job_id)
         if (earlier := read(here.redis, job_id)) is not None:
             return _created(earlier, prefer.wait(header.prefer))
     try:
+        uploads = open_uploads(body, sent.parts, job_id, who.owner, here)
+        resolved = resolve(body, cards, uploads.pictures)
+    except InvalidRequest:
+        if key is not None:
+            idempotency.forget(here.redis, who.owner, key)
+        raise
+    # Stored before the job is in the queue: a worker may take it at once.
+    uploads.keep()
+    try:
         record = queue.submit(here.redis, resolved, who.owner, caller=who.lane, job_id=job_id)
+    except QueueFull:
+        # The same request may have come twice at once, and the other have got in.
+        if read(here.redis, job_id) is None:
+            uploads.drop()
+        raise
     except NoSuchJobError as error:
+        uploads.drop()
         raise ApiError(409, "deleted", str(error)) from error
     return _created(record, prefer.wait(header.prefer))
 
@@ -172,8 +189,8 @@ def delete_job(path: JobPath) -> tuple[str, int]:
     if record.status not in ENDED:
         record = queue.cancel(here.redis, record.id) or record
     try:
-        for index in range(record.request.count):
-            here.store.delete(image_id(record.id, index))
+        for image in record.stored_pictures():
+            here.store.delete(image)
     except OSError as error:
         raise Unavailable("store-unavailable", "the picture store does not answer") from error
     queue.delete(here.redis, record)

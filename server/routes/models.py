@@ -1,18 +1,45 @@
-"""What can be asked for: models and samplers."""
+"""The models that can be asked for, and where each of them is."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from jobs.models import ModelCard
-from jobs.samplers import SAMPLERS
-from jobs.workers import live, offered_models
+from jobs.settings import settings
+from jobs.workers import WorkerInfo, live, offered_models
 from server.openapi import Routes, answer
 from server.resources import resources
 
 routes = Routes("models", "What can be asked for.")
+
+LIMITS = settings()
+
+
+State = Literal["warm", "loading", "cold"]
+
+
+class Limits(BaseModel):
+    """The most that one request may ask for."""
+
+    max_width: int = LIMITS.max_size
+    max_height: int = LIMITS.max_size
+    max_pixels: int = Field(default=LIMITS.max_pixels, description="Width times height.")
+    max_steps: int = LIMITS.max_steps
+    max_count: int = LIMITS.max_count
+
+
+class ModelWorker(BaseModel):
+    """A worker that offers the model."""
+
+    name: str
+    device: str
+    state: State = Field(
+        description="`warm` has it in memory, `loading` is on the way to, `cold` loads it for the "
+        "first job."
+    )
+    loaded: float = Field(description="How much of it is in memory, 0 to 1.")
 
 
 class ModelView(ModelCard):
@@ -20,27 +47,16 @@ class ModelView(ModelCard):
 
     live: bool = Field(description="Whether a worker that is alive offers it.")
     warm: bool = Field(description="Whether a worker has it loaded.")
+    state: State = Field(description="What it is on the worker that is furthest with it.")
+    loaded: float = Field(description="How much of it that worker has in memory, 0 to 1.")
+    limits: Limits = Field(default_factory=Limits)
+    workers: list[ModelWorker] = Field(description="The workers alive that offer it.")
 
 
 class ModelList(BaseModel):
     """The models, the default one first."""
 
     models: list[ModelView]
-
-
-class SamplerView(BaseModel):
-    """A sampler by its name, and what AUTOMATIC1111 calls it."""
-
-    name: str
-    title: str
-    schedule: str
-    aliases: list[str]
-
-
-class SamplerList(BaseModel):
-    """The samplers."""
-
-    samplers: list[SamplerView]
 
 
 @routes.get("/models", {200: ModelList}, (503,))
@@ -51,22 +67,31 @@ def list_models() -> dict[str, Any]:
     """
     redis = resources().redis
     workers = live(redis)
-    offered = {card.name for worker in workers for card in worker.models}
-    warm = {name for worker in workers for name in worker.warm}
-    models = [
-        ModelView(**card.model_dump(), live=card.name in offered, warm=card.name in warm)
-        for card in offered_models(redis)
-    ]
-    return answer(ModelList(models=models))
+    return answer(ModelList(models=[_view(card, workers) for card in offered_models(redis)]))
 
 
-@routes.get("/samplers", {200: SamplerList})
-def list_samplers() -> dict[str, Any]:
-    """List samplers"""
-    samplers = [
-        SamplerView(
-            name=info.name, title=info.title, schedule=info.schedule, aliases=list(info.aliases)
-        )
-        for info in SAMPLERS.values()
+def _view(card: ModelCard, workers: list[WorkerInfo]) -> ModelView:
+    offering = [
+        _on(worker, card.name)
+        for worker in workers
+        if any(each.name == card.name for each in worker.models)
     ]
-    return answer(SamplerList(samplers=samplers))
+    best = max(offering, key=lambda each: (each.state != "cold", each.loaded), default=None)
+    return ModelView(
+        **card.model_dump(),
+        live=bool(offering),
+        warm=any(each.state == "warm" for each in offering),
+        state=best.state if best else "cold",
+        loaded=best.loaded if best else 0.0,
+        workers=offering,
+    )
+
+
+def _on(worker: WorkerInfo, model: str) -> ModelWorker:
+    warm, share = model in worker.warm, worker.loading.get(model)
+    return ModelWorker(
+        name=worker.name,
+        device=worker.device,
+        state="warm" if warm else "cold" if share is None else "loading",
+        loaded=1.0 if warm else round(share or 0.0, 2),
+    )

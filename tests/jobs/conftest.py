@@ -8,23 +8,15 @@ from typing import Any
 import pytest
 
 from jobs.models import ModelCard
-from jobs.request import GenerationRequest, ResolvedRequest, resolve
+from jobs.request import GenerationRequest, ResolvedRequest
+from jobs.resolve import resolve
+from tests.card import make_card
 
 
 @pytest.fixture
 def card() -> ModelCard:
-    return ModelCard(
-        name="emoji",
-        title="Emoji",
-        default=True,
-        family="stable-diffusion",
-        width=128,
-        height=128,
-        factor=32,
-        steps=30,
-        guidance_scale=4.0,
-        sampler="pndm",
-        window=18,
+    return make_card(
+        name="emoji", width=128, height=128, factor=32, steps=30, guidance_scale=4.0, window=18
     )
 
 

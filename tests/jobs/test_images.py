@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.images import ImageStore, image_id
+from jobs.images import ImageStore, image_id, input_id, job_of
 
 JOB = "0123456789abcdef0123456789abcdef"
 
@@ -29,6 +29,15 @@ def test_a_picture_comes_back_as_it_was_put(store):
     assert store.size(image_id(JOB, 0)) == 3
 
 
+def test_what_a_job_starts_from_is_never_what_it_makes(store):
+    store.put(image_id(JOB, 0), b"made")
+    store.put(input_id(JOB, 0), b"sent")
+    assert store.open(image_id(JOB, 0)).read() == b"made"
+    assert store.open(input_id(JOB, 0)).read() == b"sent"
+    assert job_of(image_id(JOB, 3)) == job_of(input_id(JOB, 3)) == JOB
+    assert job_of(f"{JOB}-x0") is None
+
+
 def test_a_picture_is_never_replaced(store):
     store.put(image_id(JOB, 0), b"first")
     store.put(image_id(JOB, 0), b"second")
@@ -44,7 +53,8 @@ def test_deleting_twice_is_fine(store):
 
 
 @pytest.mark.parametrize(
-    "odd", ["../secret", f"{JOB}-0/../../x", f"{JOB}-0.png", "", f"{JOB}-99999"]
+    "odd",
+    ["../secret", f"{JOB}-0/../../x", f"{JOB}-0.png", "", f"{JOB}-99999", f"{JOB}-ii0", f"{JOB}-i"],
 )
 def test_an_id_that_is_no_id_is_no_path(store, odd):
     with pytest.raises(FileNotFoundError):

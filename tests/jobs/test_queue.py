@@ -55,13 +55,6 @@ def test_a_full_queue_refuses_and_says_when_to_come_back(redis, ask):
     assert full.value.retry_after >= 1
 
 
-def test_a_job_that_is_there_already_is_given_back_by_a_full_queue(redis, ask):
-    first = queue.submit(redis, ask(), "anna")
-    for _ in range(settings().max_queue):
-        redis.rpush("rq:queue:emoji/normal/anna", "x")
-    assert queue.submit(redis, ask(), "anna", job_id=first.id).id == first.id
-
-
 def test_the_list_is_newest_first_and_pages_without_gaps(redis, ask):
     made = [queue.submit(redis, ask(seed=i), "anna").id for i in range(7)]
     queue.submit(redis, ask(), "bert")

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.models import ModelCard
-from jobs.request import SEEDS, GenerationRequest, InvalidRequest, resolve
+from jobs.request import SEEDS, GenerationRequest, InvalidRequest
+from jobs.resolve import resolve
 
 
 def test_what_is_left_out_follows_the_model(card):
@@ -35,8 +36,6 @@ def test_each_picture_has_the_next_seed_and_the_last_one_wraps(card):
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
-        ({"prompt": ""}, "prompt"),
-        ({"prompt": "  \n"}, "prompt"),
         ({"prompt": "x" * 10_001}, "prompt"),
         ({"prompt": 3}, "prompt"),
         ({"steps": 0}, "steps"),
@@ -65,7 +64,7 @@ def test_a_field_that_does_not_fit_is_refused_by_name(fields, field):
 
 
 def test_an_unknown_sampler_is_told_which_there_are():
-    with pytest.raises(ValidationError, match="pndm, ddim, lms, euler"):
+    with pytest.raises(ValidationError, match="there are dpmpp_2m, dpmpp_sde, "):
         GenerationRequest(prompt="x", sampler="magic")
 
 

@@ -4,6 +4,7 @@ The inverse of diffusers' single_file_utils, for a model whose blocks are like t
 what people share as `some-style.safetensors`.
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -25,16 +26,29 @@ UNET_ENDS = {
     "conv_in": "input_blocks.0.0",
     "time_embedding.linear_1": "time_embed.0",
     "time_embedding.linear_2": "time_embed.2",
+    "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
     "conv_norm_out": "out.0",
     "conv_out": "out.2",
 }
 
+OPEN_CLIP = (
+    (r"^encoder\.layers\.", "transformer.resblocks."),
+    (r"\.layer_norm([12])\.", r".ln_\1."),
+    (r"\.self_attn\.", ".attn."),
+    (r"\.fc1\.", ".c_fc."),
+    (r"\.fc2\.", ".c_proj."),
+    (r"^embeddings\.token_embedding", "token_embedding"),
+    (r"^embeddings\.position_embedding\.weight", "positional_embedding"),
+    (r"^final_layer_norm", "ln_final"),
+    (r"^text_projection\.weight", "text_projection"),
+)
+
 
 def save_original_layout(folder: Path, file: Path, layers_per_block: int = 1) -> Path:
-    """Writes `folder`'s UNet, autoencoder and text encoder to `file`."""
+    """Writes `folder`'s UNet, autoencoder and text encoders to `file`."""
     unet = load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
     vae = load_file(folder / "vae" / "diffusion_pytorch_model.safetensors")
-    text = load_file(folder / "text_encoder" / "model.safetensors")
     attended = {key.split(".attentions.")[0] for key in unet if ".attentions." in key}
     checkpoint = {
         **{
@@ -42,13 +56,43 @@ def save_original_layout(folder: Path, file: Path, layers_per_block: int = 1) ->
             for key, value in unet.items()
         },
         **{f"first_stage_model.{_vae_key(key, vae)}": value for key, value in vae.items()},
-        **{
-            f"cond_stage_model.transformer.text_model.{key.removeprefix('text_model.')}": value
-            for key, value in text.items()
-        },
+        **_text_keys(folder),
     }
     save_file(checkpoint, file)
     return file
+
+
+def _text_keys(folder: Path) -> Weights:
+    """The text encoders as each family names them: CLIP's in its own names, OpenCLIP's in its."""
+    parts = [part for part in ("text_encoder", "text_encoder_2") if (folder / part).is_dir()]
+    sdxl = parts[-1] == "text_encoder_2"
+    weights: Weights = {}
+    for number, part in enumerate(parts):
+        text = {
+            key.removeprefix("text_model."): value
+            for key, value in load_file(folder / part / "model.safetensors").items()
+        }
+        prefix = f"conditioner.embedders.{number}" if sdxl else "cond_stage_model"
+        if json.loads((folder / part / "config.json").read_text())["hidden_act"] == "gelu":
+            named = {f"{prefix}.model.{key}": value for key, value in _open_clip(text).items()}
+        else:
+            named = {f"{prefix}.transformer.text_model.{key}": text[key] for key in text}
+        weights |= named
+    return weights
+
+
+def _open_clip(text: Weights) -> Weights:
+    weights: Weights = {}
+    for key, value in text.items():
+        for ours, original in OPEN_CLIP:
+            key = re.sub(ours, original, key)
+        if key == "text_projection":
+            value = value.T.contiguous()
+        weights[key] = value
+    for key in [key for key in weights if ".q_proj." in key]:
+        each = [weights.pop(key.replace(".q_proj.", f".{one}_proj.")) for one in "qkv"]
+        weights[key.replace(".q_proj.", ".in_proj_")] = torch.cat(each)
+    return weights
 
 
 def _unet_key(key: str, layers: int, attended: set[str]) -> str:

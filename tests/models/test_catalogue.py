@@ -1,11 +1,22 @@
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from tests.models.helpers import REPOSITORY, WriteModels
-from worker.models.catalogue import Catalogue, CatalogueError, ModelTable, read_catalogue
+from worker.models.catalogue import (
+    AddOnTable,
+    Catalogue,
+    CatalogueError,
+    ControlNetTable,
+    LoraTable,
+    ModelTable,
+    read_catalogue,
+)
 from worker.models.shape import card
 from worker.models.sources import SourceError
+
+MODEL = "[models.a]\nsource = 'x'\n"
 
 
 def read(tmp_path: Path, text: str) -> Catalogue:
@@ -29,6 +40,10 @@ def test_the_examples_of_the_shipped_models_toml_are_valid_once_uncommented(tmp_
     catalogue = read(tmp_path, "\n".join(uncommented))
     assert set(catalogue.entries) >= {"emoji", "sd-turbo", "sd15", "my-style"}
     assert catalogue["sd-turbo"].guidance_scale == 1
+    assert set(catalogue.loras) == {"lcm"}
+    assert set(catalogue.embeddings) == {"negative-hands"}
+    assert set(catalogue.controlnets) == {"canny"}
+    assert set(catalogue.upscalers) == {"real-esrgan"}
 
 
 def test_what_a_table_leaves_out_is_the_papers_default(write_models: WriteModels):
@@ -58,11 +73,25 @@ def test_a_sampler_may_go_by_another_of_its_names(write_models: WriteModels):
         ("[models.a]\nsource = 'x'\nsteps = 0", "models.a.steps: should be greater than or equal"),
         ("[models.a]\nsource = 'x'\nsteps = '9'", "models.a.steps: should be a valid integer"),
         ("[models.a]\nsource = 'x'\nguidance_scale = nan", "models.a.guidance_scale: should be a"),
-        ("[models.a]\nsource = 'x'\nsampler = 'magic'", "'magic' is no sampler; there are pndm,"),
+        ("[models.a]\nsource = 'x'\nsampler = 'magic'", "'magic' is no sampler; there are "),
         ("[models.a]\nsource = 'x'\ndtype = 'int8'", "models.a.dtype: should be 'auto', 'float32'"),
         ("[models.a]\nsource = 'x.safetensors'", "models.a.config: a single file holds weights"),
         ("[models.'Ä B']\nsource = 'x'", "a model's name is up to 64 of"),
         ("[models]\na = 'x'", "models.a: must be a table, [models.a]."),
+        ("[lora.a]\nsource = 'x'", "lora: is no key; did you mean loras?"),
+        (f"{MODEL}loras = 3", "models.a.loras: is no key"),
+        (f"loras = 3\n{MODEL}", "loras: must hold tables such as [loras.NAME]."),
+        (f"{MODEL}[loras]\na = 'x'", "loras.a: must be a table, [loras.a]."),
+        (f"{MODEL}[loras.a]", "loras.a.source: is missing."),
+        (f"{MODEL}[loras.A]\nsource = 'x'", "loras.A: a LoRA's name is up to 64 of a-z"),
+        (f"{MODEL}[loras.a]\nsource = 'x'\ntrigers = []", "is no key; did you mean triggers?"),
+        (f"{MODEL}[loras.a]\nsource = 'x'\ntriggers = 'x'", "loras.a.triggers: should be a"),
+        (f"{MODEL}[loras.a]\nsource = 'x.ckpt'", "loras.a.source: a pickle can run any code"),
+        (f"{MODEL}[loras.a]\nsource = 'x'\nfile = 'y.pt'", "loras.a.file: a pickle can run any"),
+        (f"{MODEL}[embeddings.a]\nsource = 'x.pt'", "embeddings.a.source: a pickle can run any"),
+        (f"{MODEL}[embeddings.a]\nsource = 'x'\ntriggers = []", "embeddings.a.triggers: is no"),
+        (f"{MODEL}[upscalers.a]\nsource = 'x.pth'", "upscalers.a.source: a pickle can run any"),
+        (f"{MODEL}[controlnets.a]\nsource = 'x.safetensors'", "controlnets.a.config: a single"),
     ],
 )
 def test_a_mistake_is_named_with_its_key(tmp_path: Path, text: str, sentence: str):
@@ -70,6 +99,30 @@ def test_a_mistake_is_named_with_its_key(tmp_path: Path, text: str, sentence: st
         read(tmp_path, text)
     assert sentence in str(raised.value)
     assert str(tmp_path / "models.toml") in str(raised.value)
+
+
+def test_add_ons_have_tables_of_their_own(tmp_path: Path):
+    catalogue = read(
+        tmp_path,
+        f"""{MODEL}
+        [loras.a]
+        source = "a.safetensors"
+        triggers = ["in oil"]
+        [embeddings.b]
+        source = "someone/words"
+        file = "b.safetensors"
+        [controlnets.c]
+        source = "c.safetensors"
+        config = "someone/net"
+        [upscalers.d]
+        source = "d.safetensors"
+        """,
+    )
+    assert catalogue.loras["a"].triggers == ["in oil"]
+    assert catalogue.embeddings["b"].file == "b.safetensors"
+    assert catalogue.controlnets["c"].config == "someone/net"
+    assert catalogue.upscalers["d"].base == tmp_path
+    assert [*catalogue.entries] == ["a"]
 
 
 def test_a_missing_models_toml_is_named(tmp_path: Path):
@@ -94,7 +147,13 @@ def test_a_default_size_that_does_not_fit_the_factor_is_named(
         card(entry)
 
 
-def test_every_key_of_a_table_is_documented():
+@pytest.mark.parametrize(
+    ("heading", "tables"),
+    [("## Keys", [ModelTable]), ("## Add-ons", [AddOnTable, LoraTable, ControlNetTable])],
+)
+def test_every_key_of_a_table_is_documented(heading: str, tables: list[type[BaseModel]]):
     page = (REPOSITORY / "docs" / "models.md").read_text()
-    keys = page.split("## Keys")[1].split("## ")[0]
-    assert [key for key in ModelTable.model_fields if f"`{key}`" not in keys] == []
+    assert heading in page
+    section = page.split(heading)[1].split("\n## ")[0]
+    keys = [key for table in tables for key in table.model_fields]
+    assert [key for key in keys if f"`{key}`" not in section] == []

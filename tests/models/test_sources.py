@@ -1,29 +1,40 @@
+import json
 import pickle
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from tests.models.helpers import (
     REPOSITORY,
     WriteModels,
     copy_model,
-    edit_json,
     fill_hub_cache,
 )
+from tests.models.original_layout import save_original_layout
+from tests.tiny_models import save_tiny
+from tests.tiny_pipelines import save_tiny_sd3
 from worker.models.catalogue import read_catalogue
-from worker.models.pull import list_models
-from worker.models.shape import card, cards, read_shape
-from worker.models.sources import SourceError, locate
+from worker.models.safetensors_file import problem_of
+from worker.models.shape import cards, read_shape
+from worker.models.sources import SourceError, locate, wanted_files, weighty_parts
 
 
 @pytest.fixture
 def broken(tiny_folder: Path, tmp_path: Path) -> Path:
     """A copy of the tiny model, for a test to break."""
     return copy_model(tiny_folder, tmp_path / "broken")
+
+
+@pytest.fixture(scope="module")
+def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("families")
+    names = ("sdxl", "sdxl-refiner", "sd1-inpainting")
+    return {family: save_tiny(family, root / family) for family in names}
 
 
 def refusal(write_models: WriteModels, **table: object) -> str:
@@ -65,65 +76,104 @@ def test_a_file_with_part_of_a_model_is_refused(
     assert "is not a whole Stable Diffusion checkpoint" in sentence
 
 
-def test_an_sdxl_file_is_refused_by_its_class(
-    write_models: WriteModels, tiny_folder: Path, tmp_path: Path
+def test_a_single_file_of_another_family_than_its_configuration_is_refused(
+    write_models: WriteModels, tiny_folder: Path, families: dict[str, Path], tmp_path: Path
 ):
-    file = tmp_path / "xl.safetensors"
-    save_file(
-        {
-            "model.diffusion_model.a": torch.zeros(1),
-            "first_stage_model.a": torch.zeros(1),
-            "conditioner.embedders.0.a": torch.zeros(1),
-        },
-        file,
-    )
-    sentence = refusal(write_models, source=str(file), config=str(tiny_folder))
-    assert "is a StableDiffusionXLPipeline, not supported yet" in sentence
+    def sentence(family: str) -> str:
+        file = save_original_layout(families[family], tmp_path / f"{family}.safetensors")
+        return refusal(write_models, source=str(file), config=str(tiny_folder))
+
+    assert "of another family than its configuration in" in sentence("sdxl")
+    assert sentence("sdxl").endswith("it has 2 text encoders, not 1.")
+    assert sentence("sdxl-refiner").endswith("it has 48 numbers for each token of text, not 32.")
+    assert sentence("sd1-inpainting").endswith("it has 9 input channels, not 4.")
 
 
-@pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [
-        (
-            {"_class_name": "FluxPipeline", "unet": None},
-            "is a FluxPipeline whose unet is missing; Darkroom runs those with a UNet2DCondition",
-        ),
-        ({"vae": ["diffusers", "AsymmetricAutoencoderKL"]}, "vae is AsymmetricAutoencoderKL"),
-        (
-            {
-                "_class_name": "StableDiffusionXLPipeline",
-                "text_encoder_2": ["transformers", "CLIPTextModelWithProjection"],
-            },
-            "is a StableDiffusionXLPipeline, which is not supported yet",
-        ),
-    ],
-)
-def test_another_family_is_refused_by_its_class(
-    write_models: WriteModels, broken: Path, fields: dict[str, object], sentence: str
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder", "text_encoder_2"])
+def test_pickles_are_refused_in_every_part(
+    write_models: WriteModels, families: dict[str, Path], tmp_path: Path, part: str
 ):
-    edit_json(broken / "model_index.json", **fields)
-    assert sentence in refusal(write_models, source=str(broken))
+    folder = copy_model(families["sdxl"], tmp_path / "pickled")
+    (weights,) = (folder / part).glob("*.safetensors")
+    weights.rename(weights.with_suffix(".bin"))
+    sentence = refusal(write_models, source=str(folder))
+    assert f"{part} has pickled weights only, which can run any code" in sentence
 
 
-@pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [
-        ({"in_channels": 9}, "takes 9 channels, not the 4 of its latents"),
-        ({"time_cond_proj_dim": 256}, "wants more than a prompt (time_cond_proj_dim is 256)"),
-        ({"addition_embed_type": "text_time"}, "(addition_embed_type is text_time)"),
-    ],
-)
-def test_a_unet_that_wants_more_than_a_prompt_is_refused(
-    write_models: WriteModels, broken: Path, fields: dict[str, object], sentence: str
+def test_pickles_are_refused_in_a_pipeline_that_runs_whole(
+    write_models: WriteModels, tmp_path: Path
 ):
-    edit_json(broken / "unet" / "config.json", **fields)
-    assert sentence in refusal(write_models, source=str(broken))
+    folder = save_tiny_sd3(tmp_path / "whole")
+    (weights,) = (folder / "text_encoder_3").glob("*.safetensors")
+    weights.rename(weights.with_suffix(".bin"))
+    sentence = refusal(write_models, source=str(folder))
+    assert "text_encoder_3 has pickled weights only" in sentence
 
 
-def test_a_model_that_predicts_something_else_is_refused(write_models: WriteModels, broken: Path):
-    edit_json(broken / "scheduler" / "scheduler_config.json", prediction_type="flow_prediction")
-    sentence = refusal(write_models, source=str(broken))
-    assert "predicts flow_prediction; Darkroom runs epsilon and v_prediction" in sentence
+def test_the_largest_part_is_counted_alike_in_a_folder_and_in_a_single_file(
+    write_models: WriteModels, families: dict[str, Path], tmp_path: Path
+):
+    folder = str(families["sdxl"])
+    file = save_original_layout(families["sdxl"], tmp_path / "one.safetensors")
+    catalogue = write_models(one={"source": str(file), "config": folder}, many={"source": folder})
+    one, many = locate(catalogue["one"]), locate(catalogue["many"])
+    assert one.parameters() == many.parameters()
+    assert one.largest() == many.largest() < one.parameters()
+
+
+def test_the_parts_with_weights_are_those_that_are_there_and_run():
+    index = {
+        "_class_name": "AnyPipeline",
+        "_name_or_path": "someone/any",
+        "feature_extractor": ["transformers", "CLIPImageProcessor"],
+        "force_zeros_for_empty_prompt": True,
+        "image_encoder": ["transformers", "CLIPVisionModelWithProjection"],
+        "prior_scheduler": ["diffusers", "DDPMScheduler"],
+        "prior_tokenizer": ["transformers", "CLIPTokenizer"],
+        "processor": ["transformers", "Qwen2VLProcessor"],
+        "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],
+        "scheduler": ["diffusers", "PNDMScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "text_encoder_2": [None, None],
+        "tokenizer_2": ["transformers", "T5TokenizerFast"],
+        "transformer": ["diffusers", "FluxTransformer2DModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    }
+    assert weighty_parts(index) == ["text_encoder", "transformer", "vae"]
+
+
+def test_a_pull_takes_every_part_and_no_pickle_nor_a_second_copy():
+    wanted = wanted_files(None, weights=True)
+
+    def pulled(path: str) -> bool:
+        allowed = any(fnmatch(path, pattern) for pattern in wanted.allow)
+        return allowed and not any(fnmatch(path, pattern) for pattern in wanted.ignore)
+
+    for path in (
+        "model_index.json",
+        "text_encoder_2/model.safetensors",
+        "text_encoder_3/model-00001-of-00002.safetensors",
+        "text_encoder_3/model.safetensors.index.json",
+        "tokenizer_2/vocab.json",
+        "tokenizer_3/spiece.model",
+        "prior_tokenizer/merges.txt",
+        "processor/merges.txt",
+        "transformer/config.json",
+        "transformer/diffusion_pytorch_model.safetensors",
+        "scheduler/scheduler_config.json",
+        "feature_extractor/preprocessor_config.json",
+    ):
+        assert pulled(path), path
+    for path in (
+        "sd_xl_base_1.0.safetensors",
+        "model.ckpt",
+        "unet/diffusion_pytorch_model.bin",
+        "unet/diffusion_pytorch_model.fp16.safetensors",
+        "safety_checker/model.safetensors",
+        "unet/model.onnx",
+        "transformer/custom.py",
+    ):
+        assert not pulled(path), path
 
 
 def test_a_configuration_that_lacks_a_key_is_refused_with_the_key(
@@ -191,26 +241,50 @@ def test_cards_leave_out_what_is_not_there_and_say_so(write_models: WriteModels,
     assert "models.gone.source: there is no folder" in problems[0]
 
 
-def test_a_card_has_the_sizes_of_the_model(write_models: WriteModels, tiny_folder: Path):
-    entry = write_models(tiny={"source": str(tiny_folder), "title": "Tiny"})["tiny"]
-    known = card(entry)
-    assert (known.width, known.height, known.factor, known.window) == (16, 16, 2, 10)
-    assert (known.title, known.family, known.kinds) == ("Tiny", "sd1", ["text-to-image"])
-    assert "dpmpp_2m_karras" in known.samplers
-
-
-def test_the_list_of_models_says_which_can_be_used(
-    write_models: WriteModels, tiny_folder: Path, tmp_path: Path
+def test_a_model_that_is_cut_off_is_not_offered_and_its_file_is_named(
+    write_models: WriteModels, broken: Path
 ):
-    write_models(tiny={"source": str(tiny_folder)}, gone={"source": "./gone"})
-    lines = list_models(tmp_path / "models.toml").splitlines()
-    assert lines[1].split() == ["tiny", "*", "16x16", "50", str(tiny_folder), "ready"]
-    assert lines[2].split() == ["gone", "50", "./gone", "missing"]
-    assert "there is no folder" in lines[-1]
+    file = broken / "unet" / "diffusion_pytorch_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    offered, problems = cards(write_models(m={"source": str(broken)}))
+    assert not offered
+    assert f"{file} is cut off: it has" in problems[0]
+
+
+@pytest.mark.parametrize("variant", [None, "fp16"])
+def test_a_file_of_divided_weights_that_is_missing_is_named(
+    write_models: WriteModels, broken: Path, variant: str | None
+):
+    pieces = save_in_pieces(broken, variant)
+    table = {"source": str(broken)} | ({"variant": variant} if variant else {})
+    assert len(locate(write_models(m=table)["m"]).weights()) == 4
+    (broken / "unet" / pieces[1]).unlink()
+    sentence = refusal(write_models, **table)
+    assert sentence == f"models.m.source: {broken / 'unet'} lacks {pieces[1]}."
+
+
+def save_in_pieces(folder: Path, variant: str | None) -> list[str]:
+    """Saves the UNet again, as large ones are: in two files with an index beside them."""
+    (whole,) = (folder / "unet").glob("*.safetensors")
+    weights = list(load_file(whole).items())
+    whole.unlink()
+    dotted = f".{variant}" if variant else ""
+    index: dict[str, str] = {}
+    for number, part in enumerate((weights[:9], weights[9:]), start=1):
+        name = f"diffusion_pytorch_model{dotted}-0000{number}-of-00002.safetensors"
+        save_file(dict(part), folder / "unet" / name, metadata={"format": "pt"})
+        index |= {key: name for key, _ in part}
+    target = folder / "unet" / f"diffusion_pytorch_model.safetensors.index{dotted}.json"
+    target.write_text(json.dumps({"metadata": {}, "weight_map": index}))
+    if variant:
+        for part in ("vae", "text_encoder"):
+            for weight in (folder / part).glob("*.safetensors"):
+                weight.rename(weight.with_suffix(f".{variant}.safetensors"))
+    return list(dict.fromkeys(index.values()))
 
 
 def test_listing_and_pulling_need_no_torch():
-    code = "import sys, worker.models.pull; sys.exit('torch' in sys.modules)"
+    code = "import sys, worker.models.manage; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, timeout=60)
 
 
@@ -219,3 +293,13 @@ def test_the_shipped_model_has_the_bytes_its_headers_say():
     assert 2 * files.parameters() == pytest.approx(
         sum(file.stat().st_size for file in files.weights()), rel=0.01
     )
+
+
+def test_a_file_whose_header_is_as_long_as_a_pickles_first_byte_is_no_pickle(tmp_path: Path):
+    file = tmp_path / "model.safetensors"
+    for length in range(1, 200):
+        save_file({"a" * length: torch.zeros(1)}, file)
+        if file.read_bytes()[0] == 0x80:
+            break
+    assert file.read_bytes()[0] == 0x80
+    assert problem_of(file) is None

@@ -56,14 +56,16 @@ def wait_for(store: ModelStore, name: str, seconds: float = 20) -> LoadedModel:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         model = store.get(name)
-        if model is not None:
+        if isinstance(model, LoadedModel):
             return model
         time.sleep(0.01)
     raise TimeoutError(name)
 
 
 def parts_of(model: LoadedModel) -> list[weakref.ref[Any]]:
-    return [weakref.ref(part) for part in (model, model.unet, model.vae, model.text_encoder)]
+    return [
+        weakref.ref(part) for part in (model, model.unet, model.vae, model.text_encoders[0].model)
+    ]
 
 
 def test_a_model_is_loaded_in_the_background_and_then_there(store: ModelStore):
@@ -238,6 +240,41 @@ def test_a_closed_store_lets_go_of_its_models(store: ModelStore):
     assert [part() for part in parts] == [None] * 4
     with pytest.raises(ModelUnavailable, match="the worker is ending"):
         store.get("a")
+
+
+def test_a_load_says_how_far_it_is(store: ModelStore):
+    assert store.loading("a") is None
+    assert store.get("a") is None
+    seen: set[float] = set()
+    until = time.monotonic() + 20
+    while (fraction := store.loading("a")) is not None and time.monotonic() < until:
+        seen.add(fraction)
+        assert store.all_loading().keys() == {"a"}
+        time.sleep(0.0005)
+    assert len(seen) >= 2, seen
+    assert min(seen) == 0
+    assert 0 < max(seen) <= 1
+    assert store.all_loading() == {}
+    assert store.get("a") is not None
+
+
+def test_a_model_that_waits_for_room_has_none_of_it_loaded(narrow: ModelStore):
+    held = [wait_for(narrow, "a"), wait_for(narrow, "b")]
+    assert narrow.get("c") is None
+    time.sleep(0.2)
+    assert narrow.all_loading() == {"c": 0.0}
+    held.clear()
+    wait_for(narrow, "c")
+
+
+def test_closing_the_store_ends_a_load_under_way(store: ModelStore):
+    assert store.get("a") is None
+    assert store.get("b") is None
+    started = time.monotonic()
+    store.close()
+    assert time.monotonic() - started < 5
+    assert store.warm() == []
+    assert [thread for thread in threading.enumerate() if thread.name == "models"] == []
 
 
 def test_the_engine_frees_a_model_for_the_next_once_its_pictures_are_done(

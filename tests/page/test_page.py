@@ -185,6 +185,13 @@ def test_what_is_wrong_is_said_beside_its_field(visit: Visit):
         ({"status": "queued", "queue_position": 9, "eta_s": 400}, "9 jobs before it, about 7 min"),
         ({"status": "running", "progress": None}, "Starting"),
         (
+            {
+                "status": "running",
+                "progress": {"fraction": 0, "stage": "loading", "detail": "loading model, 40 %"},
+            },
+            "Loading model, 40 %",
+        ),
+        (
             {"status": "running", "progress": {"fraction": 0.385}, "eta_s": 0.2},
             "38 %, about 1 s left",
         ),

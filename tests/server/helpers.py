@@ -34,27 +34,14 @@ from jobs.events import (
 from jobs.images import ImageStore, image_id
 from jobs.lanes import parse
 from jobs.leases import LEASE, intermediate_key
-from jobs.models import ModelCard
 from jobs.record import Field, fetch, progress_json, read
 from jobs.workers import WorkerInfo
+from tests.card import make_card
 
 REPOSITORY = Path(__file__).parents[2]
 API = "/api/v1"
 
-CARD = ModelCard(
-    name="small",
-    title="Small",
-    default=True,
-    family="stable-diffusion",
-    width=64,
-    height=64,
-    factor=8,
-    steps=20,
-    guidance_scale=5.0,
-    sampler="pndm",
-    window=77,
-    samplers=["pndm", "ddim"],
-)
+CARD = make_card(samplers=["pndm", "ddim"])
 
 
 def png(width: int = 64, height: int = 48, color: str = "red", mode: str = "RGB") -> bytes:

@@ -9,6 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
+from jobs import workers
 from jobs.metrics import HISTOGRAMS, Metrics
 from jobs.samplers import SAMPLERS
 from tests.server.helpers import API, HandWorker
@@ -25,6 +26,34 @@ def test_models_say_their_defaults_and_whether_they_are_warm(
     worker.withdraw()
     [model] = client.get(f"{API}/models").json["models"]
     assert not model["live"]
+
+
+def test_models_say_what_a_request_may_ask_for(client: FlaskClient, worker: HandWorker):
+    [model] = client.get(f"{API}/models").json["models"]
+    most = model["limits"]
+    request = {"prompt": "x", "steps": most["max_steps"] + 1, "count": most["max_count"] + 1}
+    refused = client.post(f"{API}/jobs", json=request).json["errors"]
+    assert {each["pointer"] for each in refused} == {"/steps", "/count"}
+    assert most["max_width"] * most["max_height"] >= most["max_pixels"]
+
+
+def test_models_say_on_which_workers_they_are_how_warm(client: FlaskClient, worker: HandWorker):
+    [model] = client.get(f"{API}/models").json["models"]
+    assert model["workers"] == [{"name": "hand", "device": "cpu", "state": "warm", "loaded": 1.0}]
+    worker.info = worker.info.model_copy(update={"warm": [], "loading": {"small": 0.4}})
+    worker.advertise()
+    other = worker.info.model_copy(update={"name": "other", "device": "cuda:1", "loading": {}})
+    workers.advertise(worker.redis, other)
+    [model] = client.get(f"{API}/models").json["models"]
+    assert [(each["device"], each["state"]) for each in model["workers"]] == [
+        ("cpu", "loading"),
+        ("cuda:1", "cold"),
+    ]
+    assert (model["state"], model["loaded"], model["warm"]) == ("loading", 0.4, False)
+    for name in ("hand", "other"):
+        workers.withdraw(worker.redis, name)
+    [model] = client.get(f"{API}/models").json["models"]
+    assert (model["state"], model["loaded"], model["workers"]) == ("cold", 0, [])
 
 
 def test_samplers_are_those_that_a_request_may_name(client: FlaskClient):

@@ -103,23 +103,26 @@ def test_a_waiting_post_is_answered_when_the_server_leaves(
         assert [answer.status_code for answer in answers] == [202]
 
 
-def test_ten_megabytes_are_refused_with_an_answer(server: Server, worker: HandWorker):
+def test_forty_megabytes_are_refused_with_an_answer(server: Server, worker: HandWorker):
     with server.client() as client:
-        answer = client.post("jobs", json={"prompt": "x" * 10_000_000})
+        answer = client.post("jobs", json={"prompt": "x" * 40_000_000})
         assert answer.status_code == 413
         assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_body_in_chunks_has_the_same_limit(server: Server, worker: HandWorker):
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=b"])
+def test_a_body_in_chunks_has_the_same_limit(server: Server, worker: HandWorker, kind: str):
     def chunks() -> Iterator[bytes]:
-        for _ in range(100):
+        yield b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
+        for _ in range(600):
             yield b"x" * 65536
 
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": kind}
     with server.client() as client:
         answer = client.post("jobs", content=chunks(), headers=headers)
         assert answer.status_code == 413
         small = json.dumps({"prompt": "x"}).encode()
+        headers = {"Content-Type": "application/json"}
         answer = client.post("jobs", content=iter([small]), headers=headers)
         assert answer.status_code == 202
 
@@ -230,7 +233,7 @@ def test_the_log_has_a_line_a_request_only_at_debug(redis_url: str, tmp_path: Pa
 
 def test_curl_gets_the_answer_to_a_large_body(server: Server, worker: HandWorker, tmp_path: Path):
     body = tmp_path / "body.json"
-    body.write_text(json.dumps({"prompt": "x" * 5_000_000}))
+    body.write_text(json.dumps({"prompt": "x" * 40_000_000}))
     header = "Content-Type: application/json"
     command = ["curl", "-sS", "-o", "-", "-w", " %{http_code}", "-H", header, "-d", f"@{body}"]
     result = subprocess.run(

@@ -72,7 +72,8 @@ def test_a_running_job_shows_progress_and_a_measured_eta(client: FlaskClient, wo
     worker.progress(job_id, 5)
     job = client.get(f"{API}/jobs/{job_id}").json
     assert job["status"] == "running"
-    assert job["progress"] == {"step": 5, "steps": 20, "fraction": 0.25}
+    progress = job["progress"]
+    assert (progress["step"], progress["steps"], progress["fraction"]) == (5, 20, 0.25)
     assert job["eta_s"] == 7.5
     assert job["attempts"] == 1
     assert job["queue_position"] is None
@@ -156,6 +157,18 @@ class TestIdempotency:
         assert first.json["id"] == second.json["id"]
         assert first.json["input"]["seed"] == second.json["input"]["seed"]
         assert len(client.get(f"{API}/jobs").json["jobs"]) == 1
+
+    def test_a_full_queue_gives_back_the_job_that_it_has(
+        self, client: FlaskClient, worker: HandWorker, monkeypatch: pytest.MonkeyPatch
+    ):
+        from jobs import queue
+
+        first = client.post(f"{API}/jobs", json={"prompt": "x"}, headers=KEY).json["id"]
+        full = queue.settings().model_copy(update={"max_queue": 1})
+        monkeypatch.setattr(queue, "settings", lambda: full)
+        assert client.post(f"{API}/jobs", json={"prompt": "x"}).status_code == 429
+        again = client.post(f"{API}/jobs", json={"prompt": "x"}, headers=KEY)
+        assert (again.status_code, again.json["id"]) == (202, first)
 
     def test_a_repeated_request_is_no_new_event(self, client: FlaskClient, worker: HandWorker):
         job_id = client.post(f"{API}/jobs", json={"prompt": "x"}, headers=KEY).json["id"]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from redis import Redis
 
 from darkroom.redis_server import RedisServer
 from jobs import queue, workers
 from jobs.connection import connect
 from jobs.events import ENDED
-from jobs.images import ImageStore
+from jobs.images import ImageStore, input_id
 from jobs.record import JobRecord
-from jobs.request import GenerationRequest, resolve
+from jobs.request import GenerationRequest
+from jobs.resolve import InputPicture, resolve
 from tests.worker.process import WorkerProcess, until
 
 QUICK = {"prompt": "cat face, 3d", "steps": 4, "sampler": "ddim", "seed": 7}
@@ -29,9 +32,24 @@ class Desk:
         self.redis = redis
         self.store = store
 
-    def submit(self, owner: str = "anna", **fields: Any) -> JobRecord:
+    def submit(
+        self,
+        owner: str = "anna",
+        pictures: Mapping[str, Image.Image] | None = None,
+        **fields: Any,
+    ) -> JobRecord:
+        """Send a job, with the pictures it starts from by the pointer of their field."""
         cards = workers.offered_models(self.redis)
-        return queue.submit(self.redis, resolve(GenerationRequest(**QUICK | fields), cards), owner)
+        job_id = queue.new_job_id()
+        inputs: dict[str, InputPicture] = {}
+        for number, (pointer, picture) in enumerate((pictures or {}).items()):
+            stored = InputPicture(input_id(job_id, number), *picture.size)
+            file = io.BytesIO()
+            picture.save(file, "PNG")
+            self.store.put(stored.id, file.getvalue())
+            inputs[pointer] = stored
+        request = resolve(GenerationRequest(**QUICK | fields), cards, inputs)
+        return queue.submit(self.redis, request, owner, job_id=job_id)
 
     def read(self, record: JobRecord) -> JobRecord:
         found = queue.read(self.redis, record.id)

@@ -31,6 +31,8 @@ class WorkerProcess:
             **os.environ,
             "REDIS_URL": redis_url,
             "DATA": str(data),
+            # Measuring for its own sake would take the cores from the tests beside it.
+            "WARM_UP": "false",
             **{name.upper(): str(value) for name, value in settings.items()},
         }
         self.start()

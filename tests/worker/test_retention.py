@@ -6,9 +6,10 @@ import pytest
 
 from jobs import queue, settle
 from jobs.events import Output
-from jobs.images import ImageStore, image_id
-from jobs.models import ModelCard
-from jobs.request import GenerationRequest, resolve
+from jobs.images import ImageStore, image_id, input_id
+from jobs.request import GenerationRequest
+from jobs.resolve import InputPicture, resolve
+from tests.card import make_card
 from worker.retention import Retention
 
 DAY = 24 * 3600 * 1000
@@ -16,19 +17,18 @@ DAY = 24 * 3600 * 1000
 
 @pytest.fixture
 def card():
-    return ModelCard(
-        name="emoji", title="Emoji", family="stable-diffusion", width=128, height=128, factor=32,
-        steps=30, guidance_scale=4.0, sampler="pndm", window=18,
-    )  # fmt: skip
+    return make_card(name="emoji")
 
 
 def finished(redis, store, card, days_ago):
     """A job with a picture, made so many days ago."""
     now = queue.new_job_id()
     job_id = f"{int(now[:12], 16) - days_ago * DAY:012x}{now[12:]}"
-    record = queue.submit(
-        redis, resolve(GenerationRequest(prompt="x"), [card]), "anna", None, job_id
-    )
+    request = GenerationRequest(prompt="x", kind="image-to-image", image="sent")
+    source = InputPicture(input_id(job_id, 0), 64, 64)
+    resolved = resolve(request, [card], {"/image": source})
+    record = queue.submit(redis, resolved, "anna", None, job_id)
+    store.put(source.id, b"png")
     output = Output(
         id=image_id(job_id, 0), width=8, height=8, seed=1, prompt_tokens=1, prompt_chunks=1
     )
@@ -46,7 +46,8 @@ def test_ended_jobs_past_the_days_go_with_their_pictures(redis, tmp_path, card):
     assert Retention(redis, store, keep_days=7).run() == 1
     assert queue.read(redis, old.id) is None
     assert queue.read(redis, new.id) is not None
-    assert [path.name for path in tmp_path.rglob("*.png")] == [f"{new.id}-0.png"]
+    left = {path.name for path in tmp_path.rglob("*.png")}
+    assert left == {f"{new.id}-0.png", f"{new.id}-i0.png"}
 
 
 def test_without_keep_days_everything_stays(redis, tmp_path, card):

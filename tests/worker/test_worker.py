@@ -17,7 +17,8 @@ from rq.serializers import JSONSerializer
 from rq.worker import Worker
 
 from jobs import events, metrics, queue
-from jobs.request import GenerationRequest, resolve
+from jobs.request import GenerationRequest
+from jobs.resolve import resolve
 from jobs.workers import offered_models
 from tests.worker.conftest import SLOW
 from tests.worker.process import until

@@ -1,17 +1,19 @@
 """A batch is a throw-away view: tasks gathered into tensors for one forward, then forgotten."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 
+from .control import ControlRows, weight_at
 from .model import LoadedModel
 from .task import BatchKey, Prediction, Stage, Task, ready
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The UNet's inputs, one row each: latents (n, C, h, w), timesteps (n,), text (n, L, D).
+    """The UNet's inputs, one row each: latents (n, C, h, w), timesteps (n,), and by name what
+    else it takes, each (n, ...).
 
     The rows without a prompt (the negative ones of guided tasks) come first, in the order of
     `tasks`, which has the guided ones first; then one row a task with its prompt.
@@ -20,7 +22,8 @@ class Rows:
     tasks: list[Task]
     latents: torch.Tensor
     timesteps: torch.Tensor
-    text: torch.Tensor
+    inputs: dict[str, torch.Tensor]
+    controls: list[ControlRows] = field(default_factory=list[ControlRows])
 
     def __len__(self) -> int:
         return len(self.timesteps)
@@ -31,6 +34,25 @@ class Rows:
     @property
     def guided(self) -> int:
         return len(self) - len(self.tasks)
+
+    def span(self, start: int, end: int, pad_to: int = 0) -> "Rows":
+        """Rows `start` to `end`, followed by copies of the first of them up to `pad_to` rows."""
+
+        def part(rows: torch.Tensor) -> torch.Tensor:
+            return _padded(rows[start:end], pad_to)
+
+        return replace(
+            self,
+            latents=part(self.latents),
+            timesteps=part(self.timesteps),
+            inputs={name: part(rows) for name, rows in self.inputs.items()},
+            controls=[
+                replace(
+                    rows, pictures=part(rows.pictures), weights=_filled(rows, start, end, pad_to)
+                )
+                for rows in self.controls
+            ],
+        )
 
 
 @dataclass(frozen=True)
@@ -53,7 +75,7 @@ class Batch:
         model = self.model
         tasks: list[Task] = []
         scaled: list[torch.Tensor] = []
-        for task in sorted(self.tasks, key=lambda task: not task.request.guided):
+        for task in sorted(self.tasks, key=lambda task: not task.guided):
             try:
                 scaled.append(ready(task.sampler).scale(ready(task.latents)))
                 tasks.append(task)
@@ -61,15 +83,14 @@ class Batch:
                 task.fail(error)
         if not tasks:
             return None
-        texts = [ready(task.conditioning) for task in tasks]
-        negatives = [text.negative for text in texts if text.negative is not None]
-        guided = len(negatives)
+        guided = sum(task.guided for task in tasks)
         timesteps = [ready(task.sampler).timestep for task in tasks]
         return Rows(
             tasks=tasks,
             latents=torch.cat(scaled[:guided] + scaled).to(model.dtype),
             timesteps=to_device(timesteps[:guided] + timesteps, model.device),
-            text=torch.cat(negatives + [text.prompt for text in texts]).to(model.dtype),
+            inputs={name: _stacked(name, tasks, guided, model) for name in tasks[0].inputs},
+            controls=_controls(tasks, guided, model),
         )
 
     def scatter(self, rows: Rows, noise: torch.Tensor, failed: Mapping[int, Exception]) -> None:
@@ -97,12 +118,62 @@ def guide(noise: torch.Tensor, rows: Rows) -> torch.Tensor:
     guided = rows.guided
     if not guided:
         return noise
-    scales = [task.request.guidance_scale for task in rows.tasks[:guided]]
-    scale = to_device(scales, noise.device).view(-1, 1, 1, 1)
+    tasks = rows.tasks[:guided]
     without, towards = noise[:guided], noise[guided : 2 * guided]
-    return torch.cat([without + scale * (towards - without), noise[2 * guided :]])
+    scale = _per_row([task.request.guidance_scale for task in tasks], noise)
+    result = without + scale * (towards - without)
+    if any(task.request.guidance_rescale for task in tasks):
+        amount = _per_row([task.request.guidance_rescale for task in tasks], noise)
+        result = rescale(result, towards, amount)
+    return torch.cat([result, noise[2 * guided :]])
+
+
+def rescale(guided: torch.Tensor, towards: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
+    """Takes the contrast that guidance added back by `amount` (arXiv 2305.08891, section 3.4)."""
+    inner = list(range(1, guided.ndim))
+    contrast = towards.std(dim=inner, keepdim=True) / guided.std(dim=inner, keepdim=True)
+    rescaled = amount * (guided * contrast) + (1 - amount) * guided
+    return torch.where(amount > 0, rescaled, guided)
 
 
 def to_device(numbers: list[float], device: torch.device) -> torch.Tensor:
     """`numbers` in fp32, copied without waiting for what the device is doing."""
     return torch.tensor(numbers).to(device, non_blocking=True)
+
+
+def _per_row(numbers: list[float], like: torch.Tensor) -> torch.Tensor:
+    return to_device(numbers, like.device).view(-1, 1, 1, 1)
+
+
+def _stacked(name: str, tasks: list[Task], guided: int, model: LoadedModel) -> torch.Tensor:
+    pairs = [task.inputs[name] for task in tasks]
+    rows = [pair.without for pair in pairs[:guided]] + [pair.prompt for pair in pairs]
+    return torch.cat(rows).to(model.dtype)
+
+
+def _controls(tasks: list[Task], guided: int, model: LoadedModel) -> list[ControlRows]:
+    """Each ControlNet's pictures and weights at this step, a row a row of the UNet."""
+    found: list[ControlRows] = []
+    for index, first in enumerate(tasks[0].controls):
+        inputs = [task.controls[index] for task in tasks]
+        weights = [
+            weight_at(each.control, ready(task.sampler).index, len(ready(task.sampler)))
+            for each, task in zip(inputs, tasks, strict=True)
+        ]
+        without = [0.0] * guided if first.net.prompt_only else weights[:guided]
+        pictures = [each.picture for each in inputs]
+        stacked = torch.cat(pictures[:guided] + pictures).to(model.dtype)
+        found.append(ControlRows(first.net, stacked, without + weights))
+    return found
+
+
+def _filled(rows: ControlRows, start: int, end: int, pad_to: int) -> list[float]:
+    weights = list(rows.weights[start:end])
+    return weights + weights[:1] * (pad_to - len(weights))
+
+
+def _padded(part: torch.Tensor, rows: int) -> torch.Tensor:
+    missing = rows - len(part)
+    if missing <= 0:
+        return part
+    return torch.cat([part, part[:1].expand(missing, *part.shape[1:])])

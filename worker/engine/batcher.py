@@ -2,12 +2,15 @@
 
 import itertools
 import time
+from typing import Any
 
 from .batch import Batch
 from .errors import DeadlineExceeded
-from .memory import Budget
-from .model import ModelSource
-from .task import Stage, Task
+from .memory import Budgets
+from .model import ModelSource, PartKind
+from .plain import PlainModel
+from .request import BUILT_IN_UPSCALERS, ImageRequest
+from .task import Parts, Stage, Task
 
 
 class Batcher:
@@ -19,7 +22,7 @@ class Batcher:
     budget of their shape holds.
     """
 
-    def __init__(self, models: ModelSource, budget: Budget) -> None:
+    def __init__(self, models: ModelSource, budget: Budgets) -> None:
         self._models = models
         self._budget = budget
         self._tasks: dict[str, Task] = {}
@@ -48,11 +51,11 @@ class Batcher:
         self._expire()
         for task in self._at(Stage.MODEL):
             self._admit(task)
-        for stage in (Stage.DECODE, Stage.ENCODE):
+        for stage in (Stage.DECODE, Stage.ENCODE, Stage.ENLARGE):
             waiting = self._at(stage)
             if waiting:
                 return Batch(stage, waiting[:1])
-        return self._denoising()
+        return self._step()
 
     def retire(self, batch: Batch | None) -> list[Task]:
         """Lets go of the tasks that are over: with a picture or an error, never if canceled."""
@@ -61,14 +64,19 @@ class Batcher:
         self._drop_canceled()
         over = self._at(Stage.DONE)
         for task in over:
+            task.leave()
             del self._tasks[task.id]
         return over
 
-    def _denoising(self) -> Batch | None:
-        waiting = sorted(self._at(Stage.DENOISE), key=lambda task: task.last_advanced)
+    def _step(self) -> Batch | None:
+        """One denoising step, for whoever has waited longest and all that may share it."""
+        able = self._at(Stage.DENOISE) + self._whole()
+        waiting = sorted(able, key=lambda task: task.last_advanced)
         if not waiting:
             return None
         first, key = waiting[0], waiting[0].key
+        if first.stage is Stage.WHOLE or key is None:
+            return Batch(Stage.WHOLE, [first])
         left = self._budget.rows(key) - first.rows
         chosen = [first]
         for task in waiting[1:]:
@@ -77,12 +85,22 @@ class Batcher:
                 left -= task.rows
         return Batch(Stage.DENOISE, chosen)
 
+    def _whole(self) -> list[Task]:
+        """Of the tasks whose pipeline runs whole, one a pipeline: the one under way, or the
+        first. The others wait until it is done."""
+        chosen: dict[str, Task] = {}
+        for task in self._at(Stage.WHOLE):
+            if task.run is not None or task.request.model not in chosen:
+                chosen[task.request.model] = task
+        return list(chosen.values())
+
     def _at(self, stage: Stage) -> list[Task]:
         return [task for task in self.tasks if task.stage is stage]
 
     def _drop_canceled(self) -> None:
         for task in self.tasks:
             if task.canceled:
+                task.leave()
                 del self._tasks[task.id]
 
     def _expire(self) -> None:
@@ -91,13 +109,40 @@ class Batcher:
             if task.deadline is not None and now > task.deadline:
                 late = now - task.deadline
                 task.fail(DeadlineExceeded(f"The deadline passed {late:.1f} s ago."))
+                task.leave()
 
     def _admit(self, task: Task) -> None:
-        """Lets the task go on if its model is there."""
+        """Lets the task go on if its model is there, with all that its picture adds to it."""
         try:
-            task.model = self._models.get(task.request.model)
+            model = self._models.get(task.request.model)
+            parts = self._parts(task.request)
         except Exception as error:
             task.fail(error)
+            return
+        if model is None or parts is None:
+            return
+        task.parts = parts
+        if isinstance(model, PlainModel):
+            task.plain, task.stage = model, Stage.WHOLE
         else:
-            if task.model is not None:
-                task.stage = Stage.ENCODE
+            task.model, task.stage = model, Stage.ENCODE
+
+    def _parts(self, request: ImageRequest) -> Parts | None:
+        """Everything that the request names beside its model; None while any is being loaded."""
+
+        wanted: list[tuple[PartKind, str]] = []
+        wanted.extend(("lora", each.name) for each in request.loras)
+        wanted.extend(("controlnet", each.name) for each in request.controls)
+        if request.enlarge and request.enlarge.upscaler not in BUILT_IN_UPSCALERS:
+            wanted.append(("upscaler", request.enlarge.upscaler))
+        # All are asked for before any is waited for, so that they are loaded side by side.
+        found: dict[tuple[PartKind, str], Any] = {
+            each: self._models.part(*each, request.model) for each in wanted
+        }
+        if None in found.values():
+            return None
+        return Parts(
+            loras={name: part for (kind, name), part in found.items() if kind == "lora"},
+            controls={name: part for (kind, name), part in found.items() if kind == "controlnet"},
+            upscaler=next((part for (kind, _), part in found.items() if kind == "upscaler"), None),
+        )

@@ -4,11 +4,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import psutil
 import torch
 
 from .memory import Measurement
+
+T = TypeVar("T")
 
 # Forwards that may be under way on an accelerator while Python prepares the next: one hides
 # the launch cost, more would make a newcomer and a cancel wait for all of them.
@@ -28,6 +31,22 @@ def is_out_of_memory(error: Exception) -> bool:
 def is_device_lost(error: Exception) -> bool:
     """Whether the process can do nothing more on this device (a sticky CUDA error)."""
     return isinstance(error, torch.AcceleratorError) and not is_out_of_memory(error)
+
+
+def describe(device: torch.device) -> str:
+    """The device as measurements on it are told apart: its kind, and how much of it there is."""
+    if device.type == "cuda":
+        cuda: Any = torch.cuda
+        return str(cuda.get_device_name(device))
+    return f"{device.type}, {torch.get_num_threads()} threads"
+
+
+def capacity(device: torch.device) -> int:
+    """The most bytes that forwards on `device` could ever have: all there is but the weights."""
+    if device.type != "cuda":
+        return psutil.virtual_memory().total
+    cuda: Any = torch.cuda
+    return cuda.mem_get_info(device)[1] - cuda.memory_allocated(device)
 
 
 def release_memory() -> None:
@@ -56,9 +75,9 @@ class Stopwatch:
         self,
         device: torch.device,
         rows: int,
-        forward: Callable[[], torch.Tensor],
+        forward: Callable[[], T],
         report: Callable[[Measurement], None],
-    ) -> torch.Tensor:
+    ) -> T:
         """Runs `forward`, and reports its measurement then or after a later forward."""
         if device.type == "cuda":
             return self._time_cuda(device, rows, forward, report)
@@ -71,9 +90,9 @@ class Stopwatch:
         self,
         device: torch.device,
         rows: int,
-        forward: Callable[[], torch.Tensor],
+        forward: Callable[[], T],
         report: Callable[[Measurement], None],
-    ) -> torch.Tensor:
+    ) -> T:
         while len(self._pending) > IN_FLIGHT:
             self._settle(self._pending.popleft())
         cuda: Any = torch.cuda

@@ -1,12 +1,14 @@
 """Step-level continuous batching: images join and leave a running batch between two steps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .batcher import Batcher
-from .memory import FixedRows, RowBudget
-from .model import ModelSource
+from .memory import Budgets
+from .model import LoadedModel, ModelSource
+from .notebook import Notebook
+from .request import ImageRequest, Picture
 from .runner import Observer, Runner
-from .task import ImageRequest, Picture, Stage, Task
+from .task import Stage, Task
 
 # The most that a pixel may differ, in levels of 255, between an image made alone and the same
 # made among others without `exact`, in fp32: a forward of another size rounds differently
@@ -31,18 +33,20 @@ class Finished:
 
 @dataclass(frozen=True)
 class Progress:
-    """UNet forwards done, and how many there will be."""
+    """UNet forwards done, how many there will be, and what the task needs next."""
 
     step: int
     steps: int
+    stage: Stage
 
 
 class Engine:
     """Develops many images at once on one device.
 
-    Call `step` in a loop from one thread, the same that adds; `cancel` may come from any. With
-    `exact`, every UNet forward has exactly `exact_rows` rows, so a picture is equal to the pixel
-    whatever else runs; without, it is equal within TOLERANCE and up to `max_rows` share a forward.
+    Call `step` in a loop from one thread, the same that adds; `cancel` may come from any. A
+    request that is `exact`, or every one with `exact` here, goes through forwards of exactly
+    `exact_rows` rows, so its picture is equal to the pixel whatever else runs; others are equal
+    within TOLERANCE, and up to `max_rows` share a forward.
     Raises ValueError for `exact_rows` that is not a power of two: of 4, 8 and 16 rows each came
     out equal to the bit wherever it stood, of 5, 6 and 7 the last ones did not (matrix products
     treat what is left over after whole blocks of rows another way).
@@ -55,13 +59,20 @@ class Engine:
         exact: bool = False,
         exact_rows: int = 8,
         max_rows: int = 64,
+        memory_limit: int | None = None,
+        notebook: Notebook | None = None,
         observer: Observer | None = None,
     ) -> None:
-        if exact and (exact_rows < 1 or exact_rows & (exact_rows - 1)):
+        if exact_rows < 1 or exact_rows & (exact_rows - 1):
             raise ValueError(f"exact_rows: {exact_rows} is not a power of two.")
-        budget = FixedRows(exact_rows) if exact else RowBudget(max_rows)
+        self._exact = exact
+        budget = Budgets(
+            max_rows=max_rows, exact_rows=exact_rows, limit=memory_limit, notebook=notebook
+        )
+        self._models = models
+        self._warming: dict[ImageRequest, Task | None] = {}
         self.batcher = Batcher(models, budget)
-        self.runner = Runner(budget, observer, pad_to=exact_rows if exact else None)
+        self.runner = Runner(budget, observer)
 
     def add(self, task_id: str, request: ImageRequest, *, deadline: float | None = None) -> None:
         """Takes a task in; it joins at the next denoising step, or once its model is loaded.
@@ -70,6 +81,10 @@ class Engine:
         `deadline` is a time of time.monotonic(): past it the task fails with DeadlineExceeded.
         Raises ValueError if `task_id` is held already.
         """
+        if self._exact:
+            request = replace(request, exact=True)
+        # A warm-up under way would keep its model in use: it begins again when there is time.
+        self._warming = {each: None for each, task in self._warming.items() if task is None}
         self.batcher.add(Task(task_id, request, deadline))
 
     def cancel(self, task_id: str) -> None:
@@ -87,12 +102,21 @@ class Engine:
         self.runner.advance(batch)
         return [_finished(task) for task in self.batcher.retire(batch)]
 
+    def warm_up(self, request: ImageRequest) -> bool:
+        """With nothing else to do: one forward towards the best number of rows for the shape of
+        `request`, whose model is loaded. False once there is nothing more to learn.
+        """
+        if self._exact:
+            return False
+        task = self._warming.get(request) or self._warming_task(request)
+        more = task is not None and self.runner.warm_up(task)
+        self._warming[request] = task if more else None
+        return more
+
     def progress(self, task_id: str) -> Progress:
         """How far a held task is. Raises KeyError for an id that is not held."""
         task = self._held(task_id)
-        if task.sampler is None:
-            return Progress(0, task.request.steps)
-        return Progress(task.sampler.index, len(task.sampler))
+        return Progress(*task.progress, task.stage)
 
     def preview(self, task_id: str) -> Picture | None:
         """A small RGB picture of what the task is becoming, one pixel a latent pixel.
@@ -120,6 +144,12 @@ class Engine:
     def models(self) -> frozenset[str]:
         """Names of the models that held tasks use or wait for: not to be unloaded now."""
         return frozenset(task.request.model for task in self.batcher.tasks)
+
+    def _warming_task(self, request: ImageRequest) -> Task | None:
+        model = self._models.get(request.model) if request not in self._warming else None
+        if not isinstance(model, LoadedModel):
+            return None
+        return Task("warming up", request, stage=Stage.ENCODE, model=model)
 
     def _held(self, task_id: str) -> Task:
         task = self.batcher.get(task_id)

@@ -1,9 +1,14 @@
 """How many rows a UNet forward takes: measured for each shape, not a constant."""
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
+
+from .footprint import MARGIN, Footprints, Shape
+from .notebook import Notebook
+
+K = TypeVar("K", bound=Hashable)
 
 # One caller with guidance has two rows; eight fit wherever one picture does, or nearly.
 START_ROWS = 8
@@ -20,9 +25,6 @@ WORTHWHILE = 0.97
 # Full forwards until the size is compared anew, because what else runs on the machine changes.
 PATIENCE = 200
 
-# Activations grow in proportion to rows; the margin is for the allocator's fragments.
-MARGIN = 1.2
-
 
 @dataclass(frozen=True)
 class Measurement:
@@ -37,12 +39,83 @@ class Measurement:
     free: int | None = None
 
 
-class Budget(Protocol):
-    """Rows per forward for a key, as the batcher asks for it and the runner corrects it."""
+class Keyed(Protocol):
+    """What a budget needs to know of a batch key."""
 
-    def rows(self, key: Hashable) -> int: ...
-    def record(self, key: Hashable, measurement: Measurement) -> None: ...
-    def out_of_memory(self, key: Hashable, rows: int) -> None: ...
+    @property
+    def shape(self) -> Shape: ...
+    @property
+    def exact(self) -> bool: ...
+
+
+class Budgets:
+    """How many rows a forward takes: a fixed number for tasks that must be exact, for all others
+    the measured one, and never more than the memory is expected to hold.
+
+    `limit` is the most bytes that a forward may take beyond the weights; without it what the
+    device has decides. `notebook` keeps what was measured for the next start.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_rows: int,
+        exact_rows: int,
+        limit: int | None = None,
+        notebook: Notebook | None = None,
+    ) -> None:
+        rows, sizes = notebook.read() if notebook else ({}, {})
+        self._measured = RowBudget(max_rows, known=rows)
+        self._fixed = FixedRows(exact_rows)
+        self._footprints = Footprints(sizes)
+        self._limit = limit
+        self._notebook = notebook
+        self._kept = self._measured.revision
+
+    def rows(self, key: Keyed) -> int:
+        """The most rows that the next forward for `key` takes."""
+        if key.exact:
+            return self._fixed.rows(key.shape)
+        rows = self._measured.rows(key.shape)
+        a_row = self._footprints.bytes_per_row(key.shape)
+        if self._limit is None or a_row is None:
+            return rows
+        return max(1, min(rows, int(self._limit / (a_row * MARGIN))))
+
+    def record(self, key: Keyed, measurement: Measurement) -> None:
+        """Learns from one finished forward."""
+        if not key.exact:
+            self._measured.record(key.shape, measurement)
+            self._keep()
+
+    def out_of_memory(self, key: Keyed, rows: int) -> None:
+        """Halves what is tried after a forward of `rows` did not fit."""
+        if not key.exact:
+            self._measured.out_of_memory(key.shape, rows)
+            self._keep()
+
+    def weighed(self, key: Keyed) -> bool:
+        """Whether it is known what memory a row of this shape takes."""
+        return key.shape in self._footprints.measured
+
+    def weigh(self, key: Keyed, bytes_per_row: int) -> None:
+        """Takes in what a row of a forward took."""
+        self._footprints.learn(key.shape, bytes_per_row)
+        self._keep(always=True)
+
+    def settled(self, key: Keyed) -> bool:
+        """Whether the size of this shape's forwards was measured to its end."""
+        return key.shape in self._measured.settled
+
+    def check(self, key: Keyed, width: int, height: int, capacity: int) -> None:
+        """Raises OutOfMemory for a picture that can never fit, of `capacity` bytes or the limit."""
+        self._footprints.check(key.shape, width, height, self._limit or capacity)
+
+    def _keep(self, *, always: bool = False) -> None:
+        if self._notebook is None or (self._kept == self._measured.revision and not always):
+            return
+        self._kept = self._measured.revision
+        self._notebook.write(self._measured.settled, self._footprints.measured)
 
 
 class FixedRows:
@@ -72,7 +145,7 @@ class _Climb:
     settled_for: int | None = None
 
 
-class RowBudget:
+class RowBudget(Generic[K]):
     """Climbs to the cheapest number of rows for each key, and down again where memory ends.
 
     Forwards of the present size and of twice that take turns, so that what else the machine
@@ -82,18 +155,30 @@ class RowBudget:
     no demand for more.
     """
 
-    def __init__(self, max_rows: int) -> None:
+    def __init__(self, max_rows: int, known: Mapping[K, int] | None = None) -> None:
         self._max_rows = max_rows
-        self._climbs: dict[Hashable, _Climb] = {}
+        self._climbs: dict[K, _Climb] = {
+            key: _Climb(min(rows, max_rows), settled_for=0) for key, rows in (known or {}).items()
+        }
+        self.revision = 0
 
-    def rows(self, key: Hashable) -> int:
+    @property
+    def settled(self) -> dict[K, int]:
+        """The sizes that were measured to their end."""
+        return {
+            key: climb.limit
+            for key, climb in self._climbs.items()
+            if climb.settled_for is not None or climb.limit * 2 > self._max_rows
+        }
+
+    def rows(self, key: K) -> int:
         """The most rows that the next forward for `key` takes."""
         climb = self._climb(key)
         if climb.settled_for is None and self._may_double(climb):
             return climb.limit * (2 if len(climb.large) < len(climb.small) else 1)
         return climb.limit
 
-    def record(self, key: Hashable, measurement: Measurement) -> None:
+    def record(self, key: K, measurement: Measurement) -> None:
         """Learns from one finished forward."""
         climb = self._climb(key)
         climb.last = measurement
@@ -104,15 +189,17 @@ class RowBudget:
             climb.large.append(cost)
         if min(len(climb.small), len(climb.large)) == ENOUGH:
             self._climbs[key] = _decide(climb)
+            self.revision += 1
 
-    def out_of_memory(self, key: Hashable, rows: int) -> None:
+    def out_of_memory(self, key: K, rows: int) -> None:
         """Halves the limit after a forward of `rows` did not fit."""
         self._climbs[key] = _Climb(max(1, min(rows, self.rows(key)) // 2), settled_for=0)
+        self.revision += 1
 
-    def _climb(self, key: Hashable) -> _Climb:
+    def _climb(self, key: K) -> _Climb:
         return self._climbs.setdefault(key, _Climb(min(START_ROWS, self._max_rows)))
 
-    def _record_small(self, key: Hashable, climb: _Climb, cost: float) -> None:
+    def _record_small(self, key: K, climb: _Climb, cost: float) -> None:
         if climb.settled_for is None and self._may_double(climb):
             climb.small.append(cost)
             return

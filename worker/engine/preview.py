@@ -10,6 +10,9 @@ from torch.nn import functional
 PICTURES = 16
 SIDE = 8
 
+# A preview is looked at on a phone and sent several times a second.
+TINY_SIDE = 512
+
 # How much of the latents' variance lies in areas of which size (cells a side): most of it in
 # large ones, as in pictures. In all less than 1, where decoders leave the range of colours.
 VARIANCE = {1: 0.2, 2: 0.2, 4: 0.15, SIDE: 0.1}
@@ -44,6 +47,25 @@ class LatentPreview:
         colours = _features(latents.float().cpu()) @ self._weight
         picture = (colours.reshape(height, width, 3) / 2 + 0.5).nan_to_num().clamp(0, 1)
         return (picture * 255).round().to(torch.uint8).numpy()
+
+
+class TinyPreview:
+    """Previews by an AutoencoderTiny: finer than a map of colours, for a small decode each."""
+
+    def __init__(self, tiny_vae: Any) -> None:
+        self._tiny_vae = tiny_vae.eval().requires_grad_(False)
+
+    def __call__(self, latents: torch.Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """RGB in uint8, as large as the picture or TINY_SIDE, of latents (1, C, h, w)."""
+        vae = self._tiny_vae
+        with torch.inference_mode():
+            here = latents.to(device=vae.device, dtype=vae.dtype)
+            decoded = vae.decode(here, return_dict=False)[0].float()
+            shrink = TINY_SIDE / max(decoded.shape[-2:])
+            if shrink < 1:
+                decoded = functional.interpolate(decoded, scale_factor=shrink, mode="area")
+        unit = (decoded[0].movedim(0, -1).cpu() / 2 + 0.5).nan_to_num().clamp(0, 1)
+        return (unit * 255).round().to(torch.uint8).numpy()
 
 
 def _smooth_latents(channels: int) -> torch.Tensor:

@@ -2,15 +2,26 @@
 
 import time
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
+from .autoencoder import decode_latents
 from .batch import Batch, Rows
-from .device import Stopwatch, is_device_lost, is_out_of_memory, release_memory
-from .errors import NotFinite, OutOfMemory
-from .memory import Budget, Measurement
-from .task import Picture, Stage, Task, ready
+from .conditions import CHANNELS, unet_arguments
+from .control import residuals
+from .device import Stopwatch, capacity, is_device_lost, is_out_of_memory, release_memory
+from .errors import OutOfMemory
+from .footprint import tracked
+from .memory import Budgets, Measurement
+from .model import LoadedModel
+from .plain import PlainRun
+from .prepare import encode, enlarge
+from .task import BatchKey, Stage, Task, ready
+
+# Seconds that somebody who comes while the engine warms up may wait for its forward; the next one
+# may have twice the rows.
+NOTICED = 1.0
 
 
 class Observer(Protocol):
@@ -32,12 +43,9 @@ class Runner:
     only where the device itself is lost, because then nothing can.
     """
 
-    def __init__(
-        self, budget: Budget, observer: Observer | None = None, pad_to: int | None = None
-    ) -> None:
+    def __init__(self, budget: Budgets, observer: Observer | None = None) -> None:
         self._budget = budget
         self._observer = observer
-        self._pad_to = pad_to
         self._stopwatch = Stopwatch()
 
     @torch.inference_mode()
@@ -58,19 +66,29 @@ class Runner:
             self._observer.stage(batch.stage.name.lower(), time.perf_counter() - started)
 
     def _advance(self, batch: Batch) -> None:
+        task = batch.tasks[0]
         match batch.stage:
             case Stage.ENCODE:
-                self._encode(batch.tasks[0])
+                encode(task)
+                self._check_fit(task)
+            case Stage.ENLARGE:
+                enlarge(task)
+                self._check_fit(task)
             case Stage.DECODE:
-                self._decode(batch.tasks[0])
+                self._decode(task)
+            case Stage.WHOLE:
+                self._advance_whole(task)
             case _:
                 self._denoise(batch)
 
-    # 1. Encode the prompt, and 2. prepare the latents and the schedule
+    # 1. Encode the prompt and the picture, and 2. prepare latents, schedule and conditions
 
-    def _encode(self, task: Task) -> None:
-        task.encode()
-        task.prepare()
+    def _check_fit(self, task: Task) -> None:
+        """Refuses at once what can never fit, before it has cost a step."""
+        if task.stage is Stage.DENOISE:
+            key, model = ready(task.key), ready(task.model)
+            size = key.width * model.factor, key.height * model.factor
+            self._budget.check(key, *size, capacity(model.device))
 
     # 3. Denoise: one UNet forward for all rows, then one sampler step a task
 
@@ -103,7 +121,7 @@ class Runner:
             if starved:
                 release_memory()
                 self._budget.out_of_memory(batch.key, end - start)
-            if end - start == 1 or (starved and self._pad_to):
+            if end - start == 1 or (starved and batch.key.exact):
                 for row in range(start, end):
                     failed[row] = _explained(error, rows.owner(row))
                 noise[start] = torch.zeros_like(rows.latents[start:end])
@@ -123,63 +141,80 @@ class Runner:
         return None
 
     def _forward(self, batch: Batch, rows: Rows, start: int, end: int) -> torch.Tensor:
-        latents, timesteps, text = (
-            self._padded(part[start:end]) for part in (rows.latents, rows.timesteps, rows.text)
+        key, model = batch.key, batch.model
+        model.loras.use(key.loras)
+        part = rows.span(start, end, self._budget.rows(key) if key.exact else 0)
+        return self._run(key, model, part)[: end - start]
+
+    def _run(self, key: BatchKey, model: LoadedModel, rows: Rows) -> torch.Tensor:
+        """One forward, weighed if it is the first of its shape, else timed."""
+        forward = partial(predict, model, rows)
+        report = partial(self._report, key)
+        if self._budget.weighed(key):
+            return self._stopwatch.time(model.device, len(rows), forward, report)
+        noise, size = self._stopwatch.time(
+            model.device, len(rows), lambda: tracked(forward), report
         )
-        model = batch.model
-        forward = partial(model.unet, latents, timesteps, text, return_dict=False)
-        report = partial(self._report, batch)
-        noise = self._stopwatch.time(model.device, len(latents), lambda: forward()[0], report)
-        return noise[: end - start]
+        self._budget.weigh(key, size // len(rows))
+        return noise
 
-    def _padded(self, part: torch.Tensor) -> torch.Tensor:
-        """`part` with copies of its first row up to the fixed number of rows, in exact mode."""
-        missing = (self._pad_to or 0) - len(part)
-        if missing <= 0:
-            return part
-        return torch.cat([part, part[:1].expand(missing, *part.shape[1:])])
-
-    def _report(self, batch: Batch, measurement: Measurement) -> None:
-        self._budget.record(batch.key, measurement)
+    def _report(self, key: BatchKey, measurement: Measurement) -> None:
+        self._budget.record(key, measurement)
         if self._observer:
-            self._observer.forward(batch.key.model, measurement.rows, measurement.seconds)
+            self._observer.forward(key.model, measurement.rows, measurement.seconds)
+
+    # Warming up: forwards for their own sake, to learn how many rows one should take
+
+    @torch.inference_mode()
+    def warm_up(self, task: Task) -> bool:
+        """One forward of the size that the budget wants to try next for this task's shape.
+
+        False where the size is settled, or where a forward takes so long that somebody who came
+        meanwhile would notice.
+        """
+        if task.stage is Stage.ENCODE:
+            encode(task)
+        batch = Batch(Stage.DENOISE, [task])
+        key, model = batch.key, batch.model
+        if self._budget.settled(key) or (rows := batch.gather()) is None:
+            return False
+        started = time.perf_counter()
+        wanted = self._budget.rows(key) if self._budget.weighed(key) else 1
+        try:
+            self._run(key, model, rows.span(0, 1, wanted))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self._budget.out_of_memory(key, wanted)
+            release_memory()
+        return time.perf_counter() - started < NOTICED / 2
 
     # 4. Decode the latents into pixels
 
     def _decode(self, task: Task) -> None:
-        vae = ready(task.model).vae
-        latents = ready(task.latents).to(vae.dtype) / vae.config.scaling_factor
-        try:
-            decoded: torch.Tensor = vae.decode(latents, return_dict=False)[0]
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            decoded = torch.empty(0)
-        if not len(decoded):
-            decoded = _decode_tiled(vae, latents)
-        task.finish(_to_picture(decoded, task))
+        task.finish(decode_latents(ready(task.model), ready(task.latents)))
+
+    # A pipeline that runs whole: one of its steps
+
+    def _advance_whole(self, task: Task) -> None:
+        if task.run is None:
+            task.run = PlainRun(ready(task.plain), task.request)
+        task.run.advance()
+        if task.run.error is not None:
+            task.fail(task.run.error)
+        elif task.run.image is not None:
+            task.finish(task.run.image)
 
 
-def _decode_tiled(vae: Any, latents: torch.Tensor) -> torch.Tensor:
-    """The picture in overlapping tiles: less memory, and faint differences where they meet."""
-    release_memory()
-    vae.enable_tiling()
-    try:
-        return vae.decode(latents, return_dict=False)[0]
-    finally:
-        vae.disable_tiling()
-
-
-def _to_picture(decoded: torch.Tensor, task: Task) -> Picture:
-    """RGB (height, width, 3) in uint8, in one transfer, of a decoded (1, 3, height, width)."""
-    if not decoded.isfinite().all():
-        at = "latents" if not ready(task.latents).isfinite().all() else "decoded picture"
-        raise NotFinite(
-            f"The {at} came out as NaN or infinity; another sampler, fewer steps, a lower"
-            " guidance_scale or a wider dtype would help."
-        )
-    unit = (decoded.float()[0] / 2 + 0.5).clamp(0, 1)
-    return (unit * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+def predict(model: LoadedModel, rows: Rows) -> torch.Tensor:
+    """The UNet's prediction for every row, with what its ControlNets add: (n, C, h, w)."""
+    arguments = unet_arguments(rows.inputs)
+    text, added = arguments["encoder_hidden_states"], arguments.get("added_cond_kwargs")
+    steered = residuals(rows.latents, rows.timesteps, text, rows.controls, added)
+    latents = rows.latents
+    if CHANNELS in rows.inputs:
+        latents = torch.cat([latents, rows.inputs[CHANNELS]], dim=1)
+    return model.unet(latents, rows.timesteps, **arguments, **steered, return_dict=False)[0]
 
 
 def _explained(error: Exception, task: Task) -> Exception:

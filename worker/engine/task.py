@@ -2,38 +2,23 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
 import torch
 
+from .conditions import Pair
+from .control import LoadedControlNet
 from .errors import InvalidRequest
+from .footprint import Shape
+from .lora import LoraWeights
 from .model import LoadedModel
+from .plain import PlainModel, PlainRun
 from .prompt import Conditioning
+from .request import Control, ImageRequest, Lora, Picture
 from .sampler import Sampler, make_sampler
+from .upscaler import PixelUpscaler
 
 T = TypeVar("T")
-Picture = np.ndarray[Any, np.dtype[np.uint8]]
-
-
-@dataclass(frozen=True)
-class ImageRequest:
-    """One image: what it shows, how large, and by which walk from which noise."""
-
-    model: str
-    prompt: str
-    negative_prompt: str
-    width: int
-    height: int
-    steps: int
-    guidance_scale: float
-    seed: int
-    sampler: str
-
-    @property
-    def guided(self) -> bool:
-        """Whether the image takes a second row for classifier-free guidance (2207.12598)."""
-        return self.guidance_scale > 1
 
 
 class Stage(IntEnum):
@@ -42,22 +27,31 @@ class Stage(IntEnum):
     MODEL = 0
     ENCODE = 1
     DENOISE = 2
-    DECODE = 3
-    DONE = 4
+    ENLARGE = 3
+    DECODE = 4
+    WHOLE = 5
+    DONE = 6
 
 
 @dataclass(frozen=True)
 class BatchKey:
     """Tasks with equal keys may share a UNet forward: same weights, same tensor shapes.
 
-    A condition that changes the weights (a LoRA set) or adds inputs (a ControlNet) is a field
-    more here, and one more tensor in `Batch.gather`.
+    `inputs` names the conditions with the shape of a row, `controls` the ControlNets.
     """
 
     model: str
     height: int
     width: int
-    chunks: int
+    inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    loras: tuple[Lora, ...] = ()
+    controls: tuple[str, ...] = ()
+    exact: bool = False
+
+    @property
+    def shape(self) -> Shape:
+        """What a forward's time and memory depend on."""
+        return Shape(self.model, self.height, self.width, self.inputs, self.controls)
 
 
 @dataclass(frozen=True)
@@ -67,6 +61,34 @@ class Prediction:
     scaled: torch.Tensor
     noise: torch.Tensor
     timestep: float
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a task's picture adds to its model, each as it was loaded: by name."""
+
+    loras: dict[str, LoraWeights] = field(default_factory=dict[str, LoraWeights])
+    controls: dict[str, LoadedControlNet] = field(default_factory=dict[str, LoadedControlNet])
+    upscaler: PixelUpscaler | None = None
+
+
+@dataclass(frozen=True)
+class ControlInput:
+    """A ControlNet with its picture (1, 3, height, width) of this pass, on the device."""
+
+    control: Control
+    net: LoadedControlNet
+    picture: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Repaint:
+    """What an inpainted image is held to: outside `mask` (1, 1, h, w; 1 is repainted), at each
+    step, the `original` latents with as much of the `noise` as the step has."""
+
+    original: torch.Tensor
+    noise: torch.Tensor
+    mask: torch.Tensor
 
 
 @dataclass(eq=False)
@@ -80,48 +102,114 @@ class Task:
     canceled: bool = False
     last_advanced: int = 0
     model: LoadedModel | None = None
+    plain: PlainModel | None = None
+    run: PlainRun | None = None
+    parts: Parts = field(default_factory=Parts)
     conditioning: Conditioning | None = None
     generator: torch.Generator = field(default_factory=torch.Generator)
     sampler: Sampler | None = None
     latents: torch.Tensor | None = None
+    inputs: dict[str, Pair] = field(default_factory=dict[str, Pair])
+    controls: tuple[ControlInput, ...] = ()
+    repaint: Repaint | None = None
+    enlarged: bool = False
+    steps_before: int = 0
+    steps_to_come: int = 0
     prediction: Prediction | None = None
     key: BatchKey | None = None
     image: Picture | None = None
     error: Exception | None = None
 
     @property
+    def guided(self) -> bool:
+        """Whether a step takes a second row, without the prompt."""
+        return self.request.guided and not ready(self.model).distilled
+
+    @property
     def rows(self) -> int:
         """Rows of a UNet forward that one step of this task takes."""
-        return 2 if self.request.guided else 1
+        return 2 if self.guided else 1
 
-    def encode(self) -> None:
-        """Reads the prompts: fills `conditioning`."""
-        request, model = self.request, ready(self.model)
-        negative = request.negative_prompt if request.guided else None
-        self.conditioning = model.prompts.encode(request.prompt, negative)
+    def begin(
+        self,
+        width: int,
+        height: int,
+        steps: int,
+        strength: float = 1.0,
+        *,
+        noise: torch.Tensor,
+        original: torch.Tensor | None = None,
+    ) -> None:
+        """Lays out the walk of one pass: fills `sampler`, `latents` and `stage`.
 
-    def prepare(self) -> None:
-        """Draws the noise and lays out the schedule: fills `sampler`, `latents` and `key`.
-
-        The noise is drawn on the CPU in fp32 from the image's own seed, so it is the same
-        whatever the device, the dtype and the batch.
+        From pure noise, or from `original` latents with noise added in closed form at the step
+        where `strength` has the walk begin.
         """
         request, model = self.request, ready(self.model)
-        height, width = self._latent_side("height"), self._latent_side("width")
-        self.sampler = make_sampler(request.sampler, model.scheduler_config, request.steps)
-        self.generator.manual_seed(request.seed)
-        noise = torch.randn(1, model.latent_channels, height, width, generator=self.generator)
-        self.latents = noise.to(model.device) * self.sampler.initial_sigma
-        self.key = BatchKey(model.name, height, width, ready(self.conditioning).chunks)
-        self.stage = Stage.DENOISE
+        for side, pixels in (("width", width), ("height", height)):
+            check_multiple(side, pixels, model.factor)
+        self.sampler = self._sampler(steps, strength)
+        self.prediction = None
+        if request.enlarge is not None:
+            second = self._sampler(request.enlarge.steps, request.enlarge.strength)
+            self.steps_to_come = 0 if self.enlarged else len(second)
+        if self.sampler.done:
+            self.latents = original
+        else:
+            self.latents = self.sampler.begin(noise, original)
+        self.stage = self.after_steps if self.sampler.done else Stage.DENOISE
+
+    def _sampler(self, steps: int, strength: float) -> Sampler:
+        request = self.request
+        return make_sampler(
+            request.sampler,
+            ready(self.model).scheduler_config,
+            steps,
+            schedule=request.schedule,
+            strength=strength,
+            seed=request.seed,
+        )
+
+    def fix_key(self, width: int, height: int) -> None:
+        """Says who may share this task's forwards, once its inputs are there."""
+        model = ready(self.model)
+        self.key = BatchKey(
+            model=model.name,
+            height=height // model.factor,
+            width=width // model.factor,
+            inputs=tuple((name, tuple(pair.prompt.shape)) for name, pair in self.inputs.items()),
+            loras=self.request.loras,
+            controls=tuple(each.control.name for each in self.controls),
+            exact=self.request.exact,
+        )
 
     def advance(self, prediction: Prediction) -> None:
         """Takes one denoising step with the predicted noise, which guidance has been applied to."""
         sampler = ready(self.sampler)
         self.prediction = prediction
-        self.latents = sampler.step(prediction.noise, ready(self.latents), self.generator)
+        latents = sampler.step(prediction.noise, ready(self.latents), self.generator)
+        if self.repaint is not None:
+            kept = sampler.noised(self.repaint.original, self.repaint.noise)
+            latents = self.repaint.mask * latents + (1 - self.repaint.mask) * kept
+        self.latents = latents
         if sampler.done:
-            self.stage = Stage.DECODE
+            self.stage = self.after_steps
+
+    @property
+    def after_steps(self) -> Stage:
+        """What follows the last step of this pass."""
+        again = self.request.enlarge is not None and not self.enlarged
+        return Stage.ENLARGE if again else Stage.DECODE
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Forwards done, and how many there will be."""
+        if self.run is not None:
+            return self.run.step, self.run.steps
+        if self.sampler is None:
+            return 0, self.request.steps
+        done = self.steps_before + self.sampler.index
+        return done, self.steps_before + len(self.sampler) + self.steps_to_come
 
     def finish(self, image: Picture) -> None:
         self.image = image
@@ -131,22 +219,28 @@ class Task:
         self.error = error
         self.stage = Stage.DONE
 
-    def preview(self) -> Picture | None:
-        """RGB of what the last forward predicts, one pixel a latent pixel; None before it."""
-        if self.prediction is None or self.model is None or self.sampler is None:
-            return None
-        last = self.prediction
-        return self.model.preview(self.sampler.denoised(last.scaled, last.noise, last.timestep))
+    def leave(self) -> None:
+        """Ends what the task has under way outside itself."""
+        if self.run is not None:
+            self.run.cancel()
 
-    def _latent_side(self, side: str) -> int:
-        pixels: int = getattr(self.request, side)
-        factor = ready(self.model).factor
-        if pixels < factor or pixels % factor:
-            nearest = max(factor, round(pixels / factor) * factor)
-            raise InvalidRequest(
-                f"{side}: {pixels} is not a multiple of {factor}; the nearest is {nearest}."
-            )
-        return pixels // factor
+    def preview(self) -> Picture | None:
+        """RGB of what the last forward predicts; None before it."""
+        if self.run is not None:
+            return self.run.preview()
+        last, model, sampler = self.prediction, self.model, self.sampler
+        if last is None or model is None or sampler is None:
+            return None
+        return model.preview(sampler.denoised(last.scaled, last.noise, last.timestep))
+
+
+def check_multiple(side: str, pixels: int, factor: int) -> None:
+    """Raises InvalidRequest for a side that is no whole number of latent pixels."""
+    if pixels < factor or pixels % factor:
+        nearest = max(factor, round(pixels / factor) * factor)
+        raise InvalidRequest(
+            f"{side}: {pixels} is not a multiple of {factor}; the nearest is {nearest}."
+        )
 
 
 def ready(part: T | None) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +14,23 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
 
-from worker.models.catalogue import ModelEntry, read_catalogue
-from worker.models.shape import card, read_shape
+from worker.models import add_ons
+from worker.models.add_ons import find
+from worker.models.catalogue import ControlNetEntry, ModelEntry, read_catalogue
+from worker.models.inventory import Entry, licence_beside, named, weight_files
+from worker.models.shape import read_shape
 from worker.models.sources import (
-    ModelFiles,
+    Patterns,
     SourceError,
     hub_snapshot,
     is_hub_id,
     locate,
     wanted_files,
 )
+from worker.models.toml_text import Value, table
+
+TINY_VAE = Patterns(["config.json", "*.safetensors", "README.md"], ["*.*.safetensors"])
+"""What a repository of an AutoencoderTiny is pulled for."""
 
 
 class PullError(Exception):
@@ -31,36 +39,13 @@ class PullError(Exception):
 
 @dataclass(frozen=True)
 class Pulled:
-    """What was fetched: the folder, the commit it is, and the table for models.toml, if any."""
+    """What was fetched: the folder, the commit it is, its weights, and the table for models.toml
+    where it has none yet."""
 
     folder: Path
     commit: str
+    files: list[Path]
     table: str | None
-
-
-def list_models(path: Path) -> str:
-    """A table of the models that models.toml names, each with whether it can be used now.
-
-    Raises CatalogueError for a broken models.toml.
-    """
-    catalogue = read_catalogue(path)
-    rows = [("NAME", "SIZE", "STEPS", "SOURCE", "STATE")]
-    notes: list[str] = []
-    for name, entry in catalogue.entries.items():
-        try:
-            known = card(entry)
-            size, state = f"{known.width}x{known.height}", "ready"
-        except SourceError as error:
-            size, state = "", "missing"
-            notes.append(str(error))
-        starred = f"{name} *" if name == catalogue.default else name
-        rows.append((starred, size, str(entry.steps), entry.source, state))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join([*lines, "", "* is the default.", *notes])
 
 
 def pull_model(
@@ -71,65 +56,99 @@ def pull_model(
     variant: str | None = None,
     progress: bool = True,
 ) -> Pulled:
-    """Fetch a model of models.toml by its name, or any hub id, into the hub's local cache.
+    """Fetch what models.toml names, or the model of any hub id, into the hub's local cache.
 
-    Takes up where an interrupted pull stopped. Only safetensors, configuration and tokenizer
-    files are fetched. `progress` draws bars on the terminal. models.toml is left as it is: for a
-    hub id it does not name, `table` is what to add. Raises PullError; CatalogueError for a broken
-    models.toml.
+    Takes up where an interrupted pull stopped. Only safetensors, configuration, tokenizer files
+    and the model card are fetched. `progress` draws bars on the terminal. models.toml is left as
+    it is: for a hub id it does not name, `table` is what to add. Raises PullError; CatalogueError
+    for a broken models.toml.
     """
     catalogue = read_catalogue(path)
-    entry = catalogue.entries.get(name_or_id)
-    if entry is None:
-        return _pull_hub_id(name_or_id, revision, variant, progress)
+    entries = named(catalogue, name_or_id)
+    if not entries:
+        return _pull_hub_id(name_or_id, path, revision, variant, progress)
     if revision or variant:
         raise PullError(f"{name_or_id} has its revision and variant in {path}; change them there.")
-    return _pull_entry(entry, progress)
+    if len(entries) > 1:
+        remote = [entry for entry in entries if hub_id_of(entry)]
+        entries = remote or entries
+    pulled = [pull_entry(entry, progress=progress) for entry in entries]
+    return pulled[0]
 
 
-def _pull_hub_id(hub_id: str, revision: str | None, variant: str | None, progress: bool) -> Pulled:
+def pull_entry(entry: Entry, *, progress: bool = True) -> Pulled:
+    """Fetch what an entry of models.toml takes from the hub. Raises PullError."""
+    hub_id = hub_id_of(entry)
+    if hub_id is None:
+        raise PullError(f"{entry.name} is not from the hub: {entry.source} is on this machine.")
+    folder = _download(hub_id, entry.revision, _wanted(entry), progress)
+    tiny = entry.tiny_vae if isinstance(entry, ModelEntry) else None
+    if tiny is not None and not (entry.base / tiny).is_dir():
+        _download(tiny, None, TINY_VAE, progress)
+    try:
+        if isinstance(entry, ModelEntry):
+            read_shape(entry.name, locate(entry))
+        else:
+            find(entry)
+        files = weight_files(entry)
+    except SourceError as error:
+        raise PullError(str(error)) from error
+    return Pulled(folder, folder.name, files, None)
+
+
+def hub_id_of(entry: Entry) -> str | None:
+    """The hub id that an entry's files come from; None for one that lies on this machine.
+
+    Of a single file only the configuration comes from the hub.
+    """
+    config = entry.config if isinstance(entry, ModelEntry | ControlNetEntry) else None
+    single_file = entry.source.endswith(".safetensors")
+    hub_id = config if single_file and config is not None else entry.source
+    return None if (entry.base / hub_id).is_dir() or not is_hub_id(hub_id) else hub_id
+
+
+def _pull_hub_id(
+    hub_id: str, path: Path, revision: str | None, variant: str | None, progress: bool
+) -> Pulled:
     if not is_hub_id(hub_id):
         raise PullError(
             f"{hub_id} is neither a name in models.toml nor a hub id such as stabilityai/sd-turbo."
         )
-    folder = _download(hub_id, revision, variant, progress, weights=True)
-    commit = folder.name
-    files = ModelFiles(folder, variant=variant)
+    name = plain_name(hub_id)
+    said = {"source": hub_id, "revision": revision, "variant": variant}
+    entry = ModelEntry.model_validate({"name": name, "base": path.resolve().parent} | said)
+    folder = _download(hub_id, revision, _wanted(entry), progress)
     try:
-        if not files.weights():
-            raise SourceError(f"{hub_id} has no .safetensors weights in the diffusers layout.")
+        pinned = entry.model_copy(update={"revision": folder.name})
+        files = locate(pinned)
         shape = read_shape(hub_id, files)
     except SourceError as error:
         raise PullError(str(error)) from error
-    name = hub_id.rsplit("/", 1)[1].lower()
-    lines = [
-        f"[models.{_key(name)}]",
-        f'source = "{hub_id}"',
-        f'revision = "{commit}"',
-        *([f'variant = "{variant}"'] if variant else []),
-        f"width = {shape.width}",
-        f"height = {shape.height}",
-    ]
-    return Pulled(folder, commit, "\n".join(lines) + "\n")
+    values: dict[str, Value] = {"source": hub_id, "revision": folder.name}
+    if variant:
+        values["variant"] = variant
+    if licence := licence_beside(files.weights()):
+        values["licence"] = licence
+    values |= {"width": shape.width, "height": shape.height}
+    return Pulled(folder, folder.name, files.weights(), table("models", name, values))
 
 
-def _pull_entry(entry: ModelEntry, progress: bool) -> Pulled:
-    single_file = entry.source.endswith(".safetensors")
-    hub_id = entry.config if single_file and entry.config is not None else entry.source
-    if (entry.base / hub_id).is_dir() or not is_hub_id(hub_id):
-        raise PullError(f"{entry.name} is not from the hub: {entry.source} is on this machine.")
-    folder = _download(hub_id, entry.revision, entry.variant, progress, weights=not single_file)
-    try:
-        read_shape(entry.name, locate(entry))
-    except SourceError as error:
-        raise PullError(str(error)) from error
-    return Pulled(folder, folder.name, None)
+def plain_name(source: str) -> str:
+    """A name for what lies at `source`, made of what a name may have."""
+    last = source.rstrip("/").rsplit("/", 1)[-1].removesuffix(".safetensors").lower()
+    return re.sub(r"[^a-z0-9._-]+", "-", last).strip("-._")[:64] or "model"
 
 
-def _download(
-    hub_id: str, revision: str | None, variant: str | None, progress: bool, *, weights: bool
-) -> Path:
-    wanted = wanted_files(variant, weights=weights)
+def _wanted(entry: Entry) -> Patterns:
+    if isinstance(entry, ModelEntry):
+        single_file = entry.source.endswith(".safetensors")
+        return wanted_files(entry.variant, weights=not single_file)
+    wanted = add_ons.wanted_files(entry)
+    # The model card says under which licence the weights are.
+    return Patterns([*wanted.allow, "README.md"], wanted.ignore)
+
+
+def _download(hub_id: str, revision: str | None, wanted: Patterns, progress: bool) -> Path:
     if not progress:
         disable_progress_bars()
     try:
@@ -155,8 +174,3 @@ def _download(
         ) from error
     finally:
         enable_progress_bars()
-
-
-def _key(name: str) -> str:
-    # A dot in a bare TOML key would be a table in a table.
-    return f'"{name}"' if "." in name else name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +13,26 @@ import huggingface_hub
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from huggingface_hub.utils import validate_repo_id
 
-from worker.models.catalogue import ModelEntry
+from worker.models.catalogue import PICKLED, ModelEntry
+from worker.models.safetensors_file import problem_of
 
-PICKLED = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
-"""Formats that run code when they are opened."""
+WITHOUT_WEIGHTS = ("tokenizer", "scheduler", "feature_extractor", "processor")
+"""What the components of a pipeline that are configuration only have in their names."""
 
-PARTS = ("unet", "vae", "text_encoder")
-"""The folders that hold weights."""
+UNUSED = ("safety_checker", "image_encoder")
+"""Components with weights that Darkroom never runs."""
 
-CHECKPOINT_PREFIXES = ("model.diffusion_model.", "first_stage_model.", "cond_stage_model.")
-"""UNet, autoencoder and text encoder, as a whole Stable Diffusion checkpoint names them."""
+CHECKPOINT_PREFIXES = {
+    "model.diffusion_model.": "UNet",
+    "first_stage_model.": "autoencoder",
+    "cond_stage_model. or conditioner.embedders.": "text encoder",
+}
+"""What a whole Stable Diffusion checkpoint holds, by how it names it."""
+
+TWO_ENCODERS = "conditioner.embedders.1."
+FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
+CROSS_ATTENTION = re.compile(r"model\.diffusion_model\..*\.attn2\.to_k\.weight")
+"""Where a checkpoint shows which family it is of."""
 
 
 class SourceError(Exception):
@@ -43,21 +54,31 @@ class ModelFiles:
         """The files that hold the model's parameters."""
         if self.checkpoint is not None:
             return [self.checkpoint]
-        return [file for part in PARTS for file in _weights(self.config / part, self.variant)]
+        parts = weighty_parts(read_json(self.config / "model_index.json"))
+        return [file for part in parts for file in _weights(self.config / part, self.variant)]
 
     def parameters(self) -> int:
         """How many numbers the model has, from the headers of its files."""
         return sum(_parameters(file) for file in self.weights())
 
+    def largest(self) -> int:
+        """How many numbers its largest part has: the UNet, or the transformer."""
+        if self.checkpoint is not None:
+            return max(_parameters(self.checkpoint, prefix) for prefix in _each_prefix())
+        folders: dict[Path, int] = {}
+        for file in self.weights():
+            folders[file.parent] = folders.get(file.parent, 0) + _parameters(file)
+        return max(folders.values(), default=0)
+
 
 CONFIGURATION = (
     "model_index.json",
-    *(f"{part}/config.json" for part in PARTS),
-    "scheduler/*.json",
-    "tokenizer/*.json",
-    "tokenizer/*.txt",
+    "*/*.json",
+    "*tokenizer*/*",
+    "*processor/*",
+    "README.md",
 )
-"""What of a hub repository describes a model: its configuration and its tokenizer."""
+"""What of a hub repository describes a model: its configuration and its tokenizers."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +91,27 @@ class Patterns:
 
 def wanted_files(variant: str | None, *, weights: bool) -> Patterns:
     """One set of weights, if wanted at all, with what describes it."""
+    unused = [f"{part}/*" for part in UNUSED]
     if not weights:
-        return Patterns([*CONFIGURATION], [])
-    files = f"*.{variant}*.safetensors" if variant else "*.safetensors"
+        return Patterns([*CONFIGURATION], unused)
+    files = [f"*.{variant}*.safetensors"] if variant else ["*.safetensors"]
+    # The slash leaves out the single files that many repositories have beside their folders.
+    wanted = [f"*/{each}" for each in (*files, "*.safetensors.index*.json")]
     # A second dot is another variant, such as diffusion_pytorch_model.fp16.safetensors.
     others = [] if variant else ["*.*.safetensors"]
-    return Patterns([*CONFIGURATION, *(f"{part}/{files}" for part in PARTS)], others)
+    return Patterns([*CONFIGURATION, *wanted], [*unused, *others])
+
+
+def weighty_parts(index: dict[str, Any]) -> list[str]:
+    """The components of a model_index.json that have weights and are run."""
+    return [
+        name
+        for name, value in index.items()
+        if isinstance(value, list)
+        and any(cast("list[object]", value))
+        and not any(word in name for word in WITHOUT_WEIGHTS)
+        and name not in UNUSED
+    ]
 
 
 def is_hub_id(source: str) -> bool:
@@ -116,11 +152,36 @@ def locate(entry: ModelEntry) -> ModelFiles:
     if entry.source.endswith(".safetensors"):
         if not path.is_file():
             raise SourceError(f"{where}: there is no file {path}.")
-        return ModelFiles(_config_folder(entry), checkpoint=_whole_checkpoint(where, path))
+        config = _config_folder(entry)
+        _check_checkpoint(where, path, config)
+        return ModelFiles(config, checkpoint=path)
     files = ModelFiles(_folder(entry, where, entry.source, weights=True), variant=entry.variant)
-    for part in PARTS:
+    for part in weighty_parts(read_json(files.config / "model_index.json")):
         _check_weights(where, files.config / part, entry.variant)
     return files
+
+
+def check_whole(name: str, files: ModelFiles) -> None:
+    """Raises SourceError for a file of weights that is cut off or no safetensors, naming it."""
+    for file in files.weights():
+        problem = problem_of(file)
+        if problem is not None:
+            raise SourceError(f"model: {name} does not load: {problem}")
+
+
+def locate_tiny_vae(entry: ModelEntry) -> Path | None:
+    """The folder of an entry's AutoencoderTiny; None if it names none. Raises SourceError."""
+    if entry.tiny_vae is None:
+        return None
+    where = f"models.{entry.name}.tiny_vae"
+    path = entry.base / Path(entry.tiny_vae).expanduser()
+    if not path.is_dir():
+        if not is_hub_id(entry.tiny_vae):
+            raise SourceError(f"{where}: there is no folder {path}.")
+        wanted = Patterns(["config.json", "*.safetensors"], ["*.*.safetensors"])
+        path = _pulled(entry, where, entry.tiny_vae, wanted, revision=None)
+    _check_weights(where, path, None)
+    return path
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -152,14 +213,17 @@ def _folder(entry: ModelEntry, where: str, source: str, *, weights: bool) -> Pat
         return path
     if not is_hub_id(source):
         raise SourceError(f"{where}: there is no folder {path}.")
-    return _pulled(entry, where, source, wanted_files(entry.variant, weights=weights))
+    wanted = wanted_files(entry.variant, weights=weights)
+    return _pulled(entry, where, source, wanted, revision=entry.revision)
 
 
-def _pulled(entry: ModelEntry, where: str, hub_id: str, wanted: Patterns) -> Path:
+def _pulled(
+    entry: ModelEntry, where: str, hub_id: str, wanted: Patterns, *, revision: str | None
+) -> Path:
     try:
-        return hub_snapshot(hub_id, entry.revision, wanted, download=False)
+        return hub_snapshot(hub_id, revision, wanted, download=False)
     except LocalEntryNotFoundError:
-        at = f" at revision {entry.revision}" if entry.revision else ""
+        at = f" at revision {revision}" if revision else ""
         raise SourceError(
             f"{where}: {hub_id}{at} is not on this machine, neither as a folder nor pulled from"
             f" the hub; `darkroom models pull {entry.name}` fetches it."
@@ -173,7 +237,11 @@ def _weights(folder: Path, variant: str | None) -> list[Path]:
 
 
 def _check_weights(where: str, folder: Path, variant: str | None) -> None:
-    if _weights(folder, variant):
+    weights = _weights(folder, variant)
+    if weights:
+        missing = _shards(folder, variant) - {file.name for file in weights}
+        if missing:
+            raise SourceError(f"{where}: {folder} lacks {', '.join(sorted(missing))}.")
         return
     named = f" of the variant {variant}" if variant else ""
     present = sorted(file.name for file in folder.glob("*") if file.is_file())
@@ -188,27 +256,63 @@ def _check_weights(where: str, folder: Path, variant: str | None) -> None:
     )
 
 
-def _whole_checkpoint(where: str, file: Path) -> Path:
-    names = _header(file).keys()
-    missing = [p for p in CHECKPOINT_PREFIXES if not _any_starts(names, p)]
-    if missing and _any_starts(names, "conditioner.embedders."):
-        raise SourceError(f"{where}: {file} is a StableDiffusionXLPipeline, not supported yet.")
-    if missing:
-        raise SourceError(
-            f"{where}: {file} is not a whole Stable Diffusion checkpoint: it has nothing named"
-            f" {missing[0]}*."
-        )
-    return file
+def _shards(folder: Path, variant: str | None) -> set[str]:
+    """The files that a part's weights are divided into, where they are."""
+    named: set[str] = set()
+    for index in folder.glob(f"*.safetensors.index.{variant}.json" if variant else "*.index.json"):
+        table: object = read_json(index).get("weight_map")
+        if isinstance(table, dict):
+            named |= set(cast("dict[str, str]", table).values())
+    return {file for file in named if file.endswith(".safetensors")}
+
+
+def _check_checkpoint(where: str, file: Path, config: Path) -> None:
+    """Whether a single file is a whole model, and of the family of the configuration it takes."""
+    header = _header(file)
+    for prefixes, part in CHECKPOINT_PREFIXES.items():
+        if not any(_any_starts(header, prefix) for prefix in prefixes.split(" or ")):
+            raise SourceError(
+                f"{where}: {file} is not a whole Stable Diffusion checkpoint: it has no {part},"
+                f" nothing named {prefixes}*."
+            )
+    for what, found, expected in _compared(header, config):
+        if found != expected:
+            raise SourceError(
+                f"{where}: {file} is of another family than its configuration in {config}: it has"
+                f" {found} {what}, not {expected}."
+            )
+
+
+def _compared(header: dict[str, Any], config: Path) -> Iterable[tuple[str, int, int]]:
+    """What tells one family from another, in a checkpoint and in a configuration."""
+    index = read_json(config / "model_index.json")
+    encoders = sum(any(index.get(part) or ()) for part in ("text_encoder", "text_encoder_2"))
+    yield "text encoders", 2 if _any_starts(header, TWO_ENCODERS) else 1, encoders
+    unet = config / "unet" / "config.json"
+    if not unet.is_file():
+        return
+    expected = read_json(unet)
+    if FIRST_LAYER in header:
+        channels = header[FIRST_LAYER]["shape"][1]
+        yield "input channels", channels, expected.get("in_channels", channels)
+    reads = next((header[name]["shape"] for name in header if CROSS_ATTENTION.match(name)), None)
+    width = expected.get("cross_attention_dim")
+    if reads and isinstance(width, int):
+        yield "numbers for each token of text", reads[-1], width
+
+
+def _each_prefix() -> list[str]:
+    return [each for prefixes in CHECKPOINT_PREFIXES for each in prefixes.split(" or ")]
 
 
 def _any_starts(names: Iterable[str], prefix: str) -> bool:
     return any(name.startswith(prefix) for name in names)
 
 
-def _parameters(file: Path) -> int:
+def _parameters(file: Path, prefix: str = "") -> int:
     total = 0
     for name, tensor in _header(file).items():
-        if name == "__metadata__" or name.startswith("model_ema."):
+        if name == "__metadata__" or name.startswith("model_ema.") or not name.startswith(prefix):
             continue
         numbers = 1
         for length in tensor["shape"]:

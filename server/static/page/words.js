@@ -22,6 +22,7 @@ export function state(job) {
       return place(job.queue_position) + eta;
     case "running":
       if (!job.progress) return "Starting";
+      if (job.progress.stage === "loading") return sentence(job.progress.detail).slice(0, -1);
       return `${Math.floor(job.progress.fraction * 100)} %${eta && `${eta} left`}`;
     case "succeeded":
       return "Done";

@@ -1,0 +1,172 @@
+"""What the gallery shows: for each row the fields of a request and the pictures it starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from jobs.models import Kind
+from jobs.samplers import SAMPLERS, SCHEDULES
+
+SIDE = 128
+"""Pixels a side of what the model that ships was trained at."""
+
+APPLE, HALF, FACE = "apple", "half an apple", "face"
+HEART, LOWER = "heart", "lower half"
+
+SOURCES: Mapping[str, dict[str, Any]] = {
+    APPLE: {"prompt": "red apple, 3d", "seed": 1},
+    FACE: {"prompt": "cat face, 3d", "seed": 2},
+}
+"""Pictures to start from, each as the request that makes it; HALF is the left of APPLE."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One picture: its heading, what is asked for, and what it starts from, by name."""
+
+    section: str
+    title: str
+    fields: Mapping[str, Any]
+    image: str | None = None
+    mask: str | None = None
+
+
+@dataclass(frozen=True)
+class Example:
+    """A request of one kind that shows what the kind is for."""
+
+    fields: Mapping[str, Any]
+    image: str | None = None
+    mask: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+EXAMPLES: Mapping[Kind, Example] = {
+    "text-to-image": Example({"prompt": "rocket, 3d", "seed": 4}),
+    "image-to-image": Example({"prompt": "green apple, 3d", "seed": 4, "strength": 0.8}, APPLE),
+    "inpaint": Example({"prompt": "pink heart, 3d", "seed": 4}, FACE, HEART),
+    "outpaint": Example(
+        {"prompt": "red apple, 3d", "seed": 4, "expand": {"right": 56}, "fill": "fill"}, HALF
+    ),
+    "upscale": Example({"prompt": "red apple, 3d", "seed": 4, "strength": 0.3}, APPLE),
+    "variations": Example({"prompt": "red apple, 3d", "seed": 4}, APPLE),
+}
+
+
+def rows() -> Iterator[Row]:
+    """Everything, in the page's order."""
+    for kind, example in EXAMPLES.items():
+        for sampler, info in SAMPLERS.items():
+            fields = {"kind": kind, "sampler": sampler, **example.fields}
+            yield Row(f"{kind}, each sampler", info.title, fields, example.image, example.mask)
+    for sampler in ("dpmpp_2m", "euler"):
+        for schedule, info in SCHEDULES.items():
+            fields = {"prompt": "birthday cake, 3d", "seed": 3} | {
+                "sampler": sampler,
+                "schedule": schedule,
+            }
+            yield Row(f"each schedule, {SAMPLERS[sampler].title}", info.label, fields)
+    yield from _prompts()
+    yield from _noise()
+    yield from _pictures()
+    yield from _masks()
+    yield from _sizes()
+
+
+def _prompts() -> Iterator[Row]:
+    section = "Prompts and guidance"
+    plain = {"prompt": "apple, 3d", "seed": 2}
+    yield Row(section, "Plain", plain)
+    yield Row(section, "Negative prompt", plain | {"negative_prompt": "red"})
+    yield Row(section, "Another style", {"prompt": "red apple, flat", "seed": 2})
+    for weight in (0.3, 1.0, 1.6):
+        prompt = f"(green:{weight}) heart, 3d"
+        yield Row(section, f"Weight {weight}", {"prompt": prompt, "seed": 5})
+    long = "cat face, 3d, " + ", ".join(["animal", "pet", "kitten", "whiskers"] * 5)
+    yield Row(section, "Long prompt", {"prompt": long, "seed": 5})
+    yield Row(section, "BREAK", {"prompt": "cat face BREAK 3d", "seed": 5})
+    yield Row(section, "Clip skip 2", plain | {"clip_skip": 2})
+    for scale in (1.0, 4.0, 9.0):
+        fields = {"prompt": "sun, 3d", "seed": 5, "guidance_scale": scale}
+        yield Row(section, f"Guidance {scale:g}", fields)
+    for amount in (0.0, 0.7):
+        fields = {"prompt": "sun, 3d", "seed": 5, "guidance_scale": 12.0}
+        yield Row(section, f"Guidance 12, rescale {amount}", fields | {"guidance_rescale": amount})
+
+
+def _noise() -> Iterator[Row]:
+    section = "Steps and seeds"
+    house = {"prompt": "house, 3d", "seed": 6}
+    for steps in (4, 8, 20, 40):
+        yield Row(section, f"{steps} steps", house | {"steps": steps})
+    for strength in (0.1, 0.3, 0.6, 1.0):
+        varied = {"variation_seed": 7, "variation_strength": strength}
+        yield Row(section, f"Towards another seed, {strength:g}", house | varied)
+    yield Row(section, "That other seed", house | {"seed": 7})
+    yield Row(section, "Exact", house | {"exact": True})
+
+
+def _pictures() -> Iterator[Row]:
+    section = "From a picture"
+    fields = {"kind": "image-to-image", "prompt": "green apple, 3d", "seed": 4}
+    for strength in (0.2, 0.4, 0.6, 0.8, 1.0):
+        yield Row(section, f"Strength {strength:g}", fields | {"strength": strength}, APPLE)
+    wide = fields | {"strength": 0.5, "width": 192, "height": 96}
+    for resize in ("crop", "pad", "stretch"):
+        yield Row(section, f"Resize: {resize}", wide | {"resize": resize}, APPLE)
+
+
+def _masks() -> Iterator[Row]:
+    section = "With a mask"
+    heart = {"kind": "inpaint", "prompt": "pink heart, 3d", "seed": 4}
+    for fill in ("original", "fill", "noise", "nothing"):
+        yield Row(section, f"Fill: {fill}", heart | {"fill": fill, "strength": 0.9}, FACE, HEART)
+    masked = heart | {"inpaint_area": "masked", "mask_padding": 8}
+    yield Row(section, "Only the masked area", masked, FACE, HEART)
+    for blur in (0, 4, 12):
+        yield Row(section, f"Mask blur {blur}", heart | {"mask_blur": blur}, FACE, HEART)
+    other = {"kind": "inpaint", "prompt": "dog face, 3d", "seed": 4}
+    yield Row(section, "Lower half", other, FACE, LOWER)
+    yield Row(section, "Inverted mask", other | {"mask_invert": True}, FACE, LOWER)
+    grown = {"kind": "outpaint", "prompt": "red apple, 3d", "seed": 4, "expand": {"right": 56}}
+    for fill in ("original", "fill", "noise"):
+        yield Row(section, f"Outpaint, fill: {fill}", grown | {"fill": fill}, HALF)
+
+
+def _sizes() -> Iterator[Row]:
+    section = "Larger"
+    tree = {"prompt": "tree, 3d", "seed": 8}
+    yield Row(section, "First pass alone", tree)
+    for upscaler in ("latent", "lanczos"):
+        for strength in (0.3, 0.6):
+            hires = {"scale": 1.5, "upscaler": upscaler, "strength": strength}
+            yield Row(section, f"Hires, {upscaler}, {strength}", tree | {"hires": hires})
+    yield Row(section, "128x192", tree | {"height": 192})
+    upscale = {"kind": "upscale", "prompt": "red apple, 3d", "seed": 4}
+    for upscaler in ("lanczos", "latent"):
+        for strength in (0.0, 0.3):
+            fields = upscale | {"upscaler": upscaler, "strength": strength}
+            yield Row(section, f"Upscale, {upscaler}, {strength:g}", fields, APPLE)
+
+
+def heart(side: int = SIDE) -> Image.Image:
+    """A mask in the shape of a heart."""
+    mask = Image.new("L", (side, side))
+    draw = ImageDraw.Draw(mask)
+    unit = side / 32
+    for left in (7, 15.5):
+        draw.ellipse([left * unit, 7 * unit, (left + 9.5) * unit, 16.5 * unit], fill=255)
+    draw.polygon([(7.6 * unit, 14 * unit), (24.4 * unit, 14 * unit), (16 * unit, 26 * unit)], 255)
+    draw.rectangle([12 * unit, 11 * unit, 20 * unit, 15 * unit], fill=255)
+    return mask
+
+
+def lower_half(side: int = SIDE) -> Image.Image:
+    """A mask that is white below the middle."""
+    mask = Image.new("L", (side, side))
+    mask.paste(255, (0, side // 2, side, side))
+    return mask

@@ -1,0 +1,132 @@
+"""Pictures made in this process as a worker makes them: request, canvas, engine, picture.
+
+Without queue and store; for what looks at pictures or measures them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from jobs.models import AddOn, ModelCard
+from jobs.request import GenerationRequest, ResolvedRequest
+from jobs.resolve import InputPicture, resolve
+from worker.canvas import Canvas, prepare
+from worker.engine import Control, Engine, ImageRequest, LoadedModel
+from worker.engine.model import PartKind
+from worker.engine.plain_model import PlainModel
+from worker.models.catalogue import ModelEntry
+from worker.models.loader import load_model
+from worker.models.shape import card
+from worker.preprocess import preprocess
+from worker.slot import image_request
+
+Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+"""A picture in RGB, (height, width, 3)."""
+
+ENGINE_PARTS: Mapping[PartKind, str] = {
+    "lora": "loras",
+    "controlnet": "controlnets",
+    "upscaler": "upscalers",
+}
+"""Where a model's card lists what can be added to it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """One picture to be made: what was asked for, resolved, and its pictures made ready."""
+
+    request: ResolvedRequest
+    canvas: Canvas
+    controls: tuple[Control, ...] = ()
+
+    def image_request(self) -> ImageRequest:
+        """The order as the engine takes it."""
+        return image_request(self.request, 0, self.canvas, self.controls)
+
+
+class Studio:
+    """Loaded models with their cards and add-ons: a ModelSource, and engines to work with it."""
+
+    def __init__(self, *entries: ModelEntry, device: str = "cpu") -> None:
+        self.models: dict[str, LoadedModel | PlainModel] = {}
+        self.cards: dict[str, ModelCard] = {}
+        self.parts: dict[tuple[PartKind, str], Any] = {}
+        for entry in entries:
+            self.models[entry.name] = load_model(entry, torch.device(device))
+            self.cards[entry.name] = card(entry)
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the first model, which is the default one."""
+        return next(iter(self.cards.values()))
+
+    def get(self, name: str) -> LoadedModel | PlainModel:
+        """A model by its name."""
+        return self.models[name]
+
+    def part(self, kind: PartKind, name: str, model: str) -> Any:
+        """What can be added to a model, by its name."""
+        return self.parts[kind, name]
+
+    def add_part(self, kind: PartKind, name: str, part: Any) -> None:
+        """Offers something that can be added to every model here."""
+        self.parts[kind, name] = part
+        for model, listed in self.cards.items():
+            field = ENGINE_PARTS[kind]
+            add_ons = [*getattr(listed, field), AddOn(name=name)]
+            self.cards[model] = listed.model_copy(update={field: add_ons})
+
+    def order(self, pictures: Mapping[str, Image.Image] | None = None, **fields: Any) -> Order:
+        """What a client would send, with its pictures by the JSON pointer of their fields.
+
+        Raises jobs.request.InvalidRequest where the API would refuse it.
+        """
+        pictures = pictures or {}
+        named = {pointer[1:]: pointer for pointer in pictures if pointer in ("/image", "/mask")}
+        asked = GenerationRequest(**{"model": self.card.name, **named, **fields})
+        request = resolve(
+            asked,
+            list(self.cards.values()),
+            {pointer: InputPicture(pointer, *each.size) for pointer, each in pictures.items()},
+        )
+        canvas = prepare(
+            request,
+            pictures.get("/image"),
+            pictures.get("/mask"),
+            self.models[request.model].factor,
+        )
+        controls = tuple(
+            Control(
+                name=each.model,
+                image=preprocess(each.preprocessor, canvas.fit_control(pictures[each.image])),
+                weight=each.weight,
+                start=each.start,
+                end=each.end,
+            )
+            for each in request.controls
+        )
+        return Order(request, canvas, controls)
+
+    def develop(
+        self, orders: Mapping[str, Order], engine: Engine | None = None
+    ) -> dict[str, Pixels]:
+        """The finished pictures of these orders, all made together in one engine.
+
+        Raises the error of an order that fails.
+        """
+        engine = engine or Engine(self)
+        for name, order in orders.items():
+            engine.add(name, order.image_request())
+        finished: dict[str, Pixels] = {}
+        while not engine.idle:
+            for done in engine.step():
+                if done.error is not None or done.image is None:
+                    raise done.error or RuntimeError(f"{done.task_id} has no picture.")
+                finished[done.task_id] = orders[done.task_id].canvas.compose(done.image)
+        return finished

@@ -1,0 +1,153 @@
+"""Recipes that pictures carry: written into what is made, read from what is sent."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
+
+from jobs import infotext
+from jobs.infotext import BadInfotext, Maker, Recipe
+from jobs.models import ModelCard
+from jobs.pictures import BadPicture, checked
+from jobs.request import FieldError, InvalidRequest, ResolvedRequest
+
+RECORD = "darkroom"
+"""Name of the PNG text chunk with our JSON; `prompt`, `workflow` and `Comment` are ComfyUI's."""
+
+INFOTEXT = "parameters"
+
+EXIF_IFD = 0x8769
+USER_COMMENT = 0x9286
+UNICODE = b"UNICODE\0"
+ASCII = b"ASCII\0\0\0"
+
+MAX_EXIF = 65_000
+"""Bytes of EXIF that a JPEG has room for, less what goes round the comment."""
+
+
+def record(request: ResolvedRequest, index: int, maker: Maker) -> dict[str, Any]:
+    """The request that makes this one picture again."""
+    recipe = request.model_dump(mode="json", exclude={"count", "priority", "metadata"})
+    return {
+        "version": maker.version,
+        "model_hash": maker.model_hash,
+        "request": recipe | {"seed": request.image_seed(index)},
+    }
+
+
+def recipe_of(data: bytes, cards: list[ModelCard]) -> dict[str, Any]:
+    """The fields of the request that a picture was made by, not yet checked but for the model.
+
+    Our own record comes before AUTOMATIC1111's text. Raises InvalidRequest where the picture
+    carries neither, or one that is broken, or was made by a model that is not offered.
+    """
+    try:
+        recipe = _read(data)
+    except (BadPicture, BadInfotext) as error:
+        raise InvalidRequest([FieldError(pointer="", detail=str(error))]) from error
+    if recipe is None:
+        detail = (
+            "the picture carries no recipe: a PNG has it as text named `darkroom` or `parameters`, "
+            "a JPEG or WebP in EXIF's UserComment"
+        )
+        raise InvalidRequest([FieldError(pointer="", detail=detail)])
+    return recipe.fields | _model(recipe, cards)
+
+
+def prompts_of(data: bytes) -> tuple[str, str]:
+    """Prompt and negative prompt of a picture's recipe; empty where it has none that is whole."""
+    try:
+        recipe = _read(data)
+    except (BadPicture, BadInfotext):
+        recipe = None
+    fields = recipe.fields if recipe else {}
+    prompt, negative = (fields.get(name) for name in ("prompt", "negative_prompt"))
+    loras = fields.get("loras")
+    tags = [
+        f"<lora:{each['name']}:{each['weight']}>"
+        for each in (cast("list[Any]", loras) if isinstance(loras, list) else [])
+        if isinstance(each, dict) and {"name", "weight"} <= each.keys()
+    ]
+    return (
+        " ".join([prompt, *tags]) if isinstance(prompt, str) else "",
+        negative if isinstance(negative, str) else "",
+    )
+
+
+def exif_with(text: str) -> bytes | None:
+    """EXIF that holds an infotext as JPEG and WebP carry it; None where it is too long for one."""
+    comment = UNICODE + text.encode("utf-16-be", errors="replace")
+    if len(comment) > MAX_EXIF:
+        return None
+    exif = Image.Exif()
+    exif[EXIF_IFD] = {USER_COMMENT: comment}
+    return exif.tobytes()
+
+
+def _read(data: bytes) -> Recipe | None:
+    texts = checked(data, _texts)
+    if (text := texts.get(RECORD)) is not None:
+        return _from_record(text)
+    if (text := texts.get(INFOTEXT)) is not None:
+        try:
+            return infotext.read(text)
+        except BadInfotext as error:
+            raise BadInfotext(f"the picture's `{INFOTEXT}` cannot be used: it {error}") from error
+    return None
+
+
+def _texts(picture: Image.Image) -> dict[str, str]:
+    """The texts by name that a picture carries; an infotext in EXIF counts as `parameters`."""
+    if isinstance(picture, PngImageFile):
+        found = cast("dict[str, Any]", picture.text)
+        return {str(name): str(value) for name, value in found.items()}
+    comment = picture.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT)
+    text = _comment(comment) if isinstance(comment, bytes) else comment
+    return {INFOTEXT: text} if isinstance(text, str) and text.strip() else {}
+
+
+def _comment(comment: bytes) -> str:
+    text = comment[len(UNICODE) :]
+    if comment.startswith(UNICODE):
+        # The order of the bytes goes unsaid: where the zeros of plain letters are tells it.
+        little = text[1::2].count(0) > text[0::2].count(0)
+        return text.decode("utf-16-le" if little else "utf-16-be", errors="replace")
+    return text.decode("utf-8", errors="replace") if comment.startswith(ASCII) else ""
+
+
+def _from_record(text: str) -> Recipe:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        detail = f"the picture's `{RECORD}` is not JSON: {str(error)[:200]}"
+        raise BadInfotext(detail) from error
+    fields = cast("Any", found.get("request")) if isinstance(found, dict) else None
+    if not isinstance(fields, dict):
+        raise BadInfotext(f"the picture's `{RECORD}` has no object named `request`")
+    fields = cast("dict[str, Any]", fields)
+    model, model_hash = fields.get("model"), cast("dict[str, Any]", found).get("model_hash")
+    return Recipe(
+        fields,
+        model if isinstance(model, str) else None,
+        model_hash if isinstance(model_hash, str) else None,
+    )
+
+
+def _model(recipe: Recipe, cards: list[ModelCard]) -> dict[str, str]:
+    """The offered model of the recipe: by the hash of its weights, else by its name."""
+    if recipe.model is None and recipe.model_hash is None:
+        return {}
+    if recipe.model_hash:
+        for card in cards:
+            if card.sha256 and card.sha256.startswith(recipe.model_hash.lower()):
+                return {"model": card.name}
+    for card in cards:
+        if card.name == recipe.model:
+            return {"model": card.name}
+    made_by = " ".join(filter(None, [recipe.model, recipe.model_hash and recipe.model_hash[:10]]))
+    there_are = ", ".join(card.name for card in cards)
+    detail = f"the picture was made by {made_by[:80]}, which is not here; there are: {there_are}"
+    raise InvalidRequest([FieldError(pointer="/model", detail=detail)])

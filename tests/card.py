@@ -1,0 +1,33 @@
+"""The one model card that tests start from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.models import ModelCard
+
+
+def make_card(**fields: Any) -> ModelCard:
+    """A card of a small model that does everything, but for these fields."""
+    usual: dict[str, Any] = {
+        "name": "small",
+        "title": "Small",
+        "default": True,
+        "family": "sd1",
+        "width": 64,
+        "height": 64,
+        "factor": 8,
+        "steps": 20,
+        "guidance_scale": 5.0,
+        "sampler": "pndm",
+        "window": 77,
+        "kinds": [
+            "text-to-image",
+            "image-to-image",
+            "inpaint",
+            "outpaint",
+            "upscale",
+            "variations",
+        ],
+    }
+    return ModelCard(**usual | fields)

@@ -1,0 +1,122 @@
+"""Tiny models of each family with all that can be added to them, and what they start from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.studio import Order, Pixels, Studio
+from jobs.models import Kind
+from tests.features.options import LEARNED, PROMPT, TWIN
+from tests.tiny_parts import (
+    controlnet_entry,
+    embedding_entry,
+    lora_entry,
+    save_tiny_controlnet,
+    save_tiny_embedding,
+    save_tiny_lora,
+)
+from worker.engine import LoadedModel
+from worker.models.catalogue import ModelEntry
+from worker.models.parts import load_embedding, load_part
+
+SIDE = 24
+"""Of the pictures that tiny models start from, in pixels."""
+
+EDGE = 4
+"""Pixels that the softened edge of a mask reaches at most."""
+
+KINDS: Mapping[Kind, dict[str, Any]] = {
+    "text-to-image": {},
+    "image-to-image": {"strength": 0.7},
+    "inpaint": {"strength": 0.9, "mask_blur": 1},
+    "outpaint": {"expand": {"right": 8}, "mask_blur": 1, "fill": "fill"},
+    "upscale": {"scale": 2.0, "strength": 0.5},
+    "variations": {},
+}
+"""A request of each kind; what else it needs follows from the model."""
+
+CONTROLLED_AS = {"sd1-inpainting": "sd1", "lcm": "sd1", "sdxl-inpainting": "sdxl"}
+"""Families whose ControlNets are those of another: they read latents alone, and no guidance."""
+
+CPU = torch.device("cpu")
+
+
+class FamilyStudio:
+    """The tiny model of one family, and requests of every kind to it."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.kinds = studio.card.kinds
+
+    def order(self, kind: Kind, **fields: Any) -> Order:
+        """A request of a kind, changed by `fields`."""
+        pictures: dict[str, Image.Image] = {}
+        if kind != "text-to-image":
+            pictures["/image"] = photograph()
+        if kind == "inpaint":
+            pictures["/mask"] = right_half()
+        for number, control in enumerate(fields.get("controls", [])):
+            pictures[control["image"]] = photograph(seed=number + 1)
+        usual = {"kind": kind, "prompt": PROMPT, "steps": 4, "seed": 5}
+        return self.studio.order(pictures, **(usual | KINDS[kind] | fields))
+
+    def alone(self, order: Order) -> Pixels:
+        """The picture of one order that has an engine to itself."""
+        return self.studio.develop({"alone": order})["alone"]
+
+    @cached_property
+    def others(self) -> dict[str, Order]:
+        """One order of every kind that the family does."""
+        return {kind: self.order(kind) for kind in self.kinds}
+
+
+def open_family(family: str, folder: Callable[[str], Path]) -> FamilyStudio:
+    """Loads the family's tiny model with two LoRAs, two ControlNets and an embedding."""
+    home = folder(family)
+    studio = Studio(ModelEntry(name=family, base=home.parent, source=home.name))
+    add = home / "add-ons"
+    for seed, name in enumerate(("first", "second")):
+        file = add / f"{name}.safetensors"
+        save_tiny_lora(file, home, seed=seed, text=family != "sdxl-refiner")
+        lora = load_part("lora", lora_entry(file, name), CPU, torch.float32)
+        studio.add_part("lora", name, lora)
+    for seed, name in enumerate(("edges", "depth")):
+        model = folder(CONTROLLED_AS.get(family, family))
+        net = controlnet_entry(save_tiny_controlnet(add / name, model, seed), name)
+        studio.add_part("controlnet", name, load_part("controlnet", net, CPU, torch.float32))
+    model = studio.models[family]
+    assert isinstance(model, LoadedModel)
+    widths = tuple(each.model.config.hidden_size for each in model.text_encoders)
+    file = save_tiny_embedding(
+        add / "word.safetensors", "sdxl" if len(widths) > 1 else "a1111", widths=widths
+    )
+    vectors = load_embedding(embedding_entry(file))
+    for name in (LEARNED, TWIN):
+        model.prompts.add_embedding(name, vectors)
+    return FamilyStudio(studio)
+
+
+def photograph(side: int = SIDE, seed: int = 0) -> Image.Image:
+    """A smooth picture of many colours."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
+
+
+def right_half(side: int = SIDE) -> Image.Image:
+    """A mask that is white on the right."""
+    mask = Image.new("L", (side, side))
+    mask.paste(255, (side // 2, 0, side, side))
+    return mask
+
+
+def left_part_kept(picture: Pixels) -> bool:
+    """Whether the left of an inpainted picture is the original's, to the bit."""
+    half = slice(0, SIDE // 2 - EDGE)
+    return np.array_equal(picture[:, half], np.asarray(photograph())[:, half])

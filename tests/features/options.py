@@ -1,0 +1,150 @@
+"""What can be asked for beside kind, sampler and family: each option as the fields of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from jobs.models import Kind
+
+PROMPT = "a red apple"
+LONG = "a red apple, a cat face, a green heart, a rocket, a birthday cake"
+"""More than two windows of the tiny models' text encoders."""
+
+LEARNED, TWIN = "tinyword", "twinword"
+"""Two names of one embedding."""
+
+Fields = Mapping[str, Any]
+Promise = Literal["shows", "kept", "exact", "larger"]
+"""What a picture with the option must be: another one than without it; equal to the original where
+the mask is black; equal to the bit alone and among others; twice the size."""
+
+WITHOUT_GUIDANCE = ("lcm",)
+"""Families whose UNet is told the guidance scale, and takes no second row."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: the request's fields that ask for it, and what must come of it.
+
+    `without` are the fields of the request that its picture must differ from, `like` those of one
+    that it must equal, `smaller` those of one that it must be twice as large as.
+    """
+
+    title: str
+    fields: Fields
+    kinds: tuple[Kind, ...] = ("text-to-image", "image-to-image", "inpaint")
+    promises: tuple[Promise, ...] = ("shows",)
+    not_for: tuple[str, ...] = ()
+    without: Fields = field(default_factory=dict[str, Any])
+    like: Fields | None = None
+    smaller: Fields = field(default_factory=dict[str, Any])
+
+    def kind(self, family: str, does: tuple[Kind, ...]) -> Kind | None:
+        """The kind of request in which a family shows the option; None where it does not."""
+        if family in self.not_for:
+            return None
+        return next((kind for kind in self.kinds if kind in does), None)
+
+
+def _lora(name: str, weight: float) -> dict[str, Any]:
+    return {"name": name, "weight": weight}
+
+
+def _control(number: int, **fields: Any) -> dict[str, Any]:
+    name = ("edges", "depth")[number]
+    return {"model": name, "image": f"/controls/{number}/image", **fields}
+
+
+STRONG = {"guidance_scale": 20.0}
+"""Random models listen to their prompts faintly."""
+
+SECOND_PASS: tuple[Kind, ...] = ("text-to-image", "image-to-image")
+INPAINT: tuple[Kind, ...] = ("inpaint",)
+
+OPTIONS: Mapping[str, Option] = {
+    "negative-prompt": Option(
+        "Negative prompt",
+        {"negative_prompt": "a cat"} | STRONG,
+        not_for=WITHOUT_GUIDANCE,
+        without=STRONG,
+    ),
+    "guidance-scale": Option("Guidance scale", STRONG),
+    "guidance-rescale": Option(
+        "Guidance rescale",
+        {"guidance_rescale": 0.7} | STRONG,
+        not_for=WITHOUT_GUIDANCE,
+        without=STRONG,
+    ),
+    "weighting": Option("Prompt weighting", {"prompt": "a (red:1.9) apple"}),
+    "long-prompt": Option("Long prompt", {"prompt": LONG}, without={"prompt": f"{LONG}, a house"}),
+    "break": Option("Prompt with BREAK", {"prompt": "a red BREAK apple"}),
+    "clip-skip": Option("Clip skip", {"clip_skip": 2}),
+    "textual-inversion": Option(
+        "Textual inversion", {"prompt": f"a red {LEARNED}"}, like={"prompt": f"a red {TWIN}"}
+    ),
+    "lora": Option(
+        "LoRA",
+        {"prompt": f"<lora:first:0.8>{PROMPT}"},
+        like={"loras": [_lora("first", 0.8)]},
+    ),
+    "loras": Option(
+        "Several LoRAs",
+        {"loras": [_lora("first", 0.8), _lora("second", -0.5)]},
+        without={"loras": [_lora("first", 0.8)]},
+    ),
+    "controlnet": Option("ControlNet", {"controls": [_control(0, preprocessor="canny")]}),
+    "controlnets": Option(
+        "Two ControlNets",
+        {"controls": [_control(0), _control(1, weight=0.5, end=0.6)]},
+        without={"controls": [_control(0)]},
+    ),
+    "variation-seed": Option("Variation seed", {"variation_seed": 9, "variation_strength": 0.3}),
+    "exact": Option("Exact", {"exact": True}, promises=("exact",)),
+    "hires-latent": Option(
+        "Second pass from latents",
+        {"hires": {"scale": 2.0, "strength": 0.6, "upscaler": "latent"}},
+        SECOND_PASS,
+        ("larger",),
+    ),
+    "hires-lanczos": Option(
+        "Second pass from pixels",
+        {"hires": {"scale": 2.0, "strength": 0.6, "upscaler": "lanczos"}},
+        SECOND_PASS,
+        ("larger", "shows"),
+        without={"hires": {"scale": 2.0, "strength": 0.6, "upscaler": "latent"}},
+    ),
+    "upscale-latent": Option(
+        "Upscale from latents",
+        {"upscaler": "latent"},
+        ("upscale",),
+        ("larger", "shows"),
+        without={"upscaler": "lanczos"},
+        smaller={"scale": 1.0},
+    ),
+    "strength": Option("Strength", {"strength": 0.3}, ("image-to-image", "inpaint")),
+    "resize-pad": Option(
+        "Resize by padding",
+        {"resize": "pad", "width": 32, "height": 16},
+        ("image-to-image",),
+        without={"resize": "crop", "width": 32, "height": 16},
+    ),
+    "resize-stretch": Option(
+        "Resize by stretching",
+        {"resize": "stretch", "width": 32, "height": 16},
+        ("image-to-image",),
+        without={"resize": "crop", "width": 32, "height": 16},
+    ),
+    "fill-fill": Option("Fill: surroundings", {"fill": "fill"}, INPAINT, ("shows", "kept")),
+    "fill-noise": Option("Fill: noise", {"fill": "noise"}, INPAINT, ("shows", "kept")),
+    "fill-nothing": Option("Fill: nothing", {"fill": "nothing"}, INPAINT, ("shows", "kept")),
+    "only-masked": Option(
+        "Only the masked area",
+        {"inpaint_area": "masked", "mask_padding": 2, "width": 32, "height": 32},
+        INPAINT,
+        ("shows", "kept"),
+    ),
+    "mask-invert": Option("Inverted mask", {"mask_invert": True}, INPAINT, ("shows",)),
+}
+"""Everything that the tables of kinds do not have."""

@@ -1,0 +1,159 @@
+"""The tables of docs/features.md: what belongs into them, how the page is written and read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from jobs.models import Kind
+from jobs.samplers import SAMPLERS, SCHEDULES
+from tests.features.options import OPTIONS
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+PASSED, FAILED, NOT_DONE = "yes", "failed", "-"
+
+INTRODUCTION = """# What works with what
+
+Every `yes` in these tables is a test that passed. Its picture is made by the engine from a tiny
+model of that family, once alone and once among pictures of all other kinds, and comes out equal
+both times within the [tolerance](operations.md#the-same-picture-again); it has the size that was
+asked for, keeps what its kind promises to keep, and an option shows in it. `-` is what a family
+does not do, or what would change nothing there. `make features` runs the tests and writes this
+page; `make gallery` makes a page with a picture of each row by the model that ships.
+"""
+
+FROM_A_PICTURE: tuple[Kind, ...] = ("image-to-image", "upscale", "variations")
+WITH_A_MASK: tuple[Kind, ...] = ("inpaint", "outpaint")
+
+DOES: Mapping[str, tuple[Kind, ...]] = {
+    "sd1": KINDS,
+    "sd1-inpainting": WITH_A_MASK,
+    "sd2": KINDS,
+    "sd2-zero-snr": KINDS,
+    "sd1-cosine": KINDS,
+    "lcm": KINDS,
+    "turbo": KINDS,
+    "sdxl": KINDS,
+    "sdxl-inpainting": WITH_A_MASK,
+    "sdxl-refiner": FROM_A_PICTURE,
+}
+"""The kinds of each family of tests/tiny_models.py."""
+
+WHOLE = {
+    "sd3": "Stable Diffusion 3",
+    "flux": "Flux",
+    "qwen": "Qwen-Image",
+    "pixart": "PixArt",
+}
+"""Pipelines that the engine does not take apart, as tests/tiny_pipelines.py makes them."""
+
+SCHEDULED, OPTIONAL, RUN_WHOLE = "Schedules", "Options", "Pipelines that run whole"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One thing that can be asked for."""
+
+    table: str
+    row: str
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.table}-{self.row}-{self.column}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its rows by name with what the page calls them, its columns, what is done."""
+
+    corner: str
+    rows: Mapping[str, str]
+    columns: tuple[str, ...]
+    does: Callable[[str, str], bool]
+    note: str = ""
+
+
+def _does_kind(kind: Kind) -> Callable[[str, str], bool]:
+    return lambda sampler, family: kind in DOES[family]
+
+
+_SAMPLER_ROWS = {name: f"{info.title} `{name}`" for name, info in SAMPLERS.items()}
+
+TABLES: Mapping[str, Table] = {
+    **{kind: Table("sampler", _SAMPLER_ROWS, tuple(DOES), _does_kind(kind)) for kind in KINDS},
+    SCHEDULED: Table(
+        "sampler",
+        _SAMPLER_ROWS,
+        tuple(SCHEDULES),
+        lambda sampler, schedule: schedule in SAMPLERS[sampler].schedules,
+        "Each sampler with each schedule that it takes, in the family sd1.",
+    ),
+    OPTIONAL: Table(
+        "option",
+        {name: f"{option.title} `{name}`" for name, option in OPTIONS.items()},
+        tuple(DOES),
+        lambda option, family: OPTIONS[option].kind(family, DOES[family]) is not None,
+        "Each in the first of its kinds that the family does.",
+    ),
+    RUN_WHOLE: Table(
+        "pipeline",
+        {name: f"{title} `{name}`" for name, title in WHOLE.items()},
+        KINDS,
+        lambda pipeline, kind: kind == "text-to-image",
+        "Any other text-to-image pipeline of diffusers runs as a whole, one picture at a time,\n"
+        "between the steps of the batches. It has a sampler of its own.",
+    ),
+}
+
+
+def cells(name: str) -> list[Cell]:
+    """What of a table is done."""
+    table = TABLES[name]
+    return [
+        Cell(name, row, column)
+        for row in table.rows
+        for column in table.columns
+        if table.does(row, column)
+    ]
+
+
+def write_page(target: Path, results: Mapping[Cell, bool]) -> None:
+    """Writes the page; a cell that failed or was not run shows as `failed`."""
+    parts = [INTRODUCTION]
+    for name, table in TABLES.items():
+        parts.append(f"## {name}\n")
+        parts += [f"{table.note}\n"] if table.note else []
+        parts.append(f"| {' | '.join((table.corner, *table.columns))} |")
+        parts.append("|---" * (len(table.columns) + 1) + "|")
+        for row, label in table.rows.items():
+            said = (_said(Cell(name, row, column), results) for column in table.columns)
+            parts.append(f"| {' | '.join((label, *said))} |")
+        parts.append("")
+    target.write_text("\n".join(parts), encoding="utf-8")
+
+
+def read_page(page: Path) -> dict[Cell, str]:
+    """What the page says of each cell."""
+    said: dict[Cell, str] = {}
+    name, columns = "", list[str]()
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            name, columns = line.removeprefix("## "), []
+        elif line.startswith("| "):
+            first, *rest = (part.strip() for part in line.strip("|").split("|"))
+            if not columns:
+                columns = rest
+                continue
+            row = re.sub(r".*`(\S+)`.*", r"\1", first)
+            words = zip(columns, rest, strict=True)
+            said |= {Cell(name, row, column): word for column, word in words}
+    return said
+
+
+def _said(cell: Cell, results: Mapping[Cell, bool]) -> str:
+    if not TABLES[cell.table].does(cell.row, cell.column):
+        return NOT_DONE
+    return PASSED if results.get(cell) else FAILED

@@ -1,0 +1,270 @@
+"""Random pipelines of the real classes that run whole: flow matching, packed latents, odd calls.
+
+Each is small enough to run a step in some milliseconds, and is saved in the diffusers layout.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKLQwenImage
+from diffusers.models.transformers.pixart_transformer_2d import PixArtTransformer2DModel
+from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
+from diffusers.models.transformers.transformer_qwenimage import QwenImageTransformer2DModel
+from diffusers.models.transformers.transformer_sd3 import SD3Transformer2DModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
+from diffusers.pipelines.latent_consistency_models.pipeline_latent_consistency_text2img import (
+    LatentConsistencyModelPipeline,
+)
+from diffusers.pipelines.pixart_alpha.pipeline_pixart_alpha import PixArtAlphaPipeline
+from diffusers.pipelines.qwenimage.pipeline_qwenimage import QwenImagePipeline
+from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import (
+    StableDiffusion3Pipeline,
+)
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
+    FlowMatchEulerDiscreteScheduler,
+)
+from diffusers.schedulers.scheduling_lcm import LCMScheduler
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    T5Config,
+    T5EncoderModel,
+)
+
+CLIP_WINDOW = 77
+T5_WINDOW = 32
+TEXT = "a red apple, a cat face, a green heart, a rocket, a birthday cake, 3d, flat"
+
+
+def save_tiny_sd3(folder: Path) -> Path:
+    """Stable Diffusion 3: three text encoders, flow matching. Multiples of 4 pixels, 16x16."""
+    return _save(_sd3, folder)
+
+
+def save_tiny_flux(folder: Path) -> Path:
+    """Flux: packed latents, distilled guidance. Multiples of 4 pixels, 16x16."""
+    return _save(_flux, folder)
+
+
+def save_tiny_pixart(folder: Path) -> Path:
+    """PixArt: a legacy `callback`, a learned variance, sizes of its own choice. 256x256."""
+    return _save(_pixart, folder)
+
+
+def save_tiny_lcm(folder: Path) -> Path:
+    """A latent consistency model: its call takes no negative prompt. Multiples of 2, 16x16."""
+    return _save(_lcm, folder)
+
+
+def save_tiny_qwen(folder: Path) -> Path:
+    """Qwen-Image: a language model reads, an autoencoder of videos draws. Multiples of 8, 16x16."""
+    return _save(_qwen, folder)
+
+
+def _save(make: Callable[[], Any], folder: Path) -> Path:
+    """The same weights each time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        make().save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def _sd3() -> StableDiffusion3Pipeline:
+    return StableDiffusion3Pipeline(
+        transformer=SD3Transformer2DModel(
+            sample_size=8,
+            patch_size=2,
+            in_channels=16,
+            out_channels=16,
+            num_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=4,
+            caption_projection_dim=32,
+            joint_attention_dim=64,
+            pooled_projection_dim=64,
+            pos_embed_max_size=16,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=_vae(16, 2, scaling_factor=1.5305, shift_factor=0.0609),
+        text_encoder=CLIPTextModelWithProjection(_clip_config()),
+        tokenizer=_tokenizer(CLIP_WINDOW),
+        text_encoder_2=CLIPTextModelWithProjection(_clip_config()),
+        tokenizer_2=_tokenizer(CLIP_WINDOW),
+        text_encoder_3=_t5(64),
+        tokenizer_3=_tokenizer(T5_WINDOW),
+    )
+
+
+def _flux() -> FluxPipeline:
+    return FluxPipeline(
+        transformer=FluxTransformer2DModel(
+            patch_size=1,
+            in_channels=64,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=32,
+            pooled_projection_dim=32,
+            axes_dims_rope=(4, 4, 8),
+            guidance_embeds=True,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+        vae=_vae(16, 2, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=CLIPTextModel(_clip_config()),
+        tokenizer=_tokenizer(CLIP_WINDOW),
+        text_encoder_2=_t5(32),
+        tokenizer_2=_tokenizer(T5_WINDOW),
+    )
+
+
+def _pixart() -> PixArtAlphaPipeline:
+    return PixArtAlphaPipeline(
+        transformer=PixArtTransformer2DModel(
+            sample_size=32,
+            patch_size=2,
+            in_channels=4,
+            out_channels=8,
+            num_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            cross_attention_dim=16,
+            caption_channels=32,
+        ),
+        scheduler=DPMSolverMultistepScheduler(),
+        vae=_vae(4, 4, scaling_factor=0.18215),
+        text_encoder=_t5(32),
+        tokenizer=_tokenizer(T5_WINDOW),
+    )
+
+
+def _lcm() -> LatentConsistencyModelPipeline:
+    return LatentConsistencyModelPipeline(
+        unet=UNet2DConditionModel(
+            sample_size=8,
+            block_out_channels=(16, 32),
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            layers_per_block=1,
+            cross_attention_dim=32,
+            attention_head_dim=4,
+            norm_num_groups=8,
+            time_cond_proj_dim=16,
+        ),
+        scheduler=LCMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
+        vae=_vae(4, 2, scaling_factor=0.18215),
+        text_encoder=CLIPTextModel(_clip_config()),
+        tokenizer=_tokenizer(CLIP_WINDOW),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def _qwen() -> QwenImagePipeline:
+    reader = {
+        "vocab_size": 300,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2]},
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+    }
+    eye = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2}
+    return QwenImagePipeline(
+        transformer=QwenImageTransformer2DModel(
+            patch_size=2,
+            in_channels=16,
+            out_channels=4,
+            num_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=16,
+            axes_dims_rope=(8, 4, 4),
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+        vae=AutoencoderKLQwenImage(
+            base_dim=16,
+            z_dim=4,
+            dim_mult=[1, 2, 4],
+            num_res_blocks=1,
+            temperal_downsample=[False, True],
+            latents_mean=[-0.8, 0.1, 0.4, -0.2],
+            latents_std=[2.8, 1.5, 2.1, 1.7],
+        ),
+        text_encoder=Qwen2_5_VLForConditionalGeneration(
+            Qwen2_5_VLConfig(text_config=reader, vision_config={**eye, "out_hidden_size": 16})
+        ),
+        tokenizer=_tokenizer(CLIP_WINDOW),
+    )
+
+
+def _vae(channels: int, levels: int, **config: float) -> AutoencoderKL:
+    return AutoencoderKL(
+        sample_size=16,
+        block_out_channels=(8, 16, 16, 16)[:levels],
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
+        latent_channels=channels,
+        norm_num_groups=4,
+        mid_block_add_attention=False,
+        **config,
+    )
+
+
+def _clip_config() -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=300,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        projection_dim=32,
+        max_position_embeddings=CLIP_WINDOW,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+    )
+
+
+def _t5(width: int) -> T5EncoderModel:
+    return T5EncoderModel(
+        T5Config(vocab_size=300, d_model=width, d_kv=8, d_ff=64, num_layers=1, num_heads=4)
+    )
+
+
+def _tokenizer(window: int) -> PreTrainedTokenizerFast:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=["<pad>", "<s>", "</s>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([TEXT], trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        model_max_length=window,
+    )

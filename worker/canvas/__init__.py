@@ -1,0 +1,10 @@
+"""Between what a caller sends and what the engine works on: sizes, masks, fills, and back.
+
+`prepare` makes the Canvas of a request; its `compose` makes the picture that the caller gets.
+"""
+
+from .canvas import Canvas
+from .placement import CanvasError
+from .prepare import prepare
+
+__all__ = ["Canvas", "CanvasError", "prepare"]

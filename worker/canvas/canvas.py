@@ -1,0 +1,62 @@
+"""What the engine starts from, and how its result becomes the caller's picture."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from worker.engine.request import Enlarge, Mask, Picture
+
+from .masks import blend
+from .placement import Placement, Size
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """What one job's pictures are worked on.
+
+    `width` and `height` are the engine's, `image` and `mask` have that size, `enlarge` is the
+    second pass if there is one. `size` is the finished picture's. With a mask, `original` is what
+    the result is laid over, and `weights` say how much of it is seen there.
+    """
+
+    placement: Placement
+    size: Size
+    image: Picture | None = None
+    mask: Mask | None = None
+    enlarge: Enlarge | None = None
+    original: Picture | None = None
+    weights: Mask | None = None
+
+    @property
+    def width(self) -> int:
+        """Width of the engine's first pass."""
+        return self.placement.canvas[0]
+
+    @property
+    def height(self) -> int:
+        """Height of the engine's first pass."""
+        return self.placement.canvas[1]
+
+    def compose(self, picture: Picture) -> Picture:
+        """The finished picture from the engine's.
+
+        With a mask: the original to the bit wherever the softened mask is black, the engine's
+        wherever it is at least half white, and a mixture on the edge between.
+        """
+        if self.original is None or self.weights is None:
+            return self.placement.take_back(picture, self.size)
+        region = self.placement.region
+        over = self.placement.take_back(picture, region.size)
+        finished = self.original.copy()
+        here = region.slices
+        finished[here] = blend(finished[here], over, self.weights[here])
+        return finished
+
+    def fit_control(self, image: Image.Image) -> Picture:
+        """A ControlNet's picture of any size, cut and placed as the job's own picture is.
+
+        For outpainting, one of the size of the job's picture lies where that lies; any other
+        shows the whole.
+        """
+        return np.ascontiguousarray(self.placement.place(self.placement.fit(image)))

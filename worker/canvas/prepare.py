@@ -1,0 +1,168 @@
+"""From a request and its pictures to a canvas: one function for each kind of job."""
+
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from jobs.request import Fill, ResolvedRequest
+from worker.engine.request import Enlarge, Mask
+
+from .canvas import Canvas
+from .masks import core, fill, masked_area, require_white, soften, weight
+from .placement import (
+    Box,
+    CanvasError,
+    Placement,
+    Size,
+    black_and_white,
+    contained,
+    fitted,
+    multiple,
+    scale_mask,
+)
+
+T = TypeVar("T")
+
+
+def prepare(
+    request: ResolvedRequest, image: Image.Image | None, mask: Image.Image | None, factor: int
+) -> Canvas:
+    """What the engine starts from: sides that are multiples of `factor`, the picture (RGB) and the
+    mask (L; white is repainted) brought to them. Raises CanvasError."""
+    match request.kind:
+        case "text-to-image":
+            canvas = Canvas(_whole(request, factor), (request.width, request.height))
+        case "image-to-image" | "variations":
+            canvas = _from_picture(request, _given(image, "image"), factor)
+        case "inpaint":
+            return _inpaint(request, _given(image, "image"), _given(mask, "mask"), factor)
+        case "outpaint":
+            return _outpaint(request, _given(image, "image"), factor)
+        case "upscale":
+            return _upscale(request, _given(image, "image"), factor)
+    return _with_second_pass(request, canvas, factor)
+
+
+def _from_picture(request: ResolvedRequest, image: Image.Image, factor: int) -> Canvas:
+    placement = _whole(request, factor)
+    return Canvas(placement, placement.size, image=placement.place(placement.fit(image)))
+
+
+def _inpaint(
+    request: ResolvedRequest, image: Image.Image, mask: Image.Image, factor: int
+) -> Canvas:
+    mask = black_and_white(ImageOps.invert(mask) if request.mask_invert else mask)
+    colour = "black" if request.mask_invert else "white"
+    require_white(mask, f"it has nothing {colour}, so there is nothing to repaint.")
+    mask = fitted(mask, image.size, "stretch", scale_mask)
+    if request.inpaint_area == "masked":
+        soft = soften(np.array(mask), request.mask_blur)
+        return _masked(_area(request, soft, image.size, factor), request.fill, image, soft)
+    placement = _whole(request, factor)
+    mask = placement.fit(mask, scale_mask)
+    lost = f"what is {colour} lies outside the part of the picture that is kept; try resize pad."
+    require_white(mask, lost)
+    soft = soften(np.array(mask), request.mask_blur)
+    return _masked(placement, request.fill, placement.fit(image), soft)
+
+
+def _area(request: ResolvedRequest, soft: Mask, size: Size, factor: int) -> Placement:
+    """The masked area alone, at the full size asked for."""
+    asked = request.width, request.height
+    region = masked_area(soft, request.mask_padding, asked)
+    canvas = multiple(asked[0], factor), multiple(asked[1], factor)
+    return Placement(canvas, size, region, contained(region.size, asked), request.resize)
+
+
+def _outpaint(request: ResolvedRequest, image: Image.Image, factor: int) -> Canvas:
+    add = request.expand
+    source = Box(add.left, add.top, *image.size)
+    size = image.width + add.left + add.right, image.height + add.top + add.bottom
+    placement = replace(_at_own_size(request, size, factor), source=source)
+    new = np.full((size[1], size[0]), 255, np.uint8)
+    new[source.slices] = 0
+    # The seam is repainted as well, on the sides that grow, or the eye would find it.
+    overlap = request.mask_blur
+    left, top, right, bottom = source.corners
+    mask = np.full_like(new, 255)
+    mask[
+        top + (overlap if add.top else 0) : max(0, bottom - (overlap if add.bottom else 0)),
+        left + (overlap if add.left else 0) : max(0, right - (overlap if add.right else 0)),
+    ] = 0
+    extended = placement.fit(image)
+    if request.fill == "fill":
+        extended = Image.fromarray(fill(np.array(extended), new))
+    return _masked(placement, "original", extended, soften(mask, request.mask_blur))
+
+
+def _upscale(request: ResolvedRequest, image: Image.Image, factor: int) -> Canvas:
+    """The picture at its own size goes to the second pass at once."""
+    final = request.width, request.height
+    upscaler = request.upscaler or "lanczos"
+    if not request.strength and upscaler != "latent":
+        # Nothing is encoded, so any size will do, and nothing is lost on the way.
+        factor = 1
+    placement = _at_own_size(request, image.size, factor)
+    canvas = Canvas(placement, final, image=placement.place(image))
+    return _enlarged(canvas, final, factor, request.steps, request.strength, upscaler)
+
+
+def _with_second_pass(request: ResolvedRequest, canvas: Canvas, factor: int) -> Canvas:
+    hires = request.hires
+    if hires is None:
+        return canvas
+    final = round(request.width * hires.scale), round(request.height * hires.scale)
+    steps = hires.steps or request.steps
+    return _enlarged(canvas, final, factor, steps, hires.strength, hires.upscaler)
+
+
+def _enlarged(
+    canvas: Canvas, final: Size, factor: int, steps: int, strength: float, upscaler: str
+) -> Canvas:
+    """With a second pass, at least as large as `final` needs it, whose result is brought to it."""
+    inside = canvas.placement.inside
+    enlarge = Enlarge(
+        width=_in_proportion(canvas.width, final[0], inside.width, factor),
+        height=_in_proportion(canvas.height, final[1], inside.height, factor),
+        steps=steps,
+        strength=strength,
+        upscaler=upscaler,
+    )
+    return replace(canvas, size=final, enlarge=enlarge)
+
+
+def _in_proportion(side: int, final: int, inside: int, factor: int) -> int:
+    return -(-side * final // (inside * factor)) * factor
+
+
+def _masked(placement: Placement, how: Fill, image: Image.Image, soft: Mask) -> Canvas:
+    """A picture of the placement's size, of which what is under the soft mask is repainted."""
+    repainted = placement.place(Image.fromarray(core(soft)), scale_mask)
+    picture = placement.place(image)
+    return Canvas(
+        placement,
+        placement.size,
+        image=fill(picture, repainted) if how == "fill" else picture,
+        mask=repainted,
+        original=np.array(image),
+        weights=weight(soft),
+    )
+
+
+def _whole(request: ResolvedRequest, factor: int) -> Placement:
+    return _at_own_size(request, (request.width, request.height), factor)
+
+
+def _at_own_size(request: ResolvedRequest, size: Size, factor: int) -> Placement:
+    """All of a picture of `size`, its edges drawn out to the next multiple of `factor`."""
+    canvas = multiple(size[0], factor), multiple(size[1], factor)
+    everything = Box(0, 0, *size)
+    return Placement(canvas, size, everything, everything, request.resize)
+
+
+def _given(picture: T | None, field: str) -> T:
+    if picture is None:
+        raise CanvasError(f"{field}: is required, and there is none.")
+    return picture

@@ -1,0 +1,195 @@
+"""From a request to the first step: prompts read, picture encoded, noise drawn, inputs made."""
+
+from contextlib import ExitStack
+
+import torch
+from torch.nn import functional
+
+from .autoencoder import (
+    decode_latents,
+    encode_pixels,
+    hide_masked,
+    latent_mask,
+    pixels_of,
+)
+from .conditions import Situation, conditions
+from .control import control_tensor
+from .errors import InvalidRequest
+from .model import LoadedModel
+from .request import Control, Enlarge, Picture
+from .task import ControlInput, Repaint, Stage, Task, ready
+from .upscaler import lanczos
+
+
+def encode(task: Task) -> None:
+    """Reads the prompts and begins the first pass, or the second where there is no first."""
+    request, model = task.request, ready(task.model)
+    for lora in request.loras:
+        model.loras.hold(task.parts.loras[lora.name])
+    model.loras.use(request.loras)
+    negative = request.negative_prompt if task.guided else None
+    with ExitStack() as visits:
+        for each in model.text_encoders:
+            visits.enter_context(model.visiting(each.model))
+        task.conditioning = model.prompts.encode(
+            request.prompt, negative, clip_skip=request.clip_skip, variant=request.loras
+        )
+    task.generator.manual_seed(request.seed)
+    if request.image is not None and request.enlarge is not None and request.mask is None:
+        task.stage = Stage.ENLARGE
+        return
+    _first_pass(task, model)
+
+
+def enlarge(task: Task) -> None:
+    """Brings what there is to the larger size, and begins the second pass from there."""
+    request, model = task.request, ready(task.model)
+    wanted = ready(request.enlarge)
+    task.enlarged = True
+    if task.sampler is not None:
+        task.steps_before += len(task.sampler)
+    if wanted.upscaler == "latent":
+        original = _enlarged_latents(task, model, wanted)
+    else:
+        picture = _enlarged_picture(task, model, wanted)
+        if not wanted.strength:
+            task.finish(picture)
+            return
+        original = encode_pixels(model, pixels_of(model, picture), task.generator)
+    size = wanted.width, wanted.height
+    noise = _noise(task, model, *size)
+    task.begin(*size, wanted.steps, wanted.strength, noise=noise, original=original)
+    _condition(task, model, *size)
+
+
+def _first_pass(task: Task, model: LoadedModel) -> None:
+    # The draws come in the order in which diffusers' pipelines make them, so that one seed gives
+    # the picture that it gives there.
+    request = task.request
+    size = request.width, request.height
+    if request.image is None:
+        if model.inpaints:
+            raise InvalidRequest(f"kind: the model {model.name} needs a picture and a mask.")
+        noise = _noise(task, model, *size)
+        task.begin(*size, request.steps, noise=noise)
+        _condition(task, model, *size)
+        return
+    _check_size(request.image, *size)
+    pixels = pixels_of(model, request.image)
+    if request.mask is None:
+        if model.inpaints:
+            raise InvalidRequest(f"kind: the model {model.name} needs a mask.")
+        original = encode_pixels(model, pixels, task.generator)
+        noise = _noise(task, model, *size)
+        task.begin(*size, request.steps, request.strength, noise=noise, original=original)
+        _condition(task, model, *size)
+        return
+    _inpaint(task, model, pixels)
+
+
+def _inpaint(task: Task, model: LoadedModel, pixels: torch.Tensor) -> None:
+    request, picture_mask = task.request, ready(task.request.mask)
+    size = request.width, request.height
+    mask = latent_mask(model, picture_mask)
+    from_noise = request.strength >= 1 and request.fill == "original"
+    original = None
+    if not (model.inpaints and from_noise):
+        original = encode_pixels(model, pixels, task.generator)
+    noise = _noise(task, model, *size)
+    start = _filled(task, original, noise, mask)
+    task.begin(
+        *size, request.steps, request.strength, noise=noise, original=None if from_noise else start
+    )
+    if model.inpaints:
+        masked = encode_pixels(model, hide_masked(pixels, picture_mask), task.generator)
+        _condition(task, model, *size, mask=mask, masked=masked)
+        return
+    task.repaint = Repaint(ready(original), noise, mask)
+    _condition(task, model, *size)
+
+
+def _filled(
+    task: Task, original: torch.Tensor | None, noise: torch.Tensor, mask: torch.Tensor
+) -> torch.Tensor | None:
+    """The latents with what the fill puts under the mask."""
+    if original is None or task.request.fill == "original":
+        return original
+    under = noise if task.request.fill == "noise" else torch.zeros_like(noise)
+    return original * (1 - mask) + under * mask
+
+
+def _condition(
+    task: Task,
+    model: LoadedModel,
+    width: int,
+    height: int,
+    *,
+    mask: torch.Tensor | None = None,
+    masked: torch.Tensor | None = None,
+) -> None:
+    """Makes the inputs that the UNet takes at this size."""
+    text = ready(task.conditioning)
+    scale = task.request.guidance_scale
+    task.inputs = conditions(Situation(model, width, height, scale, text, mask, masked))
+    task.controls = tuple(
+        _control(each, task, model, width, height) for each in task.request.controls
+    )
+    task.fix_key(width, height)
+
+
+def _control(
+    control: Control, task: Task, model: LoadedModel, width: int, height: int
+) -> ControlInput:
+    net = task.parts.controls[control.name]
+    picture = control_tensor(control.image)
+    if picture.shape[-2:] != (height, width):
+        picture = functional.interpolate(
+            picture, size=(height, width), mode="bilinear", antialias=True
+        )
+    return ControlInput(control, net, picture.to(model.device))
+
+
+def _noise(task: Task, model: LoadedModel, width: int, height: int) -> torch.Tensor:
+    """The image's own noise (1, C, h, w), drawn on the CPU in fp32: the same on every device, in
+    every dtype and in every batch; turned towards the variation's if there is one."""
+    request = task.request
+    shape = (1, model.latent_channels, height // model.factor, width // model.factor)
+    noise = torch.randn(shape, generator=task.generator)
+    if request.variation_seed is not None and request.variation_strength:
+        other = torch.Generator().manual_seed(request.variation_seed)
+        noise = slerp(noise, torch.randn(shape, generator=other), request.variation_strength)
+    return noise.to(model.device)
+
+
+def slerp(start: torch.Tensor, end: torch.Tensor, fraction: float) -> torch.Tensor:
+    """Between two noises along the sphere (Shoemake 1985), so that it stays noise of variance 1."""
+    cosine = functional.cosine_similarity(start.flatten(), end.flatten(), dim=0)
+    angle = torch.acos(cosine.clamp(-1, 1))
+    if angle.sin().abs() < 1e-4:
+        return torch.lerp(start, end, fraction)
+    weights = ((1 - fraction) * angle).sin(), (fraction * angle).sin()
+    return (weights[0] * start + weights[1] * end) / angle.sin()
+
+
+def _enlarged_latents(task: Task, model: LoadedModel, wanted: Enlarge) -> torch.Tensor:
+    latents = task.latents
+    if latents is None:
+        latents = encode_pixels(model, pixels_of(model, ready(task.request.image)), task.generator)
+    size = wanted.height // model.factor, wanted.width // model.factor
+    return functional.interpolate(latents, size=size, mode="bilinear")
+
+
+def _enlarged_picture(task: Task, model: LoadedModel, wanted: Enlarge) -> Picture:
+    small = task.request.image
+    if task.latents is not None:
+        small = decode_latents(model, task.latents)
+    picture = ready(small)
+    if task.parts.upscaler is not None:
+        return task.parts.upscaler.enlarge_to(picture, wanted.width, wanted.height)
+    return lanczos(picture, wanted.width, wanted.height)
+
+
+def _check_size(picture: Picture, width: int, height: int) -> None:
+    if picture.shape[:2] != (height, width):
+        had = f"{picture.shape[1]}x{picture.shape[0]}"
+        raise InvalidRequest(f"image: it is {had}, and the request says {width}x{height}.")

@@ -1,0 +1,94 @@
+"""What the engine is asked for: one image, by which walk, from which noise or picture."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Picture = np.ndarray[Any, np.dtype[np.uint8]]
+"""RGB, (height, width, 3)."""
+
+Mask = np.ndarray[Any, np.dtype[np.uint8]]
+"""(height, width); 255 is repainted, 0 is kept."""
+
+Fill = Literal["original", "noise", "nothing"]
+"""What the latents under a mask begin with."""
+
+
+@dataclass(frozen=True)
+class Lora:
+    """A LoRA (arXiv 2106.09685) by name, and how strongly it acts."""
+
+    name: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """A ControlNet (arXiv 2302.05543) by name, its picture at the image's size, and when it acts.
+
+    `start` and `end` are shares of the steps, as in diffusers.
+    """
+
+    name: str
+    image: Picture
+    weight: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+
+
+BUILT_IN_UPSCALERS = ("latent", "lanczos")
+"""Ways to enlarge that need no weights of their own."""
+
+
+@dataclass(frozen=True)
+class Enlarge:
+    """A second pass: what there is, brought to a larger size, and denoised again from there.
+
+    `upscaler` is `latent`, `lanczos` or the name of a loaded upscaler; `strength` of 0 leaves it
+    at the enlarging.
+    """
+
+    width: int
+    height: int
+    steps: int
+    strength: float
+    upscaler: str = "latent"
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRequest:
+    """One image: what it shows, how large, and by which walk from which noise.
+
+    With an `image` (of `width` x `height`) the walk begins there, `strength` of the way back to
+    noise; with a `mask` only what is white in it changes. `clip_skip` counts the text encoder's
+    layers from the last, which is 1. An `image` with `enlarge` goes to the second pass at once.
+    """
+
+    model: str
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    steps: int
+    guidance_scale: float
+    seed: int
+    sampler: str
+    schedule: str = "automatic"
+    guidance_rescale: float = 0.0
+    clip_skip: int = 1
+    image: Picture | None = None
+    mask: Mask | None = None
+    fill: Fill = "original"
+    strength: float = 1.0
+    enlarge: Enlarge | None = None
+    loras: tuple[Lora, ...] = ()
+    controls: tuple[Control, ...] = ()
+    variation_seed: int | None = None
+    variation_strength: float = 0.0
+    exact: bool = False
+
+    @property
+    def guided(self) -> bool:
+        """Whether the image takes a second row for classifier-free guidance (2207.12598)."""
+        return self.guidance_scale > 1

@@ -1,0 +1,58 @@
+"""Words that were learned (textual inversion, arXiv 2208.01618): names that stand for vectors."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+import torch
+
+
+class LearnedWords:
+    """The learned words of one model's text encoders.
+
+    Each vector has a token of its own, a negative number, which no vocabulary has: the same words
+    with other vectors are other tokens.
+    """
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, tuple[int, ...]] = {}
+        self._vectors: dict[int, tuple[torch.Tensor, ...]] = {}
+        self._pattern: re.Pattern[str] | None = None
+        self._next = -1
+
+    def add(self, name: str, vectors: Sequence[torch.Tensor]) -> None:
+        """Let `name` stand for the rows of `vectors`: (n, width), one tensor an encoder."""
+        count = len(vectors[0])
+        tokens = tuple(range(self._next, self._next - count, -1))
+        self._next -= count
+        old = self._tokens.get(name, ())
+        self._vectors |= dict(zip(tokens, zip(*vectors, strict=True), strict=True))
+        self._tokens = {**self._tokens, name: tokens}
+        longest_first = sorted(self._tokens, key=len, reverse=True)
+        self._pattern = re.compile("|".join(_as_word(each) for each in longest_first))
+        for token in old:
+            del self._vectors[token]
+
+    def split(self, text: str) -> Iterator[str | tuple[int, ...]]:
+        """The text in order: plain text, and the tokens of each learned word in it."""
+        if self._pattern is None:
+            yield text
+            return
+        end = 0
+        for match in self._pattern.finditer(text):
+            if match.start() > end:
+                yield text[end : match.start()]
+            yield self._tokens[match[0]]
+            end = match.end()
+        if end < len(text):
+            yield text[end:]
+
+    def vectors(self, tokens: Sequence[int], encoder: int) -> torch.Tensor:
+        """The vectors of learned tokens for one of the encoders: (tokens, width)."""
+        return torch.stack([self._vectors[token][encoder] for token in tokens])
+
+
+def _as_word(name: str) -> str:
+    """A pattern for the name where it is not part of a longer word; `-` is part of a word."""
+    before = r"(?<![\w-])" if re.match(r"[\w-]", name[0]) else ""
+    after = r"(?![\w-])" if re.match(r"[\w-]", name[-1]) else ""
+    return before + re.escape(name) + after
