@@ -1,1 +1,1 @@
-"""Speed, measured as ratios within one run."""
+"""Speed, memory and sameness, measured within one run; and a gallery of what comes out."""

@@ -1,6 +1,6 @@
 """A page with a picture of everything the engine does, by the model that ships: `make gallery`.
 
-    python -m benchmarks.gallery [--output build/gallery] [--model models/emoji]
+    python -m benchmarks.gallery [--output build/gallery] [--model emoji] [--only mask]
 
 All pictures are made together, in one engine, by the steps and the guidance of models.toml.
 """
@@ -19,24 +19,34 @@ from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 from benchmarks.gallery_rows import (
     APPLE,
+    CORNER,
+    EXAMPLES,
     HALF,
     HEART,
-    LOWER,
+    LEARNED,
+    LEARNED_FROM,
     SIDE,
     SOURCES,
+    UPPER,
     Row,
+    corner,
     heart,
-    lower_half,
     rows,
+    upper_half,
 )
 from benchmarks.studio import Studio
+from worker.engine import LoadedModel
 from worker.models.catalogue import read_catalogue
 
 ROOT = Path(__file__).parents[1]
+
+GAP = 8
+"""Pixels between the pictures of the sheet."""
 
 Pictures = Mapping[str, Image.Image]
 
@@ -53,12 +63,23 @@ nav a { margin-right: 1rem; white-space: nowrap; }
 """
 
 
+def teach(studio: Studio) -> None:
+    """Gives the model a learned word, as a textual inversion would: the vectors of other words."""
+    model = studio.get(studio.card.name)
+    if isinstance(model, LoadedModel):
+        vectors: list[torch.Tensor] = []
+        for each in model.text_encoders:
+            tokens = each.tokenizer(LEARNED_FROM, add_special_tokens=False)["input_ids"]
+            vectors.append(each.model.get_input_embeddings().weight[tokens])
+        model.prompts.add_embedding(LEARNED, vectors)
+
+
 def make_sources(studio: Studio) -> dict[str, Image.Image]:
     """The pictures and masks that rows start from, by name."""
     made = studio.develop({name: studio.order(**fields) for name, fields in SOURCES.items()})
     sources = {name: Image.fromarray(picture) for name, picture in made.items()}
     half = sources[APPLE].crop((0, 0, SIDE * 9 // 16, SIDE))
-    return sources | {HALF: half, HEART: heart(), LOWER: lower_half()}
+    return sources | {HALF: half, HEART: heart(), UPPER: upper_half(), CORNER: corner()}
 
 
 def make_pictures(studio: Studio, wanted: list[Row], sources: Pictures) -> list[Image.Image]:
@@ -90,7 +111,8 @@ def write_page(folder: Path, wanted: list[Row], made: list[Image.Image], sources
         "<!doctype html><html lang=en><meta charset=utf-8>",
         '<meta name=viewport content="width=device-width, initial-scale=1">',
         f"<title>Darkroom's gallery</title><style>{STYLE}</style><h1>Darkroom's gallery</h1>",
-        f"<p>{len(made)} pictures by the model that ships, all made together in one engine.</p>",
+        f"<p>{len(made)} pictures by the model that ships, all made together in one engine.",
+        "LoRAs and ControlNets have to be trained for a model, and this one has none.</p>",
     ]
     sections = list(dict.fromkeys(row.section for row in wanted))
     links = "".join(f'<a href="#{_anchor(name)}">{html.escape(name)}</a> ' for name in sections)
@@ -100,6 +122,26 @@ def write_page(folder: Path, wanted: list[Row], made: list[Image.Image], sources
         parts += [_figure(number, row) for number, row in members]
         parts.append("</section>")
     (folder / "index.html").write_text("\n".join(parts) + "\n", encoding="utf-8")
+
+
+def write_sheet(file: Path, wanted: list[Row], made: list[Image.Image], sources: Pictures) -> None:
+    """One picture of all kinds: what each starts from above what comes of it."""
+    shown = [
+        (row, picture)
+        for row, picture in zip(wanted, made, strict=True)
+        if row.fields.get("kind") and row.section.startswith(row.fields["kind"])
+    ]
+    first = {row.fields["kind"]: (row, picture) for row, picture in reversed(shown)}
+    names = [kind for kind in EXAMPLES if kind in first]
+    sheet = Image.new("RGB", (len(names) * (SIDE + GAP) + GAP, 2 * (SIDE + GAP) + GAP), "white")
+    for column, (row, picture) in enumerate(first[name] for name in names):
+        left = GAP + column * (SIDE + GAP)
+        small = picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        sheet.paste(small, (left, SIDE + 2 * GAP))
+        if row.image:
+            source = sources[row.image]
+            sheet.paste(source, (left, GAP))
+    sheet.save(file)
 
 
 def _figure(number: int, row: Row) -> str:
@@ -132,13 +174,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A page with a picture of everything")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "gallery")
     parser.add_argument("--model", default="emoji", help="a model of models.toml")
+    parser.add_argument("--only", default="", help="sections whose name has this in it")
     options = parser.parse_args()
     started = time.monotonic()
     studio = Studio(read_catalogue(ROOT / "models.toml").entries[options.model])
+    teach(studio)
     sources = make_sources(studio)
-    wanted = list(rows())
+    wanted = [row for row in rows() if options.only.lower() in row.section.lower()]
     made = make_pictures(studio, wanted, sources)
     write_page(options.output, wanted, made, sources)
+    write_sheet(options.output / "sheet.png", wanted, made, sources)
     seconds = time.monotonic() - started
     print(f"{len(made)} pictures in {seconds:.0f} s: {options.output / 'index.html'}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image, ImageDraw
@@ -15,7 +15,10 @@ SIDE = 128
 """Pixels a side of what the model that ships was trained at."""
 
 APPLE, HALF, FACE = "apple", "half an apple", "face"
-HEART, LOWER = "heart", "lower half"
+HEART, UPPER, CORNER = "heart", "upper half", "corner"
+
+LEARNED, LEARNED_FROM = "greenheart", "green heart"
+"""A word that is taught to the model, with the vectors of these words."""
 
 SOURCES: Mapping[str, dict[str, Any]] = {
     APPLE: {"prompt": "red apple, 3d", "seed": 1},
@@ -42,13 +45,12 @@ class Example:
     fields: Mapping[str, Any]
     image: str | None = None
     mask: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 EXAMPLES: Mapping[Kind, Example] = {
     "text-to-image": Example({"prompt": "rocket, 3d", "seed": 4}),
     "image-to-image": Example({"prompt": "green apple, 3d", "seed": 4, "strength": 0.8}, APPLE),
-    "inpaint": Example({"prompt": "pink heart, 3d", "seed": 4}, FACE, HEART),
+    "inpaint": Example({"prompt": "dog face, 3d", "seed": 4}, FACE, UPPER),
     "outpaint": Example(
         {"prompt": "red apple, 3d", "seed": 4, "expand": {"right": 56}, "fill": "fill"}, HALF
     ),
@@ -89,6 +91,7 @@ def _prompts() -> Iterator[Row]:
     long = "cat face, 3d, " + ", ".join(["animal", "pet", "kitten", "whiskers"] * 5)
     yield Row(section, "Long prompt", {"prompt": long, "seed": 5})
     yield Row(section, "BREAK", {"prompt": "cat face BREAK 3d", "seed": 5})
+    yield Row(section, "Textual inversion", {"prompt": f"{LEARNED}, 3d", "seed": 5})
     yield Row(section, "Clip skip 2", plain | {"clip_skip": 2})
     for scale in (1.0, 4.0, 9.0):
         fields = {"prompt": "sun, 3d", "seed": 5, "guidance_scale": scale}
@@ -100,14 +103,14 @@ def _prompts() -> Iterator[Row]:
 
 def _noise() -> Iterator[Row]:
     section = "Steps and seeds"
-    house = {"prompt": "house, 3d", "seed": 6}
-    for steps in (4, 8, 20, 40):
-        yield Row(section, f"{steps} steps", house | {"steps": steps})
+    tree = {"prompt": "tree, 3d", "seed": 6}
+    for steps in (6, 10, 20, 40):
+        yield Row(section, f"{steps} steps", tree | {"steps": steps})
     for strength in (0.1, 0.3, 0.6, 1.0):
         varied = {"variation_seed": 7, "variation_strength": strength}
-        yield Row(section, f"Towards another seed, {strength:g}", house | varied)
-    yield Row(section, "That other seed", house | {"seed": 7})
-    yield Row(section, "Exact", house | {"exact": True})
+        yield Row(section, f"Towards another seed, {strength:g}", tree | varied)
+    yield Row(section, "That other seed", tree | {"seed": 7})
+    yield Row(section, "Exact", tree | {"exact": True})
 
 
 def _pictures() -> Iterator[Row]:
@@ -122,16 +125,16 @@ def _pictures() -> Iterator[Row]:
 
 def _masks() -> Iterator[Row]:
     section = "With a mask"
-    heart = {"kind": "inpaint", "prompt": "pink heart, 3d", "seed": 4}
+    dog = {"kind": "inpaint", "prompt": "dog face, 3d", "seed": 4}
     for fill in ("original", "fill", "noise", "nothing"):
-        yield Row(section, f"Fill: {fill}", heart | {"fill": fill, "strength": 0.9}, FACE, HEART)
-    masked = heart | {"inpaint_area": "masked", "mask_padding": 8}
-    yield Row(section, "Only the masked area", masked, FACE, HEART)
+        yield Row(section, f"Fill: {fill}", dog | {"fill": fill, "strength": 0.9}, FACE, UPPER)
+    yield Row(section, "Inverted mask", dog | {"mask_invert": True}, FACE, UPPER)
+    green = {"kind": "inpaint", "prompt": "(green:1.6) apple, 3d", "seed": 4, "guidance_scale": 8.0}
     for blur in (0, 4, 12):
-        yield Row(section, f"Mask blur {blur}", heart | {"mask_blur": blur}, FACE, HEART)
-    other = {"kind": "inpaint", "prompt": "dog face, 3d", "seed": 4}
-    yield Row(section, "Lower half", other, FACE, LOWER)
-    yield Row(section, "Inverted mask", other | {"mask_invert": True}, FACE, LOWER)
+        yield Row(section, f"Mask blur {blur}", green | {"mask_blur": blur}, APPLE, HEART)
+    small = {"kind": "inpaint", "prompt": "green heart, 3d", "seed": 4}
+    masked = {"inpaint_area": "masked", "mask_padding": 0}
+    yield Row(section, "Only the masked area", small | masked, APPLE, CORNER)
     grown = {"kind": "outpaint", "prompt": "red apple, 3d", "seed": 4, "expand": {"right": 56}}
     for fill in ("original", "fill", "noise"):
         yield Row(section, f"Outpaint, fill: {fill}", grown | {"fill": fill}, HALF)
@@ -139,18 +142,17 @@ def _masks() -> Iterator[Row]:
 
 def _sizes() -> Iterator[Row]:
     section = "Larger"
-    tree = {"prompt": "tree, 3d", "seed": 8}
-    yield Row(section, "First pass alone", tree)
+    heart = {"prompt": "green heart, 3d", "seed": 8}
+    yield Row(section, "First pass alone", heart)
     for upscaler in ("latent", "lanczos"):
-        for strength in (0.3, 0.6):
+        for strength in (0.2, 0.4):
             hires = {"scale": 1.5, "upscaler": upscaler, "strength": strength}
-            yield Row(section, f"Hires, {upscaler}, {strength}", tree | {"hires": hires})
-    yield Row(section, "128x192", tree | {"height": 192})
+            yield Row(section, f"Hires, {upscaler}, {strength}", heart | {"hires": hires})
+    yield Row(section, "128x192", {"prompt": "tree, 3d", "seed": 8, "height": 192})
     upscale = {"kind": "upscale", "prompt": "red apple, 3d", "seed": 4}
-    for upscaler in ("lanczos", "latent"):
-        for strength in (0.0, 0.3):
-            fields = upscale | {"upscaler": upscaler, "strength": strength}
-            yield Row(section, f"Upscale, {upscaler}, {strength:g}", fields, APPLE)
+    for upscaler, strength in (("lanczos", 0.0), ("lanczos", 0.2), ("latent", 0.4)):
+        fields = upscale | {"upscaler": upscaler, "strength": strength}
+        yield Row(section, f"Upscale, {upscaler}, {strength:g}", fields, APPLE)
 
 
 def heart(side: int = SIDE) -> Image.Image:
@@ -165,8 +167,15 @@ def heart(side: int = SIDE) -> Image.Image:
     return mask
 
 
-def lower_half(side: int = SIDE) -> Image.Image:
-    """A mask that is white below the middle."""
+def upper_half(side: int = SIDE) -> Image.Image:
+    """A mask that is white above the middle."""
     mask = Image.new("L", (side, side))
-    mask.paste(255, (0, side // 2, side, side))
+    mask.paste(255, (0, 0, side, side // 2))
+    return mask
+
+
+def corner(side: int = SIDE) -> Image.Image:
+    """A mask with a white square at the top right."""
+    mask = Image.new("L", (side, side))
+    mask.paste(255, (side * 11 // 16, 2, side - 2, side * 5 // 16))
     return mask

@@ -22,7 +22,8 @@ model of that family, once alone and once among pictures of all other kinds, and
 both times within the [tolerance](operations.md#the-same-picture-again); it has the size that was
 asked for, keeps what its kind promises to keep, and an option shows in it. `-` is what a family
 does not do, or what would change nothing there. `make features` runs the tests and writes this
-page; `make gallery` makes a page with a picture of each row by the model that ships.
+page; `make gallery` makes a page of pictures, each sampler, schedule and option, by the model that
+ships.
 """
 
 FROM_A_PICTURE: tuple[Kind, ...] = ("image-to-image", "upscale", "variations")

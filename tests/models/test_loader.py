@@ -10,20 +10,17 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from safetensors.torch import load_file, save_file
 
-from tests.models.helpers import REPOSITORY, WriteModels, copy_model, edit_json, fill_hub_cache
+from tests.models.helpers import REPOSITORY, WriteModels, copy_model, fill_hub_cache
 from tests.models.original_layout import save_original_layout
 from tests.tiny_models import FAMILIES, save_tiny, save_tiny_vae
 from tests.tiny_parts import embedding_entry, save_tiny_embedding
-from tests.tiny_pipelines import save_tiny_flux, save_tiny_qwen, save_tiny_sd3
 from worker.engine.autoencoder import decode_latents
 from worker.engine.errors import ModelUnavailable
 from worker.engine.model import LoadedModel
-from worker.engine.plain_model import PlainModel
 from worker.engine.preview import TinyPreview
 from worker.models.catalogue import Catalogue, ModelEntry, read_catalogue
 from worker.models.loader import load_model, model_bytes, model_dtype, needed_bytes
 from worker.models.parts import add_embeddings
-from worker.models.shape import card
 from worker.models.sources import locate
 
 CPU = torch.device("cpu")
@@ -222,40 +219,6 @@ def test_what_a_single_file_lacks_is_not_made_up(
     catalogue = write_models(m={"source": file.name, "config": str(families["sdxl"])})
     with pytest.raises(ModelUnavailable, match=r"one.safetensors lacks (\d|some) weights of the"):
         loaded(catalogue["m"])
-
-
-@pytest.mark.parametrize(
-    ("save", "family"),
-    [
-        (save_tiny_sd3, "StableDiffusion3Pipeline"),
-        (save_tiny_flux, "FluxPipeline"),
-        (save_tiny_qwen, "QwenImagePipeline"),
-    ],
-)
-def test_other_families_load_whole_and_count_all_their_parts(
-    write_models: WriteModels, tmp_path: Path, save: Callable[[Path], Path], family: str
-):
-    entry = write_models(m={"source": str(save(tmp_path / "whole"))})["m"]
-    told: list[float] = []
-    model = load_model(entry, CPU, told.append)
-    assert isinstance(model, PlainModel)
-    assert (model.family, card(entry).family, card(entry).batched) == (family, family, False)
-    assert card(entry).factor % model.factor == 0
-    assert told == sorted(told)
-    assert (told[0], told[-1]) == (0, 1)
-    files = locate(entry)
-    # Buffers, and weights that two names share, are the difference.
-    assert model_bytes(model) == pytest.approx(4 * files.parameters(), rel=0.1)
-    assert 0 < files.largest() < files.parameters() == needed_bytes(entry, CPU) / 4
-
-
-def test_a_pipeline_that_makes_no_pictures_is_refused_by_its_class(
-    write_models: WriteModels, tmp_path: Path
-):
-    folder = save_tiny_flux(tmp_path / "whole")
-    edit_json(folder / "model_index.json", _class_name="WanPipeline")
-    with pytest.raises(ModelUnavailable, match="m is a WanPipeline, which is no pipeline that"):
-        load_model(write_models(m={"source": str(folder)})["m"], CPU)
 
 
 @pytest.mark.parametrize("single", [False, True])

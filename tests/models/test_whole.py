@@ -14,8 +14,9 @@ from tests.models.helpers import WriteModels, edit_json
 from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart, save_tiny_qwen, save_tiny_sd3
 from worker.engine import ImageRequest, InvalidRequest, ModelUnavailable
 from worker.engine.plain_model import PlainModel
-from worker.models.loader import load_model
+from worker.models.loader import load_model, model_bytes, needed_bytes
 from worker.models.shape import card, cards
+from worker.models.sources import locate
 from worker.models.whole import PIPELINES, Defaults
 
 CPU = torch.device("cpu")
@@ -53,6 +54,30 @@ def test_a_card_has_the_sizes_that_the_loaded_pipeline_takes(
     model.check(request)
     with pytest.raises(InvalidRequest, match=rf"is not a multiple of {known.factor};"):
         model.check(ImageRequest("m", "", "", known.width + 1, known.height, 1, 5.0, 0, "default"))
+
+
+@pytest.mark.parametrize(
+    ("save", "family"),
+    [
+        (save_tiny_sd3, "StableDiffusion3Pipeline"),
+        (save_tiny_flux, "FluxPipeline"),
+        (save_tiny_qwen, "QwenImagePipeline"),
+    ],
+)
+def test_other_families_load_whole_and_count_all_their_parts(
+    write_models: WriteModels, tmp_path: Path, save: Callable[[Path], Path], family: str
+):
+    entry = write_models(m={"source": str(save(tmp_path / "whole"))})["m"]
+    told: list[float] = []
+    model = load_model(entry, CPU, told.append)
+    assert isinstance(model, PlainModel)
+    assert (model.family, card(entry).family, card(entry).batched) == (family, family, False)
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (0, 1)
+    files = locate(entry)
+    # Buffers, and weights that two names share, are the difference.
+    assert model_bytes(model) == pytest.approx(4 * files.parameters(), rel=0.1)
+    assert 0 < files.largest() < files.parameters() == needed_bytes(entry, CPU) / 4
 
 
 def test_a_pipeline_starts_with_its_own_steps_and_guidance_and_models_toml_overrides_them(

@@ -17,15 +17,17 @@ T = TypeVar("T")
 # the launch cost, more would make a newcomer and a cancel wait for all of them.
 IN_FLIGHT = 1
 
-# PyTorch has no class of its own for a CPU allocation that failed.
-CPU_ALLOCATION_FAILED = "can't allocate memory"
+# PyTorch has no class of its own for a CPU allocation that failed; the second is oneDNN's word.
+CPU_ALLOCATION_FAILED = ("can't allocate memory", "could not create a primitive")
 
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether a smaller batch may succeed where this failed."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and CPU_ALLOCATION_FAILED in str(error)
+    return isinstance(error, RuntimeError) and any(
+        sign in str(error) for sign in CPU_ALLOCATION_FAILED
+    )
 
 
 def is_device_lost(error: Exception) -> bool:
