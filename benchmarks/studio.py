@@ -120,7 +120,8 @@ class Studio:
 
         Raises the error of an order that fails.
         """
-        engine = engine or Engine(self)
+        # An engine that holds nothing is false.
+        engine = Engine(self) if engine is None else engine
         for name, order in orders.items():
             engine.add(name, order.image_request())
         finished: dict[str, Pixels] = {}

@@ -1,6 +1,6 @@
 """How much a picture depends on what else is being made: alone against among others.
 
-    python -m benchmarks.tolerance [--pictures 252]
+    python -m benchmarks.tolerance [--pictures 210]
 
 Each sampler makes some pictures with the model that ships, each of them alone and then together
 with others, so many at a time that forwards have from 1 to 32 rows and more; once as usual and
@@ -134,8 +134,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A picture alone against among others")
-    parser.add_argument("--pictures", type=int, default=252, help="in the usual mode")
-    parser.add_argument("--exact-pictures", type=int, default=63, help="with `exact`")
+    parser.add_argument("--pictures", type=int, default=210, help="in the usual mode")
+    parser.add_argument("--exact-pictures", type=int, default=21, help="with `exact`")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--output", type=Path, default=RESULTS / "tolerance.json")
     options = parser.parse_args()

@@ -125,7 +125,7 @@ class Hires(_Part):
         default=0.6, description="How far the second pass may go from what was enlarged."
     )
     upscaler: Name = Field(
-        default="latent", description="`latent`, `lanczos`, or an upscaler of /models."
+        default="lanczos", description="`latent`, `lanczos`, or an upscaler of /models."
     )
 
 

@@ -18,7 +18,6 @@ from diffusers.loaders import single_file_utils
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from diffusers.pipelines.auto_pipeline import AutoPipelineForText2Image
 from diffusers.utils import logging as diffusers_logging
 from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
 from transformers.utils import logging as transformers_logging
@@ -47,7 +46,6 @@ log = logging.getLogger(__name__)
 UNet: Any = UNet2DConditionModel
 VAE: Any = AutoencoderKL
 TinyVAE: Any = AutoencoderTiny
-AutoPipeline: Any = AutoPipelineForText2Image
 LIBRARIES: dict[str, Any] = {"diffusers": diffusers, "transformers": transformers}
 TEXT_MODELS: dict[str, Any] = {
     "CLIPTextModel": CLIPTextModel,
@@ -253,7 +251,9 @@ def _load_whole(
             option = "dtype" if library == "transformers" else "torch_dtype"
             parts[name] = _pretrained(model_class, files, name, **{option: dtype})
             reading.made(files.config / name)
-    pipeline = AutoPipeline.from_pretrained(
+    # Named here and not imported: it imports every pipeline there is, which takes a second and
+    # some memory that a worker without such a model can do without.
+    pipeline = cast(Any, diffusers).AutoPipelineForText2Image.from_pretrained(
         files.config,
         dtype=dtype,
         use_safetensors=True,
