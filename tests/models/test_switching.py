@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.models.helpers import REPOSITORY, WriteModels
 
 SWITCH = """
@@ -40,6 +38,7 @@ store.close()
 print(json.dumps(resident))
 """
 
+SWITCHES = 50
 WARM_UP = 6
 """Switches until the allocator and the libraries' caches have what they keep."""
 
@@ -63,11 +62,10 @@ def resident_bytes(models: Path, switches: int) -> list[int]:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("switches", [12, pytest.param(50, marks=pytest.mark.slow)])
-def test_memory_does_not_grow_with_switches_between_two_models(
-    write_models: WriteModels, tiny_folder: Path, tmp_path: Path, switches: int
+def test_memory_does_not_grow_over_fifty_switches_between_two_models(
+    write_models: WriteModels, tiny_folder: Path, tmp_path: Path
 ):
     write_models(a={"source": str(tiny_folder)}, b={"source": str(tiny_folder)})
-    resident = resident_bytes(tmp_path / "models.toml", switches)
+    resident = resident_bytes(tmp_path / "models.toml", SWITCHES)
     grown = resident[-1] - resident[WARM_UP - 1]
     assert grown < ALLOWED, [round(each / MEGABYTE, 1) for each in resident]
