@@ -1,6 +1,6 @@
-# `make` alone lists what there is. Settings are environment variables: HOST=0.0.0.0 make up
+# `make` alone lists what there is. Settings are environment variables: PORT=8080 make up
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types slow features gallery model bench lock clean
+.PHONY: help up test lint types slow audit features gallery model bench lock clean
 PY := .venv/bin/python
 
 help:  ## List these commands
@@ -20,6 +20,9 @@ types: .dev  ## Strict types
 
 slow: .dev  ## The long tests: whole models, processes killed again and again
 	@$(PY) -m pytest -m "slow or fault" --timeout 900
+
+audit: .dev  ## Look for known vulnerabilities in what is locked, where the registry tells
+	@$(PY) requirements/audit.py
 
 features: .dev  ## Test every kind, sampler, family and option, and write docs/features.md
 	@$(PY) -m pytest tests/features -m "slow or not slow" --deselect tests/features/test_page.py \

@@ -7,9 +7,18 @@ import os
 import sys
 from collections.abc import Callable
 
-from darkroom import __version__, machine, models, models_cli, settings_page
+from darkroom import (
+    __version__,
+    devices_cli,
+    machine,
+    models,
+    models_cli,
+    settings_page,
+    tls,
+    webhooks_cli,
+)
 from darkroom.client import NoServer, RequestRefused
-from darkroom.commands import api_command, worker_command
+from darkroom.commands import api_command, webhooks_command, worker_command
 from darkroom.doctor import doctor, worker_health
 from darkroom.generate import generate
 from darkroom.instance import read_state
@@ -47,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    add("up", _up, "Start Redis, the API and the workers, and keep them running.")
+    start = add("up", _up, "Start Redis, the API and the workers, and keep them running.")
+    start.add_argument("--open", action="store_true", help="let everybody in, without pairing")
+    start.add_argument("--tls", action="store_true", help="serve https by a local authority")
     add("server", _server, "Run the API alone, as a container does. REDIS_URL names its Redis.")
     worker = add("worker", _worker, "Run one worker alone. REDIS_URL names its Redis.")
     worker.add_argument("--name", help="a name that no worker had before")
@@ -67,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_url(listing)
     models_cli.add_commands(listing)
 
+    devices_cli.add_commands(add)
+    webhooks_cli.add_commands(add, _deliver)
+
     check = add("doctor", _doctor, "Say what is wrong with this machine.")
     check.add_argument("--worker", action="store_true", help="only: does this host's worker live?")
 
@@ -76,19 +90,33 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_url(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--url", help="the server; the one of this machine if left out")
+    parser.add_argument(
+        "--url",
+        help="the server; this machine's if left out. DARKROOM_TOKEN has the token for another",
+    )
 
 
 def _up(parsed: argparse.Namespace, chosen: Settings) -> int:
-    return up(chosen)
+    for name in ("open", "tls"):
+        if getattr(parsed, name):
+            # The API reads it there, as every child does.
+            os.environ[name.upper()] = "true"
+    settings.cache_clear()
+    return up(settings())
 
 
 def _server(parsed: argparse.Namespace, chosen: Settings) -> int:
+    if chosen.tls:
+        tls.ensure(chosen.tls_folder, machine.names(chosen))
     return _become(api_command())
 
 
 def _worker(parsed: argparse.Namespace, chosen: Settings) -> int:
     return _become(worker_command(parsed.name))
+
+
+def _deliver(parsed: argparse.Namespace, chosen: Settings) -> int:
+    return _become(webhooks_command())
 
 
 def _generate(parsed: argparse.Namespace, chosen: Settings) -> int:
@@ -126,8 +154,7 @@ def _settings(parsed: argparse.Namespace, chosen: Settings) -> int:
 def _url(parsed: argparse.Namespace, chosen: Settings) -> str:
     """The server that was named, else the one `darkroom up` runs here, else where it would."""
     state = read_state(chosen.data)
-    here = f"http://{machine.local_host(chosen.host)}:{chosen.port}"
-    return parsed.url or (state.url if state else here)
+    return parsed.url or (state.url if state else machine.local_url(chosen))
 
 
 def _become(command: list[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import uuid
 from collections.abc import Generator, Iterable, Iterator
@@ -11,8 +12,14 @@ from urllib.parse import urljoin
 
 import httpx
 
+from darkroom import tls
+from jobs.settings import settings
+
 PATIENCE = 60.0
 """Seconds to keep trying where the server is busy or starts again."""
+
+TOKEN = "DARKROOM_TOKEN"
+"""The variable that has the token for a server on another machine."""
 
 Json = dict[str, Any]
 
@@ -30,8 +37,15 @@ class Client:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        # From the environment, since others of this machine see a command's arguments.
+        token = os.environ.get(TOKEN, "").strip()
         # No read time-out of its own on events: the server sends a comment every 15 s.
-        self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(30, connect=5))
+        self._http = httpx.Client(
+            base_url=url,
+            timeout=httpx.Timeout(30, connect=5),
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            verify=tls.trusting(settings().tls_folder),
+        )
 
     def __enter__(self) -> Client:
         return self

@@ -1,4 +1,4 @@
-"""The commands that start the API and a worker, for `up`, for `server` and for `worker`."""
+"""The commands that start the API, a worker and what sends webhooks, for `up` and by themselves."""
 
 from __future__ import annotations
 
@@ -13,3 +13,8 @@ def api_command() -> list[str]:
 def worker_command(name: str | None = None) -> list[str]:
     """One worker under the given name, or one that it makes up."""
     return [sys.executable, "-m", "worker.main", *(["--name", name] if name else [])]
+
+
+def webhooks_command() -> list[str]:
+    """What sends the webhooks; several may run."""
+    return [sys.executable, "-m", "server.deliverer"]

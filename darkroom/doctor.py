@@ -18,9 +18,10 @@ import httpx
 import psutil
 from redis.exceptions import RedisError
 
-from darkroom import machine, redis_server
+from darkroom import machine, redis_server, tls
 from darkroom.instance import read_state, redis_url
 from jobs import workers
+from jobs.addresses import is_loopback
 from jobs.connection import connect
 from jobs.settings import Settings
 
@@ -192,9 +193,10 @@ def redis(chosen: Settings) -> Iterator[Finding]:
 
 
 def api(chosen: Settings) -> Iterator[Finding]:
-    url = f"http://{machine.local_host(chosen.host)}:{chosen.port}"
+    url = machine.local_url(chosen)
     try:
-        answer = httpx.get(f"{url}/api/v1/ready", timeout=5)
+        trusted = tls.trusting(chosen.tls_folder)
+        answer = httpx.get(f"{url}/api/v1/ready", timeout=5, verify=trusted)
     except httpx.ConnectError:
         if _is_up(chosen):
             yield bad("api", f"nothing listens at {url}. See api.log in DATA/logs.")
@@ -210,8 +212,8 @@ def api(chosen: Settings) -> Iterator[Finding]:
         yield bad("api", f"{url} is up but no job can run now: {answer.text.strip()[:300]}")
     else:
         yield bad("api", f"port {chosen.port} is in use by something else; set PORT.")
-    if not machine.is_loopback(chosen.host):
-        yield warn("network", f"HOST={chosen.host}: everybody on the network may use this server.")
+    if chosen.open and not is_loopback(chosen.host):
+        yield warn("network", "OPEN: everybody on the network may do everything, without a token.")
 
 
 CHECKS: tuple[Check, ...] = (python, torch, memory, disk, models, redis, api)

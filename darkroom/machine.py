@@ -10,9 +10,8 @@ from contextlib import suppress
 
 import psutil
 
+from jobs.addresses import EVERYWHERE, in_url, is_loopback, local_host
 from jobs.settings import Settings
-
-LOOPBACK = ("127.", "::1", "localhost")
 
 
 def gpus() -> list[str]:
@@ -41,21 +40,30 @@ def worker_devices(chosen: Settings) -> list[str | None]:
     return [found[number % len(found)] if found else None for number in range(count)]
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there."""
-    return host.startswith(LOOPBACK)
+def is_everywhere(host: str) -> bool:
+    """Whether it stands for all addresses of this machine."""
+    return host in EVERYWHERE
 
 
-def local_host(host: str) -> str:
-    """The address at which this machine reaches what listens on `host`, ready for a URL."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"[{host}]" if ":" in host else host
+def url(chosen: Settings, host: str) -> str:
+    """The server's URL at one of its hosts."""
+    scheme, usual = ("https", 443) if chosen.tls else ("http", 80)
+    port = "" if chosen.port == usual else f":{chosen.port}"
+    return f"{scheme}://{in_url(host.strip('[]'))}{port}"
+
+
+def local_url(chosen: Settings) -> str:
+    """The server's URL for this machine itself."""
+    return url(chosen, local_host(chosen.host))
 
 
 def lan_addresses() -> list[str]:
-    """The IPv4 addresses by which other machines of the network may reach this one."""
+    """The IPv4 addresses by which other machines of the network may reach this one.
+
+    The one that leads to other networks comes first: that is where the phones are.
+    """
     up = {name for name, state in psutil.net_if_stats().items() if state.isup}
-    return [
+    found = [
         address.address
         for name, addresses in psutil.net_if_addrs().items()
         for address in addresses
@@ -63,6 +71,26 @@ def lan_addresses() -> list[str]:
         # A container bridge is no way in from the network.
         if not is_loopback(address.address) and not name.startswith(("docker", "br-", "veth"))
     ]
+    return sorted(found, key=lambda address: address != _main_address())
+
+
+def names(chosen: Settings) -> list[str]:
+    """All names and addresses by which this server may be called, for its certificate."""
+    machine = socket.gethostname().lower()
+    short = machine.partition(".")[0]
+    named = [chosen.public_host or "", *chosen.allowed_hosts]
+    if not is_everywhere(chosen.host):
+        named.append(chosen.host)
+    every = [f"{short}.local", short, machine, "localhost", *named]
+    return [*filter(None, dict.fromkeys(every)), "127.0.0.1", "::1", *lan_addresses()]
+
+
+def _main_address() -> str | None:
+    # A datagram socket is bound to the way it would take; nothing is sent (RFC 5737's address).
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("198.51.100.1", 9))
+        return probe.getsockname()[0]
+    return None
 
 
 def why_not_bindable(host: str, port: int) -> str | None:

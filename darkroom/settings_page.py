@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jobs.settings import REPOSITORY, Settings
 
@@ -31,7 +31,7 @@ def markdown() -> str:
     lines = [
         "# Settings",
         "",
-        "Every setting is an environment variable: `HOST=0.0.0.0 PORT=8080 make up`. "
+        "Every setting is an environment variable: `HOST=127.0.0.1 PORT=8080 make up`. "
         "A value that does not fit ends the start with the variable's name and the limit.",
         "",
         "<!-- Written by `darkroom settings --markdown > docs/settings.md`; a test compares. -->",
@@ -57,6 +57,8 @@ def table(chosen: Settings) -> str:
 def _in_words(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, tuple):
+        return ",".join(cast("tuple[str, ...]", value))
     if isinstance(value, Path) and value.is_relative_to(REPOSITORY):
         return str(value.relative_to(REPOSITORY))
     return str(value)

@@ -15,13 +15,15 @@ from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
 
-from darkroom import machine, redis_server
-from darkroom.commands import api_command, worker_command
+from darkroom import invitation, machine, redis_server, tls
+from darkroom.commands import api_command, webhooks_command, worker_command
 from darkroom.instance import AlreadyRunning, Instance, State
+from darkroom.network import Network
 from darkroom.process import Process, rotate
 from darkroom.redis_server import DataInUse, RedisMissing, RedisServer
 from darkroom.supervisor import Service, Supervisor
 from jobs import leases, workers
+from jobs.addresses import local_host
 from jobs.connection import connect
 from jobs.settings import Settings
 
@@ -46,9 +48,8 @@ class Up:
         self.settings = chosen
         self.instance = instance
         self.logs = chosen.data / "logs"
-        self.state = State(
-            pid=os.getpid(), url=f"http://{machine.local_host(chosen.host)}:{chosen.port}"
-        )
+        self.state = State(pid=os.getpid(), url=machine.local_url(chosen))
+        self.network = Network(chosen)
         self.supervisor = Supervisor(say)
         self.dead: list[str] = []
         self.shown: set[Path] = set()
@@ -62,14 +63,19 @@ class Up:
         began = time.monotonic()
         say(f"Darkroom keeps its data in {self.settings.data} and its logs in {self.logs}")
         self._wait_for_port()
+        try:
+            self.network.certify()
+        except (OSError, ValueError) as error:
+            raise CannotStart(f"There is no certificate for TLS: {error}") from None
         self.instance.tell(self.state)
-        with self.supervisor:
+        with self.network, self.supervisor:
             self._start_redis()
             self._start_workers()
             self._start_api()
             if self._wait_until_ready():
                 self.state.ready = True
                 self._tell()
+                self.network.advertise()
                 self._welcome(time.monotonic() - began)
                 self._watch()
             say("Stopping.")
@@ -141,8 +147,12 @@ class Up:
             self.answered = time.monotonic()
             return Process(api_command(), log=self.logs / "api.log", death_signal=signal.SIGQUIT)
 
+        def start_webhooks() -> Process:
+            return Process(webhooks_command(), log=self.logs / "webhooks.log")
+
         self.api = Service("API", start, 40, self._ended)
-        self.supervisor.stages.append([self.api])
+        webhooks = Service("webhooks", start_webhooks, 80, self._ended)
+        self.supervisor.stages.append([self.api, webhooks])
 
     def _wait_until_ready(self) -> bool:
         """True once a job can run; False when told to stop before."""
@@ -196,6 +206,8 @@ class Up:
                     self.api.kill()
             if now >= next_rotation:
                 next_rotation = now + 60
+                with suppress(OSError):
+                    self.network.tend()
                 for log in self.logs.glob("*.log"):
                     with suppress(OSError):
                         rotate(log)
@@ -232,8 +244,12 @@ class Up:
 
     def _get(self, path: str, timeout: float = 1) -> int | None:
         """The status of a GET of the API; None where it does not answer."""
-        host = machine.local_host(self.settings.host).strip("[]")
-        connection = http.client.HTTPConnection(host, self.settings.port, timeout=timeout)
+        host, port = local_host(self.settings.host).strip("[]"), self.settings.port
+        connection = (
+            http.client.HTTPSConnection(host, port, timeout=timeout, context=self.network.trusted)
+            if self.settings.tls
+            else http.client.HTTPConnection(host, port, timeout=timeout)
+        )
         try:
             connection.request("GET", path)
             return connection.getresponse().status
@@ -243,17 +259,13 @@ class Up:
             connection.close()
 
     def _welcome(self, seconds: float) -> None:
-        url = self.state.url
+        url, chosen = self.state.url, self.settings
         say(f"\nReady after {seconds:.1f} s: {url}")
-        if not machine.is_loopback(self.settings.host):
-            for address in machine.lan_addresses():
-                say(f"  on this network: http://{address}:{self.settings.port}")
-            say(
-                f"WARNING: HOST={self.settings.host} lets everybody on this network make pictures "
-                "here and see those of the others. There is no password."
-            )
+        with suppress(RedisError):
+            say(invitation.welcome(chosen, self.redis))
+        trusting = f"--cacert {chosen.tls_folder / tls.AUTHORITY} " if chosen.tls else ""
         say(
-            f"\n  curl {url}/api/v1/jobs -H 'Content-Type: application/json' "
+            f"\n  curl {trusting}{url}/api/v1/jobs -H 'Content-Type: application/json' "
             """-d '{"prompt": "red apple"}'\n"""
             '  .venv/bin/darkroom generate "red apple" -o apple.png\n'
             "\nCtrl-C stops it."

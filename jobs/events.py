@@ -14,6 +14,8 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.typing import EncodableT, FieldT
 
+from jobs import outbox
+
 JOB_EVENTS = 256
 """Entries of a job's stream: three statuses, an output an image, done, over three attempts."""
 
@@ -34,6 +36,20 @@ class Error(BaseModel):
     detail: str
 
 
+SafetyAction = Literal["mark", "blur", "refuse"]
+
+
+class Safety(BaseModel):
+    """What the operator's safety classifier found in a picture, and what was done about it."""
+
+    label: str = Field(description="What it calls it.")
+    score: float = Field(description="How sure it is.")
+    action: SafetyAction = Field(
+        description="`mark` leaves the picture as it is, `blur` hides what is in it; `refuse` "
+        "fails the job with the code `refused`."
+    )
+
+
 class Output(BaseModel):
     """One picture of a job."""
 
@@ -44,6 +60,11 @@ class Output(BaseModel):
     content_type: str = "image/png"
     prompt_tokens: int = Field(description="Tokens of the prompt, all of which were used.")
     prompt_chunks: int = Field(description="Windows of the text encoder that they filled.")
+    safety: Safety | None = Field(
+        default=None,
+        description="What the server's safety classifier found; null where it found nothing, or "
+        "there is none.",
+    )
 
 
 Stage = Literal["loading", "encoding", "denoising", "decoding"]
@@ -139,11 +160,12 @@ LIVE_CHANNELS = "darkroom:live:*"
 
 
 def publish(pipe: Pipeline, owner: str, event: LastingEvent) -> None:
-    """Add a lasting event to a transaction, so that state and event change together."""
+    """Add a lasting event to a transaction, so that state, event and webhook change together."""
     fields: dict[FieldT, EncodableT] = {"data": event.model_dump_json()}
     pipe.xadd(job_stream(event.job), fields, maxlen=JOB_EVENTS, approximate=True)
     pipe.expire(job_stream(event.job), STREAM_TTL)
     pipe.xadd(owner_stream(owner), fields, maxlen=OWNER_EVENTS, approximate=True)
+    outbox.record(pipe, event.job, event.event, event.model_dump_json())
 
 
 def publish_live(connection: Redis | Pipeline, owner: str, event: LiveEvent) -> None:

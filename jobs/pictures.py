@@ -1,17 +1,19 @@
-"""Pictures that callers send: whatever a phone or a program makes of them, as plain RGB pixels."""
+"""Pictures that callers send: whatever a phone or a program makes of them, as plain RGB pixels.
+
+What strangers send is decoded through jobs/sandbox, which runs this in a process of its own.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import io
-import os
 import re
 from collections.abc import Callable
-from threading import Semaphore
 from typing import Any, TypeVar, cast
 
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngImageFile
 from pillow_heif import register_heif_opener  # pyright: ignore[reportUnknownVariableType] untyped
 
 from jobs.settings import settings
@@ -42,8 +44,32 @@ Result = TypeVar("Result")
 
 SRGB = ImageCms.ImageCmsProfile(cast("Any", ImageCms).createProfile("sRGB"))
 
-_at_once = Semaphore(os.cpu_count() or 1)
-"""More pictures decoded at once than there are cores would only add their memory up."""
+MAX_SCANS = 64
+MAX_SCANNED = 1_500_000_000
+"""Scans of a JPEG, and pixels times scans: an encoder writes ten or fewer, and a file of a few
+kilobytes can ask for thousands, each of which goes over the whole picture."""
+
+NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+"""What ends the data of a scan; 0xFF00 is a byte of it and 0xFFD0 to 0xFFD7 restart it."""
+
+START_OF_SCAN = 0xDA
+END_OF_IMAGE = 0xD9
+STANDING_ALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD9), 0xFF))
+"""Markers without a length, among them the byte that pads."""
+
+INFOTEXT = "parameters"
+"""Name of the PNG text that AUTOMATIC1111 keeps a recipe in."""
+
+EXIF_IFD = 0x8769
+USER_COMMENT = 0x9286
+UNICODE = b"UNICODE\0"
+ASCII = b"ASCII\0\0\0"
+
+MAX_PROFILE = 4 * 1024 * 1024
+"""Bytes of a colour profile that is made use of: a printing press's has two million."""
+
+MAX_TEXT = 1024 * 1024
+"""Bytes of a text that a picture carries; Pillow unpacks no longer one."""
 
 
 class BadPicture(ValueError):
@@ -66,21 +92,30 @@ def checked(data: bytes, use: Callable[[Image.Image], Result]) -> Result:
     limits = settings()
     if len(data) > limits.max_upload:
         raise BadPicture(f"must be at most {limits.max_upload} bytes; it has {len(data)}")
-    with _at_once:
-        try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as source:
-                _check_size(source.size)
-                return use(source)
-        except BadPicture:
-            raise
-        except Image.UnidentifiedImageError:
-            raise BadPicture("must be a PNG, JPEG, WebP, HEIC or AVIF picture") from None
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            detail = f"must have at most {limits.max_picture_pixels} pixels; it has more"
-            raise BadPicture(detail) from None
-        except Exception as error:
-            # Decoders raise whatever they trip over: OSError, SyntaxError, struct.error and more.
-            raise BadPicture(f"cannot be decoded: {_reason(error)}") from error
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as source:
+            _check_size(source.size)
+            if source.format == "JPEG":
+                _check_scans(source.size, data)
+            return use(source)
+    except (BadPicture, MemoryError):
+        raise
+    except Image.UnidentifiedImageError:
+        raise BadPicture("must be a PNG, JPEG, WebP, HEIC or AVIF picture") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        detail = f"must have at most {limits.max_picture_pixels} pixels; it has more"
+        raise BadPicture(detail) from None
+    except Exception as error:
+        # Decoders raise whatever they trip over: OSError, SyntaxError, struct.error and more.
+        raise BadPicture(f"cannot be decoded: {_reason(error)}") from error
+
+
+def texts(data: bytes) -> dict[str, str]:
+    """The texts by name that a picture carries; one in EXIF's UserComment counts as `parameters`.
+
+    What a PNG has after its pixels is read as well. Raises BadPicture.
+    """
+    return checked(data, _texts)
 
 
 def flat(picture: Image.Image) -> Image.Image:
@@ -124,6 +159,53 @@ def _check_size(size: tuple[int, int]) -> None:
         raise BadPicture(detail)
 
 
+def _check_scans(size: tuple[int, int], data: bytes) -> None:
+    """Refuse a JPEG whose scans would take minutes, before any is decoded."""
+    most = min(MAX_SCANS, max(1, MAX_SCANNED // (size[0] * size[1])))
+    scans = 0
+    position = 2
+    while position + 4 <= len(data):
+        if data[position] != 0xFF:
+            found = NEXT_MARKER.search(data, position)
+            if found is None:
+                return
+            position = found.start()
+        marker = data[position + 1]
+        if marker == END_OF_IMAGE:
+            return  # what follows is of no decoder's concern
+        if marker in STANDING_ALONE:
+            position += 1 if marker == 0xFF else 2
+            continue
+        if marker == START_OF_SCAN:
+            scans += 1
+            if scans > most:
+                raise BadPicture(f"must have at most {most} JPEG scans at its size; it has more")
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+        if marker == START_OF_SCAN:
+            found = NEXT_MARKER.search(data, position)
+            if found is None:
+                return
+            position = found.start()
+
+
+def _texts(picture: Image.Image) -> dict[str, str]:
+    if isinstance(picture, PngImageFile):
+        found = cast("dict[str, Any]", picture.text)
+        return {str(name): str(value) for name, value in found.items()}
+    comment = picture.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT)
+    text = _comment(comment[:MAX_TEXT]) if isinstance(comment, bytes) else comment
+    return {INFOTEXT: text} if isinstance(text, str) and text.strip() else {}
+
+
+def _comment(comment: bytes) -> str:
+    text = comment[len(UNICODE) :]
+    if comment.startswith(UNICODE):
+        # The order of the bytes goes unsaid: where the zeros of plain letters are tells it.
+        little = text[1::2].count(0) > text[0::2].count(0)
+        return text.decode("utf-16-le" if little else "utf-16-be", errors="replace")
+    return text.decode("utf-8", errors="replace") if comment.startswith(ASCII) else ""
+
+
 def _plain(source: Image.Image) -> Image.Image:
     source.load()
     turn = TURNS.get(_orientation(source))
@@ -151,7 +233,7 @@ def _eight_bits(source: Image.Image) -> Image.Image:
 
 
 def _to_srgb(picture: Image.Image, profile: object) -> Image.Image:
-    if isinstance(profile, bytes) and profile:
+    if isinstance(profile, bytes) and 0 < len(profile) <= MAX_PROFILE:
         try:
             own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             made = ImageCms.profileToProfile(picture, own, SRGB, outputMode="RGB")
@@ -179,5 +261,6 @@ def _over(picture: Image.Image, color: str) -> Image.Image:
 
 
 def _reason(error: Exception) -> str:
+    # A decoder's own words, without what a file may have put into them.
     text = " ".join(str(error).split())[:200]
-    return text or type(error).__name__
+    return "".join(each if each.isprintable() else "?" for each in text) or type(error).__name__

@@ -17,8 +17,9 @@ from rq.job import Job
 from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
-from jobs import lanes, settle, workers
+from jobs import lanes, outbox, quotas, settle, workers
 from jobs.events import ENDED, Status, StatusEvent, job_stream, publish
+from jobs.outbox import Hook
 from jobs.record import Field, JobRecord, fetch, read, read_many
 from jobs.request import ResolvedRequest
 from jobs.settings import settings
@@ -55,12 +56,15 @@ def submit(
     owner: str,
     caller: str | None = None,
     job_id: str | None = None,
+    hook: Hook | None = None,
 ) -> JobRecord:
     """Put a job into its lane and return its record; once this returns the job is kept.
 
     The owner sees the job; the caller, who is the owner unless given, takes turns. Of two that are
-    sent at once with the same `job_id`, one is added and both are told of it.
-    Raises QueueFull, or redis.exceptions.RedisError, after which it may or may not be there.
+    sent at once with the same `job_id`, one is added and both are told of it. `hook` names who is
+    told of its events.
+    Raises QueueFull, QuotaExceeded, InvalidRequest where a limit is below the job's own pictures,
+    or redis.exceptions.RedisError, after which it may or may not be there.
     """
     job_id = job_id or new_job_id()
     total = sum(lanes.waiting(connection, lanes.lanes(connection)).values())
@@ -68,7 +72,12 @@ def submit(
         raise QueueFull(settings().max_queue, retry_after(connection, total))
     lane = lanes.lane(request.model, request.priority, caller or owner)
     queue = lane.queue(connection)
+    quotas.admit(
+        connection, job_id, lane.caller, request.count, lambda: retry_after(connection, total)
+    )
     with connection.pipeline() as pipe:
+        if hook is not None:
+            outbox.subscribe(pipe, job_id, hook)
         pipe.zadd(_index(owner), {job_id: 0})
         publish(pipe, owner, StatusEvent(job=job_id, status="queued"))
         pipe.execute()
@@ -94,30 +103,40 @@ def submit(
 
 
 def list_jobs(
-    connection: Redis, owner: str, *, limit: int, before: str | None, status: Status | None
+    connection: Redis, owner: str | None, *, limit: int, before: str | None, status: Status | None
 ) -> tuple[list[JobRecord], str | None]:
-    """An owner's jobs older than the id `before`, newest first; and the next page's `before`."""
+    """An owner's jobs older than the id `before`, newest first; and the next page's `before`.
+
+    Without an owner, everybody's.
+    """
     found: list[JobRecord] = []
     scanned = 0
     while len(found) < limit and scanned < LIST_SCAN:
-        newest = f"({before}" if before else "+"
-        ids = cast(
-            "list[bytes]",
-            connection.zrange(
-                _index(owner), newest, "-", desc=True, bylex=True, offset=0, num=limit
-            ),
-        )
+        ids = _newest(connection, owner, before, limit)
         if not ids:
             return found, None
         scanned += len(ids)
-        for record in read_many(connection, [each.decode() for each in ids]):
+        for record in read_many(connection, ids):
             if record is None or (status and record.status != status):
                 continue
             found.append(record)
             if len(found) == limit:
                 return found, record.id
-        before = ids[-1].decode()
+        before = ids[-1]
     return found, before
+
+
+def _newest(connection: Redis, owner: str | None, before: str | None, limit: int) -> list[str]:
+    """The newest ids of an owner, or of all, that are older than `before`: ids sort by time."""
+    every = cast("Iterator[bytes]", connection.scan_iter(_index("*")))
+    indices = [_index(owner)] if owner else [each.decode() for each in every]
+    newest = f"({before}" if before else "+"
+    with connection.pipeline(transaction=False) as pipe:
+        for index in indices:
+            pipe.zrange(index, newest, "-", desc=True, bylex=True, offset=0, num=limit)
+        pages = cast("list[list[bytes]]", pipe.execute())
+    # More than once where SCAN gave an index twice.
+    return sorted({each.decode() for page in pages for each in page}, reverse=True)[:limit]
 
 
 def cancel(connection: Redis, job_id: str) -> JobRecord | None:
@@ -166,6 +185,8 @@ def delete(connection: Redis, record: JobRecord) -> None:
             pipe.zrem(registry.key, job.id)
         pipe.delete(job.key, f"rq:results:{job.id}", f"rq:executions:{job.id}")
         pipe.delete(job_stream(job.id))
+        outbox.forget(pipe, job.id)
+        quotas.forget(pipe, job.id)
         pipe.zrem(_index(record.owner), job.id)
         pipe.execute()
 

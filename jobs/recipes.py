@@ -6,23 +6,18 @@ import json
 from typing import Any, cast
 
 from PIL import Image
-from PIL.PngImagePlugin import PngImageFile
 
-from jobs import infotext
+from jobs import infotext, sandbox
 from jobs.infotext import BadInfotext, Maker, Recipe
 from jobs.models import ModelCard
-from jobs.pictures import BadPicture, checked
+from jobs.pictures import EXIF_IFD, INFOTEXT, UNICODE, USER_COMMENT, BadPicture
 from jobs.request import FieldError, InvalidRequest, ResolvedRequest
 
 RECORD = "darkroom"
 """Name of the PNG text chunk with our JSON; `prompt`, `workflow` and `Comment` are ComfyUI's."""
 
-INFOTEXT = "parameters"
-
-EXIF_IFD = 0x8769
-USER_COMMENT = 0x9286
-UNICODE = b"UNICODE\0"
-ASCII = b"ASCII\0\0\0"
+MAX_RECIPE = 1_000_000
+"""Characters of a recipe that is read: two prompts of 10,000 and all else take 30,000."""
 
 MAX_EXIF = 65_000
 """Bytes of EXIF that a JPEG has room for, less what goes round the comment."""
@@ -88,7 +83,10 @@ def exif_with(text: str) -> bytes | None:
 
 
 def _read(data: bytes) -> Recipe | None:
-    texts = checked(data, _texts)
+    texts = sandbox.decode(data, "texts").texts or {}
+    for name in (RECORD, INFOTEXT):
+        if len(texts.get(name, "")) > MAX_RECIPE:
+            raise BadInfotext(f"the picture's `{name}` is longer than {MAX_RECIPE} characters")
     if (text := texts.get(RECORD)) is not None:
         return _from_record(text)
     if (text := texts.get(INFOTEXT)) is not None:
@@ -97,25 +95,6 @@ def _read(data: bytes) -> Recipe | None:
         except BadInfotext as error:
             raise BadInfotext(f"the picture's `{INFOTEXT}` cannot be used: it {error}") from error
     return None
-
-
-def _texts(picture: Image.Image) -> dict[str, str]:
-    """The texts by name that a picture carries; an infotext in EXIF counts as `parameters`."""
-    if isinstance(picture, PngImageFile):
-        found = cast("dict[str, Any]", picture.text)
-        return {str(name): str(value) for name, value in found.items()}
-    comment = picture.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT)
-    text = _comment(comment) if isinstance(comment, bytes) else comment
-    return {INFOTEXT: text} if isinstance(text, str) and text.strip() else {}
-
-
-def _comment(comment: bytes) -> str:
-    text = comment[len(UNICODE) :]
-    if comment.startswith(UNICODE):
-        # The order of the bytes goes unsaid: where the zeros of plain letters are tells it.
-        little = text[1::2].count(0) > text[0::2].count(0)
-        return text.decode("utf-16-le" if little else "utf-16-be", errors="replace")
-    return text.decode("utf-8", errors="replace") if comment.startswith(ASCII) else ""
 
 
 def _from_record(text: str) -> Recipe:

@@ -111,7 +111,7 @@ def from_hash(connection: Redis, job_id: str, raw: dict[bytes, bytes]) -> JobRec
         cancel_requested=Field.CANCEL.encode() in raw,
         progress=Progress.model_construct(**progress["progress"]) if progress else None,
         seconds_per_step=progress["seconds_per_step"] if progress else None,
-        outputs=[Output.model_construct(**each) for each in pictures],
+        outputs=[Output.model_validate(each) for each in pictures],
         error=(Error(**error) if error else UNEXPLAINED) if status == "failed" else None,
         created_at=job.created_at,
         started_at=job.started_at if status != "queued" else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
@@ -22,10 +23,14 @@ MAX_LORAS = 8
 MAX_CONTROLS = 4
 """Each is one more network in every forward."""
 
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+"""Characters that steer a terminal or end a line where nobody sees it; not newline and tab."""
+
 Priority = Literal["low", "normal", "high"]
 Resize = Literal["stretch", "crop", "pad"]
 Fill = Literal["fill", "original", "noise", "nothing"]
 Area = Literal["whole", "masked"]
+WebhookEvent = Literal["status", "output", "done"]
 Preprocessor = Literal["none", "canny", "scribble", "blur", "grayscale", "invert"]
 
 
@@ -55,6 +60,11 @@ def _known_sampler(name: str) -> str:
     return known
 
 
+def _plain_text(text: str) -> str:
+    """The text with a space for each control character, and every line ended by a newline."""
+    return CONTROLS.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
 def _small(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
     size = len(_METADATA.model_construct(metadata=metadata).model_dump_json().encode())
     if size > MAX_METADATA_BYTES:
@@ -66,7 +76,7 @@ class _METADATA(BaseModel):
     metadata: dict[str, JsonValue]
 
 
-Prompt = Annotated[str, Field(max_length=LIMITS.max_prompt)]
+Prompt = Annotated[str, Field(max_length=LIMITS.max_prompt), AfterValidator(_plain_text)]
 Size = Annotated[int, Field(ge=8, le=LIMITS.max_size)]
 Steps = Annotated[int, Field(ge=1, le=LIMITS.max_steps)]
 GuidanceScale = Annotated[float, Field(ge=0, le=50)]
@@ -79,7 +89,14 @@ Metadata = Annotated[dict[str, JsonValue], AfterValidator(_small)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        # An error that ends up in a log must not take the prompt there.
+        hide_input_in_errors=True,
+    )
 
 
 class Lora(_Part):
@@ -126,6 +143,28 @@ class Hires(_Part):
     )
     upscaler: Name = Field(
         default="lanczos", description="`latent`, `lanczos`, or an upscaler of /models."
+    )
+
+
+class Webhook(_Part):
+    """Where to tell of a job, of what, and in which shape."""
+
+    url: str = Field(
+        min_length=1,
+        max_length=2000,
+        description="http or https, on the public internet or allowed by the server's operator.",
+        examples=["https://example.org/hook"],
+    )
+    events: list[WebhookEvent] = Field(
+        default=["done"],
+        min_length=1,
+        max_length=3,
+        description="`status`: queued, running; `output`: a picture is stored; `done`: the end.",
+    )
+    format: Literal["json", "ntfy"] = Field(
+        default="json",
+        description="`json`: the job, signed after Standard Webhooks; `ntfy`: a message for a "
+        "phone, with the topic in the URL.",
     )
 
 
@@ -246,6 +285,11 @@ class GenerationRequest(_Common):
     )
     upscaler: Name | None = Field(
         default=None, description="Upscale: `latent`, `lanczos`, or an upscaler of /models."
+    )
+    webhook: Webhook | None = Field(
+        default=None,
+        description="Where to tell of the job. Kept apart from it: no answer and no picture "
+        "shows it.",
     )
 
 

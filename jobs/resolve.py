@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from jobs import blocklist
 from jobs.lora_tags import split_lora_tags
 from jobs.models import AddOn, Kind, ModelCard
 from jobs.request import (
@@ -83,6 +84,10 @@ def resolve(
         *_add_on_errors(request, card, loras, pictures),
         *_sampler_errors(request, card),
     ]
+    # What is in a negative prompt is what the caller does not want to see.
+    if blocklist.current().blocks(prompt):
+        # Which word it is stays unsaid: the list is the operator's own.
+        errors.append(FieldError(pointer="/prompt", detail="asks for what is not made here"))
     if errors:
         raise InvalidRequest(errors)
     width, height = _size(request, card, source)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from functools import cache
 from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")
+
+
+def _split(value: Any) -> Any:
+    return tuple(filter(None, re.split(r"[,\s]+", value))) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""A list that is written with commas."""
 
 
 class Settings(BaseSettings):
@@ -23,9 +37,9 @@ class Settings(BaseSettings):
 
     # Where it listens and keeps its things
     host: str = Field(
-        default="127.0.0.1",
-        description="Address the API listens on. 127.0.0.1 is this machine only; "
-        "0.0.0.0 opens it to everybody on the network.",
+        default="0.0.0.0",
+        description="Address the API listens on. 0.0.0.0 is every network of this machine, where "
+        "devices have to be paired first; 127.0.0.1 is this machine only.",
     )
     port: int = Field(default=7860, ge=1, le=65535, description="Port the API listens on.")
     data: Path = Field(
@@ -46,6 +60,42 @@ class Settings(BaseSettings):
     models: Path = Field(
         default=REPOSITORY / "models.toml",
         description="The file that names the models this server offers.",
+    )
+
+    # The door
+    open: bool = Field(
+        default=False,
+        description="Let everybody who reaches the server do everything, without pairing. "
+        "Pages of other sites are refused all the same.",
+    )
+    tls: bool = Field(
+        default=False,
+        description="Serve https with a certificate of a local authority, both made under "
+        "DATA/tls; each device has to be told once to trust it.",
+    )
+    mdns: bool = Field(
+        default=True,
+        description="Let devices of the network find this server by itself, as _darkroom._tcp.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="Address at which devices reach the server, such as https://pictures.example, "
+        "where the machine itself does not know it: behind a proxy, or in a container.",
+    )
+    allowed_hosts: Names = Field(
+        default=(),
+        description="Further names by which the server may be called, with commas; .example.org "
+        "is every name below it. Its addresses, its host name and that with .local always are.",
+    )
+    cors_origins: Names = Field(
+        default=(),
+        description="Origins such as https://app.example whose pages may call the API with a "
+        "token, with commas.",
+    )
+    trusted_proxies: Names = Field(
+        default=(),
+        description="Addresses or networks such as 10.0.0.0/8 of the proxies before this server, "
+        "with commas; only what these say in X-Forwarded-* is believed.",
     )
 
     # Processes
@@ -140,6 +190,73 @@ class Settings(BaseSettings):
         description="Jobs that may wait; one more is answered 429 with Retry-After.",
     )
 
+    # Limits of a caller, and of all of them together; 0 is no limit
+    requests_per_minute: int = Field(
+        default=0,
+        ge=0,
+        description="Requests a caller may send in a minute; more are answered 429 with "
+        "Retry-After. 0 is no limit, here and in the following.",
+    )
+    requests_per_minute_total: int = Field(
+        default=0, ge=0, description="Requests of all callers in a minute."
+    )
+    queued_per_caller: int = Field(
+        default=0, ge=0, description="Jobs of one caller that may wait; MAX_QUEUE is for all."
+    )
+    pictures_in_flight: int = Field(
+        default=0, ge=0, description="Pictures of one caller that may wait or be made at once."
+    )
+    pictures_in_flight_total: int = Field(
+        default=0, ge=0, description="Pictures of all callers that may wait or be made at once."
+    )
+    pictures_per_day: int = Field(
+        default=0, ge=0, description="Pictures a caller may ask for in a day (UTC)."
+    )
+    pictures_per_day_total: int = Field(
+        default=0, ge=0, description="Pictures that all callers may ask for in a day (UTC)."
+    )
+    sse_clients_per_caller: int = Field(
+        default=64,
+        ge=1,
+        le=4096,
+        description="Event streams of one caller that one API process serves at once.",
+    )
+    head_timeout: float = Field(
+        default=10,
+        gt=0,
+        description="Seconds in which the head of a request must have come, and a body of up to "
+        "64 kB with it; then the connection is closed.",
+    )
+    body_timeout: float = Field(
+        default=300,
+        gt=0,
+        description="Seconds in which a larger body must have come; it is cut off before where it "
+        "comes more slowly than 16 kB a second.",
+    )
+
+    # Webhooks
+    webhook_allow: Names = Field(
+        default=(),
+        description="Receivers of webhooks on private networks that are allowed nevertheless: "
+        "networks such as 192.168.1.0/24 and host names, with commas.",
+    )
+    webhook_retries: int = Field(
+        default=7,
+        ge=3,
+        le=20,
+        description="Times a webhook is sent again before it is put on the dead-letter list.",
+    )
+    webhook_backoff: float = Field(
+        default=5,
+        gt=0,
+        le=3600,
+        description="Seconds before a webhook is sent again for the first time; each further wait "
+        "is four times as long, up to six hours.",
+    )
+    webhook_timeout: float = Field(
+        default=10, gt=0, le=60, description="Seconds that sending one webhook may take."
+    )
+
     # How long
     job_timeout: int = Field(
         default=3600, ge=1, description="Seconds a job may run before it fails with that reason."
@@ -161,6 +278,47 @@ class Settings(BaseSettings):
         description="Seconds that a signed picture URL stays valid, at least.",
     )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_prompts: bool = Field(
+        default=False, description="Write the prompts of ended jobs into the worker's log."
+    )
+    blocked_prompts: Path | None = Field(
+        default=None,
+        description="File of what no prompt may say: on each line a word, several words, or a "
+        "regular expression between slashes; # begins a comment. It is read again when it changes.",
+    )
+
+    @field_validator("public_url")
+    @classmethod
+    def _one_address(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"https?://[^/?#@\s]+/?", value):
+            raise ValueError("it must be http:// or https:// and a host, without a path")
+        return value.rstrip("/") if value else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        origins = tuple(each.lower().rstrip("/") for each in value)
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin} is no origin; one is like https://app.example:8443")
+        return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network, strict=False)
+        return value
+
+    @property
+    def public_host(self) -> str | None:
+        """The host of `public_url`."""
+        return urlsplit(self.public_url).hostname if self.public_url else None
+
+    @property
+    def tls_folder(self) -> Path:
+        """Where the local authority and the server's certificate are kept."""
+        return self.data / "tls"
 
     @property
     def image_store_url(self) -> str:

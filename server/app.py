@@ -5,9 +5,34 @@ from __future__ import annotations
 from flask_openapi.models.info import Info
 from flask_openapi.openapi import OpenAPI
 
+from jobs import blocklist
 from jobs.settings import settings
-from server import body, errors, headers, openapi, page, resources
-from server.routes import docs, events, health, images, jobs, metrics, models, samplers
+from server import (
+    auth,
+    body,
+    cors,
+    errors,
+    headers,
+    hosts,
+    limits,
+    openapi,
+    page,
+    proxies,
+    resources,
+)
+from server.routes import (
+    devices,
+    docs,
+    events,
+    health,
+    images,
+    jobs,
+    metrics,
+    models,
+    pairing,
+    samplers,
+    session,
+)
 
 
 def create_app(redis_url: str | None = None, image_store: str | None = None) -> OpenAPI:
@@ -26,17 +51,27 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
         doc_ui=False,
         static_folder=None,
     )
+    # A list that cannot be read must be known before the first prompt comes.
+    blocklist.current()
     app.config["MAX_CONTENT_LENGTH"] = settings().max_body
     # A doubled slash is another path, not a redirect that a POST would lose its body on.
     app.url_map.merge_slashes = False
 
     resources.init_app(app, redis_url, image_store)
     errors.init_app(app)
-    body.init_app(app)
+    # Who asks comes before what is asked: no body is read for a request that is refused.
+    proxies.init_app(app)
     headers.init_app(app)
+    hosts.init_app(app)
+    cors.init_app(app)
+    auth.init_app(app)
+    limits.init_app(app)
+    body.init_app(app)
     page.init_app(app)
 
-    for noun in (jobs, events, images, models, samplers, health, metrics, docs):
+    for noun in (jobs, events, images, models, samplers):
         app.register_api(noun.routes.blueprint)
-    openapi.init_app(app)
+    for noun in (pairing, session, devices, health, metrics, docs):
+        app.register_api(noun.routes.blueprint)
+    openapi.init_app(app, public=auth.PUBLIC)
     return app

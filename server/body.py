@@ -8,13 +8,14 @@ from typing import Any, cast
 from flask import Flask, Request, current_app, request
 from flask.json.provider import DefaultJSONProvider
 from pydantic_core import from_json
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from jobs.recipes import recipe_of
 from jobs.request import FieldError, InvalidRequest
 from jobs.workers import offered_models
 from server import multipart
+from server.auth import is_public
 from server.errors import ApiError
 from server.resources import resources
 
@@ -101,6 +102,9 @@ def _read_body() -> None:
     try:
         if request.mimetype == JSON:
             body = _from_json()
+        elif is_public():
+            # Nothing of whom nobody knows gets as far as the decoders.
+            raise _unsupported()
         elif request.mimetype == multipart.TYPE:
             fields, parts, identity = multipart.read(request)
             body = Body(fields, identity, parts)
@@ -112,6 +116,9 @@ def _read_body() -> None:
     except RequestEntityTooLarge as error:
         detail = f"the body may have at most {request.max_content_length} bytes"
         raise ApiError(413, "request-entity-too-large", detail) from error
+    except ClientDisconnected as error:
+        # Or cut off by server/gunicorn_worker.py for being slow; one that is gone does not see it.
+        raise ApiError(408, "request-timeout", "the body did not come in time") from error
     cast("BodyRequest", request).body = body
 
 

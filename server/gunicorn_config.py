@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 from types import FrameType
 from typing import Any
 
+from jobs import logs
+from jobs.addresses import in_url, listening
 from jobs.settings import settings
+from server.logs import GunicornLogger
 from server.resources import of
 
 _settings = settings()
 
 wsgi_app = "server.app:create_app()"
-bind = [
-    f"[{_settings.host}]:{_settings.port}"
-    if ":" in _settings.host
-    else f"{_settings.host}:{_settings.port}"
-]
+bind = [f"{in_url(host)}:{_settings.port}" for host in listening(_settings.host)]
+# The key is in the same file, and it is read anew for each connection: `darkroom up` renews it.
+certfile = str(_settings.tls_folder / "server.pem") if _settings.tls else None
+# Whose word counts is TRUSTED_PROXIES' matter; gunicorn by itself would believe all of loopback.
+forwarded_allow_ips = ""
 proc_name = "darkroom-server"
 
 # Each event stream holds a thread for as long as its client stays.
-worker_class = "gthread"
+worker_class = "server.gunicorn_worker.PatientWorker"
 workers = _settings.api_processes
 threads = _settings.api_threads
 # Phones that keep a connection open without using it cost a file descriptor, no thread.
@@ -39,6 +41,8 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 # Nobody manages this server by gunicorn's own control interface.
 control_socket_disable = True
 
+logger_class = GunicornLogger
+
 # A line for each request only where somebody looks for something.
 loglevel = _settings.log_level.lower()
 accesslog = "-" if loglevel == "debug" else None
@@ -46,9 +50,7 @@ accesslog = "-" if loglevel == "debug" else None
 
 def post_worker_init(worker: Any) -> None:
     """Set up the log, and have SIGTERM tell the event streams to say farewell."""
-    logging.basicConfig(
-        level=_settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logs.set_up(_settings.log_level)
     leaving = of(worker.wsgi).hub.leaving
     stop = worker.handle_exit
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from threading import BoundedSemaphore, Condition, Event, Thread
+from threading import Condition, Event, Thread
 from typing import Any, cast
 
 from redis.exceptions import RedisError
@@ -27,6 +27,7 @@ from jobs.events import (
     live_channel,
     parse,
 )
+from server.seats import Seats
 from server.stream_ids import START, order
 from server.subscription import Entry, Subscription
 
@@ -56,10 +57,10 @@ class _Followed:
 class Hub:
     """Hands out subscriptions and keeps them fed, through restarts of Redis too."""
 
-    def __init__(self, redis_url: str | None, seats: int) -> None:
+    def __init__(self, redis_url: str | None, seats: int, seats_each: int) -> None:
         self._redis = connect(redis_url)
         self._blocking = connect(redis_url, timeout=BLOCK + 2, retries=0)
-        self._seats = BoundedSemaphore(seats)
+        self._seats = Seats(seats, seats_each)
         self._followed: dict[str, _Followed] = {}
         self._changed = Condition()
         self._wake = f"darkroom:wake:{secrets.token_hex(8)}"
@@ -71,13 +72,13 @@ class Hub:
         """How many streams somebody listens to."""
         return len(self._followed)
 
-    def take_seat(self) -> bool:
-        """Whether there is room for one more client that stays; to be given back."""
-        return self._seats.acquire(blocking=False)
+    def take_seat(self, caller: str) -> bool:
+        """Whether there is room for one more client of a caller that stays; to be given back."""
+        return self._seats.take(caller)
 
-    def give_seat_back(self) -> None:
-        """One client that stayed has gone."""
-        self._seats.release()
+    def give_seat_back(self, caller: str) -> None:
+        """One client of a caller that stayed has gone."""
+        self._seats.give_back(caller)
 
     @contextmanager
     def subscribe(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from copy import deepcopy
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
@@ -23,18 +23,23 @@ REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = """\
 Send a prompt, get a picture. A job is accepted with 202 and makes its way through a queue; follow \
 it by its events, ask for it now and then, or send `Prefer: wait=30` and have the result at once. \
-Every error is an `application/problem+json`."""
+On the machine itself no token is needed; everything else is paired first. Every error is an \
+`application/problem+json`."""
 
 PROBLEMS = {
     400: "The body is not of the type that it says; the detail says where it breaks.",
-    403: "The picture's signature is wrong or has expired.",
+    401: "A token is missing, wrong or revoked; `WWW-Authenticate` says what is taken.",
+    403: "Not for this caller: a code, token or signature is wrong, or it takes an admin or a page "
+    "of this origin.",
     404: "There is no such thing.",
+    408: "The body did not come in time.",
     409: "The job was deleted while it was being submitted.",
     413: "The body is larger than the server takes.",
     415: "The body is of another type than the server takes.",
     416: "The range lies outside the picture.",
     422: "A field does not fit; `errors` names each with its limit.",
-    429: "The queue is full; come back after `Retry-After` seconds.",
+    429: "Too much: requests, jobs, pictures or wrong tries; come back after `Retry-After` "
+    "seconds.",
     503: "Not just now; come back after `Retry-After` seconds.",
 }
 """What each error status means, wherever a route lists it."""
@@ -44,9 +49,34 @@ HEADERS: dict[str, dict[str, str]] = {
         "Location": "URL of the job.",
         "Retry-After": "Seconds after which it makes sense to ask for the job.",
     },
-    "429": {"Retry-After": "Seconds after which there should be room."},
+    "401": {"WWW-Authenticate": "What is taken: Bearer, and Basic with the token as password."},
+    "429": {
+        "Retry-After": "Seconds after which there should be room.",
+        "RateLimit-Policy": 'The limits, such as `"requests";q=100;w=60`, where one is reached.',
+        "RateLimit": 'How they stand, such as `"requests";r=0;t=12`.',
+    },
     "503": {"Retry-After": "Seconds after which to try again."},
 }
+
+SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A device's token. Pairing gives one, `darkroom token create` makes one.",
+    },
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "Any user name, and the token as the password.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "darkroom",
+        "description": "A browser's session; what changes something needs X-Darkroom-Request too.",
+    },
+}
+"""How a caller says who it is. On the machine itself none is needed."""
 
 EVENT_STREAM = "text/event-stream"
 
@@ -152,7 +182,7 @@ def reference(name: str) -> dict[str, str]:
 
 def content(description: str, *types: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
     """How the document describes an answer that is not JSON."""
-    each = {"schema": schema or {"type": "string"}}
+    each = {"schema": {"type": "string"} if schema is None else schema}
     return {"description": description, "content": dict.fromkeys(types, each)}
 
 
@@ -161,14 +191,17 @@ def answer(model: BaseModel) -> dict[str, Any]:
     return model.model_dump(mode="json")
 
 
-def init_app(app: OpenAPI) -> None:
-    """Write the document once all routes are there."""
+def init_app(app: OpenAPI, public: Container[str]) -> None:
+    """Write the document once all routes are there; those of `public` endpoints need no token."""
     app.openapi_version = "3.1.0"
     document = deepcopy(cast("dict[str, Any]", cast("Any", app).api_doc))
+    document["components"]["securitySchemes"] = SECURITY_SCHEMES
+    document["security"] = [{name: []} for name in SECURITY_SCHEMES]
     for path in document["paths"].values():
-        for operation in path.values():
+        for method, operation in path.items():
             _finish_description(operation)
             _finish_parameters(operation)
+            _finish_security(method, operation, public)
             _finish_responses(operation["responses"])
     create = document["paths"][f"{PREFIX}/jobs"]["post"]
     content = create["requestBody"]["content"]
@@ -195,6 +228,16 @@ def _finish_parameters(operation: dict[str, Any]) -> None:
         for kind in kinds:
             if kind.get("type") != "null":
                 parameter["schema"].update(kind)
+
+
+def _finish_security(method: str, operation: dict[str, Any], public: Container[str]) -> None:
+    if f"{operation['tags'][0]}.{operation['operationId']}" in public:
+        operation["security"] = []
+        return
+    # Whose token it is, Redis knows; a session that changes something has to show its page.
+    more = [401, 429, 503] if method == "get" else [401, 403, 429, 503]
+    answers = operation["responses"] | {str(status): problem(status) for status in more}
+    operation["responses"] = dict(sorted(answers.items()))
 
 
 def _finish_responses(responses: dict[str, Any]) -> None:

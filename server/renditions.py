@@ -9,8 +9,10 @@ from threading import Lock, Semaphore
 from typing import Any, Literal
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from jobs.images import ImageStore
+from jobs.provenance import PNG_KEYWORD
 from jobs.recipes import INFOTEXT, exif_with
 
 Format = Literal["png", "jpeg", "webp"]
@@ -78,7 +80,8 @@ class Renditions:
 def render(png: bytes, format: Format, width: int | None) -> bytes:
     """A PNG in another format, at most `width` wide; the same bytes if that changes nothing.
 
-    One of full size keeps its recipe, in EXIF as AUTOMATIC1111 has it.
+    One of full size keeps its recipe, in EXIF as AUTOMATIC1111 has it. All keep what says that a
+    machine made the picture, and nothing else: no EXIF, no profile, no text of the original's.
     """
     with Image.open(io.BytesIO(png)) as source:
         narrower = width is not None and width < source.width
@@ -94,8 +97,18 @@ def render(png: bytes, format: Format, width: int | None) -> bytes:
         recipe = source.info.get(INFOTEXT)
         if width is None and isinstance(recipe, str) and (exif := exif_with(recipe)):
             options["exif"] = exif
+        if isinstance(xmp := source.info.get("xmp"), bytes):
+            options |= {"pnginfo": _text(xmp)} if format == "png" else {"xmp": xmp}
+        picture = picture.copy()
+        picture.info = {}
         picture.save(out, format, **options)
         return out.getvalue()
+
+
+def _text(xmp: bytes) -> PngInfo:
+    text = PngInfo()
+    text.add_itxt(PNG_KEYWORD, xmp.decode("utf-8", errors="replace"))
+    return text
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

@@ -36,12 +36,17 @@ class Resources:
 
 def init_app(app: Flask, redis_url: str | None, image_store: str | None) -> None:
     """Give the application its resources. Threads start with the first client that needs them."""
+    app.extensions[EXTENSION] = make(redis_url, image_store)
+
+
+def make(redis_url: str | None, image_store: str | None) -> Resources:
+    """The resources of a process, connected when they are first used."""
     redis = connect(redis_url)
     store = ImageStore(image_store)
-    app.extensions[EXTENSION] = Resources(
+    return Resources(
         redis=redis,
         store=store,
-        hub=Hub(redis_url, seats=settings().sse_clients),
+        hub=Hub(redis_url, settings().sse_clients, settings().sse_clients_per_caller),
         signer=Signer(redis, settings().url_lifetime),
         renditions=Renditions(store),
     )

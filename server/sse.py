@@ -10,6 +10,7 @@ from itertools import chain
 
 from redis.exceptions import RedisError
 
+from jobs import devices
 from jobs.events import (
     ENDED,
     DoneEvent,
@@ -38,9 +39,13 @@ BEAT = 15.0
 TICK = 1.0
 """Seconds after which a stream looks whether the server is leaving."""
 
+LOOK = 2.0
+"""Seconds after which a stream looks whether its device may still come in."""
+
 RETRY = "retry: 1000\n\n"
 COMMENT = ": still here\n\n"
 FAREWELL = ": the server is restarting, come back\n\n"
+REVOKED = ": this device was revoked\n\n"
 
 PAGE = 100
 """Records read at once when looking for jobs that ended unseen."""
@@ -51,8 +56,11 @@ DELETED = Error(code="deleted", detail="The job was deleted.")
 class JobStream:
     """The events of one job: what happened after `after`, how it stands, what happens, its end."""
 
-    def __init__(self, resources: Resources, record: JobRecord, after: str | None) -> None:
+    def __init__(
+        self, resources: Resources, record: JobRecord, after: str | None, device: str | None
+    ) -> None:
         self._resources = resources
+        self._device = device
         self._record = record
         self._after = after or START
         self._told: Status | None = None
@@ -102,7 +110,7 @@ class JobStream:
             yield frame(ProgressEvent(job=record.id, progress=record.progress))
 
     def _follow(self, events: Subscription, last: str) -> Iterator[str]:
-        for item in ticks(self._resources, events, last):
+        for item in ticks(self._resources, events, last, self._device):
             if isinstance(item, Entry):
                 yield self._frame(item)
                 if isinstance(item.event, DoneEvent):
@@ -132,8 +140,11 @@ class JobStream:
 class OwnerStream:
     """The events of all of an owner's jobs, from now on or from where the client was."""
 
-    def __init__(self, resources: Resources, owner: str, after: str | None) -> None:
+    def __init__(
+        self, resources: Resources, owner: str, after: str | None, device: str | None
+    ) -> None:
         self._resources = resources
+        self._device = device
         self._owner = owner
         self._after = after
 
@@ -149,7 +160,7 @@ class OwnerStream:
             for entry in hub.history(stream, last):
                 last = entry.id
                 yield lasting_frame(self._resources, entry)
-            for item in ticks(self._resources, events, last):
+            for item in ticks(self._resources, events, last, self._device):
                 if isinstance(item, Entry):
                     yield lasting_frame(self._resources, item)
                 elif isinstance(item, str):
@@ -193,14 +204,22 @@ def _until_redis_goes(frames: Generator[str]) -> Iterator[str]:
 
 
 def ticks(
-    resources: Resources, events: Subscription, last: str
+    resources: Resources, events: Subscription, last: str, device: str | None
 ) -> Iterator[Entry | LiveEvent | str]:
-    """New events as they come, a comment every 15 s, and a farewell when the server leaves."""
-    beat = time.monotonic() + BEAT
+    """New events as they come, a comment every 15 s, and a farewell when the server leaves.
+
+    Ends within a few seconds of its device being revoked.
+    """
+    beat, look = time.monotonic() + BEAT, time.monotonic() + LOOK
     while not events.overrun:
         if resources.hub.leaving.is_set():
             yield FAREWELL
             return
+        if device is not None and time.monotonic() >= look:
+            look = time.monotonic() + LOOK
+            if not _may_stay(resources, device):
+                yield REVOKED
+                return
         item = events.next(TICK)
         if isinstance(item, Entry):
             if order(item.id) > order(last):
@@ -211,6 +230,15 @@ def ticks(
         if time.monotonic() >= beat:
             beat = time.monotonic() + BEAT
             yield COMMENT
+
+
+def _may_stay(resources: Resources, device: str) -> bool:
+    try:
+        return devices.exists(resources.redis, device)
+    except RedisError as error:
+        # Nothing can be told of anything meanwhile, and a client cut off would not get back in.
+        log.warning("An event stream waits for Redis: %s", error)
+        return True
 
 
 def lasting_frame(resources: Resources, entry: Entry) -> str:

@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jobs import pictures
+from jobs import pictures, sandbox
 from jobs.images import ImageStore, input_id, job_of
 from jobs.pictures import BadPicture
 from jobs.recipes import prompts_of
 from jobs.record import JobRecord, read
 from jobs.request import FieldError, GenerationRequest, InvalidRequest, named_pictures
 from jobs.resolve import InputPicture
+from server.auth import Caller
 from server.errors import Unavailable
 from server.resources import Resources
 
@@ -63,19 +64,23 @@ class Uploads:
 
 
 def open_uploads(
-    request: GenerationRequest, parts: Mapping[str, bytes], job_id: str, owner: str, here: Resources
+    request: GenerationRequest,
+    parts: Mapping[str, bytes],
+    job_id: str,
+    who: Caller,
+    here: Resources,
 ) -> Uploads:
     """Open each picture that a request names, to be kept under ids of this job.
 
     `parts` has the bytes of those that came as files. An earlier picture is copied, so that
     deleting its job does no harm. Raises InvalidRequest naming each field whose picture is none,
-    or is not the owner's.
+    or is not for the caller to see.
     """
     uploads: dict[str, Upload] = {}
     errors: list[FieldError] = []
     for index, (pointer, named) in enumerate(named_pictures(request).items()):
         try:
-            data = parts[pointer] if pointer in parts else _bytes(named, owner, here)
+            data = parts[pointer] if pointer in parts else _bytes(named, who, here)
             uploads[pointer] = _open(data, input_id(job_id, index), pointer, request)
         except BadPicture as error:
             errors.append(FieldError(pointer=pointer, detail=str(error)))
@@ -85,15 +90,14 @@ def open_uploads(
 
 
 def _open(data: bytes, image: str, pointer: str, request: GenerationRequest) -> Upload:
-    opened = pictures.open_picture(data)
-    plain = pictures.as_mask(opened) if pointer == "/mask" else pictures.flat(opened)
+    opened = sandbox.decode(data, "mask" if pointer == "/mask" else "picture")
     wants_prompt = request.kind == "variations" and pointer == "/image"
     prompt, negative = prompts_of(data) if wants_prompt else ("", "")
-    picture = InputPicture(image, plain.width, plain.height, prompt, negative)
-    return Upload(picture, pictures.png(plain))
+    picture = InputPicture(image, opened.width, opened.height, prompt, negative)
+    return Upload(picture, opened.png)
 
 
-def _bytes(named: str, owner: str, here: Resources) -> bytes:
+def _bytes(named: str, who: Caller, here: Resources) -> bytes:
     if named[:5].lower() == "data:":
         return pictures.data_uri_bytes(named)
     if re.match(r"https?://", named, re.IGNORECASE):
@@ -102,7 +106,7 @@ def _bytes(named: str, owner: str, here: Resources) -> bytes:
         raise BadPicture("is base64 of unknown kind; put `data:image/png;base64,` before it")
     job_id = job_of(named)
     job = read(here.redis, job_id) if job_id else None
-    if job is None or job.owner != owner or named not in _pictures_of(job):
+    if job is None or not who.sees(job.owner) or named not in _pictures_of(job):
         raise BadPicture(_not_there(named))
     try:
         with here.store.open(named) as file:
@@ -119,5 +123,5 @@ def _pictures_of(job: JobRecord) -> set[str]:
 
 def _not_there(named: str) -> str:
     shown = named if len(named) <= SHOWN else f"{named[:SHOWN]}..."
-    shown = shown.encode(errors="replace").decode()
+    shown = "".join(each if each.isprintable() else "?" for each in shown)
     return f'there is no picture "{shown}" of yours; send an id of one, or a data URI'

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs import queue
+from jobs.devices import Device, Kind, Role
 from jobs.events import ENDED, DoneEvent, Error, Output, Progress, Status
 from jobs.record import JobRecord
 from jobs.request import ResolvedRequest, named_pictures
@@ -51,6 +53,7 @@ class JobView(BaseModel):
     """A job as callers see it."""
 
     id: str
+    owner: str = Field(description="Whose it is: the machine's own are `local`.")
     kind: str
     status: Status
     queue_position: int | None = Field(
@@ -86,12 +89,32 @@ class JobList(BaseModel):
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page.")
 
 
+class DeviceView(BaseModel):
+    """A device that may come in."""
+
+    id: str
+    name: str
+    role: Role
+    owner: str = Field(description="Whose jobs and pictures it sees; its own id if it is alone.")
+    kind: Kind = Field(
+        description="How it came in: a `token` made by hand, an app that was `paired`, a `browser`."
+    )
+    created_at: datetime
+    last_seen: datetime | None = Field(description="To the minute; null if never.")
+
+
+def device_view(device: Device) -> DeviceView:
+    """A device as callers see it."""
+    return DeviceView(**asdict(device))
+
+
 def job_view(record: JobRecord, resources: Resources, *, placed: bool = True) -> JobView:
     """A job's record with the URLs of its pictures, and its place in the queue if `placed`."""
     url = job_url(record.id)
     placed = placed and record.status not in ENDED
     return JobView(
         id=record.id,
+        owner=record.owner,
         kind=record.request.kind,
         status=record.status,
         queue_position=queue.position(resources.redis, record) if placed else None,

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from redis import Redis
 
+from jobs import devices
 from tests.server.helpers import API, REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "api.md"
@@ -25,8 +27,11 @@ def lines() -> list[tuple[str, int]]:
 
 
 @pytest.mark.timeout(300)
-def test_every_line_of_the_page_gets_the_answer_it_says(live_url: str, tmp_path: Path):
+def test_every_line_of_the_page_gets_the_answer_it_says(
+    live_url: str, redis: Redis, tmp_path: Path
+):
     url = live_url
+    device, token = devices.create(redis, "of the page")
     answer = httpx.post(
         f"{url}{API}/jobs",
         json={"prompt": "x", "steps": 5},
@@ -36,7 +41,14 @@ def test_every_line_of_the_page_gets_the_answer_it_says(live_url: str, tmp_path:
     assert answer["status"] == "succeeded", answer
     picture = answer["outputs"][0]
     (tmp_path / "picture.png").write_bytes(httpx.get(url + picture["url"]).content)
-    names = {"JOB": answer["id"], "IMAGE": picture["id"], "PICTURE": "picture.png"}
+    names = {
+        "JOB": answer["id"],
+        "IMAGE": picture["id"],
+        "PICTURE": "picture.png",
+        "CODE": devices.new_code(redis),
+        "TOKEN": token,
+        "DEVICE": device.id,
+    }
     for command, status in lines():
         script = command.replace(USUAL, url) + r" -sS -w '%{stderr}HTTP %{http_code}'"
         endless = "-N" in command and "/jobs/" not in command

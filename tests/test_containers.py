@@ -17,7 +17,7 @@ from jobs.settings import Settings
 
 REPOSITORY = Path(__file__).parents[1]
 DOCKERFILE = REPOSITORY / "Dockerfile"
-OURS = ("server", "worker", "worker-gpu-0", "worker-gpu-1")
+OURS = ("server", "webhooks", "worker", "worker-gpu-0", "worker-gpu-1")
 SERVICES = ("redis", *OURS)
 
 # Read by the hub's library, not by Darkroom.
@@ -111,10 +111,10 @@ def test_redis_keeps_what_was_accepted():
     assert "ports" not in redis
 
 
-def test_only_this_machine_reaches_the_server():
+def test_the_network_reaches_the_server_and_nothing_else():
     text = (REPOSITORY / "docker-compose.yml").read_text()
     published = re.findall(r'^ +- "(.*):7860"$', text, flags=re.MULTILINE)
-    assert published == ["127.0.0.1:${PORT:-7860}"]
+    assert published == ["${PORT:-7860}"]
     others = [name for name in SERVICES if name != "server"]
     assert not [name for name in others if "ports" in compose()["services"][name]]
 

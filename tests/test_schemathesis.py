@@ -2,64 +2,104 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
+from darkroom.machine import lan_addresses
+from jobs import devices
+from jobs.devices import Role
 from jobs.images import ImageStore
-from tests.server.helpers import API, HandWorker, gunicorn
+from tests.server.helpers import API, HandWorker, Server, gunicorn
 
-SECONDS = 40
+SECONDS = 30
 """For all its phases: a few hundred requests, and two minutes even where the machine is slow."""
 
 EXCLUDED = "positive_data_acceptance"
 """The one check left out: a model's name, a cursor and a size are right or wrong for reasons that
 a schema cannot say, so a request that fits the schema may still be refused with 422."""
 
+ON_THE_MACHINE = "ignored_auth"
+"""Left out as well where the machine itself asks, since it needs no token."""
 
-@pytest.mark.timeout(300)
-def test_no_request_gets_an_answer_that_the_document_does_not_know(
-    redis_url: str, redis: Redis, tmp_path: Path
-):
+
+@pytest.fixture
+def there(redis_url: str, redis: Redis, tmp_path: Path) -> Iterator[Server]:
+    """The API for every address of this machine, with a worker and a picture."""
     worker = HandWorker(redis, ImageStore(str(tmp_path / "images")))
     worker.advertise()
-    with gunicorn(redis_url, tmp_path) as server:
+    with gunicorn(redis_url, tmp_path, host="0.0.0.0") as server:
         with server.client() as client:
             job_id = client.post("jobs", json={"prompt": "red apple"}).json()["id"]
         [image] = worker.run(job_id)
-        # Without a picture that is there, only the 404 of its route would be seen.
+        device, _ = devices.create(redis, "to be revoked")
+        # Without things that are there, only the 404s of their routes would be seen.
         config = tmp_path / "schemathesis.toml"
-        config.write_text(f'[parameters]\n"path.image_id" = "{image}"\n')
-
+        known = {"path.image_id": image, "path.device_id": device.id}
+        lines = [f'"{name}" = "{value}"' for name, value in known.items()]
+        config.write_text("\n".join(["[parameters]", *lines, ""]))
         over = threading.Event()
         alive = threading.Thread(target=_stay_alive, args=(worker, over))
         alive.start()
-        command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
-        options = [
-            *("--checks", "all", "--exclude-checks", EXCLUDED),
-            *("--phases", "examples,coverage,fuzzing,stateful"),
-            *("--max-time", str(SECONDS), "--request-timeout", "10", "--no-color"),
-        ]
         try:
-            result = subprocess.run(
-                [*command, *options, f"{server.url}{API}/openapi.json"],
-                cwd=tmp_path,
-                capture_output=True,
-                text=True,
-                timeout=280,
-            )
+            yield server
         finally:
             over.set()
             alive.join()
+
+
+@pytest.mark.timeout(300)
+def test_no_request_gets_an_answer_that_the_document_does_not_know(there: Server, tmp_path: Path):
+    said = run(there.url, tmp_path, "--exclude-checks", f"{EXCLUDED},{ON_THE_MACHINE}")
+    assert "Missing test data" not in said
+    assert "nobody foresaw" not in (tmp_path / "server.log").read_text()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("role", [pytest.param("user", marks=pytest.mark.slow), "admin", None])
+def test_from_elsewhere_every_route_wants_a_token_that_is_one(
+    there: Server, redis: Redis, tmp_path: Path, role: Role | None
+):
+    addresses = lan_addresses()
+    if not addresses:
+        pytest.skip("this machine has no address but loopback, so nobody could call from elsewhere")
+    url = there.url.replace("127.0.0.1", addresses[0])
+    # The document is only for those who may come in, so it is read on the machine itself.
+    document = tmp_path / "openapi.json"
+    with there.client() as client:
+        document.write_text(client.get("openapi.json").text)
+    options = ["--exclude-checks", EXCLUDED, "--url", url]
+    if role:
+        _, token = devices.create(redis, role, role)
+        options += ["--header", f"Authorization: Bearer {token}"]
+    run(str(document), tmp_path, *options)
+    assert "nobody foresaw" not in (tmp_path / "server.log").read_text()
+
+
+def run(document: str, folder: Path, *options: str) -> str:
+    """Have schemathesis try everything; returns what it said."""
+    if document.startswith("http"):
+        document += f"{API}/openapi.json"
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli"),
+        *("--config-file", str(folder / "schemathesis.toml"), "run", "--checks", "all"),
+        *("--phases", "examples,coverage,fuzzing,stateful"),
+        *("--max-time", str(SECONDS), "--request-timeout", "10", "--no-color"),
+        *options,
+        document,
+    ]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280)
     assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-2000:]
-    assert "Missing test data" not in result.stdout
-    assert "14 selected / 14 total" in result.stdout
-    log = (tmp_path / "server.log").read_text()
-    assert "nobody foresaw" not in log
+    selected = re.search(r"(\d+) selected / (\d+) total", result.stdout)
+    assert selected
+    assert selected[1] == selected[2]
+    return result.stdout
 
 
 def _stay_alive(worker: HandWorker, over: threading.Event) -> None:

@@ -30,7 +30,7 @@ def test_a_changed_value_is_shown_with_its_default() -> None:
     shown = settings_page.table(Settings(port=9000))
 
     assert "PORT=9000   (default 7860)" in shown
-    assert "HOST=127.0.0.1\n" in shown
+    assert "HOST=0.0.0.0\n" in shown
 
 
 def test_a_value_that_does_not_fit_ends_the_command_with_its_name_and_the_limit() -> None:

@@ -12,12 +12,15 @@ from jobs.metrics import Metrics
 from jobs.settings import Settings
 from worker.engine import Engine, ModelUnavailable, Notebook, describe
 from worker.hashes import HASHES, Hashes, HashMemory
-from worker.models.catalogue import read_catalogue
+from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
+from worker.models.checker import load_checker
 from worker.models.free import freeze_libraries
 from worker.models.shape import cards
+from worker.models.sources import SourceError
 from worker.models.store import ModelStore
 from worker.offer import Offer
 from worker.rq_worker import BatchWorker
+from worker.safety import Rule, SafetyHook
 
 log = logging.getLogger("darkroom.worker")
 
@@ -78,7 +81,24 @@ def build_worker(
         stall_timeout=chosen.stall_timeout,
         keep_days=chosen.keep_days,
         warm_up=chosen.warm_up,
+        safety=safety_hook(catalogue),
     )
+
+
+def safety_hook(catalogue: Catalogue) -> SafetyHook | None:
+    """The safety hook of models.toml, loaded; None where it names none.
+
+    Raises CatalogueError: a worker whose checker does not load would show what nobody checked.
+    """
+    entry = catalogue.safety
+    if entry is None:
+        return None
+    try:
+        checker = load_checker(entry)
+    except SourceError as error:
+        raise CatalogueError(str(error)) from error
+    threshold = checker.default_threshold if entry.threshold is None else entry.threshold
+    return SafetyHook(checker, Rule(tuple(entry.labels) or checker.labels, threshold, entry.action))
 
 
 def preload(models: ModelStore, name: str) -> None:

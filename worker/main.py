@@ -13,7 +13,7 @@ import time
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs import workers
+from jobs import logs, workers
 from jobs.connection import WORKER_TIMEOUT, connect
 from jobs.images import ImageStore
 from jobs.metrics import Metrics
@@ -33,9 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--name", default=None, help="a name that no worker had before")
     name = parser.parse_args(argv).name or new_name()
     chosen = settings()
-    logging.basicConfig(
-        level=chosen.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logs.set_up(chosen.log_level)
     connection = connect(timeout=WORKER_TIMEOUT)
     wait_for(connection)
     run(name, connection, chosen)

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from jobs import infotext, recipes
+from jobs import infotext, provenance, recipes
+from jobs.events import Safety
 from jobs.infotext import Maker
 from jobs.request import ResolvedRequest
 
@@ -20,12 +21,24 @@ COMPRESS_LEVEL = 1
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
 
 
-def encode(picture: Picture, request: ResolvedRequest, index: int, maker: Maker) -> bytes:
-    """A picture (height, width, 3) as PNG with its recipe, as infotext and as our own record."""
+def encode(
+    picture: Picture,
+    request: ResolvedRequest,
+    index: int,
+    maker: Maker,
+    safety: Safety | None = None,
+) -> bytes:
+    """A picture (height, width, 3) as PNG with its recipe, as infotext and as our own record.
+
+    Its XMP says that a machine made it, and its record what the safety classifier found in it.
+    """
     text = PngInfo()
     add_text(text, recipes.INFOTEXT, infotext.write(request, index, maker))
-    record = json.dumps(recipes.record(request, index, maker), ensure_ascii=False)
-    add_text(text, recipes.RECORD, record)
+    record = recipes.record(request, index, maker)
+    if safety is not None:
+        record["safety"] = safety.model_dump(mode="json")
+    add_text(text, recipes.RECORD, json.dumps(record, ensure_ascii=False))
+    text.add_itxt(provenance.PNG_KEYWORD, provenance.xmp(request.kind, maker.version))
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG", pnginfo=text, compress_level=COMPRESS_LEVEL)
     return file.getvalue()

@@ -45,8 +45,9 @@ if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], 
 class Reporter:
     """The reporting thread of a worker."""
 
-    def __init__(self, worker: BatchWorker) -> None:
+    def __init__(self, worker: BatchWorker, *, previews: bool = True) -> None:
         self.worker = worker
+        self._previews = previews
         self.connection = worker.connection
         self._set_progress = worker.connection.register_script(SET_PROGRESS)
         self._unseen: dict[str, Slot] = {}
@@ -81,7 +82,7 @@ class Reporter:
             replies = cast("list[int]", pipe.execute())
         for (slot, progress), listeners in zip(moved, replies[1::2], strict=True):
             slot.reported = progress
-            if listeners and slot.request.preview_interval:
+            if listeners and slot.request.preview_interval and self._previews:
                 self._unseen[slot.id] = slot
 
     def _preview_due(self) -> None:

@@ -41,6 +41,7 @@ from worker.intake import Intake
 from worker.offer import Offer
 from worker.reporter import Reporter
 from worker.retention import Retention
+from worker.safety import SafetyHook
 from worker.settler import Settler
 from worker.slot import Slot, parse_task_id
 
@@ -82,6 +83,7 @@ class BatchWorker(Worker):
         stall_timeout: float,
         keep_days: int,
         warm_up: bool = False,
+        safety: SafetyHook | None = None,
     ) -> None:
         super().__init__([], name=name, connection=connection, worker_ttl=WORKER_TTL)
         self.engine = engine
@@ -99,9 +101,9 @@ class BatchWorker(Worker):
             self._to_measure.clear()
         self.intake = Intake(self, metrics, capacity)
         self.inputs = Inputs(self, store)
-        self.settler = Settler(self, store, metrics)
+        self.settler = Settler(self, store, metrics, safety)
         self.beat = Beat(self, metrics, Retention(connection, store, keep_days))
-        self.reporter = Reporter(self)
+        self.reporter = Reporter(self, previews=safety is None or not safety.hides)
 
     def work(self, *_: Any, **__: Any) -> bool:
         """Run until stopped. Returns whether any job was run."""
@@ -200,6 +202,7 @@ class BatchWorker(Worker):
 
     def _admit(self, slot: Slot) -> None:
         if slot.settling:
+            self._drop_tasks(slot)
             return
         if slot.error is not None:
             self.settler.end(slot)

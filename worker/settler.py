@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from redis.client import Pipeline
@@ -16,9 +17,11 @@ from rq.utils import now
 from jobs import settle
 from jobs.events import Error, Output, OutputEvent, publish
 from jobs.images import ImageStore, image_id
+from jobs.logs import prompt_words
 from jobs.metrics import Metrics
 from worker.engine import Finished
 from worker.png import Maker, encode
+from worker.safety import Refused, SafetyHook
 from worker.slot import Slot
 
 if TYPE_CHECKING:
@@ -40,11 +43,19 @@ VERSION = version("darkroom")
 class Settler:
     """The settling threads of a worker."""
 
-    def __init__(self, worker: BatchWorker, store: ImageStore, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        worker: BatchWorker,
+        store: ImageStore,
+        metrics: Metrics,
+        safety: SafetyHook | None = None,
+    ) -> None:
         self.worker = worker
         self.connection = worker.connection
         self.images = store
         self.metrics = metrics
+        self._safety = safety
+        self._refusing = Lock()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="settler")
 
     def store(self, slot: Slot, index: int, finished: Finished) -> None:
@@ -79,7 +90,14 @@ class Settler:
         picture = slot.canvas.compose(finished.image)
         started = time.monotonic()
         maker = Maker(VERSION, self.worker.offer.sha256(slot.request.model))
-        data = encode(picture, slot.request, index, maker)
+        safety = None
+        if self._safety is not None:
+            try:
+                picture, safety = self._safety.check(picture)
+            except Refused as error:
+                self._refuse(slot, error)
+                return
+        data = encode(picture, slot.request, index, maker, safety)
         self.metrics.observe("stage_seconds", "png", time.monotonic() - started)
         output = Output(
             id=image_id(slot.id, index),
@@ -88,6 +106,7 @@ class Settler:
             seed=slot.request.image_seed(index),
             prompt_tokens=finished.prompt_tokens,
             prompt_chunks=finished.prompt_chunks,
+            safety=safety,
         )
         if not self._put(slot, output, data):
             return
@@ -99,6 +118,18 @@ class Settler:
         if slot.complete and not slot.settling:
             slot.settling = True
             self._end(slot)
+
+    def _refuse(self, slot: Slot, reason: Refused) -> None:
+        """End the job: it fails, and its other pictures are not made any further."""
+        with self._refusing:
+            if slot.settling:
+                return
+            slot.settling = True
+        slot.error = Error(code="refused", detail=str(reason))
+        # The engine's thread alone may drop the pictures that are still being made.
+        self.worker.inbox.put(slot)
+        self.worker.wake.set()
+        self._end(slot)
 
     def _put(self, slot: Slot, output: Output, data: bytes) -> bool:
         give_up = time.monotonic() + STORE_PATIENCE
@@ -132,7 +163,7 @@ class Settler:
             if outcome == "succeeded":
                 self.metrics.count("images", slot.request.model, slot.request.count)
                 self.worker.offer.rate.finished()
-            log.info("job %s %s", slot.id, outcome)
+            log.info("job %s %s%s", slot.id, outcome, prompt_words(slot.request.prompt))
         self.worker.forget(slot)
 
     def _change(self, pipe: Pipeline, slot: Slot) -> None:

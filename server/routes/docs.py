@@ -12,7 +12,8 @@ routes = Routes("docs", "This description.")
 
 
 @routes.get(
-    "/openapi.json", {200: content("An OpenAPI 3.1 document.", "application/json", schema={})}
+    "/openapi.json",
+    {200: content("An OpenAPI 3.1 document.", "application/json", schema={"type": "object"})},
 )
 def openapi() -> dict[str, Any]:
     """The OpenAPI document"""

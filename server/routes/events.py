@@ -19,7 +19,7 @@ from server.views import DoneEventView, OutputEventView
 
 TOLD = "Events `status`, `progress`, `preview`, `output` and `done`, each with JSON as its data."
 
-FULL = "every event stream this server can hold is taken"
+FULL = "every event stream that this server can hold, or holds for one caller, is taken"
 
 routes = Routes("events", "What happens, as it happens.")
 
@@ -60,7 +60,7 @@ def job_events(path: JobPath, header: EventsHeaders, query: EventsQuery) -> Resp
 
     All its events so far, then each as it comes; the stream ends after `done`.
     """
-    stream = JobStream(resources(), find(path.job_id), _after(header, query))
+    stream = JobStream(resources(), find(path.job_id), _after(header, query), caller().device_id)
     if stream.seen_to_the_end:
         return Response(status=204)
     return _stream(stream.frames())
@@ -76,7 +76,8 @@ def owner_events(header: EventsHeaders, query: EventsQuery) -> Response:
 
     From now on, or from Last-Event-ID: no `done` is ever left out.
     """
-    stream = OwnerStream(resources(), caller().owner, _after(header, query))
+    who = caller()
+    stream = OwnerStream(resources(), who.owner, _after(header, query), who.device_id)
     return _stream(stream.frames())
 
 
@@ -89,17 +90,17 @@ def _after(header: EventsHeaders, query: EventsQuery) -> str | None:
 
 
 def _stream(frames: Generator[str]) -> Response:
-    hub = resources().hub
+    hub, who = resources().hub, caller().lane
     headers = {"X-Accel-Buffering": "no"}
     if request.method == "HEAD":
         return Response(headers=headers, content_type=EVENT_STREAM)
-    if not hub.take_seat():
+    if not hub.take_seat(who):
         raise Unavailable("too-many-streams", FULL)
     try:
         response = Response(begin(frames), headers=headers, content_type=EVENT_STREAM)
     except BaseException:
-        hub.give_seat_back()
+        hub.give_seat_back(who)
         raise
     response.call_on_close(frames.close)
-    response.call_on_close(hub.give_seat_back)
+    response.call_on_close(lambda: hub.give_seat_back(who))
     return response

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from jobs.settings import settings
 from jobs.workers import live
 from server.errors import Unavailable
 from server.openapi import Routes, answer, server_version
@@ -19,6 +20,9 @@ class Health(BaseModel):
 
     status: str
     version: str
+    door: Literal["closed", "open"] = Field(
+        description="Whether devices have to be paired (`closed`), or everybody may (`open`)."
+    )
 
 
 class Ready(BaseModel):
@@ -34,7 +38,8 @@ def health() -> dict[str, Any]:
 
     It asks nobody else, so it is 200 while Redis is away.
     """
-    return answer(Health(status="ok", version=server_version()))
+    door = "open" if settings().open else "closed"
+    return answer(Health(status="ok", version=server_version(), door=door))
 
 
 @routes.get("/ready", {200: Ready}, (503,))

@@ -7,7 +7,10 @@ from io import BytesIO
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.images import job_of
+from jobs.record import read
 from jobs.settings import settings
+from server.auth import caller
 from server.errors import ApiError, Unavailable
 from server.openapi import Routes, content
 from server.renditions import Format
@@ -58,11 +61,11 @@ def get_image(path: ImagePath, query: ImageQuery) -> Response:
 
     With `Range`, a part of it; with `If-None-Match`, 304 if it is the one you have.
     """
-    _check_signature(path.image_id, query)
+    _check(path.image_id, query)
     try:
         data = resources().renditions.get(path.image_id, query.format, query.width)
     except FileNotFoundError as error:
-        raise ApiError(404, "not-found", f"there is no picture {path.image_id[:64]!r}") from error
+        raise _unknown(path.image_id) from error
     except OSError as error:
         raise Unavailable("store-unavailable", "the picture store does not answer") from error
     response = Response(
@@ -82,10 +85,23 @@ def get_image(path: ImagePath, query: ImageQuery) -> Response:
     return response
 
 
-def _check_signature(image: str, query: ImageQuery) -> None:
-    """Refuse a wrong signature; a missing one is fine for those who may call at all."""
+def _check(image: str, query: ImageQuery) -> None:
+    """Refuse a wrong signature, and without one a picture that is not the caller's."""
     if query.signature is None and query.expires is None:
+        # An admin sees also what no record tells the owner of, and all while Redis is away.
+        if not caller().is_admin and not _is_own(image):
+            raise _unknown(image)
         return
     expires, signature = query.expires or 0, query.signature or ""
     if not resources().signer.allows(image, expires, signature):
         raise ApiError(403, "bad-signature", "this URL is not valid any more; get the job again")
+
+
+def _is_own(image: str) -> bool:
+    job_id = job_of(image)
+    record = read(resources().redis, job_id) if job_id else None
+    return record is not None and caller().sees(record.owner)
+
+
+def _unknown(image: str) -> ApiError:
+    return ApiError(404, "not-found", f"there is no picture {image[:64]!r}")

@@ -6,6 +6,7 @@ import base64
 import binascii
 import logging
 from math import ceil
+from urllib.parse import urlencode
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,10 +15,14 @@ from rq.exceptions import NoSuchJobError
 
 from jobs import idempotency, queue
 from jobs.events import ENDED, Status, job_stream
+from jobs.outbox import Hook
 from jobs.queue import QueueFull
+from jobs.quotas import QuotaExceeded
 from jobs.record import JobRecord, read
 from jobs.request import FieldError, GenerationRequest, InvalidRequest
 from jobs.resolve import resolve
+from jobs.settings import settings
+from jobs.webhooks import check_receiver
 from jobs.workers import offered_models
 from server import prefer
 from server.auth import caller
@@ -64,12 +69,17 @@ class ListQuery(BaseModel):
 
     status: Status | None = Field(None, description="Only jobs of this status.")
     limit: int = Field(20, ge=1, le=100, description="Jobs on a page.")
+    owner: str | None = Field(
+        None,
+        pattern=r"^(\*|[a-z0-9][a-z0-9_-]{0,31})$",
+        description="For an admin: whose jobs, `*` for everybody's. Yours if left out.",
+    )
     cursor: str | None = Field(
         None, max_length=200, description="The `next_cursor` of the page before."
     )
 
 
-@routes.post("/jobs", {200: JobView, 202: JobView}, (400, 409, 413, 415, 422, 429, 503))
+@routes.post("/jobs", {200: JobView, 202: JobView}, (400, 408, 409, 413, 415, 422, 429, 503))
 def create_job(header: CreateHeaders, body: GenerationRequest) -> Response:
     """Create a job
 
@@ -88,7 +98,8 @@ def create_job(header: CreateHeaders, body: GenerationRequest) -> Response:
         if (earlier := read(here.redis, job_id)) is not None:
             return _created(earlier, prefer.wait(header.prefer))
     try:
-        uploads = open_uploads(body, sent.parts, job_id, who.owner, here)
+        hook = _hook(body)
+        uploads = open_uploads(body, sent.parts, job_id, who, here)
         resolved = resolve(body, cards, uploads.pictures)
     except InvalidRequest:
         if key is not None:
@@ -97,8 +108,15 @@ def create_job(header: CreateHeaders, body: GenerationRequest) -> Response:
     # Stored before the job is in the queue: a worker may take it at once.
     uploads.keep()
     try:
-        record = queue.submit(here.redis, resolved, who.owner, caller=who.lane, job_id=job_id)
-    except QueueFull:
+        record = queue.submit(
+            here.redis, resolved, who.owner, caller=who.lane, job_id=job_id, hook=hook
+        )
+    except InvalidRequest:
+        uploads.drop()
+        if key is not None:
+            idempotency.forget(here.redis, who.owner, key)
+        raise
+    except (QueueFull, QuotaExceeded):
         # The same request may have come twice at once, and the other have got in.
         if read(here.redis, job_id) is None:
             uploads.drop()
@@ -109,12 +127,22 @@ def create_job(header: CreateHeaders, body: GenerationRequest) -> Response:
     return _created(record, prefer.wait(header.prefer))
 
 
+def _hook(body: GenerationRequest) -> Hook | None:
+    """Who is to be told of the job. Raises InvalidRequest where nobody may be told there."""
+    asked = body.webhook
+    if asked is None:
+        return None
+    check_receiver(asked)
+    base = (settings().public_url or request.url_root).rstrip("/")
+    return Hook(asked.url, tuple(asked.events), asked.format, base)
+
+
 def _created(record: JobRecord, seconds: int | None) -> Response:
     here = resources()
     headers = {"Location": job_url(record.id), "Retry-After": str(queue.RETRY_AFTER)}
     try:
         # With all seats taken the wish is not granted, which a preference allows for.
-        if seconds is not None and here.hub.take_seat():
+        if seconds is not None and here.hub.take_seat(caller().lane):
             headers["Preference-Applied"] = f"wait={seconds}"
             record = _wait(record, seconds)
         view = job_view(record, here)
@@ -134,27 +162,34 @@ def _wait(record: JobRecord, seconds: int) -> JobRecord:
     try:
         here.hub.wait_for_done(job_stream(record.id), record.owner, seconds)
     finally:
-        here.hub.give_seat_back()
+        here.hub.give_seat_back(caller().lane)
     return read(here.redis, record.id) or record
 
 
-@routes.get("/jobs", {200: JobList}, (422, 503))
+@routes.get("/jobs", {200: JobList}, (403, 422, 503))
 def list_jobs(query: ListQuery) -> Response:
     """List jobs, newest first
 
     A page may hold fewer jobs than `limit` and still have a `next_cursor`.
     """
-    here = resources()
+    here, owner = resources(), query.owner or caller().owner
+    if not caller().sees(owner):
+        raise ApiError(403, "admin-only", "only an admin lists the jobs of others")
     before = _decode(query.cursor) if query.cursor else None
     records, last = queue.list_jobs(
-        here.redis, caller().owner, limit=query.limit, before=before, status=query.status
+        here.redis,
+        None if owner == "*" else owner,
+        limit=query.limit,
+        before=before,
+        status=query.status,
     )
     cursor = base64.urlsafe_b64encode(last.encode()).decode().rstrip("=") if last else None
     view = JobList(jobs=[job_view(record, here) for record in records], next_cursor=cursor)
     headers: dict[str, str] = {}
     if cursor:
-        status = f"&status={query.status}" if query.status else ""
-        url = f"{request.path}?limit={query.limit}{status}&cursor={cursor}"
+        wanted = {"limit": query.limit, "status": query.status, "owner": query.owner}
+        kept = {name: value for name, value in wanted.items() if value is not None}
+        url = f"{request.path}?{urlencode({**kept, 'cursor': cursor})}"
         headers["Link"] = f'<{url}>; rel="next"'
     return _json(view, 200, headers)
 
@@ -198,9 +233,9 @@ def delete_job(path: JobPath) -> tuple[str, int]:
 
 
 def find(job_id: str) -> JobRecord:
-    """The caller's job of this id. Raises a 404."""
+    """The job of this id, if it is for the caller to see. Raises a 404."""
     record = read(resources().redis, job_id)
-    if record is None or record.owner != caller().owner:
+    if record is None or not caller().sees(record.owner):
         raise _unknown(job_id)
     return record
 

@@ -19,6 +19,7 @@ from redis import Redis
 from jobs import lanes
 from jobs.metrics import COUNTERS, HISTOGRAMS, HistogramInfo, read
 from jobs.workers import live
+from server.auth import require_admin
 from server.openapi import Routes, content
 from server.resources import resources
 
@@ -51,9 +52,13 @@ class Figures(Collector):
         yield GaugeMetricFamily("darkroom_running", "What live workers have under way.", running)
 
 
-@routes.get("/metrics", {200: content("The figures.", TEXT, OPENMETRICS)}, (503,))
+@routes.get("/metrics", {200: content("The figures.", TEXT, OPENMETRICS)}, (403, 503))
 def metrics() -> Response:
-    """Figures for Prometheus"""
+    """Figures for Prometheus
+
+    For admins, and for whatever runs on the machine itself.
+    """
+    require_admin()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Figures(resources().redis))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))

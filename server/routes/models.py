@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from jobs.models import ModelCard
 from jobs.settings import settings
 from jobs.workers import WorkerInfo, live, offered_models
+from server.auth import caller
 from server.openapi import Routes, answer
 from server.resources import resources
 
@@ -50,7 +51,9 @@ class ModelView(ModelCard):
     state: State = Field(description="What it is on the worker that is furthest with it.")
     loaded: float = Field(description="How much of it that worker has in memory, 0 to 1.")
     limits: Limits = Field(default_factory=Limits)
-    workers: list[ModelWorker] = Field(description="The workers alive that offer it.")
+    workers: list[ModelWorker] = Field(
+        description="The workers alive that offer it; an admin sees them."
+    )
 
 
 class ModelList(BaseModel):
@@ -65,12 +68,13 @@ def list_models() -> dict[str, Any]:
 
     What the workers that are alive offer, or what the last ones did.
     """
-    redis = resources().redis
+    redis, shown = resources().redis, caller().is_admin
     workers = live(redis)
-    return answer(ModelList(models=[_view(card, workers) for card in offered_models(redis)]))
+    views = [_view(card, workers, shown) for card in offered_models(redis)]
+    return answer(ModelList(models=views))
 
 
-def _view(card: ModelCard, workers: list[WorkerInfo]) -> ModelView:
+def _view(card: ModelCard, workers: list[WorkerInfo], shown: bool) -> ModelView:
     offering = [
         _on(worker, card.name)
         for worker in workers
@@ -83,7 +87,7 @@ def _view(card: ModelCard, workers: list[WorkerInfo]) -> ModelView:
         warm=any(each.state == "warm" for each in offering),
         state=best.state if best else "cold",
         loaded=best.loaded if best else 0.0,
-        workers=offering,
+        workers=offering if shown else [],
     )
 
 

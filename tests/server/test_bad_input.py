@@ -126,10 +126,21 @@ def test_thirty_four_megabytes_of_prompt_are_413(client: FlaskClient, worker: Ha
 
 
 def test_odd_characters_in_a_prompt_are_kept(client: FlaskClient, worker: HandWorker):
-    prompt = "a\u0000b \u202e🍎 \\ \" ' <script>"
+    prompt = "a\tb\nc \u202e🍎 \\ \" ' <script>"
     answer = send(client, json.dumps({"prompt": prompt}))
     assert answer.status_code == 202
     assert client.get(answer.headers["Location"]).json["input"]["prompt"] == prompt
+
+
+@pytest.mark.parametrize("control", ["\0", "\x1b", "\x07", "\x7f", "\x9b", "\x0b", "\u2028"])
+def test_a_control_character_in_a_prompt_becomes_a_space(
+    client: FlaskClient, worker: HandWorker, control: str
+):
+    fields = {"prompt": f"a{control}b", "negative_prompt": f"c{control}\r\nd\re"}
+    answer = send(client, json.dumps(fields))
+    assert answer.status_code == 202
+    kept = client.get(answer.headers["Location"]).json["input"]
+    assert (kept["prompt"], kept["negative_prompt"]) == ("a b", "c \nd\ne")
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])

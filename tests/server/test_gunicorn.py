@@ -45,7 +45,10 @@ def follow_all(server: Server, count: int) -> tuple[list[threading.Thread], list
 def test_a_hundred_event_streams_leave_room_for_requests_and_say_farewell(
     redis_url: str, data: Path, worker: HandWorker
 ):
-    with gunicorn(redis_url, data, sse_clients=100) as server, server.client() as client:
+    with (
+        gunicorn(redis_url, data, sse_clients=100, sse_clients_per_caller=100) as server,
+        server.client() as client,
+    ):
         threads, said = follow_all(server, 100)
         started = time.monotonic()
         job_id = client.post("jobs", json={"prompt": "x"}).json()["id"]

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from jobs import workers
+from jobs import devices, workers
 from jobs.images import ImageStore
 from jobs.record import read
 from tests.server.helpers import API, HandWorker
@@ -132,17 +132,22 @@ def test_a_full_queue_is_429_with_the_limit(
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_two_addresses_are_two_lanes_of_one_owner(client: FlaskClient, worker: HandWorker):
-    lanes = set()
-    for address in ("192.168.1.20", "192.168.1.21"):
-        answer = client.post(
-            f"{API}/jobs", json={"prompt": "x"}, environ_overrides={"REMOTE_ADDR": address}
-        )
+def test_two_devices_are_two_lanes_though_they_share_an_owner(
+    client: FlaskClient, worker: HandWorker
+):
+    lanes, ids = set(), set()
+    for name in ("phone", "tablet"):
+        device, token = devices.create(worker.redis, name, owner="anna")
+        ids.add(device.id)
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = client.post(f"{API}/jobs", json={"prompt": "x"}, headers=headers)
         record = read(worker.redis, answer.json["id"])
         assert record
         lanes.add(record.lane)
-    assert lanes == {"small/normal/192.168.1.20", "small/normal/192.168.1.21"}
-    assert len(client.get(f"{API}/jobs").json["jobs"]) == 2
+        listed = client.get(f"{API}/jobs", headers=headers).json["jobs"]
+        assert len(listed) == len(lanes)
+    assert lanes == {f"small/normal/{device}" for device in ids}
+    assert client.get(f"{API}/jobs").json["jobs"] == []
 
 
 KEY = {"Idempotency-Key": "5f6c"}

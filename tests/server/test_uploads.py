@@ -14,7 +14,7 @@ from PIL import Image
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from jobs import queue
+from jobs import devices, queue
 from jobs.images import ImageStore, input_id
 from jobs.record import read
 from server.resources import of
@@ -245,6 +245,8 @@ def test_another_owners_picture_is_not_there(app: Flask, client: FlaskClient, wo
     assert record
     other = queue.submit(of(app).redis, record.request, "bert")
     [output] = worker.run(other.id)
+    _, token = devices.create(worker.redis, "phone")
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     assert "of yours" in problem(start(client, image=output))[1]
 
 

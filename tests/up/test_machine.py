@@ -75,10 +75,18 @@ def test_an_address_of_another_machine_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("host", "there"),
-    [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("localhost", "localhost"), ("::1", "[::1]")],
+    [
+        ("0.0.0.0", "127.0.0.1"),
+        ("::", "[::1]"),
+        ("localhost", "localhost"),
+        ("::1", "[::1]"),
+        ("127.0.0.2", "127.0.0.2"),
+        # Beside one address of a network it listens on loopback, where its owner is known as such.
+        ("192.0.2.9", "127.0.0.1"),
+    ],
 )
 def test_the_url_leads_to_this_machine(host: str, there: str) -> None:
-    assert machine.local_host(host) == there
+    assert machine.local_url(Settings(host=host, port=7861)) == f"http://{there}:7861"
 
 
 def test_a_second_up_of_a_data_folder_hears_of_the_first(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -16,9 +17,11 @@ import httpx
 import psutil
 import pytest
 
+from darkroom import machine
 from jobs import workers
 from jobs.connection import connect
 from jobs.settings import REPOSITORY
+from tests.up.scan import printed_code, scan
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -26,7 +29,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 class Running:
     """A `darkroom up` in a process of its own, with a data folder and a port of its own."""
 
-    def __init__(self, data: Path, port: int, **settings: str) -> None:
+    def __init__(self, data: Path, port: int, *options: str, **settings: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.environment = {
             **{name: os.environ[name] for name in os.environ if name not in ("REDIS_URL", "HOST")},
@@ -34,12 +37,14 @@ class Running:
             "PORT": str(port),
             "DEVICE": "cpu",
             "TORCH_THREADS": "2",
+            # The network that the tests run in is none of their business.
+            "MDNS": "false",
             **settings,
         }
         self.output = data.with_suffix(".log")
         with self.output.open("a") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "darkroom", "up"],
+                [sys.executable, "-m", "darkroom", "up", *options],
                 env=self.environment,
                 cwd=REPOSITORY,
                 stdout=output,
@@ -110,6 +115,35 @@ def test_it_says_its_address_and_a_command_to_try(running: Running) -> None:
     assert "Ready after" in running.said()
     assert running.url in running.said()
     assert "curl http" in running.said()
+
+
+def test_the_code_that_it_prints_pairs_one_phone(running: Running) -> None:
+    addresses = machine.lan_addresses()
+    if not addresses:
+        pytest.skip("this machine is on no network: there is nobody to pair")
+    base, port = f"http://{addresses[0]}", running.environment["PORT"]
+    scanned = scan(printed_code(running.said()))
+    assert scanned.startswith(f"{base}:{port}/pair#")
+    assert scanned in running.said(), "for whom has no camera"
+    assert "darkroom pair" in running.said()
+
+    with httpx.Client(base_url=f"{base}:{port}/api/v1") as phone:
+        assert phone.get("/jobs").status_code == 401
+        asked = {"code": scanned.partition("#")[2], "name": "Test phone"}
+        paired = phone.post("/pair", json=asked)
+        assert paired.status_code == 201
+        phone.headers["Authorization"] = f"Bearer {paired.json()['token']}"
+        assert phone.get("/jobs").status_code == 200
+        assert phone.post("/pair", json=asked).status_code == 403
+
+
+def test_pair_prints_another_code(running: Running) -> None:
+    made = running.run("pair")
+    assert made.returncode == 0, made.stderr
+    scanned = scan(printed_code(made.stdout))
+    if machine.lan_addresses():
+        assert f":{running.environment['PORT']}/pair#" in scanned
+        assert scanned not in running.said()
 
 
 def test_a_second_one_says_what_is_running_and_starts_nothing(running: Running) -> None:
@@ -223,6 +257,39 @@ def test_a_killed_one_leaves_no_orphan_and_the_next_one_starts(tmp_path: Path) -
         assert alive == [], gone
     finally:
         _end(second)
+
+
+@pytest.mark.slow
+def test_an_open_server_with_tls_warns_and_serves_https(tmp_path: Path) -> None:
+    running = Running(tmp_path / "data", _free_port(), "--open", "--tls")
+    try:
+        running.wait_for("Ready after")
+        assert "https://127.0.0.1" in running.said()
+        if addresses := machine.lan_addresses():
+            assert "WARNING: OPEN lets everybody" in running.said()
+            assert printed_code(running.said()) == ""
+            url = f"https://{addresses[0]}:{running.environment['PORT']}/api/v1/jobs"
+            trusting = ssl.create_default_context(cafile=tmp_path / "data" / "tls" / "ca.crt")
+            assert httpx.get(url, verify=trusting).status_code == 200
+        made = running.run("models")
+        assert made.returncode == 0, made.stderr
+    finally:
+        _end(running)
+
+
+@pytest.mark.slow
+def test_one_address_as_host_still_knows_its_owner_on_loopback(tmp_path: Path) -> None:
+    if not machine.lan_addresses():
+        pytest.skip("this machine is on no network")
+    host = machine.lan_addresses()[0]
+    running = Running(tmp_path / "data", _free_port(), HOST=host)
+    try:
+        running.wait_for("Ready after")
+        assert httpx.get(f"{running.url}/api/v1/jobs").status_code == 200
+        far = running.url.replace("127.0.0.1", host)
+        assert httpx.get(f"{far}/api/v1/jobs").status_code == 401
+    finally:
+        _end(running)
 
 
 @pytest.mark.slow

@@ -158,11 +158,11 @@ def test_one_bad_job_does_not_fail_its_batch(desk):
     good = desk.submit(steps=30)
     cards = offered_models(desk.redis)
     request = resolve(GenerationRequest(prompt="cat face", steps=30), cards)
-    bad = queue.submit(desk.redis, request.model_copy(update={"width": 100}), "anna")
+    bad = queue.submit(desk.redis, request.model_copy(update={"clip_skip": 12}), "anna")
     failed = desk.ended(bad)
     assert failed.status == "failed"
     assert failed.error.code == "invalid_request"
-    assert "100 is not a multiple of" in failed.error.detail
+    assert failed.error.detail.startswith("clip_skip:")
     assert desk.ended(good).status == "succeeded"
 
 

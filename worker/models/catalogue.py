@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
+from jobs.events import SafetyAction
 from jobs.samplers import SAMPLERS, canonical_sampler
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -166,6 +167,42 @@ class ControlNetEntry(ControlNetTable, AddOnEntry):
     """A ControlNet of the catalogue."""
 
 
+class SafetyTable(_Table):
+    """The `[safety]` table of models.toml."""
+
+    source: str = Field(
+        min_length=1,
+        description="A folder, relative to models.toml, or a hub id, of an image classifier of "
+        "transformers or diffusers' StableDiffusionSafetyChecker, in safetensors.",
+    )
+    revision: str | None = Field(
+        None, description="Branch, tag or commit of a hub id; without it the branch main."
+    )
+    labels: list[str] = Field(
+        default_factory=list[str],
+        description="Those of the classifier's labels that are acted on; it may be left out where "
+        "there is one label only.",
+    )
+    threshold: float | None = Field(
+        None,
+        ge=-1,
+        le=1,
+        description="Score from which a label is acted on: 0.5 for a classifier, 0 for "
+        "StableDiffusionSafetyChecker, whose own limits are 0.",
+    )
+    action: SafetyAction = Field(
+        "mark",
+        description="mark says so in the job, blur makes a blot of the picture, refuse fails the "
+        "job with the code `refused`.",
+    )
+
+
+class SafetyEntry(SafetyTable):
+    """The safety table and where paths start from."""
+
+    base: Path
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """The models and add-ons of one models.toml, in the file's order."""
@@ -176,6 +213,7 @@ class Catalogue:
     embeddings: dict[str, AddOnEntry] = field(default_factory=dict[str, AddOnEntry])
     controlnets: dict[str, ControlNetEntry] = field(default_factory=dict[str, ControlNetEntry])
     upscalers: dict[str, AddOnEntry] = field(default_factory=dict[str, AddOnEntry])
+    safety: SafetyEntry | None = None
 
     def __getitem__(self, name: str) -> ModelEntry:
         return self.entries[name]
@@ -204,9 +242,10 @@ def read_catalogue(path: Path) -> Catalogue:
     """
     document = _document(path)
     default: object = document.pop("default", None)
+    safety: object = document.pop("safety", None)
     for key in document:
         if key not in SECTIONS:
-            raise CatalogueError(f"{path}: {_unknown(key, ['default', *SECTIONS])}")
+            raise CatalogueError(f"{path}: {_unknown(key, ['default', 'safety', *SECTIONS])}")
     tables = document.get("models")
     if not isinstance(tables, dict) or not tables:
         raise CatalogueError(f"{path}: names no model; each has a table such as [models.emoji].")
@@ -228,7 +267,19 @@ def read_catalogue(path: Path) -> Catalogue:
         embeddings=_section(path, document, "embeddings", AddOnTable, AddOnEntry),
         controlnets=controlnets,
         upscalers=_section(path, document, "upscalers", AddOnTable, AddOnEntry),
+        safety=_safety(path, safety) if safety is not None else None,
     )
+
+
+def _safety(path: Path, table: object) -> SafetyEntry:
+    if not isinstance(table, dict):
+        raise CatalogueError(f"{path}: safety: must be a table, [safety].")
+    try:
+        checked = SafetyTable.model_validate(table)
+    except ValidationError as error:
+        sentence = _sentence(error.errors()[0], SafetyTable)
+        raise CatalogueError(f"{path}: safety.{sentence}") from error
+    return SafetyEntry(base=path.resolve().parent, **checked.model_dump())
 
 
 def _document(path: Path) -> dict[str, object]:

@@ -5,7 +5,7 @@ const BASE = "/api/v1";
 
 export const EVENTS = `${BASE}/events`;
 
-/** Milliseconds for an answer; the API itself says 503 within five seconds. */
+/** Milliseconds for an answer; the API says 503 within five. */
 const PATIENCE = 15_000;
 
 /** What the server said instead of doing it: a sentence for people, and one a field. */
@@ -18,14 +18,17 @@ export class Problem extends Error {
 }
 
 async function call(path, init) {
+  const signal = AbortSignal.timeout(PATIENCE);
+  const headers = { "X-Darkroom-Request": 1, ...init?.headers };
   let answer;
   try {
-    answer = await fetch(BASE + path, { signal: AbortSignal.timeout(PATIENCE), ...init });
+    answer = await fetch(BASE + path, { ...init, signal, headers });
   } catch {
     throw new Problem("The server cannot be reached. Is this device on its network?");
   }
   const body = await answer.json().catch(() => ({}));
   if (answer.ok) return body;
+  if (answer.status === 401) (await import("/static/door/door.js")).open();
   const wait = Number(answer.headers.get("Retry-After"));
   const advice = wait > 0 ? ` Try again in ${wait} s.` : "";
   const said = sentence(body.detail || `The server answered ${answer.status}`);
@@ -50,7 +53,7 @@ export async function create(input) {
   }
 }
 
-/** randomUUID is for secure contexts only, and this page comes over plain http. */
+/** randomUUID needs a secure context, and this page comes over plain http. */
 function randomKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))]
     .map((byte) => byte.toString(16).padStart(2, "0"))

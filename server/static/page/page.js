@@ -47,6 +47,7 @@ for (const example of empty.querySelectorAll("button")) {
   };
 }
 setInterval(look, LOOK);
+refresh();
 
 async function send(input) {
   const job = await api.create(input);
@@ -153,7 +154,7 @@ function forget(id) {
   arrange();
 }
 
-/** Read everything that may have changed while nobody listened. */
+/** Read what may have changed while nobody listened. */
 async function refresh() {
   try {
     const page = await api.list();

@@ -1,0 +1,229 @@
+"""Sends webhooks: `python -m server.deliverer`, a service beside the API.
+
+Several may run: each event is one sender's at a time. What one held when it was killed is sent
+when its lease has run out, so a receiver may see an event twice, under the same webhook-id.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import socket
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import BoundedSemaphore, Event, Lock
+from types import FrameType
+from typing import Any, cast
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from jobs import outbound, outbox, webhooks
+from jobs.connection import connect
+from jobs.events import Output
+from jobs.outbox import Delivery
+from jobs.record import read
+from jobs.settings import settings
+from server.resources import Resources, make
+from server.views import job_view, output_view
+
+log = logging.getLogger(__name__)
+
+SENDING = 16
+"""Webhooks that are sent at once."""
+
+SENDING_TO_ONE = 4
+"""Of those, to one receiver: one that hangs does not hold up the others."""
+
+BUSY = 1.0
+"""Seconds until a webhook is looked at again whose receiver has its share."""
+
+LONGEST_WISH = 3600.0
+"""Seconds a receiver's Retry-After may put off a webhook."""
+
+AGAIN = 0.5
+"""Seconds between two tries while Redis is away."""
+
+SUBMITTING = 60.0
+"""Seconds after which a job that is not there was never submitted: its API was killed."""
+
+AGENT = "Darkroom-Webhooks"
+
+LINKS = frozenset(("url", "self", "events", "cancel"))
+"""Fields of a job's view that begin with this server's path."""
+
+
+class Deliverer:
+    """Takes what is due from the outbox and sends it."""
+
+    def __init__(self, redis: Redis, shown: Resources) -> None:
+        self._redis = redis
+        self._shown = shown
+        self._settings = settings()
+        self._lease = self._settings.webhook_timeout + outbound.RESOLVE + 5
+        self._slots = BoundedSemaphore(SENDING)
+        self._sending: Counter[str] = Counter()
+        self._lock = Lock()
+        self._next_beat = 0.0
+        self.leaving = Event()
+
+    def run(self) -> None:
+        """Send until told to leave; what is under way is finished."""
+        with ThreadPoolExecutor(SENDING, thread_name_prefix="webhook") as pool:
+            while not self.leaving.is_set():
+                self._slots.acquire()
+                try:
+                    self._beat()
+                    delivery = outbox.claim(self._redis, self._lease)
+                except RedisError as error:
+                    self._slots.release()
+                    log.warning("Webhooks wait for Redis: %s", error)
+                    self.leaving.wait(AGAIN)
+                    continue
+                if delivery is None:
+                    self._slots.release()
+                    self._wait()
+                    continue
+                pool.submit(self._deliver, delivery)
+
+    def _beat(self) -> None:
+        if time.monotonic() >= self._next_beat:
+            outbox.beat(self._redis, socket.gethostname())
+            self._next_beat = time.monotonic() + outbox.LIVES / 6
+
+    def _wait(self) -> None:
+        try:
+            outbox.wait(self._redis, 1.0)
+        except RedisError:
+            self.leaving.wait(AGAIN)
+
+    def _deliver(self, delivery: Delivery) -> None:
+        place = outbound.place(delivery.hook.url)
+        with self._lock:
+            full = self._sending[place] >= SENDING_TO_ONE
+            self._sending[place] += not full
+        try:
+            if full:
+                outbox.postpone(self._redis, delivery, BUSY)
+            else:
+                self._send(delivery, place)
+        except RedisError as error:
+            # The lease runs out and it is sent again.
+            log.warning("Webhook %s waits for Redis: %s", delivery.id, error)
+        except Exception as error:
+            log.exception("Webhook %s could not be made", delivery.id)
+            self._failed(delivery, place, type(error).__name__, final=True)
+        finally:
+            with self._lock:
+                self._sending[place] -= not full
+                if not self._sending[place]:
+                    del self._sending[place]
+            self._slots.release()
+
+    def _send(self, delivery: Delivery, place: str) -> None:
+        message = self._message(delivery)
+        if message is None:
+            self._without_job(delivery)
+            return
+        body, headers = message
+        try:
+            target = outbound.check(delivery.hook.url, webhooks.allowed())
+        except outbound.Refused as error:
+            self._failed(delivery, place, str(error), final=False)
+            return
+        try:
+            status, wish = outbound.post(target, body, headers, self._settings.webhook_timeout)
+        except outbound.Unreachable as error:
+            self._failed(delivery, place, str(error), final=False)
+            return
+        if 200 <= status < 300:
+            outbox.finish(self._redis, delivery)
+            log.info("Webhook %s received by %s (%d)", delivery.id, place, status)
+        else:
+            # 410 is how a receiver says that it wants no more (Standard Webhooks).
+            self._failed(delivery, place, f"answered {status}", final=status == 410, wish=wish)
+
+    def _without_job(self, delivery: Delivery) -> None:
+        # A job is told of a moment before it is written, and its hook goes when it is deleted.
+        if time.time() - int(delivery.job[:12], 16) / 1000 < SUBMITTING:
+            outbox.postpone(self._redis, delivery, BUSY)
+            return
+        with self._redis.pipeline() as pipe:
+            outbox.forget(pipe, delivery.job)
+            pipe.execute()
+
+    def _failed(
+        self, delivery: Delivery, place: str, reason: str, *, final: bool, wish: str | None = None
+    ) -> None:
+        wait = outbox.delay(delivery.attempts, self._settings.webhook_backoff)
+        if wish and wish.isdecimal():
+            wait = max(wait, min(LONGEST_WISH, float(wish[:6])))
+        retries = self._settings.webhook_retries
+        again = outbox.fail(self._redis, delivery, reason, retries=retries, wait=wait, final=final)
+        then = f"again in {wait:.0f} s" if again else "given up; `darkroom webhooks list` has it"
+        log.warning("Webhook %s to %s: %s; %s", delivery.id, place, reason, then)
+
+    def _message(self, delivery: Delivery) -> tuple[bytes, dict[str, str]] | None:
+        """Body and headers; None where there is no job."""
+        record = read(self._redis, delivery.job)
+        if record is None:
+            return None
+        base = (self._settings.public_url or delivery.hook.base).rstrip("/")
+        event: dict[str, Any] = json.loads(delivery.event)
+        if event["event"] == "output":
+            shown = output_view(Output.model_construct(**event["output"]), self._shown)
+            event["output"] = absolute(shown.model_dump(mode="json"), base)
+        job = absolute(job_view(record, self._shown).model_dump(mode="json", by_alias=True), base)
+        if delivery.hook.format == "ntfy":
+            body, headers = webhooks.ntfy(event, job, base)
+        else:
+            now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+            named = {"type": f"job.{event['event']}", "timestamp": now, "event": event, "data": job}
+            body = json.dumps(named, ensure_ascii=False, separators=(",", ":")).encode()
+            headers = {"Content-Type": "application/json"}
+        secret = webhooks.secret(self._redis, record.owner)
+        signed = webhooks.sign(secret, delivery.id, body)
+        return body, {**headers, **signed, "User-Agent": AGENT, "Connection": "close"}
+
+
+def absolute(shown: Any, base: str) -> Any:
+    """A view with the URLs of this server begun by where it is."""
+    if isinstance(shown, list):
+        return [absolute(each, base) for each in cast("list[Any]", shown)]
+    if not isinstance(shown, dict):
+        return shown
+    made: dict[str, Any] = {}
+    for name, value in cast("dict[str, Any]", shown).items():
+        if name in LINKS and isinstance(value, str) and value.startswith("/"):
+            made[name] = base + value
+        else:
+            # What the caller sent is his own, whatever it is called.
+            made[name] = value if name == "input" else absolute(value, base)
+    return made
+
+
+def main() -> None:
+    """Send webhooks until SIGTERM or SIGINT."""
+    logging.basicConfig(
+        level=settings().log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    shown = make(None, None)
+    deliverer = Deliverer(connect(), shown)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        deliverer.leaving.set()
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)
+    started = time.monotonic()
+    log.info("Webhooks are sent")
+    deliverer.run()
+    shown.close()
+    log.info("Webhooks stopped after %.0f s", time.monotonic() - started)
+
+
+if __name__ == "__main__":
+    main()
