@@ -18,8 +18,8 @@ from jobs.devices import Role
 from jobs.images import ImageStore
 from tests.server.helpers import API, HandWorker, Server, gunicorn
 
-SECONDS = 30
-"""For all its phases: a few hundred requests, and two minutes even where the machine is slow."""
+SECONDS = 12
+"""For all its phases: a few hundred requests, and less than a minute where the machine is slow."""
 
 EXCLUDED = "positive_data_acceptance"
 """The one check left out: a model's name, a cursor and a size are right or wrong for reasons that

@@ -85,6 +85,7 @@ def test_a_job_says_how_much_of_its_model_is_loaded(start: Start, models: Path):
     assert step.detail == f"step {step.step} of 30"
 
 
+@pytest.mark.slow
 def test_a_worker_says_which_models_it_loads_and_has(start: Start, models: Path):
     worker, desk = start(models=models, model_memory_gb=ROOM)
     busy = desk.running(desk.submit(**LONG))
@@ -97,6 +98,7 @@ def test_a_worker_says_which_models_it_loads_and_has(start: Start, models: Path)
     assert worker.info.loading == {}
 
 
+@pytest.mark.slow
 def test_previews_come_as_often_as_was_asked_for_or_not_at_all(start: Start):
     _, desk = start()
     intervals = (0.1, 60, 0)
