@@ -13,7 +13,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import argparse
 import itertools
-import json
 import platform
 import statistics
 import time
@@ -25,6 +24,7 @@ from typing import Any
 import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
+from benchmarks import save
 from worker.engine import Engine, ImageRequest, LoadedModel, TextEncoder
 from worker.engine.sampler import SAMPLERS
 
@@ -209,8 +209,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS / "engine.json")
     options = parser.parse_args()
     result = measure(options)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(result, indent=2) + "\n")
+    save(result, options.output)
     for name, value in result.items():
         print(f"{name:40} {value}")
 

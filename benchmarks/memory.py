@@ -26,6 +26,7 @@ from typing import Any
 
 import torch
 
+from benchmarks import save
 from benchmarks.engine import RESULTS, ROOT
 from benchmarks.studio import Studio
 from worker.engine import Engine
@@ -120,8 +121,7 @@ def main() -> None:
         "rows_compared": [FEW, MANY],
         "sizes": [in_its_own_process(side) for side in options.sizes],
     }
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(result, indent=2) + "\n")
+    save(result, options.output)
     for each in result["sizes"]:
         print(each)
 

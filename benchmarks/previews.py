@@ -15,7 +15,6 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import argparse
-import json
 import platform
 import statistics
 import threading
@@ -28,6 +27,7 @@ from typing import Any
 
 import torch
 
+from benchmarks import save
 from benchmarks.engine import PROMPTS, RESULTS, ROOT, ratio
 from benchmarks.studio import Studio
 from worker.engine import Engine, ImageRequest
@@ -136,8 +136,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS / "previews.json")
     options = parser.parse_args()
     result = measure(options)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(result, indent=2) + "\n")
+    save(result, options.output)
     for name, value in result.items():
         print(f"{name:40} {value}")
 

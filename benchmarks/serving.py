@@ -13,7 +13,6 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import argparse
-import json
 import platform
 import signal
 import socket
@@ -33,6 +32,7 @@ import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks import save
 from benchmarks.engine import PROMPTS, RESULTS, ROOT, ratio
 from worker.engine.sampler import SAMPLERS
 from worker.models.catalogue import read_catalogue
@@ -208,8 +208,7 @@ def main() -> None:
     options = parser.parse_args()
     with server() as client:
         result = measure(options, client)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(result, indent=2) + "\n")
+    save(result, options.output)
     for name, value in result.items():
         print(f"{name:34} {value}")
 

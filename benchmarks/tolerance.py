@@ -15,7 +15,6 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import argparse
-import json
 import platform
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks import save
 from benchmarks.engine import PROMPTS, RESULTS, ROOT
 from benchmarks.studio import Order, Pixels, Studio
 from jobs.samplers import SAMPLERS
@@ -140,8 +140,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS / "tolerance.json")
     options = parser.parse_args()
     result = measure(options)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(result, indent=2) + "\n")
+    save(result, options.output)
     for name, value in result.items():
         print(f"{name:30} {value}")
 

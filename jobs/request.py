@@ -168,7 +168,9 @@ class Webhook(_Part):
     )
 
 
-class _Common(_Part):
+class CommonFields(_Part):
+    """What a request has in common as it is sent and with every choice made."""
+
     kind: Kind = Field(default="text-to-image", description="What to do.")
     prompt: Prompt = Field(
         default="",
@@ -252,7 +254,7 @@ class _Common(_Part):
     )
 
 
-class GenerationRequest(_Common):
+class GenerationRequest(CommonFields):
     """A request as a caller sends it; what is left out follows the model and the picture."""
 
     model: str | None = Field(
@@ -293,7 +295,7 @@ class GenerationRequest(_Common):
     )
 
 
-class ResolvedRequest(_Common):
+class ResolvedRequest(CommonFields):
     """A request with every choice made: with its seed, all that a picture depends on."""
 
     model: str

@@ -17,6 +17,7 @@ from jobs.request import (
     LIMITS,
     MAX_LORAS,
     SEEDS,
+    CommonFields,
     FieldError,
     GenerationRequest,
     InvalidRequest,
@@ -124,11 +125,8 @@ def resolve(
 
 def _common(request: GenerationRequest) -> dict[str, Any]:
     """The fields that go over as they are."""
-    resolved = {"prompt", "negative_prompt", "loras", "controls", "schedule"}
-    common = ResolvedRequest.model_fields.keys() & GenerationRequest.model_fields.keys()
-    own = {"model", "image", "mask", "width", "height", "steps", "guidance_scale", "seed"}
-    own |= {"sampler", "strength", "scale", "upscaler"}
-    return {name: getattr(request, name) for name in common - own - resolved}
+    chosen = {"prompt", "negative_prompt", "loras", "controls", "schedule"}
+    return {name: getattr(request, name) for name in CommonFields.model_fields.keys() - chosen}
 
 
 def _tagged(tags: list[tuple[str, float]]) -> list[Lora]:

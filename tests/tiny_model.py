@@ -84,7 +84,7 @@ def _text_encoder() -> CLIPTextModel:
     )
 
 
-def tiny_tokenizer() -> PreTrainedTokenizerFast:
+def tiny_tokenizer(window: int = WINDOW + 2) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
@@ -103,5 +103,5 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
         pad_token="<pad>",
         bos_token="<s>",
         eos_token="</s>",
-        model_max_length=WINDOW + 2,
+        model_max_length=window,
     )

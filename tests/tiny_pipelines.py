@@ -29,21 +29,20 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
     FlowMatchEulerDiscreteScheduler,
 )
 from diffusers.schedulers.scheduling_lcm import LCMScheduler
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
-    PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     T5Config,
     T5EncoderModel,
 )
 
+from tests.tiny_model import tiny_tokenizer
+
 CLIP_WINDOW = 77
 T5_WINDOW = 32
-TEXT = "a red apple, a cat face, a green heart, a rocket, a birthday cake, 3d, flat"
 
 
 def save_tiny_sd3(folder: Path) -> Path:
@@ -97,11 +96,11 @@ def _sd3() -> StableDiffusion3Pipeline:
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
         vae=_vae(16, 2, scaling_factor=1.5305, shift_factor=0.0609),
         text_encoder=CLIPTextModelWithProjection(_clip_config()),
-        tokenizer=_tokenizer(CLIP_WINDOW),
+        tokenizer=tiny_tokenizer(CLIP_WINDOW),
         text_encoder_2=CLIPTextModelWithProjection(_clip_config()),
-        tokenizer_2=_tokenizer(CLIP_WINDOW),
+        tokenizer_2=tiny_tokenizer(CLIP_WINDOW),
         text_encoder_3=_t5(64),
-        tokenizer_3=_tokenizer(T5_WINDOW),
+        tokenizer_3=tiny_tokenizer(T5_WINDOW),
     )
 
 
@@ -122,9 +121,9 @@ def _flux() -> FluxPipeline:
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
         vae=_vae(16, 2, scaling_factor=0.3611, shift_factor=0.1159),
         text_encoder=CLIPTextModel(_clip_config()),
-        tokenizer=_tokenizer(CLIP_WINDOW),
+        tokenizer=tiny_tokenizer(CLIP_WINDOW),
         text_encoder_2=_t5(32),
-        tokenizer_2=_tokenizer(T5_WINDOW),
+        tokenizer_2=tiny_tokenizer(T5_WINDOW),
     )
 
 
@@ -144,7 +143,7 @@ def _pixart() -> PixArtAlphaPipeline:
         scheduler=DPMSolverMultistepScheduler(),
         vae=_vae(4, 4, scaling_factor=0.18215),
         text_encoder=_t5(32),
-        tokenizer=_tokenizer(T5_WINDOW),
+        tokenizer=tiny_tokenizer(T5_WINDOW),
     )
 
 
@@ -164,7 +163,7 @@ def _lcm() -> LatentConsistencyModelPipeline:
         scheduler=LCMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
         vae=_vae(4, 2, scaling_factor=0.18215),
         text_encoder=CLIPTextModel(_clip_config()),
-        tokenizer=_tokenizer(CLIP_WINDOW),
+        tokenizer=tiny_tokenizer(CLIP_WINDOW),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -209,7 +208,7 @@ def _qwen() -> QwenImagePipeline:
         text_encoder=Qwen2_5_VLForConditionalGeneration(
             Qwen2_5_VLConfig(text_config=reader, vision_config={**eye, "out_hidden_size": 16})
         ),
-        tokenizer=_tokenizer(CLIP_WINDOW),
+        tokenizer=tiny_tokenizer(CLIP_WINDOW),
     )
 
 
@@ -244,27 +243,4 @@ def _clip_config() -> CLIPTextConfig:
 def _t5(width: int) -> T5EncoderModel:
     return T5EncoderModel(
         T5Config(vocab_size=300, d_model=width, d_kv=8, d_ff=64, num_layers=1, num_heads=4)
-    )
-
-
-def _tokenizer(window: int) -> PreTrainedTokenizerFast:
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=300,
-        special_tokens=["<pad>", "<s>", "</s>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator([TEXT], trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="<pad>",
-        bos_token="<s>",
-        eos_token="</s>",
-        model_max_length=window,
     )

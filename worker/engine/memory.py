@@ -77,8 +77,7 @@ class Budgets:
         if key.exact:
             return self._fixed.rows(key.shape)
         rows = self._measured.rows(key.shape)
-        a_row = self._footprints.bytes_per_row(key.shape)
-        if self._limit is None or a_row is None:
+        if self._limit is None or (a_row := self._footprints.bytes_per_row(key.shape)) is None:
             return rows
         return max(1, min(rows, int(self._limit / (a_row * MARGIN))))
 

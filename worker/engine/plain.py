@@ -235,9 +235,4 @@ def _explained(error: BaseException, request: ImageRequest) -> Exception:
     if not is_out_of_memory(error):
         return error
     release_memory()
-    explained = OutOfMemory(
-        f"width, height: a picture of {request.width}x{request.height} does not fit into this"
-        " device's memory; ask for a smaller one."
-    )
-    explained.__cause__ = error
-    return explained
+    return OutOfMemory.of_picture(request.width, request.height, error)

@@ -221,10 +221,4 @@ def _explained(error: Exception, task: Task) -> Exception:
     """`error`, or the sentence that a caller can act on where it is lack of memory."""
     if not is_out_of_memory(error):
         return error
-    size = f"{task.request.width}x{task.request.height}"
-    explained = OutOfMemory(
-        f"width, height: a picture of {size} does not fit into this device's memory;"
-        " ask for a smaller one."
-    )
-    explained.__cause__ = error
-    return explained
+    return OutOfMemory.of_picture(task.request.width, task.request.height, error)

@@ -150,9 +150,10 @@ class Task:
             check_multiple(side, pixels, model.factor)
         self.sampler = self._sampler(steps, strength)
         self.prediction = None
-        if request.enlarge is not None:
+        self.steps_to_come = 0
+        if request.enlarge is not None and not self.enlarged:
             second = self._sampler(request.enlarge.steps, request.enlarge.strength)
-            self.steps_to_come = 0 if self.enlarged else len(second)
+            self.steps_to_come = len(second)
         if self.sampler.done:
             self.latents = original
         else:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from jobs.models import Kind, ModelCard
+from jobs.request import OWN_SAMPLER
 from jobs.samplers import SAMPLERS
 from worker.models.add_ons import add_ons, find_add_ons
 from worker.models.catalogue import Catalogue, ModelEntry
@@ -27,7 +28,6 @@ OTHER_CONDITIONS = ("class_embed_type", "encoder_hid_dim_type")
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 
-OWN_SAMPLER = "default"
 
 Defaults = dict[str, str | int | float]
 
