@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import cast
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, Field, ValidationError
 from redis.exceptions import (
     BusyLoadingError,
@@ -80,6 +81,12 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
 
+Shape = Callable[[ApiError], Response]
+"""Makes a response of an error, in one API's envelope."""
+
+SHAPES = "darkroom_error_shapes"
+
+
 class Unavailable(ApiError):
     """The caller gets 503 and is asked to come back."""
 
@@ -103,8 +110,19 @@ def refuse_invalid(error: ValidationError) -> Response:
     return _invalid_request(InvalidRequest(field_errors(error, request.get_json(silent=True))))
 
 
+def shape_below(app: Flask, prefix: str, shape: Shape) -> None:
+    """Answer every error below a path in the envelope of the API that these routes mimic."""
+    cast("dict[str, Shape]", app.extensions.setdefault(SHAPES, {}))[prefix] = shape
+
+
 def respond(error: ApiError) -> Response:
-    """The error as a response."""
+    """The error as a response, in the envelope that belongs to the request's path."""
+    shapes = cast("dict[str, Shape]", current_app.extensions.get(SHAPES, {}))
+    shape = next((shapes[each] for each in shapes if request.path.startswith(each)), _problem)
+    return shape(error)
+
+
+def _problem(error: ApiError) -> Response:
     problem = Problem(
         type=f"urn:darkroom:{error.code}",
         title=error.code.replace("-", " ").capitalize(),

@@ -11,26 +11,21 @@ from urllib.parse import urlencode
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 from redis.exceptions import RedisError
-from rq.exceptions import NoSuchJobError
 
 from jobs import idempotency, queue
 from jobs.events import ENDED, Status, job_stream
 from jobs.outbox import Hook
-from jobs.queue import QueueFull
-from jobs.quotas import QuotaExceeded
 from jobs.record import JobRecord, read
 from jobs.request import FieldError, GenerationRequest, InvalidRequest
-from jobs.resolve import resolve
 from jobs.settings import settings
 from jobs.webhooks import check_receiver
-from jobs.workers import offered_models
 from server import prefer
 from server.auth import caller
 from server.body import request_body
 from server.errors import ApiError, Unavailable
 from server.openapi import Routes
 from server.resources import resources
-from server.uploads import open_uploads
+from server.submission import known_models, submit
 from server.views import JobList, JobView, job_url, job_view
 
 log = logging.getLogger(__name__)
@@ -89,41 +84,18 @@ def create_job(header: CreateHeaders, body: GenerationRequest) -> Response:
     recipe makes that picture again.
     """
     here, who, sent = resources(), caller(), request_body()
-    cards = offered_models(here.redis)
-    if not cards:
-        raise Unavailable("no-worker", "no worker has started yet, so no model is known")
+    cards = known_models()
     job_id, key = queue.new_job_id(), header.idempotency_key
     if key is not None:
         job_id = idempotency.job_id_for(here.redis, who.owner, key, sent.identity, job_id)
         if (earlier := read(here.redis, job_id)) is not None:
             return _created(earlier, prefer.wait(header.prefer))
     try:
-        hook = _hook(body)
-        uploads = open_uploads(body, sent.parts, job_id, who, here)
-        resolved = resolve(body, cards, uploads.pictures)
+        record = submit(body, sent.parts, job_id=job_id, cards=cards, hook=_hook(body))
     except InvalidRequest:
         if key is not None:
             idempotency.forget(here.redis, who.owner, key)
         raise
-    # Stored before the job is in the queue: a worker may take it at once.
-    uploads.keep()
-    try:
-        record = queue.submit(
-            here.redis, resolved, who.owner, caller=who.lane, job_id=job_id, hook=hook
-        )
-    except InvalidRequest:
-        uploads.drop()
-        if key is not None:
-            idempotency.forget(here.redis, who.owner, key)
-        raise
-    except (QueueFull, QuotaExceeded):
-        # The same request may have come twice at once, and the other have got in.
-        if read(here.redis, job_id) is None:
-            uploads.drop()
-        raise
-    except NoSuchJobError as error:
-        uploads.drop()
-        raise ApiError(409, "deleted", str(error)) from error
     return _created(record, prefer.wait(header.prefer))
 
 
