@@ -1,3 +1,4 @@
+# syntax=docker/dockerfile:1
 # Three images from one file:
 #   docker build --target server .         the API, without torch
 #   docker build --target worker .         a worker on the CPU
@@ -21,6 +22,16 @@ RUN groupadd --gid 1000 darkroom \
     && python -m venv /opt/venv
 
 
+# The page is the same on every platform, so it is built once, on the machine that builds.
+FROM --platform=$BUILDPLATFORM node:24-bookworm-slim AS page
+WORKDIR /app/clients/web
+COPY clients/web/package.json clients/web/package-lock.json clients/web/.npmrc ./
+RUN --mount=type=cache,target=/root/.npm npm ci
+COPY docs/openapi.json /app/docs/openapi.json
+COPY clients/web .
+RUN npm run build
+
+
 FROM base AS server
 COPY requirements/server.txt requirements/server.txt
 RUN --mount=type=cache,target=/root/.cache/pip \
@@ -29,6 +40,7 @@ COPY pyproject.toml README.md ./
 COPY darkroom darkroom
 COPY jobs jobs
 COPY server server
+COPY --from=page /app/server/static/app server/static/app
 RUN pip install --no-cache-dir --no-build-isolation --no-deps --editable .
 USER 1000:1000
 EXPOSE 7860

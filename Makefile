@@ -10,6 +10,7 @@ up: .worker  ## Start the server on http://127.0.0.1:7860 and wait until it can 
 	@exec $(PY) -m darkroom up
 
 test: lint types  ## Everything that must pass: linter, types, import rules, tests
+	@sh clients/node.sh web test
 	@$(PY) -m pytest
 
 lint: .dev  ## Linter and import rules
@@ -17,6 +18,7 @@ lint: .dev  ## Linter and import rules
 
 types: .dev  ## Strict types
 	@$(PY) -m basedpyright
+	@sh clients/node.sh web check
 
 slow: .dev  ## The long tests: whole models, processes killed again and again
 	@$(PY) -m pytest -m "slow or fault" --timeout 900
@@ -41,10 +43,12 @@ lock:  ## Choose new versions of every package (needs uv)
 	@sh requirements/lock.sh
 
 clean:  ## Remove the virtual environment and caches, never DATA
-	@rm -rf .venv build .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	@rm -rf .venv build server/static/app clients/*/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
 
 .PHONY: .worker .dev
 .worker:
 	@sh requirements/install.sh worker
+	@sh clients/web/build.sh || echo "The page could not be built: see above. The API works without."
 .dev:
 	@sh requirements/install.sh dev
+	@sh clients/web/build.sh

@@ -32,7 +32,7 @@ PUBLIC: dict[str, str] = {
     "page.index": "the page from which a browser pairs",
     "page.file": "the files that this page is made of; they are the same for everybody",
     "page.pair": "the page that a QR code leads to",
-    "page.door_file": "the files that this page is made of",
+    "page.docs_style": "how the documentation looks; it is the same for everybody",
     "page.authority": "the certificate that a device is to trust before it sends a token by https",
     "health.health": "whether the API lives: what asks is often a program without a token",
     "pairing.pair": "whoever pairs has no token yet; the code is what lets in",

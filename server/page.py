@@ -1,4 +1,4 @@
-"""The pages for people and the files that they are made of: the first one, and the door."""
+"""The page for people, and the files that it is made of."""
 
 from __future__ import annotations
 
@@ -9,8 +9,21 @@ from flask import Blueprint, Flask, Response, send_from_directory
 from jobs.settings import settings
 from server.errors import ApiError
 
-FOLDER = Path(__file__).parent / "static" / "page"
-DOOR = Path(__file__).parent / "static" / "door"
+FOLDER = Path(__file__).parent / "static" / "app"
+"""What `make up` builds from clients/web, or an image brings."""
+
+STYLES = Path(__file__).parent / "static"
+
+UNBUILT = (
+    "The page is not built here. On the server run `make up`, which builds it; the API works "
+    "without: /api/v1/docs.\n"
+)
+
+FOREVER = "public, max-age=31536000, immutable"
+"""For files whose names change with their content."""
+
+NO_CACHE = "no-cache"
+"""For the others: the browser asks each time whether they changed."""
 
 AUTHORITY = "application/x-x509-ca-cert"
 """The type by which phones know a certificate that they may be told to trust."""
@@ -26,25 +39,28 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/")
 def index() -> Response:
     """The page itself."""
-    return file("index.html")
-
-
-@blueprint.get("/static/page/<path:name>")
-def file(name: str) -> Response:
-    """A file of the page."""
-    return _file(FOLDER, name)
+    if not (FOLDER / "index.html").is_file():
+        # 200 all the same: there are programs that take it as the sign that a server is here.
+        return Response(UNBUILT, content_type="text/plain; charset=utf-8")
+    return _file("index.html", NO_CACHE)
 
 
 @blueprint.get("/pair")
 def pair() -> Response:
-    """The page that a QR code leads to."""
-    return door_file("pair.html")
+    """The page that a QR code leads to: the same one, which reads the code from its address."""
+    return index()
 
 
-@blueprint.get("/static/door/<path:name>")
-def door_file(name: str) -> Response:
-    """A file of the door."""
-    return _file(DOOR, name)
+@blueprint.get("/static/app/<path:name>")
+def file(name: str) -> Response:
+    """A file of the page."""
+    return _file(name, FOREVER if name.startswith("assets/") else NO_CACHE)
+
+
+@blueprint.get("/static/docs.css")
+def docs_style() -> Response:
+    """How the API's documentation looks."""
+    return send_from_directory(STYLES, "docs.css")
 
 
 @blueprint.get("/ca.crt")
@@ -62,8 +78,7 @@ def authority() -> Response:
     )
 
 
-def _file(folder: Path, name: str) -> Response:
-    """A file; the browser asks each time whether it changed."""
-    response = send_from_directory(folder, name)
-    response.headers["Cache-Control"] = "no-cache"
+def _file(name: str, cache: str) -> Response:
+    response = send_from_directory(FOLDER, name)
+    response.headers["Cache-Control"] = cache
     return response

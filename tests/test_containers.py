@@ -14,6 +14,7 @@ import yaml
 from compose_spec import PyCompose
 
 from jobs.settings import Settings
+from server.page import FOLDER
 
 REPOSITORY = Path(__file__).parents[1]
 DOCKERFILE = REPOSITORY / "Dockerfile"
@@ -133,6 +134,25 @@ def test_the_environment_of_a_service_names_settings(name: str):
     assert set(compose()["services"][name]["environment"]) <= known
 
 
+@pytest.mark.parametrize("stage", ["page", "server", "worker", "worker-cuda"])
+def test_an_image_copies_what_there_is_and_what_the_context_holds(stage: str):
+    let_in = (REPOSITORY / ".dockerignore").read_text().splitlines()
+    for word, rest in stages()[stage]:
+        if word == "COPY" and not rest.startswith("--from="):
+            for source in rest.split()[:-1]:
+                assert (REPOSITORY / source).exists(), source
+                names = {f"!{'/'.join(source.split('/')[:depth])}" for depth in (1, 2)}
+                assert names & set(let_in), source
+
+
+def test_the_image_of_the_api_has_the_page_where_the_api_looks_for_it():
+    built = json.loads((REPOSITORY / "clients/web/package.json").read_text())["scripts"]["build"]
+    assert ("RUN", "npm run build") in stages()["page"]
+    assert built.startswith("vite build")
+    copied = f"--from=page /app/{FOLDER.relative_to(REPOSITORY)} {FOLDER.relative_to(REPOSITORY)}"
+    assert ("COPY", copied) in stages()["server"]
+
+
 @pytest.mark.parametrize("stage", ["server", "worker", "worker-cuda"])
 class TestImage:
     def test_runs_without_root(self, stage: str):
@@ -141,14 +161,6 @@ class TestImage:
 
     def test_says_how_to_tell_that_it_is_well(self, stage: str):
         assert [word for word, _ in stages()[stage]].count("HEALTHCHECK") == 1
-
-    def test_copies_what_there_is_and_what_the_context_holds(self, stage: str):
-        let_in = (REPOSITORY / ".dockerignore").read_text().splitlines()
-        for word, rest in stages()[stage]:
-            if word == "COPY":
-                for source in rest.split()[:-1]:
-                    assert (REPOSITORY / source).exists(), source
-                    assert f"!{source.split('/')[0]}" in let_in
 
     def test_sets_settings_that_there_are(self, stage: str):
         known = {field.upper() for field in Settings.model_fields} | FOREIGN_SETTINGS

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from jobs.settings import REPOSITORY
 from server.app import create_app
+from server.document import text
 from server.openapi import document_of
 from server.resources import of
 
@@ -104,3 +106,8 @@ def test_the_examples_of_a_request_are_requests(document: Any):
     assert len(examples) >= 2
     for example in examples.values():
         GenerationRequest.model_validate(example["value"])
+
+
+def test_the_file_that_clients_are_built_from_is_the_document():
+    written = (REPOSITORY / "docs" / "openapi.json").read_text()
+    assert written == text(), "run: .venv/bin/python -m server.document > docs/openapi.json"

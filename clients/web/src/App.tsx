@@ -1,0 +1,78 @@
+import { words } from "./i18n";
+import { Door } from "./door/Door";
+import { Gallery } from "./gallery/Gallery";
+import { Jobs } from "./jobs/Jobs";
+import { Make } from "./make/Make";
+import { Server } from "./server/Server";
+import { connection } from "./state/connection";
+import { go, route, type Place } from "./state/route";
+import { Icon, type IconName } from "./ui/Icon";
+import { Toasts } from "./ui/Toasts";
+import "./ui/theme";
+
+const t = words({
+  en: {
+    make: "Make",
+    gallery: "Gallery",
+    server: "Server",
+    places: "Places",
+    offline: "No connection to the server. It is tried again by itself; what you send now goes out then.",
+  },
+  vi: {
+    make: "Tạo ảnh",
+    gallery: "Thư viện",
+    server: "Máy chủ",
+    places: "Các trang",
+    offline: "Mất kết nối với máy chủ. Trang tự kết nối lại; những gì bạn gửi bây giờ sẽ được gửi đi sau.",
+  },
+});
+
+const PLACES: readonly [Place, IconName][] = [
+  ["make", "make"],
+  ["gallery", "gallery"],
+  ["server", "server"],
+];
+
+export function App() {
+  const pairing = location.pathname === "/pair";
+  if (pairing || connection.value === "locked") return <Door />;
+  const { place } = route.value;
+  return (
+    <>
+      <header class="bar">
+        <img src={`${import.meta.env.BASE_URL}logo.svg`} alt="" width="32" height="32" />
+        <h1>Darkroom</h1>
+        <nav aria-label={t("places")}>
+          {PLACES.map(([each, icon]) => (
+            <a
+              key={each}
+              href={`#/${each}`}
+              aria-current={each === place ? "page" : undefined}
+              onClick={(event) => {
+                event.preventDefault();
+                go(each);
+              }}
+            >
+              <Icon name={icon} />
+              <span>{t(each)}</span>
+            </a>
+          ))}
+        </nav>
+      </header>
+      <p class="connection" role="status">
+        {connection.value === "offline" && t("offline")}
+      </p>
+      <main class={place}>
+        {place === "make" && (
+          <>
+            <Make />
+            <Jobs />
+          </>
+        )}
+        {place === "gallery" && <Gallery />}
+        {place === "server" && <Server />}
+      </main>
+      <Toasts />
+    </>
+  );
+}

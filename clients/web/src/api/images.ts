@@ -1,0 +1,18 @@
+import { absolute, send } from "./http";
+import type { Output, Progress } from "./types";
+
+/** Where the browser gets a picture, no wider than `width` pixels if that is given. */
+export function source(output: Pick<Output, "url">, width?: number): string {
+  const url = absolute(output.url);
+  return width ? `${url}&format=webp&width=${width}` : url;
+}
+
+/** The picture's file as the server keeps it, with its recipe. */
+export async function file(output: Pick<Output, "url">): Promise<Blob> {
+  return (await send("GET", output.url, { patience: 60_000 })).blob();
+}
+
+/** How far a job is, in percent. */
+export function percent(progress: Progress | null | undefined): number {
+  return Math.round((progress?.fraction ?? 0) * 100);
+}

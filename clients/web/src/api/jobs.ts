@@ -1,0 +1,42 @@
+import { get, post, send } from "./http";
+import type { Job, JobRequest } from "./types";
+
+export interface JobPage {
+  jobs: Job[];
+  next_cursor: string | null;
+}
+
+/** Files of a request, by the name of the field that each is for. */
+export type Files = Partial<Record<"image" | "mask", Blob>>;
+
+/** Creates a job; the same `key` is the same job, however often it is sent. */
+export function create(request: JobRequest, key: string, files: Files = {}): Promise<Job> {
+  const headers = { "Idempotency-Key": key };
+  const given = Object.entries(files).filter(([, file]) => file !== undefined);
+  if (!given.length) return post("jobs", { json: request, headers, patience: 60_000 });
+  const form = new FormData();
+  form.append("request", new Blob([JSON.stringify(request)], { type: "application/json" }));
+  for (const [name, file] of given) form.append(name, file, name);
+  // A photograph takes its time on a weak network.
+  return post("jobs", { form, headers, patience: 120_000 });
+}
+
+/** The caller's jobs, newest first; `search` looks in the prompts. */
+export function list(options: { cursor?: string; limit?: number; search?: string } = {}): Promise<JobPage> {
+  return get("jobs", {
+    query: { cursor: options.cursor, limit: options.limit, q: options.search || undefined },
+  });
+}
+
+export function read(id: string): Promise<Job> {
+  return get(`jobs/${id}`);
+}
+
+export function cancel(id: string): Promise<Job> {
+  return post(`jobs/${id}/cancel`);
+}
+
+/** Removes a job with its pictures; `keepalive` where the page may be about to go. */
+export async function remove(id: string, keepalive = false): Promise<void> {
+  await send("DELETE", `jobs/${id}`, { keepalive });
+}

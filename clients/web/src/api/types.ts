@@ -1,0 +1,27 @@
+/** Names for what the server's own description, `docs/openapi.json`, calls its schemas. */
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Job = Schemas["JobView"];
+export type JobRequest = Partial<Schemas["GenerationRequest"]>;
+export type ResolvedRequest = Schemas["ResolvedRequest"];
+export type Output = Schemas["OutputView"];
+export type Progress = Schemas["Progress"];
+export type Model = Schemas["ModelView"];
+export type Sampler = Schemas["SamplerView"];
+export type Schedule = Schemas["ScheduleView"];
+export type Device = Schemas["DeviceView"];
+export type Me = Schemas["Me"];
+export type PairingCode = Schemas["Code"];
+export type FieldError = Schemas["FieldError"];
+export type Kind = Job["kind"] & NonNullable<JobRequest["kind"]>;
+
+export type ServerEvent =
+  | Schemas["StatusEvent"]
+  | Schemas["ProgressEvent"]
+  | Schemas["PreviewEvent"]
+  | Schemas["OutputEventView"]
+  | Schemas["DoneEventView"];
+
+export const ENDED: ReadonlySet<Job["status"]> = new Set(["succeeded", "failed", "canceled"]);

@@ -1,0 +1,12 @@
+import { render } from "preact";
+import { App } from "./App";
+import { restoreInput } from "./state/draft";
+import { start } from "./state/sync";
+import "./style.css";
+
+/** Starts the application in the page. */
+export function boot(): void {
+  void restoreInput();
+  start();
+  render(<App />, document.getElementById("app")!);
+}

@@ -1,0 +1,3 @@
+export function Make() {
+  return null;
+}

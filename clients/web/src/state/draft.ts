@@ -1,0 +1,161 @@
+/** What the user is about to ask for. Everything typed is kept on the device at once. */
+import { effect, signal } from "@preact/signals";
+import { get, set } from "idb-keyval";
+import type { JobRequest, ResolvedRequest } from "../api/types";
+
+export type Use = "image-to-image" | "inpaint" | "outpaint" | "variations" | "upscale";
+
+export interface Edges {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+/** A picture to start from, and what to do with it. */
+export interface Input {
+  use: Use;
+  /** The picture itself, or the id of one that the server has. */
+  picture: Blob | string;
+  /** Where to show it from. */
+  url: string;
+  width: number;
+  height: number;
+  /** White is repainted; of the picture's size. */
+  mask: Blob | null;
+  invert: boolean;
+  /** Pixels over which the mask's edge is softened. */
+  feather: number;
+  expand: Edges;
+}
+
+export interface Draft {
+  prompt: string;
+  negative: string;
+  /** Null in these is the model's own choice. */
+  model: string | null;
+  width: number | null;
+  height: number | null;
+  steps: number | null;
+  guidance: number | null;
+  sampler: string | null;
+  schedule: string;
+  seed: number | null;
+  /** Whether the seed stays for the next picture. */
+  seedLocked: boolean;
+  count: number;
+  loras: readonly { name: string; weight: number }[];
+  strength: number;
+}
+
+export const EMPTY: Draft = {
+  prompt: "",
+  negative: "",
+  model: null,
+  width: null,
+  height: null,
+  steps: null,
+  guidance: null,
+  sampler: null,
+  schedule: "automatic",
+  seed: null,
+  seedLocked: false,
+  count: 1,
+  loras: [],
+  strength: 0.6,
+};
+
+export const NO_EDGES: Edges = { left: 0, top: 0, right: 0, bottom: 0 };
+
+const KEPT = "darkroom.draft";
+
+function kept(): Draft {
+  try {
+    return { ...EMPTY, ...(JSON.parse(localStorage.getItem(KEPT) ?? "{}") as Partial<Draft>) };
+  } catch {
+    return EMPTY;
+  }
+}
+
+export const draft = signal<Draft>(kept());
+
+export const input = signal<Input | null>(null);
+
+effect(() => {
+  localStorage.setItem(KEPT, JSON.stringify(draft.value));
+});
+
+/** Changes some of it. */
+export function change(some: Partial<Draft>): void {
+  draft.value = { ...draft.peek(), ...some };
+}
+
+/** Everything back to the model's own choices; what is typed stays. */
+export function reset(): void {
+  const { prompt, negative } = draft.peek();
+  draft.value = { ...EMPTY, prompt, negative };
+}
+
+/** Fills the form with a request that was made before, or that a picture carries. */
+export function fill(request: Partial<ResolvedRequest>): void {
+  change({
+    prompt: request.prompt ?? "",
+    negative: request.negative_prompt ?? "",
+    model: request.model ?? null,
+    width: request.width ?? null,
+    height: request.height ?? null,
+    steps: request.steps ?? null,
+    guidance: request.guidance_scale ?? null,
+    sampler: request.sampler ?? null,
+    schedule: request.schedule ?? "automatic",
+    seed: request.seed ?? null,
+    seedLocked: request.seed !== undefined,
+    count: request.count ?? 1,
+    loras: (request.loras ?? []).map(({ name, weight }) => ({ name, weight })),
+    strength: request.strength ?? EMPTY.strength,
+  });
+}
+
+/** The draft as a request; pictures that are files go beside it. */
+export function request(from: Draft, source: Input | null): JobRequest {
+  const asked: JobRequest = {
+    kind: source?.use ?? "text-to-image",
+    prompt: from.prompt.trim(),
+    negative_prompt: from.negative.trim(),
+    schedule: from.schedule,
+    count: from.count,
+  };
+  if (from.model) asked.model = from.model;
+  if (from.steps !== null) asked.steps = from.steps;
+  if (from.guidance !== null) asked.guidance_scale = from.guidance;
+  if (from.sampler) asked.sampler = from.sampler;
+  if (from.seed !== null) asked.seed = from.seed;
+  if (from.loras.length) asked.loras = from.loras.map((each) => ({ ...each }));
+  if (!source) {
+    if (from.width) asked.width = from.width;
+    if (from.height) asked.height = from.height;
+    return asked;
+  }
+  if (typeof source.picture === "string") asked.image = source.picture;
+  if (source.use !== "upscale" && source.use !== "variations") asked.strength = from.strength;
+  if (source.use === "inpaint") {
+    asked.mask_invert = source.invert;
+    asked.mask_blur = source.feather;
+  }
+  if (source.use === "outpaint") asked.expand = { ...source.expand };
+  return asked;
+}
+
+/** The picture to start from survives a reload: a database of the browser's takes files. */
+const INPUT = "input";
+
+export async function restoreInput(): Promise<void> {
+  const found = await get<Input>(INPUT).catch(() => undefined);
+  if (found && !input.peek()) {
+    const { picture } = found;
+    input.value = typeof picture === "string" ? found : { ...found, url: URL.createObjectURL(picture) };
+  }
+  effect(() => {
+    void set(INPUT, input.value).catch(() => undefined);
+  });
+}

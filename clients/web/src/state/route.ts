@@ -1,0 +1,39 @@
+/** Where the user is, in the address: back leads back, and a reload stays. */
+import { signal } from "@preact/signals";
+
+export type Place = "make" | "gallery" | "server";
+
+export interface Route {
+  place: Place;
+  /** What is open above the place, such as a picture's id. */
+  open: string | null;
+}
+
+function read(): Route {
+  const [place, open] = location.hash.replace(/^#\/?/, "").split("/");
+  const known: Place[] = ["make", "gallery", "server"];
+  return {
+    place: known.find((each) => each === place) ?? "make",
+    open: open ? decodeURIComponent(open) : null,
+  };
+}
+
+export const route = signal<Route>(read());
+
+addEventListener("hashchange", () => {
+  route.value = read();
+});
+
+/** Goes to a place. */
+export function go(place: Place, open: string | null = null): void {
+  location.hash = `/${place}${open ? `/${encodeURIComponent(open)}` : ""}`;
+}
+
+/** Closes what is open, as the back button would, without leaving the page. */
+export function close(): void {
+  const { place, open } = route.peek();
+  if (open) {
+    history.replaceState(null, "", `#/${place}`);
+    route.value = read();
+  }
+}

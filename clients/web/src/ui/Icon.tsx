@@ -1,0 +1,44 @@
+/** Line icons of 24 by 24. */
+const PATHS = {
+  make: "M4 20l10-10M13 5l1.5-1.5M18.5 9.5L20 11M9 4l.5 2M19 15l1 .5M14 4v2M20 6l-6 6",
+  gallery: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.5h.01",
+  server: "M4 4h16v6H4zM4 14h16v6H4zM8 7h.01M8 17h.01",
+  close: "M6 6l12 12M18 6L6 18",
+  back: "M15 5l-7 7 7 7",
+  forward: "M9 5l7 7-7 7",
+  settings: "M4 7h10M18 7h2M4 17h2M10 17h10M16 4.5v5M8 14.5v5",
+  camera: "M4 8h4l2-3h4l2 3h4v11H4zM12 16.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z",
+  image: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4",
+  dice: "M5 5h14v14H5zM9 9h.01M15 15h.01M12 12h.01M15 9h.01M9 15h.01",
+  lock: "M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3",
+  unlock: "M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 6.8-1.2",
+  plus: "M12 5v14M5 12h14",
+  minus: "M5 12h14",
+  again: "M19 12a7 7 0 1 1-2-5M19 4v4h-4",
+  vary: "M4 7h4l8 10h4M4 17h4l2.5-3M14 9.5L16 7h4M18 5l2 2-2 2M18 15l2 2-2 2",
+  copy: "M9 9h11v11H9zM15 9V4H4v11h5",
+  download: "M12 4v11M7 11l5 5 5-5M5 20h14",
+  share: "M12 15V4M8 8l4-4 4 4M6 12v8h12v-8",
+  trash: "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13",
+  brush: "M20 4L10 14M9.5 14.5c-2-1-4.5.5-4.5 5 3.5.5 6-1 5.5-4",
+  eraser: "M10 19H6l-2.5-3 9-10 6 5.5L11 19zM9 10l5.5 5.5M10 19h10",
+  undo: "M9 6L4 11l5 5M4 11h10a5 5 0 0 1 0 10h-2",
+  redo: "M15 6l5 5-5 5M20 11H10a5 5 0 0 0 0 10h2",
+  invert: "M12 4a8 8 0 1 0 0 16zM12 4a8 8 0 0 1 0 16",
+  hand: "M7 12V7.5a1.5 1.5 0 0 1 3 0V11V5.5a1.5 1.5 0 0 1 3 0V11V6.5a1.5 1.5 0 0 1 3 0V13V9.5a1.5 1.5 0 0 1 3 0V15c0 3.5-2.5 6-6 6s-5-2-7-5l-2-3.5c1-1 2-1 3 .5z",
+  search: "M10.5 17a6.5 6.5 0 1 1 0-13 6.5 6.5 0 0 1 0 13zM15.5 15.5L20 20",
+  check: "M5 12.5l5 5L19 7",
+  expand: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
+  phone: "M8 3h8v18H8zM11 18h2",
+  edit: "M5 19l1-4L16 5l3 3L9 18zM14 7l3 3",
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+export function Icon({ name }: { name: IconName }) {
+  return (
+    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+      <path d={PATHS[name]} />
+    </svg>
+  );
+}

@@ -1,0 +1,39 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { words } from "../i18n";
+import { Icon } from "./Icon";
+
+const t = words({ en: { close: "Close" }, vi: { close: "Đóng" } });
+
+/** What comes up from the bottom of a phone, and stands in the middle of a desk. */
+export function Sheet(props: { title: string; close(): void; wide?: boolean; children: ComponentChildren }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const element = dialog.current!;
+    // The browser's own modal: it keeps the focus inside, and gives it back.
+    element.showModal();
+    return () => element.close();
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      class={props.wide ? "sheet wide" : "sheet"}
+      aria-label={props.title}
+      onCancel={(event) => {
+        event.preventDefault();
+        props.close();
+      }}
+      onClick={(event) => event.target === dialog.current && props.close()}
+    >
+      <div class="sheet-body">
+        <header>
+          <h2>{props.title}</h2>
+          <button type="button" class="plain" aria-label={t("close")} onClick={props.close}>
+            <Icon name="close" />
+          </button>
+        </header>
+        {props.children}
+      </div>
+    </dialog>
+  );
+}

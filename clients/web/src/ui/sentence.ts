@@ -1,0 +1,31 @@
+/** A problem as a sentence with what to do about it. */
+import { Refused, Unreachable } from "../api/errors";
+import { duration, words } from "../i18n";
+
+const t = words({
+  en: {
+    away: "The server cannot be reached. Is this device on its network?",
+    again: (wait: string) => `Trying again in ${wait}.`,
+    locked: "This device is not paired any more. Pair it again.",
+    odd: "Something went wrong on this page. Reload it, and nothing you typed is lost.",
+  },
+  vi: {
+    away: "Không liên lạc được với máy chủ. Thiết bị này có ở cùng mạng không?",
+    again: (wait: string) => `Sẽ thử lại sau ${wait}.`,
+    locked: "Thiết bị này không còn được ghép nối. Hãy ghép nối lại.",
+    odd: "Trang này gặp sự cố. Hãy tải lại, những gì bạn đã nhập vẫn còn.",
+  },
+});
+
+export function sentence(error: unknown): string {
+  if (error instanceof Unreachable) return t("away");
+  if (!(error instanceof Refused)) return t("odd");
+  if (error.status === 401) return t("locked");
+  const wait = error.passing && error.retryAfter ? ` ${t("again", duration(error.retryAfter))}` : "";
+  return capital(error.message) + wait;
+}
+
+function capital(text: string): string {
+  const whole = /[.!?…]$/.test(text) ? text : `${text}.`;
+  return whole.charAt(0).toUpperCase() + whole.slice(1);
+}

@@ -1,0 +1,38 @@
+"""The Chromium that is on this machine, and the sizes that the page is looked at in."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+FLAGS = [
+    "--no-sandbox",  # a container has no user namespaces to build one from
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+]
+
+PHONE = ViewportSize(width=360, height=740)
+DESK = ViewportSize(width=1440, height=900)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A Chromium found on the PATH; without one the test is skipped, saying so."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        pytest.skip("no Chromium is on the PATH; Debian, Ubuntu: sudo apt install chromium")
+    expect.set_options(timeout=30_000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
