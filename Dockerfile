@@ -37,6 +37,7 @@ COPY requirements/server.txt requirements/server.txt
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --requirement requirements/server.txt
 COPY pyproject.toml README.md ./
+COPY clients/python/src clients/python/src
 COPY darkroom darkroom
 COPY jobs jobs
 COPY server server
@@ -54,6 +55,7 @@ FROM base AS worker-code
 ENV HF_HOME=/data/hub
 COPY requirements/worker.txt requirements/worker.txt
 COPY pyproject.toml README.md models.toml ./
+COPY clients/python/src clients/python/src
 COPY darkroom darkroom
 COPY jobs jobs
 COPY worker worker

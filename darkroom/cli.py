@@ -6,6 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from typing import cast
+
+from darkroom_client import DarkroomError, Fields, RequestRefused
 
 from darkroom import (
     __version__,
@@ -17,7 +20,6 @@ from darkroom import (
     tls,
     webhooks_cli,
 )
-from darkroom.client import NoServer, RequestRefused
 from darkroom.commands import api_command, webhooks_command, worker_command
 from darkroom.doctor import doctor, worker_health
 from darkroom.generate import generate
@@ -33,7 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
     command: Callable[[argparse.Namespace, Settings], int] = parsed.command
     try:
         return command(parsed, chosen)
-    except (NoServer, RequestRefused) as error:
+    except RequestRefused as error:
+        wrong = [f"{each.pointer}: {each.detail}" for each in error.errors]
+        print("\n".join(wrong or [str(error)]), file=sys.stderr)
+        return 1
+    except DarkroomError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -121,7 +127,6 @@ def _deliver(parsed: argparse.Namespace, chosen: Settings) -> int:
 
 def _generate(parsed: argparse.Namespace, chosen: Settings) -> int:
     fields = {
-        "prompt": parsed.prompt,
         "negative_prompt": parsed.negative,
         "model": parsed.model,
         "sampler": parsed.sampler,
@@ -132,8 +137,8 @@ def _generate(parsed: argparse.Namespace, chosen: Settings) -> int:
         "count": parsed.count,
         "guidance_scale": parsed.guidance,
     }
-    request = {name: value for name, value in fields.items() if value is not None}
-    return generate(_url(parsed, chosen), request, parsed.output)
+    given = {name: value for name, value in fields.items() if value is not None}
+    return generate(_url(parsed, chosen), parsed.prompt, cast("Fields", given), parsed.output)
 
 
 def _models(parsed: argparse.Namespace, chosen: Settings) -> int:

@@ -6,46 +6,46 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
-from darkroom.client import Client, Json
+from darkroom_client import Darkroom, Fields, Job, JobError, LoadedPicture, Progress, Status
+
+from darkroom.client import connect
 
 
-def generate(url: str, request: dict[str, Any], output: str | None) -> int:
+def generate(url: str, prompt: str, fields: Fields, output: str | None) -> int:
     """Make the pictures, save them, and say where; returns the exit code."""
-    with Client(url) as client:
-        job = client.create(request)
+    with connect(url) as darkroom:
+        job = darkroom.submit(prompt, **fields)
         try:
-            ended = _follow(client, job)
+            _follow(darkroom, job)
+            job = darkroom.wait(job)
         except KeyboardInterrupt:
-            client.cancel(job)
+            darkroom.cancel(job)
             print("\nCanceled.", file=sys.stderr)
             return 130
-        if ended["status"] != "succeeded":
-            error: Json = ended.get("error") or {}
-            reason = error.get("detail") or ended["status"]
-            print(f"No picture: {reason}", file=sys.stderr)
+        except JobError as error:
+            print(f"No picture: {error}", file=sys.stderr)
             return 1
-        names = _names(output, request["prompt"], len(ended["outputs"]))
-        for name, picture in zip(names, ended["outputs"], strict=True):
-            _save(name, client.image(picture["url"]), picture)
+        names = _names(output, prompt, len(job.outputs))
+        for name, picture in zip(names, job.outputs, strict=True):
+            _save(name, darkroom.load(picture))
     return 0
 
 
-def _follow(client: Client, job: Json) -> Json:
-    """Show the job's progress until it ends; returns its final record."""
+def _follow(darkroom: Darkroom, job: Job) -> None:
+    """Show the job's progress until it ends."""
     bar = Bar()
-    for name, data in client.follow(job):
-        if name == "status":
-            bar.show(data["status"])
-        elif name == "progress":
-            progress = data.get("progress", data)
-            if progress.get("stage") == "loading":
-                bar.show(progress["detail"])
-            else:
-                bar.show("running", progress["step"], progress["steps"])
+    for event in darkroom.events(job):
+        match event:
+            case Status(status=status):
+                bar.show(status)
+            case Progress(stage="loading", detail=str(detail)):
+                bar.show(detail)
+            case Progress():
+                bar.show("running", event.step, event.steps)
+            case _:
+                continue
     bar.close()
-    return client.get(job["urls"]["self"])
 
 
 class Bar:
@@ -92,10 +92,9 @@ def _names(output: str | None, prompt: str, count: int) -> list[str]:
     return [next(names) for _ in range(count)]
 
 
-def _save(name: str, data: bytes, picture: Json) -> None:
+def _save(name: str, picture: LoadedPicture) -> None:
     if name == "-":
-        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.write(picture.data)
         return
-    Path(name).write_bytes(data)
-    size = f"{picture.get('width')}x{picture.get('height')}"
-    print(f"{name}  {size}  seed {picture.get('seed')}")
+    picture.save(name)
+    print(f"{name}  {picture.width}x{picture.height}  seed {picture.seed}")

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from darkroom.client import Client, Json, NoServer, RequestRefused
+from darkroom_client import DarkroomError, Model
+
+from darkroom.client import connect
 from jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,10 +51,10 @@ def _with_worker(command: Callable[P, int]) -> Callable[P, int]:
 def show(url: str, chosen: Settings) -> int:
     """List what a running server offers, or else what models.toml names."""
     try:
-        with Client(url) as client:
-            print(_offered(client.get("/api/v1/models")["models"]))
+        with connect(url) as darkroom:
+            print(_offered(darkroom.models()))
         return 0
-    except (NoServer, RequestRefused) as error:
+    except DarkroomError as error:
         reason = str(error).partition("\n")[0]
     print(f"{reason}\nThis is what {chosen.models} names:\n", file=sys.stderr)
     return list_here(chosen)
@@ -198,16 +200,16 @@ def _size(count: int) -> str:
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
-def _offered(cards: list[Json]) -> str:
+def _offered(offered: list[Model]) -> str:
     rows: list[tuple[str, ...]] = [
         ("NAME", "STATE", "FAMILY", "SIZE", "STEPS", "GUIDANCE", "SAMPLER", "LICENCE", "TITLE")
     ]
-    for card in cards:
-        name = f"{card['name']} *" if card["default"] else str(card["name"])
-        size = f"{card['width']}x{card['height']}"
-        state = card["state"] if card["state"] != "loading" else f"{card['loaded']:.0%}"
-        keys = ("steps", "guidance_scale", "sampler", "licence", "title")
-        rows.append((name, state, card["family"], size, *(str(card[key]) for key in keys)))
+    for each in offered:
+        name = f"{each.name} *" if each.default else each.name
+        size = f"{each.width}x{each.height}"
+        state = each.state if each.state != "loading" else f"{each.loaded:.0%}"
+        how = (str(each.steps), str(each.guidance_scale), each.sampler, each.licence, each.title)
+        rows.append((name, state, each.family, size, *how))
     return "\n".join([*_columns(rows), "", "* is the default."])
 
 

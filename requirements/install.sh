@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 lock=requirements/$1.txt
 stamp=.venv/installed-$1.txt
 
-if [ -x .venv/bin/python ] && cmp -s "$lock" "$stamp"; then
+# pyproject.toml says which packages of ours can be imported.
+if [ -x .venv/bin/python ] && cat "$lock" pyproject.toml | cmp -s - "$stamp"; then
     exit 0
 fi
 
@@ -41,4 +42,4 @@ rm -f "$stamp"
 .venv/bin/python -m pip install --disable-pip-version-check --requirement "$lock"
 .venv/bin/python -m pip install --disable-pip-version-check --quiet \
     --no-build-isolation --no-deps --editable .
-cp "$lock" "$stamp"
+cat "$lock" pyproject.toml >"$stamp"

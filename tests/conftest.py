@@ -22,6 +22,18 @@ from redis import Redis
 from darkroom.redis_server import RedisServer
 from jobs.connection import connect
 from tests.server.helpers import API, REPOSITORY, gunicorn
+from tests.web.browser import NO_CHROMIUM
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says last, where nobody overlooks it, that the page was not tested in a browser."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    left_out = sum(NO_CHROMIUM in str(report.longrepr) for report in skipped)
+    if left_out:
+        terminalreporter.section("NOT TESTED", red=True, bold=True)
+        terminalreporter.line(
+            f"{left_out} tests in a browser were left out: {NO_CHROMIUM}", red=True
+        )
 
 
 @pytest.fixture(scope="session")

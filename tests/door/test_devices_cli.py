@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from darkroom_client import NotAllowed
 from redis import Redis
 
 from darkroom import cli
-from darkroom.client import Client, RequestRefused
+from darkroom.client import connect
 from darkroom.machine import lan_addresses
 from jobs import devices
 from jobs.images import ImageStore
@@ -125,9 +126,8 @@ def test_a_command_for_another_machine_sends_its_token_from_the_environment(
     HandWorker(redis, ImageStore(str(tmp_path / "images"))).advertise()
     with gunicorn(redis_url, tmp_path, host="0.0.0.0") as server:
         url = server.url.replace("127.0.0.1", addresses[0])
-        monkeypatch.setattr("darkroom.client.PATIENCE", 0)
-        with Client(url) as client, pytest.raises(RequestRefused, match="needs a token"):
-            client.get("/api/v1/models")
+        with connect(url) as darkroom, pytest.raises(NotAllowed, match="needs a token"):
+            darkroom.models()
         monkeypatch.setenv("DARKROOM_TOKEN", token)
-        with Client(url) as client:
-            assert client.get("/api/v1/models")["models"]
+        with connect(url) as darkroom:
+            assert darkroom.models()

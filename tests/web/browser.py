@@ -21,6 +21,8 @@ FLAGS = [
     "--disable-quic",
 ]
 
+NO_CHROMIUM = "no Chromium is on the PATH; Debian, Ubuntu: sudo apt install chromium"
+
 PHONE = ViewportSize(width=360, height=740)
 DESK = ViewportSize(width=1440, height=900)
 
@@ -30,7 +32,7 @@ def chromium() -> Iterator[Browser]:
     """A Chromium found on the PATH; without one the test is skipped, saying so."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
-        pytest.skip("no Chromium is on the PATH; Debian, Ubuntu: sudo apt install chromium")
+        pytest.skip(NO_CHROMIUM)
     expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)

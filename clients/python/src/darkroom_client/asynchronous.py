@@ -1,0 +1,178 @@
+"""The client for asyncio: the same methods, to be awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Unpack
+
+import httpx
+
+from darkroom_client import calls
+from darkroom_client.calls import Call, Listing, Patience, Where
+from darkroom_client.errors import StillRunning, Unavailable
+from darkroom_client.fields import Fields
+from darkroom_client.records import Event, Job, LoadedPicture, Model, Picture, Progress, State
+from darkroom_client.stream import Follow, deadline, seats_taken
+
+
+class AsyncDarkroom:
+    """A Darkroom server, for asyncio.
+
+    `url` and `token` are DARKROOM_URL and DARKROOM_TOKEN if left out, and this machine's server if
+    those are too. `verify` may be the path of a certificate authority's file. `patience` is for
+    how many seconds a server that is full, busy or restarting is asked again.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        verify: ssl.SSLContext | str | os.PathLike[str] | bool = True,
+        patience: float = 60.0,
+    ) -> None:
+        self._where = Where.of(url, token, verify, patience)
+        self._http = httpx.AsyncClient(**self._where.settings)
+
+    @property
+    def url(self) -> str:
+        """Where the server is."""
+        return self._where.url
+
+    async def __aenter__(self) -> AsyncDarkroom:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._http.aclose()
+
+    async def generate(
+        self,
+        prompt: str = "",
+        *,
+        on_progress: Callable[[Progress], object] | None = None,
+        timeout: float | None = None,
+        **fields: Unpack[Fields],
+    ) -> list[LoadedPicture]:
+        """Make pictures and fetch them. Raises what `submit` and `wait` raise."""
+        job = await self.submit(prompt, **fields)
+        job = await self.wait(job, on_progress=on_progress, timeout=timeout)
+        return [await self.load(picture) for picture in job.outputs]
+
+    async def submit(self, prompt: str = "", **fields: Unpack[Fields]) -> Job:
+        """Create a job, waiting while the queue is full; sent again or not, it is one job.
+
+        Raises RequestRefused, whose `errors` name each field that is wrong.
+        """
+        return calls.read_job(
+            await self._send(await asyncio.to_thread(calls.submit, prompt, fields))
+        )
+
+    async def wait(
+        self,
+        job: Job | str,
+        *,
+        on_progress: Callable[[Progress], object] | None = None,
+        timeout: float | None = None,
+    ) -> Job:
+        """Wait until the job has its pictures. Raises JobFailed, JobCanceled and StillRunning."""
+        until = deadline(timeout)
+        while True:
+            follow = Follow(self._where, job, "", until)
+            try:
+                async with aclosing(self._follow(follow)) as events:
+                    async for event in events:
+                        if on_progress and isinstance(event, Progress):
+                            on_progress(event)
+            except Unavailable as error:
+                await asyncio.sleep(seats_taken(error))
+            now = await self.get(job)
+            if now.ended:
+                calls.pictures_of(now)
+                return now
+            if follow.late:
+                raise StillRunning(f"The job is {now.status} after {timeout:g} s.", now)
+
+    def events(self, job: Job | str | None = None, *, after: str = "") -> AsyncIterator[Event]:
+        """What happens to a job until it is done, or without one to all of the caller's for ever.
+
+        A job's events begin with those it had already, all jobs' with what comes now; `after` is
+        the `id` of the last event that is known. Broken connections are taken up again.
+        """
+        return self._follow(Follow(self._where, job, after))
+
+    async def get(self, job: Job | str) -> Job:
+        """The job as it is now. Raises NotFound."""
+        return calls.read_job(await self._send(calls.get(job)))
+
+    async def cancel(self, job: Job | str) -> Job:
+        """Cancel a job; one that has ended stays as it is."""
+        return calls.read_job(await self._send(calls.cancel(job)))
+
+    async def delete(self, job: Job | str) -> None:
+        """Remove a job and its pictures; one that has not ended is canceled first."""
+        await self._send(calls.delete(job))
+
+    async def jobs(
+        self, *, status: State | None = None, owner: str | None = None, limit: int | None = None
+    ) -> AsyncIterator[Job]:
+        """Jobs, newest first, fetched as they are needed; an admin names another `owner`."""
+        listing = Listing(status, owner, limit)
+        while listing.call:
+            response = await self._send(listing.call)
+            for job in listing.page(response.json()):
+                yield job
+
+    async def models(self) -> list[Model]:
+        """The models that can be asked for, the default one first."""
+        return calls.read_models(await self._send(calls.models()))
+
+    async def load(self, picture: Picture) -> LoadedPicture:
+        """A picture with its bytes."""
+        if isinstance(picture, LoadedPicture):
+            return picture
+        return calls.loaded(picture, await self._send(calls.download(picture)))
+
+    async def save(self, picture: Picture, path: str | os.PathLike[str]) -> Path:
+        """Fetch a picture into a file; returns the file's path."""
+        loaded = await self.load(picture)
+        return await asyncio.to_thread(loaded.save, path)
+
+    async def _send(self, call: Call) -> httpx.Response:
+        patience = Patience(self._where)
+        while True:
+            try:
+                response = await self._http.request(call.method, call.path, **call.more)
+                pause = patience.answered(response)
+            except httpx.TransportError as error:
+                pause = patience.after(error)
+            else:
+                if pause is None:
+                    return response
+            await asyncio.sleep(pause)
+
+    async def _follow(self, follow: Follow) -> AsyncGenerator[Event]:
+        while not (follow.ended or follow.late):
+            call = follow.request()
+            try:
+                async with self._http.stream(call.method, call.path, **call.more) as response:
+                    if response.is_error:
+                        await response.aread()
+                    if follow.opened(response):
+                        async for line in response.aiter_lines():
+                            if (event := follow.take(line)) is not None:
+                                yield event
+                            if follow.ended or follow.due:
+                                break
+            except httpx.TransportError as error:
+                follow.broken(error)
+            if not follow.ended:
+                await asyncio.sleep(follow.pause())

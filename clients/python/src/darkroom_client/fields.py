@@ -1,0 +1,98 @@
+"""The fields of a request. The server's `/api/v1/docs` says what each does and its limits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, BinaryIO, Literal, NotRequired, TypedDict
+
+from darkroom_client.records import Picture
+
+Kind = Literal["text-to-image", "image-to-image", "inpaint", "outpaint", "upscale", "variations"]
+
+PictureInput = str | os.PathLike[str] | bytes | BinaryIO | Picture
+"""A picture to start from: a path, the bytes, an open file, an earlier picture or its id."""
+
+
+class Lora(TypedDict):
+    """A LoRA and how strongly it acts."""
+
+    name: str
+    weight: NotRequired[float]
+
+
+class Control(TypedDict):
+    """A ControlNet and the picture that it follows."""
+
+    model: str
+    image: PictureInput
+    preprocessor: NotRequired[Literal["none", "canny", "scribble", "blur", "grayscale", "invert"]]
+    weight: NotRequired[float]
+    start: NotRequired[float]
+    end: NotRequired[float]
+
+
+class Expand(TypedDict, total=False):
+    """Pixels to add on each side."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+class Hires(TypedDict, total=False):
+    """A second pass at a larger size."""
+
+    scale: float
+    steps: int | None
+    strength: float
+    upscaler: str
+
+
+class Webhook(TypedDict):
+    """Where to tell of the job, of what, and in which shape."""
+
+    url: str
+    events: NotRequired[Sequence[Literal["status", "output", "done"]]]
+    format: NotRequired[Literal["json", "ntfy"]]
+
+
+class Fields(TypedDict, total=False):
+    """All that a request may say besides its prompt; what is left out follows the model."""
+
+    kind: Kind
+    negative_prompt: str
+    model: str | None
+    width: int | None
+    height: int | None
+    steps: int | None
+    guidance_scale: float | None
+    guidance_rescale: float
+    sampler: str | None
+    schedule: str
+    seed: int | None
+    variation_seed: int | None
+    variation_strength: float
+    count: int
+    clip_skip: int
+    loras: Sequence[Lora]
+    controls: Sequence[Control]
+    hires: Hires | None
+    image: PictureInput | None
+    strength: float | None
+    resize: Literal["stretch", "crop", "pad"]
+    mask: PictureInput | None
+    mask_blur: int
+    mask_invert: bool
+    mask_padding: int
+    inpaint_area: Literal["whole", "masked"]
+    fill: Literal["fill", "original", "noise", "nothing"]
+    expand: Expand
+    scale: float | None
+    upscaler: str | None
+    exact: bool
+    preview_interval: float
+    priority: Literal["low", "normal", "high"]
+    metadata: dict[str, Any]
+    webhook: Webhook | None

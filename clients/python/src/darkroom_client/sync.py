@@ -1,0 +1,171 @@
+"""The client for programs that do one thing after the other."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Unpack
+
+import httpx
+
+from darkroom_client import calls
+from darkroom_client.calls import Call, Listing, Patience, Where
+from darkroom_client.errors import StillRunning, Unavailable
+from darkroom_client.fields import Fields
+from darkroom_client.records import Event, Job, LoadedPicture, Model, Picture, Progress, State
+from darkroom_client.stream import Follow, deadline, seats_taken
+
+
+class Darkroom:
+    """A Darkroom server.
+
+    `url` and `token` are DARKROOM_URL and DARKROOM_TOKEN if left out, and this machine's server if
+    those are too. `verify` may be the path of a certificate authority's file. `patience` is for
+    how many seconds a server that is full, busy or restarting is asked again.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        verify: ssl.SSLContext | str | os.PathLike[str] | bool = True,
+        patience: float = 60.0,
+    ) -> None:
+        self._where = Where.of(url, token, verify, patience)
+        self._http = httpx.Client(**self._where.settings)
+
+    @property
+    def url(self) -> str:
+        """Where the server is."""
+        return self._where.url
+
+    def __enter__(self) -> Darkroom:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._http.close()
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        on_progress: Callable[[Progress], object] | None = None,
+        timeout: float | None = None,
+        **fields: Unpack[Fields],
+    ) -> list[LoadedPicture]:
+        """Make pictures and fetch them. Raises what `submit` and `wait` raise."""
+        job = self.submit(prompt, **fields)
+        job = self.wait(job, on_progress=on_progress, timeout=timeout)
+        return [self.load(picture) for picture in job.outputs]
+
+    def submit(self, prompt: str = "", **fields: Unpack[Fields]) -> Job:
+        """Create a job, waiting while the queue is full; sent again or not, it is one job.
+
+        Raises RequestRefused, whose `errors` name each field that is wrong.
+        """
+        return calls.read_job(self._send(calls.submit(prompt, fields)))
+
+    def wait(
+        self,
+        job: Job | str,
+        *,
+        on_progress: Callable[[Progress], object] | None = None,
+        timeout: float | None = None,
+    ) -> Job:
+        """Wait until the job has its pictures. Raises JobFailed, JobCanceled and StillRunning."""
+        until = deadline(timeout)
+        while True:
+            follow = Follow(self._where, job, "", until)
+            try:
+                for event in self._follow(follow):
+                    if on_progress and isinstance(event, Progress):
+                        on_progress(event)
+            except Unavailable as error:
+                time.sleep(seats_taken(error))
+            now = self.get(job)
+            if now.ended:
+                calls.pictures_of(now)
+                return now
+            if follow.late:
+                raise StillRunning(f"The job is {now.status} after {timeout:g} s.", now)
+
+    def events(self, job: Job | str | None = None, *, after: str = "") -> Iterator[Event]:
+        """What happens to a job until it is done, or without one to all of the caller's for ever.
+
+        A job's events begin with those it had already, all jobs' with what comes now; `after` is
+        the `id` of the last event that is known. Broken connections are taken up again.
+        """
+        return self._follow(Follow(self._where, job, after))
+
+    def get(self, job: Job | str) -> Job:
+        """The job as it is now. Raises NotFound."""
+        return calls.read_job(self._send(calls.get(job)))
+
+    def cancel(self, job: Job | str) -> Job:
+        """Cancel a job; one that has ended stays as it is."""
+        return calls.read_job(self._send(calls.cancel(job)))
+
+    def delete(self, job: Job | str) -> None:
+        """Remove a job and its pictures; one that has not ended is canceled first."""
+        self._send(calls.delete(job))
+
+    def jobs(
+        self, *, status: State | None = None, owner: str | None = None, limit: int | None = None
+    ) -> Iterator[Job]:
+        """Jobs, newest first, fetched as they are needed; an admin names another `owner`."""
+        listing = Listing(status, owner, limit)
+        while listing.call:
+            yield from listing.page(self._send(listing.call).json())
+
+    def models(self) -> list[Model]:
+        """The models that can be asked for, the default one first."""
+        return calls.read_models(self._send(calls.models()))
+
+    def load(self, picture: Picture) -> LoadedPicture:
+        """A picture with its bytes."""
+        if isinstance(picture, LoadedPicture):
+            return picture
+        return calls.loaded(picture, self._send(calls.download(picture)))
+
+    def save(self, picture: Picture, path: str | os.PathLike[str]) -> Path:
+        """Fetch a picture into a file; returns the file's path."""
+        return self.load(picture).save(path)
+
+    def _send(self, call: Call) -> httpx.Response:
+        patience = Patience(self._where)
+        while True:
+            try:
+                response = self._http.request(call.method, call.path, **call.more)
+                pause = patience.answered(response)
+            except httpx.TransportError as error:
+                pause = patience.after(error)
+            else:
+                if pause is None:
+                    return response
+            time.sleep(pause)
+
+    def _follow(self, follow: Follow) -> Iterator[Event]:
+        while not (follow.ended or follow.late):
+            call = follow.request()
+            try:
+                with self._http.stream(call.method, call.path, **call.more) as response:
+                    if response.is_error:
+                        response.read()
+                    if follow.opened(response):
+                        for line in response.iter_lines():
+                            if (event := follow.take(line)) is not None:
+                                yield event
+                            if follow.ended or follow.due:
+                                break
+            except httpx.TransportError as error:
+                follow.broken(error)
+            if not follow.ended:
+                time.sleep(follow.pause())
