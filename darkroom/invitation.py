@@ -7,25 +7,15 @@ import sys
 
 from redis import Redis
 
-from darkroom import machine, qr, tls
-from jobs.addresses import is_loopback
+from darkroom import qr, tls
 from jobs.devices import CODE_SECONDS, new_code, pairing_url
+from jobs.here import addresses
 from jobs.settings import Settings
 
 OPEN = (
     "WARNING: OPEN lets everybody who reaches this machine make pictures here, and see and delete "
     "those of everybody. There is no token and no password."
 )
-
-
-def addresses(chosen: Settings) -> list[str]:
-    """The URLs at which devices of the network reach the server, the likeliest first."""
-    if chosen.public_url:
-        return [chosen.public_url]
-    if is_loopback(chosen.host):
-        return []
-    hosts = machine.lan_addresses() if machine.is_everywhere(chosen.host) else [chosen.host]
-    return [machine.url(chosen, host) for host in hosts]
 
 
 def welcome(chosen: Settings, redis: Redis) -> str:

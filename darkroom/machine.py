@@ -10,7 +10,8 @@ from contextlib import suppress
 
 import psutil
 
-from jobs.addresses import EVERYWHERE, in_url, is_loopback, local_host
+from jobs.addresses import EVERYWHERE, local_host
+from jobs.here import lan_addresses, url
 from jobs.settings import Settings
 
 
@@ -45,33 +46,9 @@ def is_everywhere(host: str) -> bool:
     return host in EVERYWHERE
 
 
-def url(chosen: Settings, host: str) -> str:
-    """The server's URL at one of its hosts."""
-    scheme, usual = ("https", 443) if chosen.tls else ("http", 80)
-    port = "" if chosen.port == usual else f":{chosen.port}"
-    return f"{scheme}://{in_url(host.strip('[]'))}{port}"
-
-
 def local_url(chosen: Settings) -> str:
     """The server's URL for this machine itself."""
     return url(chosen, local_host(chosen.host))
-
-
-def lan_addresses() -> list[str]:
-    """The IPv4 addresses by which other machines of the network may reach this one.
-
-    The one that leads to other networks comes first: that is where the phones are.
-    """
-    up = {name for name, state in psutil.net_if_stats().items() if state.isup}
-    found = [
-        address.address
-        for name, addresses in psutil.net_if_addrs().items()
-        for address in addresses
-        if name in up and address.family == socket.AF_INET
-        # A container bridge is no way in from the network.
-        if not is_loopback(address.address) and not name.startswith(("docker", "br-", "veth"))
-    ]
-    return sorted(found, key=lambda address: address != _main_address())
 
 
 def names(chosen: Settings) -> list[str]:
@@ -83,14 +60,6 @@ def names(chosen: Settings) -> list[str]:
         named.append(chosen.host)
     every = [f"{short}.local", short, machine, "localhost", *named]
     return [*filter(None, dict.fromkeys(every)), "127.0.0.1", "::1", *lan_addresses()]
-
-
-def _main_address() -> str | None:
-    # A datagram socket is bound to the way it would take; nothing is sent (RFC 5737's address).
-    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("198.51.100.1", 9))
-        return probe.getsockname()[0]
-    return None
 
 
 def why_not_bindable(host: str, port: int) -> str | None:

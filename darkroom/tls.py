@@ -7,7 +7,6 @@ bank.
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import os
 import ssl
@@ -27,6 +26,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from jobs import here
 
 AUTHORITY_DAYS = 3650
 
@@ -82,8 +83,7 @@ def ensure(folder: Path, hosts: Sequence[str], now: datetime | None = None) -> b
 
 def fingerprint(folder: Path) -> str:
     """The authority's SHA-256 fingerprint in base64url, short enough for a QR code."""
-    certificate = x509.load_pem_x509_certificate((folder / AUTHORITY).read_bytes())
-    return base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).decode().rstrip("=")
+    return here.fingerprint(folder / AUTHORITY)
 
 
 def shown_fingerprint(folder: Path) -> str:

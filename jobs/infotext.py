@@ -56,6 +56,12 @@ class BadInfotext(ValueError):
     """The caller gets 422: the text is no recipe, or not all of one; it says what is missing."""
 
 
+LACKS_PICTURE = (
+    "was made from another picture ({}), which its text does not hold; send that picture as "
+    "`image` with a `kind` that starts from one"
+)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A recipe as it was read: fields of a request, not yet checked, and the model that made it."""
@@ -63,6 +69,8 @@ class Recipe:
     fields: dict[str, Any]
     model: str | None
     model_hash: str | None
+    lacks: str | None = None
+    """What else the picture was made of, as a sentence about its text; None where nothing is."""
 
 
 def write(request: ResolvedRequest, index: int, maker: Maker) -> str:
@@ -97,7 +105,8 @@ def prompt_with_loras(request: ResolvedRequest) -> str:
 def read(text: str) -> Recipe:
     """The recipe in a text. Raises BadInfotext.
 
-    Names that mean nothing here (RNG, VAE, Version, hashes of add-ons) are passed over.
+    Names that mean nothing here (RNG, VAE, Version, hashes of add-ons) are passed over. Where it
+    starts from another picture, `lacks` says so.
     """
     *lines, last = text.strip().split("\n")
     pairs = [(match[1].strip(), _unquoted(match[2])) for match in PAIR.finditer(last)]
@@ -105,14 +114,11 @@ def read(text: str) -> Recipe:
         raise BadInfotext("does not end with settings such as `Steps: 20, Sampler: DDIM, Seed: 1`")
     values = dict(pairs)
     hires = _hires(values)
-    for name in values:
-        used = name == HIRES_STRENGTH and hires is not None
-        if name.startswith(FROM_A_PICTURE) and not used:
-            detail = (
-                f"was made from another picture ({name}), which its text does not hold; send that "
-                "picture as `image` with a `kind` that starts from one"
-            )
-            raise BadInfotext(detail)
+    shown = [
+        name
+        for name in values
+        if name.startswith(FROM_A_PICTURE) and not (name == HIRES_STRENGTH and hires)
+    ]
     prompt, negative = _prompts(lines)
     fields: dict[str, Any] = {"prompt": prompt, "negative_prompt": negative}
     fields |= {ours: _number(values[name]) for name, ours in NUMBERS.items() if name in values}
@@ -121,7 +127,10 @@ def read(text: str) -> Recipe:
         fields |= _sampler(values["Sampler"], values.get("Schedule type"))
     if hires:
         fields["hires"] = hires
-    return Recipe(fields, values.get("Model"), values.get("Model hash"))
+    elif HIRES_STRENGTH in values:
+        fields["strength"] = _number(values[HIRES_STRENGTH])
+    lacks = LACKS_PICTURE.format(shown[0]) if shown else None
+    return Recipe(fields, values.get("Model"), values.get("Model hash"), lacks)
 
 
 def _extras(request: ResolvedRequest) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import cast
@@ -103,12 +104,20 @@ def submit(
 
 
 def list_jobs(
-    connection: Redis, owner: str | None, *, limit: int, before: str | None, status: Status | None
+    connection: Redis,
+    owner: str | None,
+    *,
+    limit: int,
+    before: str | None,
+    status: Status | None,
+    search: str = "",
 ) -> tuple[list[JobRecord], str | None]:
     """An owner's jobs older than the id `before`, newest first; and the next page's `before`.
 
-    Without an owner, everybody's.
+    Without an owner, everybody's. `search` finds those whose prompt has each of its words, or
+    words that these are parts of, whatever the case.
     """
+    words = _folded(search).split()
     found: list[JobRecord] = []
     scanned = 0
     while len(found) < limit and scanned < LIST_SCAN:
@@ -119,11 +128,23 @@ def list_jobs(
         for record in read_many(connection, ids):
             if record is None or (status and record.status != status):
                 continue
+            if words and not _has(record.request.prompt, words):
+                continue
             found.append(record)
             if len(found) == limit:
                 return found, record.id
         before = ids[-1]
     return found, before
+
+
+def _has(prompt: str, words: list[str]) -> bool:
+    text = _folded(prompt)
+    return all(word in text for word in words)
+
+
+def _folded(text: str) -> str:
+    """The text as it is compared: keyboards write the same accents in more ways than one."""
+    return unicodedata.normalize("NFC", text).casefold()
 
 
 def _newest(connection: Redis, owner: str | None, before: str | None, limit: int) -> list[str]:

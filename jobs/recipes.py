@@ -37,19 +37,31 @@ def recipe_of(data: bytes, cards: list[ModelCard]) -> dict[str, Any]:
     """The fields of the request that a picture was made by, not yet checked but for the model.
 
     Our own record comes before AUTOMATIC1111's text. Raises InvalidRequest where the picture
-    carries neither, or one that is broken, or was made by a model that is not offered.
+    carries neither, or one that is broken or not whole, or was made by a model that is not offered.
     """
-    try:
-        recipe = _read(data)
-    except (BadPicture, BadInfotext) as error:
-        raise InvalidRequest([FieldError(pointer="", detail=str(error))]) from error
-    if recipe is None:
-        detail = (
-            "the picture carries no recipe: a PNG has it as text named `darkroom` or `parameters`, "
-            "a JPEG or WebP in EXIF's UserComment"
-        )
+    recipe = _found(data)
+    if recipe.lacks:
+        detail = f"the picture's `{INFOTEXT}` cannot be used: it {recipe.lacks}"
         raise InvalidRequest([FieldError(pointer="", detail=detail)])
     return recipe.fields | _model(recipe, cards)
+
+
+def known_part_of(data: bytes, cards: list[ModelCard]) -> tuple[dict[str, Any], list[FieldError]]:
+    """As `recipe_of`, for somebody who looks it over: the rest, and what is missing in it.
+
+    Missing may be the model and the picture that it starts from. Raises InvalidRequest where the
+    picture carries no recipe.
+    """
+    recipe = _found(data)
+    fields, missing = dict(recipe.fields), list[FieldError]()
+    if recipe.lacks:
+        missing.append(FieldError(pointer="/image", detail=f"the picture {recipe.lacks}"))
+    try:
+        fields |= _model(recipe, cards)
+    except InvalidRequest as error:
+        fields.pop("model", None)
+        missing += error.errors
+    return fields, missing
 
 
 def prompts_of(data: bytes) -> tuple[str, str]:
@@ -58,7 +70,7 @@ def prompts_of(data: bytes) -> tuple[str, str]:
         recipe = _read(data)
     except (BadPicture, BadInfotext):
         recipe = None
-    fields = recipe.fields if recipe else {}
+    fields = recipe.fields if recipe and not recipe.lacks else {}
     prompt, negative = (fields.get(name) for name in ("prompt", "negative_prompt"))
     loras = fields.get("loras")
     tags = [
@@ -80,6 +92,20 @@ def exif_with(text: str) -> bytes | None:
     exif = Image.Exif()
     exif[EXIF_IFD] = {USER_COMMENT: comment}
     return exif.tobytes()
+
+
+def _found(data: bytes) -> Recipe:
+    try:
+        recipe = _read(data)
+    except (BadPicture, BadInfotext) as error:
+        raise InvalidRequest([FieldError(pointer="", detail=str(error))]) from error
+    if recipe is None:
+        detail = (
+            "the picture carries no recipe: a PNG has it as text named `darkroom` or `parameters`, "
+            "a JPEG or WebP in EXIF's UserComment"
+        )
+        raise InvalidRequest([FieldError(pointer="", detail=detail)])
+    return recipe
 
 
 def _read(data: bytes) -> Recipe | None:

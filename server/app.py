@@ -30,8 +30,10 @@ from server.routes import (
     metrics,
     models,
     pairing,
+    recipes,
     samplers,
     session,
+    state,
 )
 
 
@@ -69,9 +71,9 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     body.init_app(app)
     page.init_app(app)
 
-    for noun in (jobs, events, images, models, samplers):
+    for noun in (jobs, recipes, events, images, models, samplers):
         app.register_api(noun.routes.blueprint)
-    for noun in (pairing, session, devices, health, metrics, docs):
+    for noun in (pairing, session, devices, state, health, metrics, docs):
         app.register_api(noun.routes.blueprint)
     openapi.init_app(app, public=auth.PUBLIC)
     return app

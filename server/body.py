@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -96,10 +98,18 @@ def request_body() -> Body:
     return body
 
 
+def picture_body() -> bytes:
+    """The picture that is all of this request's body, for a view that takes nothing else."""
+    if request.mimetype not in PICTURES:
+        raise _unsupported(PICTURES)
+    with _told_of_breaks():
+        return _data()
+
+
 def _read_body() -> None:
     if request.method not in ("POST", "PUT", "PATCH") or not _takes_body():
         return
-    try:
+    with _told_of_breaks():
         if request.mimetype == JSON:
             body = _from_json()
         elif is_public():
@@ -113,13 +123,20 @@ def _read_body() -> None:
             body = Body(recipe_of(data, offered_models(resources().redis)), data)
         else:
             raise _unsupported()
+    cast("BodyRequest", request).body = body
+
+
+@contextmanager
+def _told_of_breaks() -> Iterator[None]:
+    """A body that is too large, or does not come to its end, is answered as such."""
+    try:
+        yield
     except RequestEntityTooLarge as error:
         detail = f"the body may have at most {request.max_content_length} bytes"
         raise ApiError(413, "request-entity-too-large", detail) from error
     except ClientDisconnected as error:
         # Or cut off by server/gunicorn_worker.py for being slow; one that is gone does not see it.
         raise ApiError(408, "request-timeout", "the body did not come in time") from error
-    cast("BodyRequest", request).body = body
 
 
 def _from_json() -> Body:
@@ -138,10 +155,10 @@ def _data() -> bytes:
     return data
 
 
-def _unsupported() -> ApiError:
+def _unsupported(types: Sequence[str] = TYPES) -> ApiError:
     sent = (request.mimetype or "none")[:60]
-    detail = f"send the body as {', '.join(TYPES[:-1])} or {TYPES[-1]}; the Content-Type was {sent}"
-    headers = {"Accept-Post": ", ".join(TYPES)}
+    detail = f"send the body as {', '.join(types[:-1])} or {types[-1]}; the Content-Type was {sent}"
+    headers = {"Accept-Post": ", ".join(types)}
     return ApiError(415, "unsupported-media-type", detail, headers=headers)
 
 

@@ -207,7 +207,10 @@ def init_app(app: OpenAPI, public: Container[str]) -> None:
     content = create["requestBody"]["content"]
     content["application/json"]["examples"] = EXAMPLES
     content["multipart/form-data"] = _multipart(document)
-    content |= {f"image/{name}": {"schema": {}} for name in ("png", "jpeg", "webp")}
+    pictures: dict[str, Any] = {f"image/{name}": {"schema": {}} for name in ("png", "jpeg", "webp")}
+    content |= pictures
+    read = document["paths"][f"{PREFIX}/recipes"]["post"]
+    read["requestBody"] = {"content": pictures, "required": True}
     app.extensions[DOCUMENT] = document
 
 

@@ -104,9 +104,7 @@ def _bytes(named: str, who: Caller, here: Resources) -> bytes:
         raise BadPicture("is a URL, and those are not fetched; send the picture itself")
     if BARE_BASE64.fullmatch(named):
         raise BadPicture("is base64 of unknown kind; put `data:image/png;base64,` before it")
-    job_id = job_of(named)
-    job = read(here.redis, job_id) if job_id else None
-    if job is None or not who.sees(job.owner) or named not in _pictures_of(job):
+    if not is_there(named, who, here):
         raise BadPicture(_not_there(named))
     try:
         with here.store.open(named) as file:
@@ -115,6 +113,13 @@ def _bytes(named: str, who: Caller, here: Resources) -> bytes:
         raise BadPicture(_not_there(named)) from None
     except OSError as error:
         raise Unavailable("store-unavailable", "the picture store does not answer") from error
+
+
+def is_there(named: str, who: Caller, here: Resources) -> bool:
+    """Whether this is the id of a picture that the caller may see."""
+    job_id = job_of(named)
+    job = read(here.redis, job_id) if job_id else None
+    return job is not None and who.sees(job.owner) and named in _pictures_of(job)
 
 
 def _pictures_of(job: JobRecord) -> set[str]:

@@ -12,7 +12,7 @@ from jobs import queue
 from jobs.devices import Device, Kind, Role
 from jobs.events import ENDED, DoneEvent, Error, Output, Progress, Status
 from jobs.record import JobRecord
-from jobs.request import ResolvedRequest, named_pictures
+from jobs.request import GenerationRequest, ResolvedRequest, named_pictures
 from server.openapi import PREFIX
 from server.resources import Resources
 
@@ -122,10 +122,7 @@ def job_view(record: JobRecord, resources: Resources, *, placed: bool = True) ->
         progress=record.progress,
         attempts=record.attempts,
         input=record.request,
-        pictures=[
-            InputView(pointer=pointer, id=image, url=_image_url(image, resources))
-            for pointer, image in named_pictures(record.request).items()
-        ],
+        pictures=input_views(record.request, resources),
         outputs=[output_view(output, resources) for output in record.outputs],
         error=record.error,
         created_at=record.created_at,
@@ -133,6 +130,16 @@ def job_view(record: JobRecord, resources: Resources, *, placed: bool = True) ->
         finished_at=record.ended_at,
         urls=Urls(self=url, events=f"{url}/events", cancel=f"{url}/cancel"),
     )
+
+
+def input_views(
+    request: GenerationRequest | ResolvedRequest, resources: Resources
+) -> list[InputView]:
+    """The pictures that a request names by their ids, with their signed URLs."""
+    return [
+        InputView(pointer=pointer, id=image, url=_image_url(image, resources))
+        for pointer, image in named_pictures(request).items()
+    ]
 
 
 def output_view(output: Output, resources: Resources) -> OutputView:

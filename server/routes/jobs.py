@@ -64,6 +64,9 @@ class ListQuery(BaseModel):
 
     status: Status | None = Field(None, description="Only jobs of this status.")
     limit: int = Field(20, ge=1, le=100, description="Jobs on a page.")
+    q: str = Field(
+        "", max_length=200, description="Only jobs whose prompt has these words, or parts of words."
+    )
     owner: str | None = Field(
         None,
         pattern=r"^(\*|[a-z0-9][a-z0-9_-]{0,31})$",
@@ -154,14 +157,14 @@ def list_jobs(query: ListQuery) -> Response:
         limit=query.limit,
         before=before,
         status=query.status,
+        search=query.q,
     )
     cursor = base64.urlsafe_b64encode(last.encode()).decode().rstrip("=") if last else None
     view = JobList(jobs=[job_view(record, here) for record in records], next_cursor=cursor)
     headers: dict[str, str] = {}
     if cursor:
-        wanted = {"limit": query.limit, "status": query.status, "owner": query.owner}
-        kept = {name: value for name, value in wanted.items() if value is not None}
-        url = f"{request.path}?{urlencode({**kept, 'cursor': cursor})}"
+        wanted = query.model_dump(exclude_defaults=True, exclude={"cursor"})
+        url = f"{request.path}?{urlencode({**wanted, 'cursor': cursor})}"
         headers["Link"] = f'<{url}>; rel="next"'
     return _json(view, 200, headers)
 

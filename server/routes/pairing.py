@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
+import segno
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from jobs import devices
+from jobs import devices, here
+from jobs.addresses import is_loopback
 from jobs.devices import CODE_SECONDS, MAX_NAME, BadDevice, Kind, Role
 from jobs.request import FieldError, InvalidRequest
 from jobs.settings import settings
@@ -77,6 +81,10 @@ class Code(BaseModel):
 
     code: str
     url: str = Field(description="The page that pairs by this code, for a QR code.")
+    qr: str = Field(
+        description="That QR code as an SVG, dark on light with its quiet zone: scanners read it "
+        "on a ground of any colour."
+    )
     role: Role
     expires_at: datetime
 
@@ -120,6 +128,23 @@ def create_pairing_code(body: CodeRequest) -> tuple[dict[str, Any], int]:
     owner = who.owner if body.mine else None
     expires = datetime.now(UTC) + timedelta(seconds=CODE_SECONDS)
     code = devices.new_code(resources().redis, role=body.role, owner=owner, issuer=who.device_id)
-    base = settings().public_url or request.host_url
-    url = devices.pairing_url(base, code)
-    return answer(Code(code=code, url=url, role=body.role, expires_at=expires)), 201
+    url = _pairing_url(code)
+    view = Code(code=code, url=url, qr=_drawn(url), role=body.role, expires_at=expires)
+    return answer(view), 201
+
+
+def _pairing_url(code: str) -> str:
+    """Where the next device comes in: as its maker did, unless only this machine can go there."""
+    chosen = settings()
+    base = chosen.public_url or request.host_url
+    if is_loopback(urlsplit(base).hostname or ""):
+        base = next(iter(here.addresses(chosen)), base)
+    authority = here.fingerprint(chosen.tls_folder / "ca.crt") if chosen.tls else None
+    return devices.pairing_url(base, code, authority)
+
+
+def _drawn(text: str) -> str:
+    file = io.BytesIO()
+    drawn = segno.make_qr(text, error="m")
+    drawn.save(file, kind="svg", xmldecl=False, omitsize=True, light="#fff", nl=False)
+    return file.getvalue().decode()

@@ -93,17 +93,17 @@ class Situation:
         """A request of this row, each with things of its own to end or delete."""
         body = BODIES.get(f"{method} {row.rule}")
         headers = {**self.headers(who), "X-Darkroom-Request": "test"}
-        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: self._value(found[1], row.rule), row.rule)
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: self._value(found[1]), row.rule)
         return Call(method, path, headers, body(self.redis) if body else None)
 
-    def _value(self, name: str, rule: str) -> str:
+    def _value(self, name: str) -> str:
         if name == "job_id":
             return self._job()
         if name == "image_id":
             return self._picture()
         if name == "device_id":
             return devices.create(self.redis, "somebody's")[0].id
-        return "page.css" if "page" in rule else "door.css"
+        return "logo.svg"
 
     def _job(self) -> str:
         request = resolve(GenerationRequest(prompt="x"), [CARD], {})

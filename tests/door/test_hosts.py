@@ -75,7 +75,7 @@ def test_every_other_name_is_refused_before_anything_is_done(client: FlaskClient
     assert "ALLOWED_HOSTS" in answer.json["detail"]
 
 
-@pytest.mark.parametrize("path", ["/", "/pair", "/static/page/page.js", "/nothing", "/api/v1/jobs"])
+@pytest.mark.parametrize("path", ["/", "/pair", "/static/app/logo.svg", "/nothing", "/api/v1/jobs"])
 def test_no_page_file_or_missing_path_is_left_out(client: FlaskClient, path: str):
     assert client.get(path, headers={"Host": "evil.example"}).status_code == 421
 

@@ -281,7 +281,7 @@ def test_a_name_that_a_proxy_passes_on_is_checked_as_any_other(make_app: MakeApp
     assert answer.status_code == 421
 
 
-@pytest.mark.parametrize("path", ["/", "/pair", HEALTH, "/nothing", "/static/door/door.js"])
+@pytest.mark.parametrize("path", ["/", "/pair", HEALTH, "/nothing", "/static/app/logo.svg"])
 def test_every_answer_has_the_headers_of_a_closed_server(client: FlaskClient, path: str):
     with client.get(path, headers={"Host": HOST}) as answer:
         policy = answer.headers["Content-Security-Policy"]

@@ -13,9 +13,13 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
-from jobs import devices
+from darkroom import tls
+from jobs import devices, here
+from jobs.settings import Settings, settings
+from server.routes import pairing
 from tests.door.conftest import MakeDevice
 from tests.server.helpers import API, Events, HandWorker, Server
+from tests.up.scan import scan_svg
 
 ELSEWHERE = {"REMOTE_ADDR": "192.168.1.20"}
 
@@ -30,7 +34,6 @@ def pair(client: FlaskClient, code: str, address: str = "192.168.1.20", **more: 
 
 def test_a_code_becomes_a_device_that_may_come_in(client: FlaskClient, redis: Redis):
     code = client.post(f"{API}/pairing-codes", json={}).json
-    assert code["url"] == f"http://localhost/pair#{code['code']}"
     answer = pair(client, code["code"])
     assert answer.status_code == 201
     headers = {"Authorization": f"Bearer {answer.json['token']}"}
@@ -39,6 +42,39 @@ def test_a_code_becomes_a_device_that_may_come_in(client: FlaskClient, redis: Re
     assert me["device"]["name"] == "Anna's phone"
     assert me["role"] == "user"
     assert me["owner"] == me["device"]["id"]
+
+
+def test_a_code_leads_to_where_its_maker_found_the_server(client: FlaskClient):
+    code = client.post(f"{API}/pairing-codes", json={}, base_url="http://192.168.1.5:8080").json
+    assert code["url"] == f"http://192.168.1.5:8080/pair#{code['code']}"
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]"])
+def test_a_code_that_is_made_on_the_machine_leads_to_its_address_on_the_network(
+    client: FlaskClient, name: str
+):
+    code = client.post(f"{API}/pairing-codes", json={}, base_url=f"http://{name}:7860").json
+    addresses = here.lan_addresses()
+    base = f"http://{addresses[0]}:{settings().port}" if addresses else f"http://{name}:7860"
+    assert code["url"] == f"{base}/pair#{code['code']}"
+
+
+def test_a_code_leads_to_the_public_url_and_says_whom_to_trust(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    tls.ensure(tmp_path / "tls", ["localhost"])
+    chosen = Settings(public_url="https://pictures.example/", tls=True, data=tmp_path)
+    monkeypatch.setattr(pairing, "settings", lambda: chosen)
+    code = client.post(f"{API}/pairing-codes", json={}).json
+    authority = tls.fingerprint(tmp_path / "tls")
+    assert code["url"] == f"https://pictures.example/pair#{code['code']}&ca={authority}"
+    assert scan_svg(code["qr"]) == code["url"]
+
+
+def test_a_codes_picture_is_its_qr_code(client: FlaskClient):
+    code = client.post(f"{API}/pairing-codes", json={}).json
+    assert scan_svg(code["qr"]) == code["url"]
+    assert code["qr"].startswith("<svg ")
 
 
 def test_a_code_works_once(client: FlaskClient, redis: Redis):

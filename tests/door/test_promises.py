@@ -153,13 +153,13 @@ def test_every_route_answers_what_the_page_promises_from_a_network_namespace(
         ("TRACE", "/api/v1/jobs"),
         ("GET", "/api/v1/jobs/"),
         ("GET", "/api/v1/../v1/jobs"),
-        ("GET", "/static/page/../../app.py"),
+        ("GET", "/static/app/../../app.py"),
     ],
 )
 def test_what_is_no_route_says_nothing_to_a_stranger(client: FlaskClient, method: str, path: str):
     answer = client.open(path, method=method, environ_overrides=ELSEWHERE)
     assert answer.status_code in (401, 404), answer.status_code
-    if not path.startswith("/static/page"):
+    if not path.startswith("/static/app"):
         assert answer.status_code == 401
 
 

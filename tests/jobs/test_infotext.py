@@ -160,13 +160,23 @@ def test_a_second_pass_is_understood():
     [
         ("a cat", "does not end with settings"),
         ("", "does not end with settings"),
-        ("cat\nSteps: 2, Seed: 3, Sampler: DDIM, Denoising strength: 0.5", "from another picture"),
-        ("cat\nSteps: 2, Seed: 3, Sampler: DDIM, ControlNet 0: x", "from another picture"),
     ],
 )
-def test_a_text_that_is_not_all_of_a_recipe_says_what_is_missing(text: str, words: str):
+def test_a_text_that_is_no_recipe_says_what_is_missing(text: str, words: str):
     with pytest.raises(BadInfotext, match=words):
         infotext.read(text)
+
+
+@pytest.mark.parametrize("setting", ["Denoising strength: 0.5", "ControlNet 0: x"])
+def test_a_recipe_that_starts_from_a_picture_says_so_and_makes_no_job(setting: str):
+    text = f"cat\nSteps: 2, Seed: 3, Sampler: DDIM, {setting}"
+    recipe = infotext.read(text)
+    assert recipe.fields["prompt"] == "cat"
+    assert recipe.lacks
+    assert "from another picture" in recipe.lacks
+    with pytest.raises(InvalidRequest, match="from another picture"):
+        recipe_of(png_with(parameters=text), [CARD])
+    assert prompts_of(png_with(parameters=text)) == ("", "")
 
 
 @pytest.mark.parametrize("count", [1, 4])

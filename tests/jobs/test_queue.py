@@ -77,6 +77,41 @@ def test_the_list_can_ask_for_one_status(redis, ask):
     assert [record.id for record in canceled] == [gone.id]
 
 
+def prompts(records):
+    return [record.request.prompt for record in records]
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("apple", ["Red APPLE, 3d", "green apple"]),
+        ("appl RED", ["Red APPLE, 3d"]),
+        ("  ", ["Äpfel phở", "Red APPLE, 3d", "green apple"]),
+        ("äPFEL", ["Äpfel phở"]),
+        ("pho\u031b\u0309", ["Äpfel phở"]),
+        ("red pear", []),
+    ],
+)
+def test_the_list_finds_the_prompts_with_all_words_of_a_search(redis, ask, search, found):
+    for prompt in ("green apple", "Red APPLE, 3d", "Äpfel phở"):
+        queue.submit(redis, ask(prompt=prompt), "anna")
+        time.sleep(0.002)  # ids sort by milliseconds
+    page, _ = queue.list_jobs(redis, "anna", limit=5, before=None, status=None, search=search)
+    assert prompts(page) == found
+
+
+def test_one_page_of_a_search_looks_at_a_bounded_number_of_jobs(redis, ask, monkeypatch):
+    monkeypatch.setattr(queue, "LIST_SCAN", 4)
+    for prompt in ["apple", *["pear"] * 6]:
+        queue.submit(redis, ask(prompt=prompt), "anna")
+        time.sleep(0.002)
+    look = {"limit": 2, "status": None, "search": "apple"}
+    page, before = queue.list_jobs(redis, "anna", before=None, **look)
+    assert (page, bool(before)) == ([], True)
+    page, before = queue.list_jobs(redis, "anna", before=before, **look)
+    assert prompts(page) == ["apple"]
+
+
 def test_canceling_a_queued_job_ends_it_once(redis, ask):
     record = queue.submit(redis, ask(), "anna")
     canceled = queue.cancel(redis, record.id)

@@ -1,4 +1,4 @@
-"""Models, samplers, health, metrics, the documentation and the first page."""
+"""Models, samplers, health, metrics and the documentation."""
 
 from __future__ import annotations
 
@@ -132,17 +132,6 @@ def test_the_documentation_shows_every_route_and_every_field(app: Flask, client:
         assert path in text
     for field in document["components"]["schemas"]["GenerationRequest"]["properties"]:
         assert f"<code>{field}</code>" in text
-
-
-def test_the_first_page_is_there(client: FlaskClient):
-    answer = client.get("/", buffered=True)
-    assert answer.status_code == 200
-    assert answer.content_type == "text/html; charset=utf-8"
-
-
-@pytest.mark.parametrize("name", ["../../app.py", "%2e%2e/%2e%2e/app.py", "nothing.js"])
-def test_no_other_file_is_served(client: FlaskClient, name: str):
-    assert client.get(f"/static/page/{name}").status_code == 404
 
 
 @pytest.mark.parametrize(

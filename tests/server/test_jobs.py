@@ -286,9 +286,23 @@ class TestList:
         jobs = client.get(f"{API}/jobs?status=succeeded").json["jobs"]
         assert [job["id"] for job in jobs] == [done]
 
+    def test_a_search_finds_prompts_page_by_page(self, client: FlaskClient, worker: HandWorker):
+        for prompt in ("red apple", "green pear", "Apple & pie", "apple tree"):
+            assert client.post(f"{API}/jobs", json={"prompt": prompt}).status_code == 202
+            time.sleep(0.002)  # ids sort by milliseconds
+        found: list[str] = []
+        url = f"{API}/jobs?q=APPLE&limit=2&status=queued"
+        while url:
+            answer = client.get(url)
+            found += [job["input"]["prompt"] for job in answer.json["jobs"]]
+            link = re.fullmatch(r'<(.+)>; rel="next"', answer.headers.get("Link", ""))
+            url = link[1] if link else ""
+        assert found == ["apple tree", "Apple & pie", "red apple"]
+
     @pytest.mark.parametrize(
         ("query", "pointer"),
         [
+            (f"q={'x' * 201}", "/q"),
             ("limit=0", "/limit"),
             ("limit=101", "/limit"),
             ("limit=x", "/limit"),

@@ -7,6 +7,7 @@ import re
 
 import cv2
 import numpy as np
+import resvg_py
 
 PIXELS = {"█": (1, 1), "▀": (1, 0), "▄": (0, 1), " ": (0, 0)}
 
@@ -29,6 +30,21 @@ def scan(printed: str) -> str:
         halves = [[[PIXELS[each][half] for each in line] for half in (0, 1)] for line in lines]
         rows = [row for pair in halves for row in pair]
     picture = np.kron(np.array(rows, np.uint8) * 255, np.ones((6, 6), np.uint8))
-    picture = cv2.copyMakeBorder(picture, 40, 40, 40, 40, cv2.BORDER_CONSTANT, value=0)
+    return _read(cv2.copyMakeBorder(picture, 40, 40, 40, 40, cv2.BORDER_CONSTANT, value=0))
+
+
+def scan_svg(drawing: str) -> str:
+    """What a camera makes of an SVG on a dark page."""
+    return scan_png(bytes(resvg_py.svg_to_bytes(svg_string=drawing, width=400)))
+
+
+def scan_png(picture: bytes) -> str:
+    """What a camera makes of a picture on a dark page."""
+    pixels = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert pixels is not None
+    return _read(cv2.copyMakeBorder(pixels, 40, 40, 40, 40, cv2.BORDER_CONSTANT, value=0))
+
+
+def _read(picture: cv2.typing.MatLike) -> str:
     text, *_ = cv2.QRCodeDetector().detectAndDecode(picture)
     return text

@@ -19,8 +19,6 @@ export interface Platform {
   pair?(code: string, name: string): Promise<void>;
   /** Forgets the pairing on this device. */
   unpair?(): Promise<void>;
-  /** Tells of a job that ended while nobody looked. */
-  notify?(title: string, job: string): void;
 }
 
 const browser: Platform = {

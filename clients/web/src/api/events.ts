@@ -15,14 +15,15 @@ export class FrameParser {
 
   /** The frames that are whole with this piece of the stream. */
   feed(piece: string): Frame[] {
-    const lines = (this.#rest + piece).split(/\r\n|\n|\r/);
+    // A return at the end may be half of a line's end.
+    const lines = (this.#rest + piece).split(/\r\n|\n|\r(?!$)/);
     this.#rest = lines.pop() ?? "";
     return lines.flatMap((line) => this.#line(line) ?? []);
   }
 
   #line(line: string): Frame | null {
     if (line) {
-      const [, name, value] = /^([^:]*):? ?(.*)$/.exec(line) ?? [];
+      const [, name, value] = /^([^:]*):? ?(.*)$/s.exec(line) ?? [];
       if (name === "id") this.#id = value ?? "";
       if (name === "data") this.#data.push(value ?? "");
       return null;

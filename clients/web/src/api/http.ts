@@ -61,12 +61,22 @@ export async function send(method: string, path: string, options: Options = {}):
 
 /** GET a JSON document. */
 export async function get<T>(path: string, options?: Options): Promise<T> {
-  return (await (await send("GET", path, options)).json()) as T;
+  return body(await send("GET", path, options), options);
 }
 
 /** POST something and read the JSON answer. */
 export async function post<T>(path: string, options?: Options): Promise<T> {
-  return (await (await send("POST", path, options)).json()) as T;
+  return body(await send("POST", path, options), options);
+}
+
+async function body<T>(response: Response, options?: Options): Promise<T> {
+  try {
+    return (await response.json()) as T;
+  } catch (error) {
+    if (options?.signal?.aborted) throw error;
+    // The network went in the middle of the answer.
+    throw new Unreachable(String(error));
+  }
 }
 
 function url(path: string, query: Options["query"]): string {

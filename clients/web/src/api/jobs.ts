@@ -15,7 +15,7 @@ export function create(request: JobRequest, key: string, files: Files = {}): Pro
   const given = Object.entries(files).filter(([, file]) => file !== undefined);
   if (!given.length) return post("jobs", { json: request, headers, patience: 60_000 });
   const form = new FormData();
-  form.append("request", new Blob([JSON.stringify(request)], { type: "application/json" }));
+  form.append("request", JSON.stringify(request));
   for (const [name, file] of given) form.append(name, file, name);
   // A photograph takes its time on a weak network.
   return post("jobs", { form, headers, patience: 120_000 });

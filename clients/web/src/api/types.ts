@@ -8,7 +8,8 @@ export type JobRequest = Partial<Schemas["GenerationRequest"]>;
 export type ResolvedRequest = Schemas["ResolvedRequest"];
 export type Output = Schemas["OutputView"];
 export type Progress = Schemas["Progress"];
-export type Model = Schemas["ModelView"];
+/** The server leaves nothing out of an answer. */
+export type Model = Required<Schemas["ModelView"]>;
 export type Sampler = Schemas["SamplerView"];
 export type Schedule = Schemas["ScheduleView"];
 export type Device = Schemas["DeviceView"];

@@ -1,3 +1,90 @@
+import { useComputed, useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { ENDED } from "../api/types";
+import { connection } from "../state/connection";
+import { find, ids, more, onDone, reread } from "../state/jobs";
+import { outgoing } from "../state/outgoing";
+import { JobCard } from "./JobCard";
+import { OutgoingCard } from "./OutgoingCard";
+import { named } from "./sentence";
+import { Welcome } from "./Welcome";
+import { t } from "./words";
+import "./jobs.css";
+
+/** Ended jobs that are shown here; all others are in the gallery. */
+const LATEST = 12;
+
+/** Jobs among which the unfinished ones are looked for. */
+const LOOKED = 100;
+
+/** Milliseconds after which places in the queue are asked for again: no event tells of them. */
+const PLACES = 4000;
+
+/** How many of them: those further back wait for long enough. */
+const ASKED = 8;
+
+/** What is under way, and the latest pictures. */
 export function Jobs() {
-  return null;
+  // A text, so that the list is drawn again only if it is another list.
+  const shown = useComputed(() =>
+    ids.value
+      .slice(0, LOOKED)
+      .filter((id, at) => at < LATEST || !ENDED.has(find(id)?.job.value.status ?? "succeeded"))
+      .join(" "),
+  ).value;
+  const cards = shown ? shown.split(" ") : [];
+  const sending = [...outgoing.value].reverse();
+  useEffect(askForPlaces, []);
+  return (
+    <section class="jobs" aria-label={t("heading")}>
+      <Announcer />
+      {cards.length + sending.length > 0 && (
+        <>
+          <h2>{t("heading")}</h2>
+          <div class="cards">
+            {sending.map((entry) => (
+              <OutgoingCard key={entry.key} entry={entry} />
+            ))}
+            {cards.map((id) => (
+              <JobCard key={id} id={id} />
+            ))}
+          </div>
+        </>
+      )}
+      {!cards.length && !sending.length && connection.value === "online" && <Welcome />}
+      {(more.value || ids.value.length > cards.length) && cards.length > 0 && (
+        <a class="button" href="#/gallery">
+          {t("all")}
+        </a>
+      )}
+    </section>
+  );
+}
+
+/** Says that a job ended to who does not see it. */
+function Announcer() {
+  const said = useSignal("");
+  useEffect(
+    () =>
+      onDone(({ status, input }) => {
+        const key = status === "succeeded" ? "isDone" : status === "failed" ? "isFailed" : "isCanceled";
+        said.value = t(key, named(input.prompt));
+      }),
+    [],
+  );
+  return (
+    <p class="unseen" role="status">
+      {said}
+    </p>
+  );
+}
+
+function askForPlaces(): () => void {
+  const timer = setInterval(() => {
+    if (connection.peek() !== "online" || document.visibilityState !== "visible") return;
+    const queued = ids.peek().slice(0, LOOKED).filter((id) => find(id)?.job.peek().status === "queued");
+    // The oldest go first, and are the ones that move.
+    for (const id of queued.slice(-ASKED)) void reread(id).catch(() => undefined);
+  }, PLACES);
+  return () => clearInterval(timer);
 }

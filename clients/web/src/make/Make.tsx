@@ -1,3 +1,130 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { connection } from "../state/connection";
+import { draft, input, reset } from "../state/draft";
+import { model, samplers, schedules } from "../state/models";
+import { Icon } from "../ui/Icon";
+import { Sheet } from "../ui/Sheet";
+import { differences } from "./choices";
+import { FileButton } from "./FileButton";
+import { elsewhere, found, inSettings } from "./problems";
+import { Prompt } from "./Prompt";
+import { touched, wide } from "./screen";
+import { send } from "./send";
+import { Settings } from "./Settings";
+import { Start } from "./Start";
+import { t } from "./words";
+import "./make.css";
+
+/** The form: what to make, and how. */
 export function Make() {
-  return null;
+  const form = useRef<HTMLFormElement>(null);
+  const sheet = useSignal(false);
+  const go = () => {
+    if (send()) settle(form.current!);
+  };
+
+  const led = useRef(found.peek());
+  useEffect(() => {
+    if (led.current === found.value) return;
+    if (inSettings.peek() && !wide.peek() && !sheet.peek()) {
+      // Comes back here once it is open.
+      sheet.value = true;
+      return;
+    }
+    led.current = found.value;
+    const reachable = document.querySelector("dialog[open]") ?? document;
+    reachable.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+  }, [found.value, sheet.value]);
+
+  return (
+    <form
+      ref={form}
+      class="make-form"
+      aria-label={t("form")}
+      onSubmit={(event) => {
+        event.preventDefault();
+        go();
+      }}
+      onKeyDown={(event) => {
+        if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.defaultPrevented) {
+          event.preventDefault();
+          go();
+        }
+      }}
+    >
+      <Prompt send={go} />
+      {input.value && <Start source={input.value} />}
+      <div class="tools">
+        {touched.value && <FileButton label={t("camera")} icon="camera" camera />}
+        <FileButton label={t("picture")} icon="image" />
+        {!wide.value && (
+          <button type="button" aria-haspopup="dialog" onClick={() => (sheet.value = true)}>
+            <Icon name="settings" />
+            {t("settings")}
+          </button>
+        )}
+        <button type="submit" class="primary">
+          <Icon name="make" />
+          {t("make")}
+        </button>
+      </div>
+      {elsewhere.value.length > 0 && (
+        <p class="error" role="alert">
+          {elsewhere.value.join("; ")}
+        </p>
+      )}
+      <Notes />
+      <Chips />
+      {wide.value ? (
+        <section class="panel" aria-label={t("settings")}>
+          <Settings />
+        </section>
+      ) : (
+        sheet.value && (
+          <Sheet title={t("settings")} close={() => (sheet.value = false)}>
+            <Settings />
+          </Sheet>
+        )
+      )}
+    </form>
+  );
+}
+
+/** On a phone: the keyboard goes, and what is being made comes into sight. */
+function settle(form: HTMLElement): void {
+  if (wide.peek()) return;
+  (document.activeElement as HTMLElement | null)?.blur();
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  form.nextElementSibling?.scrollIntoView({ behavior, block: "start" });
+}
+
+/** What stands in the way without keeping anybody from sending. */
+function Notes() {
+  if (connection.value !== "online") return null;
+  const note = model.value ? (model.value.live ? null : "asleep") : "noModels";
+  return note && <p class="muted note">{t(note)}</p>;
+}
+
+/** What differs from the defaults, in a line. */
+function Chips() {
+  const of = (from: typeof draft.value) => differences(from, model.value, samplers.value, schedules.value);
+  const chips = of(draft.value);
+  const lasting = of({ ...draft.value, negative: "" });
+  if (!chips.length) return null;
+  return (
+    <div class="chips">
+      <ul aria-label={t("changed")}>
+        {chips.map((chip) => (
+          <li key={chip}>{chip}</li>
+        ))}
+      </ul>
+      {lasting.length > 0 && (
+        <button type="button" class="plain" onClick={reset}>
+          <Icon name="undo" />
+          {t("reset")}
+        </button>
+      )}
+    </div>
+  );
 }

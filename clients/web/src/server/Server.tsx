@@ -1,3 +1,30 @@
+import { Languages, Themes } from "./Choices";
+import { Devices } from "./Devices";
+import { Doing } from "./Doing";
+import { Models } from "./Models";
+import { Myself } from "./Myself";
+import "./server.css";
+import { t } from "./words";
+
+/** The place where one sees who may come in and what the server is doing. */
 export function Server() {
-  return null;
+  return (
+    <div class="panels">
+      <div>
+        <Myself />
+        <Devices />
+      </div>
+      <div>
+        <Doing />
+        <Models />
+      </div>
+      <section aria-labelledby="looks">
+        <h2 id="looks">{t("looks")}</h2>
+        <h3>{t("language")}</h3>
+        <Languages />
+        <h3>{t("theme")}</h3>
+        <Themes />
+      </section>
+    </div>
+  );
 }

@@ -1,7 +1,8 @@
 /** What the user is about to ask for. Everything typed is kept on the device at once. */
 import { effect, signal } from "@preact/signals";
-import { get, set } from "idb-keyval";
+import type { Files } from "../api/jobs";
 import type { JobRequest, ResolvedRequest } from "../api/types";
+import { Kept } from "./kept";
 
 export type Use = "image-to-image" | "inpaint" | "outpaint" | "variations" | "upscale";
 
@@ -45,8 +46,18 @@ export interface Draft {
   seedLocked: boolean;
   count: number;
   loras: readonly { name: string; weight: number }[];
-  strength: number;
+  /** How far to go from the picture; null is what suits its use. */
+  strength: number | null;
 }
+
+/** How far to go from a picture where the user does not say, by what is done with it. */
+export const STRENGTH: Readonly<Record<Use, number>> = {
+  "image-to-image": 0.6,
+  inpaint: 1,
+  outpaint: 1,
+  variations: 0.6,
+  upscale: 0.35,
+};
 
 export const EMPTY: Draft = {
   prompt: "",
@@ -62,7 +73,7 @@ export const EMPTY: Draft = {
   seedLocked: false,
   count: 1,
   loras: [],
-  strength: 0.6,
+  strength: null,
 };
 
 export const NO_EDGES: Edges = { left: 0, top: 0, right: 0, bottom: 0 };
@@ -82,7 +93,12 @@ export const draft = signal<Draft>(kept());
 export const input = signal<Input | null>(null);
 
 effect(() => {
-  localStorage.setItem(KEPT, JSON.stringify(draft.value));
+  const text = JSON.stringify(draft.value);
+  try {
+    localStorage.setItem(KEPT, text);
+  } catch {
+    // Full, or not given to this window: the form works as long as the page is open.
+  }
 });
 
 /** Changes some of it. */
@@ -112,7 +128,8 @@ export function fill(request: Partial<ResolvedRequest>): void {
     seedLocked: request.seed !== undefined,
     count: request.count ?? 1,
     loras: (request.loras ?? []).map(({ name, weight }) => ({ name, weight })),
-    strength: request.strength ?? EMPTY.strength,
+    // Without a picture it says nothing, and would make the next one forgotten.
+    strength: request.image ? (request.strength ?? null) : null,
   });
 }
 
@@ -137,7 +154,7 @@ export function request(from: Draft, source: Input | null): JobRequest {
     return asked;
   }
   if (typeof source.picture === "string") asked.image = source.picture;
-  if (source.use !== "upscale" && source.use !== "variations") asked.strength = from.strength;
+  if (source.use !== "upscale") asked.strength = from.strength ?? STRENGTH[source.use];
   if (source.use === "inpaint") {
     asked.mask_invert = source.invert;
     asked.mask_blur = source.feather;
@@ -146,16 +163,26 @@ export function request(from: Draft, source: Input | null): JobRequest {
   return asked;
 }
 
+/** The files that go beside the request. */
+export function files(source: Input | null): Files {
+  const given: Files = {};
+  if (source && typeof source.picture !== "string") given.image = source.picture;
+  if (source?.use === "inpaint" && source.mask) given.mask = source.mask;
+  return given;
+}
+
 /** The picture to start from survives a reload: a database of the browser's takes files. */
+const inputs = new Kept<Input | null>("darkroom-input", "input");
+
 const INPUT = "input";
 
 export async function restoreInput(): Promise<void> {
-  const found = await get<Input>(INPUT).catch(() => undefined);
+  const found = await inputs.get(INPUT);
   if (found && !input.peek()) {
     const { picture } = found;
     input.value = typeof picture === "string" ? found : { ...found, url: URL.createObjectURL(picture) };
   }
   effect(() => {
-    void set(INPUT, input.value).catch(() => undefined);
+    void inputs.set(INPUT, input.value);
   });
 }

@@ -8,6 +8,8 @@ export interface LiveJob {
   readonly job: Signal<Job>;
   /** The newest preview of each picture, as a data URI. */
   readonly previews: Signal<readonly (string | undefined)[]>;
+  /** When an event last changed it, by `performance.now()`. */
+  touched: number;
 }
 
 const known = new Map<string, LiveJob>();
@@ -24,6 +26,10 @@ const hidden = new Set<string>();
 const listeners = new Set<(job: Job) => void>();
 
 let cursor: string | null = null;
+
+/** Counts the servers that were spoken to: an answer of the one before is no news of this one. */
+let era = 0;
+
 let loading: Promise<void> | null = null;
 
 const PAGE = 60;
@@ -38,22 +44,34 @@ export function onDone(listener: (job: Job) => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** Takes in what the server says of some jobs. */
-export function merge(jobs: readonly Job[]): void {
+/**
+ * Takes in what the server says of some jobs. `asked` is when it was asked, by `performance.now()`:
+ * an event that came since is newer than the answer.
+ */
+export function merge(jobs: readonly Job[], asked = Infinity): void {
   batch(() => {
     const fresh: string[] = [];
     for (const job of jobs) {
       const live = known.get(job.id);
       if (!live) {
-        known.set(job.id, { id: job.id, job: signal(job), previews: signal([]) });
+        known.set(job.id, { id: job.id, job: signal(job), previews: signal([]), touched: 0 });
         if (!hidden.has(job.id)) fresh.push(job.id);
-      } else if (!ENDED.has(live.job.peek().status) || ENDED.has(job.status)) {
-        // An answer that was overtaken by the job's end must not bring it back to life.
+      } else if (ENDED.has(job.status)) {
+        end(live, job);
+      } else if (!ENDED.has(live.job.peek().status) && live.touched <= asked) {
         live.job.value = job;
       }
     }
     if (fresh.length) ids.value = sorted([...ids.peek(), ...fresh]);
   });
+}
+
+/** A job as it ended; told once, whichever way the news came. */
+function end(live: LiveJob, job: Job): void {
+  const news = !ENDED.has(live.job.peek().status);
+  live.job.value = job;
+  live.previews.value = [];
+  if (news) for (const listener of listeners) listener(job);
 }
 
 /** Applies one event. True where it is of a job that is not known yet. */
@@ -64,16 +82,21 @@ export function apply(event: ServerEvent): boolean {
     return event.event === "status";
   }
   const job = live.job.peek();
+  const open = !ENDED.has(job.status);
+  live.touched = performance.now();
   switch (event.event) {
     case "status":
-      if (!ENDED.has(job.status)) live.job.value = { ...job, status: event.status };
+      // Back in the queue after a crash it begins anew.
+      if (open) live.job.value = { ...job, status: event.status, queue_position: null, progress: null };
       break;
     case "progress":
-      if (!ENDED.has(job.status)) {
+      if (open) {
         live.job.value = { ...job, status: "running", queue_position: null, progress: event.progress };
       }
       break;
     case "preview": {
+      // A straggler must not stay for ever under a job that ended.
+      if (!open) break;
       const previews = [...live.previews.peek()];
       previews[event.index] = event.image;
       live.previews.value = previews;
@@ -87,35 +110,46 @@ export function apply(event: ServerEvent): boolean {
     case "done":
       if (!event.result) {
         forget(event.job);
-      } else if (!ENDED.has(job.status)) {
-        live.job.value = event.result;
-        live.previews.value = [];
-        for (const listener of listeners) listener(event.result);
+      } else {
+        batch(() => end(live, event.result!));
       }
   }
   return false;
 }
 
-/** Reads the newest jobs again, and those that were under way and are not among them. */
+/**
+ * Reads the newest jobs again, and those that were under way and are not among them. What another
+ * device deleted meanwhile is forgotten.
+ */
 export async function refresh(): Promise<void> {
+  const [asked, before, when] = [performance.now(), ids.peek(), era];
   const page = await api.list({ limit: PAGE });
-  if (cursor === null && !ids.peek().length) {
+  if (when !== era) return;
+  if (cursor === null && !before.length) {
     cursor = page.next_cursor;
     more.value = cursor !== null;
   }
-  merge(page.jobs);
+  merge(page.jobs, asked);
   const seen = new Set(page.jobs.map((job) => job.id));
-  const open = ids.peek().filter((id) => !seen.has(id) && !ENDED.has(known.get(id)!.job.peek().status));
+  const last = page.next_cursor === null ? "" : page.jobs.at(-1)?.id;
+  const absent = before.filter((id) => !seen.has(id) && known.has(id));
+  const open = absent.filter((id) => !ENDED.has(known.get(id)!.job.peek().status));
+  batch(() => {
+    // A page tells of all jobs down to its last one.
+    for (const id of absent) if (!open.includes(id) && last !== undefined && id > last) forget(id);
+  });
   await Promise.all(open.map(reread));
 }
 
 /** Reads one job again; one that is gone is forgotten. */
 export async function reread(id: string): Promise<void> {
+  const [asked, when] = [performance.now(), era];
   try {
-    merge([await api.read(id)]);
+    const job = await api.read(id);
+    if (when === era) merge([job], asked);
   } catch (error) {
     if ((error as { status?: number }).status !== 404) throw error;
-    forget(id);
+    if (when === era) forget(id);
   }
 }
 
@@ -123,7 +157,9 @@ export async function reread(id: string): Promise<void> {
 export function loadOlder(): Promise<void> {
   loading ??= (async () => {
     if (!more.peek()) return;
+    const when = era;
     const page = await api.list({ limit: PAGE, ...(cursor ? { cursor } : {}) });
+    if (when !== era) return;
     cursor = page.next_cursor;
     more.value = cursor !== null;
     merge(page.jobs);
@@ -152,6 +188,7 @@ export function clear(): void {
   known.clear();
   hidden.clear();
   cursor = null;
+  era++;
   batch(() => {
     ids.value = [];
     more.value = true;

@@ -18,8 +18,11 @@ export const model = computed<Model | null>(
 );
 
 export async function loadModels(): Promise<void> {
-  const [all, ways] = await Promise.all([api.models().catch(() => []), api.samplers()]);
+  const [all, ways] = await Promise.all([api.models().catch(() => models.peek()), api.samplers()]);
   models.value = all;
   samplers.value = ways.samplers;
   schedules.value = ways.schedules;
 }
+
+/** Whether no worker that is alive offers the model, so that it is worth asking again. */
+export const waiting = computed(() => !model.value?.live);

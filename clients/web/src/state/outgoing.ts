@@ -1,16 +1,21 @@
 /** Requests on their way: kept on the device until the server has them, so that none is lost. */
 import { signal } from "@preact/signals";
-import { createStore, del, entries, set } from "idb-keyval";
 import { Refused, Unreachable } from "../api/errors";
 import { create, type Files } from "../api/jobs";
 import type { JobRequest } from "../api/types";
+import { platform } from "../platform";
 import { uuid } from "../ui/browser";
 import { merge } from "./jobs";
+import { Kept } from "./kept";
 
 export interface Outgoing {
   readonly key: string;
   readonly request: JobRequest;
   readonly files: Files;
+  /** When it was asked for, in milliseconds. */
+  readonly at: number;
+  /** The server that it is for: a phone may know several. */
+  readonly base: string;
   /** Why it has not gone yet; null while it is on its way. */
   readonly problem: Refused | Unreachable | null;
 }
@@ -18,26 +23,40 @@ export interface Outgoing {
 /** Requests that the server does not have yet, oldest first. */
 export const outgoing = signal<readonly Outgoing[]>([]);
 
-const store = () => createStore("darkroom-outgoing", "requests");
+const kept = new Kept<Omit<Outgoing, "key" | "problem">>("darkroom-outgoing", "requests");
 
-/** Sends a request, as soon as that goes. */
-export async function submit(request: JobRequest, files: Files = {}): Promise<void> {
-  const entry: Outgoing = { key: uuid(), request, files, problem: null };
+/** Seconds after which a request that found no server is sent again, should nothing else do it. */
+const AGAIN = 5;
+
+/** Keys of the requests that are being sent at this moment: none is sent twice at once. */
+const going = new Set<string>();
+
+const timers = new Map<string, ReturnType<typeof setTimeout>>();
+
+/** Sends a request, as soon as that goes. Tells what stands in its way, if anything does. */
+export async function submit(request: JobRequest, files: Files = {}): Promise<Outgoing> {
+  const base = platform.base.peek();
+  const entry: Outgoing = { key: uuid(), request, files, at: Date.now(), base, problem: null };
   outgoing.value = [...outgoing.peek(), entry];
-  await set(entry.key, { request, files }, store()).catch(() => undefined);
-  await go(entry);
+  await kept.set(entry.key, { request, files, at: entry.at, base });
+  const problem = await go(entry);
+  return { ...entry, problem };
 }
 
 /** Sends what waits: this page was closed too early, or the network was away. */
 export async function sendWaiting(): Promise<void> {
-  const here = new Set(outgoing.peek().map((each) => each.key));
-  const kept = await entries<string, Pick<Outgoing, "request" | "files">>(store()).catch(() => []);
-  const found = kept
-    .filter(([key]) => !here.has(key))
+  const base = platform.base.peek();
+  const stored = (await kept.all()).filter(([, each]) => each.base === base);
+  const here = outgoing.peek().filter((each) => each.base === base);
+  const found = stored
+    .filter(([key]) => !here.some((each) => each.key === key))
     .map(([key, each]): Outgoing => ({ ...each, key, problem: null }));
-  outgoing.value = [...found, ...outgoing.peek()];
+  outgoing.value = [...found, ...here].sort((a, b) => a.at - b.at);
   for (const entry of outgoing.peek()) {
-    if (entry.problem instanceof Unreachable || found.includes(entry)) await go(entry);
+    const refusal = entry.problem instanceof Refused ? entry.problem : null;
+    if (refusal && refusal.status !== 401) continue;
+    // Where one finds no server, the next would not either.
+    if ((await go(entry)) instanceof Unreachable) break;
   }
 }
 
@@ -50,21 +69,35 @@ export async function retry(key: string): Promise<void> {
 /** Gives one up. */
 export function drop(key: string): void {
   outgoing.value = outgoing.peek().filter((each) => each.key !== key);
-  void del(key, store()).catch(() => undefined);
+  clearTimeout(timers.get(key));
+  timers.delete(key);
+  void kept.drop(key);
 }
 
-async function go(entry: Outgoing): Promise<void> {
+async function go(entry: Outgoing): Promise<Outgoing["problem"]> {
+  const here = () => entry.base === platform.base.peek();
+  // It went, or was given up, while those before it were on their way; or it is under way.
+  if (going.has(entry.key) || !here() || !outgoing.peek().some((each) => each.key === entry.key)) {
+    return null;
+  }
+  going.add(entry.key);
+  clearTimeout(timers.get(entry.key));
   mark(entry.key, null);
   try {
     const job = await create(entry.request, entry.key, entry.files);
-    merge([job]);
+    if (here()) merge([job]);
     drop(entry.key);
+    return null;
   } catch (error) {
-    if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
-    mark(entry.key, error);
-    if (error instanceof Refused && error.passing) {
-      setTimeout(() => void retry(entry.key), (error.retryAfter ?? 5) * 1000);
+    const problem = error instanceof Refused ? error : new Unreachable(String(error));
+    mark(entry.key, problem);
+    if (problem instanceof Unreachable || problem.passing) {
+      const wait = problem instanceof Refused ? (problem.retryAfter ?? AGAIN) : AGAIN;
+      timers.set(entry.key, setTimeout(() => void retry(entry.key), wait * 1000));
     }
+    return problem;
+  } finally {
+    going.delete(entry.key);
   }
 }
 

@@ -1,11 +1,11 @@
 /** Keeps the page at one with the server: one event stream, through sleep and broken networks. */
 import { Refused } from "../api/errors";
-import { follow } from "../api/events";
+import { follow, type Frame } from "../api/events";
 import { get } from "../api/http";
 import type { Me } from "../api/types";
 import { connection, me } from "./connection";
 import * as jobs from "./jobs";
-import { loadModels } from "./models";
+import { loadModels, waiting } from "./models";
 import { sendWaiting } from "./outgoing";
 
 /** Milliseconds of silence after which the connection is dead; the server speaks every 15 s. */
@@ -14,12 +14,28 @@ const SILENCE = 35_000;
 /** Of a page that comes back into sight, which may have slept. */
 const SHORT_SILENCE = 16_000;
 
+/** Milliseconds for a connection to come about: on a network that was left nothing ever answers. */
+const PATIENCE = 8_000;
+
+/** Milliseconds without a connection after which the user is told; a first one takes its time. */
+const NOTICED = { lost: 2_000, connecting: 6_000 };
+
 /** Milliseconds before the next try; the last one over and over. */
 const PAUSES = [250, 500, 1000, 2000, 4000];
 
+/** Milliseconds between two looks for a worker, as long as none is there. */
+const LOOK = 5_000;
+
+/** Milliseconds for a job's own answer to come before others are asked what it is. */
+const SOON = 200;
+
 let after: string | null = null;
 let heardAt = 0;
+/** Whether the server answered, and so has to be heard of every now and then. */
+let answered = false;
 let stream: AbortController | null = null;
+/** Since when there is no connection; null while there is one. */
+let lostAt: number | null = null;
 let wake: (() => void) | null = null;
 let running = false;
 
@@ -28,12 +44,16 @@ export function start(): void {
   if (running) return;
   running = true;
   void keep();
-  setInterval(() => silentFor(SILENCE) && stream?.abort(), 1000);
+  setInterval(watch, 500);
+  setInterval(() => {
+    const seen = connection.peek() === "online" && document.visibilityState === "visible";
+    if (seen && waiting.peek()) void loadModels().catch(() => undefined);
+  }, LOOK);
   addEventListener("online", hurry);
   addEventListener("offline", () => stream?.abort());
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState !== "visible") return;
-    if (silentFor(SHORT_SILENCE)) stream?.abort();
+    if (Date.now() - heardAt > SHORT_SILENCE) stream?.abort();
     hurry();
   });
 }
@@ -49,55 +69,87 @@ export function restart(): void {
 
 async function keep(): Promise<never> {
   for (let failures = 0; ; ) {
-    stream = new AbortController();
+    const tried = new AbortController();
+    stream = tried;
+    lostAt ??= Date.now();
+    heardAt = Date.now();
+    answered = false;
     try {
       await follow(
         after,
         {
           open: () => {
-            failures = 0;
-            void opened();
+            heardAt = Date.now();
+            answered = true;
+            void opened(tried).then((whole) => {
+              if (whole) failures = 0;
+            });
           },
           heard: () => {
             heardAt = Date.now();
           },
-          frame: ({ id, event }) => {
-            if (event && jobs.apply(event)) void jobs.reread(event.job).catch(() => undefined);
-            if (id) after = id;
-          },
+          frame,
         },
-        stream.signal,
+        tried.signal,
       );
     } catch (error) {
       if (error instanceof Refused && (error.status === 401 || error.status === 403)) {
+        lostAt = null;
         connection.value = "locked";
         me.value = null;
         await sleep(3_600_000);
         continue;
       }
     }
-    // A server that restarts ends its streams and is back before anybody would notice.
-    if (failures > 0 || !navigator.onLine) connection.value = "offline";
+    lostAt ??= Date.now();
+    if (!navigator.onLine) connection.value = "offline";
     await sleep(PAUSES[Math.min(failures, PAUSES.length - 1)]!);
     failures++;
   }
 }
 
-async function opened(): Promise<void> {
-  heardAt = Date.now();
+/** Everything that may have changed while there was no connection. Whether it all came. */
+async function opened(tried: AbortController): Promise<boolean> {
   try {
     const [who] = await Promise.all([get<Me>("me"), jobs.refresh(), loadModels()]);
+    if (tried.signal.aborted) return false;
     me.value = who;
+    lostAt = null;
     connection.value = "online";
     void sendWaiting();
+    return true;
   } catch {
     // Half a connection: tried again as a whole.
-    stream?.abort();
+    tried.abort();
+    return false;
   }
 }
 
-function silentFor(limit: number): boolean {
-  return connection.peek() === "online" && Date.now() - heardAt > limit;
+const unknown = new Set<string>();
+
+function frame({ id, event }: Frame): void {
+  if (event && jobs.apply(event)) {
+    // One question for all of them: after a long sleep there may be hundreds.
+    if (!unknown.size) setTimeout(meet, SOON);
+    unknown.add(event.job);
+  }
+  if (id) after = id;
+}
+
+/** Jobs that another device made; those of this one are known by then from their own answer. */
+function meet(): void {
+  const strangers = [...unknown].some((id) => !jobs.find(id));
+  unknown.clear();
+  if (strangers) void jobs.refresh().catch(() => undefined);
+}
+
+function watch(): void {
+  const silent = Date.now() - heardAt;
+  if (silent > (answered ? SILENCE : PATIENCE)) stream?.abort();
+  if (lostAt === null || connection.peek() === "locked") return;
+  // A server that restarts ends its streams and is back before anybody would notice.
+  const grace = connection.peek() === "connecting" ? NOTICED.connecting : NOTICED.lost;
+  if (Date.now() - lostAt > grace) connection.value = "offline";
 }
 
 function hurry(): void {

@@ -1,0 +1,100 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Icon } from "../ui/Icon";
+import { Sheet } from "../ui/Sheet";
+import { t } from "./words";
+
+interface FrameProps {
+  title: string;
+  /** Whether something would be lost by leaving. */
+  changed(): boolean;
+  done(): void;
+  close(): void;
+  /** What stands in the bar between close and done. */
+  bar?: ComponentChildren;
+  onKeyDown?(event: KeyboardEvent): void;
+  children: ComponentChildren;
+}
+
+/** A dialog of the whole screen, that Escape and the way back close. */
+export function Frame(props: FrameProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const gone = useRef(false);
+  const [asking, ask] = useState(false);
+  const leave = () => (props.changed() ? ask(true) : props.close());
+  useWayBack(leave);
+  useEffect(() => {
+    const element = dialog.current!;
+    element.showModal();
+    element.querySelector<HTMLElement>(".stage")!.focus({ preventScroll: true });
+    return () => {
+      gone.current = true;
+      element.close();
+    };
+  }, []);
+  return (
+    <>
+      <dialog
+        ref={dialog}
+        class="editor"
+        aria-label={props.title}
+        onCancel={(event) => {
+          event.preventDefault();
+          leave();
+        }}
+        // Browsers let a page hold a dialog open only so often.
+        onClose={() => gone.current || props.close()}
+        onKeyDown={(event) => {
+          // What is behind the editor has keys of its own.
+          event.stopPropagation();
+          props.onKeyDown?.(event);
+        }}
+      >
+        <header>
+          <button type="button" class="plain" aria-label={t("close")} onClick={leave}>
+            <Icon name="close" />
+          </button>
+          <h2>{props.title}</h2>
+          {props.bar}
+          <button type="button" class="primary" onClick={props.done}>
+            {t("done")}
+          </button>
+        </header>
+        {props.children}
+      </dialog>
+      {asking && (
+        <Sheet title={t("leave")} close={() => ask(false)}>
+          <p>{t("leaveText")}</p>
+          <div class="editor-leave">
+            <button type="button" onClick={props.close}>
+              {t("away")}
+            </button>
+            <button type="button" class="primary" onClick={() => ask(false)}>
+              {t("stay")}
+            </button>
+          </div>
+        </Sheet>
+      )}
+    </>
+  );
+}
+
+/** Lets the phone's way back leave the editor instead of the page. */
+function useWayBack(leave: () => void): void {
+  const latest = useRef(leave);
+  latest.current = leave;
+  useEffect(() => {
+    const mark = () => history.pushState({ editor: true }, "");
+    const popped = () => {
+      // Put back at once: whether the user may leave is not known yet.
+      mark();
+      latest.current();
+    };
+    mark();
+    addEventListener("popstate", popped);
+    return () => {
+      removeEventListener("popstate", popped);
+      if ((history.state as { editor?: boolean } | null)?.editor) history.back();
+    };
+  }, []);
+}

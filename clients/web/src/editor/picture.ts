@@ -1,0 +1,70 @@
+/** A file that the user chose, as a picture that the server takes: upright, and not too large. */
+import { words } from "../i18n";
+
+/** The longest side in pixels; what is larger is scaled down. */
+export const LONGEST = 2048;
+
+/** Of JPEG, where what was lost cannot be seen. */
+const QUALITY = 0.93;
+
+const t = words({
+  en: {
+    unreadable:
+      "This browser cannot read that picture. A JPEG, PNG or WebP file works; a screenshot of the picture does too.",
+  },
+  vi: {
+    unreadable:
+      "Trình duyệt này không đọc được ảnh đó. Hãy dùng tệp JPEG, PNG hoặc WebP; ảnh chụp màn hình cũng được.",
+  },
+});
+
+/** The file is no picture, or of a kind that the browser does not know. Its message can be shown. */
+export class UnreadablePicture extends Error {
+  override readonly name = "UnreadablePicture";
+}
+
+export interface Opened {
+  picture: Blob;
+  url: string;
+  width: number;
+  height: number;
+}
+
+/**
+ * Reads a picture so that what is shown is what is sent: turned as the camera was held, no side
+ * longer than `LONGEST`, and without the place where it was taken. Throws `UnreadablePicture`.
+ */
+export async function openPicture(file: Blob): Promise<Opened> {
+  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => {
+    throw new UnreadablePicture(t("unreadable"));
+  });
+  const { width, height } = fitted(bitmap.width, bitmap.height);
+  // A PNG is not turned, and may carry its recipe: it stays as it is.
+  const kept = file.type === "image/png" && width === bitmap.width;
+  const picture = kept ? file : await encoded(bitmap, width, height, file.type);
+  bitmap.close();
+  return { picture, url: URL.createObjectURL(picture), width, height };
+}
+
+/** The size within `longest` of the same shape. */
+export function fitted(width: number, height: number, longest = LONGEST): { width: number; height: number } {
+  const scale = Math.min(1, longest / Math.max(width, height));
+  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
+}
+
+async function encoded(bitmap: ImageBitmap, width: number, height: number, type: string): Promise<Blob> {
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d")!;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, width, height);
+  // Only JPEG is sure to have nothing transparent.
+  const blob = await toBlob(canvas, type === "image/jpeg" ? type : "image/png");
+  if (!blob) throw new UnreadablePicture(t("unreadable"));
+  return blob;
+}
+
+function toBlob(canvas: HTMLCanvasElement, type: string): Promise<Blob | null> {
+  return new Promise((resolve) => canvas.toBlob(resolve, type, QUALITY));
+}

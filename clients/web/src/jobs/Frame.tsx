@@ -1,0 +1,45 @@
+import { useComputed, useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { source } from "../api/images";
+import { reread, type LiveJob } from "../state/jobs";
+import { named } from "./sentence";
+import { t } from "./words";
+
+/** Pixels that a card's picture is fetched at; the viewer has them all. */
+const WIDTH = 768;
+
+/** One picture of a job: its previews, then itself in the same place. */
+export function Frame({ live, index }: { live: LiveJob; index: number }) {
+  const job = live.job.peek();
+  const { width, height, count = 1, prompt } = job.input;
+  const output = useComputed(() => live.job.value.outputs.find((each) => each.id === `${live.id}-${index}`)).value;
+  const shown = useSignal(false);
+  const failed = useRef("");
+  const last = useRef<string | undefined>(undefined);
+  // The last one stays until the picture itself is there, or the card would be empty between them.
+  const preview = useComputed(() => (last.current = live.previews.value[index] ?? last.current));
+  const size = output ?? { width, height };
+  return (
+    <div class="frame" style={{ aspectRatio: `${size.width} / ${size.height}` }}>
+      {!shown.value && <img class="preview" alt="" src={preview} decoding="sync" />}
+      {output && (
+        <a href={`#/gallery/${output.id}`} aria-label={t("open", named(prompt), index + 1, count)}>
+          <img
+            class={shown.value ? "picture shown" : "picture"}
+            alt={named(prompt)}
+            src={source(output, output.width > WIDTH ? WIDTH : undefined)}
+            width={output.width}
+            height={output.height}
+            onLoad={() => (shown.value = true)}
+            onError={() => {
+              // Its address was signed for a while only: once more with a new one.
+              if (failed.current === output.url) return;
+              failed.current = output.url;
+              void reread(live.id).catch(() => undefined);
+            }}
+          />
+        </a>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,109 @@
+import { useComputed, useSignal } from "@preact/signals";
+import { cancel } from "../api/jobs";
+import type { Job } from "../api/types";
+import { remove } from "../gallery/actions";
+import { find, merge, type LiveJob } from "../state/jobs";
+import { submit } from "../state/outgoing";
+import { toast } from "../state/toasts";
+import { Icon } from "../ui/Icon";
+import { sentence } from "../ui/sentence";
+import { Actions } from "./Actions";
+import { edit } from "./edit";
+import { Frame } from "./Frame";
+import { failure, named } from "./sentence";
+import { Standing } from "./Standing";
+import { t } from "./words";
+
+export function JobCard({ id }: { id: string }) {
+  const live = find(id);
+  return live ? <Card live={live} /> : null;
+}
+
+function Card({ live }: { live: LiveJob }) {
+  const status = useComputed(() => live.job.value.status).value;
+  const made = useComputed(() => live.job.value.outputs.length).value;
+  const job = live.job.peek();
+  const open = status === "queued" || status === "running";
+  // One that ended early shows what it has, and no empty places.
+  const places = open || status === "succeeded" ? (job.input.count ?? 1) : made;
+  return (
+    <article class="card" data-status={status} aria-label={named(job.input.prompt)}>
+      {places > 0 && (
+        <div class="frames" data-count={Math.min(places, 5)}>
+          {Array.from({ length: places }, (_, index) => index)
+            .filter((index) => open || job.outputs.some((each) => each.id === `${live.id}-${index}`))
+            .map((index) => (
+              <Frame key={index} live={live} index={index} />
+            ))}
+        </div>
+      )}
+      <div class="below">
+        <p class="words">{named(job.input.prompt)}</p>
+        {open && (
+          <div class="under-way">
+            <Standing live={live} />
+            <Cancel id={live.id} />
+          </div>
+        )}
+        {status === "failed" && <Failed job={job} />}
+        {status === "canceled" && <Canceled job={job} />}
+        {!open && <Actions live={live} />}
+      </div>
+    </article>
+  );
+}
+
+function Cancel({ id }: { id: string }) {
+  const asked = useSignal(false);
+  const stop = async () => {
+    asked.value = true;
+    try {
+      merge([await cancel(id)]);
+    } catch (error) {
+      asked.value = false;
+      toast(sentence(error));
+    }
+  };
+  return (
+    <button type="button" class="cancel" aria-label={t("cancel")} title={t("cancel")} disabled={asked.value} onClick={() => void stop()}>
+      <Icon name="close" />
+    </button>
+  );
+}
+
+function Failed({ job }: { job: Job }) {
+  return (
+    <>
+      <p class="error">{failure(job.error)}</p>
+      <Repeat job={job} />
+    </>
+  );
+}
+
+function Canceled({ job }: { job: Job }) {
+  return (
+    <>
+      <p class="muted">{t("canceled")}</p>
+      <Repeat job={job} />
+    </>
+  );
+}
+
+function Repeat({ job }: { job: Job }) {
+  if (job.outputs.length) return null;
+  return (
+    <div class="choices">
+      <button type="button" onClick={() => void submit({ ...job.input })}>
+        <Icon name="again" />
+        {t("retry")}
+      </button>
+      <button type="button" onClick={() => void edit(job.input, job.pictures)}>
+        <Icon name="edit" />
+        {t("edit")}
+      </button>
+      <button type="button" class="plain" aria-label={t("delete")} title={t("delete")} onClick={() => remove(job)}>
+        <Icon name="trash" />
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,46 @@
+/** How a job stands, in words. */
+import type { Job } from "../api/types";
+import { duration } from "../i18n";
+import { t } from "./words";
+
+export function waiting(job: Pick<Job, "queue_position" | "eta_s">): string {
+  const { queue_position: position, eta_s: eta } = job;
+  const place = position === null ? t("queued") : position === 0 ? t("next") : t("before", position);
+  return eta === null ? place : `${place}, ${t("about", duration(eta))}`;
+}
+
+/** `left` is in seconds, null where it is not known; `count` is how many pictures it makes. */
+export function working(progress: Job["progress"], left: number | null, count = 1): string {
+  const stage = stageOf(progress, count);
+  return left === null ? stage : `${stage}, ${t("left", duration(left))}`;
+}
+
+function stageOf(progress: Job["progress"], count: number): string {
+  switch (progress?.stage) {
+    case "loading": {
+      const share = /(\d+) ?%/.exec(progress.detail ?? "")?.[1];
+      return share ? t("loadingShare", Number(share)) : t("loading");
+    }
+    case "encoding":
+      return t("encoding");
+    case "decoding":
+      return t("decoding");
+  }
+  if (!progress?.step) return t("starting");
+  // The server counts the steps of all pictures; the user asked for those of one.
+  return t("steps", Math.ceil(progress.step / count), Math.round(progress.steps / count));
+}
+
+const KNOWN = ["worker_died", "store_failed", "internal", "lost"] as const;
+
+/** Why a job failed: what the server says of it, where this page does not know it better. */
+export function failure(error: Job["error"]): string {
+  const known = KNOWN.find((each) => each === error?.code);
+  if (known) return t(known);
+  return error?.detail ? `${t("failed")} ${error.detail}` : t("failed");
+}
+
+/** The prompt, or what stands for one. */
+export function named(prompt: string | undefined): string {
+  return prompt?.trim() || t("picture");
+}

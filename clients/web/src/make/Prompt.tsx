@@ -1,0 +1,62 @@
+import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
+import { change, draft } from "../state/draft";
+import { mend, problemOf } from "./problems";
+import { pictureIn, take } from "./take";
+import { t } from "./words";
+
+/** Where the user says what to draw: as tall as what is said. */
+export function Prompt({ send }: { send(): void }) {
+  const id = useId();
+  const field = useRef<HTMLTextAreaElement>(null);
+  const { prompt } = draft.value;
+  const problem = problemOf(["/prompt"]);
+
+  useLayoutEffect(() => {
+    const { style } = field.current!;
+    style.height = "auto";
+    style.height = `${field.current!.scrollHeight + 2}px`;
+  }, [prompt]);
+
+  useEffect(() => {
+    const paste = (event: ClipboardEvent) => {
+      const picture = pictureIn(event.clipboardData);
+      if (!picture) return;
+      event.preventDefault();
+      void take(picture);
+    };
+    addEventListener("paste", paste);
+    return () => removeEventListener("paste", paste);
+  }, []);
+
+  return (
+    <div class="prompt">
+      <label for={id}>{t("prompt")}</label>
+      <textarea
+        ref={field}
+        id={id}
+        rows={2}
+        placeholder={t("promptHint")}
+        enterkeyhint="send"
+        autocapitalize="sentences"
+        value={prompt}
+        aria-invalid={problem ? true : undefined}
+        aria-describedby={problem ? `${id}-problem` : undefined}
+        onInput={(event) => {
+          mend("/prompt");
+          change({ prompt: event.currentTarget.value });
+        }}
+        onKeyDown={(event) => {
+          // While a word is still being composed, Enter ends the word.
+          if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+          event.preventDefault();
+          send();
+        }}
+      />
+      {problem && (
+        <p id={`${id}-problem`} class="error">
+          {problem}
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,96 @@
+import { useSignal } from "@preact/signals";
+import { useId } from "preact/hooks";
+import { Editor } from "../editor/Editor";
+import { change, draft, input, STRENGTH, type Input } from "../state/draft";
+import { model } from "../state/models";
+import { Icon } from "../ui/Icon";
+import { mend, problemOf } from "./problems";
+import { Range } from "./Range";
+import { usesOf } from "./take";
+import { t } from "./words";
+
+/** The picture to start from, and what to do with it. */
+export function Start({ source }: { source: Input }) {
+  const name = useId();
+  const editing = useSignal(false);
+  const chosen = model.value;
+  const uses = usesOf(chosen?.kinds);
+  const problem = problemOf(["/image", "/mask", "/expand", "/kind", "/mask_blur"]);
+  const strength = draft.value.strength ?? STRENGTH[source.use];
+  const edited = source.use === "inpaint" || source.use === "outpaint";
+
+  const set = (some: Partial<Input>) => {
+    mend("/image", "/mask", "/expand", "/kind");
+    input.value = { ...source, ...some };
+  };
+  return (
+    <fieldset class="start">
+      <legend class="unseen">{t("start")}</legend>
+      <div class="start-picture">
+        <img src={source.url} alt={t("start")} width={source.width} height={source.height} />
+        <button
+          type="button"
+          aria-label={t("remove")}
+          title={t("remove")}
+          onClick={() => {
+            mend("/image", "/mask", "/expand", "/kind");
+            input.value = null;
+          }}
+        >
+          <Icon name="close" />
+        </button>
+      </div>
+      <div class="uses" role="radiogroup" aria-label={t("use")}>
+        {uses.map((use) => (
+          <label key={use} class="use">
+            <input
+              type="radio"
+              class="unseen"
+              name={name}
+              checked={use === source.use}
+              onChange={() => {
+                change({ strength: null });
+                set({ use });
+              }}
+            />
+            {t(use)}
+          </label>
+        ))}
+      </div>
+      {chosen && !uses.length && <p class="error">{t("cannot", chosen.title)}</p>}
+      {edited && (
+        <button type="button" class="edit" onClick={() => (editing.value = true)}>
+          <Icon name={source.use === "inpaint" ? "brush" : "expand"} />
+          {source.use === "outpaint" ? t("extend") : t(source.mask ? "paintAgain" : "paint")}
+        </button>
+      )}
+      {problem && (
+        <p class="error" role="alert">
+          {problem}
+        </p>
+      )}
+      {source.use !== "upscale" && (
+        <Range
+          label={t("strength")}
+          said={t("strengths", strength)}
+          pointer="/strength"
+          value={strength}
+          min={0.05}
+          max={1}
+          step={0.05}
+          change={(value) => change({ strength: value })}
+        />
+      )}
+      {editing.value && (
+        <Editor
+          input={source}
+          done={(some) => {
+            set(some);
+            editing.value = false;
+          }}
+          close={() => (editing.value = false)}
+        />
+      )}
+    </fieldset>
+  );
+}

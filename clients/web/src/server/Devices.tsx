@@ -1,0 +1,72 @@
+import { useSignal } from "@preact/signals";
+import type { Device } from "../api/types";
+import { ago } from "../i18n";
+import { me } from "../state/connection";
+import { toast } from "../state/toasts";
+import { Icon } from "../ui/Icon";
+import { revoke } from "./api";
+import { Pair } from "./Pair";
+import { usePoll } from "./poll";
+import { devices, refreshDevices } from "./state";
+import { Sure } from "./Sure";
+import { t } from "./words";
+
+/** The devices that may come in, and the way to let in another. */
+export function Devices() {
+  const pairing = useSignal(false);
+  usePoll(refreshDevices, 10_000);
+  const all = devices.value;
+  return (
+    <section aria-labelledby="devices">
+      <h2 id="devices">{t("devices")}</h2>
+      <button type="button" class="primary wide" onClick={() => (pairing.value = true)}>
+        <Icon name="phone" />
+        {t("pair")}
+      </button>
+      {all?.length === 0 && <p class="muted">{t("noDevices")}</p>}
+      <ul class="rows">
+        {all?.map((each) => <Row key={each.id} device={each} />)}
+      </ul>
+      {pairing.value && <Pair close={() => (pairing.value = false)} />}
+    </section>
+  );
+}
+
+const KINDS = { token: "kindToken", paired: "kindPaired", browser: "kindBrowser" } as const;
+
+function Row({ device }: { device: Device }) {
+  const here = device.id === me.value?.device?.id;
+  return (
+    <li>
+      <div>
+        <p class="named">
+          {device.name}
+          {here && <span class="badge here">{t("here")}</span>}
+          {device.role === "admin" && <span class="badge">{t("admin")}</span>}
+        </p>
+        <p class="muted">
+          {t(KINDS[device.kind])} · {lastSeen(device.last_seen)}
+        </p>
+      </div>
+      {/* This device itself logs out, above. */}
+      {!here && (
+        <Sure
+          label={t("remove")}
+          name={t("removeName", device.name)}
+          question={t("surelyRemove", device.name)}
+          act={async () => {
+            await revoke(device.id);
+            devices.value = devices.peek()?.filter((each) => each.id !== device.id) ?? null;
+            toast(t("removed", device.name));
+          }}
+        />
+      )}
+    </li>
+  );
+}
+
+/** The server keeps it to the minute, so seconds would say too much. */
+function lastSeen(moment: string | null): string {
+  if (!moment) return t("seenNever");
+  return Date.now() - Date.parse(moment) < 120_000 ? t("seenNow") : t("seen", ago(moment));
+}

@@ -1,0 +1,178 @@
+import { describe, expect, it } from "vitest";
+import "./page";
+import { model, sampler, schedule } from "./samples";
+
+const { EMPTY, files, fill, draft, NO_EDGES, request, reset, STRENGTH } = await import("../src/state/draft");
+const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../src/make/sizes");
+const { differences, samplersOf, schedulesOf, withModel } = await import("../src/make/choices");
+
+const picture = new Blob(["p"], { type: "image/png" });
+const start = {
+  use: "image-to-image" as const,
+  picture,
+  url: "blob:x",
+  width: 640,
+  height: 480,
+  mask: new Blob(["m"]),
+  invert: true,
+  feather: 9,
+  expand: { ...NO_EDGES, left: 32 },
+};
+
+describe("a request", () => {
+  it("says only what the user chose", () => {
+    expect(request({ ...EMPTY, prompt: " red apple, 3d " }, null)).toEqual({
+      kind: "text-to-image",
+      prompt: "red apple, 3d",
+      negative_prompt: "",
+      schedule: "automatic",
+      count: 1,
+    });
+  });
+
+  it("says all that the user chose", () => {
+    const chosen = {
+      ...EMPTY,
+      prompt: "cat",
+      model: "sd",
+      width: 640,
+      height: 480,
+      steps: 7,
+      guidance: 0,
+      sampler: "euler",
+      seed: 0,
+      loras: [{ name: "ink", weight: 0.5 }],
+    };
+    expect(request(chosen, null)).toMatchObject({
+      model: "sd",
+      width: 640,
+      height: 480,
+      steps: 7,
+      guidance_scale: 0,
+      sampler: "euler",
+      seed: 0,
+      loras: [{ name: "ink", weight: 0.5 }],
+    });
+  });
+
+  it("takes its size from the picture that it starts from, and sends the file beside it", () => {
+    const asked = request({ ...EMPTY, prompt: "x", width: 64, height: 64 }, start);
+    expect(asked).not.toHaveProperty("width");
+    expect(asked).not.toHaveProperty("image");
+    expect(asked.strength).toBe(STRENGTH["image-to-image"]);
+    expect(files(start)).toEqual({ image: picture });
+  });
+
+  it("names a picture that the server has by its id", () => {
+    const here = { ...start, picture: "job-0" };
+    expect(request(EMPTY, here).image).toBe("job-0");
+    expect(files(here)).toEqual({});
+  });
+
+  it("has the mask only where it is painted, and the edges only where they are drawn", () => {
+    const painted = { ...start, use: "inpaint" as const };
+    expect(request(EMPTY, painted)).toMatchObject({ mask_invert: true, mask_blur: 9, strength: 1 });
+    expect(request(EMPTY, painted)).not.toHaveProperty("expand");
+    expect(files(painted)).toEqual({ image: picture, mask: start.mask });
+    expect(request(EMPTY, { ...start, use: "outpaint" })).toMatchObject({ expand: { left: 32 } });
+    expect(request({ ...EMPTY, strength: 0.9 }, { ...start, use: "upscale" })).not.toHaveProperty("strength");
+  });
+});
+
+describe("the draft", () => {
+  it("takes over a recipe, and keeps its seed", () => {
+    fill({ prompt: "sun", seed: 5, steps: 9, guidance_scale: 3, count: 2, width: 64, height: 96, strength: 1 });
+    expect(draft.value).toMatchObject({ prompt: "sun", seed: 5, seedLocked: true, steps: 9, count: 2, width: 64 });
+    expect(draft.value.strength, "a strength without a picture would forget the next picture").toBeNull();
+  });
+
+  it("keeps what was typed when everything else goes back", () => {
+    fill({ prompt: "sun", negative_prompt: "clouds", steps: 9 });
+    reset();
+    expect(draft.value).toEqual({ ...EMPTY, prompt: "sun", negative: "clouds" });
+  });
+});
+
+describe("sizes", () => {
+  it.each(RATIOS)("%i:%i is a size that the model takes, and about its area", (across, down) => {
+    for (const each of [model(), model({ width: 512, height: 512, factor: 64 }), model({ width: 1024, height: 768 })]) {
+      const { width, height } = sized([across, down], each);
+      expect([width % each.factor, height % each.factor]).toEqual([0, 0]);
+      expect(Math.abs((width * height) / (each.width * each.height) - 1)).toBeLessThan(0.3);
+      expect(ratioOf({ width, height }, each)).not.toBeNull();
+    }
+  });
+
+  it("are those that people know of a model of 512 pixels", () => {
+    const sd = model({ width: 512, height: 512, factor: 8 });
+    expect(sized([1, 1], sd)).toEqual({ width: 512, height: 512 });
+    expect(sized([16, 9], sd)).toEqual({ width: 680, height: 384 });
+    expect(sized([2, 3], sd)).toEqual({ width: 416, height: 624 });
+  });
+
+  it("stay within the server's limits", () => {
+    const limits = { max_width: 640, max_height: 480, max_pixels: 200_000, max_steps: 50, max_count: 4 };
+    for (const ratio of RATIOS) {
+      const { width, height } = sized(ratio, model({ width: 1024, height: 1024, factor: 64, limits }));
+      expect(width).toBeLessThanOrEqual(640);
+      expect(height).toBeLessThanOrEqual(480);
+      expect(width * height).toBeLessThanOrEqual(200_000);
+    }
+  });
+
+  it("are rounded to what the model takes", () => {
+    expect(fit(100, model({ factor: 8 }), 2048)).toBe(104);
+    expect(fit(1, model({ factor: 8 }), 2048)).toBe(8);
+    expect(fit(99_999, model({ factor: 64 }), 2000)).toBe(1984);
+  });
+
+  it("are left to the model where they are its own", () => {
+    expect(asDrafted({ width: 128, height: 128 }, model())).toEqual({ width: null, height: null });
+  });
+});
+
+describe("choices", () => {
+  it("follow the model: its defaults, in the shape that was chosen, with the styles it knows", () => {
+    const next = model({ name: "sd", default: false, width: 512, height: 512, loras: [{ name: "ink", title: "", description: "", licence: "", triggers: [] }] });
+    const from = {
+      ...EMPTY,
+      ...sized([16, 9], model()),
+      steps: 3,
+      sampler: "euler",
+      loras: [
+        { name: "ink", weight: 1 },
+        { name: "gone", weight: 1 },
+      ],
+    };
+    expect(withModel(from, model(), next)).toEqual({
+      model: "sd",
+      width: 680,
+      height: 384,
+      steps: null,
+      guidance: null,
+      sampler: null,
+      schedule: "automatic",
+      loras: [{ name: "ink", weight: 1 }],
+    });
+  });
+
+  it("are only what the model and its sampler take", () => {
+    const all = [sampler("euler", ["automatic", "karras"]), sampler("ddim", ["automatic"])];
+    const schedules = [schedule("automatic"), schedule("karras"), schedule("beta")];
+    expect(samplersOf(model({ samplers: ["ddim"] }), all).map((each) => each.name)).toEqual(["ddim"]);
+    expect(schedulesOf("euler", all, schedules).map((each) => each.name)).toEqual(["automatic", "karras"]);
+    expect(schedulesOf("none", all, schedules)).toEqual([]);
+  });
+
+  it("are told where they differ from the defaults, and nowhere else", () => {
+    expect(differences({ ...EMPTY, prompt: "cat" }, model(), [], [])).toEqual([]);
+    const chosen = { ...EMPTY, width: 168, steps: 8, seed: 4_000_000_000, count: 3, negative: "hands" };
+    expect(differences(chosen, model(), [], [])).toEqual([
+      "168 × 128",
+      "8 steps",
+      "seed 4000000000",
+      "3 pictures",
+      "without hands",
+    ]);
+  });
+});

@@ -1,0 +1,70 @@
+/** Models and jobs as the server tells of them. */
+import type { Job, Model, Sampler, Schedule } from "../src/api/types";
+
+export function model(some: Partial<Model> = {}): Model {
+  return {
+    name: "emoji",
+    title: "Emoji",
+    description: "",
+    default: true,
+    family: "sd1",
+    batched: true,
+    width: 128,
+    height: 128,
+    factor: 8,
+    steps: 20,
+    guidance_scale: 4,
+    sampler: "dpmpp_2m",
+    schedule: "automatic",
+    window: 20,
+    licence: "",
+    sha256: null,
+    kinds: ["text-to-image"],
+    samplers: ["dpmpp_2m"],
+    loras: [],
+    embeddings: [],
+    controlnets: [],
+    upscalers: [],
+    live: true,
+    warm: true,
+    state: "warm",
+    loaded: 1,
+    limits: { max_width: 2048, max_height: 2048, max_pixels: 4_194_304, max_steps: 150, max_count: 16 },
+    workers: [],
+    ...some,
+  };
+}
+
+export function sampler(name: string, schedules: string[]): Sampler {
+  return { name, title: name, aliases: [], schedules, default_schedule: "automatic", second_order: false };
+}
+
+export function schedule(name: string): Schedule {
+  return { name, label: name, aliases: [], description: "" };
+}
+
+export function job(id: string, some: Partial<Job> = {}): Job {
+  return {
+    id,
+    owner: "local",
+    kind: "text-to-image",
+    status: "queued",
+    queue_position: 0,
+    eta_s: null,
+    progress: null,
+    attempts: 0,
+    input: { model: "emoji", prompt: "cat", width: 128, height: 128, steps: 20, guidance_scale: 4, seed: 1, sampler: "euler", count: 1 } as Job["input"],
+    pictures: [],
+    outputs: [],
+    error: null,
+    created_at: "2026-01-01T00:00:00Z",
+    started_at: null,
+    finished_at: null,
+    urls: { self: "", events: "", cancel: "" },
+    ...some,
+  };
+}
+
+export function output(id: string): Job["outputs"][number] {
+  return { id, width: 128, height: 128, seed: 1, content_type: "image/png", prompt_tokens: 1, prompt_chunks: 1, url: `/${id}` };
+}
