@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import mimetypes
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response, send_from_directory
+from flask import Blueprint, Flask, Response, request, send_from_directory
 
 from jobs.settings import settings
 from server.errors import ApiError
@@ -79,6 +80,12 @@ def authority() -> Response:
 
 
 def _file(name: str, cache: str) -> Response:
-    response = send_from_directory(FOLDER, name)
+    if "gzip" in request.accept_encodings and (FOLDER / f"{name}.gz").is_file():
+        kind = mimetypes.guess_type(name)[0]
+        response = send_from_directory(FOLDER, f"{name}.gz", mimetype=kind)
+        response.headers["Content-Encoding"] = "gzip"
+    else:
+        response = send_from_directory(FOLDER, name)
     response.headers["Cache-Control"] = cache
+    response.headers["Vary"] = "Accept-Encoding"
     return response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,24 @@ def test_the_documentations_style_is_there_without_the_page(
     monkeypatch.setattr(page, "FOLDER", tmp_path / "nothing")
     with client.get("/static/docs.css") as answer:
         assert (answer.status_code, answer.mimetype) == (200, "text/css")
+
+
+def test_a_client_that_takes_gzip_gets_what_was_compressed_at_the_build(
+    client: FlaskClient, built: Path
+):
+    (built / "assets" / "index-1234.js.gz").write_bytes(gzip.compress(b"1;"))
+    address = "/static/app/assets/index-1234.js"
+    with client.get(address, headers={"Accept-Encoding": "br, gzip"}) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert answer.mimetype == "text/javascript"
+        assert gzip.decompress(answer.data) == b"1;"
+    with client.get(address) as plain:
+        assert "Content-Encoding" not in plain.headers
+        assert plain.data == b"1;"
+        assert "Accept-Encoding" in plain.headers["Vary"]
+
+
+def test_no_compressed_file_is_served_from_outside_the_folder(client: FlaskClient, built: Path):
+    (built.parent / "secret.txt.gz").write_bytes(gzip.compress(b"no"))
+    answer = client.get("/static/app/../secret.txt", headers={"Accept-Encoding": "gzip"})
+    assert answer.status_code == 404

@@ -20,10 +20,12 @@ export function About({ picture }: { picture: Picture }) {
         type="button"
         class="plain fold"
         aria-expanded={unfolded.value}
-        aria-label={t("about")}
         onClick={() => (unfolded.value = !unfolded.value)}
       >
-        <span>{prompt || t("untitled")}</span>
+        <span>
+          <span class={unfolded.value ? "" : "unseen"}>{t("about")} </span>
+          {!unfolded.value && (prompt || t("untitled"))}
+        </span>
         <Icon name={unfolded.value ? "minus" : "plus"} />
       </button>
       {unfolded.value && (

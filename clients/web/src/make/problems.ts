@@ -1,6 +1,7 @@
 /** What is wrong with the form, each beside its field. */
 import { computed, signal } from "@preact/signals";
 import type { FieldError } from "../api/types";
+import { capital } from "../ui/sentence";
 
 export const problems = signal<readonly FieldError[]>([]);
 
@@ -57,9 +58,4 @@ export function mend(...pointers: string[]): void {
 
 function isOf(error: FieldError, pointers: readonly string[]): boolean {
   return pointers.some((each) => error.pointer === each || error.pointer.startsWith(`${each}/`));
-}
-
-function capital(text: string): string {
-  const whole = /[.!?…]$/.test(text) ? text : `${text}.`;
-  return whole.charAt(0).toUpperCase() + whole.slice(1);
 }

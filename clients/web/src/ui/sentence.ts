@@ -25,7 +25,8 @@ export function sentence(error: unknown): string {
   return capital(error.message) + wait;
 }
 
-function capital(text: string): string {
+/** The text as a sentence: a capital first, and an end. */
+export function capital(text: string): string {
   const whole = /[.!?…]$/.test(text) ? text : `${text}.`;
   return whole.charAt(0).toUpperCase() + whole.slice(1);
 }

@@ -1,0 +1,100 @@
+"""The page as a whole: what it weighs, and that every screen of it is for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, ViewportSize
+
+from server.page import FOLDER
+from tests.web.browser import DESK, PHONE
+from tests.web.conftest import Site, Visit
+from tests.web.form import card, done, submit
+
+AXE = Path(__file__).parents[2] / "clients/web/node_modules/axe-core/axe.min.js"
+
+MOST_BYTES = 100_000
+"""Of everything that the first visit loads before a picture, compressed."""
+
+SIZES = {"phone": PHONE, "desk": DESK, "wide": ViewportSize(width=2560, height=1440)}
+
+
+def make(page: Page) -> None:
+    page.goto(page.url.split("#")[0] + "#/make")
+
+
+def gallery(page: Page) -> None:
+    page.goto(page.url.split("#")[0] + "#/gallery")
+    page.get_by_role("searchbox").wait_for()
+
+
+def viewer(page: Page) -> None:
+    make(page)
+    card(page, "red apple").locator(".picture.shown").first.click()
+    page.get_by_role("dialog").wait_for()
+
+
+def server(page: Page) -> None:
+    page.goto(page.url.split("#")[0] + "#/server")
+    page.get_by_role("heading", name="Devices").wait_for()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds on a page, each with where."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
+
+
+SCREENS: dict[str, Callable[[Page], None]] = {
+    each.__name__: each for each in (make, gallery, viewer, server)
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def picture(site: Site) -> None:
+    """One picture that every screen has to show."""
+    submit(site, prompt="red apple, 3d", steps=4)
+
+
+@pytest.mark.parametrize(
+    ("size", "theme"), [("phone", "dark"), ("desk", "light"), ("wide", "dark")]
+)
+@pytest.mark.parametrize("screen", SCREENS)
+def test_axe_finds_nothing_and_nothing_is_cut_off(visit: Visit, screen: str, size: str, theme: str):
+    page = visit(SIZES[size], color_scheme=theme)
+    done(card(page, "red apple"))
+    SCREENS[screen](page)
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_axe_finds_nothing_in_the_settings_of_a_phone(visit: Visit):
+    page = visit(PHONE)
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("dialog").wait_for()
+    assert violations(page) == []
+
+
+def test_the_first_visit_loads_less_than_a_hundred_kilobytes(visit: Visit, site: Site):
+    page = visit(path="api/v1/health")
+    loaded: list[int] = []
+    page.on("requestfinished", lambda sent: loaded.append(sent.sizes()["responseBodySize"]))
+    page.goto(site.url)
+    page.get_by_role("button", name="Make it").wait_for()
+    page.wait_for_load_state("load")
+    files = [FOLDER / "index.html", *FOLDER.glob("assets/*.gz"), FOLDER / "logo.svg"]
+    assert sum(file.stat().st_size for file in files) < MOST_BYTES
+    assert 0 < sum(loaded) < MOST_BYTES
+
+
+def test_nothing_is_loaded_from_anywhere_else(visit: Visit, site: Site):
+    page = visit()
+    asked: list[str] = []
+    page.on("request", lambda sent: asked.append(sent.url))
+    page.reload()
+    page.get_by_role("button", name="Make it").wait_for()
+    assert asked
+    assert all(url.startswith((site.url, "data:", "blob:")) for url in asked)
