@@ -292,7 +292,7 @@ def test_the_keyboard_alone_opens_turns_and_closes(visit: Visit, site: Wall):
     expect(viewer(page)).to_have_accessible_name("the new one")
     page.keyboard.press("Escape")
     expect(viewer(page)).to_have_count(0)
-    expect(page.locator(":focus")).to_have_accessible_name("the new one (1 of 2)")
+    expect(page.locator(":focus")).to_have_accessible_name("the new one (2 of 2)")
     page.keyboard.press("End")
     expect(page.locator(":focus")).to_be_in_viewport()
 
