@@ -10,6 +10,10 @@ import numpy as np
 from openai import OpenAI
 from openai.types import ImagesResponse
 from PIL import Image
+from redis import Redis
+
+from jobs.queue import list_jobs
+from jobs.record import JobRecord
 
 SIDE = 128
 """What the model that ships makes."""
@@ -21,6 +25,11 @@ QUICK: dict[str, Any] = {"steps": 3, "seed": 7}
 def connect(address: str, key: str = "any", **options: Any) -> OpenAI:
     """The client that everybody has, which does not try again unless told to."""
     return OpenAI(base_url=f"{address}/v1", api_key=key, **{"max_retries": 0} | options)
+
+
+def jobs(redis: Redis) -> list[JobRecord]:
+    """Everybody's jobs, the newest first."""
+    return list_jobs(redis, None, limit=50, before=None, status=None)[0]
 
 
 def opened(data: str | bytes) -> Image.Image:

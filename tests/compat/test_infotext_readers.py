@@ -13,7 +13,8 @@ from sd_prompt_reader.image_data_reader import ImageDataReader
 
 from jobs import infotext
 from jobs.infotext import Maker
-from jobs.recipes import recipe_of
+from jobs.pictures import EXIF_IFD, UNICODE, USER_COMMENT
+from jobs.recipes import UNDEFINED, exif_with, recipe_of
 from jobs.request import GenerationRequest, ResolvedRequest
 from jobs.resolve import InputPicture, resolve
 from jobs.samplers import SAMPLERS
@@ -193,6 +194,16 @@ def test_a_text_beside_the_pixels_alone_is_read_as_well():
     text = infotext.write(resolved(prompt="a, b: c"), 0, MAKER)
     found = ImageDataReader(io.StringIO(text), is_txt=True)
     assert (found.positive, found.parameter["model"]) == ("a, b: c", "emoji-1.5")
+
+
+@pytest.mark.parametrize("text", ["cat", "con mèo 🐈"])
+def test_a_comment_is_bytes_to_readers_of_exif_and_not_a_row_of_numbers(text: str):
+    exif = exif_with(text)
+    assert exif
+    assert USER_COMMENT.to_bytes(2) + UNDEFINED.to_bytes(2) in exif
+    found = Image.Exif()
+    found.load(exif)
+    assert found.get_ifd(EXIF_IFD) == {USER_COMMENT: UNICODE + text.encode("utf-16-be")}
 
 
 def test_a_thumbnail_carries_no_recipe():

@@ -14,9 +14,7 @@ from redis import Redis
 
 from darkroom.redis_server import RedisServer
 from jobs.images import ImageStore
-from jobs.queue import list_jobs
-from jobs.record import JobRecord
-from tests.compat.openai_api import connect
+from tests.compat.openai_api import connect, jobs
 from tests.server.helpers import HandWorker, Server, gunicorn
 from tests.worker.process import until
 
@@ -31,10 +29,6 @@ def openai(server: Server) -> Iterator[OpenAI]:
 def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor() as pool:
         yield pool
-
-
-def jobs(redis: Redis) -> list[JobRecord]:
-    return list_jobs(redis, None, limit=50, before=None, status=None)[0]
 
 
 def test_before_a_worker_has_started_the_client_comes_back(

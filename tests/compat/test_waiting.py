@@ -17,9 +17,8 @@ from redis import Redis
 from darkroom import tls
 from darkroom.redis_server import RedisServer
 from jobs.images import ImageStore
-from jobs.queue import list_jobs
 from jobs.record import JobRecord
-from tests.compat.openai_api import connect
+from tests.compat.openai_api import connect, jobs
 from tests.server.helpers import HandWorker, Server, gunicorn
 from tests.worker.process import until
 
@@ -32,9 +31,9 @@ generations = pytest.mark.endpoint("POST /v1/images/generations")
 def narrow(
     redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Server, Path]]:
-    """A server with room for few that wait."""
+    """A server with room for few that wait, and little patience with bodies."""
     data = tmp_path_factory.mktemp("narrow")
-    with gunicorn(redis_server.url, data, sse_clients=SEATS) as server:
+    with gunicorn(redis_server.url, data, sse_clients=SEATS, body_timeout=1) as server:
         yield server, data
 
 
@@ -49,10 +48,6 @@ def worker(redis: Redis, narrow: tuple[Server, Path]) -> HandWorker:
 def openai(narrow: tuple[Server, Path]) -> Iterator[OpenAI]:
     with connect(narrow[0].url, timeout=30) as client:
         yield client
-
-
-def jobs(redis: Redis) -> list[JobRecord]:
-    return list_jobs(redis, None, limit=50, before=None, status=None)[0]
 
 
 def ask(address: str, stream: bool = False, context: ssl.SSLContext | None = None) -> socket.socket:
@@ -154,3 +149,20 @@ def test_a_client_that_waits_is_told_that_somebody_canceled_its_job(
         with pytest.raises(ConflictError, match="canceled"):
             made.result(30)
     assert len(jobs(worker.redis)) == 1
+
+
+@pytest.mark.parametrize("path", ["generations", "edits"])
+def test_a_body_that_does_not_come_is_told_so_in_the_envelope(
+    narrow: tuple[Server, Path], path: str
+):
+    host, port = narrow[0].url.rpartition("/")[2].split(":")
+    kind = "application/json" if path == "generations" else "multipart/form-data; boundary=x"
+    head = (
+        f"POST /v1/images/{path} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: 100000\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(head.encode() + b'{"prompt": "')
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b'"code": "request_timeout"' in answer

@@ -7,12 +7,10 @@ from flask import Flask
 from server.compat.openai import errors, images, models
 from server.errors import shape_below
 
-PREFIX = "/v1/"
-
 
 def init_app(app: Flask) -> None:
     """Register every route, and the envelope of errors below them."""
     for noun in (images, models):
         app.register_blueprint(noun.blueprint)
-    shape_below(app, PREFIX, errors.shape)
+    shape_below(app, errors.PREFIX, errors.shape)
     app.after_request(errors.finish)
