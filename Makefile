@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Settings are environment variables: PORT=8080 make up
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types slow audit features gallery model bench lock clean
+.PHONY: help up test lint types slow audit features endpoints gallery model bench lock clean
 PY := .venv/bin/python
 
 help:  ## List these commands
@@ -11,6 +11,8 @@ up: .worker  ## Start the server on http://127.0.0.1:7860 and wait until it can 
 
 test: lint types  ## Everything that must pass: linter, types, import rules, tests
 	@sh clients/node.sh web test
+	@sh clients/node.sh mobile test
+	@sh clients/node.sh mobile sync
 	@$(PY) -m pytest
 
 lint: .dev  ## Linter and import rules
@@ -19,6 +21,7 @@ lint: .dev  ## Linter and import rules
 types: .dev  ## Strict types
 	@$(PY) -m basedpyright
 	@sh clients/node.sh web check
+	@sh clients/node.sh mobile check
 
 slow: .dev  ## The long tests: whole models, processes killed again and again
 	@$(PY) -m pytest -m "slow or fault" --timeout 900
@@ -29,6 +32,10 @@ audit: .dev  ## Look for known vulnerabilities in what is locked, where the regi
 features: .dev  ## Test every kind, sampler, family and option, and write docs/features.md
 	@$(PY) -m pytest tests/features -m "slow or not slow" --deselect tests/features/test_page.py \
 		--write-features docs/features.md
+
+endpoints: .dev  ## Test other servers' APIs by their clients, and write the table of docs/clients.md
+	@$(PY) -m pytest tests/compat --deselect tests/compat/test_table.py \
+		--write-clients docs/clients.md
 
 gallery: .dev  ## Make a page with a picture of everything: build/gallery/index.html
 	@$(PY) -m benchmarks.gallery
@@ -43,7 +50,7 @@ lock:  ## Choose new versions of every package (needs uv)
 	@sh requirements/lock.sh
 
 clean:  ## Remove the virtual environment and caches, never DATA
-	@rm -rf .venv build server/static/app clients/*/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	@rm -rf .venv build server/static/app clients/*/node_modules clients/mobile/www .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
 
 .PHONY: .worker .dev
 .worker:

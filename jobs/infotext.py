@@ -18,6 +18,11 @@ FEWEST_PAIRS = 3
 
 NEGATIVE = "Negative prompt:"
 
+CUTS = re.compile(r"Negative prompt(?=:)|^Steps(?=:)", re.MULTILINE)
+"""What in a prompt would pass for the beginning of another part of the text."""
+
+COMMA = r"\u002c"
+
 AREAS = {"whole": "Whole picture", "masked": "Only masked"}
 FILLS = {
     "fill": "fill",
@@ -63,6 +68,15 @@ LACKS_PICTURE = (
 
 
 @dataclass(frozen=True)
+class Parts:
+    """What a text consists of; no settings where it does not end with any."""
+
+    prompt: str
+    negative_prompt: str
+    settings: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A recipe as it was read: fields of a request, not yet checked, and the model that made it."""
 
@@ -88,9 +102,9 @@ def write(request: ResolvedRequest, index: int, maker: Maker) -> str:
         **_extras(request),
         "Version": f"Darkroom {maker.version}",
     }
-    lines = [prompt_with_loras(request)]
+    lines = [_harmless(prompt_with_loras(request))]
     if request.negative_prompt:
-        lines.append(f"{NEGATIVE} {request.negative_prompt}")
+        lines.append(f"{NEGATIVE} {_harmless(request.negative_prompt)}")
     known = {name: value for name, value in fields.items() if value is not None}
     lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in known.items()))
     return "\n".join(lines)
@@ -99,7 +113,7 @@ def write(request: ResolvedRequest, index: int, maker: Maker) -> str:
 def prompt_with_loras(request: ResolvedRequest) -> str:
     """The prompt with its LoRAs as tags again."""
     tags = (f"<lora:{each.name}:{each.weight:g}>" for each in request.loras)
-    return " ".join([*filter(None, [request.prompt]), *tags])
+    return " ".join([*filter(None, [request.prompt.strip()]), *tags])
 
 
 def read(text: str) -> Recipe:
@@ -108,19 +122,17 @@ def read(text: str) -> Recipe:
     Names that mean nothing here (RNG, VAE, Version, hashes of add-ons) are passed over. Where it
     starts from another picture, `lacks` says so.
     """
-    *lines, last = text.strip().split("\n")
-    pairs = [(match[1].strip(), _unquoted(match[2])) for match in PAIR.finditer(last)]
-    if len(pairs) < FEWEST_PAIRS:
+    parts = split(text)
+    values = parts.settings
+    if not values:
         raise BadInfotext("does not end with settings such as `Steps: 20, Sampler: DDIM, Seed: 1`")
-    values = dict(pairs)
     hires = _hires(values)
     shown = [
         name
         for name in values
         if name.startswith(FROM_A_PICTURE) and not (name == HIRES_STRENGTH and hires)
     ]
-    prompt, negative = _prompts(lines)
-    fields: dict[str, Any] = {"prompt": prompt, "negative_prompt": negative}
+    fields: dict[str, Any] = {"prompt": parts.prompt, "negative_prompt": parts.negative_prompt}
     fields |= {ours: _number(values[name]) for name, ours in NUMBERS.items() if name in values}
     fields |= _size(values.get("Size"))
     if "Sampler" in values:
@@ -131,6 +143,15 @@ def read(text: str) -> Recipe:
         fields["strength"] = _number(values[HIRES_STRENGTH])
     lacks = LACKS_PICTURE.format(shown[0]) if shown else None
     return Recipe(fields, values.get("Model"), values.get("Model hash"), lacks)
+
+
+def split(text: str) -> Parts:
+    """A text's prompts and the settings in its last line, by their names there."""
+    *lines, last = text.strip().split("\n")
+    pairs = [(match[1].strip(), _unquoted(match[2])) for match in PAIR.finditer(last)]
+    if len(pairs) < FEWEST_PAIRS:
+        lines, pairs = [*lines, last], []
+    return Parts(*_prompts(lines), dict(pairs))
 
 
 def _extras(request: ResolvedRequest) -> dict[str, object]:
@@ -238,9 +259,21 @@ def _number(text: str) -> Any:
     return text
 
 
+def _harmless(prompt: str) -> str:
+    """The prompt with a space before each colon at which readers would cut the text.
+
+    To a text encoder it is the same prompt: it reads words and signs, not the spaces between.
+    """
+    return CUTS.sub(r"\g<0> ", prompt)
+
+
 def _quoted(value: object) -> str:
     text = str(value)
-    return json.dumps(text, ensure_ascii=False) if any(c in text for c in ",:\n") else text
+    if not any(each in text for each in ",:\n"):
+        return text
+    # Escaped, a comma is the same to whoever reads the quotes, and does not cut the value for
+    # readers that do not: these would take the model in a ControlNet's value for the picture's.
+    return json.dumps(text, ensure_ascii=False).replace(",", COMMA)
 
 
 def _unquoted(text: str) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
 from typing import Any, cast
-
-from PIL import Image
 
 from jobs import infotext, sandbox
 from jobs.infotext import BadInfotext, Maker, Recipe
@@ -21,6 +20,16 @@ MAX_RECIPE = 1_000_000
 
 MAX_EXIF = 65_000
 """Bytes of EXIF that a JPEG has room for, less what goes round the comment."""
+
+BIG_ENDIAN = struct.Struct(">2sHI")
+"""Of TIFF's head, which EXIF begins with: the order of bytes, 42, where the first table is."""
+
+ONE_ENTRY = struct.Struct(">HHHIII")
+"""A table of one: how many, then its tag, type, count and value, and where the next table is."""
+
+LONG = 4
+UNDEFINED = 7
+"""Types of a value. Pillow would write a comment as type 1, which readers take for numbers."""
 
 
 def record(request: ResolvedRequest, index: int, maker: Maker) -> dict[str, Any]:
@@ -89,9 +98,12 @@ def exif_with(text: str) -> bytes | None:
     comment = UNICODE + text.encode("utf-16-be", errors="replace")
     if len(comment) > MAX_EXIF:
         return None
-    exif = Image.Exif()
-    exif[EXIF_IFD] = {USER_COMMENT: comment}
-    return exif.tobytes()
+    head = BIG_ENDIAN.pack(b"MM", 42, BIG_ENDIAN.size)
+    exif_at = BIG_ENDIAN.size + ONE_ENTRY.size
+    main = ONE_ENTRY.pack(1, EXIF_IFD, LONG, 1, exif_at, 0)
+    comment_at = exif_at + ONE_ENTRY.size
+    exif = ONE_ENTRY.pack(1, USER_COMMENT, UNDEFINED, len(comment), comment_at, 0)
+    return b"Exif\0\0" + head + main + exif + comment
 
 
 def _found(data: bytes) -> Recipe:

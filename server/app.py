@@ -10,6 +10,7 @@ from jobs.settings import settings
 from server import (
     auth,
     body,
+    compat,
     cors,
     errors,
     headers,
@@ -70,6 +71,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     limits.init_app(app)
     body.init_app(app)
     page.init_app(app)
+    compat.init_app(app)
 
     for noun in (jobs, recipes, events, images, models, samplers):
         app.register_api(noun.routes.blueprint)

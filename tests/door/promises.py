@@ -2,31 +2,63 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask
 from redis import Redis
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
 from jobs import devices, queue
 from jobs.record import read
 from jobs.request import GenerationRequest
 from jobs.resolve import resolve
-from tests.server.helpers import CARD, REPOSITORY, HandWorker
+from tests.compat.a1111 import Quick
+from tests.server.helpers import CARD, REPOSITORY, HandWorker, png
 
 PAGE = REPOSITORY / "docs" / "security.md"
 ROW = re.compile(r"^\| `([A-Z]+) (/\S*)`[^|]*\|((?: \d{3} \|){5})$", re.MULTILINE)
 WHO = ("none", "wrong", "revoked", "user", "admin")
+
+PICTURE = base64.b64encode(png()).decode()
 
 BODIES: dict[str, Callable[[Redis], dict[str, Any]]] = {
     "POST /api/v1/jobs": lambda redis: {"prompt": "red apple"},
     "POST /api/v1/pair": lambda redis: {"code": devices.new_code(redis), "name": "phone"},
     "POST /api/v1/pairing-codes": lambda redis: {},
     "POST /api/v1/session": lambda redis: {"token": devices.create(redis, "page")[1]},
+    "POST /v1/images/generations": lambda redis: {"prompt": "red apple"},
+    "POST /sdapi/v1/txt2img": lambda redis: {"prompt": "red apple"},
+    "POST /sdapi/v1/img2img": lambda redis: {"prompt": "red apple", "init_images": [PICTURE]},
+    "POST /sdapi/v1/options": lambda redis: {"sd_model_checkpoint": CARD.name},
+    "POST /sdapi/v1/extra-single-image": lambda redis: {"image": PICTURE},
+    "POST /sdapi/v1/extra-batch-images": lambda redis: {"imageList": [{"data": PICTURE}]},
+    "POST /sdapi/v1/png-info": lambda redis: {"image": PICTURE},
+    "POST /sdapi/v1/interrogate": lambda redis: {"image": PICTURE, "model": "clip"},
+    "POST /controlnet/detect": lambda redis: {"controlnet_images": [PICTURE]},
 }
-"""Bodies that are right, by their routes."""
+"""JSON bodies that are right, by their routes."""
+
+FORMS: dict[str, dict[str, str]] = {
+    "POST /v1/images/edits": {"prompt": "red apple"},
+    "POST /v1/images/variations": {},
+}
+"""Fields of bodies that are forms, sent along with a picture."""
+
+WAITING = {
+    *FORMS,
+    "POST /v1/images/generations",
+    "POST /sdapi/v1/txt2img",
+    "POST /sdapi/v1/img2img",
+}
+"""Routes that answer once their pictures are there."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +72,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Call:
-    """A request to send."""
+    """A request to send; the bytes of its body as Latin-1."""
 
     method: str
     path: str
     headers: dict[str, str] = field(default_factory=dict[str, str])
-    body: dict[str, Any] | None = None
+    body: str | None = None
 
 
 def promised() -> list[Row]:
@@ -87,23 +119,38 @@ class Situation:
         for row in promised():
             for who in WHO:
                 for method in ("GET", "HEAD") if row.method == "GET" else (row.method,):
-                    yield row, who, self.call(method, row, who), row.answers[who]
+                    call = self.call(method, row, who)
+                    waits = f"{row.method} {row.rule}" in WAITING
+                    with Quick(self.redis, self.worker) if waits else nullcontext():
+                        yield row, who, call, row.answers[who]
 
     def call(self, method: str, row: Row, who: str) -> Call:
         """A request of this row, each with things of its own to end or delete."""
-        body = BODIES.get(f"{method} {row.rule}")
-        headers = {**self.headers(who), "X-Darkroom-Request": "test"}
-        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: self._value(found[1]), row.rule)
-        return Call(method, path, headers, body(self.redis) if body else None)
+        body, sent = self._body(f"{method} {row.rule}")
+        headers = {**self.headers(who), **sent, "X-Darkroom-Request": "test"}
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: self._value(found[1], row.rule), row.rule)
+        return Call(method, path, headers, body)
 
-    def _value(self, name: str) -> str:
+    def _body(self, route: str) -> tuple[str | None, dict[str, str]]:
+        """A body that is right, and the header that says what it is."""
+        if route in BODIES:
+            body = json.dumps(BODIES[route](self.redis))
+            return body, {"Content-Type": "application/json"}
+        if route in FORMS:
+            fields = FORMS[route] | {"image": FileStorage(io.BytesIO(png()), "image.png")}
+            boundary, form = encode_multipart(fields)
+            kind = f"multipart/form-data; boundary={boundary}"
+            return form.decode("latin-1"), {"Content-Type": kind}
+        return None, {}
+
+    def _value(self, name: str, rule: str) -> str:
         if name == "job_id":
             return self._job()
         if name == "image_id":
             return self._picture()
         if name == "device_id":
             return devices.create(self.redis, "somebody's")[0].id
-        return "logo.svg"
+        return CARD.name if rule.startswith("/v1/models/") else "logo.svg"
 
     def _job(self) -> str:
         request = resolve(GenerationRequest(prompt="x"), [CARD], {})

@@ -1,0 +1,177 @@
+import { Capacitor } from "@capacitor/core";
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { Unreachable } from "../../web/src/api/errors";
+import { deviceName } from "../../web/src/door/name";
+import { reason } from "../../web/src/door/pair";
+import { Icon } from "../../web/src/ui/Icon";
+import { BadAddress, serverAddress } from "./address";
+import { readInvitation } from "./invitation";
+import { canLook, look, nearby, type Nearby } from "./nearby";
+import { isOpen, NoDarkroom } from "./pairing";
+import { scan } from "./scanner";
+import { enter } from "./shell";
+import { t } from "./words";
+
+/** Finds a server, by its code, on the network or by its address, and pairs with it. */
+export function Add() {
+  const address = useSignal("");
+  const code = useSignal("");
+  const device = useSignal(deviceName());
+  const busy = useSignal(false);
+  const problem = useSignal("");
+  /** Of the server's own certificate authority, as the code that was scanned says it. */
+  const authority = useSignal<string | null>(null);
+  const untrusted = useSignal(false);
+  const found = useRef<Nearby | null>(null);
+  const where = useRef<HTMLInputElement>(null);
+  const letters = useRef<HTMLInputElement>(null);
+  const tap = useRef<HTMLButtonElement>(null);
+
+  useEffect(() => (canLook ? look() : undefined), []);
+
+  const set = (base: string, letters = "", trust: string | null = null) => {
+    address.value = base;
+    code.value = letters;
+    authority.value = trust;
+    problem.value = "";
+    untrusted.value = false;
+  };
+
+  const take = (text: string): boolean => {
+    try {
+      const invitation = readInvitation(text);
+      if (invitation) set(invitation.base, invitation.code, invitation.authority);
+      return invitation !== null;
+    } catch (error) {
+      problem.value = said(error, text);
+      return true;
+    }
+  };
+
+  const scanned = async () => {
+    try {
+      const text = await scan(t("scanning"));
+      if (text === null) return;
+      if (take(text)) tap.current?.focus();
+      else problem.value = t("notACode");
+    } catch {
+      problem.value = t("noCamera");
+    }
+  };
+
+  const pair = async (event: Event) => {
+    event.preventDefault();
+    problem.value = "";
+    untrusted.value = false;
+    busy.value = true;
+    let base = "";
+    try {
+      base = serverAddress(address.peek());
+      if (!code.peek().trim() && !(await isOpen(base))) {
+        problem.value = t("needsCode");
+        letters.current?.focus();
+        return;
+      }
+      const name = found.current?.base === base ? found.current.name : new URL(base).hostname;
+      await enter(base, code.peek().trim(), device.peek().trim() || deviceName(), name);
+    } catch (error) {
+      untrusted.value = error instanceof Unreachable && authority.peek() !== null;
+      problem.value = untrusted.peek() ? t("noTrust", base) : said(error, base);
+      if (error instanceof BadAddress) where.current?.focus();
+    } finally {
+      busy.value = false;
+    }
+  };
+
+  return (
+    <div class="add">
+      {Capacitor.isNativePlatform() && (
+        <button type="button" onClick={() => void scanned()}>
+          <Icon name="camera" />
+          {t("scan")}
+        </button>
+      )}
+      {canLook && (
+        <section aria-labelledby="nearby">
+          <h3 id="nearby">{t("nearby")}</h3>
+          {!nearby.value.length && <p class="muted">{t("looking")}</p>}
+          {nearby.value.map((each) => (
+            <button
+              type="button"
+              key={each.base}
+              onClick={() => {
+                found.current = each;
+                set(each.base);
+                letters.current?.focus();
+              }}
+            >
+              <span>
+                {each.name}
+                <span class="muted">{each.base}</span>
+              </span>
+            </button>
+          ))}
+        </section>
+      )}
+      <form noValidate aria-label={t("typed")} onSubmit={(event) => void pair(event)}>
+        <label>
+          {t("address")}
+          <input
+            ref={where}
+            value={address.value}
+            onInput={(event) => {
+              // Somebody may have copied the whole of what the code says.
+              const text = event.currentTarget.value;
+              if (!take(text)) address.value = text;
+            }}
+            inputMode="url"
+            autocomplete="off"
+            autocapitalize="none"
+            spellcheck={false}
+            placeholder="192.168.1.5"
+            aria-describedby="add-problem"
+          />
+        </label>
+        <label>
+          {t("code")}
+          <input
+            ref={letters}
+            class="code"
+            value={code.value}
+            onInput={(event) => (code.value = event.currentTarget.value)}
+            autocomplete="off"
+            autocapitalize="characters"
+            spellcheck={false}
+            placeholder="K7QX-92MD"
+            maxLength={64}
+            aria-describedby="add-problem"
+          />
+        </label>
+        <label>
+          {t("name")}
+          <input
+            value={device.value}
+            onInput={(event) => (device.value = event.currentTarget.value)}
+            maxLength={60}
+            autocomplete="off"
+          />
+        </label>
+        <button ref={tap} class="primary" disabled={busy.value}>
+          {busy.value ? t("pairing") : t("pair")}
+        </button>
+        <p id="add-problem" class="error" role="alert">
+          {problem.value}
+        </p>
+        {untrusted.value && <p class="fingerprint">{authority.value}</p>}
+      </form>
+    </div>
+  );
+}
+
+function said(error: unknown, base: string): string {
+  if (error instanceof BadAddress) return t(error.reason);
+  if (error instanceof NoDarkroom) return t("noDarkroom");
+  if (error instanceof Unreachable) return t("noAnswer", base);
+  return reason(error);
+}

@@ -1,0 +1,28 @@
+"""AUTOMATIC1111's API, for the programs that speak it: the same jobs in its words."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from server.compat.a1111 import (
+    controlnet,
+    errors,
+    extras,
+    generation,
+    lists,
+    options,
+    png_info,
+    progress,
+    system,
+)
+from server.errors import shape_below
+
+PREFIXES = ("/sdapi/", "/controlnet/", "/internal/")
+
+
+def init_app(app: Flask) -> None:
+    """Register every route, and the envelope of errors below them."""
+    for part in (generation, progress, options, lists, controlnet, extras, png_info, system):
+        app.register_blueprint(part.blueprint)
+    for prefix in PREFIXES:
+        shape_below(app, prefix, errors.shape)

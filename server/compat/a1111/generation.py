@@ -1,0 +1,149 @@
+"""txt2img and img2img: a job like any other, waited for, in AUTOMATIC1111's words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from jobs import queue
+from jobs.events import ENDED, Output, OutputEvent, job_stream
+from jobs.models import ModelCard
+from jobs.record import JobRecord
+from jobs.request import InvalidRequest
+from server.compat import waiting
+from server.compat.a1111.answer import answer
+from server.compat.a1111.callers import Identity, Options, chosen_model, identity
+from server.compat.a1111.errors import invalid
+from server.compat.a1111.models import checkpoint_title, find_checkpoint
+from server.compat.a1111.payload import ImageToImage, Payload, TextToImage, json_object, read
+from server.compat.a1111.translation import Asked, asked, renamed
+from server.errors import ApiError
+from server.resources import resources
+from server.stream_ids import START
+from server.submission import known_models, submit
+
+PATIENCE = 600.0
+"""Seconds that a request is held; clients of this API wait longer than others."""
+
+OKHTTP_PATIENCE = 110.0
+"""The same for the apps of telephones, whose HTTP library is set to give up after 120 s."""
+
+blueprint = Blueprint("a1111_generation", __name__, url_prefix="/sdapi/v1")
+
+
+@blueprint.post("/txt2img")
+def txt2img() -> Response:
+    """Pictures from a prompt."""
+    return _generate(TextToImage)
+
+
+@blueprint.post("/img2img")
+def img2img() -> Response:
+    """Pictures from a picture, or under its mask."""
+    return _generate(ImageToImage)
+
+
+def patience() -> float:
+    """Seconds after which the client that sent this request would hear no answer."""
+    is_okhttp = request.headers.get("User-Agent", "").lower().startswith("okhttp/")
+    return OKHTTP_PATIENCE if is_okhttp else PATIENCE
+
+
+def _generate(model: type[Payload]) -> Response:
+    sent = json_object()
+    payload = read(model, sent)
+    cards, who = known_models(), identity()
+    options = who.options()
+    card = _checkpoint(payload, cards) or chosen_model(options, cards)
+    clip_skip = _clip_skip(payload, options)
+    record = _made(asked(payload, card, clip_skip), cards, who)
+    if payload.override_settings_restore_afterwards is False:
+        who.set_options(_overridden(payload, options, record))
+    record = replace(record, outputs=_outputs(record))
+    made = list(zip(record.outputs, waiting.pictures(record), strict=True))
+    return answer(record, made, payload, sent, card)
+
+
+def _made(what: Asked, cards: list[ModelCard], who: Identity) -> JobRecord:
+    """The job once it has ended, canceled or not. Raises what the client is to be told."""
+    job_id, limit = queue.new_job_id(), patience()
+    who.begins(job_id)
+    try:
+        record = submit(what.request, what.parts, cards=cards, job_id=job_id)
+    except InvalidRequest as error:
+        who.forget(job_id)
+        raise renamed(error) from None
+    except Exception:
+        who.forget(job_id)
+        raise
+    _refuse_in_vain(record, limit)
+    record = waiting.wait(record, limit)
+    if record.status not in ENDED:
+        detail = (
+            f"the picture is not ready, and this request is held for {limit:.0f} s at most; job "
+            f"{record.id} goes on, and what it makes will be among the pictures of the page"
+        )
+        raise ApiError(504, "not-ready", detail)
+    who.forget(job_id)
+    if record.error is not None:
+        raise ApiError(500, record.error.code, record.error.detail)
+    return record
+
+
+def _refuse_in_vain(record: JobRecord, limit: float) -> None:
+    """Say at once what the client would not wait to hear, instead of making it for nobody."""
+    redis = resources().redis
+    seconds = queue.eta(redis, record)
+    if seconds is None or seconds <= limit:
+        return
+    queue.cancel(redis, record.id)
+    detail = (
+        f"the picture would be ready in about {ceil(seconds)} s, and this client waits "
+        f"{limit:.0f} s; it was canceled, so send it again later"
+    )
+    raise ApiError(503, "too-long", detail, headers={"Retry-After": str(ceil(seconds - limit))})
+
+
+def _outputs(record: JobRecord) -> list[Output]:
+    """The pictures of a job; of one that was interrupted those that were done by then."""
+    if record.status != "canceled":
+        return record.outputs
+    history = resources().hub.history(job_stream(record.id), START)
+    events = [entry.event for entry in history]
+    done = {each.output.id: each.output for each in events if isinstance(each, OutputEvent)}
+    return [done[image] for image in sorted(done, key=lambda image: (len(image), image))]
+
+
+def _checkpoint(payload: Payload, cards: list[ModelCard]) -> ModelCard | None:
+    """The model for this request alone. Raises a 422 where there is no such model."""
+    asked_for = payload.setting_checkpoint
+    if asked_for is None or asked_for == "":
+        return None
+    return checkpoint_named(asked_for, "override_settings/sd_model_checkpoint", cards)
+
+
+def checkpoint_named(text: object, field: str, cards: list[ModelCard]) -> ModelCard:
+    """The model that a client names. Raises a 422 that says which there are."""
+    card = find_checkpoint(text, cards) if isinstance(text, str) else None
+    if card is None:
+        there_are = ", ".join(map(checkpoint_title, cards))
+        raise invalid(field, f"no model is named {str(text)[:60]!r}; there are: {there_are}")
+    return card
+
+
+def _clip_skip(payload: Payload, options: Options) -> object:
+    asked_for = payload.setting_clip_skip
+    return options.clip_skip if asked_for is None else asked_for
+
+
+def _overridden(payload: Payload, options: Options, record: JobRecord) -> Options:
+    """The options with what this request has set beside."""
+    changed: dict[str, Any] = {}
+    if payload.setting_checkpoint:
+        changed["model"] = record.request.model
+    if payload.setting_clip_skip is not None:
+        changed["clip_skip"] = record.request.clip_skip
+    return options.model_copy(update=changed)

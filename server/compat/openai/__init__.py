@@ -1,0 +1,16 @@
+"""OpenAI's Images API, for the programs that speak it: the same jobs in its words."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from server.compat.openai import errors, images, models
+from server.errors import shape_below
+
+
+def init_app(app: Flask) -> None:
+    """Register every route, and the envelope of errors below them."""
+    for noun in (images, models):
+        app.register_blueprint(noun.blueprint)
+    shape_below(app, errors.PREFIX, errors.shape)
+    app.after_request(errors.finish)

@@ -1,0 +1,135 @@
+"""Generations, edits and variations: a job each, waited for or followed."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from jobs.events import Output
+from jobs.models import Kind
+from jobs.pictures import BadPicture
+from jobs.record import JobRecord
+from jobs.settings import settings
+from server.compat import waiting
+from server.compat.openai import stream
+from server.compat.openai.errors import accepted, given_up, invalid, unfinished
+from server.compat.openai.fields import ImageFields, files_of, from_form, from_json, missing
+from server.compat.openai.models import card_named
+from server.compat.openai.usage import usage
+from server.compat.pictures import encoded, mask_of_transparency
+from server.compat.waiting import TooManyWaiting
+from server.resources import resources
+from server.submission import known_models, submit
+from server.views import output_view
+
+PATIENCE = 590.0
+"""Seconds that a request is held: the client gives up after 600, and sends it again."""
+
+MOST_PICTURES = 1
+"""What can be made of several pictures at once: nothing yet."""
+
+blueprint = Blueprint("openai_images", __name__, url_prefix="/v1/images")
+
+
+@blueprint.post("/generations")
+def generate() -> Response:
+    """Pictures from a prompt."""
+    fields = from_json()
+    if not (fields.prompt or "").strip():
+        raise missing("prompt", "it says what to draw")
+    return _make("text-to-image", fields, {}, "image_generation")
+
+
+@blueprint.post("/edits")
+def edit() -> Response:
+    """A picture made anew after a prompt; with a mask, only where that is transparent."""
+    fields = from_form()
+    if fields.prompt is None:
+        raise missing("prompt", "it says what the picture is to become")
+    if files_of("markup"):
+        raise invalid("markup", "is not done here; a mask says where to repaint")
+    parts = {"image": _picture()}
+    masks = files_of("mask")
+    if masks:
+        parts["mask"] = _mask(masks)
+    return _make("inpaint" if masks else "image-to-image", fields, parts, "image_edit")
+
+
+@blueprint.post("/variations")
+def vary() -> Response:
+    """Pictures like one that was sent."""
+    return _make("variations", from_form(), {"image": _picture()}, "image_edit")
+
+
+def _make(kind: Kind, fields: ImageFields, parts: dict[str, bytes], event: str) -> Response:
+    cards = known_models()
+    card = card_named(fields.model, cards)
+    asked = fields.generation(kind, card, set(parts))
+    record = submit(asked, {f"/{name}": data for name, data in parts.items()}, cards=cards)
+    accepted(record)
+    try:
+        if fields.stream:
+            return stream.respond(record, fields, event)
+        record = waiting.wait(record, PATIENCE)
+    except TooManyWaiting:
+        given_up()
+        raise
+    if record.status != "succeeded":
+        raise unfinished(record)
+    return jsonify(_answer(record, fields))
+
+
+def _answer(record: JobRecord, fields: ImageFields) -> dict[str, Any]:
+    if fields.wants_url:
+        data = [{"url": _url(output, fields)} for output in record.outputs]
+    else:
+        data = [
+            {"b64_json": base64.b64encode(_encoded(png, fields)).decode()}
+            for png in waiting.pictures(record)
+        ]
+    return {
+        "created": int(record.created_at.timestamp()),
+        "background": "opaque",
+        "output_format": fields.output_format,
+        "size": f"{record.outputs[0].width}x{record.outputs[0].height}",
+        "usage": usage(record.outputs),
+        # Ours beside OpenAI's: the seed makes this very picture again.
+        "data": [
+            each | {"seed": output.seed} for each, output in zip(data, record.outputs, strict=True)
+        ],
+    }
+
+
+def _encoded(png: bytes, fields: ImageFields) -> bytes:
+    return encoded(png, fields.output_format, fields.output_compression)
+
+
+def _url(output: Output, fields: ImageFields) -> str:
+    base = (settings().public_url or request.url_root).rstrip("/")
+    url = base + output_view(output, resources()).url
+    return url if fields.output_format == "png" else f"{url}&format={fields.output_format}"
+
+
+def _picture() -> bytes:
+    files = files_of("image")
+    if not files:
+        raise missing("image", "send the picture as a file")
+    if len(files) > MOST_PICTURES:
+        detail = f"must be at most {MOST_PICTURES} picture here; there are {len(files)}"
+        raise invalid("image", detail)
+    return files[0]
+
+
+def _mask(files: list[bytes]) -> bytes:
+    """The mask as a job has it, white where to repaint. Raises a 400."""
+    if len(files) > 1:
+        raise invalid("mask", f"must be one picture; there are {len(files)}")
+    try:
+        mask = mask_of_transparency(files[0])
+    except BadPicture as error:
+        raise invalid("mask", str(error)) from error
+    if mask is None:
+        raise invalid("mask", "must be transparent where to repaint; it is opaque everywhere")
+    return mask

@@ -1,0 +1,22 @@
+"""How many tokens pictures took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jobs.events import Output
+
+
+def usage(outputs: Sequence[Output]) -> dict[str, Any]:
+    """The prompt's tokens, counted once however many pictures were made of it.
+
+    Pictures come of latents here, which are no tokens: there are none of pictures.
+    """
+    text = outputs[0].prompt_tokens if outputs else 0
+    return {
+        "input_tokens": text,
+        "output_tokens": 0,
+        "total_tokens": text,
+        "input_tokens_details": {"text_tokens": text, "image_tokens": 0},
+    }

@@ -1,0 +1,175 @@
+"""Waiting for a job in the request that made it, holding nothing but the request's own thread."""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
+from typing import NoReturn, cast
+
+from flask import request
+from redis.exceptions import RedisError
+
+from jobs import queue
+from jobs.events import ENDED, DoneEvent, Event, StatusEvent, job_stream
+from jobs.record import JobRecord, read
+from server.auth import caller
+from server.errors import ApiError, Unavailable
+from server.resources import Resources, resources
+from server.stream_ids import START, order
+from server.subscription import Entry, Subscription
+
+log = logging.getLogger(__name__)
+
+TICK = 1.0
+"""Seconds after which a wait looks whether its client is still there."""
+
+LOOK = 15.0
+"""Seconds after which a wait reads the job's record, should its last event have been lost."""
+
+CLOSED = select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
+"""How a connection looks whose client has hung up, with TLS or without; what else a client has
+sent meanwhile is not read."""
+
+FULL = (
+    "as many requests as this server can hold, or holds for one caller, wait for their pictures; "
+    "this one was not queued"
+)
+
+
+class ClientGone(Exception):
+    """Nobody is left to get an answer."""
+
+
+class TooManyWaiting(Unavailable):
+    """The caller gets 503 and may send the request again: its job was canceled."""
+
+    def __init__(self) -> None:
+        super().__init__("too-many-waiting", FULL)
+
+
+def wait(record: JobRecord, seconds: float) -> JobRecord:
+    """The job as it stands once it has ended, or after some seconds, when it may not have.
+
+    Raises a 503 where too many wait already, and ClientGone; the job is canceled then unless it
+    is running.
+    """
+    here = resources()
+    with closing(follow(record, seconds, live=False)) as events:
+        for _ in events:
+            pass
+    return read(here.redis, record.id) or _deleted(record.id)
+
+
+def follow(
+    record: JobRecord, seconds: float, *, live: bool = True
+) -> Generator[Event | None, None, None]:
+    """What happens to a job until it has ended, or some seconds have passed, or the server stops.
+
+    Its status comes at once, then its events, with previews and progress if `live`, and None after
+    each second in which nothing happened. To be closed when the client has gone: a job that is
+    still queued is canceled then. Raises as `wait` does.
+    """
+    here, lane = resources(), caller().lane
+    gone = _watch(cast("socket.socket | None", request.environ.get("gunicorn.socket")))
+    deadline = time.monotonic() + seconds
+    if not here.hub.take_seat(lane):
+        queue.cancel(here.redis, record.id)
+        raise TooManyWaiting
+    try:
+        stream, last = job_stream(record.id), START
+        news = here.hub.subscribe(stream, record.owner, job=record.id, live=live)
+        with _canceled_if_left(record.id, here), news as (subscription, _):
+            yield StatusEvent(job=record.id, status=record.status)
+            for entry in here.hub.history(stream, START):
+                last = entry.id
+                yield entry.event
+                if isinstance(entry.event, DoneEvent):
+                    return
+            yield from _news(record.id, here, subscription, last, deadline, gone)
+    finally:
+        here.hub.give_seat_back(lane)
+
+
+def pictures(record: JobRecord) -> list[bytes]:
+    """The pictures that a job has made, each a PNG as it was stored."""
+    store = resources().store
+    made: list[bytes] = []
+    try:
+        for output in record.outputs:
+            with store.open(output.id) as file:
+                made.append(file.read())
+    except FileNotFoundError:
+        _deleted(record.id)
+    except OSError as error:
+        raise Unavailable("store-unavailable", "the picture store does not answer") from error
+    return made
+
+
+def _news(
+    job_id: str,
+    here: Resources,
+    subscription: Subscription,
+    last: str,
+    deadline: float,
+    gone: Callable[[], bool],
+) -> Generator[Event | None, None, None]:
+    look = time.monotonic() + LOOK
+    while (left := deadline - time.monotonic()) > 0 and not here.hub.leaving.is_set():
+        item = subscription.next(min(left, TICK))
+        if gone():
+            raise ClientGone
+        if not isinstance(item, Entry):
+            yield item
+        elif order(item.id) > order(last):
+            last = item.id
+            yield item.event
+            if isinstance(item.event, DoneEvent):
+                return
+        if time.monotonic() >= look or subscription.overrun:
+            look = time.monotonic() + LOOK
+            if _has_ended(job_id, here):
+                return
+
+
+def _has_ended(job_id: str, here: Resources) -> bool:
+    try:
+        record = read(here.redis, job_id)
+    except RedisError as error:
+        log.warning("A request that waits for its job waits for Redis: %s", error)
+        return False
+    return record is None or record.status in ENDED
+
+
+@contextmanager
+def _canceled_if_left(job_id: str, here: Resources) -> Generator[None, None, None]:
+    """Cancels the job, if it waits still, when its client leaves: nobody would see what it makes.
+
+    One that is running is left to finish, and is found in the list of jobs.
+    """
+    try:
+        yield
+    except (ClientGone, GeneratorExit):
+        try:
+            record = read(here.redis, job_id)
+            if record is not None and record.status == "queued":
+                queue.cancel(here.redis, job_id)
+        except RedisError as error:
+            log.warning("Job %s goes on though its client has left: %s", job_id, error)
+        raise
+
+
+def _watch(connection: socket.socket | None) -> Callable[[], bool]:
+    """Says whether the client has closed its connection; never where there is none to look at."""
+    if connection is None:
+        return lambda: False
+    poll = select.poll()
+    poll.register(connection, CLOSED)
+    return lambda: any(events & CLOSED for _, events in poll.poll(0))
+
+
+def _deleted(job_id: str) -> NoReturn:
+    raise ApiError(410, "deleted", f"job {job_id} was deleted before its pictures were fetched")

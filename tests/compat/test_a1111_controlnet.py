@@ -1,0 +1,325 @@
+"""ControlNets as AUTOMATIC1111's real client sends them: what is queued, and one real picture."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers.models.controlnets.controlnet import ControlNetModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from flask.testing import FlaskClient
+from PIL import Image
+from redis import Redis
+from sd_parsers import ParserManager
+from webuiapi import ControlNetUnit, WebUIApi
+
+from darkroom.redis_server import RedisServer
+from jobs.connection import connect as connect_to_redis
+from jobs.request import MAX_CONTROLS
+from jobs.workers import WorkerInfo
+from server.compat.a1111.controlnet import MODULES
+from tests.card import make_card
+from tests.compat.a1111 import QUICK, SIDE, Quick, connect, in_base64, pixels, same
+from tests.server.helpers import REPOSITORY, HandWorker, Server, gunicorn
+from tests.worker.process import WorkerProcess
+
+TXT2IMG = "/sdapi/v1/txt2img"
+IMG2IMG = "/sdapi/v1/img2img"
+EMOJI = REPOSITORY / "models" / "emoji"
+CARD = make_card(controlnets=[{"name": "edges"}, {"name": "tones"}])
+PICTURE = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
+
+
+@pytest.fixture
+def quick(redis: Redis, worker: HandWorker) -> Iterator[Quick]:
+    worker.info = WorkerInfo.model_validate(worker.info.model_dump() | {"models": [CARD]})
+    worker.advertise()
+    with Quick(redis, worker) as quick:
+        yield quick
+
+
+@pytest.fixture
+def api(server: Server, quick: Quick) -> WebUIApi:
+    return connect(server.url)
+
+
+def scripts(*units: Any, name: str = "ControlNet") -> dict[str, Any]:
+    return {"alwayson_scripts": {name: {"args": list(units)}}}
+
+
+def unit(**fields: Any) -> dict[str, Any]:
+    return {"image": in_base64(PICTURE), "model": "edges"} | fields
+
+
+def asked(client: FlaskClient, *units: Any, path: str = TXT2IMG, **body: Any) -> Any:
+    return client.post(path, json={"prompt": "a star", **scripts(*units), **body})
+
+
+def stored(quick: Quick, image: str) -> Image.Image:
+    with quick.worker.store.open(image) as file:
+        return Image.open(io.BytesIO(file.read()))
+
+
+@pytest.mark.endpoint("POST /sdapi/v1/txt2img")
+def test_a_unit_of_the_real_client_becomes_a_control(api: WebUIApi, quick: Quick):
+    units = [
+        ControlNetUnit(
+            PICTURE,
+            module="canny",
+            model="edges [0123abcd]",
+            weight=0.5,
+            guidance_start=0.1,
+            guidance_end=0.8,
+            pixel_perfect=True,
+        ),
+        ControlNetUnit(PICTURE, module="scribble_xdog", model="tones", enabled=False),
+        ControlNetUnit(PICTURE, module="none", model="tones"),
+    ]
+    api.txt2img(
+        prompt="a star",
+        width=64,
+        height=64,
+        sampler_name="DDIM",
+        controlnet_units=units,
+        alwayson_scripts={},
+    )
+    (record,) = quick.seen
+    first, second = record.request.controls
+    assert (first.model, first.preprocessor, first.weight) == ("edges", "canny", 0.5)
+    assert (first.start, first.end) == (0.1, 0.8)
+    assert (second.model, second.preprocessor, second.weight) == ("tones", "none", 1.0)
+    assert (second.start, second.end) == (0.0, 1.0)
+    # webuiapi's default, Resize and Fill.
+    assert record.request.resize == "pad"
+    assert np.array_equal(pixels(stored(quick, first.image)), pixels(PICTURE))
+
+
+@pytest.mark.endpoint("POST /sdapi/v1/img2img")
+def test_a_unit_without_a_picture_follows_the_one_to_start_from(api: WebUIApi, quick: Quick):
+    api.img2img(
+        [PICTURE],
+        prompt="a star",
+        width=64,
+        height=64,
+        controlnet_units=[ControlNetUnit(model="edges")],
+        alwayson_scripts={},
+        sampler_name="DDIM",
+    )
+    request = quick.seen[0].request
+    assert (request.kind, request.resize) == ("image-to-image", "stretch")
+    followed = stored(quick, request.controls[0].image)
+    assert np.array_equal(pixels(followed), pixels(PICTURE))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"image": None, "input_image": in_base64(PICTURE)},
+        {"image": {"image": in_base64(PICTURE), "mask": None}},
+        {"image": f"data:image/png;base64,{in_base64(PICTURE)}"},
+        {"module": None, "weight": None, "mask": None, "control_mode": None},
+        {"module": "NONE", "weight": "1", "control_mode": 0, "hr_option": "both"},
+        {"processor_res": 64, "threshold_a": 1, "lowvram": True, "unknown": {"a": 1}},
+        {"resize_mode": "Scale to Fit (Inner Fit)"},
+        {"resize_mode": 1},
+    ],
+)
+def test_a_unit_may_be_written_in_many_ways(
+    client: FlaskClient, quick: Quick, fields: dict[str, Any]
+):
+    answer = asked(client, unit(**fields))
+    assert answer.status_code == 200, answer.text
+    (control,) = quick.seen[0].request.controls
+    assert (control.model, control.preprocessor, control.weight) == ("edges", "none", 1.0)
+    assert quick.seen[0].request.resize == "crop"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_that_is_listed_is_taken(client: FlaskClient, quick: Quick, name: str):
+    assert asked(client, unit(module=name)).status_code == 200
+    assert quick.seen[0].request.controls[0].preprocessor == MODULES[name]
+
+
+@pytest.mark.parametrize("units", [(), (False,), (None,), ({"enabled": False},)])
+def test_no_unit_is_no_control(client: FlaskClient, quick: Quick, units: tuple[Any, ...]):
+    assert asked(client, *units).status_code == 200
+    assert quick.seen[0].request.controls == []
+
+
+@pytest.mark.parametrize("given", [None, {}, {"controlnet": {"args": []}}, {"ControlNet": {}}])
+def test_the_script_may_be_left_out_and_written_small(
+    client: FlaskClient, quick: Quick, given: Any
+):
+    answer = client.post(TXT2IMG, json={"prompt": "a star", "alwayson_scripts": given})
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"model": "None"}, "/model: must name a ControlNet; modules that need none"),
+        ({"model": "None", "module": "reference_only"}, "/module: no module is named"),
+        ({"model": "nope"}, "model: no ControlNet for the model small is named 'nope'"),
+        ({"module": "openpose"}, "/module: no module is named 'openpose'; there are none, canny"),
+        ({"image": ""}, "/image: is required: a ControlNet follows a picture"),
+        ({"image": "AAAA"}, "image: must be a PNG"),
+        ({"image": "?"}, "/image: is not base64"),
+        ({"image": 3}, "/image: must be a string"),
+        ({"weight": 5}, "/weight: must be at most 4"),
+        ({"weight": "x"}, "/weight: "),
+        ({"guidance_start": -1}, "/guidance_start: must be at least 0"),
+        ({"guidance_start": 0.9, "guidance_end": 0.1}, "end: must be at least"),
+        ({"mask": in_base64(PICTURE)}, "/mask: a unit acts on the whole picture"),
+        ({"control_mode": "My prompt is more important"}, "/control_mode: there is Balanced only"),
+        ({"control_mode": 2}, "/control_mode: there is Balanced only"),
+        ({"hr_option": "Low res only"}, "/hr_option: a unit acts in both passes"),
+        ({"resize_mode": "Squeeze"}, "/resize_mode: must be Just Resize"),
+    ],
+)
+def test_what_a_unit_cannot_do_is_refused_by_name(
+    client: FlaskClient, quick: Quick, fields: dict[str, Any], words: str
+):
+    answer = asked(client, unit(**fields))
+    assert answer.status_code == 422
+    assert "alwayson_scripts/ControlNet/args/0/" in answer.json["detail"]
+    assert words in answer.json["detail"]
+    assert quick.seen == []
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"ADetailer": {"args": [True]}}, "no script is named 'ADetailer'; there is ControlNet"),
+        ({"ControlNet": {"args": {}}}, "ControlNet/args: must be an array"),
+        ({"ControlNet": {"args": ["x"]}}, "ControlNet/args/0: must be an object"),
+        (scripts(*[unit()] * (MAX_CONTROLS + 1))["alwayson_scripts"], "at most"),
+        (scripts(unit(resize_mode=0), unit(resize_mode=1))["alwayson_scripts"], "be the same"),
+        ([1], "alwayson_scripts: "),
+    ],
+)
+def test_scripts_that_are_not_here_are_refused(
+    client: FlaskClient, quick: Quick, given: Any, words: str
+):
+    answer = client.post(TXT2IMG, json={"prompt": "a star", "alwayson_scripts": given})
+    assert answer.status_code == 422
+    assert words in answer.json["detail"]
+
+
+@pytest.mark.endpoint(
+    "GET /controlnet/version", "GET /controlnet/model_list", "GET /controlnet/module_list"
+)
+def test_the_extensions_lists_are_there(api: WebUIApi):
+    assert api.controlnet_version() == 2
+    assert api.controlnet_model_list() == ["edges", "tones"]
+    assert api.controlnet_module_list() == list(MODULES)
+
+
+@pytest.mark.endpoint("GET /controlnet/control_types", "GET /controlnet/settings")
+def test_types_and_settings_are_there(client: FlaskClient, quick: Quick):
+    types = client.get("/controlnet/control_types").json["control_types"]
+    assert types["All"]["model_list"] == ["None", "edges", "tones"]
+    assert types["All"]["module_list"] == list(MODULES)
+    settings = client.get("/controlnet/settings").json
+    assert settings == {"control_net_unit_count": MAX_CONTROLS}
+
+
+@pytest.mark.endpoint("POST /controlnet/detect")
+@pytest.mark.parametrize("module", ["none", "invert", "grayscale"])
+def test_a_picture_is_shown_as_a_controlnet_will_see_it(api: WebUIApi, module: str):
+    channels = [PICTURE.getchannel(0), Image.new("L", PICTURE.size, 90), PICTURE.getchannel(1)]
+    source = Image.merge("RGB", channels)
+    result = api.controlnet_detect([source, source], module=module)
+    assert len(result.images) == 2
+    expected = {
+        "none": pixels(source),
+        "invert": 255 - pixels(source),
+        "grayscale": pixels(source.convert("L")),
+    }
+    assert np.array_equal(pixels(result.images[1]), expected[module])
+
+
+@pytest.mark.endpoint("POST /controlnet/detect")
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"controlnet_module": "canny"}, "controlnet_module: canny runs on a worker"),
+        ({"controlnet_module": "openpose"}, "controlnet_module: no module is named 'openpose'"),
+        ({}, "controlnet_images: must have at least one"),
+        ({"controlnet_images": ["AAAA"]}, "controlnet_images/0: must be a PNG"),
+        ({"controlnet_images": "AAAA"}, "controlnet_images: must be an array"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_by_name(
+    client: FlaskClient, body: dict[str, Any], words: str
+):
+    answer = client.post("/controlnet/detect", json=body)
+    assert answer.status_code == 422
+    assert words in answer.json["detail"]
+
+
+def save_controlnet(folder: Path) -> Path:
+    """A random ControlNet for the model that ships, which halves a picture three times."""
+    unet = UNet2DConditionModel.from_pretrained(EMOJI / "unet")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(4, 8, 8, 8))
+        for parameter in net.parameters():
+            if not parameter.any():
+                # What joins it to the UNet begins at zero, and would stay without an effect.
+                torch.nn.init.normal_(parameter, std=0.1)
+    net.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUIApi]:
+    """A server and a worker with the model that ships and a ControlNet for it."""
+    data = tmp_path_factory.mktemp("controlnet")
+    net = save_controlnet(data / "net")
+    models = data / "models.toml"
+    tables = {"models.emoji": EMOJI, "controlnets.edges": net}
+    models.write_text(
+        "\n".join(f'[{table}]\nsource = "{source}"' for table, source in tables.items())
+    )
+    with RedisServer(data / "redis") as redis, connect_to_redis(redis.url) as connection:
+        worker = WorkerProcess(connection, redis.url, data, models=models)
+        try:
+            with gunicorn(redis.url, data) as server:
+                yield connect(server.url)
+        finally:
+            worker.close()
+
+
+@pytest.mark.endpoint("POST /sdapi/v1/txt2img")
+def test_a_controlnet_changes_a_real_picture_as_far_as_it_may_act(real: WebUIApi):
+    assert real.controlnet_model_list() == ["edges"]
+    source = PICTURE.resize((SIDE, SIDE))
+
+    def made(*units: ControlNetUnit) -> Any:
+        return real.txt2img(
+            prompt="a star",
+            seed=5,
+            controlnet_units=list(units),
+            # The client's own default is one object, which keeps the units of the last call.
+            alwayson_scripts={},
+            **QUICK,
+        )
+
+    plain, without = made(), made(ControlNetUnit(source, model="edges", weight=0.0))
+    controlled = made(ControlNetUnit(source, module="invert", model="edges"))
+    assert same(plain.image, without.image)
+    assert not same(plain.image, controlled.image)
+    (text,) = controlled.info["infotexts"]
+    assert "ControlNet 0" in text
+    found = ParserManager().parse(controlled.image)
+    assert found is not None
+    (sampler,) = found.samplers
+    # A ControlNet is a model, but not the one that made the picture.
+    assert sampler.model is not None
+    assert sampler.model.name == "emoji"
