@@ -45,6 +45,20 @@ def test_every_other_block_makes_what_it_says(live_url: str, tmp_path: Path):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG"), name
 
 
+@pytest.mark.timeout(300)
+def test_the_program_makes_the_pictures_it_names(live_url: str, tmp_path: Path):
+    (block,) = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    script = block.replace("http://127.0.0.1:7860", live_url)
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == 0, result.stderr
+    assert sorted(file.name for file in tmp_path.glob("apple-*.png")) == [
+        "apple-7.png",
+        "apple-8.png",
+    ]
+
+
 def test_what_the_readme_points_to_is_there():
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (REPOSITORY / target).exists(), target

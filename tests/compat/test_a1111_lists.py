@@ -177,7 +177,7 @@ def test_what_webuiapi_does_not_ask_for_is_an_empty_list_as_well(client: FlaskCl
 @pytest.mark.endpoint("GET /sdapi/v1/scripts", "GET /sdapi/v1/script-info")
 def test_the_one_script_is_controlnet(api: WebUIApi, client: FlaskClient):
     assert api.get_scripts() == {"txt2img": ["controlnet"], "img2img": ["controlnet"]}
-    infos = client.get("/sdapi/v1/script-info").json
+    infos = client.get("/sdapi/v1/script-info").get_json()
     assert [each["is_img2img"] for each in infos] == [False, True]
     assert all(each["name"] == "controlnet" and each["is_alwayson"] for each in infos)
 
