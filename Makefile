@@ -13,7 +13,7 @@ test: lint types  ## Everything that must pass: linter, types, import rules, tes
 	@sh clients/node.sh web test
 	@sh clients/node.sh mobile test
 	@sh clients/node.sh mobile sync
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .dev  ## Linter and import rules
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && .venv/bin/lint-imports

@@ -24,6 +24,14 @@ from jobs.connection import connect
 from tests.server.helpers import API, REPOSITORY, gunicorn
 from tests.web.browser import NO_CHROMIUM
 
+SLOWEST = ("test_faults.py", "test_gallery.py", "test_live.py", "test_up.py")
+"""Files that take minutes: begun first, so that no process is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first."""
+    items.sort(key=lambda item: item.path.name not in SLOWEST)
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says last, where nobody overlooks it, that the page was not tested in a browser."""

@@ -47,8 +47,9 @@ class Site:
             return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # Not for longer: while it runs, nothing else in this process has an event loop of its own.
     with chromium() as browser:
         yield browser
 

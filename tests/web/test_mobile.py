@@ -243,6 +243,7 @@ def test_axe_finds_nothing_and_everything_fits(house: House, phone: Phone):
     axe = (REPOSITORY / "clients/web/node_modules/axe-core/axe.min.js").read_text()
 
     def check() -> None:
+        page.get_by_role("main").wait_for()
         page.evaluate(axe)
         found = page.evaluate("axe.run().then((result) => result.violations)")
         assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
