@@ -77,7 +77,7 @@ class Renditions:
                 self._bytes -= len(dropped)
 
 
-def render(png: bytes, format: Format, width: int | None) -> bytes:
+def render(png: bytes, format: Format, width: int | None, quality: int = QUALITY) -> bytes:
     """A PNG in another format, at most `width` wide; the same bytes if that changes nothing.
 
     One of full size keeps its recipe, in EXIF as AUTOMATIC1111 has it. All keep what says that a
@@ -92,7 +92,7 @@ def render(png: bytes, format: Format, width: int | None) -> bytes:
             height = max(1, round(source.height * width / source.width))
             picture = picture.resize((width, height), Image.Resampling.LANCZOS)
         out = io.BytesIO()
-        options: dict[str, Any] = {} if format == "png" else {"quality": QUALITY}
+        options: dict[str, Any] = {} if format == "png" else {"quality": quality}
         # A thumbnail is for looking at; a picture of full size goes on to other programs.
         recipe = source.info.get(INFOTEXT)
         if width is None and isinstance(recipe, str) and (exif := exif_with(recipe)):

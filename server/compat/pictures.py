@@ -3,34 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import Any, Literal
+from typing import Any
 
 from PIL import Image, ImageChops
 
 from jobs import sandbox
-from jobs.pictures import INFOTEXT
-from jobs.recipes import exif_with
-
-Format = Literal["png", "webp", "jpeg"]
-
-
-def encoded(png: bytes, format: Format, quality: int) -> bytes:
-    """A stored picture in a format: as it is where that is PNG, else with its recipe in EXIF.
-
-    What says that a machine made the picture goes along.
-    """
-    if format == "png":
-        return png
-    with Image.open(io.BytesIO(png), formats=["PNG"]) as source:
-        options: dict[str, Any] = {"quality": quality}
-        recipe, xmp = source.info.get(INFOTEXT), source.info.get("xmp")
-        if isinstance(recipe, str) and (exif := exif_with(recipe)):
-            options["exif"] = exif
-        if isinstance(xmp, bytes):
-            options["xmp"] = xmp
-        out = io.BytesIO()
-        source.convert("RGB").save(out, format, **options)
-        return out.getvalue()
+from server.renditions import Format
 
 
 def preview(jpeg: bytes, size: tuple[int, int], format: Format, quality: int) -> bytes:

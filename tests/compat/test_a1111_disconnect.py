@@ -15,7 +15,7 @@ from jobs import lanes, settle
 from jobs.events import Output, OutputEvent, publish
 from jobs.images import image_id
 from jobs.record import JobRecord, fetch, read
-from server.compat.a1111 import generation
+from server.compat.a1111 import held
 from tests.server.helpers import HandWorker, Server, png
 from tests.worker.process import until
 
@@ -104,13 +104,13 @@ def test_phones_are_answered_before_they_give_up(
 ) -> None:
     headers = {"User-Agent": agent}
     with client.application.test_request_context(TXT2IMG, headers=headers):
-        assert generation.patience() == seconds
+        assert held.patience() == seconds
 
 
 def test_a_picture_that_is_not_ready_in_time_is_still_made(
     client: FlaskClient, redis: Redis, worker: HandWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generation, "PATIENCE", 0.3)
+    monkeypatch.setattr(held, "PATIENCE", 0.3)
     worker.info = worker.info.model_copy(update={"jobs_per_second": 100.0})
     worker.advertise()
     answer = client.post(TXT2IMG, json=PROMPT)

@@ -13,7 +13,6 @@ from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs import queue, sandbox
-from jobs.events import ENDED
 from jobs.models import ModelCard
 from jobs.pictures import BadPicture
 from jobs.provenance import PNG_KEYWORD
@@ -23,7 +22,7 @@ from server.compat import waiting
 from server.compat.a1111.base64 import decode_base64, encode_base64
 from server.compat.a1111.callers import identity
 from server.compat.a1111.errors import invalid
-from server.compat.a1111.generation import patience
+from server.compat.a1111.held import ended
 from server.compat.a1111.lists import LANCZOS, NO_UPSCALER, upscalers
 from server.compat.a1111.payload import Flag, Number, Text, Whole, json_object, read
 from server.errors import ApiError
@@ -197,17 +196,7 @@ def _made(how: Enlargement, png: bytes, field: str) -> bytes:
     except Exception:
         who.forget(job_id)
         raise
-    limit = patience()
-    record = waiting.wait(record, limit)
-    if record.status not in ENDED:
-        detail = (
-            f"the picture was not ready after {limit:.0f} s; job {record.id} goes on, and what it "
-            "makes will be among the pictures of the page"
-        )
-        raise ApiError(504, "not-ready", detail)
-    who.forget(record.id)
-    if record.error is not None:
-        raise ApiError(500, record.error.code, record.error.detail)
+    record = ended(record, who)
     if record.status == "canceled":
         raise ApiError(500, "canceled", "it was interrupted, so there is no picture")
     (png,) = waiting.pictures(record)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import ceil
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from jobs import queue
-from jobs.events import ENDED, Output, OutputEvent, job_stream
+from jobs.events import Output, OutputEvent, job_stream
 from jobs.models import ModelCard
 from jobs.record import JobRecord
 from jobs.request import InvalidRequest
@@ -17,19 +16,13 @@ from server.compat import waiting
 from server.compat.a1111.answer import answer
 from server.compat.a1111.callers import Identity, Options, chosen_model, identity
 from server.compat.a1111.errors import invalid
+from server.compat.a1111.held import ended
 from server.compat.a1111.models import checkpoint_title, find_checkpoint
 from server.compat.a1111.payload import ImageToImage, Payload, TextToImage, json_object, read
 from server.compat.a1111.translation import Asked, asked, renamed
-from server.errors import ApiError
 from server.resources import resources
 from server.stream_ids import START
 from server.submission import known_models, submit
-
-PATIENCE = 600.0
-"""Seconds that a request is held; clients of this API wait longer than others."""
-
-OKHTTP_PATIENCE = 110.0
-"""The same for the apps of telephones, whose HTTP library is set to give up after 120 s."""
 
 blueprint = Blueprint("a1111_generation", __name__, url_prefix="/sdapi/v1")
 
@@ -44,12 +37,6 @@ def txt2img() -> Response:
 def img2img() -> Response:
     """Pictures from a picture, or under its mask."""
     return _generate(ImageToImage)
-
-
-def patience() -> float:
-    """Seconds after which the client that sent this request would hear no answer."""
-    is_okhttp = request.headers.get("User-Agent", "").lower().startswith("okhttp/")
-    return OKHTTP_PATIENCE if is_okhttp else PATIENCE
 
 
 def _generate(model: type[Payload]) -> Response:
@@ -69,7 +56,7 @@ def _generate(model: type[Payload]) -> Response:
 
 def _made(what: Asked, cards: list[ModelCard], who: Identity) -> JobRecord:
     """The job once it has ended, canceled or not. Raises what the client is to be told."""
-    job_id, limit = queue.new_job_id(), patience()
+    job_id = queue.new_job_id()
     who.begins(job_id)
     try:
         record = submit(what.request, what.parts, cards=cards, job_id=job_id)
@@ -79,32 +66,7 @@ def _made(what: Asked, cards: list[ModelCard], who: Identity) -> JobRecord:
     except Exception:
         who.forget(job_id)
         raise
-    _refuse_in_vain(record, limit)
-    record = waiting.wait(record, limit)
-    if record.status not in ENDED:
-        detail = (
-            f"the picture is not ready, and this request is held for {limit:.0f} s at most; job "
-            f"{record.id} goes on, and what it makes will be among the pictures of the page"
-        )
-        raise ApiError(504, "not-ready", detail)
-    who.forget(job_id)
-    if record.error is not None:
-        raise ApiError(500, record.error.code, record.error.detail)
-    return record
-
-
-def _refuse_in_vain(record: JobRecord, limit: float) -> None:
-    """Say at once what the client would not wait to hear, instead of making it for nobody."""
-    redis = resources().redis
-    seconds = queue.eta(redis, record)
-    if seconds is None or seconds <= limit:
-        return
-    queue.cancel(redis, record.id)
-    detail = (
-        f"the picture would be ready in about {ceil(seconds)} s, and this client waits "
-        f"{limit:.0f} s; it was canceled, so send it again later"
-    )
-    raise ApiError(503, "too-long", detail, headers={"Retry-After": str(ceil(seconds - limit))})
+    return ended(record, who)
 
 
 def _outputs(record: JobRecord) -> list[Output]:

@@ -18,8 +18,9 @@ from server.compat.openai.errors import accepted, given_up, invalid, unfinished
 from server.compat.openai.fields import ImageFields, files_of, from_form, from_json, missing
 from server.compat.openai.models import card_named
 from server.compat.openai.usage import usage
-from server.compat.pictures import encoded, mask_of_transparency
+from server.compat.pictures import mask_of_transparency
 from server.compat.waiting import TooManyWaiting
+from server.renditions import render
 from server.resources import resources
 from server.submission import known_models, submit
 from server.views import output_view
@@ -103,7 +104,7 @@ def _answer(record: JobRecord, fields: ImageFields) -> dict[str, Any]:
 
 
 def _encoded(png: bytes, fields: ImageFields) -> bytes:
-    return encoded(png, fields.output_format, fields.output_compression)
+    return render(png, fields.output_format, None, fields.output_compression)
 
 
 def _url(output: Output, fields: ImageFields) -> str:

@@ -19,10 +19,11 @@ from server.compat import waiting
 from server.compat.openai.errors import envelope, unfinished
 from server.compat.openai.fields import ImageFields
 from server.compat.openai.usage import usage
-from server.compat.pictures import encoded, preview
+from server.compat.pictures import preview
 from server.compat.waiting import ClientGone
 from server.errors import ApiError, Unavailable
 from server.openapi import EVENT_STREAM
+from server.renditions import render
 from server.resources import resources
 
 log = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ def _completed(record: JobRecord, fields: ImageFields, name: str) -> Generator[s
     if ended.status != "succeeded":
         raise unfinished(ended)
     for output, png in zip(ended.outputs, waiting.pictures(ended), strict=True):
-        picture = encoded(png, fields.output_format, fields.output_compression)
+        picture = render(png, fields.output_format, None, fields.output_compression)
         said = _picture(f"{name}.completed", picture, (output.width, output.height), fields)
         yield _frame(f"{name}.completed", said | {"usage": usage([output]), "seed": output.seed})
 
