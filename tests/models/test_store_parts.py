@@ -71,7 +71,6 @@ def wanted(store: ModelStore, model: str, *loras: str, seconds: float = 20) -> l
 
 def test_a_lora_is_loaded_in_the_background_and_shared_by_models_of_one_format(store: ModelStore):
     assert store.part("lora", "x", "a") is None
-    assert store.loading("x", "lora") == 0.0
     _, lora = wanted(store, "a", "x")
     assert isinstance(lora, LoraWeights)
     assert lora.bytes == LORA_BYTES

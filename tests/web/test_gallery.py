@@ -184,7 +184,10 @@ SCROLL = """async ({ step, last, most: until }) => {
 }"""
 
 
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(
+    "size",
+    [pytest.param(DESK, id="desk"), pytest.param(PHONE, id="phone", marks=pytest.mark.slow)],
+)
 def test_the_last_of_5000_pictures_is_reached_and_few_are_in_the_page(
     visit: Visit, site: Wall, size: ViewportSize
 ):
