@@ -8,6 +8,7 @@ import sys
 from redis import Redis
 
 from darkroom import qr, tls
+from jobs import here
 from jobs.devices import CODE_SECONDS, new_code, pairing_url
 from jobs.here import addresses
 from jobs.settings import Settings
@@ -32,7 +33,7 @@ def welcome(chosen: Settings, redis: Redis) -> str:
 
 def invitation(chosen: Settings, code: str, base: str) -> str:
     """The QR code, the pairing URL and the code, as text for this process's output."""
-    authority = tls.fingerprint(chosen.tls_folder) if chosen.tls else None
+    authority = here.fingerprint(chosen.tls_folder) if chosen.tls else None
     columns = shutil.get_terminal_size((100, 24)).columns
     drawn = qr.draw_for(sys.stdout, pairing_url(base, code, authority), columns)
     text = (

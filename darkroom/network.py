@@ -7,6 +7,7 @@ from types import TracebackType
 
 from darkroom import __version__, machine, tls
 from darkroom.mdns import Advertisement
+from jobs import here
 from jobs.addresses import is_loopback
 from jobs.settings import Settings
 
@@ -54,7 +55,7 @@ class Network:
             "pair": "none" if chosen.open else "/pair",
         }
         if chosen.tls:
-            properties["ca"] = tls.fingerprint(chosen.tls_folder)
+            properties["ca"] = here.fingerprint(chosen.tls_folder)
         self._advertisement = Advertisement(chosen.port, self._addresses, properties)
 
     def tend(self) -> None:

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from jobs import here
+from jobs.here import AUTHORITY
 
 AUTHORITY_DAYS = 3650
 
@@ -37,7 +37,7 @@ SERVER_DAYS = 397
 RENEW_DAYS = 30
 """Days before the end at which a certificate is made anew."""
 
-AUTHORITY, AUTHORITY_KEY, SERVER = "ca.crt", "ca.key", "server.pem"
+AUTHORITY_KEY, SERVER = "ca.key", "server.pem"
 
 PRIVATE = [
     "10.0.0.0/8",
@@ -81,13 +81,8 @@ def ensure(folder: Path, hosts: Sequence[str], now: datetime | None = None) -> b
     return True
 
 
-def fingerprint(folder: Path) -> str:
-    """The authority's SHA-256 fingerprint in base64url, short enough for a QR code."""
-    return here.fingerprint(folder / AUTHORITY)
-
-
 def shown_fingerprint(folder: Path) -> str:
-    """The same as a browser or a phone shows it."""
+    """The authority's SHA-256 fingerprint as a browser or a phone shows it."""
     certificate = x509.load_pem_x509_certificate((folder / AUTHORITY).read_bytes())
     return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 

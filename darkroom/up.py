@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
 
-from darkroom import invitation, machine, redis_server, tls
+from darkroom import invitation, machine, redis_server
 from darkroom.commands import api_command, webhooks_command, worker_command
 from darkroom.instance import AlreadyRunning, Instance, State
 from darkroom.network import Network
@@ -25,6 +25,7 @@ from darkroom.supervisor import Service, Supervisor
 from jobs import leases, workers
 from jobs.addresses import local_host
 from jobs.connection import connect
+from jobs.here import AUTHORITY
 from jobs.settings import Settings
 
 PATIENCE = 30
@@ -263,7 +264,7 @@ class Up:
         say(f"\nReady after {seconds:.1f} s: {url}")
         with suppress(RedisError):
             say(invitation.welcome(chosen, self.redis))
-        trusting = f"--cacert {chosen.tls_folder / tls.AUTHORITY} " if chosen.tls else ""
+        trusting = f"--cacert {chosen.tls_folder / AUTHORITY} " if chosen.tls else ""
         say(
             f"\n  curl {trusting}{url}/api/v1/jobs -H 'Content-Type: application/json' "
             """-d '{"prompt": "red apple"}'\n"""

@@ -14,6 +14,9 @@ import psutil
 from jobs.addresses import EVERYWHERE, in_url, is_loopback
 from jobs.settings import Settings
 
+AUTHORITY = "ca.crt"
+"""The certificate of the local authority, in the folder of TLS."""
+
 
 def url(chosen: Settings, host: str) -> str:
     """The server's URL at one of its hosts."""
@@ -49,9 +52,9 @@ def lan_addresses() -> list[str]:
     return sorted(found, key=lambda address: address != _main_address())
 
 
-def fingerprint(authority: Path) -> str:
-    """The SHA-256 of a certificate in base64url, short enough for a QR code."""
-    certificate = ssl.PEM_cert_to_DER_cert(authority.read_text())
+def fingerprint(folder: Path) -> str:
+    """The SHA-256 of the authority's certificate in base64url, short enough for a QR code."""
+    certificate = ssl.PEM_cert_to_DER_cert((folder / AUTHORITY).read_text())
     return base64.urlsafe_b64encode(sha256(certificate).digest()).decode().rstrip("=")
 
 

@@ -160,8 +160,11 @@ def _newest(connection: Redis, owner: str | None, before: str | None, limit: int
     return sorted({each.decode() for page in pages for each in page}, reverse=True)[:limit]
 
 
-def cancel(connection: Redis, job_id: str) -> JobRecord | None:
-    """Cancel a queued job now, a running one within its next step; an ended one stays as it is."""
+def cancel(connection: Redis, job_id: str, *, running: bool = True) -> JobRecord | None:
+    """Cancel a queued job now, a running one within its next step; an ended one stays as it is.
+
+    Without `running`, one that runs is left to finish.
+    """
     key = Job.key_for(job_id)
     with connection.pipeline() as pipe:
         while True:
@@ -169,6 +172,8 @@ def cancel(connection: Redis, job_id: str) -> JobRecord | None:
                 pipe.watch(key)
                 record = read(connection, job_id)
                 if record is None or record.status in ENDED:
+                    return record
+                if record.status == "running" and not running:
                     return record
                 job = fetch(connection, job_id)
                 pipe.multi()

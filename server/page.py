@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flask import Blueprint, Flask, Response, request, send_from_directory
 
+from jobs import here
 from jobs.settings import settings
 from server.errors import ApiError
 
@@ -71,7 +72,7 @@ def authority() -> Response:
         raise ApiError(404, "no-tls", "this server speaks plain http: start it with TLS=true")
     return send_from_directory(
         settings().tls_folder.resolve(),
-        "ca.crt",
+        here.AUTHORITY,
         mimetype=AUTHORITY,
         as_attachment=True,
         download_name="darkroom-ca.crt",

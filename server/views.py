@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
+from flask import request
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs import queue
@@ -13,6 +14,7 @@ from jobs.devices import Device, Kind, Role
 from jobs.events import ENDED, DoneEvent, Error, Output, Progress, Status
 from jobs.record import JobRecord
 from jobs.request import GenerationRequest, ResolvedRequest, named_pictures
+from jobs.settings import settings
 from server.openapi import PREFIX
 from server.resources import Resources
 
@@ -149,6 +151,11 @@ def output_view(output: Output, resources: Resources) -> OutputView:
 
 def _image_url(image: str, resources: Resources) -> str:
     return f"{PREFIX}/images/{image}?{resources.signer.query(image)}"
+
+
+def public_base() -> str:
+    """Where callers reach the server, without a slash at the end: what a whole URL begins with."""
+    return (settings().public_url or request.url_root).rstrip("/")
 
 
 def job_url(job_id: str) -> str:

@@ -154,9 +154,7 @@ def _canceled_if_left(job_id: str, here: Resources) -> Generator[None, None, Non
         yield
     except (ClientGone, GeneratorExit):
         try:
-            record = read(here.redis, job_id)
-            if record is not None and record.status == "queued":
-                queue.cancel(here.redis, job_id)
+            queue.cancel(here.redis, job_id, running=False)
         except RedisError as error:
             log.warning("Job %s goes on though its client has left: %s", job_id, error)
         raise

@@ -17,7 +17,6 @@ from jobs.events import ENDED, Status, job_stream
 from jobs.outbox import Hook
 from jobs.record import JobRecord, read
 from jobs.request import FieldError, GenerationRequest, InvalidRequest
-from jobs.settings import settings
 from jobs.webhooks import check_receiver
 from server import prefer
 from server.auth import caller
@@ -26,7 +25,7 @@ from server.errors import ApiError, Unavailable
 from server.openapi import Routes
 from server.resources import resources
 from server.submission import known_models, submit
-from server.views import JobList, JobView, job_url, job_view
+from server.views import JobList, JobView, job_url, job_view, public_base
 
 log = logging.getLogger(__name__)
 
@@ -108,8 +107,7 @@ def _hook(body: GenerationRequest) -> Hook | None:
     if asked is None:
         return None
     check_receiver(asked)
-    base = (settings().public_url or request.url_root).rstrip("/")
-    return Hook(asked.url, tuple(asked.events), asked.format, base)
+    return Hook(asked.url, tuple(asked.events), asked.format, public_base())
 
 
 def _created(record: JobRecord, seconds: int | None) -> Response:

@@ -139,7 +139,7 @@ def _pairing_url(code: str) -> str:
     base = chosen.public_url or request.host_url
     if is_loopback(urlsplit(base).hostname or ""):
         base = next(iter(here.addresses(chosen)), base)
-    authority = here.fingerprint(chosen.tls_folder / "ca.crt") if chosen.tls else None
+    authority = here.fingerprint(chosen.tls_folder) if chosen.tls else None
     return devices.pairing_url(base, code, authority)
 
 

@@ -13,11 +13,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from redis import Redis
 
-from darkroom import machine
 from darkroom.redis_server import RedisServer
 from jobs import devices
 from jobs.images import ImageStore
-from tests.server.helpers import HandWorker, Server, gunicorn
+from tests.server.helpers import HandWorker, Server, gunicorn, lan_address
 from tests.web.browser import FLAGS, NAMES
 
 FOREIGN = "evil.example"
@@ -99,10 +98,7 @@ def port(server: Server) -> int:
 @pytest.fixture(scope="module")
 def lan(port: int) -> str:
     """The server as other machines see it: nobody who comes this way is the machine's owner."""
-    addresses = machine.lan_addresses()
-    if not addresses:
-        pytest.skip("this machine is on no network, so everything on it is its owner")
-    return f"http://{addresses[0]}:{port}"
+    return f"http://{lan_address()}:{port}"
 
 
 @pytest.fixture(scope="module")

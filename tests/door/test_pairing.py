@@ -66,7 +66,7 @@ def test_a_code_leads_to_the_public_url_and_says_whom_to_trust(
     chosen = Settings(public_url="https://pictures.example/", tls=True, data=tmp_path)
     monkeypatch.setattr(pairing, "settings", lambda: chosen)
     code = client.post(f"{API}/pairing-codes", json={}).json
-    authority = tls.fingerprint(tmp_path / "tls")
+    authority = here.fingerprint(tmp_path / "tls")
     assert code["url"] == f"https://pictures.example/pair#{code['code']}&ca={authority}"
     assert scan_svg(code["qr"]) == code["url"]
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from PIL import Image
 from redis import Redis
 from rq.executions import Execution
 
-from jobs import settle, workers
+from jobs import here, settle, workers
 from jobs.events import (
     Error,
     Output,
@@ -42,6 +43,14 @@ REPOSITORY = Path(__file__).parents[2]
 API = "/api/v1"
 
 CARD = make_card(samplers=["pndm", "ddim"])
+
+
+def lan_address() -> str:
+    """This machine as others of its network reach it; without one the test is skipped."""
+    addresses = here.lan_addresses()
+    if not addresses:
+        pytest.skip("this machine is on no network, so everything on it is its owner")
+    return addresses[0]
 
 
 def png(width: int = 64, height: int = 48, color: str = "red", mode: str = "RGB") -> bytes:

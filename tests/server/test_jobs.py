@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from jobs import devices, workers
+from jobs import devices, queue, workers
 from jobs.images import ImageStore
 from jobs.record import read
 from tests.server.helpers import API, HandWorker
@@ -341,6 +341,19 @@ class TestCancel:
         record = read(worker.redis, job_id)
         assert record
         assert record.cancel_requested
+
+    def test_a_running_job_is_left_alone_where_only_waiting_ones_are_meant(
+        self, client: FlaskClient, worker: HandWorker
+    ):
+        waits, runs = create(client), create(client)
+        worker.begin(runs)
+        for job_id in (waits, runs):
+            queue.cancel(worker.redis, job_id, running=False)
+        waiting, running = read(worker.redis, waits), read(worker.redis, runs)
+        assert waiting
+        assert running
+        assert waiting.status == "canceled"
+        assert (running.status, running.cancel_requested) == ("running", False)
 
     def test_a_finished_job_stays_finished(self, client: FlaskClient, worker: HandWorker):
         job_id = create(client)

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from darkroom import machine, tls
 from darkroom.redis_server import RedisServer
+from jobs import here
 from jobs.settings import Settings
 from tests.server.helpers import gunicorn
 
@@ -89,23 +90,23 @@ def test_nothing_is_made_twice(tmp_path: Path):
 def test_a_new_address_gets_a_new_certificate_by_the_same_authority(tmp_path: Path):
     folder = tmp_path / "tls"
     tls.ensure(folder, NAMES)
-    trusted = tls.fingerprint(folder)
+    trusted = here.fingerprint(folder)
     assert tls.ensure(folder, [*NAMES, "10.9.8.7"])
-    assert tls.fingerprint(folder) == trusted
+    assert here.fingerprint(folder) == trusted
     verify(folder, "10.9.8.7")
 
 
 def test_a_certificate_is_renewed_before_it_ends(tmp_path: Path):
     folder, now = tmp_path / "tls", datetime.now(UTC)
     tls.ensure(folder, NAMES, now)
-    trusted, first = tls.fingerprint(folder), server(folder)
+    trusted, first = here.fingerprint(folder), server(folder)
     assert first.not_valid_after_utc - now < timedelta(days=398)
     assert not tls.ensure(folder, NAMES, now + timedelta(days=360))
     assert tls.ensure(folder, NAMES, now + timedelta(days=370))
     assert server(folder).serial_number != first.serial_number
-    assert tls.fingerprint(folder) == trusted
+    assert here.fingerprint(folder) == trusted
     assert tls.ensure(folder, NAMES, now + timedelta(days=3640))
-    assert tls.fingerprint(folder) != trusted
+    assert here.fingerprint(folder) != trusted
 
 
 def test_files_that_were_cut_off_are_made_anew(tmp_path: Path):
@@ -135,7 +136,7 @@ def test_the_fingerprint_is_that_of_the_certificate_to_trust(tmp_path: Path):
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert said.strip().rpartition("=")[2] == tls.shown_fingerprint(tmp_path)
     digest = bytes.fromhex(tls.shown_fingerprint(tmp_path).replace(":", ""))
-    assert base64.urlsafe_b64decode(tls.fingerprint(tmp_path) + "=") == digest
+    assert base64.urlsafe_b64decode(here.fingerprint(tmp_path) + "=") == digest
 
 
 def test_the_api_serves_https_and_takes_a_renewed_certificate_without_a_restart(

@@ -153,9 +153,10 @@ def swipe(page: Page, start: tuple[int, int], end: tuple[int, int], steps: int =
     """A finger that goes from one place to the other, as the touch screen reports it."""
     session = page.context.new_cdp_session(page)
     (x0, y0), (x1, y1) = start, end
-    touch = lambda kind, points: session.send(  # noqa: E731
-        "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
-    )
+
+    def touch(kind: str, points: list[dict[str, float]]) -> None:
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
     touch("touchStart", [{"x": x0, "y": y0}])
     for step in range(1, steps + 1):
         part = step / steps

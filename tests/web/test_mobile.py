@@ -18,12 +18,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from redis import Redis
 
-from darkroom import machine
 from darkroom.redis_server import RedisServer
 from jobs import devices
 from jobs.connection import connect
 from jobs.images import ImageStore
-from tests.server.helpers import REPOSITORY, HandWorker, gunicorn
+from tests.server.helpers import REPOSITORY, HandWorker, gunicorn, lan_address
 from tests.web.browser import FLAGS, NAMES, PHONE
 from tests.web.mobile import APP, PARTS, WWW, asked, pair, problem, prompt, serve, servers, sight
 
@@ -45,10 +44,7 @@ class House:
 
 @pytest.fixture(scope="module")
 def address() -> str:
-    addresses = machine.lan_addresses()
-    if not addresses:
-        pytest.skip("this machine is on no network")
-    return addresses[0]
+    return lan_address()
 
 
 @pytest.fixture(scope="module")

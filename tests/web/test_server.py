@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from redis import Redis
 
-from darkroom import machine
 from jobs import devices, workers
 from jobs.connection import connect
 from jobs.workers import WorkerInfo
 from tests.card import make_card
+from tests.server.helpers import lan_address
 from tests.up.scan import scan_png
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Site, Visit
@@ -35,10 +35,7 @@ def redis(site: Site) -> Iterator[Redis]:
 @pytest.fixture
 def lan(site: Site) -> str:
     """The server as other machines see it: nobody who comes this way is the machine's owner."""
-    addresses = machine.lan_addresses()
-    if not addresses:
-        pytest.skip("this machine is on no network, so everything on it is its owner")
-    return f"http://{addresses[0]}:{site.url.rpartition(':')[2]}"
+    return f"http://{lan_address()}:{site.url.rpartition(':')[2]}"
 
 
 def figure(page: Page, name: str) -> Locator:

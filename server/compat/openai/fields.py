@@ -14,6 +14,7 @@ from server import multipart
 from server.compat.openai.errors import invalid
 from server.compat.pictures import Format
 from server.errors import ApiError
+from server.renditions import render
 from server.validation import field_errors
 
 MOST = min(10, LIMITS.max_count)
@@ -72,6 +73,10 @@ class ImageFields(BaseModel):
         if self.response_format is not None:
             return self.response_format == "url"
         return self.model in MADE_AT_URL
+
+    def encoded(self, png: bytes) -> bytes:
+        """A stored picture as the client wants it."""
+        return render(png, self.output_format, None, self.output_compression)
 
     def generation(self, kind: Kind, card: ModelCard, pictures: set[str]) -> GenerationRequest:
         """The job; `pictures` are the fields whose bytes came along. Raises InvalidRequest."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from jobs.events import Output
 from jobs.models import Kind
 from jobs.pictures import BadPicture
 from jobs.record import JobRecord
-from jobs.settings import settings
 from server.compat import waiting
 from server.compat.openai import stream
 from server.compat.openai.errors import accepted, given_up, invalid, unfinished
@@ -20,10 +19,9 @@ from server.compat.openai.models import card_named
 from server.compat.openai.usage import usage
 from server.compat.pictures import mask_of_transparency
 from server.compat.waiting import TooManyWaiting
-from server.renditions import render
 from server.resources import resources
 from server.submission import known_models, submit
-from server.views import output_view
+from server.views import output_view, public_base
 
 PATIENCE = 590.0
 """Seconds that a request is held: the client gives up after 600, and sends it again."""
@@ -87,7 +85,7 @@ def _answer(record: JobRecord, fields: ImageFields) -> dict[str, Any]:
         data = [{"url": _url(output, fields)} for output in record.outputs]
     else:
         data = [
-            {"b64_json": base64.b64encode(_encoded(png, fields)).decode()}
+            {"b64_json": base64.b64encode(fields.encoded(png)).decode()}
             for png in waiting.pictures(record)
         ]
     return {
@@ -103,13 +101,8 @@ def _answer(record: JobRecord, fields: ImageFields) -> dict[str, Any]:
     }
 
 
-def _encoded(png: bytes, fields: ImageFields) -> bytes:
-    return render(png, fields.output_format, None, fields.output_compression)
-
-
 def _url(output: Output, fields: ImageFields) -> str:
-    base = (settings().public_url or request.url_root).rstrip("/")
-    url = base + output_view(output, resources()).url
+    url = public_base() + output_view(output, resources()).url
     return url if fields.output_format == "png" else f"{url}&format={fields.output_format}"
 
 

@@ -23,7 +23,6 @@ from server.compat.pictures import preview
 from server.compat.waiting import ClientGone
 from server.errors import ApiError, Unavailable
 from server.openapi import EVENT_STREAM
-from server.renditions import render
 from server.resources import resources
 
 log = logging.getLogger(__name__)
@@ -98,7 +97,7 @@ def _completed(record: JobRecord, fields: ImageFields, name: str) -> Generator[s
     if ended.status != "succeeded":
         raise unfinished(ended)
     for output, png in zip(ended.outputs, waiting.pictures(ended), strict=True):
-        picture = render(png, fields.output_format, None, fields.output_compression)
+        picture = fields.encoded(png)
         said = _picture(f"{name}.completed", picture, (output.width, output.height), fields)
         yield _frame(f"{name}.completed", said | {"usage": usage([output]), "seed": output.seed})
 
