@@ -41,7 +41,7 @@ COPY clients/python/src clients/python/src
 COPY darkroom darkroom
 COPY jobs jobs
 COPY server server
-COPY --from=page /app/server/static/app server/static/app
+COPY --from=page /app/server/pages/static/app server/pages/static/app
 RUN pip install --no-cache-dir --no-build-isolation --no-deps --editable .
 USER 1000:1000
 EXPOSE 7860

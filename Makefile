@@ -50,7 +50,7 @@ lock:  ## Choose new versions of every package (needs uv)
 	@sh requirements/lock.sh
 
 clean:  ## Remove the virtual environment and caches, never DATA
-	@rm -rf .venv build server/static/app clients/*/node_modules clients/mobile/www .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	@rm -rf .venv build server/pages/static/app clients/*/node_modules clients/mobile/www .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
 
 .PHONY: .worker .dev
 .worker:

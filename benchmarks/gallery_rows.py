@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from jobs.models import Kind
-from jobs.samplers import SAMPLERS, SCHEDULES
+from jobs.request.model_card import Kind
+from jobs.request.samplers import SAMPLERS, SCHEDULES
 
 SIDE = 128
 """Pixels a side of what the model that ships was trained at."""

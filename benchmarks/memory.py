@@ -31,7 +31,7 @@ from benchmarks.engine import RESULTS, ROOT
 from benchmarks.studio import Studio
 from worker.engine import Engine
 from worker.engine.batch import Batch, Rows
-from worker.engine.footprint import tracked
+from worker.engine.memory.footprint import tracked
 from worker.engine.prepare import encode
 from worker.engine.runner import predict
 from worker.engine.task import Stage, Task

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser
 from benchmarks import save
 from benchmarks.engine import RESULTS
 from benchmarks.serving import server
-from server.page import FOLDER
+from server.pages.page import FOLDER
 from tests.web.browser import DESK, PHONE, chromium
 
 SLOW_NETWORK = {

@@ -34,9 +34,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks import save
 from benchmarks.engine import PROMPTS, RESULTS, ROOT, ratio
-from worker.engine.sampler import SAMPLERS
+from worker.engine.sampling.sampler import SAMPLERS
 from worker.models.catalogue import read_catalogue
-from worker.models.sources import locate
+from worker.models.files.sources import locate
 
 START = 180.0
 """Seconds a server may take until it can run a job."""

@@ -13,18 +13,18 @@ import numpy as np
 import torch
 from PIL import Image
 
-from jobs.models import AddOn, ModelCard
-from jobs.request import GenerationRequest, ResolvedRequest
-from jobs.resolve import InputPicture, resolve
+from jobs.request.model_card import AddOn, ModelCard
+from jobs.request.request import GenerationRequest, ResolvedRequest
+from jobs.request.resolve import InputPicture, resolve
 from worker.canvas import Canvas, prepare
+from worker.canvas.preprocess import preprocess
 from worker.engine import Control, Engine, ImageRequest, LoadedModel
-from worker.engine.model import PartKind
-from worker.engine.plain_model import PlainModel
+from worker.engine.parts.model import PartKind
+from worker.engine.whole.pipeline import PlainModel
+from worker.loop.slot import image_request
 from worker.models.catalogue import ModelEntry
-from worker.models.loader import load_model
-from worker.models.shape import card
-from worker.preprocess import preprocess
-from worker.slot import image_request
+from worker.models.files.shape import card
+from worker.models.loading.loader import load_model
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 """A picture in RGB, (height, width, 3)."""
@@ -85,7 +85,7 @@ class Studio:
     def order(self, pictures: Mapping[str, Image.Image] | None = None, **fields: Any) -> Order:
         """What a client would send, with its pictures by the JSON pointer of their fields.
 
-        Raises jobs.request.InvalidRequest where the API would refuse it.
+        Raises jobs.request.request.InvalidRequest where the API would refuse it.
         """
         pictures = pictures or {}
         named = {pointer[1:]: pointer for pointer in pictures if pointer in ("/image", "/mask")}

@@ -27,7 +27,7 @@ import torch
 from benchmarks import save
 from benchmarks.engine import PROMPTS, RESULTS, ROOT
 from benchmarks.studio import Order, Pixels, Studio
-from jobs.samplers import SAMPLERS
+from jobs.request.samplers import SAMPLERS
 from worker.engine import TOLERANCE, Engine
 from worker.models.catalogue import read_catalogue
 

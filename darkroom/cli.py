@@ -10,21 +10,14 @@ from typing import cast
 
 from darkroom_client import DarkroomError, Fields, RequestRefused
 
-from darkroom import (
-    __version__,
-    devices_cli,
-    machine,
-    models,
-    models_cli,
-    settings_page,
-    tls,
-    webhooks_cli,
-)
-from darkroom.commands import api_command, webhooks_command, worker_command
-from darkroom.doctor import doctor, worker_health
-from darkroom.generate import generate
+from darkroom import __version__, machine
+from darkroom.commands import devices_cli, models, models_cli, settings_page, webhooks_cli
+from darkroom.commands.doctor import doctor, worker_health
+from darkroom.commands.generate import generate
 from darkroom.instance import read_state
-from darkroom.up import up
+from darkroom.network import tls
+from darkroom.supervision.programs import api_command, webhooks_command, worker_command
+from darkroom.supervision.up import up
 from jobs.settings import REPOSITORY, Settings, settings
 
 

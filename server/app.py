@@ -5,22 +5,12 @@ from __future__ import annotations
 from flask_openapi.models.info import Info
 from flask_openapi.openapi import OpenAPI
 
-from jobs import blocklist
+from jobs.request import blocklist
 from jobs.settings import settings
-from server import (
-    auth,
-    body,
-    compat,
-    cors,
-    errors,
-    headers,
-    hosts,
-    limits,
-    openapi,
-    page,
-    proxies,
-    resources,
-)
+from server import compat, errors, openapi, resources
+from server.door import auth, cors, headers, hosts, limits, proxies
+from server.pages import page
+from server.requests import body
 from server.routes import (
     devices,
     docs,
@@ -53,6 +43,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
         validation_error_callback=errors.refuse_invalid,
         doc_ui=False,
         static_folder=None,
+        template_folder="pages/templates",
     )
     # A list that cannot be read must be known before the first prompt comes.
     blocklist.current()

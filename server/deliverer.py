@@ -21,12 +21,12 @@ from typing import Any, cast
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs import outbound, outbox, webhooks
 from jobs.connection import connect
-from jobs.events import Output
-from jobs.outbox import Delivery
-from jobs.record import read
+from jobs.queue.events import Output
+from jobs.queue.record import read
 from jobs.settings import settings
+from jobs.webhooks import messages, outbound, outbox
+from jobs.webhooks.outbox import Delivery
 from server.resources import Resources, make
 from server.views import job_view, output_view
 
@@ -130,7 +130,7 @@ class Deliverer:
             return
         body, headers = message
         try:
-            target = outbound.check(delivery.hook.url, webhooks.allowed())
+            target = outbound.check(delivery.hook.url, messages.allowed())
         except outbound.Refused as error:
             self._failed(delivery, place, str(error), final=False)
             return
@@ -178,14 +178,14 @@ class Deliverer:
             event["output"] = absolute(shown.model_dump(mode="json"), base)
         job = absolute(job_view(record, self._shown).model_dump(mode="json", by_alias=True), base)
         if delivery.hook.format == "ntfy":
-            body, headers = webhooks.ntfy(event, job, base)
+            body, headers = messages.ntfy(event, job, base)
         else:
             now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
             named = {"type": f"job.{event['event']}", "timestamp": now, "event": event, "data": job}
             body = json.dumps(named, ensure_ascii=False, separators=(",", ":")).encode()
             headers = {"Content-Type": "application/json"}
-        secret = webhooks.secret(self._redis, record.owner)
-        signed = webhooks.sign(secret, delivery.id, body)
+        secret = messages.secret(self._redis, record.owner)
+        signed = messages.sign(secret, delivery.id, body)
         return body, {**headers, **signed, "User-Agent": AGENT, "Connection": "close"}
 
 

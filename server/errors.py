@@ -21,10 +21,10 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from jobs.idempotency import KeyReused
-from jobs.queue import RETRY_AFTER, QueueFull
-from jobs.request import FieldError, InvalidRequest
-from server.validation import field_errors
+from jobs.queue.idempotency import KeyReused
+from jobs.queue.queue import RETRY_AFTER, QueueFull
+from jobs.request.request import FieldError, InvalidRequest
+from server.requests.validation import field_errors
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from flask import Flask, current_app
 from redis import Redis
 
 from jobs.connection import connect
-from jobs.images import ImageStore
+from jobs.pictures.image_store import ImageStore
 from jobs.settings import settings
-from server.hub import Hub
-from server.renditions import Renditions
-from server.signing import Signer
+from server.door.signing import Signer
+from server.pages.renditions import Renditions
+from server.streams.hub import Hub
 
 EXTENSION = "darkroom"
 

@@ -9,11 +9,11 @@ from typing import Literal
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs import queue
 from jobs.devices import Device, Kind, Role
-from jobs.events import ENDED, DoneEvent, Error, Output, Progress, Status
-from jobs.record import JobRecord
-from jobs.request import GenerationRequest, ResolvedRequest, named_pictures
+from jobs.queue import queue
+from jobs.queue.events import ENDED, DoneEvent, Error, Output, Progress, Status
+from jobs.queue.record import JobRecord
+from jobs.request.request import GenerationRequest, ResolvedRequest, named_pictures
 from jobs.settings import settings
 from server.openapi import PREFIX
 from server.resources import Resources

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.models import ModelCard
+from jobs.request.model_card import ModelCard
 
 
 def make_card(**fields: Any) -> ModelCard:

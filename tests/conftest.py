@@ -19,7 +19,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from darkroom.redis_server import RedisServer
+from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
 from tests.server.helpers import API, REPOSITORY, gunicorn
 from tests.web.browser import NO_CHROMIUM

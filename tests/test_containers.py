@@ -14,7 +14,7 @@ import yaml
 from compose_spec import PyCompose
 
 from jobs.settings import Settings
-from server.page import FOLDER
+from server.pages.page import FOLDER
 
 REPOSITORY = Path(__file__).parents[1]
 DOCKERFILE = REPOSITORY / "Dockerfile"

@@ -99,7 +99,7 @@ def test_every_field_of_a_request_says_what_it_is_and_its_limits(document: Any):
 
 
 def test_the_examples_of_a_request_are_requests(document: Any):
-    from jobs.request import GenerationRequest
+    from jobs.request.request import GenerationRequest
 
     body = document["paths"]["/api/v1/jobs"]["post"]["requestBody"]
     examples = body["content"]["application/json"]["examples"]

@@ -15,7 +15,7 @@ from redis import Redis
 from darkroom.machine import lan_addresses
 from jobs import devices
 from jobs.devices import Role
-from jobs.images import ImageStore
+from jobs.pictures.image_store import ImageStore
 from tests.server.helpers import API, HandWorker, Server, gunicorn
 
 SECONDS = 12

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from darkroom import settings_page
+from darkroom.commands import settings_page
 from jobs.settings import REPOSITORY, Settings
 
 

@@ -7,20 +7,20 @@ import logging
 import torch
 from redis import Redis
 
-from jobs.images import ImageStore
-from jobs.metrics import Metrics
+from jobs.pictures.image_store import ImageStore
+from jobs.queue.metrics import Metrics
 from jobs.settings import Settings
 from worker.engine import Engine, ModelUnavailable, Notebook, describe
-from worker.hashes import HASHES, Hashes, HashMemory
+from worker.loop.offer import Offer
+from worker.loop.rq_worker import BatchWorker
+from worker.loop.safety import Rule, SafetyHook
 from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
-from worker.models.checker import load_checker
-from worker.models.free import freeze_libraries
-from worker.models.shape import cards
-from worker.models.sources import SourceError
-from worker.models.store import ModelStore
-from worker.offer import Offer
-from worker.rq_worker import BatchWorker
-from worker.safety import Rule, SafetyHook
+from worker.models.files.hashes import HASHES, Hashes, HashMemory
+from worker.models.files.shape import cards
+from worker.models.files.sources import SourceError
+from worker.models.loading.checker import load_checker
+from worker.models.loading.free import freeze_libraries
+from worker.models.loading.model_store import ModelStore
 
 log = logging.getLogger("darkroom.worker")
 

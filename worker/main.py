@@ -13,10 +13,11 @@ import time
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs import logs, workers
+from jobs import logs
 from jobs.connection import WORKER_TIMEOUT, connect
-from jobs.images import ImageStore
-from jobs.metrics import Metrics
+from jobs.pictures.image_store import ImageStore
+from jobs.queue import workers
+from jobs.queue.metrics import Metrics
 from jobs.settings import Settings, settings
 
 log = logging.getLogger("darkroom.worker")

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Builds the page into server/static/app, unless what is there was built from what is here.
+# Builds the page into server/pages/static/app, unless what is there was built from what is here.
 set -eu
 cd "$(dirname "$0")/../.."
-target=server/static/app
+target=server/pages/static/app
 stamp=$target/built-from
 
 sources() {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { defineConfig } from "vitest/config";
 
-const OUT = "../../server/static/app";
+const OUT = "../../server/pages/static/app";
 
 /** Compressed copies beside the files, so that the server has nothing to compress. */
 function compressed() {

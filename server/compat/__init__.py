@@ -26,5 +26,5 @@ def _gone(_error: ClientGone) -> Response:
 
 
 def _cut_off(_error: ClientDisconnected) -> Response:
-    # Or cut off by server/gunicorn_worker.py for being slow; one that is gone does not see it.
+    # Or cut off by serving/gunicorn_worker.py for being slow; one that is gone does not see it.
     return respond(ApiError(408, "request-timeout", "the body did not come in time"))

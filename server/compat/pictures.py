@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
-from jobs import sandbox
-from server.renditions import Format
+from jobs.pictures import sandbox
+from server.pages.renditions import Format
 
 
 def preview(jpeg: bytes, size: tuple[int, int], format: Format, quality: int) -> bytes:

@@ -13,14 +13,14 @@ from typing import NoReturn, cast
 from flask import request
 from redis.exceptions import RedisError
 
-from jobs import queue
-from jobs.events import ENDED, DoneEvent, Event, StatusEvent, job_stream
-from jobs.record import JobRecord, read
-from server.auth import caller
+from jobs.queue import queue
+from jobs.queue.events import ENDED, DoneEvent, Event, StatusEvent, job_stream
+from jobs.queue.record import JobRecord, read
+from server.door.auth import caller
 from server.errors import ApiError, Unavailable
 from server.resources import Resources, resources
-from server.stream_ids import START, order
-from server.subscription import Entry, Subscription
+from server.streams.stream_ids import START, order
+from server.streams.subscription import Entry, Subscription
 
 log = logging.getLogger(__name__)
 

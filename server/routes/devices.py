@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 
 from jobs import devices
 from jobs.devices import Role
-from server import session
-from server.auth import Via, caller
+from server.door import session
+from server.door.auth import Via, caller
 from server.errors import ApiError
 from server.openapi import Routes, answer
 from server.resources import resources

@@ -7,14 +7,14 @@ from collections.abc import Generator
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.events import PreviewEvent, ProgressEvent, StatusEvent
-from server import stream_ids
-from server.auth import caller
+from jobs.queue.events import PreviewEvent, ProgressEvent, StatusEvent
+from server.door.auth import caller
 from server.errors import Unavailable
 from server.openapi import EVENT_STREAM, Routes, content
 from server.resources import resources
 from server.routes.jobs import JobPath, find
-from server.sse import JobStream, OwnerStream, begin
+from server.streams import stream_ids
+from server.streams.sse import JobStream, OwnerStream, begin
 from server.views import DoneEventView, OutputEventView
 
 TOLD = "Events `status`, `progress`, `preview`, `output` and `done`, each with JSON as its data."

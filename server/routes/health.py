@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from jobs.queue.workers import live
 from jobs.settings import settings
-from jobs.workers import live
 from server.errors import Unavailable
 from server.openapi import Routes, answer, server_version
 from server.resources import resources

@@ -7,13 +7,13 @@ from io import BytesIO
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.images import job_of
-from jobs.record import read
+from jobs.pictures.image_store import job_of
+from jobs.queue.record import read
 from jobs.settings import settings
-from server.auth import caller
+from server.door.auth import caller
 from server.errors import ApiError, Unavailable
 from server.openapi import Routes, content
-from server.renditions import Format
+from server.pages.renditions import Format
 from server.resources import resources
 
 FOREVER = "private, max-age=31536000, immutable"

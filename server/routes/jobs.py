@@ -12,19 +12,19 @@ from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 from redis.exceptions import RedisError
 
-from jobs import idempotency, queue
-from jobs.events import ENDED, Status, job_stream
-from jobs.outbox import Hook
-from jobs.record import JobRecord, read
-from jobs.request import FieldError, GenerationRequest, InvalidRequest
-from jobs.webhooks import check_receiver
-from server import prefer
-from server.auth import caller
-from server.body import request_body
+from jobs.queue import idempotency, queue
+from jobs.queue.events import ENDED, Status, job_stream
+from jobs.queue.record import JobRecord, read
+from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
+from jobs.webhooks.messages import check_receiver
+from jobs.webhooks.outbox import Hook
+from server.door.auth import caller
 from server.errors import ApiError, Unavailable
 from server.openapi import Routes
+from server.requests import prefer
+from server.requests.body import request_body
+from server.requests.submission import known_models, submit
 from server.resources import resources
-from server.submission import known_models, submit
 from server.views import JobList, JobView, job_url, job_view, public_base
 
 log = logging.getLogger(__name__)

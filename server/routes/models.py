@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from jobs.models import ModelCard
+from jobs.queue.workers import WorkerInfo, live, offered_models
+from jobs.request.model_card import ModelCard
 from jobs.settings import settings
-from jobs.workers import WorkerInfo, live, offered_models
-from server.auth import caller
+from server.door.auth import caller
 from server.openapi import Routes, answer
 from server.resources import resources
 

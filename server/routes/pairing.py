@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from jobs import devices, here
 from jobs.addresses import is_loopback
 from jobs.devices import CODE_SECONDS, MAX_NAME, BadDevice, Kind, Role
-from jobs.request import FieldError, InvalidRequest
+from jobs.request.request import FieldError, InvalidRequest
 from jobs.settings import settings
-from server import session, throttle
-from server.auth import caller
+from server.door import session, throttle
+from server.door.auth import caller
 from server.errors import ApiError
 from server.openapi import Routes, answer
 from server.resources import resources

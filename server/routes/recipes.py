@@ -7,16 +7,16 @@ from typing import Any
 from flask import Response, jsonify
 from pydantic import BaseModel, Field, ValidationError
 
-from jobs.recipes import known_part_of
-from jobs.request import FieldError, GenerationRequest, named_pictures
-from jobs.samplers import canonical_schedule
-from jobs.workers import offered_models
-from server.auth import caller
-from server.body import picture_body
+from jobs.queue.workers import offered_models
+from jobs.request.recipes import known_part_of
+from jobs.request.request import FieldError, GenerationRequest, named_pictures
+from jobs.request.samplers import canonical_schedule
+from server.door.auth import caller
 from server.openapi import Routes
+from server.requests.body import picture_body
+from server.requests.uploads import is_there
+from server.requests.validation import field_errors
 from server.resources import resources
-from server.uploads import is_there
-from server.validation import field_errors
 from server.views import InputView, input_views
 
 NOT_OF_A_PICTURE = {"webhook", "metadata", "priority", "count"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from jobs.samplers import SAMPLERS, SCHEDULES
+from jobs.request.samplers import SAMPLERS, SCHEDULES
 from server.openapi import Routes, answer
 
 routes = Routes("samplers", "How a picture comes out of noise.")

@@ -6,8 +6,8 @@ from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs import devices
-from server import session, throttle
-from server.auth import caller
+from server.door import session, throttle
+from server.door.auth import caller
 from server.errors import ApiError
 from server.openapi import Routes
 from server.resources import resources

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from jobs import lanes
+from jobs.queue import lanes
+from jobs.queue.workers import WorkerInfo, live, offered_models
 from jobs.settings import settings
-from jobs.workers import WorkerInfo, live, offered_models
-from server.auth import caller
+from server.door.auth import caller
 from server.openapi import Routes, answer, server_version
 from server.resources import resources
 from server.routes.models import State

@@ -10,11 +10,11 @@ import pytest
 from darkroom_client import Darkroom
 from redis import Redis
 
-from darkroom.commands import api_command
-from darkroom.process import Process
-from darkroom.redis_server import RedisServer
+from darkroom.supervision.process import Process
+from darkroom.supervision.programs import api_command
+from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
-from jobs.images import ImageStore
+from jobs.pictures.image_store import ImageStore
 from tests.server.helpers import HandWorker, Server, free_port, gunicorn
 from tests.worker.process import WorkerProcess, until
 

@@ -35,10 +35,11 @@ from darkroom_client import (
 )
 from redis import Redis
 
-from darkroom import tls
-from darkroom.redis_server import RedisServer
-from jobs import devices, request
-from jobs.events import Status as JobStatus
+from darkroom.network import tls
+from darkroom.supervision.redis_server import RedisServer
+from jobs import devices
+from jobs.queue.events import Status as JobStatus
+from jobs.request import request
 from tests.server.helpers import HandWorker, Server, free_port, gunicorn
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 from redis import Redis
 from webuiapi import WebUIApi
 
-from jobs import lanes
-from jobs.record import JobRecord, read
+from jobs.queue import lanes
+from jobs.queue.record import JobRecord, read
 from tests.server.helpers import HandWorker
 
 SIDE = 128

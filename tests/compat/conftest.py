@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from darkroom.redis_server import RedisServer
+from darkroom.supervision.redis_server import RedisServer
 from jobs import devices
 from jobs.connection import connect
 from jobs.devices import Role

@@ -12,8 +12,8 @@ from openai.types import ImagesResponse
 from PIL import Image
 from redis import Redis
 
-from jobs.queue import list_jobs
-from jobs.record import JobRecord
+from jobs.queue.queue import list_jobs
+from jobs.queue.record import JobRecord
 
 SIDE = 128
 """What the model that ships makes."""

@@ -18,10 +18,10 @@ from redis import Redis
 from sd_parsers import ParserManager
 from webuiapi import ControlNetUnit, WebUIApi
 
-from darkroom.redis_server import RedisServer
+from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect as connect_to_redis
-from jobs.request import MAX_CONTROLS
-from jobs.workers import WorkerInfo
+from jobs.queue.workers import WorkerInfo
+from jobs.request.request import MAX_CONTROLS
 from server.compat.a1111.controlnet import MODULES
 from tests.card import make_card
 from tests.compat.a1111 import QUICK, SIDE, Quick, connect, in_base64, pixels, same

@@ -11,10 +11,10 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
-from jobs import lanes, settle
-from jobs.events import Output, OutputEvent, publish
-from jobs.images import image_id
-from jobs.record import JobRecord, fetch, read
+from jobs.pictures.image_store import image_id
+from jobs.queue import lanes, settle
+from jobs.queue.events import Output, OutputEvent, publish
+from jobs.queue.record import JobRecord, fetch, read
 from server.compat.a1111 import held
 from tests.server.helpers import HandWorker, Server, png
 from tests.worker.process import until

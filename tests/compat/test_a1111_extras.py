@@ -14,10 +14,10 @@ from PIL import Image
 from redis import Redis
 from webuiapi import WebUIApi
 
-from jobs import queue
-from jobs.provenance import PNG_KEYWORD
-from jobs.workers import WorkerInfo
-from server.renditions import render
+from jobs.queue import queue
+from jobs.queue.workers import WorkerInfo
+from jobs.request.provenance import PNG_KEYWORD
+from server.pages.renditions import render
 from tests.card import make_card
 from tests.compat.a1111 import Quick, connect, in_base64, pixels
 from tests.server.helpers import HandWorker, png

@@ -12,12 +12,12 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from darkroom.redis_server import RedisServer
+from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
-from jobs.images import ImageStore
-from jobs.request import Lora, ResolvedRequest
+from jobs.pictures.image_store import ImageStore
+from jobs.queue.workers import WorkerInfo
+from jobs.request.request import Lora, ResolvedRequest
 from jobs.settings import settings
-from jobs.workers import WorkerInfo
 from server.app import create_app
 from server.resources import of
 from tests.card import make_card

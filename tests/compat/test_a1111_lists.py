@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 from webuiapi import WebUIApi
 
-from jobs.samplers import SAMPLERS, SCHEDULES, canonical_sampler, canonical_schedule
-from jobs.workers import WorkerInfo
+from jobs.queue.workers import WorkerInfo
+from jobs.request.samplers import SAMPLERS, SCHEDULES, canonical_sampler, canonical_schedule
 from server.compat.a1111.models import checkpoint_title, find_checkpoint
 from tests.card import make_card
 from tests.compat.a1111 import connect

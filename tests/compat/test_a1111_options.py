@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
-from jobs.workers import WorkerInfo
+from jobs.queue.workers import WorkerInfo
 from tests.card import make_card
 from tests.compat.a1111 import QUICK, Quick, connect
 from tests.server.helpers import HandWorker

@@ -14,15 +14,15 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from webuiapi import WebUIApi
 
-from jobs import infotext
-from jobs.infotext import Maker
-from jobs.request import GenerationRequest
-from jobs.resolve import resolve
-from server.renditions import render
+from jobs.request import infotext
+from jobs.request.infotext import Maker
+from jobs.request.request import GenerationRequest
+from jobs.request.resolve import resolve
+from server.pages.renditions import render
 from tests.card import make_card
 from tests.compat.a1111 import connect
 from tests.server.helpers import Server, png
-from worker.png import encode
+from worker.canvas.png import encode
 
 PATH = "/sdapi/v1/png-info"
 MAKER = Maker("1.2", "ab" * 32)

@@ -11,16 +11,16 @@ from PIL import Image
 from sd_parsers import ParserManager
 from sd_prompt_reader.image_data_reader import ImageDataReader
 
-from jobs import infotext
-from jobs.infotext import Maker
-from jobs.pictures import EXIF_IFD, UNICODE, USER_COMMENT
-from jobs.recipes import UNDEFINED, exif_with, recipe_of
-from jobs.request import GenerationRequest, ResolvedRequest
-from jobs.resolve import InputPicture, resolve
-from jobs.samplers import SAMPLERS
-from server.renditions import Format, render
+from jobs.pictures.pictures import EXIF_IFD, UNICODE, USER_COMMENT
+from jobs.request import infotext
+from jobs.request.infotext import Maker
+from jobs.request.recipes import UNDEFINED, exif_with, recipe_of
+from jobs.request.request import GenerationRequest, ResolvedRequest
+from jobs.request.resolve import InputPicture, resolve
+from jobs.request.samplers import SAMPLERS
+from server.pages.renditions import Format, render
 from tests.card import make_card
-from worker.png import encode
+from worker.canvas.png import encode
 
 HASH = "abcdef0123456789" * 4
 CARD = make_card(

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from openai import APIError, BadRequestError, InternalServerError, OpenAI, RateLimitError
 from redis import Redis
 
-from darkroom.redis_server import RedisServer
-from jobs.images import ImageStore
+from darkroom.supervision.redis_server import RedisServer
+from jobs.pictures.image_store import ImageStore
 from tests.compat.openai_api import connect, jobs
 from tests.server.helpers import HandWorker, Server, gunicorn
 from tests.worker.process import until

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from flask.testing import FlaskClient
 
-from jobs.workers import WorkerInfo
+from jobs.queue.workers import WorkerInfo
 from tests.compat.replays import TINY, drawn, picture_in, program
 from tests.server.helpers import HandWorker
 

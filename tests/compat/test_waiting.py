@@ -14,10 +14,10 @@ import pytest
 from openai import ConflictError, InternalServerError, OpenAI
 from redis import Redis
 
-from darkroom import tls
-from darkroom.redis_server import RedisServer
-from jobs.images import ImageStore
-from jobs.record import JobRecord
+from darkroom.network import tls
+from darkroom.supervision.redis_server import RedisServer
+from jobs.pictures.image_store import ImageStore
+from jobs.queue.record import JobRecord
 from tests.compat.openai_api import connect, jobs
 from tests.server.helpers import HandWorker, Server, gunicorn
 from tests.worker.process import until

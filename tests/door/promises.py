@@ -16,10 +16,11 @@ from redis import Redis
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from jobs import devices, queue
-from jobs.record import read
-from jobs.request import GenerationRequest
-from jobs.resolve import resolve
+from jobs import devices
+from jobs.queue import queue
+from jobs.queue.record import read
+from jobs.request.request import GenerationRequest
+from jobs.request.resolve import resolve
 from tests.compat.a1111 import Quick
 from tests.server.helpers import CARD, REPOSITORY, HandWorker, png
 

@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from redis import Redis
 
-from darkroom.redis_server import RedisServer
+from darkroom.supervision.redis_server import RedisServer
 from jobs import devices
-from jobs.images import ImageStore
+from jobs.pictures.image_store import ImageStore
 from tests.server.helpers import HandWorker, Server, gunicorn, lan_address
 from tests.web.browser import FLAGS, NAMES
 

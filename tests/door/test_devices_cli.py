@@ -9,10 +9,10 @@ from darkroom_client import NotAllowed
 from redis import Redis
 
 from darkroom import cli
-from darkroom.client import connect
+from darkroom.commands.client import connect
 from darkroom.machine import lan_addresses
 from jobs import devices
-from jobs.images import ImageStore
+from jobs.pictures.image_store import ImageStore
 from jobs.settings import settings
 from tests.server.helpers import HandWorker, gunicorn
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from jobs.settings import Settings, settings
 from server.app import create_app
-from server.hosts import allowed
+from server.door.hosts import allowed
 from server.resources import of
 
 HEALTH = "/api/v1/health"

@@ -13,7 +13,7 @@ from redis import Redis
 from jobs import devices
 from jobs.settings import settings
 from server.app import create_app
-from server.proxies import indirect
+from server.door.proxies import indirect
 from server.resources import of
 
 JOBS = "/api/v1/jobs"

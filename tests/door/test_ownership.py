@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from jobs.images import input_id
-from jobs.record import read
+from jobs.pictures.image_store import input_id
+from jobs.queue.record import read
 from tests.door.conftest import MakeDevice
 from tests.server.helpers import API, HandWorker, events_of, png
 

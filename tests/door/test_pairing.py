@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
-from darkroom import tls
+from darkroom.network import tls
 from jobs import devices, here
 from jobs.settings import Settings, settings
 from server.routes import pairing

@@ -9,8 +9,8 @@ import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
 from worker.engine import Engine, Finished, ImageRequest, LoadedModel, TextEncoder
-from worker.engine.model import PartKind
-from worker.engine.plain_model import PlainModel
+from worker.engine.parts.model import PartKind
+from worker.engine.whole.pipeline import PlainModel
 
 TINY = ImageRequest("tiny", "a red apple", "flat", 16, 16, 4, 5.0, 1, "ddim")
 

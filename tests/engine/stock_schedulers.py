@@ -7,7 +7,7 @@ from typing import Any
 
 import diffusers
 
-from worker.engine.solvers import DiscreteIPNDMScheduler
+from worker.engine.sampling.solvers import DiscreteIPNDMScheduler
 
 KARRAS = {"use_karras_sigmas": True}
 EXPONENTIAL = {"use_exponential_sigmas": True, "timestep_spacing": "linspace"}

@@ -16,7 +16,7 @@ from worker.engine import (
     ModelUnavailable,
     NotFinite,
 )
-from worker.engine.plain import PlainModel
+from worker.engine.whole.run import PlainModel
 
 
 def step_until_denoising(engine: Engine, task_id: str) -> None:

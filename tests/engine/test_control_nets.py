@@ -17,7 +17,7 @@ from tests.engine.helpers import Shelf, difference, open_pipeline, picture, pict
 from tests.tiny_models import save_tiny
 from tests.tiny_parts import controlnet_entry, save_tiny_controlnet
 from worker.engine import Engine, ImageRequest, LoadedModel
-from worker.engine.control import (
+from worker.engine.parts.control import (
     ControlRows,
     LoadedControlNet,
     control_tensor,
@@ -26,8 +26,8 @@ from worker.engine.control import (
 )
 from worker.engine.request import Control
 from worker.models.catalogue import ModelEntry
-from worker.models.loader import load_model
-from worker.models.parts import load_part
+from worker.models.loading.loader import load_model
+from worker.models.loading.parts import load_part
 
 CPU = torch.device("cpu")
 STEPS = 5

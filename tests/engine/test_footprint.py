@@ -11,7 +11,7 @@ import torch
 
 from tests.engine.helpers import Shelf, difference, picture, pictures, tiny
 from worker.engine import TOLERANCE, Engine, Notebook, OutOfMemory
-from worker.engine.footprint import Footprints, Shape, tracked
+from worker.engine.memory.footprint import Footprints, Shape, tracked
 
 MEGABYTE = 1_000_000
 

@@ -19,9 +19,9 @@ from tests.tiny_models import save_tiny
 from tests.tiny_parts import LoraFormat, lora_entry, save_tiny_lora
 from worker.engine import Engine
 from worker.engine.errors import ModelUnavailable
-from worker.engine.lora import LoraLayer, LoraSwitch, LoraWeights
+from worker.engine.parts.lora import LoraLayer, LoraSwitch, LoraWeights
 from worker.engine.request import Lora
-from worker.models.parts import load_part
+from worker.models.loading.parts import load_part
 
 # peft says so whenever a second LoRA is put on the stock pipeline.
 pytestmark = pytest.mark.filterwarnings("ignore:Already found a `peft_config` attribute")

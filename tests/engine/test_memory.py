@@ -10,7 +10,14 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from tests.engine.helpers import Shelf, difference, load, picture, pictures, tiny
 from worker.engine import TOLERANCE, Engine, LoadedModel, OutOfMemory
-from worker.engine.memory import PATIENCE, SAMPLES, START_ROWS, WARM_UP, Measurement, RowBudget
+from worker.engine.memory.row_budget import (
+    PATIENCE,
+    SAMPLES,
+    START_ROWS,
+    WARM_UP,
+    Measurement,
+    RowBudget,
+)
 
 
 class SmallDevice(UNet2DConditionModel):

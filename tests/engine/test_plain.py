@@ -38,8 +38,8 @@ from worker.engine import (
     NotFinite,
     OutOfMemory,
 )
-from worker.engine.plain import PlainModel, PlainRun
-from worker.engine.plain_preview import Decoder
+from worker.engine.whole.preview import Decoder
+from worker.engine.whole.run import PlainModel, PlainRun
 
 # numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own DPM-Solver.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from worker.engine.prompt_syntax import MAX_WEIGHT, parse_attention
-from worker.engine.prompt_windows import Tokens, cut
+from worker.engine.prompt.syntax import MAX_WEIGHT, parse_attention
+from worker.engine.prompt.windows import Tokens, cut
 
 COMMA = 0
 

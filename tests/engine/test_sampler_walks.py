@@ -10,11 +10,11 @@ import torch
 from diffusers.schedulers.scheduling_ipndm import IPNDMScheduler
 from diffusers.schedulers.scheduling_lms_discrete import LMSDiscreteScheduler
 
-from jobs.samplers import SAMPLERS as NAMED_SAMPLERS
+from jobs.request.samplers import SAMPLERS as NAMED_SAMPLERS
 from tests.engine.stock_schedulers import quiet, stock_scheduler
 from worker.engine import InvalidRequest
-from worker.engine.sampler import SAMPLERS, Sampler, make_sampler
-from worker.engine.solvers import FloatLMSDiscreteScheduler
+from worker.engine.sampling.sampler import SAMPLERS, Sampler, make_sampler
+from worker.engine.sampling.solvers import FloatLMSDiscreteScheduler
 
 SLOW = ("dpmpp_sde", "sa_solver", "unipc")
 """Seconds for a thousand steps: theirs are the longest."""

@@ -16,7 +16,7 @@ from PIL import Image
 from tests.engine.helpers import Shelf, difference, load, open_pipeline, picture, tiny
 from tests.engine.stock_schedulers import quiet, stock_scheduler
 from worker.engine import TOLERANCE, Engine, ImageRequest
-from worker.engine.sampler import SAMPLERS
+from worker.engine.sampling.sampler import SAMPLERS
 
 OTHER = {name: recipe.schedules[-1] for name, recipe in SAMPLERS.items()}
 

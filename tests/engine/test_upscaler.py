@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from worker.engine.errors import ModelUnavailable, NotFinite, OutOfMemory
-from worker.engine.upscaler import OVERLAP, PixelUpscaler, lanczos, tiles
-from worker.models.upscaler import load_upscaler
+from worker.engine.parts.upscaler import OVERLAP, PixelUpscaler, lanczos, tiles
+from worker.models.loading.upscaler import load_upscaler
 
 CPU = torch.device("cpu")
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from benchmarks.studio import Order, Pixels, Studio
-from jobs.models import Kind
+from jobs.request.model_card import Kind
 from tests.features.options import LEARNED, PROMPT, TWIN
 from tests.tiny_parts import (
     controlnet_entry,
@@ -24,7 +24,7 @@ from tests.tiny_parts import (
 )
 from worker.engine import LoadedModel
 from worker.models.catalogue import ModelEntry
-from worker.models.parts import load_embedding, load_part
+from worker.models.loading.parts import load_embedding, load_part
 
 SIDE = 24
 """Of the pictures that tiny models start from, in pixels."""

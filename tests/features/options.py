@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from jobs.models import Kind
+from jobs.request.model_card import Kind
 
 PROMPT = "a red apple"
 LONG = "a red apple, a cat face, a green heart, a rocket, a birthday cake"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from jobs.models import Kind
-from jobs.samplers import SAMPLERS, SCHEDULES
+from jobs.request.model_card import Kind
+from jobs.request.samplers import SAMPLERS, SCHEDULES
 from tests.features.options import OPTIONS
 
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from benchmarks.studio import Order, Pixels
-from jobs.samplers import SAMPLERS
+from jobs.request.samplers import SAMPLERS
 from tests.engine.helpers import difference
 from tests.features.development import EDGE, SIDE, FamilyStudio, left_part_kept, photograph
 from tests.features.table import DOES, KINDS, Cell, cells
 from tests.tiny_models import FAMILIES
 from worker.engine import TOLERANCE
 from worker.models.catalogue import ModelEntry
-from worker.models.shape import card
+from worker.models.files.shape import card
 
 Studios = Callable[[str], FamilyStudio]
 Together = Callable[[str, str], tuple[dict[str, Order], dict[str, Pixels]]]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.studio import Order, Pixels
-from jobs.models import Kind
+from jobs.request.model_card import Kind
 from tests.engine.helpers import difference
 from tests.features.development import FamilyStudio, left_part_kept
 from tests.features.options import OPTIONS, Option

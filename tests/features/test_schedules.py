@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from benchmarks.studio import Pixels
-from jobs.samplers import SAMPLERS, SCHEDULES
+from jobs.request.samplers import SAMPLERS, SCHEDULES
 from tests.engine.helpers import difference
 from tests.features.development import FamilyStudio
 from tests.features.table import SCHEDULED, Cell, cells

@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image, ImageCms, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from jobs.pictures import FORMATS
+from jobs.pictures.pictures import FORMATS
 
 assert "HEIF" in FORMATS, "to import it is what makes Pillow know HEIC"
 

@@ -16,9 +16,9 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from jobs import sandbox
-from jobs.pictures import BadPicture
-from jobs.sandbox import Decoders
+from jobs.pictures import sandbox
+from jobs.pictures.pictures import BadPicture
+from jobs.pictures.sandbox import Decoders
 from tests.input.corpus import chunk, chunks, drawing, gps_exif, png_of, saved, seeds
 from tests.input.test_corpus import check, send
 from tests.server.helpers import REPOSITORY, HandWorker
@@ -169,7 +169,7 @@ def test_a_size_that_lies_small_gives_no_more_than_it_says(name: str):
 MEASURE = """
 import json, sys
 from jobs import decoder
-from jobs.sandbox import memory_limit
+from jobs.pictures.sandbox import memory_limit
 decoder.restrict(memory_limit())
 for name in sys.argv[2:]:
     said, made = decoder._decoded(open(f"{sys.argv[1]}/{name}", "rb").read(), "picture")

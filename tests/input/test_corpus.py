@@ -14,7 +14,7 @@ from PIL import Image
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from jobs.images import ImageStore
+from jobs.pictures.image_store import ImageStore
 from tests.input.corpus import broken, seeds
 from tests.server.helpers import API, HandWorker
 

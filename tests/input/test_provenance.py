@@ -11,14 +11,14 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from jobs.events import Safety
-from jobs.infotext import Maker
-from jobs.models import Kind
-from jobs.recipes import recipe_of
-from jobs.record import read
-from server.renditions import render
+from jobs.queue.events import Safety
+from jobs.queue.record import read
+from jobs.request.infotext import Maker
+from jobs.request.model_card import Kind
+from jobs.request.recipes import recipe_of
+from server.pages.renditions import render
 from tests.server.helpers import API, CARD, HandWorker
-from worker.png import encode
+from worker.canvas.png import encode
 
 DESCRIPTION = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description"
 SOURCE_TYPE = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"

@@ -17,10 +17,10 @@ from transformers import CLIPConfig, ViTConfig, ViTForImageClassification
 from jobs.settings import REPOSITORY
 from tests.worker.conftest import start
 from worker.build import safety_hook
+from worker.loop.safety import Refused, Rule, SafetyHook, blurred
 from worker.models.catalogue import CatalogueError, SafetyEntry, read_catalogue
-from worker.models.checker import load_checker
-from worker.models.sources import SourceError
-from worker.safety import Refused, Rule, SafetyHook, blurred
+from worker.models.files.sources import SourceError
+from worker.models.loading.checker import load_checker
 
 __all__ = ["start"]
 

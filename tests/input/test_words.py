@@ -18,10 +18,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from redis import Redis
 
-from jobs import blocklist, logs
-from jobs.blocklist import BadBlocklist
-from jobs.images import ImageStore
-from jobs.request import GenerationRequest
+from jobs import logs
+from jobs.pictures.image_store import ImageStore
+from jobs.request import blocklist
+from jobs.request.blocklist import BadBlocklist
+from jobs.request.request import GenerationRequest
 from jobs.settings import Settings
 from tests.server.helpers import API, HandWorker, gunicorn, png
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobs.models import ModelCard
-from jobs.request import GenerationRequest, ResolvedRequest
-from jobs.resolve import resolve
+from jobs.request.model_card import ModelCard
+from jobs.request.request import GenerationRequest, ResolvedRequest
+from jobs.request.resolve import resolve
 from tests.card import make_card
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.images import ImageStore, image_id, input_id, job_of
+from jobs.pictures.image_store import ImageStore, image_id, input_id, job_of
 
 JOB = "0123456789abcdef0123456789abcdef"
 
@@ -68,7 +68,7 @@ def test_nothing_but_the_picture_is_left_in_the_folder(tmp_path):
 
 WRITER = """
 import sys
-from jobs.images import ImageStore
+from jobs.pictures.image_store import ImageStore
 store, data = ImageStore(sys.argv[1]), b"x" * 3_000_000
 for i in range(10_000):
     store.put(f"{i:032x}-0", data)

@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from jobs import infotext
-from jobs.infotext import PAIR, BadInfotext, Maker
-from jobs.recipes import exif_with, prompts_of, recipe_of
-from jobs.request import GenerationRequest, InvalidRequest
-from jobs.resolve import InputPicture, resolve
-from jobs.samplers import SAMPLERS
+from jobs.request import infotext
+from jobs.request.infotext import PAIR, BadInfotext, Maker
+from jobs.request.recipes import exif_with, prompts_of, recipe_of
+from jobs.request.request import GenerationRequest, InvalidRequest
+from jobs.request.resolve import InputPicture, resolve
+from jobs.request.samplers import SAMPLERS
 from tests.card import make_card
-from worker.png import encode
+from worker.canvas.png import encode
 
 HASH = "abcdef0123456789" * 4
 CARD = make_card(

@@ -7,9 +7,9 @@ import time
 import pytest
 from rq.executions import Execution
 
-from jobs import events, lanes, leases, metrics, queue
-from jobs.queue import ATTEMPTS, fetch
-from jobs.record import Field
+from jobs.queue import events, lanes, leases, metrics, queue
+from jobs.queue.queue import ATTEMPTS, fetch
+from jobs.queue.record import Field
 
 
 def lease(redis, record, worker="dead", ttl=leases.LEASE):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from jobs.lora_tags import split_lora_tags
+from jobs.request.lora_tags import split_lora_tags
 
 
 @pytest.mark.parametrize(

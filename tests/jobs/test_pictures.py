@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from jobs.pictures import BadPicture, as_mask, data_uri_bytes, flat, open_picture, png
+from jobs.pictures.pictures import BadPicture, as_mask, data_uri_bytes, flat, open_picture, png
 
 
 def saved(picture: Image.Image, format: str, **options: Any) -> bytes:
@@ -237,7 +237,7 @@ def test_flipped_bytes_are_a_picture_or_are_refused(format: str):
 
 
 def test_a_picture_of_too_many_bytes_is_refused(monkeypatch: pytest.MonkeyPatch):
-    from jobs import pictures
+    from jobs.pictures import pictures
 
     small = pictures.settings().model_copy(update={"max_upload": 1024})
     monkeypatch.setattr(pictures, "settings", lambda: small)

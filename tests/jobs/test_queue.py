@@ -9,10 +9,10 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from jobs import events, lanes, queue, workers
-from jobs.idempotency import KeyReused, job_id_for
+from jobs.queue import events, lanes, queue, workers
+from jobs.queue.idempotency import KeyReused, job_id_for
+from jobs.queue.workers import WorkerInfo
 from jobs.settings import settings
-from jobs.workers import WorkerInfo
 
 
 def test_a_submitted_job_is_in_its_lane_and_says_so(redis, ask):
@@ -26,7 +26,7 @@ def test_a_submitted_job_is_in_its_lane_and_says_so(redis, ask):
 
 def test_nothing_in_the_queue_is_pickle(redis, ask):
     record = queue.submit(redis, ask(), "anna")
-    assert queue.fetch(redis, record.id).data.startswith(b'["worker.rq_worker.generate"')
+    assert queue.fetch(redis, record.id).data.startswith(b'["worker.loop.rq_worker.generate"')
 
 
 def test_submitting_an_id_again_adds_nothing(redis, ask):

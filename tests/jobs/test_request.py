@@ -7,9 +7,9 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from jobs.models import ModelCard
-from jobs.request import SEEDS, GenerationRequest, InvalidRequest
-from jobs.resolve import resolve
+from jobs.request.model_card import ModelCard
+from jobs.request.request import SEEDS, GenerationRequest, InvalidRequest
+from jobs.request.resolve import resolve
 
 
 def test_what_is_left_out_follows_the_model(card):

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from jobs.models import AddOn, ModelCard
-from jobs.request import GenerationRequest, InvalidRequest, ResolvedRequest, named_pictures
-from jobs.resolve import InputPicture, resolve
+from jobs.request.model_card import AddOn, ModelCard
+from jobs.request.request import GenerationRequest, InvalidRequest, ResolvedRequest, named_pictures
+from jobs.request.resolve import InputPicture, resolve
 from tests.card import make_card
 
 CARD = make_card(

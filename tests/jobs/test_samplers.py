@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.models import ModelCard
-from jobs.request import GenerationRequest, InvalidRequest
-from jobs.resolve import resolve
-from jobs.samplers import (
+from jobs.request.model_card import ModelCard
+from jobs.request.request import GenerationRequest, InvalidRequest
+from jobs.request.resolve import resolve
+from jobs.request.samplers import (
     SAMPLERS,
     SCHEDULES,
     canonical_sampler,

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
-from jobs.images import ImageStore
+from jobs.pictures.image_store import ImageStore
 from jobs.settings import settings
 from server.app import create_app
 from server.resources import of

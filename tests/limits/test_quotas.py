@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 from werkzeug.test import TestResponse
 
-from darkroom.redis_server import RedisServer
+from darkroom.supervision.redis_server import RedisServer
 from tests.server.helpers import API, HandWorker, gunicorn
 
 Limited = Callable[..., FlaskClient]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.redis_server import RedisServer
+from darkroom.supervision.redis_server import RedisServer
 from tests.server.helpers import API, HandWorker, Server, gunicorn
 from tests.webhooks.test_outbound import certificate
 

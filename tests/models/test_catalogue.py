@@ -13,8 +13,8 @@ from worker.models.catalogue import (
     ModelTable,
     read_catalogue,
 )
-from worker.models.shape import card
-from worker.models.sources import SourceError
+from worker.models.files.shape import card
+from worker.models.files.sources import SourceError
 
 MODEL = "[models.a]\nsource = 'x'\n"
 

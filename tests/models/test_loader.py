@@ -14,14 +14,14 @@ from tests.models.helpers import REPOSITORY, WriteModels, copy_model, fill_hub_c
 from tests.models.original_layout import save_original_layout
 from tests.tiny_models import FAMILIES, save_tiny, save_tiny_vae
 from tests.tiny_parts import embedding_entry, save_tiny_embedding
-from worker.engine.autoencoder import decode_latents
 from worker.engine.errors import ModelUnavailable
-from worker.engine.model import LoadedModel
-from worker.engine.preview import TinyPreview
+from worker.engine.parts.autoencoder import decode_latents
+from worker.engine.parts.model import LoadedModel
+from worker.engine.parts.preview import TinyPreview
 from worker.models.catalogue import Catalogue, ModelEntry, read_catalogue
-from worker.models.loader import load_model, model_bytes, model_dtype, needed_bytes
-from worker.models.parts import add_embeddings
-from worker.models.sources import locate
+from worker.models.files.sources import locate
+from worker.models.loading.loader import load_model, model_bytes, model_dtype, needed_bytes
+from worker.models.loading.parts import add_embeddings
 
 CPU = torch.device("cpu")
 

@@ -14,7 +14,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from darkroom import models
+from darkroom.commands import models
 from jobs.settings import Settings
 from tests.models.helpers import COMMIT, REPOSITORY, copy_model
 from tests.models.hub import HUB_ID, serve_hub

@@ -20,12 +20,12 @@ from tests.tiny_parts import (
     save_tiny_lora,
 )
 from worker.engine.errors import ModelUnavailable
-from worker.models.add_ons import find, wanted_files
 from worker.models.catalogue import Catalogue, read_catalogue
-from worker.models.parts import add_embeddings, load_embedding, load_part
-from worker.models.shape import cards
-from worker.models.sources import SourceError
-from worker.models.store import ModelStore
+from worker.models.files.add_ons import find, wanted_files
+from worker.models.files.shape import cards
+from worker.models.files.sources import SourceError
+from worker.models.loading.model_store import ModelStore
+from worker.models.loading.parts import add_embeddings, load_embedding, load_part
 
 CPU = torch.device("cpu")
 
@@ -297,5 +297,5 @@ def test_a_pull_fetches_one_set_of_a_controlnets_weights():
 
 
 def test_finding_add_ons_needs_no_torch():
-    code = "import sys, worker.models.add_ons; sys.exit('torch' in sys.modules)"
+    code = "import sys, worker.models.files.add_ons; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, timeout=60)

@@ -15,14 +15,14 @@ from tests.models.helpers import COMMIT, REPOSITORY, WriteModels, catalogue_text
 from tests.models.hub import HUB_ID, Hub, serve_hub
 from tests.models.original_layout import save_original_layout
 from worker.models.catalogue import read_catalogue
-from worker.models.loader import load_model
-from worker.models.sources import locate
+from worker.models.files.sources import locate
+from worker.models.loading.loader import load_model
 
 PULL = """
 import json, sys
 from pathlib import Path
 from huggingface_hub import constants
-from worker.models.pull import PullError, pull_model
+from worker.models.manage.pull import PullError, pull_model
 path, pulls = Path(sys.argv[1]), json.loads(sys.argv[2])
 answers = []
 for name, options in pulls:

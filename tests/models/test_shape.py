@@ -7,13 +7,13 @@ from typing import Any, get_args
 
 import pytest
 
-from jobs.models import Kind, ModelCard
-from jobs.samplers import SAMPLERS
+from jobs.request.model_card import Kind, ModelCard
+from jobs.request.samplers import SAMPLERS
 from tests.models.helpers import WriteModels, copy_model, edit_json
 from tests.tiny_models import FAMILIES, save_tiny
 from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart, save_tiny_qwen, save_tiny_sd3
-from worker.models.shape import card, read_shape
-from worker.models.sources import ModelFiles, SourceError
+from worker.models.files.shape import card, read_shape
+from worker.models.files.sources import ModelFiles, SourceError
 
 EVERY_KIND = list(get_args(Kind))
 WITH_A_MASK = ["inpaint", "outpaint"]

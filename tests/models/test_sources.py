@@ -19,9 +19,9 @@ from tests.models.original_layout import save_original_layout
 from tests.tiny_models import save_tiny
 from tests.tiny_pipelines import save_tiny_sd3
 from worker.models.catalogue import read_catalogue
-from worker.models.safetensors_file import problem_of
-from worker.models.shape import cards, read_shape
-from worker.models.sources import SourceError, locate, wanted_files, weighty_parts
+from worker.models.files.safetensors_file import problem_of
+from worker.models.files.shape import cards, read_shape
+from worker.models.files.sources import SourceError, locate, wanted_files, weighty_parts
 
 
 @pytest.fixture
@@ -284,7 +284,7 @@ def save_in_pieces(folder: Path, variant: str | None) -> list[str]:
 
 
 def test_listing_and_pulling_need_no_torch():
-    code = "import sys, worker.models.manage; sys.exit('torch' in sys.modules)"
+    code = "import sys, worker.models.manage.manage; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, timeout=60)
 
 

@@ -12,12 +12,12 @@ import torch
 from tests.models.helpers import WriteModels, copy_model
 from worker.engine import Engine, ImageRequest
 from worker.engine.errors import ModelUnavailable
-from worker.engine.model import LoadedModel
-from worker.models import store as store_module
+from worker.engine.parts.model import LoadedModel
 from worker.models.catalogue import Catalogue
-from worker.models.loader import model_bytes
-from worker.models.sources import locate
-from worker.models.store import ModelStore
+from worker.models.files.sources import locate
+from worker.models.loading import model_store as store_module
+from worker.models.loading.loader import model_bytes
+from worker.models.loading.model_store import ModelStore
 
 CPU = torch.device("cpu")
 

@@ -13,10 +13,10 @@ import torch
 
 from tests.models.helpers import copy_model
 from worker.engine import ModelUnavailable
-from worker.engine.lora import LoraWeights
+from worker.engine.parts.lora import LoraWeights
 from worker.models.catalogue import Catalogue, read_catalogue
-from worker.models.sources import locate
-from worker.models.store import ModelStore
+from worker.models.files.sources import locate
+from worker.models.loading.model_store import ModelStore
 
 CPU = torch.device("cpu")
 LAYER = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil, torch
 from worker.engine import Engine, ImageRequest
 from worker.models.catalogue import read_catalogue
-from worker.models.free import freeze_libraries
-from worker.models.sources import locate
-from worker.models.store import ModelStore
+from worker.models.loading.free import freeze_libraries
+from worker.models.files.sources import locate
+from worker.models.loading.model_store import ModelStore
 
 torch.set_num_threads(1)
 catalogue = read_catalogue(Path(sys.argv[1]))

@@ -13,11 +13,11 @@ from safetensors.torch import load_file, save_file
 from tests.models.helpers import WriteModels, edit_json
 from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart, save_tiny_qwen, save_tiny_sd3
 from worker.engine import ImageRequest, InvalidRequest, ModelUnavailable
-from worker.engine.plain_model import PlainModel
-from worker.models.loader import load_model, model_bytes, needed_bytes
-from worker.models.shape import card, cards
-from worker.models.sources import locate
-from worker.models.whole import PIPELINES, Defaults
+from worker.engine.whole.pipeline import PlainModel
+from worker.models.files.shape import card, cards
+from worker.models.files.sources import locate
+from worker.models.files.whole import PIPELINES, Defaults
+from worker.models.loading.loader import load_model, model_bytes, needed_bytes
 
 CPU = torch.device("cpu")
 # Pictures of more than a prompt, and of films.

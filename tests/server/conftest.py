@@ -10,8 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
 
-from darkroom.redis_server import RedisServer
-from jobs.images import ImageStore
+from darkroom.supervision.redis_server import RedisServer
+from jobs.pictures.image_store import ImageStore
 from server.app import create_app
 from server.resources import of
 from tests.server.helpers import HandWorker, Server, gunicorn

@@ -20,8 +20,10 @@ from PIL import Image
 from redis import Redis
 from rq.executions import Execution
 
-from jobs import here, settle, workers
-from jobs.events import (
+from jobs import here
+from jobs.pictures.image_store import ImageStore, image_id
+from jobs.queue import settle, workers
+from jobs.queue.events import (
     Error,
     Output,
     OutputEvent,
@@ -32,11 +34,10 @@ from jobs.events import (
     publish,
     publish_live,
 )
-from jobs.images import ImageStore, image_id
-from jobs.lanes import parse
-from jobs.leases import LEASE, intermediate_key
-from jobs.record import Field, fetch, progress_json, read
-from jobs.workers import WorkerInfo
+from jobs.queue.lanes import parse
+from jobs.queue.leases import LEASE, intermediate_key
+from jobs.queue.record import Field, fetch, progress_json, read
+from jobs.queue.workers import WorkerInfo
 from tests.card import make_card
 
 REPOSITORY = Path(__file__).parents[2]
@@ -175,7 +176,7 @@ def gunicorn(redis_url: str, data: Path, **settings: object) -> Iterator[Server]
         "PYTHONPATH": str(REPOSITORY),
         **{name.upper(): str(value) for name, value in settings.items()},
     }
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:server.gunicorn_config"]
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:server.serving.gunicorn_config"]
     data.mkdir(parents=True, exist_ok=True)
     with (data / "server.log").open("ab") as log:
         process = subprocess.Popen(command, env=environment, cwd=data, stderr=log, stdout=log)

@@ -11,9 +11,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
-from jobs import workers
-from jobs.metrics import HISTOGRAMS, Metrics
-from jobs.samplers import SAMPLERS
+from jobs.queue import workers
+from jobs.queue.metrics import HISTOGRAMS, Metrics
+from jobs.request.samplers import SAMPLERS
 from tests.server.helpers import API, HandWorker
 
 

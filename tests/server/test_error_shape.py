@@ -84,7 +84,7 @@ def test_redis_that_cannot_is_503(
     def refuse(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("jobs.queue.submit", refuse)
+    monkeypatch.setattr("jobs.queue.queue.submit", refuse)
     check(client.post(f"{API}/jobs", json={"prompt": "x"}), 503)
 
 

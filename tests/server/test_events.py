@@ -15,9 +15,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
 
-from darkroom.redis_server import RedisServer
+from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
-from jobs.events import (
+from jobs.pictures.image_store import ImageStore
+from jobs.queue.events import (
     DoneEvent,
     PreviewEvent,
     Progress,
@@ -26,10 +27,9 @@ from jobs.events import (
     job_stream,
     owner_stream,
 )
-from jobs.images import ImageStore
-from server import sse
 from server.resources import of
-from server.subscription import MAX_LASTING, Entry, Subscription
+from server.streams import sse
+from server.streams.subscription import MAX_LASTING, Entry, Subscription
 from tests.server.helpers import API, Events, HandWorker, Server, events_of, gunicorn
 
 OWNER = owner_stream("local")

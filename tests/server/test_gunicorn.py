@@ -15,9 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from darkroom.redis_server import RedisServer
+from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
-from jobs.images import ImageStore
+from jobs.pictures.image_store import ImageStore
 from tests.server.helpers import Events, HandWorker, Server, gunicorn
 
 

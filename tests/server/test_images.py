@@ -11,12 +11,12 @@ from flask.testing import FlaskClient
 from PIL import Image
 from redis import Redis
 
-from jobs.images import ImageStore, image_id
-from jobs.queue import new_job_id
-from server import renditions
-from server.renditions import Renditions
+from jobs.pictures.image_store import ImageStore, image_id
+from jobs.queue.queue import new_job_id
+from server.door.signing import DAY, Signer
+from server.pages import renditions
+from server.pages.renditions import Renditions
 from server.resources import of
-from server.signing import DAY, Signer
 from tests.server.helpers import API, png
 
 
@@ -152,7 +152,7 @@ class TestSignature:
         day = 20_000 * DAY
         urls: list[str] = []
         for second in range(1, DAY - 3600, 3000):
-            monkeypatch.setattr("server.signing.time.time", lambda now=day + second: now)
+            monkeypatch.setattr("server.door.signing.time.time", lambda now=day + second: now)
             urls.append(signer.query("x"))
             assert int(urls[-1].split("&")[0].split("=")[1]) >= day + second + 3600
         assert len(set(urls)) == 1

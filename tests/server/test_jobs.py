@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from jobs import devices, queue, workers
-from jobs.images import ImageStore
-from jobs.record import read
+from jobs import devices
+from jobs.pictures.image_store import ImageStore
+from jobs.queue import queue, workers
+from jobs.queue.record import read
 from tests.server.helpers import API, HandWorker
 
 
@@ -120,7 +121,7 @@ def test_jobs_are_taken_while_a_worker_restarts(client: FlaskClient, worker: Han
 def test_a_full_queue_is_429_with_the_limit(
     client: FlaskClient, worker: HandWorker, monkeypatch: pytest.MonkeyPatch
 ):
-    from jobs import queue
+    from jobs.queue import queue
 
     full = queue.settings().model_copy(update={"max_queue": 2})
     monkeypatch.setattr(queue, "settings", lambda: full)
@@ -166,7 +167,7 @@ class TestIdempotency:
     def test_a_full_queue_gives_back_the_job_that_it_has(
         self, client: FlaskClient, worker: HandWorker, monkeypatch: pytest.MonkeyPatch
     ):
-        from jobs import queue
+        from jobs.queue import queue
 
         first = client.post(f"{API}/jobs", json={"prompt": "x"}, headers=KEY).json["id"]
         full = queue.settings().model_copy(update={"max_queue": 1})
@@ -213,8 +214,8 @@ class TestPrefer:
         def gone(*_: object) -> None:
             raise RedisConnectionError("gone")
 
-        monkeypatch.setattr("server.hub.Hub.wait_for_done", gone)
-        monkeypatch.setattr("jobs.queue.position", gone)
+        monkeypatch.setattr("server.streams.hub.Hub.wait_for_done", gone)
+        monkeypatch.setattr("jobs.queue.queue.position", gone)
         answer = client.post(f"{API}/jobs", json={"prompt": "x"}, headers={"Prefer": "wait=5"})
         assert answer.status_code == 202
         assert answer.json["queue_position"] is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from server import page
+from server.pages import page
 from tests.server.helpers import API
 
 HTML = "text/html; charset=utf-8"

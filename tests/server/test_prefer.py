@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server import prefer
+from server.requests import prefer
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from jobs.infotext import Maker
-from jobs.record import read
+from jobs.queue.record import read
+from jobs.request.infotext import Maker
 from tests.server.helpers import API, HandWorker, png
-from worker.png import encode
+from worker.canvas.png import encode
 
 JOBS = f"{API}/jobs"
 

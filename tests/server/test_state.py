@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask.testing import FlaskClient
 from redis import Redis
 
-from jobs import devices, workers
+from jobs import devices
+from jobs.queue import workers
 from tests.server.helpers import API, HandWorker
 
 STATE = f"{API}/state"

@@ -14,9 +14,10 @@ from PIL import Image
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from jobs import devices, queue
-from jobs.images import ImageStore, input_id
-from jobs.record import read
+from jobs import devices
+from jobs.pictures.image_store import ImageStore, input_id
+from jobs.queue import queue
+from jobs.queue.record import read
 from server.resources import of
 from tests.server.helpers import API, HandWorker, png
 
@@ -305,7 +306,7 @@ def test_a_store_that_is_away_is_503_and_no_job(
     def away(*_: object) -> None:
         raise OSError("away")
 
-    monkeypatch.setattr("jobs.images.ImageStore.put", away)
+    monkeypatch.setattr("jobs.pictures.image_store.ImageStore.put", away)
     answer = start(client)
     assert answer.status_code == 503
     assert "store" in answer.json["detail"]

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from darkroom import invitation, qr
+from darkroom.network import invitation, qr
 from jobs.settings import Settings
 from tests.up.scan import scan
 

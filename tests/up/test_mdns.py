@@ -11,8 +11,8 @@ import pytest
 from zeroconf import ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
 
 from darkroom import machine
-from darkroom.mdns import TYPE, Advertisement
-from darkroom.network import Network
+from darkroom.network.mdns import TYPE, Advertisement
+from darkroom.network.presence import Network
 from jobs.settings import Settings
 
 

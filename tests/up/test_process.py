@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from darkroom.process import Process, rotate
-from darkroom.supervisor import Service, describe
+from darkroom.supervision.process import Process, rotate
+from darkroom.supervision.supervisor import Service, describe
 from jobs.settings import REPOSITORY
 
 Start = Callable[..., Process]
@@ -53,7 +53,8 @@ def test_what_a_program_started_ends_with_it(start: Start) -> None:
 
 def test_a_program_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from darkroom.process import Process\n"
+        "import sys, time; from pathlib import Path\n"
+        "from darkroom.supervision.process import Process\n"
         "process = Process(['sleep', '60'], log=Path(sys.argv[1]))\n"
         "print(process.pid, flush=True); time.sleep(60)"
     )

@@ -15,9 +15,9 @@ import psutil
 import pytest
 from redis.exceptions import RedisError
 
-from darkroom import redis_server
-from darkroom.process import Process
-from darkroom.redis_server import DataInUse, Program, RedisMissing, RedisServer
+from darkroom.supervision import redis_server
+from darkroom.supervision.process import Process
+from darkroom.supervision.redis_server import DataInUse, Program, RedisMissing, RedisServer
 from jobs.connection import connect
 from jobs.settings import REPOSITORY
 
@@ -57,7 +57,7 @@ def test_a_second_server_in_the_same_folder_is_refused(tmp_path: Path) -> None:
 def test_it_ends_with_its_data_when_its_parent_is_killed(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path\n"
-        "from darkroom.redis_server import RedisServer\n"
+        "from darkroom.supervision.redis_server import RedisServer\n"
         "server = RedisServer(Path(sys.argv[1])).start()\n"
         "print(server.url, flush=True); time.sleep(60)"
     )

@@ -16,8 +16,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from darkroom import machine, tls
-from darkroom.redis_server import RedisServer
+from darkroom import machine
+from darkroom.network import tls
+from darkroom.supervision.redis_server import RedisServer
 from jobs import here
 from jobs.settings import Settings
 from tests.server.helpers import gunicorn

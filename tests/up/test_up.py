@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from darkroom import machine
-from jobs import workers
 from jobs.connection import connect
+from jobs.queue import workers
 from jobs.settings import REPOSITORY
 from tests.up.scan import printed_code, scan
 

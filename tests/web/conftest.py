@@ -9,11 +9,11 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize
 
-from darkroom.commands import api_command
-from darkroom.process import Process
-from darkroom.redis_server import RedisServer
+from darkroom.supervision.process import Process
+from darkroom.supervision.programs import api_command
+from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
-from server.page import FOLDER
+from server.pages.page import FOLDER
 from tests.server.helpers import free_port
 from tests.web.browser import DESK, chromium
 from tests.worker.process import WorkerProcess, until

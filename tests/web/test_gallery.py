@@ -21,20 +21,20 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 from redis import Redis
 from rq.job import Job
 
-from darkroom.redis_server import RedisServer
-from jobs import queue
+from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
-from jobs.images import ImageStore, image_id
-from jobs.infotext import Maker
-from jobs.record import Field, read
-from jobs.request import GenerationRequest
-from jobs.resolve import resolve
-from server.page import FOLDER
+from jobs.pictures.image_store import ImageStore, image_id
+from jobs.queue import queue
+from jobs.queue.record import Field, read
+from jobs.request.infotext import Maker
+from jobs.request.request import GenerationRequest
+from jobs.request.resolve import resolve
+from server.pages.page import FOLDER
 from tests.server.helpers import API, CARD, HandWorker, gunicorn
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Visit
 from tests.worker.process import until
-from worker.png import encode
+from worker.canvas.png import encode
 
 MANY = 5000
 

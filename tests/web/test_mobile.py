@@ -18,10 +18,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from redis import Redis
 
-from darkroom.redis_server import RedisServer
+from darkroom.supervision.redis_server import RedisServer
 from jobs import devices
 from jobs.connection import connect
-from jobs.images import ImageStore
+from jobs.pictures.image_store import ImageStore
 from tests.server.helpers import REPOSITORY, HandWorker, gunicorn, lan_address
 from tests.web.browser import FLAGS, NAMES, PHONE
 from tests.web.mobile import APP, PARTS, WWW, asked, pair, problem, prompt, serve, servers, sight
@@ -252,7 +252,7 @@ def test_axe_finds_nothing_and_everything_fits(house: House, phone: Phone):
 
 
 def test_the_page_of_the_server_has_nothing_of_the_shell_in_it():
-    page = Path(REPOSITORY / "server/static/app/assets")
+    page = Path(REPOSITORY / "server/pages/static/app/assets")
     text = "".join(each.read_text() for each in page.glob("*.js"))
     assert text
     assert "Capacitor" not in text

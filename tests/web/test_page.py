@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, ViewportSize
 
-from server.page import FOLDER
+from server.pages.page import FOLDER
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Site, Visit
 from tests.web.form import card, done, submit

@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from redis import Redis
 
-from jobs import devices, workers
+from jobs import devices
 from jobs.connection import connect
-from jobs.workers import WorkerInfo
+from jobs.queue import workers
+from jobs.queue.workers import WorkerInfo
 from tests.card import make_card
 from tests.server.helpers import lan_address
 from tests.up.scan import scan_png

@@ -16,8 +16,8 @@ from redis import Redis
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from darkroom.cli import main
-from jobs import outbox, webhooks
 from jobs.settings import settings
+from jobs.webhooks import messages, outbox
 from tests.server.helpers import API, HandWorker
 from tests.webhooks.conftest import Receiver, deliverer
 
@@ -44,7 +44,7 @@ def test_the_end_of_a_job_is_told_once_with_its_record_and_a_signature_that_veri
     [image] = worker.run(job_id)
     [came] = receiver.wait(1)
     assert came.path == "/hook?token=sesame"
-    message = Webhook(webhooks.secret(redis, "local")).verify(came.body, came.headers)
+    message = Webhook(messages.secret(redis, "local")).verify(came.body, came.headers)
     assert message["type"] == "job.done"
     assert message["event"]["status"] == "succeeded"
     record = client.get(f"{API}/jobs/{job_id}").get_json()
@@ -65,7 +65,7 @@ def test_a_signature_of_another_owner_does_not_verify(
     worker.run(submit(client, receiver))
     [came] = receiver.wait(1)
     with pytest.raises(WebhookVerificationError):
-        Webhook(webhooks.secret(redis, "somebody")).verify(came.body, came.headers)
+        Webhook(messages.secret(redis, "somebody")).verify(came.body, came.headers)
 
 
 def test_events_of_a_job_come_in_their_order_though_the_first_has_to_be_sent_again(

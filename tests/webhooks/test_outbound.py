@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from flask.testing import FlaskClient
 from redis import Redis
 
-from jobs import outbound
-from jobs.outbound import Allowed, Refused, Unreachable, check, post
+from jobs.webhooks import outbound
+from jobs.webhooks.outbound import Allowed, Refused, Unreachable, check, post
 from server.app import create_app
 from server.resources import of
 from tests.server.helpers import API, HandWorker

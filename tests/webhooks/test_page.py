@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from jobs import webhooks
+from jobs.webhooks import messages
 from tests.server.helpers import REPOSITORY
 
 
@@ -22,9 +22,9 @@ def verify_as_documented(secret: str, body: bytes, headers: dict[str, str]) -> o
 
 
 def test_the_three_lines_verify_what_is_signed_here_and_nothing_else(redis: Redis):
-    secret = webhooks.secret(redis, "local")
+    secret = messages.secret(redis, "local")
     body = '{"type": "job.done", "prompt": "Äpfel"}'.encode()
-    headers = webhooks.sign(secret, "msg_1", body)
+    headers = messages.sign(secret, "msg_1", body)
     assert verify_as_documented(secret, body, headers) == {"type": "job.done", "prompt": "Äpfel"}
     changed = headers | {"webhook-id": "msg_2"}
     old = datetime.now(UTC) - timedelta(minutes=6)
@@ -38,7 +38,7 @@ def test_the_three_lines_verify_what_is_signed_here_and_nothing_else(redis: Redi
 
 
 def test_each_owner_has_a_secret_of_his_own_that_stays_the_same(redis: Redis):
-    secrets = {owner: webhooks.secret(redis, owner) for owner in ("local", "anna", "ben")}
+    secrets = {owner: messages.secret(redis, owner) for owner in ("local", "anna", "ben")}
     assert len(set(secrets.values())) == 3
-    assert {owner: webhooks.secret(redis, owner) for owner in secrets} == secrets
+    assert {owner: messages.secret(redis, owner) for owner in secrets} == secrets
     assert all(each.startswith("whsec_") for each in secrets.values())

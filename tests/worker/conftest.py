@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 from redis import Redis
 
-from darkroom.redis_server import RedisServer
-from jobs import queue, workers
+from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
-from jobs.events import ENDED
-from jobs.images import ImageStore, input_id
-from jobs.record import JobRecord
-from jobs.request import GenerationRequest
-from jobs.resolve import InputPicture, resolve
+from jobs.pictures.image_store import ImageStore, input_id
+from jobs.queue import queue, workers
+from jobs.queue.events import ENDED
+from jobs.queue.record import JobRecord
+from jobs.request.request import GenerationRequest
+from jobs.request.resolve import InputPicture, resolve
 from tests.worker.process import WorkerProcess, until
 
 QUICK = {"prompt": "cat face, 3d", "steps": 4, "sampler": "ddim", "seed": 7}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from redis import Redis
 
-from jobs import workers
-from jobs.workers import WorkerInfo
+from jobs.queue import workers
+from jobs.queue.workers import WorkerInfo
 from worker.main import new_name
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -10,10 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter, ImageOps
 
-from jobs.request import Expand, Hires, ResolvedRequest
+from jobs.request.request import Expand, Hires, ResolvedRequest
 from worker.canvas import Canvas, CanvasError, prepare
 from worker.canvas.masks import fill, masked_area, soften
-from worker.engine.upscaler import lanczos
+from worker.engine.parts.upscaler import lanczos
 
 
 def asked(kind: str, width: int = 64, height: int = 64, **fields: Any) -> ResolvedRequest:

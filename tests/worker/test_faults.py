@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.redis_server import RedisServer
-from jobs import events, leases, queue
+from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
-from jobs.events import ENDED
-from jobs.images import ImageStore
+from jobs.pictures.image_store import ImageStore
+from jobs.queue import events, leases, queue
+from jobs.queue.events import ENDED
 from tests.worker.conftest import SLOW, Desk
 from tests.worker.process import WorkerProcess, until
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from jobs import queue
-from jobs.images import input_id
+from jobs.pictures.image_store import input_id
+from jobs.queue import queue
 from tests.tiny_model import save_tiny_model
 from tests.worker.process import until
 

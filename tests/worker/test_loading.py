@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from jobs import events, queue, workers
-from jobs.images import ImageStore
-from jobs.metrics import Metrics
-from jobs.record import read_many
+from jobs.pictures.image_store import ImageStore
+from jobs.queue import events, queue, workers
+from jobs.queue.metrics import Metrics
+from jobs.queue.record import read_many
 from jobs.settings import Settings
 from tests.worker.conftest import Desk
 from tests.worker.process import WorkerProcess, until
-from worker import intake
 from worker.build import build_worker
-from worker.rq_worker import BatchWorker
+from worker.loop import intake
+from worker.loop.rq_worker import BatchWorker
 
 EMOJI = Path(__file__).parents[2] / "models" / "emoji"
 ROOM = 0.1

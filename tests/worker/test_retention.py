@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from jobs import queue, settle
-from jobs.events import Output
-from jobs.images import ImageStore, image_id, input_id
-from jobs.request import GenerationRequest
-from jobs.resolve import InputPicture, resolve
+from jobs.pictures.image_store import ImageStore, image_id, input_id
+from jobs.queue import queue, settle
+from jobs.queue.events import Output
+from jobs.request.request import GenerationRequest
+from jobs.request.resolve import InputPicture, resolve
 from tests.card import make_card
-from worker.retention import Retention
+from worker.loop.retention import Retention
 
 DAY = 24 * 3600 * 1000
 

@@ -16,10 +16,10 @@ from rq.registry import FinishedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.worker import Worker
 
-from jobs import events, metrics, queue
-from jobs.request import GenerationRequest
-from jobs.resolve import resolve
-from jobs.workers import offered_models
+from jobs.queue import events, metrics, queue
+from jobs.queue.workers import offered_models
+from jobs.request.request import GenerationRequest
+from jobs.request.resolve import resolve
 from tests.worker.conftest import SLOW
 from tests.worker.process import until
 

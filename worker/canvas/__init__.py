@@ -3,8 +3,8 @@
 `prepare` makes the Canvas of a request; its `compose` makes the picture that the caller gets.
 """
 
-from .canvas import Canvas
-from .placement import CanvasError
-from .prepare import prepare
+from worker.canvas.canvas import Canvas
+from worker.canvas.placement import CanvasError
+from worker.canvas.prepare import prepare
 
 __all__ = ["Canvas", "CanvasError", "prepare"]

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from worker.canvas.masks import blend
+from worker.canvas.placement import Placement, Size
 from worker.engine.request import Enlarge, Mask, Picture
-
-from .masks import blend
-from .placement import Placement, Size
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,9 +4,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFilter
 
+from worker.canvas.placement import Box, CanvasError, Size
 from worker.engine.request import Mask, Picture
-
-from .placement import Box, CanvasError, Size
 
 FILL_BLURS = ((256, 1), (64, 1), (16, 2), (4, 4), (2, 2), (0, 1))
 """Radius, and how often it is laid on: as AUTOMATIC1111's modules/masking.py fills."""

@@ -6,12 +6,10 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
-from jobs.request import Fill, ResolvedRequest
-from worker.engine.request import Enlarge, Mask
-
-from .canvas import Canvas
-from .masks import core, fill, masked_area, require_white, soften, weight
-from .placement import (
+from jobs.request.request import Fill, ResolvedRequest
+from worker.canvas.canvas import Canvas
+from worker.canvas.masks import core, fill, masked_area, require_white, soften, weight
+from worker.canvas.placement import (
     Box,
     CanvasError,
     Placement,
@@ -22,6 +20,7 @@ from .placement import (
     multiple,
     scale_mask,
 )
+from worker.engine.request import Enlarge, Mask
 
 T = TypeVar("T")
 

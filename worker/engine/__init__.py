@@ -4,9 +4,8 @@
 it asks for models.
 """
 
-from .device import describe
-from .engine import TOLERANCE, Engine, Finished, Progress
-from .errors import (
+from worker.engine.engine import TOLERANCE, Engine, Finished, Progress
+from worker.engine.errors import (
     DeadlineExceeded,
     EngineError,
     InvalidRequest,
@@ -14,12 +13,13 @@ from .errors import (
     NotFinite,
     OutOfMemory,
 )
-from .model import LoadedModel, ModelSource
-from .notebook import Notebook
-from .prompt import TextEncoder
-from .request import Control, Enlarge, ImageRequest, Lora
-from .runner import Observer
-from .task import Stage
+from worker.engine.memory.device import describe
+from worker.engine.memory.notebook import Notebook
+from worker.engine.parts.model import LoadedModel, ModelSource
+from worker.engine.prompt.prompt import TextEncoder
+from worker.engine.request import Control, Enlarge, ImageRequest, Lora
+from worker.engine.runner import Observer
+from worker.engine.task import Stage
 
 __all__ = [
     "TOLERANCE",

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from .control import ControlRows, weight_at
-from .model import LoadedModel
-from .task import BatchKey, Prediction, Stage, Task, ready
+from worker.engine.parts.control import ControlRows, weight_at
+from worker.engine.parts.model import LoadedModel
+from worker.engine.task import BatchKey, Prediction, Stage, Task, ready
 
 
 @dataclass(frozen=True)

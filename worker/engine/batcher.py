@@ -4,13 +4,13 @@ import itertools
 import time
 from typing import Any
 
-from .batch import Batch
-from .errors import DeadlineExceeded
-from .memory import Budgets
-from .model import ModelSource, PartKind
-from .plain import PlainModel
-from .request import BUILT_IN_UPSCALERS, ImageRequest
-from .task import Parts, Stage, Task
+from worker.engine.batch import Batch
+from worker.engine.errors import DeadlineExceeded
+from worker.engine.memory.row_budget import Budgets
+from worker.engine.parts.model import ModelSource, PartKind
+from worker.engine.request import BUILT_IN_UPSCALERS, ImageRequest
+from worker.engine.task import Parts, Stage, Task
+from worker.engine.whole.run import PlainModel
 
 
 class Batcher:

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from .batcher import Batcher
-from .memory import Budgets
-from .model import LoadedModel, ModelSource
-from .notebook import Notebook
-from .request import ImageRequest, Picture
-from .runner import Observer, Runner
-from .task import Stage, Task
+from worker.engine.batcher import Batcher
+from worker.engine.memory.notebook import Notebook
+from worker.engine.memory.row_budget import Budgets
+from worker.engine.parts.model import LoadedModel, ModelSource
+from worker.engine.request import ImageRequest, Picture
+from worker.engine.runner import Observer, Runner
+from worker.engine.task import Stage, Task
 
 # The most that a pixel may differ, in levels of 255, between an image made alone and the same
 # made among others without `exact`, in fp32: a forward of another size rounds differently

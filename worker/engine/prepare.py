@@ -5,20 +5,20 @@ from contextlib import ExitStack
 import torch
 from torch.nn import functional
 
-from .autoencoder import (
+from worker.engine.errors import InvalidRequest
+from worker.engine.parts.autoencoder import (
     decode_latents,
     encode_pixels,
     hide_masked,
     latent_mask,
     pixels_of,
 )
-from .conditions import Situation, conditions
-from .control import control_tensor
-from .errors import InvalidRequest
-from .model import LoadedModel
-from .request import Control, Enlarge, Picture
-from .task import ControlInput, Repaint, Stage, Task, ready
-from .upscaler import lanczos
+from worker.engine.parts.conditions import Situation, conditions
+from worker.engine.parts.control import control_tensor
+from worker.engine.parts.model import LoadedModel
+from worker.engine.parts.upscaler import lanczos
+from worker.engine.request import Control, Enlarge, Picture
+from worker.engine.task import ControlInput, Repaint, Stage, Task, ready
 
 
 def encode(task: Task) -> None:

@@ -6,18 +6,24 @@ from typing import Protocol
 
 import torch
 
-from .autoencoder import decode_latents
-from .batch import Batch, Rows
-from .conditions import CHANNELS, unet_arguments
-from .control import residuals
-from .device import Stopwatch, capacity, is_device_lost, is_out_of_memory, release_memory
-from .errors import OutOfMemory
-from .footprint import tracked
-from .memory import Budgets, Measurement
-from .model import LoadedModel
-from .plain import PlainRun
-from .prepare import encode, enlarge
-from .task import BatchKey, Stage, Task, ready
+from worker.engine.batch import Batch, Rows
+from worker.engine.errors import OutOfMemory
+from worker.engine.memory.device import (
+    Stopwatch,
+    capacity,
+    is_device_lost,
+    is_out_of_memory,
+    release_memory,
+)
+from worker.engine.memory.footprint import tracked
+from worker.engine.memory.row_budget import Budgets, Measurement
+from worker.engine.parts.autoencoder import decode_latents
+from worker.engine.parts.conditions import CHANNELS, unet_arguments
+from worker.engine.parts.control import residuals
+from worker.engine.parts.model import LoadedModel
+from worker.engine.prepare import encode, enlarge
+from worker.engine.task import BatchKey, Stage, Task, ready
+from worker.engine.whole.run import PlainRun
 
 # Seconds that somebody who comes while the engine warms up may wait for its forward; the next one
 # may have twice the rows.

@@ -6,17 +6,17 @@ from typing import TypeVar
 
 import torch
 
-from .conditions import Pair
-from .control import LoadedControlNet
-from .errors import InvalidRequest
-from .footprint import Shape
-from .lora import LoraWeights
-from .model import LoadedModel
-from .plain import PlainModel, PlainRun
-from .prompt import Conditioning
-from .request import Control, ImageRequest, Lora, Picture
-from .sampler import Sampler, make_sampler
-from .upscaler import PixelUpscaler
+from worker.engine.errors import InvalidRequest
+from worker.engine.memory.footprint import Shape
+from worker.engine.parts.conditions import Pair
+from worker.engine.parts.control import LoadedControlNet
+from worker.engine.parts.lora import LoraWeights
+from worker.engine.parts.model import LoadedModel
+from worker.engine.parts.upscaler import PixelUpscaler
+from worker.engine.prompt.prompt import Conditioning
+from worker.engine.request import Control, ImageRequest, Lora, Picture
+from worker.engine.sampling.sampler import Sampler, make_sampler
+from worker.engine.whole.run import PlainModel, PlainRun
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from typing import Any, Literal, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
-from jobs.events import SafetyAction
-from jobs.samplers import SAMPLERS, canonical_sampler
+from jobs.queue.events import SafetyAction
+from jobs.request.samplers import SAMPLERS, canonical_sampler
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 """Names travel in URLs, lanes and file names, so they are kept plain."""

@@ -10,12 +10,12 @@ from typing import Any, cast
 from flask import Response, jsonify
 from PIL import Image
 
-from jobs.events import Output
-from jobs.models import ModelCard
-from jobs.pictures import INFOTEXT
-from jobs.record import JobRecord
-from jobs.request import ResolvedRequest
-from jobs.samplers import SAMPLERS, SCHEDULES
+from jobs.pictures.pictures import INFOTEXT
+from jobs.queue.events import Output
+from jobs.queue.record import JobRecord
+from jobs.request.model_card import ModelCard
+from jobs.request.request import ResolvedRequest
+from jobs.request.samplers import SAMPLERS, SCHEDULES
 from server.compat.a1111.base64 import encode_base64
 from server.compat.a1111.models import short_hash
 from server.compat.a1111.payload import ImageToImage, Payload

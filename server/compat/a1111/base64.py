@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from jobs.pictures import BadPicture, data_uri_bytes
+from jobs.pictures.pictures import BadPicture, data_uri_bytes
 from server.compat.a1111.errors import invalid
 
 

@@ -17,10 +17,10 @@ from pydantic import BaseModel, ValidationError
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.events import ENDED
-from jobs.models import ModelCard
-from jobs.record import JobRecord, read_many
-from server.auth import caller
+from jobs.queue.events import ENDED
+from jobs.queue.record import JobRecord, read_many
+from jobs.request.model_card import ModelCard
+from server.door.auth import caller
 from server.resources import resources
 
 UNDER_WAY_TTL = 24 * 3600

@@ -9,21 +9,15 @@ from flask import Blueprint, Response, jsonify, request
 from PIL import Image, ImageOps
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from jobs import sandbox
-from jobs.pictures import BadPicture, open_picture, png
-from jobs.request import (
-    MAX_CONTROLS,
-    Control,
-    InvalidRequest,
-    Preprocessor,
-    Resize,
-)
+from jobs.pictures import sandbox
+from jobs.pictures.pictures import BadPicture, open_picture, png
+from jobs.request.request import MAX_CONTROLS, Control, InvalidRequest, Preprocessor, Resize
 from server.compat.a1111.base64 import decode_base64, encode_base64
 from server.compat.a1111.errors import invalid
 from server.compat.a1111.models import IN_BRACKETS
 from server.errors import ApiError
-from server.submission import known_models
-from server.validation import field_errors
+from server.requests.submission import known_models
+from server.requests.validation import field_errors
 
 SCRIPT = "ControlNet"
 VERSION = 2

@@ -6,7 +6,7 @@ import json
 
 from flask import Response, request
 
-from jobs.request import FieldError
+from jobs.request.request import FieldError
 from server.errors import ApiError
 
 BASIC = 'Basic realm="Darkroom", charset="UTF-8"'

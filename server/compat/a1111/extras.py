@@ -12,12 +12,13 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jobs import queue, sandbox
-from jobs.models import ModelCard
-from jobs.pictures import BadPicture
-from jobs.provenance import PNG_KEYWORD
-from jobs.request import LIMITS, FieldError, GenerationRequest, InvalidRequest
-from jobs.sandbox import Decoded
+from jobs.pictures import sandbox
+from jobs.pictures.pictures import BadPicture
+from jobs.pictures.sandbox import Decoded
+from jobs.queue import queue
+from jobs.request.model_card import ModelCard
+from jobs.request.provenance import PNG_KEYWORD
+from jobs.request.request import LIMITS, FieldError, GenerationRequest, InvalidRequest
 from server.compat import waiting
 from server.compat.a1111.base64 import decode_base64, encode_base64
 from server.compat.a1111.callers import identity
@@ -26,8 +27,8 @@ from server.compat.a1111.held import ended
 from server.compat.a1111.lists import LANCZOS, NO_UPSCALER, upscalers
 from server.compat.a1111.payload import Flag, Number, Text, Whole, json_object, read
 from server.errors import ApiError
-from server.submission import known_models, submit
-from server.validation import field_errors
+from server.requests.submission import known_models, submit
+from server.requests.validation import field_errors
 
 BY_FACTOR = 0
 TO_SIZE = 1

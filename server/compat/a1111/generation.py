@@ -7,11 +7,11 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from jobs import queue
-from jobs.events import Output, OutputEvent, job_stream
-from jobs.models import ModelCard
-from jobs.record import JobRecord
-from jobs.request import InvalidRequest
+from jobs.queue import queue
+from jobs.queue.events import Output, OutputEvent, job_stream
+from jobs.queue.record import JobRecord
+from jobs.request.model_card import ModelCard
+from jobs.request.request import InvalidRequest
 from server.compat import waiting
 from server.compat.a1111.answer import answer
 from server.compat.a1111.callers import Identity, Options, chosen_model, identity
@@ -20,9 +20,9 @@ from server.compat.a1111.held import ended
 from server.compat.a1111.models import checkpoint_title, find_checkpoint
 from server.compat.a1111.payload import ImageToImage, Payload, TextToImage, json_object, read
 from server.compat.a1111.translation import Asked, asked, renamed
+from server.requests.submission import known_models, submit
 from server.resources import resources
-from server.stream_ids import START
-from server.submission import known_models, submit
+from server.streams.stream_ids import START
 
 blueprint = Blueprint("a1111_generation", __name__, url_prefix="/sdapi/v1")
 

@@ -6,9 +6,9 @@ from math import ceil
 
 from flask import request
 
-from jobs import queue
-from jobs.events import ENDED
-from jobs.record import JobRecord
+from jobs.queue import queue
+from jobs.queue.events import ENDED
+from jobs.queue.record import JobRecord
 from server.compat import waiting
 from server.compat.a1111.callers import Identity
 from server.errors import ApiError

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from jobs.models import ModelCard
-from jobs.request import FieldError, Hires, InvalidRequest
-from jobs.resolve import BUILT_IN_UPSCALERS
-from jobs.samplers import AUTOMATIC, canonical_schedule, split_sampler
+from jobs.request.model_card import ModelCard
+from jobs.request.request import FieldError, Hires, InvalidRequest
+from jobs.request.resolve import BUILT_IN_UPSCALERS
+from jobs.request.samplers import AUTOMATIC, canonical_schedule, split_sampler
 from server.compat.a1111.errors import invalid
 from server.compat.a1111.payload import SAME_CHECKPOINT, SAME_SAMPLER, STRENGTH, TextToImage
-from server.validation import field_errors
+from server.requests.validation import field_errors
 
 SCALE = 2.0
 """AUTOMATIC1111's hr_scale where none is sent."""

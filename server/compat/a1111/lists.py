@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from jobs.models import AddOn, ModelCard
-from jobs.samplers import SAMPLERS, SCHEDULES
+from jobs.request.model_card import AddOn, ModelCard
+from jobs.request.samplers import SAMPLERS, SCHEDULES
 from server.compat.a1111.controlnet import SCRIPT
 from server.compat.a1111.models import (
     FILE,
@@ -16,7 +16,7 @@ from server.compat.a1111.models import (
     checkpoint_title,
     short_hash,
 )
-from server.submission import known_models
+from server.requests.submission import known_models
 
 NO_UPSCALER = "None"
 LANCZOS = "Lanczos"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from jobs.models import ModelCard
+from jobs.request.model_card import ModelCard
 
 FILE = ".safetensors"
 """A checkpoint is a file to these clients, whatever it is here."""

@@ -20,9 +20,9 @@ from pydantic import (
 )
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from jobs.request import FieldError, InvalidRequest
+from jobs.request.request import FieldError, InvalidRequest
 from server.errors import ApiError
-from server.validation import field_errors
+from server.requests.validation import field_errors
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -8,9 +8,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel, ConfigDict
 
-from jobs import infotext, sandbox
-from jobs.pictures import INFOTEXT, BadPicture
-from jobs.recipes import MAX_RECIPE
+from jobs.pictures import sandbox
+from jobs.pictures.pictures import INFOTEXT, BadPicture
+from jobs.request import infotext
+from jobs.request.recipes import MAX_RECIPE
 from server.compat.a1111.base64 import decode_base64
 from server.compat.a1111.errors import invalid
 from server.compat.a1111.payload import json_object, read

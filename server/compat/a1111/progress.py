@@ -6,13 +6,13 @@ import time
 
 from flask import Blueprint, Response, jsonify, request
 
-from jobs import queue
-from jobs.events import DoneEvent, PreviewEvent, job_stream
-from jobs.record import JobRecord
+from jobs.queue import queue
+from jobs.queue.events import DoneEvent, PreviewEvent, job_stream
+from jobs.queue.record import JobRecord
 from server.compat.a1111.answer import timestamp
 from server.compat.a1111.callers import identity
 from server.resources import resources
-from server.subscription import Entry
+from server.streams.subscription import Entry
 
 LEAST = 0.01
 """What AUTOMATIC1111 says of a job that has not got anywhere: 0 is where there is none."""

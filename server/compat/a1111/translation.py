@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from jobs.models import ModelCard
-from jobs.request import (
+from jobs.request.model_card import ModelCard
+from jobs.request.request import (
     LIMITS,
     SEEDS,
     FieldError,
@@ -19,14 +19,14 @@ from jobs.request import (
     InvalidRequest,
     Resize,
 )
-from jobs.samplers import AUTOMATIC, canonical_schedule, split_sampler
+from jobs.request.samplers import AUTOMATIC, canonical_schedule, split_sampler
 from server.compat.a1111.base64 import decode_base64
 from server.compat.a1111.controlnet import controls_of
 from server.compat.a1111.errors import invalid
 from server.compat.a1111.hires import hires_of
 from server.compat.a1111.payload import STRENGTH, ImageToImage, Payload, TextToImage
 from server.errors import ApiError
-from server.validation import field_errors
+from server.requests.validation import field_errors
 
 IMAGE = "/image"
 MASK = "/mask"

@@ -8,8 +8,8 @@ from typing import Any
 
 from flask import Response, g, request
 
-from jobs.record import JobRecord
-from jobs.request import FieldError
+from jobs.queue.record import JobRecord
+from jobs.request.request import FieldError
 from server.errors import ApiError
 
 PREFIX = "/v1/"

@@ -8,14 +8,14 @@ from typing import Any, Literal, cast
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from jobs.models import Kind, ModelCard
-from jobs.request import LIMITS, FieldError, GenerationRequest, InvalidRequest
-from server import multipart
+from jobs.request.model_card import Kind, ModelCard
+from jobs.request.request import LIMITS, FieldError, GenerationRequest, InvalidRequest
 from server.compat.openai.errors import invalid
 from server.compat.pictures import Format
 from server.errors import ApiError
-from server.renditions import render
-from server.validation import field_errors
+from server.pages.renditions import render
+from server.requests import multipart
+from server.requests.validation import field_errors
 
 MOST = min(10, LIMITS.max_count)
 """Pictures of one request: OpenAI's limit, or the operator's."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from jobs.events import Output
-from jobs.models import Kind
-from jobs.pictures import BadPicture
-from jobs.record import JobRecord
+from jobs.pictures.pictures import BadPicture
+from jobs.queue.events import Output
+from jobs.queue.record import JobRecord
+from jobs.request.model_card import Kind
 from server.compat import waiting
 from server.compat.openai import stream
 from server.compat.openai.errors import accepted, given_up, invalid, unfinished
@@ -19,8 +19,8 @@ from server.compat.openai.models import card_named
 from server.compat.openai.usage import usage
 from server.compat.pictures import mask_of_transparency
 from server.compat.waiting import TooManyWaiting
+from server.requests.submission import known_models, submit
 from server.resources import resources
-from server.submission import known_models, submit
 from server.views import output_view, public_base
 
 PATIENCE = 590.0

@@ -7,12 +7,12 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from jobs.models import ModelCard
-from jobs.request import FieldError
-from jobs.workers import offered_models
+from jobs.queue.workers import offered_models
+from jobs.request.model_card import ModelCard
+from jobs.request.request import FieldError
 from server.errors import ApiError
+from server.requests.submission import known_models
 from server.resources import resources
-from server.submission import known_models
 
 OPENAI_NAMES = re.compile(r"dall-e-[23]|(chat)?gpt-image-[\w.-]+")
 """What clients ask for whose user has not said otherwise; here it means the default model."""

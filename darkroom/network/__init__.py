@@ -1,0 +1,1 @@
+"""How other devices find and trust this server: mDNS, certificates, pairing codes."""

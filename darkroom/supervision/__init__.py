@@ -1,0 +1,1 @@
+"""`darkroom up`: starts the processes of one machine, watches them, and stops them."""

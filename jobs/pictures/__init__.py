@@ -1,0 +1,1 @@
+"""Picture bytes: the store, and strangers' pictures decoded safely. Knows no job and no Redis."""

@@ -1,0 +1,1 @@
+"""A job from submitting to its last word, in Redis: lanes, leases, records, events, quotas."""

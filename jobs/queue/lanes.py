@@ -1,0 +1,123 @@
+"""Lanes: the RQ queues that callers and models wait in, and whose turn it is.
+
+A lane is one RQ queue named `model/priority/caller`. The caller served longest ago goes first, so
+a hundred jobs of one caller do not make another wait for all of them.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import cast, get_args
+
+from redis import Redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from jobs.request.request import Priority
+
+TURNS = "darkroom:turns"
+"""Hash: caller -> when a worker last took a job of theirs, in seconds since the epoch."""
+
+BELL = "darkroom:bell"
+"""List that idle workers block on: a job that comes in rings it."""
+
+BELL_LENGTH = 64
+"""More rings than workers ever wait; older ones are dropped."""
+
+UNUSED = 24 * 3600.0
+"""Seconds after which an empty lane is forgotten, so that callers who come once cost nothing."""
+
+PRUNE = """
+-- KEYS[1] the set of lanes, KEYS[2] a lane, KEYS[3] its intermediate list, KEYS[4] its leases
+for i = 2, 4 do if redis.call('EXISTS', KEYS[i]) == 1 then return 0 end end
+return redis.call('SREM', KEYS[1], KEYS[2])
+"""
+
+QUEUES = "rq:queues"
+PRIORITIES: tuple[Priority, ...] = get_args(Priority)
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One lane: who waits there, for which model, how urgently."""
+
+    model: str
+    priority: Priority
+    caller: str
+
+    @property
+    def name(self) -> str:
+        """The RQ queue's name, as `rq info` shows it."""
+        return f"{self.model}/{self.priority}/{self.caller}"
+
+    @property
+    def rank(self) -> int:
+        """0 for the lowest priority, more for the higher ones."""
+        return PRIORITIES.index(self.priority)
+
+    def queue(self, connection: Redis) -> Queue:
+        """The lane as an RQ queue (JSON serializer, never pickle)."""
+        return Queue(self.name, connection=connection, serializer=JSONSerializer)
+
+
+def lane(model: str, priority: Priority, caller: str) -> Lane:
+    """The lane of a caller for a model; odd characters in either become `_`."""
+    return Lane(_plain(model), priority, _plain(caller))
+
+
+def lanes(connection: Redis) -> list[Lane]:
+    """Every lane that anybody has used lately, empty ones too."""
+    names = cast("set[bytes]", connection.smembers(QUEUES))
+    return [found for name in names if (found := parse(name.decode().removeprefix("rq:queue:")))]
+
+
+def parse(name: str) -> Lane | None:
+    """The lane of an RQ queue's name; None for a queue that is not ours."""
+    parts = name.split("/")
+    if len(parts) != 3 or parts[1] not in PRIORITIES:
+        return None
+    return Lane(parts[0], parts[1], parts[2])
+
+
+def waiting(connection: Redis, among: list[Lane]) -> dict[Lane, int]:
+    """How many jobs wait in each of these lanes, in one round trip."""
+    with connection.pipeline(transaction=False) as pipe:
+        for each in among:
+            pipe.llen(f"rq:queue:{each.name}")
+        lengths = cast("list[int]", pipe.execute())
+    return dict(zip(among, lengths, strict=True))
+
+
+def turns(connection: Redis, callers: list[str]) -> dict[str, float]:
+    """When each of these callers was last served; 0 for never."""
+    if not callers:
+        return {}
+    values = cast("list[bytes | None]", connection.hmget(TURNS, callers))
+    return {caller: float(value or 0) for caller, value in zip(callers, values, strict=True)}
+
+
+def prune(connection: Redis) -> int:
+    """Forget lanes that are empty and whose caller was not served for a day; returns how many."""
+    script = connection.register_script(PRUNE)
+    oldest = time.time() - UNUSED
+    pruned = 0
+    for each in lanes(connection):
+        key = f"rq:queue:{each.name}"
+        if turns(connection, [each.caller])[each.caller] < oldest:
+            keys = [QUEUES, key, f"{key}:intermediate", f"rq:wip:{each.name}"]
+            pruned += cast("int", script(keys))
+    return pruned
+
+
+def ring(connection: Redis) -> None:
+    """Wake a worker that waits for jobs."""
+    with connection.pipeline(transaction=False) as pipe:
+        pipe.lpush(BELL, 1)
+        pipe.ltrim(BELL, 0, BELL_LENGTH - 1)
+        pipe.execute()
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._@+-]", "_", name)[:120] or "_"

@@ -1,0 +1,208 @@
+"""How much one caller, and all together, may ask for: counted in Redis, all limits in one step.
+
+A job's place is counted when it is submitted. What still counts is read from the jobs themselves,
+so a place is free the moment its job has ended, whatever ended it, and none is ever lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.request.request import FieldError, InvalidRequest
+from jobs.settings import settings
+
+FLIGHT = "darkroom:quota:flight"
+"""Hash: job -> its pictures, when it was submitted, its caller; ended jobs leave at the next."""
+
+DAY = 24 * 3600
+
+ADMIT = """
+-- KEYS[1] flight, KEYS[2] the caller's pictures today, KEYS[3] everybody's
+-- ARGV[1] job, ARGV[2] caller, ARGV[3] pictures, ARGV[4..8] limits, 0 for none: the caller's
+-- waiting jobs, the caller's pictures in flight, everybody's, the caller's today, everybody's today
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return {0} end
+local now = tonumber(redis.call('TIME')[1])
+local queued, flight, total = 0, 0, 0
+local jobs = redis.call('HGETALL', KEYS[1])
+for i = 1, #jobs, 2 do
+    local pictures, since, caller = jobs[i + 1]:match('^(%d+) (%d+) (.*)$')
+    local status = redis.call('HGET', 'rq:job:' .. jobs[i], 'status')
+    -- Counted before its job is written, which takes less than a minute or does not happen.
+    if not status and now - since < 60 then status = 'queued' end
+    if status == 'queued' or status == 'started' then
+        total = total + pictures
+        if caller == ARGV[2] then
+            flight = flight + pictures
+            if status == 'queued' then queued = queued + 1 end
+        end
+    else
+        redis.call('HDEL', KEYS[1], jobs[i])
+    end
+end
+local used = {queued, flight, total, tonumber(redis.call('GET', KEYS[2]) or 0),
+    tonumber(redis.call('GET', KEYS[3]) or 0)}
+for i = 1, 5 do
+    local limit, more = tonumber(ARGV[3 + i]), i == 1 and 1 or tonumber(ARGV[3])
+    if limit > 0 and used[i] + more > limit then return {i, unpack(used)} end
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3] .. ' ' .. now .. ' ' .. ARGV[2])
+for i = 2, 3 do
+    redis.call('INCRBY', KEYS[i], ARGV[3])
+    redis.call('EXPIRE', KEYS[i], 172800)
+end
+return {0}
+"""
+
+COUNT = """
+-- KEYS the counters; ARGV[1] seconds of the window, ARGV[2..] the limit of each counter
+local answer, full = {0}, 0
+for i, key in ipairs(KEYS) do
+    local used = tonumber(redis.call('GET', key) or 0)
+    if full == 0 and used >= tonumber(ARGV[1 + i]) then full = i end
+end
+answer[1] = full
+for i, key in ipairs(KEYS) do
+    if full == 0 and redis.call('INCR', key) == 1 then redis.call('EXPIRE', key, ARGV[1]) end
+    table.insert(answer, tonumber(redis.call('GET', key) or 0))
+    table.insert(answer, redis.call('TTL', key))
+end
+return answer
+"""
+
+
+@dataclass(frozen=True)
+class Quota:
+    """One limit as it stands: how much of what, in how many seconds, and when that is over."""
+
+    name: str
+    limit: int
+    unit: str
+    left: int
+    window: int | None = None
+    reset: int | None = None
+
+
+class QuotaExceeded(Exception):
+    """The caller gets 429 and is asked to come back after `retry_after` seconds."""
+
+    def __init__(self, quota: Quota, said: str, retry_after: int, quotas: Sequence[Quota]) -> None:
+        super().__init__(said)
+        self.quota = quota
+        self.retry_after = retry_after
+        self.quotas = list(quotas)
+
+
+@dataclass(frozen=True)
+class _Limit:
+    name: str
+    said: str
+    unit: str
+    value: int
+
+
+def count_request(connection: Redis, caller: str) -> list[Quota]:
+    """Count one request of a caller; returns the limits that there are. Raises QuotaExceeded."""
+    chosen = settings()
+    limits = [
+        (f"darkroom:quota:requests:{caller}", "requests", chosen.requests_per_minute),
+        ("darkroom:quota:requests", "requests-total", chosen.requests_per_minute_total),
+    ]
+    limits = [each for each in limits if each[2]]
+    if not limits:
+        return []
+    keys, values = [each[0] for each in limits], [each[2] for each in limits]
+    reply = cast("list[int]", connection.eval(COUNT, len(keys), *keys, "60", *map(str, values)))
+    quotas = [
+        Quota(name, value, "requests", max(0, value - used), 60, max(1, left))
+        for (_, name, value), used, left in zip(limits, reply[1::2], reply[2::2], strict=True)
+    ]
+    if reply[0]:
+        full = quotas[reply[0] - 1]
+        whose = "of one caller" if full.name == "requests" else "of all callers"
+        said = f"{full.limit} requests {whose} in a minute are the limit"
+        raise QuotaExceeded(full, said, full.reset or 1, quotas)
+    return quotas
+
+
+def admit(
+    connection: Redis, job_id: str, caller: str, pictures: int, busy_for: Callable[[], int]
+) -> None:
+    """Count a job that is about to be submitted; a second time it counts no more.
+
+    `busy_for` says how many seconds the caller is asked to wait where a limit is full that frees
+    itself as jobs end. Raises QuotaExceeded, or InvalidRequest where the job alone is too much.
+    """
+    limits = _limits()
+    if not any(each.value for each in limits):
+        return
+    for each in limits[1:]:
+        if 0 < each.value < pictures:
+            detail = f"must be at most {each.value}, the limit of {each.said}"
+            raise InvalidRequest([FieldError(pointer="/count", detail=detail)])
+    keys = _keys(caller)
+    values = [str(each.value) for each in limits]
+    reply = cast(
+        "list[int]",
+        connection.eval(ADMIT, len(keys), *keys, job_id, caller, str(pictures), *values),
+    )
+    if not reply[0]:
+        return
+    midnight = DAY - int(time.time()) % DAY
+    quotas = [
+        Quota(
+            each.name,
+            each.value,
+            each.unit,
+            max(0, each.value - used),
+            *((DAY, midnight) if "day" in each.name else (None, None)),
+        )
+        for each, used in zip(limits, reply[1:], strict=True)
+    ]
+    full, limit = quotas[reply[0] - 1], limits[reply[0] - 1]
+    said = f"{limit.value} is the limit of {limit.said}; {full.left} of them are left"
+    raise QuotaExceeded(
+        full, said, full.reset or busy_for(), [each for each in quotas if each.limit]
+    )
+
+
+def forget(pipe: Pipeline, job_id: str) -> None:
+    """The job is deleted: its place is free. What it was of a day stays so."""
+    pipe.hdel(FLIGHT, job_id)
+
+
+def _limits() -> list[_Limit]:
+    chosen = settings()
+    return [
+        _Limit("queued", "a caller's waiting jobs", "jobs", chosen.queued_per_caller),
+        _Limit(
+            "in-flight", "a caller's unfinished pictures", "pictures", chosen.pictures_in_flight
+        ),
+        _Limit(
+            "in-flight-total",
+            "all callers' unfinished pictures",
+            "pictures",
+            chosen.pictures_in_flight_total,
+        ),
+        _Limit("day", "a caller's pictures in a day", "pictures", chosen.pictures_per_day),
+        _Limit(
+            "day-total",
+            "all callers' pictures in a day",
+            "pictures",
+            chosen.pictures_per_day_total,
+        ),
+    ]
+
+
+def _keys(caller: str) -> tuple[str, str, str]:
+    today = time.strftime("%Y%m%d", time.gmtime())
+    return (
+        FLIGHT,
+        f"darkroom:quota:pictures:{today}:{caller}",
+        f"darkroom:quota:pictures:{today}",
+    )

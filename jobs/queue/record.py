@@ -1,0 +1,130 @@
+"""A job as everybody but RQ sees it: read from the RQ job's hash, which is its only copy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from redis import Redis
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from jobs.pictures.image_store import image_id
+from jobs.queue.events import Error, Output, Progress, Status
+from jobs.request.request import ResolvedRequest, named_pictures
+
+STATUSES: dict[str, Status] = {
+    "queued": "queued",
+    "started": "running",
+    "finished": "succeeded",
+    "failed": "failed",
+    "stopped": "canceled",
+    "canceled": "canceled",
+}
+"""RQ's statuses in the words of the API."""
+
+UNEXPLAINED = Error(code="lost", detail="The job ended without saying why; send it again.")
+"""What a failed job says whose failure something other than Darkroom recorded."""
+
+
+class Field:
+    """Names of the fields that Darkroom adds to an RQ job's hash; RQ leaves them alone."""
+
+    ATTEMPTS = "attempts"
+    CRASHES = "crashes"
+    CANCEL = "cancel"
+    PROGRESS = "progress"
+    OUTPUTS = "outputs"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """One job: what was asked, by whom, and how it stands."""
+
+    id: str
+    owner: str
+    lane: str
+    status: Status
+    request: ResolvedRequest
+    attempts: int
+    crashes: int
+    cancel_requested: bool
+    progress: Progress | None
+    seconds_per_step: float | None
+    outputs: list[Output]
+    error: Error | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    worker: str | None
+
+    def stored_pictures(self) -> list[str]:
+        """Ids of all that may be in the image store for this job: it goes with the record."""
+        made = [image_id(self.id, index) for index in range(self.request.count)]
+        return [*made, *named_pictures(self.request).values()]
+
+
+def read(connection: Redis, job_id: str) -> JobRecord | None:
+    """The job of this id; None where there is none."""
+    return read_many(connection, [job_id])[0]
+
+
+def read_many(connection: Redis, job_ids: Sequence[str]) -> list[JobRecord | None]:
+    """The jobs of these ids in one round trip, None for each that is gone."""
+    with connection.pipeline(transaction=False) as pipe:
+        for job_id in job_ids:
+            pipe.hgetall(Job.key_for(job_id))
+        hashes = cast("list[dict[bytes, bytes]]", pipe.execute())
+    return [from_hash(connection, job_id, raw) for job_id, raw in zip(job_ids, hashes, strict=True)]
+
+
+def fetch(connection: Redis, job_id: str) -> Job:
+    """The RQ job itself. Raises rq.exceptions.NoSuchJobError."""
+    return Job.fetch(job_id, connection=connection, serializer=JSONSerializer)
+
+
+def from_hash(connection: Redis, job_id: str, raw: dict[bytes, bytes]) -> JobRecord | None:
+    """The record in an RQ job's hash; None where it is empty or not one of ours."""
+    if b"data" not in raw:
+        return None
+    job = Job(job_id, connection=connection, serializer=JSONSerializer)
+    job.restore(raw)
+    kwargs = job.kwargs
+    if "request" not in kwargs:
+        return None
+    status = STATUSES.get(str(job.get_status(refresh=False).value), "queued")
+    error = _json(raw, Field.ERROR)
+    progress = _json(raw, Field.PROGRESS)
+    pictures: list[dict[str, Any]] = _json(raw, Field.OUTPUTS) or []
+    return JobRecord(
+        id=job_id,
+        owner=str(kwargs["owner"]),
+        lane=job.origin,
+        status=status,
+        request=ResolvedRequest.restored(kwargs["request"]),
+        attempts=int(raw.get(Field.ATTEMPTS.encode(), 0)),
+        crashes=int(raw.get(Field.CRASHES.encode(), 0)),
+        cancel_requested=Field.CANCEL.encode() in raw,
+        progress=Progress.model_construct(**progress["progress"]) if progress else None,
+        seconds_per_step=progress["seconds_per_step"] if progress else None,
+        outputs=[Output.model_validate(each) for each in pictures],
+        error=(Error(**error) if error else UNEXPLAINED) if status == "failed" else None,
+        created_at=job.created_at,
+        started_at=job.started_at if status != "queued" else None,
+        ended_at=job.ended_at if status in ("succeeded", "failed", "canceled") else None,
+        worker=job.worker_name or None,
+    )
+
+
+def _json(raw: dict[bytes, bytes], field: str) -> Any:
+    value = raw.get(field.encode())
+    return json.loads(value) if value else None
+
+
+def progress_json(progress: Progress, seconds_per_step: float | None) -> str:
+    """What a worker writes into the PROGRESS field, for `from_hash` to read."""
+    return json.dumps({"progress": progress.model_dump(), "seconds_per_step": seconds_per_step})

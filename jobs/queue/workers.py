@@ -1,0 +1,92 @@
+"""What live workers say of themselves: models, load, measured rate."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pydantic import BaseModel, ConfigDict
+from redis import Redis
+
+from jobs.request.model_card import ModelCard
+
+WORKERS = "darkroom:workers"
+CATALOGUE = "darkroom:catalogue"
+"""The models offered last, for the moments in which no worker is alive."""
+
+ALIVE = 10
+"""Seconds a worker counts as alive after it last spoke; it speaks every two."""
+
+
+class WorkerInfo(BaseModel):
+    """One worker: where it runs, what it offers, how busy it is."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    name: str
+    host: str
+    pid: int
+    device: str
+    models: list[ModelCard]
+    warm: list[str]
+    loading: dict[str, float] = {}
+    """Models on their way into memory, each with the share of it that is there."""
+    running: int
+    capacity: int
+    jobs_per_second: float | None
+
+
+def advertise(connection: Redis, info: WorkerInfo) -> None:
+    """Say that this worker is alive and what it offers; to be repeated well within ALIVE."""
+    with connection.pipeline() as pipe:
+        pipe.sadd(WORKERS, info.name)
+        pipe.set(_key(info.name), info.model_dump_json(), ex=ALIVE)
+        for card in info.models:
+            pipe.hset(CATALOGUE, card.name, card.model_dump_json())
+        pipe.execute()
+
+
+def withdraw(connection: Redis, name: str) -> None:
+    """A worker is gone, or about to go."""
+    with connection.pipeline() as pipe:
+        pipe.srem(WORKERS, name)
+        pipe.delete(_key(name))
+        pipe.execute()
+
+
+def forget_catalogue(connection: Redis) -> None:
+    """Drop models that no live worker offers; the first worker to start calls it."""
+    if not live(connection):
+        connection.delete(CATALOGUE)
+
+
+def live(connection: Redis) -> list[WorkerInfo]:
+    """The workers that are alive."""
+    names = sorted(name.decode() for name in cast("set[bytes]", connection.smembers(WORKERS)))
+    if not names:
+        return []
+    found = cast("list[bytes | None]", connection.mget([_key(name) for name in names]))
+    if gone := [name for name, info in zip(names, found, strict=True) if info is None]:
+        connection.srem(WORKERS, *gone)
+    return [WorkerInfo.model_validate_json(info) for info in found if info]
+
+
+def offered_models(connection: Redis) -> list[ModelCard]:
+    """The models callers may name: of the live workers, or the last ones known if none lives."""
+    cards = {card.name: card for worker in live(connection) for card in worker.models}
+    if not cards:
+        known = cast("dict[bytes, bytes]", connection.hgetall(CATALOGUE))
+        for raw in known.values():
+            card = ModelCard.model_validate_json(raw)
+            cards[card.name] = card
+    return sorted(cards.values(), key=lambda card: (not card.default, card.name))
+
+
+def jobs_per_second(connection: Redis) -> float | None:
+    """Jobs that all live workers together finish a second, as measured; None if not measured."""
+    rates = [worker.jobs_per_second for worker in live(connection)]
+    total = sum(rate for rate in rates if rate)
+    return total or None
+
+
+def _key(name: str) -> str:
+    return f"darkroom:worker:{name}"

@@ -1,0 +1,286 @@
+"""AUTOMATIC1111's "infotext": a picture's recipe as a text that the field's tools read."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.request.request import Control, ResolvedRequest
+from jobs.request.samplers import AUTOMATIC, SAMPLERS, SCHEDULES, canonical_schedule, split_sampler
+
+PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+"""One `Name: value`, as every reader of the format finds it."""
+
+FEWEST_PAIRS = 3
+"""A last line with fewer is a line of the prompt."""
+
+NEGATIVE = "Negative prompt:"
+
+CUTS = re.compile(r"Negative prompt(?=:)|^Steps(?=:)", re.MULTILINE)
+"""What in a prompt would pass for the beginning of another part of the text."""
+
+COMMA = r"\u002c"
+
+AREAS = {"whole": "Whole picture", "masked": "Only masked"}
+FILLS = {
+    "fill": "fill",
+    "original": "original",
+    "noise": "latent noise",
+    "nothing": "latent nothing",
+}
+
+NUMBERS = {
+    "Steps": "steps",
+    "CFG scale": "guidance_scale",
+    "CFG rescale": "guidance_rescale",
+    "Seed": "seed",
+    "Clip skip": "clip_skip",
+    "Variation seed": "variation_seed",
+    "Variation seed strength": "variation_strength",
+}
+"""Numbers that mean the same in a request."""
+
+HIRES = {"Hires upscale": "scale", "Hires steps": "steps", "Hires upscaler": "upscaler"}
+HIRES_STRENGTH = "Denoising strength"
+
+FROM_A_PICTURE = ("Denoising strength", "Mask blur", "ControlNet", "Inpaint area")
+"""Names by which a recipe shows that it starts from a picture, which no text can hold."""
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What made a picture: this program's version and the sha256 of the model, if it is known."""
+
+    version: str
+    model_hash: str | None
+
+
+class BadInfotext(ValueError):
+    """The caller gets 422: the text is no recipe, or not all of one; it says what is missing."""
+
+
+LACKS_PICTURE = (
+    "was made from another picture ({}), which its text does not hold; send that picture as "
+    "`image` with a `kind` that starts from one"
+)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a text consists of; no settings where it does not end with any."""
+
+    prompt: str
+    negative_prompt: str
+    settings: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe as it was read: fields of a request, not yet checked, and the model that made it."""
+
+    fields: dict[str, Any]
+    model: str | None
+    model_hash: str | None
+    lacks: str | None = None
+    """What else the picture was made of, as a sentence about its text; None where nothing is."""
+
+
+def write(request: ResolvedRequest, index: int, maker: Maker) -> str:
+    """The recipe of picture `index` (from 0) of a request."""
+    sampler = SAMPLERS[request.sampler]
+    fields: dict[str, object] = {
+        "Steps": request.steps,
+        "Sampler": sampler.title,
+        "Schedule type": SCHEDULES[request.schedule].label,
+        "CFG scale": request.guidance_scale,
+        "Seed": request.image_seed(index),
+        "Size": f"{request.width}x{request.height}",
+        "Model hash": maker.model_hash and maker.model_hash[:10],
+        "Model": request.model,
+        **_extras(request),
+        "Version": f"Darkroom {maker.version}",
+    }
+    lines = [_harmless(prompt_with_loras(request))]
+    if request.negative_prompt:
+        lines.append(f"{NEGATIVE} {_harmless(request.negative_prompt)}")
+    known = {name: value for name, value in fields.items() if value is not None}
+    lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in known.items()))
+    return "\n".join(lines)
+
+
+def prompt_with_loras(request: ResolvedRequest) -> str:
+    """The prompt with its LoRAs as tags again."""
+    tags = (f"<lora:{each.name}:{each.weight:g}>" for each in request.loras)
+    return " ".join([*filter(None, [request.prompt.strip()]), *tags])
+
+
+def read(text: str) -> Recipe:
+    """The recipe in a text. Raises BadInfotext.
+
+    Names that mean nothing here (RNG, VAE, Version, hashes of add-ons) are passed over. Where it
+    starts from another picture, `lacks` says so.
+    """
+    parts = split(text)
+    values = parts.settings
+    if not values:
+        raise BadInfotext("does not end with settings such as `Steps: 20, Sampler: DDIM, Seed: 1`")
+    hires = _hires(values)
+    shown = [
+        name
+        for name in values
+        if name.startswith(FROM_A_PICTURE) and not (name == HIRES_STRENGTH and hires)
+    ]
+    fields: dict[str, Any] = {"prompt": parts.prompt, "negative_prompt": parts.negative_prompt}
+    fields |= {ours: _number(values[name]) for name, ours in NUMBERS.items() if name in values}
+    fields |= _size(values.get("Size"))
+    if "Sampler" in values:
+        fields |= _sampler(values["Sampler"], values.get("Schedule type"))
+    if hires:
+        fields["hires"] = hires
+    elif HIRES_STRENGTH in values:
+        fields["strength"] = _number(values[HIRES_STRENGTH])
+    lacks = LACKS_PICTURE.format(shown[0]) if shown else None
+    return Recipe(fields, values.get("Model"), values.get("Model hash"), lacks)
+
+
+def split(text: str) -> Parts:
+    """A text's prompts and the settings in its last line, by their names there."""
+    *lines, last = text.strip().split("\n")
+    pairs = [(match[1].strip(), _unquoted(match[2])) for match in PAIR.finditer(last)]
+    if len(pairs) < FEWEST_PAIRS:
+        lines, pairs = [*lines, last], []
+    return Parts(*_prompts(lines), dict(pairs))
+
+
+def _extras(request: ResolvedRequest) -> dict[str, object]:
+    """What only some pictures have."""
+    fields: dict[str, object] = {}
+    if request.variation_seed is not None and request.variation_strength:
+        fields["Variation seed"] = request.variation_seed
+        fields["Variation seed strength"] = request.variation_strength
+    if request.kind != "text-to-image":
+        fields[HIRES_STRENGTH] = request.strength
+    elif request.hires:
+        fields[HIRES_STRENGTH] = request.hires.strength
+    if request.clip_skip != 1:
+        fields["Clip skip"] = request.clip_skip
+    if request.guidance_rescale:
+        fields["CFG rescale"] = request.guidance_rescale
+    if request.kind == "inpaint":
+        fields["Mask blur"] = request.mask_blur
+        fields["Inpaint area"] = AREAS[request.inpaint_area]
+        fields["Masked content"] = FILLS[request.fill]
+        if request.inpaint_area == "masked":
+            fields["Masked area padding"] = request.mask_padding
+    if request.hires:
+        fields["Hires upscale"] = request.hires.scale
+        fields["Hires steps"] = request.hires.steps
+        fields["Hires upscaler"] = _title(request.hires.upscaler)
+    if request.kind == "upscale":
+        fields["Upscale"] = request.scale
+        fields["Upscaler"] = request.upscaler and _title(request.upscaler)
+    for index, control in enumerate(request.controls):
+        fields[f"ControlNet {index}"] = _control(control)
+    return fields
+
+
+def _control(control: Control) -> str:
+    """One ControlNet as its extension for AUTOMATIC1111 writes it."""
+    return (
+        f"Module: {control.preprocessor}, Model: {control.model}, Weight: {control.weight:g}, "
+        f"Guidance Start: {control.start:g}, Guidance End: {control.end:g}"
+    )
+
+
+def _hires(values: dict[str, str]) -> dict[str, Any] | None:
+    if "Hires upscale" not in values:
+        return None
+    hires = {ours: _number(values[name]) for name, ours in HIRES.items() if name in values}
+    if "upscaler" in hires:
+        hires["upscaler"] = _upscaler(values["Hires upscaler"])
+    if hires.get("steps") == 0:
+        del hires["steps"]  # as many as the first pass
+    if HIRES_STRENGTH in values:
+        hires["strength"] = _number(values[HIRES_STRENGTH])
+    return hires
+
+
+def _title(upscaler: str) -> str:
+    return upscaler.capitalize() if upscaler in ("latent", "lanczos") else upscaler
+
+
+def _upscaler(title: str) -> str:
+    """AUTOMATIC1111 has several `Latent (...)`, which differ in how they interpolate."""
+    name = title.lower()
+    if name.startswith("latent"):
+        return "latent"
+    return name if name == "lanczos" else title
+
+
+def _prompts(lines: list[str]) -> tuple[str, str]:
+    prompt: list[str] = []
+    negative: list[str] = []
+    target = prompt
+    for line in lines:
+        if line.strip().startswith(NEGATIVE):
+            target = negative
+            line = line.strip().removeprefix(NEGATIVE)
+        target.append(line.strip())
+    return "\n".join(prompt), "\n".join(negative)
+
+
+def _size(text: str | None) -> dict[str, Any]:
+    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text or "")
+    return {"width": int(match[1]), "height": int(match[2])} if match else {}
+
+
+def _sampler(title: str, schedule: str | None) -> dict[str, Any]:
+    """Our sampler and schedule. Old texts have the schedule in the sampler: `DPM++ 2M Karras`.
+
+    What is unknown goes on as it is, for the request's own check to say what there is.
+    """
+    sampler, named = split_sampler(title) or (title, None)
+    label = (schedule or AUTOMATIC).strip()
+    known = canonical_schedule(label)
+    if named and known == AUTOMATIC:
+        known = named
+    return {"sampler": sampler, "schedule": known or label}
+
+
+def _number(text: str) -> Any:
+    """The number; what is none stays a text, for the request's own check to refuse by name."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _harmless(prompt: str) -> str:
+    """The prompt with a space before each colon at which readers would cut the text.
+
+    To a text encoder it is the same prompt: it reads words and signs, not the spaces between.
+    """
+    return CUTS.sub(r"\g<0> ", prompt)
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    if not any(each in text for each in ",:\n"):
+        return text
+    # Escaped, a comma is the same to whoever reads the quotes, and does not cut the value for
+    # readers that do not: these would take the model in a ControlNet's value for the picture's.
+    return json.dumps(text, ensure_ascii=False).replace(",", COMMA)
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    if text.startswith('"') and text.endswith('"'):
+        try:
+            return str(json.loads(text))
+        except ValueError:
+            return text
+    return text

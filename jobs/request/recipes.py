@@ -1,0 +1,171 @@
+"""Recipes that pictures carry: written into what is made, read from what is sent."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, cast
+
+from jobs.pictures import sandbox
+from jobs.pictures.pictures import EXIF_IFD, INFOTEXT, UNICODE, USER_COMMENT, BadPicture
+from jobs.request import infotext
+from jobs.request.infotext import BadInfotext, Maker, Recipe
+from jobs.request.model_card import ModelCard
+from jobs.request.request import FieldError, InvalidRequest, ResolvedRequest
+
+RECORD = "darkroom"
+"""Name of the PNG text chunk with our JSON; `prompt`, `workflow` and `Comment` are ComfyUI's."""
+
+MAX_RECIPE = 1_000_000
+"""Characters of a recipe that is read: two prompts of 10,000 and all else take 30,000."""
+
+MAX_EXIF = 65_000
+"""Bytes of EXIF that a JPEG has room for, less what goes round the comment."""
+
+BIG_ENDIAN = struct.Struct(">2sHI")
+"""Of TIFF's head, which EXIF begins with: the order of bytes, 42, where the first table is."""
+
+ONE_ENTRY = struct.Struct(">HHHIII")
+"""A table of one: how many, then its tag, type, count and value, and where the next table is."""
+
+LONG = 4
+UNDEFINED = 7
+"""Types of a value. Pillow would write a comment as type 1, which readers take for numbers."""
+
+
+def record(request: ResolvedRequest, index: int, maker: Maker) -> dict[str, Any]:
+    """The request that makes this one picture again."""
+    recipe = request.model_dump(mode="json", exclude={"count", "priority", "metadata"})
+    return {
+        "version": maker.version,
+        "model_hash": maker.model_hash,
+        "request": recipe | {"seed": request.image_seed(index)},
+    }
+
+
+def recipe_of(data: bytes, cards: list[ModelCard]) -> dict[str, Any]:
+    """The fields of the request that a picture was made by, not yet checked but for the model.
+
+    Our own record comes before AUTOMATIC1111's text. Raises InvalidRequest where the picture
+    carries neither, or one that is broken or not whole, or was made by a model that is not offered.
+    """
+    recipe = _found(data)
+    if recipe.lacks:
+        detail = f"the picture's `{INFOTEXT}` cannot be used: it {recipe.lacks}"
+        raise InvalidRequest([FieldError(pointer="", detail=detail)])
+    return recipe.fields | _model(recipe, cards)
+
+
+def known_part_of(data: bytes, cards: list[ModelCard]) -> tuple[dict[str, Any], list[FieldError]]:
+    """As `recipe_of`, for somebody who looks it over: the rest, and what is missing in it.
+
+    Missing may be the model and the picture that it starts from. Raises InvalidRequest where the
+    picture carries no recipe.
+    """
+    recipe = _found(data)
+    fields, missing = dict(recipe.fields), list[FieldError]()
+    if recipe.lacks:
+        missing.append(FieldError(pointer="/image", detail=f"the picture {recipe.lacks}"))
+    try:
+        fields |= _model(recipe, cards)
+    except InvalidRequest as error:
+        fields.pop("model", None)
+        missing += error.errors
+    return fields, missing
+
+
+def prompts_of(data: bytes) -> tuple[str, str]:
+    """Prompt and negative prompt of a picture's recipe; empty where it has none that is whole."""
+    try:
+        recipe = _read(data)
+    except (BadPicture, BadInfotext):
+        recipe = None
+    fields = recipe.fields if recipe and not recipe.lacks else {}
+    prompt, negative = (fields.get(name) for name in ("prompt", "negative_prompt"))
+    loras = fields.get("loras")
+    tags = [
+        f"<lora:{each['name']}:{each['weight']}>"
+        for each in (cast("list[Any]", loras) if isinstance(loras, list) else [])
+        if isinstance(each, dict) and {"name", "weight"} <= each.keys()
+    ]
+    return (
+        " ".join([prompt, *tags]) if isinstance(prompt, str) else "",
+        negative if isinstance(negative, str) else "",
+    )
+
+
+def exif_with(text: str) -> bytes | None:
+    """EXIF that holds an infotext as JPEG and WebP carry it; None where it is too long for one."""
+    comment = UNICODE + text.encode("utf-16-be", errors="replace")
+    if len(comment) > MAX_EXIF:
+        return None
+    head = BIG_ENDIAN.pack(b"MM", 42, BIG_ENDIAN.size)
+    exif_at = BIG_ENDIAN.size + ONE_ENTRY.size
+    main = ONE_ENTRY.pack(1, EXIF_IFD, LONG, 1, exif_at, 0)
+    comment_at = exif_at + ONE_ENTRY.size
+    exif = ONE_ENTRY.pack(1, USER_COMMENT, UNDEFINED, len(comment), comment_at, 0)
+    return b"Exif\0\0" + head + main + exif + comment
+
+
+def _found(data: bytes) -> Recipe:
+    try:
+        recipe = _read(data)
+    except (BadPicture, BadInfotext) as error:
+        raise InvalidRequest([FieldError(pointer="", detail=str(error))]) from error
+    if recipe is None:
+        detail = (
+            "the picture carries no recipe: a PNG has it as text named `darkroom` or `parameters`, "
+            "a JPEG or WebP in EXIF's UserComment"
+        )
+        raise InvalidRequest([FieldError(pointer="", detail=detail)])
+    return recipe
+
+
+def _read(data: bytes) -> Recipe | None:
+    texts = sandbox.decode(data, "texts").texts or {}
+    for name in (RECORD, INFOTEXT):
+        if len(texts.get(name, "")) > MAX_RECIPE:
+            raise BadInfotext(f"the picture's `{name}` is longer than {MAX_RECIPE} characters")
+    if (text := texts.get(RECORD)) is not None:
+        return _from_record(text)
+    if (text := texts.get(INFOTEXT)) is not None:
+        try:
+            return infotext.read(text)
+        except BadInfotext as error:
+            raise BadInfotext(f"the picture's `{INFOTEXT}` cannot be used: it {error}") from error
+    return None
+
+
+def _from_record(text: str) -> Recipe:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        detail = f"the picture's `{RECORD}` is not JSON: {str(error)[:200]}"
+        raise BadInfotext(detail) from error
+    fields = cast("Any", found.get("request")) if isinstance(found, dict) else None
+    if not isinstance(fields, dict):
+        raise BadInfotext(f"the picture's `{RECORD}` has no object named `request`")
+    fields = cast("dict[str, Any]", fields)
+    model, model_hash = fields.get("model"), cast("dict[str, Any]", found).get("model_hash")
+    return Recipe(
+        fields,
+        model if isinstance(model, str) else None,
+        model_hash if isinstance(model_hash, str) else None,
+    )
+
+
+def _model(recipe: Recipe, cards: list[ModelCard]) -> dict[str, str]:
+    """The offered model of the recipe: by the hash of its weights, else by its name."""
+    if recipe.model is None and recipe.model_hash is None:
+        return {}
+    if recipe.model_hash:
+        for card in cards:
+            if card.sha256 and card.sha256.startswith(recipe.model_hash.lower()):
+                return {"model": card.name}
+    for card in cards:
+        if card.name == recipe.model:
+            return {"model": card.name}
+    made_by = " ".join(filter(None, [recipe.model, recipe.model_hash and recipe.model_hash[:10]]))
+    there_are = ", ".join(card.name for card in cards)
+    detail = f"the picture was made by {made_by[:80]}, which is not here; there are: {there_are}"
+    raise InvalidRequest([FieldError(pointer="/model", detail=detail)])

@@ -1,0 +1,184 @@
+"""The samplers and schedules by name: what a request may say, the API lists and a PNG calls them.
+
+What each one does is in `worker/engine/sampling/sampler.py`; a test holds the two tables equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+AUTOMATIC = "automatic"
+
+
+@dataclass(frozen=True)
+class ScheduleInfo:
+    """One way to space a sampler's steps: our name, AUTOMATIC1111's label, other names.
+
+    `default_rho` and `need_inner_model` are what AUTOMATIC1111's API says of it.
+    """
+
+    name: str
+    label: str
+    description: str
+    aliases: tuple[str, ...] = ()
+    default_rho: float = -1.0
+    need_inner_model: bool = False
+
+
+SCHEDULES: dict[str, ScheduleInfo] = {
+    info.name: info
+    for info in (
+        ScheduleInfo(AUTOMATIC, "Automatic", "The sampler's own, or the model's."),
+        ScheduleInfo(
+            "karras", "Karras", "More of the steps where there is little noise.", default_rho=7.0
+        ),
+        ScheduleInfo("exponential", "Exponential", "Noise falls by the same factor each step."),
+        ScheduleInfo("beta", "Beta", "More of the steps at both ends.", need_inner_model=True),
+        ScheduleInfo(
+            "sgm_uniform",
+            "SGM Uniform",
+            "Evenly spaced from the last timestep of training: what turbo models want.",
+            aliases=("sgmuniform",),
+            need_inner_model=True,
+        ),
+        ScheduleInfo("simple", "Simple", "As SGM Uniform.", need_inner_model=True),
+        ScheduleInfo("uniform", "Uniform", "Evenly spaced, both ends included."),
+        ScheduleInfo("normal", "Normal", "As Uniform.", need_inner_model=True),
+        ScheduleInfo(
+            "ddim",
+            "DDIM",
+            "Evenly spaced from the first timestep of training.",
+            aliases=("ddim_uniform",),
+            need_inner_model=True,
+        ),
+    )
+}
+
+SIGMAS = ("karras", "exponential", "beta")
+SPACINGS = ("sgm_uniform", "simple", "uniform", "normal", "ddim")
+EVERY = (AUTOMATIC, *SIGMAS, *SPACINGS)
+
+
+@dataclass(frozen=True)
+class SamplerInfo:
+    """One sampler: our name, the title that AUTOMATIC1111 knows it by, other names.
+
+    `automatic` is the schedule that "automatic" means with it: itself, where that is the model's
+    own. `second_order` takes two forwards a step.
+    """
+
+    name: str
+    title: str
+    aliases: tuple[str, ...] = ()
+    automatic: str = AUTOMATIC
+    schedules: tuple[str, ...] = EVERY
+    second_order: bool = False
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What AUTOMATIC1111's API says of it beside its names."""
+        options = {} if self.automatic == AUTOMATIC else {"scheduler": self.automatic}
+        return options | ({"second_order": "True"} if self.second_order else {})
+
+
+SAMPLERS: dict[str, SamplerInfo] = {
+    info.name: info
+    for info in (
+        SamplerInfo("dpmpp_2m", "DPM++ 2M", ("k_dpmpp_2m",), "karras"),
+        SamplerInfo("dpmpp_sde", "DPM++ SDE", ("k_dpmpp_sde",), "karras", second_order=True),
+        SamplerInfo("dpmpp_2m_sde", "DPM++ 2M SDE", ("k_dpmpp_2m_sde",), "exponential"),
+        SamplerInfo(
+            "dpmpp_2m_sde_heun", "DPM++ 2M SDE Heun", ("k_dpmpp_2m_sde_heun",), "exponential"
+        ),
+        SamplerInfo(
+            "dpmpp_2s_a",
+            "DPM++ 2S a",
+            ("k_dpmpp_2s_a",),
+            "karras",
+            schedules=(AUTOMATIC, *SIGMAS, "uniform", "normal"),
+        ),
+        SamplerInfo("dpmpp_3m_sde", "DPM++ 3M SDE", ("k_dpmpp_3m_sde",), "exponential"),
+        SamplerInfo(
+            "euler_a",
+            "Euler a",
+            ("k_euler_a", "k_euler_ancestral"),
+            schedules=(AUTOMATIC, *SPACINGS),
+        ),
+        SamplerInfo("euler", "Euler", ("k_euler",)),
+        SamplerInfo("lms", "LMS", ("k_lms",)),
+        SamplerInfo("heun", "Heun", ("k_heun",), second_order=True),
+        SamplerInfo("dpm2", "DPM2", ("k_dpm_2",), "karras", second_order=True),
+        SamplerInfo("dpm2_a", "DPM2 a", ("k_dpm_2_a",), "karras", second_order=True),
+        SamplerInfo("ddim", "DDIM", schedules=(AUTOMATIC, *SPACINGS)),
+        SamplerInfo("pndm", "PLMS", ("plms",), schedules=(AUTOMATIC, "ddim")),
+        SamplerInfo("unipc", "UniPC"),
+        SamplerInfo("lcm", "LCM", ("k_lcm",), schedules=(AUTOMATIC,)),
+        SamplerInfo("tcd", "TCD", schedules=(AUTOMATIC,)),
+        SamplerInfo("ipndm", "IPNDM", schedules=(AUTOMATIC, *SPACINGS)),
+        SamplerInfo("deis", "DEIS"),
+        SamplerInfo("ddpm", "DDPM", schedules=(AUTOMATIC, *SPACINGS)),
+        SamplerInfo("sa_solver", "SA-Solver"),
+    )
+}
+
+_SCHEDULES_BY_ANY_NAME = {
+    each.lower(): info.name
+    for info in SCHEDULES.values()
+    for each in (info.name, info.label, *info.aliases)
+}
+
+_SAMPLERS_BY_ANY_NAME = {
+    each.lower(): info.name
+    for info in SAMPLERS.values()
+    for each in (info.name, info.title, *info.aliases)
+}
+
+_ENDINGS = {**_SCHEDULES_BY_ANY_NAME, "ka": "karras", "exp": "exponential"}
+"""What may stand behind a sampler's name: older AUTOMATIC1111 had samplers for each schedule."""
+
+
+def split_sampler(name: str) -> tuple[str, str | None] | None:
+    """The sampler's own name, and the schedule that the given name ends with; None if unknown.
+
+    `DPM++ 2M Karras`, `dpmpp_2m_karras` and `k_dpmpp_2m_ka` are the sampler `dpmpp_2m` with the
+    schedule `karras`. Upper and lower case are the same.
+    """
+    name = name.strip().lower()
+    if known := _SAMPLERS_BY_ANY_NAME.get(name):
+        return known, None
+    for ending, schedule in _ENDINGS.items():
+        rest = name.removesuffix(ending)
+        if rest != name and rest[-1:] in (" ", "_"):
+            known = _SAMPLERS_BY_ANY_NAME.get(rest[:-1].strip())
+            if known and schedule in SAMPLERS[known].schedules:
+                return known, schedule
+    return None
+
+
+def canonical_sampler(name: str) -> str | None:
+    """The one spelling of any name that a sampler goes by; None if unknown.
+
+    A schedule in the name stays in it, as in `dpmpp_2m_karras`: `split_sampler` takes it apart.
+    """
+    parts = split_sampler(name)
+    return parts and "_".join(part for part in parts if part)
+
+
+def canonical_schedule(name: str) -> str | None:
+    """The schedule's own name for its name, label or alias in any case; None if unknown."""
+    return _SCHEDULES_BY_ANY_NAME.get(name.strip().lower())
+
+
+def schedule_problem(sampler: str, schedule: str) -> str | None:
+    """Why this sampler cannot take this schedule, as a sentence's end; None where it can."""
+    parts, known = split_sampler(sampler), canonical_schedule(schedule)
+    if known is None:
+        return f"no schedule is named {schedule[:60]!r}; there are {', '.join(SCHEDULES)}"
+    if parts is None:
+        return None
+    takes = SAMPLERS[parts[0]].schedules
+    if known in takes:
+        return None
+    if len(takes) == 1:
+        return f"the sampler {parts[0]} has its own and takes none; leave it out"
+    return f"the sampler {parts[0]} takes {', '.join(takes)}, not {known}"

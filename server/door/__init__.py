@@ -1,0 +1,4 @@
+"""Who may come in, by what name, how often: all that is decided before a body is read.
+
+Knows devices and settings, nothing of the queue.
+"""

@@ -1,0 +1,60 @@
+"""Headers that every answer carries: what a browser may do with it."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from flask import Flask, Response, request
+
+from server.door.cors import is_signed_picture
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+"""Content-Security-Policy of a page: files of this server, no inline script or style. Previews
+come as data: URLs, and a picture that is about to be sent is shown by a blob: URL."""
+
+OTHER_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""Of what is no page, should somebody open it as one."""
+
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not `no-referrer`: with it a browser sends `Origin: null` even to the page's own server.
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    # Everything about a job changes by the second; pictures and pages say otherwise themselves.
+    "Cache-Control": "no-store",
+}
+
+
+def init_app(app: Flask) -> None:
+    """Add to each response what all responses have."""
+    app.after_request(_finish)
+
+
+def _finish(response: Response) -> Response:
+    for name, value in ALWAYS.items():
+        response.headers.setdefault(name, value)
+    is_page = response.mimetype == "text/html"
+    policy = PAGE_POLICY if is_page else OTHER_POLICY
+    response.headers.setdefault("Content-Security-Policy", policy)
+    # A signed URL may be shown by any page that has it, the mobile shell's first of all.
+    whose = "cross-origin" if is_signed_picture() else "same-origin"
+    response.headers.setdefault("Cross-Origin-Resource-Policy", whose)
+    if is_page and _is_trustworthy():
+        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    return response
+
+
+def _is_trustworthy() -> bool:
+    """Whether a browser calls this a secure context; on others it complains of COOP."""
+    if request.scheme == "https":
+        return True
+    name = request.host.rsplit(":", 1)[0].strip("[]")
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"

@@ -1,0 +1,1 @@
+"""The page for people and the files that it is made of, and pictures in the sizes that it shows."""

@@ -1,0 +1,119 @@
+"""Pictures as phones want them: smaller, or in another format, kept in memory for a while."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import OrderedDict
+from threading import Lock, Semaphore
+from typing import Any, Literal
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from jobs.pictures.image_store import ImageStore
+from jobs.request.provenance import PNG_KEYWORD
+from jobs.request.recipes import INFOTEXT, exif_with
+
+Format = Literal["png", "jpeg", "webp"]
+
+CACHE_BYTES = 32 * 1024 * 1024
+"""Memory for renditions: a screen full of thumbnails for every device in the house."""
+
+QUALITY = 90
+"""Of JPEG and WebP: no difference to see on a phone, a tenth of the PNG's size."""
+
+
+class Renditions:
+    """Makes and remembers renditions of stored pictures."""
+
+    def __init__(self, store: ImageStore) -> None:
+        self._store = store
+        self._kept: OrderedDict[tuple[str, Format, int | None], bytes] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+        # More at once than there are cores would only add their memory up.
+        self._at_once = Semaphore(os.cpu_count() or 1)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory that the kept renditions take."""
+        return self._bytes
+
+    def get(self, image: str, format: Format, width: int | None) -> bytes:
+        """The picture in this format, at most `width` pixels wide, never enlarged.
+
+        Raises FileNotFoundError, or OSError where the store does not give it.
+        """
+        if format == "png" and width is None:
+            return self._stored(image)
+        key = (image, format, width)
+        if kept := self._find(key):
+            # Another replica may have deleted the picture since.
+            self._store.size(image)
+            return kept
+        with self._at_once:
+            made = render(self._stored(image), format, width)
+        self._keep(key, made)
+        return made
+
+    def _stored(self, image: str) -> bytes:
+        with self._store.open(image) as file:
+            return file.read()
+
+    def _find(self, key: tuple[str, Format, int | None]) -> bytes | None:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def _keep(self, key: tuple[str, Format, int | None], made: bytes) -> None:
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = made
+                self._bytes += len(made)
+            while self._bytes > CACHE_BYTES:
+                _, dropped = self._kept.popitem(last=False)
+                self._bytes -= len(dropped)
+
+
+def render(png: bytes, format: Format, width: int | None, quality: int = QUALITY) -> bytes:
+    """A PNG in another format, at most `width` wide; the same bytes if that changes nothing.
+
+    One of full size keeps its recipe, in EXIF as AUTOMATIC1111 has it. All keep what says that a
+    machine made the picture, and nothing else: no EXIF, no profile, no text of the original's.
+    """
+    with Image.open(io.BytesIO(png)) as source:
+        narrower = width is not None and width < source.width
+        if format == "png" and not narrower:
+            return png
+        picture = source if format != "jpeg" else _on_white(source)
+        if narrower and width is not None:
+            height = max(1, round(source.height * width / source.width))
+            picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+        out = io.BytesIO()
+        options: dict[str, Any] = {} if format == "png" else {"quality": quality}
+        # A thumbnail is for looking at; a picture of full size goes on to other programs.
+        recipe = source.info.get(INFOTEXT)
+        if width is None and isinstance(recipe, str) and (exif := exif_with(recipe)):
+            options["exif"] = exif
+        if isinstance(xmp := source.info.get("xmp"), bytes):
+            options |= {"pnginfo": _text(xmp)} if format == "png" else {"xmp": xmp}
+        picture = picture.copy()
+        picture.info = {}
+        picture.save(out, format, **options)
+        return out.getvalue()
+
+
+def _text(xmp: bytes) -> PngInfo:
+    text = PngInfo()
+    text.add_itxt(PNG_KEYWORD, xmp.decode("utf-8", errors="replace"))
+    return text
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    flat = Image.new("RGBA", picture.size, "white")
+    flat.alpha_composite(picture.convert("RGBA"))
+    return flat.convert("RGB")

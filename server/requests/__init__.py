@@ -1,0 +1,1 @@
+"""From the bytes of a request to a job in the queue: bodies, uploads, validation, submission."""

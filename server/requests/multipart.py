@@ -1,0 +1,132 @@
+"""multipart/form-data as the JSON object that the same request would have been."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import Any, cast
+
+from flask import Request
+from pydantic_core import from_json
+
+from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
+from server.errors import ApiError
+
+TYPE = "multipart/form-data"
+
+WHOLE = "request"
+"""The part that may hold many fields at once, as JSON."""
+
+FILES = re.compile(r"image|mask|control_([0-9])")
+"""Names of parts that are files. The n of `control_n` counts from 0."""
+
+PART = "part:"
+"""What stands in a field whose picture came as a part; no id and no data URI begins so."""
+
+
+def _text_fields() -> set[str]:
+    """The fields that are text, whose parts are taken as they are; all others are JSON."""
+    properties: dict[str, Any] = GenerationRequest.model_json_schema()["properties"]
+    return {
+        name
+        for name, field in properties.items()
+        if any(kind.get("type") == "string" for kind in (field, *field.get("anyOf", [])))
+    }
+
+
+TEXT = _text_fields()
+
+
+def read(request: Request) -> tuple[dict[str, Any], dict[str, bytes], bytes]:
+    """The fields of a multipart body, its files by JSON pointer, and a hash of all of it.
+
+    The hash does not depend on the boundary, which every sending draws anew. Raises ApiError 400
+    for what is no multipart body, InvalidRequest for parts that fit no field.
+    """
+    try:
+        form, uploaded = request.form, request.files
+    except ValueError as error:
+        detail = f"the body is not {TYPE}: {error}"
+        raise ApiError(400, "bad-multipart", detail) from error
+    errors: list[FieldError] = []
+    fields: dict[str, Any] = {}
+    parts: dict[str, bytes] = {}
+    digest = sha256()
+    for name, texts in sorted(form.lists()):
+        if len(texts) > 1:
+            errors.append(FieldError(pointer=_pointer(name), detail=f"came {len(texts)} times"))
+        _digest(digest, "field", name, texts[0].encode(errors="replace"))
+        if name == WHOLE:
+            fields = _whole(texts[0], errors) | fields
+        elif texts[0]:  # a page's form sends what was left empty as an empty text
+            fields[name] = _value(name, texts[0])
+    for name, files in sorted(uploaded.lists()):
+        data = files[0].read()
+        if not data and not files[0].filename:
+            continue  # no file was chosen
+        _digest(digest, "file", name, data)
+        match = FILES.fullmatch(name)
+        if len(files) > 1:
+            errors.append(FieldError(pointer=_pointer(name), detail=f"came {len(files)} times"))
+        elif match is None:
+            errors.append(FieldError(pointer=_pointer(name), detail=_no_file(name)))
+        elif match[1] is None:
+            fields[name] = PART + name
+            parts[f"/{name}"] = data
+        elif _give_control(fields, int(match[1])):
+            parts[f"/controls/{match[1]}/image"] = data
+        else:
+            detail = f"is a picture for control {match[1]}, which `controls` does not have"
+            errors.append(FieldError(pointer=_pointer(name), detail=detail))
+    if errors:
+        raise InvalidRequest(errors)
+    return fields, parts, digest.digest()
+
+
+def _whole(text: str, errors: list[FieldError]) -> dict[str, Any]:
+    try:
+        value = from_json(text, allow_inf_nan=True)
+    except ValueError as error:
+        detail = f"the part `{WHOLE}` is not JSON: {error}"
+        problem = FieldError(pointer=f"/{WHOLE}", detail=detail)
+        raise ApiError(400, "bad-json", detail, errors=[problem]) from error
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value)
+    errors.append(FieldError(pointer=f"/{WHOLE}", detail="must be a JSON object"))
+    return {}
+
+
+def _value(name: str, text: str) -> Any:
+    if name in TEXT:
+        return text
+    try:
+        return from_json(text, allow_inf_nan=True)
+    except ValueError:
+        return text  # refused by the field's own check, which says what it should be
+
+
+def _give_control(fields: dict[str, Any], index: int) -> bool:
+    controls = fields.get("controls")
+    if not isinstance(controls, list) or index >= len(cast("list[Any]", controls)):
+        return False
+    control = cast("list[Any]", controls)[index]
+    if not isinstance(control, dict):
+        return False
+    control["image"] = f"{PART}control_{index}"
+    return True
+
+
+def _no_file(name: str) -> str:
+    if name in GenerationRequest.model_fields:
+        return "is no file; send it as a text, without a file name"
+    return "is not a field of this request; files are image, mask, control_0, control_1 and so on"
+
+
+def _pointer(name: str) -> str:
+    escaped = name[:80].replace("~", "~0").replace("/", "~1")
+    return f"/{escaped}".encode(errors="replace").decode()
+
+
+def _digest(digest: Any, kind: str, name: str, data: bytes) -> None:
+    key = f"{kind}:{name}".encode(errors="replace")
+    digest.update(b"%d:%b%d:%b" % (len(key), key, len(data), data))

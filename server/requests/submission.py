@@ -1,0 +1,65 @@
+"""From a request to a job in the queue, whichever API the request came by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rq.exceptions import NoSuchJobError
+
+from jobs.queue import queue
+from jobs.queue.queue import QueueFull
+from jobs.queue.quotas import QuotaExceeded
+from jobs.queue.record import JobRecord, read
+from jobs.queue.workers import offered_models
+from jobs.request.model_card import ModelCard
+from jobs.request.request import GenerationRequest, InvalidRequest
+from jobs.request.resolve import resolve
+from jobs.webhooks.outbox import Hook
+from server.door.auth import caller
+from server.errors import ApiError, Unavailable
+from server.requests.uploads import open_uploads
+from server.resources import resources
+
+
+def known_models() -> list[ModelCard]:
+    """What the workers offer, the default model first. Raises a 503 before one has started."""
+    cards = offered_models(resources().redis)
+    if not cards:
+        raise Unavailable("no-worker", "no worker has started yet, so no model is known")
+    return cards
+
+
+def submit(
+    request: GenerationRequest,
+    parts: Mapping[str, bytes],
+    *,
+    cards: list[ModelCard],
+    job_id: str | None = None,
+    hook: Hook | None = None,
+) -> JobRecord:
+    """Keep a job of this caller's; from here on it reaches an end whatever is killed meanwhile.
+
+    `parts` has the bytes of each picture that came as a file, by the JSON pointer of its field.
+    Raises InvalidRequest, QueueFull, QuotaExceeded, and ApiError for 409 and 503.
+    """
+    here, who = resources(), caller()
+    job_id = job_id or queue.new_job_id()
+    uploads = open_uploads(request, parts, job_id, who, here)
+    resolved = resolve(request, cards, uploads.pictures)
+    # Stored before the job is in the queue: a worker may take it at once.
+    uploads.keep()
+    try:
+        return queue.submit(
+            here.redis, resolved, who.owner, caller=who.lane, job_id=job_id, hook=hook
+        )
+    except InvalidRequest:
+        uploads.drop()
+        raise
+    except (QueueFull, QuotaExceeded):
+        # The same request may have come twice at once, and the other have got in.
+        if read(here.redis, job_id) is None:
+            uploads.drop()
+        raise
+    except NoSuchJobError as error:
+        uploads.drop()
+        raise ApiError(409, "deleted", str(error)) from error

@@ -1,0 +1,132 @@
+"""Pictures that a request starts from: sent with it, or named by the id of an earlier one."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jobs.pictures import pictures, sandbox
+from jobs.pictures.image_store import ImageStore, input_id, job_of
+from jobs.pictures.pictures import BadPicture
+from jobs.queue.record import JobRecord, read
+from jobs.request.recipes import prompts_of
+from jobs.request.request import FieldError, GenerationRequest, InvalidRequest, named_pictures
+from jobs.request.resolve import InputPicture
+from server.door.auth import Caller
+from server.errors import Unavailable
+from server.resources import Resources
+
+log = logging.getLogger(__name__)
+
+BARE_BASE64 = re.compile(r"[A-Za-z0-9+/=_\s-]{100,}")
+
+SHOWN = 60
+"""Characters of a wrong id that are shown: enough to know it by."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture as the job keeps it: its id, size and prompts, and its PNG."""
+
+    picture: InputPicture
+    png: bytes
+
+
+class Uploads:
+    """The pictures of one request, by the JSON pointer of the field that named them."""
+
+    def __init__(self, uploads: Mapping[str, Upload], store: ImageStore) -> None:
+        self._uploads = uploads
+        self._store = store
+
+    @property
+    def pictures(self) -> dict[str, InputPicture]:
+        """What resolving the request needs to know of them."""
+        return {pointer: upload.picture for pointer, upload in self._uploads.items()}
+
+    def keep(self) -> None:
+        """Store them; those that are there already stay. Raises a 503."""
+        try:
+            for upload in self._uploads.values():
+                self._store.put(upload.picture.id, upload.png)
+        except OSError as error:
+            raise Unavailable("store-unavailable", "the picture store does not answer") from error
+
+    def drop(self) -> None:
+        """Remove them again: the job that they were for is not taken."""
+        for upload in self._uploads.values():
+            try:
+                self._store.delete(upload.picture.id)
+            except OSError as error:
+                log.warning("%s is left over from a refused job: %s", upload.picture.id, error)
+
+
+def open_uploads(
+    request: GenerationRequest,
+    parts: Mapping[str, bytes],
+    job_id: str,
+    who: Caller,
+    here: Resources,
+) -> Uploads:
+    """Open each picture that a request names, to be kept under ids of this job.
+
+    `parts` has the bytes of those that came as files. An earlier picture is copied, so that
+    deleting its job does no harm. Raises InvalidRequest naming each field whose picture is none,
+    or is not for the caller to see.
+    """
+    uploads: dict[str, Upload] = {}
+    errors: list[FieldError] = []
+    for index, (pointer, named) in enumerate(named_pictures(request).items()):
+        try:
+            data = parts[pointer] if pointer in parts else _bytes(named, who, here)
+            uploads[pointer] = _open(data, input_id(job_id, index), pointer, request)
+        except BadPicture as error:
+            errors.append(FieldError(pointer=pointer, detail=str(error)))
+    if errors:
+        raise InvalidRequest(errors)
+    return Uploads(uploads, here.store)
+
+
+def _open(data: bytes, image: str, pointer: str, request: GenerationRequest) -> Upload:
+    opened = sandbox.decode(data, "mask" if pointer == "/mask" else "picture")
+    wants_prompt = request.kind == "variations" and pointer == "/image"
+    prompt, negative = prompts_of(data) if wants_prompt else ("", "")
+    picture = InputPicture(image, opened.width, opened.height, prompt, negative)
+    return Upload(picture, opened.png)
+
+
+def _bytes(named: str, who: Caller, here: Resources) -> bytes:
+    if named[:5].lower() == "data:":
+        return pictures.data_uri_bytes(named)
+    if re.match(r"https?://", named, re.IGNORECASE):
+        raise BadPicture("is a URL, and those are not fetched; send the picture itself")
+    if BARE_BASE64.fullmatch(named):
+        raise BadPicture("is base64 of unknown kind; put `data:image/png;base64,` before it")
+    if not is_there(named, who, here):
+        raise BadPicture(_not_there(named))
+    try:
+        with here.store.open(named) as file:
+            return file.read()
+    except FileNotFoundError:
+        raise BadPicture(_not_there(named)) from None
+    except OSError as error:
+        raise Unavailable("store-unavailable", "the picture store does not answer") from error
+
+
+def is_there(named: str, who: Caller, here: Resources) -> bool:
+    """Whether this is the id of a picture that the caller may see."""
+    job_id = job_of(named)
+    job = read(here.redis, job_id) if job_id else None
+    return job is not None and who.sees(job.owner) and named in _pictures_of(job)
+
+
+def _pictures_of(job: JobRecord) -> set[str]:
+    return {output.id for output in job.outputs} | set(named_pictures(job.request).values())
+
+
+def _not_there(named: str) -> str:
+    shown = named if len(named) <= SHOWN else f"{named[:SHOWN]}..."
+    shown = "".join(each if each.isprintable() else "?" for each in shown)
+    return f'there is no picture "{shown}" of yours; send an id of one, or a data URI'

@@ -1,0 +1,1 @@
+"""How gunicorn runs the API. Knows nothing of what the API does."""

@@ -1,0 +1,69 @@
+"""How gunicorn runs the API: `gunicorn -c python:server.serving.gunicorn_config`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+from typing import Any
+
+from jobs import logs
+from jobs.addresses import in_url, listening
+from jobs.settings import settings
+from server.resources import of
+from server.serving.logs import GunicornLogger
+
+_settings = settings()
+
+wsgi_app = "server.app:create_app()"
+bind = [f"{in_url(host)}:{_settings.port}" for host in listening(_settings.host)]
+# The key is in the same file, and it is read anew for each connection: `darkroom up` renews it.
+certfile = str(_settings.tls_folder / "server.pem") if _settings.tls else None
+# Whose word counts is TRUSTED_PROXIES' matter; gunicorn by itself would believe all of loopback.
+forwarded_allow_ips = ""
+proc_name = "darkroom-server"
+
+# Each event stream holds a thread for as long as its client stays.
+worker_class = "server.serving.gunicorn_worker.PatientWorker"
+workers = _settings.api_processes
+threads = _settings.api_threads
+# Phones that keep a connection open without using it cost a file descriptor, no thread.
+worker_connections = threads + 1000
+keepalive = 5
+
+# Streams end within a second of SIGTERM, and a request that waits for its job is told to leave.
+graceful_timeout = 10
+# The heartbeat is the main thread's; a machine that swaps should not lose its API for it.
+timeout = 60
+
+# The heartbeat file must not wait for a slow disk.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+# Nobody manages this server by gunicorn's own control interface.
+control_socket_disable = True
+
+logger_class = GunicornLogger
+
+# A line for each request only where somebody looks for something.
+loglevel = _settings.log_level.lower()
+accesslog = "-" if loglevel == "debug" else None
+
+
+def post_worker_init(worker: Any) -> None:
+    """Set up the log, and have SIGTERM tell the event streams to say farewell."""
+    logs.set_up(_settings.log_level)
+    leaving = of(worker.wsgi).hub.leaving
+    stop = worker.handle_exit
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        leaving.set()
+        stop(number, frame)
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.siginterrupt(signal.SIGTERM, False)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Let go of Redis."""
+    # None where the application could not be loaded.
+    if worker.wsgi is not None:
+        of(worker.wsgi).close()

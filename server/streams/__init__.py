@@ -1,0 +1,1 @@
+"""Events from Redis to whoever follows, as server-sent events. Knows no route."""

@@ -1,0 +1,69 @@
+"""Pictures as ControlNets read them: edges, lines, tones."""
+
+from collections.abc import Callable, Mapping
+
+import cv2
+import numpy as np
+
+from jobs.request.request import Preprocessor
+from worker.engine.request import Picture
+
+CANNY_THRESHOLDS = (100, 200)
+"""Those that lllyasviel's annotators and diffusers' examples use."""
+
+BLUR_DEVIATION = 9.0
+"""Pixels; that of AUTOMATIC1111's blur_gaussian, for tile and blur ControlNets."""
+
+SCRIBBLE_THRESHOLD = 32
+"""That of AUTOMATIC1111's scribble_xdog."""
+
+
+def preprocess(name: Preprocessor, picture: Picture) -> Picture:
+    """The picture (H, W, 3) as the ControlNets of that kind were trained to read it; same size."""
+    return np.ascontiguousarray(PREPROCESSORS[name](picture))
+
+
+def _same(picture: Picture) -> Picture:
+    return picture
+
+
+def _canny(picture: Picture) -> Picture:
+    """White edges on black (Canny 1986)."""
+    return _three(cv2.Canny(picture, *CANNY_THRESHOLDS))
+
+
+def _blur(picture: Picture) -> Picture:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), BLUR_DEVIATION), np.uint8)
+
+
+def _grayscale(picture: Picture) -> Picture:
+    return _three(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+
+
+def _invert(picture: Picture) -> Picture:
+    """Black lines on white paper become the white on black that line ControlNets read."""
+    return 255 - picture
+
+
+def _scribble(picture: Picture) -> Picture:
+    """White strokes on black where the picture is darker than round about: a difference of
+    Gaussians with a threshold, after XDoG (Winnemoeller 2012)."""
+    values = picture.astype(np.float32)
+    fine, coarse = (cv2.GaussianBlur(values, (0, 0), deviation) for deviation in (0.5, 5.0))
+    darker = -(255 - np.min(coarse - fine, axis=2)).clip(0, 255) + 255
+    return _three(np.where(2 * darker > SCRIBBLE_THRESHOLD, 255, 0))
+
+
+def _three(channel: object) -> Picture:
+    """One channel (H, W) as three."""
+    return np.dstack([np.asarray(channel, np.uint8)] * 3)
+
+
+PREPROCESSORS: Mapping[Preprocessor, Callable[[Picture], Picture]] = {
+    "none": _same,
+    "canny": _canny,
+    "scribble": _scribble,
+    "blur": _blur,
+    "grayscale": _grayscale,
+    "invert": _invert,
+}

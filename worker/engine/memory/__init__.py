@@ -1,0 +1,1 @@
+"""How many rows fit a device: measured, bounded, remembered."""

@@ -1,0 +1,70 @@
+"""What was measured on this machine, kept on disk: a worker that starts again knows it already."""
+
+import json
+import logging
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from worker.engine.memory.footprint import Shape
+
+log = logging.getLogger(__name__)
+
+
+class Notebook:
+    """Rows a forward and bytes a row by shape, one page a device, in one JSON file.
+
+    Workers of one machine share the file; the last to write a shape wins, and whoever finds it
+    unreadable measures anew. Nothing fails for want of it.
+    """
+
+    def __init__(self, path: Path, device: str) -> None:
+        self._path = path
+        self._device = device
+
+    def read(self) -> tuple[dict[Shape, int], dict[Shape, int]]:
+        """What is known of this device: rows a forward, and bytes a row, by shape."""
+        rows: dict[Shape, int] = {}
+        sizes: dict[Shape, int] = {}
+        with suppress(TypeError, KeyError, ValueError, AttributeError):
+            for entry in self._pages().get(self._device, []):
+                shape = _shape(entry["shape"])
+                if entry.get("rows"):
+                    rows[shape] = int(entry["rows"])
+                if entry.get("bytes"):
+                    sizes[shape] = int(entry["bytes"])
+        return rows, sizes
+
+    def write(self, rows: dict[Shape, int], sizes: dict[Shape, int]) -> None:
+        """Keeps these for the next start, beside what other devices wrote."""
+        shapes = sorted({*rows, *sizes}, key=repr)
+        page = [
+            {"shape": asdict(shape), "rows": rows.get(shape), "bytes": sizes.get(shape)}
+            for shape in shapes
+        ]
+        temporary = self._path.with_suffix(".tmp")
+        try:
+            pages = self._pages() | {self._device: page}
+            temporary.write_text(json.dumps(pages, indent=1), encoding="utf-8")
+            temporary.replace(self._path)
+        except OSError as error:
+            log.warning("what was measured could not be kept: %s", error)
+
+    def _pages(self) -> dict[str, Any]:
+        try:
+            pages: object = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return pages if isinstance(pages, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+
+
+def _shape(fields: dict[str, Any]) -> Shape:
+    inputs = tuple((str(name), tuple(map(int, sizes))) for name, sizes in fields["inputs"])
+    return Shape(
+        model=str(fields["model"]),
+        height=int(fields["height"]),
+        width=int(fields["width"]),
+        inputs=inputs,
+        controls=tuple(map(str, fields["controls"])),
+    )

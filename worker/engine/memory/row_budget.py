@@ -1,0 +1,227 @@
+"""How many rows a UNet forward takes: measured for each shape, not a constant."""
+
+from collections import deque
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from worker.engine.memory.footprint import MARGIN, Footprints, Shape
+from worker.engine.memory.notebook import Notebook
+
+K = TypeVar("K", bound=Hashable)
+
+# One caller with guidance has two rows; eight fit wherever one picture does, or nearly.
+START_ROWS = 8
+
+# The first forward of a size warms caches and kernels up, so it is not counted; of the next
+# ones the fastest is, because what disturbs a measurement only ever adds time.
+WARM_UP = 1
+SAMPLES = 4
+ENOUGH = WARM_UP + SAMPLES
+
+# A larger forward must be this much cheaper a row, else it only makes newcomers wait longer.
+WORTHWHILE = 0.97
+
+# Full forwards until the size is compared anew, because what else runs on the machine changes.
+PATIENCE = 200
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One UNet forward: its rows, its seconds, and on an accelerator its memory in bytes.
+
+    `used` is what the forward needed beyond the weights, `free` what it could have had.
+    """
+
+    rows: int
+    seconds: float
+    used: int | None = None
+    free: int | None = None
+
+
+class Keyed(Protocol):
+    """What a budget needs to know of a batch key."""
+
+    @property
+    def shape(self) -> Shape: ...
+    @property
+    def exact(self) -> bool: ...
+
+
+class Budgets:
+    """How many rows a forward takes: a fixed number for tasks that must be exact, for all others
+    the measured one, and never more than the memory is expected to hold.
+
+    `limit` is the most bytes that a forward may take beyond the weights; without it what the
+    device has decides. `notebook` keeps what was measured for the next start.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_rows: int,
+        exact_rows: int,
+        limit: int | None = None,
+        notebook: Notebook | None = None,
+    ) -> None:
+        rows, sizes = notebook.read() if notebook else ({}, {})
+        self._measured = RowBudget(max_rows, known=rows)
+        self._fixed = FixedRows(exact_rows)
+        self._footprints = Footprints(sizes)
+        self._limit = limit
+        self._notebook = notebook
+        self._kept = self._measured.revision
+
+    def rows(self, key: Keyed) -> int:
+        """The most rows that the next forward for `key` takes."""
+        if key.exact:
+            return self._fixed.rows(key.shape)
+        rows = self._measured.rows(key.shape)
+        if self._limit is None or (a_row := self._footprints.bytes_per_row(key.shape)) is None:
+            return rows
+        return max(1, min(rows, int(self._limit / (a_row * MARGIN))))
+
+    def record(self, key: Keyed, measurement: Measurement) -> None:
+        """Learns from one finished forward."""
+        if not key.exact:
+            self._measured.record(key.shape, measurement)
+            self._keep()
+
+    def out_of_memory(self, key: Keyed, rows: int) -> None:
+        """Halves what is tried after a forward of `rows` did not fit."""
+        if not key.exact:
+            self._measured.out_of_memory(key.shape, rows)
+            self._keep()
+
+    def weighed(self, key: Keyed) -> bool:
+        """Whether it is known what memory a row of this shape takes."""
+        return key.shape in self._footprints.measured
+
+    def weigh(self, key: Keyed, bytes_per_row: int) -> None:
+        """Takes in what a row of a forward took."""
+        self._footprints.learn(key.shape, bytes_per_row)
+        self._keep(always=True)
+
+    def settled(self, key: Keyed) -> bool:
+        """Whether the size of this shape's forwards was measured to its end."""
+        return key.shape in self._measured.settled
+
+    def check(self, key: Keyed, width: int, height: int, capacity: int) -> None:
+        """Raises OutOfMemory for a picture that can never fit, of `capacity` bytes or the limit."""
+        self._footprints.check(key.shape, width, height, self._limit or capacity)
+
+    def _keep(self, *, always: bool = False) -> None:
+        if self._notebook is None or (self._kept == self._measured.revision and not always):
+            return
+        self._kept = self._measured.revision
+        self._notebook.write(self._measured.settled, self._footprints.measured)
+
+
+class FixedRows:
+    """Always the same number: what `exact` mode needs, so that every row is equal to the bit."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+
+    def rows(self, key: Hashable) -> int:
+        return self._rows
+
+    def record(self, key: Hashable, measurement: Measurement) -> None:
+        """Nothing to learn."""
+
+    def out_of_memory(self, key: Hashable, rows: int) -> None:
+        """A smaller forward would give other bits: the runner fails what does not fit."""
+
+
+@dataclass
+class _Climb:
+    """The search for one key: seconds a row at the present size, and at twice that."""
+
+    limit: int
+    small: deque[float] = field(default_factory=lambda: deque[float](maxlen=ENOUGH))
+    large: deque[float] = field(default_factory=lambda: deque[float](maxlen=ENOUGH))
+    last: Measurement | None = None
+    settled_for: int | None = None
+
+
+class RowBudget(Generic[K]):
+    """Climbs to the cheapest number of rows for each key, and down again where memory ends.
+
+    Forwards of the present size and of twice that take turns, so that what else the machine
+    does slows both alike; the larger becomes the present one if it is cheaper a row and its
+    memory is expected to fit, up to `max_rows`. Otherwise the size stays, to be compared anew,
+    from half of it, after PATIENCE forwards. Forwards that are not full say nothing: there is
+    no demand for more.
+    """
+
+    def __init__(self, max_rows: int, known: Mapping[K, int] | None = None) -> None:
+        self._max_rows = max_rows
+        self._climbs: dict[K, _Climb] = {
+            key: _Climb(min(rows, max_rows), settled_for=0) for key, rows in (known or {}).items()
+        }
+        self.revision = 0
+
+    @property
+    def settled(self) -> dict[K, int]:
+        """The sizes that were measured to their end."""
+        return {
+            key: climb.limit
+            for key, climb in self._climbs.items()
+            if climb.settled_for is not None or climb.limit * 2 > self._max_rows
+        }
+
+    def rows(self, key: K) -> int:
+        """The most rows that the next forward for `key` takes."""
+        climb = self._climb(key)
+        if climb.settled_for is None and self._may_double(climb):
+            return climb.limit * (2 if len(climb.large) < len(climb.small) else 1)
+        return climb.limit
+
+    def record(self, key: K, measurement: Measurement) -> None:
+        """Learns from one finished forward."""
+        climb = self._climb(key)
+        climb.last = measurement
+        cost = measurement.seconds / measurement.rows
+        if _is_full(measurement.rows, climb.limit):
+            self._record_small(key, climb, cost)
+        elif _is_full(measurement.rows, 2 * climb.limit) and climb.settled_for is None:
+            climb.large.append(cost)
+        if min(len(climb.small), len(climb.large)) == ENOUGH:
+            self._climbs[key] = _decide(climb)
+            self.revision += 1
+
+    def out_of_memory(self, key: K, rows: int) -> None:
+        """Halves the limit after a forward of `rows` did not fit."""
+        self._climbs[key] = _Climb(max(1, min(rows, self.rows(key)) // 2), settled_for=0)
+        self.revision += 1
+
+    def _climb(self, key: K) -> _Climb:
+        return self._climbs.setdefault(key, _Climb(min(START_ROWS, self._max_rows)))
+
+    def _record_small(self, key: K, climb: _Climb, cost: float) -> None:
+        if climb.settled_for is None and self._may_double(climb):
+            climb.small.append(cost)
+            return
+        climb.settled_for = (climb.settled_for or 0) + 1
+        if climb.settled_for >= PATIENCE:
+            self._climbs[key] = _Climb(max(1, climb.limit // 2))
+
+    def _may_double(self, climb: _Climb) -> bool:
+        rows, last = climb.limit * 2, climb.last
+        if rows > self._max_rows:
+            return False
+        if last is None or last.used is None or last.free is None:
+            return True
+        return last.used / last.rows * rows * MARGIN <= last.free
+
+
+def _is_full(rows: int, limit: int) -> bool:
+    """Whether a forward had no room for one more guided task, which takes two rows."""
+    return limit - 1 <= rows <= limit
+
+
+def _decide(climb: _Climb) -> _Climb:
+    small, large = (min(list(costs)[WARM_UP:]) for costs in (climb.small, climb.large))
+    if large <= WORTHWHILE * small:
+        return _Climb(climb.limit * 2)
+    return _Climb(climb.limit, settled_for=0)

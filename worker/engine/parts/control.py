@@ -1,0 +1,86 @@
+"""ControlNets (arXiv 2302.05543): pictures that steer the UNet, each through a net of its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from worker.engine.request import Control, Picture
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedControlNet:
+    """A diffusers ControlNetModel on its device and in its dtype."""
+
+    name: str
+    net: Any
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def prompt_only(self) -> bool:
+        """Whether it steers only the rows with the prompt: those without have weight 0."""
+        return self.net.config.global_pool_conditions
+
+
+@dataclass(frozen=True)
+class ControlRows:
+    """One ControlNet for the rows of a forward: their pictures (n, 3, H, W), 0 to 1, in pixels
+    of the image, and how strongly it acts on each (n)."""
+
+    control: LoadedControlNet
+    pictures: torch.Tensor
+    weights: Sequence[float]
+
+
+def residuals(
+    latents: torch.Tensor,
+    timesteps: torch.Tensor,
+    text: torch.Tensor,
+    controls: Sequence[ControlRows],
+    added: Mapping[str, torch.Tensor] | None = None,
+) -> dict[str, Any]:
+    """What the ControlNets add to a UNet's forward of these rows, as its keyword arguments.
+
+    `latents` (n, C, h, w) are scaled as the UNet's, without an inpainting UNet's own channels;
+    `timesteps` (n,), `text` (n, L, D), and `added` is SDXL's text_embeds and time_ids. A row
+    with weight 0 gets 0; a net whose weights are all 0 does not run, and if none does the
+    answer is empty.
+    """
+    down: list[torch.Tensor] = []
+    middle: torch.Tensor | None = None
+    for rows in controls:
+        if not any(rows.weights):
+            continue
+        dtype = rows.control.dtype
+        weights = torch.tensor(rows.weights, dtype=torch.float32)
+        more, more_middle = rows.control.net(
+            latents.to(dtype),
+            timesteps,
+            encoder_hidden_states=text.to(dtype),
+            controlnet_cond=rows.pictures.to(rows.control.device, dtype),
+            conditioning_scale=weights.to(rows.control.device, dtype).view(-1, 1, 1, 1),
+            added_cond_kwargs=None if added is None else dict(added),
+            return_dict=False,
+        )
+        if middle is None:
+            down, middle = list(more), more_middle
+        else:
+            down = [one + other for one, other in zip(down, more, strict=True)]
+            middle = middle + more_middle
+    if middle is None:
+        return {}
+    return {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
+
+
+def control_tensor(picture: Picture) -> torch.Tensor:
+    """A ControlNet's picture (H, W, 3) as its net reads it: (1, 3, H, W) in fp32, 0 to 1."""
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+
+
+def weight_at(control: Control, index: int, steps: int) -> float:
+    """How strongly a ControlNet acts at forward `index` of `steps`: its weight, or 0 outside its
+    `start` and `end`."""
+    outside = index / steps < control.start or (index + 1) / steps > control.end
+    return 0.0 if outside else control.weight

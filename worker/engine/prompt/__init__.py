@@ -1,0 +1,1 @@
+"""Words to embeddings: syntax, windows, text encoders, learned words."""

@@ -1,0 +1,1 @@
+"""The walk from noise to picture: diffusers' schedulers, by name."""

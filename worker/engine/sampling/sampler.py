@@ -1,0 +1,319 @@
+"""The samplers: which diffusers scheduler a name means, and one image's place in its schedule."""
+
+import inspect
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from diffusers.schedulers.scheduling_dpmsolver_singlestep import DPMSolverSinglestepScheduler
+from diffusers.schedulers.scheduling_euler_ancestral_discrete import EulerAncestralDiscreteScheduler
+from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+from diffusers.schedulers.scheduling_heun_discrete import HeunDiscreteScheduler
+from diffusers.schedulers.scheduling_lcm import LCMScheduler
+from diffusers.schedulers.scheduling_pndm import PNDMScheduler
+from diffusers.schedulers.scheduling_sasolver import SASolverScheduler
+from diffusers.schedulers.scheduling_tcd import TCDScheduler
+from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
+
+from worker.engine.errors import InvalidRequest
+from worker.engine.sampling.solvers import (
+    SMALLEST_SIGNAL,
+    DiscreteIPNDMScheduler,
+    FloatDEISMultistepScheduler,
+    FloatLMSDiscreteScheduler,
+    QuickKDPM2AncestralDiscreteScheduler,
+    QuickKDPM2DiscreteScheduler,
+    SeededDPMSolverSDEScheduler,
+)
+
+AUTOMATIC = "automatic"
+
+SIGMAS: Mapping[str, str] = {
+    "karras": "use_karras_sigmas",
+    "exponential": "use_exponential_sigmas",
+    "beta": "use_beta_sigmas",
+}
+"""Schedules that choose the noise levels themselves, and the option that says so."""
+
+SPACINGS: Mapping[str, str] = {
+    "sgm_uniform": "trailing",
+    "simple": "trailing",
+    "uniform": "linspace",
+    "normal": "linspace",
+    "ddim": "leading",
+}
+"""Schedules that choose among the training's timesteps, and diffusers' word for how."""
+
+EVERY = (AUTOMATIC, *SIGMAS, *SPACINGS)
+SPACED = (AUTOMATIC, *SPACINGS)
+LEADING = (AUTOMATIC, "ddim")
+EVEN = (AUTOMATIC, *SIGMAS, "uniform", "normal")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A diffusers scheduler class, and what it overrides in the model's own scheduler config.
+
+    `automatic` is the schedule that "automatic" means: itself, where that is the model's own.
+    """
+
+    scheduler: Any
+    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    automatic: str = AUTOMATIC
+    schedules: tuple[str, ...] = EVERY
+    predicts_sample: bool = True
+
+    def options(self, config: Mapping[str, Any], schedule: str = AUTOMATIC) -> dict[str, Any]:
+        """What the scheduler is made with, beside the model's own `config`."""
+        options = {**self.overrides}
+        schedule = self.automatic if schedule == AUTOMATIC else schedule
+        if schedule != AUTOMATIC:
+            options |= {option: name == schedule for name, option in SIGMAS.items()}
+            # Karras needs both ends alone; the others would begin where a coarser spacing does.
+            if schedule != "karras":
+                options["timestep_spacing"] = SPACINGS.get(schedule, "linspace")
+        known = inspect.signature(self.scheduler.__init__).parameters
+        if config.get("rescale_betas_zero_snr") and "rescale_betas_zero_snr" not in known:
+            options["trained_betas"] = _zero_terminal_snr(config)
+        return {name: value for name, value in options.items() if name in known}
+
+
+# With as many steps as training had, an offset of one and the extra interval of DPM++ and UniPC
+# would each point past the last timestep.
+UNUSABLE_STEPS = 2
+
+# Latents are not bounded by 1 as pixels are, so the classes that would clip x0 by default must not.
+UNCLIPPED = {"clip_sample": False}
+
+# A model's own config may be that of another DPM++, which would make them all the same.
+DPMPP = {"algorithm_type": "dpmsolver++", "solver_type": "midpoint", "solver_order": 2}
+DPMPP_SDE = {**DPMPP, "algorithm_type": "sde-dpmsolver++"}
+
+DEIS = {"algorithm_type": "deis", "solver_type": "logrho"}
+
+SAMPLERS: Mapping[str, Recipe] = {
+    "dpmpp_2m": Recipe(DPMSolverMultistepScheduler, DPMPP, "karras"),
+    "dpmpp_sde": Recipe(SeededDPMSolverSDEScheduler, {}, "karras", predicts_sample=False),
+    "dpmpp_2m_sde": Recipe(DPMSolverMultistepScheduler, DPMPP_SDE, "exponential"),
+    "dpmpp_2m_sde_heun": Recipe(
+        DPMSolverMultistepScheduler, {**DPMPP_SDE, "solver_type": "heun"}, "exponential"
+    ),
+    # Any number of steps, the odd ones too, needs a last step of order one.
+    "dpmpp_2s_a": Recipe(
+        DPMSolverSinglestepScheduler, {**DPMPP, "lower_order_final": True}, "karras", EVEN
+    ),
+    "dpmpp_3m_sde": Recipe(
+        DPMSolverMultistepScheduler, {**DPMPP_SDE, "solver_order": 3}, "exponential"
+    ),
+    "euler_a": Recipe(EulerAncestralDiscreteScheduler, schedules=SPACED, predicts_sample=False),
+    "euler": Recipe(EulerDiscreteScheduler),
+    "lms": Recipe(FloatLMSDiscreteScheduler),
+    "heun": Recipe(HeunDiscreteScheduler, UNCLIPPED),
+    "dpm2": Recipe(QuickKDPM2DiscreteScheduler, {}, "karras", predicts_sample=False),
+    "dpm2_a": Recipe(QuickKDPM2AncestralDiscreteScheduler, {}, "karras", predicts_sample=False),
+    "ddim": Recipe(DDIMScheduler, UNCLIPPED, schedules=SPACED),
+    # Without its Runge-Kutta start PNDM is PLMS, the sampler that Stable Diffusion was shown with.
+    # Its steps are all of one length and end where leading ones do.
+    "pndm": Recipe(
+        PNDMScheduler, {"skip_prk_steps": True}, schedules=LEADING, predicts_sample=False
+    ),
+    "unipc": Recipe(UniPCMultistepScheduler),
+    # LCM and TCD walk a subset of the steps that their models were distilled on.
+    "lcm": Recipe(LCMScheduler, UNCLIPPED, schedules=(AUTOMATIC,)),
+    "tcd": Recipe(TCDScheduler, UNCLIPPED, schedules=(AUTOMATIC,)),
+    "ipndm": Recipe(DiscreteIPNDMScheduler, UNCLIPPED, schedules=SPACED),
+    "deis": Recipe(
+        FloatDEISMultistepScheduler, {"algorithm_type": "deis", "solver_type": "logrho"}
+    ),
+    "ddpm": Recipe(DDPMScheduler, UNCLIPPED, schedules=SPACED),
+    "sa_solver": Recipe(SASolverScheduler),
+}
+
+
+class Sampler:
+    """One image's walk through a noise schedule: a diffusers scheduler that nobody shares.
+
+    Timesteps and sigmas stay on the CPU, so that no step waits for the device to read them.
+    """
+
+    def __init__(self, scheduler: Any, start: int = 0) -> None:
+        """`start` is how many steps of the schedule a picture to start from lets it leave out."""
+        self._scheduler = scheduler
+        self._takes_generator = "generator" in inspect.signature(scheduler.step).parameters
+        self._timesteps = _timesteps(scheduler, start)
+        if hasattr(scheduler, "set_begin_index"):
+            # Otherwise the first step looks its timestep up: of two equal ones, the second.
+            scheduler.set_begin_index(start * scheduler.order)
+        self.index = 0
+
+    def __len__(self) -> int:
+        """UNet forwards to the picture: PNDM takes one more than steps, Heun and DPM2 two each."""
+        return len(self._timesteps)
+
+    @property
+    def done(self) -> bool:
+        return self.index == len(self)
+
+    @property
+    def initial_sigma(self) -> float:
+        """Standard deviation of the noise that the whole schedule starts from."""
+        return float(self._scheduler.init_noise_sigma)
+
+    @property
+    def timestep(self) -> float:
+        """The timestep of the next forward, as the UNet takes it."""
+        return float(self._timesteps[self.index])
+
+    def begin(self, noise: torch.Tensor, original: torch.Tensor | None = None) -> torch.Tensor:
+        """The latents to start from: `noise`, or the `original` with noise of the first step."""
+        if original is None:
+            return noise * self.initial_sigma
+        return self.noised(original, noise)
+
+    def noised(self, original: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """`original` latents as noisy as the next forward expects them; as they are at the end.
+
+        This is `add_noise` of diffusers' image-to-image and inpainting, in closed form.
+        """
+        if self.done:
+            return original
+        # Asked of two numbers on the CPU, so that the scheduler's tables stay there.
+        of_each = self._scheduler.add_noise(
+            torch.tensor([1.0, 0.0]),
+            torch.tensor([0.0, 1.0]),
+            self._timesteps[self.index].reshape(1),
+        )
+        signal, sigma = of_each.tolist()
+        return original * signal + noise * sigma
+
+    def scale(self, latents: torch.Tensor) -> torch.Tensor:
+        """The UNet's input for `latents`: of unit variance, whatever the schedule's sigma is."""
+        return self._scheduler.scale_model_input(latents, self._timesteps[self.index])
+
+    def step(
+        self, noise: torch.Tensor, latents: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
+        """The latents after one denoising step; ancestral samplers draw from `generator`."""
+        extra = {"generator": generator} if self._takes_generator else {}
+        timestep = self._timesteps[self.index]
+        after = self._scheduler.step(noise, timestep, latents, return_dict=False, **extra)[0]
+        self.index += 1
+        return after.to(latents.dtype)
+
+    def denoised(
+        self, scaled: torch.Tensor, prediction: torch.Tensor, timestep: float
+    ) -> torch.Tensor:
+        """The picture that a prediction points at: x0 of DDIM's equation 12 (arXiv 2010.02502).
+
+        `scaled` and `prediction` are the UNet's input and output at `timestep`.
+        """
+        signal = self._signal(timestep)
+        root_signal, root_noise = signal**0.5, (1 - signal) ** 0.5
+        match self._scheduler.config.prediction_type:
+            case "sample":
+                return prediction
+            case "v_prediction":
+                return root_signal * scaled - root_noise * prediction
+            case _:
+                return (scaled - root_noise * prediction) / root_signal
+
+    def _signal(self, timestep: float) -> float:
+        """The share of the picture in the variance, never 0; between two timesteps log-linear."""
+        signals = self._scheduler.alphas_cumprod
+        low = min(max(int(timestep), 0), len(signals) - 1)
+        high = min(low + 1, len(signals) - 1)
+        near, far = signals[[low, high]].clamp(min=SMALLEST_SIGNAL).tolist()
+        odds = (1 / near - 1) ** (1 - timestep % 1) * (1 / far - 1) ** (timestep % 1)
+        return 1 / (1 + odds)
+
+
+def make_sampler(
+    name: str,
+    scheduler_config: Mapping[str, Any],
+    steps: int,
+    *,
+    schedule: str = AUTOMATIC,
+    strength: float = 1.0,
+    seed: int = 0,
+) -> Sampler:
+    """A fresh sampler for one image.
+
+    `scheduler_config` is the model's own (betas, prediction type, timestep spacing). With a
+    `strength` below 1 the walk leaves out its first steps, as many as diffusers' image-to-image
+    does, but for one where that would leave none; 0 takes none. `seed` is for the samplers that
+    draw noise of their own. Raises InvalidRequest for what it cannot take.
+    """
+    recipe = _recipe(name, schedule, scheduler_config)
+    options = recipe.options(scheduler_config, schedule)
+    with warnings.catch_warnings():
+        # numpy 2.4 deprecates how torch 2.13 hands it arrays, in diffusers' own code.
+        warnings.filterwarnings("ignore", "__array", DeprecationWarning)
+        scheduler = recipe.scheduler.from_config(
+            dict(scheduler_config), **options, **_seed(recipe, seed)
+        )
+        most = getattr(scheduler.config, "original_inference_steps", None)
+        most = most or scheduler.config.num_train_timesteps - UNUSABLE_STEPS
+        if not 1 <= steps <= most:
+            raise InvalidRequest(f"steps: {name} takes 1 to {most} with this model, not {steps}.")
+        scheduler.set_timesteps(steps)
+    if not scheduler.timesteps.isfinite().all():
+        raise InvalidRequest(
+            f"schedule: {name} cannot walk this model's noise in {steps} steps of it; another"
+            " schedule or more steps would do."
+        )
+    if steps == 1 and _stands_still(scheduler):
+        raise InvalidRequest(f"steps: {name} takes 2 to {most} with this schedule, not 1.")
+    return Sampler(scheduler, _start(steps, strength))
+
+
+def _recipe(name: str, schedule: str, config: Mapping[str, Any]) -> Recipe:
+    recipe = SAMPLERS.get(name)
+    if recipe is None:
+        raise InvalidRequest(f"sampler: {name!r} is unknown; there are {', '.join(SAMPLERS)}.")
+    if schedule not in recipe.schedules:
+        takes = ", ".join(recipe.schedules)
+        raise InvalidRequest(f"schedule: {name} does not take {schedule!r}; it takes {takes}.")
+    if config.get("prediction_type") == "sample" and not recipe.predicts_sample:
+        raise InvalidRequest(f"sampler: {name} takes no model that predicts the sample; ddim does.")
+    return recipe
+
+
+def _seed(recipe: Recipe, seed: int) -> dict[str, int]:
+    """The seed as an option, for the scheduler that takes one."""
+    known = inspect.signature(recipe.scheduler.__init__).parameters
+    return {"noise_sampler_seed": seed} if "noise_sampler_seed" in known else {}
+
+
+def _start(steps: int, strength: float) -> int:
+    """How many steps are left out: those of diffusers' `get_timesteps`."""
+    if strength <= 0:
+        return steps
+    return steps - min(max(int(steps * strength), 1), steps)
+
+
+def _stands_still(scheduler: Any) -> bool:
+    """Whether the last step goes nowhere, because the schedule's last two sigmas are the same."""
+    sigmas: torch.Tensor | None = getattr(scheduler, "sigmas", None)
+    return sigmas is not None and bool(sigmas[-2] == sigmas[-1] > 0)
+
+
+def _timesteps(scheduler: Any, start: int) -> list[torch.Tensor]:
+    """The timestep of each forward from step `start` on, on the CPU."""
+    timesteps = scheduler.timesteps[start * scheduler.order :]
+    if not hasattr(scheduler, "sigmas"):
+        # Rounding may give a trailing spacing one step more, at -1: read as the noisiest.
+        timesteps = timesteps[timesteps >= 0]
+    return list(timesteps)
+
+
+def _zero_terminal_snr(config: Mapping[str, Any]) -> list[float]:
+    """The betas of a zero terminal signal (arXiv 2305.08891), for classes that cannot make them."""
+    scheduler: Any = DDIMScheduler.from_config(dict(config))
+    signals: torch.Tensor = scheduler.alphas_cumprod.double().clamp(min=SMALLEST_SIGNAL)
+    before = torch.cat([torch.ones(1, dtype=torch.float64), signals[:-1]])
+    return cast("list[float]", (1 - signals / before).tolist())

@@ -1,0 +1,218 @@
+"""A whole diffusers pipeline, and which of its own arguments a request means."""
+
+import inspect
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from worker.engine.errors import InvalidRequest, ModelUnavailable
+from worker.engine.request import ImageRequest
+from worker.engine.whole.preview import PlainPreview, latent_channels
+
+OWN_SAMPLER = "default"
+"""The only sampler that a pipeline which runs whole takes: its own."""
+
+FACTOR = 64
+"""Width and height are multiples of this where a pipeline does not say what it needs."""
+
+ENDLESS = 1_000_000
+"""A tokenizer without a limit says a larger number."""
+
+Arguments = dict[str, Any]
+
+
+@dataclass(eq=False)
+class PlainModel:
+    """A whole diffusers pipeline, which makes one picture at a time.
+
+    `pipeline` is what `AutoPipelineForText2Image` loads, in `dtype`. It is brought to `device`;
+    with `offload` it stays in main memory, and each part visits `device` for its own work. Fits
+    the preview, which takes some tenths of a second: build it where the loading happens.
+    Raises ModelUnavailable for a pipeline that makes something else of something else.
+    """
+
+    name: str
+    pipeline: Any
+    device: torch.device
+    dtype: torch.dtype
+    offload: bool = False
+    preview: PlainPreview | None = field(init=False, repr=False)
+    _parameters: Mapping[str, inspect.Parameter] = field(init=False, repr=False)
+    _turn: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._parameters = inspect.signature(self.pipeline.__call__).parameters
+        if not self.accepts("prompt", "num_inference_steps", "width", "height", "output_type"):
+            raise ModelUnavailable(
+                f"model: {self.name} is a {self.family}, which does not make a picture of a given"
+                " size from a prompt."
+            )
+        for module in self.modules():
+            module.eval().requires_grad_(False)
+        self.pipeline.set_progress_bar_config(disable=True)
+        if self.offload:
+            self.preview = PlainPreview.fit(self.pipeline)
+            self.pipeline.enable_model_cpu_offload(device=self.device)
+        else:
+            self.pipeline.to(self.device)
+            self.preview = PlainPreview.fit(self.pipeline)
+
+    @property
+    def family(self) -> str:
+        """The name of the pipeline's class."""
+        return type(self.pipeline).__name__
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way: a second one would not start."""
+        return self._turn.locked()
+
+    @property
+    def factor(self) -> int:
+        """Width and height of a picture are multiples of it: a patch of latents, in pixels."""
+        scale = getattr(self.pipeline, "vae_scale_factor", None)
+        if not isinstance(scale, int):
+            return FACTOR
+        denoiser = getattr(self.pipeline, "transformer", None)
+        patch = getattr(getattr(denoiser, "config", None), "patch_size", None)
+        processor = getattr(self.pipeline, "image_processor", None)
+        stated = getattr(getattr(processor, "config", None), "vae_scale_factor", None)
+        return max(scale * (patch if isinstance(patch, int) else 1), stated or 1)
+
+    @property
+    def latent_channels(self) -> int | None:
+        """Channels of the latents, where the autoencoder says so."""
+        return latent_channels(getattr(self.pipeline, "vae", None))
+
+    @property
+    def window(self) -> int:
+        """Prompt tokens that the pipeline reads; the rest it leaves out."""
+        tokenizer = getattr(self.pipeline, "tokenizer", None)
+        own = getattr(tokenizer, "model_max_length", None)
+        known = [self._default("max_sequence_length"), own]
+        return next((one for one in known if isinstance(one, int) and 0 < one < ENDLESS), 77)
+
+    @property
+    def guidance(self) -> str | None:
+        """The argument that is the guidance scale of its pictures, or None where it has none.
+
+        Where there are two (Flux, Qwen-Image), it is the one that acts unless told otherwise.
+        """
+        if self.accepts("guidance_scale") and self._default("guidance_scale") is not None:
+            return "guidance_scale"
+        names = ("true_cfg_scale", "guidance_scale", "prior_guidance_scale")
+        return next((name for name in names if self.accepts(name)), None)
+
+    @property
+    def takes_negative_prompt(self) -> bool:
+        """False also where it would do nothing: beside a distilled guidance scale (Flux)."""
+        distilled = self.guidance == "guidance_scale" and self.accepts("true_cfg_scale")
+        return self.accepts("negative_prompt") and not distilled
+
+    def accepts(self, *arguments: str) -> bool:
+        """Whether the pipeline's call takes all of `arguments`."""
+        return all(argument in self._parameters for argument in arguments)
+
+    def modules(self) -> list[torch.nn.Module]:
+        """The pipeline's parts that have weights."""
+        parts: list[Any] = list(self.pipeline.components.values())
+        return [part for part in parts if isinstance(part, torch.nn.Module)]
+
+    def check(self, request: ImageRequest) -> None:
+        """Raises InvalidRequest for what the pipeline would not do, or would do otherwise."""
+        for side, pixels in (("width", request.width), ("height", request.height)):
+            if pixels < self.factor or pixels % self.factor:
+                nearest = max(self.factor, round(pixels / self.factor) * self.factor)
+                raise InvalidRequest(
+                    f"{side}: {pixels} is not a multiple of {self.factor}; the nearest is"
+                    f" {nearest}."
+                )
+        if request.steps < 1:
+            raise InvalidRequest(f"steps: at least 1 is needed, not {request.steps}.")
+        if request.sampler != OWN_SAMPLER or request.schedule != "automatic":
+            raise InvalidRequest(
+                f"sampler, schedule: the model {self.name} has its own; leave them out."
+            )
+        if field := next((name for name, used in _beyond(request, self) if used), None):
+            raise InvalidRequest(
+                f"{field}: the model {self.name} makes pictures from a prompt only, as a whole"
+                f" {self.family}."
+            )
+
+    def arguments(self, request: ImageRequest) -> Arguments:
+        """The pipeline's own arguments for `request`; noise is drawn on the CPU from the seed."""
+        wanted: Arguments = {
+            "prompt": request.prompt,
+            "width": request.width,
+            "height": request.height,
+            "num_inference_steps": request.steps,
+            "generator": torch.Generator().manual_seed(request.seed),
+            "output_type": "np",
+        }
+        if self.guidance:
+            wanted[self.guidance] = request.guidance_scale
+        if request.guidance_rescale:
+            wanted["guidance_rescale"] = request.guidance_rescale
+        if request.guided and self.takes_negative_prompt:
+            negative = request.negative_prompt
+            # With this one guidance is off unless there is something to guide away from.
+            if self.guidance == "true_cfg_scale":
+                negative = negative or " "
+            if negative:
+                wanted["negative_prompt"] = negative
+        return {name: value for name, value in wanted.items() if self.accepts(name)}
+
+    def callbacks(self, after_step: Callable[[Any, Any], None]) -> Arguments:
+        """Arguments that have `after_step(pipeline, latents)` called after every step.
+
+        None where the pipeline has no such argument.
+        """
+
+        def on_step_end(pipeline: Any, _step: int, _timestep: Any, tensors: Arguments) -> Arguments:
+            after_step(pipeline, tensors.get("latents"))
+            return tensors
+
+        def callback(_step: int, _timestep: Any, latents: Any) -> None:
+            after_step(self.pipeline, latents)
+
+        names = [name for name in self._parameters if name.endswith("callback_on_step_end")]
+        if names:
+            return dict.fromkeys(names, on_step_end)
+        if self.accepts("callback", "callback_steps"):
+            return {"callback": callback, "callback_steps": 1}
+        return {}
+
+    def steps(self, request: ImageRequest) -> int:
+        """Denoising steps of one picture, a prior's included, as far as is known before it."""
+        prior = self._default("prior_num_inference_steps")
+        return request.steps + (prior if isinstance(prior, int) else 0)
+
+    def take(self) -> None:
+        """Reserves the pipeline. Raises RuntimeError where a run is under way."""
+        if not self._turn.acquire(blocking=False):
+            raise RuntimeError(f"model: {self.name} makes one picture at a time, and is at one.")
+
+    def give_back(self) -> None:
+        """Ends the reservation."""
+        self._turn.release()
+
+    def _default(self, argument: str) -> Any:
+        return self._parameters[argument].default if self.accepts(argument) else None
+
+
+def _beyond(request: ImageRequest, model: PlainModel) -> list[tuple[str, bool]]:
+    """The fields that only the engine's own families know, and whether `request` uses them."""
+    rescale = bool(request.guidance_rescale) and not model.accepts("guidance_rescale")
+    return [
+        ("image", request.image is not None),
+        ("mask", request.mask is not None),
+        ("hires", request.enlarge is not None),
+        ("loras", bool(request.loras)),
+        ("controls", bool(request.controls)),
+        ("clip_skip", request.clip_skip != 1),
+        ("variation_strength", request.variation_strength != 0),
+        ("guidance_rescale", rescale),
+    ]

@@ -1,0 +1,1 @@
+"""The loop of a worker: takes jobs, keeps their leases, steps the engine, settles what ends."""

@@ -1,0 +1,101 @@
+"""Fetches the pictures that a job starts from, and makes of them what the engine takes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from jobs.pictures.image_store import ImageStore
+from jobs.queue.events import Error
+from worker.canvas import CanvasError, prepare
+from worker.canvas.preprocess import preprocess
+from worker.engine import Control
+from worker.loop.slot import Slot
+
+if TYPE_CHECKING:
+    from worker.loop.rq_worker import BatchWorker
+
+log = logging.getLogger("darkroom.worker")
+
+THREADS = 2
+"""Jobs prepared at once: decoding a photograph takes a tenth of a second."""
+
+PATIENCE = 120.0
+"""Seconds to go on asking for a picture before its job fails for want of a store."""
+
+PAUSE = 0.5
+
+
+class Inputs:
+    """The preparing threads of a worker, so that nothing waits for a slow picture store."""
+
+    def __init__(self, worker: BatchWorker, store: ImageStore) -> None:
+        self.worker = worker
+        self.images = store
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="inputs")
+
+    def admit(self, slot: Slot) -> None:
+        """Hand a slot to the engine's thread, once what it starts from is there."""
+        self._pool.submit(self._guarded, slot)
+
+    def close(self) -> None:
+        """Wait for what is being prepared."""
+        self._pool.shutdown(wait=True)
+
+    def _guarded(self, slot: Slot) -> None:
+        try:
+            self._prepare(slot)
+        except (CanvasError, FileNotFoundError) as error:
+            slot.error = Error(code="bad_input", detail=str(error))
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            detail = f"The picture that the job starts from could not be read: {reason}."
+            slot.error = Error(code="store_failed", detail=detail)
+        except Exception:
+            log.exception("the pictures of job %s could not be prepared", slot.id)
+            detail = "The picture that the job starts from could not be prepared."
+            slot.error = Error(code="internal", detail=detail)
+        self.worker.inbox.put(slot)
+        self.worker.wake.set()
+
+    def _prepare(self, slot: Slot) -> None:
+        request = slot.request
+        image = self._picture(slot, request.image, "RGB")
+        mask = self._picture(slot, request.mask, "L")
+        slot.canvas = prepare(request, image, mask, self.worker.offer.factor(request.model))
+        slot.controls = tuple(
+            Control(
+                name=each.model,
+                image=preprocess(each.preprocessor, slot.canvas.fit_control(control)),
+                weight=each.weight,
+                start=each.start,
+                end=each.end,
+            )
+            for each in request.controls
+            if (control := self._picture(slot, each.image, "RGB")) is not None
+        )
+
+    def _picture(self, slot: Slot, image: str | None, mode: str) -> Image.Image | None:
+        if image is None:
+            return None
+        give_up = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with self.images.open(image) as file:
+                    return Image.open(file).convert(mode)
+            except FileNotFoundError:
+                raise FileNotFoundError(
+                    "The picture that the job starts from is not in the store any more."
+                ) from None
+            except OSError as error:
+                if self._over(slot) or time.monotonic() > give_up:
+                    raise
+                log.error("cannot read a picture of job %s: %s", slot.id, error)
+                time.sleep(PAUSE)
+
+    def _over(self, slot: Slot) -> bool:
+        return slot.lost or slot.stop or self.worker.cold.is_set()

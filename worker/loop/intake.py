@@ -1,0 +1,173 @@
+"""Takes jobs from the lanes: callers in turn, warm models first, never more than there is room."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from redis.exceptions import RedisError, WatchError
+from rq import Queue
+from rq.executions import Execution
+from rq.job import Job, JobStatus
+from rq.serializers import JSONSerializer
+
+from jobs.queue import lanes, leases, settle
+from jobs.queue.events import StatusEvent, publish
+from jobs.queue.lanes import Lane
+from jobs.queue.metrics import Metrics
+from jobs.queue.record import Field, read
+from worker.loop.slot import Slot
+
+if TYPE_CHECKING:
+    from worker.loop.rq_worker import BatchWorker
+
+log = logging.getLogger("darkroom.worker")
+
+BELL_WAIT = 1
+"""Seconds to wait for the bell before looking at the lanes anyway: a ring can be lost."""
+
+PATIENCE = 30.0
+"""Seconds after which a lane whose model is cold counts as warm, so that it is not starved."""
+
+
+class Intake:
+    """The intake thread of a worker."""
+
+    def __init__(self, worker: BatchWorker, metrics: Metrics, capacity: int) -> None:
+        self.worker = worker
+        self.connection = worker.connection
+        self.metrics = metrics
+        self.capacity = capacity
+        self.room = threading.Event()
+        self.taking = False
+        self.taken = 0
+        self._suspect_waits = False
+        self._cold_since: dict[Lane, float] = {}
+
+    def run(self) -> None:
+        """Take jobs until the worker stops."""
+        while not self.worker.warm.is_set():
+            if not self._has_room():
+                self.room.clear()
+                self.room.wait(leases.BEAT)
+                continue
+            try:
+                self.taking = True
+                found = self.worker.warm.is_set() or self.take()
+                self.taking = False
+                if not found:
+                    self.connection.blpop([lanes.BELL], BELL_WAIT)
+            except RedisError as error:
+                log.error("cannot take jobs: %s", error)
+                time.sleep(1)
+            finally:
+                self.taking = False
+        self.worker.wake.set()
+
+    def take(self) -> bool:
+        """Take the job whose turn it is, if there is one and it may run now."""
+        for lane in self._in_turn():
+            # One queue at a time: only then does RQ move the id instead of popping it.
+            found = Queue.dequeue_any(
+                [lane.queue(self.connection)], None, self.connection, serializer=JSONSerializer
+            )
+            if found is None:
+                continue
+            slot = self._admit(found[0], lane)
+            if slot is None:
+                return not self._suspect_waits
+            self.taken += 1
+            self.worker.slots[slot.id] = slot
+            self.worker.inputs.admit(slot)
+            waited = time.time() - slot.record.created_at.timestamp()
+            self.metrics.observe("queue_wait_seconds", slot.request.model, max(0.0, waited))
+            return True
+        return False
+
+    def _has_room(self) -> bool:
+        slots = list(self.worker.slots.values())
+        if not slots:
+            self._suspect_waits = False
+            return True
+        if self._suspect_waits or any(slot.solo for slot in slots):
+            return False
+        return sum(slot.request.count for slot in slots) < self.capacity
+
+    def _in_turn(self) -> list[Lane]:
+        """The lanes in which a job waits that this worker can run, in the order of their turn."""
+        mine = [
+            each
+            for each in lanes.lanes(self.connection)
+            if each.model in self.worker.offer.lane_models
+        ]
+        self.worker.listen(mine)
+        lengths = lanes.waiting(self.connection, mine)
+        waiting = [each for each, length in lengths.items() if length]
+        served = lanes.turns(self.connection, [each.caller for each in waiting])
+        now, warm = time.monotonic(), self.worker.offer.warm_lanes()
+        self._cold_since = {
+            each: self._cold_since.get(each, now) for each in waiting if each.model not in warm
+        }
+
+        def turn(each: Lane) -> tuple[int, bool, float]:
+            patient = now - self._cold_since.get(each, -PATIENCE) < PATIENCE
+            return -each.rank, patient, served[each.caller]
+
+        return sorted(waiting, key=turn)
+
+    def _admit(self, job: Job, lane: Lane) -> Slot | None:
+        """One transaction from the lane to a lease, so that no kill leaves a job in between."""
+        between = leases.intermediate_key(lane)
+        with self.connection.pipeline() as pipe:
+            while True:
+                try:
+                    pipe.watch(between, job.key)
+                    mine = pipe.lpos(between, job.id) is not None
+                    status, stop, crashes = cast(
+                        "list[bytes | None]",
+                        pipe.hmget(job.key, "status", Field.CANCEL, Field.CRASHES),
+                    )
+                    pipe.multi()
+                    pipe.lrem(between, 1, job.id)
+                    if not mine or status != JobStatus.QUEUED.value.encode():
+                        pipe.execute()
+                        return None
+                    if stop is not None:
+                        settle.cancel(pipe, job)
+                        pipe.execute()
+                        return None
+                    suspect = int(crashes or 0) > 0
+                    if self._must_wait(job.id, suspect):
+                        pipe.lpush(f"rq:queue:{lane.name}", job.id)
+                        pipe.execute()
+                        self._suspect_waits = True
+                        return None
+                    execution = self._lease(pipe, job, lane)
+                    pipe.execute()
+                    break
+                except WatchError:
+                    continue
+        record = read(self.connection, job.id)
+        return None if record is None else Slot(job, lane, execution, record, solo=suspect)
+
+    def _must_wait(self, job_id: str, suspect: bool) -> bool:
+        """Whether a job has to wait until this worker is empty.
+
+        A job that was in a crash may cause the next, so it runs when nobody else does. And a job
+        whose lease this worker lost may come back before the worker has let go of it.
+        """
+        if earlier := self.worker.slots.get(job_id):
+            earlier.lost = True
+            self.worker.wake.set()
+        return earlier is not None or (suspect and bool(self.worker.slots))
+
+    def _lease(self, pipe: Any, job: Job, lane: Lane) -> Execution:
+        name = self.worker.name
+        execution = Execution.create(job, leases.LEASE, pipeline=pipe, worker_name=name)
+        job.prepare_for_execution(name, pipeline=pipe)
+        pipe.hincrby(job.key, Field.ATTEMPTS, 1)
+        pipe.hset(lanes.TURNS, lane.caller, time.time())
+        publish(pipe, settle.owner_of(job), StatusEvent(job=job.id, status="running"))
+        return execution

@@ -1,0 +1,112 @@
+"""What this worker offers, which of it is warm, and how fast it turned out to be."""
+
+from __future__ import annotations
+
+import os
+import socket
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from jobs.queue import lanes, workers
+from jobs.queue.workers import WorkerInfo
+from jobs.request.model_card import ModelCard
+from worker.models.files.hashes import Hashes
+from worker.models.loading.model_store import ModelStore
+
+if TYPE_CHECKING:
+    from worker.loop.rq_worker import BatchWorker
+
+MEMORY = 120.0
+"""Busy seconds after which a measurement has lost half its weight."""
+
+ENOUGH = 2.0
+"""Busy seconds before a rate is worth telling."""
+
+
+class Rate:
+    """Jobs finished per busy second, the recent ones counting more."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._jobs = 0.0
+        self._seconds = 0.0
+
+    def finished(self) -> None:
+        """A job was finished."""
+        with self._lock:
+            self._jobs += 1
+
+    def busy(self, seconds: float) -> None:
+        """The worker had jobs for this long."""
+        with self._lock:
+            fade = 0.5 ** (seconds / MEMORY)
+            self._jobs *= fade
+            self._seconds = self._seconds * fade + seconds
+
+    @property
+    def per_second(self) -> float | None:
+        """Jobs a busy second; None until enough was measured."""
+        with self._lock:
+            if self._seconds < ENOUGH or self._jobs < 1:
+                return None
+            return round(self._jobs / self._seconds, 4)
+
+
+class Offer:
+    """The models of a worker, as it advertises them."""
+
+    def __init__(
+        self,
+        cards: list[ModelCard],
+        models: ModelStore,
+        hashes: Hashes,
+        *,
+        device: str,
+        capacity: int,
+    ) -> None:
+        self._cards = cards
+        self._hashes = hashes
+        self.models = models
+        self.device = device
+        self.capacity = capacity
+        self.rate = Rate()
+        self.lane_models = {lanes.lane(card.name, "normal", "").model for card in cards}
+
+    @property
+    def cards(self) -> list[ModelCard]:
+        """The models as callers see them."""
+        return [
+            card.model_copy(update={"sha256": self._hashes.get(card.name)}) for card in self._cards
+        ]
+
+    def sha256(self, model: str) -> str | None:
+        """Hash of a model's weights; None while it is not known."""
+        return self._hashes.get(model)
+
+    def factor(self, model: str) -> int:
+        """Pixels that width and height of a model's pictures are multiples of."""
+        return next((card.factor for card in self._cards if card.name == model), 8)
+
+    def warm_lanes(self) -> set[str]:
+        """The models in memory, by the names they have in lanes."""
+        return {lanes.lane(name, "normal", "").model for name in self.models.warm()}
+
+    def advertise(self, worker: BatchWorker) -> None:
+        """Tell Redis that the worker is alive and what it offers."""
+        info = WorkerInfo(
+            name=worker.name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            device=self.device,
+            models=self.cards,
+            warm=self.models.warm(),
+            loading=self.models.all_loading(),
+            running=len(worker.slots),
+            capacity=self.capacity,
+            jobs_per_second=self.rate.per_second,
+        )
+        workers.advertise(worker.connection, info)
+
+    def withdraw(self, worker: BatchWorker) -> None:
+        """Tell Redis that the worker is going."""
+        workers.withdraw(worker.connection, worker.name)

@@ -1,0 +1,167 @@
+"""Says how far each job is, and shows what it is becoming to those who look."""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from PIL import Image
+from redis.exceptions import RedisError
+
+from jobs.queue.events import PreviewEvent, Progress, ProgressEvent, publish_live
+from jobs.queue.record import Field, progress_json
+from jobs.request.request import ResolvedRequest
+from worker.engine import Engine
+from worker.loop.slot import Slot
+from worker.models.loading.model_store import Kind, ModelStore
+
+if TYPE_CHECKING:
+    from worker.loop.rq_worker import BatchWorker
+
+log = logging.getLogger("darkroom.worker")
+
+REPORT_EVERY = 0.1
+"""Seconds between two looks: ten a second is as smooth as a progress bar gets."""
+
+PREVIEW_SHARE = 0.02
+"""Most of this process's time that previews may take from the engine, whatever is asked for."""
+
+PREVIEW_SCALE = 4
+"""Previews have a pixel a latent pixel; scaled up they survive JPEG's blocks of eight."""
+
+PREVIEW_SIDE = 512
+"""Pixels a side past which a preview is not scaled up: it is looked at on a phone."""
+
+SET_PROGRESS = """
+-- KEYS[1] job; ARGV[1] field, ARGV[2] value. A job deleted meanwhile must not come back as a stub.
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+"""
+
+
+class Reporter:
+    """The reporting thread of a worker."""
+
+    def __init__(self, worker: BatchWorker, *, previews: bool = True) -> None:
+        self.worker = worker
+        self._previews = previews
+        self.connection = worker.connection
+        self._set_progress = worker.connection.register_script(SET_PROGRESS)
+        self._unseen: dict[str, Slot] = {}
+        self._no_preview_until = 0.0
+
+    def run(self) -> None:
+        """Report until the worker is over."""
+        while not self.worker.over.wait(REPORT_EVERY):
+            try:
+                self._report()
+                self._preview_due()
+            except RedisError as error:
+                log.debug("progress was not reported: %s", error)
+                self.worker.over.wait(1)
+            except Exception:
+                log.exception("progress could not be reported")
+
+    def _report(self) -> None:
+        moved: list[tuple[Slot, Progress]] = []
+        for slot in list(self.worker.slots.values()):
+            progress = told(slot, self.worker.engine, self.worker.offer.models)
+            if progress != slot.reported and not slot.settling:
+                moved.append((slot, progress))
+        if not moved:
+            return
+        with self.connection.pipeline(transaction=False) as pipe:
+            for slot, progress in moved:
+                value = progress_json(progress, seconds_per_step(slot, progress.step))
+                self._set_progress([slot.job.key], [Field.PROGRESS, value], client=pipe)
+                event = ProgressEvent(job=slot.id, progress=progress)
+                publish_live(pipe, slot.record.owner, event)
+            replies = cast("list[int]", pipe.execute())
+        for (slot, progress), listeners in zip(moved, replies[1::2], strict=True):
+            slot.reported = progress
+            if listeners and slot.request.preview_interval and self._previews:
+                self._unseen[slot.id] = slot
+
+    def _preview_due(self) -> None:
+        """Show the jobs that moved and whose time has come, within PREVIEW_SHARE."""
+        self._unseen = {
+            slot.id: slot for slot in self._unseen.values() if slot.id in self.worker.slots
+        }
+        for slot in sorted(self._unseen.values(), key=lambda slot: slot.previewed):
+            now = time.monotonic()
+            if now < self._no_preview_until:
+                return
+            if now - slot.previewed >= slot.request.preview_interval:
+                del self._unseen[slot.id]
+                slot.previewed = now
+                before = time.thread_time()
+                self._preview(slot)
+                spent = time.thread_time() - before
+                self._no_preview_until = now + spent / PREVIEW_SHARE
+
+    def _preview(self, slot: Slot) -> None:
+        for index in range(slot.request.count):
+            try:
+                picture = self.worker.engine.preview(slot.task_id(index))
+            except KeyError:
+                continue
+            if picture is None:
+                continue
+            event = PreviewEvent(job=slot.id, index=index, image=data_uri(picture))
+            publish_live(self.connection, slot.record.owner, event)
+
+
+def told(slot: Slot, engine: Engine, models: ModelStore) -> Progress:
+    """How far a job is, in numbers and in words."""
+    progress = slot.progress(engine)
+    return progress.model_copy(update={"detail": detail(slot.request, progress, models)})
+
+
+def detail(request: ResolvedRequest, progress: Progress, models: ModelStore) -> str | None:
+    """What a job is at, in a few words; None before the engine has it."""
+    if progress.stage == "loading":
+        return loading(request, models)
+    if progress.stage == "denoising":
+        return f"step {progress.step} of {progress.steps}"
+    return {"encoding": "reading the prompt", "decoding": "decoding"}.get(progress.stage or "")
+
+
+def loading(request: ResolvedRequest, models: ModelStore) -> str:
+    """What of a job's model and of all that it adds is on its way into memory."""
+    wanted: list[tuple[str, str, Kind]] = [("model", request.model, "model")]
+    for lora in request.loras:
+        wanted.append((f"LoRA {lora.name}", lora.name, "lora"))
+    for net in request.controls:
+        wanted.append((f"ControlNet {net.model}", net.model, "controlnet"))
+    for upscaler in (request.upscaler, request.hires.upscaler if request.hires else None):
+        if upscaler:
+            wanted.append((f"upscaler {upscaler}", upscaler, "upscaler"))
+    for words, name, kind in wanted:
+        fraction = models.loading(name, kind)
+        if fraction is not None:
+            return f"loading {words}, {int(fraction * 100)} %"
+    return "waiting for the model"
+
+
+def seconds_per_step(slot: Slot, step: int) -> float | None:
+    """How long a step of the job takes; None before its second one."""
+    if slot.first_step is None:
+        if step:
+            slot.first_step, slot.first_steps = time.monotonic(), step
+        return None
+    if step <= slot.first_steps:
+        return None
+    return (time.monotonic() - slot.first_step) / (step - slot.first_steps)
+
+
+def data_uri(picture: np.ndarray[Any, np.dtype[np.uint8]]) -> str:
+    """A small picture (height, width, 3) as a JPEG data URI."""
+    image = Image.fromarray(picture)
+    scale = max(1, min(PREVIEW_SCALE, PREVIEW_SIDE // max(image.size)))
+    size = (image.width * scale, image.height * scale)
+    file = io.BytesIO()
+    image.resize(size, Image.Resampling.BICUBIC).save(file, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,53 @@
+"""Tidies up: ended jobs past KEEP_DAYS with their pictures, half-written files, unused lanes."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from redis import Redis
+
+from jobs.pictures.image_store import ImageStore
+from jobs.queue import lanes, queue
+
+log = logging.getLogger("darkroom.worker")
+
+TIDY_EVERY = 600.0
+"""Seconds between two tidyings of one worker; nothing that they remove is urgent."""
+
+TIDY_LOCK = "darkroom:tidying"
+
+
+class Retention:
+    """Tidies up now and then; of many workers one does."""
+
+    def __init__(self, connection: Redis, store: ImageStore, keep_days: int) -> None:
+        self.connection = connection
+        self.store = store
+        self.keep_days = keep_days
+        self._next = 0.0
+
+    def run_if_due(self) -> None:
+        """Tidy up if it is time and no other worker has just done so."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + TIDY_EVERY
+        if self.connection.set(TIDY_LOCK, 1, nx=True, ex=int(TIDY_EVERY / 2)):
+            self.run()
+
+    def run(self) -> int:
+        """Tidy up; returns how many jobs were removed."""
+        self.store.sweep()
+        lanes.prune(self.connection)
+        if not self.keep_days:
+            return 0
+        removed = 0
+        before = time.time() - self.keep_days * 24 * 3600
+        for record in queue.ended_before(self.connection, before):
+            for image in record.stored_pictures():
+                self.store.delete(image)
+            queue.delete(self.connection, record)
+            removed += 1
+        if removed:
+            log.info("%d jobs older than %d days were removed", removed, self.keep_days)
+        return removed

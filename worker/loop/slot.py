@@ -1,0 +1,137 @@
+"""A slot: one RQ job that this worker holds, from its lease to its last word."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from rq.executions import Execution
+from rq.job import Job
+
+from jobs.queue import events
+from jobs.queue.events import Error, Output, Progress
+from jobs.queue.lanes import Lane
+from jobs.queue.record import JobRecord
+from jobs.request.request import ResolvedRequest
+from worker.canvas import Canvas
+from worker.engine import Control, Engine, ImageRequest, Lora, Stage
+
+STAGES: dict[Stage, events.Stage] = {
+    Stage.MODEL: "loading",
+    Stage.ENCODE: "encoding",
+    Stage.DENOISE: "denoising",
+    Stage.ENLARGE: "denoising",
+    Stage.WHOLE: "denoising",
+    Stage.DECODE: "decoding",
+    Stage.DONE: "decoding",
+}
+"""The engine's stages as callers are told of them."""
+
+
+@dataclass(eq=False)
+class Slot:
+    """What the worker knows of a job under way; all of it can be lost and made again."""
+
+    job: Job
+    lane: Lane
+    execution: Execution
+    record: JobRecord
+    solo: bool
+    canvas: Canvas | None = None
+    controls: tuple[Control, ...] = ()
+    outputs: dict[int, Output] = field(default_factory=dict[int, Output])
+    started: float = field(default_factory=time.monotonic)
+    first_step: float | None = None
+    first_steps: int = 0
+    reported: Progress | None = None
+    previewed: float = 0.0
+    stop: bool = False
+    lost: bool = False
+    settling: bool = False
+    error: Error | None = None
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.job.id
+
+    @property
+    def request(self) -> ResolvedRequest:
+        """What was asked for."""
+        return self.record.request
+
+    @property
+    def complete(self) -> bool:
+        """Whether every picture is in the store."""
+        return len(self.outputs) == self.request.count
+
+    @property
+    def deadline(self) -> float:
+        """When the job fails for taking too long, on the monotonic clock."""
+        return self.started + float(self.job.timeout or 0)
+
+    def task_id(self, index: int) -> str:
+        """The engine's id for picture `index`. Another attempt at the job has other ids."""
+        return f"{self.id}/{self.execution.id}/{index}"
+
+    def image_request(self, index: int) -> ImageRequest:
+        """Picture `index` as the engine takes it."""
+        if self.canvas is None:
+            raise RuntimeError("A job went to the engine before its pictures were prepared.")
+        return image_request(self.request, index, self.canvas, self.controls)
+
+    def progress(self, engine: Engine) -> Progress:
+        """How far all the job's pictures are together, in the steps that were asked for."""
+        done = float(len(self.outputs))
+        stages = set[Stage]()
+        for index in set(range(self.request.count)) - self.outputs.keys():
+            with suppress(KeyError):  # not yet in the engine, or out of it and being stored
+                state = engine.progress(self.task_id(index))
+                done += state.step / max(1, state.steps)
+                stages.add(state.stage)
+        fraction = done / self.request.count
+        steps = self.request.steps * self.request.count
+        return Progress(
+            step=int(fraction * steps),
+            steps=steps,
+            fraction=round(fraction, 4),
+            stage=STAGES[min(stages)] if stages else None,
+        )
+
+
+def image_request(
+    request: ResolvedRequest, index: int, canvas: Canvas, controls: tuple[Control, ...] = ()
+) -> ImageRequest:
+    """Picture `index` of a request as the engine takes it, on its canvas."""
+    return ImageRequest(
+        model=request.model,
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        width=canvas.width,
+        height=canvas.height,
+        steps=request.steps,
+        guidance_scale=request.guidance_scale,
+        seed=request.image_seed(index),
+        sampler=request.sampler,
+        schedule=request.schedule,
+        guidance_rescale=request.guidance_rescale,
+        clip_skip=request.clip_skip,
+        image=canvas.image,
+        mask=canvas.mask,
+        # The surroundings' colours are in the canvas already.
+        fill="original" if request.fill == "fill" else request.fill,
+        strength=request.strength,
+        enlarge=canvas.enlarge,
+        loras=tuple(Lora(each.name, each.weight) for each in request.loras),
+        controls=controls,
+        variation_seed=request.variation_seed,
+        variation_strength=request.variation_strength,
+        exact=request.exact,
+    )
+
+
+def parse_task_id(task_id: str) -> tuple[str, str, int]:
+    """The job's id, the execution's id and the picture's number in a task's id."""
+    job_id, execution_id, index = task_id.split("/")
+    return job_id, execution_id, int(index)

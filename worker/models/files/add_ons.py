@@ -1,0 +1,294 @@
+"""Which LoRAs, embeddings, ControlNets and upscalers are there, and which model each fits.
+
+Read from the headers of their files and from small configuration files, before any weight is
+read. No torch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import safetensors
+from huggingface_hub.errors import LocalEntryNotFoundError
+
+from jobs.request.model_card import AddOn
+from worker.models.catalogue import (
+    PICKLED,
+    AddOnEntry,
+    Catalogue,
+    ControlNetEntry,
+    LoraEntry,
+)
+from worker.models.files.sources import Patterns, SourceError, hub_snapshot, is_hub_id, read_json
+
+Shapes = dict[str, tuple[int, ...]]
+"""The shape of every tensor of a safetensors file, by its name."""
+
+CROSS_ATTENTION = re.compile(
+    r"attn2.*to_[kv]\b.*(lora_down|lora_A|lora\.down)|attn2.*to_[kv]_lora\.down"
+)
+"""A LoRA's change of the layers that read the text: their input is as wide as the text."""
+
+OTHER_NETWORKS = {
+    "hada_": "LoHa",
+    "lokr_": "LoKr",
+    "dora_scale": "DoRA",
+    "lora_magnitude_vector": "DoRA",
+    "lora_mid": "Tucker-decomposed LoRA",
+}
+"""Relatives of LoRA that are added to a model in another way, by what their tensors are named."""
+
+EMBEDDING = "emb_params"
+SDXL_EMBEDDING = ("clip_l", "clip_g")
+
+
+@dataclass(frozen=True)
+class ModelWidths:
+    """What of a model decides which add-ons fit it: how wide the text is that its UNet reads, its
+    UNet's channels at each level, and how wide each text encoder's tokens are."""
+
+    text: int
+    channels: tuple[int, ...]
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class FoundAddOn:
+    """An add-on that is on this machine, with what a model must have for it; None fits any."""
+
+    entry: AddOnEntry
+    text: int | None = None
+    channels: tuple[int, ...] | None = None
+    tokens: tuple[int, ...] | None = None
+
+    def fits(self, model: ModelWidths) -> bool:
+        """Whether it can be added to a model of these widths."""
+        return (
+            self.text in (None, model.text)
+            and self.channels in (None, model.channels)
+            and self.tokens in (None, model.tokens)
+        )
+
+
+def add_ons(found: Sequence[FoundAddOn], config: Path) -> dict[str, list[AddOn]]:
+    """The add-ons that fit the model whose configuration lies in `config`, as its ModelCard lists
+    them: `loras`, `embeddings`, `controlnets` and `upscalers`. Raises SourceError."""
+    widths = model_widths(config)
+    fitting = [each.entry for each in found if each.fits(widths)]
+    return {
+        section: [_told(entry) for entry in fitting if entry.section == section]
+        for section in ("loras", "embeddings", "controlnets", "upscalers")
+    }
+
+
+def find_add_ons(catalogue: Catalogue) -> tuple[list[FoundAddOn], list[str]]:
+    """The add-ons that can be used now, and a sentence for each that cannot."""
+    entries: list[AddOnEntry] = [
+        *catalogue.loras.values(),
+        *catalogue.embeddings.values(),
+        *catalogue.controlnets.values(),
+        *catalogue.upscalers.values(),
+    ]
+    found: list[FoundAddOn] = []
+    problems: list[str] = []
+    for entry in entries:
+        try:
+            found.append(find(entry))
+        except SourceError as error:
+            problems.append(str(error))
+    return found, problems
+
+
+def find(entry: AddOnEntry) -> FoundAddOn:
+    """Look at an add-on's files. Raises SourceError where they are missing or of another kind."""
+    match entry.section:
+        case "loras":
+            return FoundAddOn(entry, text=lora_text_width(entry, tensor_shapes(weights(entry))))
+        case "embeddings":
+            shapes = tensor_shapes(weights(entry))
+            names = embedding_names(entry, shapes)
+            return FoundAddOn(entry, tokens=tuple(shapes[name][-1] for name in names))
+        case "controlnets":
+            return _found_controlnet(cast(ControlNetEntry, entry))
+        case _:
+            weights(entry)
+            return FoundAddOn(entry)
+
+
+def model_widths(config: Path) -> ModelWidths:
+    """The widths of a model in the diffusers layout. Raises SourceError."""
+    unet = read_json(config / "unet" / "config.json")
+    texts = [config / part / "config.json" for part in ("text_encoder", "text_encoder_2")]
+    tokens = [read_json(file).get("hidden_size", 0) for file in texts if file.is_file()]
+    return ModelWidths(
+        _first(unet.get("cross_attention_dim")), _channels(unet), tuple(map(int, tokens))
+    )
+
+
+def weights(entry: AddOnEntry) -> Path:
+    """The .safetensors file of a LoRA, an embedding or an upscaler. Raises SourceError."""
+    path = entry.base / Path(entry.source).expanduser()
+    if path.is_file():
+        return path
+    if entry.source.endswith(".safetensors"):
+        raise SourceError(f"{entry.where}.source: there is no file {path}.")
+    return _one_file(entry, _folder(entry, entry.source, wanted_files(entry)))
+
+
+def controlnet_files(entry: ControlNetEntry) -> tuple[Path, Path | None]:
+    """A ControlNet's folder with its config.json, and its single file if it is one.
+
+    Raises SourceError.
+    """
+    path = entry.base / Path(entry.source).expanduser()
+    file = None
+    source = entry.source
+    if source.endswith(".safetensors"):
+        if not path.is_file():
+            raise SourceError(f"{entry.where}.source: there is no file {path}.")
+        file, source = path, entry.config or ""
+    folder = _folder(entry, source, wanted_files(entry))
+    if not (folder / "config.json").is_file():
+        raise SourceError(f"{entry.where}: {folder} has no config.json; it is no ControlNet.")
+    if file is None and not _weights_of(folder, entry.variant):
+        raise SourceError(f"{entry.where}.source: {_no_weights(folder)}")
+    return folder, file
+
+
+def wanted_files(entry: AddOnEntry) -> Patterns:
+    """Which files of a hub repository an add-on needs, for a pull."""
+    if isinstance(entry, ControlNetEntry):
+        if entry.source.endswith(".safetensors"):
+            return Patterns(["config.json"], [])
+        files = f"*.{entry.variant}.safetensors" if entry.variant else "*.safetensors"
+        # A second dot is another variant; a folder in the repository another ControlNet.
+        others = ["*/*"] if entry.variant else ["*/*", "*.*.safetensors"]
+        return Patterns(["config.json", files], others)
+    return Patterns([entry.file], []) if entry.file else Patterns(["*.safetensors"], ["*/*"])
+
+
+def tensor_shapes(file: Path) -> Shapes:
+    """What a safetensors file says it holds. Raises SourceError for a file that is none."""
+    opened: Any = cast(Any, safetensors).safe_open
+    try:
+        with opened(str(file), framework="numpy") as tensors:
+            names: list[str] = tensors.keys()
+            return {name: tuple(tensors.get_slice(name).get_shape()) for name in names}
+    except (OSError, safetensors.SafetensorError) as error:
+        raise SourceError(f"{file} is not a safetensors file: {error}.") from error
+
+
+def lora_text_width(entry: AddOnEntry, shapes: Shapes) -> int | None:
+    """How wide the text is that the LoRA's model reads; None where it changes no layer that does.
+
+    Raises SourceError for a file that is no LoRA.
+    """
+    for part, kind in OTHER_NETWORKS.items():
+        if any(part in name for name in shapes):
+            raise SourceError(f"{entry.where}.source: it is a {kind}; Darkroom adds LoRAs only.")
+    if not any("lora" in name and name.split(".")[0].startswith(LORA_PARTS) for name in shapes):
+        names = ", ".join(sorted(shapes)[:3]) or "nothing"
+        raise SourceError(
+            f"{entry.where}.source: it is no LoRA for a Stable Diffusion model; it holds {names}."
+        )
+    return next((shape[1] for name, shape in shapes.items() if CROSS_ATTENTION.search(name)), None)
+
+
+LORA_PARTS = ("lora_unet_", "lora_te", "unet", "text_encoder")
+"""How the tensors of a LoRA begin: as kohya's trainers name them, and as diffusers does."""
+
+
+def embedding_names(entry: AddOnEntry, shapes: Shapes) -> list[str]:
+    """The tensors of an embedding, one for each text encoder, in their order.
+
+    Raises SourceError for a file that is no embedding.
+    """
+    flat = {name for name, shape in shapes.items() if len(shape) in (1, 2)}
+    if set(SDXL_EMBEDDING) <= flat:
+        return list(SDXL_EMBEDDING)
+    if EMBEDDING in flat:
+        return [EMBEDDING]
+    if len(shapes) == 1 and flat:
+        return list(flat)
+    names = ", ".join(sorted(shapes)[:3]) or "nothing"
+    raise SourceError(
+        f"{entry.where}.source: it is no embedding: it holds {names}, not {EMBEDDING}, one token,"
+        f" or {' and '.join(SDXL_EMBEDDING)}."
+    )
+
+
+def _found_controlnet(entry: ControlNetEntry) -> FoundAddOn:
+    folder, _ = controlnet_files(entry)
+    config = read_json(folder / "config.json")
+    kind = config.get("_class_name", "ControlNetModel")
+    if kind != "ControlNetModel":
+        raise SourceError(f"{entry.where}.source: it is a {kind}, not a ControlNetModel.")
+    return FoundAddOn(
+        entry, text=_first(config.get("cross_attention_dim")), channels=_channels(config)
+    )
+
+
+def _told(entry: AddOnEntry) -> AddOn:
+    return AddOn(
+        name=entry.name,
+        title=entry.title or entry.name,
+        description=entry.description,
+        licence=entry.licence,
+        triggers=entry.triggers if isinstance(entry, LoraEntry) else [],
+    )
+
+
+def _folder(entry: AddOnEntry, source: str, wanted: Patterns) -> Path:
+    path = entry.base / Path(source).expanduser()
+    if path.is_dir():
+        return path
+    if not is_hub_id(source):
+        raise SourceError(f"{entry.where}.source: there is no folder {path}.")
+    try:
+        return hub_snapshot(source, entry.revision, wanted, download=False)
+    except LocalEntryNotFoundError:
+        raise SourceError(
+            f"{entry.where}.source: {source} is not on this machine, neither as a folder nor"
+            f" pulled from the hub; `darkroom models pull {entry.name}` fetches it."
+        ) from None
+
+
+def _one_file(entry: AddOnEntry, folder: Path) -> Path:
+    if entry.file is not None:
+        file = folder / entry.file
+        if not file.is_file():
+            raise SourceError(f"{entry.where}.file: there is no file {file}.")
+        return file
+    files = sorted(folder.glob("*.safetensors"))
+    if len(files) == 1:
+        return files[0]
+    if not files:
+        raise SourceError(f"{entry.where}.source: {_no_weights(folder)}")
+    names = ", ".join(file.name for file in files)
+    raise SourceError(f"{entry.where}.file: must name one of the files of {folder}: {names}.")
+
+
+def _weights_of(folder: Path, variant: str | None) -> list[Path]:
+    files = folder.glob(f"*.{variant}.safetensors" if variant else "*.safetensors")
+    return [file for file in files if variant or "." not in file.stem]
+
+
+def _no_weights(folder: Path) -> str:
+    if any(file.name.endswith(PICKLED) for file in folder.iterdir()):
+        return (
+            f"{folder} has pickled weights only, which can run any code when they are opened;"
+            " Darkroom loads .safetensors only."
+        )
+    return f"{folder} has no .safetensors weights."
+
+
+def _first(width: int | list[int] | None) -> int:
+    return width[0] if isinstance(width, list) else width or 0
+
+
+def _channels(config: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(width) for width in config.get("block_out_channels", []))

@@ -1,0 +1,1 @@
+"""Changes to what is there: add, remove, fetch. No torch."""
