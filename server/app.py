@@ -8,8 +8,8 @@ from flask_openapi.openapi import OpenAPI
 from jobs.request import blocklist
 from jobs.settings import settings
 from server import compat, errors, openapi, resources
-from server.door import auth, cors, headers, hosts, limits, proxies
-from server.pages import page
+from server.door import auth, cors, headers, hosts, limits, proxies, signing
+from server.pages import page, renditions
 from server.requests import body
 from server.routes import (
     devices,
@@ -26,6 +26,7 @@ from server.routes import (
     session,
     state,
 )
+from server.streams import hub
 
 
 def create_app(redis_url: str | None = None, image_store: str | None = None) -> OpenAPI:
@@ -52,6 +53,9 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     app.url_map.merge_slashes = False
 
     resources.init_app(app, redis_url, image_store)
+    signing.init_app(app)
+    renditions.init_app(app)
+    hub.init_app(app, redis_url)
     errors.init_app(app)
     # Who asks comes before what is asked: no body is read for a request that is refused.
     proxies.init_app(app)

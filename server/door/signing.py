@@ -8,8 +8,14 @@ import secrets
 import time
 from typing import cast
 
+from flask import Flask, current_app
 from redis import Redis
 from redis.exceptions import RedisError
+
+from jobs.settings import settings
+from server.resources import of
+
+EXTENSION = "darkroom_signer"
 
 SECRET = "darkroom:signing_secret"
 
@@ -60,3 +66,13 @@ class Signer:
             self._redis.set(SECRET, secrets.token_hex(32), nx=True)
             there = cast("bytes", self._redis.get(SECRET))
         return there
+
+
+def init_app(app: Flask) -> None:
+    """Give the application its signer."""
+    app.extensions[EXTENSION] = Signer(of(app).redis, settings().url_lifetime)
+
+
+def current_signer() -> Signer:
+    """The signer of the application that serves this request."""
+    return cast("Signer", current_app.extensions[EXTENSION])

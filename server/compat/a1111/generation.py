@@ -21,7 +21,7 @@ from server.compat.a1111.models import checkpoint_title, find_checkpoint
 from server.compat.a1111.payload import ImageToImage, Payload, TextToImage, json_object, read
 from server.compat.a1111.translation import Asked, asked, renamed
 from server.requests.submission import known_models, submit
-from server.resources import resources
+from server.streams.hub import current_hub
 from server.streams.stream_ids import START
 
 blueprint = Blueprint("a1111_generation", __name__, url_prefix="/sdapi/v1")
@@ -73,7 +73,7 @@ def _outputs(record: JobRecord) -> list[Output]:
     """The pictures of a job; of one that was interrupted those that were done by then."""
     if record.status != "canceled":
         return record.outputs
-    history = resources().hub.history(job_stream(record.id), START)
+    history = current_hub().history(job_stream(record.id), START)
     events = [entry.event for entry in history]
     done = {each.output.id: each.output for each in events if isinstance(each, OutputEvent)}
     return [done[image] for image in sorted(done, key=lambda image: (len(image), image))]
