@@ -7,10 +7,10 @@ from flask_openapi.openapi import OpenAPI
 
 from jobs.request import blocklist
 from jobs.settings import settings
-from server import compat, errors, openapi, resources
+from server import compat, errors, openapi, outages, resources
 from server.door import auth, cors, headers, hosts, limits, proxies, signing
 from server.pages import page, renditions
-from server.requests import body
+from server.requests import body, refusals
 from server.routes import (
     devices,
     docs,
@@ -41,7 +41,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
             title="Darkroom", version=openapi.server_version(), description=openapi.DESCRIPTION
         ),
         validation_error_model=errors.Problem,
-        validation_error_callback=errors.refuse_invalid,
+        validation_error_callback=refusals.refuse_invalid,
         doc_ui=False,
         static_folder=None,
         template_folder="pages/templates",
@@ -57,6 +57,8 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     renditions.init_app(app)
     hub.init_app(app, redis_url)
     errors.init_app(app)
+    outages.init_app(app)
+    refusals.init_app(app)
     # Who asks comes before what is asked: no body is read for a request that is refused.
     proxies.init_app(app)
     headers.init_app(app)

@@ -18,6 +18,7 @@ from jobs.queue.events import Event
 from jobs.queue.record import JobRecord, read
 from server.door.auth import caller
 from server.errors import ApiError, Unavailable
+from server.outages import StoreAway
 from server.resources import resources
 from server.streams import following
 from server.streams.hub import current_hub
@@ -93,7 +94,7 @@ def pictures(record: JobRecord) -> list[bytes]:
     except FileNotFoundError:
         _deleted(record.id)
     except OSError as error:
-        raise Unavailable("store-unavailable", "the picture store does not answer") from error
+        raise StoreAway from error
     return made
 
 

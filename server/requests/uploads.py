@@ -13,7 +13,7 @@ from jobs.pictures.pictures import BadPicture
 from jobs.request.recipes import prompts_of
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest, named_pictures
 from jobs.request.resolve import InputPicture
-from server.errors import Unavailable
+from server.outages import StoreAway
 from server.requests.named import is_own_picture
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Uploads:
             for upload in self._uploads.values():
                 self._store.put(upload.picture.id, upload.png)
         except OSError as error:
-            raise Unavailable("store-unavailable", "the picture store does not answer") from error
+            raise StoreAway from error
 
     def drop(self) -> None:
         """Remove them again: the job that they were for is not taken."""
@@ -109,7 +109,7 @@ def _bytes(named: str, store: ImageStore) -> bytes:
     except FileNotFoundError:
         raise BadPicture(_not_there(named)) from None
     except OSError as error:
-        raise Unavailable("store-unavailable", "the picture store does not answer") from error
+        raise StoreAway from error
 
 
 def _not_there(named: str) -> str:

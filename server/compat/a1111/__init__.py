@@ -15,7 +15,7 @@ from server.compat.a1111 import (
     progress,
     system,
 )
-from server.errors import shape_below
+from server.errors import envelope_below
 
 PREFIXES = ("/sdapi/", "/controlnet/", "/internal/")
 
@@ -25,4 +25,4 @@ def init_app(app: Flask) -> None:
     for part in (generation, progress, options, lists, controlnet, extras, png_info, system):
         app.register_blueprint(part.blueprint)
     for prefix in PREFIXES:
-        shape_below(app, prefix, errors.shape)
+        envelope_below(app, prefix, errors.enveloped)

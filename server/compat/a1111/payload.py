@@ -18,10 +18,8 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from jobs.request.request import FieldError, InvalidRequest
-from server.errors import ApiError
 from server.requests.validation import field_errors
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -29,16 +27,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def json_object() -> dict[str, Any]:
     """The request's body, whatever type it is said to be. Raises a 400, 408, 413 or 422."""
-    try:
-        value = request.get_json(force=True)
-        if request.content_length is None:
-            # A body in chunks was cut off at the limit, and this read says so.
-            request.stream.read(1)
-    except RequestEntityTooLarge as error:
-        detail = f"the body may have at most {request.max_content_length} bytes"
-        raise ApiError(413, "request-entity-too-large", detail) from error
-    except ClientDisconnected as error:
-        raise ApiError(408, "request-timeout", "the body did not come in time") from error
+    value = request.get_json(force=True)
+    if request.content_length is None:
+        # A body in chunks was cut off at the limit, and this read says so.
+        request.stream.read(1)
     if not isinstance(value, dict):
         raise InvalidRequest([FieldError(pointer="", detail="must be a JSON object")])
     return cast("dict[str, Any]", value)
