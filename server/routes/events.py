@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from jobs.queue.events import PreviewEvent, ProgressEvent, StatusEvent
 from server.door.auth import caller
 from server.errors import Unavailable
-from server.openapi import EVENT_STREAM, Routes, content
+from server.openapi import EVENT_STREAM, Parameters, Routes, content
 from server.requests.named import JobPath, find_job
 from server.resources import resources
 from server.streams import stream_ids
@@ -28,7 +28,7 @@ routes = Routes("events", "What happens, as it happens.")
 routes.describe(StatusEvent, ProgressEvent, PreviewEvent, OutputEventView, DoneEventView)
 
 
-class EventsHeaders(BaseModel):
+class EventsHeaders(Parameters):
     """Where the client was, as an EventSource says it."""
 
     last_event_id: str = Field(
@@ -38,7 +38,7 @@ class EventsHeaders(BaseModel):
     )
 
 
-class EventsQuery(BaseModel):
+class EventsQuery(Parameters):
     """Where the client was, for those that cannot set headers."""
 
     model_config = ConfigDict(extra="forbid")

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.settings import settings
 from server.door.auth import caller
 from server.door.signing import current_signer
-from server.errors import ApiError, Unavailable
-from server.openapi import Routes, content
+from server.errors import ApiError
+from server.openapi import Parameters, Routes, content
+from server.outages import StoreAway
 from server.pages.renditions import Format, current_renditions
 from server.requests.named import is_of_own_job
 
@@ -29,7 +30,7 @@ class ImagePath(BaseModel):
     image_id: str = Field(description="Id of the picture, as in a job's outputs or pictures.")
 
 
-class ImageQuery(BaseModel):
+class ImageQuery(Parameters):
     """How the picture is wanted, and the signature of its URL."""
 
     model_config = ConfigDict(extra="forbid")
@@ -66,7 +67,7 @@ def get_image(path: ImagePath, query: ImageQuery) -> Response:
     except FileNotFoundError as error:
         raise _unknown(path.image_id) from error
     except OSError as error:
-        raise Unavailable("store-unavailable", "the picture store does not answer") from error
+        raise StoreAway from error
     response = Response(
         BytesIO(data), content_type=f"image/{query.format}", direct_passthrough=True
     )

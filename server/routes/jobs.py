@@ -19,8 +19,9 @@ from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from jobs.webhooks.messages import check_receiver
 from jobs.webhooks.outbox import Hook
 from server.door.auth import caller
-from server.errors import ApiError, Unavailable
-from server.openapi import Routes
+from server.errors import ApiError
+from server.openapi import Parameters, Routes
+from server.outages import StoreAway
 from server.requests import prefer
 from server.requests.body import request_body
 from server.requests.named import JobPath, find_job, no_such_job
@@ -38,7 +39,7 @@ MAX_KEY = 255
 routes = Routes("jobs", "Pictures to be made.")
 
 
-class CreateHeaders(BaseModel):
+class CreateHeaders(Parameters):
     """Headers that change how a job is created."""
 
     prefer: str = Field(
@@ -53,7 +54,7 @@ class CreateHeaders(BaseModel):
     )
 
 
-class ListQuery(BaseModel):
+class ListQuery(Parameters):
     """Which jobs, and how many."""
 
     model_config = ConfigDict(extra="forbid")
@@ -198,7 +199,7 @@ def delete_job(path: JobPath) -> tuple[str, int]:
         for image in record.stored_pictures():
             here.store.delete(image)
     except OSError as error:
-        raise Unavailable("store-unavailable", "the picture store does not answer") from error
+        raise StoreAway from error
     queue.delete(here.redis, record)
     return "", 204
 
