@@ -9,8 +9,8 @@ from flask import Blueprint, Response, jsonify, request
 from jobs.queue import queue
 from jobs.queue.events import DoneEvent, PreviewEvent, job_stream
 from jobs.queue.record import JobRecord
-from server.compat.a1111.answer import timestamp
 from server.compat.a1111.callers import identity
+from server.compat.a1111.generation.answer import timestamp
 from server.resources import resources
 from server.streams.hub import current_hub
 from server.streams.subscription import Entry
