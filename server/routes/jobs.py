@@ -9,7 +9,7 @@ from math import ceil
 from urllib.parse import urlencode
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from redis.exceptions import RedisError
 
 from jobs.queue import idempotency, queue
@@ -20,7 +20,7 @@ from jobs.webhooks.messages import check_receiver
 from jobs.webhooks.outbox import Hook
 from server.door.auth import caller
 from server.errors import ApiError
-from server.openapi import Parameters, Routes
+from server.openapi import Parameters, Routes, response
 from server.outages import StoreAway
 from server.requests import prefer
 from server.requests.body import request_body
@@ -120,12 +120,12 @@ def _created(record: JobRecord, seconds: int | None) -> Response:
     except RedisError as error:
         # Redis went away after the job was kept, so the caller is not told to send it again.
         log.warning("Job %s was accepted, and Redis does not answer since: %s", record.id, error)
-        return _json(views.job(record, placed=False), 202, headers)
+        return response(views.job(record, placed=False), 202, headers)
     if seconds is not None and view.status in ENDED:
         del headers["Retry-After"]
-        return _json(view, 200, headers)
+        return response(view, 200, headers)
     headers["Retry-After"] = str(min(60, max(1, ceil(view.eta_s or 0))))
-    return _json(view, 202, headers)
+    return response(view, 202, headers)
 
 
 def _wait(record: JobRecord, seconds: int) -> JobRecord:
@@ -163,13 +163,13 @@ def list_jobs(query: ListQuery) -> Response:
         wanted = query.model_dump(exclude_defaults=True, exclude={"cursor"})
         url = f"{request.path}?{urlencode({**wanted, 'cursor': cursor})}"
         headers["Link"] = f'<{url}>; rel="next"'
-    return _json(view, 200, headers)
+    return response(view, 200, headers)
 
 
 @routes.get("/jobs/<job_id>", {200: JobView}, (404, 503))
 def get_job(path: JobPath) -> Response:
     """Get a job"""
-    return _json(current_views().job(find_job(path.job_id)), 200)
+    return response(current_views().job(find_job(path.job_id)), 200)
 
 
 @routes.post("/jobs/<job_id>/cancel", {200: JobView}, (404, 503))
@@ -183,7 +183,7 @@ def cancel_job(path: JobPath) -> Response:
     record = queue.cancel(resources().redis, path.job_id)
     if record is None:
         raise no_such_job(path.job_id)
-    return _json(current_views().job(record), 200)
+    return response(current_views().job(record), 200)
 
 
 @routes.delete("/jobs/<job_id>", {204: None}, (404, 503))
@@ -213,7 +213,3 @@ def _decode(cursor: str) -> str:
         detail = "is not a cursor that this server gave"
         raise InvalidRequest([FieldError(pointer="/cursor", detail=detail)])
     return job_id
-
-
-def _json(view: BaseModel, status: int, headers: dict[str, str] | None = None) -> Response:
-    return Response(view.model_dump_json(), status, headers, content_type="application/json")
