@@ -8,7 +8,7 @@ from flask_openapi.openapi import OpenAPI
 from jobs.request import blocklist
 from jobs.settings import settings
 from server import compat, errors, openapi, resources
-from server.door import auth, cors, headers, hosts, limits, proxies
+from server.door import auth, cors, headers, hosts, limiter, limits, proxies
 from server.pages import page
 from server.requests import body
 from server.routes import (
@@ -59,6 +59,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     hosts.init_app(app)
     cors.init_app(app)
     auth.init_app(app)
+    limiter.init_app(app)
     limits.init_app(app)
     body.init_app(app)
     page.init_app(app)
