@@ -8,7 +8,7 @@ from flask_openapi.openapi import OpenAPI
 from jobs.request import blocklist
 from jobs.settings import settings
 from server import compat, errors, openapi, outages, resources
-from server.door import auth, cors, headers, hosts, limits, proxies, signing
+from server.door import auth, cors, headers, hosts, limiter, limits, proxies, signing
 from server.pages import page, renditions
 from server.requests import body, refusals
 from server.routes import (
@@ -53,22 +53,16 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     app.url_map.merge_slashes = False
 
     resources.init_app(app, redis_url, image_store)
-    signing.init_app(app)
-    renditions.init_app(app)
     hub.init_app(app, redis_url)
-    errors.init_app(app)
-    outages.init_app(app)
-    refusals.init_app(app)
+    for kept in (signing, renditions, limiter):
+        kept.init_app(app)
+    for said in (errors, outages, refusals):
+        said.init_app(app)
     # Who asks comes before what is asked: no body is read for a request that is refused.
-    proxies.init_app(app)
-    headers.init_app(app)
-    hosts.init_app(app)
-    cors.init_app(app)
-    auth.init_app(app)
-    limits.init_app(app)
-    body.init_app(app)
-    page.init_app(app)
-    compat.init_app(app)
+    for step in (proxies, headers, hosts, cors, auth, limits, body):
+        step.init_app(app)
+    for part in (page, compat):
+        part.init_app(app)
 
     for noun in (jobs, recipes, events, images, models, samplers):
         app.register_api(noun.routes.blueprint)
