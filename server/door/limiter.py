@@ -33,7 +33,7 @@ def init_app(app: Flask) -> None:
     app.extensions[EXTENSION] = FixedWindowRateLimiter(storage)
 
 
-def limiter() -> FixedWindowRateLimiter:
+def current_limiter() -> FixedWindowRateLimiter:
     """The limiter of the application that serves this request. It raises RedisError."""
     return cast("FixedWindowRateLimiter", current_app.extensions[EXTENSION])
 

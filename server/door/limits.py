@@ -15,7 +15,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from jobs.quota import Quota, QuotaExceeded
 from jobs.settings import settings
 from server.door.auth import caller, is_public
-from server.door.limiter import BACK, limiter, seconds_left
+from server.door.limiter import BACK, current_limiter, seconds_left
 from server.errors import ApiError, respond
 
 NOT_COUNTED = frozenset(("health.ready",))
@@ -43,11 +43,11 @@ def count_request(whose: str) -> list[Quota]:
     A request that one limit refuses costs nothing of another.
     """
     rates = _rates(whose)
-    refusing = next((n for n, rate in enumerate(rates) if not limiter().hit(*rate)), None)
+    refusing = next((n for n, rate in enumerate(rates) if not current_limiter().hit(*rate)), None)
     if refusing is None:
         return [_quota(*each) for each in rates]
     for item, who in rates[:refusing]:
-        limiter().hit(item, who, cost=BACK)
+        current_limiter().hit(item, who, cost=BACK)
     quotas = [_quota(*each) for each in rates]
     full = quotas[refusing]
     of = "of one caller" if full.name == "requests" else "of all callers"
@@ -97,7 +97,7 @@ def _rates(whose: str) -> list[tuple[RateLimitItem, str]]:
 
 
 def _quota(item: RateLimitItem, who: str) -> Quota:
-    window = limiter().get_window_stats(item, who)
+    window = current_limiter().get_window_stats(item, who)
     return Quota(
         item.namespace,
         item.amount,

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import time
+from typing import cast
 
 import itsdangerous
+from flask import Flask, current_app
 from redis import Redis
 from redis.exceptions import RedisError
 
+from jobs.settings import settings
 from jobs.shared_secret import shared_secret
+from server.resources import of
+
+EXTENSION = "darkroom_signer"
 
 SECRET = "darkroom:signing_secret"
 
@@ -53,6 +59,16 @@ class Signer:
                 if self._signer is None:
                     raise
         return self._signer
+
+
+def init_app(app: Flask) -> None:
+    """Give the application its signer."""
+    app.extensions[EXTENSION] = Signer(of(app).redis, settings().url_lifetime)
+
+
+def current_signer() -> Signer:
+    """The signer of the application that serves this request."""
+    return cast("Signer", current_app.extensions[EXTENSION])
 
 
 def _message(image: str, expires: int) -> str:

@@ -7,7 +7,7 @@ from ipaddress import IPv6Address, ip_address
 from flask import request
 from limits import RateLimitItemPerMinute
 
-from server.door.limiter import BACK, limiter, seconds_left
+from server.door.limiter import BACK, current_limiter, seconds_left
 from server.errors import ApiError
 
 TRIES = RateLimitItemPerMinute(5, namespace="tries")
@@ -19,8 +19,8 @@ def take_try(what: str) -> None:
 
     Counted before, so that many at once are not let through; one that was right is given back.
     """
-    if not limiter().hit(TRIES, what, _network()):
-        seconds = seconds_left(limiter().get_window_stats(TRIES, what, _network()))
+    if not current_limiter().hit(TRIES, what, _network()):
+        seconds = seconds_left(current_limiter().get_window_stats(TRIES, what, _network()))
         raise ApiError(
             429,
             "too-many-tries",
@@ -31,7 +31,7 @@ def take_try(what: str) -> None:
 
 def give_back(what: str) -> None:
     """The try was right, so it does not count."""
-    limiter().hit(TRIES, what, _network(), cost=BACK)
+    current_limiter().hit(TRIES, what, _network(), cost=BACK)
 
 
 def _network() -> str:

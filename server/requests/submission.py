@@ -44,7 +44,7 @@ def submit(
     """
     here, who = resources(), caller()
     job_id = job_id or queue.new_job_id()
-    uploads = open_uploads(request, parts, job_id, who, here)
+    uploads = open_uploads(request, parts, job_id, here.store)
     resolved = resolve(request, cards, uploads.pictures)
     # Stored before the job is in the queue: a worker may take it at once.
     uploads.keep()

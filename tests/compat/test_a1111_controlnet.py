@@ -22,7 +22,7 @@ from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect as connect_to_redis
 from jobs.queue.workers import WorkerInfo
 from jobs.request.request import MAX_CONTROLS
-from server.compat.a1111.controlnet import MODULES
+from server.compat.a1111.generation.units import MODULES
 from tests.card import make_card
 from tests.compat.a1111 import QUICK, SIDE, Quick, connect, in_base64, pixels, same
 from tests.server.helpers import REPOSITORY, HandWorker, Server, gunicorn

@@ -64,7 +64,7 @@ def test_an_error_nobody_foresaw_tells_the_log_and_not_the_caller(
     def broken(*_: object) -> None:
         raise RuntimeError("the secret path")
 
-    monkeypatch.setattr("server.routes.jobs.read", broken)
+    monkeypatch.setattr("server.requests.named.read", broken)
     answer = client.get(f"{API}/jobs/x")
     check(answer, 500)
     assert "secret" not in answer.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import ceil
 
 from flask import request
@@ -9,9 +10,12 @@ from flask import request
 from jobs.queue import queue
 from jobs.queue.events import ENDED
 from jobs.queue.record import JobRecord
+from jobs.request.model_card import ModelCard
+from jobs.request.request import GenerationRequest
 from server.compat import waiting
 from server.compat.a1111.callers import Identity
 from server.errors import ApiError
+from server.requests.submission import submit
 from server.resources import resources
 
 PATIENCE = 600.0
@@ -21,8 +25,25 @@ OKHTTP_PATIENCE = 110.0
 """The same for the apps of telephones, whose HTTP library is set to give up after 120 s."""
 
 
-def ended(record: JobRecord, who: Identity) -> JobRecord:
-    """The job once it has ended, canceled or not. Raises what the client is to be told."""
+def make(
+    asked: GenerationRequest, parts: Mapping[str, bytes], cards: list[ModelCard], who: Identity
+) -> JobRecord:
+    """The caller's job once it has ended, canceled or not.
+
+    `parts` has the bytes of its pictures by the JSON pointers of their fields. Raises
+    InvalidRequest, and what else the client is to be told.
+    """
+    job_id = queue.new_job_id()
+    who.begins(job_id)
+    try:
+        record = submit(asked, parts, cards=cards, job_id=job_id)
+    except Exception:
+        who.forget(job_id)
+        raise
+    return _ended(record, who)
+
+
+def _ended(record: JobRecord, who: Identity) -> JobRecord:
     limit = patience()
     _refuse_in_vain(record, who, limit)
     record = waiting.wait(record, limit)

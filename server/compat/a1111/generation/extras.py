@@ -12,22 +12,19 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jobs.pictures import sandbox
-from jobs.pictures.pictures import BadPicture
 from jobs.pictures.sandbox import Decoded
-from jobs.queue import queue
 from jobs.request.model_card import ModelCard
 from jobs.request.provenance import PNG_KEYWORD
 from jobs.request.request import LIMITS, FieldError, GenerationRequest, InvalidRequest
 from server.compat import waiting
-from server.compat.a1111.base64 import decode_base64, encode_base64
+from server.compat.a1111.add_ons import LANCZOS, NO_UPSCALER, upscalers
+from server.compat.a1111.base64 import decode_picture, encode_base64
+from server.compat.a1111.body import Flag, Forgiving, Number, Text, Whole, json_object, read
 from server.compat.a1111.callers import identity
 from server.compat.a1111.errors import invalid
-from server.compat.a1111.held import ended
-from server.compat.a1111.lists import LANCZOS, NO_UPSCALER, upscalers
-from server.compat.a1111.payload import Flag, Number, Text, Whole, json_object, read
+from server.compat.a1111.generation.held import make
 from server.errors import ApiError
-from server.requests.submission import known_models, submit
+from server.requests.submission import known_models
 from server.requests.validation import field_errors
 
 BY_FACTOR = 0
@@ -41,15 +38,8 @@ SIDE = 512
 blueprint = Blueprint("a1111_extras", __name__, url_prefix="/sdapi/v1")
 
 
-class Extras(BaseModel):
+class Extras(Forgiving):
     """How pictures are to be enlarged."""
-
-    model_config = ConfigDict(
-        extra="ignore",
-        allow_inf_nan=False,
-        coerce_numbers_to_str=True,
-        hide_input_in_errors=True,
-    )
 
     resize_mode: Whole = None
     upscaling_resize: Number = None
@@ -116,12 +106,7 @@ def _enlarged(sent: Extras, texts: Mapping[str, str]) -> list[bytes]:
     """PNGs of the pictures, sent in base64 in these fields, after all that is asked for."""
     _refuse_more(sent)
     upscaler = _upscaler(sent)
-    pictures: dict[str, Decoded] = {}
-    for field, text in texts.items():
-        try:
-            pictures[field] = sandbox.decode(decode_base64(text, field), "picture")
-        except BadPicture as error:
-            raise invalid(field, str(error)) from None
+    pictures = {field: decode_picture(text, field) for field, text in texts.items()}
     if upscaler is None:
         return [picture.png for picture in pictures.values()]
     # Each is checked before the first is sent.
@@ -175,8 +160,7 @@ def _enlargement(sent: Extras, upscaler: str, picture: Decoded) -> Enlargement:
 
 def _made(how: Enlargement, png: bytes, field: str) -> bytes:
     """The enlarged picture, once its job has ended. Raises what the client is to be told."""
-    cards, who, job_id = known_models(), identity(), queue.new_job_id()
-    who.begins(job_id)
+    cards = known_models()
     try:
         request = GenerationRequest(
             kind="upscale",
@@ -187,17 +171,11 @@ def _made(how: Enlargement, png: bytes, field: str) -> bytes:
             # Enlarged and no more: nothing is drawn into it.
             strength=0.0,
         )
-        record = submit(request, {"/image": png}, cards=cards, job_id=job_id)
+        record = make(request, {"/image": png}, cards, identity())
     except ValidationError as error:
-        who.forget(job_id)
         raise _renamed(field_errors(error), field) from None
     except InvalidRequest as error:
-        who.forget(job_id)
         raise _renamed(error.errors, field) from None
-    except Exception:
-        who.forget(job_id)
-        raise
-    record = ended(record, who)
     if record.status == "canceled":
         raise ApiError(500, "canceled", "it was interrupted, so there is no picture")
     (png,) = waiting.pictures(record)

@@ -9,7 +9,12 @@ from jobs.request.request import FieldError, Hires, InvalidRequest
 from jobs.request.resolve import BUILT_IN_UPSCALERS
 from jobs.request.samplers import AUTOMATIC, canonical_schedule, split_sampler
 from server.compat.a1111.errors import invalid
-from server.compat.a1111.payload import SAME_CHECKPOINT, SAME_SAMPLER, STRENGTH, TextToImage
+from server.compat.a1111.generation.payload import (
+    SAME_CHECKPOINT,
+    SAME_SAMPLER,
+    STRENGTH,
+    TextToImage,
+)
 from server.requests.validation import field_errors
 
 SCALE = 2.0

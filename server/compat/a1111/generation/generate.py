@@ -7,21 +7,20 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from jobs.queue import queue
 from jobs.queue.events import Output, OutputEvent, job_stream
 from jobs.queue.record import JobRecord
 from jobs.request.model_card import ModelCard
 from jobs.request.request import InvalidRequest
 from server.compat import waiting
-from server.compat.a1111.answer import answer
-from server.compat.a1111.callers import Identity, Options, chosen_model, identity
-from server.compat.a1111.errors import invalid
-from server.compat.a1111.held import ended
-from server.compat.a1111.models import checkpoint_title, find_checkpoint
-from server.compat.a1111.payload import ImageToImage, Payload, TextToImage, json_object, read
-from server.compat.a1111.translation import Asked, asked, renamed
-from server.requests.submission import known_models, submit
-from server.resources import resources
+from server.compat.a1111.body import json_object, read
+from server.compat.a1111.callers import Options, chosen_model, identity
+from server.compat.a1111.checkpoints import checkpoint_named
+from server.compat.a1111.generation.answer import answer
+from server.compat.a1111.generation.held import make
+from server.compat.a1111.generation.payload import ImageToImage, Payload, TextToImage
+from server.compat.a1111.generation.translation import asked, renamed
+from server.requests.submission import known_models
+from server.streams.hub import current_hub
 from server.streams.stream_ids import START
 
 blueprint = Blueprint("a1111_generation", __name__, url_prefix="/sdapi/v1")
@@ -46,7 +45,11 @@ def _generate(model: type[Payload]) -> Response:
     options = who.options()
     card = _checkpoint(payload, cards) or chosen_model(options, cards)
     clip_skip = _clip_skip(payload, options)
-    record = _made(asked(payload, card, clip_skip), cards, who)
+    what = asked(payload, card, clip_skip)
+    try:
+        record = make(what.request, what.parts, cards, who)
+    except InvalidRequest as error:
+        raise renamed(error) from None
     if payload.override_settings_restore_afterwards is False:
         who.set_options(_overridden(payload, options, record))
     record = replace(record, outputs=_outputs(record))
@@ -54,26 +57,11 @@ def _generate(model: type[Payload]) -> Response:
     return answer(record, made, payload, sent, card)
 
 
-def _made(what: Asked, cards: list[ModelCard], who: Identity) -> JobRecord:
-    """The job once it has ended, canceled or not. Raises what the client is to be told."""
-    job_id = queue.new_job_id()
-    who.begins(job_id)
-    try:
-        record = submit(what.request, what.parts, cards=cards, job_id=job_id)
-    except InvalidRequest as error:
-        who.forget(job_id)
-        raise renamed(error) from None
-    except Exception:
-        who.forget(job_id)
-        raise
-    return ended(record, who)
-
-
 def _outputs(record: JobRecord) -> list[Output]:
     """The pictures of a job; of one that was interrupted those that were done by then."""
     if record.status != "canceled":
         return record.outputs
-    history = resources().hub.history(job_stream(record.id), START)
+    history = current_hub().history(job_stream(record.id), START)
     events = [entry.event for entry in history]
     done = {each.output.id: each.output for each in events if isinstance(each, OutputEvent)}
     return [done[image] for image in sorted(done, key=lambda image: (len(image), image))]
@@ -85,15 +73,6 @@ def _checkpoint(payload: Payload, cards: list[ModelCard]) -> ModelCard | None:
     if asked_for is None or asked_for == "":
         return None
     return checkpoint_named(asked_for, "override_settings/sd_model_checkpoint", cards)
-
-
-def checkpoint_named(text: object, field: str, cards: list[ModelCard]) -> ModelCard:
-    """The model that a client names. Raises a 422 that says which there are."""
-    card = find_checkpoint(text, cards) if isinstance(text, str) else None
-    if card is None:
-        there_are = ", ".join(map(checkpoint_title, cards))
-        raise invalid(field, f"no model is named {str(text)[:60]!r}; there are: {there_are}")
-    return card
 
 
 def _clip_skip(payload: Payload, options: Options) -> object:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from jobs.request.model_card import ModelCard
+from server.compat.a1111.errors import invalid
 
 FILE = ".safetensors"
 """A checkpoint is a file to these clients, whatever it is here."""
@@ -44,3 +45,12 @@ def find_checkpoint(text: str, cards: Iterable[ModelCard]) -> ModelCard | None:
             known.setdefault(name.lower(), card)
     wanted = text.strip().lower()
     return known.get(wanted) or known.get(IN_BRACKETS.sub("", wanted))
+
+
+def checkpoint_named(text: object, field: str, cards: list[ModelCard]) -> ModelCard:
+    """The model that a client names. Raises a 422 that says which there are."""
+    card = find_checkpoint(text, cards) if isinstance(text, str) else None
+    if card is None:
+        there_are = ", ".join(map(checkpoint_title, cards))
+        raise invalid(field, f"no model is named {str(text)[:60]!r}; there are: {there_are}")
+    return card

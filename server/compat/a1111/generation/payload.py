@@ -1,65 +1,15 @@
-"""What AUTOMATIC1111's clients send to txt2img and img2img, read as forgivingly as it does.
+"""What AUTOMATIC1111's clients send to txt2img and img2img.
 
-Null is as good as left out, numbers may come as strings, and fields nobody knows are passed over.
 A field that would change the picture and is not done here is refused by name.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any
 
-from flask import request
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-)
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from pydantic import AfterValidator, field_validator
 
-from jobs.request.request import FieldError, InvalidRequest
-from server.errors import ApiError
-from server.requests.validation import field_errors
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def json_object() -> dict[str, Any]:
-    """The request's body, whatever type it is said to be. Raises a 400, 408, 413 or 422."""
-    try:
-        value = request.get_json(force=True)
-        if request.content_length is None:
-            # A body in chunks was cut off at the limit, and this read says so.
-            request.stream.read(1)
-    except RequestEntityTooLarge as error:
-        detail = f"the body may have at most {request.max_content_length} bytes"
-        raise ApiError(413, "request-entity-too-large", detail) from error
-    except ClientDisconnected as error:
-        raise ApiError(408, "request-timeout", "the body did not come in time") from error
-    if not isinstance(value, dict):
-        raise InvalidRequest([FieldError(pointer="", detail="must be a JSON object")])
-    return cast("dict[str, Any]", value)
-
-
-def read(model: type[Model], sent: dict[str, Any]) -> Model:
-    """The fields that were sent. Raises InvalidRequest naming each that is wrong."""
-    try:
-        return model.model_validate(sent)
-    except ValidationError as error:
-        raise InvalidRequest(field_errors(error, sent)) from None
-
-
-def _blank(value: object) -> object:
-    """Forms send an empty string for a number that nobody filled in."""
-    return None if isinstance(value, str) and not value.strip() else value
-
-
-def _no_object(value: object) -> object:
-    """PHP writes an empty object as an empty array."""
-    return None if value == [] else _blank(value)
+from server.compat.a1111.body import Flag, Forgiving, Number, Object, Positive, Text, Whole
 
 
 def _only(*harmless: object, because: str) -> AfterValidator:
@@ -73,13 +23,6 @@ def _only(*harmless: object, because: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Whole = Annotated[int | None, BeforeValidator(_blank)]
-Number = Annotated[float | None, BeforeValidator(_blank)]
-Flag = Annotated[bool | None, BeforeValidator(_blank)]
-Text = Annotated[str | None, BeforeValidator(_blank)]
-Object = Annotated[dict[str, Any] | None, BeforeValidator(_no_object)]
-Positive = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_blank)]
-
 STRENGTH = 0.75
 """AUTOMATIC1111's denoising_strength where none is sent."""
 
@@ -87,15 +30,8 @@ SAME_SAMPLER = ("Use same sampler", "Use same scheduler")
 SAME_CHECKPOINT = "Use same checkpoint"
 
 
-class Payload(BaseModel):
+class Payload(Forgiving):
     """What txt2img and img2img have in common."""
-
-    model_config = ConfigDict(
-        extra="ignore",
-        allow_inf_nan=False,
-        coerce_numbers_to_str=True,
-        hide_input_in_errors=True,
-    )
 
     prompt: Text = None
     negative_prompt: Text = None

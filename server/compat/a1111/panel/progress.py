@@ -9,9 +9,10 @@ from flask import Blueprint, Response, jsonify, request
 from jobs.queue import queue
 from jobs.queue.events import DoneEvent, PreviewEvent, job_stream
 from jobs.queue.record import JobRecord
-from server.compat.a1111.answer import timestamp
 from server.compat.a1111.callers import identity
+from server.compat.a1111.generation.answer import timestamp
 from server.resources import resources
+from server.streams.hub import current_hub
 from server.streams.subscription import Entry
 
 LEAST = 0.01
@@ -88,7 +89,7 @@ def _preview(record: JobRecord) -> str | None:
     """The next preview of a running job in bare base64; None where none comes soon."""
     until = time.monotonic() + PREVIEW_WAIT
     stream = job_stream(record.id)
-    with resources().hub.subscribe(stream, record.owner, job=record.id) as (subscription, _):
+    with current_hub().subscribe(stream, record.owner, job=record.id) as (subscription, _):
         while (left := until - time.monotonic()) > 0:
             event = subscription.next(left)
             if isinstance(event, PreviewEvent):

@@ -17,8 +17,8 @@ from jobs.request.model_card import ModelCard
 from jobs.request.request import ResolvedRequest
 from jobs.request.samplers import SAMPLERS, SCHEDULES
 from server.compat.a1111.base64 import encode_base64
-from server.compat.a1111.models import short_hash
-from server.compat.a1111.payload import ImageToImage, Payload
+from server.compat.a1111.checkpoints import short_hash
+from server.compat.a1111.generation.payload import ImageToImage, Payload
 from server.openapi import server_version
 
 NONE_DRAWN = -1

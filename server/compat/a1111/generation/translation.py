@@ -21,10 +21,10 @@ from jobs.request.request import (
 )
 from jobs.request.samplers import AUTOMATIC, canonical_schedule, split_sampler
 from server.compat.a1111.base64 import decode_base64
-from server.compat.a1111.controlnet import controls_of
 from server.compat.a1111.errors import invalid
-from server.compat.a1111.hires import hires_of
-from server.compat.a1111.payload import STRENGTH, ImageToImage, Payload, TextToImage
+from server.compat.a1111.generation.hires import hires_of
+from server.compat.a1111.generation.payload import STRENGTH, ImageToImage, Payload, TextToImage
+from server.compat.a1111.generation.units import controls_of
 from server.errors import ApiError
 from server.requests.validation import field_errors
 

@@ -1,28 +1,20 @@
-"""The ControlNet extension of AUTOMATIC1111: its units in a request, and its own endpoints."""
+"""The units of AUTOMATIC1111's ControlNet extension in a request, as our ControlNets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, cast
 
-from flask import Blueprint, Response, jsonify, request
-from PIL import Image, ImageOps
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from jobs.pictures import sandbox
-from jobs.pictures.pictures import BadPicture, open_picture, png
 from jobs.request.request import MAX_CONTROLS, Control, InvalidRequest, Preprocessor, Resize
-from server.compat.a1111.base64 import decode_base64, encode_base64
+from server.compat.a1111.base64 import decode_base64
+from server.compat.a1111.checkpoints import IN_BRACKETS
 from server.compat.a1111.errors import invalid
-from server.compat.a1111.models import IN_BRACKETS
 from server.errors import ApiError
-from server.requests.submission import known_models
 from server.requests.validation import field_errors
 
 SCRIPT = "ControlNet"
-VERSION = 2
-"""Of the extension's API: a unit has its picture and mask apart."""
-
 MODULES: Mapping[str, Preprocessor] = {
     "none": "none",
     "canny": "canny",
@@ -55,15 +47,6 @@ RESIZE_MODES: Mapping[str, Resize] = {
 BALANCED = ("0", "balanced")
 BOTH_PASSES = ("0", "both")
 
-HERE: Mapping[str, Callable[[Image.Image], Image.Image]] = {
-    "none": lambda picture: picture,
-    "grayscale": lambda picture: picture.convert("L").convert("RGB"),
-    "invert": ImageOps.invert,
-}
-"""Modules that need no worker. The others need OpenCV, which only workers have."""
-
-blueprint = Blueprint("a1111_controlnet", __name__, url_prefix="/controlnet")
-
 
 def _none_is_empty(value: object) -> object:
     return "" if value is None else value
@@ -95,15 +78,6 @@ class Unit(BaseModel):
     hr_option: Text = "both"
 
 
-class Detect(BaseModel):
-    """What to make of pictures, to look at it before it is used."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
-
-    controlnet_module: Text = "none"
-    controlnet_images: list[str] = Field(default_factory=list[str])
-
-
 class Controls(NamedTuple):
     """The ControlNets of a request, the pictures that they follow by the JSON pointer of their
     field, and how these are brought to the size of the result; None if no unit is in use."""
@@ -123,7 +97,7 @@ def controls_of(scripts: Mapping[str, Any] | None, source: bytes | None = None) 
     parts: dict[str, bytes] = {}
     resizes: set[Resize] = set()
     for where, unit in _units(scripts or {}):
-        name = MODULES[_module(unit.module, f"{where}/module")]
+        name = MODULES[module_named(unit.module, f"{where}/module")]
         parts[f"/controls/{len(controls)}/image"] = _picture(unit, where, source)
         resizes.add(_checked(unit, where))
         if len(resizes) > 1:
@@ -141,78 +115,6 @@ def controls_of(scripts: Mapping[str, Any] | None, source: bytes | None = None) 
         if len(controls) > MAX_CONTROLS:
             raise invalid(where, f"at most {MAX_CONTROLS} units may be enabled at once")
     return Controls(controls, parts, resizes.pop() if resizes else None)
-
-
-def model_list() -> list[str]:
-    """The ControlNets of all models, each once."""
-    found = [each.name for card in known_models() for each in card.controlnets]
-    return list(dict.fromkeys(found))
-
-
-@blueprint.get("/version")
-def version() -> Response:
-    """The version of the extension's API."""
-    return jsonify(version=VERSION)
-
-
-@blueprint.get("/model_list")
-def list_models() -> Response:
-    """The ControlNets that a unit may name."""
-    return jsonify(model_list=model_list())
-
-
-@blueprint.get("/module_list")
-def list_modules() -> Response:
-    """The preprocessors that a unit may name; none of them has settings."""
-    plain: dict[str, Any] = {"model_free": False, "sliders": []}
-    return jsonify(module_list=list(MODULES), module_detail=dict.fromkeys(MODULES, plain))
-
-
-@blueprint.get("/control_types")
-def list_control_types() -> Response:
-    """Everything under one heading: nothing says which ControlNet goes with which preprocessor."""
-    models = ["None", *model_list()]
-    every = {
-        "module_list": list(MODULES),
-        "model_list": models,
-        "default_option": "none",
-        "default_model": models[-1] if len(models) == 2 else "None",
-    }
-    return jsonify(control_types={"All": every})
-
-
-@blueprint.get("/settings")
-def show_settings() -> Response:
-    """How many units a request may have."""
-    return jsonify(control_net_unit_count=MAX_CONTROLS)
-
-
-@blueprint.post("/detect")
-def detect() -> Response:
-    """What a preprocessor makes of pictures, for those that the server itself has."""
-    try:
-        wanted = Detect.model_validate(request.get_json(force=True))
-    except ValidationError as error:
-        raise InvalidRequest(field_errors(error)) from error
-    module = _module(wanted.controlnet_module, "controlnet_module")
-    if module not in HERE:
-        detail = (
-            f"{module} runs on a worker, as part of a job with a ControlNet, and cannot be seen "
-            f"alone; {', '.join(HERE)} can"
-        )
-        raise invalid("controlnet_module", detail)
-    if not wanted.controlnet_images:
-        raise invalid("controlnet_images", "must have at least one picture; it is empty")
-    made: list[str] = []
-    for index, text in enumerate(wanted.controlnet_images):
-        field = f"controlnet_images/{index}"
-        try:
-            decoded = sandbox.decode(decode_base64(text, field), "picture")
-        except BadPicture as error:
-            raise invalid(field, str(error)) from None
-        # What the decoder wrote is a plain PNG of its own.
-        made.append(encode_base64(png(HERE[module](open_picture(decoded.png)))))
-    return jsonify(images=made, info="Success")
 
 
 def _units(scripts: Mapping[str, Any]) -> list[tuple[str, Unit]]:
@@ -257,7 +159,7 @@ def _unit(given: object, where: str) -> Unit | None:
         raise InvalidRequest(errors) from error
 
 
-def _module(text: str, field: str) -> str:
+def module_named(text: str, field: str) -> str:
     """The extension's name of one of our preprocessors. Raises a 422."""
     name = text.strip().lower()
     name = ALIASES.get(name, name)

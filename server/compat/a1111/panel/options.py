@@ -8,10 +8,9 @@ from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.request.model_card import ModelCard
+from server.compat.a1111.body import json_object, read
 from server.compat.a1111.callers import chosen_model, identity
-from server.compat.a1111.generation import checkpoint_named
-from server.compat.a1111.models import checkpoint_title
-from server.compat.a1111.payload import json_object, read
+from server.compat.a1111.checkpoints import checkpoint_named, checkpoint_title
 from server.requests.submission import known_models
 
 blueprint = Blueprint("a1111_options", __name__)

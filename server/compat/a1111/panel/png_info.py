@@ -8,13 +8,12 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel, ConfigDict
 
-from jobs.pictures import sandbox
-from jobs.pictures.pictures import INFOTEXT, BadPicture
+from jobs.pictures.pictures import INFOTEXT
 from jobs.request import infotext
 from jobs.request.recipes import MAX_RECIPE
-from server.compat.a1111.base64 import decode_base64
+from server.compat.a1111.base64 import decode_picture
+from server.compat.a1111.body import json_object, read
 from server.compat.a1111.errors import invalid
-from server.compat.a1111.payload import json_object, read
 
 SIZE = re.compile(r"(\d{1,9})x(\d{1,9})")
 
@@ -50,10 +49,7 @@ class PngInfo(BaseModel):
 def png_info() -> Response:
     """The recipe as text and by its names, and all other texts of the picture. Empty if none."""
     sent = read(PngInfo, json_object())
-    try:
-        texts = sandbox.decode(decode_base64(sent.image, "image"), "texts").texts or {}
-    except BadPicture as error:
-        raise invalid("image", str(error)) from None
+    texts = decode_picture(sent.image, "image", "texts").texts or {}
     text = texts.pop(INFOTEXT, "")
     if len(text) > MAX_RECIPE:
         detail = f"carries a recipe that is longer than {MAX_RECIPE} characters"

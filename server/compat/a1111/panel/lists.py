@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from jobs.request.model_card import AddOn, ModelCard
+from jobs.request.model_card import ModelCard
 from jobs.request.samplers import SAMPLERS, SCHEDULES
-from server.compat.a1111.controlnet import SCRIPT
-from server.compat.a1111.models import (
+from server.compat.a1111.add_ons import LANCZOS, NO_UPSCALER, add_ons, upscalers
+from server.compat.a1111.checkpoints import (
     FILE,
     checkpoint_filename,
     checkpoint_title,
     short_hash,
 )
+from server.compat.a1111.generation.units import SCRIPT
 from server.requests.submission import known_models
-
-NO_UPSCALER = "None"
-LANCZOS = "Lanczos"
 
 TIMES = 4
 """What AUTOMATIC1111 says an upscaler enlarges by, of those that enlarge by any number as well."""
@@ -73,7 +70,7 @@ def list_loras() -> Response:
                 "path": lora.name + FILE,
                 "metadata": lora.model_dump(exclude={"name"}, exclude_defaults=True),
             }
-            for lora in _add_ons(lambda card: card.loras)
+            for lora in add_ons(lambda card: card.loras)
         ]
     )
 
@@ -84,7 +81,7 @@ def list_embeddings() -> Response:
     unknown = {"step": None, "sd_checkpoint": None, "sd_checkpoint_name": None}
     loaded = {
         each.name: {**unknown, "shape": 0, "vectors": 0}
-        for each in _add_ons(lambda card: card.embeddings)
+        for each in add_ons(lambda card: card.embeddings)
     }
     return jsonify(loaded=loaded, skipped={})
 
@@ -147,20 +144,6 @@ def describe_scripts() -> Response:
             for is_img2img in (False, True)
         ]
     )
-
-
-def upscalers() -> list[AddOn]:
-    """The upscalers with weights of all models."""
-    return _add_ons(lambda card: card.upscalers)
-
-
-def _add_ons(of: Callable[[ModelCard], list[AddOn]]) -> list[AddOn]:
-    """Those of all models, each once: these clients do not ask which goes with which."""
-    found: dict[str, AddOn] = {}
-    for card in known_models():
-        for each in of(card):
-            found.setdefault(each.name, each)
-    return list(found.values())
 
 
 def _checkpoint(card: ModelCard) -> dict[str, Any]:
