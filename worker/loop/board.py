@@ -20,7 +20,8 @@ class Board:
 
     `warm` and `cold` go up and never down. Warm: take nothing new, finish what runs. Cold: give
     back what runs, and wait for nothing that may not come. `over` is set when the last job has
-    left, for the threads that outlive the jobs.
+    left, for the threads that outlive the jobs; `room` when a slot was forgotten, for intake.
+    `stepped` is when the engine's thread, which alone sets it, was last seen alive (monotonic).
     """
 
     def __init__(self) -> None:

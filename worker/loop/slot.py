@@ -32,8 +32,8 @@ STAGES: dict[Stage, events.Stage] = {
 class Slot:
     """What the worker knows of a job under way; all of it can be lost and made again.
 
-    `stop` and `lost` go up and never down; any thread may see them go up. Whoever sets `settling`
-    ends the job, and nobody else touches its outcome from then on.
+    `stop` and `lost` go up and never down, on any thread. Whoever sets `settling` ends the job, and
+    nobody else touches its outcome from then on.
     """
 
     lease: Lease
