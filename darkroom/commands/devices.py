@@ -10,20 +10,14 @@ import argparse
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit
 
-from redis import Redis
-from redis.exceptions import RedisError
-
-from darkroom.instance import read_state, redis_url
+from darkroom.commands.shared import Command, action, columns, on_redis, redis
+from darkroom.instance import read_state
 from darkroom.network import invitation
 from jobs import devices
-from jobs.connection import connect
 from jobs.devices import LOCAL, BadDevice, Device
 from jobs.settings import Settings
-
-Command = Callable[[argparse.Namespace, Settings], int]
 
 HEAD = ("ID", "NAME", "ROLE", "OWNER", "CAME AS", "SINCE", "LAST SEEN")
 
@@ -36,15 +30,15 @@ def add_commands(add: Callable[[str, Command, str], argparse.ArgumentParser]) ->
     """Add devices, token and pair. `add` makes the parser of a command from its name and help."""
     listing = add("devices", _spoken(_list), "List the devices that may come in, or revoke one.")
     actions = listing.add_subparsers(metavar="COMMAND")
-    _action(actions, "list", _list, "List the devices.")
-    revoke = _action(actions, "revoke", _revoke, "Let a device in no more, from now on.")
+    action(actions, "list", _spoken(_list), "List the devices.")
+    revoke = action(actions, "revoke", _spoken(_revoke), "Let a device in no more, from now on.")
     revoke.add_argument("device", metavar="ID", help="its id, or its name if no other has it")
 
     token = add("token", _spoken(_create), "Make tokens for programs.")
-    create = _action(
+    create = action(
         token.add_subparsers(metavar="COMMAND", required=True),
         "create",
-        _create,
+        _spoken(_create),
         "Make a token and print it, this once.",
     )
     create.add_argument("--name", required=True, help="what it is for, such as 'backup script'")
@@ -60,12 +54,6 @@ def add_commands(add: Callable[[str, Command, str], argparse.ArgumentParser]) ->
     pair.add_argument(
         "--mine", action="store_true", help="it sees what was made on this machine as its own"
     )
-
-
-def _action(actions: Any, name: str, command: Command, text: str) -> argparse.ArgumentParser:
-    added = actions.add_parser(name, help=text, description=text)
-    added.set_defaults(command=_spoken(command))
-    return added
 
 
 def _add_rights(parser: argparse.ArgumentParser) -> None:
@@ -85,27 +73,17 @@ def _spoken(command: Command) -> Command:
             return command(parsed, chosen)
         except (BadDevice, NoDevice) as error:
             print(f"{error}.", file=sys.stderr)
-        except RedisError as error:
-            text = f"Redis does not answer, and it holds the devices: {error}. Is Darkroom running?"
-            print(text, file=sys.stderr)
         return 1
 
-    return run
-
-
-def _redis(chosen: Settings) -> Redis:
-    return connect(redis_url(chosen))
+    return on_redis("the devices", run)
 
 
 def _list(parsed: argparse.Namespace, chosen: Settings) -> int:
-    rows = [_row(device) for device in devices.list_devices(_redis(chosen))]
+    rows = [_row(device) for device in devices.list_devices(redis(chosen))]
     if not rows:
         print("No device has come in yet. `darkroom pair` shows a code for one.")
         return 0
-    widths = [max(map(len, column)) for column in zip(HEAD, *rows, strict=True)]
-    for row in (HEAD, *rows):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+    print(columns([HEAD, *rows]))
     return 0
 
 
@@ -120,23 +98,23 @@ def _moment(moment: datetime | None) -> str:
 
 
 def _revoke(parsed: argparse.Namespace, chosen: Settings) -> int:
-    redis = _redis(chosen)
+    connection = redis(chosen)
     called = [
         device
-        for device in devices.list_devices(redis)
+        for device in devices.list_devices(connection)
         if parsed.device in (device.id, device.name)
     ]
     if len(called) != 1:
         raise NoDevice(
             f"{len(called)} devices are called {parsed.device!r}; `darkroom devices` has their ids"
         )
-    devices.revoke(redis, called[0].id)
+    devices.revoke(connection, called[0].id)
     print(f"{called[0].name} ({called[0].id}) may not come in any more.")
     return 0
 
 
 def _create(parsed: argparse.Namespace, chosen: Settings) -> int:
-    device, token = devices.create(_redis(chosen), parsed.name, parsed.role, parsed.owner)
+    device, token = devices.create(redis(chosen), parsed.name, parsed.role, parsed.owner)
     print(token)
     print(
         f"Keep it: it is shown this once. `darkroom devices revoke {device.id}` ends it.",
@@ -150,7 +128,7 @@ def _pair(parsed: argparse.Namespace, chosen: Settings) -> int:
         print("OPEN is set: everybody may come in as it is, without pairing.")
         return 0
     owner = LOCAL if parsed.mine else None
-    code = devices.new_code(_redis(chosen), role=parsed.role, owner=owner)
+    code = devices.new_code(redis(chosen), role=parsed.role, owner=owner)
     print(pairing_text(_as_running(chosen), code), end="")
     return 0
 

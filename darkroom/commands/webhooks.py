@@ -7,20 +7,15 @@ import socket
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError
 
-from darkroom.instance import redis_url
-from jobs.connection import connect
+from darkroom.commands.shared import Command, action, columns, on_redis, redis
 from jobs.devices import LOCAL
 from jobs.settings import Settings
 from jobs.webhooks import messages, outbox
 from jobs.webhooks.outbound import place
 from jobs.webhooks.outbox import DeadLetter
-
-Command = Callable[[argparse.Namespace, Settings], int]
 
 HEAD = ("ID", "RECEIVER", "EVENT", "TRIES", "GIVEN UP", "WHY")
 
@@ -31,19 +26,26 @@ def add_commands(
     """Add webhooks. `deliver` becomes the program that sends them."""
     listing = add("webhooks", _spoken(_list), "List the webhooks that were given up; send them.")
     actions = listing.add_subparsers(metavar="COMMAND")
-    _action(actions, "list", _list, "List the webhooks that were given up.")
+    action(actions, "list", _spoken(_list), "List the webhooks that were given up.")
     for name, command, text in (
         ("retry", _retry, "Send them again."),
         ("drop", _drop, "Forget them."),
     ):
-        action = _action(actions, name, command, text)
-        action.add_argument("id", nargs="*", metavar="ID", help="as `darkroom webhooks` lists it")
-        action.add_argument("--all", action="store_true", help="all that are listed")
-    secret = _action(actions, "secret", _secret, "Show the secret by which a receiver verifies.")
+        named = action(actions, name, _spoken(command), text)
+        named.add_argument("id", nargs="*", metavar="ID", help="as `darkroom webhooks` lists it")
+        named.add_argument("--all", action="store_true", help="all that are listed")
+    secret = action(
+        actions, "secret", _spoken(_secret), "Show the secret by which a receiver verifies."
+    )
     secret.add_argument(
         "--owner", default=LOCAL, help=f"whose jobs; {LOCAL} is the machine, and the default"
     )
-    _action(actions, "health", _health, "Say by the exit code whether this host's sender lives.")
+    action(
+        actions,
+        "health",
+        _spoken(_health),
+        "Say by the exit code whether this host's sender lives.",
+    )
     sending = actions.add_parser(
         "deliver",
         help="Send webhooks, as a container does.",
@@ -52,46 +54,23 @@ def add_commands(
     sending.set_defaults(command=deliver)
 
 
-def _action(actions: Any, name: str, command: Command, text: str) -> argparse.ArgumentParser:
-    added = actions.add_parser(name, help=text, description=text)
-    added.set_defaults(command=_spoken(command))
-    return added
-
-
 def _spoken(command: Command) -> Command:
-    def run(parsed: argparse.Namespace, chosen: Settings) -> int:
-        try:
-            return command(parsed, chosen)
-        except RedisError as error:
-            text = (
-                f"Redis does not answer, and it holds the webhooks: {error}. Is Darkroom running?"
-            )
-            print(text, file=sys.stderr)
-        return 1
-
-    return run
-
-
-def _redis(chosen: Settings) -> Redis:
-    return connect(redis_url(chosen))
+    return on_redis("the webhooks", command)
 
 
 def _list(parsed: argparse.Namespace, chosen: Settings) -> int:
-    redis = _redis(chosen)
-    letters = outbox.dead_letters(redis)
+    connection = redis(chosen)
+    letters = outbox.dead_letters(connection)
     if letters:
-        receivers = outbox.hooks(redis, [letter.job for letter in letters])
+        receivers = outbox.hooks(connection, [letter.job for letter in letters])
         rows = [
             _row(letter, place(hook.url) if hook else "(its job was deleted)")
             for letter, hook in zip(letters, receivers, strict=True)
         ]
-        widths = [max(map(len, column)) for column in zip(HEAD, *rows, strict=True)]
-        for row in (HEAD, *rows):
-            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            print("  ".join(cells).rstrip())
+        print(columns([HEAD, *rows]))
     else:
         print("No webhook was given up.")
-    print(f"Jobs with webhooks on their way: {outbox.waiting(redis)}.")
+    print(f"Jobs with webhooks on their way: {outbox.waiting(connection)}.")
     return 0
 
 
@@ -101,41 +80,41 @@ def _row(letter: DeadLetter, receiver: str) -> tuple[str, ...]:
 
 
 def _retry(parsed: argparse.Namespace, chosen: Settings) -> int:
-    redis = _redis(chosen)
-    chosen_letters = _chosen(parsed, redis)
+    connection = redis(chosen)
+    chosen_letters = _chosen(parsed, connection)
     if chosen_letters is None:
         return 1
-    sent = sum(outbox.revive(redis, letter) for letter in chosen_letters)
+    sent = sum(outbox.revive(connection, letter) for letter in chosen_letters)
     gone = len(chosen_letters) - sent
     print(f"{sent} will be sent again." + (f" {gone} are of deleted jobs." if gone else ""))
     return 0
 
 
 def _drop(parsed: argparse.Namespace, chosen: Settings) -> int:
-    redis = _redis(chosen)
-    chosen_letters = _chosen(parsed, redis)
+    connection = redis(chosen)
+    chosen_letters = _chosen(parsed, connection)
     if chosen_letters is None:
         return 1
     for letter in chosen_letters:
-        outbox.drop(redis, letter)
+        outbox.drop(connection, letter)
     print(f"{len(chosen_letters)} were dropped.")
     return 0
 
 
 def _secret(parsed: argparse.Namespace, chosen: Settings) -> int:
-    print(messages.secret(_redis(chosen), parsed.owner))
+    print(messages.secret(redis(chosen), parsed.owner))
     return 0
 
 
 def _health(parsed: argparse.Namespace, chosen: Settings) -> int:
-    if outbox.lives(_redis(chosen), socket.gethostname()):
+    if outbox.lives(redis(chosen), socket.gethostname()):
         return 0
     print("No sender of webhooks on this host has said of late that it lives.", file=sys.stderr)
     return 1
 
 
-def _chosen(parsed: argparse.Namespace, redis: Redis) -> list[DeadLetter] | None:
-    letters = {letter.id: letter for letter in outbox.dead_letters(redis)}
+def _chosen(parsed: argparse.Namespace, connection: Redis) -> list[DeadLetter] | None:
+    letters = {letter.id: letter for letter in outbox.dead_letters(connection)}
     if parsed.all:
         return list(letters.values())
     unknown = [each for each in parsed.id if each not in letters]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.commands import models
+from darkroom.commands.shared import action
 from jobs.settings import Settings
 
 SECTIONS = {
@@ -44,21 +45,21 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     """Add list, pull, add, remove and check."""
     actions = parser.add_subparsers(metavar="COMMAND")
 
-    def action(
-        name: str, command: Callable[[argparse.Namespace, Settings], int], text: str
-    ) -> argparse.ArgumentParser:
-        added = actions.add_parser(name, help=text, description=text)
-        added.set_defaults(command=command)
-        return added
+    action(
+        actions,
+        "list",
+        _list,
+        "List what models.toml names: licence, size and sha256 on this machine.",
+    )
 
-    action("list", _list, "List what models.toml names: licence, size and sha256 on this machine.")
-
-    pull = action("pull", _pull, "Fetch a model from the hub; models.toml stays as it is.")
+    pull = action(actions, "pull", _pull, "Fetch a model from the hub; models.toml stays as it is.")
     pull.add_argument("id", help="a name in models.toml, or a hub id such as stabilityai/sd-turbo")
     pull.add_argument("--revision", help="commit, tag or branch")
     pull.add_argument("--variant", help="weights to prefer, such as fp16")
 
-    add = action("add", _add, "Add a model to models.toml; one of the hub is fetched first.")
+    add = action(
+        actions, "add", _add, "Add a model to models.toml; one of the hub is fetched first."
+    )
     add.add_argument("source", help="a folder, a .safetensors file, or a hub id")
     add.add_argument("--kind", choices=SECTIONS, default="model", help="what it is; a model if not")
     add.add_argument("--name", help="what callers will send; made from the source if left out")
@@ -68,7 +69,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         add.add_argument(f"--{key.replace('_', '-')}", type=number, metavar="N")
     add.add_argument("--triggers", nargs="+", metavar="WORD", help="words a LoRA wants in a prompt")
 
-    remove = action("remove", _remove, "Take a model out of models.toml.")
+    remove = action(actions, "remove", _remove, "Take a model out of models.toml.")
     remove.add_argument("name")
     remove.add_argument("--kind", choices=SECTIONS, help="where several things have the name")
     remove.add_argument("--default", metavar="NAME", help="the default model from now on")
@@ -76,7 +77,9 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         "--files", action="store_true", help="delete what was pulled for it from the hub's cache"
     )
 
-    check = action("check", _check, "Read every byte of the weights and say what is wrong.")
+    check = action(
+        actions, "check", _check, "Read every byte of the weights and say what is wrong."
+    )
     check.add_argument("name", nargs="?", help="only this; everything if left out")
 
 
