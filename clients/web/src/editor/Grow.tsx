@@ -5,8 +5,8 @@ import { NO_EDGES, type Edges } from "../state/draft";
 import { model } from "../state/models";
 import { Icon } from "../ui/Icon";
 import { adds, dragged, grown, HANDLES, most, SIDES, withSide, type Handle, type Limits, type Side } from "./edges";
-import type { EditorProps } from "./Editor";
 import { Frame } from "./Frame";
+import type { EditorProps } from "./props";
 import { fit, panned, type Size, type View } from "./view";
 import { t } from "./words";
 

@@ -1,10 +1,10 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { Icon } from "../ui/Icon";
-import type { EditorProps } from "./Editor";
 import { Frame } from "./Frame";
 import { onKey } from "./keys";
 import { Painter, ZOOM } from "./painter";
+import type { EditorProps } from "./props";
 import { Stage } from "./Stage";
 import { Tools } from "./Tools";
 import { t } from "./words";
