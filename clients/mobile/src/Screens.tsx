@@ -1,4 +1,4 @@
-import { Languages } from "../../web/src/server/Choices";
+import { Languages } from "../../web/src/ui/Choices";
 import { Sheet } from "../../web/src/ui/Sheet";
 import "../../web/src/style.css";
 import { Add } from "./Add";

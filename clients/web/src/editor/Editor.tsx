@@ -1,6 +1,6 @@
 import "./editor.css";
-import { Grow } from "./Grow";
-import { Paint } from "./Paint";
+import { Grow } from "./grow/Grow";
+import { Paint } from "./paint/Paint";
 import type { EditorProps } from "./props";
 
 /** The whole screen for a picture: what of it is repainted, or by how much it grows. */
