@@ -40,7 +40,7 @@ export function Viewer({ id, pictures }: { id: string; pictures: readonly Pictur
     reread(jobOf(id)).then(() => !alone(id).length && away(), away);
   }, [id, known]);
 
-  if (!picture) return <div class="viewer" aria-hidden="true" />;
+  if (!picture) return <div class="viewer dark" aria-hidden="true" />;
   return <Stage among={among} at={at} picture={picture} />;
 }
 
@@ -107,7 +107,7 @@ function Stage({ among, at, picture }: { among: readonly Picture[]; at: number; 
   return (
     <div
       ref={dialog}
-      class="viewer"
+      class="viewer dark"
       role="dialog"
       aria-modal="true"
       aria-label={picture.job.input.prompt || t("untitled")}
