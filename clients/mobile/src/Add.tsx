@@ -2,7 +2,7 @@ import { Capacitor } from "@capacitor/core";
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Unreachable } from "../../web/src/api/errors";
-import { deviceName } from "../../web/src/door/name";
+import { Fields, useEntry } from "../../web/src/door/Entry";
 import { reason } from "../../web/src/door/pair";
 import { Icon } from "../../web/src/ui/Icon";
 import { BadAddress, serverAddress } from "./address";
@@ -15,18 +15,14 @@ import { t } from "./words";
 
 /** Finds a server, by its code, on the network or by its address, and pairs with it. */
 export function Add() {
+  const entry = useEntry();
+  const { code, busy, problem, letters, tap } = entry;
   const address = useSignal("");
-  const code = useSignal("");
-  const device = useSignal(deviceName());
-  const busy = useSignal(false);
-  const problem = useSignal("");
   /** Of the server's own certificate authority, as the code that was scanned says it. */
   const authority = useSignal<string | null>(null);
   const untrusted = useSignal(false);
   const found = useRef<Nearby | null>(null);
   const where = useRef<HTMLInputElement>(null);
-  const letters = useRef<HTMLInputElement>(null);
-  const tap = useRef<HTMLButtonElement>(null);
 
   useEffect(() => (canLook ? look() : undefined), []);
 
@@ -68,13 +64,13 @@ export function Add() {
     let base = "";
     try {
       base = serverAddress(address.peek());
-      if (!code.peek().trim() && !(await isOpen(base))) {
+      if (!entry.typedCode() && !(await isOpen(base))) {
         problem.value = t("needsCode");
         letters.current?.focus();
         return;
       }
       const name = found.current?.base === base ? found.current.name : new URL(base).hostname;
-      await enter(base, code.peek().trim(), device.peek().trim() || deviceName(), name);
+      await enter(base, entry.typedCode(), entry.typedName(), name);
     } catch (error) {
       untrusted.value = error instanceof Unreachable && authority.peek() !== null;
       problem.value = untrusted.peek() ? t("noTrust", base) : said(error, base);
@@ -133,36 +129,7 @@ export function Add() {
             aria-describedby="add-problem"
           />
         </label>
-        <label>
-          {t("code")}
-          <input
-            ref={letters}
-            class="code"
-            value={code.value}
-            onInput={(event) => (code.value = event.currentTarget.value)}
-            autocomplete="off"
-            autocapitalize="characters"
-            spellcheck={false}
-            placeholder="K7QX-92MD"
-            maxLength={64}
-            aria-describedby="add-problem"
-          />
-        </label>
-        <label>
-          {t("name")}
-          <input
-            value={device.value}
-            onInput={(event) => (device.value = event.currentTarget.value)}
-            maxLength={60}
-            autocomplete="off"
-          />
-        </label>
-        <button ref={tap} class="primary" disabled={busy.value}>
-          {busy.value ? t("pairing") : t("pair")}
-        </button>
-        <p id="add-problem" class="error" role="alert">
-          {problem.value}
-        </p>
+        <Fields entry={entry} id="add-problem" label={t("pair")} />
         {untrusted.value && <p class="fingerprint">{authority.value}</p>}
       </form>
     </div>
