@@ -36,22 +36,25 @@ const MAY_IMPORT = {
   "gallery/viewer": ["actions", "api", "gallery/pictures", "gallery/words", ...VIEW],
 };
 
-const inside = (room) => `^src/${room}(/|[.])`;
+/** A room is a folder or a file of src/, of this project or, as `../web/src/api`, of another. */
+export const inside = (room) =>
+  room.startsWith("../") ? `^${room}(/|[.])` : `^src/${room}(/|[.])`;
 const installed = (name) => `node_modules/${name}/`;
-const isRoom = (name) => name === "style" || name.split("/")[0] in MAY_IMPORT;
 
-const rooms = Object.entries(MAY_IMPORT).map(([room, others]) => ({
-  name: room,
-  severity: "error",
-  comment: `src/${room} may import ${others.join(", ") || "nothing"}.`,
-  from: { path: inside(room) },
-  to: {
-    pathNot: [room, ...others].map((each) => (isRoom(each) ? inside(each) : installed(each))),
-  },
-}));
-
-for (const { name } of readdirSync(`${import.meta.dirname}/src`, { withFileTypes: true })) {
-  if (!isRoom(name.split(".")[0])) throw new Error(`rooms.mjs does not say what src/${name} may import`);
+/** The rules of such a table, for the project in `folder`. */
+export function rooms(mayImport, folder) {
+  const isRoom = (name) => name === "style" || name.split("/")[0] in mayImport;
+  for (const { name } of readdirSync(`${folder}/src`, { withFileTypes: true })) {
+    if (!isRoom(name.split(".")[0])) throw new Error(`rooms.mjs does not say what src/${name} may import`);
+  }
+  const path = (each) => (isRoom(each) || each.startsWith("../") ? inside(each) : installed(each));
+  return Object.entries(mayImport).map(([room, others]) => ({
+    name: room,
+    severity: "error",
+    comment: `src/${room} may import ${others.join(", ") || "nothing"}.`,
+    from: { path: inside(room) },
+    to: { pathNot: [room, ...others].map(path) },
+  }));
 }
 
 export const NO_CIRCLES = {
@@ -73,7 +76,7 @@ export const options = {
 export default {
   forbidden: [
     NO_CIRCLES,
-    ...rooms,
+    ...rooms(MAY_IMPORT, import.meta.dirname),
     {
       name: "one-way-to-the-server",
       severity: "error",

@@ -1,7 +1,7 @@
 /** Pictures that leave the app: to another one, or to the phone's photos. */
+import { Media } from "@capacitor-community/media";
 import { Capacitor } from "@capacitor/core";
 import { Directory, Filesystem } from "@capacitor/filesystem";
-import { Media } from "@capacitor-community/media";
 import { Share } from "@capacitor/share";
 
 const FOLDER = "shared";

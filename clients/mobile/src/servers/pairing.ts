@@ -1,7 +1,7 @@
 /** How this phone becomes one that a server lets in, and ceases to be. */
-import { readMe, revoke as forget, takeToken } from "../../web/src/api/devices";
-import { Refused } from "../../web/src/api/errors";
-import { send, type Options } from "../../web/src/api/http";
+import { readMe, revoke as forget, takeToken } from "../../../web/src/api/devices";
+import { Refused } from "../../../web/src/api/errors";
+import { send, type Options } from "../../../web/src/api/http";
 
 /** Milliseconds after which a server that says nothing is taken for none. */
 const PATIENCE = 8_000;

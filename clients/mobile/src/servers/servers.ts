@@ -1,6 +1,6 @@
 /** The servers that this phone knows, each with its token. */
 import { computed, signal } from "@preact/signals";
-import { uuid } from "../../web/src/browser";
+import { uuid } from "../../../web/src/browser";
 
 export interface Server {
   readonly id: string;

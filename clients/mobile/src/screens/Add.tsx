@@ -1,17 +1,17 @@
 import { Capacitor } from "@capacitor/core";
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { Unreachable } from "../../web/src/api/errors";
-import { Fields, useEntry } from "../../web/src/door/Entry";
-import { reason } from "../../web/src/door/pair";
-import { Icon } from "../../web/src/ui/Icon";
-import { BadAddress, serverAddress } from "./address";
-import { readInvitation } from "./invitation";
-import { canLook, look, nearby, type Nearby } from "./nearby";
-import { isOpen, NoDarkroom } from "./pairing";
-import { scan } from "./scanner";
-import { enter } from "./shell";
-import { t } from "./words";
+import { Unreachable } from "../../../web/src/api/errors";
+import { Fields, useEntry } from "../../../web/src/door/Entry";
+import { reason } from "../../../web/src/door/pair";
+import { Icon } from "../../../web/src/ui/Icon";
+import { canLook, look, nearby, type Nearby } from "../phone/nearby";
+import { scan } from "../phone/scanner";
+import { BadAddress, serverAddress } from "../servers/address";
+import { readInvitation } from "../servers/invitation";
+import { isOpen, NoDarkroom } from "../servers/pairing";
+import { enter } from "../shell";
+import { t } from "../words";
 
 /** Finds a server, by its code, on the network or by its address, and pairs with it. */
 export function Add() {

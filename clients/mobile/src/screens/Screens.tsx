@@ -1,11 +1,11 @@
-import { Languages } from "../../web/src/ui/Choices";
-import { Sheet } from "../../web/src/ui/Sheet";
-import "../../web/src/style.css";
+import "../../../web/src/style.css";
+import { Languages } from "../../../web/src/ui/Choices";
+import { Sheet } from "../../../web/src/ui/Sheet";
+import { choosing } from "../shell";
+import { t } from "../words";
 import { Add } from "./Add";
 import { List } from "./List";
 import "./screens.css";
-import { choosing } from "./shell";
-import { t } from "./words";
 
 /** What stands above the page when the user chooses among servers. */
 export function Choosing() {

@@ -1,10 +1,10 @@
 /** Tells of jobs that end while the app is out of sight, for as long as the system lets it run. */
 import { LocalNotifications } from "@capacitor/local-notifications";
 import { effect } from "@preact/signals";
-import { ENDED } from "../../web/src/api/types";
-import { find, ids, onDone } from "../../web/src/state/jobs";
-import { go } from "../../web/src/state/route";
-import { t } from "./words";
+import { ENDED } from "../../../web/src/api/types";
+import { find, ids, onDone } from "../../../web/src/state/jobs";
+import { go } from "../../../web/src/state/route";
+import { t } from "../words";
 
 let last = 0;
 

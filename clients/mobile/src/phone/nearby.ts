@@ -2,7 +2,7 @@
 import { Capacitor, registerPlugin } from "@capacitor/core";
 import { signal } from "@preact/signals";
 import type { ZeroConfPlugin, ZeroConfService } from "capacitor-zeroconf";
-import { isLocal } from "./address";
+import { isLocal } from "../servers/address";
 
 export interface Nearby {
   readonly name: string;

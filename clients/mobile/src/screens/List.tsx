@@ -1,9 +1,9 @@
 import { useSignal } from "@preact/signals";
-import { toast } from "../../web/src/state/toasts";
-import { Icon } from "../../web/src/ui/Icon";
-import type { Server } from "./servers";
-import { choosing, forget, reload, servers } from "./shell";
-import { t } from "./words";
+import { toast } from "../../../web/src/state/toasts";
+import { Icon } from "../../../web/src/ui/Icon";
+import type { Server } from "../servers/servers";
+import { choosing, forget, reload, servers } from "../shell";
+import { t } from "../words";
 
 /** The servers that this phone knows: to use, rename and remove. */
 export function List() {
