@@ -9,14 +9,14 @@ import torch
 from worker.engine.batch import Batch, Rows
 from worker.engine.errors import OutOfMemory
 from worker.engine.memory.device import (
-    Stopwatch,
     capacity,
     is_device_lost,
     is_out_of_memory,
     release_memory,
 )
 from worker.engine.memory.footprint import tracked
-from worker.engine.memory.row_budget import Budgets, Measurement
+from worker.engine.memory.row_budget import Budgets
+from worker.engine.memory.stopwatch import Measurement, Stopwatch
 from worker.engine.parts.autoencoder import decode_latents
 from worker.engine.parts.conditions import CHANNELS, unet_arguments
 from worker.engine.parts.control import residuals
