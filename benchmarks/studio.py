@@ -19,8 +19,8 @@ from jobs.request.resolve import InputPicture, resolve
 from worker.canvas import Canvas, prepare
 from worker.canvas.preprocess import preprocess
 from worker.engine import Control, Engine, ImageRequest, LoadedModel
-from worker.engine.parts.model import PartKind
-from worker.engine.whole.pipeline import PlainModel
+from worker.engine.model_source import PartKind
+from worker.engine.whole.pipeline import WholeModel
 from worker.loop.slot import image_request
 from worker.models.catalogue import ModelEntry
 from worker.models.files.shape import card
@@ -54,7 +54,7 @@ class Studio:
     """Loaded models with their cards and add-ons: a ModelSource, and engines to work with it."""
 
     def __init__(self, *entries: ModelEntry, device: str = "cpu") -> None:
-        self.models: dict[str, LoadedModel | PlainModel] = {}
+        self.models: dict[str, LoadedModel | WholeModel] = {}
         self.cards: dict[str, ModelCard] = {}
         self.parts: dict[tuple[PartKind, str], Any] = {}
         for entry in entries:
@@ -66,7 +66,7 @@ class Studio:
         """The card of the first model, which is the default one."""
         return next(iter(self.cards.values()))
 
-    def get(self, name: str) -> LoadedModel | PlainModel:
+    def get(self, name: str) -> LoadedModel | WholeModel:
         """A model by its name."""
         return self.models[name]
 

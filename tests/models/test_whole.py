@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from tests.models.helpers import WriteModels, edit_json
 from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart, save_tiny_qwen, save_tiny_sd3
 from worker.engine import ImageRequest, InvalidRequest, ModelUnavailable
-from worker.engine.whole.pipeline import PlainModel
+from worker.engine.whole.pipeline import WholeModel
 from worker.models.files.shape import card, cards
 from worker.models.files.sources import locate
 from worker.models.files.whole import PIPELINES, Defaults
@@ -48,7 +48,7 @@ def test_a_card_has_the_sizes_that_the_loaded_pipeline_takes(
 ):
     entry = write_models(m={"source": str(save(tmp_path / "whole"))})["m"]
     known, model = card(entry), load_model(entry, CPU)
-    assert isinstance(model, PlainModel)
+    assert isinstance(model, WholeModel)
     assert (known.factor, known.window) == (model.factor, model.window)
     request = ImageRequest("m", "", "", known.width, known.height, known.steps, 5.0, 0, "default")
     model.check(request)
@@ -70,7 +70,7 @@ def test_other_families_load_whole_and_count_all_their_parts(
     entry = write_models(m={"source": str(save(tmp_path / "whole"))})["m"]
     told: list[float] = []
     model = load_model(entry, CPU, told.append)
-    assert isinstance(model, PlainModel)
+    assert isinstance(model, WholeModel)
     assert (model.family, card(entry).family, card(entry).batched) == (family, family, False)
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, 1)

@@ -7,10 +7,10 @@ from typing import Any
 from worker.engine.batch import Batch
 from worker.engine.errors import DeadlineExceeded
 from worker.engine.memory.row_budget import Budgets
-from worker.engine.parts.model import ModelSource, PartKind
+from worker.engine.model_source import ModelSource, PartKind
 from worker.engine.request import BUILT_IN_UPSCALERS, ImageRequest
 from worker.engine.task import Parts, Stage, Task
-from worker.engine.whole.run import PlainModel
+from worker.engine.whole.pipeline import WholeModel
 
 
 class Batcher:
@@ -122,14 +122,13 @@ class Batcher:
         if model is None or parts is None:
             return
         task.parts = parts
-        if isinstance(model, PlainModel):
-            task.plain, task.stage = model, Stage.WHOLE
+        if isinstance(model, WholeModel):
+            task.whole, task.stage = model, Stage.WHOLE
         else:
             task.model, task.stage = model, Stage.ENCODE
 
     def _parts(self, request: ImageRequest) -> Parts | None:
         """Everything that the request names beside its model; None while any is being loaded."""
-
         wanted: list[tuple[PartKind, str]] = []
         wanted.extend(("lora", each.name) for each in request.loras)
         wanted.extend(("controlnet", each.name) for each in request.controls)

@@ -96,7 +96,7 @@ def _inpaint(task: Task, model: LoadedModel, pixels: torch.Tensor) -> None:
     if not (model.inpaints and from_noise):
         original = encode_pixels(model, pixels, task.generator)
     noise = _noise(task, model, *size)
-    start = _filled(task, original, noise, mask)
+    start = _with_fill(task, original, noise, mask)
     task.begin(
         *size, request.steps, request.strength, noise=noise, original=None if from_noise else start
     )
@@ -108,7 +108,7 @@ def _inpaint(task: Task, model: LoadedModel, pixels: torch.Tensor) -> None:
     _condition(task, model, *size)
 
 
-def _filled(
+def _with_fill(
     task: Task, original: torch.Tensor | None, noise: torch.Tensor, mask: torch.Tensor
 ) -> torch.Tensor | None:
     """The latents with what the fill puts under the mask."""

@@ -5,6 +5,9 @@ from typing import Any
 import psutil
 import torch
 
+from worker.engine.errors import OutOfMemory
+from worker.engine.request import ImageRequest
+
 # PyTorch has no class of its own for a CPU allocation that failed; the second is oneDNN's word.
 CPU_ALLOCATION_FAILED = ("can't allocate memory", "could not create a primitive")
 
@@ -16,6 +19,19 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(
         sign in str(error) for sign in CPU_ALLOCATION_FAILED
     )
+
+
+def explained(error: Exception, request: ImageRequest) -> Exception:
+    """What is said of a picture that failed with `error`: a sentence that its caller can act on
+    where it is lack of memory, else the error itself."""
+    if not is_out_of_memory(error):
+        return error
+    said = OutOfMemory(
+        f"width, height: a picture of {request.width}x{request.height} does not fit into this"
+        " device's memory; ask for a smaller one."
+    )
+    said.__cause__ = error
+    return said
 
 
 def is_device_lost(error: Exception) -> bool:

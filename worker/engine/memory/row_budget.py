@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from worker.engine.memory.footprint import MARGIN, Footprints, Shape
+from worker.engine.memory.footprint import MARGIN, Footprints, ForwardShape
 from worker.engine.memory.notebook import Notebook
 from worker.engine.memory.stopwatch import Measurement
 
@@ -31,7 +31,7 @@ class Keyed(Protocol):
     """What a budget needs to know of a batch key."""
 
     @property
-    def shape(self) -> Shape: ...
+    def shape(self) -> ForwardShape: ...
     @property
     def exact(self) -> bool: ...
 

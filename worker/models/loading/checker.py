@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-import numpy as np
 import torch
 from diffusers.pipelines.stable_diffusion import safety_checker
 from huggingface_hub.errors import LocalEntryNotFoundError
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageClassification, CLIPImageProcessor
 
+from worker.engine.request import Picture
 from worker.models.catalogue import SafetyEntry
 from worker.models.files.safetensors_file import problem_of
 from worker.models.files.sources import Patterns, SourceError, hub_snapshot, is_hub_id, read_json
@@ -32,8 +32,6 @@ Classifiers: Any = AutoModelForImageClassification
 CLIPProcessor: Any = CLIPImageProcessor
 ConceptChecker: Any = safety_checker.StableDiffusionSafetyChecker
 cosine_distance: Any = cast(Any, safety_checker).cosine_distance
-
-Picture = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 class Checker(Protocol):

@@ -25,7 +25,7 @@ from transformers.utils import logging as transformers_logging
 from worker.engine.errors import ModelUnavailable
 from worker.engine.parts.model import LoadedModel
 from worker.engine.prompt.prompt import TextEncoder
-from worker.engine.whole.pipeline import PlainModel
+from worker.engine.whole.pipeline import WholeModel
 from worker.models.catalogue import ModelEntry
 from worker.models.files.shape import Shape, read_shape, text_parts
 from worker.models.files.sources import (
@@ -70,7 +70,7 @@ Report = Callable[[float], None]
 
 def load_model(
     entry: ModelEntry, device: torch.device, progress: Report | None = None
-) -> LoadedModel | PlainModel:
+) -> LoadedModel | WholeModel:
     """Load a model's weights, ready for inference on `device`. Takes seconds to minutes.
 
     Nothing is downloaded, no code of the model's own is run, and only safetensors are read.
@@ -136,9 +136,9 @@ def needed_bytes(entry: ModelEntry, device: torch.device) -> int:
     return largest if entry.offload == "always" or whole + HEADROOM > total else whole
 
 
-def model_bytes(model: LoadedModel | PlainModel) -> int:
+def model_bytes(model: LoadedModel | WholeModel) -> int:
     """Memory that a model's parameters and buffers take."""
-    if isinstance(model, PlainModel):
+    if isinstance(model, WholeModel):
         modules = model.modules()
     else:
         texts = [each.model for each in model.text_encoders]
@@ -236,7 +236,7 @@ def _load(
 
 def _load_whole(
     entry: ModelEntry, files: ModelFiles, device: torch.device, reading: _Reading
-) -> PlainModel:
+) -> WholeModel:
     dtype = model_dtype(entry, device)
     if entry.dtype == "auto" and dtype == torch.float16 and torch.cuda.is_bf16_supported():
         # Transformers of today are trained in bf16, and their text encoders leave fp16's range.
@@ -263,7 +263,7 @@ def _load_whole(
         **parts,
     )
     offload = _must_offload(entry, device, pipeline.components)
-    return PlainModel(entry.name, pipeline, device, dtype, offload=offload)
+    return WholeModel(entry.name, pipeline, device, dtype, offload=offload)
 
 
 def _must_offload(entry: ModelEntry, device: torch.device, parts: Mapping[str, Any]) -> bool:

@@ -14,8 +14,9 @@ from typing import Any, Literal
 import torch
 
 from worker.engine.errors import ModelUnavailable
-from worker.engine.parts.model import LoadedModel, PartKind
-from worker.engine.whole.run import PlainModel
+from worker.engine.model_source import PartKind
+from worker.engine.parts.model import LoadedModel
+from worker.engine.whole.pipeline import WholeModel
 from worker.models.catalogue import AddOnEntry, Catalogue, ModelEntry
 from worker.models.files.sizes import part_bytes, part_parameters
 from worker.models.files.sources import SourceError
@@ -139,7 +140,7 @@ class ModelStore:
         self._loader: threading.Thread | None = None
         self._stopped = False
 
-    def get(self, name: str) -> LoadedModel | PlainModel | None:
+    def get(self, name: str) -> LoadedModel | WholeModel | None:
         """The model, or None while it is being loaded in the background; never blocks.
 
         Hold on to what it returns for as long as a picture needs it. Raises ModelUnavailable for
@@ -294,7 +295,7 @@ class ModelStore:
 
     def _load_model(
         self, key: _Key, told: Callable[[float], None]
-    ) -> tuple[LoadedModel | PlainModel, int]:
+    ) -> tuple[LoadedModel | WholeModel, int]:
         entry = self._catalogue[key.name]
         self._make_room(key, needed_bytes(entry, self._device))
         model = load_model(entry, self._device, progress=told)

@@ -21,9 +21,10 @@ from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.utils import state_dict_utils
 
 from worker.engine.errors import ModelUnavailable
+from worker.engine.model_source import PartKind
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraLayer, LoraWeights
-from worker.engine.parts.model import LoadedModel, PartKind
+from worker.engine.parts.model import LoadedModel
 from worker.models.catalogue import AddOnEntry, Catalogue, ControlNetEntry
 from worker.models.files.add_ons import (
     controlnet_files,
