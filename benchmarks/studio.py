@@ -19,7 +19,7 @@ from jobs.request.resolve import InputPicture, resolve
 from worker.canvas import Canvas, prepare
 from worker.canvas.preprocess import preprocess
 from worker.engine import Control, Engine, ImageRequest, LoadedModel
-from worker.engine.model_source import PartKind
+from worker.engine.model_source import AddOnKind
 from worker.engine.whole.pipeline import WholeModel
 from worker.loop.slot import image_request
 from worker.models.catalogue import ModelEntry
@@ -29,7 +29,7 @@ from worker.models.loading.loader import load_model
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 """A picture in RGB, (height, width, 3)."""
 
-ENGINE_PARTS: Mapping[PartKind, str] = {
+SECTIONS: Mapping[AddOnKind, str] = {
     "lora": "loras",
     "controlnet": "controlnets",
     "upscaler": "upscalers",
@@ -56,7 +56,7 @@ class Studio:
     def __init__(self, *entries: ModelEntry, device: str = "cpu") -> None:
         self.models: dict[str, LoadedModel | WholeModel] = {}
         self.cards: dict[str, ModelCard] = {}
-        self.parts: dict[tuple[PartKind, str], Any] = {}
+        self.add_ons: dict[tuple[AddOnKind, str], Any] = {}
         for entry in entries:
             self.models[entry.name] = load_model(entry, torch.device(device))
             self.cards[entry.name] = card(entry)
@@ -70,15 +70,15 @@ class Studio:
         """A model by its name."""
         return self.models[name]
 
-    def part(self, kind: PartKind, name: str, model: str) -> Any:
+    def add_on(self, kind: AddOnKind, name: str, model: str) -> Any:
         """What can be added to a model, by its name."""
-        return self.parts[kind, name]
+        return self.add_ons[kind, name]
 
-    def add_part(self, kind: PartKind, name: str, part: Any) -> None:
+    def offer(self, kind: AddOnKind, name: str, add_on: Any) -> None:
         """Offers something that can be added to every model here."""
-        self.parts[kind, name] = part
+        self.add_ons[kind, name] = add_on
         for model, listed in self.cards.items():
-            field = ENGINE_PARTS[kind]
+            field = SECTIONS[kind]
             add_ons = [*getattr(listed, field), AddOn(name=name)]
             self.cards[model] = listed.model_copy(update={field: add_ons})
 

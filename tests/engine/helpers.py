@@ -9,7 +9,7 @@ import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
 from worker.engine import Engine, Finished, ImageRequest, LoadedModel, TextEncoder
-from worker.engine.model_source import PartKind
+from worker.engine.model_source import AddOnKind
 from worker.engine.whole.pipeline import WholeModel
 
 TINY = ImageRequest("tiny", "a red apple", "flat", 16, 16, 4, 5.0, 1, "ddim")
@@ -27,13 +27,13 @@ class Shelf:
         self.models: dict[str, LoadedModel | WholeModel | None] = {
             model.name: model for model in models
         }
-        self.parts: dict[tuple[PartKind, str], Any] = {}
+        self.add_ons: dict[tuple[AddOnKind, str], Any] = {}
 
     def get(self, name: str) -> LoadedModel | WholeModel | None:
         return self.models[name]
 
-    def part(self, kind: PartKind, name: str, model: str) -> Any | None:
-        return self.parts[kind, name]
+    def add_on(self, kind: AddOnKind, name: str, model: str) -> Any | None:
+        return self.add_ons[kind, name]
 
 
 def load(name: str, folder: Path) -> LoadedModel:

@@ -20,8 +20,8 @@ from worker.engine.parts.model import LoadedModel
 from worker.engine.preview import TinyPreview
 from worker.models.catalogue import Catalogue, ModelEntry, read_catalogue
 from worker.models.files.sources import locate
+from worker.models.loading.add_ons import add_embeddings
 from worker.models.loading.loader import load_model, model_bytes, model_dtype, needed_bytes
-from worker.models.loading.parts import add_embeddings
 
 CPU = torch.device("cpu")
 

@@ -25,7 +25,7 @@ def encode(task: Task) -> None:
     """Reads the prompts and begins the first pass, or the second where there is no first."""
     request, model = task.request, ready(task.model)
     for lora in request.loras:
-        model.loras.hold(task.parts.loras[lora.name])
+        model.loras.hold(task.add_ons.loras[lora.name])
     model.loras.use(request.loras)
     negative = request.negative_prompt if task.guided else None
     with ExitStack() as visits:
@@ -140,7 +140,7 @@ def _condition(
 def _control(
     control: Control, task: Task, model: LoadedModel, width: int, height: int
 ) -> ControlInput:
-    net = task.parts.controls[control.name]
+    net = task.add_ons.controls[control.name]
     picture = control_tensor(control.image)
     if picture.shape[-2:] != (height, width):
         picture = functional.interpolate(
@@ -184,8 +184,8 @@ def _enlarged_picture(task: Task, model: LoadedModel, wanted: Enlarge) -> Pictur
     if task.latents is not None:
         small = decode_latents(model, task.latents)
     picture = ready(small)
-    if task.parts.upscaler is not None:
-        return task.parts.upscaler.enlarge_to(picture, wanted.width, wanted.height)
+    if task.add_ons.upscaler is not None:
+        return task.add_ons.upscaler.enlarge_to(picture, wanted.width, wanted.height)
     return lanczos(picture, wanted.width, wanted.height)
 
 

@@ -64,7 +64,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Parts:
+class AddOns:
     """What a task's picture adds to its model, each as it was loaded: by name."""
 
     loras: dict[str, LoraWeights] = field(default_factory=dict[str, LoraWeights])
@@ -104,7 +104,7 @@ class Task:
     model: LoadedModel | None = None
     whole: WholeModel | None = None
     run: WholeRun | None = None
-    parts: Parts = field(default_factory=Parts)
+    add_ons: AddOns = field(default_factory=AddOns)
     conditioning: Conditioning | None = None
     generator: torch.Generator = field(default_factory=torch.Generator)
     sampler: Sampler | None = None

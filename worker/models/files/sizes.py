@@ -12,14 +12,14 @@ from worker.models.files.add_ons import tensor_shapes
 from worker.models.files.inventory import weight_files
 
 
-def part_parameters(entry: AddOnEntry) -> int:
+def add_on_parameters(entry: AddOnEntry) -> int:
     """How many numbers an add-on has, from the headers of its files. Raises SourceError."""
     return sum(
         prod(shape) for file in weight_files(entry) for shape in tensor_shapes(file).values()
     )
 
 
-def part_bytes(part: Any) -> int:
+def add_on_bytes(part: Any) -> int:
     """Memory that a loaded part takes: it counts its own `bytes`, or holds modules."""
     counted: int | None = getattr(part, "bytes", None)
     if counted is not None:

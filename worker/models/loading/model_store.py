@@ -14,15 +14,15 @@ from typing import Any, Literal
 import torch
 
 from worker.engine.errors import ModelUnavailable
-from worker.engine.model_source import PartKind
+from worker.engine.model_source import AddOnKind
 from worker.engine.parts.model import LoadedModel
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.catalogue import AddOnEntry, Catalogue, ModelEntry
-from worker.models.files.sizes import part_bytes, part_parameters
+from worker.models.files.sizes import add_on_bytes, add_on_parameters
 from worker.models.files.sources import SourceError
+from worker.models.loading.add_ons import add_embeddings, load_add_on
 from worker.models.loading.free import HEADROOM, free_bytes, give_back
 from worker.models.loading.loader import load_model, model_bytes, model_dtype, needed_bytes
-from worker.models.loading.parts import add_embeddings, load_part
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ STOP = 10.0
 POLL = 0.1
 """Seconds between two looks at whether a model in use has been let go."""
 
-Kind = Literal["model"] | PartKind
+Kind = Literal["model"] | AddOnKind
 
 WORDS: dict[Kind, str] = {
     "model": "model",
@@ -62,7 +62,7 @@ WHERE: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class _Key:
-    """What is in memory once: a model, or a part in the number format of the models it is for."""
+    """What is in memory once: a model, or an add-on in the number format of the model it is for."""
 
     kind: Kind
     name: str
@@ -97,7 +97,7 @@ class _Failure:
 
 
 class _GiveWay(Exception):
-    """A part of a model that is loaded goes before the model that waits for room."""
+    """An add-on of a model that is loaded goes before the model that waits for room."""
 
 
 class _Ending(Exception):
@@ -107,14 +107,14 @@ class _Ending(Exception):
 class ModelStore:
     """The engine's ModelSource: one for each worker process. Every method may be called anywhere.
 
-    A model or part is in use while anybody besides the store holds it: the engine's tasks do
+    A model or add-on is in use while anybody besides the store holds it: the engine's tasks do
     from their first step to their last. Only what nobody holds is unloaded, the least recently
     asked for first, so none goes away under a picture and nothing must be registered.
 
     A load that finds no room waits for something to fall idle. Steady traffic could keep a model
     busy for ever, so after `turn_s` the store answers None for it, as if it were loading: its
-    pictures under way finish, new ones wait for their turn. A part never displaces its model, or
-    another part that the same picture waits for; what cannot lie there together is refused.
+    pictures under way finish, new ones wait for their turn. An add-on never displaces its model,
+    or another that the same picture waits for; what cannot lie there together is refused.
 
     `limit_bytes` caps the parameters of all that is loaded; without it what the device has free
     decides.
@@ -148,7 +148,7 @@ class ModelStore:
         """
         return self._get(_Key("model", name), name)
 
-    def part(self, kind: PartKind, name: str, model: str) -> Any | None:
+    def add_on(self, kind: AddOnKind, name: str, model: str) -> Any | None:
         """A LoRA, ControlNet or upscaler for use with `model`, as `get` gives the model itself.
 
         Raises ModelUnavailable as well where it does not fit into memory beside the model.
@@ -170,7 +170,7 @@ class ModelStore:
             return [key.name for key in self._loaded if key.kind == "model"]
 
     def loading(self, name: str, kind: Kind = "model") -> float | None:
-        """How much of a model or part is loaded, 0 to 1; 0 while it waits for room, and None
+        """How much of a model or add-on is loaded, 0 to 1; 0 while it waits for room, and None
         where nobody waits for it."""
         with self._changed:
             for key, wanted in self._wanted.items():
@@ -271,11 +271,11 @@ class ModelStore:
                 del thing
 
     def _next(self) -> _Key | None:
-        """A part whose model is there, else what was asked for first."""
+        """An add-on whose model is there, else what was asked for first."""
         return self._urgent() or next(iter(self._wanted), None)
 
     def _urgent(self) -> _Key | None:
-        """A part whose picture waits for nothing else, and holds nothing while it does."""
+        """An add-on whose picture waits for nothing else, and holds nothing while it does."""
         for key, wanted in self._wanted.items():
             if key.kind != "model" and _Key("model", wanted.beside) in self._loaded:
                 return key
@@ -303,13 +303,13 @@ class ModelStore:
             add_embeddings(model, self._catalogue)
         return model, model_bytes(model)
 
-    def _load_part(self, key: _Key) -> tuple[Any, int]:
+    def _load_add_on(self, key: _Key) -> tuple[Any, int]:
         entry = self._tables(key.kind)[key.name]
         if key.kind == "model" or key.dtype is None or not isinstance(entry, AddOnEntry):
-            raise ValueError(f"{key} is no part.")
-        self._make_room(key, part_parameters(entry) * key.dtype.itemsize)
-        part = load_part(key.kind, entry, self._device, key.dtype)
-        return part, part_bytes(part)
+            raise ValueError(f"{key} is no add-on.")
+        self._make_room(key, add_on_parameters(entry) * key.dtype.itemsize)
+        add_on = load_add_on(key.kind, entry, self._device, key.dtype)
+        return add_on, add_on_bytes(add_on)
 
     def _settle(self, key: _Key, thing: Any | None, size: int, reason: str) -> None:
         with self._changed:
@@ -370,7 +370,7 @@ class ModelStore:
         return free_bytes(self._device)
 
     def _together(self, key: _Key, other: _Key) -> bool:
-        """Whether the part `key` is wanted for a picture that needs `other` as well."""
+        """Whether the add-on `key` is wanted for a picture that needs `other` as well."""
         wanted = self._wanted.get(key)
         if key.kind == "model" or wanted is None:
             return False

@@ -21,7 +21,7 @@ from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.utils import state_dict_utils
 
 from worker.engine.errors import ModelUnavailable
-from worker.engine.model_source import PartKind
+from worker.engine.model_source import AddOnKind
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraLayer, LoraWeights
 from worker.engine.parts.model import LoadedModel
@@ -55,13 +55,15 @@ SGM = SimpleNamespace(layers_per_block=2)
 """Only LoRAs for SDXL count blocks as Stability's own code does; its UNets have two layers each."""
 
 
-def load_part(kind: PartKind, entry: AddOnEntry, device: torch.device, dtype: torch.dtype) -> Any:
+def load_add_on(
+    kind: AddOnKind, entry: AddOnEntry, device: torch.device, dtype: torch.dtype
+) -> Any:
     """Load what a picture adds to its model, onto the model's device and in its dtype.
 
     That is a LoraWeights, a LoadedControlNet or a PixelUpscaler. Takes tenths of a second to
     seconds. Raises ModelUnavailable with a sentence.
     """
-    load: dict[PartKind, Callable[[], Any]] = {
+    load: dict[AddOnKind, Callable[[], Any]] = {
         "lora": lambda: load_lora(entry, device, dtype),
         "controlnet": lambda: load_controlnet(cast(ControlNetEntry, entry), device, dtype),
         "upscaler": lambda: load_upscaler(weights(entry), device, dtype, entry.name),
