@@ -22,9 +22,9 @@ from worker.engine import Control, Engine, ImageRequest, LoadedModel
 from worker.engine.model_source import AddOnKind
 from worker.engine.whole.pipeline import WholeModel
 from worker.loop.slot import image_request
-from worker.models.catalogue import ModelEntry
-from worker.models.files.shape import card
+from worker.models.files.cards import card
 from worker.models.loading.loader import load_model
+from worker.models.tables import ModelEntry
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 """A picture in RGB, (height, width, 3)."""

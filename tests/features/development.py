@@ -23,8 +23,8 @@ from tests.tiny_parts import (
     save_tiny_lora,
 )
 from worker.engine import LoadedModel
-from worker.models.catalogue import ModelEntry
 from worker.models.loading.add_ons import load_add_on, load_embedding
+from worker.models.tables import ModelEntry
 
 SIDE = 24
 """Of the pictures that tiny models start from, in pixels."""

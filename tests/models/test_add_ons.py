@@ -22,8 +22,8 @@ from tests.tiny_parts import (
 from worker.engine.errors import ModelUnavailable
 from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.files.add_ons import find, wanted_files
-from worker.models.files.shape import cards
-from worker.models.files.sources import SourceError
+from worker.models.files.cards import cards
+from worker.models.files.errors import SourceError
 from worker.models.loading.add_ons import add_embeddings, load_add_on, load_embedding
 from worker.models.loading.model_store import ModelStore
 
@@ -134,7 +134,7 @@ def test_half_a_layer_is_refused(tmp_path: Path):
 def test_a_file_that_is_cut_off_is_named(tmp_path: Path, tiny_folder: Path):
     file = save_tiny_lora(tmp_path / "short.safetensors", tiny_folder)
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(SourceError, match=r"short\.safetensors is not a safetensors file"):
+    with pytest.raises(SourceError, match=r"short\.safetensors is cut off: it has"):
         find(lora_entry(file))
 
 

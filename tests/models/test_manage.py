@@ -117,7 +117,7 @@ def test_a_lora_is_added_to_its_own_table(chosen: Settings, house: Path):
         ("tiny", {"name": "third", "steps": 0}, "models.third.steps: should be greater than"),
         ("tiny", {"name": "third", "file": "x"}, "models.third.file: is no key"),
         ("tiny", {"name": "third", "width": 15}, "15 is not a multiple of 2"),
-        ("bright.safetensors", {"config": "tiny"}, "not a whole Stable Diffusion checkpoint"),
+        ("bright.safetensors", {"config": "tiny"}, "not a complete Stable Diffusion checkpoint"),
     ],
 )
 def test_what_cannot_be_used_is_not_added(
@@ -290,7 +290,7 @@ def test_the_list_says_what_is_there_and_why_the_rest_is_not(
 MANAGE = """
 import json, sys
 from pathlib import Path
-from darkroom import models
+from darkroom.commands import models
 from jobs.settings import Settings
 path = Path(sys.argv[1])
 chosen = Settings(models=path, data=path.parent / "data")

@@ -19,9 +19,12 @@ from tests.models.original_layout import save_original_layout
 from tests.tiny_models import save_tiny
 from tests.tiny_pipelines import save_tiny_sd3
 from worker.models.catalogue import read_catalogue
+from worker.models.files.architecture import read_architecture
+from worker.models.files.cards import cards
+from worker.models.files.errors import SourceError
+from worker.models.files.layout import wanted_files, weighty_parts
 from worker.models.files.safetensors_file import problem_of
-from worker.models.files.shape import cards, read_shape
-from worker.models.files.sources import SourceError, locate, wanted_files, weighty_parts
+from worker.models.files.sources import locate
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def refusal(write_models: WriteModels, **table: object) -> str:
     entry = write_models(m=table)["m"]
     with pytest.raises(SourceError) as raised:
-        read_shape("m", locate(entry))
+        read_architecture("m", locate(entry))
     return str(raised.value)
 
 
@@ -64,7 +67,7 @@ def test_a_pickle_that_calls_itself_safetensors_is_refused(
     file = tmp_path / "model.safetensors"
     file.write_bytes(pickle.dumps({"model.diffusion_model.a": 1}))
     sentence = refusal(write_models, source=str(file), config=str(tiny_folder))
-    assert "is not a safetensors file" in sentence
+    assert "is a pickle that calls itself safetensors" in sentence
 
 
 def test_a_file_with_part_of_a_model_is_refused(
@@ -73,7 +76,7 @@ def test_a_file_with_part_of_a_model_is_refused(
     file = tmp_path / "lora.safetensors"
     save_file({"lora_unet_down.weight": torch.zeros(1)}, file)
     sentence = refusal(write_models, source=str(file), config=str(tiny_folder))
-    assert "is not a whole Stable Diffusion checkpoint" in sentence
+    assert "is not a complete Stable Diffusion checkpoint" in sentence
 
 
 def test_a_single_file_of_another_family_than_its_configuration_is_refused(

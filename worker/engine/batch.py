@@ -170,7 +170,7 @@ def _controls(tasks: list[Task], guided: int, model: LoadedModel) -> list[Contro
 
 
 def _padded_weights(part: Sequence[float], rows: int) -> list[float]:
-    return [*part, *part[:1] * (rows - len(part))]
+    return [*part, *[part[0]] * (rows - len(part))]
 
 
 def _padded(part: torch.Tensor, rows: int) -> torch.Tensor:

@@ -25,9 +25,9 @@ from worker.engine.parts.control import (
     weight_at,
 )
 from worker.engine.request import Control
-from worker.models.catalogue import ModelEntry
 from worker.models.loading.add_ons import load_add_on
 from worker.models.loading.loader import load_model
+from worker.models.tables import ModelEntry
 
 CPU = torch.device("cpu")
 STEPS = 5

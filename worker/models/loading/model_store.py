@@ -17,12 +17,14 @@ from worker.engine.errors import ModelUnavailable
 from worker.engine.model_source import AddOnKind
 from worker.engine.parts.model import LoadedModel
 from worker.engine.whole.pipeline import WholeModel
-from worker.models.catalogue import AddOnEntry, Catalogue, ModelEntry
-from worker.models.files.sizes import add_on_bytes, add_on_parameters
-from worker.models.files.sources import SourceError
+from worker.models.catalogue import Catalogue
+from worker.models.files.add_ons import add_on_parameters
+from worker.models.files.errors import SourceError
 from worker.models.loading.add_ons import add_embeddings, load_add_on
 from worker.models.loading.free import HEADROOM, free_bytes, give_back
-from worker.models.loading.loader import load_model, model_bytes, model_dtype, needed_bytes
+from worker.models.loading.loader import load_model
+from worker.models.loading.sizes import add_on_bytes, model_bytes, model_dtype, needed_bytes
+from worker.models.tables import AddOnEntry, ModelEntry
 
 log = logging.getLogger(__name__)
 
@@ -289,7 +291,7 @@ class ModelStore:
                 wanted.fraction = min(1.0, max(wanted.fraction, fraction))
 
         try:
-            return self._load_part(key) if key.kind != "model" else self._load_model(key, told)
+            return self._load_add_on(key) if key.kind != "model" else self._load_model(key, told)
         except SourceError as error:
             raise ModelUnavailable(str(error)) from error
 

@@ -14,23 +14,26 @@ from tests.models.helpers import WriteModels, edit_json
 from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart, save_tiny_qwen, save_tiny_sd3
 from worker.engine import ImageRequest, InvalidRequest, ModelUnavailable
 from worker.engine.whole.pipeline import WholeModel
-from worker.models.files.shape import card, cards
+from worker.models.files.cards import card, cards
 from worker.models.files.sources import locate
-from worker.models.files.whole import PIPELINES, Defaults
-from worker.models.loading.loader import load_model, model_bytes, needed_bytes
+from worker.models.files.whole_pipelines import PIPELINES, PipelineDefaults
+from worker.models.loading.loader import load_model
+from worker.models.loading.sizes import model_bytes, needed_bytes
 
 CPU = torch.device("cpu")
 # Pictures of more than a prompt, and of films.
 NOT_OFFERED = ("control", "helios")
 
 
-def told_by(pipeline: Any) -> Defaults:
+def told_by(pipeline: Any) -> PipelineDefaults:
     """What a pipeline's own call says."""
     parameters = inspect.signature(pipeline.__call__).parameters
     told = {name: parameter.default for name, parameter in parameters.items()}
     scales = ("guidance_scale", "true_cfg_scale", "prior_guidance_scale")
     scale = next((told[name] for name in scales if told.get(name)), 7.5)
-    return Defaults(told["num_inference_steps"], scale, told.get("max_sequence_length") or 77)
+    return PipelineDefaults(
+        told["num_inference_steps"], scale, told.get("max_sequence_length") or 77
+    )
 
 
 def test_every_pipeline_that_diffusers_makes_pictures_from_text_with_has_its_own_defaults():
