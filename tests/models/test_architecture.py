@@ -10,7 +10,6 @@ import pytest
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.samplers import SAMPLERS
 from tests.models.helpers import WriteModels, copy_model, edit_json
-from tests.tiny_models import FAMILIES, save_tiny
 from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart, save_tiny_qwen, save_tiny_sd3
 from worker.models.files.architecture import read_architecture
 from worker.models.files.cards import card
@@ -20,12 +19,6 @@ from worker.models.files.sources import ModelFiles
 EVERY_KIND = list(get_args(Kind))
 WITH_A_MASK = ["inpaint", "outpaint"]
 FROM_A_PICTURE = ["image-to-image", "upscale", "variations"]
-
-
-@pytest.fixture(scope="module")
-def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    root = tmp_path_factory.mktemp("families")
-    return {family: save_tiny(family, root / family) for family in FAMILIES}
 
 
 def card_of(write_models: WriteModels, folder: Path, **table: object) -> ModelCard:

@@ -17,7 +17,8 @@ from jobs.queue.record import Field, progress_json
 from jobs.request.request import ResolvedRequest
 from worker.engine import Engine
 from worker.loop.slot import Slot
-from worker.models.loading.model_store import Kind, ModelStore
+from worker.models.loading.model_store import ModelStore
+from worker.models.loading.shelf import Kind
 
 if TYPE_CHECKING:
     from worker.loop.rq_worker import BatchWorker
