@@ -124,13 +124,7 @@ def read_catalogue(path: Path) -> Catalogue:
 
 
 def _safety(path: Path, table: object) -> SafetyEntry:
-    if not isinstance(table, dict):
-        raise CatalogueError(f"{path}: safety: must be a table, [safety].")
-    try:
-        checked = SafetyTable.model_validate(table)
-    except ValidationError as error:
-        sentence = _sentence(error.errors()[0], SafetyTable)
-        raise CatalogueError(f"{path}: safety.{sentence}") from error
+    checked = _checked(path, "safety", table, SafetyTable)
     return SafetyEntry(base=path.resolve().parent, **checked.model_dump())
 
 
@@ -145,6 +139,7 @@ def _document(path: Path) -> dict[str, object]:
         raise CatalogueError(f"{path}: is not TOML: {error}.") from error
 
 
+T = TypeVar("T", bound=Table)
 E = TypeVar("E", ModelEntry, AddOnEntry, LoraEntry, ControlNetEntry)
 
 
@@ -161,24 +156,28 @@ def _section(
         raise CatalogueError(f"{path}: {section}: must hold tables such as [{section}.NAME].")
     entries: dict[str, E] = {}
     for name, table in cast(dict[str, object], tables).items():
-        where = f"{path}: {section}.{name}"
         if not NAME.fullmatch(name):
             raise CatalogueError(
-                f"{where}: {SECTIONS[section]}'s name is up to 64 of a-z, 0-9, dot, dash and"
-                " underscore."
+                f"{path}: {section}.{name}: {SECTIONS[section]}'s name is up to 64 of a-z, 0-9,"
+                " dot, dash and underscore."
             )
-        if not isinstance(table, dict):
-            raise CatalogueError(f"{where}: must be a table, [{section}.{name}].")
-        try:
-            checked = table_class.model_validate(table)
-        except ValidationError as error:
-            sentence = _sentence(error.errors()[0], table_class)
-            raise CatalogueError(f"{where}.{sentence}") from error
+        checked = _checked(path, f"{section}.{name}", table, table_class)
         own: dict[str, Any] = {"name": name, "base": path.resolve().parent}
         if issubclass(entry_class, AddOnEntry):
             own["section"] = section
         entries[name] = entry_class(**own, **checked.model_dump(exclude_unset=True))
     return entries
+
+
+def _checked(path: Path, header: str, table: object, table_class: type[T]) -> T:
+    """The table `[header]`, if it says what it must."""
+    if not isinstance(table, dict):
+        raise CatalogueError(f"{path}: {header}: must be a table, [{header}].")
+    try:
+        return table_class.model_validate(table)
+    except ValidationError as error:
+        sentence = _sentence(error.errors()[0], table_class)
+        raise CatalogueError(f"{path}: {header}.{sentence}") from error
 
 
 def _check_config(path: Path, where: str, source: str, config: str | None, like: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -12,6 +12,17 @@ from jobs.request.samplers import SAMPLERS, canonical_sampler
 
 PICKLED = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
 """Formats that run code when they are opened."""
+
+
+Revision = Annotated[
+    str | None,
+    Field(description="Branch, tag or commit of a hub id; without it the branch main."),
+]
+Variant = Annotated[
+    str | None, Field(description="Which of several sets of weights to take, such as fp16.")
+]
+Title = Annotated[str, Field(description="Name for people; the table's own name without it.")]
+Licence = Annotated[str, Field(description="Licence of the weights.")]
 
 
 class Table(BaseModel):
@@ -28,12 +39,8 @@ class ModelTable(Table):
         description="A folder in the diffusers layout or a .safetensors file, relative to "
         "models.toml, or a hub id such as stabilityai/sd-turbo.",
     )
-    revision: str | None = Field(
-        None, description="Branch, tag or commit of a hub id; without it the branch main."
-    )
-    variant: str | None = Field(
-        None, description="Which of several sets of weights to take, such as fp16."
-    )
+    revision: Revision = None
+    variant: Variant = None
     config: str | None = Field(
         None,
         description="For a single file: the folder or hub id of a model of the same shape, "
@@ -42,9 +49,9 @@ class ModelTable(Table):
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = Field(
         "auto", description="Number format; auto is float16 on CUDA and float32 elsewhere."
     )
-    title: str = Field("", description="Name for people; the table's own name without it.")
+    title: Title = ""
     description: str = Field("", description="One or two sentences for whoever chooses a model.")
-    licence: str = Field("", description="Licence of the weights.")
+    licence: Licence = ""
     steps: int = Field(50, ge=1, le=1000, description="Default number of denoising steps.")
     guidance_scale: float = Field(
         7.5, ge=0, le=50, description="Default scale of classifier-free guidance; 1 is off."
@@ -106,12 +113,10 @@ class AddOnTable(Table):
     file: str | None = Field(
         None, description="Which .safetensors file of a folder or hub id, where it has several."
     )
-    revision: str | None = Field(
-        None, description="Branch, tag or commit of a hub id; without it the branch main."
-    )
-    title: str = Field("", description="Name for people; the table's own name without it.")
+    revision: Revision = None
+    title: Title = ""
     description: str = Field("", description="One or two sentences for whoever chooses it.")
-    licence: str = Field("", description="Licence of the weights.")
+    licence: Licence = ""
 
     @field_validator("source", "file")
     @classmethod
@@ -139,9 +144,7 @@ class ControlNetTable(AddOnTable):
         description="For a single file: the folder or hub id of a ControlNet of the same shape, "
         "whose config.json it takes.",
     )
-    variant: str | None = Field(
-        None, description="Which of several sets of weights to take, such as fp16."
-    )
+    variant: Variant = None
 
 
 class AddOnEntry(AddOnTable):
@@ -173,9 +176,7 @@ class SafetyTable(Table):
         description="A folder, relative to models.toml, or a hub id, of an image classifier of "
         "transformers or diffusers' StableDiffusionSafetyChecker, in safetensors.",
     )
-    revision: str | None = Field(
-        None, description="Branch, tag or commit of a hub id; without it the branch main."
-    )
+    revision: Revision = None
     labels: list[str] = Field(
         default_factory=list[str],
         description="Those of the classifier's labels that are acted on; it may be left out where "

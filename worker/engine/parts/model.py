@@ -10,7 +10,8 @@ import torch
 from worker.engine.errors import ModelUnavailable
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.preview import LatentPreview, TinyPreview
-from worker.engine.prompt.prompt import PromptEncoder, TextEncoder
+from worker.engine.prompt.prompt import PromptEncoder
+from worker.engine.prompt.text_encoder import TextEncoder
 
 
 @dataclass(eq=False)
