@@ -16,7 +16,7 @@ from worker.engine import (
     ModelUnavailable,
     NotFinite,
 )
-from worker.engine.whole.run import PlainModel
+from worker.engine.whole.pipeline import WholeModel
 
 
 def step_until_denoising(engine: Engine, task_id: str) -> None:
@@ -88,7 +88,7 @@ def test_a_task_waits_for_its_model_while_others_go_on(tiny_model, tiny_folder):
 
 def test_a_model_that_does_not_load_fails_only_its_own_tasks(tiny_model):
     class Refusing(Shelf):
-        def get(self, name: str) -> LoadedModel | PlainModel | None:
+        def get(self, name: str) -> LoadedModel | WholeModel | None:
             if name == "missing":
                 raise ModelUnavailable("model: missing is not in models.toml.")
             return super().get(name)

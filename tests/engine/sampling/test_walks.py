@@ -11,7 +11,7 @@ from diffusers.schedulers.scheduling_ipndm import IPNDMScheduler
 from diffusers.schedulers.scheduling_lms_discrete import LMSDiscreteScheduler
 
 from jobs.request.samplers import SAMPLERS as NAMED_SAMPLERS
-from tests.engine.stock_schedulers import quiet, stock_scheduler
+from tests.engine.sampling.stock_schedulers import quiet, stock_scheduler
 from worker.engine import InvalidRequest
 from worker.engine.sampling.sampler import SAMPLERS, Sampler, make_sampler
 from worker.engine.sampling.solvers import FloatLMSDiscreteScheduler

@@ -15,9 +15,9 @@ from worker.engine.memory.row_budget import (
     SAMPLES,
     START_ROWS,
     WARM_UP,
-    Measurement,
     RowBudget,
 )
+from worker.engine.memory.stopwatch import Measurement
 
 
 class SmallDevice(UNet2DConditionModel):

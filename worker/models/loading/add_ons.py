@@ -8,11 +8,9 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
-import safetensors
 import safetensors.torch
 import torch
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
@@ -21,25 +19,27 @@ from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.utils import state_dict_utils
 
 from worker.engine.errors import ModelUnavailable
+from worker.engine.model_source import AddOnKind
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraLayer, LoraWeights
-from worker.engine.parts.model import LoadedModel, PartKind
-from worker.models.catalogue import AddOnEntry, Catalogue, ControlNetEntry
+from worker.engine.parts.model import LoadedModel
+from worker.models.catalogue import Catalogue
 from worker.models.files.add_ons import (
     controlnet_files,
     embedding_names,
     lora_text_width,
-    tensor_shapes,
     weights,
 )
-from worker.models.files.sources import SourceError
+from worker.models.files.errors import SourceError
+from worker.models.files.safetensors_file import read_complete
+from worker.models.loading.pretrained import load_pretrained
 from worker.models.loading.upscaler import load_upscaler
+from worker.models.tables import AddOnEntry, ControlNetEntry
 
 log = logging.getLogger(__name__)
 
 # None of these functions is typed.
 load_file: Any = cast(Any, safetensors.torch).load_file
-safe_open: Any = cast(Any, safetensors).safe_open
 lora_state_dict: Any = cast(Any, StableDiffusionXLLoraLoaderMixin).lora_state_dict
 unet_to_peft: Any = cast(Any, state_dict_utils).convert_unet_state_dict_to_peft
 text_to_diffusers: Any = cast(Any, state_dict_utils).convert_state_dict_to_diffusers
@@ -54,13 +54,15 @@ SGM = SimpleNamespace(layers_per_block=2)
 """Only LoRAs for SDXL count blocks as Stability's own code does; its UNets have two layers each."""
 
 
-def load_part(kind: PartKind, entry: AddOnEntry, device: torch.device, dtype: torch.dtype) -> Any:
+def load_add_on(
+    kind: AddOnKind, entry: AddOnEntry, device: torch.device, dtype: torch.dtype
+) -> Any:
     """Load what a picture adds to its model, onto the model's device and in its dtype.
 
     That is a LoraWeights, a LoadedControlNet or a PixelUpscaler. Takes tenths of a second to
     seconds. Raises ModelUnavailable with a sentence.
     """
-    load: dict[PartKind, Callable[[], Any]] = {
+    load: dict[AddOnKind, Callable[[], Any]] = {
         "lora": lambda: load_lora(entry, device, dtype),
         "controlnet": lambda: load_controlnet(cast(ControlNetEntry, entry), device, dtype),
         "upscaler": lambda: load_upscaler(weights(entry), device, dtype, entry.name),
@@ -97,10 +99,12 @@ def add_embeddings(model: LoadedModel, catalogue: Catalogue) -> None:
 def load_lora(entry: AddOnEntry, device: torch.device, dtype: torch.dtype) -> LoraWeights:
     """Read a LoRA as kohya's trainers, diffusers and peft write it. Raises SourceError."""
     file = weights(entry)
-    lora_text_width(entry, tensor_shapes(file))
+    header = read_complete(file)
+    lora_text_width(entry, header.shapes)
     tensors: Tensors = _with_alphas(load_file(str(file)))
     converted, _ = lora_state_dict(tensors, unet_config=SGM)
-    metadata = _metadata(file)
+    # The peft configuration that diffusers writes into a LoRA's header: `unet.lora_alpha`.
+    metadata = json.loads(header.metadata.get(LORA_ADAPTER_METADATA_KEY, "{}"))
     unet, *texts = (
         _layers(entry, rename(_part(converted, part)), _part(metadata, part), device, dtype)
         for part, rename in RENAME.items()
@@ -115,24 +119,13 @@ def load_controlnet(
 ) -> LoadedControlNet:
     """Read a ControlNet, in diffusers' layout or as a single file. Raises SourceError."""
     folder, file = controlnet_files(entry)
-    options = {"torch_dtype": dtype, "local_files_only": True}
     if file is not None:
-        net = ControlNet.from_single_file(str(file), config=str(folder), **options)
-    else:
-        net, info = ControlNet.from_pretrained(
-            folder,
-            use_safetensors=True,
-            variant=entry.variant,
-            output_loading_info=True,
-            **options,
+        net = ControlNet.from_single_file(
+            str(file), config=str(folder), torch_dtype=dtype, local_files_only=True
         )
-        # diffusers fills what is missing with noise, and only warns.
-        missing = sorted(info["missing_keys"])
-        if missing:
-            raise SourceError(
-                f"{entry.where}.source: {folder} lacks {len(missing)} of its weights, such as"
-                f" {missing[0]}."
-            )
+    else:
+        where = f"{entry.where}.source: "
+        net = load_pretrained(ControlNet, folder, where, variant=entry.variant, torch_dtype=dtype)
     net.eval().requires_grad_(False).to(device)
     return LoadedControlNet(entry.name, net, device, dtype)
 
@@ -145,7 +138,7 @@ def load_embedding(entry: AddOnEntry) -> tuple[torch.Tensor, ...]:
 
     def load() -> tuple[torch.Tensor, ...]:
         file = weights(entry)
-        names = embedding_names(entry, tensor_shapes(file))
+        names = embedding_names(entry, read_complete(file).shapes)
         tensors: Tensors = load_file(str(file))
         return tuple(tensors[name].float().view(-1, tensors[name].shape[-1]) for name in names)
 
@@ -196,13 +189,6 @@ def _text_names(tensors: Tensors) -> Tensors:
 
 RENAME = {"unet": unet_to_peft, "text_encoder": _text_names, "text_encoder_2": _text_names}
 """What turns the names of each part's tensors into peft's, PATH.lora_A.weight."""
-
-
-def _metadata(file: Path) -> dict[str, Any]:
-    """The peft configuration that diffusers writes into a LoRA's header: `unet.lora_alpha`."""
-    with safe_open(str(file), framework="pt") as opened:
-        header: dict[str, str] = opened.metadata() or {}
-    return json.loads(header.get(LORA_ADAPTER_METADATA_KEY, "{}"))
 
 
 def _layers(

@@ -22,10 +22,10 @@ from tests.tiny_parts import (
 from worker.engine.errors import ModelUnavailable
 from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.files.add_ons import find, wanted_files
-from worker.models.files.shape import cards
-from worker.models.files.sources import SourceError
+from worker.models.files.cards import cards
+from worker.models.files.errors import SourceError
+from worker.models.loading.add_ons import add_embeddings, load_add_on, load_embedding
 from worker.models.loading.model_store import ModelStore
-from worker.models.loading.parts import add_embeddings, load_embedding, load_part
 
 CPU = torch.device("cpu")
 
@@ -122,19 +122,19 @@ def test_what_is_no_lora_is_refused_by_what_it_is(
     with pytest.raises(SourceError, match=sentence):
         find(entry)
     with pytest.raises(ModelUnavailable, match=f"loras.tiny.source: {sentence}"):
-        load_part("lora", entry, CPU, torch.float32)
+        load_add_on("lora", entry, CPU, torch.float32)
 
 
 def test_half_a_layer_is_refused(tmp_path: Path):
     file = saved(tmp_path / "half.safetensors", unet__mid__to_k__lora_A__weight=(2, 8))
     with pytest.raises(ModelUnavailable, match=r"half a layer only: mid\.to_k\.lora_A\.weight"):
-        load_part("lora", lora_entry(file), CPU, torch.float32)
+        load_add_on("lora", lora_entry(file), CPU, torch.float32)
 
 
 def test_a_file_that_is_cut_off_is_named(tmp_path: Path, tiny_folder: Path):
     file = save_tiny_lora(tmp_path / "short.safetensors", tiny_folder)
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(SourceError, match=r"short\.safetensors is not a safetensors file"):
+    with pytest.raises(SourceError, match=r"short\.safetensors is cut off: it has"):
         find(lora_entry(file))
 
 
@@ -158,7 +158,7 @@ def test_a_lora_for_sdxl_with_stabilitys_block_numbers_names_diffusers_layers(tm
         lora_te2_text_model_encoder_layers_0_self_attn_q_proj__lora_down__weight=(4, 1280),
         lora_te2_text_model_encoder_layers_0_self_attn_q_proj__lora_up__weight=(1280, 4),
     )
-    weights = load_part("lora", lora_entry(file), CPU, torch.float32)
+    weights = load_add_on("lora", lora_entry(file), CPU, torch.float32)
     assert list(weights.unet) == ["down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"]
     assert [list(each) for each in weights.text_encoders] == [
         [],
@@ -169,7 +169,7 @@ def test_a_lora_for_sdxl_with_stabilitys_block_numbers_names_diffusers_layers(tm
 
 def test_a_lora_is_loaded_in_the_models_dtype(tmp_path: Path, tiny_folder: Path):
     file = save_tiny_lora(tmp_path / "some.safetensors", tiny_folder)
-    weights = load_part("lora", lora_entry(file), CPU, torch.bfloat16)
+    weights = load_add_on("lora", lora_entry(file), CPU, torch.bfloat16)
     tensors = [each for layer in weights.unet.values() for each in (layer.down, layer.up)]
     assert {tensor.dtype for tensor in tensors} == {torch.bfloat16}
 
@@ -247,7 +247,7 @@ def test_a_controlnet_may_be_a_single_file(tmp_path: Path, net_folder: Path):
     single = controlnet_entry(file, config=str(net_folder))
     assert find(single).text == 32
     nets = [
-        load_part("controlnet", entry, CPU, torch.float32).net.state_dict()
+        load_add_on("controlnet", entry, CPU, torch.float32).net.state_dict()
         for entry in (single, controlnet_entry(net_folder))
     ]
     assert nets[0].keys() == nets[1].keys()
@@ -261,7 +261,7 @@ def test_a_controlnet_that_lacks_weights_is_refused(tmp_path: Path, tiny_folder:
     del tensors["controlnet_mid_block.weight"]
     save_file(tensors, file, metadata={"format": "pt"})
     with pytest.raises(ModelUnavailable, match=r"lacks 1 of its weights, such as controlnet_mid"):
-        load_part("controlnet", controlnet_entry(folder), CPU, torch.float32)
+        load_add_on("controlnet", controlnet_entry(folder), CPU, torch.float32)
 
 
 def broken_net(folder: Path, net: Path, **fields: Any) -> Path:

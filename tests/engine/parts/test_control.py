@@ -25,9 +25,9 @@ from worker.engine.parts.control import (
     weight_at,
 )
 from worker.engine.request import Control
-from worker.models.catalogue import ModelEntry
+from worker.models.loading.add_ons import load_add_on
 from worker.models.loading.loader import load_model
-from worker.models.loading.parts import load_part
+from worker.models.tables import ModelEntry
 
 CPU = torch.device("cpu")
 STEPS = 5
@@ -48,7 +48,7 @@ def nets(
         "shuffle": {"global_pool_conditions": True},
     }
     return {
-        name: load_part(
+        name: load_add_on(
             "controlnet",
             controlnet_entry(
                 save_tiny_controlnet(folder / name, tiny_folder, seed, **config), name
@@ -224,7 +224,7 @@ def test_a_controlnet_acts_in_whole_steps_between_start_and_end(
 def studio(tiny_model: LoadedModel, nets: dict[str, LoadedControlNet]) -> Engine:
     """An engine whose model may have every ControlNet."""
     shelf = Shelf(tiny_model)
-    shelf.parts |= {("controlnet", name): net for name, net in nets.items()}
+    shelf.add_ons |= {("controlnet", name): net for name, net in nets.items()}
     return Engine(shelf)
 
 
@@ -250,7 +250,7 @@ def test_a_picture_with_controlnets_is_what_diffusers_makes(
 def test_a_controlnet_of_sdxl_is_told_what_its_unet_is_told(tmp_path: Path):
     folder = save_tiny("sdxl", tmp_path / "sdxl")
     entry = controlnet_entry(save_tiny_controlnet(tmp_path / "net", folder))
-    net = load_part("controlnet", entry, CPU, torch.float32)
+    net = load_add_on("controlnet", entry, CPU, torch.float32)
     pipeline: Any = StableDiffusionXLControlNetPipeline.from_pretrained(folder, controlnet=net.net)
     pipeline.set_progress_bar_config(disable=True)
     expected = pipeline(
@@ -264,7 +264,7 @@ def test_a_controlnet_of_sdxl_is_told_what_its_unet_is_told(tmp_path: Path):
     ).images[0]
     model = load_model(ModelEntry(name="sdxl", base=tmp_path, source=str(folder)), CPU)
     shelf = Shelf(model)
-    shelf.parts["controlnet", "tiny"] = net
+    shelf.add_ons["controlnet", "tiny"] = net
     wanted = replace(request(Control("tiny", PICTURE, 0.8)), model="sdxl", sampler="euler")
     made = picture(Engine(shelf), wanted)
     assert difference(made, np.array(expected)) <= 1

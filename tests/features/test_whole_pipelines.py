@@ -18,7 +18,7 @@ from tests.tiny_pipelines import (
     save_tiny_sd3,
 )
 from worker.engine import TOLERANCE
-from worker.models.catalogue import ModelEntry
+from worker.models.tables import ModelEntry
 
 # numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own DPM-Solver.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -14,7 +14,7 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img impo
 from PIL import Image
 
 from tests.engine.helpers import Shelf, difference, load, open_pipeline, picture, tiny
-from tests.engine.stock_schedulers import quiet, stock_scheduler
+from tests.engine.sampling.stock_schedulers import quiet, stock_scheduler
 from worker.engine import TOLERANCE, Engine, ImageRequest
 from worker.engine.sampling.sampler import SAMPLERS
 

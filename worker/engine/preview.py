@@ -2,9 +2,10 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn import functional
+
+from worker.engine.request import Picture
 
 # 1,024 equations for the 15 unknowns a colour of a four-channel model, in small decodes.
 PICTURES = 16
@@ -41,7 +42,7 @@ class LatentPreview:
             colours = functional.adaptive_avg_pool2d(visible, SIDE).movedim(1, -1).reshape(-1, 3)
         return cls(_least_squares(_features(latents), colours))
 
-    def __call__(self, latents: torch.Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    def __call__(self, latents: torch.Tensor) -> Picture:
         """RGB (height, width, 3) in uint8, one pixel a latent pixel, of latents (1, C, h, w)."""
         height, width = latents.shape[-2:]
         colours = _features(latents.float().cpu()) @ self._weight
@@ -55,7 +56,7 @@ class TinyPreview:
     def __init__(self, tiny_vae: Any) -> None:
         self._tiny_vae = tiny_vae.eval().requires_grad_(False)
 
-    def __call__(self, latents: torch.Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    def __call__(self, latents: torch.Tensor) -> Picture:
         """RGB in uint8, as large as the picture or TINY_SIDE, of latents (1, C, h, w)."""
         vae = self._tiny_vae
         with torch.inference_mode():

@@ -7,7 +7,8 @@ import torch
 
 from tests.tiny_text import LAYERS, WIDTH, WIDTH_2, WINDOW, sd1_pipeline, sdxl_pipeline
 from worker.engine.errors import InvalidRequest, ModelUnavailable
-from worker.engine.prompt.prompt import PromptEncoder, TextEncoder
+from worker.engine.prompt.prompt import PromptEncoder
+from worker.engine.prompt.text_encoder import TextEncoder
 
 LENGTH = WINDOW + 2
 

@@ -6,7 +6,7 @@ import torch
 from tests.engine.helpers import load, open_pipeline, pictures, tiny
 from tests.tiny_model import WINDOW
 from worker.engine import InvalidRequest
-from worker.engine.prompt.prompt import CACHED_WINDOWS
+from worker.engine.prompt.text_encoder import CACHED_WINDOWS
 
 
 def stock_embeddings(folder, prompt: str, negative: str):

@@ -11,7 +11,7 @@ import torch
 
 from tests.engine.helpers import Shelf, difference, picture, pictures, tiny
 from worker.engine import TOLERANCE, Engine, Notebook, OutOfMemory
-from worker.engine.memory.footprint import Footprints, Shape, tracked
+from worker.engine.memory.footprint import Footprints, ForwardShape, tracked
 
 MEGABYTE = 1_000_000
 
@@ -61,11 +61,13 @@ def test_a_forward_takes_as_much_memory_as_it_has_rows(tiny_model):
 
 
 def test_a_shape_not_measured_yet_is_judged_by_area_from_the_nearest_smaller_one():
-    known = Footprints({Shape("m", 8, 8): 1000, Shape("m", 16, 16): 5000, Shape("n", 4, 4): 1})
-    assert known.bytes_per_row(Shape("m", 16, 32)) == 10_000
-    assert known.bytes_per_row(Shape("m", 8, 16)) == 2000
-    assert known.bytes_per_row(Shape("m", 4, 8)) == 500
-    assert known.bytes_per_row(Shape("other", 8, 8)) is None
+    known = Footprints(
+        {ForwardShape("m", 8, 8): 1000, ForwardShape("m", 16, 16): 5000, ForwardShape("n", 4, 4): 1}
+    )
+    assert known.bytes_per_row(ForwardShape("m", 16, 32)) == 10_000
+    assert known.bytes_per_row(ForwardShape("m", 8, 16)) == 2000
+    assert known.bytes_per_row(ForwardShape("m", 4, 8)) == 500
+    assert known.bytes_per_row(ForwardShape("other", 8, 8)) is None
 
 
 def a_row(tiny_model) -> int:
@@ -190,7 +192,7 @@ assert abs(finished["0"].image.astype(int) - alone.astype(int)).max() <= 2
 def test_a_process_with_too_little_memory_makes_smaller_forwards_and_every_picture(tiny_folder):
     run = subprocess.run(
         [sys.executable, "-c", LIMITED, str(tiny_folder), str(25 * MEGABYTE)],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         # Large blocks go back to the system when they are freed, whatever the heap looks like.
         env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"},
         capture_output=True,

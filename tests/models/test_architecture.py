@@ -10,20 +10,15 @@ import pytest
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.samplers import SAMPLERS
 from tests.models.helpers import WriteModels, copy_model, edit_json
-from tests.tiny_models import FAMILIES, save_tiny
 from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart, save_tiny_qwen, save_tiny_sd3
-from worker.models.files.shape import card, read_shape
-from worker.models.files.sources import ModelFiles, SourceError
+from worker.models.files.architecture import read_architecture
+from worker.models.files.cards import card
+from worker.models.files.errors import SourceError
+from worker.models.files.sources import ModelFiles
 
 EVERY_KIND = list(get_args(Kind))
 WITH_A_MASK = ["inpaint", "outpaint"]
 FROM_A_PICTURE = ["image-to-image", "upscale", "variations"]
-
-
-@pytest.fixture(scope="module")
-def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    root = tmp_path_factory.mktemp("families")
-    return {family: save_tiny(family, root / family) for family in FAMILIES}
 
 
 def card_of(write_models: WriteModels, folder: Path, **table: object) -> ModelCard:
@@ -32,7 +27,7 @@ def card_of(write_models: WriteModels, folder: Path, **table: object) -> ModelCa
 
 def refusal(folder: Path) -> str:
     with pytest.raises(SourceError) as raised:
-        read_shape("m", ModelFiles(folder))
+        read_architecture("m", ModelFiles(folder))
     return str(raised.value)
 
 
@@ -146,7 +141,7 @@ def test_a_deep_compression_autoencoder_has_no_patches(tmp_path: Path):
         vae={"encoder_block_out_channels": [128, 256, 512, 512, 1024, 1024]},
     )
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "SanaPipeline"}))
-    shape = read_shape("m", ModelFiles(folder))
+    shape = read_architecture("m", ModelFiles(folder))
     assert (shape.factor, shape.width, shape.height) == (32, 1024, 1024)
 
 

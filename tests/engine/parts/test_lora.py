@@ -21,7 +21,7 @@ from worker.engine import Engine
 from worker.engine.errors import ModelUnavailable
 from worker.engine.parts.lora import LoraLayer, LoraSwitch, LoraWeights
 from worker.engine.request import Lora
-from worker.models.loading.parts import load_part
+from worker.models.loading.add_ons import load_add_on
 
 # peft says so whenever a second LoRA is put on the stock pipeline.
 pytestmark = pytest.mark.filterwarnings("ignore:Already found a `peft_config` attribute")
@@ -55,7 +55,7 @@ def switch(pipeline: Any) -> LoraSwitch:
 
 
 def loaded(file: Path) -> LoraWeights:
-    return load_part("lora", lora_entry(file, file.stem), CPU, torch.float32)
+    return load_add_on("lora", lora_entry(file, file.stem), CPU, torch.float32)
 
 
 @pytest.fixture
@@ -323,7 +323,7 @@ def test_a_lora_says_how_much_memory_it_takes(
 def shelf(tiny_folder: Path, loras: dict[str, Path]) -> Shelf:
     """A model, and every LoRA for it."""
     shelf = Shelf(load("tiny", tiny_folder))
-    shelf.parts |= {("lora", name): loaded(file) for name, file in loras.items()}
+    shelf.add_ons |= {("lora", name): loaded(file) for name, file in loras.items()}
     return shelf
 
 
@@ -372,7 +372,7 @@ def test_pictures_with_and_without_loras_go_side_by_side(studio: Engine):
 def test_a_lora_for_another_family_fails_its_picture_alone(studio: Engine, shelf: Shelf):
     wide = LoraLayer(torch.zeros(2, 768), torch.zeros(32, 2))
     path = "mid_block.attentions.0.transformer_blocks.0.attn2.to_k"
-    shelf.parts["lora", "wide"] = LoraWeights("wide", {path: wide})
+    shelf.add_ons["lora", "wide"] = LoraWeights("wide", {path: wide})
     done = pictures(studio, bad=tiny(loras=(Lora("wide"),)), good=tiny())
     assert "loras: wide changes mid_block" in str(done["bad"].error)
     assert done["good"].error is None

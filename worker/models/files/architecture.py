@@ -1,4 +1,4 @@
-"""What a model's small configuration files say of it, before any weight is read. No torch."""
+"""What a model is, by its small configuration files, before any weight is read. No torch."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from jobs.request.model_card import Kind, ModelCard
-from jobs.request.request import OWN_SAMPLER
-from jobs.request.samplers import SAMPLERS
-from worker.models.catalogue import Catalogue, ModelEntry
-from worker.models.files.add_ons import add_ons, find_add_ons
-from worker.models.files.sources import ModelFiles, SourceError, check_whole, locate, read_json
-from worker.models.files.whole import read_whole
+from jobs.request.model_card import Kind
+from worker.models.files.errors import SourceError
+from worker.models.files.layout import class_of, read_json, text_parts
+from worker.models.files.sources import ModelFiles
+from worker.models.files.whole_pipelines import read_whole_pipeline
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -44,8 +42,8 @@ TURBO_SAMPLERS = {"EulerDiscreteScheduler": "euler", "EulerAncestralDiscreteSche
 
 
 @dataclass(frozen=True)
-class Shape:
-    """The sizes that follow from a model's architecture.
+class Architecture:
+    """What a model is taken for, and the sizes that follow from it.
 
     `factor` is pixels a latent pixel, `window` the prompt tokens of one pass of the text encoder,
     without its begin and end tokens; `width` and `height` are what it was trained at, in pixels.
@@ -65,7 +63,7 @@ class Shape:
     defaults: Defaults = field(default_factory=dict[str, str | int | float])
 
 
-def read_shape(name: str, files: ModelFiles) -> Shape:
+def read_architecture(name: str, files: ModelFiles) -> Architecture:
     """Read `model_index.json` and the parts' config.json.
 
     Raises SourceError, naming the class it found, for a model that cannot be run.
@@ -74,104 +72,40 @@ def read_shape(name: str, files: ModelFiles) -> Shape:
     _check_code(name, index, files.config)
     try:
         if not _is_stable_diffusion(index):
-            return _whole(name, index, files)
+            return _whole_pipeline(name, index, files)
         unet, vae = (read_json(files.config / part / "config.json") for part in ("unet", "vae"))
         texts = [read_json(files.config / part / "config.json") for part in text_parts(index)]
         _check_inputs(name, unet, vae)
         scheduler = read_json(files.config / "scheduler" / "scheduler_config.json")
         _check_prediction(name, scheduler)
-        return _shape(index, unet, vae, texts, scheduler)
+        return _stable_diffusion(index, unet, vae, texts, scheduler)
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise SourceError(
             f"model: {name} has a configuration that Darkroom cannot read: {error!r}."
         ) from error
 
 
-def text_parts(index: dict[str, Any]) -> list[str]:
-    """The text encoders of a model_index.json, in the order in which they are read."""
-    return [part for part in ("text_encoder", "text_encoder_2") if _class_of(index, part)]
-
-
-def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
-    """What callers are told of a model. Raises SourceError where it is not on this machine."""
-    shape = read_shape(entry.name, locate(entry))
-    for side in ("width", "height"):
-        pixels: int | None = getattr(entry, side)
-        if pixels is not None and pixels % shape.factor:
-            raise SourceError(
-                f"models.{entry.name}.{side}: {pixels} is not a multiple of {shape.factor}."
-            )
-    chosen = entry.model_fields_set
-    entry = entry.model_copy(
-        update={key: value for key, value in shape.defaults.items() if key not in chosen}
-    )
-    return ModelCard(
-        name=entry.name,
-        title=entry.title or entry.name,
-        description=entry.description,
-        default=default,
-        family=shape.family,
-        batched=shape.batched,
-        width=entry.width or shape.width,
-        height=entry.height or shape.height,
-        factor=shape.factor,
-        steps=entry.steps,
-        guidance_scale=entry.guidance_scale,
-        sampler=entry.sampler if shape.batched else OWN_SAMPLER,
-        schedule=entry.schedule if shape.batched else "automatic",
-        window=shape.window,
-        licence=entry.licence,
-        kinds=list(shape.kinds),
-        samplers=list(SAMPLERS) if shape.batched else [OWN_SAMPLER],
-    )
-
-
-def cards(catalogue: Catalogue) -> tuple[list[ModelCard], list[str]]:
-    """The cards of the models that can be used now, and a sentence for each that cannot.
-
-    Each lists the add-ons that fit it; those that cannot be used have their sentences too.
-    """
-    usable: list[ModelCard] = []
-    found, problems = find_add_ons(catalogue)
-    for name, entry in catalogue.entries.items():
-        try:
-            check_whole(name, locate(entry))
-            known = card(entry, default=name == catalogue.default)
-            fitting = add_ons(found, locate(entry).config) if known.batched else {}
-            usable.append(known.model_copy(update=fitting))
-        except SourceError as error:
-            problems.append(str(error))
-    return usable, problems
-
-
 def _is_stable_diffusion(index: dict[str, Any]) -> bool:
     """Whether the engine runs these parts itself."""
-    texts = [_class_of(index, part) for part in ("text_encoder", "text_encoder_2")]
+    texts = [class_of(index, part) for part in ("text_encoder", "text_encoder_2")]
     return (
-        _class_of(index, "unet") == ENGINE_UNET
-        and _class_of(index, "vae") == ENGINE_VAE
+        class_of(index, "unet") == ENGINE_UNET
+        and class_of(index, "vae") == ENGINE_VAE
         and any(texts)
         and all(found in (None, *TEXT_MODELS) for found in texts)
-        and not _class_of(index, "text_encoder_3")
+        and not class_of(index, "text_encoder_3")
         # Another parametrisation of the noise (arXiv 2206.00364), which only its own pipeline has.
-        and not (_class_of(index, "scheduler") or "").startswith("EDM")
+        and not (class_of(index, "scheduler") or "").startswith("EDM")
     )
 
 
-def _class_of(index: dict[str, Any], part: str) -> str | None:
-    found: object = index.get(part)
-    if not isinstance(found, list) or len(cast("list[object]", found)) < 2:
-        return None
-    return cast("list[str | None]", found)[1]
-
-
-def _shape(
+def _stable_diffusion(
     index: dict[str, Any],
     unet: dict[str, Any],
     vae: dict[str, Any],
     texts: list[dict[str, Any]],
     scheduler: dict[str, Any],
-) -> Shape:
+) -> Architecture:
     factor = 2 ** (len(vae["block_out_channels"]) - 1)
     height, width = _sides(unet["sample_size"])
     family = _family(unet, texts)
@@ -180,7 +114,7 @@ def _shape(
         kinds = WITH_A_MASK
     elif family == "sdxl-refiner" or index.get("requires_aesthetics_score"):
         kinds = FROM_A_PICTURE
-    return Shape(
+    return Architecture(
         family=family,
         factor=factor,
         window=min(text["max_position_embeddings"] for text in texts) - 2,
@@ -246,10 +180,10 @@ def _check_prediction(name: str, scheduler: dict[str, Any]) -> None:
         )
 
 
-def _whole(name: str, index: dict[str, Any], files: ModelFiles) -> Shape:
+def _whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> Architecture:
     """A pipeline that the engine does not take apart: it runs whole, one picture at a time."""
-    whole = read_whole(name, index, files)
-    return Shape(
+    whole = read_whole_pipeline(name, index, files)
+    return Architecture(
         family=whole.pipeline,
         factor=whole.factor,
         window=whole.defaults.window,

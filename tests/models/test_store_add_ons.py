@@ -61,7 +61,7 @@ def wanted(store: ModelStore, model: str, *loras: str, seconds: float = 20) -> l
     """Asks for a model and its LoRAs as the engine does for one picture, until all are there."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        there = [store.get(model), *(store.part("lora", name, model) for name in loras)]
+        there = [store.get(model), *(store.add_on("lora", name, model) for name in loras)]
         if None not in there:
             return there
         del there
@@ -70,20 +70,20 @@ def wanted(store: ModelStore, model: str, *loras: str, seconds: float = 20) -> l
 
 
 def test_a_lora_is_loaded_in_the_background_and_shared_by_models_of_one_format(store: ModelStore):
-    assert store.part("lora", "x", "a") is None
+    assert store.add_on("lora", "x", "a") is None
     _, lora = wanted(store, "a", "x")
     assert isinstance(lora, LoraWeights)
     assert lora.bytes == LORA_BYTES
-    assert store.part("lora", "x", "b") is lora
+    assert store.add_on("lora", "x", "b") is lora
     assert store.warm() == ["a"]
     assert store.loading("x", "lora") is None
 
 
 def test_an_unknown_lora_is_refused_with_the_names_there_are(store: ModelStore):
     with pytest.raises(ModelUnavailable, match="loras: no LoRA is named 'q'; there are x, y, z"):
-        store.part("lora", "q", "a")
+        store.add_on("lora", "q", "a")
     with pytest.raises(ModelUnavailable, match="no upscaler is named 'q'; there are none"):
-        store.part("upscaler", "q", "a")
+        store.add_on("upscaler", "q", "a")
 
 
 def test_a_lora_whose_file_is_gone_fails_those_who_ask_for_it_and_nobody_else(store: ModelStore):

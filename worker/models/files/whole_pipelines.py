@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from worker.models.files.sources import ModelFiles, SourceError, read_json
+from worker.models.files.errors import SourceError
+from worker.models.files.layout import read_json
+from worker.models.files.sources import ModelFiles
 
 # Where no configuration tells: the usual size of today's transformers, and what the sides of a
 # picture are multiples of.
@@ -21,7 +23,7 @@ PACKED = 2
 
 
 @dataclass(frozen=True)
-class Defaults:
+class PipelineDefaults:
     """What a pipeline does unless told otherwise: steps, guidance scale, and the prompt tokens
     that it reads."""
 
@@ -30,66 +32,66 @@ class Defaults:
     window: int = 77
 
 
-PIPELINES: dict[str, Defaults] = {
-    "StableDiffusionPipeline": Defaults(50, 7.5),
-    "StableDiffusionXLPipeline": Defaults(50, 5.0),
-    "StableDiffusion3Pipeline": Defaults(28, 7.0, 256),
-    "StableDiffusion3PAGPipeline": Defaults(28, 7.0, 256),
-    "IFPipeline": Defaults(100, 7.0),
-    "HunyuanDiTPipeline": Defaults(50, 5.0),
-    "HunyuanDiTPAGPipeline": Defaults(50, 5.0),
-    "KandinskyCombinedPipeline": Defaults(100, 4.0),
-    "KandinskyV22CombinedPipeline": Defaults(100, 4.0),
-    "Kandinsky3Pipeline": Defaults(25, 3.0),
-    "WuerstchenCombinedPipeline": Defaults(12, 4.0),
-    "StableCascadeCombinedPipeline": Defaults(12, 4.0),
-    "LatentConsistencyModelPipeline": Defaults(4, 8.5),
-    "PixArtAlphaPipeline": Defaults(20, 4.5, 120),
-    "PixArtSigmaPipeline": Defaults(20, 4.5, 300),
-    "SanaPipeline": Defaults(20, 4.5, 300),
-    "SanaPAGPipeline": Defaults(20, 4.5, 300),
-    "StableDiffusionPAGPipeline": Defaults(50, 7.5),
-    "StableDiffusionXLPAGPipeline": Defaults(50, 5.0),
-    "PixArtSigmaPAGPipeline": Defaults(20, 4.5, 300),
-    "AuraFlowPipeline": Defaults(50, 3.5, 256),
-    "FluxPipeline": Defaults(28, 3.5, 512),
-    "FluxKontextPipeline": Defaults(28, 3.5, 512),
-    "Flux2KleinPipeline": Defaults(50, 4.0, 512),
-    "Flux2Pipeline": Defaults(50, 4.0, 512),
-    "Ideogram4Pipeline": Defaults(48, 7.5, 2048),
-    "Krea2Pipeline": Defaults(28, 4.5, 512),
-    "LuminaPipeline": Defaults(30, 4.0, 256),
-    "Lumina2Pipeline": Defaults(30, 4.0, 256),
-    "ChromaPipeline": Defaults(35, 5.0, 512),
-    "CogView3PlusPipeline": Defaults(50, 5.0, 224),
-    "CogView4Pipeline": Defaults(50, 5.0, 1024),
-    "GlmImagePipeline": Defaults(50, 1.5, 2048),
-    "NucleusMoEImagePipeline": Defaults(50, 4.0),
-    "QwenImagePipeline": Defaults(50, 4.0, 512),
-    "QwenImage21Pipeline": Defaults(40, 1.0),
-    "ZImagePipeline": Defaults(50, 5.0, 512),
-    "ZImageOmniPipeline": Defaults(50, 5.0, 512),
-    "OvisImagePipeline": Defaults(50, 5.0, 256),
-    "PRXPipeline": Defaults(28, 4.0),
+PIPELINES: dict[str, PipelineDefaults] = {
+    "StableDiffusionPipeline": PipelineDefaults(50, 7.5),
+    "StableDiffusionXLPipeline": PipelineDefaults(50, 5.0),
+    "StableDiffusion3Pipeline": PipelineDefaults(28, 7.0, 256),
+    "StableDiffusion3PAGPipeline": PipelineDefaults(28, 7.0, 256),
+    "IFPipeline": PipelineDefaults(100, 7.0),
+    "HunyuanDiTPipeline": PipelineDefaults(50, 5.0),
+    "HunyuanDiTPAGPipeline": PipelineDefaults(50, 5.0),
+    "KandinskyCombinedPipeline": PipelineDefaults(100, 4.0),
+    "KandinskyV22CombinedPipeline": PipelineDefaults(100, 4.0),
+    "Kandinsky3Pipeline": PipelineDefaults(25, 3.0),
+    "WuerstchenCombinedPipeline": PipelineDefaults(12, 4.0),
+    "StableCascadeCombinedPipeline": PipelineDefaults(12, 4.0),
+    "LatentConsistencyModelPipeline": PipelineDefaults(4, 8.5),
+    "PixArtAlphaPipeline": PipelineDefaults(20, 4.5, 120),
+    "PixArtSigmaPipeline": PipelineDefaults(20, 4.5, 300),
+    "SanaPipeline": PipelineDefaults(20, 4.5, 300),
+    "SanaPAGPipeline": PipelineDefaults(20, 4.5, 300),
+    "StableDiffusionPAGPipeline": PipelineDefaults(50, 7.5),
+    "StableDiffusionXLPAGPipeline": PipelineDefaults(50, 5.0),
+    "PixArtSigmaPAGPipeline": PipelineDefaults(20, 4.5, 300),
+    "AuraFlowPipeline": PipelineDefaults(50, 3.5, 256),
+    "FluxPipeline": PipelineDefaults(28, 3.5, 512),
+    "FluxKontextPipeline": PipelineDefaults(28, 3.5, 512),
+    "Flux2KleinPipeline": PipelineDefaults(50, 4.0, 512),
+    "Flux2Pipeline": PipelineDefaults(50, 4.0, 512),
+    "Ideogram4Pipeline": PipelineDefaults(48, 7.5, 2048),
+    "Krea2Pipeline": PipelineDefaults(28, 4.5, 512),
+    "LuminaPipeline": PipelineDefaults(30, 4.0, 256),
+    "Lumina2Pipeline": PipelineDefaults(30, 4.0, 256),
+    "ChromaPipeline": PipelineDefaults(35, 5.0, 512),
+    "CogView3PlusPipeline": PipelineDefaults(50, 5.0, 224),
+    "CogView4Pipeline": PipelineDefaults(50, 5.0, 1024),
+    "GlmImagePipeline": PipelineDefaults(50, 1.5, 2048),
+    "NucleusMoEImagePipeline": PipelineDefaults(50, 4.0),
+    "QwenImagePipeline": PipelineDefaults(50, 4.0, 512),
+    "QwenImage21Pipeline": PipelineDefaults(40, 1.0),
+    "ZImagePipeline": PipelineDefaults(50, 5.0, 512),
+    "ZImageOmniPipeline": PipelineDefaults(50, 5.0, 512),
+    "OvisImagePipeline": PipelineDefaults(50, 5.0, 256),
+    "PRXPipeline": PipelineDefaults(28, 4.0),
 }
 """Everything that AutoPipelineForText2Image loads and that needs no more than a prompt."""
 
-FEW_STEPS = Defaults(4, 1.0, 512)
+FEW_STEPS = PipelineDefaults(4, 1.0, 512)
 """FLUX.1 [schnell]: the transformer of a FluxPipeline that is told no guidance scale."""
 
 
 @dataclass(frozen=True)
-class Whole:
+class WholePipeline:
     """A pipeline that runs whole: its class, its defaults and its sizes in pixels."""
 
     pipeline: str
-    defaults: Defaults
+    defaults: PipelineDefaults
     factor: int
     width: int
     height: int
 
 
-def read_whole(name: str, index: dict[str, Any], files: ModelFiles) -> Whole:
+def read_whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> WholePipeline:
     """Read a pipeline's configuration. Raises SourceError for one that cannot be run."""
     pipeline = str(index.get("_class_name"))
     if not pipeline.endswith("Pipeline"):
@@ -115,7 +117,7 @@ def read_whole(name: str, index: dict[str, Any], files: ModelFiles) -> Whole:
     height, width = (
         max(factor, side // factor * factor) for side in _sides(denoiser.get("sample_size"), scale)
     )
-    return Whole(pipeline, defaults, factor, width, height)
+    return WholePipeline(pipeline, defaults, factor, width, height)
 
 
 def _sides(latent: Any, scale: int | None) -> tuple[int, int]:

@@ -13,24 +13,27 @@ from safetensors.torch import load_file, save_file
 from tests.models.helpers import WriteModels, edit_json
 from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart, save_tiny_qwen, save_tiny_sd3
 from worker.engine import ImageRequest, InvalidRequest, ModelUnavailable
-from worker.engine.whole.pipeline import PlainModel
-from worker.models.files.shape import card, cards
+from worker.engine.whole.pipeline import WholeModel
+from worker.models.files.cards import card, cards
 from worker.models.files.sources import locate
-from worker.models.files.whole import PIPELINES, Defaults
-from worker.models.loading.loader import load_model, model_bytes, needed_bytes
+from worker.models.files.whole_pipelines import PIPELINES, PipelineDefaults
+from worker.models.loading.loader import load_model
+from worker.models.loading.sizes import model_bytes, needed_bytes
 
 CPU = torch.device("cpu")
 # Pictures of more than a prompt, and of films.
 NOT_OFFERED = ("control", "helios")
 
 
-def told_by(pipeline: Any) -> Defaults:
+def told_by(pipeline: Any) -> PipelineDefaults:
     """What a pipeline's own call says."""
     parameters = inspect.signature(pipeline.__call__).parameters
     told = {name: parameter.default for name, parameter in parameters.items()}
     scales = ("guidance_scale", "true_cfg_scale", "prior_guidance_scale")
     scale = next((told[name] for name in scales if told.get(name)), 7.5)
-    return Defaults(told["num_inference_steps"], scale, told.get("max_sequence_length") or 77)
+    return PipelineDefaults(
+        told["num_inference_steps"], scale, told.get("max_sequence_length") or 77
+    )
 
 
 def test_every_pipeline_that_diffusers_makes_pictures_from_text_with_has_its_own_defaults():
@@ -48,7 +51,7 @@ def test_a_card_has_the_sizes_that_the_loaded_pipeline_takes(
 ):
     entry = write_models(m={"source": str(save(tmp_path / "whole"))})["m"]
     known, model = card(entry), load_model(entry, CPU)
-    assert isinstance(model, PlainModel)
+    assert isinstance(model, WholeModel)
     assert (known.factor, known.window) == (model.factor, model.window)
     request = ImageRequest("m", "", "", known.width, known.height, known.steps, 5.0, 0, "default")
     model.check(request)
@@ -70,7 +73,7 @@ def test_other_families_load_whole_and_count_all_their_parts(
     entry = write_models(m={"source": str(save(tmp_path / "whole"))})["m"]
     told: list[float] = []
     model = load_model(entry, CPU, told.append)
-    assert isinstance(model, PlainModel)
+    assert isinstance(model, WholeModel)
     assert (model.family, card(entry).family, card(entry).batched) == (family, family, False)
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, 1)
