@@ -1,0 +1,20 @@
+"""A Redis for tests, as `darkroom up` starts it, on a port that no other test process takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from darkroom.supervision.redis_server import RedisServer
+from tests.running.addresses import free_port
+
+
+def redis_in(folder: Path) -> RedisServer:
+    """A Redis with its data in a folder, not started yet.
+
+    By itself it would try the usual port first, and two that do so at once answer for each other.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    port = folder / "port"
+    if not port.exists():
+        port.write_text(str(free_port()))
+    return RedisServer(folder)
