@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
 from typing import cast
 
 from darkroom_client import DarkroomError, Fields, RequestRefused
 
 from darkroom import __version__, machine
-from darkroom.commands import devices_cli, models, models_cli, settings_page, webhooks_cli
+from darkroom.commands import devices, models, models_arguments, settings_page, webhooks
 from darkroom.commands.doctor import doctor, worker_health
 from darkroom.commands.generate import generate
+from darkroom.commands.shared import Command, action
 from darkroom.instance import read_state
 from darkroom.network import tls
 from darkroom.supervision.programs import api_command, webhooks_command, worker_command
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     parsed = _parser().parse_args(arguments)
     chosen = settings()
-    command: Callable[[argparse.Namespace, Settings], int] = parsed.command
+    command: Command = parsed.command
     try:
         return command(parsed, chosen)
     except RequestRefused as error:
@@ -48,12 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"darkroom {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(
-        name: str, command: Callable[[argparse.Namespace, Settings], int], text: str
-    ) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text)
-        added.set_defaults(command=command)
-        return added
+    def add(name: str, command: Command, text: str) -> argparse.ArgumentParser:
+        return action(commands, name, command, text)
 
     start = add("up", _up, "Start Redis, the API and the workers, and keep them running.")
     start.add_argument("--open", action="store_true", help="let everybody in, without pairing")
@@ -75,10 +71,10 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = add("models", _models, "Say which models a server offers, or manage this one's.")
     _add_url(listing)
-    models_cli.add_commands(listing)
+    models_arguments.add_commands(listing)
 
-    devices_cli.add_commands(add)
-    webhooks_cli.add_commands(add, _deliver)
+    devices.add_commands(add)
+    webhooks.add_commands(add, _deliver)
 
     check = add("doctor", _doctor, "Say what is wrong with this machine.")
     check.add_argument("--worker", action="store_true", help="only: does this host's worker live?")

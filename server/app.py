@@ -7,10 +7,10 @@ from flask_openapi.openapi import OpenAPI
 
 from jobs.request import blocklist
 from jobs.settings import settings
-from server import compat, errors, openapi, resources
-from server.door import auth, cors, headers, hosts, limits, proxies
-from server.pages import page
-from server.requests import body
+from server import compat, errors, openapi, outages, resources
+from server.door import auth, cors, headers, hosts, limiter, limits, proxies, signing
+from server.pages import page, renditions
+from server.requests import body, refusals
 from server.routes import (
     devices,
     docs,
@@ -26,6 +26,7 @@ from server.routes import (
     session,
     state,
 )
+from server.streams import hub
 
 
 def create_app(redis_url: str | None = None, image_store: str | None = None) -> OpenAPI:
@@ -40,7 +41,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
             title="Darkroom", version=openapi.server_version(), description=openapi.DESCRIPTION
         ),
         validation_error_model=errors.Problem,
-        validation_error_callback=errors.refuse_invalid,
+        validation_error_callback=refusals.refuse_invalid,
         doc_ui=False,
         static_folder=None,
         template_folder="pages/templates",
@@ -52,17 +53,16 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     app.url_map.merge_slashes = False
 
     resources.init_app(app, redis_url, image_store)
-    errors.init_app(app)
+    hub.init_app(app, redis_url)
+    for kept in (signing, renditions, limiter):
+        kept.init_app(app)
+    for said in (errors, outages, refusals):
+        said.init_app(app)
     # Who asks comes before what is asked: no body is read for a request that is refused.
-    proxies.init_app(app)
-    headers.init_app(app)
-    hosts.init_app(app)
-    cors.init_app(app)
-    auth.init_app(app)
-    limits.init_app(app)
-    body.init_app(app)
-    page.init_app(app)
-    compat.init_app(app)
+    for step in (proxies, headers, hosts, cors, auth, limits, body):
+        step.init_app(app)
+    for part in (page, compat):
+        part.init_app(app)
 
     for noun in (jobs, recipes, events, images, models, samplers):
         app.register_api(noun.routes.blueprint)

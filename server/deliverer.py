@@ -27,8 +27,8 @@ from jobs.queue.record import read
 from jobs.settings import settings
 from jobs.webhooks import messages, outbound, outbox
 from jobs.webhooks.outbox import Delivery
-from server.resources import Resources, make
-from server.views import job_view, output_view
+from server.door.signing import Signer
+from server.views import Views
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +59,9 @@ LINKS = frozenset(("url", "self", "events", "cancel"))
 class Deliverer:
     """Takes what is due from the outbox and sends it."""
 
-    def __init__(self, redis: Redis, shown: Resources) -> None:
+    def __init__(self, redis: Redis, views: Views) -> None:
         self._redis = redis
-        self._shown = shown
+        self._views = views
         self._settings = settings()
         self._lease = self._settings.webhook_timeout + outbound.RESOLVE + 5
         self._slots = BoundedSemaphore(SENDING)
@@ -174,9 +174,9 @@ class Deliverer:
         base = (self._settings.public_url or delivery.hook.base).rstrip("/")
         event: dict[str, Any] = json.loads(delivery.event)
         if event["event"] == "output":
-            shown = output_view(Output.model_construct(**event["output"]), self._shown)
+            shown = self._views.output(Output.model_construct(**event["output"]))
             event["output"] = absolute(shown.model_dump(mode="json"), base)
-        job = absolute(job_view(record, self._shown).model_dump(mode="json", by_alias=True), base)
+        job = absolute(self._views.job(record).model_dump(mode="json", by_alias=True), base)
         if delivery.hook.format == "ntfy":
             body, headers = messages.ntfy(event, job, base)
         else:
@@ -210,8 +210,8 @@ def main() -> None:
     logging.basicConfig(
         level=settings().log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    shown = make(None, None)
-    deliverer = Deliverer(connect(), shown)
+    redis = connect()
+    deliverer = Deliverer(redis, Views(redis, Signer(redis, settings().url_lifetime)))
 
     def leave(number: int, frame: FrameType | None) -> None:
         deliverer.leaving.set()
@@ -221,7 +221,7 @@ def main() -> None:
     started = time.monotonic()
     log.info("Webhooks are sent")
     deliverer.run()
-    shown.close()
+    redis.close()
     log.info("Webhooks stopped after %.0f s", time.monotonic() - started)
 
 

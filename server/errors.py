@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from typing import cast
 
 from flask import Flask, Response, current_app, request
-from pydantic import BaseModel, Field, ValidationError
-from redis.exceptions import (
-    BusyLoadingError,
-    ClusterDownError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-)
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from pydantic import BaseModel, Field
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from jobs.queue.idempotency import KeyReused
-from jobs.queue.queue import RETRY_AFTER, QueueFull
-from jobs.request.request import FieldError, InvalidRequest
-from server.requests.validation import field_errors
+from jobs.request.request import FieldError
 
 log = logging.getLogger(__name__)
 
-REFUSALS = re.compile(r"\b(MISCONF|NOREPLICAS|MASTERDOWN|TRYAGAIN)\b")
-"""Words of a Redis that cannot write just now, in replies for which its client has no exception."""
-
-PASSING = (
-    BusyLoadingError,
-    ClusterDownError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisConnectionError,
-    RedisTimeoutError,
-)
-"""What Redis raises for reasons that will pass: away, still loading, full, failing over."""
+RETRY_AFTER = 5
+"""Seconds after which a caller may try again where nobody knows better."""
 
 
 class Problem(BaseModel):
@@ -81,10 +58,10 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
 
-Shape = Callable[[ApiError], Response]
-"""Makes a response of an error, in one API's envelope."""
+Envelope = Callable[[ApiError], Response]
+"""Makes a response of an error, as one API sends it."""
 
-SHAPES = "darkroom_error_shapes"
+ENVELOPES = "darkroom_error_envelopes"
 
 
 class Unavailable(ApiError):
@@ -97,29 +74,26 @@ class Unavailable(ApiError):
 def init_app(app: Flask) -> None:
     """Answer every exception with a problem."""
     app.register_error_handler(ApiError, respond)
-    app.register_error_handler(InvalidRequest, _invalid_request)
-    app.register_error_handler(KeyReused, _key_reused)
-    app.register_error_handler(QueueFull, _queue_full)
-    app.register_error_handler(RedisError, _redis_error)
     app.register_error_handler(HTTPException, _http_exception)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(Exception, unforeseen)
 
 
-def refuse_invalid(error: ValidationError) -> Response:
-    """The answer to a body, query or header that does not fit its model."""
-    return _invalid_request(InvalidRequest(field_errors(error, request.get_json(silent=True))))
-
-
-def shape_below(app: Flask, prefix: str, shape: Shape) -> None:
+def envelope_below(app: Flask, prefix: str, envelope: Envelope) -> None:
     """Answer every error below a path in the envelope of the API that these routes mimic."""
-    cast("dict[str, Shape]", app.extensions.setdefault(SHAPES, {}))[prefix] = shape
+    cast("dict[str, Envelope]", app.extensions.setdefault(ENVELOPES, {}))[prefix] = envelope
 
 
 def respond(error: ApiError) -> Response:
     """The error as a response, in the envelope that belongs to the request's path."""
-    shapes = cast("dict[str, Shape]", current_app.extensions.get(SHAPES, {}))
-    shape = next((shapes[each] for each in shapes if request.path.startswith(each)), _problem)
-    return shape(error)
+    known = cast("dict[str, Envelope]", current_app.extensions.get(ENVELOPES, {}))
+    envelope = next((known[each] for each in known if request.path.startswith(each)), _problem)
+    return envelope(error)
+
+
+def unforeseen(error: Exception) -> Response:
+    """The answer to what nobody foresaw: the log says what it was, the caller is not told."""
+    log.error("A request failed in a way nobody foresaw", exc_info=error)
+    return respond(ApiError(500, "internal-error", "something went wrong here; the log says what"))
 
 
 def _problem(error: ApiError) -> Response:
@@ -138,35 +112,9 @@ def _problem(error: ApiError) -> Response:
     )
 
 
-def _invalid_request(error: InvalidRequest) -> Response:
-    detail = "; ".join(f"{each.pointer[1:] or 'body'}: {each.detail}" for each in error.errors)
-    return respond(ApiError(422, "invalid-request", detail, errors=error.errors))
-
-
-def _key_reused(error: KeyReused) -> Response:
-    return respond(ApiError(422, "idempotency-key-reused", str(error)))
-
-
-def _queue_full(error: QueueFull) -> Response:
-    headers = {"Retry-After": str(error.retry_after)}
-    return respond(ApiError(429, "queue-full", str(error), headers=headers))
-
-
-def _redis_error(error: RedisError) -> Response:
-    if isinstance(error, PASSING) or REFUSALS.search(str(error)):
-        log.warning("Redis cannot: %s", error)
-        return respond(Unavailable("redis-unavailable", "the job queue does not answer just now"))
-    return _unexpected(error)
-
-
 def _http_exception(error: HTTPException) -> BaseResponse:
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response()
     headers = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
     code = error.name.lower().replace(" ", "-")
     return respond(ApiError(error.code, code, error.description or error.name, headers=headers))
-
-
-def _unexpected(error: Exception) -> Response:
-    log.error("A request failed in a way nobody foresaw", exc_info=error)
-    return respond(ApiError(500, "internal-error", "something went wrong here; the log says what"))

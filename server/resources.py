@@ -1,8 +1,15 @@
-"""What the views work with: one Redis client, one image store, one hub for each process."""
+"""What every room may work with: Redis, the image store, and whether the server is leaving.
+
+A room that keeps more for as long as the process lives has an `init_app` that keeps it, and a
+function that gives it to whoever serves a request.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from threading import Event
 from typing import cast
 
 from flask import Flask, current_app
@@ -10,46 +17,36 @@ from redis import Redis
 
 from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
-from jobs.settings import settings
-from server.door.signing import Signer
-from server.pages.renditions import Renditions
-from server.streams.hub import Hub
 
 EXTENSION = "darkroom"
 
 
 @dataclass(frozen=True)
 class Resources:
-    """All that outlives a request."""
+    """All that outlives a request and belongs to no room."""
 
     redis: Redis
     store: ImageStore
-    hub: Hub
-    signer: Signer
-    renditions: Renditions
+    leaving: Event = field(default_factory=Event)
+    """Set once the process was told to stop: whoever holds a client sends it away."""
+    _to_close: ExitStack = field(default_factory=ExitStack)
+
+    def at_close(self, close: Callable[[], None]) -> None:
+        """Have this called when the application is closed: what was kept last goes first."""
+        self._to_close.callback(close)
 
     def close(self) -> None:
         """Say farewell to every client and let go of every connection."""
-        self.hub.close()
-        self.redis.close()
+        self.leaving.set()
+        self._to_close.close()
 
 
 def init_app(app: Flask, redis_url: str | None, image_store: str | None) -> None:
-    """Give the application its resources. Threads start with the first client that needs them."""
-    app.extensions[EXTENSION] = make(redis_url, image_store)
-
-
-def make(redis_url: str | None, image_store: str | None) -> Resources:
-    """The resources of a process, connected when they are first used."""
+    """Give the application its resources, connected when they are first used."""
     redis = connect(redis_url)
-    store = ImageStore(image_store)
-    return Resources(
-        redis=redis,
-        store=store,
-        hub=Hub(redis_url, settings().sse_clients, settings().sse_clients_per_caller),
-        signer=Signer(redis, settings().url_lifetime),
-        renditions=Renditions(store),
-    )
+    made = Resources(redis, ImageStore(image_store))
+    made.at_close(redis.close)
+    app.extensions[EXTENSION] = made
 
 
 def of(app: Flask) -> Resources:

@@ -1,4 +1,4 @@
-"""Job records as the API shows them."""
+"""Jobs, pictures, events and devices as the API shows them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,27 @@ from typing import Literal
 
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field
+from redis import Redis
 
 from jobs.devices import Device, Kind, Role
 from jobs.queue import queue
-from jobs.queue.events import ENDED, DoneEvent, Error, Output, Progress, Status
+from jobs.queue.events import (
+    ENDED,
+    DoneEvent,
+    Error,
+    LastingEvent,
+    Output,
+    OutputEvent,
+    Progress,
+    Status,
+    StatusEvent,
+)
 from jobs.queue.record import JobRecord
 from jobs.request.request import GenerationRequest, ResolvedRequest, named_pictures
 from jobs.settings import settings
+from server.door.signing import Signer, current_signer
 from server.openapi import PREFIX
-from server.resources import Resources
+from server.resources import resources
 
 
 class OutputView(Output):
@@ -105,52 +117,72 @@ class DeviceView(BaseModel):
     last_seen: datetime | None = Field(description="To the minute; null if never.")
 
 
+class Views:
+    """Shows records: with signed URLs, and the place in the queue of what waits."""
+
+    def __init__(self, redis: Redis, signer: Signer) -> None:
+        self._redis = redis
+        self._signer = signer
+
+    def job(self, record: JobRecord, *, placed: bool = True) -> JobView:
+        """A job with the URLs of its pictures, and its place in the queue if `placed`."""
+        url = job_url(record.id)
+        placed = placed and record.status not in ENDED
+        return JobView(
+            id=record.id,
+            owner=record.owner,
+            kind=record.request.kind,
+            status=record.status,
+            queue_position=queue.position(self._redis, record) if placed else None,
+            eta_s=queue.eta(self._redis, record) if placed else None,
+            progress=record.progress,
+            attempts=record.attempts,
+            input=record.request,
+            pictures=self.inputs(record.request),
+            outputs=[self.output(output) for output in record.outputs],
+            error=record.error,
+            created_at=record.created_at,
+            started_at=record.started_at,
+            finished_at=record.ended_at,
+            urls=Urls(self=url, events=f"{url}/events", cancel=f"{url}/cancel"),
+        )
+
+    def inputs(self, request: GenerationRequest | ResolvedRequest) -> list[InputView]:
+        """The pictures that a request names by their ids, with their signed URLs."""
+        return [
+            InputView(pointer=pointer, id=image, url=self._image_url(image))
+            for pointer, image in named_pictures(request).items()
+        ]
+
+    def output(self, output: Output) -> OutputView:
+        """A picture with its signed URL."""
+        return OutputView(**output.model_dump(), url=self._image_url(output.id))
+
+    def event(
+        self, event: LastingEvent, record: JobRecord | None
+    ) -> StatusEvent | OutputEventView | DoneEventView:
+        """What a client is told: an output has its URL, the end has the whole job."""
+        if isinstance(event, OutputEvent):
+            return OutputEventView(job=event.job, output=self.output(event.output))
+        if not isinstance(event, DoneEvent):
+            return event
+        if record is None:
+            return DoneEventView(**event.model_dump(), result=None)
+        shown = self.job(record)
+        return DoneEventView(job=shown.id, status=shown.status, error=shown.error, result=shown)
+
+    def _image_url(self, image: str) -> str:
+        return f"{PREFIX}/images/{image}?{self._signer.query(image)}"
+
+
+def current_views() -> Views:
+    """The views of the application that serves this request."""
+    return Views(resources().redis, current_signer())
+
+
 def device_view(device: Device) -> DeviceView:
     """A device as callers see it."""
     return DeviceView(**asdict(device))
-
-
-def job_view(record: JobRecord, resources: Resources, *, placed: bool = True) -> JobView:
-    """A job's record with the URLs of its pictures, and its place in the queue if `placed`."""
-    url = job_url(record.id)
-    placed = placed and record.status not in ENDED
-    return JobView(
-        id=record.id,
-        owner=record.owner,
-        kind=record.request.kind,
-        status=record.status,
-        queue_position=queue.position(resources.redis, record) if placed else None,
-        eta_s=queue.eta(resources.redis, record) if placed else None,
-        progress=record.progress,
-        attempts=record.attempts,
-        input=record.request,
-        pictures=input_views(record.request, resources),
-        outputs=[output_view(output, resources) for output in record.outputs],
-        error=record.error,
-        created_at=record.created_at,
-        started_at=record.started_at,
-        finished_at=record.ended_at,
-        urls=Urls(self=url, events=f"{url}/events", cancel=f"{url}/cancel"),
-    )
-
-
-def input_views(
-    request: GenerationRequest | ResolvedRequest, resources: Resources
-) -> list[InputView]:
-    """The pictures that a request names by their ids, with their signed URLs."""
-    return [
-        InputView(pointer=pointer, id=image, url=_image_url(image, resources))
-        for pointer, image in named_pictures(request).items()
-    ]
-
-
-def output_view(output: Output, resources: Resources) -> OutputView:
-    """A picture with its signed URL."""
-    return OutputView(**output.model_dump(), url=_image_url(output.id, resources))
-
-
-def _image_url(image: str, resources: Resources) -> str:
-    return f"{PREFIX}/images/{image}?{resources.signer.query(image)}"
 
 
 def public_base() -> str:

@@ -9,11 +9,14 @@ from redis import Redis
 
 from jobs.pictures.image_store import ImageStore
 from jobs.queue.metrics import Metrics
+from jobs.request.model_card import ModelCard
 from jobs.settings import Settings
 from worker.engine import Engine, ModelUnavailable, Notebook, describe
 from worker.loop.offer import Offer
+from worker.loop.retention import Retention
 from worker.loop.rq_worker import BatchWorker
 from worker.loop.safety import Rule, SafetyHook
+from worker.loop.stepper import WarmUp
 from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
 from worker.models.files.hashes import HASHES, Hashes, HashMemory
 from worker.models.files.shape import cards
@@ -54,9 +57,7 @@ def build_worker(
         torch.set_num_threads(chosen.torch_threads)
     device = torch.device(pick_device(chosen.device))
     catalogue = read_catalogue(chosen.models)
-    offered, problems = cards(catalogue)
-    for problem in problems:
-        log.error("a model is not on offer: %s", problem)
+    on_offer = usable(catalogue)
     limit = int(chosen.model_memory_gb * GIGABYTE) or None
     models = ModelStore(catalogue, device, limit_bytes=limit)
     freeze_libraries()
@@ -68,21 +69,52 @@ def build_worker(
         notebook=Notebook(chosen.data / "row-budgets.json", describe(device)),
         observer=EngineMetrics(metrics),
     )
-    hashes = Hashes(catalogue, HashMemory(chosen.data / HASHES))
-    offer = Offer(offered, models, hashes, device=str(device), capacity=chosen.capacity)
+    offer = Offer(
+        name,
+        connection,
+        on_offer,
+        models,
+        Hashes(catalogue, HashMemory(chosen.data / HASHES)),
+        device=str(device),
+        capacity=chosen.capacity,
+    )
     return BatchWorker(
         name,
         connection,
         engine,
-        images,
         offer,
+        images,
         metrics,
-        capacity=chosen.capacity,
         stall_timeout=chosen.stall_timeout,
-        keep_days=chosen.keep_days,
-        warm_up=chosen.warm_up,
+        retention=Retention(connection, images, chosen.keep_days),
+        warm_up=WarmUp(engine, offer) if chosen.warm_up else None,
         safety=safety_hook(catalogue),
     )
+
+
+def pick_device(wanted: str) -> str:
+    """The device to use: the one asked for, or with `auto` the fastest there is."""
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def usable(catalogue: Catalogue) -> list[ModelCard]:
+    """The models that can be used now; of the others the log says why they cannot."""
+    found, problems = cards(catalogue)
+    for problem in problems:
+        log.error("a model is not on offer: %s", problem)
+    return found
+
+
+def preload(models: ModelStore, name: str) -> None:
+    """Load the default model before the worker says that it is ready; others do without it."""
+    try:
+        models.preload(name)
+    except ModelUnavailable as error:
+        log.error("the default model cannot be loaded: %s", error)
 
 
 def safety_hook(catalogue: Catalogue) -> SafetyHook | None:
@@ -99,20 +131,3 @@ def safety_hook(catalogue: Catalogue) -> SafetyHook | None:
         raise CatalogueError(str(error)) from error
     threshold = checker.default_threshold if entry.threshold is None else entry.threshold
     return SafetyHook(checker, Rule(tuple(entry.labels) or checker.labels, threshold, entry.action))
-
-
-def preload(models: ModelStore, name: str) -> None:
-    """Load the default model before the worker says that it is ready; others do without it."""
-    try:
-        models.preload(name)
-    except ModelUnavailable as error:
-        log.error("the default model cannot be loaded: %s", error)
-
-
-def pick_device(wanted: str) -> str:
-    """The device to use: the one asked for, or with `auto` the fastest there is."""
-    if wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from darkroom_client import DarkroomError, Model
 
 from darkroom.commands.client import connect
+from darkroom.commands.shared import columns
 from jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def list_here(chosen: Settings) -> int:
     rows = [("NAME", "KIND", "FAMILY", "SIZE", "SHA256", "LICENCE", "SOURCE", "STATE")]
     rows += [_row(item, default) for item in items]
     problems = [item.problem for item in items if item.problem]
-    print("\n".join([*_columns(rows), "", "* is the default.", *problems]))
+    print("\n".join([columns(rows), "", "* is the default.", *problems]))
     return 0
 
 
@@ -211,9 +212,4 @@ def _offered(offered: list[Model]) -> str:
         state = each.state if each.state != "loading" else f"{each.loaded:.0%}"
         how = (str(each.steps), str(each.guidance_scale), each.sampler, each.licence, each.title)
         rows.append((name, state, each.family, size, *how))
-    return "\n".join([*_columns(rows), "", "* is the default."])
-
-
-def _columns(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return "\n".join([columns(rows), "", "* is the default."])

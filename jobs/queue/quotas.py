@@ -1,4 +1,4 @@
-"""How much one caller, and all together, may ask for: counted in Redis, all limits in one step.
+"""How many jobs and pictures one caller, and all together, may have: all limits in one step.
 
 A job's place is counted when it is submitted. What still counts is read from the jobs themselves,
 so a place is free the moment its job has ended, whatever ended it, and none is ever lost.
@@ -7,13 +7,14 @@ so a place is free the moment its job has ended, whatever ended it, and none is 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 from redis import Redis
 from redis.client import Pipeline
 
+from jobs.quota import Quota, QuotaExceeded
 from jobs.request.request import FieldError, InvalidRequest
 from jobs.settings import settings
 
@@ -59,44 +60,6 @@ end
 return {0}
 """
 
-COUNT = """
--- KEYS the counters; ARGV[1] seconds of the window, ARGV[2..] the limit of each counter
-local answer, full = {0}, 0
-for i, key in ipairs(KEYS) do
-    local used = tonumber(redis.call('GET', key) or 0)
-    if full == 0 and used >= tonumber(ARGV[1 + i]) then full = i end
-end
-answer[1] = full
-for i, key in ipairs(KEYS) do
-    if full == 0 and redis.call('INCR', key) == 1 then redis.call('EXPIRE', key, ARGV[1]) end
-    table.insert(answer, tonumber(redis.call('GET', key) or 0))
-    table.insert(answer, redis.call('TTL', key))
-end
-return answer
-"""
-
-
-@dataclass(frozen=True)
-class Quota:
-    """One limit as it stands: how much of what, in how many seconds, and when that is over."""
-
-    name: str
-    limit: int
-    unit: str
-    left: int
-    window: int | None = None
-    reset: int | None = None
-
-
-class QuotaExceeded(Exception):
-    """The caller gets 429 and is asked to come back after `retry_after` seconds."""
-
-    def __init__(self, quota: Quota, said: str, retry_after: int, quotas: Sequence[Quota]) -> None:
-        super().__init__(said)
-        self.quota = quota
-        self.retry_after = retry_after
-        self.quotas = list(quotas)
-
 
 @dataclass(frozen=True)
 class _Limit:
@@ -104,30 +67,6 @@ class _Limit:
     said: str
     unit: str
     value: int
-
-
-def count_request(connection: Redis, caller: str) -> list[Quota]:
-    """Count one request of a caller; returns the limits that there are. Raises QuotaExceeded."""
-    chosen = settings()
-    limits = [
-        (f"darkroom:quota:requests:{caller}", "requests", chosen.requests_per_minute),
-        ("darkroom:quota:requests", "requests-total", chosen.requests_per_minute_total),
-    ]
-    limits = [each for each in limits if each[2]]
-    if not limits:
-        return []
-    keys, values = [each[0] for each in limits], [each[2] for each in limits]
-    reply = cast("list[int]", connection.eval(COUNT, len(keys), *keys, "60", *map(str, values)))
-    quotas = [
-        Quota(name, value, "requests", max(0, value - used), 60, max(1, left))
-        for (_, name, value), used, left in zip(limits, reply[1::2], reply[2::2], strict=True)
-    ]
-    if reply[0]:
-        full = quotas[reply[0] - 1]
-        whose = "of one caller" if full.name == "requests" else "of all callers"
-        said = f"{full.limit} requests {whose} in a minute are the limit"
-        raise QuotaExceeded(full, said, full.reset or 1, quotas)
-    return quotas
 
 
 def admit(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, cast, get_args
 
 from pydantic import BaseModel, ConfigDict
 from redis import Redis
@@ -15,6 +16,17 @@ CATALOGUE = "darkroom:catalogue"
 
 ALIVE = 10
 """Seconds a worker counts as alive after it last spoke; it speaks every two."""
+
+
+State = Literal["warm", "loading", "cold"]
+SOONEST_FIRST: tuple[State, ...] = get_args(State)
+
+
+class Readiness(NamedTuple):
+    """How soon a model can begin on a worker, and how much of it is in memory there, 0 to 1."""
+
+    state: State
+    loaded: float
 
 
 class WorkerInfo(BaseModel):
@@ -33,6 +45,23 @@ class WorkerInfo(BaseModel):
     running: int
     capacity: int
     jobs_per_second: float | None
+
+    def readiness(self, model: str) -> Readiness:
+        """How soon this model can begin here."""
+        if model in self.warm:
+            return Readiness("warm", 1.0)
+        if model in self.loading:
+            return Readiness("loading", round(self.loading[model], 2))
+        return Readiness("cold", 0.0)
+
+
+def furthest(each: Iterable[Readiness]) -> Readiness:
+    """What a model is where it can begin the soonest."""
+    return min(
+        each,
+        key=lambda one: (SOONEST_FIRST.index(one.state), -one.loaded),
+        default=Readiness("cold", 0.0),
+    )
 
 
 def advertise(connection: Redis, info: WorkerInfo) -> None:

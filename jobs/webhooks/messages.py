@@ -5,16 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import secrets
 from datetime import UTC, datetime
 from email.header import Header
-from typing import Any, cast
+from typing import Any
 
 from redis import Redis
 from standardwebhooks import Webhook as Signature
 
 from jobs.request.request import FieldError, InvalidRequest, Webhook
 from jobs.settings import settings
+from jobs.shared_secret import shared_secret
 from jobs.webhooks.outbound import Allowed, Refused, check
 
 SECRET = "darkroom:webhooks:secret"
@@ -28,7 +28,8 @@ def secret(connection: Redis, owner: str) -> str:
 
     One for each owner: who knows his own cannot pass himself off as the server to others.
     """
-    made = hmac.new(_server_secret(connection), f"webhooks of {owner}".encode(), hashlib.sha256)
+    server = shared_secret(connection, SECRET)
+    made = hmac.new(server, f"webhooks of {owner}".encode(), hashlib.sha256)
     return "whsec_" + base64.b64encode(made.digest()).decode()
 
 
@@ -88,11 +89,3 @@ def _words(event: dict[str, Any], job: dict[str, Any]) -> tuple[str, str, str]:
             return "A picture is ready", "art", "default"
         case _, status:
             return f"Job {status}", "hourglass", "min"
-
-
-def _server_secret(connection: Redis) -> bytes:
-    there = cast("bytes | None", connection.get(SECRET))
-    if there is None:
-        connection.set(SECRET, secrets.token_hex(32), nx=True)
-        there = cast("bytes", connection.get(SECRET))
-    return there

@@ -5,30 +5,25 @@ from __future__ import annotations
 import logging
 import select
 import socket
-import time
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from typing import NoReturn, cast
 
 from flask import request
+from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.queue import queue
-from jobs.queue.events import ENDED, DoneEvent, Event, StatusEvent, job_stream
+from jobs.queue.events import Event
 from jobs.queue.record import JobRecord, read
 from server.door.auth import caller
 from server.errors import ApiError, Unavailable
-from server.resources import Resources, resources
-from server.streams.stream_ids import START, order
-from server.streams.subscription import Entry, Subscription
+from server.outages import StoreAway
+from server.resources import resources
+from server.streams import following
+from server.streams.hub import current_hub
 
 log = logging.getLogger(__name__)
-
-TICK = 1.0
-"""Seconds after which a wait looks whether its client is still there."""
-
-LOOK = 15.0
-"""Seconds after which a wait reads the job's record, should its last event have been lost."""
 
 CLOSED = select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
 """How a connection looks whose client has hung up, with TLS or without; what else a client has
@@ -57,11 +52,10 @@ def wait(record: JobRecord, seconds: float) -> JobRecord:
     Raises a 503 where too many wait already, and ClientGone; the job is canceled then unless it
     is running.
     """
-    here = resources()
     with closing(follow(record, seconds, live=False)) as events:
         for _ in events:
             pass
-    return read(here.redis, record.id) or _deleted(record.id)
+    return read(resources().redis, record.id) or _deleted(record.id)
 
 
 def follow(
@@ -73,25 +67,20 @@ def follow(
     each second in which nothing happened. To be closed when the client has gone: a job that is
     still queued is canceled then. Raises as `wait` does.
     """
-    here, lane = resources(), caller().lane
+    hub, redis, lane = current_hub(), resources().redis, caller().lane
     gone = _watch(cast("socket.socket | None", request.environ.get("gunicorn.socket")))
-    deadline = time.monotonic() + seconds
-    if not here.hub.take_seat(lane):
-        queue.cancel(here.redis, record.id)
+    if not hub.take_seat(lane):
+        queue.cancel(redis, record.id)
         raise TooManyWaiting
     try:
-        stream, last = job_stream(record.id), START
-        news = here.hub.subscribe(stream, record.owner, job=record.id, live=live)
-        with _canceled_if_left(record.id, here), news as (subscription, _):
-            yield StatusEvent(job=record.id, status=record.status)
-            for entry in here.hub.history(stream, START):
-                last = entry.id
-                yield entry.event
-                if isinstance(entry.event, DoneEvent):
-                    return
-            yield from _news(record.id, here, subscription, last, deadline, gone)
+        happens = following.follow(hub, redis, record, seconds, live=live)
+        with _canceled_if_left(record.id, redis), closing(happens) as events:
+            for event in events:
+                if gone():
+                    raise ClientGone
+                yield event
     finally:
-        here.hub.give_seat_back(lane)
+        hub.give_seat_back(lane)
 
 
 def pictures(record: JobRecord) -> list[bytes]:
@@ -105,47 +94,12 @@ def pictures(record: JobRecord) -> list[bytes]:
     except FileNotFoundError:
         _deleted(record.id)
     except OSError as error:
-        raise Unavailable("store-unavailable", "the picture store does not answer") from error
+        raise StoreAway from error
     return made
 
 
-def _news(
-    job_id: str,
-    here: Resources,
-    subscription: Subscription,
-    last: str,
-    deadline: float,
-    gone: Callable[[], bool],
-) -> Generator[Event | None, None, None]:
-    look = time.monotonic() + LOOK
-    while (left := deadline - time.monotonic()) > 0 and not here.hub.leaving.is_set():
-        item = subscription.next(min(left, TICK))
-        if gone():
-            raise ClientGone
-        if not isinstance(item, Entry):
-            yield item
-        elif order(item.id) > order(last):
-            last = item.id
-            yield item.event
-            if isinstance(item.event, DoneEvent):
-                return
-        if time.monotonic() >= look or subscription.overrun:
-            look = time.monotonic() + LOOK
-            if _has_ended(job_id, here):
-                return
-
-
-def _has_ended(job_id: str, here: Resources) -> bool:
-    try:
-        record = read(here.redis, job_id)
-    except RedisError as error:
-        log.warning("A request that waits for its job waits for Redis: %s", error)
-        return False
-    return record is None or record.status in ENDED
-
-
 @contextmanager
-def _canceled_if_left(job_id: str, here: Resources) -> Generator[None, None, None]:
+def _canceled_if_left(job_id: str, redis: Redis) -> Generator[None, None, None]:
     """Cancels the job, if it waits still, when its client leaves: nobody would see what it makes.
 
     One that is running is left to finish, and is found in the list of jobs.
@@ -154,7 +108,7 @@ def _canceled_if_left(job_id: str, here: Resources) -> Generator[None, None, Non
         yield
     except (ClientGone, GeneratorExit):
         try:
-            queue.cancel(here.redis, job_id, running=False)
+            queue.cancel(redis, job_id, running=False)
         except RedisError as error:
             log.warning("Job %s goes on though its client has left: %s", job_id, error)
         raise

@@ -1,8 +1,7 @@
 """Limits on requests, and how every limit is told: 429 with the headers of the IETF's draft.
 
-The fields are those of draft-ietf-httpapi-ratelimit-headers from its eighth version on. What
-Flask-Limiter counts and tells is requests in the fields of older drafts; jobs and pictures that are
-counted together, and given back, are not for it, so quotas.py counts them all.
+The fields are those of draft-ietf-httpapi-ratelimit-headers from its eighth version on, which
+Flask-Limiter does not write; so the library below it counts, and what it counted is told here.
 """
 
 from __future__ import annotations
@@ -11,11 +10,13 @@ from collections.abc import Sequence
 from typing import cast
 
 from flask import Flask, Response, g, request
+from limits import RateLimitItem, RateLimitItemPerMinute
 
-from jobs.queue.quotas import Quota, QuotaExceeded, count_request
+from jobs.quota import Quota, QuotaExceeded
+from jobs.settings import settings
 from server.door.auth import caller, is_public
+from server.door.limiter import BACK, current_limiter, seconds_left
 from server.errors import ApiError, respond
-from server.resources import resources
 
 NOT_COUNTED = frozenset(("health.ready",))
 """What tells whether a job would run; nor is what is public, and pairing counts tries by itself."""
@@ -36,9 +37,27 @@ def fields(quotas: Sequence[Quota]) -> dict[str, str]:
     }
 
 
+def count_request(whose: str) -> list[Quota]:
+    """Count one request of a caller; returns the limits that there are. Raises QuotaExceeded.
+
+    A request that one limit refuses costs nothing of another.
+    """
+    rates = _rates(whose)
+    refusing = next((n for n, rate in enumerate(rates) if not current_limiter().hit(*rate)), None)
+    if refusing is None:
+        return [_quota(*each) for each in rates]
+    for item, who in rates[:refusing]:
+        current_limiter().hit(item, who, cost=BACK)
+    quotas = [_quota(*each) for each in rates]
+    full = quotas[refusing]
+    of = "of one caller" if full.name == "requests" else "of all callers"
+    said = f"{full.limit} requests {of} in a minute are the limit"
+    raise QuotaExceeded(full, said, full.reset or 1, quotas)
+
+
 def _count() -> None:
     if not is_public() and request.endpoint not in NOT_COUNTED:
-        g.quotas = count_request(resources().redis, caller().lane)
+        g.quotas = count_request(caller().lane)
 
 
 def _tell(response: Response) -> Response:
@@ -62,3 +81,28 @@ def _policy(quota: Quota) -> str:
 def _state(quota: Quota) -> str:
     reset = f";t={quota.reset}" if quota.reset else ""
     return f'"{quota.name}";r={quota.left}{reset}'
+
+
+def _rates(whose: str) -> list[tuple[RateLimitItem, str]]:
+    """Each limit on requests that there is, and of whom it counts."""
+    chosen = settings()
+    return [
+        (RateLimitItemPerMinute(limit, namespace=name), who)
+        for name, limit, who in (
+            ("requests", chosen.requests_per_minute, whose),
+            ("requests-total", chosen.requests_per_minute_total, "all"),
+        )
+        if limit
+    ]
+
+
+def _quota(item: RateLimitItem, who: str) -> Quota:
+    window = current_limiter().get_window_stats(item, who)
+    return Quota(
+        item.namespace,
+        item.amount,
+        "requests",
+        window.remaining,
+        item.get_expiry(),
+        seconds_left(window),
+    )

@@ -6,14 +6,18 @@ import io
 import os
 from collections import OrderedDict
 from threading import Lock, Semaphore
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+from flask import Flask, current_app
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from jobs.pictures.image_store import ImageStore
 from jobs.request.provenance import PNG_KEYWORD
 from jobs.request.recipes import INFOTEXT, exif_with
+from server.resources import of
+
+EXTENSION = "darkroom_renditions"
 
 Format = Literal["png", "jpeg", "webp"]
 
@@ -75,6 +79,16 @@ class Renditions:
             while self._bytes > CACHE_BYTES:
                 _, dropped = self._kept.popitem(last=False)
                 self._bytes -= len(dropped)
+
+
+def init_app(app: Flask) -> None:
+    """Give the application its renditions; they are made as they are asked for."""
+    app.extensions[EXTENSION] = Renditions(of(app).store)
+
+
+def current_renditions() -> Renditions:
+    """The renditions of the application that serves this request."""
+    return cast("Renditions", current_app.extensions[EXTENSION])
 
 
 def render(png: bytes, format: Format, width: int | None, quality: int = QUALITY) -> bytes:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from flask import Flask, Request, current_app, request
 from flask.json.provider import DefaultJSONProvider
 from pydantic_core import from_json
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from jobs.queue.workers import offered_models
@@ -102,41 +100,26 @@ def picture_body() -> bytes:
     """The picture that is all of this request's body, for a view that takes nothing else."""
     if request.mimetype not in PICTURES:
         raise _unsupported(PICTURES)
-    with _told_of_breaks():
-        return _data()
+    return _data()
 
 
 def _read_body() -> None:
     if request.method not in ("POST", "PUT", "PATCH") or not _takes_body():
         return
-    with _told_of_breaks():
-        if request.mimetype == JSON:
-            body = _from_json()
-        elif is_public():
-            # Nothing of whom nobody knows gets as far as the decoders.
-            raise _unsupported()
-        elif request.mimetype == multipart.TYPE:
-            fields, parts, identity = multipart.read(request)
-            body = Body(fields, identity, parts)
-        elif request.mimetype in PICTURES:
-            data = _data()
-            body = Body(recipe_of(data, offered_models(resources().redis)), data)
-        else:
-            raise _unsupported()
+    if request.mimetype == JSON:
+        body = _from_json()
+    elif is_public():
+        # Nothing of whom nobody knows gets as far as the decoders.
+        raise _unsupported()
+    elif request.mimetype == multipart.TYPE:
+        fields, parts, identity = multipart.read(request)
+        body = Body(fields, identity, parts)
+    elif request.mimetype in PICTURES:
+        data = _data()
+        body = Body(recipe_of(data, offered_models(resources().redis)), data)
+    else:
+        raise _unsupported()
     cast("BodyRequest", request).body = body
-
-
-@contextmanager
-def _told_of_breaks() -> Iterator[None]:
-    """A body that is too large, or does not come to its end, is answered as such."""
-    try:
-        yield
-    except RequestEntityTooLarge as error:
-        detail = f"the body may have at most {request.max_content_length} bytes"
-        raise ApiError(413, "request-entity-too-large", detail) from error
-    except ClientDisconnected as error:
-        # Or cut off by serving/gunicorn_worker.py for being slow; one that is gone does not see it.
-        raise ApiError(408, "request-timeout", "the body did not come in time") from error
 
 
 def _from_json() -> Body:

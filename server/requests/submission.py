@@ -8,9 +8,9 @@ from rq.exceptions import NoSuchJobError
 
 from jobs.queue import queue
 from jobs.queue.queue import QueueFull
-from jobs.queue.quotas import QuotaExceeded
 from jobs.queue.record import JobRecord, read
 from jobs.queue.workers import offered_models
+from jobs.quota import QuotaExceeded
 from jobs.request.model_card import ModelCard
 from jobs.request.request import GenerationRequest, InvalidRequest
 from jobs.request.resolve import resolve
@@ -44,7 +44,7 @@ def submit(
     """
     here, who = resources(), caller()
     job_id = job_id or queue.new_job_id()
-    uploads = open_uploads(request, parts, job_id, who, here)
+    uploads = open_uploads(request, parts, job_id, here.store)
     resolved = resolve(request, cards, uploads.pictures)
     # Stored before the job is in the queue: a worker may take it at once.
     uploads.keep()

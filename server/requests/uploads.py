@@ -8,15 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jobs.pictures import pictures, sandbox
-from jobs.pictures.image_store import ImageStore, input_id, job_of
+from jobs.pictures.image_store import ImageStore, input_id
 from jobs.pictures.pictures import BadPicture
-from jobs.queue.record import JobRecord, read
 from jobs.request.recipes import prompts_of
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest, named_pictures
 from jobs.request.resolve import InputPicture
-from server.door.auth import Caller
-from server.errors import Unavailable
-from server.resources import Resources
+from server.outages import StoreAway
+from server.requests.named import is_own_picture
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +50,7 @@ class Uploads:
             for upload in self._uploads.values():
                 self._store.put(upload.picture.id, upload.png)
         except OSError as error:
-            raise Unavailable("store-unavailable", "the picture store does not answer") from error
+            raise StoreAway from error
 
     def drop(self) -> None:
         """Remove them again: the job that they were for is not taken."""
@@ -67,8 +65,7 @@ def open_uploads(
     request: GenerationRequest,
     parts: Mapping[str, bytes],
     job_id: str,
-    who: Caller,
-    here: Resources,
+    store: ImageStore,
 ) -> Uploads:
     """Open each picture that a request names, to be kept under ids of this job.
 
@@ -80,13 +77,13 @@ def open_uploads(
     errors: list[FieldError] = []
     for index, (pointer, named) in enumerate(named_pictures(request).items()):
         try:
-            data = parts[pointer] if pointer in parts else _bytes(named, who, here)
+            data = parts[pointer] if pointer in parts else _bytes(named, store)
             uploads[pointer] = _open(data, input_id(job_id, index), pointer, request)
         except BadPicture as error:
             errors.append(FieldError(pointer=pointer, detail=str(error)))
     if errors:
         raise InvalidRequest(errors)
-    return Uploads(uploads, here.store)
+    return Uploads(uploads, store)
 
 
 def _open(data: bytes, image: str, pointer: str, request: GenerationRequest) -> Upload:
@@ -97,33 +94,22 @@ def _open(data: bytes, image: str, pointer: str, request: GenerationRequest) -> 
     return Upload(picture, opened.png)
 
 
-def _bytes(named: str, who: Caller, here: Resources) -> bytes:
+def _bytes(named: str, store: ImageStore) -> bytes:
     if named[:5].lower() == "data:":
         return pictures.data_uri_bytes(named)
     if re.match(r"https?://", named, re.IGNORECASE):
         raise BadPicture("is a URL, and those are not fetched; send the picture itself")
     if BARE_BASE64.fullmatch(named):
         raise BadPicture("is base64 of unknown kind; put `data:image/png;base64,` before it")
-    if not is_there(named, who, here):
+    if not is_own_picture(named):
         raise BadPicture(_not_there(named))
     try:
-        with here.store.open(named) as file:
+        with store.open(named) as file:
             return file.read()
     except FileNotFoundError:
         raise BadPicture(_not_there(named)) from None
     except OSError as error:
-        raise Unavailable("store-unavailable", "the picture store does not answer") from error
-
-
-def is_there(named: str, who: Caller, here: Resources) -> bool:
-    """Whether this is the id of a picture that the caller may see."""
-    job_id = job_of(named)
-    job = read(here.redis, job_id) if job_id else None
-    return job is not None and who.sees(job.owner) and named in _pictures_of(job)
-
-
-def _pictures_of(job: JobRecord) -> set[str]:
-    return {output.id for output in job.outputs} | set(named_pictures(job.request).values())
+        raise StoreAway from error
 
 
 def _not_there(named: str) -> str:

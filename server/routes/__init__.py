@@ -1,1 +1,1 @@
-"""One blueprint for each noun."""
+"""One blueprint for each noun. None asks another: what several need stands below."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from jobs.queue.events import PreviewEvent, ProgressEvent, StatusEvent
 from server.door.auth import caller
 from server.errors import Unavailable
-from server.openapi import EVENT_STREAM, Routes, content
+from server.openapi import EVENT_STREAM, Parameters, Routes, content
+from server.requests.named import JobPath, find_job
 from server.resources import resources
-from server.routes.jobs import JobPath, find
 from server.streams import stream_ids
-from server.streams.sse import JobStream, OwnerStream, begin
-from server.views import DoneEventView, OutputEventView
+from server.streams.hub import current_hub
+from server.streams.sse import Feed, JobStream, OwnerStream, begin
+from server.views import DoneEventView, OutputEventView, current_views
 
 TOLD = "Events `status`, `progress`, `preview`, `output` and `done`, each with JSON as its data."
 
@@ -27,7 +28,7 @@ routes = Routes("events", "What happens, as it happens.")
 routes.describe(StatusEvent, ProgressEvent, PreviewEvent, OutputEventView, DoneEventView)
 
 
-class EventsHeaders(BaseModel):
+class EventsHeaders(Parameters):
     """Where the client was, as an EventSource says it."""
 
     last_event_id: str = Field(
@@ -37,7 +38,7 @@ class EventsHeaders(BaseModel):
     )
 
 
-class EventsQuery(BaseModel):
+class EventsQuery(Parameters):
     """Where the client was, for those that cannot set headers."""
 
     model_config = ConfigDict(extra="forbid")
@@ -60,7 +61,7 @@ def job_events(path: JobPath, header: EventsHeaders, query: EventsQuery) -> Resp
 
     All its events so far, then each as it comes; the stream ends after `done`.
     """
-    stream = JobStream(resources(), find(path.job_id), _after(header, query), caller().device_id)
+    stream = JobStream(_feed(), find_job(path.job_id), _after(header, query))
     if stream.seen_to_the_end:
         return Response(status=204)
     return _stream(stream.frames())
@@ -76,9 +77,11 @@ def owner_events(header: EventsHeaders, query: EventsQuery) -> Response:
 
     From now on, or from Last-Event-ID: no `done` is ever left out.
     """
-    who = caller()
-    stream = OwnerStream(resources(), who.owner, _after(header, query), who.device_id)
-    return _stream(stream.frames())
+    return _stream(OwnerStream(_feed(), caller().owner, _after(header, query)).frames())
+
+
+def _feed() -> Feed:
+    return Feed(current_hub(), resources().redis, current_views().event, caller().device_id)
 
 
 def _after(header: EventsHeaders, query: EventsQuery) -> str | None:
@@ -90,7 +93,7 @@ def _after(header: EventsHeaders, query: EventsQuery) -> str | None:
 
 
 def _stream(frames: Generator[str]) -> Response:
-    hub, who = resources().hub, caller().lane
+    hub, who = current_hub(), caller().lane
     headers = {"X-Accel-Buffering": "no"}
     if request.method == "HEAD":
         return Response(headers=headers, content_type=EVENT_STREAM)

@@ -7,14 +7,14 @@ from io import BytesIO
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.pictures.image_store import job_of
-from jobs.queue.record import read
 from jobs.settings import settings
 from server.door.auth import caller
-from server.errors import ApiError, Unavailable
-from server.openapi import Routes, content
-from server.pages.renditions import Format
-from server.resources import resources
+from server.door.signing import current_signer
+from server.errors import ApiError
+from server.openapi import Parameters, Routes, content
+from server.outages import StoreAway
+from server.pages.renditions import Format, current_renditions
+from server.requests.named import is_of_own_job
 
 FOREVER = "private, max-age=31536000, immutable"
 """A picture never changes; not for shared caches, since its URL is the key to it."""
@@ -30,7 +30,7 @@ class ImagePath(BaseModel):
     image_id: str = Field(description="Id of the picture, as in a job's outputs or pictures.")
 
 
-class ImageQuery(BaseModel):
+class ImageQuery(Parameters):
     """How the picture is wanted, and the signature of its URL."""
 
     model_config = ConfigDict(extra="forbid")
@@ -63,11 +63,11 @@ def get_image(path: ImagePath, query: ImageQuery) -> Response:
     """
     _check(path.image_id, query)
     try:
-        data = resources().renditions.get(path.image_id, query.format, query.width)
+        data = current_renditions().get(path.image_id, query.format, query.width)
     except FileNotFoundError as error:
         raise _unknown(path.image_id) from error
     except OSError as error:
-        raise Unavailable("store-unavailable", "the picture store does not answer") from error
+        raise StoreAway from error
     response = Response(
         BytesIO(data), content_type=f"image/{query.format}", direct_passthrough=True
     )
@@ -89,18 +89,12 @@ def _check(image: str, query: ImageQuery) -> None:
     """Refuse a wrong signature, and without one a picture that is not the caller's."""
     if query.signature is None and query.expires is None:
         # An admin sees also what no record tells the owner of, and all while Redis is away.
-        if not caller().is_admin and not _is_own(image):
+        if not caller().is_admin and not is_of_own_job(image):
             raise _unknown(image)
         return
     expires, signature = query.expires or 0, query.signature or ""
-    if not resources().signer.allows(image, expires, signature):
+    if not current_signer().allows(image, expires, signature):
         raise ApiError(403, "bad-signature", "this URL is not valid any more; get the job again")
-
-
-def _is_own(image: str) -> bool:
-    job_id = job_of(image)
-    record = read(resources().redis, job_id) if job_id else None
-    return record is not None and caller().sees(record.owner)
 
 
 def _unknown(image: str) -> ApiError:

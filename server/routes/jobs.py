@@ -9,23 +9,27 @@ from math import ceil
 from urllib.parse import urlencode
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from redis.exceptions import RedisError
 
 from jobs.queue import idempotency, queue
-from jobs.queue.events import ENDED, Status, job_stream
+from jobs.queue.events import ENDED, Status
 from jobs.queue.record import JobRecord, read
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from jobs.webhooks.messages import check_receiver
 from jobs.webhooks.outbox import Hook
 from server.door.auth import caller
-from server.errors import ApiError, Unavailable
-from server.openapi import Routes
+from server.errors import ApiError
+from server.openapi import Parameters, Routes, response
+from server.outages import StoreAway
 from server.requests import prefer
 from server.requests.body import request_body
+from server.requests.named import JobPath, find_job, no_such_job
 from server.requests.submission import known_models, submit
 from server.resources import resources
-from server.views import JobList, JobView, job_url, job_view, public_base
+from server.streams.following import follow
+from server.streams.hub import current_hub
+from server.views import JobList, JobView, current_views, job_url, public_base
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +39,7 @@ MAX_KEY = 255
 routes = Routes("jobs", "Pictures to be made.")
 
 
-class JobPath(BaseModel):
-    """A job in the path."""
-
-    job_id: str = Field(description="Id of the job.")
-
-
-class CreateHeaders(BaseModel):
+class CreateHeaders(Parameters):
     """Headers that change how a job is created."""
 
     prefer: str = Field(
@@ -56,7 +54,7 @@ class CreateHeaders(BaseModel):
     )
 
 
-class ListQuery(BaseModel):
+class ListQuery(Parameters):
     """Which jobs, and how many."""
 
     model_config = ConfigDict(extra="forbid")
@@ -111,32 +109,33 @@ def _hook(body: GenerationRequest) -> Hook | None:
 
 
 def _created(record: JobRecord, seconds: int | None) -> Response:
-    here = resources()
+    hub, views = current_hub(), current_views()
     headers = {"Location": job_url(record.id), "Retry-After": str(queue.RETRY_AFTER)}
     try:
         # With all seats taken the wish is not granted, which a preference allows for.
-        if seconds is not None and here.hub.take_seat(caller().lane):
+        if seconds is not None and hub.take_seat(caller().lane):
             headers["Preference-Applied"] = f"wait={seconds}"
             record = _wait(record, seconds)
-        view = job_view(record, here)
+        view = views.job(record)
     except RedisError as error:
         # Redis went away after the job was kept, so the caller is not told to send it again.
         log.warning("Job %s was accepted, and Redis does not answer since: %s", record.id, error)
-        return _json(job_view(record, here, placed=False), 202, headers)
+        return response(views.job(record, placed=False), 202, headers)
     if seconds is not None and view.status in ENDED:
         del headers["Retry-After"]
-        return _json(view, 200, headers)
+        return response(view, 200, headers)
     headers["Retry-After"] = str(min(60, max(1, ceil(view.eta_s or 0))))
-    return _json(view, 202, headers)
+    return response(view, 202, headers)
 
 
 def _wait(record: JobRecord, seconds: int) -> JobRecord:
-    here = resources()
+    hub, redis = current_hub(), resources().redis
     try:
-        here.hub.wait_for_done(job_stream(record.id), record.owner, seconds)
+        for _ in follow(hub, redis, record, seconds, live=False):
+            pass
     finally:
-        here.hub.give_seat_back(caller().lane)
-    return read(here.redis, record.id) or record
+        hub.give_seat_back(caller().lane)
+    return read(redis, record.id) or record
 
 
 @routes.get("/jobs", {200: JobList}, (403, 422, 503))
@@ -145,12 +144,12 @@ def list_jobs(query: ListQuery) -> Response:
 
     A page may hold fewer jobs than `limit` and still have a `next_cursor`.
     """
-    here, owner = resources(), query.owner or caller().owner
+    views, owner = current_views(), query.owner or caller().owner
     if not caller().sees(owner):
         raise ApiError(403, "admin-only", "only an admin lists the jobs of others")
     before = _decode(query.cursor) if query.cursor else None
     records, last = queue.list_jobs(
-        here.redis,
+        resources().redis,
         None if owner == "*" else owner,
         limit=query.limit,
         before=before,
@@ -158,19 +157,19 @@ def list_jobs(query: ListQuery) -> Response:
         search=query.q,
     )
     cursor = base64.urlsafe_b64encode(last.encode()).decode().rstrip("=") if last else None
-    view = JobList(jobs=[job_view(record, here) for record in records], next_cursor=cursor)
+    view = JobList(jobs=[views.job(record) for record in records], next_cursor=cursor)
     headers: dict[str, str] = {}
     if cursor:
         wanted = query.model_dump(exclude_defaults=True, exclude={"cursor"})
         url = f"{request.path}?{urlencode({**wanted, 'cursor': cursor})}"
         headers["Link"] = f'<{url}>; rel="next"'
-    return _json(view, 200, headers)
+    return response(view, 200, headers)
 
 
 @routes.get("/jobs/<job_id>", {200: JobView}, (404, 503))
 def get_job(path: JobPath) -> Response:
     """Get a job"""
-    return _json(job_view(find(path.job_id), resources()), 200)
+    return response(current_views().job(find_job(path.job_id)), 200)
 
 
 @routes.post("/jobs/<job_id>/cancel", {200: JobView}, (404, 503))
@@ -180,11 +179,11 @@ def cancel_job(path: JobPath) -> Response:
     A queued job ends at once, a running one within one denoising step; one that has ended stays
     as it is. To cancel twice is to cancel once.
     """
-    find(path.job_id)
+    find_job(path.job_id)
     record = queue.cancel(resources().redis, path.job_id)
     if record is None:
-        raise _unknown(path.job_id)
-    return _json(job_view(record, resources()), 200)
+        raise no_such_job(path.job_id)
+    return response(current_views().job(record), 200)
 
 
 @routes.delete("/jobs/<job_id>", {204: None}, (404, 503))
@@ -193,28 +192,16 @@ def delete_job(path: JobPath) -> tuple[str, int]:
 
     One that has not ended is canceled first.
     """
-    here, record = resources(), find(path.job_id)
+    here, record = resources(), find_job(path.job_id)
     if record.status not in ENDED:
         record = queue.cancel(here.redis, record.id) or record
     try:
         for image in record.stored_pictures():
             here.store.delete(image)
     except OSError as error:
-        raise Unavailable("store-unavailable", "the picture store does not answer") from error
+        raise StoreAway from error
     queue.delete(here.redis, record)
     return "", 204
-
-
-def find(job_id: str) -> JobRecord:
-    """The job of this id, if it is for the caller to see. Raises a 404."""
-    record = read(resources().redis, job_id)
-    if record is None or not caller().sees(record.owner):
-        raise _unknown(job_id)
-    return record
-
-
-def _unknown(job_id: str) -> ApiError:
-    return ApiError(404, "not-found", f"there is no job {job_id[:64]!r}")
 
 
 def _decode(cursor: str) -> str:
@@ -226,7 +213,3 @@ def _decode(cursor: str) -> str:
         detail = "is not a cursor that this server gave"
         raise InvalidRequest([FieldError(pointer="/cursor", detail=detail)])
     return job_id
-
-
-def _json(view: BaseModel, status: int, headers: dict[str, str] | None = None) -> Response:
-    return Response(view.model_dump_json(), status, headers, content_type="application/json")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field
 
-from jobs.queue.workers import WorkerInfo, live, offered_models
+from jobs.queue.workers import State, WorkerInfo, furthest, live, offered_models
 from jobs.request.model_card import ModelCard
 from jobs.settings import settings
 from server.door.auth import caller
@@ -16,9 +16,6 @@ from server.resources import resources
 routes = Routes("models", "What can be asked for.")
 
 LIMITS = settings()
-
-
-State = Literal["warm", "loading", "cold"]
 
 
 class Limits(BaseModel):
@@ -76,26 +73,19 @@ def list_models() -> dict[str, Any]:
 
 def _view(card: ModelCard, workers: list[WorkerInfo], shown: bool) -> ModelView:
     offering = [
-        _on(worker, card.name)
-        for worker in workers
-        if any(each.name == card.name for each in worker.models)
+        worker for worker in workers if any(each.name == card.name for each in worker.models)
     ]
-    best = max(offering, key=lambda each: (each.state != "cold", each.loaded), default=None)
+    best = furthest(worker.readiness(card.name) for worker in offering)
     return ModelView(
         **card.model_dump(),
         live=bool(offering),
-        warm=any(each.state == "warm" for each in offering),
-        state=best.state if best else "cold",
-        loaded=best.loaded if best else 0.0,
-        workers=offering if shown else [],
+        warm=best.state == "warm",
+        state=best.state,
+        loaded=best.loaded,
+        workers=[_on(worker, card.name) for worker in offering] if shown else [],
     )
 
 
 def _on(worker: WorkerInfo, model: str) -> ModelWorker:
-    warm, share = model in worker.warm, worker.loading.get(model)
-    return ModelWorker(
-        name=worker.name,
-        device=worker.device,
-        state="warm" if warm else "cold" if share is None else "loading",
-        loaded=1.0 if warm else round(share or 0.0, 2),
-    )
+    here = worker.readiness(model)
+    return ModelWorker(name=worker.name, device=worker.device, state=here.state, loaded=here.loaded)

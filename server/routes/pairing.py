@@ -19,7 +19,7 @@ from jobs.settings import settings
 from server.door import session, throttle
 from server.door.auth import caller
 from server.errors import ApiError
-from server.openapi import Routes, answer
+from server.openapi import Routes, answer, response
 from server.resources import resources
 from server.views import DeviceView, device_view
 
@@ -110,10 +110,10 @@ def pair(body: PairRequest) -> Response:
     throttle.give_back(TRY)
     device, token = paired
     view = Paired(device=device_view(device), token=None if body.session else token)
-    response = Response(view.model_dump_json(), 201, content_type="application/json")
+    answered = response(view, 201)
     if body.session:
-        session.set_cookie(response, token)
-    return response
+        session.set_cookie(answered, token)
+    return answered
 
 
 @routes.post("/pairing-codes", {201: Code}, (400, 403, 413, 415, 422))

@@ -11,13 +11,12 @@ from jobs.queue.workers import offered_models
 from jobs.request.recipes import known_part_of
 from jobs.request.request import FieldError, GenerationRequest, named_pictures
 from jobs.request.samplers import canonical_schedule
-from server.door.auth import caller
 from server.openapi import Routes
 from server.requests.body import picture_body
-from server.requests.uploads import is_there
+from server.requests.named import is_own_picture
 from server.requests.validation import field_errors
 from server.resources import resources
-from server.views import InputView, input_views
+from server.views import InputView, current_views
 
 NOT_OF_A_PICTURE = {"webhook", "metadata", "priority", "count"}
 """Fields that say how a job is dealt with, which are for whoever sends it to decide."""
@@ -46,19 +45,19 @@ def read_recipe() -> Response:
     The body is the picture, made here or by AUTOMATIC1111. What of the recipe cannot be used here
     is left out and named; 422 is for a picture without any. No job is made.
     """
-    here, who = resources(), caller()
-    fields, missing = known_part_of(picture_body(), offered_models(here.redis))
+    cards = offered_models(resources().redis)
+    fields, missing = known_part_of(picture_body(), cards)
     fields = {name: value for name, value in fields.items() if name not in NOT_OF_A_PICTURE}
     wrong = _wrong(fields)
     fields = _without(fields, wrong)
     gone = [
         FieldError(pointer=pointer, detail="the picture that it starts from is not here any more")
         for pointer, named in named_pictures(GenerationRequest.model_validate(fields)).items()
-        if not is_there(named, who, here)
+        if not is_own_picture(named)
     ]
     request = GenerationRequest.model_validate(_without(fields, gone))
     view = RecipeView(
-        request=request, pictures=input_views(request, here), missing=[*missing, *wrong, *gone]
+        request=request, pictures=current_views().inputs(request), missing=[*missing, *wrong, *gone]
     )
     answer = view.model_dump(mode="json", exclude={"request"})
     answer["request"] = request.model_dump(mode="json", exclude_unset=True, exclude_none=True)

@@ -9,7 +9,7 @@ from jobs import devices
 from server.door import session, throttle
 from server.door.auth import caller
 from server.errors import ApiError
-from server.openapi import Routes
+from server.openapi import Routes, response
 from server.resources import resources
 from server.views import DeviceView, device_view
 
@@ -45,9 +45,9 @@ def begin_session(body: SessionRequest) -> Response:
         raise ApiError(403, "wrong-token", "this token is not valid, or not any more")
     throttle.give_back(TRY)
     view = Session(device=device_view(device))
-    response = Response(view.model_dump_json(), 201, content_type="application/json")
-    session.set_cookie(response, body.token.strip())
-    return response
+    answered = response(view, 201)
+    session.set_cookie(answered, body.token.strip())
+    return answered
 
 
 @routes.delete("/session", {204: None})
@@ -58,10 +58,10 @@ def end_session() -> Response:
     in stays good. Without a session nothing happens.
     """
     who, here = caller(), resources()
-    response = Response(status=204)
+    ended = Response(status=204)
     if who.via == "session" and who.device_id:
         device = devices.get(here.redis, who.device_id)
         if device is not None and device.kind == "browser":
             devices.revoke(here.redis, device.id)
-    session.drop_cookie(response)
-    return response
+    session.drop_cookie(ended)
+    return ended

@@ -7,12 +7,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from jobs.queue import lanes
-from jobs.queue.workers import WorkerInfo, live, offered_models
+from jobs.queue.workers import State, WorkerInfo, furthest, live, offered_models
 from jobs.settings import settings
 from server.door.auth import caller
 from server.openapi import Routes, answer, server_version
 from server.resources import resources
-from server.routes.models import State
 
 routes = Routes("state", "What the server is doing.")
 
@@ -80,12 +79,8 @@ def state() -> dict[str, Any]:
 
 
 def _model(name: str, workers: list[WorkerInfo]) -> ModelState:
-    if any(name in worker.warm for worker in workers):
-        return ModelState(name=name, state="warm", loaded=1.0)
-    shares = [worker.loading[name] for worker in workers if name in worker.loading]
-    if not shares:
-        return ModelState(name=name, state="cold", loaded=0.0)
-    return ModelState(name=name, state="loading", loaded=round(max(shares), 2))
+    there = furthest(worker.readiness(name) for worker in workers)
+    return ModelState(name=name, state=there.state, loaded=there.loaded)
 
 
 def _worker(worker: WorkerInfo) -> WorkerState:

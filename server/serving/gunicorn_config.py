@@ -49,9 +49,9 @@ accesslog = "-" if loglevel == "debug" else None
 
 
 def post_worker_init(worker: Any) -> None:
-    """Set up the log, and have SIGTERM tell the event streams to say farewell."""
+    """Set up the log, and have SIGTERM tell the application at once that it is leaving."""
     logs.set_up(_settings.log_level)
-    leaving = of(worker.wsgi).hub.leaving
+    leaving = of(worker.wsgi).leaving
     stop = worker.handle_exit
 
     def leave(number: int, frame: FrameType | None) -> None:
@@ -63,7 +63,7 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Let go of Redis."""
+    """Let go of every client and connection."""
     # None where the application could not be loaded.
     if worker.wsgi is not None:
         of(worker.wsgi).close()

@@ -28,7 +28,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from jobs.settings import settings
 from server.errors import Unavailable
-from server.streams.seats import Seats
+from server.seats import Seats
 
 MAX_HEAD = 32 * 1024
 """Bytes of a head: browsers keep cookies and all to 8 kB."""

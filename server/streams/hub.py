@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Condition, Event, Thread
 from typing import Any, cast
 
+from flask import Flask, current_app
 from redis.exceptions import RedisError
 
 from jobs.connection import connect
 from jobs.queue.events import (
     LIVE_CHANNELS,
-    DoneEvent,
     LastingEvent,
     PreviewEvent,
     ProgressEvent,
     live_channel,
     parse,
 )
-from server.streams.seats import Seats
+from jobs.settings import settings
+from server.resources import of
+from server.seats import Seats
 from server.streams.stream_ids import START, order
 from server.streams.subscription import Entry, Subscription
 
@@ -45,6 +46,8 @@ AGAIN = 0.2
 WAKE_TTL = 60
 """Seconds a wake stream outlives its process."""
 
+EXTENSION = "darkroom_hub"
+
 
 @dataclass
 class _Followed:
@@ -55,9 +58,12 @@ class _Followed:
 
 
 class Hub:
-    """Hands out subscriptions and keeps them fed, through restarts of Redis too."""
+    """Hands out subscriptions and keeps them fed, through restarts of Redis too.
 
-    def __init__(self, redis_url: str | None, seats: int, seats_each: int) -> None:
+    `leaving` is set by whoever stops the process: every stream looks at it each second.
+    """
+
+    def __init__(self, redis_url: str | None, seats: int, seats_each: int, leaving: Event) -> None:
         self._redis = connect(redis_url)
         self._blocking = connect(redis_url, timeout=BLOCK + 2, retries=0)
         self._seats = Seats(seats, seats_each)
@@ -65,7 +71,7 @@ class Hub:
         self._changed = Condition()
         self._wake = f"darkroom:wake:{secrets.token_hex(8)}"
         self._threads: list[Thread] = []
-        self.leaving = Event()
+        self.leaving = leaving
 
     @property
     def following(self) -> int:
@@ -132,17 +138,6 @@ class Hub:
                     yield entry
             if len(page) < PAGE:
                 return
-
-    def wait_for_done(self, stream: str, owner: str, seconds: float) -> None:
-        """Return when the job of this stream is done, or after some seconds."""
-        deadline = time.monotonic() + seconds
-        with self.subscribe(stream, owner, live=False) as (subscription, _):
-            if any(isinstance(entry.event, DoneEvent) for entry in self.history(stream, START)):
-                return
-            while (left := deadline - time.monotonic()) > 0 and not self.leaving.is_set():
-                item = subscription.next(min(left, 1.0))
-                if isinstance(item, Entry) and isinstance(item.event, DoneEvent):
-                    return
 
     def close(self) -> None:
         """End the threads; streams that are open end within a second."""
@@ -231,6 +226,19 @@ class Hub:
         for viewer in self._viewers():
             if live_channel(viewer.owner) == channel:
                 viewer.offer_live(event)
+
+
+def init_app(app: Flask, redis_url: str | None) -> None:
+    """Give the application its hub. Its threads start with the first client that needs them."""
+    here, chosen = of(app), settings()
+    hub = Hub(redis_url, chosen.sse_clients, chosen.sse_clients_per_caller, here.leaving)
+    here.at_close(hub.close)
+    app.extensions[EXTENSION] = hub
+
+
+def current_hub() -> Hub:
+    """The hub of the application that serves this request."""
+    return cast("Hub", current_app.extensions[EXTENSION])
 
 
 def _entry(entry_id: str, fields: dict[bytes, bytes]) -> Entry | None:

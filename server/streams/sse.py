@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from typing import Protocol
 
+from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs import devices
@@ -15,9 +18,8 @@ from jobs.queue.events import (
     ENDED,
     DoneEvent,
     Error,
-    Event,
+    LastingEvent,
     LiveEvent,
-    OutputEvent,
     ProgressEvent,
     Status,
     StatusEvent,
@@ -26,18 +28,15 @@ from jobs.queue.events import (
 )
 from jobs.queue.queue import list_jobs
 from jobs.queue.record import JobRecord, read
-from server.resources import Resources
+from server.streams.following import news
+from server.streams.hub import Hub
 from server.streams.stream_ids import START, milliseconds, order
 from server.streams.subscription import Entry, Subscription
-from server.views import DoneEventView, OutputEventView, job_view, output_view
 
 log = logging.getLogger(__name__)
 
 BEAT = 15.0
 """Seconds between two comments: phones and proxies drop connections that are silent for longer."""
-
-TICK = 1.0
-"""Seconds after which a stream looks whether the server is leaving."""
 
 LOOK = 2.0
 """Seconds after which a stream looks whether its device may still come in."""
@@ -53,14 +52,79 @@ PAGE = 100
 DELETED = Error(code="deleted", detail="The job was deleted.")
 
 
+class Shown(Protocol):
+    """An event as clients see it."""
+
+    @property
+    def event(self) -> str:
+        """Its kind."""
+        ...
+
+    def model_dump_json(self) -> str:
+        """All else of it."""
+        ...
+
+
+Show = Callable[[LastingEvent, JobRecord | None], Shown]
+"""Makes of a lasting event what clients are told. The end of a job comes with its record, which is
+None if the job was deleted since."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Where the events of a stream come from, how they are shown, and to which device."""
+
+    hub: Hub
+    redis: Redis
+    show: Show
+    device: str | None
+
+    def lasting(self, entry: Entry) -> str:
+        """The frame of a lasting event, with its id."""
+        event = entry.event
+        record = read(self.redis, event.job) if isinstance(event, DoneEvent) else None
+        return frame(self.show(event, record), entry.id)
+
+    def done(self, record: JobRecord, entry_id: str | None) -> str:
+        """The frame of the end of a job whose event is gone."""
+        event = DoneEvent(job=record.id, status=record.status, error=record.error)
+        return frame(self.show(event, record), entry_id)
+
+    def ticks(self, events: Subscription, last: str) -> Iterator[Entry | LiveEvent | str]:
+        """New events as they come, a comment every 15 s, and a farewell when the server leaves.
+
+        Ends within a few seconds of the device being revoked, and where the client is too slow.
+        """
+        beat, look = time.monotonic() + BEAT, time.monotonic() + LOOK
+        for item in news(events, last, self.hub.leaving):
+            if events.overrun:
+                return
+            if self.device is not None and time.monotonic() >= look:
+                look = time.monotonic() + LOOK
+                if not self._may_stay(self.device):
+                    yield REVOKED
+                    return
+            if item is not None:
+                yield item
+            if time.monotonic() >= beat:
+                beat = time.monotonic() + BEAT
+                yield COMMENT
+        yield FAREWELL
+
+    def _may_stay(self, device: str) -> bool:
+        try:
+            return devices.exists(self.redis, device)
+        except RedisError as error:
+            # Nothing can be told of anything meanwhile; a client cut off would not get back in.
+            log.warning("An event stream waits for Redis: %s", error)
+            return True
+
+
 class JobStream:
     """The events of one job: what happened after `after`, how it stands, what happens, its end."""
 
-    def __init__(
-        self, resources: Resources, record: JobRecord, after: str | None, device: str | None
-    ) -> None:
-        self._resources = resources
-        self._device = device
+    def __init__(self, feed: Feed, record: JobRecord, after: str | None) -> None:
+        self._feed = feed
         self._record = record
         self._after = after or START
         self._told: Status | None = None
@@ -71,14 +135,14 @@ class JobStream:
         if self._record.status not in ENDED or self._after == START:
             return False
         stream = job_stream(self._record.id)
-        return self._after in (self._resources.hub.last_id(stream), _end_id(self._record))
+        return self._after in (self._feed.hub.last_id(stream), _end_id(self._record))
 
     def frames(self) -> Generator[str]:
         """The stream, frame by frame, up to the job's end."""
-        hub, stream = self._resources.hub, job_stream(self._record.id)
+        hub, stream = self._feed.hub, job_stream(self._record.id)
         with hub.subscribe(stream, self._record.owner, job=self._record.id) as (events, _):
             # Read before the history, so that an end which it has and the history lacks is lost.
-            record = read(self._resources.redis, self._record.id)
+            record = read(self._feed.redis, self._record.id)
             yield RETRY
             last = self._after
             for entry in hub.history(stream, self._after):
@@ -96,11 +160,10 @@ class JobStream:
     def _end(self, record: JobRecord | None) -> str | None:
         """The end of a job whose event is gone: expired, lost in a crash, or never there."""
         if record is None:
-            return frame(
-                DoneEventView(job=self._record.id, status="canceled", error=DELETED, result=None)
-            )
+            gone = DoneEvent(job=self._record.id, status="canceled", error=DELETED)
+            return frame(self._feed.show(gone, None))
         if record.status in ENDED:
-            return done_frame(self._resources, record, _end_id(record))
+            return self._feed.done(record, _end_id(record))
         return None
 
     def _present(self, record: JobRecord) -> Iterator[str]:
@@ -110,7 +173,7 @@ class JobStream:
             yield frame(ProgressEvent(job=record.id, progress=record.progress))
 
     def _follow(self, events: Subscription, last: str) -> Iterator[str]:
-        for item in ticks(self._resources, events, last, self._device):
+        for item in self._feed.ticks(events, last):
             if isinstance(item, Entry):
                 yield self._frame(item)
                 if isinstance(item.event, DoneEvent):
@@ -125,7 +188,7 @@ class JobStream:
 
     def _lost_end(self) -> str | None:
         try:
-            return self._end(read(self._resources.redis, self._record.id))
+            return self._end(read(self._feed.redis, self._record.id))
         except RedisError as error:
             # A client that was cut off now would find no server to come back to.
             log.warning("An event stream waits for Redis: %s", error)
@@ -134,23 +197,20 @@ class JobStream:
     def _frame(self, entry: Entry) -> str:
         if isinstance(entry.event, StatusEvent):
             self._told = entry.event.status
-        return lasting_frame(self._resources, entry)
+        return self._feed.lasting(entry)
 
 
 class OwnerStream:
     """The events of all of an owner's jobs, from now on or from where the client was."""
 
-    def __init__(
-        self, resources: Resources, owner: str, after: str | None, device: str | None
-    ) -> None:
-        self._resources = resources
-        self._device = device
+    def __init__(self, feed: Feed, owner: str, after: str | None) -> None:
+        self._feed = feed
         self._owner = owner
         self._after = after
 
     def frames(self) -> Generator[str]:
         """The stream, frame by frame, until the client leaves."""
-        hub, stream = self._resources.hub, owner_stream(self._owner)
+        hub, stream = self._feed.hub, owner_stream(self._owner)
         with hub.subscribe(stream, self._owner) as (events, now):
             yield RETRY
             last = self._after or now
@@ -159,10 +219,10 @@ class OwnerStream:
             yield from self._trimmed(stream)
             for entry in hub.history(stream, last):
                 last = entry.id
-                yield lasting_frame(self._resources, entry)
-            for item in ticks(self._resources, events, last, self._device):
+                yield self._feed.lasting(entry)
+            for item in self._feed.ticks(events, last):
                 if isinstance(item, Entry):
-                    yield lasting_frame(self._resources, item)
+                    yield self._feed.lasting(item)
                 elif isinstance(item, str):
                     yield item
                 else:
@@ -170,19 +230,19 @@ class OwnerStream:
 
     def _trimmed(self, stream: str) -> Iterator[str]:
         """The ends of jobs whose events are gone from the stream, from the jobs' records."""
-        first = self._resources.hub.trimmed_before(stream)
+        first = self._feed.hub.trimmed_before(stream)
         if self._after is None or first is None or order(self._after) >= order(first):
             return
         since, until = milliseconds(self._after), milliseconds(first)
         before: str | None = None
         while True:
             page, before = list_jobs(
-                self._resources.redis, self._owner, limit=PAGE, before=before, status=None
+                self._feed.redis, self._owner, limit=PAGE, before=before, status=None
             )
             for record in page:
                 # Both ends with a second to spare: told twice is better than not at all.
                 if record.ended_at and since - 1000 <= _ms(record.ended_at) <= until + 1000:
-                    yield done_frame(self._resources, record, None)
+                    yield self._feed.done(record, None)
             if before is None:
                 return
 
@@ -203,66 +263,7 @@ def _until_redis_goes(frames: Generator[str]) -> Iterator[str]:
         log.warning("An event stream ends, its client will come back: %s", error)
 
 
-def ticks(
-    resources: Resources, events: Subscription, last: str, device: str | None
-) -> Iterator[Entry | LiveEvent | str]:
-    """New events as they come, a comment every 15 s, and a farewell when the server leaves.
-
-    Ends within a few seconds of its device being revoked.
-    """
-    beat, look = time.monotonic() + BEAT, time.monotonic() + LOOK
-    while not events.overrun:
-        if resources.hub.leaving.is_set():
-            yield FAREWELL
-            return
-        if device is not None and time.monotonic() >= look:
-            look = time.monotonic() + LOOK
-            if not _may_stay(resources, device):
-                yield REVOKED
-                return
-        item = events.next(TICK)
-        if isinstance(item, Entry):
-            if order(item.id) > order(last):
-                last = item.id
-                yield item
-        elif item is not None:
-            yield item
-        if time.monotonic() >= beat:
-            beat = time.monotonic() + BEAT
-            yield COMMENT
-
-
-def _may_stay(resources: Resources, device: str) -> bool:
-    try:
-        return devices.exists(resources.redis, device)
-    except RedisError as error:
-        # Nothing can be told of anything meanwhile, and a client cut off would not get back in.
-        log.warning("An event stream waits for Redis: %s", error)
-        return True
-
-
-def lasting_frame(resources: Resources, entry: Entry) -> str:
-    """A lasting event with its id; an output has its URL, the end has the whole job."""
-    event = entry.event
-    if isinstance(event, DoneEvent):
-        record = read(resources.redis, event.job)
-        if record is None:
-            return frame(DoneEventView(**event.model_dump(), result=None), entry.id)
-        return done_frame(resources, record, entry.id)
-    if isinstance(event, OutputEvent):
-        output = output_view(event.output, resources)
-        return frame(OutputEventView(job=event.job, output=output), entry.id)
-    return frame(event, entry.id)
-
-
-def done_frame(resources: Resources, record: JobRecord, entry_id: str | None) -> str:
-    """The end of a job, with the whole job as `result`."""
-    result = job_view(record, resources)
-    event = DoneEventView(job=record.id, status=record.status, error=record.error, result=result)
-    return frame(event, entry_id)
-
-
-def frame(event: Event | OutputEventView, entry_id: str | None = None) -> str:
+def frame(event: Shown, entry_id: str | None = None) -> str:
     """One event as the text/event-stream format has it."""
     head = f"id: {entry_id}\n" if entry_id else ""
     return f"{head}event: {event.event}\ndata: {event.model_dump_json()}\n\n"

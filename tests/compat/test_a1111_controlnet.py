@@ -21,7 +21,7 @@ from webuiapi import ControlNetUnit, WebUIApi
 from jobs.connection import connect as connect_to_redis
 from jobs.queue.workers import WorkerInfo
 from jobs.request.request import MAX_CONTROLS
-from server.compat.a1111.controlnet import MODULES
+from server.compat.a1111.generation.units import MODULES
 from tests.card import make_card
 from tests.compat.a1111 import QUICK, SIDE, Quick, connect, in_base64, pixels, same
 from tests.running.redis import redis_in

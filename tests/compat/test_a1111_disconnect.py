@@ -15,7 +15,7 @@ from jobs.pictures.image_store import image_id
 from jobs.queue import lanes, settle
 from jobs.queue.events import Output, OutputEvent, publish
 from jobs.queue.record import JobRecord, fetch, read
-from server.compat.a1111 import held
+from server.compat.a1111.generation import held
 from tests.server.helpers import HandWorker, Server, png
 from tests.worker.process import until
 

@@ -18,7 +18,7 @@ from jobs import devices, here
 from jobs.settings import Settings, settings
 from server.routes import pairing
 from tests.door.conftest import MakeDevice
-from tests.server.helpers import API, Events, HandWorker, Server
+from tests.server.helpers import API, Events, HandWorker, Server, elapse
 from tests.up.scan import scan_svg
 
 ELSEWHERE = {"REMOTE_ADDR": "192.168.1.20"}
@@ -135,6 +135,26 @@ def test_the_addresses_of_one_ipv6_network_have_their_tries_together(client: Fla
     statuses = [pair(client, "AAAAAAAA", f"2001:db8::{n}").status_code for n in range(1, 8)]
     assert statuses == [403] * 5 + [429] * 2
     assert pair(client, "AAAAAAAA", "2001:db8:0:1::1").status_code == 403
+
+
+def test_an_address_may_try_again_a_minute_later_whenever_its_right_code_came(
+    client: FlaskClient, redis: Redis, monkeypatch: pytest.MonkeyPatch
+):
+    redeem = devices.redeem
+
+    def slow(*asked: Any) -> Any:
+        elapse(redis, 61)
+        return redeem(*asked)
+
+    code = devices.new_code(redis)
+    with monkeypatch.context() as patch:
+        patch.setattr(devices, "redeem", slow)
+        assert pair(client, code).status_code == 201
+    statuses = [pair(client, "AAAAAAAA").status_code for _ in range(7)]
+    assert statuses[:5] == [403] * 5
+    assert statuses[-1] == 429
+    elapse(redis, 61)
+    assert pair(client, devices.new_code(redis)).status_code == 201
 
 
 def test_right_codes_are_not_counted(client: FlaskClient, redis: Redis):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,8 +13,13 @@ from flask.testing import FlaskClient
 from redis import Redis
 from werkzeug.test import TestResponse
 
+<<<<<<< HEAD
 from tests.running.redis import redis_in
 from tests.server.helpers import API, HandWorker, gunicorn
+=======
+from darkroom.supervision.redis_server import RedisServer
+from tests.server.helpers import API, HandWorker, elapse, gunicorn
+>>>>>>> rooms
 
 Limited = Callable[..., FlaskClient]
 
@@ -57,14 +61,45 @@ def test_all_callers_together_have_so_many_requests_a_minute(limited: Limited):
     refused(client.get(f"{API}/samplers"), "requests-total", 60)
 
 
+def test_a_request_that_one_limit_refuses_costs_nothing_of_the_other(limited: Limited):
+    client = limited(requests_per_minute=2, requests_per_minute_total=3)
+    others = {"REMOTE_ADDR": "127.0.0.2"}
+    statuses = [client.get(f"{API}/samplers").status_code for _ in range(5)]
+    assert statuses == [200] * 2 + [429] * 3
+    answer = client.get(f"{API}/samplers", environ_overrides=others)
+    assert answer.status_code == 200
+    assert re.fullmatch(
+        r'"requests";r=1;t=\d+, "requests-total";r=0;t=\d+', answer.headers["RateLimit"]
+    )
+    for _ in range(3):
+        full = client.get(f"{API}/samplers", environ_overrides=others)
+        refused(full, "requests-total", 60)
+        assert '"requests";r=1;' in full.headers["RateLimit"]
+
+
+def test_replicas_count_requests_together_and_admit_no_more_than_the_limit(
+    redis_url: str, data: Path
+):
+    limits = {"requests_per_minute": 30, "requests_per_minute_total": 7}
+    with (
+        gunicorn(redis_url, data / "a", **limits) as a,
+        gunicorn(redis_url, data / "b", **limits) as b,
+        a.client() as one,
+        b.client() as other,
+        ThreadPoolExecutor(16) as pool,
+    ):
+        sent = [pool.submit(each.get, "samplers") for each in (one, other) * 20]
+        statuses = [each.result().status_code for each in sent]
+    assert (statuses.count(200), statuses.count(429)) == (7, 33)
+
+
 def test_requests_are_counted_anew_when_their_minute_is_over(limited: Limited, redis: Redis):
     client = limited(requests_per_minute=1)
     assert client.get(f"{API}/samplers").status_code == 200
     assert client.get(f"{API}/samplers").status_code == 429
-    [key] = redis.keys("darkroom:quota:requests:*")
-    assert 55 < redis.ttl(key) <= 60
-    redis.pexpire(key, 1)
-    time.sleep(0.01)
+    elapse(redis, 50)
+    assert int(client.get(f"{API}/samplers").headers["Retry-After"]) <= 10
+    elapse(redis, 11)
     assert client.get(f"{API}/samplers").status_code == 200
 
 
@@ -73,6 +108,7 @@ def test_without_limits_nothing_is_said_of_them(limited: Limited, worker: HandWo
     assert answer.status_code == 202
     assert "RateLimit" not in answer.headers
     assert not redis.keys("darkroom:quota:*")
+    assert not redis.keys("darkroom:rate:*")
 
 
 def test_a_place_in_the_queue_is_free_again_when_its_job_runs(limited: Limited, worker: HandWorker):

@@ -290,7 +290,7 @@ def test_the_list_says_what_is_there_and_why_the_rest_is_not(
 MANAGE = """
 import json, sys
 from pathlib import Path
-from darkroom import models
+from darkroom.commands import models
 from jobs.settings import Settings
 path = Path(sys.argv[1])
 chosen = Settings(models=path, data=path.parent / "data")

@@ -4,6 +4,7 @@ from tests.running.addresses import free_port, lan_address
 from tests.running.api import Server, gunicorn
 from tests.running.hand_worker import CARD, HandWorker, png
 from tests.running.paths import API, REPOSITORY
+from tests.running.redis import elapse
 from tests.running.sse import Events, events_of
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Events",
     "HandWorker",
     "Server",
+    "elapse",
     "events_of",
     "free_port",
     "gunicorn",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic.json_schema import GenerateJsonSchema
 from redis import Redis
 
 from jobs.queue import workers
 from jobs.queue.metrics import HISTOGRAMS, Metrics
 from jobs.request.samplers import SAMPLERS
+from server.openapi import document_of
 from tests.server.helpers import API, HandWorker
 
 
@@ -142,3 +145,25 @@ def test_head_is_get_without_a_body(client: FlaskClient, worker: HandWorker, pat
     assert head.status_code == 200
     assert head.data == b""
     assert head.content_type == client.get(path, buffered=True).content_type
+
+
+def test_a_json_schema_is_built_once_and_not_for_each_request(
+    app: Flask, client: FlaskClient, worker: HandWorker, monkeypatch: pytest.MonkeyPatch
+):
+    def ask_for_everything() -> None:
+        for path, item in document_of(app)["paths"].items():
+            for method in item:
+                # What it answers does not matter: parameters are read before.
+                client.open(re.sub(r"{\w+}", "x", path), method=method.upper(), json={})
+
+    built: list[Any] = []
+    generate = GenerateJsonSchema.generate
+
+    def build(self: GenerateJsonSchema, *args: Any, **kwargs: Any) -> Any:
+        built.append(args)
+        return generate(self, *args, **kwargs)
+
+    ask_for_everything()
+    monkeypatch.setattr(GenerateJsonSchema, "generate", build)
+    ask_for_everything()
+    assert not built

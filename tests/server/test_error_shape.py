@@ -64,7 +64,7 @@ def test_an_error_nobody_foresaw_tells_the_log_and_not_the_caller(
     def broken(*_: object) -> None:
         raise RuntimeError("the secret path")
 
-    monkeypatch.setattr("server.routes.jobs.read", broken)
+    monkeypatch.setattr("server.requests.named.read", broken)
     answer = client.get(f"{API}/jobs/x")
     check(answer, 500)
     assert "secret" not in answer.text
@@ -107,6 +107,7 @@ def test_every_route_but_health_is_503_without_redis():
     for path in ("jobs", "jobs/x", "jobs/x/events", "events", "models", "ready", "metrics"):
         check(client.get(f"{API}/{path}"), 503)
     check(client.post(f"{API}/jobs", json={"prompt": "x"}), 503)
+    check(client.post(f"{API}/pair", json={"code": "AAAAAAAA", "name": "x"}), 503)
     check(client.post(f"{API}/jobs/x/cancel"), 503)
     check(client.delete(f"{API}/jobs/x"), 503)
     for path in ("health", "samplers", "openapi.json", "docs"):

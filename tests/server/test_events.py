@@ -27,8 +27,8 @@ from jobs.queue.events import (
     job_stream,
     owner_stream,
 )
-from server.resources import of
 from server.streams import sse
+from server.streams.hub import current_hub
 from server.streams.subscription import MAX_LASTING, Entry, Subscription
 from tests.server.helpers import API, Events, HandWorker, Server, events_of, gunicorn
 
@@ -86,7 +86,8 @@ class TestJobStream:
     ):
         job_id = create(client)
         worker.begin(job_id)
-        seen = of(client.application).hub.last_id(job_stream(job_id))
+        with client.application.app_context():
+            seen = current_hub().last_id(job_stream(job_id))
         worker.finish(job_id)
         headers = {"Last-Event-ID": seen} if how == "header" else {}
         query = f"?last_event_id={seen}" if how == "query" else ""
@@ -341,7 +342,8 @@ class TestSubscription:
 
 
 def test_a_stream_that_nobody_follows_is_let_go(app: Flask, redis: Redis):
-    hub = of(app).hub
+    with app.app_context():
+        hub = current_hub()
     with hub.subscribe(OWNER, "local"):
         assert hub.following == 1
     assert hub.following == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -11,12 +12,13 @@ from flask.testing import FlaskClient
 from PIL import Image
 from redis import Redis
 
+from darkroom.supervision.redis_server import RedisServer
+from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore, image_id
 from jobs.queue.queue import new_job_id
-from server.door.signing import DAY, Signer
+from server.door.signing import DAY, Signer, current_signer
 from server.pages import renditions
 from server.pages.renditions import Renditions
-from server.resources import of
 from tests.server.helpers import API, png
 
 
@@ -116,23 +118,29 @@ def test_what_is_no_picture_is_404(client: FlaskClient, image: str):
     assert client.get(f"{API}/images/{image}").status_code == 404
 
 
+@pytest.fixture
+def signer(app: Flask) -> Signer:
+    with app.app_context():
+        return current_signer()
+
+
 class TestSignature:
     def test_a_signed_url_opens_its_picture_in_every_form(
-        self, app: Flask, client: FlaskClient, url: str, image: str
+        self, signer: Signer, client: FlaskClient, url: str, image: str
     ):
-        query = of(app).signer.query(image)
+        query = signer.query(image)
         assert client.get(f"{url}?{query}").status_code == 200
         assert client.get(f"{url}?{query}&format=webp&width=16").status_code == 200
 
     @pytest.mark.parametrize("change", ["signature", "expires", "image", "half"])
     def test_a_url_that_was_changed_opens_nothing(
-        self, app: Flask, client: FlaskClient, url: str, image: str, change: str
+        self, signer: Signer, client: FlaskClient, url: str, image: str, change: str
     ):
         other = image[:-1] + "1"
-        signed = of(app).signer.query(other if change == "image" else image)
+        signed = signer.query(other if change == "image" else image)
         expires, signature = (part.split("=")[1] for part in signed.split("&"))
         if change == "signature":
-            signature = signature[:-1] + ("0" if signature[-1] != "0" else "1")
+            signature = ("0" if signature[0] != "0" else "1") + signature[1:]
         if change == "expires":
             expires = str(int(expires) + 1)
         query = f"expires={expires}&signature={signature}"
@@ -157,8 +165,33 @@ class TestSignature:
             assert int(urls[-1].split("&")[0].split("=")[1]) >= day + second + 3600
         assert len(set(urls)) == 1
 
+    @pytest.mark.parametrize("signature", ["", ".", "é", "\ud800", "=" * 43, "A" * 43, "A" * 128])
+    def test_what_is_no_signature_opens_nothing(self, redis: Redis, signature: str):
+        assert not Signer(redis, 3600).allows("x", int(time.time()) + 60, signature)
+
     def test_all_replicas_sign_alike(self, redis: Redis):
         assert Signer(redis, 3600).query("x") == Signer(redis, 3600).query("x")
+
+    def test_replicas_agree_anew_when_redis_was_emptied(
+        self, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ):
+        signers = [Signer(redis, 3600) for _ in range(2)]
+        before = {signer.query("x") for signer in signers}
+        redis.flushall()
+        assert {signer.query("x") for signer in signers} == before
+        monkeypatch.setattr("server.door.signing.REFRESH", 0)
+        after = {signer.query("x") for signer in signers}
+        assert len(after) == 1
+        assert after != before
+
+    def test_a_url_opens_its_picture_while_redis_is_away(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        with RedisServer(tmp_path / "redis") as own:
+            signer = Signer(connect(own.url, retries=0), 3600)
+            expires, signature = (part.split("=")[1] for part in signer.query("x").split("&"))
+        monkeypatch.setattr("server.door.signing.REFRESH", 0)
+        assert signer.allows("x", int(expires), signature)
 
 
 class TestRenditions:

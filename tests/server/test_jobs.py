@@ -211,10 +211,10 @@ class TestPrefer:
     def test_a_job_that_was_kept_is_202_though_redis_went_away_since(
         self, client: FlaskClient, worker: HandWorker, monkeypatch: pytest.MonkeyPatch
     ):
-        def gone(*_: object) -> None:
+        def gone(*_: object, **__: object) -> None:
             raise RedisConnectionError("gone")
 
-        monkeypatch.setattr("server.streams.hub.Hub.wait_for_done", gone)
+        monkeypatch.setattr("server.routes.jobs.follow", gone)
         monkeypatch.setattr("jobs.queue.queue.position", gone)
         answer = client.post(f"{API}/jobs", json={"prompt": "x"}, headers={"Prefer": "wait=5"})
         assert answer.status_code == 202

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,23 @@ from redis import Redis
 from jobs.pictures.image_store import ImageStore, input_id
 from jobs.queue import queue, workers
 from jobs.queue.events import ENDED
+from jobs.queue.metrics import Metrics
 from jobs.queue.record import JobRecord
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import InputPicture, resolve
+from jobs.settings import Settings
+from tests.running.paths import REPOSITORY
 from tests.running.site import Site
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
+from worker.build import build_worker
+from worker.loop.rq_worker import BatchWorker
 
 QUICK = {"prompt": "cat face, 3d", "steps": 4, "sampler": "ddim", "seed": 7}
 SLOW = QUICK | {"steps": 150, "count": 2}
+
+ROOM = 0.1
+"""GB: the model that ships takes 0.07 in fp32."""
 
 
 class Desk:
@@ -96,3 +106,26 @@ def start(
     yield make
     for process in started:
         process.close()
+
+
+@pytest.fixture
+def models() -> Path:
+    """The models.toml of the worker `here`."""
+    return REPOSITORY / "models.toml"
+
+
+@pytest.fixture
+def here(redis: Redis, models: Path, tmp_path: Path) -> Iterator[BatchWorker]:
+    """A worker in this process, with its default model in memory and room for no other, that takes
+    jobs when told to."""
+    chosen = Settings(models=models, data=tmp_path, device="cpu", model_memory_gb=ROOM)
+    worker = build_worker("here", redis, chosen, ImageStore(str(tmp_path)), Metrics())
+    worker.offer.advertise(running=0)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield worker
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    worker.inputs.close()
+    worker.settler.close(give_back=False)
+    worker.offer.models.close()
+    gc.unfreeze()

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import gc
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
-from jobs.pictures.image_store import ImageStore
-from jobs.queue import events, queue, workers
-from jobs.queue.metrics import Metrics
+from jobs.queue import events, queue
 from jobs.queue.record import read_many
-from jobs.settings import Settings
-from tests.worker.conftest import Desk
+from tests.worker.conftest import ROOM, Desk
 from tests.worker.process import WorkerProcess, until
-from worker.build import build_worker
 from worker.loop import intake
 from worker.loop.rq_worker import BatchWorker
 
 EMOJI = Path(__file__).parents[2] / "models" / "emoji"
-ROOM = 0.1
-"""GB: the model that ships takes 0.07 in fp32."""
-
 LONG = {"steps": 100, "sampler": "ddim"}
 
 Start = Callable[..., tuple[WorkerProcess, Desk]]
@@ -38,19 +29,6 @@ def models(tmp_path: Path) -> Path:
     tables = [f'[models.{name}]\nsource = "{EMOJI}"\n' for name in ("warm", "cold")]
     file.write_text('default = "warm"\n' + "".join(tables))
     return file
-
-
-@pytest.fixture
-def here(redis: Redis, models: Path, tmp_path: Path) -> Iterator[BatchWorker]:
-    """A worker in this process, with the model `warm` in memory, that takes jobs when told to."""
-    chosen = Settings(models=models, data=tmp_path, device="cpu", model_memory_gb=ROOM)
-    worker = build_worker("here", redis, chosen, ImageStore(str(tmp_path)), Metrics())
-    worker.offer.advertise(worker)
-    yield worker
-    worker.inputs.close()
-    worker.settler.close(give_back=False)
-    worker.offer.models.close()
-    gc.unfreeze()
 
 
 def live_events(desk: Desk, *jobs: str, seconds: float = 60) -> list[events.LiveEvent]:
@@ -119,7 +97,7 @@ def test_a_warm_models_job_goes_first_and_a_cold_ones_in_its_turn(
 
     def taken() -> str:
         assert here.intake.take()
-        return list(here.slots.values())[-1].request.model
+        return here.board.held()[-1].request.model
 
     desk.submit("anna", model="cold")
     for _ in range(6):
@@ -128,13 +106,6 @@ def test_a_warm_models_job_goes_first_and_a_cold_ones_in_its_turn(
     time.sleep(1.1)
     assert taken() == "cold"
     assert taken() == "warm"
-
-
-def test_a_worker_that_ends_lets_go_of_its_models(start: Start, models: Path, here: BatchWorker):
-    here.request_stop(15, None)
-    assert here.work() is False
-    assert here.offer.models.warm() == []
-    assert workers.live(here.connection) == []
 
 
 @pytest.mark.slow

@@ -3,45 +3,69 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import time
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import cast
 
+from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 
 from jobs.queue import leases
 from jobs.queue.leases import Sweep
 from jobs.queue.metrics import Metrics
 from jobs.queue.record import Field
+from worker.engine import Engine
+from worker.loop.board import Board
+from worker.loop.offer import Offer
 from worker.loop.retention import Retention
-
-if TYPE_CHECKING:
-    from worker.loop.rq_worker import BatchWorker
 
 log = logging.getLogger("darkroom.worker")
 
 
 class Beat:
-    """The beat thread of a worker. It outlives every outage and dies with the process."""
+    """The beat thread of a worker. It outlives every outage and dies with the process.
 
-    def __init__(self, worker: BatchWorker, metrics: Metrics, retention: Retention) -> None:
-        self.worker = worker
-        self.connection = worker.connection
+    `show_state` adds to a pipeline what RQ shows of the worker. After `stall_timeout` seconds
+    without a step, with pictures in the engine, the device hangs and the process is ended.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        connection: Redis,
+        engine: Engine,
+        offer: Offer,
+        metrics: Metrics,
+        retention: Retention,
+        *,
+        stall_timeout: float,
+        show_state: Callable[[Pipeline], None],
+    ) -> None:
+        self.board = board
+        self.connection = connection
+        self.engine = engine
+        self.offer = offer
         self.metrics = metrics
         self.retention = retention
-        self.sweep = Sweep(worker.connection)
+        self.sweep = Sweep(connection)
+        self.stall_timeout = stall_timeout
+        self._show_state = show_state
 
     def run(self) -> None:
         """Beat every `leases.BEAT` seconds until the worker is over."""
         last = time.monotonic()
-        while not self.worker.over.wait(leases.BEAT):
-            self.worker.give_up_if_stalled()
+        while not self.board.over.wait(leases.BEAT):
+            self._give_up_if_stalled()
             now = time.monotonic()
-            if self.worker.slots:
-                self.worker.offer.rate.busy(now - last)
+            if self.board.held():
+                self.offer.rate.busy(now - last)
             last = now
             try:
                 self._renew()
-                self.worker.offer.advertise(self.worker)
+                self.offer.advertise(len(self.board.held()))
                 self.metrics.flush(self.connection)
                 if swept := self.sweep.run():
                     log.warning("%d jobs of dead workers were put back", swept)
@@ -51,22 +75,27 @@ class Beat:
             except Exception:
                 log.exception("a heartbeat went wrong")
 
+    def _give_up_if_stalled(self) -> None:
+        """End this process where the device hangs: its jobs then run again elsewhere."""
+        silent = time.monotonic() - self.board.stepped
+        if silent > self.stall_timeout and not self.engine.idle:
+            log.critical("no step finished for %.0f s; ending this worker", silent)
+            os.kill(os.getpid(), signal.SIGKILL)
+
     def _renew(self) -> None:
-        held = list(self.worker.slots.values())
+        held = self.board.held()
         with self.connection.pipeline() as pipe:
             for slot in held:
-                registry = slot.job.started_job_registry
-                pipe.zscore(registry.key, slot.execution.composite_key)
+                slot.lease.ask(pipe)
                 pipe.hexists(slot.job.key, Field.CANCEL)
             for slot in held:
-                registry = slot.job.started_job_registry
-                slot.execution.heartbeat(registry, leases.LEASE, pipeline=pipe)
-            self.worker.show_state(pipe)
+                slot.lease.renew(pipe)
+            self._show_state(pipe)
             replies = cast("list[float | bool | None]", pipe.execute())
-        for index, slot in enumerate(held):
+        for slot, lease, canceled in zip(held, replies[::2], replies[1::2], strict=False):
             if slot.settling:
                 continue
-            slot.lost = slot.lost or replies[2 * index] is None
-            slot.stop = slot.stop or bool(replies[2 * index + 1])
-            if slot.lost or slot.stop:
-                self.worker.wake.set()
+            if lease is None:
+                self.board.lose(slot)
+            if canceled:
+                self.board.stop(slot)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -14,10 +13,9 @@ from jobs.queue.events import Error
 from worker.canvas import CanvasError, prepare
 from worker.canvas.preprocess import preprocess
 from worker.engine import Control
+from worker.loop.board import Board
+from worker.loop.offer import Offer
 from worker.loop.slot import Slot
-
-if TYPE_CHECKING:
-    from worker.loop.rq_worker import BatchWorker
 
 log = logging.getLogger("darkroom.worker")
 
@@ -33,9 +31,10 @@ PAUSE = 0.5
 class Inputs:
     """The preparing threads of a worker, so that nothing waits for a slow picture store."""
 
-    def __init__(self, worker: BatchWorker, store: ImageStore) -> None:
-        self.worker = worker
+    def __init__(self, board: Board, store: ImageStore, offer: Offer) -> None:
+        self.board = board
         self.images = store
+        self.offer = offer
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="inputs")
 
     def admit(self, slot: Slot) -> None:
@@ -59,14 +58,13 @@ class Inputs:
             log.exception("the pictures of job %s could not be prepared", slot.id)
             detail = "The picture that the job starts from could not be prepared."
             slot.error = Error(code="internal", detail=detail)
-        self.worker.inbox.put(slot)
-        self.worker.wake.set()
+        self.board.hand_in(slot)
 
     def _prepare(self, slot: Slot) -> None:
         request = slot.request
         image = self._picture(slot, request.image, "RGB")
         mask = self._picture(slot, request.mask, "L")
-        slot.canvas = prepare(request, image, mask, self.worker.offer.factor(request.model))
+        slot.canvas = prepare(request, image, mask, self.offer.factor(request.model))
         slot.controls = tuple(
             Control(
                 name=each.model,
@@ -98,4 +96,4 @@ class Inputs:
                 time.sleep(PAUSE)
 
     def _over(self, slot: Slot) -> bool:
-        return slot.lost or slot.stop or self.worker.cold.is_set()
+        return slot.lost or slot.stop or self.board.cold

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import cast
 
+from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError, WatchError
 from rq import Queue
-from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
@@ -18,10 +19,11 @@ from jobs.queue.events import StatusEvent, publish
 from jobs.queue.lanes import Lane
 from jobs.queue.metrics import Metrics
 from jobs.queue.record import Field, read
+from worker.loop.board import Board
+from worker.loop.inputs import Inputs
+from worker.loop.lease import Lease
+from worker.loop.offer import Offer
 from worker.loop.slot import Slot
-
-if TYPE_CHECKING:
-    from worker.loop.rq_worker import BatchWorker
 
 log = logging.getLogger("darkroom.worker")
 
@@ -33,38 +35,61 @@ PATIENCE = 30.0
 
 
 class Intake:
-    """The intake thread of a worker."""
+    """The intake thread of a worker.
 
-    def __init__(self, worker: BatchWorker, metrics: Metrics, capacity: int) -> None:
-        self.worker = worker
-        self.connection = worker.connection
+    `name` is the worker's, in whose name leases are taken; `listen` is told the lanes that it
+    serves by now.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        connection: Redis,
+        offer: Offer,
+        inputs: Inputs,
+        metrics: Metrics,
+        *,
+        name: str,
+        listen: Callable[[list[Lane]], None],
+    ) -> None:
+        self.board = board
+        self.connection = connection
+        self.offer = offer
+        self.inputs = inputs
         self.metrics = metrics
-        self.capacity = capacity
-        self.room = threading.Event()
-        self.taking = False
+        self.name = name
         self.taken = 0
+        self._listen = listen
+        self._taking = False
         self._suspect_waits = False
         self._cold_since: dict[Lane, float] = {}
 
+    @property
+    def open(self) -> bool:
+        """Whether another job may still come. One that is being taken when the worker is asked to
+        stop is run."""
+        return not self.board.warm or self._taking
+
     def run(self) -> None:
         """Take jobs until the worker stops."""
-        while not self.worker.warm.is_set():
+        while not self.board.warm:
+            # Before the look, so that a slot which is forgotten meanwhile is noticed.
+            self.board.room.clear()
             if not self._has_room():
-                self.room.clear()
-                self.room.wait(leases.BEAT)
+                self.board.room.wait(leases.BEAT)
                 continue
             try:
-                self.taking = True
-                found = self.worker.warm.is_set() or self.take()
-                self.taking = False
+                self._taking = True
+                found = self.board.warm or self.take()
+                self._taking = False
                 if not found:
                     self.connection.blpop([lanes.BELL], BELL_WAIT)
             except RedisError as error:
                 log.error("cannot take jobs: %s", error)
                 time.sleep(1)
             finally:
-                self.taking = False
-        self.worker.wake.set()
+                self._taking = False
+        self.board.wake()
 
     def take(self) -> bool:
         """Take the job whose turn it is, if there is one and it may run now."""
@@ -79,34 +104,31 @@ class Intake:
             if slot is None:
                 return not self._suspect_waits
             self.taken += 1
-            self.worker.slots[slot.id] = slot
-            self.worker.inputs.admit(slot)
+            self.board.hold(slot)
+            self.inputs.admit(slot)
             waited = time.time() - slot.record.created_at.timestamp()
             self.metrics.observe("queue_wait_seconds", slot.request.model, max(0.0, waited))
             return True
         return False
 
     def _has_room(self) -> bool:
-        slots = list(self.worker.slots.values())
+        slots = self.board.held()
         if not slots:
             self._suspect_waits = False
             return True
         if self._suspect_waits or any(slot.solo for slot in slots):
             return False
-        return sum(slot.request.count for slot in slots) < self.capacity
+        return sum(slot.request.count for slot in slots) < self.offer.capacity
 
     def _in_turn(self) -> list[Lane]:
         """The lanes in which a job waits that this worker can run, in the order of their turn."""
-        mine = [
-            each
-            for each in lanes.lanes(self.connection)
-            if each.model in self.worker.offer.lane_models
-        ]
-        self.worker.listen(mine)
+        every = lanes.lanes(self.connection)
+        mine = [each for each in every if each.model in self.offer.lane_models]
+        self._listen(mine)
         lengths = lanes.waiting(self.connection, mine)
         waiting = [each for each, length in lengths.items() if length]
         served = lanes.turns(self.connection, [each.caller for each in waiting])
-        now, warm = time.monotonic(), self.worker.offer.warm_lanes()
+        now, warm = time.monotonic(), self.offer.warm_lanes()
         self._cold_since = {
             each: self._cold_since.get(each, now) for each in waiting if each.model not in warm
         }
@@ -144,13 +166,13 @@ class Intake:
                         pipe.execute()
                         self._suspect_waits = True
                         return None
-                    execution = self._lease(pipe, job, lane)
+                    lease = self._lease(pipe, job, lane)
                     pipe.execute()
                     break
                 except WatchError:
                     continue
         record = read(self.connection, job.id)
-        return None if record is None else Slot(job, lane, execution, record, solo=suspect)
+        return None if record is None else Slot(lease, record, solo=suspect)
 
     def _must_wait(self, job_id: str, suspect: bool) -> bool:
         """Whether a job has to wait until this worker is empty.
@@ -158,16 +180,13 @@ class Intake:
         A job that was in a crash may cause the next, so it runs when nobody else does. And a job
         whose lease this worker lost may come back before the worker has let go of it.
         """
-        if earlier := self.worker.slots.get(job_id):
-            earlier.lost = True
-            self.worker.wake.set()
-        return earlier is not None or (suspect and bool(self.worker.slots))
+        if earlier := self.board.get(job_id):
+            self.board.lose(earlier)
+        return earlier is not None or (suspect and bool(self.board.held()))
 
-    def _lease(self, pipe: Any, job: Job, lane: Lane) -> Execution:
-        name = self.worker.name
-        execution = Execution.create(job, leases.LEASE, pipeline=pipe, worker_name=name)
-        job.prepare_for_execution(name, pipeline=pipe)
+    def _lease(self, pipe: Pipeline, job: Job, lane: Lane) -> Lease:
+        lease = Lease.take(pipe, job, self.name)
         pipe.hincrby(job.key, Field.ATTEMPTS, 1)
         pipe.hset(lanes.TURNS, lane.caller, time.time())
         publish(pipe, settle.owner_of(job), StatusEvent(job=job.id, status="running"))
-        return execution
+        return lease

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from threading import Lock
-from typing import TYPE_CHECKING
+
+from redis import Redis
 
 from jobs.queue import lanes, workers
 from jobs.queue.workers import WorkerInfo
 from jobs.request.model_card import ModelCard
 from worker.models.files.hashes import Hashes
 from worker.models.loading.model_store import ModelStore
-
-if TYPE_CHECKING:
-    from worker.loop.rq_worker import BatchWorker
 
 MEMORY = 120.0
 """Busy seconds after which a measurement has lost half its weight."""
@@ -53,10 +51,12 @@ class Rate:
 
 
 class Offer:
-    """The models of a worker, as it advertises them."""
+    """The models of the worker `name`, as it advertises them."""
 
     def __init__(
         self,
+        name: str,
+        connection: Redis,
         cards: list[ModelCard],
         models: ModelStore,
         hashes: Hashes,
@@ -64,6 +64,8 @@ class Offer:
         device: str,
         capacity: int,
     ) -> None:
+        self._name = name
+        self._connection = connection
         self._cards = cards
         self._hashes = hashes
         self.models = models
@@ -91,22 +93,22 @@ class Offer:
         """The models in memory, by the names they have in lanes."""
         return {lanes.lane(name, "normal", "").model for name in self.models.warm()}
 
-    def advertise(self, worker: BatchWorker) -> None:
-        """Tell Redis that the worker is alive and what it offers."""
+    def advertise(self, running: int) -> None:
+        """Tell Redis that the worker is alive, how many jobs it runs and what it offers."""
         info = WorkerInfo(
-            name=worker.name,
+            name=self._name,
             host=socket.gethostname(),
             pid=os.getpid(),
             device=self.device,
             models=self.cards,
             warm=self.models.warm(),
             loading=self.models.all_loading(),
-            running=len(worker.slots),
+            running=running,
             capacity=self.capacity,
             jobs_per_second=self.rate.per_second,
         )
-        workers.advertise(worker.connection, info)
+        workers.advertise(self._connection, info)
 
-    def withdraw(self, worker: BatchWorker) -> None:
+    def withdraw(self) -> None:
         """Tell Redis that the worker is going."""
-        workers.withdraw(worker.connection, worker.name)
+        workers.withdraw(self._connection, self._name)

@@ -6,21 +6,20 @@ import base64
 import io
 import logging
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
+from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.queue.events import PreviewEvent, Progress, ProgressEvent, publish_live
 from jobs.queue.record import Field, progress_json
 from jobs.request.request import ResolvedRequest
 from worker.engine import Engine
+from worker.loop.board import Board
 from worker.loop.slot import Slot
 from worker.models.loading.model_store import Kind, ModelStore
-
-if TYPE_CHECKING:
-    from worker.loop.rq_worker import BatchWorker
 
 log = logging.getLogger("darkroom.worker")
 
@@ -45,30 +44,40 @@ if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], 
 class Reporter:
     """The reporting thread of a worker."""
 
-    def __init__(self, worker: BatchWorker, *, previews: bool = True) -> None:
-        self.worker = worker
+    def __init__(
+        self,
+        board: Board,
+        connection: Redis,
+        engine: Engine,
+        models: ModelStore,
+        *,
+        previews: bool = True,
+    ) -> None:
+        self.board = board
+        self.connection = connection
+        self.engine = engine
+        self.models = models
         self._previews = previews
-        self.connection = worker.connection
-        self._set_progress = worker.connection.register_script(SET_PROGRESS)
+        self._set_progress = connection.register_script(SET_PROGRESS)
         self._unseen: dict[str, Slot] = {}
         self._no_preview_until = 0.0
 
     def run(self) -> None:
         """Report until the worker is over."""
-        while not self.worker.over.wait(REPORT_EVERY):
+        while not self.board.over.wait(REPORT_EVERY):
             try:
                 self._report()
                 self._preview_due()
             except RedisError as error:
                 log.debug("progress was not reported: %s", error)
-                self.worker.over.wait(1)
+                self.board.over.wait(1)
             except Exception:
                 log.exception("progress could not be reported")
 
     def _report(self) -> None:
         moved: list[tuple[Slot, Progress]] = []
-        for slot in list(self.worker.slots.values()):
-            progress = told(slot, self.worker.engine, self.worker.offer.models)
+        for slot in self.board.held():
+            progress = told(slot, self.engine, self.models)
             if progress != slot.reported and not slot.settling:
                 moved.append((slot, progress))
         if not moved:
@@ -87,9 +96,7 @@ class Reporter:
 
     def _preview_due(self) -> None:
         """Show the jobs that moved and whose time has come, within PREVIEW_SHARE."""
-        self._unseen = {
-            slot.id: slot for slot in self._unseen.values() if slot.id in self.worker.slots
-        }
+        self._unseen = {slot.id: slot for slot in self._unseen.values() if self.board.get(slot.id)}
         for slot in sorted(self._unseen.values(), key=lambda slot: slot.previewed):
             now = time.monotonic()
             if now < self._no_preview_until:
@@ -105,7 +112,7 @@ class Reporter:
     def _preview(self, slot: Slot) -> None:
         for index in range(slot.request.count):
             try:
-                picture = self.worker.engine.preview(slot.task_id(index))
+                picture = self.engine.preview(slot.task_id(index))
             except KeyError:
                 continue
             if picture is None:

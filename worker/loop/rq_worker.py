@@ -1,26 +1,26 @@
-"""An RQ worker that holds many jobs at once: the only place that knows a worker's internals of RQ.
+"""An RQ worker that holds many jobs at once: wires the parts and keeps RQ's own books.
 
-The threads of the process and what each may touch:
-- main: the engine, and nothing that waits for Redis, so an outage never stops the steps;
-- intake: takes jobs from the lanes while there is room;
-- inputs: read the pictures that a job starts from;
-- settlers: encode, store and settle what the engine finished;
-- beat: renews leases, notices cancels and lost leases, sweeps up after dead workers;
-- reporter: progress and previews.
+A job's way through the parts, each of which knows the board and what it was given:
+- intake, a thread: takes it from its lane into a lease, while there is room;
+- inputs, threads: read the pictures that it starts from;
+- stepper, the main thread: makes its pictures with the engine, and waits for nothing else;
+- settler, threads: encode, store and settle what the engine finished.
+Beside them all the while:
+- beat, a thread: renews leases, notices cancels and lost leases, sweeps up after dead workers;
+- reporter, a thread: progress and previews.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import queue
-import signal
 import threading
-import time
+from datetime import timedelta
 from typing import Any, cast
 
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
+from redis.typing import EncodableT, FieldT
 from rq import Worker
 from rq.command import parse_payload
 from rq.utils import now as utcnow
@@ -30,12 +30,12 @@ from rq.worker_registration import register
 
 from jobs.pictures.image_store import ImageStore
 from jobs.queue import leases
-from jobs.queue.events import Error
+from jobs.queue.events import Status
 from jobs.queue.lanes import Lane
 from jobs.queue.metrics import Metrics
-from jobs.request.model_card import ModelCard
-from worker.engine import Engine, EngineError, Finished, ImageRequest
+from worker.engine import Engine
 from worker.loop.beat import Beat
+from worker.loop.board import Board
 from worker.loop.inputs import Inputs
 from worker.loop.intake import Intake
 from worker.loop.offer import Offer
@@ -43,18 +43,12 @@ from worker.loop.reporter import Reporter
 from worker.loop.retention import Retention
 from worker.loop.safety import SafetyHook
 from worker.loop.settler import Settler
-from worker.loop.slot import Slot, parse_task_id
+from worker.loop.stepper import Stepper, WarmUp
 
 log = logging.getLogger("darkroom.worker")
 
 WORKER_TTL = 20
 """RQ raises the connection's time-out to this less five seconds."""
-
-IDLE_WAIT = 0.5
-"""Seconds the engine's thread sleeps with nothing to do; work that comes wakes it at once."""
-
-LOADING_WAIT = 0.02
-"""Seconds between two looks at a model that is being loaded."""
 
 
 def generate(request: dict[str, Any], owner: str) -> None:
@@ -75,41 +69,44 @@ class BatchWorker(Worker):
         name: str,
         connection: Redis,
         engine: Engine,
-        store: ImageStore,
         offer: Offer,
+        store: ImageStore,
         metrics: Metrics,
         *,
-        capacity: int,
         stall_timeout: float,
-        keep_days: int,
-        warm_up: bool = False,
+        retention: Retention,
+        warm_up: WarmUp | None = None,
         safety: SafetyHook | None = None,
     ) -> None:
         super().__init__([], name=name, connection=connection, worker_ttl=WORKER_TTL)
-        self.engine = engine
         self.offer = offer
-        self.slots: dict[str, Slot] = {}
-        self.inbox: queue.SimpleQueue[Slot] = queue.SimpleQueue()
-        self.wake = threading.Event()
-        self.over = threading.Event()
-        self.warm = threading.Event()
-        self.cold = threading.Event()
-        self.stepped = time.monotonic()
-        self.stall_timeout = stall_timeout
-        self._to_measure = [warm_up_request(card) for card in offer.cards if card.batched]
-        if not warm_up:
-            self._to_measure.clear()
-        self.intake = Intake(self, metrics, capacity)
-        self.inputs = Inputs(self, store)
-        self.settler = Settler(self, store, metrics, safety)
-        self.beat = Beat(self, metrics, Retention(connection, store, keep_days))
-        self.reporter = Reporter(self, previews=safety is None or not safety.hides)
+        self.board = board = Board()
+        self.inputs = Inputs(board, store, offer)
+        self.intake = Intake(
+            board, connection, offer, self.inputs, metrics, name=name, listen=self.listen
+        )
+        self.settler = Settler(
+            board, connection, store, offer, metrics, name=name, count=self.count_job, safety=safety
+        )
+        self.stepper = Stepper(board, engine, self.settler, warm_up)
+        self.beat = Beat(
+            board,
+            connection,
+            engine,
+            offer,
+            metrics,
+            retention,
+            stall_timeout=stall_timeout,
+            show_state=self.show_state,
+        )
+        previews = safety is None or not safety.hides
+        self.reporter = Reporter(board, connection, engine, offer.models, previews=previews)
 
     def work(self, *_: Any, **__: Any) -> bool:
         """Run until stopped. Returns whether any job was run."""
         self.bootstrap(None)
         self._install_signal_handlers()
-        self.offer.advertise(self)
+        self.offer.advertise(running=0)
         threads = [
             threading.Thread(target=part.run, name=part.__class__.__name__.lower(), daemon=True)
             for part in (self.intake, self.beat, self.reporter)
@@ -117,39 +114,38 @@ class BatchWorker(Worker):
         for thread in threads:
             thread.start()
         try:
-            while not self.cold.is_set() and (self.slots or self.inbox.qsize() or self._open()):
-                self._turn()
+            # First whether a job may still come: one that came in between is then seen as held.
+            while not self.board.cold and (self.intake.open or self.board.busy):
+                self.stepper.turn()
         finally:
             self._close(threads)
         return self.intake.taken > 0
 
     def request_stop(self, signum: int, frame: object) -> None:
         """First signal: finish what runs. Second: give it back. Only flags are set here."""
-        if self.warm.is_set():
-            self.cold.set()
-        self.warm.set()
-        self.wake.set()
+        self.board.ask_to_stop()
 
     def handle_payload(self, message: Any) -> None:
         """A command of RQ's: `stop-job` for any of our jobs, the others as RQ has them."""
         payload = cast("dict[str, Any]", parse_payload(message))
         if payload["command"] != "stop-job":
             super().handle_payload(message)
-        elif slot := self.slots.get(str(payload.get("job_id"))):
-            slot.stop = True
-            self.wake.set()
+        elif slot := self.board.get(str(payload.get("job_id"))):
+            self.board.stop(slot)
 
     def validate_queues(self) -> None:
         """The lanes come and go; there is none to check at the start."""
 
-    def show_state(self, pipe: Any) -> None:
+    def show_state(self, pipe: Pipeline) -> None:
         """Add to a pipeline what `rq info` says of this worker: alive, its lanes, idle or busy."""
-        state = WorkerStatus.BUSY if self.slots else WorkerStatus.IDLE
+        held = self.board.held()
+        state = WorkerStatus.BUSY if held else WorkerStatus.IDLE
         self.last_heartbeat = utcnow()
-        fields = cast("dict[str, Any]", self.serialize()) | {
+        fields: dict[FieldT, EncodableT] = {
+            **self.serialize(),
             "state": state.value,
             "last_heartbeat": utcformat(self.last_heartbeat),
-            "current_job": next(iter(list(self.slots)), ""),
+            "current_job": held[0].id if held else "",
         }
         pipe.hset(self.key, mapping=fields)
         pipe.expire(self.key, WORKER_TTL + 60)
@@ -161,116 +157,28 @@ class BatchWorker(Worker):
             self.queues = [lane.queue(self.connection) for lane in lanes]
             register(self)
 
-    def forget(self, slot: Slot) -> None:
-        """The slot has been settled, given back or lost: make room."""
-        self.slots.pop(slot.id, None)
-        self.wake.set()
-        self.intake.room.set()
-
-    def _open(self) -> bool:
-        return not self.warm.is_set() or self.intake.taking
-
-    def _turn(self) -> None:
-        """Take in what came, drop what was stopped, make one step."""
-        self.wake.clear()
-        while not self.inbox.empty():
-            self._admit(self.inbox.get())
-        for slot in list(self.slots.values()):
-            if (slot.stop or slot.lost) and not slot.settling:
-                self._drop_tasks(slot)
-                self.settler.end(slot)
-        if self.engine.idle:
-            self.stepped = time.monotonic()
-            if not self._measure():
-                self.wake.wait(IDLE_WAIT)
-            return
-        finished = self.engine.step()
-        self.stepped = time.monotonic()
-        for each in finished:
-            self._hand_over(each)
-        if not finished and self.engine.waiting_for_models:
-            self.wake.wait(LOADING_WAIT)
-
-    def _measure(self) -> bool:
-        """With nothing else to do, one forward towards the best number of rows for a model that
-        is loaded; False once that is known of each."""
-        warm = self.offer.models.warm()
-        for request in self._to_measure:
-            if request.model in warm and self.engine.warm_up(request):
-                return True
-        return False
-
-    def _admit(self, slot: Slot) -> None:
-        if slot.settling:
-            self._drop_tasks(slot)
-            return
-        if slot.error is not None:
-            self.settler.end(slot)
-            return
-        for index in range(slot.request.count):
-            self.engine.add(slot.task_id(index), slot.image_request(index), deadline=slot.deadline)
-
-    def _hand_over(self, finished: Finished) -> None:
-        job_id, execution_id, index = parse_task_id(finished.task_id)
-        slot = self.slots.get(job_id)
-        if slot is None or slot.settling or slot.execution.id != execution_id:
-            return
-        if finished.image is not None:
-            self.settler.store(slot, index, finished)
-            return
-        slot.error = explain(finished.error)
-        self._drop_tasks(slot)
-        self.settler.end(slot)
-
-    def _drop_tasks(self, slot: Slot) -> None:
-        for index in range(slot.request.count):
-            self.engine.cancel(slot.task_id(index))
+    def count_job(self, pipe: Pipeline, outcome: Status, worked: timedelta) -> None:
+        """Add to a pipeline what RQ counts of a worker: jobs by their outcome, and time."""
+        if outcome == "succeeded":
+            self.increment_successful_job_count(pipe)
+        elif outcome == "failed":
+            self.increment_failed_job_count(pipe)
+        self.increment_total_working_time(worked, pipe)
 
     def _close(self, threads: list[threading.Thread]) -> None:
-        self.warm.set()
+        """End the parts in the order of a job's way, so that none is left between two of them."""
+        intake, *others = threads
+        self.board.warm = True
+        self.board.room.set()
+        intake.join(timeout=leases.BEAT * 2)
         self.inputs.close()
-        self.settler.close(give_back=self.cold.is_set())
-        self.over.set()
-        self.intake.room.set()
-        for thread in threads:
+        self.settler.close(give_back=self.board.cold)
+        self.board.over.set()
+        for thread in others:
             thread.join(timeout=leases.BEAT * 2)
         try:
-            self.offer.withdraw(self)
+            self.offer.withdraw()
             self.teardown()
         except RedisError as error:
             log.warning("could not say goodbye to Redis: %s", error)
         self.offer.models.close()
-
-    def give_up_if_stalled(self) -> None:
-        """End this process where the device hangs: its jobs then run again elsewhere."""
-        silent = time.monotonic() - self.stepped
-        if silent > self.stall_timeout and not self.engine.idle:
-            log.critical("no step finished for %.0f s; ending this worker", silent)
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def warm_up_request(card: ModelCard) -> ImageRequest:
-    """A picture as callers most often ask this model for: its own size, steps and guidance."""
-    return ImageRequest(
-        model=card.name,
-        prompt="",
-        negative_prompt="",
-        width=card.width,
-        height=card.height,
-        steps=card.steps,
-        guidance_scale=card.guidance_scale,
-        seed=0,
-        sampler=card.sampler,
-        schedule=card.schedule,
-    )
-
-
-def explain(error: Exception | None) -> Error:
-    """An engine's error as the caller reads it: a code, a sentence, never a stack trace."""
-    if isinstance(error, EngineError):
-        code = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(error).__name__)
-        return Error(code=code.lstrip("_"), detail=str(error))
-    log.error("a task failed in a way that nobody foresaw", exc_info=error)
-    return Error(
-        code="internal", detail="The picture could not be made; the worker's log says why."
-    )

@@ -6,26 +6,25 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from importlib.metadata import version
 from threading import Lock
-from typing import TYPE_CHECKING
 
+from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import RedisError, WatchError
-from rq.utils import now
+from redis.exceptions import RedisError
 
 from jobs.logs import prompt_words
 from jobs.pictures.image_store import ImageStore, image_id
 from jobs.queue import settle
-from jobs.queue.events import Error, Output, OutputEvent, publish
+from jobs.queue.events import Error, Output, OutputEvent, Status, publish
 from jobs.queue.metrics import Metrics
 from worker.canvas.png import Maker, encode
-from worker.engine import Finished
+from worker.engine import EngineError, Finished
+from worker.loop.board import Board
+from worker.loop.offer import Offer
 from worker.loop.safety import Refused, SafetyHook
 from worker.loop.slot import Slot
-
-if TYPE_CHECKING:
-    from worker.loop.rq_worker import BatchWorker
 
 log = logging.getLogger("darkroom.worker")
 
@@ -41,55 +40,81 @@ VERSION = version("darkroom")
 
 
 class Settler:
-    """The settling threads of a worker."""
+    """The settling threads of a worker.
+
+    `name` is the worker's, and `count` adds a job's outcome and the time that it took to what RQ
+    counts of the worker, in the transaction that settles the job.
+    """
 
     def __init__(
         self,
-        worker: BatchWorker,
+        board: Board,
+        connection: Redis,
         store: ImageStore,
+        offer: Offer,
         metrics: Metrics,
+        *,
+        name: str,
+        count: Callable[[Pipeline, Status, timedelta], None],
         safety: SafetyHook | None = None,
     ) -> None:
-        self.worker = worker
-        self.connection = worker.connection
+        self.board = board
+        self.connection = connection
         self.images = store
+        self.offer = offer
         self.metrics = metrics
+        self.name = name
+        self._count = count
         self._safety = safety
-        self._refusing = Lock()
+        self._claiming = Lock()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="settler")
 
     def store(self, slot: Slot, index: int, finished: Finished) -> None:
         """Encode and store picture `index`; the last one of a job settles it."""
-        self._pool.submit(self._guarded, slot, lambda: self._store(slot, index, finished))
+        self._submit(slot, lambda slot: self._store(slot, index, finished))
+
+    def fail(self, slot: Slot, error: Exception | None) -> None:
+        """Settle a job of which the engine could not make a picture."""
+        if self._claim(slot):
+            slot.error = explain(error)
+            self._submit(slot, self._end)
 
     def end(self, slot: Slot) -> None:
-        """Settle a job that was canceled, failed or lost."""
-        slot.settling = True
-        self._pool.submit(self._guarded, slot, lambda: self._end(slot))
+        """Settle a job that was canceled or lost, or whose pictures could not be prepared."""
+        if self._claim(slot):
+            self._submit(slot, self._end)
 
     def close(self, *, give_back: bool) -> None:
         """Finish what is being settled; give back or, after an error, drop what is left."""
         if give_back:
-            for slot in list(self.worker.slots.values()):
-                if not slot.settling:
-                    slot.settling = True
-                    self._pool.submit(self._guarded, slot, lambda slot=slot: self._give_back(slot))
+            for slot in self.board.held():
+                if self._claim(slot):
+                    self._submit(slot, self._give_back)
         self._pool.shutdown(wait=True)
 
-    def _guarded(self, slot: Slot, work: Callable[[], None]) -> None:
+    def _claim(self, slot: Slot) -> bool:
+        """Be the one who ends this job; False where somebody else already does."""
+        with self._claiming:
+            mine, slot.settling = not slot.settling, True
+        return mine
+
+    def _submit(self, slot: Slot, work: Callable[[Slot], None]) -> None:
+        self._pool.submit(self._guarded, slot, work)
+
+    def _guarded(self, slot: Slot, work: Callable[[Slot], None]) -> None:
         try:
-            work()
+            work(slot)
         except Exception:
             # Without this the slot would be held for ever; its lease expires and it runs again.
             log.exception("job %s could not be settled", slot.id)
-            self.worker.forget(slot)
+            self.board.forget(slot)
 
     def _store(self, slot: Slot, index: int, finished: Finished) -> None:
         if finished.image is None or slot.canvas is None or slot.settling:
             return
         picture = slot.canvas.compose(finished.image)
         started = time.monotonic()
-        maker = Maker(VERSION, self.worker.offer.sha256(slot.request.model))
+        maker = Maker(VERSION, self.offer.sha256(slot.request.model))
         safety = None
         if self._safety is not None:
             try:
@@ -115,44 +140,44 @@ class Settler:
         if slot.request.count > 1:
             event = OutputEvent(job=slot.id, output=output)
             self._under_lease(slot, lambda pipe: publish(pipe, slot.record.owner, event))
-        if slot.complete and not slot.settling:
-            slot.settling = True
+        if slot.complete and self._claim(slot):
             self._end(slot)
 
     def _refuse(self, slot: Slot, reason: Refused) -> None:
         """End the job: it fails, and its other pictures are not made any further."""
-        with self._refusing:
-            if slot.settling:
-                return
-            slot.settling = True
-        slot.error = Error(code="refused", detail=str(reason))
-        # The engine's thread alone may drop the pictures that are still being made.
-        self.worker.inbox.put(slot)
-        self.worker.wake.set()
-        self._end(slot)
+        if self._claim(slot):
+            slot.error = Error(code="refused", detail=str(reason))
+            # The engine's thread alone may drop the pictures that are still being made.
+            self.board.hand_in(slot)
+            self._end(slot)
 
     def _put(self, slot: Slot, output: Output, data: bytes) -> bool:
         give_up = time.monotonic() + STORE_PATIENCE
-        while not (slot.lost or slot.stop or self.worker.cold.is_set()):
+        while not (slot.lost or slot.stop or self.board.cold):
             try:
                 self.images.put(output.id, data)
             except OSError as error:
                 log.error("cannot store a picture of job %s: %s", slot.id, error)
                 if time.monotonic() > give_up:
-                    reason = error.strerror or type(error).__name__
-                    detail = f"The picture could not be stored: {reason}."
-                    slot.error = Error(code="store_failed", detail=detail)
-                    slot.settling = True
-                    self._end(slot)
+                    self._give_up(slot, error)
                     return False
                 time.sleep(RETRY_PAUSE)
             else:
                 return True
         return False
 
+    def _give_up(self, slot: Slot, error: OSError) -> None:
+        if self._claim(slot):
+            reason = error.strerror or type(error).__name__
+            detail = f"The picture could not be stored: {reason}."
+            slot.error = Error(code="store_failed", detail=detail)
+            self._end(slot)
+
     def _end(self, slot: Slot) -> None:
         outcome = "failed" if slot.error else "canceled" if slot.stop else "succeeded"
-        if not slot.lost and not self._under_lease(slot, lambda pipe: self._change(pipe, slot)):
+        if not slot.lost and not self._under_lease(
+            slot, lambda pipe: self._settle(pipe, slot, outcome)
+        ):
             slot.lost = True
         if slot.lost:
             self._clean_up(slot)
@@ -162,52 +187,38 @@ class Settler:
             self.metrics.observe("job_seconds", outcome, max(0.0, age))
             if outcome == "succeeded":
                 self.metrics.count("images", slot.request.model, slot.request.count)
-                self.worker.offer.rate.finished()
+                self.offer.rate.finished()
             log.info("job %s %s%s", slot.id, outcome, prompt_words(slot.request.prompt))
-        self.worker.forget(slot)
+        self.board.forget(slot)
 
-    def _change(self, pipe: Pipeline, slot: Slot) -> None:
-        job, worker = slot.job, self.worker
-        job.ended_at = now()
+    def _settle(self, pipe: Pipeline, slot: Slot, outcome: Status) -> None:
         if slot.error:
-            settle.fail(pipe, job, worker.name, slot.error)
-            worker.increment_failed_job_count(pipe)
-        elif slot.stop:
-            settle.cancel(pipe, job)
+            settle.fail(pipe, slot.job, self.name, slot.error)
+        elif outcome == "canceled":
+            settle.cancel(pipe, slot.job)
         else:
             outputs = [slot.outputs[index] for index in sorted(slot.outputs)]
             if slot.request.count == 1:
                 publish(pipe, slot.record.owner, OutputEvent(job=slot.id, output=outputs[0]))
-            settle.succeed(pipe, job, worker.name, outputs)
-            worker.increment_successful_job_count(pipe)
-        slot.execution.delete(job, pipe)
-        worker.increment_total_working_time(job.ended_at - slot.execution.created_at, pipe)
+            settle.succeed(pipe, slot.job, self.name, outputs)
+        slot.lease.end(pipe)
+        self._count(pipe, outcome, slot.lease.age)
 
     def _give_back(self, slot: Slot) -> None:
         def change(pipe: Pipeline) -> None:
-            slot.execution.delete(slot.job, pipe)
+            slot.lease.end(pipe)
             settle.give_back(pipe, slot.job, crashed=False)
 
         self._under_lease(slot, change)
-        self.worker.forget(slot)
+        self.board.forget(slot)
 
     def _under_lease(self, slot: Slot, change: Callable[[Pipeline], None]) -> bool:
         """Make a change if the lease still holds, however long Redis is away. Else False."""
-        key, entry = slot.job.started_job_registry.key, slot.execution.composite_key
         while True:
             try:
-                with self.connection.pipeline() as pipe:
-                    pipe.watch(key)
-                    if pipe.zscore(key, entry) is None:
-                        return False
-                    pipe.multi()
-                    change(pipe)
-                    pipe.execute()
-                    return True
-            except WatchError:
-                continue
+                return slot.lease.change(self.connection, change)
             except RedisError as error:
-                if self.worker.cold.is_set():
+                if self.board.cold:
                     raise
                 log.error("cannot settle job %s yet: %s", slot.id, error)
                 time.sleep(RETRY_PAUSE)
@@ -218,3 +229,14 @@ class Settler:
         if not self.connection.exists(slot.job.key):
             for output in slot.outputs.values():
                 self.images.delete(output.id)
+
+
+def explain(error: Exception | None) -> Error:
+    """An engine's error as the caller reads it: a code, a sentence, never a stack trace."""
+    if isinstance(error, EngineError):
+        code = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(error).__name__)
+        return Error(code=code.lstrip("_"), detail=str(error))
+    log.error("a task failed in a way that nobody foresaw", exc_info=error)
+    return Error(
+        code="internal", detail="The picture could not be made; the worker's log says why."
+    )

@@ -6,16 +6,15 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from rq.executions import Execution
 from rq.job import Job
 
 from jobs.queue import events
 from jobs.queue.events import Error, Output, Progress
-from jobs.queue.lanes import Lane
 from jobs.queue.record import JobRecord
 from jobs.request.request import ResolvedRequest
 from worker.canvas import Canvas
 from worker.engine import Control, Engine, ImageRequest, Lora, Stage
+from worker.loop.lease import Lease
 
 STAGES: dict[Stage, events.Stage] = {
     Stage.MODEL: "loading",
@@ -31,11 +30,13 @@ STAGES: dict[Stage, events.Stage] = {
 
 @dataclass(eq=False)
 class Slot:
-    """What the worker knows of a job under way; all of it can be lost and made again."""
+    """What the worker knows of a job under way; all of it can be lost and made again.
 
-    job: Job
-    lane: Lane
-    execution: Execution
+    `stop` and `lost` go up and never down, on any thread. Whoever sets `settling` ends the job, and
+    nobody else touches its outcome from then on.
+    """
+
+    lease: Lease
     record: JobRecord
     solo: bool
     canvas: Canvas | None = None
@@ -50,6 +51,11 @@ class Slot:
     lost: bool = False
     settling: bool = False
     error: Error | None = None
+
+    @property
+    def job(self) -> Job:
+        """The job as RQ has it."""
+        return self.lease.job
 
     @property
     def id(self) -> str:
@@ -73,7 +79,7 @@ class Slot:
 
     def task_id(self, index: int) -> str:
         """The engine's id for picture `index`. Another attempt at the job has other ids."""
-        return f"{self.id}/{self.execution.id}/{index}"
+        return f"{self.id}/{self.lease.id}/{index}"
 
     def image_request(self, index: int) -> ImageRequest:
         """Picture `index` as the engine takes it."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 
+from jobs.pictures import sandbox
 from jobs.pictures.pictures import BadPicture, data_uri_bytes
+from jobs.pictures.sandbox import Decoded, Want
 from server.compat.a1111.errors import invalid
 
 
@@ -31,3 +33,11 @@ def decode_base64(text: str, field: str) -> bytes:
 def encode_base64(data: bytes) -> str:
     """Bare base64, without `data:` before it: some clients put their own there."""
     return b64encode(data).decode()
+
+
+def decode_picture(text: str, field: str, want: Want = "picture") -> Decoded:
+    """What is in a picture that came in base64. Raises a 422 that names the field."""
+    try:
+        return sandbox.decode(decode_base64(text, field), want)
+    except BadPicture as error:
+        raise invalid(field, str(error)) from None

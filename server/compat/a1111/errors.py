@@ -19,7 +19,7 @@ def invalid(field: str, detail: str) -> ApiError:
     return ApiError(422, "invalid-request", f"{field}: {detail}", errors=[error])
 
 
-def shape(error: ApiError) -> Response:
+def enveloped(error: ApiError) -> Response:
     """The error as AUTOMATIC1111 sends one.
 
     Clients show `detail`, and some compare it; `errors` is a text there as well.

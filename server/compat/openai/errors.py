@@ -71,7 +71,7 @@ def finish(response: Response) -> Response:
     return response
 
 
-def shape(error: ApiError) -> Response:
+def enveloped(error: ApiError) -> Response:
     """The error as OpenAI sends one; a field that is wrong is a 400 there, not a 422."""
     return Response(
         json.dumps(envelope(error), ensure_ascii=False),

@@ -20,8 +20,7 @@ from server.compat.openai.usage import usage
 from server.compat.pictures import mask_of_transparency
 from server.compat.waiting import TooManyWaiting
 from server.requests.submission import known_models, submit
-from server.resources import resources
-from server.views import output_view, public_base
+from server.views import current_views, public_base
 
 PATIENCE = 590.0
 """Seconds that a request is held: the client gives up after 600, and sends it again."""
@@ -102,7 +101,7 @@ def _answer(record: JobRecord, fields: ImageFields) -> dict[str, Any]:
 
 
 def _url(output: Output, fields: ImageFields) -> str:
-    url = public_base() + output_view(output, resources()).url
+    url = public_base() + current_views().output(output).url
     return url if fields.output_format == "png" else f"{url}&format={fields.output_format}"
 
 

@@ -21,8 +21,9 @@ from server.compat.openai.fields import ImageFields
 from server.compat.openai.usage import usage
 from server.compat.pictures import preview
 from server.compat.waiting import ClientGone
-from server.errors import ApiError, Unavailable
+from server.errors import ApiError
 from server.openapi import EVENT_STREAM
+from server.outages import RedisAway
 from server.resources import resources
 
 log = logging.getLogger(__name__)
@@ -64,8 +65,7 @@ def _frames(
         yield _frame("error", envelope(error))
     except RedisError as error:
         log.warning("Following job %s: Redis does not answer: %s", record.id, error)
-        away = Unavailable("redis-unavailable", "the job queue does not answer just now")
-        yield _frame("error", envelope(away))
+        yield _frame("error", envelope(RedisAway()))
 
 
 def _partial(

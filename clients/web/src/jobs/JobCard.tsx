@@ -1,7 +1,7 @@
 import { useComputed, useSignal } from "@preact/signals";
+import { remove } from "../actions/remove";
 import { cancel } from "../api/jobs";
 import type { Job } from "../api/types";
-import { remove } from "../gallery/actions";
 import { find, merge, type LiveJob } from "../state/jobs";
 import { submit } from "../state/outgoing";
 import { toast } from "../state/toasts";
@@ -97,7 +97,7 @@ function Repeat({ job }: { job: Job }) {
         <Icon name="again" />
         {t("retry")}
       </button>
-      <button type="button" onClick={() => void edit(job.input, job.pictures)}>
+      <button type="button" onClick={() => void edit(job)}>
         <Icon name="edit" />
         {t("edit")}
       </button>

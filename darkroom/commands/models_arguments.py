@@ -1,0 +1,107 @@
+"""The arguments of `darkroom models ...`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from darkroom.commands import models
+from darkroom.commands.shared import action
+from jobs.settings import Settings
+
+SECTIONS = {
+    "model": "models",
+    "lora": "loras",
+    "embedding": "embeddings",
+    "controlnet": "controlnets",
+    "upscaler": "upscalers",
+}
+"""The tables of models.toml, by the word for what each names."""
+
+KEYS = (
+    "title",
+    "description",
+    "licence",
+    "revision",
+    "variant",
+    "config",
+    "file",
+    "dtype",
+    "sampler",
+    "schedule",
+)
+NUMBERS: dict[str, Callable[[str], Any]] = {
+    "steps": int,
+    "width": int,
+    "height": int,
+    "guidance_scale": float,
+}
+"""Keys of a table that `add` takes as options; docs/models.md says which table takes which."""
+
+
+def add_commands(parser: argparse.ArgumentParser) -> None:
+    """Add list, pull, add, remove and check."""
+    actions = parser.add_subparsers(metavar="COMMAND")
+
+    action(
+        actions,
+        "list",
+        _list,
+        "List what models.toml names: licence, size and sha256 on this machine.",
+    )
+
+    pull = action(actions, "pull", _pull, "Fetch a model from the hub; models.toml stays as it is.")
+    pull.add_argument("id", help="a name in models.toml, or a hub id such as stabilityai/sd-turbo")
+    pull.add_argument("--revision", help="commit, tag or branch")
+    pull.add_argument("--variant", help="weights to prefer, such as fp16")
+
+    add = action(
+        actions, "add", _add, "Add a model to models.toml; one of the hub is fetched first."
+    )
+    add.add_argument("source", help="a folder, a .safetensors file, or a hub id")
+    add.add_argument("--kind", choices=SECTIONS, default="model", help="what it is; a model if not")
+    add.add_argument("--name", help="what callers will send; made from the source if left out")
+    for key in KEYS:
+        add.add_argument(f"--{key}", metavar="TEXT")
+    for key, number in NUMBERS.items():
+        add.add_argument(f"--{key.replace('_', '-')}", type=number, metavar="N")
+    add.add_argument("--triggers", nargs="+", metavar="WORD", help="words a LoRA wants in a prompt")
+
+    remove = action(actions, "remove", _remove, "Take a model out of models.toml.")
+    remove.add_argument("name")
+    remove.add_argument("--kind", choices=SECTIONS, help="where several things have the name")
+    remove.add_argument("--default", metavar="NAME", help="the default model from now on")
+    remove.add_argument(
+        "--files", action="store_true", help="delete what was pulled for it from the hub's cache"
+    )
+
+    check = action(
+        actions, "check", _check, "Read every byte of the weights and say what is wrong."
+    )
+    check.add_argument("name", nargs="?", help="only this; everything if left out")
+
+
+def _list(parsed: argparse.Namespace, chosen: Settings) -> int:
+    return models.list_here(chosen)
+
+
+def _pull(parsed: argparse.Namespace, chosen: Settings) -> int:
+    return models.pull(parsed.id, chosen, parsed.revision, parsed.variant)
+
+
+def _add(parsed: argparse.Namespace, chosen: Settings) -> int:
+    said = {key: getattr(parsed, key) for key in (*KEYS, *NUMBERS, "triggers")}
+    values = {key: value for key, value in said.items() if value is not None}
+    section = SECTIONS[parsed.kind]
+    return models.add(parsed.source, section, values, chosen, name=parsed.name, here=Path.cwd())
+
+
+def _remove(parsed: argparse.Namespace, chosen: Settings) -> int:
+    section = SECTIONS[parsed.kind] if parsed.kind else None
+    return models.remove(parsed.name, section, chosen, default=parsed.default, files=parsed.files)
+
+
+def _check(parsed: argparse.Namespace, chosen: Settings) -> int:
+    return models.check(parsed.name, chosen)

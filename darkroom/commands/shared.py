@@ -1,0 +1,49 @@
+"""What several commands do alike: a command of a command, Redis, a table, an error in words."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from darkroom.instance import redis_url
+from jobs.connection import connect
+from jobs.settings import Settings
+
+Command = Callable[[argparse.Namespace, Settings], int]
+
+
+def action(actions: Any, name: str, command: Command, text: str) -> argparse.ArgumentParser:
+    """The parser of a command's own command. `actions` is what add_subparsers gave."""
+    added = actions.add_parser(name, help=text, description=text)
+    added.set_defaults(command=command)
+    return added
+
+
+def redis(chosen: Settings) -> Redis:
+    """The Redis of this machine's server."""
+    return connect(redis_url(chosen))
+
+
+def on_redis(what: str, command: Command) -> Command:
+    """A command on what Redis holds, such as "the devices", which says so where it is away."""
+
+    def run(parsed: argparse.Namespace, chosen: Settings) -> int:
+        try:
+            return command(parsed, chosen)
+        except RedisError as error:
+            text = f"Redis does not answer, and it holds {what}: {error}. Is Darkroom running?"
+            print(text, file=sys.stderr)
+        return 1
+
+    return run
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """A table, its head first, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

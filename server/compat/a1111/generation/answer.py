@@ -1,0 +1,132 @@
+"""What txt2img and img2img answer: the pictures, the parameters, and all that is known of them."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from typing import Any, cast
+
+from flask import Response, jsonify
+from PIL import Image
+
+from jobs.pictures.pictures import INFOTEXT
+from jobs.queue.events import Output
+from jobs.queue.record import JobRecord
+from jobs.request.model_card import ModelCard
+from jobs.request.request import ResolvedRequest
+from jobs.request.samplers import SAMPLERS, SCHEDULES
+from server.compat.a1111.base64 import encode_base64
+from server.compat.a1111.checkpoints import short_hash
+from server.compat.a1111.generation.payload import ImageToImage, Payload
+from server.openapi import server_version
+
+NONE_DRAWN = -1
+"""What stands for a seed that was not used."""
+
+
+def answer(
+    record: JobRecord,
+    made: Sequence[tuple[Output, bytes]],
+    payload: Payload,
+    sent: dict[str, Any],
+    card: ModelCard,
+) -> Response:
+    """The answer with the pictures that were made, which may be fewer than were asked for.
+
+    There is never a grid before them: each is a picture, and the first is number 0.
+    """
+    pictures = [png for _, png in made]
+    images = [] if payload.send_images is False else [encode_base64(png) for png in pictures]
+    info = json.dumps(_info(record, made, payload, card), ensure_ascii=False)
+    return jsonify(images=images, parameters=_parameters(record, payload, sent), info=info)
+
+
+def _info(
+    record: JobRecord,
+    made: Sequence[tuple[Output, bytes]],
+    payload: Payload,
+    card: ModelCard,
+) -> dict[str, Any]:
+    request, count = record.request, len(made)
+    prompt, negative = payload.prompt or "", payload.negative_prompt or ""
+    subseed = NONE_DRAWN if request.variation_seed is None else request.variation_seed
+    return {
+        "prompt": prompt,
+        "all_prompts": [prompt] * count,
+        "negative_prompt": negative,
+        "all_negative_prompts": [negative] * count,
+        "seed": request.seed,
+        "all_seeds": [output.seed for output, _ in made],
+        "subseed": subseed,
+        "all_subseeds": [subseed] * count,
+        "subseed_strength": request.variation_strength,
+        "width": request.width,
+        "height": request.height,
+        "sampler_name": _sampler(request),
+        "cfg_scale": request.guidance_scale,
+        "steps": request.steps,
+        "batch_size": payload.batch_size or 1,
+        "restore_faces": False,
+        "face_restoration_model": None,
+        "sd_model_name": request.model,
+        "sd_model_hash": short_hash(card),
+        "sd_vae_name": None,
+        "sd_vae_hash": None,
+        "seed_resize_from_w": NONE_DRAWN,
+        "seed_resize_from_h": NONE_DRAWN,
+        "denoising_strength": _strength(request),
+        "extra_generation_params": {"Schedule type": SCHEDULES[request.schedule].label},
+        "index_of_first_image": 0,
+        "infotexts": [_infotext(png) for _, png in made],
+        "styles": payload.styles or [],
+        "job_timestamp": timestamp(record),
+        "clip_skip": request.clip_skip,
+        "is_using_inpainting_conditioning": False,
+        "version": f"Darkroom {server_version()}",
+    }
+
+
+def _parameters(record: JobRecord, payload: Payload, sent: dict[str, Any]) -> dict[str, Any]:
+    """What was sent, with what was chosen where nothing was; the pictures only if asked for."""
+    request = record.request
+    parameters = {name: value for name, value in sent.items() if value is not None}
+    if isinstance(payload, ImageToImage) and not payload.include_init_images:
+        parameters |= {"init_images": None, "mask": None}
+    chosen = {
+        "prompt": "",
+        "negative_prompt": "",
+        "seed": NONE_DRAWN,
+        "steps": request.steps,
+        "cfg_scale": request.guidance_scale,
+        "sampler_name": _sampler(request),
+        "scheduler": SCHEDULES[request.schedule].label,
+        "batch_size": 1,
+        "n_iter": 1,
+        "denoising_strength": _strength(request),
+    }
+    size = {"width": request.width, "height": request.height}
+    return chosen | parameters | size
+
+
+def timestamp(record: JobRecord) -> str:
+    """When the job was made, as AUTOMATIC1111 writes it."""
+    return record.created_at.strftime("%Y%m%d%H%M%S")
+
+
+def _sampler(request: ResolvedRequest) -> str:
+    """The sampler's title; of a pipeline that runs whole it has a name of ours only."""
+    info = SAMPLERS.get(request.sampler)
+    return info.title if info else request.sampler
+
+
+def _strength(request: ResolvedRequest) -> float | None:
+    if request.kind != "text-to-image":
+        return request.strength
+    return request.hires.strength if request.hires else None
+
+
+def _infotext(png: bytes) -> str:
+    """The recipe that the picture carries."""
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
+        return str(cast("dict[str, Any]", picture.info).get(INFOTEXT, ""))

@@ -1,0 +1,226 @@
+"""The `extras` tab of AUTOMATIC1111: pictures enlarged, each by a job of its own."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from jobs.pictures.sandbox import Decoded
+from jobs.request.model_card import ModelCard
+from jobs.request.provenance import PNG_KEYWORD
+from jobs.request.request import LIMITS, FieldError, GenerationRequest, InvalidRequest
+from server.compat import waiting
+from server.compat.a1111.add_ons import LANCZOS, NO_UPSCALER, upscalers
+from server.compat.a1111.base64 import decode_picture, encode_base64
+from server.compat.a1111.body import Flag, Forgiving, Number, Text, Whole, json_object, read
+from server.compat.a1111.callers import identity
+from server.compat.a1111.errors import invalid
+from server.compat.a1111.generation.held import make
+from server.errors import ApiError
+from server.requests.submission import known_models
+from server.requests.validation import field_errors
+
+BY_FACTOR = 0
+TO_SIZE = 1
+"""Values of resize_mode."""
+
+FACTOR = 2.0
+SIDE = 512
+"""AUTOMATIC1111's own, where a field is left out."""
+
+blueprint = Blueprint("a1111_extras", __name__, url_prefix="/sdapi/v1")
+
+
+class Extras(Forgiving):
+    """How pictures are to be enlarged."""
+
+    resize_mode: Whole = None
+    upscaling_resize: Number = None
+    upscaling_resize_w: Whole = None
+    upscaling_resize_h: Whole = None
+    upscaling_crop: Flag = None
+    upscaler_1: Text = None
+    upscaler_2: Text = None
+    extras_upscaler_2_visibility: Number = None
+    gfpgan_visibility: Number = None
+    codeformer_visibility: Number = None
+
+
+class ExtraSingle(Extras):
+    """The body of extra-single-image."""
+
+    image: str
+
+
+class BatchPicture(BaseModel):
+    """One picture of several."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    data: str = ""
+
+
+class ExtraBatch(Extras):
+    """The body of extra-batch-images."""
+
+    image_list: list[BatchPicture] = Field(alias="imageList")
+
+
+@dataclass(frozen=True)
+class Enlargement:
+    """How one picture is to be enlarged, and what of the result is wanted: all of it, if None."""
+
+    upscaler: str
+    scale: float
+    crop: tuple[int, int] | None = None
+
+
+@blueprint.post("/extra-single-image")
+def extra_single_image() -> Response:
+    """A picture, enlarged."""
+    sent = read(ExtraSingle, json_object())
+    (image,) = _enlarged(sent, {"image": sent.image})
+    return jsonify(image=encode_base64(image), html_info="")
+
+
+@blueprint.post("/extra-batch-images")
+def extra_batch_images() -> Response:
+    """Several pictures, each enlarged in the same way."""
+    sent = read(ExtraBatch, json_object())
+    if not 1 <= len(sent.image_list) <= LIMITS.max_count:
+        detail = f"must be 1 to {LIMITS.max_count} pictures; there are {len(sent.image_list)}"
+        raise invalid("imageList", detail)
+    texts = {f"imageList/{index}/data": each.data for index, each in enumerate(sent.image_list)}
+    images = [encode_base64(image) for image in _enlarged(sent, texts)]
+    return jsonify(images=images, html_info="")
+
+
+def _enlarged(sent: Extras, texts: Mapping[str, str]) -> list[bytes]:
+    """PNGs of the pictures, sent in base64 in these fields, after all that is asked for."""
+    _refuse_more(sent)
+    upscaler = _upscaler(sent)
+    pictures = {field: decode_picture(text, field) for field, text in texts.items()}
+    if upscaler is None:
+        return [picture.png for picture in pictures.values()]
+    # Each is checked before the first is sent.
+    wanted = {field: _enlargement(sent, upscaler, each) for field, each in pictures.items()}
+    return [_made(how, pictures[field].png, field) for field, how in wanted.items()]
+
+
+def _refuse_more(sent: Extras) -> None:
+    """Refuse what is not done here, where it would have an effect."""
+    for field in ("gfpgan_visibility", "codeformer_visibility"):
+        if getattr(sent, field):
+            raise invalid(field, "must be 0: there is no face restorer here")
+    if sent.extras_upscaler_2_visibility and sent.upscaler_2 not in (None, NO_UPSCALER):
+        detail = "must be 0: one upscaler enlarges a picture here, no blend of two"
+        raise invalid("extras_upscaler_2_visibility", detail)
+    if sent.resize_mode not in (None, BY_FACTOR, TO_SIZE):
+        detail = f"must be 0, by a factor, or 1, to a size; it is {sent.resize_mode}"
+        raise invalid("resize_mode", detail)
+
+
+def _upscaler(sent: Extras) -> str | None:
+    """Our name of the upscaler; None leaves pictures as they are."""
+    asked = (sent.upscaler_1 or NO_UPSCALER).strip()
+    known = {each.name.lower(): each.name for each in upscalers()}
+    known[LANCZOS.lower()] = LANCZOS.lower()
+    if asked.lower() == NO_UPSCALER.lower():
+        return None
+    if asked.lower() not in known:
+        there_are = ", ".join([NO_UPSCALER, LANCZOS, *(each.name for each in upscalers())])
+        raise invalid("upscaler_1", f"no upscaler is named {asked[:60]!r}; there are {there_are}")
+    return known[asked.lower()]
+
+
+def _enlargement(sent: Extras, upscaler: str, picture: Decoded) -> Enlargement:
+    if (sent.resize_mode or BY_FACTOR) == BY_FACTOR:
+        return Enlargement(upscaler, sent.upscaling_resize or FACTOR)
+    width, height = sent.upscaling_resize_w or SIDE, sent.upscaling_resize_h or SIDE
+    for field, side in (("upscaling_resize_w", width), ("upscaling_resize_h", height)):
+        if not 0 < side <= LIMITS.max_size:
+            raise invalid(field, f"must be from 1 to {LIMITS.max_size}; it is {side}")
+    scale = max(width / picture.width, height / picture.height)
+    if scale < 1:
+        detail = (
+            f"pictures are not made smaller here: {width}x{height} is less than the picture's "
+            f"{picture.width}x{picture.height}"
+        )
+        raise invalid("upscaling_resize_w", detail)
+    crop = sent.upscaling_crop is None or sent.upscaling_crop
+    return Enlargement(upscaler, scale, (width, height) if crop else None)
+
+
+def _made(how: Enlargement, png: bytes, field: str) -> bytes:
+    """The enlarged picture, once its job has ended. Raises what the client is to be told."""
+    cards = known_models()
+    try:
+        request = GenerationRequest(
+            kind="upscale",
+            model=_model(how.upscaler, cards),
+            image="sent",
+            upscaler=how.upscaler,
+            scale=how.scale,
+            # Enlarged and no more: nothing is drawn into it.
+            strength=0.0,
+        )
+        record = make(request, {"/image": png}, cards, identity())
+    except ValidationError as error:
+        raise _renamed(field_errors(error), field) from None
+    except InvalidRequest as error:
+        raise _renamed(error.errors, field) from None
+    if record.status == "canceled":
+        raise ApiError(500, "canceled", "it was interrupted, so there is no picture")
+    (png,) = waiting.pictures(record)
+    return _cropped(png, how.crop) if how.crop else png
+
+
+def _model(upscaler: str, cards: list[ModelCard]) -> str | None:
+    """A model that enlarges with this upscaler; None leaves it to be refused."""
+    for card in cards:
+        has_it = upscaler == LANCZOS.lower() or upscaler in (each.name for each in card.upscalers)
+        if has_it and "upscale" in card.kinds:
+            return card.name
+    return None
+
+
+def _cropped(png: bytes, size: tuple[int, int]) -> bytes:
+    """The middle of a picture, with what says that a machine made it and without its recipe,
+    which is that of the whole."""
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
+        if picture.size == size:
+            return png
+        left, top = (picture.width - size[0]) // 2, (picture.height - size[1]) // 2
+        middle = picture.crop((left, top, left + size[0], top + size[1]))
+        texts = PngInfo()
+        if isinstance(xmp := picture.info.get("xmp"), bytes):
+            texts.add_itxt(PNG_KEYWORD, xmp.decode("utf-8", errors="replace"))
+        out = io.BytesIO()
+        middle.info = {}
+        middle.save(out, "PNG", pnginfo=texts)
+        return out.getvalue()
+
+
+def _renamed(errors: list[FieldError], field: str) -> InvalidRequest:
+    """Errors by the names that the client sent the fields by."""
+    names: dict[str, Any] = {
+        "/image": f"/{field}",
+        "/width": "/upscaling_resize",
+        "/scale": "/upscaling_resize",
+        "/upscaler": "/upscaler_1",
+        "/kind": "/upscaler_1",
+        "/model": "/upscaler_1",
+    }
+    return InvalidRequest(
+        [
+            FieldError(pointer=names.get(each.pointer, each.pointer), detail=each.detail)
+            for each in errors
+        ]
+    )

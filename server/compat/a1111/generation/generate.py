@@ -1,0 +1,90 @@
+"""txt2img and img2img: a job like any other, waited for, in AUTOMATIC1111's words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from flask import Blueprint, Response
+
+from jobs.queue.events import Output, OutputEvent, job_stream
+from jobs.queue.record import JobRecord
+from jobs.request.model_card import ModelCard
+from jobs.request.request import InvalidRequest
+from server.compat import waiting
+from server.compat.a1111.body import json_object, read
+from server.compat.a1111.callers import Options, chosen_model, identity
+from server.compat.a1111.checkpoints import checkpoint_named
+from server.compat.a1111.generation.answer import answer
+from server.compat.a1111.generation.held import make
+from server.compat.a1111.generation.payload import ImageToImage, Payload, TextToImage
+from server.compat.a1111.generation.translation import asked, renamed
+from server.requests.submission import known_models
+from server.streams.hub import current_hub
+from server.streams.stream_ids import START
+
+blueprint = Blueprint("a1111_generation", __name__, url_prefix="/sdapi/v1")
+
+
+@blueprint.post("/txt2img")
+def txt2img() -> Response:
+    """Pictures from a prompt."""
+    return _generate(TextToImage)
+
+
+@blueprint.post("/img2img")
+def img2img() -> Response:
+    """Pictures from a picture, or under its mask."""
+    return _generate(ImageToImage)
+
+
+def _generate(model: type[Payload]) -> Response:
+    sent = json_object()
+    payload = read(model, sent)
+    cards, who = known_models(), identity()
+    options = who.options()
+    card = _checkpoint(payload, cards) or chosen_model(options, cards)
+    clip_skip = _clip_skip(payload, options)
+    what = asked(payload, card, clip_skip)
+    try:
+        record = make(what.request, what.parts, cards, who)
+    except InvalidRequest as error:
+        raise renamed(error) from None
+    if payload.override_settings_restore_afterwards is False:
+        who.set_options(_overridden(payload, options, record))
+    record = replace(record, outputs=_outputs(record))
+    made = list(zip(record.outputs, waiting.pictures(record), strict=True))
+    return answer(record, made, payload, sent, card)
+
+
+def _outputs(record: JobRecord) -> list[Output]:
+    """The pictures of a job; of one that was interrupted those that were done by then."""
+    if record.status != "canceled":
+        return record.outputs
+    history = current_hub().history(job_stream(record.id), START)
+    events = [entry.event for entry in history]
+    done = {each.output.id: each.output for each in events if isinstance(each, OutputEvent)}
+    return [done[image] for image in sorted(done, key=lambda image: (len(image), image))]
+
+
+def _checkpoint(payload: Payload, cards: list[ModelCard]) -> ModelCard | None:
+    """The model for this request alone. Raises a 422 where there is no such model."""
+    asked_for = payload.setting_checkpoint
+    if asked_for is None or asked_for == "":
+        return None
+    return checkpoint_named(asked_for, "override_settings/sd_model_checkpoint", cards)
+
+
+def _clip_skip(payload: Payload, options: Options) -> object:
+    asked_for = payload.setting_clip_skip
+    return options.clip_skip if asked_for is None else asked_for
+
+
+def _overridden(payload: Payload, options: Options, record: JobRecord) -> Options:
+    """The options with what this request has set beside."""
+    changed: dict[str, Any] = {}
+    if payload.setting_checkpoint:
+        changed["model"] = record.request.model
+    if payload.setting_clip_skip is not None:
+        changed["clip_skip"] = record.request.clip_skip
+    return options.model_copy(update=changed)

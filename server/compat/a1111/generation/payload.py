@@ -1,0 +1,140 @@
+"""What AUTOMATIC1111's clients send to txt2img and img2img.
+
+A field that would change the picture and is not done here is refused by name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, field_validator
+
+from server.compat.a1111.body import Flag, Forgiving, Number, Object, Positive, Text, Whole
+
+
+def _only(*harmless: object, because: str) -> AfterValidator:
+    """Takes the values that ask for nothing, and refuses any other with a reason."""
+
+    def check(value: Any) -> Any:
+        if value is not None and value not in harmless:
+            raise ValueError(because)
+        return value
+
+    return AfterValidator(check)
+
+
+STRENGTH = 0.75
+"""AUTOMATIC1111's denoising_strength where none is sent."""
+
+SAME_SAMPLER = ("Use same sampler", "Use same scheduler")
+SAME_CHECKPOINT = "Use same checkpoint"
+
+
+class Payload(Forgiving):
+    """What txt2img and img2img have in common."""
+
+    prompt: Text = None
+    negative_prompt: Text = None
+    styles: list[str] | None = None
+    seed: Whole = None
+    subseed: Whole = None
+    subseed_strength: Number = None
+    sampler_name: Text = None
+    sampler_index: Text = None
+    scheduler: Text = None
+    batch_size: Positive = None
+    n_iter: Positive = None
+    steps: Whole = None
+    cfg_scale: Number = None
+    width: Positive = None
+    height: Positive = None
+    denoising_strength: Number = None
+    override_settings: Object = None
+    override_settings_restore_afterwards: Flag = None
+    alwayson_scripts: Object = None
+    script_name: Text = None
+    send_images: Flag = None
+
+    restore_faces: Annotated[
+        Flag, _only(False, because="must be false: there is no face restorer here")
+    ] = None
+    tiling: Annotated[
+        Flag, _only(False, because="must be false: pictures whose edges meet are not made here")
+    ] = None
+    s_churn: Annotated[Number, _only(0, because="must be 0: no sampler here takes it")] = None
+    s_noise: Annotated[Number, _only(1, because="must be 1: no sampler here takes another")] = None
+    s_min_uncond: Annotated[
+        Number, _only(0, because="must be 0: the negative prompt is read in every step")
+    ] = None
+    refiner_checkpoint: Annotated[
+        Text, _only("None", because="must be empty: one model makes a picture here")
+    ] = None
+    disable_extra_networks: Annotated[
+        Flag, _only(False, because="must be false; leave the LoRA tags out of the prompt instead")
+    ] = None
+    infotext: Annotated[
+        Text, _only(because="is not read; send what it says as fields of their own")
+    ] = None
+    seed_resize_from_w: Whole = None
+    seed_resize_from_h: Whole = None
+
+    @field_validator("seed_resize_from_w", "seed_resize_from_h")
+    @classmethod
+    def _no_resized_seed(cls, value: int | None) -> int | None:
+        if value is not None and value > 0:
+            raise ValueError("must be 0 or -1: noise of another size is not made here")
+        return value
+
+    @field_validator("script_name")
+    @classmethod
+    def _no_script(cls, value: str | None) -> str | None:
+        if value is not None and value != "None":
+            raise ValueError(f"there is no script {value[:60]!r}; /sdapi/v1/scripts lists them")
+        return value
+
+    @property
+    def setting_checkpoint(self) -> object:
+        """The checkpoint of `override_settings`."""
+        return (self.override_settings or {}).get("sd_model_checkpoint")
+
+    @property
+    def setting_clip_skip(self) -> object:
+        """The layer of `override_settings`."""
+        return (self.override_settings or {}).get("CLIP_stop_at_last_layers")
+
+
+class TextToImage(Payload):
+    """The body of txt2img."""
+
+    enable_hr: Flag = None
+    hr_scale: Number = None
+    hr_upscaler: Text = None
+    hr_second_pass_steps: Whole = None
+    hr_resize_x: Whole = None
+    hr_resize_y: Whole = None
+    hr_sampler_name: Text = None
+    hr_scheduler: Text = None
+    hr_checkpoint_name: Text = None
+    hr_prompt: Text = None
+    hr_negative_prompt: Text = None
+    firstphase_width: Whole = None
+    firstphase_height: Whole = None
+
+
+class ImageToImage(Payload):
+    """The body of img2img."""
+
+    init_images: list[str] | None = None
+    include_init_images: Flag = None
+    resize_mode: Whole = None
+    mask: Text = None
+    mask_blur: Whole = None
+    mask_blur_x: Whole = None
+    mask_blur_y: Whole = None
+    inpainting_fill: Whole = None
+    inpaint_full_res: Flag = None
+    inpaint_full_res_padding: Whole = None
+    inpainting_mask_invert: Flag = None
+    initial_noise_multiplier: Annotated[
+        Number, _only(1, because="must be 1: the noise is not made stronger or weaker here")
+    ] = None

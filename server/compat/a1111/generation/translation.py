@@ -1,0 +1,246 @@
+"""From AUTOMATIC1111's fields to a request of ours, and from our fields' names back to theirs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from jobs.request.model_card import ModelCard
+from jobs.request.request import (
+    LIMITS,
+    SEEDS,
+    FieldError,
+    Fill,
+    GenerationRequest,
+    InvalidRequest,
+    Resize,
+)
+from jobs.request.samplers import AUTOMATIC, canonical_schedule, split_sampler
+from server.compat.a1111.base64 import decode_base64
+from server.compat.a1111.errors import invalid
+from server.compat.a1111.generation.hires import hires_of
+from server.compat.a1111.generation.payload import STRENGTH, ImageToImage, Payload, TextToImage
+from server.compat.a1111.generation.units import controls_of
+from server.errors import ApiError
+from server.requests.validation import field_errors
+
+IMAGE = "/image"
+MASK = "/mask"
+
+SENT = "sent"
+"""Stands in a field whose picture is passed beside the request."""
+
+RESIZES: tuple[Resize, ...] = ("stretch", "crop", "pad", "stretch")
+"""By resize_mode. The last enlarges in latent space, to the same shape as the first."""
+
+FILLS: tuple[Fill, ...] = ("fill", "original", "noise", "nothing")
+"""By inpainting_fill."""
+
+MASK_BLUR = 4
+
+NAMES = {
+    "guidance_scale": "cfg_scale",
+    "count": "batch_size",
+    "sampler": "sampler_name",
+    "schedule": "scheduler",
+    "strength": "denoising_strength",
+    "variation_seed": "subseed",
+    "variation_strength": "subseed_strength",
+    "model": "override_settings/sd_model_checkpoint",
+    "kind": "override_settings/sd_model_checkpoint",
+    "clip_skip": "override_settings/CLIP_stop_at_last_layers",
+    "loras": "prompt",
+    "image": "init_images/0",
+    "resize": "resize_mode",
+    "fill": "inpainting_fill",
+    "mask_invert": "inpainting_mask_invert",
+    "inpaint_area": "inpaint_full_res",
+    "mask_padding": "inpaint_full_res_padding",
+    "hires/scale": "hr_scale",
+    "hires/steps": "hr_second_pass_steps",
+    "hires/strength": "denoising_strength",
+    "hires/upscaler": "hr_upscaler",
+    "hires": "enable_hr",
+    "controls": "alwayson_scripts/ControlNet/args",
+}
+"""AUTOMATIC1111's name of each field of ours that has another; the longest match counts."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, and the bytes of each of its pictures by the JSON pointer of its field."""
+
+    request: GenerationRequest
+    parts: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+
+def asked(payload: Payload, card: ModelCard, clip_skip: object) -> Asked:
+    """The request that a payload means for a model. Raises InvalidRequest and ApiError.
+
+    What is left out follows the model, not AUTOMATIC1111: its 512x512 in 50 steps at a scale of 7
+    are made for one family of models and make rubbish with another, such as the one that ships.
+    """
+    sampler, schedule = _sampler(payload)
+    fields: dict[str, Any] = {
+        "model": card.name,
+        "prompt": payload.prompt or "",
+        "negative_prompt": payload.negative_prompt or "",
+        "seed": _seed(payload.seed),
+        "count": _count(payload),
+        "sampler": sampler,
+        "schedule": schedule,
+        "steps": payload.steps,
+        "guidance_scale": payload.cfg_scale,
+        **_variation(payload),
+    }
+    if clip_skip is not None:
+        fields["clip_skip"] = clip_skip
+    parts: dict[str, bytes] = {}
+    if isinstance(payload, TextToImage):
+        fields |= _text_to_image(payload, card)
+    elif isinstance(payload, ImageToImage):
+        more, parts = _image_to_image(payload)
+        fields |= more
+    controls = controls_of(payload.alwayson_scripts, parts.get(IMAGE))
+    if controls.resize:
+        # The picture that a job starts from and those of its ControlNets go one way to its size.
+        fields.setdefault("resize", controls.resize)
+    try:
+        request = GenerationRequest(**fields, controls=controls.controls)
+    except ValidationError as error:
+        raise renamed(InvalidRequest(field_errors(error))) from None
+    return Asked(request, parts | controls.parts)
+
+
+def renamed(error: InvalidRequest) -> InvalidRequest:
+    """The same errors by the names that the client sent the fields by."""
+    return InvalidRequest(
+        [FieldError(pointer=_renamed(each.pointer), detail=each.detail) for each in error.errors]
+    )
+
+
+def _renamed(pointer: str) -> str:
+    name = pointer[1:]
+    for ours, theirs in sorted(NAMES.items(), key=lambda item: -len(item[0])):
+        if name == ours or name.startswith(f"{ours}/"):
+            # Where in a prompt or a setting it is has no place in theirs.
+            rest = name[len(ours) :] if ours == "controls" else ""
+            return f"/{theirs}{rest}"
+    return pointer
+
+
+def _seed(seed: int | None) -> int | None:
+    """None draws one, as -1 does in AUTOMATIC1111."""
+    return None if seed is None or seed < 0 else seed
+
+
+def _count(payload: Payload) -> int:
+    count = (payload.batch_size or 1) * (payload.n_iter or 1)
+    if count > LIMITS.max_count:
+        detail = f"times n_iter must be at most {LIMITS.max_count} pictures; it is {count}"
+        raise invalid("batch_size", detail)
+    return count
+
+
+def _sampler(payload: Payload) -> tuple[str | None, str]:
+    """Sampler and schedule; None is the model's own. Raises a 404 that some clients look for."""
+    schedule = AUTOMATIC
+    if payload.scheduler is not None:
+        known = canonical_schedule(payload.scheduler)
+        if known is None:
+            raise ApiError(404, "scheduler-not-found", "Scheduler not found")
+        schedule = known
+    name = payload.sampler_name or payload.sampler_index
+    if name is None:
+        return None, schedule
+    parts = split_sampler(name)
+    if parts is None:
+        raise ApiError(404, "sampler-not-found", "Sampler not found")
+    # A schedule in the sampler's name goes before the field, as it does there.
+    return parts[0], parts[1] or schedule
+
+
+def _variation(payload: Payload) -> Mapping[str, Any]:
+    strength = payload.subseed_strength or 0.0
+    if not strength:
+        return {}
+    seed = _seed(payload.subseed)
+    drawn = secrets.randbelow(SEEDS) if seed is None else seed
+    return {"variation_seed": drawn, "variation_strength": strength}
+
+
+def _text_to_image(payload: TextToImage, card: ModelCard) -> dict[str, Any]:
+    width, height = payload.width, payload.height
+    if payload.enable_hr:
+        width, height = payload.firstphase_width or width, payload.firstphase_height or height
+    width, height = _possible(width, card), _possible(height, card)
+    fields: dict[str, Any] = {"width": width, "height": height}
+    if payload.enable_hr:
+        fields["hires"] = hires_of(payload, card, width or card.width, height or card.height)
+    return fields
+
+
+def _possible(side: int | None, card: ModelCard) -> int | None:
+    """The nearest side that the model can make: AUTOMATIC1111 takes any, and rounds by itself."""
+    if side is None or side % card.factor == 0:
+        return side
+    nearest = max(card.factor, round(side / card.factor) * card.factor)
+    return nearest - card.factor if side <= LIMITS.max_size < nearest else nearest
+
+
+def _image_to_image(payload: ImageToImage) -> tuple[dict[str, Any], dict[str, bytes]]:
+    if not payload.init_images:
+        # In AUTOMATIC1111's own words: some clients know them.
+        raise ApiError(404, "no-picture", "Init image not found")
+    if len(payload.init_images) > 1:
+        detail = f"must be one picture; there are {len(payload.init_images)}"
+        raise invalid("init_images", detail)
+    strength = STRENGTH if payload.denoising_strength is None else payload.denoising_strength
+    fields: dict[str, Any] = {
+        "kind": "image-to-image",
+        "image": SENT,
+        "strength": strength,
+        "width": payload.width,
+        "height": payload.height,
+        "resize": RESIZES[_choice("resize_mode", payload.resize_mode, len(RESIZES))],
+    }
+    parts = {IMAGE: decode_base64(payload.init_images[0], "init_images/0")}
+    if payload.mask is not None:
+        fields |= _inpaint(payload)
+        parts[MASK] = decode_base64(payload.mask, "mask")
+    return fields, parts
+
+
+def _inpaint(payload: ImageToImage) -> dict[str, Any]:
+    """With AUTOMATIC1111's defaults: the masked area alone, filled with what surrounds it."""
+    masked = payload.inpaint_full_res is None or payload.inpaint_full_res
+    return {
+        "kind": "inpaint",
+        "mask": SENT,
+        "mask_blur": _mask_blur(payload),
+        "mask_invert": bool(payload.inpainting_mask_invert),
+        "inpaint_area": "masked" if masked else "whole",
+        "mask_padding": payload.inpaint_full_res_padding or 0,
+        "fill": FILLS[_choice("inpainting_fill", payload.inpainting_fill, len(FILLS))],
+    }
+
+
+def _mask_blur(payload: ImageToImage) -> int:
+    if payload.mask_blur is not None:
+        return payload.mask_blur
+    across = MASK_BLUR if payload.mask_blur_x is None else payload.mask_blur_x
+    down = MASK_BLUR if payload.mask_blur_y is None else payload.mask_blur_y
+    if across != down:
+        detail = f"must be equal to mask_blur_x, {across}: a mask is softened alike on all sides"
+        raise invalid("mask_blur_y", detail)
+    return across
+
+
+def _choice(field: str, value: int | None, choices: int) -> int:
+    if value is not None and not 0 <= value < choices:
+        raise invalid(field, f"must be from 0 to {choices - 1}; it is {value}")
+    return value or 0

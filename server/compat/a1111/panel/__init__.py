@@ -1,0 +1,1 @@
+"""What a client shows and sets beside pictures: lists, options, progress, recipes, the machine."""

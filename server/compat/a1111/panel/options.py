@@ -1,0 +1,93 @@
+"""The caller's options, and what else a client asks of a server before it is ready."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from flask import Blueprint, Response, jsonify
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.request.model_card import ModelCard
+from server.compat.a1111.body import json_object, read
+from server.compat.a1111.callers import chosen_model, identity
+from server.compat.a1111.checkpoints import checkpoint_named, checkpoint_title
+from server.requests.submission import known_models
+
+blueprint = Blueprint("a1111_options", __name__)
+
+UNCHANGING: dict[str, Any] = {
+    "sd_vae": "Automatic",
+    "samples_format": "png",
+    "grid_save": False,
+    "return_grid": False,
+    "do_not_show_images": False,
+    "save_images_add_number": True,
+    "enable_pnginfo": True,
+    "live_previews_enable": True,
+    "show_progress_type": "Approx NN",
+    "show_progress_every_n_steps": 1,
+    "eta_noise_seed_delta": 0,
+    "randn_source": "CPU",
+    "face_restoration_model": None,
+    "upscaler_for_img2img": None,
+}
+"""Options that clients look at, as they are here; setting them changes nothing."""
+
+
+ClipSkip = Annotated[int, Field(ge=1, le=12)] | None
+
+
+class Settable(BaseModel):
+    """The options that mean something here; all others are taken and passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    sd_model_checkpoint: object = None
+    CLIP_stop_at_last_layers: ClipSkip = None
+
+
+@blueprint.get("/sdapi/v1/options")
+def get_options() -> Response:
+    """The caller's options."""
+    cards, options = known_models(), identity().options()
+    card = chosen_model(options, cards)
+    return jsonify(
+        sd_model_checkpoint=checkpoint_title(card),
+        sd_checkpoint_hash=card.sha256 or "",
+        CLIP_stop_at_last_layers=options.clip_skip or 1,
+        **UNCHANGING,
+    )
+
+
+@blueprint.post("/sdapi/v1/options")
+def set_options() -> Response:
+    """Keep what the caller sets, for the caller alone; each next job takes its model from it."""
+    wanted, who = read(Settable, json_object()), identity()
+    options = who.options()
+    changed: dict[str, Any] = {}
+    if wanted.sd_model_checkpoint:
+        changed["model"] = _chosen(wanted.sd_model_checkpoint, known_models()).name
+    if wanted.CLIP_stop_at_last_layers is not None:
+        changed["clip_skip"] = wanted.CLIP_stop_at_last_layers
+    if changed:
+        who.set_options(options.model_copy(update=changed))
+    return jsonify(None)
+
+
+def _chosen(text: object, cards: list[ModelCard]) -> ModelCard:
+    return checkpoint_named(text, "sd_model_checkpoint", cards)
+
+
+@blueprint.post("/sdapi/v1/refresh-checkpoints")
+@blueprint.post("/sdapi/v1/refresh-vae")
+@blueprint.post("/sdapi/v1/refresh-loras")
+@blueprint.post("/sdapi/v1/refresh-embeddings")
+def refresh() -> Response:
+    """Nothing to do: what workers offer is looked up each time it is asked for."""
+    return jsonify(None)
+
+
+@blueprint.get("/internal/ping")
+def ping() -> Response:
+    """Whether somebody is here."""
+    return jsonify({})

@@ -1,0 +1,60 @@
+"""Redis or the image store does not answer: 503, and come back."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from flask import Flask, Response
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from server.errors import Unavailable, respond, unforeseen
+
+log = logging.getLogger(__name__)
+
+REFUSALS = re.compile(r"\b(MISCONF|NOREPLICAS|MASTERDOWN|TRYAGAIN)\b")
+"""Words of a Redis that cannot write just now, in replies for which its client has no exception."""
+
+PASSING = (
+    BusyLoadingError,
+    ClusterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisConnectionError,
+    RedisTimeoutError,
+)
+"""What Redis raises for reasons that will pass: away, still loading, full, failing over."""
+
+
+class RedisAway(Unavailable):
+    """The caller gets 503: Redis does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__("redis-unavailable", "the job queue does not answer just now")
+
+
+class StoreAway(Unavailable):
+    """The caller gets 503: the image store does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__("store-unavailable", "the picture store does not answer")
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error of Redis that no view has caught."""
+    app.register_error_handler(RedisError, _redis_error)
+
+
+def _redis_error(error: RedisError) -> Response:
+    if isinstance(error, PASSING) or REFUSALS.search(str(error)):
+        log.warning("Redis cannot: %s", error)
+        return respond(RedisAway())
+    return unforeseen(error)

@@ -1,0 +1,55 @@
+"""Jobs and pictures that a request names, as far as they are for its caller to see."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from jobs.pictures.image_store import job_of
+from jobs.queue.record import JobRecord, read
+from jobs.request.request import named_pictures
+from server.door.auth import caller
+from server.errors import ApiError
+from server.resources import resources
+
+
+class JobPath(BaseModel):
+    """A job in the path."""
+
+    job_id: str = Field(description="Id of the job.")
+
+
+def find_job(job_id: str) -> JobRecord:
+    """The job of this id. Raises a 404 where there is none for the caller to see."""
+    record = _seen(job_id)
+    if record is None:
+        raise no_such_job(job_id)
+    return record
+
+
+def no_such_job(job_id: str) -> ApiError:
+    """The caller gets 404: there is no such job, or it is somebody else's."""
+    return ApiError(404, "not-found", f"there is no job {job_id[:64]!r}")
+
+
+def is_of_own_job(image: str) -> bool:
+    """Whether this is an id of a job's pictures, and the job is for the caller to see."""
+    return _job_with(image) is not None
+
+
+def is_own_picture(image: str) -> bool:
+    """Whether the caller may see the picture of this id: a job has made it, or started from it."""
+    job = _job_with(image)
+    if job is None:
+        return False
+    made = {output.id for output in job.outputs}
+    return image in made or image in named_pictures(job.request).values()
+
+
+def _job_with(image: str) -> JobRecord | None:
+    job_id = job_of(image)
+    return _seen(job_id) if job_id else None
+
+
+def _seen(job_id: str) -> JobRecord | None:
+    record = read(resources().redis, job_id)
+    return record if record is not None and caller().sees(record.owner) else None

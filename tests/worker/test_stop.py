@@ -1,0 +1,57 @@
+"""A worker that is asked to stop while it takes a job: the job is run or given back, never left."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from jobs.queue import workers
+from tests.worker.conftest import SLOW, Desk
+from worker.loop.rq_worker import BatchWorker
+
+
+@pytest.fixture
+def desk(here: BatchWorker) -> Desk:
+    return Desk(here.connection, here.settler.images)
+
+
+def ask_while_taking(worker: BatchWorker, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask the worker to stop when it is about to take its first job, and let it see that."""
+    take = worker.intake.take
+
+    def late() -> bool:
+        for _ in range(times):
+            worker.request_stop(signal.SIGTERM, None)
+        time.sleep(0.3)
+        return take()
+
+    monkeypatch.setattr(worker.intake, "take", late)
+
+
+def test_a_job_taken_during_a_warm_stop_is_run(
+    here: BatchWorker, desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    record = desk.submit()
+    ask_while_taking(here, 1, monkeypatch)
+    assert here.work() is True
+    assert desk.read(record).status == "succeeded"
+
+
+def test_a_job_taken_during_a_cold_stop_goes_back_at_no_cost(
+    here: BatchWorker, desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    record = desk.submit(**SLOW)
+    ask_while_taking(here, 2, monkeypatch)
+    assert here.work() is True
+    back = desk.read(record)
+    assert (back.status, back.attempts, back.crashes) == ("queued", 0, 0)
+    assert here.connection.lrange(f"rq:queue:{back.lane}", 0, -1) == [record.id.encode()]
+
+
+def test_a_worker_that_ends_lets_go_of_its_models(here: BatchWorker):
+    here.request_stop(signal.SIGTERM, None)
+    assert here.work() is False
+    assert here.offer.models.warm() == []
+    assert workers.live(here.connection) == []

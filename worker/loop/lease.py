@@ -1,0 +1,74 @@
+"""A worker's lease of one job, as RQ keeps it: an execution, and its entry in a registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import WatchError
+from rq.executions import Execution
+from rq.job import Job
+
+from jobs.queue import leases
+
+
+@dataclass(frozen=True, eq=False)
+class Lease:
+    """The right to run a job and to say how it ended; `jobs.queue.leases` ends those of the dead.
+
+    What changes a lease is added to a pipeline, to happen together with what depends on it.
+    """
+
+    job: Job
+    execution: Execution
+
+    @classmethod
+    def take(cls, pipe: Pipeline, job: Job, worker: str) -> Lease:
+        """Begin an attempt at a job, in the name of this worker."""
+        execution = Execution.create(job, leases.LEASE, pipeline=pipe, worker_name=worker)
+        job.prepare_for_execution(worker, pipeline=pipe)
+        return cls(job, execution)
+
+    @property
+    def id(self) -> str:
+        """Told apart by this from any other attempt at the job."""
+        return self.execution.id
+
+    @property
+    def age(self) -> timedelta:
+        """How long ago it was taken."""
+        return datetime.now(UTC) - self.execution.created_at
+
+    def ask(self, pipe: Pipeline) -> None:
+        """Ask whether it holds; the reply is None where it was lost."""
+        pipe.zscore(self._registry, self.execution.composite_key)
+
+    def renew(self, pipe: Pipeline) -> None:
+        """Make it hold for `LEASE` seconds from now; one that was lost stays lost."""
+        self.execution.heartbeat(self.job.started_job_registry, leases.LEASE, pipeline=pipe)
+
+    def end(self, pipe: Pipeline) -> None:
+        """The attempt is over."""
+        self.execution.delete(self.job, pipe)
+
+    def change(self, connection: Redis, change: Callable[[Pipeline], None]) -> bool:
+        """Make a change in one transaction if the lease holds. Else False, and nothing changes."""
+        while True:
+            try:
+                with connection.pipeline() as pipe:
+                    pipe.watch(self._registry)
+                    if pipe.zscore(self._registry, self.execution.composite_key) is None:
+                        return False
+                    pipe.multi()
+                    change(pipe)
+                    pipe.execute()
+                    return True
+            except WatchError:
+                continue
+
+    @property
+    def _registry(self) -> str:
+        return self.job.started_job_registry.key

@@ -1,0 +1,110 @@
+"""Steps the engine: takes in what is ready, drops what was stopped, hands on what is finished."""
+
+from __future__ import annotations
+
+import time
+
+from jobs.request.model_card import ModelCard
+from worker.engine import Engine, Finished, ImageRequest
+from worker.loop.board import Board
+from worker.loop.offer import Offer
+from worker.loop.settler import Settler
+from worker.loop.slot import Slot, parse_task_id
+
+IDLE_WAIT = 0.5
+"""Seconds the engine's thread sleeps with nothing to do; work that comes wakes it at once."""
+
+LOADING_WAIT = 0.02
+"""Seconds between two looks at a model that is being loaded."""
+
+
+class Stepper:
+    """What the main thread of a worker does, which alone adds to the engine and steps it.
+
+    It never waits for Redis, so an outage stops no step.
+    """
+
+    def __init__(
+        self, board: Board, engine: Engine, settler: Settler, warm_up: WarmUp | None = None
+    ) -> None:
+        self.board = board
+        self.engine = engine
+        self.settler = settler
+        self.warm_up = warm_up
+
+    def turn(self) -> None:
+        """Make one step, or rest where there is none to make."""
+        for slot in self.board.handed_in():
+            self._admit(slot)
+        for slot in self.board.held():
+            if (slot.stop or slot.lost) and not slot.settling:
+                self._drop_tasks(slot)
+                self.settler.end(slot)
+        if self.engine.idle:
+            self.board.stepped = time.monotonic()
+            if self.warm_up is None or not self.warm_up.step():
+                self.board.rest(IDLE_WAIT)
+            return
+        finished = self.engine.step()
+        self.board.stepped = time.monotonic()
+        for each in finished:
+            self._hand_on(each)
+        if not finished and self.engine.waiting_for_models:
+            self.board.rest(LOADING_WAIT)
+
+    def _admit(self, slot: Slot) -> None:
+        if slot.settling:
+            self._drop_tasks(slot)
+            return
+        if slot.error is not None:
+            self.settler.end(slot)
+            return
+        for index in range(slot.request.count):
+            self.engine.add(slot.task_id(index), slot.image_request(index), deadline=slot.deadline)
+
+    def _hand_on(self, finished: Finished) -> None:
+        job_id, lease_id, index = parse_task_id(finished.task_id)
+        slot = self.board.get(job_id)
+        if slot is None or slot.settling or slot.lease.id != lease_id:
+            return
+        if finished.image is not None:
+            self.settler.store(slot, index, finished)
+            return
+        self._drop_tasks(slot)
+        self.settler.fail(slot, finished.error)
+
+    def _drop_tasks(self, slot: Slot) -> None:
+        for index in range(slot.request.count):
+            self.engine.cancel(slot.task_id(index))
+
+
+class WarmUp:
+    """Measures, with nothing else to do, how many rows of each model are best for a forward."""
+
+    def __init__(self, engine: Engine, offer: Offer) -> None:
+        self.engine = engine
+        self.models = offer.models
+        self._requests = [warm_up_request(card) for card in offer.cards if card.batched]
+
+    def step(self) -> bool:
+        """One forward for a model that is in memory; False once nothing is left to learn."""
+        warm = self.models.warm()
+        return any(
+            request.model in warm and self.engine.warm_up(request) for request in self._requests
+        )
+
+
+def warm_up_request(card: ModelCard) -> ImageRequest:
+    """A picture as callers most often ask this model for: its own size, steps and guidance."""
+    return ImageRequest(
+        model=card.name,
+        prompt="",
+        negative_prompt="",
+        width=card.width,
+        height=card.height,
+        steps=card.steps,
+        guidance_scale=card.guidance_scale,
+        seed=0,
+        sampler=card.sampler,
+        schedule=card.schedule,
+    )
