@@ -13,13 +13,8 @@ from flask.testing import FlaskClient
 from redis import Redis
 from werkzeug.test import TestResponse
 
-<<<<<<< HEAD
-from tests.running.redis import redis_in
+from tests.running.redis import elapse, redis_in
 from tests.server.helpers import API, HandWorker, gunicorn
-=======
-from darkroom.supervision.redis_server import RedisServer
-from tests.server.helpers import API, HandWorker, elapse, gunicorn
->>>>>>> rooms
 
 Limited = Callable[..., FlaskClient]
 
