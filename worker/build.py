@@ -18,6 +18,7 @@ from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
 from worker.models.files.hashes import HASHES, Hashes, HashMemory
 from worker.models.files.shape import cards
 from worker.models.files.sources import SourceError
+from worker.models.files.word_tables import WordTables
 from worker.models.loading.checker import load_checker
 from worker.models.loading.free import freeze_libraries
 from worker.models.loading.model_store import ModelStore
@@ -69,7 +70,14 @@ def build_worker(
         observer=EngineMetrics(metrics),
     )
     hashes = Hashes(catalogue, HashMemory(chosen.data / HASHES))
-    offer = Offer(offered, models, hashes, device=str(device), capacity=chosen.capacity)
+    offer = Offer(
+        offered,
+        models,
+        hashes,
+        device=str(device),
+        capacity=chosen.capacity,
+        words=WordTables(catalogue),
+    )
     return BatchWorker(
         name,
         connection,

@@ -9,6 +9,7 @@ from typing import Any, cast, get_args
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.request import OWN_SAMPLER
 from jobs.request.samplers import SAMPLERS
+from jobs.request.words import FILE as WORDS
 from worker.models.catalogue import Catalogue, ModelEntry
 from worker.models.files.add_ons import add_ons, find_add_ons
 from worker.models.files.sources import ModelFiles, SourceError, check_whole, locate, read_json
@@ -119,6 +120,7 @@ def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
         guidance_scale=entry.guidance_scale,
         sampler=entry.sampler if shape.batched else OWN_SAMPLER,
         schedule=entry.schedule if shape.batched else "automatic",
+        reads_words=(locate(entry).config / WORDS).is_file(),
         window=shape.window,
         licence=entry.licence,
         kinds=list(shape.kinds),
