@@ -31,6 +31,15 @@ def draw(pipeline: StableDiffusionPipeline, prompt: str) -> np.ndarray:
     return np.array(picture, dtype=np.float32)
 
 
+@pytest.mark.parametrize("options", [{}, {"dtype": torch.float16}, {"dtype": torch.bfloat16}])
+def test_it_loads_and_draws_in_every_dtype_and_with_none_named(options: dict[str, torch.dtype]):
+    loaded = StableDiffusionPipeline.from_pretrained(MODEL, **options)
+    wanted = options.get("dtype", torch.float32)
+    assert {part.dtype for part in (loaded.unet, loaded.vae, loaded.text_encoder)} == {wanted}
+    loaded.set_progress_bar_config(disable=True)
+    assert loaded("red apple", num_inference_steps=1).images[0].size == (128, 128)
+
+
 def test_a_green_heart_is_green_and_a_blue_heart_is_blue(pipeline: StableDiffusionPipeline):
     for prompt, channel in (("green heart", 1), ("blue heart", 2)):
         centre = draw(pipeline, prompt)[48:80, 48:80].mean(axis=(0, 1))
