@@ -24,9 +24,35 @@ SHORTEST_SLIP = 4
 TWO_SLIPS = 7
 """Letters from which a word may be mended at all, and from which by two slips."""
 
-SHORTEST_BARE = 4
+SHORTEST_BARE = 3
 """Letters of a Vietnamese word that is read alone and without marks: shorter ones are as likely
-something else ("Tim", "pin")."""
+something else ("ma", "ca")."""
+
+ASKING_WORD = (
+    "(?:please|kindly|just|hi|hello|hey|ok|okay|could|can|would|will|may|might|you|i|i'd|we|we'd"
+    "|want|need|like|love|wish|to|see|have|get|draw|paint|make|show|give|create|generate|sketch"
+    "|render|imagine|produce|me|us|let's)"
+)
+
+ASKING = re.compile(
+    rf"\s*(?:(?:please|draw|paint|sketch|show|imagine|generate|create|render)\s"
+    rf"|{ASKING_WORD}\s+{ASKING_WORD}\s)\s*(?:{ASKING_WORD}\s+)*",
+    re.IGNORECASE,
+)
+"""What stands before the thing in a request that is put as a sentence. One "love" or "ok" alone
+is more likely a name's: love letter, OK hand."""
+
+KIND_OF_PICTURE = re.compile(
+    r"""^\s*(?:(?:an?|the|some|my)\s+)?(?:\w+\s+){0,2}?(?:picture|image|photo|photograph|drawing
+    |painting|sketch|illustration)s?\s+(?:of|with|showing|that\ shows?|which\ shows?)\s+""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+AFTER = re.compile(
+    r"""\s+(?:please|thanks|thank\ you(?:\ very\ much)?|for\ (?:me|us|(?:my|our|his|her|their)\ \w+)
+    |(?:that|which)\ (?:i|we|you|he|she|they)\b.*)\s*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 SEGMENT = re.compile(r"[^,;.!?\n()\[\]{}<>|:\"]+")
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
@@ -34,7 +60,7 @@ TOKEN = re.compile(r"[\w'\u2019-]+")
 
 
 class Words(BaseModel):
-    """`words.json` as it is written."""
+    """`words.json` as it is written. All words are in lower case."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -45,9 +71,11 @@ class Words(BaseModel):
     joins: dict[str, str]
     adjectives: dict[str, str]
     fillers: list[str]
-    """Words that say nothing of the picture: "please draw", and words that count things."""
+    """Vietnamese words that say nothing of the picture: "please draw", and words that count."""
     other_languages: dict[str, str] = {}
     """Names that are read only where they are all that is asked for."""
+    plainly: bool = False
+    """Whether to read "could you draw a cat for me" as "a cat"."""
     known: list[str]
     """Words that are left as they are."""
     targets: list[str]
@@ -100,12 +128,27 @@ class WordTable:
         said = text.strip().lower()
         words = TOKEN.findall(said)
         if not words or all(self._knows(word) or word.isdecimal() for word in words):
-            return text
+            return self._plainly(text)
         read = self.words.other_languages.get(said) or self._vietnamese(words)
         if read is None:
-            return WORD.sub(lambda found: self._mended(found.group()), text)
+            return self._plainly(WORD.sub(lambda found: self._mended(found.group()), text))
         before = text[: len(text) - len(text.lstrip())]
         return before + read + text[len(text.rstrip()) :]
+
+    def _plainly(self, text: str) -> str:
+        """An English sentence without what stands round the thing that it asks for."""
+        if not self.words.plainly:
+            return text
+        left = text
+        while (right := AFTER.sub("", left)) != left:
+            left = right
+        if asking := ASKING.match(left):
+            left = left[asking.end() :]
+        asked = KIND_OF_PICTURE.sub("", left)
+        if not asked.strip() or asked == text:
+            return text
+        before = text[: len(text) - len(text.lstrip())]
+        return before + asked.strip() + text[len(text.rstrip()) :]
 
     def _vietnamese(self, words: list[str]) -> str | None:
         """A Vietnamese phrase in English; None where it is none."""

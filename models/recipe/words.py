@@ -65,6 +65,7 @@ def table(emoji: list[Emoji]) -> dict:
         "joins": JOINS,
         "adjectives": ADJECTIVES,
         "fillers": sorted({*COUNTERS, *FILLERS, *vietnamese_fillers()}),
+        "plainly": True,
         "known": known_words(emoji),
         "targets": targets(emoji),
     }

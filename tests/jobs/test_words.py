@@ -21,6 +21,7 @@ TABLE = WordTable(
             "quả cam": "tangerine",
             "trái tim": "red heart",
             "tim": "red heart",
+            "ma": "ghost",
             "xe hơi": "car",
         },
         colours={"đỏ": "red", "tím": "purple", "cam": "orange", "xanh lá": "green"},
@@ -30,6 +31,13 @@ TABLE = WordTable(
         fillers=["màu", "vẽ", "một"],
         known=["a", "and", "do", "is", "the", "stare", "berries", "berry", "mouse"],
         targets=["cat", "apple", "banana", "elephant", "house", "horse", "rocket", "red"],
+    )
+)
+
+KNOWN = "very nice letter picture on for saw yesterday shows love me see want draw drawing give"
+PLAINLY = WordTable(
+    TABLE.words.model_copy(
+        update={"plainly": True, "known": [*TABLE.words.known, *KNOWN.split(), "please", "you"]}
     )
 )
 
@@ -74,6 +82,40 @@ def test_a_mistyped_word_is_read_as_the_known_word_next_to_it(typed: str, read: 
 
 
 @pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("could you please draw a red apple for me", "a red apple"),
+        ("I want to see a cat", "a cat"),
+        ("I'd love a picture of a cat, 3d", "a cat, 3d"),
+        ("draw me a rocket please", "a rocket"),
+        ("give me a drawing that shows a horse", "a horse"),
+        ("a very nice picture of a house", "a house"),
+        ("a rocket that I saw yesterday", "a rocket"),
+        ("show me a bannana", "a banana"),
+    ],
+)
+def test_a_request_put_as_a_sentence_is_read_as_what_it_asks_for(typed: str, read: str):
+    assert PLAINLY.read_as(typed) == read
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a love letter",
+        "love letter",
+        "OK hand",
+        "love hotel",
+        "the picture",
+        "please",
+        "a red apple on the house",
+        "a cat for a horse",
+    ],
+)
+def test_a_thing_is_not_taken_for_a_way_of_asking(prompt: str):
+    assert PLAINLY.read_as(prompt) == prompt
+
+
+@pytest.mark.parametrize(
     "prompt",
     [
         "a red apple and the cat",
@@ -81,7 +123,7 @@ def test_a_mistyped_word_is_read_as_the_known_word_next_to_it(typed: str, read: 
         "mouse",  # known, though one letter from house
         "blorptastic",
         "do",
-        "tim",  # a name, as likely as a heart
+        "ma",  # a ghost, and half of many other words
         "con bo",  # a cow or, with other marks, nothing: two things have the bare name
         "con sư tử",  # not in this table
         "cet",  # too short to tell

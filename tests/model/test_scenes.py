@@ -82,6 +82,7 @@ def test_the_director_keeps_what_is_held_out_from_training(cast: list[things.Thi
     for kind in KINDS:
         for _ in range(100):
             scene = director.scene(kind, rng)
+            assert scene is not None
             labels = [cast[index].label for index, _ in scene.parts]
             assert "plank" not in labels
             if kind == "pair":
@@ -90,6 +91,12 @@ def test_the_director_keeps_what_is_held_out_from_training(cast: list[things.Thi
                 assert not held_out("number", labels[0], str(scene.number))
             for label, (_, colour) in zip(labels, scene.parts, strict=True):
                 assert colour is None or not held_out("colour", label, colour)
+
+
+def test_one_thing_alone_makes_no_pair(cast: list[things.Thing]):
+    director = Director(cast[:1], free=False)
+    assert director.scene("pair", random.Random(0)) is None
+    assert director.scene("number", random.Random(0)) is not None
 
 
 def test_a_tenth_of_the_combinations_is_held_out_and_always_the_same():

@@ -74,7 +74,8 @@ def build(
     director, studio = Director(things, mix.free), Studio(pictures.art, things, size, mix.free)
     rng = random.Random(seed * 64 + parallel.rank())
     wanted = [(kind, n // parallel.size()) for kind, n in zip(KINDS, mix.pictures, strict=True)]
-    scenes = [director.scene(kind, rng) for kind, number in wanted for _ in range(number)]
+    thought = (director.scene(kind, rng) for kind, number in wanted for _ in range(number))
+    scenes = [scene for scene in thought if scene is not None]
     latents, tokens = [], []
     for start in range(0, len(scenes), 32):
         part = scenes[start : start + 32]
@@ -94,6 +95,7 @@ def build(
     tokens.append(more)
     weights += often
     kinds += [len(KINDS)] * len(often)
+    # Kinds of which there are none leave their share to the others.
     return Bank(
         torch.cat(latents), torch.cat(tokens), torch.tensor(weights), torch.tensor(kinds).char()
     )

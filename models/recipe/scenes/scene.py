@@ -9,6 +9,7 @@ from .things import Thing
 
 KINDS = ("single", "colour", "pair", "number")
 NUMBERS = (2, 3, 4)
+TRIES = 100  # scenes thought up before it is clear that none of a kind can be had
 HELD_OUT = 0.1  # share of the combinations that no training sees, so that they can be asked for
 
 
@@ -51,18 +52,18 @@ class Director:
         self.composed = [t for t in things if t.composed and t.style == "3d"]
         self.paintable = [t for t in things if t.paintable]
 
-    def scene(self, kind: str, rng: random.Random) -> Scene:
-        """A scene of this kind."""
+    def scene(self, kind: str, rng: random.Random) -> Scene | None:
+        """A scene of this kind; None where there are too few things for one."""
         think = {
             "single": self._single,
             "colour": self._colour,
             "pair": self._pair,
             "number": self._number,
         }[kind]
-        while True:
-            scene = think(rng)
-            if scene is not None:
-                return scene
+        if not (self.paintable if kind == "colour" else self.composed):
+            return None
+        tries = (think(rng) for _ in range(TRIES))
+        return next((scene for scene in tries if scene is not None), None)
 
     def _single(self, rng: random.Random) -> Scene:
         (thing,) = self._cast(self.composed, rng)
