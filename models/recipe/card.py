@@ -78,7 +78,7 @@ The words of the captions are from [emojibase-data](https://github.com/milesj/em
 
 ## Figures
 
-Written by `models/recipe/evaluation.py`, in full in `evaluation.json`. A picture counts as named
+Written by `models/recipe/evaluation`, in full in `evaluation.json`. A picture counts as named
 when, among all training pictures of its style, its own is the nearest in latent space (top-1)
 or among the five nearest (top-5).
 
@@ -98,7 +98,7 @@ Top-5 of {robust} common things, asked for without a style in other ways: {ways}
 
 ### What training never showed
 
-Written by `models/recipe/evaluation/following.py`. Colours, numbers and pairs were held out from
+Colours, numbers and pairs were held out from
 training, and so were the sentences. Colour and number count only where the thing is right, which is
 told by the nearest training picture of each part ({near} nearest), in grey where the colour was
 asked for. The ceiling is what the same measures say of true pictures after a way through the

@@ -10,6 +10,10 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import (
     StableDiffusionPipeline,
 )
 
+from jobs.request.words import WordTable
+from models.recipe.evaluation import REQUIRED, shortfalls
+from models.recipe.scenes.wording import without_marks
+
 MODEL = Path(__file__).parents[2] / "models" / "emoji"
 MIB = 2**20
 
@@ -55,6 +59,48 @@ def test_the_files_are_small_enough_to_ship():
     weights = list(MODEL.rglob("*.safetensors"))
     assert sum(path.stat().st_size for path in weights) <= 60 * MIB
     assert all(path.stat().st_size < 16 * MIB for path in weights)
+
+
+@pytest.fixture(scope="module")
+def table() -> WordTable:
+    table = WordTable.load(MODEL)
+    assert table is not None
+    return table
+
+
+def test_every_name_that_the_model_learnt_is_read_as_itself(table: WordTable):
+    words = table.words
+    for name in {*words.names.values(), *words.targets, *words.colours.values()}:
+        assert table.read_as(name) == name
+
+
+def test_vietnamese_names_are_read_with_and_without_their_marks(table: WordTable):
+    names = table.words.names
+    right = [table.read_as(name).lower() == meant.lower() for name, meant in names.items()]
+    assert sum(right) / len(right) > 0.97
+    bare = [table.read_as(without_marks(name)) for name in names]
+    assert sum(read in names.values() for read in bare) / len(bare) > 0.85
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("quả táo đỏ", "red apple"),
+        ("con meo mau tim", "purple cat"),
+        ("hai con mèo và ba quả cam", "two cats and three tangerines"),
+        ("vẽ cho tôi một con voi màu hồng", "pink elephant"),
+        ("elefant", "elephant"),
+        ("strawbery, flat", "strawberry, flat"),
+        ("please draw me a big red heart", "a big red heart"),
+    ],
+)
+def test_what_people_type_is_read(table: WordTable, typed: str, read: str):
+    assert table.read_as(typed) == read
+
+
+def test_the_model_that_ships_has_what_is_required_of_a_training():
+    figures = json.loads((MODEL / "evaluation.json").read_text())
+    assert shortfalls(figures, REQUIRED) == []
 
 
 def test_the_card_states_the_figures_that_were_measured():
