@@ -5,6 +5,7 @@ from __future__ import annotations
 from jobs.request.model_card import ModelCard
 from jobs.request.request import OWN_SAMPLER
 from jobs.request.samplers import SAMPLERS
+from jobs.request.words import FILE as WORDS
 from worker.models.catalogue import Catalogue
 from worker.models.files.add_ons import add_ons, find_add_ons
 from worker.models.files.architecture import read_architecture
@@ -40,6 +41,7 @@ def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
         guidance_scale=entry.guidance_scale,
         sampler=entry.sampler if model.batched else OWN_SAMPLER,
         schedule=entry.schedule if model.batched else "automatic",
+        reads_words=(locate(entry).config / WORDS).is_file(),
         window=model.window,
         licence=entry.licence,
         kinds=list(model.kinds),

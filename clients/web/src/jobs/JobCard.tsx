@@ -39,6 +39,7 @@ function Card({ live }: { live: LiveJob }) {
       )}
       <div class="below">
         <p class="words">{named(job.input.prompt)}</p>
+        {made > 0 && <ReadAs job={job} />}
         {open && (
           <div class="under-way">
             <Standing live={live} />
@@ -50,6 +51,20 @@ function Card({ live }: { live: LiveJob }) {
         {!open && <Actions live={live} />}
       </div>
     </article>
+  );
+}
+
+/** What the model's table of words made of the prompt, and a way to have it drawn without. */
+function ReadAs({ job }: { job: Job }) {
+  const read = job.outputs.find((each) => each.read_as)?.read_as;
+  if (!read) return null;
+  return (
+    <p class="muted">
+      {t("readAs", read)}{" "}
+      <button type="button" class="plain link" onClick={() => void submit({ ...job.input, as_written: true })}>
+        {t("asWritten")}
+      </button>
+    </p>
   );
 }
 

@@ -32,6 +32,11 @@ export function About({ picture }: { picture: Picture }) {
       {unfolded.value && (
         <div class="recipe" tabIndex={0} role="region" aria-label={t("about")}>
           <p class="words">{prompt}</p>
+          {output.read_as && (
+            <p class="words muted">
+              {t("readAs")}: {output.read_as}
+            </p>
+          )}
           {negative && (
             <p class="words muted">
               {t("negative")}: {negative}

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import torch
 
-from . import autoencoder
-from .captions import clean, plural
-from .data import GROUPS, LEFT_OUT, Pictures
-from .sampling import GUIDANCE, STEPS, Model, generate
+from .. import autoencoder
+from ..captions import clean, plural
+from ..data import GROUPS, LEFT_OUT, Pictures
+from ..sampling import GUIDANCE, STEPS, Model, generate
 
 PROMPTS_PER_GROUP = 25  # eight groups, so 200 prompts
 ROBUST_PROMPTS = 40
@@ -184,15 +184,6 @@ def peak_memory() -> int:
     status = Path("/proc/self/status").read_text()
     peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return round(int(peak.split()[1]) / 1024)
-
-
-def shortfalls(figures: dict, required: dict[str, float]) -> list[str]:
-    """A sentence for every figure that is below what is required of it."""
-    return [
-        f"{name} is {figures[name]}, but at least {least} is required"
-        for name, least in required.items()
-        if figures[name] < least
-    ]
 
 
 if __name__ == "__main__":
