@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from redis import Redis
 
@@ -49,7 +49,7 @@ def persistence(info: dict[str, Any]) -> Iterator[Finding]:
 def clock(client: Redis) -> Finding:
     """How far this machine's clock is from Redis's, by whose time jobs are kept."""
     asked = time.time()
-    seconds, micro = cast("tuple[int, int]", client.time())
+    seconds, micro = client.time()
     answered = time.time()
     ahead = (asked + answered) / 2 - (seconds + micro / 1e6)
     # Half the way there and back is all that the asking can hide.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from gunicorn.http.body import ChunkedReader, LengthReader
 from gunicorn.http.errors import ParseException
@@ -20,7 +20,7 @@ class Chunks(ChunkedReader):
     def read(self, size: int) -> bytes:
         """The next bytes. Raises a 400 where they are not what HTTP has for chunks."""
         try:
-            return cast("bytes", super().read(size))
+            return super().read(size)
         except ParseException as error:
             raise ApiError(400, "bad-chunks", "the body's chunks are broken") from error
 
