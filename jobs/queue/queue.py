@@ -10,17 +10,15 @@ from contextlib import suppress
 from typing import cast
 
 from redis import Redis
-from redis.exceptions import WatchError
 from rq import Retry
 from rq.command import send_command  # pyright: ignore[reportUnknownVariableType] untyped **kwargs
 from rq.exceptions import DuplicateJobError, NoSuchJobError
-from rq.job import Job
 from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
-from jobs.queue import lanes, quotas, settle, workers
+from jobs.queue import idempotency, lanes, quotas, script, settle, workers
 from jobs.queue.events import ENDED, Status, StatusEvent, job_stream, publish
-from jobs.queue.record import Field, JobRecord, fetch, read, read_many
+from jobs.queue.record import STATUSES, Field, JobRecord, fetch, read, read_many
 from jobs.request.request import ResolvedRequest
 from jobs.settings import settings
 from jobs.webhooks import outbox
@@ -28,6 +26,9 @@ from jobs.webhooks.outbox import Hook
 
 FUNCTION = "worker.loop.rq_worker.generate"
 """The name that RQ shows for our jobs; only `darkroom worker` runs them."""
+
+KEYED = "keyed"
+"""Of RQ's meta of a job: it came with an Idempotency-Key, which must not make it again."""
 
 ATTEMPTS = 3
 """Times a job is run before it fails because its workers died."""
@@ -57,14 +58,17 @@ def submit(
     request: ResolvedRequest,
     owner: str,
     caller: str | None = None,
+    account: str | None = None,
     job_id: str | None = None,
+    keyed: bool = False,
     hook: Hook | None = None,
 ) -> JobRecord:
     """Put a job into its lane and return its record; once this returns the job is kept.
 
-    The owner sees the job; the caller, who is the owner unless given, takes turns. Of two that are
-    sent at once with the same `job_id`, one is added and both are told of it. `hook` names who is
-    told of its events.
+    The owner sees the job; the caller, who is the owner unless given, takes turns; limits count by
+    account, which is the caller unless given. Of two that are sent at once with the same `job_id`,
+    one is added and both are told of it; `keyed` says that the id belongs to an Idempotency-Key.
+    `hook` names who is told of its events.
     Raises QueueFull, QuotaExceeded, InvalidRequest where a limit is below the job's own pictures,
     or redis.exceptions.RedisError, after which it may or may not be there.
     """
@@ -75,7 +79,11 @@ def submit(
     lane = lanes.lane(request.model, request.priority, caller or owner)
     queue = lane.queue(connection)
     quotas.admit(
-        connection, job_id, lane.caller, request.count, lambda: retry_after(connection, total)
+        connection,
+        job_id,
+        account or lane.caller,
+        request.count,
+        lambda: retry_after(connection, total),
     )
     with connection.pipeline() as pipe:
         if hook is not None:
@@ -91,6 +99,7 @@ def submit(
             result_ttl=settle.KEEP,
             failure_ttl=settle.KEEP,
             description=f"{request.kind} with {request.model}",
+            meta={KEYED: True} if keyed else None,
             retry=Retry(max=ATTEMPTS - 1, enqueue_at_front=True),
             job_id=job_id,
             unique=True,
@@ -166,28 +175,29 @@ def cancel(connection: Redis, job_id: str, *, running: bool = True) -> JobRecord
 
     Without `running`, one that runs is left to finish.
     """
-    key = Job.key_for(job_id)
-    with connection.pipeline() as pipe:
-        while True:
-            try:
-                pipe.watch(key)
-                record = read(connection, job_id)
-                if record is None or record.status in ENDED:
-                    return record
-                if record.status == "running" and not running:
-                    return record
-                job = fetch(connection, job_id)
-                pipe.multi()
-                if record.status == "queued":
-                    settle.cancel(pipe, job)
-                else:
-                    pipe.hset(key, Field.CANCEL, 1)
-                pipe.execute()
-            except (WatchError, NoSuchJobError):
-                continue
-            if record.status == "running" and record.worker:
-                send_command(connection, record.worker, "stop-job", job_id=job_id)
-            return read(connection, job_id)
+    while True:
+        record = read(connection, job_id)
+        if record is None or record.status in ENDED:
+            return record
+        if record.status == "running" and not running:
+            return record
+        try:
+            job = fetch(connection, job_id)
+        except NoSuchJobError:
+            continue
+        status = str(job.get_status(refresh=False).value)
+        if STATUSES.get(status) != record.status:
+            continue
+        pipe = connection.pipeline()
+        if record.status == "queued":
+            settle.cancel(pipe, job)
+        else:
+            pipe.hset(job.key, Field.CANCEL, 1)
+        if not script.run_if(connection, pipe, job.key, "status", status):
+            continue
+        if record.status == "running" and record.worker:
+            send_command(connection, record.worker, "stop-job", job_id=job_id)
+        return read(connection, job_id)
 
 
 def delete(connection: Redis, record: JobRecord) -> None:
@@ -203,19 +213,21 @@ def delete(connection: Redis, record: JobRecord) -> None:
         for entry in cast("list[bytes]", connection.zrange(wip, 0, -1))
         if entry.decode().startswith(f"{record.id}:")
     ]
-    with connection.pipeline() as pipe:
-        pipe.lrem(f"rq:queue:{job.origin}", 1, job.id)
-        if leases:
-            pipe.zrem(wip, *leases)
-        for kind in (FinishedJobRegistry, FailedJobRegistry, CanceledJobRegistry):
-            registry = kind(job.origin, connection=connection, serializer=JSONSerializer)
-            pipe.zrem(registry.key, job.id)
-        pipe.delete(job.key, f"rq:results:{job.id}", f"rq:executions:{job.id}")
-        pipe.delete(job_stream(job.id))
-        outbox.forget(pipe, job.id)
-        quotas.forget(pipe, job.id)
-        pipe.zrem(_index(record.owner), job.id)
-        pipe.execute()
+    pipe = connection.pipeline()
+    pipe.lrem(f"rq:queue:{job.origin}", 1, job.id)
+    if leases:
+        pipe.zrem(wip, *leases)
+    for kind in (FinishedJobRegistry, FailedJobRegistry, CanceledJobRegistry):
+        registry = kind(job.origin, connection=connection, serializer=JSONSerializer)
+        pipe.zrem(registry.key, job.id)
+    pipe.delete(job.key, f"rq:results:{job.id}", f"rq:executions:{job.id}")
+    pipe.delete(job_stream(job.id))
+    outbox.forget(pipe, job.id)
+    quotas.forget(pipe, job.id)
+    if KEYED in job.meta:
+        idempotency.bury(pipe, job.id)
+    pipe.zrem(_index(record.owner), job.id)
+    script.run_if(connection, pipe, job.key, "origin", job.origin)
 
 
 def ended_before(connection: Redis, moment: float) -> Iterator[JobRecord]:
