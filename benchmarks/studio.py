@@ -19,17 +19,17 @@ from jobs.request.resolve import InputPicture, resolve
 from worker.canvas import Canvas, prepare
 from worker.canvas.preprocess import preprocess
 from worker.engine import Control, Engine, ImageRequest, LoadedModel
-from worker.engine.parts.model import PartKind
-from worker.engine.whole.pipeline import PlainModel
+from worker.engine.model_source import AddOnKind
+from worker.engine.whole.pipeline import WholeModel
 from worker.loop.slot import image_request
-from worker.models.catalogue import ModelEntry
-from worker.models.files.shape import card
+from worker.models.files.cards import card
 from worker.models.loading.loader import load_model
+from worker.models.tables import ModelEntry
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 """A picture in RGB, (height, width, 3)."""
 
-ENGINE_PARTS: Mapping[PartKind, str] = {
+SECTIONS: Mapping[AddOnKind, str] = {
     "lora": "loras",
     "controlnet": "controlnets",
     "upscaler": "upscalers",
@@ -54,9 +54,9 @@ class Studio:
     """Loaded models with their cards and add-ons: a ModelSource, and engines to work with it."""
 
     def __init__(self, *entries: ModelEntry, device: str = "cpu") -> None:
-        self.models: dict[str, LoadedModel | PlainModel] = {}
+        self.models: dict[str, LoadedModel | WholeModel] = {}
         self.cards: dict[str, ModelCard] = {}
-        self.parts: dict[tuple[PartKind, str], Any] = {}
+        self.add_ons: dict[tuple[AddOnKind, str], Any] = {}
         for entry in entries:
             self.models[entry.name] = load_model(entry, torch.device(device))
             self.cards[entry.name] = card(entry)
@@ -66,19 +66,19 @@ class Studio:
         """The card of the first model, which is the default one."""
         return next(iter(self.cards.values()))
 
-    def get(self, name: str) -> LoadedModel | PlainModel:
+    def get(self, name: str) -> LoadedModel | WholeModel:
         """A model by its name."""
         return self.models[name]
 
-    def part(self, kind: PartKind, name: str, model: str) -> Any:
+    def add_on(self, kind: AddOnKind, name: str, model: str) -> Any:
         """What can be added to a model, by its name."""
-        return self.parts[kind, name]
+        return self.add_ons[kind, name]
 
-    def add_part(self, kind: PartKind, name: str, part: Any) -> None:
+    def offer(self, kind: AddOnKind, name: str, add_on: Any) -> None:
         """Offers something that can be added to every model here."""
-        self.parts[kind, name] = part
+        self.add_ons[kind, name] = add_on
         for model, listed in self.cards.items():
-            field = ENGINE_PARTS[kind]
+            field = SECTIONS[kind]
             add_ons = [*getattr(listed, field), AddOn(name=name)]
             self.cards[model] = listed.model_copy(update={field: add_ons})
 

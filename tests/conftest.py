@@ -9,19 +9,15 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
-import httpx
 import pytest
 from redis import Redis
 
 from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
-from tests.server.helpers import API, REPOSITORY, gunicorn
+from tests.running.redis import redis_in
+from tests.running.site import Site, site_in
 from tests.web.browser import NO_CHROMIUM
 
 SLOWEST = ("test_faults.py", "test_gallery.py", "test_live.py", "test_up.py")
@@ -47,7 +43,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A Redis of this test run's own, as `darkroom up` starts it."""
-    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+    with redis_in(tmp_path_factory.mktemp("redis")) as server:
         yield server
 
 
@@ -67,26 +63,23 @@ def redis(redis_server: RedisServer) -> Iterator[Redis]:
     client.close()
 
 
+@pytest.fixture(scope="session")
+def one_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site_in(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def site(one_site: Site) -> Site:
+    """Redis, the API and a worker, one of each for a test process and emptied for each module.
+
+    Who stops or kills a part of it starts that part again.
+    """
+    one_site.empty()
+    return one_site
+
+
 @pytest.fixture
-def live_url(redis_url: str, tmp_path: Path) -> Iterator[str]:
-    """The API and one worker, ready."""
-    environment = {**os.environ, "REDIS_URL": redis_url, "DATA": str(tmp_path)}
-    environment["PYTHONPATH"] = str(REPOSITORY)
-    with gunicorn(redis_url, tmp_path) as server, (tmp_path / "worker.log").open("wb") as log:
-        command = [sys.executable, "-m", "worker.main"]
-        worker = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=tmp_path)
-        try:
-            deadline = time.monotonic() + 90
-            while httpx.get(f"{server.url}{API}/ready", timeout=5).status_code != 200:
-                said = (tmp_path / "worker.log").read_text()[-3000:]
-                assert worker.poll() is None, said
-                assert time.monotonic() < deadline, said
-                time.sleep(0.2)
-            yield server.url
-        finally:
-            worker.terminate()
-            try:
-                worker.wait(20)
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                worker.wait()
+def live_url(site: Site) -> str:
+    """The address of the API, with a worker."""
+    return site.url

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from redis import Redis
 
 from jobs import devices
-from tests.server.helpers import API, REPOSITORY
+from tests.running.paths import API, REPOSITORY
+from tests.running.site import Site
 
 PAGE = REPOSITORY / "docs" / "api.md"
 USUAL = "http://127.0.0.1:7860"
@@ -27,10 +27,8 @@ def lines() -> list[tuple[str, int]]:
 
 
 @pytest.mark.timeout(300)
-def test_every_line_of_the_page_gets_the_answer_it_says(
-    live_url: str, redis: Redis, tmp_path: Path
-):
-    url = live_url
+def test_every_line_of_the_page_gets_the_answer_it_says(site: Site, tmp_path: Path):
+    url, redis = site.url, site.redis
     device, token = devices.create(redis, "of the page")
     answer = httpx.post(
         f"{url}{API}/jobs",

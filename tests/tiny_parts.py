@@ -9,7 +9,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from worker.models.catalogue import AddOnEntry, ControlNetEntry, LoraEntry
+from worker.models.tables import AddOnEntry, ControlNetEntry, LoraEntry
 
 LoraFormat = Literal["kohya", "diffusers"]
 EmbeddingFormat = Literal["a1111", "diffusers", "sdxl"]

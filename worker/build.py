@@ -18,9 +18,10 @@ from worker.loop.rq_worker import BatchWorker
 from worker.loop.safety import Rule, SafetyHook
 from worker.loop.stepper import WarmUp
 from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
+from worker.models.files.cards import cards
+from worker.models.files.errors import SourceError
 from worker.models.files.hashes import HASHES, Hashes, HashMemory
-from worker.models.files.shape import cards
-from worker.models.files.sources import SourceError
+from worker.models.files.word_tables import WordTables
 from worker.models.loading.checker import load_checker
 from worker.models.loading.free import freeze_libraries
 from worker.models.loading.model_store import ModelStore
@@ -77,6 +78,7 @@ def build_worker(
         Hashes(catalogue, HashMemory(chosen.data / HASHES)),
         device=str(device),
         capacity=chosen.capacity,
+        words=WordTables(catalogue),
     )
     return BatchWorker(
         name,

@@ -138,7 +138,7 @@ def check(name: str | None, chosen: Settings) -> int:
     from worker.models.files import inventory
 
     catalogue = read_catalogue(chosen.models)
-    entries = inventory.named(catalogue, name) if name else inventory.all_entries(catalogue)
+    entries = catalogue.named(name) if name else catalogue.everything
     if not entries:
         print(f"Nothing is named {name} in {chosen.models}.", file=sys.stderr)
         return 1

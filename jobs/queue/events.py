@@ -60,6 +60,11 @@ class Output(BaseModel):
     content_type: str = "image/png"
     prompt_tokens: int = Field(description="Tokens of the prompt, all of which were used.")
     prompt_chunks: int = Field(description="Windows of the text encoder that they filled.")
+    read_as: str | None = Field(
+        default=None,
+        description="What the model's table of words made of the prompt; null where it was taken "
+        "as it is written.",
+    )
     safety: Safety | None = Field(
         default=None,
         description="What the server's safety classifier found; null where it found nothing, or "

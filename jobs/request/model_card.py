@@ -50,6 +50,11 @@ class ModelCard(BaseModel):
     guidance_scale: float = Field(description="Default scale of classifier-free guidance.")
     sampler: str = Field(description="Default sampler.")
     schedule: str = Field(default="automatic", description="Default schedule of the sampler.")
+    reads_words: bool = Field(
+        default=False,
+        description="Whether it has a table of words, by which it reads what it was never taught: "
+        "names in another language, mistyped words. Pictures say what was read in `read_as`.",
+    )
     window: int = Field(description="Prompt tokens the text encoder reads at once.")
     licence: str = ""
     sha256: str | None = Field(default=None, description="Hash of the weights, once it is known.")

@@ -204,6 +204,12 @@ class CommonFields(_Part):
         description="Which layer of the text encoder counts, from the last: 1 is the last, 2 the "
         "one before it.",
     )
+    as_written: bool = Field(
+        default=False,
+        description="Take the prompt as it is written. Otherwise a model that has a table of words "
+        "(`reads_words` of /models) reads in it what it was never taught, such as a mistyped word, "
+        "and each picture says in `read_as` what it was read as.",
+    )
     loras: list[Lora] = Field(
         default_factory=list[Lora], max_length=MAX_LORAS, description="LoRAs to add; see /models."
     )

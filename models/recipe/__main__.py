@@ -13,8 +13,22 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from . import autoencoder, captions, card, data, diffusion, evaluation, export, parallel, sampling
+from jobs.request.words import WordTable
+
+from . import (
+    autoencoder,
+    captions,
+    card,
+    data,
+    diffusion,
+    evaluation,
+    export,
+    parallel,
+    sampling,
+    words,
+)
 from .sampling import Model
+from .scenes import bank
 from .settings import PRESETS, Preset
 from .training import Budget, Stop
 
@@ -48,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         export.export(model, args.output)
         sampling.save_grid(args.output / "grid.png", sampling.card_pictures(model))
         write_json(args.output / "training.json", describe(preset, pictures, device, args))
+        words.write(args.output, pictures.emoji)
     if "evaluation" in args.stages:
         return evaluate(pictures, device, args)
     return 0
@@ -131,6 +146,7 @@ def train_diffusion(
 ) -> bool:
     """Train the U-Net and the text encoder on the autoencoder's latents; False if stopped."""
     model.vae.to(device).eval()
+    shown = read_bank(model, preset, pictures, args)
 
     def sample(_: diffusion.Diffusion, step: int) -> None:
         drawn = sampling.pictures(model, list(sampling.PROMPTS))
@@ -139,9 +155,9 @@ def train_diffusion(
     if not (args.work / "unet").exists():
         if not diffusion.train(
             model.diffusion,
-            autoencoder.encode(model.vae, pictures.pixels),
-            captions.caption_table(pictures.emoji, model.tokenizer, preset.variants, args.seed),
-            pictures.weights,
+            shown.latents,
+            shown.tokens,
+            shown.weights,
             budget=Budget(preset.unet_minutes, args.steps),
             folder=args.work,
             rate=preset.unet_rate,
@@ -150,6 +166,7 @@ def train_diffusion(
             seed=args.seed,
             device=device,
             compile_network=preset.compile,
+            sample_minutes=preset.sample_minutes,
             stop=stop,
             sample=sample,
         ):
@@ -160,6 +177,18 @@ def train_diffusion(
         parallel.wait_for_all()
     model.diffusion = diffusion.load(args.work).to(device)
     return True
+
+
+def read_bank(
+    model: Model, preset: Preset, pictures: data.Pictures, args: argparse.Namespace
+) -> bank.Bank:
+    """The pictures that the diffusion learns from; every process makes its part, once."""
+    parts = [args.work / f"bank-{rank}.pt" for rank in range(parallel.size())]
+    own = parts[parallel.rank()]
+    if not own.exists():
+        bank.build(pictures, model.vae, model.tokenizer, preset.mix, args.seed).save(own)
+    parallel.wait_for_all()
+    return bank.joined([bank.Bank.load(path) for path in parts])
 
 
 def describe(
@@ -189,8 +218,13 @@ def evaluate(pictures: data.Pictures, device: torch.device, args: argparse.Names
     model.diffusion.to(device)
     model.vae.to(device)
     figures = evaluation.evaluate(model, args.output, pictures)
+    table = WordTable.load(args.output)
+    figures["held_out"] = evaluation.follow(model, pictures, table and table.read_as)
+    if args.before:
+        figures["before"] = json.loads(args.before.read_text())["held_out"]
     write_json(args.output / "evaluation.json", figures)
     print(json.dumps(figures, indent=2))
+    evaluation.contact_sheet(args.output / "held_out.png", model, pictures)
     card.write(args.output, model, figures)
     wanting = evaluation.shortfalls(figures, args.require)
     for sentence in wanting:
@@ -220,13 +254,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--unet-rate", type=float, help="the highest learning rate of the U-Net")
     add("--vae-rate", type=float, help="the highest learning rate of the autoencoder")
     add("--steps", type=int, help="train exactly so many steps instead of minutes")
+    add("--before", type=Path, help="the evaluation.json of the model that this one replaces")
     add("--seed", type=int, default=0)
     add("--device", help="cpu, cuda, ...; a GPU where there is one")
     add(
         "--require",
         type=lambda text: {k: float(v) for k, v in (p.split("=") for p in text.split(","))},
-        default={},
-        help="least figures, such as top5=0.6,psnr_db=26; the command fails below them",
+        default=evaluation.REQUIRED,
+        help="least figures, such as top5=0.6,psnr_db=26; the command fails below them, and below "
+        "those of the model that ships where none are given",
     )
     return parser.parse_args(arguments)
 

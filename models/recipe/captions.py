@@ -46,6 +46,11 @@ def caption(emoji: Emoji, rng: random.Random) -> str:
     return case(with_style(words, emoji.style, rng), rng)
 
 
+def caption_or_none(emoji: Emoji, rng: random.Random) -> str:
+    """A caption; empty for EMPTY_SHARE of them."""
+    return "" if rng.random() < EMPTY_SHARE else caption(emoji, rng)
+
+
 def clean(text: str) -> str:
     """Labels without their punctuation: "woman: red hair" is asked for as "woman red hair"."""
     return " ".join(re.sub(r"[^\w\s'\u2019&-]+", " ", text).split())
@@ -81,10 +86,9 @@ def plural(words: str) -> str:
     return words + "s"
 
 
-def with_style(words: str, style: str, rng: random.Random) -> str:
+def with_style(words: str, style: str, rng: random.Random, unsaid: float = 0.4) -> str:
     """The style word, mostly. "3d" may go unsaid, and so is what a prompt without a style gets."""
-    unsaid = 0.4 if style == "3d" else 0.0
-    if rng.random() < unsaid:
+    if style == "3d" and rng.random() < unsaid:
         return words
     # The form that the documentation recommends is the one seen most.
     form = STYLE_FORMS[0] if rng.random() < 0.6 else rng.choice(STYLE_FORMS)
@@ -171,18 +175,3 @@ def encode(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> torch.Tensor
     return tokenizer(
         texts, padding="max_length", max_length=WINDOW, truncation=True, return_tensors="pt"
     ).input_ids
-
-
-def caption_table(
-    emoji: list[Emoji], tokenizer: PreTrainedTokenizerFast, variants: int, seed: int
-) -> torch.Tensor:
-    """`variants` captions of every picture as token ids, int16 [N, variants, WINDOW].
-
-    Made once, so that a training step draws captions by indexing and never waits for Python.
-    """
-    rng = random.Random(seed)
-    rows = []
-    for one in emoji:
-        texts = ["" if rng.random() < EMPTY_SHARE else caption(one, rng) for _ in range(variants)]
-        rows.append(encode(tokenizer, texts).to(torch.int16))
-    return torch.stack(rows)

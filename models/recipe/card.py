@@ -5,6 +5,8 @@ from pathlib import Path
 
 from torch import nn
 
+from .evaluation.following import SEEDS
+from .evaluation.judge import NEAR
 from .sampling import CARD_PROMPTS, CARD_SEEDS, Model
 
 START = (
@@ -31,13 +33,17 @@ From left to right: {prompts}; a row for each of {seeds} seeds, none picked by h
 
 ## Use
 
-`StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32)` loads it as it is, in
-fp32 on a CPU. Defaults that suit it: {steps} steps, guidance {guidance:g}, DPM-Solver++. Every
-sampler of Stable Diffusion works; PNDM needs 20 steps and falls apart at 12.
+`StableDiffusionPipeline.from_pretrained(folder)` loads it as it is, in float32; in half where
+`torch_dtype` says so. Defaults that suit it: {steps} steps, guidance {guidance:g}, DPM-Solver++.
+Every sampler of Stable Diffusion works; PNDM needs 20 steps and falls apart at 12.
 
 Prompts are short: a thing, perhaps a colour, and at the end a style: {styles}. Without a style it
-draws 3d. English only: Vietnamese names were 8 % of the captions, which two CPU cores did not
-learn from ("quả táo đỏ" gave no apple in eight tries).
+draws 3d.
+
+The weights know English only, and no slips. Darkroom reads more by the table beside them,
+`words.json`: Vietnamese names with their numbers and colours ("hai con mèo tím" as "two purple
+cats"), mistyped words, and requests that are put as sentences; it tells what it read. Stock
+diffusers does not read that file.
 
 ## What it is
 
@@ -72,7 +78,7 @@ The words of the captions are from [emojibase-data](https://github.com/milesj/em
 
 ## Figures
 
-Written by `models/recipe/evaluation.py`, in full in `evaluation.json`. A picture counts as named
+Written by `models/recipe/evaluation`, in full in `evaluation.json`. A picture counts as named
 when, among all training pictures of its style, its own is the nearest in latent space (top-1)
 or among the five nearest (top-5).
 
@@ -90,10 +96,27 @@ Top-5 by group: {groups}.
 
 Top-5 of {robust} common things, asked for without a style in other ways: {ways}.
 
+### What training never showed
+
+Colours, numbers and pairs were held out from
+training, and so were the sentences. Colour and number count only where the thing is right, which is
+told by the nearest training picture of each part ({near} nearest), in grey where the colour was
+asked for. The ceiling is what the same measures say of true pictures after a way through the
+autoencoder. "As read" is with the table of words.
+
+| Share of the pictures | {before_head}This model | Ceiling |
+|---|---|---|{before_rule}
+{held_out}
+
+Of {seeds_each} seeds of one prompt, pictures that are right and visibly different: {different}.
+
+![Held-out prompts](held_out.png)
+
+The first {sheet} held-out prompts of each kind, none picked by hand.
+
 ## Limits
 
-- It knows emoji and little else: it repeats what it saw and does not compose scenes ("a cat on
-  a table" is a cat, or a table). A word that it never saw is ignored at best.
+{limits}
 - Edges are soft and fine detail is lost: a 16x16 latent holds no text, no clock face, and of a
   crowd no faces. Signs are its weakest group.
 - A word of many meanings may miss: of eight seeds, "fish" was a fish in five, "tropical fish" in
@@ -147,9 +170,70 @@ def write(folder: Path, model: Model, figures: dict) -> None:
         groups=listed(figures["top5_by_group"]),
         robust=figures["robust_prompts"],
         ways=listed(figures["robust_top5"]),
+        **followed(figures),
         **{key: percent(figures[key]) for key in ("top1", "top5", "colour_words", "white_border")},
     )
     (folder / "README.md").write_text(text)
+
+
+ROWS = {
+    "singles_top1": "One thing by its name, nearest picture",
+    "colour": "The asked colour is the largest, whatever the thing",
+    "thing_and_colour": "Thing and asked colour",
+    "number": "As many parts as asked, whatever the thing",
+    "thing_and_number": "Thing and number, 2 to 4",
+    "one_of_a_pair": "One thing of a pair",
+    "both_of_a_pair": "Both things of a pair",
+    "sentences_top5": "Sentences, as typed",
+    "sentences_read_top5": "Sentences, as read",
+    "typos_top5": "A slip in the longest word, as typed",
+    "typos_read_top5": "A slip in the longest word, as read",
+    "vietnamese_top5": "Vietnamese names, as typed",
+    "vietnamese_read_top5": "Vietnamese names, as read",
+}
+COMPOSES = 0.4  # share of scenes drawn right from which a card may say that the model composes
+ALONE = """\
+- It knows emoji and little else: it repeats what it saw. Colours that a thing never had, numbers
+  and two things at once mostly come out as one thing, or as none ("a cat on a table" is a cat, or a
+  table), and most seeds of a prompt show the same picture.
+- A word that it never saw is ignored at best."""
+COMPOSED = """\
+- It knows emoji and little else. It follows colours, numbers to four and pairs as often as the
+  table says; of more it makes what it can.
+- A word that it never saw is ignored at best."""
+
+
+def followed(figures: dict) -> dict[str, str | int | float]:
+    """What the card says of held-out prompts."""
+    held_out, before = figures["held_out"], figures.get("before")
+    lines = [
+        "| " + " | ".join([name, *columns(key, before, held_out), ceiling_of(key, held_out)]) + " |"
+        for key, name in ROWS.items()
+        if key in held_out
+    ]
+    several = min(held_out.get(key, 0) for key in ("thing_and_colour", "thing_and_number"))
+    return {
+        "near": NEAR,
+        "before_head": "Before | " if before else "",
+        "before_rule": "---|" if before else "",
+        "held_out": "\n".join(lines),
+        "seeds_each": SEEDS,
+        "different": held_out.get("seeds_right_and_different", 0),
+        "sheet": 64 // 4,
+        "limits": COMPOSED if several >= COMPOSES else ALONE,
+    }
+
+
+def columns(key: str, before: dict | None, held_out: dict) -> list[str]:
+    """A figure before, where there was one before, and now."""
+    shown = [held_out] if before is None else [before, held_out]
+    return [f"{percent(each[key])} %" if key in each else "" for each in shown]
+
+
+def ceiling_of(key: str, held_out: dict) -> str:
+    """What the autoencoder leaves of a figure, where that was measured."""
+    most = held_out.get("ceiling", {}).get(key)
+    return "" if most is None else f"{percent(most)} %"
 
 
 def history(trained: dict) -> str:

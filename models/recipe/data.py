@@ -1,4 +1,4 @@
-"""Pictures and their words: open emoji art, rendered on white, in one compact file.
+"""Pictures and their words: open emoji art, rendered with transparency, in one compact file.
 
 The art and the words are npm packages (see PACKAGES); only `prepare` needs npm and resvg-py.
 What it writes is a single `.npz` that the trainings need and nothing else, so that it can be
@@ -9,6 +9,7 @@ import io
 import json
 import subprocess
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -64,10 +65,15 @@ class Emoji:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The prepared data: `pixels` uint8 [N, 3, S, S] and the N matching `emoji`."""
+    """The prepared data: `art` with transparency, uint8 [N, S, S, 4], and the N `emoji` of it."""
 
-    pixels: torch.Tensor
+    art: torch.Tensor
     emoji: list[Emoji]
+
+    @cached_property
+    def pixels(self) -> torch.Tensor:
+        """The pictures on white, uint8 [N, 3, S, S]."""
+        return torch.stack([on_white(picture) for picture in self.art])
 
     @property
     def weights(self) -> torch.Tensor:
@@ -179,21 +185,19 @@ def to_svg(icons: dict, name: str, margin: float) -> str | None:
 
 
 def render(svg: str, size: int) -> bytes:
-    """An SVG document on white, as a lossless WebP of `size` x `size` pixels."""
+    """An SVG document on nothing, as a lossless WebP of `size` x `size` pixels."""
     import resvg_py  # only `prepare` needs a renderer; a training machine has none
 
     png = bytes(
-        resvg_py.svg_to_bytes(
-            svg_string=svg, width=size, height=size, background="#ffffff", skip_system_fonts=True
-        )
+        resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, skip_system_fonts=True)
     )
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture = Image.open(io.BytesIO(png)).convert("RGBA")
     if picture.size != (size, size):
-        squared = Image.new("RGB", (size, size), "white")
+        squared = Image.new("RGBA", (size, size))
         squared.paste(picture, ((size - picture.width) // 2, (size - picture.height) // 2))
         picture = squared
     out = io.BytesIO()
-    picture.save(out, "WEBP", lossless=True, quality=60)
+    picture.save(out, "WEBP", lossless=True, quality=60, exact=False)
     return out.getvalue()
 
 
@@ -216,12 +220,20 @@ def load(path: Path, styles: tuple[str, ...] = tuple(STYLES)) -> Pictures:
         data, lengths = file["pictures"].tobytes(), file["lengths"]
         rows = json.loads(file["words"].tobytes())
     ends = np.cumsum(lengths)
-    pixels, emoji = [], []
+    art, emoji = [], []
     for row, end, length in zip(rows, ends, lengths, strict=True):
         if row["style"] not in styles:
             continue
         row["tags"], row["vietnamese"] = tuple(row["tags"]), tuple(row["vietnamese"])
         emoji.append(Emoji(**row))
-        picture = Image.open(io.BytesIO(data[end - length : end])).convert("RGB")
-        pixels.append(torch.from_numpy(np.array(picture)).permute(2, 0, 1))
-    return Pictures(torch.stack(pixels), emoji)
+        picture = Image.open(io.BytesIO(data[end - length : end])).convert("RGBA")
+        art.append(torch.from_numpy(np.array(picture)))
+    return Pictures(torch.stack(art), emoji)
+
+
+def on_white(art: torch.Tensor) -> torch.Tensor:
+    """A picture with transparency, uint8 [S, S, 4], as uint8 [3, S, S] on white."""
+    picture = Image.fromarray(art.numpy(), "RGBA")
+    white = Image.new("RGBA", picture.size, "white")
+    white.alpha_composite(picture)
+    return torch.from_numpy(np.array(white.convert("RGB"))).permute(2, 0, 1)

@@ -1,17 +1,19 @@
 """Noise to latents, told by words: the U-Net and its text encoder.
 
 DDPM (Ho et al. 2020, arXiv:2006.11239) in the latent space of an autoencoder (LDM, Rombach et
-al. 2022, arXiv:2112.10752), with Min-SNR weights (Hang et al. 2023, arXiv:2303.09556). Pictures are
+al. 2022, arXiv:2112.10752), with debiased weights (Yu et al. 2023, arXiv:2310.08442). Pictures are
 drawn from it in `sampling`.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from . import parallel
@@ -25,7 +27,9 @@ NOISE = {
     "beta_end": 0.012,
     "beta_schedule": "scaled_linear",
 }
-MIN_SNR = 5.0
+HEAVIEST = 10.0  # weight of a timestep
+# Steps that the processes of a parallel training go alone before their weights are averaged.
+APART = 8
 
 
 class Diffusion(nn.Module):
@@ -94,9 +98,9 @@ def loss(
     """The noise prediction loss of one batch.
 
     DDPM eq. 4 makes latents of any timestep at once: z_t = sqrt(a_t) z_0 + sqrt(1 - a_t) e, with
-    a_t the product of (1 - beta) up to t; eq. 14 asks the network for e. Min-SNR weighs a
-    timestep by min(snr, 5) / snr, snr = a_t / (1 - a_t): nearly clean latents are easy to tell
-    noise from, and unweighted they would use up most of what the network learns.
+    a_t the product of (1 - beta) up to t; eq. 14 asks the network for e. A timestep weighs
+    1 / sqrt(snr), snr = a_t / (1 - a_t) (Yu et al. 2023): what a picture shows is settled while it
+    is nearly all noise, and there a small error of e is a large one of the picture.
 
     Timesteps are stratified: one from each of B equal ranges, which keeps the loss calm.
     """
@@ -110,7 +114,13 @@ def loss(
     predicted = network(noisy, timesteps, tokens)
     error = F.mse_loss(predicted.float(), noise, reduction="none").mean(dim=(1, 2, 3))  # [B]
     snr = (kept / (1 - kept)).flatten()
-    return (error * snr.clamp(max=MIN_SNR) / snr).mean()
+    return (error * snr.rsqrt().clamp(max=HEAVIEST)).mean()
+
+
+def plain_attention(device: torch.device) -> AbstractContextManager:
+    """On a CPU, attention as three plain operations: the backward of the flash kernel is slow
+    there for so few tokens (28 % of a step)."""
+    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 def train(
@@ -127,6 +137,7 @@ def train(
     seed: int,
     device: torch.device,
     compile_network: bool,
+    sample_minutes: float,
     stop: Stop,
     sample: Callable[[Diffusion, int], None],
 ) -> bool:
@@ -151,15 +162,15 @@ def train(
         variant = torch.randint(captions.shape[1], (rows,), generator=generator, device=device)
         for group in optimizer.param_groups:
             group["lr"] = rate * cosine(used)
-        with torch.autocast(device.type, torch.bfloat16):
-            value = loss(
-                forward, latents[chosen], captions[chosen, variant].long(), schedule, generator
-            )
-        optimizer.zero_grad()
-        value.backward()
-        parallel.average_gradients(network.parameters())
+        asked = captions[chosen, variant].long()
+        with plain_attention(device), torch.autocast(device.type, torch.bfloat16):
+            value = loss(forward, latents[chosen], asked, schedule, generator)
+            optimizer.zero_grad()
+            value.backward()
         norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
+        if step % APART == APART - 1:
+            parallel.average_weights(network.parameters())
         if step % 10:  # reading a figure waits for a GPU; a tenth of them is enough
             return {}
         return {"loss": value.item(), "gradient": norm.item(), "rate": rate * cosine(used)}
@@ -178,6 +189,8 @@ def train(
         average,
         stop,
         sample_average,
+        sample_minutes=sample_minutes,
+        apart=APART if parallel.size() > 1 else 1,
     )
     finished = loop.run(step_fn)
     with torch.no_grad():

@@ -59,6 +59,10 @@ def tidy(folder: Path) -> None:
             contents["tokenizer"] = ["transformers", "PreTrainedTokenizerFast"]
         if path.name == "tokenizer_config.json":
             contents["tokenizer_class"] = "PreTrainedTokenizerFast"
+        if "dtype" in contents:
+            # Transformers loads what a config says, diffusers loads float32: whoever names no dtype
+            # would get a text encoder in half beside a U-Net in full, which cannot be multiplied.
+            contents["dtype"] = "float32"
         if path.parent.name != "tokenizer" or path.name == "tokenizer_config.json":
             path.write_text(json.dumps(contents, indent=2, sort_keys=True) + "\n")
 

@@ -1,4 +1,7 @@
-"""One training on several processes: each takes its share of the batch, gradients are averaged.
+"""One training on several processes: each takes its share of the batch.
+
+Either the gradients are averaged in every step, or the weights every so many steps (local SGD,
+Stich 2019, arXiv:1805.09767), which loses less time where other work keeps a process waiting.
 
 `python -m torch.distributed.run --standalone --nproc-per-node 2 -m models.recipe` starts two. On a
 CPU that others use too, two processes of one thread are worth more than one process of two threads:
@@ -8,6 +11,7 @@ nothing.
 
 import os
 from collections.abc import Iterable
+from datetime import timedelta
 
 import torch
 from torch import distributed, nn
@@ -16,7 +20,8 @@ from torch import distributed, nn
 def join() -> None:
     """Meet the other processes of this training, if it was started with any."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not distributed.is_initialized():
-        distributed.init_process_group("gloo")
+        # A process that the machine holds up for long is no failure.
+        distributed.init_process_group("gloo", timeout=timedelta(hours=12))
 
 
 def rank() -> int:
@@ -42,6 +47,19 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
         part = everything[start : start + gradient.numel()]
         gradient.copy_(part.view(gradient.shape))
         start += gradient.numel()
+
+
+def average_weights(parameters: Iterable[nn.Parameter]) -> None:
+    """Give every process the mean of all processes' weights."""
+    if size() == 1:
+        return
+    everything = [p.data for p in parameters]
+    flat = torch.cat([p.flatten() for p in everything])
+    distributed.all_reduce(flat)
+    for part, mean in zip(
+        everything, (flat / size()).split([p.numel() for p in everything]), strict=True
+    ):
+        part.copy_(mean.view(part.shape))
 
 
 def agree(used: float, stop: bool) -> tuple[float, bool]:

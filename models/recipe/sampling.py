@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler
-from PIL import Image
+from PIL import Image, ImageDraw
 from transformers import PreTrainedTokenizerFast
 
 from . import autoencoder
@@ -106,3 +106,17 @@ def save_grid(path: Path, pixels: torch.Tensor, columns: int = 8) -> None:
         grid.paste(Image.fromarray(picture.permute(1, 2, 0).numpy()), corner)
     path.parent.mkdir(parents=True, exist_ok=True)
     grid.save(path, optimize=True)
+
+
+def save_sheet(path: Path, pixels: torch.Tensor, words: list[str], columns: int = 8) -> None:
+    """Write pictures, uint8 [N, 3, S, S], as one PNG, each with its words above it."""
+    size, line = pixels.shape[-1], 14
+    rows = -(-len(pixels) // columns)
+    sheet = Image.new("RGB", (columns * size, rows * (size + line)), "white")
+    pen = ImageDraw.Draw(sheet)
+    for index, (picture, text) in enumerate(zip(pixels, words, strict=True)):
+        x, y = index % columns * size, index // columns * (size + line)
+        pen.text((x + 2, y + 1), text[: size // 6], fill="black")
+        sheet.paste(Image.fromarray(picture.permute(1, 2, 0).numpy()), (x, y + line))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path, optimize=True)

@@ -1,10 +1,13 @@
 """The sizes and times of a training, as presets that flags may change.
 
 `cpu` fits an afternoon of two cores; `gpu` fits half an hour of one large GPU and comes to under
-60 MB of weights in fp16; `tiny` runs in seconds and is what the tests use.
+60 MB of weights in fp16; `tune` teaches an exported model (`--init`) scenes in an hour or two of
+whatever a busy machine leaves; `tiny` runs in seconds and is what the tests use.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from .scenes.bank import Mix
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,9 @@ class Preset:
     unet_rate: float = 8e-4
     unet_batch: int = 64
     decay: float = 0.999
-    variants: int = 48  # captions drawn for each picture
     compile: bool = False
+    sample_minutes: float = 5  # between two sample grids
+    mix: Mix = field(default_factory=Mix)
 
 
 PRESETS = {
@@ -48,8 +52,23 @@ PRESETS = {
         unet_rate=6e-4,
         unet_batch=512,
         decay=0.9995,
-        variants=256,
+        mix=Mix(pictures=(20000, 40000, 60000, 20000), captions=48),
         compile=True,
+    ),
+    # A few sizes and places, things that people ask for most, and English: what so little time can
+    # teach. The autoencoder stays as it is, and with it every latent that the U-Net knows.
+    "tune": Preset(
+        vae_minutes=0,
+        unet_minutes=75,
+        unet_rate=4e-4,
+        decay=0.998,
+        sample_minutes=15,
+        mix=Mix(
+            pictures=(400, 3600, 2600, 1400),
+            shares=(0.06, 0.30, 0.14, 0.20),
+            free=False,
+            vietnamese=0.05,
+        ),
     ),
     "tiny": Preset(
         size=32,
@@ -60,6 +79,6 @@ PRESETS = {
         text_width=32,
         text_layers=1,
         unet_batch=4,
-        variants=4,
+        mix=Mix(pictures=(4, 4, 4, 4), captions=4),
     ),
 }

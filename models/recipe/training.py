@@ -118,6 +118,7 @@ class Loop:
     stop: Stop
     sample: Callable[[int], None]
     sample_minutes: float = 5.0
+    apart: int = 1  # steps between two moments at which the processes agree to go on
 
     def run(self, step_fn: Callable[[int, float], dict[str, float]]) -> bool:
         """`step_fn(step, used)` trains one step and returns the figures to show."""
@@ -128,9 +129,10 @@ class Loop:
         means: dict[str, float] = {}
         while True:
             used = self.budget.used(time.monotonic() - started, step)
-            used, stopping = parallel.agree(used, bool(self.stop))
-            if stopping or used >= 1:
-                break
+            if step % self.apart == 0:
+                used, stopping = parallel.agree(used, bool(self.stop))
+                if stopping or used >= 1:
+                    break
             for key, value in step_fn(step, used).items():
                 means[key] = value if key not in means else 0.9 * means[key] + 0.1 * value
             step += 1
@@ -141,6 +143,7 @@ class Loop:
             if now - shown > 5:
                 figures = "  ".join(f"{key} {value:.4f}" for key, value in means.items())
                 print(f"\r{bar(used)} {self.name} step {step}  {figures} ", end="", flush=True)
+                self._note(step, now - started, means)
                 shown = now
             if now - saved > CHECKPOINT_SECONDS:
                 self._save(path, step, now - started)
@@ -157,6 +160,14 @@ class Loop:
                 facts = {"steps": step, "minutes": round(seconds / 60, 1)}
                 (self.folder / f"{self.name}.json").write_text(json.dumps(facts))
         return not stopping
+
+    def _note(self, step: int, seconds: float, means: dict[str, float]) -> None:
+        """Add a line to the curve of this training, one JSON object a line."""
+        line = {"step": step, "seconds": round(seconds)} | {
+            k: round(v, 6) for k, v in means.items()
+        }
+        with (self.folder / f"{self.name}.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
 
     def _save(self, path: Path, step: int, seconds: float) -> None:
         contents = {name: part.state_dict() for name, part in self.state.items()}

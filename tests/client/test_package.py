@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 import sysconfig
@@ -13,13 +14,21 @@ import pytest
 
 from tests.server.helpers import REPOSITORY
 
+CLIENT = REPOSITORY / "clients" / "python"
+
+
+def test_the_client_without_asyncio_is_made_of_the_one_for_it():
+    make = runpy.run_path(str(CLIENT / "make_sync.py"))
+    made = make["synchronous"](make["ASYNC"].read_text())
+    assert make["SYNC"].read_text() == made, "run python clients/python/make_sync.py"
+
 
 @pytest.mark.slow
 def test_its_wheel_needs_httpx_alone_and_says_that_it_is_typed(tmp_path: Path):
     source = tmp_path / "source"
-    for path in (REPOSITORY / "clients" / "python").rglob("*"):
+    for path in CLIENT.rglob("*"):
         if path.is_file() and path.suffix in (".py", ".toml", ".md", ".typed"):
-            copy = source / path.relative_to(REPOSITORY / "clients" / "python")
+            copy = source / path.relative_to(CLIENT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]

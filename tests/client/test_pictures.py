@@ -26,7 +26,7 @@ from darkroom_client import (
 )
 from PIL import Image
 
-from tests.client.conftest import Studio
+from tests.running.site import Site
 from tests.server.helpers import REPOSITORY
 
 README = (REPOSITORY / "clients" / "python" / "README.md").read_text()
@@ -34,8 +34,8 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
-def darkroom(studio: Studio) -> Iterator[Darkroom]:
-    with Darkroom(studio.url) as darkroom:
+def darkroom(site: Site) -> Iterator[Darkroom]:
+    with Darkroom(site.url) as darkroom:
         yield darkroom
 
 
@@ -91,9 +91,7 @@ def test_a_running_job_is_canceled(darkroom: Darkroom):
     assert darkroom.cancel(job).status == "canceled"
 
 
-def test_events_go_on_where_they_were_after_the_server_was_killed(
-    darkroom: Darkroom, studio: Studio
-):
+def test_events_go_on_where_they_were_after_the_server_was_killed(darkroom: Darkroom, site: Site):
     job = darkroom.submit("guitar", steps=150, count=2, width=64, height=64)
     seen: list[Event] = []
     killed = False
@@ -101,8 +99,8 @@ def test_events_go_on_where_they_were_after_the_server_was_killed(
         seen.append(event)
         if isinstance(event, Progress) and event.step and not killed:
             killed = True
-            studio.kill()
-            studio.start()
+            site.server.kill()
+            site.server.start()
     assert killed
     assert isinstance(seen[-1], Done)
     assert seen[-1].status == "succeeded"
@@ -126,11 +124,11 @@ def test_pictures_go_in_as_path_bytes_file_record_and_id(darkroom: Darkroom, tmp
         darkroom.submit("pear", kind="variations", image=tmp_path / "missing.png")
 
 
-def test_several_at_once_by_asyncio(studio: Studio):
+def test_several_at_once_by_asyncio(site: Site):
     told: list[Progress] = []
 
     async def make() -> list[list[LoadedPicture]]:
-        async with AsyncDarkroom(studio.url) as darkroom:
+        async with AsyncDarkroom(site.url) as darkroom:
             prompts = ["red apple", "rocket", "house", "guitar"]
             made = await asyncio.gather(
                 *(
@@ -152,11 +150,11 @@ def test_several_at_once_by_asyncio(studio: Studio):
 
 
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
-def test_every_block_of_the_readme_runs(number: int, studio: Studio, tmp_path: Path):
+def test_every_block_of_the_readme_runs(number: int, site: Site, tmp_path: Path):
     (tmp_path / "photo.png").write_bytes(
         (REPOSITORY / "clients/web/public/icon-180.png").read_bytes()
     )
-    environment = {**os.environ, "DARKROOM_URL": studio.url}
+    environment = {**os.environ, "DARKROOM_URL": site.url}
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", BLOCKS[number]],
         cwd=tmp_path,

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
 
-from darkroom.supervision.redis_server import RedisServer
 from jobs import devices
-from jobs.connection import connect
 from jobs.devices import Role
 from tests.compat.endpoints import client_of, listening, marked, proven, write_table
+from tests.running.site import Site
 from tests.server.conftest import app, client, data, server, store, worker
-from tests.server.helpers import gunicorn
-from tests.worker.process import WorkerProcess
 
 __all__ = ["app", "client", "data", "server", "store", "worker"]
 
@@ -83,37 +79,17 @@ def passed(pytestconfig: pytest.Config) -> set[str]:
     return pytestconfig.stash[PASSED]
 
 
-@pytest.fixture(scope="session")
-def real_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RedisServer, Redis]]:
-    """A Redis of their own: the one that others share is emptied between tests."""
-    with (
-        RedisServer(tmp_path_factory.mktemp("compat-redis")) as server,
-        connect(server.url) as client,
-    ):
-        yield server, client
-
-
-@pytest.fixture(scope="session")
-def address(
-    real_redis: tuple[RedisServer, Redis], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def address(site: Site) -> str:
     """Where a real server with a real worker is."""
-    redis_server, redis = real_redis
-    data = tmp_path_factory.mktemp("compat")
-    worker = WorkerProcess(redis, redis_server.url, data)
-    try:
-        with gunicorn(redis_server.url, data) as server:
-            yield server.url
-    finally:
-        worker.close()
+    return site.url
 
 
-@pytest.fixture(scope="session")
-def token(real_redis: tuple[RedisServer, Redis]) -> MakeToken:
+@pytest.fixture(scope="module")
+def token(site: Site) -> MakeToken:
     """Makes a device of that server; returns its token."""
-    redis = real_redis[1]
 
     def make(name: str, role: Role = "user") -> str:
-        return devices.create(redis, name, role)[1]
+        return devices.create(site.redis, name, role)[1]
 
     return make

@@ -18,13 +18,13 @@ from redis import Redis
 from sd_parsers import ParserManager
 from webuiapi import ControlNetUnit, WebUIApi
 
-from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect as connect_to_redis
 from jobs.queue.workers import WorkerInfo
 from jobs.request.request import MAX_CONTROLS
 from server.compat.a1111.generation.units import MODULES
 from tests.card import make_card
 from tests.compat.a1111 import QUICK, SIDE, Quick, connect, in_base64, pixels, same
+from tests.running.redis import redis_in
 from tests.server.helpers import REPOSITORY, HandWorker, Server, gunicorn
 from tests.worker.process import WorkerProcess
 
@@ -287,7 +287,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUIApi]:
     models.write_text(
         "\n".join(f'[{table}]\nsource = "{source}"' for table, source in tables.items())
     )
-    with RedisServer(data / "redis") as redis, connect_to_redis(redis.url) as connection:
+    with redis_in(data / "redis") as redis, connect_to_redis(redis.url) as connection:
         worker = WorkerProcess(connection, redis.url, data, models=models)
         try:
             with gunicorn(redis.url, data) as server:

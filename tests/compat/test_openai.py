@@ -96,6 +96,17 @@ def test_our_own_fields_change_the_picture(openai: OpenAI):
 
 
 @generations
+def test_what_a_prompt_was_read_as_is_told_and_can_be_turned_off(openai: OpenAI):
+    def revised(prompt: str, **fields: object) -> str | None:
+        made = openai.images.generate(prompt=prompt, extra_body=QUICK | fields)
+        return made.data[0].revised_prompt
+
+    assert revised("hai con mèo") == "two cats"
+    assert revised("hai con mèo", as_written=True) is None
+    assert revised("red apple") is None
+
+
+@generations
 @pytest.mark.parametrize("size", ["64x96", "auto"])
 def test_the_size_is_what_was_asked_for(openai: OpenAI, size: str):
     made = openai.images.generate(prompt=PROMPT, size=size, extra_body=QUICK)

@@ -9,8 +9,8 @@ import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
 from worker.engine import Engine, Finished, ImageRequest, LoadedModel, TextEncoder
-from worker.engine.parts.model import PartKind
-from worker.engine.whole.pipeline import PlainModel
+from worker.engine.model_source import AddOnKind
+from worker.engine.whole.pipeline import WholeModel
 
 TINY = ImageRequest("tiny", "a red apple", "flat", 16, 16, 4, 5.0, 1, "ddim")
 
@@ -23,17 +23,17 @@ def tiny(**fields: Any) -> ImageRequest:
 class Shelf:
     """A ModelSource of models that are loaded already, or (None) still being loaded."""
 
-    def __init__(self, *models: LoadedModel | PlainModel) -> None:
-        self.models: dict[str, LoadedModel | PlainModel | None] = {
+    def __init__(self, *models: LoadedModel | WholeModel) -> None:
+        self.models: dict[str, LoadedModel | WholeModel | None] = {
             model.name: model for model in models
         }
-        self.parts: dict[tuple[PartKind, str], Any] = {}
+        self.add_ons: dict[tuple[AddOnKind, str], Any] = {}
 
-    def get(self, name: str) -> LoadedModel | PlainModel | None:
+    def get(self, name: str) -> LoadedModel | WholeModel | None:
         return self.models[name]
 
-    def part(self, kind: PartKind, name: str, model: str) -> Any | None:
-        return self.parts[kind, name]
+    def add_on(self, kind: AddOnKind, name: str, model: str) -> Any | None:
+        return self.add_ons[kind, name]
 
 
 def load(name: str, folder: Path) -> LoadedModel:

@@ -6,7 +6,7 @@ from PIL import Image
 
 from tests.engine.helpers import Shelf, load, picture, tiny
 from worker.engine import Engine, ImageRequest
-from worker.engine.parts.preview import LatentPreview
+from worker.engine.preview import LatentPreview
 
 REQUEST = ImageRequest("shipped", "green heart", "", 128, 128, 12, 5.0, 3, "euler")
 

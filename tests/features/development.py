@@ -23,8 +23,8 @@ from tests.tiny_parts import (
     save_tiny_lora,
 )
 from worker.engine import LoadedModel
-from worker.models.catalogue import ModelEntry
-from worker.models.loading.parts import load_embedding, load_part
+from worker.models.loading.add_ons import load_add_on, load_embedding
+from worker.models.tables import ModelEntry
 
 SIDE = 24
 """Of the pictures that tiny models start from, in pixels."""
@@ -85,12 +85,12 @@ def open_family(family: str, folder: Callable[[str], Path]) -> FamilyStudio:
     for seed, name in enumerate(("first", "second")):
         file = add / f"{name}.safetensors"
         save_tiny_lora(file, home, seed=seed, text=family != "sdxl-refiner")
-        lora = load_part("lora", lora_entry(file, name), CPU, torch.float32)
-        studio.add_part("lora", name, lora)
+        lora = load_add_on("lora", lora_entry(file, name), CPU, torch.float32)
+        studio.offer("lora", name, lora)
     for seed, name in enumerate(("edges", "depth")):
         model = folder(CONTROLLED_AS.get(family, family))
         net = controlnet_entry(save_tiny_controlnet(add / name, model, seed), name)
-        studio.add_part("controlnet", name, load_part("controlnet", net, CPU, torch.float32))
+        studio.offer("controlnet", name, load_add_on("controlnet", net, CPU, torch.float32))
     model = studio.models[family]
     assert isinstance(model, LoadedModel)
     widths = tuple(each.model.config.hidden_size for each in model.text_encoders)

@@ -16,8 +16,8 @@ from tests.features.development import EDGE, SIDE, FamilyStudio, left_part_kept,
 from tests.features.table import DOES, KINDS, Cell, cells
 from tests.tiny_models import FAMILIES
 from worker.engine import TOLERANCE
-from worker.models.catalogue import ModelEntry
-from worker.models.files.shape import card
+from worker.models.files.cards import card
+from worker.models.tables import ModelEntry
 
 Studios = Callable[[str], FamilyStudio]
 Together = Callable[[str, str], tuple[dict[str, Order], dict[str, Pixels]]]

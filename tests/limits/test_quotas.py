@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from redis import Redis
 from werkzeug.test import TestResponse
 
-from darkroom.supervision.redis_server import RedisServer
-from tests.server.helpers import API, HandWorker, elapse, gunicorn
+from tests.running.redis import elapse, redis_in
+from tests.server.helpers import API, HandWorker, gunicorn
 
 Limited = Callable[..., FlaskClient]
 
@@ -196,7 +196,7 @@ def test_two_replicas_at_once_admit_no_more_than_the_limit(
 def test_without_redis_a_limited_api_is_503_not_open(
     data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    with RedisServer(tmp_path / "redis") as own:
+    with redis_in(tmp_path / "redis") as own:
         url = own.url
     with gunicorn(url, data, requests_per_minute=10) as server, server.client() as client:
         answer = client.get("samplers")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from models.recipe import data
@@ -23,7 +24,8 @@ ICONS = {
 def pixels_of(name: str, margin: float = 0.0) -> np.ndarray:
     svg = data.to_svg(ICONS, name, margin)
     assert svg is not None
-    return np.array(Image.open(io.BytesIO(data.render(svg, 32))).convert("RGB"))
+    art = np.array(Image.open(io.BytesIO(data.render(svg, 32))).convert("RGBA"))
+    return data.on_white(torch.from_numpy(art)).permute(1, 2, 0).numpy()
 
 
 def test_an_icon_is_rendered_on_white_at_the_size_asked_for():
@@ -31,6 +33,14 @@ def test_an_icon_is_rendered_on_white_at_the_size_asked_for():
     assert pixels.shape == (32, 32, 3)
     assert pixels[0, 0].tolist() == [255, 255, 255]
     assert pixels[16, 8].tolist() == [255, 0, 0]
+
+
+def test_the_prepared_art_is_transparent_round_the_icon():
+    svg = data.to_svg(ICONS, "dot", 0.0)
+    assert svg is not None
+    art = np.array(Image.open(io.BytesIO(data.render(svg, 32))))
+    assert art[0, 0, 3] == 0
+    assert art[16, 8].tolist() == [255, 0, 0, 255]
 
 
 def test_a_flipped_alias_is_the_mirror_image():

@@ -68,6 +68,16 @@ def test_stock_diffusers_loads_and_runs_what_the_recipe_exports(trained: Path):
     assert picture.size == (32, 32)
 
 
+@pytest.mark.parametrize("options", [{}, {"dtype": torch.bfloat16}])
+def test_an_export_loads_with_no_dtype_named_and_in_half(
+    trained: Path, options: dict[str, torch.dtype]
+):
+    pipeline = StableDiffusionPipeline.from_pretrained(trained, **options)
+    pipeline.set_progress_bar_config(disable=True)
+    assert pipeline.unet.dtype == pipeline.text_encoder.dtype == options.get("dtype", torch.float32)
+    assert pipeline("red heart", num_inference_steps=1).images[0].size == (32, 32)
+
+
 def test_the_export_is_fp16_safetensors_and_names_no_machine(trained: Path):
     files = {path for path in trained.rglob("*") if path.is_file()}
     assert {path.suffix for path in files} == {".json", ".safetensors", ".png"}

@@ -10,12 +10,20 @@ import pytest
 
 from tests.models.helpers import WriteModels, catalogue_text
 from tests.tiny_model import save_tiny_model
+from tests.tiny_models import FAMILIES, save_tiny
 from worker.models.catalogue import read_catalogue
 
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A tiny model of each family."""
+    root = tmp_path_factory.mktemp("families")
+    return {family: save_tiny(family, root / family) for family in FAMILIES}
 
 
 @pytest.fixture

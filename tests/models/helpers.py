@@ -5,7 +5,12 @@ import shutil
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
+
 from worker.models.catalogue import Catalogue
+from worker.models.files.architecture import read_architecture
+from worker.models.files.errors import SourceError
+from worker.models.files.sources import locate
 
 REPOSITORY = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -39,3 +44,11 @@ def fill_hub_cache(cache: Path, hub_id: str, folder: Path, revision: str = "main
     (repository / "refs").mkdir(parents=True, exist_ok=True)
     (repository / "refs" / revision).write_text(COMMIT)
     return copy_model(folder, repository / "snapshots" / COMMIT)
+
+
+def refusal(write_models: WriteModels, **table: object) -> str:
+    """Why a model with this table cannot be used."""
+    entry = write_models(m=table)["m"]
+    with pytest.raises(SourceError) as raised:
+        read_architecture("m", locate(entry))
+    return str(raised.value)

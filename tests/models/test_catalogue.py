@@ -4,17 +4,10 @@ import pytest
 from pydantic import BaseModel
 
 from tests.models.helpers import REPOSITORY, WriteModels
-from worker.models.catalogue import (
-    AddOnTable,
-    Catalogue,
-    CatalogueError,
-    ControlNetTable,
-    LoraTable,
-    ModelTable,
-    read_catalogue,
-)
-from worker.models.files.shape import card
-from worker.models.files.sources import SourceError
+from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
+from worker.models.files.cards import card
+from worker.models.files.errors import SourceError
+from worker.models.tables import AddOnTable, ControlNetTable, LoraTable, ModelTable
 
 MODEL = "[models.a]\nsource = 'x'\n"
 

@@ -17,11 +17,13 @@ from tests.tiny_parts import embedding_entry, save_tiny_embedding
 from worker.engine.errors import ModelUnavailable
 from worker.engine.parts.autoencoder import decode_latents
 from worker.engine.parts.model import LoadedModel
-from worker.engine.parts.preview import TinyPreview
-from worker.models.catalogue import Catalogue, ModelEntry, read_catalogue
+from worker.engine.preview import TinyPreview
+from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.files.sources import locate
-from worker.models.loading.loader import load_model, model_bytes, model_dtype, needed_bytes
-from worker.models.loading.parts import add_embeddings
+from worker.models.loading.add_ons import add_embeddings
+from worker.models.loading.loader import load_model
+from worker.models.loading.sizes import model_bytes, model_dtype, needed_bytes
+from worker.models.tables import ModelEntry
 
 CPU = torch.device("cpu")
 

@@ -117,7 +117,7 @@ def test_a_lora_is_added_to_its_own_table(chosen: Settings, house: Path):
         ("tiny", {"name": "third", "steps": 0}, "models.third.steps: should be greater than"),
         ("tiny", {"name": "third", "file": "x"}, "models.third.file: is no key"),
         ("tiny", {"name": "third", "width": 15}, "15 is not a multiple of 2"),
-        ("bright.safetensors", {"config": "tiny"}, "not a whole Stable Diffusion checkpoint"),
+        ("bright.safetensors", {"config": "tiny"}, "not a complete Stable Diffusion checkpoint"),
     ],
 )
 def test_what_cannot_be_used_is_not_added(

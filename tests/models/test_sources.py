@@ -1,8 +1,8 @@
+"""Where a model lies, and what keeps it from being used from there."""
+
 import json
-import pickle
 import subprocess
 import sys
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -14,34 +14,20 @@ from tests.models.helpers import (
     WriteModels,
     copy_model,
     fill_hub_cache,
+    refusal,
 )
-from tests.models.original_layout import save_original_layout
-from tests.tiny_models import save_tiny
 from tests.tiny_pipelines import save_tiny_sd3
 from worker.models.catalogue import read_catalogue
+from worker.models.files.cards import cards
+from worker.models.files.errors import SourceError
 from worker.models.files.safetensors_file import problem_of
-from worker.models.files.shape import cards, read_shape
-from worker.models.files.sources import SourceError, locate, wanted_files, weighty_parts
+from worker.models.files.sources import locate
 
 
 @pytest.fixture
 def broken(tiny_folder: Path, tmp_path: Path) -> Path:
     """A copy of the tiny model, for a test to break."""
     return copy_model(tiny_folder, tmp_path / "broken")
-
-
-@pytest.fixture(scope="module")
-def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    root = tmp_path_factory.mktemp("families")
-    names = ("sdxl", "sdxl-refiner", "sd1-inpainting")
-    return {family: save_tiny(family, root / family) for family in names}
-
-
-def refusal(write_models: WriteModels, **table: object) -> str:
-    entry = write_models(m=table)["m"]
-    with pytest.raises(SourceError) as raised:
-        read_shape("m", locate(entry))
-    return str(raised.value)
 
 
 def test_a_folder_with_pickled_weights_only_is_refused(write_models: WriteModels, broken: Path):
@@ -56,37 +42,6 @@ def test_a_folder_with_pickled_weights_only_is_refused(write_models: WriteModels
 def test_a_pickle_is_refused_unopened(write_models: WriteModels, suffix: str):
     sentence = refusal(write_models, source=f"model{suffix}")
     assert f"model{suffix} is a pickle, which can run any code" in sentence
-
-
-def test_a_pickle_that_calls_itself_safetensors_is_refused(
-    write_models: WriteModels, tiny_folder: Path, tmp_path: Path
-):
-    file = tmp_path / "model.safetensors"
-    file.write_bytes(pickle.dumps({"model.diffusion_model.a": 1}))
-    sentence = refusal(write_models, source=str(file), config=str(tiny_folder))
-    assert "is not a safetensors file" in sentence
-
-
-def test_a_file_with_part_of_a_model_is_refused(
-    write_models: WriteModels, tiny_folder: Path, tmp_path: Path
-):
-    file = tmp_path / "lora.safetensors"
-    save_file({"lora_unet_down.weight": torch.zeros(1)}, file)
-    sentence = refusal(write_models, source=str(file), config=str(tiny_folder))
-    assert "is not a whole Stable Diffusion checkpoint" in sentence
-
-
-def test_a_single_file_of_another_family_than_its_configuration_is_refused(
-    write_models: WriteModels, tiny_folder: Path, families: dict[str, Path], tmp_path: Path
-):
-    def sentence(family: str) -> str:
-        file = save_original_layout(families[family], tmp_path / f"{family}.safetensors")
-        return refusal(write_models, source=str(file), config=str(tiny_folder))
-
-    assert "of another family than its configuration in" in sentence("sdxl")
-    assert sentence("sdxl").endswith("it has 2 text encoders, not 1.")
-    assert sentence("sdxl-refiner").endswith("it has 48 numbers for each token of text, not 32.")
-    assert sentence("sd1-inpainting").endswith("it has 9 input channels, not 4.")
 
 
 @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder", "text_encoder_2"])
@@ -108,72 +63,6 @@ def test_pickles_are_refused_in_a_pipeline_that_runs_whole(
     weights.rename(weights.with_suffix(".bin"))
     sentence = refusal(write_models, source=str(folder))
     assert "text_encoder_3 has pickled weights only" in sentence
-
-
-def test_the_largest_part_is_counted_alike_in_a_folder_and_in_a_single_file(
-    write_models: WriteModels, families: dict[str, Path], tmp_path: Path
-):
-    folder = str(families["sdxl"])
-    file = save_original_layout(families["sdxl"], tmp_path / "one.safetensors")
-    catalogue = write_models(one={"source": str(file), "config": folder}, many={"source": folder})
-    one, many = locate(catalogue["one"]), locate(catalogue["many"])
-    assert one.parameters() == many.parameters()
-    assert one.largest() == many.largest() < one.parameters()
-
-
-def test_the_parts_with_weights_are_those_that_are_there_and_run():
-    index = {
-        "_class_name": "AnyPipeline",
-        "_name_or_path": "someone/any",
-        "feature_extractor": ["transformers", "CLIPImageProcessor"],
-        "force_zeros_for_empty_prompt": True,
-        "image_encoder": ["transformers", "CLIPVisionModelWithProjection"],
-        "prior_scheduler": ["diffusers", "DDPMScheduler"],
-        "prior_tokenizer": ["transformers", "CLIPTokenizer"],
-        "processor": ["transformers", "Qwen2VLProcessor"],
-        "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],
-        "scheduler": ["diffusers", "PNDMScheduler"],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "text_encoder_2": [None, None],
-        "tokenizer_2": ["transformers", "T5TokenizerFast"],
-        "transformer": ["diffusers", "FluxTransformer2DModel"],
-        "vae": ["diffusers", "AutoencoderKL"],
-    }
-    assert weighty_parts(index) == ["text_encoder", "transformer", "vae"]
-
-
-def test_a_pull_takes_every_part_and_no_pickle_nor_a_second_copy():
-    wanted = wanted_files(None, weights=True)
-
-    def pulled(path: str) -> bool:
-        allowed = any(fnmatch(path, pattern) for pattern in wanted.allow)
-        return allowed and not any(fnmatch(path, pattern) for pattern in wanted.ignore)
-
-    for path in (
-        "model_index.json",
-        "text_encoder_2/model.safetensors",
-        "text_encoder_3/model-00001-of-00002.safetensors",
-        "text_encoder_3/model.safetensors.index.json",
-        "tokenizer_2/vocab.json",
-        "tokenizer_3/spiece.model",
-        "prior_tokenizer/merges.txt",
-        "processor/merges.txt",
-        "transformer/config.json",
-        "transformer/diffusion_pytorch_model.safetensors",
-        "scheduler/scheduler_config.json",
-        "feature_extractor/preprocessor_config.json",
-    ):
-        assert pulled(path), path
-    for path in (
-        "sd_xl_base_1.0.safetensors",
-        "model.ckpt",
-        "unet/diffusion_pytorch_model.bin",
-        "unet/diffusion_pytorch_model.fp16.safetensors",
-        "safety_checker/model.safetensors",
-        "unet/model.onnx",
-        "transformer/custom.py",
-    ):
-        assert not pulled(path), path
 
 
 def test_a_configuration_that_lacks_a_key_is_refused_with_the_key(

@@ -16,8 +16,8 @@ from worker.engine.parts.model import LoadedModel
 from worker.models.catalogue import Catalogue
 from worker.models.files.sources import locate
 from worker.models.loading import model_store as store_module
-from worker.models.loading.loader import model_bytes
 from worker.models.loading.model_store import ModelStore
+from worker.models.loading.sizes import model_bytes
 
 CPU = torch.device("cpu")
 

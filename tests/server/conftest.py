@@ -14,7 +14,9 @@ from darkroom.supervision.redis_server import RedisServer
 from jobs.pictures.image_store import ImageStore
 from server.app import create_app
 from server.resources import of
-from tests.server.helpers import HandWorker, Server, gunicorn
+from tests.running.api import Server, gunicorn
+from tests.running.hand_worker import HandWorker
+from tests.running.redis import redis_in
 
 
 @pytest.fixture(scope="session")
@@ -58,5 +60,5 @@ def server(redis_server: RedisServer, data: Path) -> Iterator[Server]:
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis that a test may stop."""
-    with RedisServer(tmp_path / "redis") as server:
+    with redis_in(tmp_path / "redis") as server:
         yield server

@@ -21,7 +21,6 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 from redis import Redis
 from rq.job import Job
 
-from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore, image_id
 from jobs.queue import queue
@@ -30,6 +29,7 @@ from jobs.request.infotext import Maker
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve
 from server.pages.page import FOLDER
+from tests.running.redis import redis_in
 from tests.server.helpers import API, CARD, HandWorker, gunicorn
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Visit
@@ -117,7 +117,7 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert (FOLDER / "index.html").is_file(), "the page is not built: sh clients/web/build.sh"
     data = tmp_path_factory.mktemp("data")
     store = ImageStore(str(data / "images"))
-    with RedisServer(data / "redis") as redis, connect(redis.url) as client:
+    with redis_in(data / "redis") as redis, connect(redis.url) as client:
         worker = HandWorker(client, store)
         worker.advertise()
         with gunicorn(redis.url, data) as server:

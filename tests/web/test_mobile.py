@@ -18,10 +18,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from redis import Redis
 
-from darkroom.supervision.redis_server import RedisServer
 from jobs import devices
 from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
+from tests.running.redis import redis_in
 from tests.server.helpers import REPOSITORY, HandWorker, gunicorn, lan_address
 from tests.web.browser import FLAGS, NAMES, PHONE
 from tests.web.mobile import APP, PARTS, WWW, asked, pair, problem, prompt, serve, servers, sight
@@ -60,7 +60,7 @@ def chrome(browser: Browser, address: str) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     data = tmp_path_factory.mktemp("house")
-    with RedisServer(data / "redis") as redis, connect(redis.url) as client:
+    with redis_in(data / "redis") as redis, connect(redis.url) as client:
         worker = HandWorker(client, ImageStore(str(data / "images")))
         worker.advertise()
         with gunicorn(redis.url, data, **NETWORK) as server:
@@ -78,7 +78,7 @@ def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Another server, which lets in everybody."""
     data = tmp_path_factory.mktemp("open")
     with (
-        RedisServer(data / "redis") as redis,
+        redis_in(data / "redis") as redis,
         gunicorn(redis.url, data, **NETWORK, open=True) as server,
     ):
         yield f"http://open.local:{server.url.rpartition(':')[2]}"

@@ -1,4 +1,4 @@
-"""Where the systems let the app speak plain http: what the committed projects say."""
+"""What the committed projects say: where the app may speak plain http, and nothing twice."""
 
 from __future__ import annotations
 
@@ -51,3 +51,15 @@ def test_ios_permits_plain_http_to_local_networks_alone():
         assert ipaddress.ip_network(each).is_private
     names = set(transport["NSExceptionDomains"]) - set(ranges)
     assert names == {"lan", "home.arpa", "internal"}
+
+
+@pytest.mark.parametrize(
+    ("source", "project"),
+    [("android/res", "android/app/src/main/res"), ("ios/App", "ios/App/App")],
+)
+def test_what_is_copied_into_a_project_is_not_committed_there(source: str, project: str):
+    own = MOBILE / "native" / source
+    files = [path.relative_to(own).as_posix() for path in own.rglob("*") if path.is_file()]
+    assert files
+    ignored = (MOBILE / ".gitignore").read_text().splitlines()
+    assert {f"{project}/{file}" for file in files} <= set(ignored)

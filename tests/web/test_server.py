@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 import httpx
 import pytest
@@ -19,6 +20,8 @@ from tests.server.helpers import lan_address
 from tests.up.scan import scan_png
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Site, Visit
+
+Scheme = Literal["dark", "light"]
 
 REFUSED = "401"
 """What the console says where a device is not let in."""
@@ -200,19 +203,25 @@ def test_every_word_of_the_place_is_in_the_language_that_was_chosen(visit: Visit
     expect(page.get_by_role("heading", name="Devices")).to_be_visible()
 
 
-def test_the_colours_are_those_that_were_chosen_also_after_a_reload(visit: Visit):
-    page = visit(path="#/server", color_scheme="dark")
+@pytest.mark.parametrize(("system", "other"), [("dark", "light"), ("light", "dark")])
+def test_the_colours_are_those_that_were_chosen_also_after_a_reload(
+    visit: Visit, system: Scheme, other: Scheme
+):
+    page = visit(path="#/server", color_scheme=system)
     ground = "getComputedStyle(document.body).backgroundColor"
+    choice = page.get_by_role("button", name=other.title())
     expect(page.get_by_role("button", name="System")).to_have_attribute("aria-pressed", "true")
-    dark = page.evaluate(ground)
-    page.get_by_role("button", name="Light").click()
-    light = page.evaluate(ground)
-    assert light != dark
+    as_the_system = page.evaluate(ground)
+    choice.click()
+    chosen = page.evaluate(ground)
+    assert chosen != as_the_system
     page.reload()
-    expect(page.get_by_role("button", name="Light")).to_have_attribute("aria-pressed", "true")
-    assert page.evaluate(ground) == light
+    expect(choice).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate(ground) == chosen
     page.get_by_role("button", name="System").click()
-    assert page.evaluate(ground) == dark
+    assert page.evaluate(ground) == as_the_system
+    page.emulate_media(color_scheme=other)
+    assert page.evaluate(ground) == chosen
 
 
 @pytest.mark.parametrize("width", [360, 820, 1440, 2560])

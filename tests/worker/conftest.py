@@ -13,8 +13,6 @@ import pytest
 from PIL import Image
 from redis import Redis
 
-from darkroom.supervision.redis_server import RedisServer
-from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore, input_id
 from jobs.queue import queue, workers
 from jobs.queue.events import ENDED
@@ -23,7 +21,10 @@ from jobs.queue.record import JobRecord
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import InputPicture, resolve
 from jobs.settings import Settings
-from tests.worker.process import REPOSITORY, WorkerProcess, until
+from tests.running.paths import REPOSITORY
+from tests.running.site import Site
+from tests.running.waiting import until
+from tests.running.worker import WorkerProcess
 from worker.build import build_worker
 from worker.loop.rq_worker import BatchWorker
 
@@ -79,28 +80,15 @@ class Desk:
             return file.read()
 
 
-@pytest.fixture(scope="module")
-def module_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Redis, str]]:
-    """A Redis for a module's worker, apart from the one that other tests empty."""
-    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
-        client = connect(server.url)
-        yield client, server.url
-        client.close()
-
-
-@pytest.fixture(scope="module")
-def worker(
-    module_redis: tuple[Redis, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[WorkerProcess]:
-    """A worker that the tests of a module share and leave alive."""
-    process = WorkerProcess(*module_redis, tmp_path_factory.mktemp("data"))
-    yield process
-    process.close()
+@pytest.fixture
+def worker(site: Site) -> WorkerProcess:
+    """A worker that tests share and leave alive."""
+    return site.worker
 
 
 @pytest.fixture
-def desk(worker: WorkerProcess) -> Desk:
-    return Desk(worker.redis, ImageStore(str(worker.data / "images")))
+def desk(site: Site) -> Desk:
+    return Desk(site.redis, ImageStore(str(site.data / "images")))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
 from jobs.queue import events, leases, queue
 from jobs.queue.events import ENDED
+from tests.running.redis import redis_in
 from tests.worker.conftest import SLOW, Desk
 from tests.worker.process import WorkerProcess, until
 
@@ -129,7 +130,7 @@ def test_a_cold_stop_gives_jobs_back_to_the_front_at_no_cost(start):
 
 
 def test_a_job_survives_a_restart_of_redis(tmp_path: Path):
-    with RedisServer(tmp_path / "redis") as server:
+    with redis_in(tmp_path / "redis") as server:
         redis = connect(server.url)
         worker = WorkerProcess(redis, server.url, tmp_path)
         try:
@@ -175,7 +176,7 @@ def test_a_caller_with_one_job_does_not_wait_for_anothers_hundred(start):
 def test_no_job_is_lost_over_many_kills_of_workers_and_redis(tmp_path: Path):
     """Kills for two minutes, from a fixed seed; every accepted job then ends with one result."""
     chance = random.Random(20)
-    with RedisServer(tmp_path / "redis") as server:
+    with redis_in(tmp_path / "redis") as server:
         redis = connect(server.url, retries=3)
         pool = [WorkerProcess(redis, server.url, tmp_path) for _ in range(2)]
         desk = Desk(redis, ImageStore(str(tmp_path / "images")))

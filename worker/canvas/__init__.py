@@ -1,6 +1,7 @@
 """Between what a caller sends and what the engine works on: sizes, masks, fills, and back.
 
-`prepare` makes the Canvas of a request; its `compose` makes the picture that the caller gets.
+`prepare` makes the Canvas of a request; its `compose` makes the picture that the caller gets. Knows
+pixels only: no tensors, no queue.
 """
 
 from worker.canvas.canvas import Canvas

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
 
-import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -14,11 +12,10 @@ from jobs.queue.events import Safety
 from jobs.request import infotext, provenance, recipes
 from jobs.request.infotext import Maker
 from jobs.request.request import ResolvedRequest
+from worker.engine.request import Picture
 
 COMPRESS_LEVEL = 1
 """zlib's fastest: level 6 takes three times as long for pictures a few per cent smaller."""
-
-Picture = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 def encode(

@@ -15,8 +15,9 @@ from worker.engine.errors import (
 )
 from worker.engine.memory.device import describe
 from worker.engine.memory.notebook import Notebook
-from worker.engine.parts.model import LoadedModel, ModelSource
-from worker.engine.prompt.prompt import TextEncoder
+from worker.engine.model_source import ModelSource
+from worker.engine.parts.model import LoadedModel
+from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import Control, Enlarge, ImageRequest, Lora
 from worker.engine.runner import Observer
 from worker.engine.task import Stage

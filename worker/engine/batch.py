@@ -1,6 +1,6 @@
 """A batch is a throw-away view: tasks gathered into tensors for one forward, then forgotten."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -48,7 +48,9 @@ class Rows:
             inputs={name: part(rows) for name, rows in self.inputs.items()},
             controls=[
                 replace(
-                    rows, pictures=part(rows.pictures), weights=_filled(rows, start, end, pad_to)
+                    rows,
+                    pictures=part(rows.pictures),
+                    weights=_padded_weights(rows.weights[start:end], pad_to),
                 )
                 for rows in self.controls
             ],
@@ -167,9 +169,8 @@ def _controls(tasks: list[Task], guided: int, model: LoadedModel) -> list[Contro
     return found
 
 
-def _filled(rows: ControlRows, start: int, end: int, pad_to: int) -> list[float]:
-    weights = list(rows.weights[start:end])
-    return weights + weights[:1] * (pad_to - len(weights))
+def _padded_weights(part: Sequence[float], rows: int) -> list[float]:
+    return [*part, *[part[0]] * (rows - len(part))]
 
 
 def _padded(part: torch.Tensor, rows: int) -> torch.Tensor:

@@ -7,10 +7,10 @@ from typing import Any
 from worker.engine.batch import Batch
 from worker.engine.errors import DeadlineExceeded
 from worker.engine.memory.row_budget import Budgets
-from worker.engine.parts.model import ModelSource, PartKind
+from worker.engine.model_source import AddOnKind, ModelSource
 from worker.engine.request import BUILT_IN_UPSCALERS, ImageRequest
-from worker.engine.task import Parts, Stage, Task
-from worker.engine.whole.run import PlainModel
+from worker.engine.task import AddOns, Stage, Task
+from worker.engine.whole.pipeline import WholeModel
 
 
 class Batcher:
@@ -115,34 +115,33 @@ class Batcher:
         """Lets the task go on if its model is there, with all that its picture adds to it."""
         try:
             model = self._models.get(task.request.model)
-            parts = self._parts(task.request)
+            add_ons = self._add_ons(task.request)
         except Exception as error:
             task.fail(error)
             return
-        if model is None or parts is None:
+        if model is None or add_ons is None:
             return
-        task.parts = parts
-        if isinstance(model, PlainModel):
-            task.plain, task.stage = model, Stage.WHOLE
+        task.add_ons = add_ons
+        if isinstance(model, WholeModel):
+            task.whole, task.stage = model, Stage.WHOLE
         else:
             task.model, task.stage = model, Stage.ENCODE
 
-    def _parts(self, request: ImageRequest) -> Parts | None:
+    def _add_ons(self, request: ImageRequest) -> AddOns | None:
         """Everything that the request names beside its model; None while any is being loaded."""
-
-        wanted: list[tuple[PartKind, str]] = []
+        wanted: list[tuple[AddOnKind, str]] = []
         wanted.extend(("lora", each.name) for each in request.loras)
         wanted.extend(("controlnet", each.name) for each in request.controls)
         if request.enlarge and request.enlarge.upscaler not in BUILT_IN_UPSCALERS:
             wanted.append(("upscaler", request.enlarge.upscaler))
         # All are asked for before any is waited for, so that they are loaded side by side.
-        found: dict[tuple[PartKind, str], Any] = {
-            each: self._models.part(*each, request.model) for each in wanted
+        found: dict[tuple[AddOnKind, str], Any] = {
+            each: self._models.add_on(*each, request.model) for each in wanted
         }
         if None in found.values():
             return None
-        return Parts(
-            loras={name: part for (kind, name), part in found.items() if kind == "lora"},
-            controls={name: part for (kind, name), part in found.items() if kind == "controlnet"},
-            upscaler=next((part for (kind, _), part in found.items() if kind == "upscaler"), None),
+        return AddOns(
+            loras={name: one for (kind, name), one in found.items() if kind == "lora"},
+            controls={name: one for (kind, name), one in found.items() if kind == "controlnet"},
+            upscaler=next((one for (kind, _), one in found.items() if kind == "upscaler"), None),
         )

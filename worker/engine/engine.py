@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from worker.engine.batcher import Batcher
 from worker.engine.memory.notebook import Notebook
 from worker.engine.memory.row_budget import Budgets
-from worker.engine.parts.model import LoadedModel, ModelSource
+from worker.engine.model_source import ModelSource
+from worker.engine.parts.model import LoadedModel
 from worker.engine.request import ImageRequest, Picture
 from worker.engine.runner import Observer, Runner
 from worker.engine.task import Stage, Task

@@ -20,16 +20,6 @@ class DeadlineExceeded(EngineError):
 class OutOfMemory(EngineError):
     """One row alone does not fit into the device's memory: a smaller picture would."""
 
-    @classmethod
-    def of_picture(cls, width: int, height: int, cause: Exception) -> "OutOfMemory":
-        """What is said where a picture of this size ran out of memory."""
-        error = cls(
-            f"width, height: a picture of {width}x{height} does not fit into this device's memory;"
-            " ask for a smaller one."
-        )
-        error.__cause__ = cause
-        return error
-
 
 class NotFinite(EngineError):
     """The picture came out as NaN or infinity: other settings, or another dtype, would work."""

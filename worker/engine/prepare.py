@@ -25,7 +25,7 @@ def encode(task: Task) -> None:
     """Reads the prompts and begins the first pass, or the second where there is no first."""
     request, model = task.request, ready(task.model)
     for lora in request.loras:
-        model.loras.hold(task.parts.loras[lora.name])
+        model.loras.hold(task.add_ons.loras[lora.name])
     model.loras.use(request.loras)
     negative = request.negative_prompt if task.guided else None
     with ExitStack() as visits:
@@ -96,7 +96,7 @@ def _inpaint(task: Task, model: LoadedModel, pixels: torch.Tensor) -> None:
     if not (model.inpaints and from_noise):
         original = encode_pixels(model, pixels, task.generator)
     noise = _noise(task, model, *size)
-    start = _filled(task, original, noise, mask)
+    start = _with_fill(task, original, noise, mask)
     task.begin(
         *size, request.steps, request.strength, noise=noise, original=None if from_noise else start
     )
@@ -108,7 +108,7 @@ def _inpaint(task: Task, model: LoadedModel, pixels: torch.Tensor) -> None:
     _condition(task, model, *size)
 
 
-def _filled(
+def _with_fill(
     task: Task, original: torch.Tensor | None, noise: torch.Tensor, mask: torch.Tensor
 ) -> torch.Tensor | None:
     """The latents with what the fill puts under the mask."""
@@ -140,7 +140,7 @@ def _condition(
 def _control(
     control: Control, task: Task, model: LoadedModel, width: int, height: int
 ) -> ControlInput:
-    net = task.parts.controls[control.name]
+    net = task.add_ons.controls[control.name]
     picture = control_tensor(control.image)
     if picture.shape[-2:] != (height, width):
         picture = functional.interpolate(
@@ -184,8 +184,8 @@ def _enlarged_picture(task: Task, model: LoadedModel, wanted: Enlarge) -> Pictur
     if task.latents is not None:
         small = decode_latents(model, task.latents)
     picture = ready(small)
-    if task.parts.upscaler is not None:
-        return task.parts.upscaler.enlarge_to(picture, wanted.width, wanted.height)
+    if task.add_ons.upscaler is not None:
+        return task.add_ons.upscaler.enlarge_to(picture, wanted.width, wanted.height)
     return lanczos(picture, wanted.width, wanted.height)
 
 

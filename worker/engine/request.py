@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from worker.engine.errors import InvalidRequest
+
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
 """RGB, (height, width, 3)."""
 
@@ -92,3 +94,12 @@ class ImageRequest:
     def guided(self) -> bool:
         """Whether the image takes a second row for classifier-free guidance (2207.12598)."""
         return self.guidance_scale > 1
+
+
+def check_multiple(side: str, pixels: int, factor: int) -> None:
+    """Raises InvalidRequest for a side that is no whole number of latent pixels."""
+    if pixels < factor or pixels % factor:
+        nearest = max(factor, round(pixels / factor) * factor)
+        raise InvalidRequest(
+            f"{side}: {pixels} is not a multiple of {factor}; the nearest is {nearest}."
+        )

@@ -7,23 +7,23 @@ from typing import Protocol
 import torch
 
 from worker.engine.batch import Batch, Rows
-from worker.engine.errors import OutOfMemory
 from worker.engine.memory.device import (
-    Stopwatch,
     capacity,
+    explained,
     is_device_lost,
     is_out_of_memory,
     release_memory,
 )
 from worker.engine.memory.footprint import tracked
-from worker.engine.memory.row_budget import Budgets, Measurement
+from worker.engine.memory.row_budget import Budgets
+from worker.engine.memory.stopwatch import Measurement, Stopwatch
 from worker.engine.parts.autoencoder import decode_latents
 from worker.engine.parts.conditions import CHANNELS, unet_arguments
 from worker.engine.parts.control import residuals
 from worker.engine.parts.model import LoadedModel
 from worker.engine.prepare import encode, enlarge
 from worker.engine.task import BatchKey, Stage, Task, ready
-from worker.engine.whole.run import PlainRun
+from worker.engine.whole.run import WholeRun
 
 # Seconds that somebody who comes while the engine warms up may wait for its forward; the next one
 # may have twice the rows.
@@ -67,7 +67,7 @@ class Runner:
                 raise
             for task in batch.tasks:
                 if task.stage is not Stage.DONE:
-                    task.fail(_explained(error, task))
+                    task.fail(explained(error, task.request))
         if self._observer and batch.stage is not Stage.DENOISE:
             self._observer.stage(batch.stage.name.lower(), time.perf_counter() - started)
 
@@ -129,7 +129,7 @@ class Runner:
                 self._budget.out_of_memory(batch.key, end - start)
             if end - start == 1 or (starved and batch.key.exact):
                 for row in range(start, end):
-                    failed[row] = _explained(error, rows.owner(row))
+                    failed[row] = explained(error, rows.owner(row).request)
                 noise[start] = torch.zeros_like(rows.latents[start:end])
                 continue
             middle = (start + end) // 2
@@ -204,7 +204,7 @@ class Runner:
 
     def _advance_whole(self, task: Task) -> None:
         if task.run is None:
-            task.run = PlainRun(ready(task.plain), task.request)
+            task.run = WholeRun(ready(task.whole), task.request)
         task.run.advance()
         if task.run.error is not None:
             task.fail(task.run.error)
@@ -221,10 +221,3 @@ def predict(model: LoadedModel, rows: Rows) -> torch.Tensor:
     if CHANNELS in rows.inputs:
         latents = torch.cat([latents, rows.inputs[CHANNELS]], dim=1)
     return model.unet(latents, rows.timesteps, **arguments, **steered, return_dict=False)[0]
-
-
-def _explained(error: Exception, task: Task) -> Exception:
-    """`error`, or the sentence that a caller can act on where it is lack of memory."""
-    if not is_out_of_memory(error):
-        return error
-    return OutOfMemory.of_picture(task.request.width, task.request.height, error)

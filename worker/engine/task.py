@@ -6,17 +6,17 @@ from typing import TypeVar
 
 import torch
 
-from worker.engine.errors import InvalidRequest
-from worker.engine.memory.footprint import Shape
+from worker.engine.memory.footprint import ForwardShape
 from worker.engine.parts.conditions import Pair
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraWeights
 from worker.engine.parts.model import LoadedModel
 from worker.engine.parts.upscaler import PixelUpscaler
 from worker.engine.prompt.prompt import Conditioning
-from worker.engine.request import Control, ImageRequest, Lora, Picture
+from worker.engine.request import Control, ImageRequest, Lora, Picture, check_multiple
 from worker.engine.sampling.sampler import Sampler, make_sampler
-from worker.engine.whole.run import PlainModel, PlainRun
+from worker.engine.whole.pipeline import WholeModel
+from worker.engine.whole.run import WholeRun
 
 T = TypeVar("T")
 
@@ -49,9 +49,9 @@ class BatchKey:
     exact: bool = False
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> ForwardShape:
         """What a forward's time and memory depend on."""
-        return Shape(self.model, self.height, self.width, self.inputs, self.controls)
+        return ForwardShape(self.model, self.height, self.width, self.inputs, self.controls)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Parts:
+class AddOns:
     """What a task's picture adds to its model, each as it was loaded: by name."""
 
     loras: dict[str, LoraWeights] = field(default_factory=dict[str, LoraWeights])
@@ -102,9 +102,9 @@ class Task:
     canceled: bool = False
     last_advanced: int = 0
     model: LoadedModel | None = None
-    plain: PlainModel | None = None
-    run: PlainRun | None = None
-    parts: Parts = field(default_factory=Parts)
+    whole: WholeModel | None = None
+    run: WholeRun | None = None
+    add_ons: AddOns = field(default_factory=AddOns)
     conditioning: Conditioning | None = None
     generator: torch.Generator = field(default_factory=torch.Generator)
     sampler: Sampler | None = None
@@ -233,15 +233,6 @@ class Task:
         if last is None or model is None or sampler is None:
             return None
         return model.preview(sampler.denoised(last.scaled, last.noise, last.timestep))
-
-
-def check_multiple(side: str, pixels: int, factor: int) -> None:
-    """Raises InvalidRequest for a side that is no whole number of latent pixels."""
-    if pixels < factor or pixels % factor:
-        nearest = max(factor, round(pixels / factor) * factor)
-        raise InvalidRequest(
-            f"{side}: {pixels} is not a multiple of {factor}; the nearest is {nearest}."
-        )
 
 
 def ready(part: T | None) -> T:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from jobs.pictures.image_store import ImageStore
 from jobs.queue.events import Error
+from jobs.request import blocklist
 from worker.canvas import CanvasError, prepare
 from worker.canvas.preprocess import preprocess
 from worker.engine import Control
@@ -26,6 +27,10 @@ PATIENCE = 120.0
 """Seconds to go on asking for a picture before its job fails for want of a store."""
 
 PAUSE = 0.5
+
+
+class Blocked(Exception):
+    """The job fails: what the model reads in its prompt is on the operator's list."""
 
 
 class Inputs:
@@ -48,6 +53,8 @@ class Inputs:
     def _guarded(self, slot: Slot) -> None:
         try:
             self._prepare(slot)
+        except Blocked:
+            slot.error = Error(code="refused", detail="It asks for what is not made here.")
         except (CanvasError, FileNotFoundError) as error:
             slot.error = Error(code="bad_input", detail=str(error))
         except OSError as error:
@@ -62,6 +69,11 @@ class Inputs:
 
     def _prepare(self, slot: Slot) -> None:
         request = slot.request
+        if not request.as_written:
+            slot.read_as = self.offer.read_as(request.model, request.prompt)
+        if slot.read_as and blocklist.current().blocks(slot.read_as):
+            # The server saw the prompt as it is written, not what the model takes it for.
+            raise Blocked
         image = self._picture(slot, request.image, "RGB")
         mask = self._picture(slot, request.mask, "L")
         slot.canvas = prepare(request, image, mask, self.offer.factor(request.model))

@@ -12,6 +12,7 @@ from jobs.queue import lanes, workers
 from jobs.queue.workers import WorkerInfo
 from jobs.request.model_card import ModelCard
 from worker.models.files.hashes import Hashes
+from worker.models.files.word_tables import WordTables
 from worker.models.loading.model_store import ModelStore
 
 MEMORY = 120.0
@@ -63,11 +64,13 @@ class Offer:
         *,
         device: str,
         capacity: int,
+        words: WordTables | None = None,
     ) -> None:
         self._name = name
         self._connection = connection
         self._cards = cards
         self._hashes = hashes
+        self._words = words
         self.models = models
         self.device = device
         self.capacity = capacity
@@ -88,6 +91,10 @@ class Offer:
     def factor(self, model: str) -> int:
         """Pixels that width and height of a model's pictures are multiples of."""
         return next((card.factor for card in self._cards if card.name == model), 8)
+
+    def read_as(self, model: str, prompt: str) -> str | None:
+        """What a model's table of words takes a prompt for; None where it changes nothing."""
+        return self._words.read_as(model, prompt) if self._words else None
 
     def warm_lanes(self) -> set[str]:
         """The models in memory, by the names they have in lanes."""

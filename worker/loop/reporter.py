@@ -19,7 +19,8 @@ from jobs.request.request import ResolvedRequest
 from worker.engine import Engine
 from worker.loop.board import Board
 from worker.loop.slot import Slot
-from worker.models.loading.model_store import Kind, ModelStore
+from worker.models.loading.model_store import ModelStore
+from worker.models.loading.shelf import Kind
 
 log = logging.getLogger("darkroom.worker")
 

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from jobs.queue.events import Safety, SafetyAction
-from worker.models.loading.checker import Checker, Picture
+from worker.engine.request import Picture
+from worker.models.loading.checker import Checker
 
 LEFT = 12
 """Pixels of the longer side that a blurred picture is made of: a blot of colours, which no

@@ -131,6 +131,7 @@ class Settler:
             seed=slot.request.image_seed(index),
             prompt_tokens=finished.prompt_tokens,
             prompt_chunks=finished.prompt_chunks,
+            read_as=slot.read_as,
             safety=safety,
         )
         if not self._put(slot, output, data):

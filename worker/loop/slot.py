@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rq.job import Job
 
@@ -41,6 +41,7 @@ class Slot:
     solo: bool
     canvas: Canvas | None = None
     controls: tuple[Control, ...] = ()
+    read_as: str | None = None
     outputs: dict[int, Output] = field(default_factory=dict[int, Output])
     started: float = field(default_factory=time.monotonic)
     first_step: float | None = None
@@ -85,7 +86,8 @@ class Slot:
         """Picture `index` as the engine takes it."""
         if self.canvas is None:
             raise RuntimeError("A job went to the engine before its pictures were prepared.")
-        return image_request(self.request, index, self.canvas, self.controls)
+        asked = image_request(self.request, index, self.canvas, self.controls)
+        return asked if self.read_as is None else replace(asked, prompt=self.read_as)
 
     def progress(self, engine: Engine) -> Progress:
         """How far all the job's pictures are together, in the steps that were asked for."""

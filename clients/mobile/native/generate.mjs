@@ -3,7 +3,7 @@
  * What it makes is committed; run it again after a new major version of Capacitor, and read the diff.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 
 /** The oldest systems on which all that the page and the plugins use is there. */
 const ANDROID = 26;
@@ -47,7 +47,6 @@ for (const size of ["mdpi", "hdpi", "xhdpi", "xxhdpi", "xxxhdpi"]) {
 for (const old of ["drawable/splash.png", "drawable/ic_launcher_background.xml", "drawable-v24"]) {
   rmSync(`${main}/res/${old}`, { recursive: true });
 }
-cpSync("native/android/res", `${main}/res`, { recursive: true });
 // Examples of tests, which test nothing.
 for (const kind of ["test", "androidTest"]) rmSync(`android/app/src/${kind}`, { recursive: true });
 
@@ -60,7 +59,6 @@ edit("ios/App/App.xcodeproj/project.pbxproj", [
 ]);
 edit("ios/App/CapApp-SPM/Package.swift", [".iOS(.v15)", ".iOS(.v17)"]);
 rmSync(`${app}/Assets.xcassets/Splash.imageset`, { recursive: true });
-cpSync("native/ios/App", app, { recursive: true });
 
 /**
  * Android has no word for a range of addresses. A name in this file stands for all that end in it,

@@ -3,9 +3,9 @@ import { render } from "preact";
 import { boot } from "../../web/src/boot";
 import { use } from "../../web/src/platform";
 import "../../web/src/ui/theme";
-import { goBack } from "./back";
-import { tellOfEnds } from "./background";
-import { Choosing, Welcome } from "./Screens";
+import { goBack } from "./phone/back";
+import { tellOfEnds } from "./phone/background";
+import { Choosing, Welcome } from "./screens/Screens";
 import { servers, shell } from "./shell";
 
 await servers.load();

@@ -1,13 +1,13 @@
 /** The app's own side of the page: which server it speaks to, and what a phone can do. */
+import { SecureStorage } from "@aparajita/capacitor-secure-storage";
 import { Capacitor } from "@capacitor/core";
 import { Preferences } from "@capacitor/preferences";
-import { SecureStorage } from "@aparajita/capacitor-secure-storage";
 import { signal } from "@preact/signals";
 import { platform, type Platform } from "../../web/src/platform";
 import { toast } from "../../web/src/state/toasts";
-import * as pairing from "./pairing";
-import { keep, share } from "./photos";
-import { Servers, type Server } from "./servers";
+import { keep, share } from "./phone/photos";
+import * as pairing from "./servers/pairing";
+import { Servers, type Server } from "./servers/servers";
 import { t } from "./words";
 
 export const servers = new Servers(

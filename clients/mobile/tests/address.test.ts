@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BadAddress, isLocal, serverAddress } from "../src/address";
+import { BadAddress, isLocal, serverAddress } from "../src/servers/address";
 
 describe("a typed address", () => {
   it.each([

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { BadAddress } from "../src/address";
-import { readInvitation } from "../src/invitation";
+import { BadAddress } from "../src/servers/address";
+import { readInvitation } from "../src/servers/invitation";
 
 it("says where the server is and the code", () => {
   expect(readInvitation("http://192.168.1.5:7860/pair#K7QX92MD")).toEqual({

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { where } from "../src/nearby";
+import { where } from "../src/phone/nearby";
 
 const service = { name: "Darkroom on nas", port: 7860, ipv4Addresses: ["192.168.1.5"], txtRecord: { tls: "0" } };
 

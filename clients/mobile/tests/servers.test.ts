@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from "vitest";
-import { Servers, type Store } from "../src/servers";
+import { Servers, type Store } from "../src/servers/servers";
 
 class Memory implements Store {
   readonly texts = new Map<string, string>();

@@ -3,6 +3,7 @@ import { Door } from "./door/Door";
 import { Gallery } from "./gallery/Gallery";
 import { Jobs } from "./jobs/Jobs";
 import { Make } from "./make/Make";
+import { Welcome } from "./make/Welcome";
 import { Server } from "./server/Server";
 import { connection } from "./state/connection";
 import { go, route, type Place } from "./state/route";
@@ -66,7 +67,7 @@ export function App() {
         {place === "make" && (
           <>
             <Make />
-            <Jobs />
+            <Jobs welcome={<Welcome />} />
           </>
         )}
         {place === "gallery" && <Gallery />}

@@ -1,7 +1,7 @@
 import { render } from "preact";
+import { installDrop } from "./actions/drop";
 import { App } from "./App";
-import { installDrop } from "./gallery/drop";
-import { restoreInput } from "./state/draft";
+import { restoreInput } from "./state/input";
 import { start } from "./state/sync";
 import "./style.css";
 

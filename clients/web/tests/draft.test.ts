@@ -2,9 +2,10 @@ import { describe, expect, it } from "vitest";
 import "./page";
 import { model, sampler, schedule } from "./samples";
 
-const { EMPTY, files, fill, draft, NO_EDGES, request, reset, STRENGTH } = await import("../src/state/draft");
-const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../src/make/sizes");
-const { differences, samplersOf, schedulesOf, withModel } = await import("../src/make/choices");
+const { EMPTY, files, fill, draft, request, reset } = await import("../src/state/draft");
+const { NO_EDGES, STRENGTH } = await import("../src/state/input");
+const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../src/make/settings/sizes");
+const { differences, samplersOf, schedulesOf, withModel } = await import("../src/make/settings/choices");
 
 const picture = new Blob(["p"], { type: "image/png" });
 const start = {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { dragged, grown, most, withSide, type Limits } from "../src/editor/edges";
-import { Gestures, type Meaning, type Touch } from "../src/editor/gestures";
-import { boxes, weights } from "../src/editor/soften";
-import { added, NOTHING, pieces, pressed, redone, undone, visible, worthKeeping, type Stroke } from "../src/editor/strokes";
+import { dragged, grown, most, withSide, type Limits } from "../src/editor/grow/edges";
+import { Gestures, type Meaning, type Touch } from "../src/editor/paint/gestures";
+import { boxes, weights } from "../src/editor/paint/soften";
+import { added, NOTHING, pieces, pressed, redone, undone, visible, worthKeeping, type Stroke } from "../src/editor/paint/strokes";
 import { fit, held, pinched, revealing, toPicture, toStage, zoomed } from "../src/editor/view";
 
 const PICTURE = { width: 400, height: 200 };

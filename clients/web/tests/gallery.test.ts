@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { meant, toggled, wayOf, WHOLE, within, zoomed } from "../src/gallery/hand";
-import { boxesOf, GAP, heightOf, moved, rowOf, rowsIn, rowsOf, shape } from "../src/gallery/layout";
-import { fileName, infotextOf } from "../src/gallery/png";
+import { fileName, infotextOf } from "../src/actions/png";
+import { boxesOf, GAP, heightOf, moved, rowOf, rowsIn, rowsOf, shape } from "../src/gallery/grid/layout";
+import { meant, toggled, wayOf, WHOLE, within, zoomed } from "../src/gallery/viewer/hand";
 
 const shapes = Array.from({ length: 5000 }, (_, index) => shape(64 + (index % 7) * 16, 96));
 

@@ -56,6 +56,7 @@ class ImageFields(BaseModel):
     sampler: str | None = None
     schedule: str | None = None
     strength: float | None = None
+    as_written: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -95,6 +96,7 @@ class ImageFields(BaseModel):
             "sampler": self.sampler,
             "schedule": self.schedule,
             "strength": self.strength,
+            "as_written": self.as_written,
             **dict.fromkeys(pictures, multipart.PART),
         }
         try:

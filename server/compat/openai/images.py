@@ -95,9 +95,15 @@ def _answer(record: JobRecord, fields: ImageFields) -> dict[str, Any]:
         "usage": usage(record.outputs),
         # Ours beside OpenAI's: the seed makes this very picture again.
         "data": [
-            each | {"seed": output.seed} for each, output in zip(data, record.outputs, strict=True)
+            each | {"seed": output.seed} | _revised(output)
+            for each, output in zip(data, record.outputs, strict=True)
         ],
     }
+
+
+def _revised(output: Output) -> dict[str, str]:
+    """What the prompt was read as, where the model has its own words for it."""
+    return {"revised_prompt": output.read_as} if output.read_as else {}
 
 
 def _url(output: Output, fields: ImageFields) -> str:

@@ -1,1 +1,1 @@
-"""How many rows fit a device: measured, bounded, remembered."""
+"""How many rows fit a device: measured, bounded, remembered. Knows no model."""

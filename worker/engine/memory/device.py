@@ -1,21 +1,12 @@
-"""What differs between a CPU and an accelerator: clocks, memory, and how running out shows."""
+"""What differs between a CPU and an accelerator: memory, and how running out of it shows."""
 
-import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 import torch
 
-from worker.engine.memory.row_budget import Measurement
-
-T = TypeVar("T")
-
-# Forwards that may be under way on an accelerator while Python prepares the next: one hides
-# the launch cost, more would make a newcomer and a cancel wait for all of them.
-IN_FLIGHT = 1
+from worker.engine.errors import OutOfMemory
+from worker.engine.request import ImageRequest
 
 # PyTorch has no class of its own for a CPU allocation that failed; the second is oneDNN's word.
 CPU_ALLOCATION_FAILED = ("can't allocate memory", "could not create a primitive")
@@ -28,6 +19,19 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(
         sign in str(error) for sign in CPU_ALLOCATION_FAILED
     )
+
+
+def explained(error: Exception, request: ImageRequest) -> Exception:
+    """What is said of a picture that failed with `error`: a sentence that its caller can act on
+    where it is lack of memory, else the error itself."""
+    if not is_out_of_memory(error):
+        return error
+    said = OutOfMemory(
+        f"width, height: a picture of {request.width}x{request.height} does not fit into this"
+        " device's memory; ask for a smaller one."
+    )
+    said.__cause__ = error
+    return said
 
 
 def is_device_lost(error: Exception) -> bool:
@@ -55,62 +59,3 @@ def release_memory() -> None:
     """Hands cached blocks back to the device, so that a smaller batch finds room in one piece."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-@dataclass
-class _Pending:
-    start: Any
-    end: Any
-    rows: int
-    used: int
-    free: int
-    report: Callable[[Measurement], None]
-
-
-class Stopwatch:
-    """Measures forwards: at once on a CPU, by events and without waiting on CUDA."""
-
-    def __init__(self) -> None:
-        self._pending: deque[_Pending] = deque()
-
-    def time(
-        self,
-        device: torch.device,
-        rows: int,
-        forward: Callable[[], T],
-        report: Callable[[Measurement], None],
-    ) -> T:
-        """Runs `forward`, and reports its measurement then or after a later forward."""
-        if device.type == "cuda":
-            return self._time_cuda(device, rows, forward, report)
-        started = time.perf_counter()
-        result = forward()
-        report(Measurement(rows, time.perf_counter() - started))
-        return result
-
-    def _time_cuda(
-        self,
-        device: torch.device,
-        rows: int,
-        forward: Callable[[], T],
-        report: Callable[[Measurement], None],
-    ) -> T:
-        while len(self._pending) > IN_FLIGHT:
-            self._settle(self._pending.popleft())
-        cuda: Any = torch.cuda
-        before: int = cuda.memory_allocated(device)
-        cuda.reset_peak_memory_stats(device)
-        start, end = cuda.Event(enable_timing=True), cuda.Event(enable_timing=True)
-        start.record()
-        result = forward()
-        end.record()
-        used: int = cuda.max_memory_allocated(device) - before
-        idle: int = cuda.memory_reserved(device) - before
-        free: int = cuda.mem_get_info(device)[0] + idle
-        self._pending.append(_Pending(start, end, rows, used, free, report))
-        return result
-
-    def _settle(self, pending: _Pending) -> None:
-        pending.end.synchronize()
-        seconds = pending.start.elapsed_time(pending.end) / 1000
-        pending.report(Measurement(pending.rows, seconds, pending.used, pending.free))

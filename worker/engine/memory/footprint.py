@@ -23,7 +23,7 @@ MARGIN = 1.2
 
 
 @dataclass(frozen=True)
-class Shape:
+class ForwardShape:
     """What a forward's time and memory depend on: the model, its latents' height and width, the
     other inputs by name and shape, and the ControlNets."""
 
@@ -41,14 +41,14 @@ class Shape:
 class Footprints:
     """Bytes that a row takes beyond the weights, for each shape that was measured."""
 
-    def __init__(self, measured: dict[Shape, int] | None = None) -> None:
+    def __init__(self, measured: dict[ForwardShape, int] | None = None) -> None:
         self.measured = dict(measured or {})
 
-    def learn(self, shape: Shape, bytes_per_row: int) -> None:
+    def learn(self, shape: ForwardShape, bytes_per_row: int) -> None:
         """Takes in what a row of a forward of this shape took."""
         self.measured[shape] = bytes_per_row
 
-    def bytes_per_row(self, shape: Shape) -> int | None:
+    def bytes_per_row(self, shape: ForwardShape) -> int | None:
         """What a row takes: as measured, or by area from the model's next smaller shape, else its
         next larger one; None where nothing of this model was measured."""
         if shape in self.measured:
@@ -59,7 +59,7 @@ class Footprints:
         nearest = min(others, key=lambda other: (other.area > shape.area, _apart(other, shape)))
         return round(self.measured[nearest] * shape.area / nearest.area)
 
-    def check(self, shape: Shape, width: int, height: int, free: int) -> None:
+    def check(self, shape: ForwardShape, width: int, height: int, free: int) -> None:
         """Raises OutOfMemory where one row of `width` x `height` pixels would need far more than
         the `free` bytes there can ever be; it says what would fit."""
         needed = self.bytes_per_row(shape)
@@ -130,7 +130,7 @@ def _identity(storage: Any) -> int:
     return storage._cdata
 
 
-def _apart(one: Shape, other: Shape) -> float:
+def _apart(one: ForwardShape, other: ForwardShape) -> float:
     return abs(one.area - other.area)
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from worker.engine.memory.footprint import Shape
+from worker.engine.memory.footprint import ForwardShape
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +23,10 @@ class Notebook:
         self._path = path
         self._device = device
 
-    def read(self) -> tuple[dict[Shape, int], dict[Shape, int]]:
+    def read(self) -> tuple[dict[ForwardShape, int], dict[ForwardShape, int]]:
         """What is known of this device: rows a forward, and bytes a row, by shape."""
-        rows: dict[Shape, int] = {}
-        sizes: dict[Shape, int] = {}
+        rows: dict[ForwardShape, int] = {}
+        sizes: dict[ForwardShape, int] = {}
         with suppress(TypeError, KeyError, ValueError, AttributeError):
             for entry in self._pages().get(self._device, []):
                 shape = _shape(entry["shape"])
@@ -36,7 +36,7 @@ class Notebook:
                     sizes[shape] = int(entry["bytes"])
         return rows, sizes
 
-    def write(self, rows: dict[Shape, int], sizes: dict[Shape, int]) -> None:
+    def write(self, rows: dict[ForwardShape, int], sizes: dict[ForwardShape, int]) -> None:
         """Keeps these for the next start, beside what other devices wrote."""
         shapes = sorted({*rows, *sizes}, key=repr)
         page = [
@@ -59,9 +59,9 @@ class Notebook:
         return pages if isinstance(pages, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
 
-def _shape(fields: dict[str, Any]) -> Shape:
+def _shape(fields: dict[str, Any]) -> ForwardShape:
     inputs = tuple((str(name), tuple(map(int, sizes))) for name, sizes in fields["inputs"])
-    return Shape(
+    return ForwardShape(
         model=str(fields["model"]),
         height=int(fields["height"]),
         width=int(fields["width"]),

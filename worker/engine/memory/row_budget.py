@@ -5,8 +5,9 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from worker.engine.memory.footprint import MARGIN, Footprints, Shape
+from worker.engine.memory.footprint import MARGIN, Footprints, ForwardShape
 from worker.engine.memory.notebook import Notebook
+from worker.engine.memory.stopwatch import Measurement
 
 K = TypeVar("K", bound=Hashable)
 
@@ -26,31 +27,19 @@ WORTHWHILE = 0.97
 PATIENCE = 200
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """One UNet forward: its rows, its seconds, and on an accelerator its memory in bytes.
-
-    `used` is what the forward needed beyond the weights, `free` what it could have had.
-    """
-
-    rows: int
-    seconds: float
-    used: int | None = None
-    free: int | None = None
-
-
 class Keyed(Protocol):
     """What a budget needs to know of a batch key."""
 
     @property
-    def shape(self) -> Shape: ...
+    def shape(self) -> ForwardShape: ...
     @property
     def exact(self) -> bool: ...
 
 
 class Budgets:
-    """How many rows a forward takes: a fixed number for tasks that must be exact, for all others
-    the measured one, and never more than the memory is expected to hold.
+    """How many rows a forward takes: for tasks that must be exact always the same number, so that
+    every row is equal to the bit; for all others the measured one, and never more than the memory
+    is expected to hold.
 
     `limit` is the most bytes that a forward may take beyond the weights; without it what the
     device has decides. `notebook` keeps what was measured for the next start.
@@ -66,7 +55,7 @@ class Budgets:
     ) -> None:
         rows, sizes = notebook.read() if notebook else ({}, {})
         self._measured = RowBudget(max_rows, known=rows)
-        self._fixed = FixedRows(exact_rows)
+        self._exact_rows = exact_rows
         self._footprints = Footprints(sizes)
         self._limit = limit
         self._notebook = notebook
@@ -75,7 +64,7 @@ class Budgets:
     def rows(self, key: Keyed) -> int:
         """The most rows that the next forward for `key` takes."""
         if key.exact:
-            return self._fixed.rows(key.shape)
+            return self._exact_rows
         rows = self._measured.rows(key.shape)
         if self._limit is None or (a_row := self._footprints.bytes_per_row(key.shape)) is None:
             return rows
@@ -88,7 +77,10 @@ class Budgets:
             self._keep()
 
     def out_of_memory(self, key: Keyed, rows: int) -> None:
-        """Halves what is tried after a forward of `rows` did not fit."""
+        """Halves what is tried after a forward of `rows` did not fit.
+
+        Not where it must be exact: a smaller forward would give other bits.
+        """
         if not key.exact:
             self._measured.out_of_memory(key.shape, rows)
             self._keep()
@@ -115,22 +107,6 @@ class Budgets:
             return
         self._kept = self._measured.revision
         self._notebook.write(self._measured.settled, self._footprints.measured)
-
-
-class FixedRows:
-    """Always the same number: what `exact` mode needs, so that every row is equal to the bit."""
-
-    def __init__(self, rows: int) -> None:
-        self._rows = rows
-
-    def rows(self, key: Hashable) -> int:
-        return self._rows
-
-    def record(self, key: Hashable, measurement: Measurement) -> None:
-        """Nothing to learn."""
-
-    def out_of_memory(self, key: Hashable, rows: int) -> None:
-        """A smaller forward would give other bits: the runner fails what does not fit."""
 
 
 @dataclass

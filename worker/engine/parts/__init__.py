@@ -1,1 +1,1 @@
-"""The parts of a model, and what a picture adds to it."""
+"""A model whose forwards are batched: its parts, and what a picture adds to it. Knows no task."""

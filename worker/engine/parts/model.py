@@ -1,17 +1,17 @@
-"""A loaded model, as the engine sees it, and where it comes from."""
+"""A loaded model whose forwards the engine batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import torch
 
 from worker.engine.errors import ModelUnavailable
 from worker.engine.parts.lora import LoraSwitch
-from worker.engine.parts.preview import LatentPreview, TinyPreview
-from worker.engine.prompt.prompt import PromptEncoder, TextEncoder
-from worker.engine.whole.pipeline import PlainModel
+from worker.engine.preview import LatentPreview, TinyPreview
+from worker.engine.prompt.prompt import PromptEncoder
+from worker.engine.prompt.text_encoder import TextEncoder
 
 
 @dataclass(eq=False)
@@ -109,23 +109,3 @@ class LoadedModel:
                 f"model: {self.name} has a UNet that wants more than a prompt, a size and a mask:"
                 f" {kind}."
             )
-
-
-PartKind = Literal["lora", "controlnet", "upscaler"]
-"""What can be added to a model for one picture."""
-
-
-class ModelSource(Protocol):
-    """Where the engine finds models; the loading itself is somebody else's."""
-
-    def get(self, name: str) -> LoadedModel | PlainModel | None:
-        """The model, or None while it is being loaded in the background (never blocks).
-
-        Asked before every step for each model that a task waits for. One name means the same
-        weights for as long as a task holds them. Raises ModelUnavailable with a clear sentence.
-        """
-        ...
-
-    def part(self, kind: PartKind, name: str, model: str) -> Any | None:
-        """A LoRA (LoraWeights), ControlNet or upscaler for use with `model`, or None as above."""
-        ...

@@ -1,1 +1,1 @@
-"""Words to embeddings: syntax, windows, text encoders, learned words."""
+"""Words to embeddings: syntax, windows, text encoders, learned words. Knows no UNet."""

@@ -8,11 +8,9 @@ import torch
 
 from worker.engine.errors import InvalidRequest, ModelUnavailable
 from worker.engine.prompt.syntax import MAX_WEIGHT, Weighted, parse_attention
-from worker.engine.prompt.text_encoder import CACHED_WINDOWS, Embedded, TextEncoder, WindowEncoder
+from worker.engine.prompt.text_encoder import Embedded, TextEncoder, WindowEncoder
 from worker.engine.prompt.textual_inversion import LearnedWords
 from worker.engine.prompt.windows import Window, cut
-
-__all__ = ["CACHED_WINDOWS", "Conditioning", "PromptEncoder", "TextEncoder"]
 
 PENULTIMATE = ("sdxl", "sdxl-refiner")
 """Families that read the layer before the last, without its norm, and take a pooled vector."""

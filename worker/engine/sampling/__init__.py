@@ -1,1 +1,1 @@
-"""The walk from noise to picture: diffusers' schedulers, by name."""
+"""The walk from noise to picture: diffusers' schedulers, by name. Knows no model."""

@@ -1,1 +1,1 @@
-"""Pipelines of diffusers that the engine cannot batch, run whole, one of their steps at a time."""
+"""Pipelines of diffusers that run whole, one of their steps at a time. Knows no batch."""

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from worker.engine.errors import InvalidRequest, ModelUnavailable
-from worker.engine.request import ImageRequest
-from worker.engine.whole.preview import PlainPreview, latent_channels
+from worker.engine.request import ImageRequest, check_multiple
+from worker.engine.whole.preview import WholePreview, latent_channels
 
 OWN_SAMPLER = "default"
 """The only sampler that a pipeline which runs whole takes: its own."""
@@ -25,7 +25,7 @@ Arguments = dict[str, Any]
 
 
 @dataclass(eq=False)
-class PlainModel:
+class WholeModel:
     """A whole diffusers pipeline, which makes one picture at a time.
 
     `pipeline` is what `AutoPipelineForText2Image` loads, in `dtype`. It is brought to `device`;
@@ -39,7 +39,7 @@ class PlainModel:
     device: torch.device
     dtype: torch.dtype
     offload: bool = False
-    preview: PlainPreview | None = field(init=False, repr=False)
+    preview: WholePreview | None = field(init=False, repr=False)
     _parameters: Mapping[str, inspect.Parameter] = field(init=False, repr=False)
     _turn: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
 
@@ -54,11 +54,11 @@ class PlainModel:
             module.eval().requires_grad_(False)
         self.pipeline.set_progress_bar_config(disable=True)
         if self.offload:
-            self.preview = PlainPreview.fit(self.pipeline)
+            self.preview = WholePreview.fit(self.pipeline)
             self.pipeline.enable_model_cpu_offload(device=self.device)
         else:
             self.pipeline.to(self.device)
-            self.preview = PlainPreview.fit(self.pipeline)
+            self.preview = WholePreview.fit(self.pipeline)
 
     @property
     def family(self) -> str:
@@ -124,12 +124,7 @@ class PlainModel:
     def check(self, request: ImageRequest) -> None:
         """Raises InvalidRequest for what the pipeline would not do, or would do otherwise."""
         for side, pixels in (("width", request.width), ("height", request.height)):
-            if pixels < self.factor or pixels % self.factor:
-                nearest = max(self.factor, round(pixels / self.factor) * self.factor)
-                raise InvalidRequest(
-                    f"{side}: {pixels} is not a multiple of {self.factor}; the nearest is"
-                    f" {nearest}."
-                )
+            check_multiple(side, pixels, self.factor)
         if request.steps < 1:
             raise InvalidRequest(f"steps: at least 1 is needed, not {request.steps}.")
         if request.sampler != OWN_SAMPLER or request.schedule != "automatic":
@@ -203,7 +198,7 @@ class PlainModel:
         return self._parameters[argument].default if self.accepts(argument) else None
 
 
-def _beyond(request: ImageRequest, model: PlainModel) -> list[tuple[str, bool]]:
+def _beyond(request: ImageRequest, model: WholeModel) -> list[tuple[str, bool]]:
     """The fields that only the engine's own families know, and whether `request` uses them."""
     rescale = bool(request.guidance_rescale) and not model.accepts("guidance_rescale")
     return [

@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
-from worker.engine.parts.preview import LatentPreview
+from worker.engine.preview import LatentPreview
 from worker.engine.request import Picture
 
 # Multistep schedulers that keep what each forward predicted, as the picture itself or as noise.
 PREDICTS_PICTURE = {"algorithm_type": ("dpmsolver++", "sde-dpmsolver++"), "predict_x0": (True,)}
 
 
-class PlainPreview:
+class WholePreview:
     """Latents of a pipeline, as its step callback shows them, to colours.
 
     For pipelines whose autoencoder decodes one latent picture (1, C, h, w), packed into a
@@ -29,7 +29,7 @@ class PlainPreview:
         self._channels = channels
 
     @classmethod
-    def fit(cls, pipeline: Any) -> "PlainPreview | None":
+    def fit(cls, pipeline: Any) -> "WholePreview | None":
         """Fits the colours to the pipeline's own decoder, in some tenths of a second, or None."""
         vae = getattr(pipeline, "vae", None)
         channels = latent_channels(vae)

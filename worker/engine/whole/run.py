@@ -15,23 +15,26 @@ import numpy as np
 import torch
 from PIL import Image
 
-from worker.engine.errors import EngineError, NotFinite, OutOfMemory
-from worker.engine.memory.device import is_device_lost, is_out_of_memory, release_memory
+from worker.engine.errors import EngineError, NotFinite
+from worker.engine.memory.device import (
+    explained,
+    is_device_lost,
+    is_out_of_memory,
+    release_memory,
+)
 from worker.engine.request import ImageRequest, Picture
-from worker.engine.whole.pipeline import OWN_SAMPLER, PlainModel
+from worker.engine.whole.pipeline import WholeModel
 from worker.engine.whole.preview import Watch, watched
 
-__all__ = ["OWN_SAMPLER", "PlainModel", "PlainRun"]
 
-
-class PlainRun:
+class WholeRun:
     """One picture's way through a pipeline. One thread calls all of it.
 
     Raises InvalidRequest where the request does not fit the model, RuntimeError where the model
     is busy. Holds the model until it is `done`; `cancel`, or letting go of the run, ends it.
     """
 
-    def __init__(self, model: PlainModel, request: ImageRequest) -> None:
+    def __init__(self, model: WholeModel, request: ImageRequest) -> None:
         model.check(request)
         self._walk = _Walk(model, request)
         weakref.finalize(self, self._walk.stop)
@@ -89,7 +92,7 @@ class _Stopped(BaseException):
 class _Walk:
     """The pipeline's thread, and the two semaphores by which only one side runs at a time."""
 
-    def __init__(self, model: PlainModel, request: ImageRequest) -> None:
+    def __init__(self, model: WholeModel, request: ImageRequest) -> None:
         self.step = 0
         self.steps = model.steps(request)
         self.image: Picture | None = None
@@ -156,7 +159,7 @@ class _Walk:
         except _Stopped:
             pass
         except BaseException as error:
-            self.error = _explained(error, self._request)
+            self.error = _let_go(error, self._request)
         self._end()
 
     def _develop(self) -> Picture:
@@ -222,8 +225,8 @@ def _picture(output: Any, request: ImageRequest) -> Picture:
     return cast(Picture, pixels)
 
 
-def _explained(error: BaseException, request: ImageRequest) -> Exception:
-    """`error`, or the sentence that a caller can act on; its frames hold no tensors any more."""
+def _let_go(error: BaseException, request: ImageRequest) -> Exception:
+    """What the caller is told of `error`, whose frames hold no tensors any more."""
     chained: BaseException | None = error
     while chained is not None:
         traceback.clear_frames(chained.__traceback__)
@@ -232,7 +235,6 @@ def _explained(error: BaseException, request: ImageRequest) -> Exception:
     error = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
     if not isinstance(error, Exception):
         return EngineError(f"The pipeline ended with {type(error).__name__}.")
-    if not is_out_of_memory(error):
-        return error
-    release_memory()
-    return OutOfMemory.of_picture(request.width, request.height, error)
+    if is_out_of_memory(error):
+        release_memory()
+    return explained(error, request)

@@ -12,21 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import safetensors
-from huggingface_hub.errors import LocalEntryNotFoundError
-
 from jobs.request.model_card import AddOn
-from worker.models.catalogue import (
-    PICKLED,
-    AddOnEntry,
-    Catalogue,
-    ControlNetEntry,
-    LoraEntry,
-)
-from worker.models.files.sources import Patterns, SourceError, hub_snapshot, is_hub_id, read_json
-
-Shapes = dict[str, tuple[int, ...]]
-"""The shape of every tensor of a safetensors file, by its name."""
+from worker.models.catalogue import Catalogue
+from worker.models.files.errors import SourceError
+from worker.models.files.layout import no_weights, read_json, weights_in
+from worker.models.files.places import Patterns, find_file, find_folder, find_path
+from worker.models.files.safetensors_file import Shapes, numbers, read_complete
+from worker.models.tables import AddOnEntry, ControlNetEntry, LoraEntry
 
 CROSS_ATTENTION = re.compile(
     r"attn2.*to_[kv]\b.*(lora_down|lora_A|lora\.down)|attn2.*to_[kv]_lora\.down"
@@ -87,15 +79,9 @@ def add_ons(found: Sequence[FoundAddOn], config: Path) -> dict[str, list[AddOn]]
 
 def find_add_ons(catalogue: Catalogue) -> tuple[list[FoundAddOn], list[str]]:
     """The add-ons that can be used now, and a sentence for each that cannot."""
-    entries: list[AddOnEntry] = [
-        *catalogue.loras.values(),
-        *catalogue.embeddings.values(),
-        *catalogue.controlnets.values(),
-        *catalogue.upscalers.values(),
-    ]
     found: list[FoundAddOn] = []
     problems: list[str] = []
-    for entry in entries:
+    for entry in catalogue.add_ons:
         try:
             found.append(find(entry))
         except SourceError as error:
@@ -107,9 +93,11 @@ def find(entry: AddOnEntry) -> FoundAddOn:
     """Look at an add-on's files. Raises SourceError where they are missing or of another kind."""
     match entry.section:
         case "loras":
-            return FoundAddOn(entry, text=lora_text_width(entry, tensor_shapes(weights(entry))))
+            return FoundAddOn(
+                entry, text=lora_text_width(entry, read_complete(weights(entry)).shapes)
+            )
         case "embeddings":
-            shapes = tensor_shapes(weights(entry))
+            shapes = read_complete(weights(entry)).shapes
             names = embedding_names(entry, shapes)
             return FoundAddOn(entry, tokens=tuple(shapes[name][-1] for name in names))
         case "controlnets":
@@ -131,12 +119,12 @@ def model_widths(config: Path) -> ModelWidths:
 
 def weights(entry: AddOnEntry) -> Path:
     """The .safetensors file of a LoRA, an embedding or an upscaler. Raises SourceError."""
-    path = entry.base / Path(entry.source).expanduser()
+    if entry.source.endswith(".safetensors"):
+        return find_file(entry.source, entry.base, f"{entry.where}.source")
+    path = find_path(entry.source, entry.base)
     if path.is_file():
         return path
-    if entry.source.endswith(".safetensors"):
-        raise SourceError(f"{entry.where}.source: there is no file {path}.")
-    return _one_file(entry, _folder(entry, entry.source, wanted_files(entry)))
+    return _one_file(entry, _folder(entry, entry.source))
 
 
 def controlnet_files(entry: ControlNetEntry) -> tuple[Path, Path | None]:
@@ -144,19 +132,30 @@ def controlnet_files(entry: ControlNetEntry) -> tuple[Path, Path | None]:
 
     Raises SourceError.
     """
-    path = entry.base / Path(entry.source).expanduser()
     file = None
     source = entry.source
     if source.endswith(".safetensors"):
-        if not path.is_file():
-            raise SourceError(f"{entry.where}.source: there is no file {path}.")
-        file, source = path, entry.config or ""
-    folder = _folder(entry, source, wanted_files(entry))
+        file = find_file(source, entry.base, f"{entry.where}.source")
+        source = entry.config or ""
+    folder = _folder(entry, source)
     if not (folder / "config.json").is_file():
         raise SourceError(f"{entry.where}: {folder} has no config.json; it is no ControlNet.")
-    if file is None and not _weights_of(folder, entry.variant):
-        raise SourceError(f"{entry.where}.source: {_no_weights(folder)}")
+    if file is None and not weights_in(folder, entry.variant):
+        raise SourceError(f"{entry.where}.source: {no_weights(folder, entry.variant)}")
     return folder, file
+
+
+def add_on_weights(entry: AddOnEntry) -> list[Path]:
+    """The files of an add-on's weights. Raises SourceError where they are not on this machine."""
+    if not isinstance(entry, ControlNetEntry):
+        return [weights(entry)]
+    folder, file = controlnet_files(entry)
+    return [file] if file is not None else weights_in(folder, entry.variant)
+
+
+def add_on_parameters(entry: AddOnEntry) -> int:
+    """How many numbers an add-on has, from the headers of its files. Raises SourceError."""
+    return sum(numbers(read_complete(file).shapes) for file in add_on_weights(entry))
 
 
 def wanted_files(entry: AddOnEntry) -> Patterns:
@@ -169,17 +168,6 @@ def wanted_files(entry: AddOnEntry) -> Patterns:
         others = ["*/*"] if entry.variant else ["*/*", "*.*.safetensors"]
         return Patterns(["config.json", files], others)
     return Patterns([entry.file], []) if entry.file else Patterns(["*.safetensors"], ["*/*"])
-
-
-def tensor_shapes(file: Path) -> Shapes:
-    """What a safetensors file says it holds. Raises SourceError for a file that is none."""
-    opened: Any = cast(Any, safetensors).safe_open
-    try:
-        with opened(str(file), framework="numpy") as tensors:
-            names: list[str] = tensors.keys()
-            return {name: tuple(tensors.get_slice(name).get_shape()) for name in names}
-    except (OSError, safetensors.SafetensorError) as error:
-        raise SourceError(f"{file} is not a safetensors file: {error}.") from error
 
 
 def lora_text_width(entry: AddOnEntry, shapes: Shapes) -> int | None:
@@ -242,19 +230,15 @@ def _told(entry: AddOnEntry) -> AddOn:
     )
 
 
-def _folder(entry: AddOnEntry, source: str, wanted: Patterns) -> Path:
-    path = entry.base / Path(source).expanduser()
-    if path.is_dir():
-        return path
-    if not is_hub_id(source):
-        raise SourceError(f"{entry.where}.source: there is no folder {path}.")
-    try:
-        return hub_snapshot(source, entry.revision, wanted, download=False)
-    except LocalEntryNotFoundError:
-        raise SourceError(
-            f"{entry.where}.source: {source} is not on this machine, neither as a folder nor"
-            f" pulled from the hub; `darkroom models pull {entry.name}` fetches it."
-        ) from None
+def _folder(entry: AddOnEntry, source: str) -> Path:
+    return find_folder(
+        source,
+        entry.base,
+        f"{entry.where}.source",
+        wanted_files(entry),
+        revision=entry.revision,
+        fetch=f"darkroom models pull {entry.name}",
+    )
 
 
 def _one_file(entry: AddOnEntry, folder: Path) -> Path:
@@ -267,23 +251,9 @@ def _one_file(entry: AddOnEntry, folder: Path) -> Path:
     if len(files) == 1:
         return files[0]
     if not files:
-        raise SourceError(f"{entry.where}.source: {_no_weights(folder)}")
+        raise SourceError(f"{entry.where}.source: {no_weights(folder)}")
     names = ", ".join(file.name for file in files)
     raise SourceError(f"{entry.where}.file: must name one of the files of {folder}: {names}.")
-
-
-def _weights_of(folder: Path, variant: str | None) -> list[Path]:
-    files = folder.glob(f"*.{variant}.safetensors" if variant else "*.safetensors")
-    return [file for file in files if variant or "." not in file.stem]
-
-
-def _no_weights(folder: Path) -> str:
-    if any(file.name.endswith(PICKLED) for file in folder.iterdir()):
-        return (
-            f"{folder} has pickled weights only, which can run any code when they are opened;"
-            " Darkroom loads .safetensors only."
-        )
-    return f"{folder} has no .safetensors weights."
 
 
 def _first(width: int | list[int] | None) -> int:

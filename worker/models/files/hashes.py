@@ -14,7 +14,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from worker.models.catalogue import Catalogue
-from worker.models.files.sources import SourceError, locate
+from worker.models.files.errors import SourceError
+from worker.models.files.sources import locate
 
 log = logging.getLogger("darkroom.worker")
 

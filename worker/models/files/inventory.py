@@ -9,21 +9,14 @@ from typing import Any, cast
 import huggingface_hub
 
 from jobs.request.model_card import Kind
-from worker.models.catalogue import (
-    PICKLED,
-    AddOnEntry,
-    Catalogue,
-    ControlNetEntry,
-    ModelEntry,
-    read_catalogue,
-)
-from worker.models.files.add_ons import controlnet_files, find, model_widths, weights
+from worker.models.catalogue import Catalogue, read_catalogue
+from worker.models.files.add_ons import add_on_weights, find, model_widths
+from worker.models.files.cards import card
+from worker.models.files.errors import SourceError
 from worker.models.files.hashes import HashMemory
 from worker.models.files.safetensors_file import problem_of
-from worker.models.files.shape import card
-from worker.models.files.sources import SourceError, locate
-
-Entry = ModelEntry | AddOnEntry
+from worker.models.files.sources import locate
+from worker.models.tables import PICKLED, AddOnEntry, Entry, ModelEntry
 
 
 @dataclass(frozen=True)
@@ -70,41 +63,20 @@ class Checked:
         return list(dict.fromkeys(problem for problem in found if problem))
 
 
-def section_of(entry: Entry) -> str:
-    """The table of models.toml that an entry is in: `models`, `loras` and so on."""
-    return entry.section if isinstance(entry, AddOnEntry) else "models"
-
-
-def all_entries(catalogue: Catalogue) -> list[Entry]:
-    """Everything that a models.toml names, in the order of its sections."""
-    return [
-        *catalogue.entries.values(),
-        *catalogue.loras.values(),
-        *catalogue.embeddings.values(),
-        *catalogue.controlnets.values(),
-        *catalogue.upscalers.values(),
-    ]
-
-
-def named(catalogue: Catalogue, name: str) -> list[Entry]:
-    """Everything of this name: a model and a LoRA may share one."""
-    return [entry for entry in all_entries(catalogue) if entry.name == name]
-
-
 def list_items(path: Path, memory: HashMemory) -> tuple[list[Item], str]:
     """Everything that models.toml names, and the name of the default model.
 
     Reads no weights: a hash is told where it is known. Raises CatalogueError.
     """
     catalogue = read_catalogue(path)
-    return [look_at(entry, catalogue, memory) for entry in all_entries(catalogue)], (
+    return [look_at(entry, catalogue, memory) for entry in catalogue.everything], (
         catalogue.default
     )
 
 
 def look_at(entry: Entry, catalogue: Catalogue, memory: HashMemory) -> Item:
     """What is known of an entry without reading its weights."""
-    item = Item(section_of(entry), entry.name, entry.source, licence=entry.licence)
+    item = Item(entry.section, entry.name, entry.source, licence=entry.licence)
     try:
         files = weight_files(entry)
         licence = entry.licence or licence_beside(files)
@@ -123,7 +95,7 @@ def look_at(entry: Entry, catalogue: Catalogue, memory: HashMemory) -> Item:
 
 
 def check(entry: Entry, catalogue: Catalogue, memory: HashMemory) -> Checked:
-    """Look at every byte of an entry's weights: whole, safetensors, and what the hub had."""
+    """Look at every byte of an entry's weights: complete, safetensors, and what the hub had."""
     item = look_at(entry, catalogue, memory)
     try:
         files = weight_files(entry)
@@ -141,18 +113,7 @@ def weight_files(entry: Entry) -> list[Path]:
     """The files of an entry's weights. Raises SourceError where they are not on this machine."""
     if isinstance(entry, ModelEntry):
         return locate(entry).weights()
-    if isinstance(entry, ControlNetEntry):
-        folder, file = controlnet_files(entry)
-        return [file] if file is not None else controlnet_weights(folder, entry.variant)
-    return [weights(entry)]
-
-
-def controlnet_weights(folder: Path, variant: str | None) -> list[Path]:
-    """The weights in a ControlNet's folder, of the variant or the plain ones."""
-    if variant:
-        return sorted(folder.glob(f"*.{variant}.safetensors"))
-    # A second dot is another variant.
-    return [file for file in sorted(folder.glob("*.safetensors")) if "." not in file.stem]
+    return add_on_weights(entry)
 
 
 def licence_beside(files: list[Path]) -> str:

@@ -1,12 +1,21 @@
-"""Whether a file is a whole safetensors file, from its header and its size. No torch."""
+"""What a safetensors file says it holds, and whether all of it is there. No torch.
+
+The one reader of headers. The library's own opens complete files only, and of the others it does
+not say what is wrong with them: it has the last word on those that look right.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, cast
 
 import safetensors
+
+from worker.models.files.errors import SourceError
 
 MAX_HEADER = 100_000_000
 """Bytes of a header at most, as in safetensors' own reader."""
@@ -14,38 +23,77 @@ MAX_HEADER = 100_000_000
 PICKLES = (b"\x80", b"PK\x03\x04")
 """How a bare pickle begins, and the zip that torch.save writes round one."""
 
+Shapes = Mapping[str, tuple[int, ...]]
+"""The shape of every tensor of a file, by its name."""
 
-def problem_of(file: Path) -> str | None:
-    """What is wrong with a file that should be safetensors, in a sentence; None for a whole one."""
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself: its tensors' shapes, what its maker wrote beside them, and how
+    many bytes it has when it is complete."""
+
+    shapes: Shapes
+    metadata: Mapping[str, str]
+    file_bytes: int
+
+
+def read_header(file: Path) -> Header:
+    """The header of a file that may be cut off behind it. Raises SourceError for another format."""
     try:
         with file.open("rb") as opened:
             start = opened.read(8)
             # The length of a header may begin with the same bytes; a header begins with a brace.
             if start.startswith(PICKLES) and opened.peek(1)[:1] != b"{":
-                return (
+                raise SourceError(
                     f"{file} is a pickle that calls itself safetensors: it can run any code when it"
                     " is opened, so it is not."
                 )
             length = int.from_bytes(start, "little")
             if length > MAX_HEADER:
-                return f"{file} is not a safetensors file: its header would be {length} bytes."
+                raise ValueError(f"its header would be {length} bytes")
             header: Any = json.loads(opened.read(length))
-        size, expected = file.stat().st_size, 8 + length + _data_bytes(header)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return f"{file} is not a safetensors file: {error}."
-    if size < expected:
-        return f"{file} is cut off: it has {size} bytes, and its header says {expected}."
-    if size > expected:
-        return f"{file} has {size - expected} bytes more than its header says."
+        metadata: dict[str, str] = header.pop("__metadata__", None) or {}
+        shapes = {name: tuple(map(int, tensor["shape"])) for name, tensor in header.items()}
+        ends = (int(tensor["data_offsets"][1]) for tensor in header.values())
+        return Header(shapes, metadata, 8 + length + max(ends, default=0))
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise SourceError(f"{file} is not a safetensors file: {error}.") from error
+
+
+def read_complete(file: Path) -> Header:
+    """The header of a file that is all there. Raises SourceError with what is wrong with it."""
+    header = read_header(file)
+    _check(file, header)
+    return header
+
+
+def problem_of(file: Path) -> str | None:
+    """What is wrong with a file that should be safetensors, in a sentence; None if nothing is."""
     try:
+        read_complete(file)
+    except SourceError as error:
+        return str(error)
+    return None
+
+
+def numbers(shapes: Shapes) -> int:
+    """How many numbers tensors of these shapes have together."""
+    return sum(map(prod, shapes.values()))
+
+
+def _check(file: Path, header: Header) -> None:
+    try:
+        size = file.stat().st_size
+        if size < header.file_bytes:
+            raise SourceError(
+                f"{file} is cut off: it has {size} bytes, and its header says {header.file_bytes}."
+            )
+        if size > header.file_bytes:
+            more = size - header.file_bytes
+            raise SourceError(f"{file} has {more} bytes more than its header says.")
         # What is left: offsets that overlap, and shapes that do not fit them.
         opener: Any = cast(Any, safetensors).safe_open
         with opener(str(file), framework="numpy"):
-            return None
+            pass
     except (OSError, safetensors.SafetensorError) as error:
-        return f"{file} is not a safetensors file: {error}."
-
-
-def _data_bytes(header: dict[str, Any]) -> int:
-    tensors = [tensor for name, tensor in header.items() if name != "__metadata__"]
-    return max((int(tensor["data_offsets"][1]) for tensor in tensors), default=0)
+        raise SourceError(f"{file} is not a safetensors file: {error}.") from error

@@ -1,1 +1,1 @@
-"""From files to models in memory, kept while they fit."""
+"""From files to models in memory, kept while they fit. The one room with torch."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from pathlib import Path
 from typing import Any, Protocol, cast
 
-import numpy as np
 import torch
 from diffusers.pipelines.stable_diffusion import safety_checker
-from huggingface_hub.errors import LocalEntryNotFoundError
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageClassification, CLIPImageProcessor
 
-from worker.models.catalogue import SafetyEntry
+from worker.engine.request import Picture
+from worker.models.files.errors import SourceError
+from worker.models.files.layout import no_weights, read_json
+from worker.models.files.places import Patterns, find_folder
 from worker.models.files.safetensors_file import problem_of
-from worker.models.files.sources import Patterns, SourceError, hub_snapshot, is_hub_id, read_json
+from worker.models.loading.pretrained import check_nothing_is_missing
+from worker.models.tables import SafetyEntry
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,6 @@ Classifiers: Any = AutoModelForImageClassification
 CLIPProcessor: Any = CLIPImageProcessor
 ConceptChecker: Any = safety_checker.StableDiffusionSafetyChecker
 cosine_distance: Any = cast(Any, safety_checker).cosine_distance
-
-Picture = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 class Checker(Protocol):
@@ -100,15 +99,17 @@ def load_checker(entry: SafetyEntry) -> Checker:
     Raises SourceError with a sentence where it cannot be used.
     """
     started = time.monotonic()
-    folder = _folder(entry)
+    where = "safety.source"
+    fetch = f"hf download {entry.source}"
+    folder = find_folder(
+        entry.source, entry.base, where, WANTED, revision=entry.revision, fetch=fetch
+    )
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
-        raise SourceError(
-            f"safety.source: {folder} has no .safetensors weights; Darkroom loads no other."
-        )
+        raise SourceError(f"{where}: {no_weights(folder)}")
     for file in weights:
         if (problem := problem_of(file)) is not None:
-            raise SourceError(f"safety.source: {problem}")
+            raise SourceError(f"{where}: {problem}")
     names = read_json(folder / "config.json").get("architectures")
     own = names == [ConceptChecker.__name__]
     try:
@@ -126,12 +127,8 @@ def load_checker(entry: SafetyEntry) -> Checker:
             processor = Processors.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise SourceError(f"safety.source: {folder} holds no image classifier: {reason}") from error
-    # transformers fills what is missing with noise, and only warns.
-    if missing := sorted(info["missing_keys"]):
-        raise SourceError(
-            f"safety.source: {folder} lacks {len(missing)} of its weights, such as {missing[0]}."
-        )
+        raise SourceError(f"{where}: {folder} holds no image classifier: {reason}") from error
+    check_nothing_is_missing(f"{where}: {folder}", info)
     model.eval().requires_grad_(False)
     checker: Checker = Concepts(model, processor) if own else Classifier(model, processor)
     _check_labels(entry, checker)
@@ -146,18 +143,3 @@ def _check_labels(entry: SafetyEntry, checker: Checker) -> None:
     for label in entry.labels:
         if label not in checker.labels:
             raise SourceError(f"safety.labels: there is no label {label!r}; there are {there}.")
-
-
-def _folder(entry: SafetyEntry) -> Path:
-    path = entry.base / Path(entry.source).expanduser()
-    if path.is_dir():
-        return path
-    if not is_hub_id(entry.source):
-        raise SourceError(f"safety.source: there is no folder {path}.")
-    try:
-        return hub_snapshot(entry.source, entry.revision, WANTED, download=False)
-    except LocalEntryNotFoundError:
-        raise SourceError(
-            f"safety.source: {entry.source} is not on this machine, neither as a folder nor from"
-            f" the hub; `hf download {entry.source}` fetches it."
-        ) from None

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, cast
 
 import diffusers
-import psutil
 import safetensors.torch
 import torch
 import transformers
@@ -24,21 +21,17 @@ from transformers.utils import logging as transformers_logging
 
 from worker.engine.errors import ModelUnavailable
 from worker.engine.parts.model import LoadedModel
-from worker.engine.prompt.prompt import TextEncoder
-from worker.engine.whole.pipeline import PlainModel
-from worker.models.catalogue import ModelEntry
-from worker.models.files.shape import Shape, read_shape, text_parts
-from worker.models.files.sources import (
-    UNUSED,
-    ModelFiles,
-    SourceError,
-    check_whole,
-    locate,
-    locate_tiny_vae,
-    read_json,
-    weighty_parts,
-)
+from worker.engine.prompt.text_encoder import TextEncoder
+from worker.engine.whole.pipeline import WholeModel
+from worker.models.files.architecture import Architecture, read_architecture
+from worker.models.files.errors import SourceError
+from worker.models.files.layout import UNUSED, read_json, text_parts, weighty_parts
+from worker.models.files.sources import ModelFiles, check_complete, locate, locate_tiny_vae
 from worker.models.loading.free import HEADROOM, free_bytes
+from worker.models.loading.pretrained import load_pretrained
+from worker.models.loading.reading import Reading, Report
+from worker.models.loading.sizes import model_bytes, model_dtype
+from worker.models.tables import ModelEntry
 
 log = logging.getLogger(__name__)
 
@@ -55,22 +48,10 @@ Tokenizer: Any = AutoTokenizer
 load_file: Any = cast(Any, safetensors.torch).load_file
 create_clip: Any = cast(Any, single_file_utils).create_diffusers_clip_model_from_ldm
 
-CHUNK = 1 << 24
-"""Bytes read at once, and told."""
-
-READ = 0.5
-"""Share of the loading that reading the files is; the rest is making modules of them."""
-
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-
-
-Report = Callable[[float], None]
-"""Takes how much of a model has been read: 0 to 1, never less than before."""
-
 
 def load_model(
     entry: ModelEntry, device: torch.device, progress: Report | None = None
-) -> LoadedModel | PlainModel:
+) -> LoadedModel | WholeModel:
     """Load a model's weights, ready for inference on `device`. Takes seconds to minutes.
 
     Nothing is downloaded, no code of the model's own is run, and only safetensors are read.
@@ -80,12 +61,12 @@ def load_model(
     started = time.monotonic()
     try:
         files = locate(entry)
-        shape = read_shape(entry.name, files)
-        check_whole(entry.name, files)
+        architecture = read_architecture(entry.name, files)
+        check_complete(entry.name, files)
         quiet()
-        reading = _Reading(files, progress or (lambda fraction: None))
-        if shape.batched:
-            model = _load(entry, files, shape, device, reading)
+        reading = Reading(files, progress or (lambda fraction: None))
+        if architecture.batched:
+            model = _load(entry, files, architecture, device, reading)
         else:
             model = _load_whole(entry, files, device, reading)
     except (ModelUnavailable, SourceError) as error:
@@ -110,100 +91,19 @@ def quiet() -> None:
         cast(Any, library).disable_progress_bar()
 
 
-def model_dtype(entry: ModelEntry, device: torch.device) -> torch.dtype:
-    """The number format an entry's weights get on `device`.
-
-    On a CPU that is fp32 also where bf16 would be faster, so that one seed makes the same picture
-    on every machine; `dtype` in models.toml asks for bf16.
-    """
-    if entry.dtype == "auto":
-        return torch.float16 if device.type == "cuda" else torch.float32
-    return DTYPES[entry.dtype]
-
-
-def needed_bytes(entry: ModelEntry, device: torch.device) -> int:
-    """Memory of `device` that loading a model needs at least, from the headers of its files.
-
-    Where the text encoders and the autoencoder may stay in main memory that is its largest part.
-    Raises SourceError.
-    """
-    files = locate(entry)
-    itemsize = model_dtype(entry, device).itemsize
-    whole, largest = files.parameters() * itemsize, files.largest() * itemsize
-    if device.type != "cuda" or entry.offload == "never":
-        return whole
-    total: int = cast(Any, torch.cuda).get_device_properties(device).total_memory
-    return largest if entry.offload == "always" or whole + HEADROOM > total else whole
-
-
-def model_bytes(model: LoadedModel | PlainModel) -> int:
-    """Memory that a model's parameters and buffers take."""
-    if isinstance(model, PlainModel):
-        modules = model.modules()
-    else:
-        texts = [each.model for each in model.text_encoders]
-        tiny = [] if model.tiny_vae is None else [model.tiny_vae]
-        modules = cast(list[torch.nn.Module], [model.unet, model.vae, *texts, *tiny])
-    return sum(
-        tensor.numel() * tensor.element_size()
-        for module in modules
-        for tensor in (*module.parameters(), *module.buffers())
-    )
-
-
-class _Reading:
-    """Reads a model's files ahead of the libraries, and tells how far it is.
-
-    The libraries map files into memory, and tell nobody when their bytes come from the disk.
-    """
-
-    def __init__(self, files: ModelFiles, report: Report) -> None:
-        self._report = report
-        self._sizes = {file: file.stat().st_size for file in files.weights()}
-        self._total = max(1, sum(self._sizes.values()))
-        self._read = self._made = 0
-        report(0.0)
-
-    def ahead(self, folder: Path | None = None) -> None:
-        """Bring a part's files, or without one all of them, into the system's cache."""
-        files = [file for file in self._sizes if folder in (None, file, file.parent)]
-        # What does not fit there would be read twice.
-        fits = sum(map(self._sizes.__getitem__, files)) < psutil.virtual_memory().available // 2
-        buffer = bytearray(CHUNK)
-        for file in files:
-            with file.open("rb", buffering=0) as opened:
-                if not fits:
-                    opened.seek(0, os.SEEK_END)
-                    self._count(read=self._sizes[file])
-                while count := opened.readinto(buffer):
-                    self._count(read=count)
-
-    def made(self, folder: Path | None = None) -> None:
-        """The modules of a part's folder, or of everything, are there."""
-        files = [file for file in self._sizes if folder in (None, file, file.parent)]
-        self._count(made=sum(map(self._sizes.__getitem__, files)))
-
-    def done(self) -> None:
-        """All is read, and ready."""
-        self._report(1.0)
-
-    def _count(self, read: int = 0, made: int = 0) -> None:
-        self._read += read
-        self._made += made
-        share = READ * self._read + (1 - READ) * self._made
-        # The last bit is bringing it to its device and fitting the preview.
-        self._report(min(0.99, share / self._total))
-
-
 def _load(
-    entry: ModelEntry, files: ModelFiles, shape: Shape, device: torch.device, reading: _Reading
+    entry: ModelEntry,
+    files: ModelFiles,
+    architecture: Architecture,
+    device: torch.device,
+    reading: Reading,
 ) -> LoadedModel:
     dtype = model_dtype(entry, device)
     index = read_json(files.config / "model_index.json")
     texts = text_parts(index)
     load = _from_folder if files.checkpoint is None else _from_file
     parts = load(files, texts, dtype, reading)
-    upcast = shape.family.startswith("sdxl") and parts["vae"].config.force_upcast
+    upcast = architecture.family.startswith("sdxl") and parts["vae"].config.force_upcast
     if dtype == torch.float16 and upcast:
         # SDXL's autoencoder leaves the range of fp16. Others say so by default, and do not.
         parts["vae"].to(torch.float32)
@@ -225,7 +125,7 @@ def _load(
         scheduler_config=read_json(files.config / "scheduler" / "scheduler_config.json"),
         device=device,
         dtype=dtype,
-        family=shape.family,
+        family=architecture.family,
         tiny_vae=tiny_vae if tiny_vae is None else tiny_vae.to(device),
         tiny_decode=entry.tiny_decode,
         offload=offload,
@@ -235,8 +135,8 @@ def _load(
 
 
 def _load_whole(
-    entry: ModelEntry, files: ModelFiles, device: torch.device, reading: _Reading
-) -> PlainModel:
+    entry: ModelEntry, files: ModelFiles, device: torch.device, reading: Reading
+) -> WholeModel:
     dtype = model_dtype(entry, device)
     if entry.dtype == "auto" and dtype == torch.float16 and torch.cuda.is_bf16_supported():
         # Transformers of today are trained in bf16, and their text encoders leave fp16's range.
@@ -249,7 +149,7 @@ def _load_whole(
         # A class of the pipeline's own module is left to the pipeline.
         if model_class := getattr(LIBRARIES.get(library), kind, None):
             option = "dtype" if library == "transformers" else "torch_dtype"
-            parts[name] = _pretrained(model_class, files, name, **{option: dtype})
+            parts[name] = _part(model_class, files, name, **{option: dtype})
             reading.made(files.config / name)
     # Named here and not imported: it imports every pipeline there is, which takes a second and
     # some memory that a worker without such a model can do without.
@@ -263,7 +163,7 @@ def _load_whole(
         **parts,
     )
     offload = _must_offload(entry, device, pipeline.components)
-    return PlainModel(entry.name, pipeline, device, dtype, offload=offload)
+    return WholeModel(entry.name, pipeline, device, dtype, offload=offload)
 
 
 def _must_offload(entry: ModelEntry, device: torch.device, parts: Mapping[str, Any]) -> bool:
@@ -302,41 +202,27 @@ def _tiny_vae(entry: ModelEntry, dtype: torch.dtype, channels: int) -> Any | Non
 
 
 def _from_folder(
-    files: ModelFiles, texts: list[str], dtype: torch.dtype, reading: _Reading
+    files: ModelFiles, texts: list[str], dtype: torch.dtype, reading: Reading
 ) -> dict[str, Any]:
     index = read_json(files.config / "model_index.json")
     parts: dict[str, Any] = {}
     for name in ("unet", "vae", *texts):
         reading.ahead(files.config / name)
         if name in texts:
-            parts[name] = _pretrained(TEXT_MODELS[index[name][1]], files, name, dtype=dtype)
+            parts[name] = _part(TEXT_MODELS[index[name][1]], files, name, dtype=dtype)
         else:
             kind = UNet if name == "unet" else VAE
-            parts[name] = _pretrained(kind, files, name, torch_dtype=dtype)
+            parts[name] = _part(kind, files, name, torch_dtype=dtype)
         reading.made(files.config / name)
     return parts
 
 
-def _pretrained(model_class: Any, files: ModelFiles, part: str, **options: Any) -> Any:
-    model, info = model_class.from_pretrained(
-        files.config / part,
-        use_safetensors=True,
-        local_files_only=True,
-        variant=files.variant,
-        output_loading_info=True,
-        **options,
-    )
-    # Both libraries fill what is missing with noise, and only warn.
-    missing = sorted(info["missing_keys"])
-    if missing:
-        raise SourceError(
-            f"{files.config / part} lacks {len(missing)} of its weights, such as {missing[0]}."
-        )
-    return model
+def _part(model_class: Any, files: ModelFiles, part: str, **options: Any) -> Any:
+    return load_pretrained(model_class, files.config / part, variant=files.variant, **options)
 
 
 def _from_file(
-    files: ModelFiles, texts: list[str], dtype: torch.dtype, reading: _Reading
+    files: ModelFiles, texts: list[str], dtype: torch.dtype, reading: Reading
 ) -> dict[str, Any]:
     reading.ahead()
     checkpoint = load_file(str(files.checkpoint))

@@ -5,23 +5,26 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from worker.engine.errors import ModelUnavailable
-from worker.engine.parts.model import LoadedModel, PartKind
-from worker.engine.whole.run import PlainModel
-from worker.models.catalogue import AddOnEntry, Catalogue, ModelEntry
-from worker.models.files.sizes import part_bytes, part_parameters
-from worker.models.files.sources import SourceError
-from worker.models.loading.free import HEADROOM, free_bytes, give_back
-from worker.models.loading.loader import load_model, model_bytes, model_dtype, needed_bytes
-from worker.models.loading.parts import add_embeddings, load_part
+from worker.engine.model_source import AddOnKind
+from worker.engine.parts.model import LoadedModel
+from worker.engine.whole.pipeline import WholeModel
+from worker.models.catalogue import Catalogue
+from worker.models.files.add_ons import add_on_parameters
+from worker.models.files.errors import SourceError
+from worker.models.loading.add_ons import add_embeddings, load_add_on
+from worker.models.loading.free import HEADROOM, give_back
+from worker.models.loading.loader import load_model
+from worker.models.loading.shelf import WORDS, Key, Kind, Shelf
+from worker.models.loading.sizes import add_on_bytes, model_bytes, model_dtype, needed_bytes
+from worker.models.tables import AddOnEntry, ModelEntry
 
 log = logging.getLogger(__name__)
 
@@ -31,24 +34,11 @@ TURN = 30.0
 RETRY = 5.0
 """Seconds for which a failed load answers everybody who waited; the next one loads again."""
 
-TOGETHER = 2.0
-"""Seconds for which what was asked for beside a model counts as wanted with it: a picture that
-waits asks for all it needs many times a second."""
-
 STOP = 10.0
 """Seconds that a worker on its way out waits for a load under way; it is a daemon thread."""
 
 POLL = 0.1
 """Seconds between two looks at whether a model in use has been let go."""
-
-Kind = Literal["model"] | PartKind
-
-WORDS: dict[Kind, str] = {
-    "model": "model",
-    "lora": "LoRA",
-    "controlnet": "ControlNet",
-    "upscaler": "upscaler",
-}
 
 WHERE: dict[Kind, str] = {
     "model": "model",
@@ -57,29 +47,6 @@ WHERE: dict[Kind, str] = {
     "upscaler": "upscaler",
 }
 """The field of a request that names each."""
-
-
-@dataclass(frozen=True)
-class _Key:
-    """What is in memory once: a model, or a part in the number format of the models it is for."""
-
-    kind: Kind
-    name: str
-    dtype: torch.dtype | None = None
-
-    def __str__(self) -> str:
-        return f"{WORDS[self.kind]} {self.name}"
-
-
-@dataclass
-class _Loaded:
-    thing: Any
-    bytes: int
-    beside: str
-    # Loaded and not fetched yet, until when: the engine asks between two steps only, and a
-    # model that went before it asked again would be loaded in vain.
-    kept_until: float
-    asked: float = field(default_factory=time.monotonic)
 
 
 @dataclass
@@ -96,7 +63,7 @@ class _Failure:
 
 
 class _GiveWay(Exception):
-    """A part of a model that is loaded goes before the model that waits for room."""
+    """An add-on of a model that is loaded goes before the model that waits for room."""
 
 
 class _Ending(Exception):
@@ -106,14 +73,14 @@ class _Ending(Exception):
 class ModelStore:
     """The engine's ModelSource: one for each worker process. Every method may be called anywhere.
 
-    A model or part is in use while anybody besides the store holds it: the engine's tasks do
+    A model or add-on is in use while anybody besides the store holds it: the engine's tasks do
     from their first step to their last. Only what nobody holds is unloaded, the least recently
     asked for first, so none goes away under a picture and nothing must be registered.
 
     A load that finds no room waits for something to fall idle. Steady traffic could keep a model
     busy for ever, so after `turn_s` the store answers None for it, as if it were loading: its
-    pictures under way finish, new ones wait for their turn. A part never displaces its model, or
-    another part that the same picture waits for; what cannot lie there together is refused.
+    pictures under way finish, new ones wait for their turn. An add-on never displaces its model,
+    or another that the same picture waits for; what cannot lie there together is refused.
 
     `limit_bytes` caps the parameters of all that is loaded; without it what the device has free
     decides.
@@ -129,47 +96,46 @@ class ModelStore:
     ) -> None:
         self._catalogue = catalogue
         self._device = device
-        self._limit_bytes = limit_bytes
         self._turn_s = turn_s
         self._changed = threading.Condition()
-        self._loaded: OrderedDict[_Key, _Loaded] = OrderedDict()
-        self._wanted: OrderedDict[_Key, _Wanted] = OrderedDict()
-        self._failed: dict[_Key, _Failure] = {}
-        self._closing: _Key | None = None
+        self._shelf = Shelf(device, limit_bytes)
+        self._wanted: OrderedDict[Key, _Wanted] = OrderedDict()
+        self._failed: dict[Key, _Failure] = {}
+        self._closing: Key | None = None
         self._loader: threading.Thread | None = None
         self._stopped = False
 
-    def get(self, name: str) -> LoadedModel | PlainModel | None:
+    def get(self, name: str) -> LoadedModel | WholeModel | None:
         """The model, or None while it is being loaded in the background; never blocks.
 
         Hold on to what it returns for as long as a picture needs it. Raises ModelUnavailable for
         an unknown name and after a failed load; a later request tries the load again.
         """
-        return self._get(_Key("model", name), name)
+        return self._get(Key("model", name), name)
 
-    def part(self, kind: PartKind, name: str, model: str) -> Any | None:
+    def add_on(self, kind: AddOnKind, name: str, model: str) -> Any | None:
         """A LoRA, ControlNet or upscaler for use with `model`, as `get` gives the model itself.
 
         Raises ModelUnavailable as well where it does not fit into memory beside the model.
         """
-        return self._get(_Key(kind, name, self._dtype(model)), model)
+        return self._get(Key(kind, name, self._dtype(model)), model)
 
     def preload(self, name: str) -> None:
         """Load a model and wait for it. Raises ModelUnavailable as `get` does."""
-        key = _Key("model", name)
+        key = Key("model", name)
         with self._changed:
-            while key not in self._loaded:
+            while key not in self._shelf:
                 self._want(key, name)
                 self._changed.wait()
-            self._loaded[key].kept_until = 0.0
+            self._shelf.keep_no_longer(key)
 
     def warm(self) -> list[str]:
         """Names of the models in memory, the most recently asked for last."""
         with self._changed:
-            return [key.name for key in self._loaded if key.kind == "model"]
+            return self._shelf.models
 
     def loading(self, name: str, kind: Kind = "model") -> float | None:
-        """How much of a model or part is loaded, 0 to 1; 0 while it waits for room, and None
+        """How much of a model or add-on is loaded, 0 to 1; 0 while it waits for room, and None
         where nobody waits for it."""
         with self._changed:
             for key, wanted in self._wanted.items():
@@ -189,25 +155,20 @@ class ModelStore:
         with self._changed:
             self._stopped = True
             self._wanted.clear()
-            self._loaded.clear()
+            self._shelf.clear()
             self._changed.notify_all()
             loader = self._loader
         if loader is not None:
             loader.join(timeout=STOP)
 
-    def _get(self, key: _Key, model: str) -> Any | None:
+    def _get(self, key: Key, model: str) -> Any | None:
         with self._changed:
-            found = self._loaded.get(key)
-            if found is None:
+            if key not in self._shelf:
                 self._want(key, model)
                 return None
-            if key == self._closing:
-                return None
-            self._loaded.move_to_end(key)
-            found.kept_until, found.asked, found.beside = 0.0, time.monotonic(), model
-            return found.thing
+            return None if key == self._closing else self._shelf.fetch(key, beside=model)
 
-    def _want(self, key: _Key, model: str) -> None:
+    def _want(self, key: Key, model: str) -> None:
         if self._stopped:
             raise ModelUnavailable(
                 f"{WHERE[key.kind]}: {key.name} is not loaded any more: the worker is ending."
@@ -219,7 +180,7 @@ class ModelStore:
             self._loader = threading.Thread(target=self._load_wanted, name="models", daemon=True)
             self._loader.start()
 
-    def _check_known(self, key: _Key) -> None:
+    def _check_known(self, key: Key) -> None:
         tables = self._tables(key.kind)
         if key.name not in tables:
             there_are = ", ".join(tables) or "none"
@@ -237,10 +198,10 @@ class ModelStore:
         }[kind]
 
     def _dtype(self, model: str) -> torch.dtype:
-        self._check_known(_Key("model", model))
+        self._check_known(Key("model", model))
         return model_dtype(self._catalogue[model], self._device)
 
-    def _tell_failure(self, key: _Key) -> None:
+    def _tell_failure(self, key: Key) -> None:
         failure = self._failed.get(key)
         if failure is None:
             return
@@ -269,18 +230,18 @@ class ModelStore:
                 # This frame must not count as somebody who uses the model.
                 del thing
 
-    def _next(self) -> _Key | None:
-        """A part whose model is there, else what was asked for first."""
+    def _next(self) -> Key | None:
+        """An add-on whose model is there, else what was asked for first."""
         return self._urgent() or next(iter(self._wanted), None)
 
-    def _urgent(self) -> _Key | None:
-        """A part whose picture waits for nothing else, and holds nothing while it does."""
+    def _urgent(self) -> Key | None:
+        """An add-on whose picture waits for nothing else, and holds nothing while it does."""
         for key, wanted in self._wanted.items():
-            if key.kind != "model" and _Key("model", wanted.beside) in self._loaded:
+            if key.kind != "model" and Key("model", wanted.beside) in self._shelf:
                 return key
         return None
 
-    def _load(self, key: _Key) -> tuple[Any, int]:
+    def _load(self, key: Key) -> tuple[Any, int]:
         def told(fraction: float) -> None:
             if self._stopped:
                 raise _Ending
@@ -288,13 +249,13 @@ class ModelStore:
                 wanted.fraction = min(1.0, max(wanted.fraction, fraction))
 
         try:
-            return self._load_part(key) if key.kind != "model" else self._load_model(key, told)
+            return self._load_add_on(key) if key.kind != "model" else self._load_model(key, told)
         except SourceError as error:
             raise ModelUnavailable(str(error)) from error
 
     def _load_model(
-        self, key: _Key, told: Callable[[float], None]
-    ) -> tuple[LoadedModel | PlainModel, int]:
+        self, key: Key, told: Callable[[float], None]
+    ) -> tuple[LoadedModel | WholeModel, int]:
         entry = self._catalogue[key.name]
         self._make_room(key, needed_bytes(entry, self._device))
         model = load_model(entry, self._device, progress=told)
@@ -302,15 +263,15 @@ class ModelStore:
             add_embeddings(model, self._catalogue)
         return model, model_bytes(model)
 
-    def _load_part(self, key: _Key) -> tuple[Any, int]:
+    def _load_add_on(self, key: Key) -> tuple[Any, int]:
         entry = self._tables(key.kind)[key.name]
         if key.kind == "model" or key.dtype is None or not isinstance(entry, AddOnEntry):
-            raise ValueError(f"{key} is no part.")
-        self._make_room(key, part_parameters(entry) * key.dtype.itemsize)
-        part = load_part(key.kind, entry, self._device, key.dtype)
-        return part, part_bytes(part)
+            raise ValueError(f"{key} is no add-on.")
+        self._make_room(key, add_on_parameters(entry) * key.dtype.itemsize)
+        add_on = load_add_on(key.kind, entry, self._device, key.dtype)
+        return add_on, add_on_bytes(add_on)
 
-    def _settle(self, key: _Key, thing: Any | None, size: int, reason: str) -> None:
+    def _settle(self, key: Key, thing: Any | None, size: int, reason: str) -> None:
         with self._changed:
             wanted = self._wanted.pop(key, None)
             self._closing = None
@@ -321,22 +282,23 @@ class ModelStore:
                 self._failed[key] = _Failure(reason)
             else:
                 beside = wanted.beside if wanted else key.name
-                self._loaded[key] = _Loaded(thing, size, beside, time.monotonic() + self._turn_s)
+                self._shelf.put(key, thing, size, beside=beside, keep_s=self._turn_s)
             self._changed.notify_all()
 
-    def _make_room(self, key: _Key, needed: int) -> None:
+    def _make_room(self, key: Key, needed: int) -> None:
         """Wait until `needed` bytes fit, unloading what is idle on the way."""
         while True:
             with self._changed:
                 wanted, now = self._wanted.get(key), time.monotonic()
-                if wanted is None or self._fits(needed, HEADROOM):
+                if wanted is None or self._shelf.fits(needed, HEADROOM):
                     return
                 wanted.turn = wanted.turn or now + self._turn_s
                 if key.kind == "model" and now < wanted.turn and self._urgent():
                     raise _GiveWay
-                unloaded = self._unload_one(key)
+                beside = None if key.kind == "model" else wanted.beside
+                unloaded = self._shelf.take_down(beside)
                 if unloaded is None:
-                    others = [each for each in self._loaded if not self._together(key, each)]
+                    others = self._shelf.in_the_way(beside)
                     # With nothing left to unload, little headroom is better than no model at all.
                     if not others:
                         self._check_fits(key, needed)
@@ -349,48 +311,12 @@ class ModelStore:
             give_back(self._device)
             log.info("Unloaded %s.", unloaded)
 
-    def _check_fits(self, key: _Key, needed: int) -> None:
-        if self._fits(needed, 0):
+    def _check_fits(self, key: Key, needed: int) -> None:
+        if self._shelf.fits(needed, 0):
             return
-        beside = f" beside {', '.join(map(str, self._loaded))}" if self._loaded else ""
+        beside = f" beside {self._shelf}" if str(self._shelf) else ""
         raise ModelUnavailable(
             f"{WHERE[key.kind]}: {key.name} needs {needed / 1e9:.2f} GB of memory for its weights"
-            f" on {self._device}, and {self._room() / 1e9:.2f} GB are there for models{beside}."
+            f" on {self._device}, and {self._shelf.room() / 1e9:.2f} GB are there for models"
+            f"{beside}."
         )
-
-    def _fits(self, needed: int, headroom: int) -> bool:
-        if self._limit_bytes is not None:
-            headroom = 0
-        return needed + headroom <= self._room()
-
-    def _room(self) -> int:
-        if self._limit_bytes is not None:
-            return self._limit_bytes - sum(each.bytes for each in self._loaded.values())
-        return free_bytes(self._device)
-
-    def _together(self, key: _Key, other: _Key) -> bool:
-        """Whether the part `key` is wanted for a picture that needs `other` as well."""
-        wanted = self._wanted.get(key)
-        if key.kind == "model" or wanted is None:
-            return False
-        if other == _Key("model", wanted.beside):
-            return True
-        there = self._loaded[other]
-        recent = time.monotonic() - there.asked < TOGETHER
-        return other.kind != "model" and there.beside == wanted.beside and recent
-
-    def _unload_one(self, key: _Key) -> _Key | None:
-        """Unload the least recently asked-for thing that nobody holds, to make room for `key`."""
-        now = time.monotonic()
-        for other in list(self._loaded):
-            if self._loaded[other].kept_until > now or self._together(key, other):
-                continue
-            there = self._loaded.pop(other)
-            held = weakref.ref(there.thing)
-            there.thing = None
-            there.thing = held()
-            if there.thing is None:
-                return other
-            # In use, so at the end of the order, where the recently used ones are.
-            self._loaded[other] = there
-        return None

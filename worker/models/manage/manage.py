@@ -10,18 +10,11 @@ from tempfile import NamedTemporaryFile
 from huggingface_hub import scan_cache_dir
 from huggingface_hub.errors import CacheNotFound
 
-from worker.models.catalogue import PICKLED, Catalogue, CatalogueError, ModelEntry, read_catalogue
+from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
 from worker.models.files.add_ons import find
-from worker.models.files.inventory import (
-    Entry,
-    all_entries,
-    licence_beside,
-    named,
-    section_of,
-    weight_files,
-)
-from worker.models.files.shape import card
-from worker.models.files.sources import SourceError
+from worker.models.files.cards import card
+from worker.models.files.errors import SourceError
+from worker.models.files.inventory import licence_beside, weight_files
 from worker.models.manage.pull import hub_id_of, plain_name, pull_entry
 from worker.models.manage.toml_text import (
     EditError,
@@ -31,6 +24,7 @@ from worker.models.manage.toml_text import (
     with_table,
     without_table,
 )
+from worker.models.tables import PICKLED, Entry, ModelEntry
 
 
 class ManageError(Exception):
@@ -76,7 +70,7 @@ def add(
         )
     catalogue = read_catalogue(path)
     name = name or plain_name(source)
-    if any(section_of(entry) == section for entry in named(catalogue, name)):
+    if any(entry.section == section for entry in catalogue.named(name)):
         raise ManageError(f"{path} has [{section}.{name}] already; give it another name.")
     keys: dict[str, Value] = {"source": _from_file(path, source, here), **values}
     if isinstance(config := keys.get("config"), str):
@@ -118,7 +112,7 @@ def remove(
     catalogue = read_catalogue(path)
     entry = _one(catalogue, name, section)
     text = path.read_text(encoding="utf-8")
-    is_default = section_of(entry) == "models" and name == catalogue.default
+    is_default = entry.section == "models" and name == catalogue.default
     if is_default and len(catalogue.entries) == 1:
         raise ManageError(f"{name} is the only model; a server needs one.")
     if is_default and default is None:
@@ -130,7 +124,7 @@ def remove(
         raise ManageError(f"--default: there will be no model named {default}.")
     delete = _deletion(entry, catalogue) if files else None
     try:
-        changed = without_table(text, section_of(entry), name)
+        changed = without_table(text, entry.section, name)
         if default is not None:
             changed = with_default(changed, default)
     except EditError as error:
@@ -149,13 +143,13 @@ def _with_table(path: Path, text: str, section: str, name: str, keys: dict[str, 
 
 
 def _one(catalogue: Catalogue, name: str, section: str | None) -> Entry:
-    found = [e for e in named(catalogue, name) if section in (None, section_of(e))]
+    found = [e for e in catalogue.named(name) if section in (None, e.section)]
     if not found:
         kinds = f" in [{section}]" if section else ""
-        there_are = ", ".join(entry.name for entry in all_entries(catalogue))
+        there_are = ", ".join(entry.name for entry in catalogue.everything)
         raise ManageError(f"Nothing is named {name}{kinds}; there are {there_are}.")
     if len(found) > 1:
-        sections = ", ".join(f"[{section_of(entry)}.{name}]" for entry in found)
+        sections = ", ".join(f"[{entry.section}.{name}]" for entry in found)
         raise ManageError(f"{name} is the name of {sections}; say which with --kind.")
     return found[0]
 
@@ -167,10 +161,10 @@ def _deletion(entry: Entry, catalogue: Catalogue) -> Callable[[], int]:
         raise ManageError(
             f"{entry.source} was not pulled by Darkroom, so --files leaves it: delete it yourself."
         )
-    for other in all_entries(catalogue):
+    for other in catalogue.everything:
         if other is not entry and hub_id_of(other) == hub_id and other.revision == entry.revision:
             raise ManageError(
-                f"[{section_of(other)}.{other.name}] takes its files from {hub_id} too, so they"
+                f"[{other.section}.{other.name}] takes its files from {hub_id} too, so they"
                 " stay: remove it without --files."
             )
     try:
@@ -209,7 +203,7 @@ def _from_file(path: Path, source: str, here: Path) -> str:
 
 def _entry(path: Path, text: str, section: str, name: str) -> Entry:
     catalogue = _checked(path, text)
-    return next(each for each in named(catalogue, name) if section_of(each) == section)
+    return next(each for each in catalogue.named(name) if each.section == section)
 
 
 def _checked(path: Path, text: str) -> Catalogue:

@@ -14,23 +14,17 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
 
-from worker.models.catalogue import ControlNetEntry, ModelEntry, read_catalogue
+from worker.models.catalogue import read_catalogue
 from worker.models.files import add_ons
 from worker.models.files.add_ons import find
-from worker.models.files.inventory import Entry, licence_beside, named, weight_files
-from worker.models.files.shape import read_shape
-from worker.models.files.sources import (
-    Patterns,
-    SourceError,
-    hub_snapshot,
-    is_hub_id,
-    locate,
-    wanted_files,
-)
+from worker.models.files.architecture import read_architecture
+from worker.models.files.errors import SourceError
+from worker.models.files.inventory import licence_beside, weight_files
+from worker.models.files.layout import wanted_files
+from worker.models.files.places import Patterns, hub_snapshot, is_hub_id
+from worker.models.files.sources import TINY_VAE, locate
 from worker.models.manage.toml_text import Value, table
-
-TINY_VAE = Patterns(["config.json", "*.safetensors", "README.md"], ["*.*.safetensors"])
-"""What a repository of an AutoencoderTiny is pulled for."""
+from worker.models.tables import ControlNetEntry, Entry, ModelEntry
 
 
 class PullError(Exception):
@@ -64,7 +58,7 @@ def pull_model(
     for a broken models.toml.
     """
     catalogue = read_catalogue(path)
-    entries = named(catalogue, name_or_id)
+    entries = catalogue.named(name_or_id)
     if not entries:
         return _pull_hub_id(name_or_id, path, revision, variant, progress)
     if revision or variant:
@@ -84,10 +78,10 @@ def pull_entry(entry: Entry, *, progress: bool = True) -> Pulled:
     folder = _download(hub_id, entry.revision, _wanted(entry), progress)
     tiny = entry.tiny_vae if isinstance(entry, ModelEntry) else None
     if tiny is not None and not (entry.base / tiny).is_dir():
-        _download(tiny, None, TINY_VAE, progress)
+        _download(tiny, None, _with_card(TINY_VAE), progress)
     try:
         if isinstance(entry, ModelEntry):
-            read_shape(entry.name, locate(entry))
+            read_architecture(entry.name, locate(entry))
         else:
             find(entry)
         files = weight_files(entry)
@@ -121,7 +115,7 @@ def _pull_hub_id(
     try:
         pinned = entry.model_copy(update={"revision": folder.name})
         files = locate(pinned)
-        shape = read_shape(hub_id, files)
+        architecture = read_architecture(hub_id, files)
     except SourceError as error:
         raise PullError(str(error)) from error
     values: dict[str, Value] = {"source": hub_id, "revision": folder.name}
@@ -129,7 +123,7 @@ def _pull_hub_id(
         values["variant"] = variant
     if licence := licence_beside(files.weights()):
         values["licence"] = licence
-    values |= {"width": shape.width, "height": shape.height}
+    values |= {"width": architecture.width, "height": architecture.height}
     return Pulled(folder, folder.name, files.weights(), table("models", name, values))
 
 
@@ -143,8 +137,11 @@ def _wanted(entry: Entry) -> Patterns:
     if isinstance(entry, ModelEntry):
         single_file = entry.source.endswith(".safetensors")
         return wanted_files(entry.variant, weights=not single_file)
-    wanted = add_ons.wanted_files(entry)
-    # The model card says under which licence the weights are.
+    return _with_card(add_ons.wanted_files(entry))
+
+
+def _with_card(wanted: Patterns) -> Patterns:
+    """The model card as well, which says under which licence the weights are."""
     return Patterns([*wanted.allow, "README.md"], wanted.ignore)
 
 

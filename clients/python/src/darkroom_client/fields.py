@@ -76,6 +76,7 @@ class Fields(TypedDict, total=False):
     variation_strength: float
     count: int
     clip_skip: int
+    as_written: bool
     loras: Sequence[Lora]
     controls: Sequence[Control]
     hires: Hires | None

@@ -1,11 +1,15 @@
-"""The client for programs that do one thing after the other."""
+"""The client for programs that do one thing after the other.
+
+Made of `asynchronous.py` by `make_sync.py`: change that one, and make this one anew.
+"""
 
 from __future__ import annotations
 
 import os
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Unpack
 
@@ -85,9 +89,10 @@ class Darkroom:
         while True:
             follow = Follow(self._where, job, "", until)
             try:
-                for event in self._follow(follow):
-                    if on_progress and isinstance(event, Progress):
-                        on_progress(event)
+                with closing(self._follow(follow)) as events:
+                    for event in events:
+                        if on_progress and isinstance(event, Progress):
+                            on_progress(event)
             except Unavailable as error:
                 time.sleep(seats_taken(error))
             now = self.get(job)
@@ -123,7 +128,8 @@ class Darkroom:
         """Jobs, newest first, fetched as they are needed; an admin names another `owner`."""
         listing = Listing(status, owner, limit)
         while listing.call:
-            yield from listing.page(self._send(listing.call).json())
+            response = self._send(listing.call)
+            yield from listing.page(response.json())
 
     def models(self) -> list[Model]:
         """The models that can be asked for, the default one first."""
@@ -137,7 +143,8 @@ class Darkroom:
 
     def save(self, picture: Picture, path: str | os.PathLike[str]) -> Path:
         """Fetch a picture into a file; returns the file's path."""
-        return self.load(picture).save(path)
+        loaded = self.load(picture)
+        return loaded.save(path)
 
     def _send(self, call: Call) -> httpx.Response:
         patience = Patience(self._where)
@@ -152,7 +159,7 @@ class Darkroom:
                     return response
             time.sleep(pause)
 
-    def _follow(self, follow: Follow) -> Iterator[Event]:
+    def _follow(self, follow: Follow) -> Generator[Event]:
         while not (follow.ended or follow.late):
             call = follow.request()
             try:

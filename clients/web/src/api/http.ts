@@ -19,6 +19,8 @@ export interface Options {
   patience?: number;
   /** Lets the request outlive the page. */
   keepalive?: boolean;
+  /** The server to ask, where it is not the one in use, and the token that it knows. */
+  at?: { base: string; token: string | null };
 }
 
 /** The absolute URL of something that the server named by its path. */
@@ -31,7 +33,7 @@ export async function send(method: string, path: string, options: Options = {}):
   const headers = new Headers(options.headers);
   // What shows the server that a page of its own asks, and not a foreign one.
   headers.set("X-Darkroom-Request", "page");
-  const token = platform.token();
+  const { base, token } = options.at ?? { base: platform.base.value, token: platform.token() };
   if (token) headers.set("Authorization", `Bearer ${token}`);
   const init: RequestInit = { method, headers };
   if (options.keepalive) init.keepalive = true;
@@ -50,7 +52,7 @@ export async function send(method: string, path: string, options: Options = {}):
   if (given.length) init.signal = given.length === 1 ? given[0]! : AbortSignal.any(given);
   let response: Response;
   try {
-    response = await fetch(url(path, options.query), init);
+    response = await fetch(base + url(path, options.query), init);
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new Unreachable(String(error));
@@ -80,7 +82,7 @@ async function body<T>(response: Response, options?: Options): Promise<T> {
 }
 
 function url(path: string, query: Options["query"]): string {
-  const whole = absolute(path.startsWith("/") ? path : `${PREFIX}/${path}`);
+  const whole = path.startsWith("/") ? path : `${PREFIX}/${path}`;
   const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
   if (!given.length) return whole;
   return `${whole}?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`;

@@ -1,7 +1,5 @@
 import { post } from "./http";
-import type { components } from "./schema";
-
-export type Recipe = components["schemas"]["RecipeView"];
+import type { Recipe } from "./types";
 
 /** The kinds of files that may carry a recipe. */
 export const CARRIERS: readonly string[] = ["image/png", "image/jpeg", "image/webp"];

@@ -15,6 +15,12 @@ export type Schedule = Schemas["ScheduleView"];
 export type Device = Schemas["DeviceView"];
 export type Me = Schemas["Me"];
 export type PairingCode = Schemas["Code"];
+export type ServerState = Schemas["ServerState"];
+export type ModelState = Schemas["ModelState"];
+/** A picture of a request, with the field that names it. */
+export type NamedPicture = Schemas["InputView"];
+/** The recipe that a picture carries. */
+export type Recipe = Schemas["RecipeView"];
 export type FieldError = Schemas["FieldError"];
 export type Kind = Job["kind"] & NonNullable<JobRequest["kind"]>;
 

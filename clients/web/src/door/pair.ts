@@ -1,7 +1,6 @@
 /** How a device comes in: by a session in a browser, by its own way in the mobile shell. */
+import { openSession, readMe } from "../api/devices";
 import { Refused } from "../api/errors";
-import { get, send } from "../api/http";
-import type { Me } from "../api/types";
 import { duration } from "../i18n";
 import { platform } from "../platform";
 import { sentence } from "../ui/sentence";
@@ -10,13 +9,13 @@ import { t } from "./words";
 /** Makes this device one that may come in. Throws what `send` throws. */
 export async function pair(code: string, name: string): Promise<void> {
   if (platform.pair) await platform.pair(code, name);
-  else await send("POST", "pair", { json: { code, name, session: true } });
+  else await openSession(code, name);
 }
 
 /** Whether this device is in already, as after the same code was scanned twice. */
 export async function isPaired(): Promise<boolean> {
   try {
-    await get<Me>("me");
+    await readMe();
     return true;
   } catch {
     return false;

@@ -1,16 +1,16 @@
 import { useSignal } from "@preact/signals";
 import { useCallback, useEffect } from "preact/hooks";
+import { choosePicture } from "../actions/drop";
 import { number } from "../i18n";
 import { connection } from "../state/connection";
 import { ids, loadOlder, more } from "../state/jobs";
 import { go, route } from "../state/route";
 import { Icon } from "../ui/Icon";
 import { sentence } from "../ui/sentence";
-import { choosePicture } from "./drop";
 import "./gallery.css";
-import { Grid } from "./Grid";
+import { Grid } from "./grid/Grid";
 import { findMore, moreToFind, problem, query, search, searching, shown, wordsOf } from "./search";
-import { Viewer } from "./Viewer";
+import { Viewer } from "./viewer/Viewer";
 import { t } from "./words";
 
 /** All of one's pictures. */

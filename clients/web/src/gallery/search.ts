@@ -1,9 +1,9 @@
 /** Pictures whose prompt has the words that are looked for: those at hand at once, then all. */
 import { batch, computed, signal } from "@preact/signals";
+import { removed } from "../actions/remove";
 import * as api from "../api/jobs";
 import type { Job } from "../api/types";
 import { find, ids } from "../state/jobs";
-import { removed } from "./actions";
 import { all, picturesOf, picturesOfLive, type Picture } from "./pictures";
 
 /** Milliseconds without a key after which the server is asked. */

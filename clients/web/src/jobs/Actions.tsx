@@ -1,6 +1,9 @@
 import { useSignal } from "@preact/signals";
+import { sameAgain, vary } from "../actions/ask";
+import { useAsInput } from "../actions/form";
+import { copyRecipe, save, share } from "../actions/keep";
+import { remove } from "../actions/remove";
 import type { Job, Output } from "../api/types";
-import { copyRecipe, remove, sameAgain, save, share, useAsInput, vary } from "../gallery/actions";
 import type { LiveJob } from "../state/jobs";
 import { Icon, type IconName } from "../ui/Icon";
 import { Sheet } from "../ui/Sheet";

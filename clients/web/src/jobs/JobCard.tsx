@@ -1,7 +1,7 @@
 import { useComputed, useSignal } from "@preact/signals";
+import { remove } from "../actions/remove";
 import { cancel } from "../api/jobs";
 import type { Job } from "../api/types";
-import { remove } from "../gallery/actions";
 import { find, merge, type LiveJob } from "../state/jobs";
 import { submit } from "../state/outgoing";
 import { toast } from "../state/toasts";
@@ -39,6 +39,7 @@ function Card({ live }: { live: LiveJob }) {
       )}
       <div class="below">
         <p class="words">{named(job.input.prompt)}</p>
+        {made > 0 && <ReadAs job={job} />}
         {open && (
           <div class="under-way">
             <Standing live={live} />
@@ -50,6 +51,20 @@ function Card({ live }: { live: LiveJob }) {
         {!open && <Actions live={live} />}
       </div>
     </article>
+  );
+}
+
+/** What the model's table of words made of the prompt, and a way to have it drawn without. */
+function ReadAs({ job }: { job: Job }) {
+  const read = job.outputs.find((each) => each.read_as)?.read_as;
+  if (!read) return null;
+  return (
+    <p class="muted">
+      {t("readAs", read)}{" "}
+      <button type="button" class="plain link" onClick={() => void submit({ ...job.input, as_written: true })}>
+        {t("asWritten")}
+      </button>
+    </p>
   );
 }
 
@@ -97,7 +112,7 @@ function Repeat({ job }: { job: Job }) {
         <Icon name="again" />
         {t("retry")}
       </button>
-      <button type="button" onClick={() => void edit(job.input, job.pictures)}>
+      <button type="button" onClick={() => void edit(job)}>
         <Icon name="edit" />
         {t("edit")}
       </button>

@@ -1,4 +1,5 @@
 import { useComputed, useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { ENDED } from "../api/types";
 import { connection } from "../state/connection";
@@ -7,7 +8,6 @@ import { outgoing } from "../state/outgoing";
 import { JobCard } from "./JobCard";
 import { OutgoingCard } from "./OutgoingCard";
 import { named } from "./sentence";
-import { Welcome } from "./Welcome";
 import { t } from "./words";
 import "./jobs.css";
 
@@ -23,8 +23,8 @@ const PLACES = 4000;
 /** How many of them: those further back wait for long enough. */
 const ASKED = 8;
 
-/** What is under way, and the latest pictures. */
-export function Jobs() {
+/** What is under way, and the latest pictures; `welcome` where there are none yet. */
+export function Jobs({ welcome }: { welcome: ComponentChildren }) {
   // A text, so that the list is drawn again only if it is another list.
   const shown = useComputed(() =>
     ids.value
@@ -51,7 +51,7 @@ export function Jobs() {
           </div>
         </>
       )}
-      {!cards.length && !sending.length && connection.value === "online" && <Welcome />}
+      {!cards.length && !sending.length && connection.value === "online" && welcome}
       {(more.value || ids.value.length > cards.length) && cards.length > 0 && (
         <a class="button" href="#/gallery">
           {t("all")}

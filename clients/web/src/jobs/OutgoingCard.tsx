@@ -1,6 +1,6 @@
 import { Refused } from "../api/errors";
-import { drop, retry, type Outgoing } from "../state/outgoing";
 import { model } from "../state/models";
+import { drop, retry, type Outgoing } from "../state/outgoing";
 import { Icon } from "../ui/Icon";
 import { sentence } from "../ui/sentence";
 import { editUnsent } from "./edit";
@@ -46,7 +46,7 @@ export function OutgoingCard({ entry }: { entry: Outgoing }) {
               type="button"
               onClick={() => {
                 drop(entry.key);
-                void editUnsent(request, entry.files);
+                void editUnsent(entry);
               }}
             >
               <Icon name="edit" />

@@ -1,6 +1,6 @@
 import { useRef } from "preact/hooks";
+import { take } from "../actions/take";
 import { Icon, type IconName } from "../ui/Icon";
-import { take } from "./take";
 
 /** A button that asks for a picture: from the files of this device, or from its camera. */
 export function FileButton({ label, icon, camera }: { label: string; icon: IconName; camera?: boolean }) {

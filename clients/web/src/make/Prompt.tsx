@@ -1,7 +1,8 @@
 import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
+import { pictureIn, take } from "../actions/take";
 import { change, draft } from "../state/draft";
-import { mend, problemOf } from "./problems";
-import { pictureIn, take } from "./take";
+import { mend } from "../state/problems";
+import { problemOf } from "./problems";
 import { t } from "./words";
 
 /** Where the user says what to draw: as tall as what is said. */

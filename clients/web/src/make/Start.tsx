@@ -1,12 +1,13 @@
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import { Editor } from "../editor/Editor";
-import { change, draft, input, STRENGTH, type Input } from "../state/draft";
-import { model } from "../state/models";
+import { change, draft } from "../state/draft";
+import { input, STRENGTH, type Input } from "../state/input";
+import { model, uses } from "../state/models";
+import { mend } from "../state/problems";
 import { Icon } from "../ui/Icon";
-import { mend, problemOf } from "./problems";
-import { Range } from "./Range";
-import { usesOf } from "./take";
+import { problemOf } from "./problems";
+import { Range } from "./settings/Range";
 import { t } from "./words";
 
 /** The picture to start from, and what to do with it. */
@@ -14,7 +15,6 @@ export function Start({ source }: { source: Input }) {
   const name = useId();
   const editing = useSignal(false);
   const chosen = model.value;
-  const uses = usesOf(chosen?.kinds);
   const problem = problemOf(["/image", "/mask", "/expand", "/kind", "/mask_blur"]);
   const strength = draft.value.strength ?? STRENGTH[source.use];
   const edited = source.use === "inpaint" || source.use === "outpaint";
@@ -41,7 +41,7 @@ export function Start({ source }: { source: Input }) {
         </button>
       </div>
       <div class="uses" role="radiogroup" aria-label={t("use")}>
-        {uses.map((use) => (
+        {uses.value.map((use) => (
           <label key={use} class="use">
             <input
               type="radio"
@@ -57,7 +57,7 @@ export function Start({ source }: { source: Input }) {
           </label>
         ))}
       </div>
-      {chosen && !uses.length && <p class="error">{t("cannot", chosen.title)}</p>}
+      {chosen && !uses.value.length && <p class="error">{t("cannot", chosen.title)}</p>}
       {edited && (
         <button type="button" class="edit" onClick={() => (editing.value = true)}>
           <Icon name={source.use === "inpaint" ? "brush" : "expand"} />

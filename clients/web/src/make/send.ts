@@ -1,10 +1,11 @@
 /** From the form to a request on its way. */
 import { Refused } from "../api/errors";
-import { change, draft, files, input, request, type Draft, type Input } from "../state/draft";
-import { drop, submit } from "../state/outgoing";
 import type { FieldError } from "../api/types";
-import { randomSeed } from "../ui/browser";
-import { tell } from "./problems";
+import { randomSeed } from "../browser";
+import { change, draft, files, request, type Draft } from "../state/draft";
+import { input, type Input } from "../state/input";
+import { drop, submit } from "../state/outgoing";
+import { tell } from "../state/problems";
 import { t } from "./words";
 
 /** Sends what the form says. False where something is missing, which the form then says. */

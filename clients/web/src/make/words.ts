@@ -2,6 +2,7 @@ import { words } from "../i18n";
 
 export const t = words({
   en: {
+    welcome: "Type what you would like to see, or tap one of these.",
     prompt: "What should the picture show?",
     promptHint: "A thing, a colour, a style",
     make: "Make it",
@@ -68,6 +69,7 @@ export const t = words({
     changed: "Changed from the defaults",
   },
   vi: {
+    welcome: "Hãy viết điều bạn muốn thấy, hoặc chạm vào một ví dụ.",
     prompt: "Bạn muốn thấy gì trong ảnh?",
     promptHint: "Một vật, một màu, một phong cách",
     make: "Tạo ảnh",

@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import type { Invitation } from "../api/devices";
 import { duration } from "../i18n";
 import { Icon } from "../ui/Icon";
-import type { Invitation } from "./api";
 import { usePoll } from "./poll";
 import { devices, refreshDevices } from "./state";
 import { t } from "./words";

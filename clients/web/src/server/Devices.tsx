@@ -1,10 +1,10 @@
 import { useSignal } from "@preact/signals";
+import { revoke } from "../api/devices";
 import type { Device } from "../api/types";
 import { ago } from "../i18n";
 import { me } from "../state/connection";
 import { toast } from "../state/toasts";
 import { Icon } from "../ui/Icon";
-import { revoke } from "./api";
 import { Pair } from "./Pair";
 import { usePoll } from "./poll";
 import { devices, refreshDevices } from "./state";

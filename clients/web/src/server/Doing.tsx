@@ -1,4 +1,4 @@
-import { absolute } from "../api/http";
+import { documentation } from "../api/server";
 import { number } from "../i18n";
 import { platform } from "../platform";
 import { usePoll } from "./poll";
@@ -43,7 +43,7 @@ export function Doing() {
       )}
       {/* In the mobile shell the link would lead to a browser that is not paired. */}
       {!platform.base.value && (
-        <a class="button wide" href={absolute("/api/v1/docs")} target="_blank" rel="noopener">
+        <a class="button wide" href={documentation()} target="_blank" rel="noopener">
           {t("docs")}
         </a>
       )}

@@ -1,5 +1,5 @@
+import type { ModelState } from "../api/types";
 import { models } from "../state/models";
-import type { ModelState } from "./api";
 import { serverState } from "./state";
 import { t } from "./words";
 

@@ -1,7 +1,7 @@
+import { logOut, revoke } from "../api/devices";
 import { platform } from "../platform";
 import { me } from "../state/connection";
 import { restart } from "../state/sync";
-import { logOut, revoke } from "./api";
 import { clear } from "./state";
 import { Sure } from "./Sure";
 import { t } from "./words";

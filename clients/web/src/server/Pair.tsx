@@ -1,8 +1,8 @@
 import { useSignal, type Signal } from "@preact/signals";
+import { invite, type Invitation } from "../api/devices";
 import { me } from "../state/connection";
-import { Sheet } from "../ui/Sheet";
 import { sentence } from "../ui/sentence";
-import { invite, type Invitation } from "./api";
+import { Sheet } from "../ui/Sheet";
 import { Code } from "./Code";
 import { devices, refreshDevices } from "./state";
 import { t } from "./words";

@@ -1,4 +1,4 @@
-import { Languages, Themes } from "./Choices";
+import { Appearance } from "../ui/Choices";
 import { Devices } from "./Devices";
 import { Doing } from "./Doing";
 import { Models } from "./Models";
@@ -20,10 +20,7 @@ export function Server() {
       </div>
       <section aria-labelledby="looks">
         <h2 id="looks">{t("looks")}</h2>
-        <h3>{t("language")}</h3>
-        <Languages />
-        <h3>{t("theme")}</h3>
-        <Themes />
+        <Appearance />
       </section>
     </div>
   );

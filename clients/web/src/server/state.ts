@@ -1,22 +1,23 @@
 /** What this place shows, as it was last heard. */
 import { signal } from "@preact/signals";
-import type { Device } from "../api/types";
+import { listDevices } from "../api/devices";
+import { readState } from "../api/server";
+import type { Device, ServerState } from "../api/types";
 import { loadModels, models } from "../state/models";
-import * as api from "./api";
 
 /** Null until it is known. */
-export const serverState = signal<api.ServerState | null>(null);
+export const serverState = signal<ServerState | null>(null);
 export const devices = signal<readonly Device[] | null>(null);
 
 export async function refreshState(): Promise<void> {
-  const state = await api.readState();
+  const state = await readState();
   serverState.value = state;
   // A worker that came or went since changed what is on offer.
   if (names(state.models) !== names(models.peek())) await loadModels();
 }
 
 export async function refreshDevices(): Promise<void> {
-  devices.value = await api.listDevices();
+  devices.value = await listDevices();
 }
 
 function names(all: readonly { name: string }[]): string {

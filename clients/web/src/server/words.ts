@@ -72,11 +72,6 @@ export const t = words({
     noModels: "No model is on offer yet.",
     // Appearance
     looks: "Appearance",
-    language: "Language",
-    theme: "Colours",
-    system: "System",
-    dark: "Dark",
-    light: "Light",
   },
   vi: {
     thisDevice: "Thiết bị này",
@@ -143,10 +138,5 @@ export const t = words({
     licence: (licence: string) => `Giấy phép: ${licence}`,
     noModels: "Chưa có mô hình nào.",
     looks: "Giao diện",
-    language: "Ngôn ngữ",
-    theme: "Màu sắc",
-    system: "Hệ thống",
-    dark: "Tối",
-    light: "Sáng",
   },
 });

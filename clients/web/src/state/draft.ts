@@ -2,33 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import type { Files } from "../api/jobs";
 import type { JobRequest, ResolvedRequest } from "../api/types";
-import { Kept } from "./kept";
-
-export type Use = "image-to-image" | "inpaint" | "outpaint" | "variations" | "upscale";
-
-export interface Edges {
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
-}
-
-/** A picture to start from, and what to do with it. */
-export interface Input {
-  use: Use;
-  /** The picture itself, or the id of one that the server has. */
-  picture: Blob | string;
-  /** Where to show it from. */
-  url: string;
-  width: number;
-  height: number;
-  /** White is repainted; of the picture's size. */
-  mask: Blob | null;
-  invert: boolean;
-  /** Pixels over which the mask's edge is softened. */
-  feather: number;
-  expand: Edges;
-}
+import { STRENGTH, type Input } from "./input";
 
 export interface Draft {
   prompt: string;
@@ -50,15 +24,6 @@ export interface Draft {
   strength: number | null;
 }
 
-/** How far to go from a picture where the user does not say, by what is done with it. */
-export const STRENGTH: Readonly<Record<Use, number>> = {
-  "image-to-image": 0.6,
-  inpaint: 1,
-  outpaint: 1,
-  variations: 0.6,
-  upscale: 0.35,
-};
-
 export const EMPTY: Draft = {
   prompt: "",
   negative: "",
@@ -76,8 +41,6 @@ export const EMPTY: Draft = {
   strength: null,
 };
 
-export const NO_EDGES: Edges = { left: 0, top: 0, right: 0, bottom: 0 };
-
 const KEPT = "darkroom.draft";
 
 function kept(): Draft {
@@ -89,8 +52,6 @@ function kept(): Draft {
 }
 
 export const draft = signal<Draft>(kept());
-
-export const input = signal<Input | null>(null);
 
 effect(() => {
   const text = JSON.stringify(draft.value);
@@ -113,7 +74,7 @@ export function reset(): void {
 }
 
 /** Fills the form with a request that was made before, or that a picture carries. */
-export function fill(request: Partial<ResolvedRequest>): void {
+export function fill(request: JobRequest | ResolvedRequest): void {
   change({
     prompt: request.prompt ?? "",
     negative: request.negative_prompt ?? "",
@@ -169,20 +130,4 @@ export function files(source: Input | null): Files {
   if (source && typeof source.picture !== "string") given.image = source.picture;
   if (source?.use === "inpaint" && source.mask) given.mask = source.mask;
   return given;
-}
-
-/** The picture to start from survives a reload: a database of the browser's takes files. */
-const inputs = new Kept<Input | null>("darkroom-input", "input");
-
-const INPUT = "input";
-
-export async function restoreInput(): Promise<void> {
-  const found = await inputs.get(INPUT);
-  if (found && !input.peek()) {
-    const { picture } = found;
-    input.value = typeof picture === "string" ? found : { ...found, url: URL.createObjectURL(picture) };
-  }
-  effect(() => {
-    void inputs.set(INPUT, input.value);
-  });
 }

@@ -3,6 +3,7 @@ import { computed, signal } from "@preact/signals";
 import * as api from "../api/models";
 import type { Model, Sampler, Schedule } from "../api/types";
 import { draft } from "./draft";
+import { USES, type Use } from "./input";
 
 export const models = signal<readonly Model[]>([]);
 export const samplers = signal<readonly Sampler[]>([]);
@@ -16,6 +17,17 @@ export const model = computed<Model | null>(
     models.value[0] ??
     null,
 );
+
+/** What the chosen model does with pictures; everything as long as none is known. */
+export const uses = computed<readonly Use[]>(() => {
+  const kinds: readonly string[] | undefined = model.value?.kinds;
+  return kinds ? USES.filter((each) => kinds.includes(each)) : USES;
+});
+
+/** What is done with a picture unless the user says otherwise. */
+export function usualUse(): Use {
+  return uses.peek()[0] ?? "image-to-image";
+}
 
 export async function loadModels(): Promise<void> {
   const [all, ways] = await Promise.all([api.models().catch(() => models.peek()), api.samplers()]);

@@ -3,8 +3,8 @@ import { signal } from "@preact/signals";
 import { Refused, Unreachable } from "../api/errors";
 import { create, type Files } from "../api/jobs";
 import type { JobRequest } from "../api/types";
+import { uuid } from "../browser";
 import { platform } from "../platform";
-import { uuid } from "../ui/browser";
 import { merge } from "./jobs";
 import { Kept } from "./kept";
 

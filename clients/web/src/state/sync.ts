@@ -1,8 +1,7 @@
 /** Keeps the page at one with the server: one event stream, through sleep and broken networks. */
+import { readMe } from "../api/devices";
 import { Refused } from "../api/errors";
 import { follow, type Frame } from "../api/events";
-import { get } from "../api/http";
-import type { Me } from "../api/types";
 import { connection, me } from "./connection";
 import * as jobs from "./jobs";
 import { loadModels, waiting } from "./models";
@@ -111,7 +110,7 @@ async function keep(): Promise<never> {
 /** Everything that may have changed while there was no connection. Whether it all came. */
 async function opened(tried: AbortController): Promise<boolean> {
   try {
-    const [who] = await Promise.all([get<Me>("me"), jobs.refresh(), loadModels()]);
+    const [who] = await Promise.all([readMe(), jobs.refresh(), loadModels()]);
     if (tried.signal.aborted) return false;
     me.value = who;
     lostAt = null;

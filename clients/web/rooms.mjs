@@ -1,0 +1,89 @@
+/**
+ * What each room of src/ may import besides itself, and that no file imports itself in a circle.
+ * `npm run check` holds it, by dependency-cruiser. README.md says what each room is for.
+ */
+import { readdirSync } from "node:fs";
+
+const SIGNALS = "@preact/signals";
+
+/** What every room that draws may import. */
+const VIEW = ["i18n", "state", "ui", SIGNALS, "preact"];
+
+/** By the room's folder or file: other rooms, parts of rooms, and packages. */
+const MAY_IMPORT = {
+  main: ["boot"],
+  boot: ["App", "actions/drop", "state", "style", "preact"],
+  App: ["door", "gallery", "i18n", "jobs", "make", "server", "state", "ui"],
+
+  platform: [SIGNALS],
+  browser: [],
+  i18n: [SIGNALS],
+  api: ["platform"],
+  state: ["api", "browser", "platform", SIGNALS, "idb-keyval"],
+  ui: ["api/errors", "i18n", "state/toasts", SIGNALS, "preact"],
+  actions: ["api", "browser", "i18n", "platform", "state", "ui/sentence", SIGNALS],
+
+  door: ["api", "platform", ...VIEW],
+  server: ["api", "platform", ...VIEW],
+  editor: VIEW,
+  "editor/paint": ["editor/Frame", "editor/props", "editor/view", "editor/words", ...VIEW],
+  "editor/grow": ["editor/Frame", "editor/props", "editor/view", "editor/words", ...VIEW],
+  make: ["actions/take", "api", "browser", "editor/Editor", ...VIEW],
+  "make/settings": ["api", "browser", "make/problems", "make/words", ...VIEW],
+  jobs: ["actions", "api", ...VIEW],
+  gallery: ["actions", "api", ...VIEW],
+  "gallery/grid": ["api", "gallery/pictures", "gallery/words", ...VIEW],
+  "gallery/viewer": ["actions", "api", "gallery/pictures", "gallery/words", ...VIEW],
+};
+
+/** A room is a folder or a file of src/, of this project or, as `../web/src/api`, of another. */
+export const inside = (room) =>
+  room.startsWith("../") ? `^${room}(/|[.])` : `^src/${room}(/|[.])`;
+const installed = (name) => `node_modules/${name}/`;
+
+/** The rules of such a table, for the project in `folder`. */
+export function rooms(mayImport, folder) {
+  const isRoom = (name) => name === "style" || name.split("/")[0] in mayImport;
+  for (const { name } of readdirSync(`${folder}/src`, { withFileTypes: true })) {
+    if (!isRoom(name.split(".")[0])) throw new Error(`rooms.mjs does not say what src/${name} may import`);
+  }
+  const path = (each) => (isRoom(each) || each.startsWith("../") ? inside(each) : installed(each));
+  return Object.entries(mayImport).map(([room, others]) => ({
+    name: room,
+    severity: "error",
+    comment: `src/${room} may import ${others.join(", ") || "nothing"}.`,
+    from: { path: inside(room) },
+    to: { pathNot: [room, ...others].map(path) },
+  }));
+}
+
+export const NO_CIRCLES = {
+  name: "no-circles",
+  severity: "error",
+  comment: "What two files need of each other belongs in a third one.",
+  from: {},
+  to: { circular: true },
+};
+
+export const options = {
+  doNotFollow: { path: "node_modules" },
+  tsConfig: { fileName: "tsconfig.json" },
+  // Types count: a circle of types is one that a reader runs in.
+  tsPreCompilationDeps: true,
+};
+
+/** @type {import("dependency-cruiser").IConfiguration} */
+export default {
+  forbidden: [
+    NO_CIRCLES,
+    ...rooms(MAY_IMPORT, import.meta.dirname),
+    {
+      name: "one-way-to-the-server",
+      severity: "error",
+      comment: "Requests, and the names of what the server's description has, are declared in src/api.",
+      from: { path: "^src/", pathNot: inside("api") },
+      to: { path: [inside("api/http"), inside("api/schema")] },
+    },
+  ],
+  options,
+};

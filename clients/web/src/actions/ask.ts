@@ -1,0 +1,36 @@
+/** Asks for more of a picture: by the same recipe, or nearly. */
+import type { Job, JobRequest, Output } from "../api/types";
+import { randomSeed } from "../browser";
+import { models } from "../state/models";
+import { submit } from "../state/outgoing";
+import { go, route } from "../state/route";
+import { toast } from "../state/toasts";
+import { t } from "./words";
+
+/** How far a variation is turned away from its picture: as far as it stays recognisable. */
+const NEAR_BY = 0.2;
+
+/** Asks for one more by the same recipe, with another seed. */
+export function sameAgain(job: Job, _output: Output): void {
+  ask({ ...recipe(job), seed: randomSeed() });
+}
+
+/** Asks for a picture that is nearly this one. */
+export function vary(job: Job, output: Output): void {
+  const made = models.peek().find((each) => each.name === job.input.model);
+  // A pipeline that runs whole mixes no noises, and an upscale is all picture and no noise.
+  const mixes = made?.batched !== false && job.kind !== "upscale";
+  const near = { seed: output.seed, variation_seed: randomSeed(), variation_strength: NEAR_BY };
+  ask({ ...recipe(job), ...(mixes ? near : { seed: randomSeed() }) });
+}
+
+function ask(request: JobRequest): void {
+  const elsewhere = route.peek().place !== "make";
+  toast(t("asked"), elsewhere ? { label: t("watch"), run: () => go("make") } : undefined);
+  void submit(request);
+}
+
+/** The job's request, for one picture. */
+function recipe(job: Job): JobRequest {
+  return { ...job.input, count: 1 } as JobRequest;
+}

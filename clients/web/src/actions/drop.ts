@@ -1,0 +1,82 @@
+/** Pictures that are dropped on the page: a recipe fills the form, any other is to start from. */
+import { Refused, Unreachable } from "../api/errors";
+import { CARRIERS, read } from "../api/recipes";
+import type { Recipe } from "../api/types";
+import { input } from "../state/input";
+import { go } from "../state/route";
+import { toast } from "../state/toasts";
+import "./drop.css";
+import { fillForm, startOf } from "./form";
+import { pictureIn, take } from "./take";
+import { t } from "./words";
+
+/** Takes a picture from outside: its recipe goes into the form, or else it does itself. */
+export async function takePicture(file: Blob): Promise<void> {
+  const recipe = CARRIERS.includes(file.type) ? await recipeOf(file) : null;
+  go("make");
+  if (recipe) {
+    await useRead(recipe);
+    return;
+  }
+  const before = input.peek();
+  await take(file);
+  if (input.peek() !== before) toast(t("tookPicture"));
+}
+
+/** Lets the user choose such a picture, where nothing can be dropped. */
+export function choosePicture(): void {
+  const field = document.createElement("input");
+  field.type = "file";
+  field.accept = "image/*";
+  field.onchange = () => {
+    const file = field.files?.[0];
+    if (file) void takePicture(file);
+  };
+  field.click();
+}
+
+/** Takes what is dropped anywhere, unless something in the page took it. */
+export function installDrop(): void {
+  const hint = document.createElement("div");
+  hint.className = "drop-hint";
+  hint.hidden = true;
+  document.body.append(hint);
+  let over: ReturnType<typeof setTimeout> | undefined;
+  addEventListener("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    hint.textContent = t("drop");
+    hint.hidden = false;
+    // It comes many times a second as long as something is held over the page.
+    clearTimeout(over);
+    over = setTimeout(() => (hint.hidden = true), 300);
+  });
+  addEventListener("drop", (event) => {
+    hint.hidden = true;
+    if (event.defaultPrevented || !event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    const picture = pictureIn(event.dataTransfer);
+    if (picture) void takePicture(picture);
+    else toast(t("noPicture"));
+  });
+}
+
+async function recipeOf(file: Blob): Promise<Recipe | null> {
+  try {
+    return await read(file);
+  } catch (error) {
+    if (error instanceof Refused || error instanceof Unreachable) return null;
+    throw error;
+  }
+}
+
+async function useRead({ request, pictures, missing }: Recipe): Promise<void> {
+  await fillForm(request, startOf(request, pictures));
+  const names = new Set(missing.map((each) => each.pointer.split("/")[1]!));
+  const lost = [
+    names.delete("image") || names.delete("mask") ? t("lostPicture") : "",
+    names.delete("model") ? t("lostModel") : "",
+    names.size ? t("lostOthers", [...names].join(", ")) : "",
+  ];
+  toast([t("filled"), ...lost.filter(Boolean)].join(" "));
+}

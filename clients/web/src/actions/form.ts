@@ -1,0 +1,68 @@
+/** Brings requests and pictures into the form. */
+import { file, source } from "../api/images";
+import type { Files } from "../api/jobs";
+import type { Job, JobRequest, NamedPicture, Output, ResolvedRequest } from "../api/types";
+import { fill } from "../state/draft";
+import { input, inputOf, type Input } from "../state/input";
+import { usualUse } from "../state/models";
+import { go } from "../state/route";
+import { toast } from "../state/toasts";
+import { t } from "./words";
+
+type Request = JobRequest | ResolvedRequest;
+
+/** Fills the form with a request, and with the picture that it starts from, if that is to be had. */
+export async function fillForm(request: Request, start: Promise<Input | null>): Promise<void> {
+  fill(request);
+  input.value = await start.catch(() => null);
+}
+
+/** Fills the form with the recipe of a picture: its seed, and the picture that it started from. */
+export async function useRecipe(job: Job, output: Output): Promise<void> {
+  go("make");
+  await fillForm({ ...job.input, seed: output.seed, count: 1 }, startOf(job.input, job.pictures));
+  const lost = job.kind !== "text-to-image" && !input.peek();
+  toast(t(lost ? "filledButStart" : "filled"));
+}
+
+/** Makes a picture the one to start from. */
+export function useAsInput(output: Output): void {
+  const { id: picture, width, height } = output;
+  input.value = inputOf({ use: usualUse(), picture, url: source(output), width, height });
+  go("make");
+}
+
+/** What a request that the server had starts from; null for one that starts from words alone. */
+export async function startOf(
+  request: Request,
+  pictures: readonly NamedPicture[],
+): Promise<Input | null> {
+  const picture = pictures.find((each) => each.pointer === "/image");
+  const use = useOf(request);
+  if (!picture || !use) return null;
+  const url = source(picture);
+  const size = await sizeOf(url);
+  const mask = pictures.find((each) => each.pointer === "/mask");
+  return inputOf({ use, picture: picture.id, url, ...size }, request, mask ? await file(mask) : null);
+}
+
+/** What a request that never got there starts from. */
+export async function unsentStart(request: JobRequest, files: Files): Promise<Input | null> {
+  const picture = files.image ?? request.image;
+  const use = useOf(request);
+  if (!picture || !use) return null;
+  const url = typeof picture === "string" ? (input.peek()?.url ?? "") : URL.createObjectURL(picture);
+  const size = await sizeOf(url).catch(() => ({ width: 0, height: 0 }));
+  return inputOf({ use, picture, url, ...size }, request, files.mask);
+}
+
+function useOf({ kind }: Request): Input["use"] | null {
+  return !kind || kind === "text-to-image" ? null : kind;
+}
+
+async function sizeOf(url: string): Promise<{ width: number; height: number }> {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  return { width: image.naturalWidth, height: image.naturalHeight };
+}

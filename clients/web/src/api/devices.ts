@@ -1,0 +1,45 @@
+import { get, post, send, type Options } from "./http";
+import type { Device, Me, PairingCode } from "./types";
+
+/** A code for another device, and when it ends by this device's clock, in milliseconds. */
+export interface Invitation extends PairingCode {
+  until: number;
+}
+
+/** Who this device is to the server. */
+export function readMe(options?: Options): Promise<Me> {
+  return get("me", options);
+}
+
+/** Makes this browser one that may come in, by a session. */
+export async function openSession(code: string, name: string): Promise<void> {
+  await send("POST", "pair", { json: { code, name, session: true } });
+}
+
+/** Ends this browser's session. */
+export async function logOut(): Promise<void> {
+  await send("DELETE", "session");
+}
+
+/** Makes this device one that may come in, by the token that it gets. */
+export async function takeToken(code: string, name: string, options: Options): Promise<string> {
+  return (await post<{ token: string }>("pair", { ...options, json: { code, name } })).token;
+}
+
+export async function listDevices(): Promise<Device[]> {
+  return (await get<{ devices: Device[] }>("devices")).devices;
+}
+
+/** Lets a device in no more. */
+export async function revoke(device: string, options?: Options): Promise<void> {
+  await send("DELETE", `devices/${device}`, options);
+}
+
+/** Makes a code for another device. */
+export async function invite(wish: Pick<PairingCode, "role"> & { mine: boolean }): Promise<Invitation> {
+  const response = await send("POST", "pairing-codes", { json: wish });
+  const code = (await response.json()) as PairingCode;
+  // The clocks of two machines differ.
+  const now = Date.parse(response.headers.get("Date") ?? "") || Date.now();
+  return { ...code, until: Date.now() + Date.parse(code.expires_at) - now };
+}

@@ -1,0 +1,102 @@
+import { useSignal } from "@preact/signals";
+import { Icon, type IconName } from "../../ui/Icon";
+import { t } from "../words";
+import { LARGEST, SMALLEST, type Painter, type Tool } from "./painter";
+
+/** The most that the server softens an edge by. */
+const SOFTEST = 64;
+
+const TOOLS: readonly Tool[] = ["brush", "eraser", "hand"];
+
+/** What to paint with. */
+export function Tools({ painter, shortest }: { painter: Painter; shortest: number }) {
+  const { done, undone } = painter.history.value;
+  const softest = Math.max(painter.feather.value, Math.min(SOFTEST, Math.max(8, Math.round(shortest / 8))));
+  return (
+    <>
+      <div class="palette" role="group" aria-label={t("tools")}>
+        {TOOLS.map((tool) => (
+          <Tap
+            key={tool}
+            icon={tool}
+            label={t(tool)}
+            pressed={painter.tool.value === tool}
+            run={() => (painter.tool.value = tool)}
+          />
+        ))}
+        <Tap icon="undo" label={t("undo")} disabled={!done.length} run={() => painter.undo()} />
+        <Tap icon="redo" label={t("redo")} disabled={!undone.length} run={() => painter.redo()} />
+        <Tap
+          icon="invert"
+          label={t("invert")}
+          pressed={painter.invert.value}
+          run={() => painter.setInvert(!painter.invert.value)}
+        />
+        <Tap icon="trash" label={t("clear")} run={() => painter.clear()} />
+      </div>
+      <div class="sliders">
+        <SizeSlider painter={painter} />
+        <label>
+          <span>{t("feather")}</span> <b>{t("pixels", painter.feather.value)}</b>
+          <input
+            type="range"
+            min="0"
+            max={softest}
+            value={painter.feather.value}
+            onInput={(event) => painter.setFeather(event.currentTarget.valueAsNumber)}
+          />
+        </label>
+      </div>
+    </>
+  );
+}
+
+function SizeSlider({ painter }: { painter: Painter }) {
+  const sliding = useSignal(false);
+  const size = painter.size.value;
+  return (
+    <label>
+      <span>{t("size")}</span> <b>{t("pixels", size)}</b>
+      <input
+        type="range"
+        min={SMALLEST}
+        max={LARGEST}
+        step="2"
+        value={size}
+        onInput={(event) => {
+          painter.setSize(event.currentTarget.valueAsNumber);
+          sliding.value = true;
+        }}
+        onChange={() => (sliding.value = false)}
+        onBlur={() => (sliding.value = false)}
+      />
+      {sliding.value && (
+        <span class="sample" style={{ width: `${size}px`, height: `${size}px` }} aria-hidden="true" />
+      )}
+    </label>
+  );
+}
+
+interface TapProps {
+  icon: IconName;
+  label: string;
+  pressed?: boolean;
+  disabled?: boolean;
+  run(): void;
+}
+
+function Tap({ icon, label, pressed, disabled, run }: TapProps) {
+  return (
+    <button
+      type="button"
+      class="plain"
+      aria-label={label}
+      title={label}
+      aria-pressed={pressed}
+      disabled={disabled}
+      onClick={run}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+}

@@ -1,0 +1,138 @@
+/** What will be repainted, at the picture's own size, and how it is drawn there and on the screen. */
+import type { Size, View } from "../view";
+import { weights } from "./soften";
+import { pieces, visible, type History, type Piece, type Stroke } from "./strokes";
+
+/** The longest side that soft edges are worked out at: in between they are smooth anyway. */
+const FINE = 512;
+
+/** Strokes are drawn on the picture itself at this view. */
+const ITSELF: View = { scale: 1, x: 0, y: 0 };
+
+export class Mask {
+  /** Opaque where the picture is repainted; inverted already where the user inverts. */
+  readonly canvas: HTMLCanvasElement;
+  /** What is seen of the repainted picture: the same with soft edges, in fewer pixels. */
+  readonly soft: HTMLCanvasElement;
+  /** How much of the picture is repainted, 0 to 1. */
+  share = 0;
+  #before: ImageData | null = null;
+
+  constructor(private readonly size: Size) {
+    this.canvas = sheet(size);
+    const scale = Math.min(1, FINE / Math.max(size.width, size.height));
+    this.soft = sheet({
+      width: Math.max(1, Math.round(size.width * scale)),
+      height: Math.max(1, Math.round(size.height * scale)),
+    });
+  }
+
+  /** Takes a mask that was painted before as what the strokes lie upon. */
+  async load(png: Blob): Promise<void> {
+    const bitmap = await createImageBitmap(png);
+    const context = pen(sheet(this.size));
+    context.drawImage(bitmap, 0, 0, this.size.width, this.size.height);
+    bitmap.close();
+    const pixels = context.getImageData(0, 0, this.size.width, this.size.height);
+    for (let at = 0; at < pixels.data.length; at += 4) {
+      pixels.data[at + 3] = pixels.data[at]! >= 128 ? 255 : 0;
+    }
+    this.#before = pixels;
+  }
+
+  /** Draws everything anew. */
+  render(history: History, invert: boolean): void {
+    const context = pen(this.canvas);
+    const { cleared, strokes } = visible(history.done);
+    context.clearRect(0, 0, this.size.width, this.size.height);
+    if (this.#before && !cleared) context.putImageData(this.#before, 0, 0);
+    for (const stroke of strokes) this.add(stroke, false);
+    if (invert) {
+      context.globalCompositeOperation = "xor";
+      context.fillRect(0, 0, this.size.width, this.size.height);
+    }
+  }
+
+  /** Draws one stroke more. */
+  add(stroke: Stroke, invert: boolean): void {
+    const context = pen(this.canvas);
+    context.globalCompositeOperation = operation(stroke.erase, invert);
+    draw(context, pieces(stroke.dabs), ITSELF);
+    context.globalCompositeOperation = "source-over";
+  }
+
+  /** Works the soft edges out, and the share. */
+  soften(feather: number): void {
+    const { width, height } = this.soft;
+    const context = pen(this.soft);
+    context.clearRect(0, 0, width, height);
+    context.drawImage(this.canvas, 0, 0, width, height);
+    const pixels = context.getImageData(0, 0, width, height);
+    const alpha = new Uint8ClampedArray(width * height);
+    let sum = 0;
+    for (let at = 0; at < alpha.length; at++) {
+      alpha[at] = pixels.data[4 * at + 3]!;
+      sum += alpha[at]!;
+    }
+    this.share = sum / (255 * alpha.length);
+    const seen = weights(alpha, width, height, (feather * width) / this.size.width);
+    for (let at = 0; at < seen.length; at++) pixels.data[4 * at + 3] = seen[at]!;
+    context.putImageData(pixels, 0, 0);
+  }
+
+  /** The mask as it is sent, white and black; null where nothing would be repainted. */
+  async png(invert: boolean): Promise<Blob | null> {
+    const pixels = pen(this.canvas).getImageData(0, 0, this.size.width, this.size.height);
+    const { data } = pixels;
+    let any = false;
+    for (let at = 0; at < data.length; at += 4) {
+      const repainted = data[at + 3]! >= 128;
+      any ||= repainted;
+      data[at] = data[at + 1] = data[at + 2] = repainted !== invert ? 255 : 0;
+      data[at + 3] = 255;
+    }
+    if (!any) return null;
+    const paper = sheet(this.size);
+    pen(paper).putImageData(pixels, 0, 0);
+    return new Promise((resolve) => paper.toBlob(resolve, "image/png"));
+  }
+}
+
+/** Whether a stroke adds to what will be repainted or takes away from it. */
+export function operation(erase: boolean, invert: boolean): GlobalCompositeOperation {
+  return erase === invert ? "source-over" : "destination-out";
+}
+
+/** Draws pieces of a stroke in the context's own colour. */
+export function draw(context: CanvasRenderingContext2D, all: readonly Piece[], view: View): void {
+  context.lineCap = "round";
+  const across = (x: number) => view.x + x * view.scale;
+  const down = (y: number) => view.y + y * view.scale;
+  for (const { from, by, to, width } of all) {
+    context.beginPath();
+    if (from.x === to.x && from.y === to.y) {
+      // A line without length: some browsers would leave it out.
+      context.arc(across(to.x), down(to.y), (width / 2) * view.scale, 0, 2 * Math.PI);
+      context.fill();
+      continue;
+    }
+    context.lineWidth = width * view.scale;
+    context.moveTo(across(from.x), down(from.y));
+    context.quadraticCurveTo(across(by.x), down(by.y), across(to.x), down(to.y));
+    context.stroke();
+  }
+}
+
+function sheet({ width, height }: Size): HTMLCanvasElement {
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = height;
+  return canvas;
+}
+
+/** In memory instead of on the graphics card: its pixels are read after every stroke. */
+function pen(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+  const context = canvas.getContext("2d", { willReadFrequently: true })!;
+  context.globalCompositeOperation = "source-over";
+  return context;
+}

@@ -1,0 +1,249 @@
+/** Painting a mask: joins fingers, strokes, the mask and the screen. */
+import { signal } from "@preact/signals";
+import type { Input } from "../../state/input";
+import * as views from "../view";
+import type { Point, Size, View } from "../view";
+import { Gestures, type Touch } from "./gestures";
+import { Mask, operation } from "./mask";
+import { added, NOTHING, pieces, pressed, redone, undone, worthKeeping, type Dab, type History } from "./strokes";
+import { Veil } from "./veil";
+
+export type Tool = "brush" | "eraser" | "hand";
+
+/** Diameters of the brush in pixels of the page. */
+export const SMALLEST = 4;
+export const LARGEST = 160;
+
+/** How much closer one press of a button or key brings the picture. */
+export const ZOOM = 1.5;
+
+export class Painter {
+  readonly tool = signal<Tool>("brush");
+  readonly size = signal(40);
+  readonly history = signal<History>(NOTHING);
+  readonly invert = signal(false);
+  readonly feather = signal(0);
+  readonly view = signal<View>({ scale: 1, x: 0, y: 0 });
+  /** How many times larger it is shown than when all of it is seen. */
+  readonly zoomed = signal(1);
+  /** How much will be repainted, 0 to 1. */
+  readonly share = signal(0);
+  /** Where the brush is, in the picture's pixels; null while it is nowhere to be shown. */
+  readonly cursor = signal<Point | null>(null);
+  /** Where the keyboard left the brush, in the picture's pixels. */
+  readonly told = signal<Point | null>(null);
+  readonly gestures: Gestures;
+
+  readonly #mask: Mask;
+  readonly #picture: Size;
+  #veil: Veil | null = null;
+  #stage: Size | null = null;
+  #dabs: Dab[] = [];
+  #pressure = 1;
+  /** Frames that are asked for: to work out soft edges, and to show a view. */
+  #frame = 0;
+  #moved = 0;
+
+  constructor(private readonly input: Input) {
+    this.#picture = { width: input.width, height: input.height };
+    this.#mask = new Mask(this.#picture);
+    this.invert.value = input.invert;
+    this.feather.value = input.feather;
+    this.gestures = new Gestures({
+      begin: (at) => this.#begin(at),
+      paint: (at) => this.#paint(at),
+      end: () => this.#end(),
+      discard: () => {
+        this.#dabs = [];
+        this.#show();
+      },
+      pinch: (before, now) => this.#see(views.pinched(this.view.peek(), before, now)),
+      pan: (by) => this.#see(views.panned(this.view.peek(), by)),
+    });
+  }
+
+  /** Whether anything is other than it was when the editor opened. */
+  get changed(): boolean {
+    const { done } = this.history.peek();
+    const { invert, feather } = this.input;
+    return done.length > 0 || this.invert.peek() !== invert || this.feather.peek() !== feather;
+  }
+
+  /** Begins to show the mask on a canvas. */
+  async open(canvas: HTMLCanvasElement): Promise<void> {
+    this.#veil = new Veil(canvas, this.#picture);
+    if (this.input.mask) await this.#mask.load(this.input.mask);
+    this.#again();
+  }
+
+  close(): void {
+    cancelAnimationFrame(this.#frame);
+    cancelAnimationFrame(this.#moved);
+    this.#veil = null;
+  }
+
+  /** The stage has another size. */
+  resize(stage: Size): void {
+    const whole = !this.#stage || this.zoomed.peek() <= 1;
+    this.#stage = stage;
+    this.#veil?.resize(stage);
+    this.#see(whole ? views.fit(this.#picture, stage) : this.view.peek());
+    // It is empty now, and is not to flicker.
+    this.#show();
+  }
+
+  undo(): void {
+    this.#change(undone(this.history.peek()));
+  }
+
+  redo(): void {
+    this.#change(redone(this.history.peek()));
+  }
+
+  clear(): void {
+    if (this.share.peek() > 0) this.#change(added(this.history.peek(), "clear"));
+  }
+
+  setInvert(invert: boolean): void {
+    this.invert.value = invert;
+    this.#again();
+  }
+
+  setFeather(feather: number): void {
+    this.feather.value = feather;
+    this.#later();
+  }
+
+  setSize(size: number): void {
+    this.size.value = Math.min(LARGEST, Math.max(SMALLEST, size));
+  }
+
+  /** Zooms round a point of the stage, or its middle. */
+  zoom(factor: number, at?: Point): void {
+    const { width, height } = this.#stage!;
+    this.#see(views.zoomed(this.view.peek(), factor, at ?? { x: width / 2, y: height / 2 }));
+  }
+
+  pan(by: Point): void {
+    this.#see(views.panned(this.view.peek(), by));
+  }
+
+  whole(): void {
+    this.#see(views.fit(this.#picture, this.#stage!));
+  }
+
+  /** A mouse or a pen is over this point of the stage, or no more over any. */
+  hover(at: Point | null): void {
+    this.cursor.value = at && views.toPicture(this.view.peek(), at);
+  }
+
+  /** Whether a stroke is under way. */
+  get drawing(): boolean {
+    return this.#dabs.length > 0;
+  }
+
+  /** The pressure of what comes next to `gestures`. */
+  press(pointerType: string, pressure: number): void {
+    this.#pressure = pressed(pointerType, pressure);
+  }
+
+  /** Moves the brush by pixels of the page, as the arrow keys do; `drawing` leaves a stroke. */
+  step(by: Point, drawing: boolean): void {
+    const { scale } = this.view.peek();
+    const { width, height } = this.#picture;
+    const from = this.cursor.peek() ?? { x: width / 2, y: height / 2 };
+    const to = {
+      x: Math.min(width, Math.max(0, from.x + by.x / scale)),
+      y: Math.min(height, Math.max(0, from.y + by.y / scale)),
+    };
+    if (drawing) {
+      if (!this.#dabs.length) this.#dab(from);
+      this.#dab(to);
+    }
+    this.cursor.value = this.told.value = to;
+    const moved = views.revealing(this.view.peek(), to, this.#stage!);
+    if (moved.x !== this.view.peek().x || moved.y !== this.view.peek().y) this.#see(moved);
+  }
+
+  /** Ends the stroke that `step` leaves; without one, a dot is where the brush is. */
+  lift(): void {
+    if (!this.#dabs.length) {
+      const { width, height } = this.#picture;
+      this.#dab(this.cursor.peek() ?? { x: width / 2, y: height / 2 });
+    }
+    this.#end();
+  }
+
+  /** The mask as it is sent; null where nothing would be repainted. */
+  png(): Promise<Blob | null> {
+    return this.#mask.png(this.invert.peek());
+  }
+
+  #begin(at: Touch): void {
+    this.#dabs = [];
+    this.#paint(at);
+  }
+
+  #paint(at: Touch): void {
+    this.#dab(views.toPicture(this.view.peek(), at), this.#pressure);
+  }
+
+  #dab(at: Point, pressure = 1): void {
+    const { scale } = this.view.peek();
+    const dab = { ...at, radius: (this.size.peek() / 2 / scale) * pressure };
+    if (!worthKeeping(this.#dabs, dab, 1 / scale)) return;
+    this.#dabs.push(dab);
+    const fresh = this.#dabs.length - 1;
+    const drawn = pieces(this.#dabs, fresh, fresh === 0);
+    this.#veil?.paint(drawn, this.view.peek(), operation(this.#erases, this.invert.peek()));
+  }
+
+  #end(): void {
+    const stroke = { erase: this.#erases, dabs: this.#dabs };
+    this.#dabs = [];
+    this.#mask.add(stroke, this.invert.peek());
+    this.history.value = added(this.history.peek(), stroke);
+    this.#later();
+  }
+
+  get #erases(): boolean {
+    return this.tool.peek() === "eraser";
+  }
+
+  #change(history: History): void {
+    if (history === this.history.peek()) return;
+    this.history.value = history;
+    this.#again();
+  }
+
+  #again(): void {
+    this.#mask.render(this.history.peek(), this.invert.peek());
+    this.#later();
+  }
+
+  #see(view: View): void {
+    this.view.value = views.held(view, this.#picture, this.#stage!);
+    this.zoomed.value = this.view.value.scale / views.fit(this.#picture, this.#stage!).scale;
+    // Each of two fingers says where it is: once a frame is enough.
+    this.#moved ||= requestAnimationFrame(() => this.#show());
+  }
+
+  /** Soft edges are worked out once a frame, and not while a stroke is under way. */
+  #later(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => {
+      this.#mask.soften(this.feather.peek());
+      this.share.value = this.#mask.share;
+      this.#show();
+    });
+  }
+
+  #show(): void {
+    cancelAnimationFrame(this.#moved);
+    this.#moved = 0;
+    this.#veil?.show(this.#mask, this.view.peek());
+    if (!this.#dabs.length) return;
+    const how = operation(this.#erases, this.invert.peek());
+    this.#veil?.paint(pieces(this.#dabs), this.view.peek(), how);
+  }
+}

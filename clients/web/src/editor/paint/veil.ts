@@ -1,0 +1,87 @@
+/** The red veil over what will be repainted, as large as the screen shows it and no larger. */
+import { toStage, type Size, type View } from "../view";
+import { draw, type Mask } from "./mask";
+import type { Piece } from "./strokes";
+
+/** More than this many pixels of the screen for one of the page are not seen, but cost. */
+const SHARPEST = 2;
+
+/** Safelight red with a lighter line across it, so that it shows on a red picture as well. */
+const RED = "#ff3a22";
+const LINE = "#ffb3a6";
+const PITCH = 12;
+
+export class Veil {
+  readonly #context: CanvasRenderingContext2D;
+  readonly #ratio: number;
+  readonly #ink: CanvasPattern | string;
+
+  constructor(
+    private readonly canvas: HTMLCanvasElement,
+    private readonly picture: Size,
+  ) {
+    this.#context = canvas.getContext("2d")!;
+    this.#ratio = Math.min(SHARPEST, devicePixelRatio);
+    this.#ink = ink(this.#context, Math.round(PITCH * this.#ratio));
+  }
+
+  resize({ width, height }: Size): void {
+    this.canvas.width = Math.round(width * this.#ratio);
+    this.canvas.height = Math.round(height * this.#ratio);
+  }
+
+  /** Shows a mask as it is. */
+  show(mask: Mask, view: View): void {
+    const context = this.#context;
+    const { width, height } = this.canvas;
+    const [x, y, across, down] = this.#frame(view);
+    context.globalCompositeOperation = "source-over";
+    context.clearRect(0, 0, width, height);
+    context.drawImage(mask.soft, x, y, across, down);
+    context.drawImage(mask.canvas, x, y, across, down);
+    context.globalCompositeOperation = "source-in";
+    context.fillStyle = this.#ink;
+    context.fillRect(0, 0, width, height);
+  }
+
+  /** Adds what a finger is painting, or takes it away. */
+  paint(pieces: readonly Piece[], view: View, how: GlobalCompositeOperation): void {
+    const context = this.#context;
+    context.save();
+    context.beginPath();
+    context.rect(...this.#frame(view));
+    context.clip();
+    context.globalCompositeOperation = how;
+    context.fillStyle = this.#ink;
+    context.strokeStyle = this.#ink;
+    draw(context, pieces, this.#sharp(view));
+    context.restore();
+  }
+
+  /** Where the picture lies, in pixels of the screen. */
+  #frame(view: View): [number, number, number, number] {
+    const sharp = this.#sharp(view);
+    const start = toStage(sharp, { x: 0, y: 0 });
+    return [start.x, start.y, this.picture.width * sharp.scale, this.picture.height * sharp.scale];
+  }
+
+  #sharp({ x, y, scale }: View): View {
+    return { x: x * this.#ratio, y: y * this.#ratio, scale: scale * this.#ratio };
+  }
+}
+
+function ink(context: CanvasRenderingContext2D, pitch: number): CanvasPattern | string {
+  const tile = document.createElement("canvas");
+  tile.width = tile.height = pitch;
+  const pen = tile.getContext("2d")!;
+  pen.fillStyle = RED;
+  pen.fillRect(0, 0, pitch, pitch);
+  pen.strokeStyle = LINE;
+  pen.lineWidth = pitch / 8;
+  for (const start of [-pitch, 0, pitch]) {
+    pen.moveTo(start - 1, pitch + 1);
+    pen.lineTo(start + pitch + 1, -1);
+  }
+  pen.stroke();
+  return context.createPattern(tile, "repeat") ?? RED;
+}

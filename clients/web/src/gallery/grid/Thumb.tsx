@@ -1,0 +1,50 @@
+import { source } from "../../api/images";
+import { t } from "../words";
+import type { Cell } from "./cell";
+import { fast } from "./scroll";
+
+/** Widths in which thumbnails are asked for, so that the server makes few of each. */
+const WIDTHS = [160, 320, 480, 640];
+
+/** Pictures that were shown, and so are at hand in the browser. */
+const shown = new Set<string>();
+
+export function Thumb({ picture, box, place, of, focusable, focus }: Cell) {
+  const { output, job, index } = picture;
+  const wanted = box.width * devicePixelRatio;
+  const width = WIDTHS.find((each) => each >= wanted) ?? WIDTHS.at(-1)!;
+  const count = job.input.count;
+  if (!fast.value) shown.add(output.id);
+  const name = job.input.prompt || t("untitled");
+  return (
+    <li
+      aria-posinset={place + 1}
+      aria-setsize={of}
+      style={{
+        width: `${box.width}px`,
+        height: `${box.height}px`,
+        transform: `translate(${box.x}px, ${box.y}px)`,
+      }}
+    >
+      <a
+        href={`#/gallery/${output.id}`}
+        data-picture={place}
+        tabIndex={focusable ? 0 : -1}
+        aria-label={count > 1 ? `${name} (${t("ofJob", index + 1, count)})` : name}
+        onFocus={focus}
+      >
+        <img
+          src={shown.has(output.id) ? source(output, width) : undefined}
+          alt=""
+          decoding="async"
+          draggable={false}
+        />
+        {count > 1 && (
+          <span class="badge" aria-hidden="true">
+            {index + 1}/{count}
+          </span>
+        )}
+      </a>
+    </li>
+  );
+}

@@ -1,0 +1,67 @@
+import { signal } from "@preact/signals";
+import { useRecipe } from "../../actions/form";
+import { copyRecipe } from "../../actions/keep";
+import { find } from "../../state/jobs";
+import { Icon } from "../../ui/Icon";
+import type { Picture } from "../pictures";
+import { t } from "../words";
+import { figures } from "./figures";
+
+/** Open where there is room beside the picture, and else when it is asked for. */
+const unfolded = signal(innerWidth >= 900);
+
+/** Prompt and settings of a picture. */
+export function About({ picture }: { picture: Picture }) {
+  const { output } = picture;
+  const job = find(picture.job.id)?.job.value ?? picture.job;
+  const { prompt, negative_prompt: negative } = job.input;
+  return (
+    <section class="about">
+      <button
+        type="button"
+        class="plain fold"
+        aria-expanded={unfolded.value}
+        onClick={() => (unfolded.value = !unfolded.value)}
+      >
+        <span>
+          <span class={unfolded.value ? "" : "unseen"}>{t("about")} </span>
+          {!unfolded.value && (prompt || t("untitled"))}
+        </span>
+        <Icon name={unfolded.value ? "minus" : "plus"} />
+      </button>
+      {unfolded.value && (
+        <div class="recipe" tabIndex={0} role="region" aria-label={t("about")}>
+          <p class="words">{prompt}</p>
+          {output.read_as && (
+            <p class="words muted">
+              {t("readAs")}: {output.read_as}
+            </p>
+          )}
+          {negative && (
+            <p class="words muted">
+              {t("negative")}: {negative}
+            </p>
+          )}
+          <dl>
+            {figures(job, output).map(([name, value]) => (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+              </div>
+            ))}
+          </dl>
+          <div class="uses">
+            <button type="button" onClick={() => void useRecipe(job, output)}>
+              <Icon name="edit" />
+              {t("edit")}
+            </button>
+            <button type="button" onClick={() => void copyRecipe(job, output)}>
+              <Icon name="copy" />
+              {t("recipe")}
+            </button>
+          </div>
+        </div>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,182 @@
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { sameAgain, vary } from "../../actions/ask";
+import { useAsInput } from "../../actions/form";
+import { save, share } from "../../actions/keep";
+import { original } from "../../actions/original";
+import { remove } from "../../actions/remove";
+import { source } from "../../api/images";
+import { find, ids, reread } from "../../state/jobs";
+import { toast } from "../../state/toasts";
+import { Icon, type IconName } from "../../ui/Icon";
+import { jobOf, picturesOfLive, type Picture } from "../pictures";
+import { t } from "../words";
+import { About } from "./About";
+import { leave, turnTo } from "./opening";
+import { useHand } from "./useHand";
+import "./viewer.css";
+
+const ACTIONS: readonly [Parameters<typeof t>[0], IconName, (picture: Picture) => unknown][] = [
+  ["again", "again", ({ job, output }) => sameAgain(job, output)],
+  ["vary", "vary", ({ job, output }) => vary(job, output)],
+  ["start", "image", ({ output }) => useAsInput(output)],
+  ["save", "download", ({ job, output }) => save(output, job)],
+  ["share", "share", ({ job, output }) => share(output, job)],
+];
+
+/** A picture that fills the screen, among those beside it. */
+export function Viewer({ id, pictures }: { id: string; pictures: readonly Picture[] }) {
+  const among = pictures.some((each) => each.output.id === id) ? pictures : alone(id);
+  const at = among.findIndex((each) => each.output.id === id);
+  const picture = among[at];
+
+  const known = !!picture;
+  useEffect(() => {
+    if (known) return;
+    const away = () => {
+      toast(t("gone"));
+      leave();
+    };
+    // Opened by its address, or of a job further back than what is loaded.
+    reread(jobOf(id)).then(() => !alone(id).length && away(), away);
+  }, [id, known]);
+
+  if (!picture) return <div class="viewer dark" aria-hidden="true" />;
+  return <Stage among={among} at={at} picture={picture} />;
+}
+
+/** The pictures of this one's job. The list is read, so that this is drawn again when it comes. */
+function alone(id: string): readonly Picture[] {
+  const live = ids.value ? find(jobOf(id)) : undefined;
+  const found = live ? picturesOfLive(live) : [];
+  return found.some((each) => each.output.id === id) ? found : [];
+}
+
+function Stage({ among, at, picture }: { among: readonly Picture[]; at: number; picture: Picture }) {
+  const { output } = picture;
+  const dialog = useRef<HTMLDivElement>(null);
+  const go = (by: -1 | 1) => {
+    const next = among[at + by];
+    if (next) turnTo(next.output.id);
+    return !!next;
+  };
+  const { stage, turn } = useHand(output.id, { turn: go, close: leave });
+
+  useLayoutEffect(() => {
+    // All but the words at the edge of the page, which may have something to undo.
+    const bar = document.querySelector<HTMLElement>("header.bar");
+    if (bar) bar.inert = true;
+    dialog.current!.focus({ preventScroll: true });
+    return () => {
+      if (bar) bar.inert = false;
+    };
+  }, []);
+
+  // At hand by the time that it is to be shared or its recipe copied.
+  useEffect(() => {
+    const timer = setTimeout(() => void original(output).catch(() => undefined), 600);
+    return () => clearTimeout(timer);
+  }, [output.id]);
+
+  const away = () => {
+    const next = among.slice(at + 1).concat(among.slice(0, at).reverse());
+    const other = next.find((each) => each.job.id !== picture.job.id);
+    remove(find(picture.job.id)?.job.peek() ?? picture.job);
+    if (other) turnTo(other.output.id);
+    else leave();
+  };
+  const keys: Record<string, () => unknown> = {
+    Escape: leave,
+    ArrowLeft: () => turn(-1),
+    ArrowRight: () => turn(1),
+    Delete: away,
+  };
+  const does = useRef(keys);
+  does.current = keys;
+  useEffect(() => {
+    // Of the whole page: a toast's button that is gone leaves the focus nowhere.
+    const pressed = (event: KeyboardEvent) => {
+      const run = does.current[event.key];
+      if (!run || event.altKey || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      run();
+    };
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  }, []);
+
+  return (
+    <div
+      ref={dialog}
+      class="viewer dark"
+      role="dialog"
+      aria-modal="true"
+      aria-label={picture.job.input.prompt || t("untitled")}
+      tabIndex={-1}
+    >
+      <div class="stage" ref={stage}>
+        <div class="track">
+          {[-1, 0, 1].map((by) => {
+            const each = among[at + by];
+            return each && <Slide key={each.output.id} picture={each} by={by} />;
+          })}
+        </div>
+      </div>
+      <div class="over">
+        <button type="button" class="plain" aria-label={t("close")} onClick={leave}>
+          <Icon name="close" />
+        </button>
+      </div>
+      {([-1, 1] as const).map(
+        (by) =>
+          among[at + by] && (
+            <button
+              key={by}
+              type="button"
+              class={by < 0 ? "plain side before" : "plain side after"}
+              aria-label={t(by < 0 ? "previous" : "next")}
+              onClick={() => go(by)}
+            >
+              <Icon name={by < 0 ? "back" : "forward"} />
+            </button>
+          ),
+      )}
+      <aside class="under">
+        <div class="doings">
+          {ACTIONS.map(([name, icon, run]) => (
+            <button
+              key={name}
+              type="button"
+              class="plain"
+              aria-label={t(name as "again")}
+              title={t(name as "again")}
+              onClick={() => void run(picture)}
+            >
+              <Icon name={icon} />
+            </button>
+          ))}
+          <button type="button" class="plain" aria-label={t("remove")} title={t("remove")} onClick={away}>
+            <Icon name="trash" />
+          </button>
+        </div>
+        <About picture={picture} />
+      </aside>
+    </div>
+  );
+}
+
+function Slide({ picture: { job, output }, by }: { picture: Picture; by: number }) {
+  const place = by < 0 ? { "data-before": true } : by > 0 ? { "data-after": true } : { "data-current": true };
+  return (
+    <figure {...place} aria-hidden={by ? "true" : undefined}>
+      <img
+        src={source(output)}
+        alt={job.input.prompt || t("untitled")}
+        width={output.width}
+        height={output.height}
+        draggable={false}
+        // A small picture may grow, as long as it is still one.
+        style={{ width: `min(100%, ${output.width * 4}px)`, aspectRatio: `${output.width} / ${output.height}` }}
+      />
+    </figure>
+  );
+}

@@ -1,0 +1,45 @@
+/** Every figure of a picture's recipe, in words. */
+import type { Job, Output } from "../../api/types";
+import { ago, duration, language, number } from "../../i18n";
+import { models, samplers, schedules } from "../../state/models";
+import { t } from "../words";
+
+export type Figure = readonly [name: string, value: string];
+
+/** What the picture was made with; what had no part in it is left out. */
+export function figures(job: Job, output: Output): Figure[] {
+  const { input } = job;
+  const title = models.value.find((each) => each.name === input.model)?.title;
+  const sampler = samplers.value.find((each) => each.name === input.sampler)?.title;
+  const schedule = schedules.value.find((each) => each.name === input.schedule)?.label;
+  const fromPicture = job.kind !== "text-to-image";
+  const seconds = (time: string | null) => (time ? new Date(time).getTime() / 1000 : NaN);
+  const took = seconds(job.finished_at) - seconds(job.started_at);
+  const all: [string, string | number | null | undefined | false][] = [
+    [t("kind"), fromPicture && t(job.kind as "inpaint")],
+    [t("model"), title || input.model],
+    [t("size"), `${output.width} × ${output.height}`],
+    [t("steps"), number(input.steps)],
+    [t("guidance"), number(input.guidance_scale, 2)],
+    [t("sampler"), sampler ?? input.sampler],
+    [t("schedule"), schedule ?? input.schedule],
+    [t("seed"), String(output.seed)],
+    [
+      t("variation"),
+      !!input.variation_strength &&
+        t("towards", number(input.variation_strength * 100), String(input.variation_seed)),
+    ],
+    [t("strength"), fromPicture && number(input.strength, 2)],
+    [t("loras"), input.loras?.map(({ name, weight }) => `${name} (${number(weight, 2)})`).join(", ")],
+    [t("controls"), input.controls?.map(({ model, weight }) => `${model} (${number(weight, 2)})`).join(", ")],
+    [t("hires"), input.hires && `${number(input.hires.scale, 2)} × (${input.hires.upscaler})`],
+    [t("scale"), job.kind === "upscale" && `${number(input.scale ?? 2, 2)} ×${input.upscaler ? ` (${input.upscaler})` : ""}`],
+    [t("maskBlur"), job.kind === "inpaint" && number(input.mask_blur)],
+    [t("clipSkip"), input.clip_skip > 1 && number(input.clip_skip)],
+    [t("rescale"), input.guidance_rescale > 0 && number(input.guidance_rescale, 2)],
+    [t("tokens"), number(output.prompt_tokens)],
+    [t("made"), `${new Date(job.created_at).toLocaleString(language.value)} (${ago(job.created_at)})`],
+    [t("took"), Number.isFinite(took) && duration(took)],
+  ];
+  return all.filter((each): each is [string, string] => Boolean(each[1]));
+}

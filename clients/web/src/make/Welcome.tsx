@@ -1,0 +1,30 @@
+import { change } from "../state/draft";
+import { send } from "./send";
+import { t } from "./words";
+
+/** What the model that ships does well; other models do too. The words are what it was taught. */
+const EXAMPLES = ["red apple, 3d", "cat face, 3d", "birthday cake, 3d", "rocket, flat"];
+
+/** For who has made nothing yet: a picture for one tap. */
+export function Welcome() {
+  return (
+    <div class="welcome">
+      <p>{t("welcome")}</p>
+      <ul>
+        {EXAMPLES.map((prompt) => (
+          <li key={prompt} lang="en">
+            <button
+              type="button"
+              onClick={() => {
+                change({ prompt });
+                send();
+              }}
+            >
+              {prompt}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

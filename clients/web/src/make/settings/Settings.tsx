@@ -1,0 +1,170 @@
+import { useId } from "preact/hooks";
+import { change, draft } from "../../state/draft";
+import { input } from "../../state/input";
+import { model, models, samplers, schedules } from "../../state/models";
+import { mend, tell } from "../../state/problems";
+import { Icon } from "../../ui/Icon";
+import { problemOf } from "../problems";
+import { t } from "../words";
+import { Choice } from "./Choice";
+import { samplersOf, schedulesOf, withModel } from "./choices";
+import { LoraField } from "./LoraField";
+import { Range } from "./Range";
+import { SeedField } from "./SeedField";
+import { SizeField } from "./SizeField";
+
+/** All that can be set, the things that are changed most often first. */
+export function Settings() {
+  const chosen = model.value;
+  const { steps, guidance, count } = draft.value;
+  return (
+    <div class="settings">
+      <ModelField />
+      {chosen && !input.value && <SizeField model={chosen} />}
+      <CountField count={count} most={chosen?.limits.max_count ?? 4} />
+      {chosen && (
+        <>
+          <Range
+            label={t("steps")}
+            help={t("stepsHelp")}
+            pointer="/steps"
+            value={steps ?? chosen.steps}
+            min={1}
+            max={Math.min(60, chosen.limits.max_steps)}
+            most={chosen.limits.max_steps}
+            step={1}
+            typed
+            change={(value) => change({ steps: value === chosen.steps ? null : Math.round(value) })}
+          />
+          <Range
+            label={t("guidance")}
+            help={t("guidanceHelp")}
+            pointer="/guidance_scale"
+            value={guidance ?? chosen.guidance_scale}
+            min={0}
+            max={20}
+            most={50}
+            step={0.5}
+            typed
+            change={(value) => change({ guidance: value === chosen.guidance_scale ? null : value })}
+          />
+        </>
+      )}
+      <SeedField />
+      <NegativeField />
+      <SamplerFields />
+      {chosen && <LoraField model={chosen} />}
+    </div>
+  );
+}
+
+function ModelField() {
+  const [chosen, all] = [model.value, models.value];
+  const named = draft.value.model;
+  // A model that is gone stays named until another is chosen, so that nothing changes unseen.
+  const gone = named && !all.some((each) => each.name === named);
+  return (
+    <Choice
+      label={t("model")}
+      pointer="/model"
+      value={named ?? chosen?.name ?? ""}
+      options={[
+        ...(all.length ? [] : [{ value: "", text: t("ownModel") }]),
+        ...(gone ? [{ value: named, text: named }] : []),
+        ...all.map((each) => ({ value: each.name, text: each.title })),
+      ]}
+      help={chosen?.description}
+      change={(name) => {
+        const next = all.find((each) => each.name === name);
+        if (!next) return change({ model: name || null });
+        tell([]);
+        change(withModel(draft.peek(), chosen, next));
+      }}
+    />
+  );
+}
+
+function CountField({ count, most }: { count: number; most: number }) {
+  const problem = problemOf(["/count"]);
+  const set = (value: number) => {
+    mend("/count");
+    change({ count: Math.min(most, Math.max(1, value)) });
+  };
+  return (
+    <div class="field" role="group" aria-label={t("count")}>
+      <div class="count">
+        <span>{t("count")}</span>
+        <button type="button" aria-label={t("fewer")} disabled={count <= 1} onClick={() => set(count - 1)}>
+          <Icon name="minus" />
+        </button>
+        <output aria-live="polite">{count}</output>
+        <button type="button" aria-label={t("more")} disabled={count >= most} onClick={() => set(count + 1)}>
+          <Icon name="plus" />
+        </button>
+      </div>
+      {problem && <p class="error">{problem}</p>}
+    </div>
+  );
+}
+
+function NegativeField() {
+  const id = useId();
+  const problem = problemOf(["/negative_prompt"]);
+  return (
+    <div class="field">
+      <label for={id}>{t("negative")}</label>
+      <textarea
+        id={id}
+        rows={2}
+        value={draft.value.negative}
+        aria-invalid={problem ? true : undefined}
+        onInput={(event) => {
+          mend("/negative_prompt");
+          change({ negative: event.currentTarget.value });
+        }}
+      />
+      {problem && <p class="error">{problem}</p>}
+    </div>
+  );
+}
+
+function SamplerFields() {
+  const chosen = model.value;
+  const takes = samplersOf(chosen, samplers.value);
+  const { sampler, schedule } = draft.value;
+  const of = (name: string | null | undefined) => schedulesOf(name, samplers.value, schedules.value);
+  const title = (name: string) => samplers.value.find((each) => each.name === name)?.title ?? name;
+  const spaced = of(sampler ?? chosen?.sampler);
+  if (!chosen || !takes.length) return null;
+  return (
+    <>
+      <Choice
+        label={t("sampler")}
+        pointer="/sampler"
+        value={sampler ?? ""}
+        options={[
+          { value: "", text: t("own", title(chosen.sampler)) },
+          ...takes.map((each) => ({ value: each.name, text: each.title })),
+        ]}
+        change={(name) => {
+          const kept = of(name || chosen.sampler).some((each) => each.name === schedule);
+          change({ sampler: name || null, schedule: kept ? schedule : "automatic" });
+        }}
+      />
+      {spaced.length > 1 && (
+        <Choice
+          label={t("schedule")}
+          pointer="/schedule"
+          value={schedule}
+          options={[
+            { value: "automatic", text: t("automatic") },
+            ...spaced
+              .filter((each) => each.name !== "automatic")
+              .map((each) => ({ value: each.name, text: each.label })),
+          ]}
+          change={(name) => change({ schedule: name })}
+        />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,83 @@
+/** The picture to start from, and what is to be done with it. It survives a reload. */
+import { effect, signal } from "@preact/signals";
+import { Kept } from "./kept";
+
+/** What can be done with a picture, the first one first. */
+export const USES = ["image-to-image", "inpaint", "outpaint", "variations", "upscale"] as const;
+
+export type Use = (typeof USES)[number];
+
+export interface Edges {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+/** A picture to start from, and what to do with it. */
+export interface Input {
+  use: Use;
+  /** The picture itself, or the id of one that the server has. */
+  picture: Blob | string;
+  /** Where to show it from. */
+  url: string;
+  width: number;
+  height: number;
+  /** White is repainted; of the picture's size. */
+  mask: Blob | null;
+  invert: boolean;
+  /** Pixels over which the mask's edge is softened. */
+  feather: number;
+  expand: Edges;
+}
+
+/** How far to go from a picture where the user does not say, by what is done with it. */
+export const STRENGTH: Readonly<Record<Use, number>> = {
+  "image-to-image": 0.6,
+  inpaint: 1,
+  outpaint: 1,
+  variations: 0.6,
+  upscale: 0.35,
+};
+
+export const NO_EDGES: Edges = { left: 0, top: 0, right: 0, bottom: 0 };
+
+export const input = signal<Input | null>(null);
+
+/** What a request says of the picture that it starts from. */
+interface Said {
+  mask_invert?: boolean;
+  mask_blur?: number;
+  expand?: Partial<Edges> | null;
+}
+
+/** A picture as one to start from, with what a request said of it before. */
+export function inputOf(
+  picture: Pick<Input, "use" | "picture" | "url" | "width" | "height">,
+  said: Said = {},
+  mask: Blob | null = null,
+): Input {
+  return {
+    ...picture,
+    mask,
+    invert: said.mask_invert ?? false,
+    feather: said.mask_blur ?? 4,
+    expand: { ...NO_EDGES, ...said.expand },
+  };
+}
+
+/** A database of the browser's takes files. */
+const inputs = new Kept<Input | null>("darkroom-input", "input");
+
+const INPUT = "input";
+
+export async function restoreInput(): Promise<void> {
+  const found = await inputs.get(INPUT);
+  if (found && !input.peek()) {
+    const { picture } = found;
+    input.value = typeof picture === "string" ? found : { ...found, url: URL.createObjectURL(picture) };
+  }
+  effect(() => {
+    void inputs.set(INPUT, input.value);
+  });
+}

@@ -1,0 +1,76 @@
+"""Pipelines that run whole beside one whose pictures share forwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from benchmarks.studio import Studio
+from tests.engine.helpers import difference
+from tests.features.table import RUN_WHOLE, Cell, cells
+from tests.tiny_pipelines import (
+    save_tiny_flux,
+    save_tiny_pixart,
+    save_tiny_qwen,
+    save_tiny_sd3,
+)
+from worker.engine import TOLERANCE
+from worker.models.tables import ModelEntry
+
+# numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own DPM-Solver.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+SAVERS: dict[str, Callable[[Path], Path]] = {
+    "sd3": save_tiny_sd3,
+    "flux": save_tiny_flux,
+    "qwen": save_tiny_qwen,
+    "pixart": save_tiny_pixart,
+}
+SIDES = {"sd3": 32, "flux": 32, "qwen": 32, "pixart": 256}
+"""Pixels: PixArt goes to the sizes that it was trained at."""
+
+
+@pytest.fixture(scope="session")
+def whole(
+    folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Studio]:
+    """A studio with such a pipeline and a tiny model of the family sd1."""
+    home = tmp_path_factory.mktemp("pipelines")
+
+    def open_studio(pipeline: str) -> Studio:
+        SAVERS[pipeline](home / pipeline)
+        small = folder("sd1")
+        return Studio(
+            ModelEntry(name=pipeline, base=home, source=pipeline),
+            ModelEntry(name="sd1", base=small.parent, source=small.name),
+        )
+
+    return cache(open_studio)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cell, id=str(cell), marks=[pytest.mark.slow] * (cell.row == "pixart"))
+        for cell in cells(RUN_WHOLE)
+    ],
+)
+def test_the_picture_of_a_whole_pipeline_is_the_same_alone_and_among_others(
+    whole: Callable[[str], Studio], cell: Cell
+):
+    here, side = whole(cell.row), SIDES[cell.row]
+    fields = {"prompt": "a red apple", "width": side, "height": side, "steps": 3}
+    order = here.order(seed=5, **fields)
+    others = {
+        "another": here.order(seed=6, **fields),
+        "batched": here.order(model="sd1", prompt="a cat face", seed=7, steps=4),
+    }
+    alone = here.develop({"one": order})["one"]
+    made = here.develop({"one": order, **others})
+    assert difference(alone, made["one"]) <= TOLERANCE
+    assert alone.shape == (side, side, 3)
+    assert alone.std() > 1
+    assert difference(alone, made["another"]) > TOLERANCE

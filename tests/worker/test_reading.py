@@ -1,0 +1,52 @@
+"""What the worker takes a prompt for, and what the operator's list says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from queue import Queue
+from threading import Event
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from jobs.request import blocklist
+from jobs.request.request import ResolvedRequest
+from worker.loop.inputs import Inputs
+
+REQUEST = ResolvedRequest(
+    prompt="đầu lâu", model="emoji", width=64, height=64, steps=2, guidance_scale=4, seed=1,
+    sampler="ddim",
+)  # fmt: skip
+
+
+def prepared(request: ResolvedRequest) -> Any:
+    """A slot after its preparation, by a worker whose model reads every prompt as "skull"."""
+    offer = SimpleNamespace(read_as=lambda _model, _prompt: "skull", factor=lambda _model: 8)
+    worker = SimpleNamespace(offer=offer, inbox=Queue[Any](), wake=Event(), cold=Event())
+    inputs = Inputs(cast("Any", worker), cast("Any", None))
+    slot = SimpleNamespace(id="1", request=request, read_as=None, error=None)
+    inputs.admit(cast("Any", slot))
+    inputs.close()
+    return worker.inbox.get_nowait()
+
+
+def test_a_prompt_is_read_by_the_models_table():
+    slot = prepared(REQUEST)
+    assert (slot.read_as, slot.error) == ("skull", None)
+
+
+def test_a_prompt_is_not_read_where_that_was_asked_for():
+    assert prepared(REQUEST.model_copy(update={"as_written": True})).read_as is None
+
+
+def test_what_is_blocked_is_refused_in_every_language_that_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "blocked.txt").write_text("skull\n")
+    listed = blocklist.read(tmp_path / "blocked.txt")
+    monkeypatch.setattr(blocklist, "current", lambda: listed)
+    slot = prepared(REQUEST)
+    assert slot.error.code == "refused"
+    assert "skull" not in slot.error.detail
+    assert prepared(REQUEST.model_copy(update={"as_written": True})).error is None

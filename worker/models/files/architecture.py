@@ -1,0 +1,216 @@
+"""What a model is, by its small configuration files, before any weight is read. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from jobs.request.model_card import Kind
+from worker.models.files.errors import SourceError
+from worker.models.files.layout import class_of, read_json, text_parts
+from worker.models.files.sources import ModelFiles
+from worker.models.files.whole_pipelines import read_whole_pipeline
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+FROM_A_PICTURE: tuple[Kind, ...] = ("image-to-image", "upscale", "variations")
+WITH_A_MASK: tuple[Kind, ...] = ("inpaint", "outpaint")
+
+ENGINE_UNET, ENGINE_VAE = "UNet2DConditionModel", "AutoencoderKL"
+TEXT_MODELS = ("CLIPTextModel", "CLIPTextModelWithProjection")
+"""What the engine runs itself: Stable Diffusion 1.x, 2.x and XL, and every model of their shape."""
+
+OTHER_CONDITIONS = ("class_embed_type", "encoder_hid_dim_type")
+"""Where a UNet's configuration says that it wants what Darkroom does not make."""
+
+PREDICTIONS = ("epsilon", "v_prediction", "sample")
+
+
+Defaults = dict[str, str | int | float]
+
+LCM: Defaults = {"sampler": "lcm", "steps": 4, "guidance_scale": 8.5}
+"""What diffusers' LatentConsistencyModelPipeline takes (arXiv 2310.04378)."""
+
+LCM_UNTOLD: Defaults = LCM | {"guidance_scale": 1.0}
+"""A consistency model that is not told the guidance scale has learned one: guidance is off."""
+
+TURBO: Defaults = {"steps": 4, "guidance_scale": 1.0}
+"""Adversarially distilled models (arXiv 2311.17042): one to four steps, without guidance."""
+
+TURBO_SAMPLERS = {"EulerDiscreteScheduler": "euler", "EulerAncestralDiscreteScheduler": "euler_a"}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a model is taken for, and the sizes that follow from it.
+
+    `factor` is pixels a latent pixel, `window` the prompt tokens of one pass of the text encoder,
+    without its begin and end tokens; `width` and `height` are what it was trained at, in pixels.
+    `distilled` is whether its UNet is told the guidance scale (LCM). A model that is not `batched`
+    runs as a whole diffusers pipeline. `defaults` is what it takes where models.toml does not say:
+    fields of ModelEntry.
+    """
+
+    family: str
+    factor: int
+    window: int
+    width: int
+    height: int
+    kinds: tuple[Kind, ...] = KINDS
+    distilled: bool = False
+    batched: bool = True
+    defaults: Defaults = field(default_factory=dict[str, str | int | float])
+
+
+def read_architecture(name: str, files: ModelFiles) -> Architecture:
+    """Read `model_index.json` and the parts' config.json.
+
+    Raises SourceError, naming the class it found, for a model that cannot be run.
+    """
+    index = read_json(files.config / "model_index.json")
+    _check_code(name, index, files.config)
+    try:
+        if not _is_stable_diffusion(index):
+            return _whole_pipeline(name, index, files)
+        unet, vae = (read_json(files.config / part / "config.json") for part in ("unet", "vae"))
+        texts = [read_json(files.config / part / "config.json") for part in text_parts(index)]
+        _check_inputs(name, unet, vae)
+        scheduler = read_json(files.config / "scheduler" / "scheduler_config.json")
+        _check_prediction(name, scheduler)
+        return _stable_diffusion(index, unet, vae, texts, scheduler)
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise SourceError(
+            f"model: {name} has a configuration that Darkroom cannot read: {error!r}."
+        ) from error
+
+
+def _is_stable_diffusion(index: dict[str, Any]) -> bool:
+    """Whether the engine runs these parts itself."""
+    texts = [class_of(index, part) for part in ("text_encoder", "text_encoder_2")]
+    return (
+        class_of(index, "unet") == ENGINE_UNET
+        and class_of(index, "vae") == ENGINE_VAE
+        and any(texts)
+        and all(found in (None, *TEXT_MODELS) for found in texts)
+        and not class_of(index, "text_encoder_3")
+        # Another parametrisation of the noise (arXiv 2206.00364), which only its own pipeline has.
+        and not (class_of(index, "scheduler") or "").startswith("EDM")
+    )
+
+
+def _stable_diffusion(
+    index: dict[str, Any],
+    unet: dict[str, Any],
+    vae: dict[str, Any],
+    texts: list[dict[str, Any]],
+    scheduler: dict[str, Any],
+) -> Architecture:
+    factor = 2 ** (len(vae["block_out_channels"]) - 1)
+    height, width = _sides(unet["sample_size"])
+    family = _family(unet, texts)
+    kinds = KINDS
+    if unet["in_channels"] != vae["latent_channels"]:
+        kinds = WITH_A_MASK
+    elif family == "sdxl-refiner" or index.get("requires_aesthetics_score"):
+        kinds = FROM_A_PICTURE
+    return Architecture(
+        family=family,
+        factor=factor,
+        window=min(text["max_position_embeddings"] for text in texts) - 2,
+        width=width * factor,
+        height=height * factor,
+        kinds=kinds,
+        distilled=bool(unet.get("time_cond_proj_dim")),
+        defaults=_defaults(family, unet, scheduler),
+    )
+
+
+def _defaults(family: str, unet: dict[str, Any], scheduler: dict[str, Any]) -> Defaults:
+    """What few-step models take; SDXL's guidance is weaker than the others' everywhere."""
+    if unet.get("time_cond_proj_dim"):
+        return LCM
+    own = scheduler.get("_class_name")
+    if own == "LCMScheduler":
+        return LCM_UNTOLD
+    # Turbo models are told from others by their scheduler alone: with epsilon and Euler, who
+    # starts at the very last timestep was made for few steps. (Zero terminal SNR does so too.)
+    few = (
+        scheduler.get("timestep_spacing") == "trailing"
+        and scheduler.get("prediction_type", "epsilon") == "epsilon"
+        and not scheduler.get("rescale_betas_zero_snr")
+    )
+    if few and own in TURBO_SAMPLERS:
+        return TURBO | {"sampler": TURBO_SAMPLERS[own]}
+    return {"guidance_scale": 5.0} if family.startswith("sdxl") else {}
+
+
+def _family(unet: dict[str, Any], texts: list[dict[str, Any]]) -> str:
+    if unet.get("addition_embed_type") == "text_time":
+        return "sdxl" if len(texts) == 2 else "sdxl-refiner"
+    # The text encoder tells them apart: OpenCLIP's has the exact GELU, CLIP's the quick one.
+    return "sd2" if texts[0].get("hidden_act") == "gelu" else "sd1"
+
+
+def _sides(size: int | list[int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def _check_inputs(name: str, unet: dict[str, Any], vae: dict[str, Any]) -> None:
+    channels, latent = unet["in_channels"], vae["latent_channels"]
+    if channels not in (latent, 2 * latent + 1):
+        raise SourceError(
+            f"model: {name} has a UNet2DConditionModel that takes {channels} channels, neither the"
+            f" {latent} of its latents nor {2 * latent + 1} for inpainting."
+        )
+    added = unet.get("addition_embed_type")
+    others = (None if added == "text_time" else added, *map(unet.get, OTHER_CONDITIONS))
+    if kind := next(filter(None, others), None):
+        raise SourceError(
+            f"model: {name} has a UNet2DConditionModel that wants more than a prompt, a size and a"
+            f" mask: {kind}."
+        )
+
+
+def _check_prediction(name: str, scheduler: dict[str, Any]) -> None:
+    prediction = scheduler.get("prediction_type", "epsilon")
+    if prediction not in PREDICTIONS:
+        raise SourceError(
+            f"model: {name} predicts {prediction}; Darkroom runs {', '.join(PREDICTIONS)}."
+        )
+
+
+def _whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> Architecture:
+    """A pipeline that the engine does not take apart: it runs whole, one picture at a time."""
+    whole = read_whole_pipeline(name, index, files)
+    return Architecture(
+        family=whole.pipeline,
+        factor=whole.factor,
+        window=whole.defaults.window,
+        width=whole.width,
+        height=whole.height,
+        kinds=("text-to-image",),
+        batched=False,
+        defaults={
+            "steps": whole.defaults.steps,
+            "guidance_scale": whole.defaults.guidance_scale,
+        },
+    )
+
+
+def _check_code(name: str, index: dict[str, Any], config: Path) -> None:
+    """Refuses a model that brings code of its own, as diffusers does without trust_remote_code."""
+    own = index.get("_class_name")
+    if isinstance(own, list):
+        raise SourceError(
+            f"model: {name} is a {cast('list[object]', own)[-1]}, which brings code of its own;"
+            " Darkroom runs none but diffusers'."
+        )
+    for part, value in index.items():
+        if isinstance(value, list) and len(cast("list[object]", value)) > 1:
+            library, kind = cast("list[object]", value)[:2]
+            if library and (config / part / f"{library}.py").is_file():
+                raise SourceError(
+                    f"model: {name} has the {part} {kind}, which brings code of its own;"
+                    " Darkroom runs none but diffusers'."
+                )

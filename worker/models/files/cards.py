@@ -1,0 +1,67 @@
+"""What callers are told of each model, and of what can be added to it. No torch."""
+
+from __future__ import annotations
+
+from jobs.request.model_card import ModelCard
+from jobs.request.request import OWN_SAMPLER
+from jobs.request.samplers import SAMPLERS
+from jobs.request.words import FILE as WORDS
+from worker.models.catalogue import Catalogue
+from worker.models.files.add_ons import add_ons, find_add_ons
+from worker.models.files.architecture import read_architecture
+from worker.models.files.errors import SourceError
+from worker.models.files.sources import check_complete, locate
+from worker.models.tables import ModelEntry
+
+
+def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
+    """What callers are told of a model. Raises SourceError where it is not on this machine."""
+    model = read_architecture(entry.name, locate(entry))
+    for side in ("width", "height"):
+        pixels: int | None = getattr(entry, side)
+        if pixels is not None and pixels % model.factor:
+            raise SourceError(
+                f"{entry.where}.{side}: {pixels} is not a multiple of {model.factor}."
+            )
+    chosen = entry.model_fields_set
+    entry = entry.model_copy(
+        update={key: value for key, value in model.defaults.items() if key not in chosen}
+    )
+    return ModelCard(
+        name=entry.name,
+        title=entry.title or entry.name,
+        description=entry.description,
+        default=default,
+        family=model.family,
+        batched=model.batched,
+        width=entry.width or model.width,
+        height=entry.height or model.height,
+        factor=model.factor,
+        steps=entry.steps,
+        guidance_scale=entry.guidance_scale,
+        sampler=entry.sampler if model.batched else OWN_SAMPLER,
+        schedule=entry.schedule if model.batched else "automatic",
+        reads_words=(locate(entry).config / WORDS).is_file(),
+        window=model.window,
+        licence=entry.licence,
+        kinds=list(model.kinds),
+        samplers=list(SAMPLERS) if model.batched else [OWN_SAMPLER],
+    )
+
+
+def cards(catalogue: Catalogue) -> tuple[list[ModelCard], list[str]]:
+    """The cards of the models that can be used now, and a sentence for each that cannot.
+
+    Each lists the add-ons that fit it; those that cannot be used have their sentences too.
+    """
+    usable: list[ModelCard] = []
+    found, problems = find_add_ons(catalogue)
+    for name, entry in catalogue.entries.items():
+        try:
+            check_complete(name, locate(entry))
+            known = card(entry, default=name == catalogue.default)
+            fitting = add_ons(found, locate(entry).config) if known.batched else {}
+            usable.append(known.model_copy(update=fitting))
+        except SourceError as error:
+            problems.append(str(error))
+    return usable, problems

@@ -1,0 +1,31 @@
+"""The tables of words that models bring with them, each read when its model is first asked."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jobs.request.words import WordTable
+from worker.models.catalogue import Catalogue
+from worker.models.files.errors import SourceError
+from worker.models.files.sources import locate
+
+
+class WordTables:
+    """Says what the models of a catalogue take a prompt for."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._table = cache(self._read)
+
+    def read_as(self, model: str, prompt: str) -> str | None:
+        """The prompt in words that the model knows; None where that is the prompt as it is."""
+        table = self._table(model)
+        read = table.read_as(prompt) if table else prompt
+        return read if read != prompt else None
+
+    def _read(self, model: str) -> WordTable | None:
+        entry = self._catalogue.entries.get(model)
+        try:
+            return WordTable.load(locate(entry).config) if entry else None
+        except SourceError:
+            return None

@@ -1,0 +1,223 @@
+"""From files to what is added to a model: LoRAs, textual inversions, ControlNets, upscalers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import re
+import time
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
+
+import safetensors.torch
+import torch
+from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
+from diffusers.loaders.lora_pipeline import StableDiffusionXLLoraLoaderMixin
+from diffusers.models.controlnets.controlnet import ControlNetModel
+from diffusers.utils import state_dict_utils
+
+from worker.engine.errors import ModelUnavailable
+from worker.engine.model_source import AddOnKind
+from worker.engine.parts.control import LoadedControlNet
+from worker.engine.parts.lora import LoraLayer, LoraWeights
+from worker.engine.parts.model import LoadedModel
+from worker.models.catalogue import Catalogue
+from worker.models.files.add_ons import (
+    controlnet_files,
+    embedding_names,
+    lora_text_width,
+    weights,
+)
+from worker.models.files.errors import SourceError
+from worker.models.files.safetensors_file import read_complete
+from worker.models.loading.pretrained import load_pretrained
+from worker.models.loading.upscaler import load_upscaler
+from worker.models.tables import AddOnEntry, ControlNetEntry
+
+log = logging.getLogger(__name__)
+
+# None of these functions is typed.
+load_file: Any = cast(Any, safetensors.torch).load_file
+lora_state_dict: Any = cast(Any, StableDiffusionXLLoraLoaderMixin).lora_state_dict
+unet_to_peft: Any = cast(Any, state_dict_utils).convert_unet_state_dict_to_peft
+text_to_diffusers: Any = cast(Any, state_dict_utils).convert_state_dict_to_diffusers
+diffusers_to_peft: Any = cast(Any, state_dict_utils).convert_state_dict_to_peft
+ControlNet: Any = ControlNetModel
+Names: Any = cast(Any, state_dict_utils).StateDictType
+
+Tensors = dict[str, torch.Tensor]
+T = TypeVar("T")
+
+SGM = SimpleNamespace(layers_per_block=2)
+"""Only LoRAs for SDXL count blocks as Stability's own code does; its UNets have two layers each."""
+
+
+def load_add_on(
+    kind: AddOnKind, entry: AddOnEntry, device: torch.device, dtype: torch.dtype
+) -> Any:
+    """Load what a picture adds to its model, onto the model's device and in its dtype.
+
+    That is a LoraWeights, a LoadedControlNet or a PixelUpscaler. Takes tenths of a second to
+    seconds. Raises ModelUnavailable with a sentence.
+    """
+    load: dict[AddOnKind, Callable[[], Any]] = {
+        "lora": lambda: load_lora(entry, device, dtype),
+        "controlnet": lambda: load_controlnet(cast(ControlNetEntry, entry), device, dtype),
+        "upscaler": lambda: load_upscaler(weights(entry), device, dtype, entry.name),
+    }
+    started = time.monotonic()
+    loaded = _loading(entry, load[kind])
+    log.info("Loaded %s in %.1f s.", entry.where, time.monotonic() - started)
+    return loaded
+
+
+def add_embeddings(model: LoadedModel, catalogue: Catalogue) -> None:
+    """Teach a model's prompts the embeddings of models.toml that are made for its text encoders.
+
+    One that does not load is left out, and the log says why: a prompt means something without it.
+    """
+    widths = [each.model.config.hidden_size for each in model.text_encoders]
+    for entry in catalogue.embeddings.values():
+        try:
+            vectors = load_embedding(entry)
+        except ModelUnavailable as error:
+            log.warning("%s", error)
+            continue
+        if [each.shape[1] for each in vectors] != widths:
+            log.info(
+                "%s is made for other text encoders than those of %s.", entry.where, model.name
+            )
+            continue
+        try:
+            model.prompts.add_embedding(entry.name, vectors)
+        except ValueError as error:
+            log.warning("%s is left out of %s: %s", entry.where, model.name, error)
+
+
+def load_lora(entry: AddOnEntry, device: torch.device, dtype: torch.dtype) -> LoraWeights:
+    """Read a LoRA as kohya's trainers, diffusers and peft write it. Raises SourceError."""
+    file = weights(entry)
+    header = read_complete(file)
+    lora_text_width(entry, header.shapes)
+    tensors: Tensors = _with_alphas(load_file(str(file)))
+    converted, _ = lora_state_dict(tensors, unet_config=SGM)
+    # The peft configuration that diffusers writes into a LoRA's header: `unet.lora_alpha`.
+    metadata = json.loads(header.metadata.get(LORA_ADAPTER_METADATA_KEY, "{}"))
+    unet, *texts = (
+        _layers(entry, rename(_part(converted, part)), _part(metadata, part), device, dtype)
+        for part, rename in RENAME.items()
+    )
+    while texts and not texts[-1]:
+        texts.pop()
+    return LoraWeights(entry.name, unet, tuple(texts))
+
+
+def load_controlnet(
+    entry: ControlNetEntry, device: torch.device, dtype: torch.dtype
+) -> LoadedControlNet:
+    """Read a ControlNet, in diffusers' layout or as a single file. Raises SourceError."""
+    folder, file = controlnet_files(entry)
+    if file is not None:
+        net = ControlNet.from_single_file(
+            str(file), config=str(folder), torch_dtype=dtype, local_files_only=True
+        )
+    else:
+        where = f"{entry.where}.source: "
+        net = load_pretrained(ControlNet, folder, where, variant=entry.variant, torch_dtype=dtype)
+    net.eval().requires_grad_(False).to(device)
+    return LoadedControlNet(entry.name, net, device, dtype)
+
+
+def load_embedding(entry: AddOnEntry) -> tuple[torch.Tensor, ...]:
+    """Read a textual inversion (arXiv 2208.01618): (tokens, width) for each text encoder, in fp32.
+
+    Raises ModelUnavailable with a sentence.
+    """
+
+    def load() -> tuple[torch.Tensor, ...]:
+        file = weights(entry)
+        names = embedding_names(entry, read_complete(file).shapes)
+        tensors: Tensors = load_file(str(file))
+        return tuple(tensors[name].float().view(-1, tensors[name].shape[-1]) for name in names)
+
+    return _loading(entry, load)
+
+
+def _loading(entry: AddOnEntry, load: Callable[[], T]) -> T:
+    try:
+        return load()
+    except (ModelUnavailable, SourceError) as error:
+        raise ModelUnavailable(str(error)) from error
+    except torch.OutOfMemoryError as error:
+        raise ModelUnavailable(f"{entry.where} does not fit into the device's memory.") from error
+    # Loading goes through libraries that raise whatever a broken file makes them raise.
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ModelUnavailable(f"{entry.where} does not load: {reason[:300]}") from error
+
+
+def _with_alphas(tensors: Tensors) -> Tensors:
+    """kohya's trainers scale each layer by its own alpha / rank: multiplied into the layer here.
+
+    diffusers' reading of alphas that differ between layers misses the attention layers.
+    """
+    scaled = {name: tensor for name, tensor in tensors.items() if not name.endswith(".alpha")}
+    for name, alpha in tensors.items():
+        layer = name.removesuffix(".alpha")
+        if layer != name and f"{layer}.lora_down.weight" in scaled:
+            rank = len(scaled[f"{layer}.lora_down.weight"])
+            up = scaled[f"{layer}.lora_up.weight"]
+            scaled[f"{layer}.lora_up.weight"] = up.float() * (alpha.float().item() / rank)
+    return scaled
+
+
+def _part(named: Mapping[str, T], part: str) -> dict[str, T]:
+    start = f"{part}."
+    return {key.removeprefix(start): each for key, each in named.items() if key.startswith(start)}
+
+
+def _text_names(tensors: Tensors) -> Tensors:
+    # Told which names to expect, diffusers leaves the others as they are: a file may have both.
+    newer = text_to_diffusers(tensors, original_type=Names.DIFFUSERS_OLD)
+    named: Tensors = diffusers_to_peft(
+        newer, original_type=state_dict_utils.StateDictType.DIFFUSERS
+    )
+    return {name.removeprefix("text_model."): tensor for name, tensor in named.items()}
+
+
+RENAME = {"unet": unet_to_peft, "text_encoder": _text_names, "text_encoder_2": _text_names}
+"""What turns the names of each part's tensors into peft's, PATH.lora_A.weight."""
+
+
+def _layers(
+    entry: AddOnEntry,
+    tensors: Tensors,
+    config: dict[str, Any],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> dict[str, LoraLayer]:
+    layers: dict[str, LoraLayer] = {}
+    for name, down in tensors.items():
+        path, found, rest = name.partition(".lora_A.")
+        up = tensors.get(f"{path}.lora_B.weight")
+        if rest == "weight" and up is not None:
+            scaled = up.float() * _scale(path, len(down), config)
+            layers[path] = LoraLayer(down.to(device, dtype), scaled.to(device, dtype))
+        elif found or f"{path.partition('.lora_B.')[0]}.lora_A.weight" not in tensors:
+            raise SourceError(f"{entry.where}.source: it has half a layer only: {name}.")
+        elif name.endswith(".bias"):
+            raise SourceError(f"{entry.where}.source: it has biases, which are not supported.")
+    return layers
+
+
+def _scale(path: str, rank: int, config: dict[str, Any]) -> float:
+    """alpha / rank of a layer by peft's configuration; 1 without one."""
+    if not config:
+        return 1.0
+    patterns: dict[str, float] = config.get("alpha_pattern") or {}
+    fitting = (each for each in patterns if re.match(rf"(.*\.)?({each})$", path))
+    pattern = next(fitting, None)
+    alpha = config.get("lora_alpha", rank) if pattern is None else patterns[pattern]
+    return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)

@@ -1,0 +1,71 @@
+"""The number format that weights get, and the memory that they take: before loading and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+import torch
+
+from worker.engine.parts.model import LoadedModel
+from worker.engine.whole.pipeline import WholeModel
+from worker.models.files.sources import locate
+from worker.models.loading.free import HEADROOM
+from worker.models.tables import ModelEntry
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def model_dtype(entry: ModelEntry, device: torch.device) -> torch.dtype:
+    """The number format an entry's weights get on `device`.
+
+    On a CPU that is fp32 also where bf16 would be faster, so that one seed makes the same picture
+    on every machine; `dtype` in models.toml asks for bf16.
+    """
+    if entry.dtype == "auto":
+        return torch.float16 if device.type == "cuda" else torch.float32
+    return DTYPES[entry.dtype]
+
+
+def needed_bytes(entry: ModelEntry, device: torch.device) -> int:
+    """Memory of `device` that loading a model needs at least, from the headers of its files.
+
+    Where the text encoders and the autoencoder may stay in main memory that is its largest part.
+    Raises SourceError.
+    """
+    files = locate(entry)
+    itemsize = model_dtype(entry, device).itemsize
+    everything, largest = files.parameters() * itemsize, files.largest() * itemsize
+    if device.type != "cuda" or entry.offload == "never":
+        return everything
+    total: int = cast(Any, torch.cuda).get_device_properties(device).total_memory
+    only_one = entry.offload == "always" or everything + HEADROOM > total
+    return largest if only_one else everything
+
+
+def model_bytes(model: LoadedModel | WholeModel) -> int:
+    """Memory that a model's parameters and buffers take."""
+    if isinstance(model, WholeModel):
+        modules = model.modules()
+    else:
+        texts = [each.model for each in model.text_encoders]
+        tiny = [] if model.tiny_vae is None else [model.tiny_vae]
+        modules = cast(list[torch.nn.Module], [model.unet, model.vae, *texts, *tiny])
+    return _bytes_of(modules)
+
+
+def add_on_bytes(add_on: Any) -> int:
+    """Memory that a loaded add-on takes: it counts its own `bytes`, or holds modules."""
+    counted: int | None = getattr(add_on, "bytes", None)
+    if counted is not None:
+        return counted
+    held: list[Any] = [add_on, *vars(add_on).values()]
+    return _bytes_of(each for each in held if isinstance(each, torch.nn.Module))
+
+
+def _bytes_of(modules: Iterable[torch.nn.Module]) -> int:
+    return sum(
+        tensor.numel() * tensor.element_size()
+        for module in modules
+        for tensor in (*module.parameters(), *module.buffers())
+    )
