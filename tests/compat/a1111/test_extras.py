@@ -19,7 +19,7 @@ from jobs.queue.workers import WorkerInfo
 from jobs.request.provenance import PNG_KEYWORD
 from server.pages.renditions import render
 from tests.card import make_card
-from tests.compat.a1111 import Quick, connect, in_base64, pixels
+from tests.compat.a1111.client import Quick, connect, in_base64, pixels
 from tests.server.helpers import HandWorker, png
 
 SINGLE = "/sdapi/v1/extra-single-image"
