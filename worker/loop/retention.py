@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from threading import Thread
 
 from redis import Redis
+from redis.exceptions import RedisError
 
+from jobs.connection import now
 from jobs.pictures.image_store import ImageStore
 from jobs.queue import lanes, queue
 
@@ -26,14 +29,25 @@ class Retention:
         self.store = store
         self.keep_days = keep_days
         self._next = 0.0
+        self._at_it: Thread | None = None
 
     def run_if_due(self) -> None:
-        """Tidy up if it is time and no other worker has just done so."""
-        if time.monotonic() < self._next:
+        """Tidy up if it is time and no other worker has just done so, beside the caller: a store
+        that hangs may not keep anybody from renewing leases."""
+        if time.monotonic() < self._next or (self._at_it and self._at_it.is_alive()):
             return
         self._next = time.monotonic() + TIDY_EVERY
         if self.connection.set(TIDY_LOCK, 1, nx=True, ex=int(TIDY_EVERY / 2)):
+            self._at_it = Thread(target=self._run, name="retention", daemon=True)
+            self._at_it.start()
+
+    def _run(self) -> None:
+        try:
             self.run()
+        except (RedisError, OSError) as error:
+            log.error("tidying up was broken off: %s", error)
+        except Exception:
+            log.exception("tidying up went wrong")
 
     def run(self) -> int:
         """Tidy up; returns how many jobs were removed."""
@@ -42,7 +56,7 @@ class Retention:
         if not self.keep_days:
             return 0
         removed = 0
-        before = time.time() - self.keep_days * 24 * 3600
+        before = now(self.connection) - self.keep_days * 24 * 3600
         for record in queue.ended_before(self.connection, before):
             for image in record.stored_pictures():
                 self.store.delete(image)
