@@ -6,14 +6,18 @@ import logging
 import time
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from jobs.pictures.image_store import ImageStore
-from jobs.queue import lanes, queue
+from jobs.queue import lanes, listing, queue, standing
 
 log = logging.getLogger("darkroom.worker")
 
 TIDY_EVERY = 600.0
 """Seconds between two tidyings of one worker; nothing that they remove is urgent."""
+
+ADOPT = 0.2
+"""Seconds at a time for the jobs of an earlier version: the worker's leases must not wait."""
 
 TIDY_LOCK = "darkroom:tidying"
 
@@ -26,24 +30,37 @@ class Retention:
         self.store = store
         self.keep_days = keep_days
         self._next = 0.0
+        self._adopting = listing.adopt(connection)
 
     def run_if_due(self) -> None:
         """Tidy up if it is time and no other worker has just done so."""
+        self._adopt()
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + TIDY_EVERY
         if self.connection.set(TIDY_LOCK, 1, nx=True, ex=int(TIDY_EVERY / 2)):
             self.run()
 
+    def _adopt(self) -> None:
+        until = time.monotonic() + ADOPT
+        try:
+            for _ in self._adopting:
+                if time.monotonic() > until:
+                    return
+        except RedisError:
+            self._adopting = listing.adopt(self.connection)
+            raise
+
     def run(self) -> int:
         """Tidy up; returns how many jobs were removed."""
         self.store.sweep()
         lanes.prune(self.connection)
+        standing.prune(self.connection)
         if not self.keep_days:
             return 0
         removed = 0
         before = time.time() - self.keep_days * 24 * 3600
-        for record in queue.ended_before(self.connection, before):
+        for record in listing.ended_before(self.connection, before):
             for image in record.stored_pictures():
                 self.store.delete(image)
             queue.delete(self.connection, record)
