@@ -124,11 +124,11 @@ def adopt(connection: Redis) -> Iterator[int]:
             )
             if not page:
                 break
-            known = cast("list[float | None]", connection.zmscore(EVERYBODY, page))
-            for job_id, score in zip(page, known, strict=True):
+            ids = [each.decode() for each in page]
+            for job_id, score in zip(ids, connection.zmscore(EVERYBODY, ids), strict=True):
                 if score is None:
-                    yield _adopt(connection, owner, job_id.decode())
-            after = f"({page[-1].decode()}"
+                    yield _adopt(connection, owner, job_id)
+            after = f"({ids[-1]}"
             yield 0
 
 

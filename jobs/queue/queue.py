@@ -9,6 +9,7 @@ from typing import cast
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import WatchError
+from redis.typing import EncodableT, FieldT
 from rq import Retry
 from rq.command import send_command  # pyright: ignore[reportUnknownVariableType] untyped **kwargs
 from rq.exceptions import NoSuchJobError
@@ -83,7 +84,8 @@ def submit(
     )
     job.origin = lane.name
     # Of what is empty RQ reads as much where it is left out, and a record is kept for long.
-    fields = {key: value for key, value in job.to_dict().items() if value != ""}
+    every = cast("dict[str, EncodableT]", job.to_dict())
+    fields: dict[FieldT, EncodableT] = {key: each for key, each in every.items() if each != ""}
     fields["status"] = JobStatus.QUEUED.value
     event = StatusEvent(job=job_id, status="queued")
     with connection.pipeline() as pipe:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from redis import Redis
+from redis.typing import EncodableT, FieldT
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -106,10 +107,10 @@ def fetch(connection: Redis, job_id: str) -> Job:
     return Job.fetch(job_id, connection=connection, serializer=JSONSerializer)
 
 
-def from_job(connection: Redis, job: Job, fields: Mapping[str, Any]) -> JobRecord | None:
+def from_job(connection: Redis, job: Job, fields: Mapping[FieldT, EncodableT]) -> JobRecord | None:
     """The record of a job that was just written with these fields."""
     raw = {
-        key.encode(): value if isinstance(value, bytes) else str(value).encode()
+        str(key).encode(): value if isinstance(value, bytes) else str(value).encode()
         for key, value in fields.items()
     }
     return from_hash(connection, job.id, raw)

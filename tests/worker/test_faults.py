@@ -12,7 +12,7 @@ import pytest
 from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
-from jobs.queue import events, leases
+from jobs.queue import events, leases, standing
 from jobs.queue.events import ENDED
 from tests.running.redis import redis_in
 from tests.worker.conftest import SLOW, Desk
