@@ -71,7 +71,7 @@ class Lane:
 
 def lane(model: str, priority: Priority, caller: str) -> Lane:
     """The lane of a caller for a model; odd characters in either become `_`."""
-    return Lane(_plain(model), priority, _plain(caller))
+    return Lane(plain(model), priority, plain(caller))
 
 
 def lanes(connection: Redis) -> list[Lane]:
@@ -126,10 +126,16 @@ def prune(connection: Redis) -> int:
 def ring(connection: Redis) -> None:
     """Wake a worker that waits for jobs."""
     with connection.pipeline(transaction=False) as pipe:
-        pipe.lpush(BELL, 1)
-        pipe.ltrim(BELL, 0, BELL_LENGTH - 1)
+        add_ring(pipe)
         pipe.execute()
 
 
-def _plain(name: str) -> str:
+def add_ring(pipe: Pipeline) -> None:
+    """Wake a worker with the transaction that brings the job."""
+    pipe.lpush(BELL, 1)
+    pipe.ltrim(BELL, 0, BELL_LENGTH - 1)
+
+
+def plain(name: str) -> str:
+    """A model or a caller as lanes name it."""
     return re.sub(r"[^A-Za-z0-9._@+-]", "_", name)[:120] or "_"

@@ -175,6 +175,18 @@ def subscribe(pipe: Pipeline, job_id: str, hook: Hook) -> None:
     pipe.eval(SUBSCRIBE, 1, _hook(job_id))
 
 
+def record_first(pipe: Pipeline, job_id: str, hook: Hook, kind: str, event: str) -> None:
+    """As `record` of the first event of a job that was subscribed in the same transaction, without
+    a script: for where one runs already."""
+    if kind not in hook.events:
+        return
+    pipe.hset(_hook(job_id), "count", 1)
+    pipe.rpush(_outbox(job_id), f"1 {event}")
+    pipe.zadd(DUE, {job_id: 0}, nx=True)
+    pipe.lpush(BELL, 1)
+    pipe.ltrim(BELL, 0, 0)
+
+
 def record(pipe: Pipeline, job_id: str, kind: str, event: str) -> None:
     """Add an event to the outbox, if the job's caller asked for its kind."""
     keys = (_hook(job_id), _outbox(job_id), DUE, BELL)

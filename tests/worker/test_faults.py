@@ -12,7 +12,7 @@ import pytest
 from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
-from jobs.queue import events, leases, queue
+from jobs.queue import events, leases, standing
 from jobs.queue.events import ENDED
 from tests.running.redis import redis_in
 from tests.worker.conftest import SLOW, Desk
@@ -211,4 +211,4 @@ def test_no_job_is_lost_over_many_kills_of_workers_and_redis(tmp_path: Path):
         assert {record.status for record in ended} <= {"succeeded", "failed"}
         assert all(r.status == "succeeded" or r.error.code == "worker_died" for r in ended)
         assert all(len(done_events(desk, record)) == 1 for record in ended)
-        assert all(queue.position(redis, record) is None for record in ended)
+        assert all(standing.look(redis).position(record) is None for record in ended)
