@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,6 +18,8 @@ import psutil
 from redis.exceptions import RedisError
 
 from darkroom import machine
+from darkroom.commands.doctor_redis import running_redis
+from darkroom.commands.findings import Finding, bad, good, warn
 from darkroom.instance import read_state, redis_url
 from darkroom.network import tls
 from darkroom.supervision import redis_server
@@ -32,27 +33,6 @@ FREE_DISK_GB = 2
 
 FREE_MEMORY_GB = 2
 """What torch and the model that ships take, with room for a batch."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: fine, worth knowing, or wrong, and a sentence."""
-
-    mark: str
-    what: str
-    says: str
-
-
-def good(what: str, says: str) -> Finding:
-    return Finding("ok", what, says)
-
-
-def warn(what: str, says: str) -> Finding:
-    return Finding("note", what, says)
-
-
-def bad(what: str, says: str) -> Finding:
-    return Finding("WRONG", what, says)
 
 
 Check = Callable[[Settings], Iterator[Finding]]
@@ -172,7 +152,7 @@ def redis(chosen: Settings) -> Iterator[Finding]:
         yield good("redis", f"not running; `make up` starts {program} ({program.path}).")
         return
     try:
-        name, problems = redis_server.check(url)
+        name, _ = redis_server.check(url)
     except redis_server.RedisMissing as error:
         yield bad("redis", str(error))
         return
@@ -185,9 +165,9 @@ def redis(chosen: Settings) -> Iterator[Finding]:
         )
         return
     yield good("redis", f"{name} answers at {urlsplit(url).hostname}:{urlsplit(url).port or 6379}.")
-    for problem in problems:
-        yield bad("redis", problem)
-    found = workers.live(connect(url))
+    client = connect(url)
+    yield from running_redis(client, chosen)
+    found = workers.live(client)
     for worker in found:
         yield good("worker", f"{worker.name} on {worker.device}: {worker.running} jobs under way.")
     if not found:

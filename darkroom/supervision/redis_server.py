@@ -165,7 +165,8 @@ class RedisServer:
 def check(url: str) -> tuple[str, list[str]]:
     """Name and version of a running Redis, and what is wrong with it for our purpose.
 
-    Raises RedisMissing where it is too old, redis.exceptions.RedisError where it is not reached.
+    Raises RedisMissing where it is too old or a cluster, redis.exceptions.RedisError where it is
+    not reached.
     """
     client = connect(url, timeout=2, retries=0)
     try:
@@ -176,6 +177,10 @@ def check(url: str) -> tuple[str, list[str]]:
     version = str(info.get("valkey_version") or info.get("redis_version") or "0")
     if kind == "redis" and _parse_version(version)[:2] < OLDEST:
         raise RedisMissing(f"Redis {version} is too old: 6.2 or later is needed.")
+    if info.get("cluster_enabled"):
+        raise RedisMissing(
+            "This Redis is a cluster, over which a job cannot move in one step: name a single one."
+        )
     problems: list[str] = []
     if not info.get("aof_enabled"):
         problems.append("appendonly is off: accepted jobs are lost when this Redis stops.")

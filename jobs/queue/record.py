@@ -127,19 +127,25 @@ def from_hash(connection: Redis, job_id: str, raw: dict[bytes, bytes]) -> JobRec
         return None
     status = STATUSES.get(str(job.get_status(refresh=False).value), "queued")
     error = _json(raw, Field.ERROR)
-    progress = _json(raw, Field.PROGRESS)
+    request = ResolvedRequest.restored(kwargs["request"])
+    reported = _json(raw, Field.PROGRESS)
+    progress = Progress.model_construct(**reported["progress"]) if reported else None
+    if status == "succeeded":
+        # The last report is of before the last picture was stored.
+        steps = request.steps * request.count
+        progress = Progress(step=steps, steps=steps, fraction=1.0)
     pictures: list[dict[str, Any]] = _json(raw, Field.OUTPUTS) or []
     return JobRecord(
         id=job_id,
         owner=str(kwargs["owner"]),
         lane=job.origin,
         status=status,
-        request=ResolvedRequest.restored(kwargs["request"]),
+        request=request,
         attempts=int(raw.get(Field.ATTEMPTS.encode(), 0)),
         crashes=int(raw.get(Field.CRASHES.encode(), 0)),
         cancel_requested=Field.CANCEL.encode() in raw,
-        progress=Progress.model_construct(**progress["progress"]) if progress else None,
-        seconds_per_step=progress["seconds_per_step"] if progress else None,
+        progress=progress,
+        seconds_per_step=reported["seconds_per_step"] if reported else None,
         outputs=[Output.model_validate(each) for each in pictures],
         error=(Error(**error) if error else UNEXPLAINED) if status == "failed" else None,
         created_at=job.created_at,

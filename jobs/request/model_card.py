@@ -56,6 +56,10 @@ class ModelCard(BaseModel):
         "names in another language, mistyped words. Pictures say what was read in `read_as`.",
     )
     window: int = Field(description="Prompt tokens the text encoder reads at once.")
+    clip_layers: int = Field(
+        default=12,
+        description="The most that `clip_skip` may be: layers of the text encoder to take from.",
+    )
     licence: str = ""
     sha256: str | None = Field(default=None, description="Hash of the weights, once it is known.")
     kinds: list[Kind] = Field(

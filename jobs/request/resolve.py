@@ -84,6 +84,7 @@ def resolve(
         *_kind_errors(request, card, source, mask, prompt),
         *_add_on_errors(request, card, loras, pictures),
         *_sampler_errors(request, card),
+        *_model_errors(request, card),
     ]
     # What is in a negative prompt is what the caller does not want to see.
     if blocklist.current().blocks(prompt):
@@ -295,6 +296,23 @@ def _sampler_errors(request: GenerationRequest, card: ModelCard) -> list[FieldEr
         return [FieldError(pointer="/sampler", detail=detail)]
     problem = schedule_problem(sampler, request.schedule)
     return [FieldError(pointer="/schedule", detail=problem)] if problem else []
+
+
+def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:
+    """What this model's parts cannot do, whatever else is asked for."""
+    errors: list[FieldError] = []
+    if request.clip_skip > card.clip_layers:
+        detail = (
+            f"must be at most {card.clip_layers} for the model {card.name}; it is "
+            f"{request.clip_skip}"
+        )
+        errors.append(FieldError(pointer="/clip_skip", detail=detail))
+    if not card.batched:
+        detail = f"the model {card.name} runs as a whole pipeline, which does not take it"
+        for field in ("hires", "variation_strength"):
+            if getattr(request, field):
+                errors.append(FieldError(pointer=f"/{field}", detail=detail))
+    return errors
 
 
 def _size_errors(

@@ -9,7 +9,6 @@ from typing import Any, cast
 from flask import Flask, Request, current_app, request
 from flask.json.provider import DefaultJSONProvider
 from pydantic_core import from_json
-from werkzeug.formparser import FormDataParser
 
 from jobs.queue.workers import offered_models
 from jobs.request.recipes import recipe_of
@@ -57,6 +56,7 @@ class Body:
 class BodyRequest(Request):
     """A request whose broken body is answered with the place where it breaks."""
 
+    form_data_parser_class = multipart.Parser
     body: Body | None = None
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
@@ -71,12 +71,6 @@ class BodyRequest(Request):
             raise _unsupported()
         detail = f"the body is not JSON: {e}"
         raise ApiError(400, "bad-json", detail, errors=[FieldError(pointer="", detail=detail)])
-
-    def make_form_data_parser(self) -> FormDataParser:
-        """A parser that does not take a broken form for an empty one."""
-        parser = super().make_form_data_parser()
-        parser.silent = False
-        return parser
 
 
 def init_app(app: Flask) -> None:

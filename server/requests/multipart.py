@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from flask import Request
 from pydantic_core import from_json
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+from werkzeug.wsgi import LimitedStream
 
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from server.errors import ApiError
@@ -37,17 +40,44 @@ def _text_fields() -> set[str]:
 TEXT = _text_fields()
 
 
+class Parser(FormDataParser):
+    """Reads forms, and takes no broken one for an empty one."""
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        mimetype: str,
+        content_length: int | None,
+        options: dict[str, str] | None = None,
+    ) -> tuple[IO[bytes], Any, Any]:
+        """Texts and files of a body. Raises ApiError: 400 where it is broken, 413 for too many."""
+        self.silent = False
+        try:
+            stream, form, files = super().parse(stream, mimetype, content_length, options)
+        except ValueError as error:
+            raise _broken(str(error)) from error
+        except RequestEntityTooLarge as error:
+            # How large it is was known before, but of a body in chunks.
+            if content_length is None and cast("LimitedStream", stream).is_exhausted:
+                raise
+            detail = f"a form may have at most {self.max_form_parts} parts"
+            raise ApiError(413, "too-many-parts", detail) from error
+        if None in form or None in files:
+            raise _broken("a part has no name")
+        return stream, form, files
+
+
+def _broken(why: str) -> ApiError:
+    return ApiError(400, "bad-multipart", f"the body is not {TYPE}: {why}")
+
+
 def read(request: Request) -> tuple[dict[str, Any], dict[str, bytes], bytes]:
     """The fields of a multipart body, its files by JSON pointer, and a hash of all of it.
 
-    The hash does not depend on the boundary, which every sending draws anew. Raises ApiError 400
-    for what is no multipart body, InvalidRequest for parts that fit no field.
+    The hash does not depend on the boundary, which every sending draws anew. Raises ApiError for
+    what is no multipart body, InvalidRequest for parts that fit no field.
     """
-    try:
-        form, uploaded = request.form, request.files
-    except ValueError as error:
-        detail = f"the body is not {TYPE}: {error}"
-        raise ApiError(400, "bad-multipart", detail) from error
+    form, uploaded = request.form, request.files
     errors: list[FieldError] = []
     fields: dict[str, Any] = {}
     parts: dict[str, bytes] = {}

@@ -29,6 +29,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from jobs.settings import settings
 from server.errors import Unavailable
 from server.seats import Seats
+from server.serving.gunicorn_request import PatientRequest
 
 MAX_HEAD = 32 * 1024
 """Bytes of a head: browsers keep cookies and all to 8 kB."""
@@ -253,6 +254,7 @@ class PatientWorker(ThreadWorker):
         self._unwatch(conn)
         if conn.parser is None:
             conn.parser = http.get_parser(self.cfg, conn.sock, conn.client)
+            conn.parser.mesg_class = PatientRequest
             conn.parser.unreader = Unread(conn.sock, self._uploads, _address(conn))
         conn.parser.unreader.begin(bytes(conn.received))
         conn.received = bytearray()

@@ -15,6 +15,7 @@ CARD = make_card(
     loras=[AddOn(name="pixel"), AddOn(name="line")],
     controlnets=[AddOn(name="canny")],
     upscalers=[AddOn(name="esrgan")],
+    clip_layers=3,
 )
 
 
@@ -34,6 +35,16 @@ def refused(**fields: Any) -> list[tuple[str, str]]:
     with pytest.raises(InvalidRequest) as error:
         asked(**fields)
     return [(each.pointer, each.detail) for each in error.value.errors]
+
+
+def test_the_last_layer_that_a_model_has_may_be_asked_for():
+    assert asked(clip_skip=3).clip_skip == 3
+
+
+@pytest.mark.parametrize("fields", [{"hires": {"scale": 2}}, {"variation_strength": 0.5}])
+def test_a_pipeline_that_runs_whole_refuses_what_it_does_not_take(fields: dict[str, Any]):
+    with pytest.raises(InvalidRequest, match="runs as a whole pipeline"):
+        asked(make_card(batched=False), **fields)
 
 
 FROM = {"kind": "image-to-image", "image": "x"}
@@ -56,6 +67,7 @@ CONTROL = {"model": "canny", "image": "x"}
         (FROM | {"upscaler": "esrgan"}, "/upscaler", "upscale does"),
         (INPAINT | {"hires": {}}, "/hires", "has no second pass"),
         ({"strength": 0.5}, "/strength", "starts from no picture"),
+        ({"clip_skip": 4}, "/clip_skip", "must be at most 3 for the model small; it is 4"),
         ({"prompt": "x <lora:no:1>"}, "/prompt", "no LoRA for the model small is named 'no'"),
         ({"prompt": "x <lora:pixel:9>"}, "/prompt", "a weight from -4 to 4"),
         ({"loras": [{"name": "no"}]}, "/loras/0/name", "there are pixel, line"),

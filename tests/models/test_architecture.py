@@ -53,6 +53,7 @@ def test_a_family_and_what_it_can_do_are_told_from_its_configuration(
     assert (known.family, known.kinds, known.batched) == (family, kinds, True)
     assert (known.width, known.height, known.factor, known.window) == (16, 16, 2, 10)
     assert (known.title, known.samplers) == ("Tiny", list(SAMPLERS))
+    assert known.clip_layers == (2 if family.startswith("sdxl") else 3)
 
 
 def test_a_distilled_model_starts_with_its_own_sampler_steps_and_guidance(

@@ -13,7 +13,13 @@ from PIL import Image
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.queue.events import PreviewEvent, Progress, ProgressEvent, publish_live
+from jobs.queue.events import (
+    PreviewEvent,
+    Progress,
+    ProgressEvent,
+    live_channel,
+    publish_live,
+)
 from jobs.queue.record import Field, progress_json
 from jobs.request.request import ResolvedRequest
 from worker.engine import Engine
@@ -37,8 +43,11 @@ PREVIEW_SIDE = 512
 """Pixels a side past which a preview is not scaled up: it is looked at on a phone."""
 
 SET_PROGRESS = """
--- KEYS[1] job; ARGV[1] field, ARGV[2] value. A job deleted meanwhile must not come back as a stub.
-if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+-- KEYS[1] job; ARGV[1] field, ARGV[2] value, ARGV[3] channel, ARGV[4] event; how many listened.
+-- A job deleted meanwhile must not come back as a stub, nor one that has ended be on its way.
+if redis.call('HGET', KEYS[1], 'status') ~= 'started' then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return redis.call('PUBLISH', ARGV[3], ARGV[4])
 """
 
 
@@ -86,11 +95,12 @@ class Reporter:
         with self.connection.pipeline(transaction=False) as pipe:
             for slot, progress in moved:
                 value = progress_json(progress, seconds_per_step(slot, progress.step))
-                self._set_progress([slot.job.key], [Field.PROGRESS, value], client=pipe)
-                event = ProgressEvent(job=slot.id, progress=progress)
-                publish_live(pipe, slot.record.owner, event)
+                event = ProgressEvent(job=slot.id, progress=progress).model_dump_json()
+                channel = live_channel(slot.record.owner)
+                arguments = [Field.PROGRESS, value, channel, event]
+                self._set_progress([slot.job.key], arguments, client=pipe)
             replies = cast("list[int]", pipe.execute())
-        for (slot, progress), listeners in zip(moved, replies[1::2], strict=True):
+        for (slot, progress), listeners in zip(moved, replies, strict=True):
             slot.reported = progress
             if listeners and slot.request.preview_interval and self._previews:
                 self._unseen[slot.id] = slot

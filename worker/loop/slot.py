@@ -48,6 +48,7 @@ class Slot:
     first_steps: int = 0
     reported: Progress | None = None
     previewed: float = 0.0
+    furthest: float = 0.0
     stop: bool = False
     lost: bool = False
     settling: bool = False
@@ -98,7 +99,8 @@ class Slot:
                 state = engine.progress(self.task_id(index))
                 done += state.step / max(1, state.steps)
                 stages.add(state.stage)
-        fraction = done / self.request.count
+        # A picture that is being stored is no longer in the engine, and no less far.
+        fraction = self.furthest = max(self.furthest, done / self.request.count)
         steps = self.request.steps * self.request.count
         return Progress(
             step=int(fraction * steps),

@@ -46,10 +46,10 @@ class Architecture:
     """What a model is taken for, and the sizes that follow from it.
 
     `factor` is pixels a latent pixel, `window` the prompt tokens of one pass of the text encoder,
-    without its begin and end tokens; `width` and `height` are what it was trained at, in pixels.
-    `distilled` is whether its UNet is told the guidance scale (LCM). A model that is not `batched`
-    runs as a whole diffusers pipeline. `defaults` is what it takes where models.toml does not say:
-    fields of ModelEntry.
+    without its begin and end tokens, `clip_layers` the layers that `clip_skip` may count; `width`
+    and `height` are what it was trained at, in pixels. `distilled` is whether its UNet is told the
+    guidance scale (LCM). A model that is not `batched` runs as a whole diffusers pipeline.
+    `defaults` is what it takes where models.toml does not say: fields of ModelEntry.
     """
 
     family: str
@@ -57,6 +57,7 @@ class Architecture:
     window: int
     width: int
     height: int
+    clip_layers: int = 1
     kinds: tuple[Kind, ...] = KINDS
     distilled: bool = False
     batched: bool = True
@@ -120,10 +121,17 @@ def _stable_diffusion(
         window=min(text["max_position_embeddings"] for text in texts) - 2,
         width=width * factor,
         height=height * factor,
+        clip_layers=_clip_layers(family, texts),
         kinds=kinds,
         distilled=bool(unet.get("time_cond_proj_dim")),
         defaults=_defaults(family, unet, scheduler),
     )
+
+
+def _clip_layers(family: str, texts: list[dict[str, Any]]) -> int:
+    """What `clip_skip` may be at most; SDXL's families count from the layer before the last."""
+    layers = min(int(text.get("num_hidden_layers", 12)) for text in texts)
+    return max(1, layers - family.startswith("sdxl"))
 
 
 def _defaults(family: str, unet: dict[str, Any], scheduler: dict[str, Any]) -> Defaults:

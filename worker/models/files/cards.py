@@ -43,6 +43,7 @@ def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
         schedule=entry.schedule if model.batched else "automatic",
         reads_words=(locate(entry).config / WORDS).is_file(),
         window=model.window,
+        clip_layers=model.clip_layers,
         licence=entry.licence,
         kinds=list(model.kinds),
         samplers=list(SAMPLERS) if model.batched else [OWN_SAMPLER],

@@ -1,0 +1,45 @@
+"""How far a job is said to be: never less far than it was."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from jobs.queue.events import Output
+from worker.engine import Stage
+from worker.loop.slot import Slot
+
+
+class Engine:
+    """An engine that says of its tasks what it is told to."""
+
+    def __init__(self) -> None:
+        self.steps: dict[int, int] = {}
+
+    def progress(self, task: str) -> Any:
+        step = self.steps[int(task.rpartition("/")[2])]
+        return SimpleNamespace(step=step, steps=20, stage=Stage.DENOISE)
+
+
+def test_a_picture_that_is_being_stored_is_no_less_far():
+    request = SimpleNamespace(count=2, steps=20)
+    lease = SimpleNamespace(id="lease", job=SimpleNamespace(id="job"))
+    slot = Slot(cast("Any", lease), cast("Any", SimpleNamespace(request=request)), solo=False)
+    engine = Engine()
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.append(slot.progress(cast("Any", engine)).step)
+
+    look()
+    engine.steps = {0: 20, 1: 10}
+    look()
+    del engine.steps[0]  # made, and on its way to the store
+    look()
+    slot.outputs[0] = cast("Output", None)
+    look()
+    del engine.steps[1]
+    look()
+    slot.outputs[1] = cast("Output", None)
+    look()
+    assert seen == [0, 30, 30, 30, 30, 40]
