@@ -1,7 +1,10 @@
 # `make` alone lists what there is. Settings are environment variables: PORT=8080 make up
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types slow audit features endpoints gallery model bench lock clean
+.PHONY: help up test lint types python clients slow audit features endpoints gallery model bench lock clean
 PY := .venv/bin/python
+# A file is one process's, so that what it starts it starts once; more processes than cores, since
+# much of what the tests do is wait.
+PYTEST := $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 help:  ## List these commands
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -9,17 +12,19 @@ help:  ## List these commands
 up: .worker  ## Start the server on http://127.0.0.1:7860 and wait until it can make a picture
 	@exec $(PY) -m darkroom up
 
-test: lint types  ## Everything that must pass: linter, types, import rules, tests
-	@sh clients/node.sh web test
-	@sh clients/node.sh mobile test
-	@sh clients/node.sh mobile sync
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: .dev  ## Everything that must pass; T=tests/engine: one folder's linter and tests alone
+ifdef T
+	@$(PY) -m ruff check $(T) && $(PY) -m ruff format --check $(T)
+	@$(PYTEST) $(T)
+else
+	@sh .ci/beside '$(MAKE) --no-print-directory lint python' '$(MAKE) --no-print-directory clients'
+	@$(PYTEST)
+endif
 
 lint: .dev  ## Linter and import rules
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && .venv/bin/lint-imports
 
-types: .dev  ## Strict types
-	@$(PY) -m basedpyright
+types: python  ## Strict types
 	@sh clients/node.sh web check
 	@sh clients/node.sh mobile check
 
@@ -51,6 +56,16 @@ lock:  ## Choose new versions of every package (needs uv)
 
 clean:  ## Remove the virtual environment and caches, never DATA
 	@rm -rf .venv build server/pages/static/app clients/*/node_modules clients/mobile/www .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+
+python: .dev
+	@$(PY) -m basedpyright
+
+clients: .dev
+	@sh clients/node.sh web check
+	@sh clients/node.sh web test
+	@sh clients/node.sh mobile check
+	@sh clients/node.sh mobile test
+	@sh clients/node.sh mobile sync
 
 .PHONY: .worker .dev
 .worker:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -17,6 +19,12 @@ WORKER_TIMEOUT = 15.0
 """Seconds one Redis call of a worker may take; above the one second it waits for new jobs."""
 
 LOCAL_URL = "redis://127.0.0.1:6379/0"
+
+
+def now(connection: Redis) -> float:
+    """The time by Redis's clock, in seconds since the epoch: the one that all processes share."""
+    seconds, micro = cast("tuple[int, int]", connection.time())
+    return seconds + micro / 1e6
 
 
 def connect(url: str | None = None, *, timeout: float = API_TIMEOUT, retries: int = 1) -> Redis:

@@ -21,7 +21,7 @@ from typing import Any, cast
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.connection import connect
+from jobs.connection import connect, now
 from jobs.queue.events import Output
 from jobs.queue.record import read
 from jobs.settings import settings
@@ -148,7 +148,7 @@ class Deliverer:
 
     def _without_job(self, delivery: Delivery) -> None:
         # A job is told of a moment before it is written, and its hook goes when it is deleted.
-        if time.time() - int(delivery.job[:12], 16) / 1000 < SUBMITTING:
+        if now(self._redis) - delivery.since < SUBMITTING:
             outbox.postpone(self._redis, delivery, BUSY)
             return
         with self._redis.pipeline() as pipe:

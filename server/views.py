@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 
 from jobs.devices import Device, Kind, Role
-from jobs.queue import queue
+from jobs.queue import standing
 from jobs.queue.events import (
     ENDED,
     DoneEvent,
@@ -24,6 +25,7 @@ from jobs.queue.events import (
     StatusEvent,
 )
 from jobs.queue.record import JobRecord
+from jobs.queue.standing import Standing
 from jobs.request.request import GenerationRequest, ResolvedRequest, named_pictures
 from jobs.settings import settings
 from server.door.signing import Signer, current_signer
@@ -124,17 +126,25 @@ class Views:
         self._redis = redis
         self._signer = signer
 
+    def jobs(self, records: Sequence[JobRecord]) -> list[JobView]:
+        """Jobs as `job` shows them, by one look at the queue."""
+        unended = any(record.status not in ENDED for record in records)
+        stands = standing.look(self._redis) if unended else None
+        return [self._job(record, stands) for record in records]
+
     def job(self, record: JobRecord, *, placed: bool = True) -> JobView:
         """A job with the URLs of its pictures, and its place in the queue if `placed`."""
+        return self.jobs([record])[0] if placed else self._job(record, None)
+
+    def _job(self, record: JobRecord, stands: Standing | None) -> JobView:
         url = job_url(record.id)
-        placed = placed and record.status not in ENDED
         return JobView(
             id=record.id,
             owner=record.owner,
             kind=record.request.kind,
             status=record.status,
-            queue_position=queue.position(self._redis, record) if placed else None,
-            eta_s=queue.eta(self._redis, record) if placed else None,
+            queue_position=stands.position(record) if stands else None,
+            eta_s=stands.eta(record) if stands else None,
             progress=record.progress,
             attempts=record.attempts,
             input=record.request,

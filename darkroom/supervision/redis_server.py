@@ -137,6 +137,9 @@ class RedisServer:
             *("--save", ""),
             # A full memory refuses new jobs and never drops accepted ones.
             *("--maxmemory-policy", "noeviction"),
+            # A record of a job and its events are small and kept for long: packed they are half.
+            # By their old names, which every version knows.
+            *("--hash-max-ziplist-value", "2048", "--stream-node-max-bytes", "1024"),
             *("--daemonize", "no"),
         ]
 

@@ -117,8 +117,6 @@ class Up:
         os.environ["REDIS_URL"] = self.state.redis_url = url
         self.redis = connect(url)
         self._end_leases()
-        with suppress(RedisError):
-            leases.recover_all(self.redis)
 
     def _start_workers(self) -> None:
         devices = machine.worker_devices(self.settings)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import re
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, cast
@@ -21,6 +24,19 @@ is no picture, and no path."""
 
 ABANDONED = 3600.0
 """Seconds after which a temporary file belongs to a process that died: a write takes seconds."""
+
+
+S3 = ("s3://", "s3a://")
+
+S3_OPTIONS = {
+    "config_kwargs": {
+        "connect_timeout": 2,
+        "read_timeout": 4,
+        "retries": {"mode": "standard", "total_max_attempts": 1},
+    }
+}
+"""A store that is away is told of within 5 s, in place of minutes: callers come back, workers wait
+longer than any library would."""
 
 
 def image_id(job_id: str, index: int) -> str:
@@ -39,15 +55,26 @@ def job_of(image: str) -> str | None:
     return match[1] if match else None
 
 
+class StoreError(OSError):
+    """The store cannot take or give bytes just now; `strerror` says why in a word, and the error of
+    the library behind it is the cause."""
+
+
 class ImageStore:
     """Puts, opens and deletes pictures by id.
 
-    Raises OSError where the store cannot take or give bytes (full, away, not allowed).
+    Raises OSError where the store cannot take or give bytes (full, away, not allowed): whatever the
+    library behind the URL raises of its own is a StoreError.
     """
 
     def __init__(self, url: str | None = None) -> None:
         target = url or settings().image_store_url
-        self._fs, root = cast("tuple[Any, str]", fsspec.core.url_to_fs(target))
+        s3 = target.startswith(S3)
+        self._fs, root = cast(
+            "tuple[Any, str]", fsspec.core.url_to_fs(target, **(S3_OPTIONS if s3 else {}))
+        )
+        if s3:
+            self._fs.retries = 1  # s3fs would try five times for itself, and it is no option
         self._root = root.rstrip("/")
 
     def put(self, image: str, data: bytes) -> None:
@@ -56,23 +83,30 @@ class ImageStore:
         The picture is whole and on disk, or not there at all, whatever is killed meanwhile.
         """
         path = self._path(image)
-        if isinstance(self._fs, LocalFileSystem):
-            _link_into_place(Path(path), data)
-        elif not self._fs.exists(path):
-            # An object store shows an object when its upload is complete, never half of it.
-            self._fs.pipe_file(path, data)
+        with _translated():
+            if isinstance(self._fs, LocalFileSystem):
+                _link_into_place(Path(path), data)
+            elif not self._fs.exists(path):
+                # An object store shows an object when its upload is complete, never half of it.
+                self._fs.pipe_file(path, data)
 
     def open(self, image: str) -> IO[bytes]:
         """The picture's bytes as a seekable file. Raises FileNotFoundError."""
-        return cast("IO[bytes]", self._fs.open(self._path(image), "rb"))
+        path = self._path(image)
+        with _translated():
+            if isinstance(self._fs, LocalFileSystem):
+                return cast("IO[bytes]", self._fs.open(path, "rb"))
+            # All at once: what reads as it goes would fail outside of here.
+            return io.BytesIO(cast("bytes", self._fs.cat_file(path)))
 
     def size(self, image: str) -> int:
         """The picture's size in bytes. Raises FileNotFoundError."""
-        return int(self._fs.size(self._path(image)))
+        with _translated():
+            return int(self._fs.size(self._path(image)))
 
     def delete(self, image: str) -> None:
         """Remove a picture; one that is not there is fine."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), _translated():
             self._fs.rm_file(self._path(image))
 
     def sweep(self) -> int:
@@ -90,6 +124,18 @@ class ImageStore:
             raise FileNotFoundError(f"no picture has the id {image[:80]!r}")
         # The chance part of the id, so that no folder gets more than its share.
         return f"{self._root}/{image[30:32]}/{image}.png"
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Have what a store's library raises of its own (botocore's errors are no OSError) be a
+    StoreError. Python's own other errors are faults of a program and stay as they are."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) or type(error).__module__ == "builtins":
+            raise
+        raise StoreError(errno.EIO, type(error).__name__) from error
 
 
 def _link_into_place(path: Path, data: bytes) -> None:

@@ -167,12 +167,17 @@ LIVE_CHANNELS = "darkroom:live:*"
 
 def publish(pipe: Pipeline, owner: str, event: LastingEvent) -> None:
     """Add a lasting event to a transaction, so that state, event and webhook change together."""
+    tell(pipe, owner, event)
+    outbox.record(pipe, event.job, event.event, event.model_dump_json())
+
+
+def tell(pipe: Pipeline, owner: str, event: LastingEvent) -> None:
+    """As `publish`, for those who follow only: no webhook."""
     fields: dict[FieldT, EncodableT] = {"data": event.model_dump_json()}
     pipe.xadd(job_stream(event.job), fields, maxlen=JOB_EVENTS, approximate=True)
     pipe.expire(job_stream(event.job), STREAM_TTL)
     pipe.xadd(owner_stream(owner), fields, maxlen=OWNER_EVENTS, approximate=True)
     pipe.expire(owner_stream(owner), STREAM_TTL)
-    outbox.record(pipe, event.job, event.event, event.model_dump_json())
 
 
 def publish_live(connection: Redis | Pipeline, owner: str, event: LiveEvent) -> None:

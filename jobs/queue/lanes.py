@@ -7,18 +7,19 @@ a hundred jobs of one caller do not make another wait for all of them.
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass
 from typing import cast, get_args
 
 from redis import Redis
+from redis.client import Pipeline
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from jobs.connection import now
 from jobs.request.request import Priority
 
 TURNS = "darkroom:turns"
-"""Hash: caller -> when a worker last took a job of theirs, in seconds since the epoch."""
+"""Hash: caller -> when a worker last took a job of theirs, by Redis's clock."""
 
 BELL = "darkroom:bell"
 """List that idle workers block on: a job that comes in rings it."""
@@ -33,6 +34,12 @@ PRUNE = """
 -- KEYS[1] the set of lanes, KEYS[2] a lane, KEYS[3] its intermediate list, KEYS[4] its leases
 for i = 2, 4 do if redis.call('EXISTS', KEYS[i]) == 1 then return 0 end end
 return redis.call('SREM', KEYS[1], KEYS[2])
+"""
+
+TURN = """
+-- KEYS[1] turns; ARGV[1] caller
+local t = redis.call('TIME')
+redis.call('HSET', KEYS[1], ARGV[1], t[1] + t[2] / 1000000)
 """
 
 QUEUES = "rq:queues"
@@ -64,7 +71,7 @@ class Lane:
 
 def lane(model: str, priority: Priority, caller: str) -> Lane:
     """The lane of a caller for a model; odd characters in either become `_`."""
-    return Lane(_plain(model), priority, _plain(caller))
+    return Lane(plain(model), priority, plain(caller))
 
 
 def lanes(connection: Redis) -> list[Lane]:
@@ -98,10 +105,15 @@ def turns(connection: Redis, callers: list[str]) -> dict[str, float]:
     return {caller: float(value or 0) for caller, value in zip(callers, values, strict=True)}
 
 
+def take_turn(pipe: Pipeline, caller: str) -> None:
+    """A worker takes a job of this caller's: the others go before their next."""
+    pipe.eval(TURN, 1, TURNS, caller)
+
+
 def prune(connection: Redis) -> int:
     """Forget lanes that are empty and whose caller was not served for a day; returns how many."""
     script = connection.register_script(PRUNE)
-    oldest = time.time() - UNUSED
+    oldest = now(connection) - UNUSED
     pruned = 0
     for each in lanes(connection):
         key = f"rq:queue:{each.name}"
@@ -122,10 +134,16 @@ def _forget_turns(connection: Redis, oldest: float) -> None:
 def ring(connection: Redis) -> None:
     """Wake a worker that waits for jobs."""
     with connection.pipeline(transaction=False) as pipe:
-        pipe.lpush(BELL, 1)
-        pipe.ltrim(BELL, 0, BELL_LENGTH - 1)
+        add_ring(pipe)
         pipe.execute()
 
 
-def _plain(name: str) -> str:
+def add_ring(pipe: Pipeline) -> None:
+    """Wake a worker with the transaction that brings the job."""
+    pipe.lpush(BELL, 1)
+    pipe.ltrim(BELL, 0, BELL_LENGTH - 1)
+
+
+def plain(name: str) -> str:
+    """A model or a caller as lanes name it."""
     return re.sub(r"[^A-Za-z0-9._@+-]", "_", name)[:120] or "_"

@@ -1,24 +1,24 @@
-"""The queue as callers use it: submit, list, cancel, delete, and where a job stands."""
+"""The queue as callers use it: submit, cancel, delete."""
 
 from __future__ import annotations
 
 import secrets
 import time
-import unicodedata
-from collections.abc import Iterator
-from contextlib import suppress
 from typing import cast
 
 from redis import Redis
+from redis.client import Pipeline
+from redis.typing import EncodableT, FieldT
 from rq import Retry
 from rq.command import send_command  # pyright: ignore[reportUnknownVariableType] untyped **kwargs
-from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.exceptions import NoSuchJobError
+from rq.job import JobStatus
 from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
-from jobs.queue import idempotency, lanes, quotas, script, settle, workers
-from jobs.queue.events import ENDED, Status, StatusEvent, job_stream, publish
-from jobs.queue.record import STATUSES, Field, JobRecord, fetch, read, read_many
+from jobs.queue import idempotency, lanes, listing, once, quotas, script, settle, standing
+from jobs.queue.events import ENDED, StatusEvent, job_stream, tell
+from jobs.queue.record import STATUSES, Field, JobRecord, fetch, from_job, read
 from jobs.request.request import ResolvedRequest
 from jobs.settings import settings
 from jobs.webhooks import outbox
@@ -35,9 +35,6 @@ ATTEMPTS = 3
 
 RETRY_AFTER = 5
 """Seconds a caller is asked to wait where nothing was measured yet."""
-
-LIST_SCAN = 500
-"""Records one page of a filtered list looks at; the cursor goes on from there."""
 
 
 class QueueFull(Exception):
@@ -73,101 +70,47 @@ def submit(
     or redis.exceptions.RedisError, after which it may or may not be there.
     """
     job_id = job_id or new_job_id()
-    total = sum(lanes.waiting(connection, lanes.lanes(connection)).values())
-    if total >= settings().max_queue:
-        raise QueueFull(settings().max_queue, retry_after(connection, total))
+    if connection.zcard(standing.OPEN) >= settings().max_queue:
+        stands = standing.look(connection)
+        if stands.waiting >= settings().max_queue:
+            raise QueueFull(settings().max_queue, stands.retry_after() or RETRY_AFTER)
     lane = lanes.lane(request.model, request.priority, caller or owner)
-    queue = lane.queue(connection)
-    quotas.admit(
-        connection,
-        job_id,
-        account or lane.caller,
-        request.count,
-        lambda: retry_after(connection, total),
+    account = account or lane.caller
+    quotas.admit(connection, job_id, account, request.count, lambda: busy_for(connection))
+    rq_queue = lane.queue(connection)
+    job = rq_queue.create_job(
+        FUNCTION,
+        kwargs={"request": request.model_dump(mode="json"), "owner": owner},
+        timeout=settings().job_timeout,
+        result_ttl=settle.KEEP,
+        failure_ttl=settle.KEEP,
+        description=f"{request.kind} with {request.model}",
+        meta={KEYED: True} if keyed else None,
+        retry=Retry(max=ATTEMPTS - 1, enqueue_at_front=True),
+        job_id=job_id,
     )
+    job.origin = lane.name
+    # Of what is empty RQ reads as much where it is left out, and a record is kept for long.
+    every = cast("dict[str, EncodableT]", job.to_dict())
+    fields: dict[FieldT, EncodableT] = {key: each for key, each in every.items() if each != ""}
+    fields["status"] = JobStatus.QUEUED.value
+    event = StatusEvent(job=job_id, status="queued")
     with connection.pipeline() as pipe:
+        pipe.hset(job.key, mapping=fields)
+        pipe.sadd(lanes.QUEUES, rq_queue.key)
+        rq_queue.push_job_id(job_id, pipeline=pipe)
+        listing.add(pipe, owner, job_id, request)
+        standing.add(pipe, job_id, request)
         if hook is not None:
             outbox.subscribe(pipe, job_id, hook)
-        pipe.zadd(_index(owner), {job_id: 0})
-        publish(pipe, owner, StatusEvent(job=job_id, status="queued"))
-        pipe.execute()
-    with suppress(DuplicateJobError):  # the reply to an earlier try was lost; the job is there
-        queue.enqueue_call(
-            FUNCTION,
-            kwargs={"request": request.model_dump(mode="json"), "owner": owner},
-            timeout=settings().job_timeout,
-            result_ttl=settle.KEEP,
-            failure_ttl=settle.KEEP,
-            description=f"{request.kind} with {request.model}",
-            meta={KEYED: True} if keyed else None,
-            retry=Retry(max=ATTEMPTS - 1, enqueue_at_front=True),
-            job_id=job_id,
-            unique=True,
-        )
-    # A worker that tidies up empty lanes may have dropped this one before the job was in it.
-    connection.sadd(lanes.QUEUES, queue.key)
-    lanes.ring(connection)
-    record = read(connection, job_id)
+            outbox.record_first(pipe, job_id, hook, event.event, event.model_dump_json())
+        tell(pipe, owner, event)
+        lanes.add_ring(pipe)
+        new = once.run_if_new(connection, job.key, pipe)
+    record = from_job(connection, job, fields) if new else read(connection, job_id)
     if record is None:
         raise NoSuchJobError(f"job {job_id} was deleted while it was being submitted")
     return record
-
-
-def list_jobs(
-    connection: Redis,
-    owner: str | None,
-    *,
-    limit: int,
-    before: str | None,
-    status: Status | None,
-    search: str = "",
-) -> tuple[list[JobRecord], str | None]:
-    """An owner's jobs older than the id `before`, newest first; and the next page's `before`.
-
-    Without an owner, everybody's. `search` finds those whose prompt has each of its words, or
-    words that these are parts of, whatever the case.
-    """
-    words = _folded(search).split()
-    found: list[JobRecord] = []
-    scanned = 0
-    while len(found) < limit and scanned < LIST_SCAN:
-        ids = _newest(connection, owner, before, limit)
-        if not ids:
-            return found, None
-        scanned += len(ids)
-        for record in read_many(connection, ids):
-            if record is None or (status and record.status != status):
-                continue
-            if words and not _has(record.request.prompt, words):
-                continue
-            found.append(record)
-            if len(found) == limit:
-                return found, record.id
-        before = ids[-1]
-    return found, before
-
-
-def _has(prompt: str, words: list[str]) -> bool:
-    text = _folded(prompt)
-    return all(word in text for word in words)
-
-
-def _folded(text: str) -> str:
-    """The text as it is compared: keyboards write the same accents in more ways than one."""
-    return unicodedata.normalize("NFC", text).casefold()
-
-
-def _newest(connection: Redis, owner: str | None, before: str | None, limit: int) -> list[str]:
-    """The newest ids of an owner, or of all, that are older than `before`: ids sort by time."""
-    every = cast("Iterator[bytes]", connection.scan_iter(_index("*")))
-    indices = [_index(owner)] if owner else [each.decode() for each in every]
-    newest = f"({before}" if before else "+"
-    with connection.pipeline(transaction=False) as pipe:
-        for index in indices:
-            pipe.zrange(index, newest, "-", desc=True, bylex=True, offset=0, num=limit)
-        pages = cast("list[list[bytes]]", pipe.execute())
-    # More than once where SCAN gave an index twice.
-    return sorted({each.decode() for page in pages for each in page}, reverse=True)[:limit]
 
 
 def cancel(connection: Redis, job_id: str, *, running: bool = True) -> JobRecord | None:
@@ -205,7 +148,9 @@ def delete(connection: Redis, record: JobRecord) -> None:
     try:
         job = fetch(connection, record.id)
     except NoSuchJobError:
-        connection.zrem(_index(record.owner), record.id)
+        with connection.pipeline() as pipe:
+            _forget(pipe, record)
+            pipe.execute()
         return
     wip = job.started_job_registry.key
     leases = [
@@ -222,68 +167,19 @@ def delete(connection: Redis, record: JobRecord) -> None:
         pipe.zrem(registry.key, job.id)
     pipe.delete(job.key, f"rq:results:{job.id}", f"rq:executions:{job.id}")
     pipe.delete(job_stream(job.id))
-    outbox.forget(pipe, job.id)
-    quotas.forget(pipe, job.id)
+    _forget(pipe, record)
     if KEYED in job.meta:
         idempotency.bury(pipe, job.id)
-    pipe.zrem(_index(record.owner), job.id)
     script.run_if(connection, pipe, job.key, "origin", job.origin)
 
 
-def ended_before(connection: Redis, moment: float) -> Iterator[JobRecord]:
-    """Every owner's ended jobs that were made before a moment (seconds since the epoch)."""
-    newest = f"({int(moment * 1000):012x}"
-    for key in cast("Iterator[bytes]", connection.scan_iter(_index("*"))):
-        ids = cast("list[bytes]", connection.zrange(key, "-", newest, bylex=True, offset=0, num=-1))
-        for start in range(0, len(ids), LIST_SCAN):
-            page = [each.decode() for each in ids[start : start + LIST_SCAN]]
-            for record in read_many(connection, page):
-                if record is not None and record.status in ENDED:
-                    yield record
+def _forget(pipe: Pipeline, record: JobRecord) -> None:
+    outbox.forget(pipe, record.id)
+    quotas.forget(pipe, record.id)
+    listing.remove(pipe, record.owner, record.id)
+    standing.remove(pipe, record.id)
 
 
-def position(connection: Redis, record: JobRecord) -> int | None:
-    """How many jobs go before this one, callers taking turns; None if it does not wait."""
-    if record.status != "queued":
-        return None
-    own = lanes.parse(record.lane)
-    place = cast("int | None", connection.lpos(f"rq:queue:{record.lane}", record.id))
-    if own is None or place is None:
-        return 0  # a worker is taking it this moment
-    others = [each for each in lanes.lanes(connection) if each != own and each.rank >= own.rank]
-    lengths = lanes.waiting(connection, others)
-    served = lanes.turns(connection, [own.caller, *(each.caller for each in others)])
-    ahead = place
-    for other, length in lengths.items():
-        if other.rank > own.rank:
-            ahead += length
-        else:
-            first = served[other.caller] < served[own.caller]
-            ahead += min(length, place + first)
-    return ahead
-
-
-def eta(connection: Redis, record: JobRecord) -> float | None:
-    """Seconds until the job should be done, from measured rates; None without any."""
-    if record.status == "running":
-        if record.progress is None or record.seconds_per_step is None:
-            return None
-        left = record.progress.steps - record.progress.step
-        return round(left * record.seconds_per_step, 2)
-    if record.status != "queued":
-        return None
-    ahead = position(connection, record)
-    rate = workers.jobs_per_second(connection)
-    if ahead is None or not rate:
-        return None
-    return round((ahead + 1) / rate, 2)
-
-
-def retry_after(connection: Redis, waiting: int) -> int:
+def busy_for(connection: Redis) -> int:
     """Whole seconds until a tenth of the queue should be done."""
-    rate = workers.jobs_per_second(connection)
-    return min(600, max(1, round(waiting / 10 / rate))) if rate else RETRY_AFTER
-
-
-def _index(owner: str) -> str:
-    return f"darkroom:jobs:{owner}"
+    return standing.look(connection).retry_after() or RETRY_AFTER

@@ -6,7 +6,6 @@ so a place is free the moment its job has ended, whatever ended it, and none is 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -21,14 +20,20 @@ from jobs.settings import settings
 FLIGHT = "darkroom:quota:flight"
 """Hash: job -> its pictures, when it was submitted, its caller; ended jobs leave at the next."""
 
+PICTURES = "darkroom:quota:pictures:"
+"""Counts of pictures, with the day since the epoch after it: everybody's, and one's with `:` and
+the caller behind. Which day it is, Redis says."""
+
 DAY = 24 * 3600
 
 ADMIT = """
--- KEYS[1] flight, KEYS[2] the caller's pictures today, KEYS[3] everybody's
+-- KEYS[1] flight, KEYS[2] what the keys of a day's pictures begin with
 -- ARGV[1] job, ARGV[2] caller, ARGV[3] pictures, ARGV[4..8] limits, 0 for none: the caller's
 -- waiting jobs, the caller's pictures in flight, everybody's, the caller's today, everybody's today
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return {0} end
 local now = tonumber(redis.call('TIME')[1])
+local everybody = KEYS[2] .. math.floor(now / 86400)
+local own = everybody .. ':' .. ARGV[2]
 local queued, flight, total = 0, 0, 0
 local jobs = redis.call('HGETALL', KEYS[1])
 for i = 1, #jobs, 2 do
@@ -46,16 +51,16 @@ for i = 1, #jobs, 2 do
         redis.call('HDEL', KEYS[1], jobs[i])
     end
 end
-local used = {queued, flight, total, tonumber(redis.call('GET', KEYS[2]) or 0),
-    tonumber(redis.call('GET', KEYS[3]) or 0)}
+local used = {queued, flight, total, tonumber(redis.call('GET', own) or 0),
+    tonumber(redis.call('GET', everybody) or 0)}
 for i = 1, 5 do
     local limit, more = tonumber(ARGV[3 + i]), i == 1 and 1 or tonumber(ARGV[3])
-    if limit > 0 and used[i] + more > limit then return {i, unpack(used)} end
+    if limit > 0 and used[i] + more > limit then return {i, now, unpack(used)} end
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3] .. ' ' .. now .. ' ' .. ARGV[2])
-for i = 2, 3 do
-    redis.call('INCRBY', KEYS[i], ARGV[3])
-    redis.call('EXPIRE', KEYS[i], 172800)
+for _, day in ipairs({own, everybody}) do
+    redis.call('INCRBY', day, ARGV[3])
+    redis.call('EXPIRE', day, 172800)
 end
 return {0}
 """
@@ -84,15 +89,14 @@ def admit(
         if 0 < each.value < pictures:
             detail = f"must be at most {each.value}, the limit of {each.said}"
             raise InvalidRequest([FieldError(pointer="/count", detail=detail)])
-    keys = _keys(caller)
     values = [str(each.value) for each in limits]
     reply = cast(
         "list[int]",
-        connection.eval(ADMIT, len(keys), *keys, job_id, caller, str(pictures), *values),
+        connection.eval(ADMIT, 2, FLIGHT, PICTURES, job_id, caller, str(pictures), *values),
     )
     if not reply[0]:
         return
-    midnight = DAY - int(time.time()) % DAY
+    midnight = DAY - reply[1] % DAY
     quotas = [
         Quota(
             each.name,
@@ -101,7 +105,7 @@ def admit(
             max(0, each.value - used),
             *((DAY, midnight) if "day" in each.name else (None, None)),
         )
-        for each, used in zip(limits, reply[1:], strict=True)
+        for each, used in zip(limits, reply[2:], strict=True)
     ]
     full, limit = quotas[reply[0] - 1], limits[reply[0] - 1]
     said = f"{limit.value} is the limit of {limit.said}; {full.left} of them are left"
@@ -136,12 +140,3 @@ def _limits() -> list[_Limit]:
             chosen.pictures_per_day_total,
         ),
     ]
-
-
-def _keys(caller: str) -> tuple[str, str, str]:
-    today = time.strftime("%Y%m%d", time.gmtime())
-    return (
-        FLIGHT,
-        f"darkroom:quota:pictures:{today}:{caller}",
-        f"darkroom:quota:pictures:{today}",
-    )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
 from redis import Redis
+from redis.typing import EncodableT, FieldT
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -82,9 +83,37 @@ def read_many(connection: Redis, job_ids: Sequence[str]) -> list[JobRecord | Non
     return [from_hash(connection, job_id, raw) for job_id, raw in zip(job_ids, hashes, strict=True)]
 
 
+SHOWN = (
+    *("data", "status", "origin", "worker_name", "created_at", "started_at", "ended_at"),
+    *(Field.ATTEMPTS, Field.CRASHES, Field.CANCEL, Field.PROGRESS, Field.OUTPUTS, Field.ERROR),
+)
+"""The fields of the hash that a record is made of."""
+
+
+def get_shown() -> list[str]:
+    """What SORT is to GET of each job, for `from_row`."""
+    return ["#", *(f"{Job.key_for('*')}->{field}" for field in SHOWN)]
+
+
+def from_row(connection: Redis, row: Sequence[bytes | None]) -> JobRecord | None:
+    """The record in what SORT got; None where the job is gone."""
+    fields = zip(SHOWN, row[1:], strict=True)
+    raw = {field.encode(): value for field, value in fields if value is not None}
+    return from_hash(connection, (row[0] or b"").decode(), raw)
+
+
 def fetch(connection: Redis, job_id: str) -> Job:
     """The RQ job itself. Raises rq.exceptions.NoSuchJobError."""
     return Job.fetch(job_id, connection=connection, serializer=JSONSerializer)
+
+
+def from_job(connection: Redis, job: Job, fields: Mapping[FieldT, EncodableT]) -> JobRecord | None:
+    """The record of a job that was just written with these fields."""
+    raw = {
+        str(key).encode(): value if isinstance(value, bytes) else str(value).encode()
+        for key, value in fields.items()
+    }
+    return from_hash(connection, job.id, raw)
 
 
 def from_hash(connection: Redis, job_id: str, raw: dict[bytes, bytes]) -> JobRecord | None:

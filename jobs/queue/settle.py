@@ -14,6 +14,7 @@ from rq.registry import CanceledJobRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import now, utcformat
 
+from jobs.queue import standing
 from jobs.queue.events import DoneEvent, Error, Output, StatusEvent, publish
 from jobs.queue.lanes import BELL
 from jobs.queue.metrics import count
@@ -77,5 +78,8 @@ def owner_of(job: Job) -> str:
 
 def _done(pipe: Pipeline, job: Job, event: DoneEvent) -> None:
     pipe.hdel(job.key, Field.CANCEL)
+    # What RQ says again of a job's end: the hash has it, and is kept for long.
+    pipe.delete(f"rq:results:{job.id}")
+    standing.remove(pipe, job.id)
     count(pipe, "jobs", event.status)
     publish(pipe, owner_of(job), event)

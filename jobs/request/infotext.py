@@ -89,11 +89,12 @@ class Recipe:
 
 def write(request: ResolvedRequest, index: int, maker: Maker) -> str:
     """The recipe of picture `index` (from 0) of a request."""
-    sampler = SAMPLERS[request.sampler]
+    # A pipeline that runs whole has a sampler of its own, which the field has no name for.
+    own = request.sampler not in SAMPLERS
     fields: dict[str, object] = {
         "Steps": request.steps,
-        "Sampler": sampler.title,
-        "Schedule type": SCHEDULES[request.schedule].label,
+        "Sampler": None if own else SAMPLERS[request.sampler].title,
+        "Schedule type": None if own else SCHEDULES[request.schedule].label,
         "CFG scale": request.guidance_scale,
         "Seed": request.image_seed(index),
         "Size": f"{request.width}x{request.height}",

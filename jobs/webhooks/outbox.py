@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import random
 import secrets
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -18,6 +17,8 @@ from typing import Literal, cast
 from redis import Redis
 from redis.client import Pipeline
 from redis.typing import EncodableT, FieldT
+
+from jobs.connection import now
 
 DUE = "darkroom:webhooks:due"
 """Sorted set: jobs with something to send, by when (seconds since the epoch, Redis's clock)."""
@@ -42,6 +43,12 @@ LONGEST = 6 * 3600.0
 """Seconds between two tries at most: a receiver that was down for a night is tried again soon."""
 
 NOW = "local t = redis.call('TIME'); local now = t[1] + t[2] / 1000000\n"
+
+SUBSCRIBE = f"""
+-- KEYS[1] the job's hook
+{NOW}
+redis.call('HSETNX', KEYS[1], 'since', now)
+"""
 
 RECORD = """
 -- KEYS[1] the job's hook, KEYS[2] its outbox, KEYS[3] due, KEYS[4] bell
@@ -134,6 +141,8 @@ class Delivery:
     hook: Hook
     attempts: int
     token: str
+    since: float
+    """When the job's caller asked to be told, by Redis's clock."""
 
     @property
     def id(self) -> str:
@@ -163,6 +172,19 @@ def subscribe(pipe: Pipeline, job_id: str, hook: Hook) -> None:
     fields: dict[FieldT, EncodableT] = {"url": hook.url, "format": hook.format, "base": hook.base}
     fields |= {f"on:{event}": "1" for event in hook.events}
     pipe.hset(_hook(job_id), mapping=fields)
+    pipe.eval(SUBSCRIBE, 1, _hook(job_id))
+
+
+def record_first(pipe: Pipeline, job_id: str, hook: Hook, kind: str, event: str) -> None:
+    """As `record` of the first event of a job that was subscribed in the same transaction, without
+    a script: for where one runs already."""
+    if kind not in hook.events:
+        return
+    pipe.hset(_hook(job_id), "count", 1)
+    pipe.rpush(_outbox(job_id), f"1 {event}")
+    pipe.zadd(DUE, {job_id: 0}, nx=True)
+    pipe.lpush(BELL, 1)
+    pipe.ltrim(BELL, 0, 0)
 
 
 def record(pipe: Pipeline, job_id: str, kind: str, event: str) -> None:
@@ -197,8 +219,8 @@ def claim(connection: Redis, lease: float) -> Delivery | None:
             continue
         number, _, event = head.decode().partition(" ")
         hook = _read_hook(fields)
-        attempts = int(fields.get(b"attempts", 0))
-        return Delivery(job_id, int(number), event, hook, attempts, token)
+        attempts, since = int(fields.get(b"attempts", 0)), float(fields.get(b"since", 0))
+        return Delivery(job_id, int(number), event, hook, attempts, token, since)
 
 
 def finish(connection: Redis, delivery: Delivery) -> None:
@@ -219,7 +241,7 @@ def fail(
             "event": delivery.event,
             "attempts": delivery.attempts + 1,
             "reason": reason,
-            "at": time.time(),
+            "at": now(connection),
         }
         _finish(connection, delivery, json.dumps(letter))
         _trim(connection)

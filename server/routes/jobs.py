@@ -12,7 +12,7 @@ from flask import Response, request
 from pydantic import ConfigDict, Field
 from redis.exceptions import RedisError
 
-from jobs.queue import idempotency, queue
+from jobs.queue import idempotency, listing, queue
 from jobs.queue.events import ENDED, Status
 from jobs.queue.record import JobRecord, read
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
@@ -88,8 +88,9 @@ def create_job(header: CreateHeaders, body: GenerationRequest) -> Response:
     cards = known_models()
     job_id, key = queue.new_job_id(), header.idempotency_key
     if key is not None:
-        job_id = idempotency.job_id_for(here.redis, who.owner, key, sent.identity, job_id)
-        if (earlier := read(here.redis, job_id)) is not None:
+        new_id = job_id
+        job_id = idempotency.job_id_for(here.redis, who.owner, key, sent.identity, new_id)
+        if job_id != new_id and (earlier := read(here.redis, job_id)) is not None:
             return _created(earlier, prefer.wait(header.prefer))
         if idempotency.is_buried(here.redis, job_id):
             detail = "the job that this Idempotency-Key made was deleted; a new one needs a new key"
@@ -159,7 +160,7 @@ def list_jobs(query: ListQuery) -> Response:
     if not caller().sees(owner):
         raise ApiError(403, "admin-only", "only an admin lists the jobs of others")
     before = _decode(query.cursor) if query.cursor else None
-    records, last = queue.list_jobs(
+    records, last = listing.list_jobs(
         resources().redis,
         None if owner == "*" else owner,
         limit=query.limit,
@@ -168,7 +169,7 @@ def list_jobs(query: ListQuery) -> Response:
         search=query.q,
     )
     cursor = base64.urlsafe_b64encode(last.encode()).decode().rstrip("=") if last else None
-    view = JobList(jobs=[views.job(record) for record in records], next_cursor=cursor)
+    view = JobList(jobs=views.jobs(records), next_cursor=cursor)
     headers: dict[str, str] = {}
     if cursor:
         wanted = query.model_dump(exclude_defaults=True, exclude={"cursor"})

@@ -26,7 +26,7 @@ from jobs.queue.events import (
     job_stream,
     owner_stream,
 )
-from jobs.queue.queue import list_jobs
+from jobs.queue.listing import list_jobs
 from jobs.queue.record import JobRecord, read
 from server.streams.following import news
 from server.streams.hub import Hub

@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 
 from tests.server.helpers import REPOSITORY
 
+HERE = Path(__file__).parent
 PAGE = REPOSITORY / "docs" / "clients.md"
 BEGIN = "<!-- endpoints: written by `make endpoints` -->"
 END = "<!-- /endpoints -->"
@@ -52,13 +53,14 @@ def marked(item: pytest.Item) -> set[str]:
 def marked_tests() -> dict[str, set[str]]:
     """The same of each function of these tests, whichever of them are run now."""
     found: dict[str, set[str]] = {}
-    for file in sorted(Path(__file__).parent.glob("test_*.py")):
-        module = importlib.import_module(f"tests.compat.{file.stem}")
+    for file in sorted(HERE.rglob("test_*.py")):
+        path = file.relative_to(HERE)
+        module = importlib.import_module(".".join(("tests", "compat", *path.with_suffix("").parts)))
         for name, function in vars(module).items():
             marks = _marks(module) + _marks(function)
             routes = {route for mark in marks if mark.name == "endpoint" for route in mark.args}
             if name.startswith("test_") and routes:
-                found[f"{file.name}::{name}"] = routes
+                found[f"{path.as_posix()}::{name}"] = routes
     return found
 
 

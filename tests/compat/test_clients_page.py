@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.compat.endpoints import PAGE
-from tests.compat.openai_api import opened, shows_something
+from tests.compat.openai.client import opened, shows_something
 
 BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 

@@ -18,7 +18,7 @@ from darkroom.network import tls
 from darkroom.supervision.redis_server import RedisServer
 from jobs.pictures.image_store import ImageStore
 from jobs.queue.record import JobRecord
-from tests.compat.openai_api import connect, jobs
+from tests.compat.openai.client import connect, jobs
 from tests.server.helpers import HandWorker, Server, gunicorn
 from tests.worker.process import until
 

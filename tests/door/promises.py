@@ -21,7 +21,7 @@ from jobs.queue import queue
 from jobs.queue.record import read
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve
-from tests.compat.a1111 import Quick
+from tests.compat.a1111.client import Quick
 from tests.server.helpers import CARD, REPOSITORY, HandWorker, png
 
 PAGE = REPOSITORY / "docs" / "security.md"

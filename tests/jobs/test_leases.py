@@ -29,12 +29,19 @@ def expire(redis, record):
         redis.zadd(f"rq:wip:{record.lane}", {entry: time.time() - 1})
 
 
+def look(redis):
+    """Look for what dead workers left, somebody having looked a moment ago."""
+    redis.set(leases.LOOKED, time.time())
+    redis.delete(leases.SWEEP_LOCK)
+    return leases.Sweep(redis).run()
+
+
 def test_an_expired_lease_sends_the_job_to_the_front_as_a_suspect(redis, ask):
     record = queue.submit(redis, ask(), "anna")
     lease(redis, record)
     later = queue.submit(redis, ask(), "anna")
     expire(redis, record)
-    assert leases.recover_all(redis) == 1
+    assert look(redis) == 1
     again = queue.read(redis, record.id)
     assert (again.status, again.crashes, again.attempts) == ("queued", 1, 1)
     waiting = redis.lrange(f"rq:queue:{record.lane}", 0, -1)
@@ -45,7 +52,7 @@ def test_an_expired_lease_sends_the_job_to_the_front_as_a_suspect(redis, ask):
 def test_a_lease_that_holds_is_left_alone(redis, ask):
     record = queue.submit(redis, ask(), "anna")
     lease(redis, record)
-    assert leases.recover_all(redis) == 0
+    assert look(redis) == 0
     assert queue.read(redis, record.id).status == "running"
 
 
@@ -63,7 +70,7 @@ def test_a_job_fails_with_the_reason_when_every_attempt_died(redis, ask):
     for _ in range(ATTEMPTS):
         lease(redis, record)
         expire(redis, record)
-        leases.recover_all(redis)
+        look(redis)
     failed = queue.read(redis, record.id)
     assert (failed.status, failed.attempts) == ("failed", ATTEMPTS)
     assert failed.error.code == "worker_died"
@@ -76,7 +83,7 @@ def test_a_canceled_job_of_a_dead_worker_does_not_run_again(redis, ask):
     lease(redis, record)
     assert queue.cancel(redis, record.id).status == "running"
     expire(redis, record)
-    leases.recover_all(redis)
+    look(redis)
     assert queue.read(redis, record.id).status == "canceled"
     assert redis.llen(f"rq:queue:{record.lane}") == 0
 
@@ -85,7 +92,7 @@ def test_a_deleted_job_of_a_dead_worker_stays_deleted(redis, ask):
     record = queue.submit(redis, ask(), "anna")
     lease(redis, record)
     queue.delete(redis, record)
-    assert leases.recover_all(redis) == 0
+    assert look(redis) == 0
     assert queue.read(redis, record.id) is None
 
 
@@ -116,8 +123,40 @@ def test_one_process_at_a_time_sweeps(redis, ask):
     record = queue.submit(redis, ask(), "anna")
     lease(redis, record)
     expire(redis, record)
+    redis.set(leases.LOOKED, time.time())
     redis.set(leases.SWEEP_LOCK, 1, ex=5)
     assert leases.Sweep(redis).run() == 0
+
+
+def test_leases_that_lapsed_while_nobody_reached_redis_get_time_to_be_renewed(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    lease(redis, record)
+    expire(redis, record)
+    redis.set(leases.LOOKED, time.time() - leases.LEASE)
+    redis.delete(leases.SWEEP_LOCK)
+    assert leases.Sweep(redis).run() == 0
+    assert look(redis) == 0
+    assert queue.read(redis, record.id).status == "running"
+    expire(redis, record)
+    assert look(redis) == 1
+
+
+def test_a_worker_does_not_sweep_what_it_holds(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    execution = lease(redis, record)
+    expire(redis, record)
+    redis.set(leases.LOOKED, time.time())
+    assert leases.Sweep(redis).run({execution.composite_key}) == 0
+    assert queue.read(redis, record.id).status == "running"
+
+
+def test_a_dead_worker_s_leases_end_and_those_that_lapsed_beside_them_do_not(redis, ask):
+    mine, other = (queue.submit(redis, ask(), "anna") for _ in range(2))
+    lease(redis, mine, "dead")
+    lease(redis, other, "alive")
+    expire(redis, other)
+    assert leases.end_leases(redis, "dead") == 1
+    assert queue.read(redis, other.id).status == "running"
 
 
 @pytest.mark.parametrize("attempts", [1, 2])

@@ -42,6 +42,7 @@ class Program:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
         whole = {**os.environ, "PYTHONPATH": str(REPOSITORY), **(environment or {})}
         self._process = _forks.Process(
             target=_become, args=(module, arguments, whole, folder, log), daemon=True
@@ -76,8 +77,9 @@ class Program:
 
     def kill(self) -> None:
         """kill -9 of the program and of all that it started; it is gone when this returns."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        for kill in (os.killpg, os.kill):  # at first it leads no group yet
+            with suppress(ProcessLookupError):
+                kill(self.pid, signal.SIGKILL)
         self._process.join()
 
 

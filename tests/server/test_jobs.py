@@ -237,7 +237,7 @@ class TestPrefer:
             raise RedisConnectionError("gone")
 
         monkeypatch.setattr("server.routes.jobs.follow", gone)
-        monkeypatch.setattr("jobs.queue.queue.position", gone)
+        monkeypatch.setattr("jobs.queue.standing.look", gone)
         answer = client.post(f"{API}/jobs", json={"prompt": "x"}, headers={"Prefer": "wait=5"})
         assert answer.status_code == 202
         assert answer.json["queue_position"] is None

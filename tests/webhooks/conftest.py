@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +19,8 @@ from jobs.pictures.image_store import ImageStore
 from jobs.settings import settings
 from server.app import create_app
 from server.resources import of
-from tests.server.helpers import REPOSITORY, HandWorker
+from tests.running.hand_worker import HandWorker
+from tests.running.program import Program
 
 
 @dataclass
@@ -112,36 +110,23 @@ def worker(redis: Redis, data: Path) -> HandWorker:
 
 
 @contextmanager
-def deliverer(redis_url: str, data: Path, **chosen: object) -> Iterator[subprocess.Popen[bytes]]:
+def deliverer(redis_url: str, data: Path, **chosen: object) -> Iterator[Program]:
     """`python -m server.deliverer`, as `darkroom up` runs it, with short waits."""
     usual = {"webhook_allow": "127.0.0.0/8", "webhook_backoff": 0.1, "webhook_timeout": 1}
-    environment = {
-        **os.environ,
-        "REDIS_URL": redis_url,
-        "DATA": str(data),
-        "PYTHONPATH": str(REPOSITORY),
-        **{name.upper(): str(value) for name, value in {**usual, **chosen}.items()},
-    }
-    with (data / "webhooks.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "server.deliverer"],
-            env=environment,
-            cwd=data,
-            stdout=log,
-            stderr=log,
-        )
+    settings = {name.upper(): str(value) for name, value in {**usual, **chosen}.items()}
+    process = Program(
+        "server.deliverer",
+        log=data / "webhooks.log",
+        folder=data,
+        environment={"REDIS_URL": redis_url, "DATA": str(data), **settings},
+    )
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()
 
 
 @pytest.fixture
-def sending(redis_url: str, data: Path) -> Iterator[subprocess.Popen[bytes]]:
+def sending(redis_url: str, data: Path) -> Iterator[Program]:
     with deliverer(redis_url, data) as process:
         yield process

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 import time
 from email.header import decode_header, make_header
 from http.server import BaseHTTPRequestHandler
@@ -18,6 +17,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from darkroom.cli import main
 from jobs.settings import settings
 from jobs.webhooks import messages, outbox
+from tests.running.program import Program
 from tests.server.helpers import API, HandWorker
 from tests.webhooks.conftest import Receiver, deliverer
 
@@ -284,7 +284,7 @@ def test_the_sender_finishes_what_is_under_way_when_told_to_stop(
     redis: Redis,
     worker: HandWorker,
     receiver: Receiver,
-    sending: subprocess.Popen[bytes],
+    sending: Program,
 ):
     def slow(handler: BaseHTTPRequestHandler) -> None:
         time.sleep(0.5)

@@ -12,13 +12,14 @@ import pytest
 from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
-from jobs.queue import events, leases, queue
+from jobs.queue import events, leases, standing
 from jobs.queue.events import ENDED
 from tests.running.redis import redis_in
 from tests.worker.conftest import SLOW, Desk
 from tests.worker.process import WorkerProcess, until
 
-LONG = {"steps": 60}
+LONG = {"steps": 30}
+"""Still under way when a test that saw its first steps acts, and soon made again."""
 
 
 def done_events(desk, record):
@@ -53,7 +54,7 @@ def test_jobs_of_a_killed_worker_run_again_and_give_the_same_pictures(start):
 def test_without_a_supervisor_the_lease_runs_out_and_the_job_runs_elsewhere(start):
     first, desk = start()
     second, _ = start()
-    record = desk.running(desk.submit(**SLOW))
+    record = desk.running(desk.submit(**LONG))
     holder, other = (first, second) if record.worker == first.name else (second, first)
     holder.kill()
     until(lambda: desk.read(record).worker == other.name, 15)
@@ -93,7 +94,7 @@ def test_a_poison_job_fails_alone_after_three_attempts(start):
 
 def test_a_worker_that_was_paused_past_its_lease_cannot_publish(start):
     paused, desk = start()
-    record = desk.running(desk.submit(steps=150))
+    record = desk.running(desk.submit(**LONG))
     paused.send(signal.SIGSTOP)
     other, _ = start()
     until(lambda: desk.read(record).worker == other.name, 20)
@@ -120,7 +121,7 @@ def test_a_cold_stop_gives_jobs_back_to_the_front_at_no_cost(start):
     running, waiting = desk.submit(**SLOW), desk.submit(**LONG)
     desk.running(running)
     worker.send(signal.SIGTERM)
-    time.sleep(0.3)
+    time.sleep(0.3)  # two signals at once are one
     worker.send(signal.SIGTERM)
     assert worker.wait() == 0
     back = desk.read(running)
@@ -135,11 +136,12 @@ def test_a_job_survives_a_restart_of_redis(tmp_path: Path):
         worker = WorkerProcess(redis, server.url, tmp_path)
         try:
             desk = Desk(redis, ImageStore(str(tmp_path / "images")))
-            running, waiting = desk.submit(**SLOW), desk.submit("bert", steps=3)
+            # By itself it would be on disk within a second.
+            redis.config_set("appendfsync", "always")
+            running, waiting = desk.submit(steps=100), desk.submit("bert", steps=3)
             desk.running(running)
-            time.sleep(1.5)  # everysec: what is older than a second is on disk
             kill(server)
-            time.sleep(2)
+            until(lambda: "missed a heartbeat" in worker.log())
             server.start()
             assert desk.ended(running).status == "succeeded"
             assert desk.ended(waiting).status == "succeeded"
@@ -209,4 +211,4 @@ def test_no_job_is_lost_over_many_kills_of_workers_and_redis(tmp_path: Path):
         assert {record.status for record in ended} <= {"succeeded", "failed"}
         assert all(r.status == "succeeded" or r.error.code == "worker_died" for r in ended)
         assert all(len(done_events(desk, record)) == 1 for record in ended)
-        assert all(queue.position(redis, record) is None for record in ended)
+        assert all(standing.look(redis).position(record) is None for record in ended)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import pytest
 
 from jobs.pictures.image_store import ImageStore, image_id, input_id
@@ -55,3 +57,14 @@ def test_without_keep_days_everything_stays(redis, tmp_path, card):
     old = finished(redis, store, card, 4000)
     assert Retention(redis, store, keep_days=0).run() == 0
     assert queue.read(redis, old.id) is not None
+
+
+def test_a_store_that_hangs_keeps_nobody_from_going_on(redis, tmp_path, monkeypatch):
+    hung, asked = Event(), Event()
+    store = ImageStore(str(tmp_path))
+    monkeypatch.setattr(store, "sweep", lambda: (asked.set(), hung.wait(60)))
+    retention = Retention(redis, store, keep_days=0)
+    retention.run_if_due()
+    assert asked.wait(10)
+    retention.run_if_due()
+    hung.set()

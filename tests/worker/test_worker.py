@@ -16,7 +16,7 @@ from rq.registry import FinishedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.worker import Worker
 
-from jobs.queue import events, metrics, queue
+from jobs.queue import events, leases, metrics, queue
 from jobs.queue.workers import offered_models
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve
@@ -83,7 +83,7 @@ def test_jobs_that_come_together_share_forwards(desk):
 
     until(lambda: rows()[1] > 0)
     desk.ended(desk.submit(steps=1))
-    time.sleep(3)  # for the metrics of the tests before this one
+    time.sleep(leases.BEAT + 0.5)  # for the metrics of the tests before this one
     before = rows()
     for record in [desk.submit(f"caller{i}", steps=20, seed=i) for i in range(6)]:
         assert desk.ended(record).status == "succeeded"

@@ -67,7 +67,7 @@ class Beat:
                 self._renew()
                 self.offer.advertise(len(self.board.held()))
                 self.metrics.flush(self.connection)
-                if swept := self.sweep.run():
+                if swept := self.sweep.run({slot.lease.entry for slot in self.board.held()}):
                     log.warning("%d jobs of dead workers were put back", swept)
                 self.retention.run_if_due()
             except RedisError as error:
@@ -86,16 +86,14 @@ class Beat:
         held = self.board.held()
         with self.connection.pipeline() as pipe:
             for slot in held:
-                slot.lease.ask(pipe)
-                pipe.hexists(slot.job.key, Field.CANCEL)
-            for slot in held:
                 slot.lease.renew(pipe)
+                pipe.hexists(slot.job.key, Field.CANCEL)
             self._show_state(pipe)
-            replies = cast("list[float | bool | None]", pipe.execute())
-        for slot, lease, canceled in zip(held, replies[::2], replies[1::2], strict=False):
+            replies = cast("list[int | bool]", pipe.execute())
+        for slot, holds, canceled in zip(held, replies[::2], replies[1::2], strict=False):
             if slot.settling:
                 continue
-            if lease is None:
+            if not holds:
                 self.board.lose(slot)
             if canceled:
                 self.board.stop(slot)

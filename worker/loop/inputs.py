@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -92,11 +93,19 @@ class Inputs:
     def _picture(self, slot: Slot, image: str | None, mode: str) -> Image.Image | None:
         if image is None:
             return None
+        data = self._bytes(slot, image)
+        try:
+            return Image.open(io.BytesIO(data)).convert(mode)
+        except OSError as error:
+            raise CanvasError("The picture that the job starts from is damaged.") from error
+
+    def _bytes(self, slot: Slot, image: str) -> bytes:
+        """What the store has, however long it is away, up to PATIENCE."""
         give_up = time.monotonic() + PATIENCE
         while True:
             try:
                 with self.images.open(image) as file:
-                    return Image.open(file).convert(mode)
+                    return file.read()
             except FileNotFoundError:
                 raise FileNotFoundError(
                     "The picture that the job starts from is not in the store any more."
@@ -104,7 +113,7 @@ class Inputs:
             except OSError as error:
                 if self._over(slot) or time.monotonic() > give_up:
                     raise
-                log.error("cannot read a picture of job %s: %s", slot.id, error)
+                log.error("cannot read a picture of job %s: %s", slot.id, error.__cause__ or error)
                 time.sleep(PAUSE)
 
     def _over(self, slot: Slot) -> bool:

@@ -62,6 +62,7 @@ class Intake:
         self._listen = listen
         self._taking = False
         self._suspect_waits = False
+        self._unanswered: tuple[Lease, bool] | None = None
         self._cold_since: dict[Lane, float] = {}
 
     @property
@@ -93,6 +94,8 @@ class Intake:
 
     def take(self) -> bool:
         """Take the job whose turn it is, if there is one and it may run now."""
+        if self._recall():
+            return True
         for lane in self._in_turn():
             # One queue at a time: only then does RQ move the id instead of popping it.
             found = Queue.dequeue_any(
@@ -103,13 +106,29 @@ class Intake:
             slot = self._admit(found[0], lane)
             if slot is None:
                 return not self._suspect_waits
-            self.taken += 1
-            self.board.hold(slot)
-            self.inputs.admit(slot)
-            waited = time.time() - slot.record.created_at.timestamp()
-            self.metrics.observe("queue_wait_seconds", slot.request.model, max(0.0, waited))
+            self._keep(slot)
             return True
         return False
+
+    def _keep(self, slot: Slot) -> None:
+        self.taken += 1
+        self.board.hold(slot)
+        self.inputs.admit(slot)
+        waited = time.time() - slot.record.created_at.timestamp()
+        self.metrics.observe("queue_wait_seconds", slot.request.model, max(0.0, waited))
+
+    def _recall(self) -> bool:
+        """Keep the job that was being taken when Redis failed, if it was taken: its lease would
+        run out with nobody to renew it, and pass for a death."""
+        if self._unanswered is None:
+            return False
+        lease, suspect = self._unanswered
+        record = read(self.connection, lease.job.id) if lease.holds(self.connection) else None
+        self._unanswered = None
+        if record is None:
+            return False
+        self._keep(Slot(lease, record, solo=suspect))
+        return True
 
     def _has_room(self) -> bool:
         slots = self.board.held()
@@ -167,11 +186,14 @@ class Intake:
                         self._suspect_waits = True
                         return None
                     lease = self._lease(pipe, job, lane)
+                    self._unanswered = (lease, suspect)
                     pipe.execute()
                     break
                 except WatchError:
+                    self._unanswered = None
                     continue
         record = read(self.connection, job.id)
+        self._unanswered = None
         return None if record is None else Slot(lease, record, solo=suspect)
 
     def _must_wait(self, job_id: str, suspect: bool) -> bool:
@@ -187,6 +209,6 @@ class Intake:
     def _lease(self, pipe: Pipeline, job: Job, lane: Lane) -> Lease:
         lease = Lease.take(pipe, job, self.name)
         pipe.hincrby(job.key, Field.ATTEMPTS, 1)
-        pipe.hset(lanes.TURNS, lane.caller, time.time())
+        lanes.take_turn(pipe, lane.caller)
         publish(pipe, settle.owner_of(job), StatusEvent(job=job.id, status="running"))
         return lease

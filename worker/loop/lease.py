@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from redis import Redis
 from redis.client import Pipeline
@@ -28,7 +29,8 @@ class Lease:
     @classmethod
     def take(cls, pipe: Pipeline, job: Job, worker: str) -> Lease:
         """Begin an attempt at a job, in the name of this worker."""
-        execution = Execution.create(job, leases.LEASE, pipeline=pipe, worker_name=worker)
+        execution = Execution(uuid4().hex, job.id, job.connection, worker_name=worker)
+        leases.take(pipe, job, execution)
         job.prepare_for_execution(worker, pipeline=pipe)
         return cls(job, execution)
 
@@ -42,13 +44,19 @@ class Lease:
         """How long ago it was taken."""
         return datetime.now(UTC) - self.execution.created_at
 
-    def ask(self, pipe: Pipeline) -> None:
-        """Ask whether it holds; the reply is None where it was lost."""
-        pipe.zscore(self._registry, self.execution.composite_key)
+    @property
+    def entry(self) -> str:
+        """What the registry has of it."""
+        return self.execution.composite_key
 
     def renew(self, pipe: Pipeline) -> None:
-        """Make it hold for `LEASE` seconds from now; one that was lost stays lost."""
-        self.execution.heartbeat(self.job.started_job_registry, leases.LEASE, pipeline=pipe)
+        """Make it hold for `LEASE` seconds from now; the reply is 0 where it was lost for good."""
+        self.execution.last_heartbeat = datetime.now(UTC)  # for RQ's tools to show
+        leases.renew(pipe, self.job, self.execution)
+
+    def holds(self, connection: Redis) -> bool:
+        """Whether it was taken, and is not ended."""
+        return connection.zscore(self._registry, self.entry) is not None
 
     def end(self, pipe: Pipeline) -> None:
         """The attempt is over."""
@@ -60,7 +68,7 @@ class Lease:
             try:
                 with connection.pipeline() as pipe:
                     pipe.watch(self._registry)
-                    if pipe.zscore(self._registry, self.execution.composite_key) is None:
+                    if pipe.zscore(self._registry, self.entry) is None:
                         return False
                     pipe.multi()
                     change(pipe)

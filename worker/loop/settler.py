@@ -38,6 +38,12 @@ RETRY_PAUSE = 0.5
 
 VERSION = version("darkroom")
 
+OUR_FAULT = Error(
+    code="internal",
+    detail="The picture was made but could not be finished; the worker's log says why.",
+)
+"""What a job says that failed by an error in this program, after its first attempt."""
+
 
 class Settler:
     """The settling threads of a worker.
@@ -104,8 +110,25 @@ class Settler:
     def _guarded(self, slot: Slot, work: Callable[[Slot], None]) -> None:
         try:
             work(slot)
+        except RedisError as error:
+            # The worker is cold and waits for nothing: the lease runs out.
+            log.error("job %s was not given back: %s", slot.id, error)
+            self.board.forget(slot)
         except Exception:
-            # Without this the slot would be held for ever; its lease expires and it runs again.
+            log.exception("job %s could not be finished", slot.id)
+            self._fail_for_our_fault(slot)
+
+    def _fail_for_our_fault(self, slot: Slot) -> None:
+        """End a job that no other attempt would bring further: what failed would fail again."""
+        if self.board.get(slot.id) is not slot:
+            return
+        self._claim(slot)
+        slot.error = OUR_FAULT
+        # The engine's thread alone may drop the pictures that are still being made.
+        self.board.hand_in(slot)
+        try:
+            self._end(slot)
+        except Exception:
             log.exception("job %s could not be settled", slot.id)
             self.board.forget(slot)
 
@@ -158,7 +181,7 @@ class Settler:
             try:
                 self.images.put(output.id, data)
             except OSError as error:
-                log.error("cannot store a picture of job %s: %s", slot.id, error)
+                log.error("cannot store a picture of job %s: %s", slot.id, error.__cause__ or error)
                 if time.monotonic() > give_up:
                     self._give_up(slot, error)
                     return False

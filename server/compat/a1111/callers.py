@@ -7,7 +7,6 @@ device, and on one device each user name that was sent by HTTP Basic.
 from __future__ import annotations
 
 import hashlib
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from redis import Redis
 from redis.exceptions import RedisError
 
+from jobs.connection import now
 from jobs.queue.events import ENDED
 from jobs.queue.record import JobRecord, read_many
 from jobs.request.model_card import ModelCard
@@ -59,8 +59,9 @@ class Identity:
 
     def begins(self, job_id: str) -> None:
         """A job is about to be sent."""
+        sent = now(self.redis)
         with self.redis.pipeline() as pipe:
-            pipe.zadd(self._jobs, {job_id: time.time()})
+            pipe.zadd(self._jobs, {job_id: sent})
             pipe.expire(self._jobs, UNDER_WAY_TTL)
             pipe.execute()
 
@@ -77,7 +78,7 @@ class Identity:
         waiting: JobRecord | None = None
         for record, (job_id, since) in zip(read_many(self.redis, ids), sent, strict=True):
             if record is None or record.status in ENDED:
-                if record is not None or time.time() - since > NOT_YET:
+                if record is not None or now(self.redis) - since > NOT_YET:
                     self.redis.zrem(self._jobs, job_id)
             elif record.status == "running":
                 return record

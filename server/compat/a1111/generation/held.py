@@ -7,7 +7,7 @@ from math import ceil
 
 from flask import request
 
-from jobs.queue import queue
+from jobs.queue import queue, standing
 from jobs.queue.events import ENDED
 from jobs.queue.record import JobRecord
 from jobs.request.model_card import ModelCard
@@ -68,7 +68,7 @@ def patience() -> float:
 def _refuse_in_vain(record: JobRecord, who: Identity, limit: float) -> None:
     """Say at once what the client would not wait to hear, instead of making it for nobody."""
     redis = resources().redis
-    seconds = queue.eta(redis, record)
+    seconds = standing.look(redis).eta(record)
     if seconds is None or seconds <= limit:
         return
     queue.cancel(redis, record.id)

@@ -6,7 +6,7 @@ import time
 
 from flask import Blueprint, Response, jsonify, request
 
-from jobs.queue import queue
+from jobs.queue import queue, standing
 from jobs.queue.events import DoneEvent, PreviewEvent, job_stream
 from jobs.queue.record import JobRecord
 from server.compat.a1111.callers import identity
@@ -59,13 +59,14 @@ def _progress(record: JobRecord | None) -> dict[str, object]:
     step, steps, fraction, text = 0, 0, 0.0, None
     eta = None
     if record is not None:
-        eta = queue.eta(resources().redis, record)
+        stands = standing.look(resources().redis)
+        eta = stands.eta(record)
         steps, fraction = record.request.steps, LEAST
         if record.progress is not None:
             step, steps = record.progress.step, record.progress.steps
             fraction = min(1.0, max(LEAST, record.progress.fraction))
             text = record.progress.detail
-        elif (ahead := queue.position(resources().redis, record)) is not None:
+        elif (ahead := stands.position(record)) is not None:
             text = f"{ahead} jobs go before this one"
     return {
         "progress": fraction,

@@ -20,7 +20,7 @@ from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve
 from server.pages.renditions import render
 from tests.card import make_card
-from tests.compat.a1111 import connect
+from tests.compat.a1111.client import connect
 from tests.server.helpers import Server, png
 from worker.canvas.png import encode
 

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from jobs.queue.workers import WorkerInfo
-from tests.compat.replays import TINY, drawn, picture_in, program
+from tests.compat.replays.programs import TINY, drawn, picture_in, program
 from tests.server.helpers import HandWorker
 
 CLIENT = "SDAI"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.compat.replays import TINY, picture_in
+from tests.compat.replays.programs import TINY, picture_in
 
 CLIENT = "LibreChat"
 

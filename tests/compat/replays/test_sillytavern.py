@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.compat.replays import TINY, picture_in, program
+from tests.compat.replays.programs import TINY, picture_in, program
 from tests.worker.process import until
 
 CLIENT = "SillyTavern"

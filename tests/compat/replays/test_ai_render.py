@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.compat.replays import TINY, data_uri, drawn, picture_in, program
+from tests.compat.replays.programs import TINY, data_uri, drawn, picture_in, program
 
 CLIENT = "AI Render"
 

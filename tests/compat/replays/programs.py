@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from tests.compat.openai_api import SIDE, in_png, opened, photograph, shows_something
+from tests.compat.openai.client import SIDE, in_png, opened, photograph, shows_something
 
 TINY: dict[str, Any] = {"width": SIDE, "height": SIDE, "steps": 3, "cfg_scale": 4.5}
 """What the model that ships makes in a second."""

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.compat.openai_api import SIDE, opened, shows_something
-from tests.compat.replays import drawn, picture_in, program
+from tests.compat.openai.client import SIDE, opened, shows_something
+from tests.compat.replays.programs import drawn, picture_in, program
 
 CLIENT = "Open WebUI"
 

@@ -13,7 +13,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 from PIL import Image
 
-from tests.compat.openai_api import (
+from tests.compat.openai.client import (
     QUICK,
     SIDE,
     connect,

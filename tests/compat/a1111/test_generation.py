@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 from webuiapi import HiResUpscaler, WebUIApi
 
-from tests.compat.a1111 import QUICK, SIDE, connect, pixels, same
+from tests.compat.a1111.client import QUICK, SIDE, connect, pixels, same
 
 PROMPT = "red apple, 3d"
 

@@ -19,8 +19,8 @@ from openai import (
 
 from jobs import devices
 from tests.card import make_card
-from tests.compat.a1111 import Quick
-from tests.compat.openai_api import connect, in_png, mask, opened, photograph
+from tests.compat.a1111.client import Quick
+from tests.compat.openai.client import connect, in_png, mask, opened, photograph
 from tests.server.helpers import HandWorker, Server
 
 SLASHED = "stabilityai/sd-turbo"

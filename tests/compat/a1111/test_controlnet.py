@@ -23,7 +23,7 @@ from jobs.queue.workers import WorkerInfo
 from jobs.request.request import MAX_CONTROLS
 from server.compat.a1111.generation.units import MODULES
 from tests.card import make_card
-from tests.compat.a1111 import QUICK, SIDE, Quick, connect, in_base64, pixels, same
+from tests.compat.a1111.client import QUICK, SIDE, Quick, connect, in_base64, pixels, same
 from tests.running.redis import redis_in
 from tests.server.helpers import REPOSITORY, HandWorker, Server, gunicorn
 from tests.worker.process import WorkerProcess

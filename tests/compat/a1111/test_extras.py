@@ -14,12 +14,12 @@ from PIL import Image
 from redis import Redis
 from webuiapi import WebUIApi
 
-from jobs.queue import queue
+from jobs.queue import listing
 from jobs.queue.workers import WorkerInfo
 from jobs.request.provenance import PNG_KEYWORD
 from server.pages.renditions import render
 from tests.card import make_card
-from tests.compat.a1111 import Quick, connect, in_base64, pixels
+from tests.compat.a1111.client import Quick, connect, in_base64, pixels
 from tests.server.helpers import HandWorker, png
 
 SINGLE = "/sdapi/v1/extra-single-image"
@@ -163,7 +163,7 @@ def test_what_cannot_be_done_is_refused_by_name(
     answer = asked(client, **body)
     assert answer.status_code == 422
     assert words in answer.json["detail"]
-    assert queue.list_jobs(worker.redis, None, limit=5, before=None, status=None) == ([], None)
+    assert listing.list_jobs(worker.redis, None, limit=5, before=None, status=None) == ([], None)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.compat.openai_api import SIDE, in_png, opened
-from tests.compat.replays import drawn, picture_in, program
+from tests.compat.openai.client import SIDE, in_png, opened
+from tests.compat.replays.programs import drawn, picture_in, program
 from tests.worker.process import until
 
 CLIENT = "Auto-Photoshop"

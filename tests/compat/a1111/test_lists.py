@@ -12,7 +12,7 @@ from jobs.queue.workers import WorkerInfo
 from jobs.request.samplers import SAMPLERS, SCHEDULES, canonical_sampler, canonical_schedule
 from server.compat.a1111.checkpoints import checkpoint_title, find_checkpoint
 from tests.card import make_card
-from tests.compat.a1111 import connect
+from tests.compat.a1111.client import connect
 from tests.server.helpers import HandWorker, Server
 
 HASH = "ab01cd" * 10 + "ef23"

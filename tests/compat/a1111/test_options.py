@@ -13,7 +13,7 @@ from redis import Redis
 
 from jobs.queue.workers import WorkerInfo
 from tests.card import make_card
-from tests.compat.a1111 import QUICK, Quick, connect
+from tests.compat.a1111.client import QUICK, Quick, connect
 from tests.server.helpers import HandWorker
 
 OPTIONS = "/sdapi/v1/options"

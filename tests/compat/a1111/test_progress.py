@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from webuiapi import WebUIApi
 
-from tests.compat.a1111 import QUICK, SIDE, connect, same
+from tests.compat.a1111.client import QUICK, SIDE, connect, same
 from tests.worker.process import until
 
 LONG: dict[str, Any] = {**QUICK, "steps": 150}

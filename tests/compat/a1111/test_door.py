@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from jobs.settings import settings
-from tests.compat.a1111 import QUICK, connect
+from tests.compat.a1111.client import QUICK, connect
 from tests.server.helpers import HandWorker
 
 OPTIONS = "/sdapi/v1/options"

@@ -1,0 +1,177 @@
+"""Which jobs there are, newest first: of one owner or of all, of one status, with some words."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from redis import Redis
+from redis.client import Pipeline
+from rq.job import Job
+
+from jobs.queue import once, standing, words
+from jobs.queue.events import ENDED, Status
+from jobs.queue.record import STATUSES, JobRecord, from_row, get_shown, read, read_many
+from jobs.request.request import ResolvedRequest
+
+EVERYBODY = "darkroom:everybody"
+"""Sorted set of all ids; each owner has one beside it. All scores are 0: ids sort by time."""
+
+PAGE = 500
+"""Records read at once where all of many are wanted."""
+
+STATUSES_AT_ONCE = (500, 5_000, 5_000, 5_000)
+"""Jobs whose status one page of a list looks at, in so many commands; the cursor goes on there."""
+COLUMNS = """
+-- KEYS[1] sorted set of ids; ARGV[1] the id before which, or nothing, ARGV[2] how many
+-- ARGV[3...] what to get of each
+local start = 0
+if ARGV[1] ~= '' then start = redis.call('ZLEXCOUNT', KEYS[1], '[' .. ARGV[1], '+') end
+local words = {'SORT', KEYS[1], 'BY', 'nosort', 'LIMIT', start, ARGV[2], 'DESC'}
+for i = 3, #ARGV do words[#words + 1] = 'GET'; words[#words + 1] = ARGV[i] end
+return redis.call(unpack(words))
+"""
+
+
+def add(pipe: Pipeline, owner: str, job_id: str, request: ResolvedRequest) -> None:
+    """Have a job listed and found."""
+    pipe.zadd(_index(owner), {job_id: 0})
+    pipe.zadd(EVERYBODY, {job_id: 0})
+    words.add(pipe, owner, job_id, request.prompt)
+
+
+def remove(pipe: Pipeline, owner: str, job_id: str) -> None:
+    """A job is gone."""
+    pipe.zrem(_index(owner), job_id)
+    pipe.zrem(EVERYBODY, job_id)
+    words.remove(pipe, owner, job_id)
+
+
+def list_jobs(
+    connection: Redis,
+    owner: str | None,
+    *,
+    limit: int,
+    before: str | None,
+    status: Status | None,
+    search: str = "",
+) -> tuple[list[JobRecord], str | None]:
+    """An owner's jobs older than the id `before`, newest first; and the next page's `before`.
+
+    Without an owner, everybody's. `search` finds those whose prompt has each of its words, or
+    words that these are parts of, whatever the case. A page may have fewer jobs than `limit`
+    though more follow.
+    """
+    index = _index(owner) if owner else EVERYBODY
+    if asked := words.folded(search).split():
+        ids, further = words.find(connection, owner, asked, before, limit)
+        if len(ids) > limit:
+            ids, further = ids[:limit], ids[limit - 1]
+    elif status:
+        ids, further = _of_status(connection, index, before, status, limit)
+    else:
+        rows = _page(connection, index, before, limit, get_shown())
+        further = _id(rows[-1]) if len(rows) == limit else None
+        records = [from_row(connection, row) for row in rows]
+        return [each for each in records if each], further
+    found = read_chosen(connection, ids)
+    return [each for each in found if not status or each.status == status], further
+
+
+def read_chosen(connection: Redis, ids: Sequence[str]) -> list[JobRecord]:
+    """Those of these jobs that are still there, in as many commands however many they are."""
+    if not ids:
+        return []
+    key = f"darkroom:chosen:{secrets.token_hex(8)}"
+    with connection.pipeline() as pipe:
+        pipe.rpush(key, *ids)
+        pipe.sort(key, by="nosort", get=get_shown(), groups=True)
+        pipe.delete(key)
+        rows = cast("list[tuple[bytes | None, ...]]", pipe.execute()[1])
+    return [record for row in rows if (record := from_row(connection, row))]
+
+
+def ended_before(connection: Redis, moment: float) -> Iterator[JobRecord]:
+    """Every owner's ended jobs that were made before a moment (seconds since the epoch)."""
+    newest = f"({int(moment * 1000):012x}"
+    after = "-"
+    while True:
+        page = cast(
+            "list[bytes]",
+            connection.zrange(EVERYBODY, after, newest, bylex=True, offset=0, num=PAGE),
+        )
+        if not page:
+            return
+        ids = [each.decode() for each in page]
+        for record in read_many(connection, ids):
+            if record is not None and record.status in ENDED:
+                yield record
+        after = f"({ids[-1]}"
+
+
+def adopt(connection: Redis) -> Iterator[int]:
+    """Have the jobs of an earlier version listed, found and counted, one or none with each step.
+
+    A step takes milliseconds, so that whoever has little time does some now and then.
+    """
+    for key in cast("Iterator[bytes]", connection.scan_iter(_index("*"))):
+        owner = key.decode().removeprefix(_index(""))
+        after = "-"
+        while True:
+            page = cast(
+                "list[bytes]", connection.zrange(key, after, "+", bylex=True, offset=0, num=PAGE)
+            )
+            if not page:
+                break
+            ids = [each.decode() for each in page]
+            for job_id, score in zip(ids, connection.zmscore(EVERYBODY, ids), strict=True):
+                if score is None:
+                    yield _adopt(connection, owner, job_id)
+            after = f"({ids[-1]}"
+            yield 0
+
+
+def _adopt(connection: Redis, owner: str, job_id: str) -> int:
+    record = read(connection, job_id)
+    if record is None:
+        return 0
+    with connection.pipeline() as pipe:
+        add(pipe, owner, job_id, record.request)
+        if record.status not in ENDED:
+            standing.add(pipe, job_id, record.request)
+        return int(once.run_if_there(connection, Job.key_for(job_id), pipe))
+
+
+def _of_status(
+    connection: Redis, index: str, before: str | None, status: Status, limit: int
+) -> tuple[list[str], str | None]:
+    found: list[str] = []
+    for number in STATUSES_AT_ONCE:
+        rows = _page(connection, index, before, number, ["#", f"{Job.key_for('*')}->status"])
+        for row in rows:
+            if STATUSES.get((row[1] or b"").decode()) == status:
+                found.append(_id(row))
+                if len(found) == limit:
+                    return found, found[-1]
+        if len(rows) < number:
+            return found, None
+        before = _id(rows[-1])
+    return found, before
+
+
+def _page(
+    connection: Redis, index: str, before: str | None, number: int, get: Sequence[str]
+) -> list[tuple[bytes | None, ...]]:
+    flat = cast(
+        "list[bytes | None]", connection.eval(COLUMNS, 1, index, before or "", number, *get)
+    )
+    return list(zip(*[iter(flat)] * len(get), strict=True))
+
+
+def _id(row: Sequence[bytes | None]) -> str:
+    return (row[0] or b"").decode()
+
+
+def _index(owner: str) -> str:
+    return f"darkroom:jobs:{owner}"

@@ -1,0 +1,43 @@
+"""What an ended job costs Redis: pictures are kept for years, so their records must be small."""
+
+from __future__ import annotations
+
+from redis import Redis
+
+from jobs.queue import queue
+from jobs.queue.record import read
+from tests.server.helpers import API, HandWorker
+
+PROMPT = "a red apple on a wooden table, soft light from the left, 3d render, very detailed"
+
+JOBS = 200
+
+FOR_LONG = 2_400
+"""Bytes of a job with one picture and a prompt of 80 letters, once nobody follows it any more."""
+
+FOR_A_WEEK = 2_600
+"""Bytes more while its events are kept."""
+
+
+def test_an_ended_job_is_small_and_smaller_after_a_week(client, worker: HandWorker, redis: Redis):
+    sent = client.post(f"{API}/jobs", json={"prompt": PROMPT}).json["id"]
+    request = read(redis, sent).request
+    picture = b"not looked at"
+
+    def make(number: int) -> None:
+        for _ in range(number):
+            job_id = queue.submit(redis, request, "anna").id
+            worker.begin(job_id)
+            worker.finish(job_id, picture)
+
+    make(20)  # what is there once, whatever the number of jobs
+    before = redis.info("memory")["used_memory"]
+    make(JOBS)
+    # A worker ends its leases, which this one has not got.
+    redis.delete(*redis.keys("rq:execution*"), *redis.keys("rq:wip:*"))
+    fresh = (redis.info("memory")["used_memory"] - before) / JOBS
+    redis.delete(*redis.keys("darkroom:events:*"))
+    kept = (redis.info("memory")["used_memory"] - before) / JOBS
+    assert redis.keys("rq:results:*") == []
+    assert kept <= FOR_LONG, kept
+    assert fresh <= FOR_LONG + FOR_A_WEEK, fresh

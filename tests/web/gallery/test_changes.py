@@ -1,0 +1,63 @@
+"""Pictures are deleted, and asked for again, from the viewer."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from jobs.queue import queue
+from tests.running.paths import API
+from tests.running.waiting import until
+from tests.web.conftest import Visit
+from tests.web.gallery.looking import first, gallery, grid
+from tests.web.gallery.wall import Wall
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def test_a_deletion_can_be_undone_and_is_done_when_its_toast_has_gone(visit: Visit, site: Wall):
+    kept, gone = site.make("to be kept"), site.make("to go", count=3)
+    page = gallery(visit)
+    first(page, "to be kept").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Picture deleted.")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    page.keyboard.press("Escape")
+    expect(first(page, "to be kept")).to_be_visible()
+    first(page, "to go").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("3 pictures deleted.")).to_be_visible()
+    expect(grid(page).locator("a[aria-label^='to go']")).to_have_count(0)
+    assert site.has(gone)
+    expect(page.get_by_text("3 pictures deleted.")).to_have_count(0)
+    until(lambda: not site.has(gone))
+    assert site.has(kept)
+
+
+def test_a_deletion_is_done_when_the_page_is_left(visit: Visit, site: Wall):
+    gone = site.make("left behind")
+    page = gallery(visit)
+    first(page, "left behind").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Picture deleted.")).to_be_visible()
+    page.goto("about:blank")
+    until(lambda: not site.has(gone), 10)
+
+
+def test_same_again_and_vary_ask_for_what_they_say(visit: Visit, site: Wall):
+    site.make("once more", seed=80, count=2)
+    page = gallery(visit)
+    first(page, "once more").click()
+    page.get_by_role("button", name="Same again").click()
+    expect(page.get_by_text("Asked for one more.")).to_be_visible()
+    page.get_by_role("button", name="Vary").click()
+    expect(page.get_by_text("Asked for one more.")).to_have_count(2)
+    page.wait_for_timeout(500)
+    jobs = httpx.get(f"{site.url}{API}/jobs?q=once+more").json()["jobs"]
+    varied, again, _ = (job["input"] for job in jobs)
+    assert (again["count"], again["variation_strength"]) == (1, 0)
+    assert again["seed"] != 80
+    assert (varied["seed"], varied["variation_strength"]) == (80, 0.2)
+    for job in jobs[:2]:
+        queue.cancel(site.redis, job["id"])

@@ -1,0 +1,88 @@
+"""What goes wrong after a picture was made: what may pass is waited for, our fault is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from jobs.pictures.image_store import StoreError
+from tests.running.waiting import until
+from tests.worker.conftest import Desk
+from worker.loop import settler
+from worker.loop.rq_worker import BatchWorker
+
+
+@pytest.fixture
+def develop(here: BatchWorker, redis: Redis) -> Callable[..., Any]:
+    """Has the worker in this process make one job, and gives the record of how it ended."""
+    desk = Desk(redis, here.settler.images)
+
+    def develop(**fields: Any) -> Any:
+        record = desk.submit(steps=1, **fields)
+        assert here.intake.take()
+
+        def ended() -> bool:
+            here.stepper.turn()
+            return not here.board.busy
+
+        until(ended, 60)
+        return desk.read(record)
+
+    return develop
+
+
+def failing(times: int, error: Exception) -> Callable[..., Any]:
+    """Fails some times, and then does nothing."""
+    left = iter([error] * times)
+
+    def fail(*_: Any) -> None:
+        if (next_error := next(left, None)) is not None:
+            raise next_error
+
+    return fail
+
+
+def test_a_store_that_is_away_for_a_while_costs_nothing(
+    here: BatchWorker, develop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+):
+    class EndpointConnectionError(Exception):
+        pass
+
+    class Away:
+        """Raises as botocore does."""
+
+        exists = staticmethod(failing(2, EndpointConnectionError("no route")))
+        pipe_file = staticmethod(failing(0, Exception()))
+
+    monkeypatch.setattr(settler, "RETRY_PAUSE", 0.01)
+    monkeypatch.setattr(here.settler.images, "_fs", Away())
+    done = develop()
+    assert (done.status, done.attempts, done.crashes) == ("succeeded", 1, 0)
+
+
+def test_a_store_that_stays_away_fails_the_job_with_its_reason(
+    here: BatchWorker, develop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(settler, "STORE_PATIENCE", 0.0)
+    monkeypatch.setattr(here.settler.images, "put", failing(9, StoreError(5, "ReadTimeoutError")))
+    done = develop()
+    assert (done.status, done.attempts, done.error.code) == ("failed", 1, "store_failed")
+    assert "ReadTimeoutError" in done.error.detail
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("place", ["encode", "settle.succeed"])
+def test_an_error_of_ours_fails_the_job_once_and_is_logged(
+    develop: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    place: str,
+    count: int,
+):
+    monkeypatch.setattr(f"worker.loop.settler.{place}", failing(9, KeyError("default")))
+    done = develop(count=count)
+    assert (done.status, done.attempts, done.error.code) == ("failed", 1, "internal")
+    assert "KeyError: 'default'" in caplog.text
