@@ -86,11 +86,12 @@ def create_job(header: CreateHeaders, body: GenerationRequest) -> Response:
     """
     here, who, sent = resources(), caller(), request_body()
     cards = known_models()
-    job_id, key = queue.new_job_id(), header.idempotency_key
+    new_id, key = queue.new_job_id(), header.idempotency_key
+    job_id = new_id
     if key is not None:
-        new_id = job_id
         job_id = idempotency.job_id_for(here.redis, who.owner, key, sent.identity, new_id)
-        if job_id != new_id and (earlier := read(here.redis, job_id)) is not None:
+    if job_id != new_id:
+        if (earlier := read(here.redis, job_id)) is not None:
             return _created(earlier, prefer.wait(header.prefer))
         if idempotency.is_buried(here.redis, job_id):
             detail = "the job that this Idempotency-Key made was deleted; a new one needs a new key"
