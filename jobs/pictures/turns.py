@@ -10,8 +10,9 @@ from threading import Condition
 AT_ONCE = min(4, os.cpu_count() or 1)
 """More at once than there are cores would only add their memory up."""
 
-INSIDE = 8
-"""Threads that work or wait here: a quarter of those of the API that hold no event stream."""
+INSIDE = 12
+"""Threads that work or wait here: two browsers that show a page of thumbnails have six connections
+each, and of the API's threads that hold no event stream it is a good third."""
 
 PATIENCE = 10.0
 """Seconds that one waits; a picture of 49 megapixels takes four on one core."""
