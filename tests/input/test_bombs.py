@@ -168,7 +168,7 @@ def test_a_size_that_lies_small_gives_no_more_than_it_says(name: str):
 
 MEASURE = """
 import json, sys
-from jobs import decoder
+from jobs.pictures import decoder
 from jobs.pictures.sandbox import memory_limit
 decoder.restrict(memory_limit())
 for name in sys.argv[2:]:
@@ -233,7 +233,7 @@ def test_a_decoder_that_asks_for_too_much_memory_gives_a_sentence(
     decoders = Decoders()
     data = saved(drawing(6000, 5000), "PNG", compress_level=1)
     environment = {"PYTHONPATH": str(REPOSITORY)}
-    code = "from jobs import decoder\ndecoder.memory_limit = lambda: 150 * 2**20\ndecoder.main()\n"
+    code = "from jobs.pictures import decoder\ndecoder.memory_limit = lambda: 150 * 2**20\ndecoder.main()\n"
     monkeypatch.setattr(
         sandbox,
         "_start",
