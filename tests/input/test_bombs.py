@@ -233,7 +233,10 @@ def test_a_decoder_that_asks_for_too_much_memory_gives_a_sentence(
     decoders = Decoders()
     data = saved(drawing(6000, 5000), "PNG", compress_level=1)
     environment = {"PYTHONPATH": str(REPOSITORY)}
-    code = "from jobs.pictures import decoder\ndecoder.memory_limit = lambda: 150 * 2**20\ndecoder.main()\n"
+    code = (
+        "from jobs.pictures import decoder\n"
+        "decoder.memory_limit = lambda: 150 * 2**20\ndecoder.main()\n"
+    )
     monkeypatch.setattr(
         sandbox,
         "_start",
