@@ -29,6 +29,9 @@ PREFIX = "dk_"
 """What every token begins with, so that people and secret scanners know one when they see it."""
 
 DEVICES = "darkroom:devices"
+UNSEEN = 400 * 24 * 3600
+"""Seconds without a call after which a device is forgotten: as long as browsers keep a cookie."""
+
 SEEN_EVERY = timedelta(minutes=1)
 """How exact `last_seen` is: one write a minute, not one a request."""
 
@@ -45,9 +48,11 @@ CODE_LENGTH = 8
 CODE_SECONDS = 600
 
 # A device that was revoked meanwhile must not come back as half a record.
-_TOUCH = (
-    "if redis.call('exists', KEYS[1]) == 1 then redis.call('hset', KEYS[1], 'seen', ARGV[1]) end"
-)
+_TOUCH = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return end
+redis.call('HSET', KEYS[1], 'seen', ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
 
 
 class BadDevice(ValueError):
@@ -94,6 +99,7 @@ def create(
     }
     with redis.pipeline() as pipe:
         pipe.hset(_key(device_id), mapping=fields)
+        pipe.expire(_key(device_id), UNSEEN)
         pipe.sadd(DEVICES, device_id)
         pipe.execute()
     return device, token
@@ -127,10 +133,12 @@ def list_devices(redis: Redis, owner: str | None = None) -> list[Device]:
     with redis.pipeline(transaction=False) as pipe:
         for device_id in ids:
             pipe.hgetall(_key(device_id))
-        found = zip(ids, cast("list[dict[bytes, bytes]]", pipe.execute()), strict=True)
+        found = dict(zip(ids, cast("list[dict[bytes, bytes]]", pipe.execute()), strict=True))
+    if gone := [device_id for device_id, raw in found.items() if not raw]:
+        redis.srem(DEVICES, *gone)
     return _newest_first(
         device
-        for device_id, raw in found
+        for device_id, raw in found.items()
         if (device := _device(device_id, raw)) and owner in (None, device.owner)
     )
 
@@ -147,7 +155,7 @@ def touch(redis: Redis, device: Device) -> None:
     """Note that a device was just seen; written at most once a minute."""
     now = _now()
     if device.last_seen is None or now - device.last_seen >= SEEN_EVERY:
-        redis.eval(_TOUCH, 1, _key(device.id), now.isoformat())
+        redis.eval(_TOUCH, 1, _key(device.id), now.isoformat(), str(UNSEEN))
 
 
 def checked_name(name: str) -> str:

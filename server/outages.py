@@ -21,18 +21,20 @@ from server.errors import Unavailable, respond, unforeseen
 
 log = logging.getLogger(__name__)
 
-REFUSALS = re.compile(r"\b(MISCONF|NOREPLICAS|MASTERDOWN|TRYAGAIN)\b")
+DISK = re.compile(r"\bMISCONF\b")
+"""The word of a Redis that could not write to its disk, and takes no changes until it can."""
+
+REFUSALS = re.compile(r"\b(NOREPLICAS|MASTERDOWN|TRYAGAIN)\b")
 """Words of a Redis that cannot write just now, in replies for which its client has no exception."""
 
 PASSING = (
     BusyLoadingError,
     ClusterDownError,
-    OutOfMemoryError,
     ReadOnlyError,
     RedisConnectionError,
     RedisTimeoutError,
 )
-"""What Redis raises for reasons that will pass: away, still loading, full, failing over."""
+"""What Redis raises for reasons that will pass: away, still loading, failing over."""
 
 
 class RedisAway(Unavailable):
@@ -40,6 +42,24 @@ class RedisAway(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("redis-unavailable", "the job queue does not answer just now")
+
+
+class RedisFull(Unavailable):
+    """The caller gets 503: Redis is at its memory limit. Jobs can be canceled and deleted."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "redis-full",
+            "the job queue's memory is full: nothing new is taken until jobs are deleted, or its "
+            "owner gives Redis more",
+        )
+
+
+class RedisDiskFull(Unavailable):
+    """The caller gets 503: Redis cannot write to its disk."""
+
+    def __init__(self) -> None:
+        super().__init__("redis-disk-full", "the job queue cannot write to its disk just now")
 
 
 class StoreAway(Unavailable):
@@ -66,7 +86,19 @@ def _busy(error: Busy) -> Response:
     return respond(PicturesBusy())
 
 
+def is_full(error: RedisError) -> bool:
+    """Whether Redis refused a command because its memory is full."""
+    # Of a command in a script Redis 6.2 says so in the middle of another error.
+    return isinstance(error, OutOfMemoryError) or "OOM command not allowed" in str(error)
+
+
 def _redis_error(error: RedisError) -> Response:
+    if is_full(error):
+        log.warning("Redis is at its memory limit: %s", error)
+        return respond(RedisFull())
+    if DISK.search(str(error)):
+        log.warning("Redis cannot write to its disk: %s", error)
+        return respond(RedisDiskFull())
     if isinstance(error, PASSING) or REFUSALS.search(str(error)):
         log.warning("Redis cannot: %s", error)
         return respond(RedisAway())

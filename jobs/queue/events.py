@@ -23,7 +23,8 @@ OWNER_EVENTS = 20_000
 """Entries of an owner's stream, about 5,000 jobs; past it the API fills in from the records."""
 
 STREAM_TTL = 7 * 24 * 3600
-"""Seconds after which a job's stream is dropped."""
+"""Seconds after its last event in which a stream is dropped; whoever comes back later is told from
+the records."""
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
 ENDED: frozenset[Status] = frozenset(("succeeded", "failed", "canceled"))
@@ -176,6 +177,7 @@ def tell(pipe: Pipeline, owner: str, event: LastingEvent) -> None:
     pipe.xadd(job_stream(event.job), fields, maxlen=JOB_EVENTS, approximate=True)
     pipe.expire(job_stream(event.job), STREAM_TTL)
     pipe.xadd(owner_stream(owner), fields, maxlen=OWNER_EVENTS, approximate=True)
+    pipe.expire(owner_stream(owner), STREAM_TTL)
 
 
 def publish_live(connection: Redis | Pipeline, owner: str, event: LiveEvent) -> None:

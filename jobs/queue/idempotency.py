@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import cast
 
 from redis import Redis
+from redis.client import Pipeline
 
 LIFETIME = 24 * 3600
 """Seconds a key is remembered."""
@@ -21,13 +22,15 @@ def job_id_for(connection: Redis, owner: str, key: str, body: bytes, new_id: str
     The id is kept before the job exists, so a retry after a crash in between makes the job under
     the id that it would have had. Raises KeyReused if the key came with another body.
     """
-    name = _name(owner, key)
-    value = f"{new_id}:{sha256(body).hexdigest()}"
-    earlier = cast("bytes | None", connection.set(name, value, nx=True, get=True, ex=LIFETIME))
-    if earlier is None:
-        return new_id
-    job_id, body_hash = earlier.decode().split(":")
-    if body_hash != sha256(body).hexdigest():
+    name, body_hash = _name(owner, key), sha256(body).hexdigest()
+    earlier = None
+    while earlier is None:  # once more where the key has expired between the two
+        # Not with GET at once: Redis knows the two together from 7.0 on.
+        if connection.set(name, f"{new_id}:{body_hash}", nx=True, ex=LIFETIME):
+            return new_id
+        earlier = cast("bytes | None", connection.get(name))
+    job_id, earlier_hash = earlier.decode().split(":")
+    if earlier_hash != body_hash:
         raise KeyReused("this Idempotency-Key was used with another body in the last 24 hours")
     return job_id
 
@@ -35,6 +38,20 @@ def job_id_for(connection: Redis, owner: str, key: str, body: bytes, new_id: str
 def forget(connection: Redis, owner: str, key: str) -> None:
     """Let an owner's key be used anew: the request that came with it was refused."""
     connection.delete(_name(owner, key))
+
+
+def bury(pipe: Pipeline, job_id: str) -> None:
+    """The job is deleted: a key that it came with makes it no second time."""
+    pipe.set(_grave(job_id), 1, ex=LIFETIME)
+
+
+def is_buried(connection: Redis, job_id: str) -> bool:
+    """Whether the job of this id was there and was deleted, as long as a key may name it."""
+    return bool(connection.exists(_grave(job_id)))
+
+
+def _grave(job_id: str) -> str:
+    return f"darkroom:deleted:{job_id}"
 
 
 def _name(owner: str, key: str) -> str:

@@ -120,7 +120,15 @@ def prune(connection: Redis) -> int:
         if turns(connection, [each.caller])[each.caller] < oldest:
             keys = [QUEUES, key, f"{key}:intermediate", f"rq:wip:{each.name}"]
             pruned += cast("int", script(keys))
+    _forget_turns(connection, oldest)
     return pruned
+
+
+def _forget_turns(connection: Redis, oldest: float) -> None:
+    """Forget when callers were served who were not for a day: they go first, as those unknown."""
+    served = cast("dict[bytes, bytes]", connection.hgetall(TURNS))
+    if old := [caller for caller, at in served.items() if float(at) < oldest]:
+        connection.hdel(TURNS, *old)
 
 
 def ring(connection: Redis) -> None:

@@ -8,18 +8,17 @@ from typing import cast
 
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import WatchError
 from redis.typing import EncodableT, FieldT
 from rq import Retry
 from rq.command import send_command  # pyright: ignore[reportUnknownVariableType] untyped **kwargs
 from rq.exceptions import NoSuchJobError
-from rq.job import Job, JobStatus
+from rq.job import JobStatus
 from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
-from jobs.queue import lanes, listing, once, quotas, settle, standing
+from jobs.queue import idempotency, lanes, listing, once, quotas, script, settle, standing
 from jobs.queue.events import ENDED, StatusEvent, job_stream, tell
-from jobs.queue.record import Field, JobRecord, fetch, from_job, read
+from jobs.queue.record import STATUSES, Field, JobRecord, fetch, from_job, read
 from jobs.request.request import ResolvedRequest
 from jobs.settings import settings
 from jobs.webhooks import outbox
@@ -27,6 +26,9 @@ from jobs.webhooks.outbox import Hook
 
 FUNCTION = "worker.loop.rq_worker.generate"
 """The name that RQ shows for our jobs; only `darkroom worker` runs them."""
+
+KEYED = "keyed"
+"""Of RQ's meta of a job: it came with an Idempotency-Key, which must not make it again."""
 
 ATTEMPTS = 3
 """Times a job is run before it fails because its workers died."""
@@ -53,14 +55,17 @@ def submit(
     request: ResolvedRequest,
     owner: str,
     caller: str | None = None,
+    account: str | None = None,
     job_id: str | None = None,
+    keyed: bool = False,
     hook: Hook | None = None,
 ) -> JobRecord:
     """Put a job into its lane and return its record; once this returns the job is kept.
 
-    The owner sees the job; the caller, who is the owner unless given, takes turns. Of two that are
-    sent at once with the same `job_id`, one is added and both are told of it. `hook` names who is
-    told of its events.
+    The owner sees the job; the caller, who is the owner unless given, takes turns; limits count by
+    account, which is the caller unless given. Of two that are sent at once with the same `job_id`,
+    one is added and both are told of it; `keyed` says that the id belongs to an Idempotency-Key.
+    `hook` names who is told of its events.
     Raises QueueFull, QuotaExceeded, InvalidRequest where a limit is below the job's own pictures,
     or redis.exceptions.RedisError, after which it may or may not be there.
     """
@@ -70,7 +75,8 @@ def submit(
         if stands.waiting >= settings().max_queue:
             raise QueueFull(settings().max_queue, stands.retry_after() or RETRY_AFTER)
     lane = lanes.lane(request.model, request.priority, caller or owner)
-    quotas.admit(connection, job_id, lane.caller, request.count, lambda: busy_for(connection))
+    account = account or lane.caller
+    quotas.admit(connection, job_id, account, request.count, lambda: busy_for(connection))
     rq_queue = lane.queue(connection)
     job = rq_queue.create_job(
         FUNCTION,
@@ -79,6 +85,7 @@ def submit(
         result_ttl=settle.KEEP,
         failure_ttl=settle.KEEP,
         description=f"{request.kind} with {request.model}",
+        meta={KEYED: True} if keyed else None,
         retry=Retry(max=ATTEMPTS - 1, enqueue_at_front=True),
         job_id=job_id,
     )
@@ -111,28 +118,29 @@ def cancel(connection: Redis, job_id: str, *, running: bool = True) -> JobRecord
 
     Without `running`, one that runs is left to finish.
     """
-    key = Job.key_for(job_id)
-    with connection.pipeline() as pipe:
-        while True:
-            try:
-                pipe.watch(key)
-                record = read(connection, job_id)
-                if record is None or record.status in ENDED:
-                    return record
-                if record.status == "running" and not running:
-                    return record
-                job = fetch(connection, job_id)
-                pipe.multi()
-                if record.status == "queued":
-                    settle.cancel(pipe, job)
-                else:
-                    pipe.hset(key, Field.CANCEL, 1)
-                pipe.execute()
-            except (WatchError, NoSuchJobError):
-                continue
-            if record.status == "running" and record.worker:
-                send_command(connection, record.worker, "stop-job", job_id=job_id)
-            return read(connection, job_id)
+    while True:
+        record = read(connection, job_id)
+        if record is None or record.status in ENDED:
+            return record
+        if record.status == "running" and not running:
+            return record
+        try:
+            job = fetch(connection, job_id)
+        except NoSuchJobError:
+            continue
+        status = str(job.get_status(refresh=False).value)
+        if STATUSES.get(status) != record.status:
+            continue
+        pipe = connection.pipeline()
+        if record.status == "queued":
+            settle.cancel(pipe, job)
+        else:
+            pipe.hset(job.key, Field.CANCEL, 1)
+        if not script.run_if(connection, pipe, job.key, "status", status):
+            continue
+        if record.status == "running" and record.worker:
+            send_command(connection, record.worker, "stop-job", job_id=job_id)
+        return read(connection, job_id)
 
 
 def delete(connection: Redis, record: JobRecord) -> None:
@@ -150,17 +158,19 @@ def delete(connection: Redis, record: JobRecord) -> None:
         for entry in cast("list[bytes]", connection.zrange(wip, 0, -1))
         if entry.decode().startswith(f"{record.id}:")
     ]
-    with connection.pipeline() as pipe:
-        pipe.lrem(f"rq:queue:{job.origin}", 1, job.id)
-        if leases:
-            pipe.zrem(wip, *leases)
-        for kind in (FinishedJobRegistry, FailedJobRegistry, CanceledJobRegistry):
-            registry = kind(job.origin, connection=connection, serializer=JSONSerializer)
-            pipe.zrem(registry.key, job.id)
-        pipe.delete(job.key, f"rq:results:{job.id}", f"rq:executions:{job.id}")
-        pipe.delete(job_stream(job.id))
-        _forget(pipe, record)
-        pipe.execute()
+    pipe = connection.pipeline()
+    pipe.lrem(f"rq:queue:{job.origin}", 1, job.id)
+    if leases:
+        pipe.zrem(wip, *leases)
+    for kind in (FinishedJobRegistry, FailedJobRegistry, CanceledJobRegistry):
+        registry = kind(job.origin, connection=connection, serializer=JSONSerializer)
+        pipe.zrem(registry.key, job.id)
+    pipe.delete(job.key, f"rq:results:{job.id}", f"rq:executions:{job.id}")
+    pipe.delete(job_stream(job.id))
+    _forget(pipe, record)
+    if KEYED in job.meta:
+        idempotency.bury(pipe, job.id)
+    script.run_if(connection, pipe, job.key, "origin", job.origin)
 
 
 def _forget(pipe: Pipeline, record: JobRecord) -> None:

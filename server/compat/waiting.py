@@ -67,9 +67,9 @@ def follow(
     each second in which nothing happened. To be closed when the client has gone: a job that is
     still queued is canceled then. Raises as `wait` does.
     """
-    hub, redis, lane = current_hub(), resources().redis, caller().lane
+    hub, redis, account = current_hub(), resources().redis, caller().account
     gone = _watch(cast("socket.socket | None", request.environ.get("gunicorn.socket")))
-    if not hub.take_seat(lane):
+    if not hub.take_seat(account):
         queue.cancel(redis, record.id)
         raise TooManyWaiting
     try:
@@ -80,7 +80,7 @@ def follow(
                     raise ClientGone
                 yield event
     finally:
-        hub.give_seat_back(lane)
+        hub.give_seat_back(account)
 
 
 def pictures(record: JobRecord) -> list[bytes]:

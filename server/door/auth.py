@@ -60,6 +60,11 @@ class Caller:
     via: Via
 
     @property
+    def account(self) -> str:
+        """Whom limits count: a user with all his devices, else the address."""
+        return self.lane if self.device_id is None else self.owner
+
+    @property
     def is_admin(self) -> bool:
         """Whether they see and end everybody's jobs and pictures."""
         return self.role == "admin"

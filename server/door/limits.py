@@ -11,12 +11,14 @@ from typing import cast
 
 from flask import Flask, Response, g, request
 from limits import RateLimitItem, RateLimitItemPerMinute
+from redis.exceptions import RedisError
 
 from jobs.quota import Quota, QuotaExceeded
 from jobs.settings import settings
 from server.door.auth import caller, is_public
 from server.door.limiter import BACK, current_limiter, seconds_left
 from server.errors import ApiError, respond
+from server.outages import is_full
 
 NOT_COUNTED = frozenset(("health.ready",))
 """What tells whether a job would run; nor is what is public, and pairing counts tries by itself."""
@@ -57,7 +59,12 @@ def count_request(whose: str) -> list[Quota]:
 
 def _count() -> None:
     if not is_public() and request.endpoint not in NOT_COUNTED:
-        g.quotas = count_request(caller().lane)
+        try:
+            g.quotas = count_request(caller().account)
+        except RedisError as error:
+            # It counts nothing then, and refuses by itself whatever takes more.
+            if not is_full(error):
+                raise
 
 
 def _tell(response: Response) -> Response:

@@ -35,11 +35,13 @@ def submit(
     *,
     cards: list[ModelCard],
     job_id: str | None = None,
+    keyed: bool = False,
     hook: Hook | None = None,
 ) -> JobRecord:
     """Keep a job of this caller's; from here on it reaches an end whatever is killed meanwhile.
 
-    `parts` has the bytes of each picture that came as a file, by the JSON pointer of its field.
+    `parts` has the bytes of each picture that came as a file, by the JSON pointer of its field;
+    `keyed` says that `job_id` belongs to an Idempotency-Key.
     Raises InvalidRequest, QueueFull, QuotaExceeded, and ApiError for 409 and 503.
     """
     here, who = resources(), caller()
@@ -50,7 +52,14 @@ def submit(
     uploads.keep()
     try:
         return queue.submit(
-            here.redis, resolved, who.owner, caller=who.lane, job_id=job_id, hook=hook
+            here.redis,
+            resolved,
+            who.owner,
+            caller=who.lane,
+            account=who.account,
+            job_id=job_id,
+            keyed=keyed,
+            hook=hook,
         )
     except InvalidRequest:
         uploads.drop()

@@ -93,7 +93,7 @@ def _after(header: EventsHeaders, query: EventsQuery) -> str | None:
 
 
 def _stream(frames: Generator[str]) -> Response:
-    hub, who = current_hub(), caller().lane
+    hub, who = current_hub(), caller().account
     headers = {"X-Accel-Buffering": "no"}
     if request.method == "HEAD":
         return Response(headers=headers, content_type=EVENT_STREAM)

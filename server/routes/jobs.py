@@ -50,7 +50,8 @@ class CreateHeaders(Parameters):
         alias="Idempotency-Key",
         min_length=1,
         max_length=MAX_KEY,
-        description="The same key and body within a day are the same job, however often they come.",
+        description="The same key and body within a day are the same job, however often they "
+        "come; 409 once it was deleted.",
     )
 
 
@@ -85,14 +86,25 @@ def create_job(header: CreateHeaders, body: GenerationRequest) -> Response:
     """
     here, who, sent = resources(), caller(), request_body()
     cards = known_models()
-    job_id, key = queue.new_job_id(), header.idempotency_key
+    new_id, key = queue.new_job_id(), header.idempotency_key
+    job_id = new_id
     if key is not None:
-        new_id = job_id
         job_id = idempotency.job_id_for(here.redis, who.owner, key, sent.identity, new_id)
-        if job_id != new_id and (earlier := read(here.redis, job_id)) is not None:
+    if job_id != new_id:
+        if (earlier := read(here.redis, job_id)) is not None:
             return _created(earlier, prefer.wait(header.prefer))
+        if idempotency.is_buried(here.redis, job_id):
+            detail = "the job that this Idempotency-Key made was deleted; a new one needs a new key"
+            raise ApiError(409, "deleted", detail)
     try:
-        record = submit(body, sent.parts, job_id=job_id, cards=cards, hook=_hook(body))
+        record = submit(
+            body,
+            sent.parts,
+            cards=cards,
+            job_id=job_id,
+            keyed=key is not None,
+            hook=_hook(body),
+        )
     except InvalidRequest:
         if key is not None:
             idempotency.forget(here.redis, who.owner, key)
@@ -114,7 +126,7 @@ def _created(record: JobRecord, seconds: int | None) -> Response:
     headers = {"Location": job_url(record.id), "Retry-After": str(queue.RETRY_AFTER)}
     try:
         # With all seats taken the wish is not granted, which a preference allows for.
-        if seconds is not None and hub.take_seat(caller().lane):
+        if seconds is not None and hub.take_seat(caller().account):
             headers["Preference-Applied"] = f"wait={seconds}"
             record = _wait(record, seconds)
         view = views.job(record)
@@ -135,7 +147,7 @@ def _wait(record: JobRecord, seconds: int) -> JobRecord:
         for _ in follow(hub, redis, record, seconds, live=False):
             pass
     finally:
-        hub.give_seat_back(caller().lane)
+        hub.give_seat_back(caller().account)
     return read(redis, record.id) or record
 
 

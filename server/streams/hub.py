@@ -117,15 +117,15 @@ class Hub:
         reply = cast("list[tuple[bytes, Any]]", self._redis.xrevrange(stream, count=1))
         return reply[0][0].decode() if reply else START
 
-    def trimmed_before(self, stream: str) -> str | None:
-        """The id of a stream's first entry if there were older ones; None if all are there."""
+    def first_id(self, stream: str) -> str | None:
+        """The id of the first entry that a stream still has; None where it has none."""
         page = cast("list[tuple[bytes, Any]]", self._redis.xrange(stream, count=1))
-        if not page:
-            return None
-        info = cast("dict[str, int]", self._redis.xinfo_stream(stream))
-        # Before Redis 7 a stream does not say how many entries it has had.
-        complete = info.get("entries-added") == info["length"]
-        return None if complete else page[0][0].decode()
+        return page[0][0].decode() if page else None
+
+    def id_before_now(self) -> str:
+        """An id that is before every entry from now on, in a stream that is empty by now."""
+        seconds, micro = self._redis.time()
+        return f"{seconds * 1000 + micro // 1000 - 1}-0"
 
     def history(self, stream: str, after: str) -> Iterator[Entry]:
         """The entries of a stream after an id, as far as they are there."""

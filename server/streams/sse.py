@@ -211,9 +211,11 @@ class OwnerStream:
     def frames(self) -> Generator[str]:
         """The stream, frame by frame, until the client leaves."""
         hub, stream = self._feed.hub, owner_stream(self._owner)
+        began = hub.id_before_now()
         with hub.subscribe(stream, self._owner) as (events, now):
             yield RETRY
-            last = self._after or now
+            # Of an empty stream "0-0" would say nothing of what was there before and has expired.
+            last = self._after or (began if now == START else now)
             # Without it a client that loses its first connection early would not know where it was.
             yield f"id: {last}\n\n"
             yield from self._trimmed(stream)
@@ -230,18 +232,23 @@ class OwnerStream:
 
     def _trimmed(self, stream: str) -> Iterator[str]:
         """The ends of jobs whose events are gone from the stream, from the jobs' records."""
-        first = self._feed.hub.trimmed_before(stream)
-        if self._after is None or first is None or order(self._after) >= order(first):
+        if self._after is None:
             return
-        since, until = milliseconds(self._after), milliseconds(first)
+        first = self._feed.hub.first_id(stream)
+        if first is not None and order(self._after) >= order(first):
+            return
+        history = self._feed.hub.history(stream, self._after)
+        still = {each.event.job for each in history if isinstance(each.event, DoneEvent)}
+        since = milliseconds(self._after)
         before: str | None = None
         while True:
             page, before = list_jobs(
                 self._feed.redis, self._owner, limit=PAGE, before=before, status=None
             )
             for record in page:
-                # Both ends with a second to spare: told twice is better than not at all.
-                if record.ended_at and since - 1000 <= _ms(record.ended_at) <= until + 1000:
+                # With a second to spare: told twice is better than not at all.
+                ended = record.ended_at and _ms(record.ended_at) >= since - 1000
+                if ended and record.id not in still:
                     yield self._feed.done(record, None)
             if before is None:
                 return

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 from werkzeug.test import TestResponse
 
+from jobs import devices
 from tests.running.redis import elapse, redis_in
 from tests.server.helpers import API, HandWorker, gunicorn
 
@@ -130,6 +131,23 @@ def test_pictures_in_flight_count_until_their_job_has_ended_however_it_did(
     client.delete(f"{API}/jobs/{third.get_json()['id']}")
     assert ask(client, count=4).status_code == 202
     assert ask(client).status_code == 429
+
+
+def test_the_devices_of_one_user_have_the_limits_of_one(
+    limited: Limited, worker: HandWorker, redis: Redis
+):
+    client = limited(queued_per_caller=2, requests_per_minute=4)
+    tokens = [devices.create(redis, f"phone {n}", owner="anna")[1] for n in range(4)]
+    other = devices.create(redis, "phone", owner="bert")[1]
+
+    def submit(token: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return client.post(f"{API}/jobs", json={"prompt": "x"}, headers=headers).status_code
+
+    assert [submit(token) for token in tokens] == [202, 202, 429, 429]
+    assert submit(other) == 202
+    listed = client.get(f"{API}/jobs", headers={"Authorization": f"Bearer {tokens[0]}"})
+    refused(listed, "requests", 60)
 
 
 def test_pictures_in_flight_of_all_are_limited_too(limited: Limited, worker: HandWorker):

