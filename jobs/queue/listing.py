@@ -10,7 +10,8 @@ from redis import Redis
 from redis.client import Pipeline
 from rq.job import Job
 
-from jobs.queue import once, standing, words
+from jobs.queue import once, standing
+from jobs.queue import search as searching
 from jobs.queue.events import ENDED, Status
 from jobs.queue.record import STATUSES, JobRecord, from_row, get_shown, read, read_many
 from jobs.request.request import ResolvedRequest
@@ -38,14 +39,14 @@ def add(pipe: Pipeline, owner: str, job_id: str, request: ResolvedRequest) -> No
     """Have a job listed and found."""
     pipe.zadd(_index(owner), {job_id: 0})
     pipe.zadd(EVERYBODY, {job_id: 0})
-    words.add(pipe, owner, job_id, request.prompt)
+    searching.add(pipe, owner, job_id, request.prompt)
 
 
 def remove(pipe: Pipeline, owner: str, job_id: str) -> None:
     """A job is gone."""
     pipe.zrem(_index(owner), job_id)
     pipe.zrem(EVERYBODY, job_id)
-    words.remove(pipe, owner, job_id)
+    searching.remove(pipe, owner, job_id)
 
 
 def list_jobs(
@@ -64,8 +65,8 @@ def list_jobs(
     though more follow.
     """
     index = _index(owner) if owner else EVERYBODY
-    if asked := words.folded(search).split():
-        ids, further = words.find(connection, owner, asked, before, limit)
+    if asked := searching.folded(search).split():
+        ids, further = searching.find(connection, owner, asked, before, limit)
         if len(ids) > limit:
             ids, further = ids[:limit], ids[limit - 1]
     elif status:
