@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.queue import lanes, workers
+from jobs.queue import columns, lanes, workers
 from jobs.queue.events import ENDED, Status
 from jobs.queue.lanes import Lane
 from jobs.queue.record import STATUSES, Field, JobRecord
@@ -73,25 +73,21 @@ def remove(pipe: Pipeline, job_id: str) -> None:
 
 def prune(connection: Redis) -> None:
     """Forget jobs whose end was not told here, as by a worker of an earlier version."""
-    rows = cast(
-        "list[tuple[bytes, bytes | None]]",
-        connection.sort(OPEN, by="nosort", get=["#", "rq:job:*->status"], groups=True),
-    )
+    rows = columns.read(connection, OPEN, ["#", "rq:job:*->status"])
     ended = [job_id for job_id, status in rows if status is None or _state(status) in ENDED]
     if ended:
-        connection.zrem(OPEN, *ended)
+        connection.zrem(OPEN, *(job_id or b"" for job_id in ended))
 
 
 def look(connection: Redis) -> Standing:
     """How the queue stands now, in five commands."""
     live = workers.live(connection)
+    get = ["#", *(f"rq:job:*->{field}" for field in FIELDS)]
     with connection.pipeline(transaction=False) as pipe:
         pipe.zrange(OPEN, 0, -1, withscores=True)
-        get = ["#", *(f"rq:job:*->{field}" for field in FIELDS)]
-        pipe.sort(OPEN, by="nosort", get=get, groups=True)
-        sizes, rows = cast(
-            "tuple[list[tuple[bytes, float]], list[tuple[bytes | None, ...]]]", pipe.execute()
-        )
+        columns.ask(pipe, OPEN, get)
+        sizes, reply = cast("tuple[list[tuple[bytes, float]], object]", pipe.execute())
+    rows = columns.rows(reply, get)
     scores = dict(sizes)
     every = [job for row in rows if (job := _open_job(row, scores))]
     callers = sorted({job.lane.caller for job in every if not job.running})
