@@ -9,6 +9,7 @@ import httpx
 import pytest
 from redis import Redis
 from redis.exceptions import OutOfMemoryError
+from tests.server.helpers import HandWorker, gunicorn
 
 from darkroom.supervision.redis_server import RedisServer, check
 from jobs import devices
@@ -16,7 +17,6 @@ from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
 from jobs.queue.record import read
 from tests.running.redis import oldest_redis_in, redis_in
-from tests.server.helpers import HandWorker, gunicorn
 
 KEY = {"Idempotency-Key": "5f6c"}
 BODY = {"prompt": "x"}
