@@ -12,7 +12,6 @@ from threading import Thread
 import httpx
 import pytest
 from PIL import Image
-from tests.server.helpers import gunicorn
 
 from darkroom.supervision.redis_server import RedisServer
 from jobs.pictures import turns
@@ -20,6 +19,7 @@ from jobs.pictures.image_store import ImageStore, image_id
 from jobs.pictures.turns import Busy, Turns
 from jobs.queue.queue import new_job_id
 from server.pages.renditions import Renditions, step
+from tests.running.api import gunicorn
 
 CROWD = 60
 """Nearly twice the threads of a server with one event stream."""
