@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -23,7 +21,7 @@ LOCAL_URL = "redis://127.0.0.1:6379/0"
 
 def now(connection: Redis) -> float:
     """The time by Redis's clock, in seconds since the epoch: the one that all processes share."""
-    seconds, micro = cast("tuple[int, int]", connection.time())
+    seconds, micro = connection.time()
     return seconds + micro / 1e6
 
 

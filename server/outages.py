@@ -1,4 +1,4 @@
-"""Redis or the image store does not answer: 503, and come back."""
+"""Redis or the image store does not answer, or too many ask at once: 503, and come back."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from jobs.pictures.turns import Busy
 from server.errors import Unavailable, respond, unforeseen
 
 log = logging.getLogger(__name__)
@@ -68,9 +69,21 @@ class StoreAway(Unavailable):
         super().__init__("store-unavailable", "the picture store does not answer")
 
 
+class PicturesBusy(Unavailable):
+    """The caller gets 503: as many pictures as can be are being decoded or made smaller."""
+
+    def __init__(self) -> None:
+        super().__init__("too-many-pictures", "as many pictures as can be are worked on just now")
+
+
 def init_app(app: Flask) -> None:
-    """Answer every error of Redis that no view has caught."""
+    """Answer every error of Redis that no view has caught, and every picture that had no turn."""
     app.register_error_handler(RedisError, _redis_error)
+    app.register_error_handler(Busy, _busy)
+
+
+def _busy(error: Busy) -> Response:
+    return respond(PicturesBusy())
 
 
 def is_full(error: RedisError) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.helpers import REPOSITORY
+from tests.running.paths import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)

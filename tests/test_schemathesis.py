@@ -16,7 +16,9 @@ from darkroom.machine import lan_addresses
 from jobs import devices
 from jobs.devices import Role
 from jobs.pictures.image_store import ImageStore
-from tests.server.helpers import API, HandWorker, Server, gunicorn
+from tests.running.api import Server, gunicorn
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 
 SECONDS = 12
 """For all its phases: a few hundred requests, and less than a minute where the machine is slow."""

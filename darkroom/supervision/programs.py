@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 
-def api_command() -> list[str]:
-    """gunicorn serving the API where the settings say."""
-    return [sys.executable, "-m", "gunicorn", "--config", "python:server.serving.gunicorn_config"]
+def api_command(listening: Sequence[int] = ()) -> list[str]:
+    """gunicorn serving the API where the settings say, or on sockets that it inherits."""
+    command = [sys.executable, "-m", "gunicorn"]
+    command += ["--config", "python:server.serving.gunicorn_config"]
+    for descriptor in listening:
+        command += ["--bind", f"fd://{descriptor}"]
+    return command
 
 
 def worker_command(name: str | None = None) -> list[str]:

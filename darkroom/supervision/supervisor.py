@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import select
+import math
 import signal
-import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from types import FrameType, TracebackType
-from typing import Any
+from dataclasses import dataclass, field
+from types import TracebackType
 
 from darkroom.supervision.process import Process
+from jobs.signals import Signals
 
 LONGEST_DELAY = 30.0
 """Seconds between two tries of a program that ends at once: seldom enough to read the log."""
@@ -25,24 +24,26 @@ def _nobody(process: Process) -> None:
     pass
 
 
-Handler = Callable[[int, FrameType | None], Any] | int | None
-
-
 @dataclass
 class Service:
     """One child that has to run: how to start it, and how to end it.
 
     `start` makes a new process each time. `ended` hears of each process that ended by itself.
-    `grace` is how long it may take to stop; None lets it take the time it needs.
+    `grace` is how long it may take to stop; None lets it take the time it needs, and `hurry` is
+    the signal for when it is to leave what it has begun. `farewell` is how long what a dead process
+    leaves behind may go on beside its successor.
     """
 
     title: str
     start: Callable[[], Process]
     grace: float | None
     ended: Callable[[Process], None] = _nobody
+    hurry: signal.Signals = signal.SIGTERM
+    farewell: float = 0.0
     process: Process | None = None
     failures: int = 0
     due: float = 0.0
+    leaving: list[tuple[float, Process]] = field(default_factory=list[tuple[float, Process]])
 
     def tend(self, say: Callable[[str], None]) -> None:
         """Start it if it is not running and its time has come; never waits."""
@@ -50,13 +51,15 @@ class Service:
         if self.process and (code := self.process.exit_code()) is not None:
             process, self.process = self.process, None
             # What it started itself would keep its port or its device.
-            process.kill_group()
+            self.leaving.append((now + self.farewell, process))
+            self._see_off(now)
             self.failures = 1 if now - process.started > STEADY else self.failures + 1
             delay = _delay(self.failures)
             self.due = now + delay
             when = f"in {delay:.0f} s" if delay else "now"
             say(f"{self.name} ended ({describe(code)}); starting it again {when}.")
             self.ended(process)
+        self._see_off(now)
         if self.process is None and now >= self.due:
             try:
                 self.process = self.start()
@@ -79,11 +82,17 @@ class Service:
 
     def kill(self) -> None:
         """End it at once, with all that it started."""
+        self._see_off(math.inf)
         if self.process:
             self.process.kill_group()
 
+    def _see_off(self, now: float) -> None:
+        while self.leaving and self.leaving[0][0] <= now:
+            self.leaving.pop(0)[1].kill_group()
+
     def close(self) -> None:
         """Take leave of a process that has ended because it was told to."""
+        self._see_off(math.inf)
         if self.process:
             self.process.kill_group()
             self.ended(self.process)
@@ -100,18 +109,13 @@ class Supervisor:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
         self.stages: list[list[Service]] = []
-        self.stops = 0
-        self._reader, self._writer = socket.socketpair()
-        self._before: dict[signal.Signals, Handler] = {}
+        self._stops = 0
+        self._woken = False
+        # A death only ends the wait at once.
+        self._signals = Signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
     def __enter__(self) -> Supervisor:
-        self._reader.setblocking(False)
-        self._writer.setblocking(False)
-        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self._before[number] = signal.signal(number, self._count_stop)
-        # Only so that a death ends the wait at once.
-        self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _ignore)
+        self._signals.__enter__()
         return self
 
     def __exit__(
@@ -123,11 +127,16 @@ class Supervisor:
         try:
             self.stop()
         finally:
-            signal.set_wakeup_fd(-1)
-            for number, handler in self._before.items():
-                signal.signal(number, handler)
-            self._reader.close()
-            self._writer.close()
+            self._signals.__exit__(kind, error, trace)
+            with suppress(EOFError):
+                while True:
+                    self._note(0)
+
+    @property
+    def stops(self) -> int:
+        """How often it was told to stop."""
+        self._note(0)
+        return self._stops
 
     def tend(self, wait: float) -> None:
         """Look after every service, then wait for a death, a signal or `wait` seconds."""
@@ -150,9 +159,11 @@ class Supervisor:
             lasted = time.monotonic() - started
             if again := self.stops > passed_on:
                 passed_on = self.stops
+                if passed_on == 2 and any(service.grace is None for service in running):
+                    self.say("Leaving them after the step at hand. Ctrl-C again: end at once.")
             for service in running:
                 if again:
-                    service.send(signal.SIGTERM)
+                    service.send(service.hurry)
                 if self.stops > 2 or (service.grace is not None and lasted > service.grace):
                     service.kill()
             if not waiting and lasted > 2 and any(service.grace is None for service in running):
@@ -162,13 +173,13 @@ class Supervisor:
             service.close()
 
     def _wait(self, seconds: float) -> None:
-        select.select([self._reader], [], [], seconds)
-        with suppress(BlockingIOError):
-            while self._reader.recv(64):
-                pass
+        self._note(0.0 if self._woken else seconds)
+        self._woken = False
 
-    def _count_stop(self, number: int, frame: FrameType | None) -> None:
-        self.stops += 1
+    def _note(self, seconds: float) -> None:
+        for number in self._signals.wait(seconds):
+            self._woken = True
+            self._stops += number != signal.SIGCHLD
 
 
 def describe(code: int) -> str:
@@ -183,7 +194,3 @@ def describe(code: int) -> str:
 
 def _delay(failures: int) -> float:
     return 0.0 if failures <= 1 else min(2.0 ** (failures - 2), LONGEST_DELAY)
-
-
-def _ignore(number: int, frame: FrameType | None) -> None:
-    pass

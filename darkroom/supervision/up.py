@@ -9,7 +9,7 @@ import secrets
 import signal
 import socket
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,8 +20,10 @@ from darkroom.instance import AlreadyRunning, Instance, State
 from darkroom.network import invitation
 from darkroom.network.presence import Network
 from darkroom.supervision import redis_server
+from darkroom.supervision.door import Door
 from darkroom.supervision.process import Process, rotate
 from darkroom.supervision.programs import api_command, webhooks_command, worker_command
+from darkroom.supervision.pulse import Pulse
 from darkroom.supervision.redis_server import DataInUse, RedisMissing, RedisServer
 from darkroom.supervision.supervisor import Service, Supervisor
 from jobs.addresses import local_host
@@ -29,12 +31,13 @@ from jobs.connection import connect
 from jobs.here import AUTHORITY
 from jobs.queue import leases, workers
 from jobs.settings import Settings
+from jobs.signals import GIVE_BACK
 
 PATIENCE = 30
 """Seconds to wait for a Redis or a port that is about to be there."""
 
-HUNG = 30
-"""Seconds without an answer after which the API counts as hung; a busy one answers in time."""
+FAREWELL = 12
+"""Seconds in which gunicorn's orphans end what they have begun, two more than they give it."""
 
 TRIES = 3
 """Deaths of one child before the first picture can be made: then it is no accident."""
@@ -59,19 +62,19 @@ class Up:
         if instance.left_over:
             # They were killed together with the supervisor that left this.
             self.dead += instance.left_over.workers
-        self.answered = time.monotonic()
+        self.pulse = Pulse()
 
     def run(self) -> None:
         """Start everything, say so, and watch until told to stop. Raises CannotStart."""
         began = time.monotonic()
         say(f"Darkroom keeps its data in {self.settings.data} and its logs in {self.logs}")
-        self._wait_for_port()
+        self._open_door()
         try:
             self.network.certify()
         except (OSError, ValueError) as error:
             raise CannotStart(f"There is no certificate for TLS: {error}") from None
         self.instance.tell(self.state)
-        with self.network, self.supervisor:
+        with self.network, self.supervisor, closing(self.door):
             self._start_redis()
             self._start_workers()
             self._start_api()
@@ -82,9 +85,11 @@ class Up:
                 self._welcome(time.monotonic() - began)
                 self._watch()
             say("Stopping.")
+            # Nobody is to wait for an API that does not come back.
+            self.door.close()
         say("Stopped. Accepted jobs go on with the next start.")
 
-    def _wait_for_port(self) -> None:
+    def _open_door(self) -> None:
         # The API of a supervisor that was killed needs a moment to let go of the port.
         deadline = time.monotonic() + (PATIENCE if self.instance.left_over else 0)
         host, port = self.settings.host, self.settings.port
@@ -93,6 +98,10 @@ class Up:
                 advice = f" Stop that, or choose another: PORT={port + 1} make up"
                 raise CannotStart(reason + (advice if "in use" in reason else ""))
             time.sleep(0.2)
+        try:
+            self.door = Door(host, port)
+        except OSError as error:
+            raise CannotStart(f"Nothing can listen on port {port}: {error.strerror}.") from None
 
     def _start_redis(self) -> None:
         began = time.monotonic()
@@ -141,17 +150,23 @@ class Up:
                 death_signal=signal.SIGKILL,
             )
 
-        return Service(f"worker {number}", start, None, self._ended)
+        return Service(f"worker {number}", start, None, self._ended, hurry=GIVE_BACK)
 
     def _start_api(self) -> None:
         def start() -> Process:
-            self.answered = time.monotonic()
-            return Process(api_command(), log=self.logs / "api.log", death_signal=signal.SIGQUIT)
+            self.pulse.started()
+            sockets = self.door.descriptors
+            return Process(
+                api_command(sockets),
+                log=self.logs / "api.log",
+                death_signal=signal.SIGQUIT,
+                keep=sockets,
+            )
 
         def start_webhooks() -> Process:
             return Process(webhooks_command(), log=self.logs / "webhooks.log")
 
-        self.api = Service("API", start, 40, self._ended)
+        self.api = Service("API", start, 40, self._ended, farewell=FAREWELL)
         webhooks = Service("webhooks", start_webhooks, 80, self._ended)
         self.supervisor.stages.append([self.api, webhooks])
 
@@ -201,9 +216,9 @@ class Up:
             if now >= next_look and self.api.runs():
                 next_look = now + 5
                 if self._get("/api/v1/health", timeout=2) is not None:
-                    self.answered = time.monotonic()
-                elif time.monotonic() - self.answered > HUNG:
-                    say(f"The API has not answered for {HUNG} s; ending it.")
+                    self.pulse.answered()
+                elif self.pulse.is_hung():
+                    say(f"The API has not answered for {self.pulse.patience} s; ending it.")
                     self.api.kill()
             if now >= next_rotation:
                 next_rotation = now + 60

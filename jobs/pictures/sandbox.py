@@ -15,17 +15,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from threading import Event, Lock, Semaphore, Timer
+from threading import Event, Lock, Timer
 from typing import IO, Any, Literal
 
 from jobs.pictures.pictures import BadPicture
+from jobs.pictures.turns import Turns
 from jobs.settings import REPOSITORY, settings
 
 SECONDS = 60.0
 """A photograph of 50 megapixels takes four on one core; a busy machine has others to serve."""
-
-AT_ONCE = min(4, os.cpu_count() or 1)
-"""More decoded at once than there are cores would only add their memory up."""
 
 BASE_BYTES = 384 * 1024 * 1024
 PIXEL_BYTES = 28
@@ -57,16 +55,16 @@ class Decoders:
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
-        self._at_once = Semaphore(AT_ONCE)
+        self._turns = Turns()
         self._lock = Lock()
         self._idle: subprocess.Popen[bytes] | None = None
 
     def decode(self, data: bytes, want: Want) -> Decoded:
-        """The picture in the bytes. Raises BadPicture, within `seconds` of its turn."""
+        """The picture in the bytes. Raises BadPicture, within `seconds` of its turn, or Busy."""
         limit = settings().max_upload
         if len(data) > limit:
             raise BadPicture(f"must be at most {limit} bytes; it has {len(data)}")
-        with self._at_once:
+        with self._turns.take(object()):
             child = self._take()
             over = Event()
             try:
@@ -117,7 +115,7 @@ atexit.register(DECODERS.close)
 
 
 def decode(data: bytes, want: Want) -> Decoded:
-    """The picture in the bytes, decoded elsewhere. Raises BadPicture."""
+    """The picture in the bytes, decoded elsewhere. Raises BadPicture, or Busy."""
     return DECODERS.decode(data, want)
 
 

@@ -96,6 +96,14 @@ if score > {BEYOND} then score = score - {BEYOND} end
 return score >= 0 and (ARGV[2] == 'any' or score <= now)
 """
 
+PARDON = """
+-- KEYS[1] job; ARGV[1] field that tells of a lapse, ARGV[2] field of crashes
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('HINCRBY', KEYS[1], ARGV[2], -1)
+redis.call('HINCRBY', KEYS[1], 'retries_left', 1)
+return 1
+"""
+
 PUT_BACK = """
 -- KEYS[1] intermediate list, KEYS[2] lane, KEYS[3] bell, KEYS[4] job; ARGV[1] job id
 if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
@@ -120,10 +128,16 @@ def renew(pipe: Pipeline, job: Job, execution: Execution) -> None:
 
 
 def _hold(pipe: Pipeline, job: Job, execution: Execution, age: str) -> None:
-    fields = [str(each) for pair in execution.serialize().items() for each in pair]
+    shown = cast("dict[str, str | float]", execution.serialize())
+    fields = [str(each) for pair in shown.items() for each in pair]
     keys = (job.started_job_registry.key, execution.key, f"rq:executions:{job.id}")
     entry = execution.composite_key
     pipe.eval(HOLD, len(keys), *keys, entry, execution.id, str(LEASE), age, *fields)
+
+
+def pardon(connection: Redis, job: Job, execution: Execution) -> None:
+    """A worker lives whose lease had run out, so the job that it held was in no crash."""
+    connection.eval(PARDON, 1, job.key, _lapse(execution.id), Field.CRASHES)
 
 
 def end_leases(connection: Redis, worker: str) -> int:
@@ -214,7 +228,7 @@ def _requeue(
                 entries = [each for each in entries if _ended(pipe, key, each, lapsed=lapsed)]
                 pipe.multi()
                 for entry in entries:
-                    _end(connection, pipe, key, entry)
+                    _end(connection, pipe, key, entry, lapsed=lapsed)
                 pipe.execute()
                 return len(entries)
             except WatchError:
@@ -226,8 +240,8 @@ def _ended(pipe: Pipeline, key: str, entry: bytes, *, lapsed: bool) -> bool:
     return bool(pipe.eval(STILL, 1, key, entry, "lapsed" if lapsed else "any"))
 
 
-def _end(connection: Redis, pipe: Pipeline, key: str, entry: bytes) -> None:
-    job_id, _ = parse_composite_key(entry.decode())
+def _end(connection: Redis, pipe: Pipeline, key: str, entry: bytes, *, lapsed: bool) -> None:
+    job_id, execution_id = parse_composite_key(entry.decode())
     pipe.zrem(key, entry)
     pipe.delete(_execution(entry))
     try:
@@ -238,8 +252,15 @@ def _end(connection: Redis, pipe: Pipeline, key: str, entry: bytes) -> None:
         settle.cancel(pipe, job)
     elif job.retries_left:
         settle.give_back(pipe, job, crashed=True)
+        if lapsed:
+            pipe.hset(job.key, _lapse(execution_id), 1)
     else:
         settle.fail(pipe, job, job.worker_name or "", DIED)
+
+
+def _lapse(execution_id: str) -> str:
+    """Field of a job: this attempt's worker fell silent, and nobody saw it die."""
+    return f"lapsed:{execution_id}"
 
 
 def _registry_key(lane: Lane) -> str:

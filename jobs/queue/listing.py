@@ -10,7 +10,9 @@ from redis import Redis
 from redis.client import Pipeline
 from rq.job import Job
 
-from jobs.queue import once, standing, words
+from jobs.queue import columns, once, standing
+from jobs.queue import search as searching
+from jobs.queue.columns import Row
 from jobs.queue.events import ENDED, Status
 from jobs.queue.record import STATUSES, JobRecord, from_row, get_shown, read, read_many
 from jobs.request.request import ResolvedRequest
@@ -23,29 +25,20 @@ PAGE = 500
 
 STATUSES_AT_ONCE = (500, 5_000, 5_000, 5_000)
 """Jobs whose status one page of a list looks at, in so many commands; the cursor goes on there."""
-COLUMNS = """
--- KEYS[1] sorted set of ids; ARGV[1] the id before which, or nothing, ARGV[2] how many
--- ARGV[3...] what to get of each
-local start = 0
-if ARGV[1] ~= '' then start = redis.call('ZLEXCOUNT', KEYS[1], '[' .. ARGV[1], '+') end
-local words = {'SORT', KEYS[1], 'BY', 'nosort', 'LIMIT', start, ARGV[2], 'DESC'}
-for i = 3, #ARGV do words[#words + 1] = 'GET'; words[#words + 1] = ARGV[i] end
-return redis.call(unpack(words))
-"""
 
 
 def add(pipe: Pipeline, owner: str, job_id: str, request: ResolvedRequest) -> None:
     """Have a job listed and found."""
     pipe.zadd(_index(owner), {job_id: 0})
     pipe.zadd(EVERYBODY, {job_id: 0})
-    words.add(pipe, owner, job_id, request.prompt)
+    searching.add(pipe, owner, job_id, request.prompt)
 
 
 def remove(pipe: Pipeline, owner: str, job_id: str) -> None:
     """A job is gone."""
     pipe.zrem(_index(owner), job_id)
     pipe.zrem(EVERYBODY, job_id)
-    words.remove(pipe, owner, job_id)
+    searching.remove(pipe, owner, job_id)
 
 
 def list_jobs(
@@ -64,8 +57,8 @@ def list_jobs(
     though more follow.
     """
     index = _index(owner) if owner else EVERYBODY
-    if asked := words.folded(search).split():
-        ids, further = words.find(connection, owner, asked, before, limit)
+    if asked := searching.folded(search).split():
+        ids, further = searching.find(connection, owner, asked, before, limit)
         if len(ids) > limit:
             ids, further = ids[:limit], ids[limit - 1]
     elif status:
@@ -80,16 +73,17 @@ def list_jobs(
 
 
 def read_chosen(connection: Redis, ids: Sequence[str]) -> list[JobRecord]:
-    """Those of these jobs that are still there, in as many commands however many they are."""
+    """Those of these jobs that are still there, newest first, in three commands."""
     if not ids:
         return []
     key = f"darkroom:chosen:{secrets.token_hex(8)}"
     with connection.pipeline() as pipe:
         pipe.rpush(key, *ids)
-        pipe.sort(key, by="nosort", get=get_shown(), groups=True)
+        columns.ask(pipe, key, get_shown())
         pipe.delete(key)
-        rows = cast("list[tuple[bytes | None, ...]]", pipe.execute()[1])
-    return [record for row in rows if (record := from_row(connection, row))]
+        rows = columns.rows(pipe.execute()[1], get_shown())
+    found = [record for row in rows if (record := from_row(connection, row))]
+    return sorted(found, key=lambda record: record.id, reverse=True)
 
 
 def ended_before(connection: Redis, moment: float) -> Iterator[JobRecord]:
@@ -162,11 +156,8 @@ def _of_status(
 
 def _page(
     connection: Redis, index: str, before: str | None, number: int, get: Sequence[str]
-) -> list[tuple[bytes | None, ...]]:
-    flat = cast(
-        "list[bytes | None]", connection.eval(COLUMNS, 1, index, before or "", number, *get)
-    )
-    return list(zip(*[iter(flat)] * len(get), strict=True))
+) -> list[Row]:
+    return columns.read(connection, index, get, before=before or "", number=number)
 
 
 def _id(row: Sequence[bytes | None]) -> str:

@@ -15,9 +15,8 @@ from typing import NamedTuple, cast
 
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import OutOfMemoryError
 
-from jobs.queue import lanes, workers
+from jobs.queue import columns, lanes, workers
 from jobs.queue.events import ENDED, Status
 from jobs.queue.lanes import Lane
 from jobs.queue.record import STATUSES, Field, JobRecord
@@ -74,40 +73,25 @@ def remove(pipe: Pipeline, job_id: str) -> None:
 
 def prune(connection: Redis) -> None:
     """Forget jobs whose end was not told here, as by a worker of an earlier version."""
-    rows = cast(
-        "list[tuple[bytes, bytes | None]]",
-        connection.sort(OPEN, by="nosort", get=["#", "rq:job:*->status"], groups=True),
-    )
+    rows = columns.read(connection, OPEN, ["#", "rq:job:*->status"])
     ended = [job_id for job_id, status in rows if status is None or _state(status) in ENDED]
     if ended:
-        connection.zrem(OPEN, *ended)
+        connection.zrem(OPEN, *(job_id or b"" for job_id in ended))
 
 
 def look(connection: Redis) -> Standing:
     """How the queue stands now, in five commands."""
     live = workers.live(connection)
-    sizes = cast("list[tuple[bytes, float]]", connection.zrange(OPEN, 0, -1, withscores=True))
-    rows, scores = _rows(connection, [job_id for job_id, _ in sizes]), dict(sizes)
+    get = ["#", *(f"rq:job:*->{field}" for field in FIELDS)]
+    with connection.pipeline(transaction=False) as pipe:
+        pipe.zrange(OPEN, 0, -1, withscores=True)
+        columns.ask(pipe, OPEN, get)
+        sizes, reply = cast("tuple[list[tuple[bytes, float]], object]", pipe.execute())
+    rows = columns.rows(reply, get)
+    scores = dict(sizes)
     every = [job for row in rows if (job := _open_job(row, scores))]
     callers = sorted({job.lane.caller for job in every if not job.running})
     return Standing(every, lanes.turns(connection, callers), live)
-
-
-def _rows(connection: Redis, ids: Sequence[bytes]) -> list[tuple[bytes | None, ...]]:
-    """Each open job's id and FIELDS."""
-    get = ["#", *(f"rq:job:*->{field}" for field in FIELDS)]
-    try:
-        return cast(
-            "list[tuple[bytes | None, ...]]",
-            connection.sort(OPEN, by="nosort", get=get, groups=True),
-        )
-    except OutOfMemoryError:
-        # SORT can store, so a full Redis refuses it, and 6.2 has none that cannot.
-        with connection.pipeline(transaction=False) as pipe:
-            for job_id in ids:
-                pipe.hmget(f"rq:job:{job_id.decode()}", FIELDS)
-            found = cast("list[list[bytes | None]]", pipe.execute())
-        return [(job_id, *row) for job_id, row in zip(ids, found, strict=True)]
 
 
 class Standing:

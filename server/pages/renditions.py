@@ -1,11 +1,14 @@
-"""Pictures as phones want them: smaller, or in another format, kept in memory for a while."""
+"""Pictures as phones want them: smaller, or in another format, kept in memory for a while.
+
+A rendition takes a core for as long as its picture is large. Few are made at once, one at a time
+of one picture, and in few widths; who would wait long is asked to come back.
+"""
 
 from __future__ import annotations
 
 import io
-import os
 from collections import OrderedDict
-from threading import Lock, Semaphore
+from threading import Lock
 from typing import Any, Literal, cast
 
 from flask import Flask, current_app
@@ -13,6 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from jobs.pictures.image_store import ImageStore
+from jobs.pictures.turns import Turns
 from jobs.request.provenance import PNG_KEYWORD
 from jobs.request.recipes import INFOTEXT, exif_with
 from server.resources import of
@@ -36,8 +40,7 @@ class Renditions:
         self._kept: OrderedDict[tuple[str, Format, int | None], bytes] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
-        # More at once than there are cores would only add their memory up.
-        self._at_once = Semaphore(os.cpu_count() or 1)
+        self._turns = Turns()
 
     @property
     def kept_bytes(self) -> int:
@@ -47,18 +50,22 @@ class Renditions:
     def get(self, image: str, format: Format, width: int | None) -> bytes:
         """The picture in this format, at most `width` pixels wide, never enlarged.
 
-        Raises FileNotFoundError, or OSError where the store does not give it.
+        Raises FileNotFoundError, OSError where the store does not give it, or Busy.
         """
         if format == "png" and width is None:
             return self._stored(image)
+        # Another replica may have deleted it since; and nobody waits for what is not there.
+        self._store.size(image)
+        width = width and step(width)
         key = (image, format, width)
         if kept := self._find(key):
-            # Another replica may have deleted the picture since.
-            self._store.size(image)
             return kept
-        with self._at_once:
+        with self._turns.take(image):
+            # Whoever was at this picture before may have made the same of it.
+            if kept := self._find(key):
+                return kept
             made = render(self._stored(image), format, width)
-        self._keep(key, made)
+            self._keep(key, made)
         return made
 
     def _stored(self, image: str) -> bytes:
@@ -89,6 +96,12 @@ def init_app(app: Flask) -> None:
 def current_renditions() -> Renditions:
     """The renditions of the application that serves this request."""
     return cast("Renditions", current_app.extensions[EXTENSION])
+
+
+def step(width: int) -> int:
+    """The largest width that is made and not above this one: 1, 2, 3, 4, 6, 8, 12, 16 and so on."""
+    power = 1 << (width.bit_length() - 1)
+    return power + power // 2 if width >= power + power // 2 else power
 
 
 def render(png: bytes, format: Format, width: int | None, quality: int = QUALITY) -> bytes:

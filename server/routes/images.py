@@ -40,7 +40,8 @@ class ImageQuery(Parameters):
         None,
         ge=1,
         le=settings().max_size,
-        description="Width in pixels at most; the height follows. Nothing is enlarged.",
+        description="Width in pixels at most; the height follows. Nothing is enlarged. "
+        "Made are powers of two and what is halfway between two.",
     )
     download: bool = Field(False, description="Save it as a file instead of showing it.")
     expires: int | None = Field(None, description="Part of the signature.", ge=0, lt=2**53)

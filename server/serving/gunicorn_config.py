@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from types import FrameType
 from typing import Any
 
@@ -35,6 +37,8 @@ keepalive = 5
 graceful_timeout = 10
 # The heartbeat is the main thread's; a machine that swaps should not lose its API for it.
 timeout = 60
+IMPORTING = 600
+"""Seconds that importing the application may take, during which nobody else's heart beats."""
 
 # The heartbeat file must not wait for a slow disk.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -46,6 +50,18 @@ logger_class = GunicornLogger
 # A line for each request only where somebody looks for something.
 loglevel = _settings.log_level.lower()
 accesslog = "-" if loglevel == "debug" else None
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Show gunicorn that a process lives which only imports: on a slow machine for minutes."""
+
+    def beat() -> None:
+        end = time.monotonic() + IMPORTING
+        while not worker.booted and time.monotonic() < end:
+            worker.notify()
+            time.sleep(worker.cfg.timeout / 4)
+
+    threading.Thread(target=beat, daemon=True).start()
 
 
 def post_worker_init(worker: Any) -> None:
@@ -64,6 +80,6 @@ def post_worker_init(worker: Any) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """Let go of every client and connection."""
-    # None where the application could not be loaded.
-    if worker.wsgi is not None:
+    # Otherwise the application could not be loaded.
+    if worker.booted:
         of(worker.wsgi).close()

@@ -16,7 +16,7 @@ import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, cast
@@ -28,6 +28,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from jobs.settings import settings
 from server.errors import Unavailable
+from server.resources import of
 from server.seats import Seats
 from server.serving.gunicorn_request import PatientRequest
 
@@ -59,6 +60,9 @@ that what was sent last is not lost with it (RFC 9112, section 9.6)."""
 
 TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 TOO_LARGE = TOO_SLOW.replace(b"408 Request Timeout", b"431 Request Header Fields Too Large")
+
+HEALTH = re.compile(rb"(GET|HEAD) /api/v1/health[ ?]")
+"""Who asks whether this process lives has a thread of its own: a queue is no reason to end it."""
 
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,10})[ \t]*\r\n", re.IGNORECASE)
 AT_ONCE = re.compile(rb"\r\n(transfer-encoding|expect):", re.IGNORECASE)
@@ -141,9 +145,17 @@ class PatientWorker(ThreadWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._uploads = Seats(UPLOADS, UPLOADS_EACH)
+        self._doctor = ThreadPoolExecutor(1)
         # Each with the same time to go, so the first is the next to be given up.
         self._heads: OrderedDict[Connection, None] = OrderedDict()
         self._ending: OrderedDict[Connection, None] = OrderedDict()
+
+    def is_parent_alive(self) -> bool:
+        """Whether who started this is there; without it, every stream is told to leave."""
+        alive = super().is_parent_alive()
+        if not alive:
+            of(cast("Any", self.wsgi)).leaving.set()
+        return alive
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection and wait for its request."""
@@ -256,9 +268,11 @@ class PatientWorker(ThreadWorker):
             conn.parser = http.get_parser(self.cfg, conn.sock, conn.client)
             conn.parser.mesg_class = PatientRequest
             conn.parser.unreader = Unread(conn.sock, self._uploads, _address(conn))
-        conn.parser.unreader.begin(bytes(conn.received))
-        conn.received = bytearray()
-        self.enqueue_req(conn)
+        received, conn.received = bytes(conn.received), bytearray()
+        conn.parser.unreader.begin(received)
+        threads = self._doctor if HEALTH.match(received) else self.tpool
+        answered = threads.submit(self.handle, conn)
+        answered.add_done_callback(partial(self.method_queue.defer, self.finish_request, conn))
 
     def _end(self, conn: Connection) -> None:
         """Say that nothing follows, and close once the client has, or has not for too long."""

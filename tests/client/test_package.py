@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.helpers import REPOSITORY
+from tests.running.paths import REPOSITORY
 
 CLIENT = REPOSITORY / "clients" / "python"
 

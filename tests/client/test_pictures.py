@@ -26,8 +26,8 @@ from darkroom_client import (
 )
 from PIL import Image
 
+from tests.running.paths import REPOSITORY
 from tests.running.site import Site
-from tests.server.helpers import REPOSITORY
 
 README = (REPOSITORY / "clients" / "python" / "README.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)

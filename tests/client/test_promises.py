@@ -40,7 +40,9 @@ from darkroom.supervision.redis_server import RedisServer
 from jobs import devices
 from jobs.queue.events import Status as JobStatus
 from jobs.request import request
-from tests.server.helpers import HandWorker, Server, free_port, gunicorn
+from tests.running.addresses import free_port
+from tests.running.api import Server, gunicorn
+from tests.running.hand_worker import HandWorker
 
 
 def later(seconds: float, *moves):

@@ -16,7 +16,7 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.server.helpers import REPOSITORY
+from tests.running.paths import REPOSITORY
 
 HERE = Path(__file__).parent
 PAGE = REPOSITORY / "docs" / "clients.md"

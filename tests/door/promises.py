@@ -22,7 +22,8 @@ from jobs.queue.record import read
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve
 from tests.compat.a1111.client import Quick
-from tests.server.helpers import CARD, REPOSITORY, HandWorker, png
+from tests.running.hand_worker import CARD, HandWorker, png
+from tests.running.paths import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "security.md"
 ROW = re.compile(r"^\| `([A-Z]+) (/\S*)`[^|]*\|((?: \d{3} \|){5})$", re.MULTILINE)

@@ -16,7 +16,9 @@ from redis import Redis
 from darkroom.supervision.redis_server import RedisServer
 from jobs import devices
 from jobs.pictures.image_store import ImageStore
-from tests.server.helpers import HandWorker, Server, gunicorn, lan_address
+from tests.running.addresses import lan_address
+from tests.running.api import Server, gunicorn
+from tests.running.hand_worker import HandWorker
 from tests.web.browser import FLAGS, NAMES
 
 FOREIGN = "evil.example"

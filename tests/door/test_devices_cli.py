@@ -14,7 +14,8 @@ from darkroom.machine import lan_addresses
 from jobs import devices
 from jobs.pictures.image_store import ImageStore
 from jobs.settings import settings
-from tests.server.helpers import HandWorker, gunicorn
+from tests.running.api import gunicorn
+from tests.running.hand_worker import HandWorker
 
 
 @pytest.fixture(autouse=True)

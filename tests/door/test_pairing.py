@@ -18,7 +18,11 @@ from jobs import devices, here
 from jobs.settings import Settings, settings
 from server.routes import pairing
 from tests.door.conftest import MakeDevice
-from tests.server.helpers import API, Events, HandWorker, Server, elapse
+from tests.running.api import Server
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
+from tests.running.redis import elapse
+from tests.running.sse import Events
 from tests.up.scan import scan_svg
 
 ELSEWHERE = {"REMOTE_ADDR": "192.168.1.20"}

@@ -16,7 +16,8 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from tests.door.promises import WHO, Call, Situation, promised, routes
-from tests.server.helpers import HandWorker, gunicorn
+from tests.running.api import gunicorn
+from tests.running.hand_worker import HandWorker
 
 ELSEWHERE = {"REMOTE_ADDR": "192.168.1.20"}
 

@@ -16,7 +16,8 @@ from jobs.settings import settings
 from server.app import create_app
 from server.resources import of
 from tests.door.conftest import MakeDevice
-from tests.server.helpers import API, HandWorker
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 
 ME = f"{API}/me"
 PAGE = {"X-Darkroom-Request": "page"}

@@ -21,7 +21,8 @@ from jobs.pictures.pictures import BadPicture
 from jobs.pictures.sandbox import Decoders
 from tests.input.corpus import chunk, chunks, drawing, gps_exif, png_of, saved, seeds
 from tests.input.test_corpus import check, send
-from tests.server.helpers import REPOSITORY, HandWorker
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import REPOSITORY
 
 SECONDS = 8.0
 

@@ -16,7 +16,8 @@ from werkzeug.test import encode_multipart
 
 from jobs.pictures.image_store import ImageStore
 from tests.input.corpus import broken, seeds
-from tests.server.helpers import API, HandWorker
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 
 SECONDS = 10.0
 """No picture of a few kilobytes may take longer, however busy the machine is."""

@@ -17,7 +17,8 @@ from jobs.request.infotext import Maker
 from jobs.request.model_card import Kind
 from jobs.request.recipes import recipe_of
 from server.pages.renditions import render
-from tests.server.helpers import API, CARD, HandWorker
+from tests.running.hand_worker import CARD, HandWorker
+from tests.running.paths import API
 from worker.canvas.png import encode
 
 DESCRIPTION = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description"

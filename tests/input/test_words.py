@@ -24,7 +24,9 @@ from jobs.request import blocklist
 from jobs.request.blocklist import BadBlocklist
 from jobs.request.request import GenerationRequest
 from jobs.settings import Settings
-from tests.server.helpers import API, HandWorker, gunicorn, png
+from tests.running.api import gunicorn
+from tests.running.hand_worker import HandWorker, png
+from tests.running.paths import API
 
 JOBS = f"{API}/jobs"
 TRICKS = [

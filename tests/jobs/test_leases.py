@@ -141,6 +141,26 @@ def test_leases_that_lapsed_while_nobody_reached_redis_get_time_to_be_renewed(re
     assert look(redis) == 1
 
 
+def test_a_worker_that_comes_back_takes_the_crash_back_once(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    execution = lease(redis, record)
+    expire(redis, record)
+    assert look(redis) == 1
+    for _ in range(2):
+        job = fetch(redis, record.id)
+        leases.pardon(redis, job, execution)
+        assert queue.read(redis, record.id).crashes == 0
+        assert fetch(redis, record.id).retries_left == ATTEMPTS - 1
+
+
+def test_a_worker_that_was_seen_to_die_takes_nothing_back(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    execution = lease(redis, record)
+    leases.end_leases(redis, "dead")
+    leases.pardon(redis, fetch(redis, record.id), execution)
+    assert queue.read(redis, record.id).crashes == 1
+
+
 def test_a_worker_does_not_sweep_what_it_holds(redis, ask):
     record = queue.submit(redis, ask(), "anna")
     execution = lease(redis, record)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.queue import listing, queue, standing, words
+from jobs.queue import listing, queue, standing
+from jobs.queue import search as searching
 from tests.running.commands import commands
 
 
@@ -40,9 +41,9 @@ def test_a_search_finds_parts_of_words_in_any_order_and_not_in_ids(redis, ask):
 
 
 def test_the_pages_of_a_search_miss_nothing_and_show_nothing_twice(redis, ask, monkeypatch):
-    monkeypatch.setattr(words, "FIRST_LOOK", 1)
-    monkeypatch.setattr(words, "LOOK", 400)
-    monkeypatch.setattr(words, "LOOKS", 2)
+    monkeypatch.setattr(searching, "FIRST_LOOK", 1)
+    monkeypatch.setattr(searching, "LOOK", 400)
+    monkeypatch.setattr(searching, "LOOKS", 2)
     mine = many(redis, ask, [f"apple {number}" for number in range(40)])
     others = many(redis, ask, ["pear", "apple tree"] * 20, owner="bert")[1::2]
     for owner, wanted in (("anna", mine), (None, [*mine, *others])):
@@ -110,7 +111,9 @@ def test_a_search_without_a_hit_among_many_jobs_is_one_page_of_few_commands(redi
     request = ask(prompt="a red apple on a wooden table, soft light, 3d render, very detailed")
     with redis.pipeline(transaction=False) as pipe:
         for number in range(10_000):
-            words.add(pipe, owner or f"caller{number % 20}", id_at(number * 60_000), request.prompt)
+            searching.add(
+                pipe, owner or f"caller{number % 20}", id_at(number * 60_000), request.prompt
+            )
             if number % 2500 == 2499:
                 pipe.execute()
     with commands(redis) as counted:

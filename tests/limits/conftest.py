@@ -13,7 +13,7 @@ from jobs.pictures.image_store import ImageStore
 from jobs.settings import settings
 from server.app import create_app
 from server.resources import of
-from tests.server.helpers import HandWorker
+from tests.running.hand_worker import HandWorker
 
 
 @pytest.fixture

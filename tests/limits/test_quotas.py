@@ -14,8 +14,10 @@ from redis import Redis
 from werkzeug.test import TestResponse
 
 from jobs import devices
+from tests.running.api import gunicorn
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 from tests.running.redis import elapse, redis_in
-from tests.server.helpers import API, HandWorker, gunicorn
 
 Limited = Callable[..., FlaskClient]
 

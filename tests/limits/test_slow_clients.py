@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from darkroom.supervision.redis_server import RedisServer
-from tests.server.helpers import API, HandWorker, Server, gunicorn
+from tests.running.api import Server, gunicorn
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 from tests.webhooks.test_outbound import certificate
 
 HALF_HEAD = f"POST {API}/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ".encode()

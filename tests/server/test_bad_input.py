@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.server.helpers import API, HandWorker
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 
 JOBS = f"{API}/jobs"
 

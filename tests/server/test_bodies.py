@@ -7,7 +7,9 @@ import socket
 
 import pytest
 
-from tests.server.helpers import API, HandWorker, Server
+from tests.running.api import Server
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 
 FORM = "multipart/form-data; boundary=b"
 PICTURE_ROUTES = (f"{API}/jobs", "/v1/images/edits", "/v1/images/variations")

@@ -9,7 +9,8 @@ from jobs import devices
 from jobs.queue import queue
 from jobs.queue.record import read
 from tests.running.commands import commands
-from tests.server.helpers import API, HandWorker
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 
 PAGE = 20
 POST = 12

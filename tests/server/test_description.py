@@ -17,7 +17,8 @@ from jobs.queue import workers
 from jobs.queue.metrics import HISTOGRAMS, Metrics
 from jobs.request.samplers import SAMPLERS
 from server.openapi import document_of
-from tests.server.helpers import API, HandWorker
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 
 
 def test_models_say_their_defaults_and_whether_they_are_warm(

@@ -13,7 +13,9 @@ from redis.exceptions import ResponseError
 
 from server.app import create_app
 from server.resources import of
-from tests.server.helpers import API, HandWorker, free_port
+from tests.running.addresses import free_port
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 
 REQUESTS: dict[str, tuple[int, Callable[[FlaskClient], Any]]] = {
     "unknown path": (404, lambda c: c.get("/nothing")),

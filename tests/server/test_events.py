@@ -31,7 +31,10 @@ from jobs.queue.events import (
 from server.streams import sse
 from server.streams.hub import current_hub
 from server.streams.subscription import MAX_LASTING, Entry, Subscription
-from tests.server.helpers import API, Events, HandWorker, Server, events_of, gunicorn
+from tests.running.api import Server, gunicorn
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
+from tests.running.sse import Events, events_of
 
 OWNER = owner_stream("local")
 

@@ -19,7 +19,8 @@ from jobs.queue.queue import new_job_id
 from server.door.signing import DAY, Signer, current_signer
 from server.pages import renditions
 from server.pages.renditions import Renditions
-from tests.server.helpers import API, png
+from tests.running.hand_worker import png
+from tests.running.paths import API
 
 
 @pytest.fixture

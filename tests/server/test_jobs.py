@@ -16,7 +16,8 @@ from jobs import devices
 from jobs.pictures.image_store import ImageStore
 from jobs.queue import queue, workers
 from jobs.queue.record import read
-from tests.server.helpers import API, HandWorker
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 
 
 def create(client: FlaskClient, **fields: object) -> str:

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from server.pages import page
-from tests.server.helpers import API
+from tests.running.paths import API
 
 HTML = "text/html; charset=utf-8"
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.server.helpers import API, HandWorker, png
+from tests.running.hand_worker import HandWorker, png
+from tests.running.paths import API
 from tests.server.test_recipes import carrying, create, finished, uri
 
 RECIPES = f"{API}/recipes"

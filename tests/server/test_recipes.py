@@ -15,7 +15,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from jobs.queue.record import read
 from jobs.request.infotext import Maker
-from tests.server.helpers import API, HandWorker, png
+from tests.running.hand_worker import HandWorker, png
+from tests.running.paths import API
 from worker.canvas.png import encode
 
 JOBS = f"{API}/jobs"

@@ -6,7 +6,8 @@ from redis import Redis
 
 from jobs.queue import queue
 from jobs.queue.record import read
-from tests.server.helpers import API, HandWorker
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 
 PROMPT = "a red apple on a wooden table, soft light from the left, 3d render, very detailed"
 

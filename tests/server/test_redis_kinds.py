@@ -15,8 +15,9 @@ from jobs import devices
 from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
 from jobs.queue.record import read
+from tests.running.api import gunicorn
+from tests.running.hand_worker import HandWorker
 from tests.running.redis import oldest_redis_in, redis_in
-from tests.server.helpers import HandWorker, gunicorn
 
 KEY = {"Idempotency-Key": "5f6c"}
 BODY = {"prompt": "x"}
@@ -115,6 +116,7 @@ def test_a_full_memory_is_said_and_jobs_are_canceled_and_deleted_nevertheless(
     record = read(redis, running)
     assert record
     assert record.cancel_requested
+    assert len(client.get("jobs").json()["jobs"]) == 3
     for job in (waiting, running, done):
         assert client.delete(f"jobs/{job}").status_code == 204
         assert client.get(f"jobs/{job}").status_code == 404

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.server.helpers import API, png
+from tests.running.hand_worker import png
+from tests.running.paths import API
 
 
 @pytest.mark.timeout(300)

@@ -7,7 +7,8 @@ from redis import Redis
 
 from jobs import devices
 from jobs.queue import workers
-from tests.server.helpers import API, HandWorker
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 
 STATE = f"{API}/state"
 ELSEWHERE = {"REMOTE_ADDR": "192.168.1.20"}

@@ -11,9 +11,8 @@ from flask.testing import FlaskClient
 from fsspec.implementations.memory import MemoryFileSystem
 
 from server.resources import of
-from tests.running.hand_worker import HandWorker
+from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API
-from tests.server.helpers import png
 
 
 class EndpointConnectionError(Exception):

@@ -19,7 +19,8 @@ from jobs.pictures.image_store import ImageStore, input_id
 from jobs.queue import queue
 from jobs.queue.record import read
 from server.resources import of
-from tests.server.helpers import API, HandWorker, png
+from tests.running.hand_worker import HandWorker, png
+from tests.running.paths import API
 
 JOBS = f"{API}/jobs"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,8 +16,9 @@ import psutil
 import pytest
 
 from darkroom.supervision.process import Process, rotate
-from darkroom.supervision.supervisor import Service, describe
+from darkroom.supervision.supervisor import Service, Supervisor, describe
 from jobs.settings import REPOSITORY
+from jobs.signals import GIVE_BACK
 
 Start = Callable[..., Process]
 
@@ -135,6 +138,30 @@ def test_a_service_that_cannot_be_started_is_tried_again_later(tmp_path: Path) -
 def test_exit_codes_are_told_in_words() -> None:
     assert describe(1) == "exit code 1"
     assert describe(-9) == "killed by SIGKILL"
+
+
+def test_a_second_ctrl_c_is_counted_however_busy_and_said_in_another_way(start: Start) -> None:
+    said: list[str] = []
+    script = "trap 'echo finishing' TERM; trap 'exit 0' USR1; echo up; while :; do sleep 0.05; done"
+
+    def press() -> None:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+
+    with Supervisor(said.append) as supervisor:
+        worker = Service("worker", lambda: start(script), None, hurry=GIVE_BACK)
+        supervisor.stages.append([worker])
+        supervisor.tend(0)
+        assert worker.process
+        _wait_for_log(worker.process, "up")
+        keys = threading.Thread(target=press)
+        keys.start()
+        while keys.is_alive():
+            hashlib.pbkdf2_hmac("sha256", b"", b"", 300_000)  # in C, where no handler runs
+        assert supervisor.stops == 2
+    assert supervisor.stages == []
+    assert any("Leaving them" in each for each in said)
 
 
 def _wait_for_log(process: Process, text: str) -> str:

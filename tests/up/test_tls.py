@@ -21,7 +21,7 @@ from darkroom.network import tls
 from darkroom.supervision.redis_server import RedisServer
 from jobs import here
 from jobs.settings import Settings
-from tests.server.helpers import gunicorn
+from tests.running.api import gunicorn
 
 NAMES = ["attic.local", "attic", "localhost", ".lab.example", "127.0.0.1", "::1", "192.168.1.20"]
 

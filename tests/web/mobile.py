@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, LocatorAssertions, Page, Route, expect
 
-from tests.server.helpers import REPOSITORY
+from tests.running.paths import REPOSITORY
 
 WWW = REPOSITORY / "clients" / "mobile" / "www"
 

@@ -10,7 +10,8 @@ from redis import Redis
 
 from darkroom.supervision.redis_server import RedisServer
 from jobs import devices
-from tests.server.helpers import gunicorn, lan_address
+from tests.running.addresses import lan_address
+from tests.running.api import gunicorn
 
 SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15"
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import httpx
 from playwright.sync_api import Page, expect
 
+from tests.running.waiting import until
 from tests.web.browser import PHONE
 from tests.web.conftest import Site
 from tests.web.form import NETWORK, PROMPT, ask, card, done, jobs, submit
-from tests.worker.process import until
 
 Visit = Callable[..., Page]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.server.helpers import png
+from tests.running.hand_worker import png
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Site
 from tests.web.form import NETWORK, PROMPT, ask, card, done, jobs

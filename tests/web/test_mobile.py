@@ -21,8 +21,11 @@ from redis import Redis
 from jobs import devices
 from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
+from tests.running.addresses import lan_address
+from tests.running.api import gunicorn
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import REPOSITORY
 from tests.running.redis import redis_in
-from tests.server.helpers import REPOSITORY, HandWorker, gunicorn, lan_address
 from tests.web.browser import FLAGS, NAMES, PHONE
 from tests.web.mobile import APP, PARTS, WWW, asked, pair, problem, prompt, serve, servers, sight
 

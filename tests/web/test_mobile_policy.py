@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.server.helpers import REPOSITORY
+from tests.running.paths import REPOSITORY
 
 MOBILE = REPOSITORY / "clients" / "mobile"
 

@@ -16,7 +16,7 @@ from jobs.connection import connect
 from jobs.queue import workers
 from jobs.queue.workers import WorkerInfo
 from tests.card import make_card
-from tests.server.helpers import lan_address
+from tests.running.addresses import lan_address
 from tests.up.scan import scan_png
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Site, Visit

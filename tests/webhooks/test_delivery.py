@@ -17,8 +17,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from darkroom.cli import main
 from jobs.settings import settings
 from jobs.webhooks import messages, outbox
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 from tests.running.program import Program
-from tests.server.helpers import API, HandWorker
 from tests.webhooks.conftest import Receiver, deliverer
 
 

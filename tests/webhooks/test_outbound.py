@@ -19,7 +19,8 @@ from jobs.webhooks import outbound
 from jobs.webhooks.outbound import Allowed, Refused, Unreachable, check, post
 from server.app import create_app
 from server.resources import of
-from tests.server.helpers import API, HandWorker
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import API
 from tests.webhooks.conftest import Receiver, deliverer
 
 NOBODY = Allowed()

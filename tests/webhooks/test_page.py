@@ -10,7 +10,7 @@ from redis import Redis
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from jobs.webhooks import messages
-from tests.server.helpers import REPOSITORY
+from tests.running.paths import REPOSITORY
 
 
 def verify_as_documented(secret: str, body: bytes, headers: dict[str, str]) -> object:

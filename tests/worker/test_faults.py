@@ -15,8 +15,9 @@ from jobs.pictures.image_store import ImageStore
 from jobs.queue import events, leases, standing
 from jobs.queue.events import ENDED
 from tests.running.redis import redis_in
+from tests.running.waiting import until
+from tests.running.worker import WorkerProcess
 from tests.worker.conftest import SLOW, Desk
-from tests.worker.process import WorkerProcess, until
 
 LONG = {"steps": 30}
 """Still under way when a test that saw its first steps acts, and soon made again."""

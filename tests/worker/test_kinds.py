@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 from jobs.pictures.image_store import input_id
 from jobs.queue import queue
+from tests.running.waiting import until
 from tests.tiny_model import save_tiny_model
-from tests.worker.process import until
 
 SIDE = 64
 

@@ -12,8 +12,9 @@ import pytest
 
 from jobs.queue import events, queue
 from jobs.queue.record import read_many
+from tests.running.waiting import until
+from tests.running.worker import WorkerProcess
 from tests.worker.conftest import ROOM, Desk
-from tests.worker.process import WorkerProcess, until
 from worker.loop import intake
 from worker.loop.rq_worker import BatchWorker
 

@@ -22,8 +22,8 @@ from jobs.queue import leases
 from jobs.queue.leases import Sweep
 from tests.running.redis import redis_in
 from tests.running.waiting import until
+from tests.running.worker import WorkerProcess
 from tests.worker.conftest import SLOW, Desk
-from tests.worker.process import WorkerProcess
 from worker.loop.rq_worker import BatchWorker
 
 

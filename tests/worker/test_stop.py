@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import signal
+import threading
 import time
 
 import pytest
 
 from jobs.queue import workers
+from jobs.signals import GIVE_BACK
 from tests.worker.conftest import SLOW, Desk
 from worker.loop.rq_worker import BatchWorker
 
@@ -55,3 +59,30 @@ def test_a_worker_that_ends_lets_go_of_its_models(here: BatchWorker):
     assert here.work() is False
     assert here.offer.models.warm() == []
     assert workers.live(here.connection) == []
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGTERM, signal.SIGTERM], [GIVE_BACK]])
+def test_signals_during_one_long_step_are_counted_one_by_one(
+    here: BatchWorker, desk: Desk, monkeypatch: pytest.MonkeyPatch, signals: list[signal.Signals]
+):
+    record = desk.submit(**SLOW)
+    turn, to_send = here.stepper.turn, list(signals)
+
+    def send() -> None:
+        while to_send:
+            os.kill(os.getpid(), to_send.pop())
+            time.sleep(0.05)
+
+    def long_turn() -> None:
+        turn()
+        if to_send and here.board.held():
+            sender = threading.Thread(target=send)
+            sender.start()
+            while sender.is_alive():
+                # One call into C, in which Python runs no handler.
+                hashlib.pbkdf2_hmac("sha256", b"", b"", 300_000)
+
+    monkeypatch.setattr(here.stepper, "turn", long_turn)
+    assert here.work() is True
+    back = desk.read(record)
+    assert (back.status, back.attempts, back.crashes) == ("queued", 0, 0)

@@ -20,8 +20,8 @@ from jobs.queue import events, leases, metrics, queue
 from jobs.queue.workers import offered_models
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve
+from tests.running.waiting import until
 from tests.worker.conftest import SLOW
-from tests.worker.process import until
 
 
 def pixels(png: bytes) -> np.ndarray:

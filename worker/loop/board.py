@@ -16,7 +16,7 @@ class Board:
     Any thread may call anything here but for two: only intake's may `hold`, since it alone knows
     that a job is not held twice, and only the engine's may take what is `handed_in` and `rest`.
     The slots are changed by single operations and read in copies, so nobody takes a lock, and
-    `ask_to_stop` may interrupt its own thread anywhere: signal handlers do.
+    `ask_to_stop` and `give_back` may interrupt their own thread anywhere, as signal handlers do.
 
     `warm` and `cold` go up and never down. Warm: take nothing new, finish what runs. Cold: give
     back what runs, and wait for nothing that may not come. `over` is set when the last job has
@@ -79,6 +79,11 @@ class Board:
         if self.warm:
             self.cold = True
         self.warm = True
+        self.wake()
+
+    def give_back(self) -> None:
+        """Be cold, whatever was asked before."""
+        self.warm = self.cold = True
         self.wake()
 
     def wake(self) -> None:

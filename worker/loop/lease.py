@@ -62,6 +62,10 @@ class Lease:
         """The attempt is over."""
         self.execution.delete(self.job, pipe)
 
+    def pardon(self, connection: Redis) -> None:
+        """Say that the worker lives: if the lease has run out, that was no crash of the job's."""
+        leases.pardon(connection, self.job, self.execution)
+
     def change(self, connection: Redis, change: Callable[[Pipeline], None]) -> bool:
         """Make a change in one transaction if the lease holds. Else False, and nothing changes."""
         while True:

@@ -13,7 +13,9 @@ Beside them all the while:
 from __future__ import annotations
 
 import logging
+import signal
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
 
@@ -33,6 +35,7 @@ from jobs.queue import leases
 from jobs.queue.events import Status
 from jobs.queue.lanes import Lane
 from jobs.queue.metrics import Metrics
+from jobs.signals import GIVE_BACK, Signals
 from worker.engine import Engine
 from worker.loop.beat import Beat
 from worker.loop.board import Board
@@ -60,8 +63,8 @@ def generate(request: dict[str, Any], owner: str) -> None:
 class BatchWorker(Worker):
     """Runs the jobs of all lanes in one engine until it is asked to stop.
 
-    The first SIGTERM or SIGINT finishes what runs and takes nothing new; the second gives the
-    jobs back to the front of their lanes, at no cost to their attempts.
+    The first SIGTERM or SIGINT finishes what runs and takes nothing new; the second, or SIGUSR1 at
+    any time, gives the jobs back to the front of their lanes, at no cost to their attempts.
     """
 
     def __init__(
@@ -105,7 +108,15 @@ class BatchWorker(Worker):
     def work(self, *_: Any, **__: Any) -> bool:
         """Run until stopped. Returns whether any job was run."""
         self.bootstrap(None)
-        self._install_signal_handlers()
+        with Signals(signal.SIGTERM, signal.SIGINT, GIVE_BACK) as signals:
+            # A thread of its own: the engine's may be within a step for a minute.
+            threading.Thread(
+                target=self._hear, args=(signals,), name="signals", daemon=True
+            ).start()
+            self._run()
+        return self.intake.taken > 0
+
+    def _run(self) -> None:
         self.offer.advertise(running=0)
         threads = [
             threading.Thread(target=part.run, name=part.__class__.__name__.lower(), daemon=True)
@@ -119,11 +130,19 @@ class BatchWorker(Worker):
                 self.stepper.turn()
         finally:
             self._close(threads)
-        return self.intake.taken > 0
+
+    def _hear(self, signals: Signals) -> None:
+        with suppress(EOFError):
+            while True:
+                for number in signals.wait():
+                    self.request_stop(number, None)
 
     def request_stop(self, signum: int, frame: object) -> None:
         """First signal: finish what runs. Second: give it back. Only flags are set here."""
-        self.board.ask_to_stop()
+        if signum == GIVE_BACK:
+            self.board.give_back()
+        else:
+            self.board.ask_to_stop()
 
     def handle_payload(self, message: Any) -> None:
         """A command of RQ's: `stop-job` for any of our jobs, the others as RQ has them."""

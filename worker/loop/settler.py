@@ -111,8 +111,8 @@ class Settler:
         try:
             work(slot)
         except RedisError as error:
-            # The worker is cold and waits for nothing: the lease runs out.
-            log.error("job %s was not given back: %s", slot.id, error)
+            # A cold worker waits for nothing: the lease runs out.
+            log.error("job %s could not be settled: %s", slot.id, error)
             self.board.forget(slot)
         except Exception:
             log.exception("job %s could not be finished", slot.id)
@@ -204,6 +204,7 @@ class Settler:
         ):
             slot.lost = True
         if slot.lost:
+            slot.lease.pardon(self.connection)
             self._clean_up(slot)
             log.info("job %s is no longer ours", slot.id)
         else:

@@ -14,7 +14,7 @@ from webuiapi import WebUIApi
 
 from jobs.queue import lanes
 from jobs.queue.record import JobRecord, read
-from tests.server.helpers import HandWorker
+from tests.running.hand_worker import HandWorker
 
 SIDE = 128
 """What the model that ships makes."""

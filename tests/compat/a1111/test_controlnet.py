@@ -24,9 +24,11 @@ from jobs.request.request import MAX_CONTROLS
 from server.compat.a1111.generation.units import MODULES
 from tests.card import make_card
 from tests.compat.a1111.client import QUICK, SIDE, Quick, connect, in_base64, pixels, same
+from tests.running.api import Server, gunicorn
+from tests.running.hand_worker import HandWorker
+from tests.running.paths import REPOSITORY
 from tests.running.redis import redis_in
-from tests.server.helpers import REPOSITORY, HandWorker, Server, gunicorn
-from tests.worker.process import WorkerProcess
+from tests.running.worker import WorkerProcess
 
 TXT2IMG = "/sdapi/v1/txt2img"
 IMG2IMG = "/sdapi/v1/img2img"

@@ -16,8 +16,9 @@ from jobs.queue import lanes, settle
 from jobs.queue.events import Output, OutputEvent, publish
 from jobs.queue.record import JobRecord, fetch, read
 from server.compat.a1111.generation import held
-from tests.server.helpers import HandWorker, Server, png
-from tests.worker.process import until
+from tests.running.api import Server
+from tests.running.hand_worker import HandWorker, png
+from tests.running.waiting import until
 
 TXT2IMG = "/sdapi/v1/txt2img"
 PROMPT = {"prompt": "a star"}

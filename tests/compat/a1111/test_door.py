@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from jobs.settings import settings
 from tests.compat.a1111.client import QUICK, connect
-from tests.server.helpers import HandWorker
+from tests.running.hand_worker import HandWorker
 
 OPTIONS = "/sdapi/v1/options"
 TXT2IMG = "/sdapi/v1/txt2img"

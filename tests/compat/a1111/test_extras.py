@@ -20,7 +20,7 @@ from jobs.request.provenance import PNG_KEYWORD
 from server.pages.renditions import render
 from tests.card import make_card
 from tests.compat.a1111.client import Quick, connect, in_base64, pixels
-from tests.server.helpers import HandWorker, png
+from tests.running.hand_worker import HandWorker, png
 
 SINGLE = "/sdapi/v1/extra-single-image"
 BATCH = "/sdapi/v1/extra-batch-images"

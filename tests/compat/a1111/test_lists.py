@@ -13,7 +13,8 @@ from jobs.request.samplers import SAMPLERS, SCHEDULES, canonical_sampler, canoni
 from server.compat.a1111.checkpoints import checkpoint_title, find_checkpoint
 from tests.card import make_card
 from tests.compat.a1111.client import connect
-from tests.server.helpers import HandWorker, Server
+from tests.running.api import Server
+from tests.running.hand_worker import HandWorker
 
 HASH = "ab01cd" * 10 + "ef23"
 

@@ -14,7 +14,7 @@ from redis import Redis
 from jobs.queue.workers import WorkerInfo
 from tests.card import make_card
 from tests.compat.a1111.client import QUICK, Quick, connect
-from tests.server.helpers import HandWorker
+from tests.running.hand_worker import HandWorker
 
 OPTIONS = "/sdapi/v1/options"
 TXT2IMG = "/sdapi/v1/txt2img"

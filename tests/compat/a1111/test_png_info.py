@@ -21,7 +21,8 @@ from jobs.request.resolve import resolve
 from server.pages.renditions import render
 from tests.card import make_card
 from tests.compat.a1111.client import connect
-from tests.server.helpers import Server, png
+from tests.running.api import Server
+from tests.running.hand_worker import png
 from worker.canvas.png import encode
 
 PATH = "/sdapi/v1/png-info"

@@ -14,7 +14,7 @@ from PIL import Image
 from webuiapi import WebUIApi
 
 from tests.compat.a1111.client import QUICK, SIDE, connect, same
-from tests.worker.process import until
+from tests.running.waiting import until
 
 LONG: dict[str, Any] = {**QUICK, "steps": 150}
 CALLERS = 10

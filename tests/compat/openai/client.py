@@ -12,7 +12,7 @@ from openai.types import ImagesResponse
 from PIL import Image
 from redis import Redis
 
-from jobs.queue.queue import list_jobs
+from jobs.queue.listing import list_jobs
 from jobs.queue.record import JobRecord
 
 SIDE = 128

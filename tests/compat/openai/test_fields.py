@@ -21,7 +21,8 @@ from jobs import devices
 from tests.card import make_card
 from tests.compat.a1111.client import Quick
 from tests.compat.openai.client import connect, in_png, mask, opened, photograph
-from tests.server.helpers import HandWorker, Server
+from tests.running.api import Server
+from tests.running.hand_worker import HandWorker
 
 SLASHED = "stabilityai/sd-turbo"
 

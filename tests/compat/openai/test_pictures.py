@@ -26,7 +26,7 @@ from tests.compat.openai.client import (
     same,
     shows_something,
 )
-from tests.server.helpers import API
+from tests.running.paths import API
 
 PROMPT = "red apple, 3d"
 

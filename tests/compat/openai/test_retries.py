@@ -15,8 +15,9 @@ from redis import Redis
 from darkroom.supervision.redis_server import RedisServer
 from jobs.pictures.image_store import ImageStore
 from tests.compat.openai.client import connect, jobs
-from tests.server.helpers import HandWorker, Server, gunicorn
-from tests.worker.process import until
+from tests.running.api import Server, gunicorn
+from tests.running.hand_worker import HandWorker
+from tests.running.waiting import until
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.compat.openai.client import SIDE, in_png, opened
 from tests.compat.replays.programs import drawn, picture_in, program
-from tests.worker.process import until
+from tests.running.waiting import until
 
 CLIENT = "Auto-Photoshop"
 

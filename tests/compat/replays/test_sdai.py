@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from jobs.queue.workers import WorkerInfo
 from tests.compat.replays.programs import TINY, drawn, picture_in, program
-from tests.server.helpers import HandWorker
+from tests.running.hand_worker import HandWorker
 
 CLIENT = "SDAI"
 

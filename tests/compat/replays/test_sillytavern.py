@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.compat.replays.programs import TINY, picture_in, program
-from tests.worker.process import until
+from tests.running.waiting import until
 
 CLIENT = "SillyTavern"
 
