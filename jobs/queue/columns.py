@@ -17,7 +17,9 @@ local words = {'SORT_RO', KEYS[1], 'BY', 'nosort', 'LIMIT', start, ARGV[2], 'DES
 for i = 3, #ARGV do words[#words + 1] = 'GET'; words[#words + 1] = ARGV[i] end
 local found = redis.pcall(unpack(words))
 if not found.err then return found end
--- Redis before 7.0 has only the one that a full memory refuses, as if it wrote.
+-- Redis before 7.0 has only the one that a full memory refuses, as if it wrote, where it is the
+-- first in a script that could.
+redis.call('DEL', 'darkroom:nothing')
 words[1] = 'SORT'
 return redis.call(unpack(words))
 """

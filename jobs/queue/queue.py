@@ -16,7 +16,7 @@ from rq.job import JobStatus
 from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
-from jobs.queue import idempotency, lanes, listing, once, quotas, script, settle, standing
+from jobs.queue import idempotency, lanes, listing, once, quotas, settle, standing
 from jobs.queue.events import ENDED, StatusEvent, job_stream, tell
 from jobs.queue.record import STATUSES, Field, JobRecord, fetch, from_job, read
 from jobs.request.request import ResolvedRequest
@@ -137,7 +137,7 @@ def cancel(connection: Redis, job_id: str, *, running: bool = True) -> JobRecord
             settle.cancel(pipe, job)
         else:
             pipe.hset(job.key, Field.CANCEL, 1)
-        if not script.run_if(connection, pipe, job.key, "status", status):
+        if not once.run_if_still(connection, job.key, "status", status, pipe):
             continue
         if record.status == "running" and record.worker:
             send_command(connection, record.worker, "stop-job", job_id=job_id)
@@ -171,7 +171,7 @@ def delete(connection: Redis, record: JobRecord) -> None:
     _forget(pipe, record)
     if KEYED in job.meta:
         idempotency.bury(pipe, job.id)
-    script.run_if(connection, pipe, job.key, "origin", job.origin)
+    once.run_if_still(connection, job.key, "origin", job.origin, pipe)
 
 
 def _forget(pipe: Pipeline, record: JobRecord) -> None:

@@ -116,6 +116,7 @@ def test_a_full_memory_is_said_and_jobs_are_canceled_and_deleted_nevertheless(
     record = read(redis, running)
     assert record
     assert record.cancel_requested
+    assert len(client.get("jobs").json()["jobs"]) == 3
     for job in (waiting, running, done):
         assert client.delete(f"jobs/{job}").status_code == 204
         assert client.get(f"jobs/{job}").status_code == 404
