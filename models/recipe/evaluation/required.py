@@ -6,6 +6,7 @@ REQUIRED = {
     "top5": 0.86,
     "psnr_db": 28.0,
     "colour_words": 0.95,
+    "held_out.singles_top1": 0.85,
 }
 
 
