@@ -22,8 +22,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.connection import connect, now
-from jobs.queue.events import Output
-from jobs.queue.record import read
+from jobs.records.events import Output
+from jobs.records.record import read
 from jobs.settings import settings
 from jobs.webhooks import messages, outbound, outbox
 from jobs.webhooks.outbox import Delivery

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 
 from jobs.devices import Device, Kind, Role
-from jobs.queue import standing
-from jobs.queue.events import (
+from jobs.lists import standing
+from jobs.lists.standing import Standing
+from jobs.records.events import (
     ENDED,
     DoneEvent,
     Error,
@@ -24,8 +25,7 @@ from jobs.queue.events import (
     Status,
     StatusEvent,
 )
-from jobs.queue.record import JobRecord
-from jobs.queue.standing import Standing
+from jobs.records.record import JobRecord
 from jobs.request.request import GenerationRequest, ResolvedRequest, named_pictures
 from jobs.settings import settings
 from server.door.signing import Signer, current_signer

@@ -8,7 +8,7 @@ import torch
 from redis import Redis
 
 from jobs.pictures.image_store import ImageStore
-from jobs.queue.metrics import Metrics
+from jobs.records.metrics import Metrics
 from jobs.request.model_card import ModelCard
 from jobs.settings import Settings
 from worker.engine import Engine, ModelUnavailable, Notebook, describe

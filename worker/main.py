@@ -16,8 +16,8 @@ from redis.exceptions import RedisError
 from jobs import logs
 from jobs.connection import WORKER_TIMEOUT, connect
 from jobs.pictures.image_store import ImageStore
-from jobs.queue import workers
-from jobs.queue.metrics import Metrics
+from jobs.records import workers
+from jobs.records.metrics import Metrics
 from jobs.settings import Settings, settings
 
 log = logging.getLogger("darkroom.worker")

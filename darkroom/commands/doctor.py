@@ -25,7 +25,7 @@ from darkroom.network import tls
 from darkroom.supervision import redis_server
 from jobs.addresses import is_loopback
 from jobs.connection import connect
-from jobs.queue import workers
+from jobs.records import workers
 from jobs.settings import Settings
 
 FREE_DISK_GB = 2

@@ -29,7 +29,8 @@ from darkroom.supervision.supervisor import Service, Supervisor
 from jobs.addresses import local_host
 from jobs.connection import connect
 from jobs.here import AUTHORITY
-from jobs.queue import leases, workers
+from jobs.queue import leases
+from jobs.records import workers
 from jobs.settings import Settings
 from jobs.signals import GIVE_BACK
 

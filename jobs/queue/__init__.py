@@ -1,1 +1,1 @@
-"""A job from submitting to its last word, in Redis: lanes, leases, records, events, quotas."""
+"""A job from submitting to its last word, in Redis: the queue, leases, quotas, how it ends."""

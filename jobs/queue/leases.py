@@ -19,11 +19,12 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.utils import parse_composite_key
 
-from jobs.queue import lanes, settle, workers
-from jobs.queue.events import Error
-from jobs.queue.lanes import Lane
+from jobs.queue import settle
 from jobs.queue.queue import ATTEMPTS
-from jobs.queue.record import Field, fetch
+from jobs.records import lanes, workers
+from jobs.records.events import Error
+from jobs.records.lanes import Lane
+from jobs.records.record import Field, fetch
 
 LEASE = 10
 """Seconds a lease holds: with the sweep every 2 s, a vanished machine's jobs run again in 15."""

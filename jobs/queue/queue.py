@@ -16,9 +16,11 @@ from rq.job import JobStatus
 from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
-from jobs.queue import idempotency, lanes, listing, once, quotas, settle, standing
-from jobs.queue.events import ENDED, StatusEvent, job_stream, tell
-from jobs.queue.record import STATUSES, Field, JobRecord, fetch, from_job, read
+from jobs.lists import listing, standing
+from jobs.queue import idempotency, quotas, settle
+from jobs.records import lanes, once
+from jobs.records.events import ENDED, StatusEvent, job_stream, tell
+from jobs.records.record import STATUSES, Field, JobRecord, fetch, from_job, read
 from jobs.request.request import ResolvedRequest
 from jobs.settings import settings
 from jobs.webhooks import outbox

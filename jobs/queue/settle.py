@@ -14,11 +14,11 @@ from rq.registry import CanceledJobRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import now, utcformat
 
-from jobs.queue import standing
-from jobs.queue.events import DoneEvent, Error, Output, StatusEvent, publish
-from jobs.queue.lanes import BELL
-from jobs.queue.metrics import count
-from jobs.queue.record import Field
+from jobs.lists import standing
+from jobs.records.events import DoneEvent, Error, Output, StatusEvent, publish
+from jobs.records.lanes import BELL
+from jobs.records.metrics import count
+from jobs.records.record import Field
 
 KEEP = -1
 """RQ's result_ttl and failure_ttl for "never expires": a record ends with DELETE or KEEP_DAYS."""

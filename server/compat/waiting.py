@@ -14,8 +14,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.queue import queue
-from jobs.queue.events import Event
-from jobs.queue.record import JobRecord, read
+from jobs.records.events import Event
+from jobs.records.record import JobRecord, read
 from server.door.auth import caller
 from server.errors import ApiError, Unavailable
 from server.outages import StoreAway

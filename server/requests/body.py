@@ -10,7 +10,7 @@ from flask import Flask, Request, current_app, request
 from flask.json.provider import DefaultJSONProvider
 from pydantic_core import from_json
 
-from jobs.queue.workers import offered_models
+from jobs.records.workers import offered_models
 from jobs.request.recipes import recipe_of
 from jobs.request.request import FieldError, InvalidRequest
 from server.door.auth import is_public

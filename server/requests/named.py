@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from jobs.pictures.image_store import job_of
-from jobs.queue.record import JobRecord, read
+from jobs.records.record import JobRecord, read
 from jobs.request.request import named_pictures
 from server.door.auth import caller
 from server.errors import ApiError

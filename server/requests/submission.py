@@ -8,9 +8,9 @@ from rq.exceptions import NoSuchJobError
 
 from jobs.queue import queue
 from jobs.queue.queue import QueueFull
-from jobs.queue.record import JobRecord, read
-from jobs.queue.workers import offered_models
 from jobs.quota import QuotaExceeded
+from jobs.records.record import JobRecord, read
+from jobs.records.workers import offered_models
 from jobs.request.model_card import ModelCard
 from jobs.request.request import GenerationRequest, InvalidRequest
 from jobs.request.resolve import resolve

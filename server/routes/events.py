@@ -7,7 +7,7 @@ from collections.abc import Generator
 from flask import Response, request
 from pydantic import ConfigDict, Field
 
-from jobs.queue.events import PreviewEvent, ProgressEvent, StatusEvent
+from jobs.records.events import PreviewEvent, ProgressEvent, StatusEvent
 from server.door.auth import caller
 from server.errors import Unavailable
 from server.openapi import EVENT_STREAM, Parameters, Routes, content

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from jobs.queue.workers import live
+from jobs.records.workers import live
 from jobs.settings import settings
 from server.errors import Unavailable
 from server.openapi import Routes, answer, server_version

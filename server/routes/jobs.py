@@ -12,9 +12,10 @@ from flask import Response, request
 from pydantic import ConfigDict, Field
 from redis.exceptions import RedisError
 
-from jobs.queue import idempotency, listing, queue
-from jobs.queue.events import ENDED, Status
-from jobs.queue.record import JobRecord, read
+from jobs.lists import listing
+from jobs.queue import idempotency, queue
+from jobs.records.events import ENDED, Status
+from jobs.records.record import JobRecord, read
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from jobs.webhooks.messages import check_receiver
 from jobs.webhooks.outbox import Hook

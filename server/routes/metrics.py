@@ -16,9 +16,9 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 from redis import Redis
 
-from jobs.queue import lanes
-from jobs.queue.metrics import COUNTERS, HISTOGRAMS, HistogramInfo, read
-from jobs.queue.workers import live
+from jobs.records import lanes
+from jobs.records.metrics import COUNTERS, HISTOGRAMS, HistogramInfo, read
+from jobs.records.workers import live
 from server.door.auth import require_admin
 from server.openapi import Routes, content
 from server.resources import resources

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from jobs.queue.workers import State, WorkerInfo, furthest, live, offered_models
+from jobs.records.workers import State, WorkerInfo, furthest, live, offered_models
 from jobs.request.model_card import ModelCard
 from jobs.settings import settings
 from server.door.auth import caller

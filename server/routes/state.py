@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from jobs.queue import lanes
-from jobs.queue.workers import State, WorkerInfo, furthest, live, offered_models
+from jobs.records import lanes
+from jobs.records.workers import State, WorkerInfo, furthest, live, offered_models
 from jobs.settings import settings
 from server.door.auth import caller
 from server.openapi import Routes, answer, server_version

@@ -11,8 +11,8 @@ from threading import Event as Flag
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.queue.events import ENDED, DoneEvent, Event, LiveEvent, StatusEvent, job_stream
-from jobs.queue.record import JobRecord, read
+from jobs.records.events import ENDED, DoneEvent, Event, LiveEvent, StatusEvent, job_stream
+from jobs.records.record import JobRecord, read
 from server.streams.hub import Hub
 from server.streams.stream_ids import START, order
 from server.streams.subscription import Entry, Subscription

@@ -18,7 +18,7 @@ from flask import Flask, current_app
 from redis.exceptions import RedisError
 
 from jobs.connection import connect
-from jobs.queue.events import (
+from jobs.records.events import (
     LIVE_CHANNELS,
     LastingEvent,
     PreviewEvent,

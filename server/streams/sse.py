@@ -14,7 +14,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs import devices
-from jobs.queue.events import (
+from jobs.lists.listing import list_jobs
+from jobs.records.events import (
     ENDED,
     DoneEvent,
     Error,
@@ -26,8 +27,7 @@ from jobs.queue.events import (
     job_stream,
     owner_stream,
 )
-from jobs.queue.listing import list_jobs
-from jobs.queue.record import JobRecord, read
+from jobs.records.record import JobRecord, read
 from server.streams.following import news
 from server.streams.hub import Hub
 from server.streams.stream_ids import START, milliseconds, order

@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from threading import Condition
 
-from jobs.queue.events import DoneEvent, LastingEvent, LiveEvent, PreviewEvent
+from jobs.records.events import DoneEvent, LastingEvent, LiveEvent, PreviewEvent
 
 MAX_LASTING = 1024
 """Lasting events a client may be behind; past it it is cut off and resumes from Redis."""

@@ -38,7 +38,7 @@ from redis import Redis
 from darkroom.network import tls
 from darkroom.supervision.redis_server import RedisServer
 from jobs import devices
-from jobs.queue.events import Status as JobStatus
+from jobs.records.events import Status as JobStatus
 from jobs.request import request
 from tests.running.addresses import free_port
 from tests.running.api import Server, gunicorn

@@ -17,7 +17,7 @@ from redis import Redis
 from darkroom.network import tls
 from darkroom.supervision.redis_server import RedisServer
 from jobs.pictures.image_store import ImageStore
-from jobs.queue.record import JobRecord
+from jobs.records.record import JobRecord
 from tests.compat.openai.client import connect, jobs
 from tests.running.api import Server, gunicorn
 from tests.running.hand_worker import HandWorker

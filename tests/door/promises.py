@@ -18,7 +18,7 @@ from werkzeug.test import encode_multipart
 
 from jobs import devices
 from jobs.queue import queue
-from jobs.queue.record import read
+from jobs.records.record import read
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve
 from tests.compat.a1111.client import Quick

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from jobs.pictures.image_store import input_id
-from jobs.queue.record import read
+from jobs.records.record import read
 from tests.door.conftest import MakeDevice
 from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API

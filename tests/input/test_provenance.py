@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from jobs.queue.events import Safety
-from jobs.queue.record import read
+from jobs.records.events import Safety
+from jobs.records.record import read
 from jobs.request.infotext import Maker
 from jobs.request.model_card import Kind
 from jobs.request.recipes import recipe_of

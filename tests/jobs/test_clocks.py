@@ -10,9 +10,10 @@ from redis import Redis
 from rq.registry import StartedJobRegistry
 
 from jobs.connection import now
-from jobs.queue import lanes, leases, queue, quotas
-from jobs.queue.record import fetch
+from jobs.queue import leases, queue, quotas
 from jobs.quota import QuotaExceeded
+from jobs.records import lanes
+from jobs.records.record import fetch
 from jobs.request.request import ResolvedRequest
 from jobs.settings import settings
 from jobs.webhooks import outbox

@@ -7,9 +7,10 @@ import time
 import pytest
 from rq.executions import Execution
 
-from jobs.queue import events, lanes, leases, metrics, queue
+from jobs.queue import leases, queue
 from jobs.queue.queue import ATTEMPTS, fetch
-from jobs.queue.record import Field
+from jobs.records import events, lanes, metrics
+from jobs.records.record import Field
 
 
 def lease(redis, record, worker="dead", ttl=leases.LEASE):

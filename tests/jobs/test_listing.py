@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.queue import listing, queue, standing
-from jobs.queue import search as searching
+from jobs.lists import listing, standing
+from jobs.lists import search as searching
+from jobs.queue import queue
 from tests.running.commands import commands
 
 

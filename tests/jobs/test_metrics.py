@@ -6,7 +6,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from jobs.connection import connect
-from jobs.queue.metrics import Metrics, read
+from jobs.records.metrics import Metrics, read
 
 
 def test_two_workers_add_up(redis):

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from redis import Redis
 
 from jobs import devices
-from jobs.queue import events, lanes, queue
+from jobs.queue import queue
+from jobs.records import events, lanes
 from jobs.request.request import ResolvedRequest
 from tests.running.redis import elapse
 

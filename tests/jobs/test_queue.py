@@ -9,9 +9,11 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from jobs.queue import events, lanes, listing, queue, standing, workers
+from jobs.lists import listing, standing
+from jobs.queue import queue
 from jobs.queue.idempotency import KeyReused, job_id_for
-from jobs.queue.workers import WorkerInfo
+from jobs.records import events, lanes, workers
+from jobs.records.workers import WorkerInfo
 from jobs.settings import settings
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.queue import queue, standing, workers
-from jobs.queue.events import Progress
-from jobs.queue.record import Field, progress_json, read
-from jobs.queue.workers import WorkerInfo
+from jobs.lists import standing
+from jobs.queue import queue
+from jobs.records import workers
+from jobs.records.events import Progress
+from jobs.records.record import Field, progress_json, read
+from jobs.records.workers import WorkerInfo
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ from redis import Redis
 from rq.executions import Execution
 
 from jobs.pictures.image_store import ImageStore, image_id
-from jobs.queue import settle, workers
-from jobs.queue.events import (
+from jobs.queue import settle
+from jobs.queue.leases import LEASE, intermediate_key
+from jobs.records import workers
+from jobs.records.events import (
     Error,
     Output,
     OutputEvent,
@@ -22,10 +24,9 @@ from jobs.queue.events import (
     publish,
     publish_live,
 )
-from jobs.queue.lanes import parse
-from jobs.queue.leases import LEASE, intermediate_key
-from jobs.queue.record import Field, fetch, progress_json, read
-from jobs.queue.workers import WorkerInfo
+from jobs.records.lanes import parse
+from jobs.records.record import Field, fetch, progress_json, read
+from jobs.records.workers import WorkerInfo
 from tests.card import make_card
 
 CARD = make_card(samplers=["pndm", "ddim"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from redis import Redis
 
 from jobs.connection import connect
-from jobs.queue.workers import CATALOGUE, WORKERS
+from jobs.records.workers import CATALOGUE, WORKERS
 from tests.running.api import Server
 from tests.running.redis import redis_in
 from tests.running.waiting import until

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from redis import Redis
 
-from jobs.queue import workers
-from jobs.queue.workers import WorkerInfo
+from jobs.records import workers
+from jobs.records.workers import WorkerInfo
 from tests.running.program import Program
 from tests.running.waiting import until
 from worker.main import new_name

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from jobs import devices
 from jobs.queue import queue
-from jobs.queue.record import read
+from jobs.records.record import read
 from tests.running.commands import commands
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API

@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic.json_schema import GenerateJsonSchema
 from redis import Redis
 
-from jobs.queue import workers
-from jobs.queue.metrics import HISTOGRAMS, Metrics
+from jobs.records import workers
+from jobs.records.metrics import HISTOGRAMS, Metrics
 from jobs.request.samplers import SAMPLERS
 from server.openapi import document_of
 from tests.running.hand_worker import HandWorker

@@ -19,7 +19,7 @@ from redis import Redis
 from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
-from jobs.queue.events import (
+from jobs.records.events import (
     DoneEvent,
     PreviewEvent,
     Progress,

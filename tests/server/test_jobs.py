@@ -14,8 +14,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from jobs import devices
 from jobs.pictures.image_store import ImageStore
-from jobs.queue import queue, workers
-from jobs.queue.record import read
+from jobs.queue import queue
+from jobs.records import workers
+from jobs.records.record import read
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
 
@@ -238,7 +239,7 @@ class TestPrefer:
             raise RedisConnectionError("gone")
 
         monkeypatch.setattr("server.routes.jobs.follow", gone)
-        monkeypatch.setattr("jobs.queue.standing.look", gone)
+        monkeypatch.setattr("jobs.lists.standing.look", gone)
         answer = client.post(f"{API}/jobs", json={"prompt": "x"}, headers={"Prefer": "wait=5"})
         assert answer.status_code == 202
         assert answer.json["queue_position"] is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from redis import Redis
 
 from jobs.queue import queue
-from jobs.queue.record import read
+from jobs.records.record import read
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
 

@@ -14,7 +14,7 @@ from darkroom.supervision.redis_server import RedisServer, check
 from jobs import devices
 from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
-from jobs.queue.record import read
+from jobs.records.record import read
 from tests.running.api import gunicorn
 from tests.running.hand_worker import HandWorker
 from tests.running.redis import oldest_redis_in, redis_in

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from jobs import devices
-from jobs.queue import workers
+from jobs.records import workers
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
 

@@ -17,7 +17,7 @@ from werkzeug.test import encode_multipart
 from jobs import devices
 from jobs.pictures.image_store import ImageStore, input_id
 from jobs.queue import queue
-from jobs.queue.record import read
+from jobs.records.record import read
 from server.resources import of
 from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API

@@ -19,7 +19,7 @@ import pytest
 
 from darkroom import machine
 from jobs.connection import connect
-from jobs.queue import workers
+from jobs.records import workers
 from jobs.settings import REPOSITORY
 from tests.up.scan import printed_code, scan
 

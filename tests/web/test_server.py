@@ -13,8 +13,8 @@ from redis import Redis
 
 from jobs import devices
 from jobs.connection import connect
-from jobs.queue import workers
-from jobs.queue.workers import WorkerInfo
+from jobs.records import workers
+from jobs.records.workers import WorkerInfo
 from tests.card import make_card
 from tests.running.addresses import lan_address
 from tests.up.scan import scan_png

@@ -14,10 +14,11 @@ from PIL import Image
 from redis import Redis
 
 from jobs.pictures.image_store import ImageStore, input_id
-from jobs.queue import queue, workers
-from jobs.queue.events import ENDED
-from jobs.queue.metrics import Metrics
-from jobs.queue.record import JobRecord
+from jobs.queue import queue
+from jobs.records import workers
+from jobs.records.events import ENDED
+from jobs.records.metrics import Metrics
+from jobs.records.record import JobRecord
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import InputPicture, resolve
 from jobs.settings import Settings

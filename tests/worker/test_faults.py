@@ -11,9 +11,11 @@ import pytest
 
 from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
+from jobs.lists import standing
 from jobs.pictures.image_store import ImageStore
-from jobs.queue import events, leases, standing
-from jobs.queue.events import ENDED
+from jobs.queue import leases
+from jobs.records import events
+from jobs.records.events import ENDED
 from tests.running.redis import redis_in
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess

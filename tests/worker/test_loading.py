@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.queue import events, queue
-from jobs.queue.record import read_many
+from jobs.queue import queue
+from jobs.records import events
+from jobs.records.record import read_many
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
 from tests.worker.conftest import ROOM, Desk

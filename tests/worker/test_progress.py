@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from jobs.queue.events import Output
+from jobs.records.events import Output
 from worker.engine import Stage
 from worker.loop.slot import Slot
 

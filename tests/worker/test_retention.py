@@ -8,7 +8,7 @@ import pytest
 
 from jobs.pictures.image_store import ImageStore, image_id, input_id
 from jobs.queue import queue, settle
-from jobs.queue.events import Output
+from jobs.records.events import Output
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import InputPicture, resolve
 from tests.card import make_card

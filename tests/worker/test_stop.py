@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from jobs.queue import workers
+from jobs.records import workers
 from jobs.signals import GIVE_BACK
 from tests.worker.conftest import SLOW, Desk
 from worker.loop.rq_worker import BatchWorker

@@ -16,8 +16,9 @@ from rq.registry import FinishedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.worker import Worker
 
-from jobs.queue import events, leases, metrics, queue
-from jobs.queue.workers import offered_models
+from jobs.queue import leases, queue
+from jobs.records import events, metrics
+from jobs.records.workers import offered_models
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve
 from tests.running.waiting import until

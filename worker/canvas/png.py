@@ -8,7 +8,7 @@ import json
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from jobs.queue.events import Safety
+from jobs.records.events import Safety
 from jobs.request import infotext, provenance, recipes
 from jobs.request.infotext import Maker
 from jobs.request.request import ResolvedRequest

@@ -15,8 +15,8 @@ from redis.exceptions import RedisError
 
 from jobs.queue import leases
 from jobs.queue.leases import Sweep
-from jobs.queue.metrics import Metrics
-from jobs.queue.record import Field
+from jobs.records.metrics import Metrics
+from jobs.records.record import Field
 from worker.engine import Engine
 from worker.loop.board import Board
 from worker.loop.offer import Offer

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from PIL import Image
 
 from jobs.pictures.image_store import ImageStore
-from jobs.queue.events import Error
+from jobs.records.events import Error
 from jobs.request import blocklist
 from worker.canvas import CanvasError, prepare
 from worker.canvas.preprocess import preprocess

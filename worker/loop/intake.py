@@ -14,11 +14,12 @@ from rq import Queue
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
-from jobs.queue import lanes, leases, settle
-from jobs.queue.events import StatusEvent, publish
-from jobs.queue.lanes import Lane
-from jobs.queue.metrics import Metrics
-from jobs.queue.record import Field, read
+from jobs.queue import leases, settle
+from jobs.records import lanes
+from jobs.records.events import StatusEvent, publish
+from jobs.records.lanes import Lane
+from jobs.records.metrics import Metrics
+from jobs.records.record import Field, read
 from worker.loop.board import Board
 from worker.loop.inputs import Inputs
 from worker.loop.lease import Lease

@@ -8,8 +8,8 @@ from threading import Lock
 
 from redis import Redis
 
-from jobs.queue import lanes, workers
-from jobs.queue.workers import WorkerInfo
+from jobs.records import lanes, workers
+from jobs.records.workers import WorkerInfo
 from jobs.request.model_card import ModelCard
 from worker.models.files.hashes import Hashes
 from worker.models.files.word_tables import WordTables

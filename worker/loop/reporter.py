@@ -13,14 +13,8 @@ from PIL import Image
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.queue.events import (
-    PreviewEvent,
-    Progress,
-    ProgressEvent,
-    live_channel,
-    publish_live,
-)
-from jobs.queue.record import Field, progress_json
+from jobs.records.events import PreviewEvent, Progress, ProgressEvent, live_channel, publish_live
+from jobs.records.record import Field, progress_json
 from jobs.request.request import ResolvedRequest
 from worker.engine import Engine
 from worker.loop.board import Board

@@ -10,8 +10,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.connection import now
+from jobs.lists import listing, standing
 from jobs.pictures.image_store import ImageStore
-from jobs.queue import lanes, listing, queue, standing
+from jobs.queue import queue
+from jobs.records import lanes
 
 log = logging.getLogger("darkroom.worker")
 

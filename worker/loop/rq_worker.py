@@ -32,9 +32,9 @@ from rq.worker_registration import register
 
 from jobs.pictures.image_store import ImageStore
 from jobs.queue import leases
-from jobs.queue.events import Status
-from jobs.queue.lanes import Lane
-from jobs.queue.metrics import Metrics
+from jobs.records.events import Status
+from jobs.records.lanes import Lane
+from jobs.records.metrics import Metrics
 from jobs.signals import GIVE_BACK, Signals
 from worker.engine import Engine
 from worker.loop.beat import Beat

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
-from jobs.queue.events import Safety, SafetyAction
+from jobs.records.events import Safety, SafetyAction
 from worker.engine.request import Picture
 from worker.models.loading.checker import Checker
 

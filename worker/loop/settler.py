@@ -17,8 +17,8 @@ from redis.exceptions import RedisError
 from jobs.logs import prompt_words
 from jobs.pictures.image_store import ImageStore, image_id
 from jobs.queue import settle
-from jobs.queue.events import Error, Output, OutputEvent, Status, publish
-from jobs.queue.metrics import Metrics
+from jobs.records.events import Error, Output, OutputEvent, Status, publish
+from jobs.records.metrics import Metrics
 from worker.canvas.png import Maker, encode
 from worker.engine import EngineError, Finished
 from worker.loop.board import Board

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from rq.job import Job
 
-from jobs.queue import events
-from jobs.queue.events import Error, Output, Progress
-from jobs.queue.record import JobRecord
+from jobs.records import events
+from jobs.records.events import Error, Output, Progress
+from jobs.records.record import JobRecord
 from jobs.request.request import ResolvedRequest
 from worker.canvas import Canvas
 from worker.engine import Control, Engine, ImageRequest, Lora, Stage

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from jobs.queue.events import SafetyAction
+from jobs.records.events import SafetyAction
 from jobs.request.samplers import SAMPLERS, canonical_sampler
 
 PICKLED = (".ckpt", ".bin", ".pt", ".pth", ".pkl")

@@ -17,8 +17,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.connection import now
-from jobs.queue.events import ENDED
-from jobs.queue.record import JobRecord, read_many
+from jobs.records.events import ENDED
+from jobs.records.record import JobRecord, read_many
 from jobs.request.model_card import ModelCard
 from server.door.auth import caller
 from server.resources import resources

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response, g, request
 
-from jobs.queue.record import JobRecord
+from jobs.records.record import JobRecord
 from jobs.request.request import FieldError
 from server.errors import ApiError
 

@@ -8,8 +8,8 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from jobs.pictures.pictures import BadPicture
-from jobs.queue.events import Output
-from jobs.queue.record import JobRecord
+from jobs.records.events import Output
+from jobs.records.record import JobRecord
 from jobs.request.model_card import Kind
 from server.compat import waiting
 from server.compat.openai import stream

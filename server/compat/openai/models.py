@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from jobs.queue.workers import offered_models
+from jobs.records.workers import offered_models
 from jobs.request.model_card import ModelCard
 from jobs.request.request import FieldError
 from server.errors import ApiError

@@ -13,8 +13,8 @@ from typing import Any
 from flask import Response, stream_with_context
 from redis.exceptions import RedisError
 
-from jobs.queue.events import Event, PreviewEvent, ProgressEvent
-from jobs.queue.record import JobRecord, read
+from jobs.records.events import Event, PreviewEvent, ProgressEvent
+from jobs.records.record import JobRecord, read
 from server.compat import waiting
 from server.compat.openai.errors import envelope, unfinished
 from server.compat.openai.fields import ImageFields

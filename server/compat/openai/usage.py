@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jobs.queue.events import Output
+from jobs.records.events import Output
 
 
 def usage(outputs: Sequence[Output]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from PIL import Image
 from redis import Redis
 from webuiapi import WebUIApi
 
-from jobs.queue import lanes
-from jobs.queue.record import JobRecord, read
+from jobs.records import lanes
+from jobs.records.record import JobRecord, read
 from tests.running.hand_worker import HandWorker
 
 SIDE = 128

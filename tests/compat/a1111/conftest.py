@@ -10,7 +10,7 @@ import pytest
 from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
-from jobs.queue.workers import WorkerInfo
+from jobs.records.workers import WorkerInfo
 from server.app import create_app
 from server.resources import of
 from tests.card import make_card

@@ -19,7 +19,7 @@ from sd_parsers import ParserManager
 from webuiapi import ControlNetUnit, WebUIApi
 
 from jobs.connection import connect as connect_to_redis
-from jobs.queue.workers import WorkerInfo
+from jobs.records.workers import WorkerInfo
 from jobs.request.request import MAX_CONTROLS
 from server.compat.a1111.generation.units import MODULES
 from tests.card import make_card

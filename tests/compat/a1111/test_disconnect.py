@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from jobs.pictures.image_store import image_id
-from jobs.queue import lanes, settle
-from jobs.queue.events import Output, OutputEvent, publish
-from jobs.queue.record import JobRecord, fetch, read
+from jobs.queue import settle
+from jobs.records import lanes
+from jobs.records.events import Output, OutputEvent, publish
+from jobs.records.record import JobRecord, fetch, read
 from server.compat.a1111.generation import held
 from tests.running.api import Server
 from tests.running.hand_worker import HandWorker, png

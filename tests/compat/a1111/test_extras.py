@@ -14,8 +14,8 @@ from PIL import Image
 from redis import Redis
 from webuiapi import WebUIApi
 
-from jobs.queue import listing
-from jobs.queue.workers import WorkerInfo
+from jobs.lists import listing
+from jobs.records.workers import WorkerInfo
 from jobs.request.provenance import PNG_KEYWORD
 from server.pages.renditions import render
 from tests.card import make_card

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from webuiapi import WebUIApi
 
-from jobs.queue.workers import WorkerInfo
+from jobs.records.workers import WorkerInfo
 from jobs.request.samplers import SAMPLERS, SCHEDULES, canonical_sampler, canonical_schedule
 from server.compat.a1111.checkpoints import checkpoint_title, find_checkpoint
 from tests.card import make_card

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
-from jobs.queue.workers import WorkerInfo
+from jobs.records.workers import WorkerInfo
 from tests.card import make_card
 from tests.compat.a1111.client import QUICK, Quick, connect
 from tests.running.hand_worker import HandWorker

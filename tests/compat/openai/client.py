@@ -12,8 +12,8 @@ from openai.types import ImagesResponse
 from PIL import Image
 from redis import Redis
 
-from jobs.queue.listing import list_jobs
-from jobs.queue.record import JobRecord
+from jobs.lists.listing import list_jobs
+from jobs.records.record import JobRecord
 
 SIDE = 128
 """What the model that ships makes."""

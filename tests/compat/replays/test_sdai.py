@@ -10,7 +10,7 @@ import httpx
 import pytest
 from flask.testing import FlaskClient
 
-from jobs.queue.workers import WorkerInfo
+from jobs.records.workers import WorkerInfo
 from tests.compat.replays.programs import TINY, drawn, picture_in, program
 from tests.running.hand_worker import HandWorker
 

@@ -16,7 +16,7 @@ from rq.job import Job
 
 from jobs.pictures.image_store import image_id
 from jobs.queue import queue
-from jobs.queue.record import Field, read
+from jobs.records.record import Field, read
 from jobs.request.infotext import Maker
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve

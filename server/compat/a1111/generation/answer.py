@@ -11,8 +11,8 @@ from flask import Response, jsonify
 from PIL import Image
 
 from jobs.pictures.pictures import INFOTEXT
-from jobs.queue.events import Output
-from jobs.queue.record import JobRecord
+from jobs.records.events import Output
+from jobs.records.record import JobRecord
 from jobs.request.model_card import ModelCard
 from jobs.request.request import ResolvedRequest
 from jobs.request.samplers import SAMPLERS, SCHEDULES

@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from jobs.queue.events import Output, OutputEvent, job_stream
-from jobs.queue.record import JobRecord
+from jobs.records.events import Output, OutputEvent, job_stream
+from jobs.records.record import JobRecord
 from jobs.request.model_card import ModelCard
 from jobs.request.request import InvalidRequest
 from server.compat import waiting

@@ -7,9 +7,10 @@ from math import ceil
 
 from flask import request
 
-from jobs.queue import queue, standing
-from jobs.queue.events import ENDED
-from jobs.queue.record import JobRecord
+from jobs.lists import standing
+from jobs.queue import queue
+from jobs.records.events import ENDED
+from jobs.records.record import JobRecord
 from jobs.request.model_card import ModelCard
 from jobs.request.request import GenerationRequest
 from server.compat import waiting

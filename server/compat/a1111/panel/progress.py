@@ -6,9 +6,10 @@ import time
 
 from flask import Blueprint, Response, jsonify, request
 
-from jobs.queue import queue, standing
-from jobs.queue.events import DoneEvent, PreviewEvent, job_stream
-from jobs.queue.record import JobRecord
+from jobs.lists import standing
+from jobs.queue import queue
+from jobs.records.events import DoneEvent, PreviewEvent, job_stream
+from jobs.records.record import JobRecord
 from server.compat.a1111.callers import identity
 from server.compat.a1111.generation.answer import timestamp
 from server.resources import resources

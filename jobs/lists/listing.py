@@ -10,11 +10,12 @@ from redis import Redis
 from redis.client import Pipeline
 from rq.job import Job
 
-from jobs.queue import columns, once, standing
-from jobs.queue import search as searching
-from jobs.queue.columns import Row
-from jobs.queue.events import ENDED, Status
-from jobs.queue.record import STATUSES, JobRecord, from_row, get_shown, read, read_many
+from jobs.lists import search as searching
+from jobs.lists import standing
+from jobs.records import columns, once
+from jobs.records.columns import Row
+from jobs.records.events import ENDED, Status
+from jobs.records.record import STATUSES, JobRecord, from_row, get_shown, read, read_many
 from jobs.request.request import ResolvedRequest
 
 EVERYBODY = "darkroom:everybody"

@@ -16,11 +16,11 @@ from typing import NamedTuple, cast
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.queue import columns, lanes, workers
-from jobs.queue.events import ENDED, Status
-from jobs.queue.lanes import Lane
-from jobs.queue.record import STATUSES, Field, JobRecord
-from jobs.queue.workers import WorkerInfo
+from jobs.records import columns, lanes, workers
+from jobs.records.events import ENDED, Status
+from jobs.records.lanes import Lane
+from jobs.records.record import STATUSES, Field, JobRecord
+from jobs.records.workers import WorkerInfo
 from jobs.request.request import ResolvedRequest
 
 OPEN = "darkroom:open"

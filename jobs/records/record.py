@@ -14,7 +14,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from jobs.pictures.image_store import image_id
-from jobs.queue.events import Error, Output, Progress, Status
+from jobs.records.events import Error, Output, Progress, Status
 from jobs.request.request import ResolvedRequest, named_pictures
 
 STATUSES: dict[str, Status] = {
