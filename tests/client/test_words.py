@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.client.conftest import Studio
+from tests.running.site import Site
 
 DRAWN = {"steps": 5, "sampler": "dpmpp_2m", "seed": 7}
 
 
 @pytest.fixture
-def ask(studio: Studio):
+def ask(site: Site):
     def ask(prompt: str, **fields: Any) -> dict[str, Any]:
         body = DRAWN | {"prompt": prompt} | fields
         answer = httpx.post(
-            f"{studio.url}/api/v1/jobs", json=body, headers={"Prefer": "wait=60"}, timeout=90
+            f"{site.url}/api/v1/jobs", json=body, headers={"Prefer": "wait=60"}, timeout=90
         )
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -28,21 +28,21 @@ def ask(studio: Studio):
     return ask
 
 
-def picture(studio: Studio, job: dict[str, Any]) -> Image.Image:
-    return Image.open(io.BytesIO(httpx.get(studio.url + job["outputs"][0]["url"]).content))
+def picture(site: Site, job: dict[str, Any]) -> Image.Image:
+    return Image.open(io.BytesIO(httpx.get(site.url + job["outputs"][0]["url"]).content))
 
 
 def far(one: Image.Image, other: Image.Image) -> float:
     return float(np.abs(np.asarray(one, int) - np.asarray(other, int)).max())
 
 
-def test_a_vietnamese_prompt_is_drawn_as_it_is_read_and_kept_as_it_is_written(studio, ask):
+def test_a_vietnamese_prompt_is_drawn_as_it_is_read_and_kept_as_it_is_written(site, ask):
     job = ask("con mèo màu tím")
     assert job["outputs"][0]["read_as"] == "purple cat"
     assert job["input"]["prompt"] == "con mèo màu tím"
-    shown = picture(studio, job)
+    shown = picture(site, job)
     assert shown.text["parameters"].startswith("con mèo màu tím\n")
-    assert far(shown, picture(studio, ask("purple cat"))) <= 8
+    assert far(shown, picture(site, ask("purple cat"))) <= 8
 
 
 def test_a_mistyped_word_is_read_and_words_that_are_known_are_not(ask):
@@ -50,13 +50,13 @@ def test_a_mistyped_word_is_read_and_words_that_are_known_are_not(ask):
     assert ask("a red apple, 3d")["outputs"][0]["read_as"] is None
 
 
-def test_a_prompt_is_taken_as_it_is_written_where_that_is_asked_for(studio, ask):
+def test_a_prompt_is_taken_as_it_is_written_where_that_is_asked_for(site, ask):
     read, written = ask("con mèo màu tím"), ask("con mèo màu tím", as_written=True)
     assert written["outputs"][0]["read_as"] is None
     assert written["input"]["as_written"] is True
-    assert far(picture(studio, read), picture(studio, written)) > 40
+    assert far(picture(site, read), picture(site, written)) > 40
 
 
-def test_the_model_says_that_it_has_a_table_of_words(studio):
-    (model,) = httpx.get(f"{studio.url}/api/v1/models").json()["models"]
+def test_the_model_says_that_it_has_a_table_of_words(site):
+    (model,) = httpx.get(f"{site.url}/api/v1/models").json()["models"]
     assert model["reads_words"] is True
