@@ -20,8 +20,8 @@ from tests.running.api import Server, gunicorn
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
 
-SECONDS = 12
-"""For all its phases: a few hundred requests, and less than a minute where the machine is slow."""
+SECONDS = 8
+"""For all its phases: a few hundred requests."""
 
 EXCLUDED = "positive_data_acceptance"
 """The one check left out: a model's name, a cursor and a size are right or wrong for reasons that

@@ -18,7 +18,13 @@ from tests.engine.sampling.stock_schedulers import quiet, stock_scheduler
 from worker.engine import TOLERANCE, Engine, ImageRequest
 from worker.engine.sampling.sampler import SAMPLERS
 
-OTHER = {name: recipe.schedules[-1] for name, recipe in SAMPLERS.items()}
+PICTURES = [
+    pytest.param(name, schedule, marks=[pytest.mark.slow] * ((number + which) % 2))
+    for number, (name, recipe) in enumerate(SAMPLERS.items())
+    for which, schedule in enumerate(("automatic", recipe.schedules[-1]))
+]
+"""Each sampler with its own schedule and with another, in turn the one or the other by default:
+`test_walks.py` walks every sampler with every schedule."""
 
 
 @cache
@@ -56,9 +62,7 @@ def stock_picture(folder: Path, request: ImageRequest, **config: Any) -> np.ndar
     return (image * 255).round().astype(np.uint8)
 
 
-@pytest.mark.parametrize(
-    ("name", "schedule"), [*((name, "automatic") for name in SAMPLERS), *OTHER.items()]
-)
+@pytest.mark.parametrize(("name", "schedule"), PICTURES)
 def test_a_sampler_makes_the_picture_of_stock_diffusers(
     name, schedule, shipped_folder, shipped_model
 ):
