@@ -17,6 +17,7 @@ export function model(some: Partial<Model> = {}): Model {
     sampler: "dpmpp_2m",
     schedule: "automatic",
     window: 20,
+    clip_layers: 2,
     reads_words: false,
     licence: "",
     sha256: null,

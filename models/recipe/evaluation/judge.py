@@ -30,7 +30,8 @@ def background(pixels: np.ndarray) -> np.ndarray:
 def parts_of(pixels: np.ndarray) -> list[np.ndarray]:
     """Masks of the connected parts of a picture, uint8 [S, S, 3], largest first."""
     solid = ndimage.binary_opening(~background(pixels))
-    labels, number = ndimage.label(solid, np.ones((3, 3)))
+    labels = np.empty(solid.shape, np.int32)
+    number = ndimage.label(solid, np.ones((3, 3)), labels)
     parts = [labels == label for label in range(1, number + 1)]
     return sorted((p for p in parts if p.mean() > LEAST), key=lambda part: -part.sum())
 

@@ -19,7 +19,7 @@ def shortfalls(figures: dict, required: dict[str, float]) -> list[str]:
     return [
         f"{name} is {found[name]}, but at least {least} is required"
         for name, least in required.items()
-        if found[name] is None or found[name] < least
+        if (value := found[name]) is None or value < least
     ]
 
 

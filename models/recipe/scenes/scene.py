@@ -74,7 +74,9 @@ class Director:
         (thing,) = self._cast(self.paintable, rng)
         colour = self.paint(thing, rng)
         scale = rng.uniform(0.7, 1.0) if self.free and rng.random() < 0.65 else 1.0
-        return colour and Scene("colour", ((thing.index, colour),), scale=scale, style=thing.style)
+        if not colour:
+            return None
+        return Scene("colour", ((thing.index, colour),), scale=scale, style=thing.style)
 
     def _pair(self, rng: random.Random) -> Scene | None:
         first, second = self._cast(self.composed, rng, 2)
