@@ -57,6 +57,7 @@ def submit(
     connection: Redis,
     request: ResolvedRequest,
     owner: str,
+    *,
     caller: str | None = None,
     account: str | None = None,
     job_id: str | None = None,

@@ -27,7 +27,8 @@ class Site:
         self.redis_url = redis_url
         self.data = data
         self.worker = WorkerProcess(redis, redis_url, data, **settings)
-        self.server = Server(redis_url, data)
+        # On every address: phones come by the network's.
+        self.server = Server(redis_url, data, host="0.0.0.0")
 
     @property
     def url(self) -> str:

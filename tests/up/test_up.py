@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +78,19 @@ class Running:
             assert time.monotonic() < deadline, self.said()
             time.sleep(0.05)
 
-    def child(self, part: str) -> psutil.Process:
-        """The child whose command line has this part; "-server " is its Redis or Valkey."""
+    def children(self, part: str) -> list[psutil.Process]:
+        """The children whose command line has this part; "-server " is its Redis or Valkey."""
+        found: list[psutil.Process] = []
         for child in psutil.Process(self.process.pid).children():
-            if any(part in word for word in child.cmdline()):
-                return child
+            with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+                if any(part in word for word in child.cmdline()):
+                    found.append(child)
+        return found
+
+    def child(self, part: str) -> psutil.Process:
+        """The one child whose command line has this part."""
+        for child in self.children(part):
+            return child
         raise AssertionError(f"no {part} runs:\n{self.said()}")
 
     def ready(self) -> bool:
@@ -208,7 +217,9 @@ def test_a_killed_redis_comes_back_with_what_it_had(running: Running) -> None:
 def test_a_killed_api_comes_back(running: Running) -> None:
     before = running.child("gunicorn")
     before.kill()
-    running.wait_until(lambda: running.ready() and running.child("gunicorn") != before, 20)
+    running.wait_until(
+        lambda: (now := running.children("gunicorn")) and before not in now and running.ready(), 20
+    )
 
 
 def test_a_job_of_a_killed_worker_is_made_by_the_next(running: Running) -> None:

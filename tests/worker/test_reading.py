@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from queue import Queue
-from threading import Event
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,6 +10,7 @@ import pytest
 
 from jobs.request import blocklist
 from jobs.request.request import ResolvedRequest
+from worker.loop.board import Board
 from worker.loop.inputs import Inputs
 
 REQUEST = ResolvedRequest(
@@ -23,12 +22,13 @@ REQUEST = ResolvedRequest(
 def prepared(request: ResolvedRequest) -> Any:
     """A slot after its preparation, by a worker whose model reads every prompt as "skull"."""
     offer = SimpleNamespace(read_as=lambda _model, _prompt: "skull", factor=lambda _model: 8)
-    worker = SimpleNamespace(offer=offer, inbox=Queue[Any](), wake=Event(), cold=Event())
-    inputs = Inputs(cast("Any", worker), cast("Any", None))
+    board = Board()
+    inputs = Inputs(board, cast("Any", None), cast("Any", offer))
     slot = SimpleNamespace(id="1", request=request, read_as=None, error=None)
     inputs.admit(cast("Any", slot))
     inputs.close()
-    return worker.inbox.get_nowait()
+    (handed_in,) = board.handed_in()
+    return handed_in
 
 
 def test_a_prompt_is_read_by_the_models_table():

@@ -29,7 +29,7 @@ def finished(redis, store, card, days_ago):
     request = GenerationRequest(prompt="x", kind="image-to-image", image="sent")
     source = InputPicture(input_id(job_id, 0), 64, 64)
     resolved = resolve(request, [card], {"/image": source})
-    record = queue.submit(redis, resolved, "anna", None, job_id)
+    record = queue.submit(redis, resolved, "anna", job_id=job_id)
     store.put(source.id, b"png")
     output = Output(
         id=image_id(job_id, 0), width=8, height=8, seed=1, prompt_tokens=1, prompt_chunks=1
