@@ -4,7 +4,7 @@
 PY := .venv/bin/python
 # A file is one process's, so that what it starts it starts once; more processes than cores, since
 # much of what the tests do is wait.
-PYTEST := $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+PYTEST := $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 10 --durations-min 1
 
 help:  ## List these commands
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
