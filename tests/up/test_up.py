@@ -207,6 +207,8 @@ def test_doctor_finds_nothing_wrong(running: Running) -> None:
 def test_a_killed_redis_comes_back_with_what_it_had(running: Running) -> None:
     redis = connect(running.redis_url())
     redis.set("test:kept", "yes")
+    # It syncs every second: what was written just before a kill may be lost.
+    assert redis.execute_command("WAITAOF", 1, 0, 5000) == [1, 0]
     before = running.child("-server ")
     before.kill()
     running.wait_until(lambda: not before.is_running() and running.ready(), 20)
