@@ -78,8 +78,13 @@ def spaced(prompt: str) -> str:
     return "\n".join(lines).replace("Negative prompt:", "Negative prompt :").strip()
 
 
+OPENED: list[Image.Image] = []
+"""Kept for good: sd_parsers knows the picture before by its address, which another may have."""
+
+
 def by_sd_parsers(data: bytes) -> dict[str, Any]:
-    found = ParserManager().parse(io.BytesIO(data))
+    OPENED.append(Image.open(io.BytesIO(data)))
+    found = ParserManager().parse(OPENED[-1])
     assert found is not None
     (sampler,) = found.samplers
     assert sampler.model is not None
