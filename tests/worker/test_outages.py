@@ -63,6 +63,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def beating(here: BatchWorker, redis_url: str) -> Iterator[None]:
     """The beats of a worker, and the looks of another one beside it."""
+    here.register_birth()  # without it RQ has nothing to show of the worker, and no beat is whole
     with connect(redis_url, timeout=WORKER_TIMEOUT) as connection:
         other = Sweep(connection)
 
