@@ -60,7 +60,10 @@ class Chaos:
         self.done[name] += 1
         if new := self.house.dead - before:
             self.killed.append((name, began, new))
-        self.back.add(name, back_after(self.house))
+        lasted = time.monotonic() - began
+        back = back_after(self.house)
+        self.back.add(name, back)
+        print(f"{name}: {lasted:.1f} s, the API answered {back:.1f} s later", flush=True)
 
     def send_poison(self) -> None:
         """A job that kills its worker whenever it runs, until it has failed for it."""
@@ -127,7 +130,7 @@ class Chaos:
             until(lambda again=again: self._ended(again), 120, every=0.05)
             second = read(self.house.redis, again.id)
             assert second
-            if not promises.equal_pictures(first, second, self.house.pictures):
+            if not promises.equal_pictures(first, second, self.house.store):
                 wrong.append(f"job {job.id} and {again.id} made different pictures of {asked}")
         return len(lost), wrong
 
@@ -147,7 +150,7 @@ class Chaos:
         ]
         found += [f"{caller.owner}: {each}" for caller in self.callers for each in caller.refused]
         found += promises.every_job_ended_for_a_true_reason(records, jobs, self.witness, house)
-        found += promises.each_has_one_result(redis, records, house.pictures)
+        found += promises.each_has_one_result(redis, records, house.store)
         found += promises.nobody_has_more_jobs_than_were_accepted(redis, jobs)
         found += promises.every_end_was_told_once(jobs, self.followers)
         found += promises.every_webhook_came(jobs, self.receiver)
@@ -171,10 +174,10 @@ class Chaos:
 
 
 @contextmanager
-def chaos(data: Path, seed: int) -> Iterator[Chaos]:
+def chaos(data: Path, seed: int, store: str = "folder") -> Iterator[Chaos]:
     """A whole Darkroom with callers, for as long as the block lasts."""
     chance = random.Random(seed)
-    house = House(data)
+    house = House(data, store)
     receiver = Receiver()
     witness = Witness(f"redis://127.0.0.1:{house.redis_port}/0")
     try:
@@ -213,7 +216,7 @@ def report(run: Chaos, jobs: Sequence[Accepted], seed: int, remade: int) -> str:
     return "\n".join(
         [
             f"seed {seed}: {sum(run.done.values())} faults ({faults})",
-            f"disk made full by {run.house.disk.kind}",
+            f"pictures in {run.house.store.kind}",
             f"{len(jobs)} jobs accepted: {dict(outcomes)}; {remade} made again and compared",
             *run.times(),
             waits.table("Seconds until a job is accepted"),
