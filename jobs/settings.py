@@ -327,6 +327,11 @@ class Settings(BaseSettings):
         return self.data / "tls"
 
     @property
+    def measured_folder(self) -> Path:
+        """Where a worker keeps what it measured of models and of its machine."""
+        return self.data / "measured"
+
+    @property
     def image_store_url(self) -> str:
         """The image store as an fsspec URL or a folder."""
         return self.image_store or str(self.data / "images")
