@@ -57,6 +57,12 @@ class Settings(BaseSettings):
         description="Where pictures are kept: a folder, or any fsspec URL such as "
         "s3://bucket/darkroom. The default is the folder `images` under DATA.",
     )
+    renditions_mb: int = Field(
+        default=256,
+        ge=0,
+        description="Disk in MB under DATA/renditions for smaller pictures and other formats that "
+        "were asked for, so that none is made twice; 0 keeps them in memory alone.",
+    )
     models: Path = Field(
         default=REPOSITORY / "models.toml",
         description="The file that names the models this server offers.",
@@ -319,6 +325,11 @@ class Settings(BaseSettings):
     def tls_folder(self) -> Path:
         """Where the local authority and the server's certificate are kept."""
         return self.data / "tls"
+
+    @property
+    def measured_folder(self) -> Path:
+        """Where a worker keeps what it measured of models and of its machine."""
+        return self.data / "measured"
 
     @property
     def image_store_url(self) -> str:
