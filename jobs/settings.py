@@ -341,6 +341,12 @@ class Settings(BaseSettings):
         """Threads of one API process: every event stream holds one, and 32 answer the rest."""
         return self.sse_clients + 32
 
+    @property
+    def api_connections(self) -> int:
+        """Connections to Redis that one API process may open: every thread may ask at once, and
+        eight more that serve no request, such as those that follow the events."""
+        return self.api_threads + 8
+
 
 @cache
 def settings() -> Settings:
