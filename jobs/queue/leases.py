@@ -19,7 +19,7 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.utils import parse_composite_key
 
-from jobs.queue import settle
+from jobs.queue import settle, suspects
 from jobs.queue.queue import ATTEMPTS
 from jobs.records import lanes, workers
 from jobs.records.events import Error
@@ -98,9 +98,10 @@ return score >= 0 and (ARGV[2] == 'any' or score <= now)
 """
 
 PARDON = """
--- KEYS[1] job; ARGV[1] field that tells of a lapse, ARGV[2] field of crashes
+-- KEYS[1] job, KEYS[2] suspects; ARGV[1] field that tells of a lapse, ARGV[2] field of crashes
+-- ARGV[3] job id
 if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call('HINCRBY', KEYS[1], ARGV[2], -1)
+if redis.call('HINCRBY', KEYS[1], ARGV[2], -1) < 1 then redis.call('HDEL', KEYS[2], ARGV[3]) end
 redis.call('HINCRBY', KEYS[1], 'retries_left', 1)
 return 1
 """
@@ -138,7 +139,8 @@ def _hold(pipe: Pipeline, job: Job, execution: Execution, age: str) -> None:
 
 def pardon(connection: Redis, job: Job, execution: Execution) -> None:
     """A worker lives whose lease had run out, so the job that it held was in no crash."""
-    connection.eval(PARDON, 1, job.key, _lapse(execution.id), Field.CRASHES)
+    keys = (job.key, suspects.SUSPECTS)
+    connection.eval(PARDON, len(keys), *keys, _lapse(execution.id), Field.CRASHES, job.id)
 
 
 def end_leases(connection: Redis, worker: str) -> int:

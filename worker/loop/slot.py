@@ -32,13 +32,14 @@ STAGES: dict[Stage, events.Stage] = {
 class Slot:
     """What the worker knows of a job under way; all of it can be lost and made again.
 
+    `group` is that of a suspect (`jobs.queue.suspects`), None of any other job.
     `stop` and `lost` go up and never down, on any thread. Whoever sets `settling` ends the job, and
     nobody else touches its outcome from then on.
     """
 
     lease: Lease
     record: JobRecord
-    solo: bool
+    group: str | None = None
     canvas: Canvas | None = None
     controls: tuple[Control, ...] = ()
     read_as: str | None = None

@@ -1,0 +1,50 @@
+"""Everything that can break does, in an order that a seed decides; every promise holds after it.
+
+`make chaos` runs the long one: MINUTES=60 SEED=7 make chaos.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.chaos import Chaos, chaos, report
+from tests.faults.faults import FAULTS, QUICK
+
+MINUTES = float(os.environ.get("MINUTES", "10"))
+SEED = int(os.environ.get("SEED", "1"))
+
+
+def finish(run: Chaos, seed: int) -> None:
+    """Have all jobs end, say what happened, and hold every promise."""
+    jobs = run.settle()
+    remade, wrong = run.remade(jobs)
+    wrong += run.broken(jobs)
+    print(report(run, jobs, seed, remade))
+    wrong += run.house.stop()
+    assert not wrong, "\n".join(wrong[:40])
+
+
+@pytest.mark.timeout(900)
+def test_a_few_faults_break_no_promise(tmp_path: Path):
+    with chaos(tmp_path / "data", seed=3) as run:
+        run.rounds(random.Random(3).sample(QUICK, len(QUICK)))
+        finish(run, 3)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(MINUTES * 60 + 3600)
+def test_faults_for_a_long_time_break_no_promise(tmp_path: Path):
+    with chaos(tmp_path / "data", SEED) as run:
+        order, end = random.Random(SEED), time.monotonic() + MINUTES * 60
+        while time.monotonic() < end:
+            # Each at least once before any comes again.
+            for name in order.sample([*FAULTS, "poison"], len(FAULTS) + 1):
+                run.rounds([name])
+                if time.monotonic() > end:
+                    break
+        finish(run, SEED)
