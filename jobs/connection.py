@@ -16,6 +16,9 @@ makes it wait for two is not taken for hung."""
 WORKER_TIMEOUT = 15.0
 """Seconds one Redis call of a worker may take; above the one second it waits for new jobs."""
 
+CONNECTIONS = 100
+"""Connections that a client opens at most: more than a worker or a command has threads."""
+
 LOCAL_URL = "redis://127.0.0.1:6379/0"
 
 
@@ -25,17 +28,25 @@ def now(connection: Redis) -> float:
     return seconds + micro / 1e6
 
 
-def connect(url: str | None = None, *, timeout: float = API_TIMEOUT, retries: int = 1) -> Redis:
+def connect(
+    url: str | None = None,
+    *,
+    timeout: float = API_TIMEOUT,
+    retries: int = 1,
+    connections: int = CONNECTIONS,
+) -> Redis:
     """A client of the given Redis, or of REDIS_URL, or of the usual local one.
 
     Nothing is sent yet. Calls raise redis.exceptions.ConnectionError where Redis is away, after
-    some retries, and TimeoutError after about `timeout` seconds where it hangs.
+    some retries, and TimeoutError after about `timeout` seconds where it hangs. `connections` is
+    how many threads may ask at once: one more gets a ConnectionError.
     """
     return Redis.from_url(
         url or settings().redis_url or LOCAL_URL,
         socket_timeout=timeout,
         socket_connect_timeout=min(timeout, API_TIMEOUT),
         health_check_interval=30,
+        max_connections=connections,
         # A connection that broke is worth another try at once, a Redis that hangs is not.
         retry=Retry(
             ExponentialBackoff(cap=0.2, base=0.05),

@@ -57,6 +57,12 @@ class Settings(BaseSettings):
         description="Where pictures are kept: a folder, or any fsspec URL such as "
         "s3://bucket/darkroom. The default is the folder `images` under DATA.",
     )
+    renditions_mb: int = Field(
+        default=256,
+        ge=0,
+        description="Disk in MB under DATA/renditions for smaller pictures and other formats that "
+        "were asked for, so that none is made twice; 0 keeps them in memory alone.",
+    )
     models: Path = Field(
         default=REPOSITORY / "models.toml",
         description="The file that names the models this server offers.",
@@ -321,6 +327,11 @@ class Settings(BaseSettings):
         return self.data / "tls"
 
     @property
+    def measured_folder(self) -> Path:
+        """Where a worker keeps what it measured of models and of its machine."""
+        return self.data / "measured"
+
+    @property
     def image_store_url(self) -> str:
         """The image store as an fsspec URL or a folder."""
         return self.image_store or str(self.data / "images")
@@ -329,6 +340,12 @@ class Settings(BaseSettings):
     def api_threads(self) -> int:
         """Threads of one API process: every event stream holds one, and 32 answer the rest."""
         return self.sse_clients + 32
+
+    @property
+    def api_connections(self) -> int:
+        """Connections to Redis that one API process may open: every thread may ask at once, and
+        eight more that serve no request, such as those that follow the events."""
+        return self.api_threads + 8
 
 
 @cache

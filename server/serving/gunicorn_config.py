@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
@@ -40,6 +41,9 @@ timeout = 60
 IMPORTING = 600
 """Seconds that importing the application may take, during which nobody else's heart beats."""
 
+OTHER_FILES = 200
+"""Files that a process has open beside its clients and its connections to Redis."""
+
 # The heartbeat file must not wait for a slow disk.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 # Nobody manages this server by gunicorn's own control interface.
@@ -50,6 +54,17 @@ logger_class = GunicornLogger
 # A line for each request only where somebody looks for something.
 loglevel = _settings.log_level.lower()
 accesslog = "-" if loglevel == "debug" else None
+
+
+def on_starting(server: Any) -> None:
+    """Take as many files as the system grants: a client is one, and so is what it asks Redis by."""
+    wanted = worker_connections + _settings.api_connections + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        if most < wanted:
+            server.log.warning("May open %d files, needs %d: raise `ulimit -Hn`.", most, wanted)
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -1,4 +1,4 @@
-"""Takes jobs from the lanes: callers in turn, warm models first, never more than there is room."""
+"""Takes jobs from the lanes in their turn: while there is room, and whoever has nothing here."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from jobs.queue import leases, settle, suspects
-from jobs.records import lanes
+from jobs.records import lanes, shares, workers
 from jobs.records.events import StatusEvent, publish
 from jobs.records.lanes import Lane
 from jobs.records.metrics import Metrics
 from jobs.records.record import Field, fetch, read
+from worker.engine import Shares
 from worker.loop.board import Board
 from worker.loop.inputs import Inputs
 from worker.loop.isolation import Admission, Isolation
 from worker.loop.lease import Lease
 from worker.loop.offer import Offer
+from worker.loop.places import Places
 from worker.loop.slot import Slot
 
 log = logging.getLogger("darkroom.worker")
@@ -34,15 +36,19 @@ log = logging.getLogger("darkroom.worker")
 BELL_WAIT = 1
 """Seconds to wait for the bell before looking at the lanes anyway: a ring can be lost."""
 
+FULL_WAIT = 0.05
+"""Seconds between two looks, with all places taken, at whether somebody came who has none."""
+
 PATIENCE = 30.0
-"""Seconds after which a lane whose model is cold counts as warm, so that it is not starved."""
+"""Seconds for which a job is left to a worker that has its model in memory before this one, which
+has not, takes it in beyond its places."""
 
 
 class Intake:
     """The intake thread of a worker.
 
-    `name` is the worker's, in whose name leases are taken; `listen` is told the lanes that it
-    serves by now.
+    `own` is what callers had of this worker's engine. `name` is the worker's, in whose name leases
+    are taken; `listen` is told the lanes that it serves by now.
     """
 
     def __init__(
@@ -52,6 +58,7 @@ class Intake:
         offer: Offer,
         inputs: Inputs,
         metrics: Metrics,
+        own: Shares,
         *,
         name: str,
         listen: Callable[[list[Lane]], None],
@@ -68,6 +75,9 @@ class Intake:
         self._isolation = Isolation(board, connection, name, offer.lane_models)
         self._closed = False
         self._unanswered: tuple[Lease, str | None] | None = None
+        self._own = own
+        self._rung: bytes | None = None
+        self._looked = 0.0
         self._cold_since: dict[Lane, float] = {}
 
     @property
@@ -81,20 +91,20 @@ class Intake:
         while not self.board.warm:
             # Before the look, so that a slot which is forgotten meanwhile is noticed.
             self.board.room.clear()
-            if not self._has_room():
-                self.board.room.wait(leases.BEAT)
-                continue
             try:
+                free = self._places().free
                 self._taking = True
-                found = self.board.warm or self.take()
+                found = self.board.warm or ((free or self._news()) and self.take())
                 self._taking = False
                 if found:
                     continue
                 if self._closed:
                     # A ring would be for somebody who may take what came.
                     self.board.room.wait(BELL_WAIT)
-                else:
+                elif free:
                     self.connection.blpop([lanes.BELL], BELL_WAIT)
+                else:
+                    self.board.room.wait(FULL_WAIT)
             except RedisError as error:
                 log.error("cannot take jobs: %s", error)
                 time.sleep(1)
@@ -108,7 +118,10 @@ class Intake:
             return True
         admission = self._isolation.admission()
         self._closed = not admission.others
+        places = self._places()
         for suspect in admission.first:
+            if not places.open_to(suspect.lane):
+                continue
             if job := self._pick(suspect.job, suspect.lane):
                 return self._begin(job, suspect.lane)
         if self._closed:
@@ -171,28 +184,60 @@ class Intake:
         self._keep(Slot(lease, record, group))
         return True
 
-    def _has_room(self) -> bool:
-        slots = self.board.held()
-        return not slots or sum(slot.request.count for slot in slots) < self.offer.capacity
+    def _news(self) -> bool:
+        """With all places taken: whether a job came since the last look, or long passed."""
+        rung, now = cast("bytes | None", self.connection.get(lanes.RUNG)), time.monotonic()
+        if rung == self._rung and now - self._looked < leases.BEAT:
+            return False
+        self._rung, self._looked = rung, now
+        return True
+
+    def _places(self) -> Places:
+        return Places(self.board.held(), self.offer.capacity, self.offer.warm_lanes())
 
     def _in_turn(self) -> list[Lane]:
-        """The lanes in which a job waits that this worker can run, in the order of their turn."""
+        """The lanes from which a job may be taken now, in the order of their turn."""
         every = lanes.lanes(self.connection)
         mine = [each for each in every if each.model in self.offer.lane_models]
         self._listen(mine)
         lengths = lanes.waiting(self.connection, mine)
         waiting = [each for each, length in lengths.items() if length]
-        served = lanes.turns(self.connection, [each.caller for each in waiting])
-        now, warm = time.monotonic(), self.offer.warm_lanes()
-        self._cold_since = {
-            each: self._cold_since.get(each, now) for each in waiting if each.model not in warm
+        callers = sorted({each.caller for each in waiting})
+        served = lanes.turns(self.connection, callers)
+        self._own.learn(
+            shares.tags(self.connection, callers),
+            {*callers, *(slot.lane.caller for slot in self.board.held())},
+        )
+        places, warm = self._places(), self.offer.warm_lanes()
+        open_lanes = [each for each in waiting if places.open_to(each)]
+        if not places.free:
+            open_lanes = self._not_warm_elsewhere(open_lanes, warm)
+        order = {
+            each: shares.turn(
+                each,
+                held=places.held(each.caller),
+                cold=each.model not in warm,
+                tag=self._own.tag(each.caller),
+                served=served[each.caller],
+            )
+            for each in open_lanes
         }
+        return sorted(open_lanes, key=order.__getitem__)
 
-        def turn(each: Lane) -> tuple[int, bool, float]:
-            patient = now - self._cold_since.get(each, -PATIENCE) < PATIENCE
-            return -each.rank, patient, served[each.caller]
-
-        return sorted(waiting, key=turn)
+    def _not_warm_elsewhere(self, among: list[Lane], warm: set[str]) -> list[Lane]:
+        """Those of the lanes that no worker serves better: their model is here, or nowhere."""
+        cold, now = [each for each in among if each.model not in warm], time.monotonic()
+        self._cold_since = {each: self._cold_since.get(each, now) for each in cold}
+        if not cold:
+            return among
+        there = {lanes.plain(name) for each in workers.live(self.connection) for name in each.warm}
+        return [
+            each
+            for each in among
+            if each.model in warm
+            or each.model not in there
+            or now - self._cold_since[each] > PATIENCE
+        ]
 
     def _admit(self, job: Job, lane: Lane) -> Slot | None:
         """One transaction from the lane to a lease, so that no kill leaves a job in between."""
