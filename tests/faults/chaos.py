@@ -51,6 +51,7 @@ class Chaos:
         default_factory=list[tuple[str, float, set[str]]]
     )
     poison: list[Accepted] = field(default_factory=list[Accepted])
+    made_again: list[Accepted] = field(default_factory=list[Accepted])
     back: Times = field(default_factory=Times)
 
     def strike(self, name: str) -> None:
@@ -105,12 +106,15 @@ class Chaos:
         redis = self.house.redis
         until(lambda: not redis.zcard("darkroom:open"), DRAIN, every=0.1)
         until(lambda: not redis.zcard("darkroom:webhooks:due"), 60, every=0.1)
+        self._let_followers_hear(jobs)
+        return jobs
+
+    def _let_followers_hear(self, jobs: Sequence[Accepted]) -> None:
+        """Give them time to come back; what they miss then is a broken promise."""
         told = {owner: each.ends for owner, each in self.followers.items()}
-        # Nobody is told of it: what is missing is named by the promise.
         end = time.monotonic() + 30
         while any(not told[job.owner][job.id] for job in jobs) and time.monotonic() < end:
             time.sleep(0.1)
-        return jobs
 
     def remade(self, jobs: Sequence[Accepted]) -> tuple[int, list[str]]:
         """Make some jobs again that lost a worker; how many, and what came out different."""
@@ -127,19 +131,22 @@ class Chaos:
         for job, first in lost:
             asked = {key: value for key, value in job.asked.items() if key != "webhook"}
             again = self.callers[0].send(**asked)
+            self.made_again.append(again)
             until(lambda again=again: self._ended(again), 120, every=0.05)
             second = read(self.house.redis, again.id)
             assert second
             if not promises.equal_pictures(first, second, self.house.store):
                 wrong.append(f"job {job.id} and {again.id} made different pictures of {asked}")
+        self._let_followers_hear(self.made_again)
         return len(lost), wrong
 
     def _ended(self, job: Accepted) -> bool:
         record = read(self.house.redis, job.id)
         return record is not None and record.status in ENDED
 
-    def broken(self, jobs: Sequence[Accepted]) -> list[str]:
+    def broken(self, sent: Sequence[Accepted]) -> list[str]:
         """Every promise that does not hold."""
+        jobs = [*sent, *self.made_again]
         redis, house = self.house.redis, self.house
         records = promises.records_of(redis, jobs)
         poison = {job.id for job in self.poison}
