@@ -22,9 +22,6 @@ from tests.faults.witness import Times, Witness
 from tests.running.waiting import until
 
 OWNERS = ("anna", "bert", "carla")
-REMADE = 12
-"""Jobs made again at the end, of those whose worker died, to compare their pictures."""
-
 DRAIN = 600.0
 """Seconds in which all that is left must end once the faults are over, on a busy machine."""
 
@@ -116,7 +113,7 @@ class Chaos:
         while any(not told[job.owner][job.id] for job in jobs) and time.monotonic() < end:
             time.sleep(0.1)
 
-    def remade(self, jobs: Sequence[Accepted]) -> tuple[int, list[str]]:
+    def remade(self, jobs: Sequence[Accepted], most: int) -> tuple[int, list[str]]:
         """Make some jobs again that lost a worker; how many, and what came out different."""
         records = zip(jobs, promises.records_of(self.house.redis, jobs), strict=True)
         lost = [
@@ -126,7 +123,7 @@ class Chaos:
             and record.status == "succeeded"
             and record.attempts > 1
             and "exact" in job.asked
-        ][:REMADE]
+        ][:most]
         wrong: list[str] = []
         for job, first in lost:
             asked = {key: value for key, value in job.asked.items() if key != "webhook"}
