@@ -132,7 +132,7 @@ def renew(pipe: Pipeline, job: Job, execution: Execution) -> None:
 def _hold(pipe: Pipeline, job: Job, execution: Execution, age: str) -> None:
     shown = cast("dict[str, str | float]", execution.serialize())
     fields = [str(each) for pair in shown.items() for each in pair]
-    keys = (job.started_job_registry.key, execution.key, f"rq:executions:{job.id}")
+    keys = (job.started_job_registry.key, execution.key, _executions(job.id))
     entry = execution.composite_key
     pipe.eval(HOLD, len(keys), *keys, entry, execution.id, str(LEASE), age, *fields)
 
@@ -284,6 +284,7 @@ def _end(
     job_id, execution_id = parse_composite_key(entry.decode())
     pipe.zrem(key, entry)
     pipe.delete(_execution(entry))
+    pipe.zrem(_executions(job_id), execution_id)
     try:
         job = fetch(connection, job_id)
     except NoSuchJobError:
@@ -305,6 +306,10 @@ def _lapse(execution_id: str) -> str:
 
 def _registry_key(lane: Lane) -> str:
     return f"rq:wip:{lane.name}"
+
+
+def _executions(job_id: str) -> str:
+    return f"rq:executions:{job_id}"
 
 
 def _execution(entry: bytes) -> str:

@@ -51,6 +51,7 @@ class Chaos:
         default_factory=list[tuple[str, float, set[str]]]
     )
     poison: list[Accepted] = field(default_factory=list[Accepted])
+    made_again: list[Accepted] = field(default_factory=list[Accepted])
     back: Times = field(default_factory=Times)
 
     def strike(self, name: str) -> None:
@@ -60,7 +61,10 @@ class Chaos:
         self.done[name] += 1
         if new := self.house.dead - before:
             self.killed.append((name, began, new))
-        self.back.add(name, back_after(self.house))
+        lasted = time.monotonic() - began
+        back = back_after(self.house)
+        self.back.add(name, back)
+        print(f"{name}: {lasted:.1f} s, the API answered {back:.1f} s later", flush=True)
 
     def send_poison(self) -> None:
         """A job that kills its worker whenever it runs, until it has failed for it."""
@@ -102,12 +106,15 @@ class Chaos:
         redis = self.house.redis
         until(lambda: not redis.zcard("darkroom:open"), DRAIN, every=0.1)
         until(lambda: not redis.zcard("darkroom:webhooks:due"), 60, every=0.1)
+        self._let_followers_hear(jobs)
+        return jobs
+
+    def _let_followers_hear(self, jobs: Sequence[Accepted]) -> None:
+        """Give them time to come back; what they miss then is a broken promise."""
         told = {owner: each.ends for owner, each in self.followers.items()}
-        # Nobody is told of it: what is missing is named by the promise.
         end = time.monotonic() + 30
         while any(not told[job.owner][job.id] for job in jobs) and time.monotonic() < end:
             time.sleep(0.1)
-        return jobs
 
     def remade(self, jobs: Sequence[Accepted]) -> tuple[int, list[str]]:
         """Make some jobs again that lost a worker; how many, and what came out different."""
@@ -124,19 +131,22 @@ class Chaos:
         for job, first in lost:
             asked = {key: value for key, value in job.asked.items() if key != "webhook"}
             again = self.callers[0].send(**asked)
+            self.made_again.append(again)
             until(lambda again=again: self._ended(again), 120, every=0.05)
             second = read(self.house.redis, again.id)
             assert second
-            if not promises.equal_pictures(first, second, self.house.pictures):
+            if not promises.equal_pictures(first, second, self.house.store):
                 wrong.append(f"job {job.id} and {again.id} made different pictures of {asked}")
+        self._let_followers_hear(self.made_again)
         return len(lost), wrong
 
     def _ended(self, job: Accepted) -> bool:
         record = read(self.house.redis, job.id)
         return record is not None and record.status in ENDED
 
-    def broken(self, jobs: Sequence[Accepted]) -> list[str]:
+    def broken(self, sent: Sequence[Accepted]) -> list[str]:
         """Every promise that does not hold."""
+        jobs = [*sent, *self.made_again]
         redis, house = self.house.redis, self.house
         records = promises.records_of(redis, jobs)
         poison = {job.id for job in self.poison}
@@ -147,7 +157,7 @@ class Chaos:
         ]
         found += [f"{caller.owner}: {each}" for caller in self.callers for each in caller.refused]
         found += promises.every_job_ended_for_a_true_reason(records, jobs, self.witness, house)
-        found += promises.each_has_one_result(redis, records, house.pictures)
+        found += promises.each_has_one_result(redis, records, house.store)
         found += promises.nobody_has_more_jobs_than_were_accepted(redis, jobs)
         found += promises.every_end_was_told_once(jobs, self.followers)
         found += promises.every_webhook_came(jobs, self.receiver)
@@ -171,10 +181,10 @@ class Chaos:
 
 
 @contextmanager
-def chaos(data: Path, seed: int) -> Iterator[Chaos]:
+def chaos(data: Path, seed: int, store: str = "folder") -> Iterator[Chaos]:
     """A whole Darkroom with callers, for as long as the block lasts."""
     chance = random.Random(seed)
-    house = House(data)
+    house = House(data, store)
     receiver = Receiver()
     witness = Witness(f"redis://127.0.0.1:{house.redis_port}/0")
     try:
@@ -213,7 +223,7 @@ def report(run: Chaos, jobs: Sequence[Accepted], seed: int, remade: int) -> str:
     return "\n".join(
         [
             f"seed {seed}: {sum(run.done.values())} faults ({faults})",
-            f"disk made full by {run.house.disk.kind}",
+            f"pictures in {run.house.store.kind}",
             f"{len(jobs)} jobs accepted: {dict(outcomes)}; {remade} made again and compared",
             *run.times(),
             waits.table("Seconds until a job is accepted"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -148,26 +147,17 @@ def stop_elsewhere_twice(house: House, chance: random.Random) -> None:
 
 def fill_disk(house: House, chance: random.Random) -> None:
     """No room for pictures."""
-    house.disk.fill()
-    time.sleep(chance.uniform(2, 6))
-    house.disk.empty()
+    if disk := house.store.disk:
+        disk.fill()
+        time.sleep(chance.uniform(2, 6))
+        disk.empty()
 
 
 def take_store_away(house: House, chance: random.Random) -> None:
-    """The folder of pictures is not there, as a share whose server is away."""
-    aside = house.pictures.with_name("aside")
-    if not house.pictures.exists():
-        return
-    house.pictures.rename(aside)
-    with suppress(FileExistsError), house.pictures.open("x") as file:
-        file.write("a file where the folder should be")
-    time.sleep(chance.uniform(2, 6))
-    if house.pictures.is_dir():  # made anew by somebody between the two
-        shutil.copytree(house.pictures, aside, dirs_exist_ok=True)
-        shutil.rmtree(house.pictures)
-    else:
-        house.pictures.unlink(missing_ok=True)
-    aside.rename(house.pictures)
+    """The store of pictures does not answer, or its folder is not there."""
+    house.store.take_away()
+    time.sleep(chance.choice([2.0, 6.0, 20.0]))
+    house.store.give_back()
 
 
 def vanish(house: House, chance: random.Random) -> None:

@@ -16,8 +16,8 @@ from redis import Redis
 from jobs.connection import connect
 from jobs.records import workers
 from jobs.records.workers import WorkerInfo
-from tests.faults.disk import Disk
 from tests.faults.relay import Relay
+from tests.faults.store import open_store
 from tests.running.addresses import free_port
 from tests.running.paths import API
 from tests.running.program import Program
@@ -44,7 +44,7 @@ class House:
     test, and those that were stopped or cut off for a while.
     """
 
-    def __init__(self, data: Path, **settings: str) -> None:
+    def __init__(self, data: Path, store: str = "folder", **settings: str) -> None:
         self.data = data
         self.port, self.redis_port = free_port(), free_port()
         (data / "redis").mkdir(parents=True)
@@ -54,14 +54,14 @@ class House:
             f"redis://127.0.0.1:{self.redis_port}/0", timeout=1.0, retries=0
         )
         self.relay = Relay(self.redis_port)
-        self.disk = Disk(data / "disk", self.writers)
+        self.store = open_store(store, data, self.writers)
         self.dead: set[str] = set()
         self.silent: set[str] = set()
         self._environment = {
             "DATA": str(data),
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
-            "IMAGE_STORE": str(self.pictures),
+            "IMAGE_STORE": self.store.url,
             "DEVICE": "cpu",
             "TORCH_THREADS": "1",
             "WORKERS": "1",
@@ -74,11 +74,6 @@ class House:
         self._start_up()
         self._start_elsewhere()
         self.wait_until_ready()
-
-    @property
-    def pictures(self) -> Path:
-        """The image store, on its disk."""
-        return self.data / "disk" / "images"
 
     def said(self) -> str:
         """What the supervisor has said."""
@@ -202,7 +197,7 @@ class House:
         psutil.wait_procs(left, timeout=10)
         self.relay.close()
         self.redis.close()
-        self.disk.close()
+        self.store.close()
 
     def connect_raw(self) -> socket.socket:
         """A connection to the API, to misuse."""

@@ -6,7 +6,6 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import cast
 
 from PIL import Image
@@ -19,6 +18,7 @@ from jobs.records import events
 from jobs.records.record import JobRecord, read_many
 from tests.faults.callers import Accepted, Follower, Receiver
 from tests.faults.house import House
+from tests.faults.store import Store, picture
 from tests.faults.witness import Witness
 
 SIDE_LISTS = (
@@ -61,7 +61,7 @@ def every_job_ended_for_a_true_reason(
 
 
 def each_has_one_result(
-    redis: Redis, records: Iterable[JobRecord | None], pictures: Path
+    redis: Redis, records: Iterable[JobRecord | None], store: Store
 ) -> list[str]:
     """One end in its stream, as many pictures as were asked for, each whole in the store."""
     wrong: list[str] = []
@@ -76,9 +76,8 @@ def each_has_one_result(
         if len(set(ids)) != record.request.count:
             wrong.append(f"job {record.id} has {ids} of {record.request.count} pictures")
         for each in ids:
-            path = pictures / each[30:32] / f"{each}.png"
             try:
-                Image.open(io.BytesIO(path.read_bytes())).load()
+                Image.open(io.BytesIO(picture(store, each))).load()
             except OSError as error:
                 wrong.append(f"picture {each}: {error}")
     return wrong
@@ -131,10 +130,10 @@ def nobody_ended_by_itself(house: House) -> list[str]:
     return [f"{each} ({count} times)" for each, count in Counter(wrong).items()]
 
 
-def equal_pictures(first: JobRecord, second: JobRecord, pictures: Path) -> bool:
+def equal_pictures(first: JobRecord, second: JobRecord, store: Store) -> bool:
     """Whether two jobs made the same pictures, to the pixel."""
     return all(
-        _pixels(pictures, one.id) == _pixels(pictures, other.id)
+        _pixels(store, one.id) == _pixels(store, other.id)
         for one, other in zip(first.outputs, second.outputs, strict=True)
     )
 
@@ -144,8 +143,8 @@ def records_of(redis: Redis, jobs: Sequence[Accepted]) -> list[JobRecord | None]
     return read_many(redis, [job.id for job in jobs])
 
 
-def _pixels(pictures: Path, picture: str) -> tuple[tuple[int, int], bytes]:
-    image = Image.open(pictures / picture[30:32] / f"{picture}.png")
+def _pixels(store: Store, image_id: str) -> tuple[tuple[int, int], bytes]:
+    image = Image.open(io.BytesIO(picture(store, image_id)))
     return image.size, image.convert("RGB").tobytes()
 
 

@@ -1,6 +1,6 @@
 """Everything that can break does, in an order that a seed decides; every promise holds after it.
 
-`make chaos` runs the long one: MINUTES=60 SEED=7 make chaos.
+`make chaos` runs the long one: MINUTES=60 SEED=7 make chaos; STORE=s3 keeps the pictures in S3.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tests.faults.faults import FAULTS, QUICK
 
 MINUTES = float(os.environ.get("MINUTES", "10"))
 SEED = int(os.environ.get("SEED", "1"))
+STORE = os.environ.get("STORE", "folder")
 
 
 def finish(run: Chaos, seed: int) -> None:
@@ -39,7 +40,7 @@ def test_a_few_faults_break_no_promise(tmp_path: Path):
 @pytest.mark.chaos
 @pytest.mark.timeout(MINUTES * 60 + 3600)
 def test_faults_for_a_long_time_break_no_promise(tmp_path: Path):
-    with chaos(tmp_path / "data", SEED) as run:
+    with chaos(tmp_path / "data", SEED, STORE) as run:
         order, end = random.Random(SEED), time.monotonic() + MINUTES * 60
         while time.monotonic() < end:
             # Each at least once before any comes again.

@@ -185,6 +185,13 @@ def test_a_suspect_is_one_until_its_job_has_ended_or_its_worker_comes_back(redis
     assert suspects.read(redis) == {}
 
 
+def test_of_an_ended_lease_nothing_is_left(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    lease(redis, record)
+    leases.end_leases(redis, "dead")
+    assert redis.keys("rq:wip:*") + redis.keys("rq:execution*") == []
+
+
 def test_the_jobs_of_a_dead_worker_are_halved_whatever_their_lanes(redis, ask):
     records = [queue.submit(redis, ask(), f"caller{number % 3}") for number in range(7)]
     for record in records:
