@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -26,6 +28,12 @@ def now(connection: Redis) -> float:
     """The time by Redis's clock, in seconds since the epoch: the one that all processes share."""
     seconds, micro = connection.time()
     return seconds + micro / 1e6
+
+
+def without_password(url: str) -> str:
+    """The URL of a Redis with nothing in it that opens it."""
+    bare = re.sub(r"//([^/?#@:]*):[^?#]*@", r"//\1@", url, count=1).replace("//@", "//")
+    return re.sub(r"(?i)([?&])(\w*password)=[^&#]*", r"\1", bare).rstrip("?&").replace("?&", "?")
 
 
 def connect(

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator
@@ -284,6 +284,17 @@ class Settings(BaseSettings):
         description="Seconds that a signed picture URL stays valid, at least.",
     )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="`text` is for people; `json` is a JSON object on each line, with the job that "
+        "it is about, for programs that gather logs.",
+    )
+    log_file: Path | None = Field(
+        default=None,
+        description="File for the log of a process; the default is standard error. It may be moved "
+        "away at any time: a new one is begun. `darkroom up` gives each of its processes one under "
+        "DATA.",
+    )
     log_prompts: bool = Field(
         default=False, description="Write the prompts of ended jobs into the worker's log."
     )

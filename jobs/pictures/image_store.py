@@ -29,11 +29,13 @@ ABANDONED = 3600.0
 S3 = ("s3://", "s3a://")
 
 S3_OPTIONS = {
+    # What others put and deleted since is seen.
+    "use_listings_cache": False,
     "config_kwargs": {
         "connect_timeout": 2,
         "read_timeout": 4,
         "retries": {"mode": "standard", "total_max_attempts": 1},
-    }
+    },
 }
 """A store that is away is told of within 5 s, in place of minutes: callers come back, workers wait
 longer than any library would."""
@@ -108,6 +110,14 @@ class ImageStore:
         """Remove a picture; one that is not there is fine."""
         with suppress(FileNotFoundError), _translated():
             self._fs.rm_file(self._path(image))
+
+    def ids(self) -> Iterator[str]:
+        """Every picture that there is."""
+        with _translated():
+            for path in cast("list[str]", self._fs.find(self._root)):
+                image, dot, suffix = path.rpartition("/")[2].rpartition(".")
+                if dot and suffix == "png" and IMAGE_ID.fullmatch(image):
+                    yield image
 
     def sweep(self) -> int:
         """Remove what writers that died left half written; returns how many files."""

@@ -24,7 +24,7 @@ from jobs.queue.queue import ATTEMPTS
 from jobs.records import lanes, workers
 from jobs.records.events import Error
 from jobs.records.lanes import Lane
-from jobs.records.record import Field, fetch
+from jobs.records.record import Field, fetch, read
 
 LEASE = 10
 """Seconds a lease holds: with the sweep every 2 s, a vanished machine's jobs run again in 15."""
@@ -161,6 +161,31 @@ def end_leases(connection: Redis, worker: str) -> int:
     return ended
 
 
+def release_all(connection: Redis) -> int:
+    """Give back what every worker held, as if its attempt had not been; returns how many jobs.
+
+    For a Redis that comes from a backup: no worker lives that knows of these leases, and none died.
+    """
+    released = 0
+    for lane in lanes.lanes(connection):
+        key = _registry_key(lane)
+        with connection.pipeline() as pipe:
+            for entry in cast("list[bytes]", connection.zrange(key, 0, -1)):
+                record = read(connection, parse_composite_key(entry.decode())[0])
+                if record and record.status == "running":
+                    _end(connection, pipe, key, entry, crashed=False)
+                    released += 1
+            pipe.delete(key)
+            for job_id in cast("list[bytes]", connection.lrange(intermediate_key(lane), 0, -1)):
+                _put_back(pipe, lane, job_id)
+            pipe.delete(f"rq:workers:{lane.name}")
+            pipe.execute()
+    for worker in cast("set[bytes]", connection.smembers("rq:workers")):
+        connection.delete(worker)
+    connection.delete("rq:workers", workers.WORKERS)
+    return released
+
+
 class Sweep:
     """Finds what dead workers left: expired leases, and jobs stranded between lane and lease."""
 
@@ -204,10 +229,14 @@ class Sweep:
         back = 0
         for (lane, job_id), since in self._stranded.items():
             if now - since > STRANDED:
-                job_key = Job.key_for(job_id.decode())
-                keys = [intermediate_key(lane), f"rq:queue:{lane.name}", lanes.BELL, job_key]
-                back += cast("int", self.connection.eval(PUT_BACK, len(keys), *keys, job_id))
+                back += cast("int", _put_back(self.connection, lane, job_id))
         return back
+
+
+def _put_back(connection: Redis, lane: Lane, job_id: bytes) -> object:
+    job_key = Job.key_for(job_id.decode())
+    keys = [intermediate_key(lane), f"rq:queue:{lane.name}", lanes.BELL, job_key]
+    return connection.eval(PUT_BACK, len(keys), *keys, job_id)
 
 
 def intermediate_key(lane: Lane) -> str:
@@ -231,7 +260,7 @@ def _requeue(
                 entries = [each for each in entries if _ended(pipe, key, each, lapsed=lapsed)]
                 pipe.multi()
                 for entry in entries:
-                    _end(connection, pipe, key, entry, lapsed=lapsed)
+                    _end(connection, pipe, key, entry, lapsed=lapsed, crashed=True)
                 pipe.execute()
                 return len(entries)
             except WatchError:
@@ -243,7 +272,15 @@ def _ended(pipe: Pipeline, key: str, entry: bytes, *, lapsed: bool) -> bool:
     return bool(pipe.eval(STILL, 1, key, entry, "lapsed" if lapsed else "any"))
 
 
-def _end(connection: Redis, pipe: Pipeline, key: str, entry: bytes, *, lapsed: bool) -> None:
+def _end(
+    connection: Redis,
+    pipe: Pipeline,
+    key: str,
+    entry: bytes,
+    *,
+    crashed: bool,
+    lapsed: bool = False,
+) -> None:
     job_id, execution_id = parse_composite_key(entry.decode())
     pipe.zrem(key, entry)
     pipe.delete(_execution(entry))
@@ -254,8 +291,8 @@ def _end(connection: Redis, pipe: Pipeline, key: str, entry: bytes, *, lapsed: b
         return
     if connection.hexists(job.key, Field.CANCEL):
         settle.cancel(pipe, job)
-    elif job.retries_left:
-        settle.give_back(pipe, job, crashed=True)
+    elif job.retries_left or not crashed:
+        settle.give_back(pipe, job, crashed=crashed)
         if lapsed:
             pipe.hset(job.key, _lapse(execution_id), 1)
     else:

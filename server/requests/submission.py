@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rq.exceptions import NoSuchJobError
 
+from jobs.logs import note_job
 from jobs.queue import queue
 from jobs.queue.queue import QueueFull
 from jobs.quota import QuotaExceeded
@@ -46,6 +47,7 @@ def submit(
     """
     here, who = resources(), caller()
     job_id = job_id or queue.new_job_id()
+    note_job(job_id)
     uploads = open_uploads(request, parts, job_id, here.store)
     resolved = resolve(request, cards, uploads.pictures)
     # Stored before the job is in the queue: a worker may take it at once.

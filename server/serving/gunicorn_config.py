@@ -14,7 +14,7 @@ from jobs import logs
 from jobs.addresses import in_url, listening
 from jobs.settings import settings
 from server.resources import of
-from server.serving.logs import GunicornLogger
+from server.serving.logs import PROCESS, GunicornLogger
 
 _settings = settings()
 
@@ -81,7 +81,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Set up the log, and have SIGTERM tell the application at once that it is leaving."""
-    logs.set_up(_settings.log_level)
+    logs.set_up(PROCESS)
     leaving = of(worker.wsgi).leaving
     stop = worker.handle_exit
 

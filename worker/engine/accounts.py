@@ -1,6 +1,6 @@
 """Who pays for what the device does, and what it costs: kept by the runner, read by the batcher."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from worker.engine.memory.costs import Costs, Kind
 from worker.engine.memory.stopwatch import Measurement
@@ -25,17 +25,32 @@ class Accounts:
             self.shares.join(task.caller)
 
     def forward(
-        self, key: BatchKey, tasks: Sequence[Task], limit: int, measurement: Measurement
+        self,
+        key: BatchKey,
+        tasks: Sequence[Task],
+        limit: int,
+        measurement: Measurement,
+        free: Collection[str] = (),
     ) -> None:
         """A forward with a row for each of these tasks was made; `limit` is the most it may have.
 
-        Without tasks it was made for its own sake, and nobody pays.
+        The tasks whose ids are in `free` pay together what it took longer for them, the others the
+        rest. Without tasks it was made for its own sake, and nobody pays.
         """
-        # An exact forward has as many rows whoever shares it.
-        self.costs.forward(key.shape, measurement.rows, measurement.seconds)
+        seconds = measurement.seconds
+        riding = sum(task.id in free for task in tasks)
+        paying = len(tasks) - riding
+        usual = self.costs.seconds(key.shape, paying) if riding and paying else None
+        # Never more than by the row.
+        theirs = 0.0 if usual is None else max(0.0, seconds - usual)
+        theirs = min(theirs, seconds * riding / max(1, len(tasks)))
         for task in tasks:
-            self._charge(task, measurement.seconds / len(tasks))
+            if task.id in free:
+                self._charge(task, theirs / riding)
+            else:
+                self._charge(task, (seconds - theirs) / paying)
             self.costs.belongs(kind(task), key.shape, limit)
+        self.costs.forward(key.shape, measurement.rows, seconds)
 
     def piece(self, task: Task, seconds: float) -> None:
         """The device worked for one task alone."""

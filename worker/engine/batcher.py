@@ -74,7 +74,7 @@ class Batcher:
         first = self._first(able)
         if first.stage is not Stage.DENOISE or first.key is None:
             return Batch(first.stage, [first])
-        return Batch(Stage.DENOISE, self._together(first, first.key, able))
+        return self._together(first, first.key, able)
 
     def retire(self, batch: Batch | None) -> list[Task]:
         """Lets go of the tasks that are over: with a picture or an error, never if canceled."""
@@ -96,27 +96,37 @@ class Batcher:
         least = min(able, key=lambda task: (tags[task.caller], task.had))
         slack = self._accounts.slack(least)
         had: dict[str, float] = {}
+        alike: dict[tuple[str, BatchKey | None], float] = {}
         for task in able:
             had[task.caller] = min(had.get(task.caller, task.had), task.had)
+            group = task.caller, task.key
+            alike[group] = min(alike.get(group, task.had), task.had)
         even = [
             task
             for task in able
             if tags[task.caller] <= tags[least.caller] + slack
-            and task.had <= had[task.caller] + slack
+            and alike[task.caller, task.key] <= had[task.caller] + slack
         ]
+        # Tasks that are alike cost the same, so among them it goes by turns.
         return min(
             even,
-            key=lambda task: (ORDER[task.stage], tags[task.caller], task.had, task.last_advanced),
+            key=lambda task: (
+                ORDER[task.stage],
+                tags[task.caller],
+                alike[task.caller, task.key],
+                task.last_advanced,
+            ),
         )
 
-    def _together(self, first: Task, key: BatchKey, able: Sequence[Task]) -> list[Task]:
-        """`first` and all whom its forward takes along."""
+    def _together(self, first: Task, key: BatchKey, able: Sequence[Task]) -> Batch:
+        """The forward of `first`, with all whom it takes along."""
         shares, most = self._accounts.shares, self._budget.rows(key)
         waiting = self._by_caller(first, key, able)
         will_have = {caller: shares.tag(caller) for caller in waiting}
         slack = self._accounts.slack(first)
         fitting = self._most_in_time(first, key, able, most)
         chosen: list[Task] = []
+        free: set[str] = set()
         rows, base = 0, None
         while waiting:
             caller = min(waiting, key=lambda each: (bool(chosen), will_have[each]))
@@ -135,17 +145,18 @@ class Batcher:
                 base = base or rows
                 if seconds > NEXT_TO_NOTHING * self._seconds(key, base):
                     break
+                free.add(task.id)
             chosen.append(task)
             rows += task.rows
             will_have[caller] += share
-        return chosen
+        return Batch(Stage.DENOISE, chosen, frozenset(free))
 
     def _by_caller(
         self, first: Task, key: BatchKey, able: Sequence[Task]
     ) -> dict[str, deque[Task]]:
         """The tasks that may share the forward, each caller's in their order; `first` is first."""
         sharing = [task for task in able if task.key == key and task.stage is Stage.DENOISE]
-        sharing.sort(key=lambda task: (task is not first, task.had, task.last_advanced))
+        sharing.sort(key=lambda task: (task is not first, task.last_advanced))
         found: dict[str, deque[Task]] = {}
         for task in sharing:
             found.setdefault(task.caller, deque()).append(task)

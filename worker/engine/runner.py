@@ -197,14 +197,19 @@ class Runner:
         model.loras.use(key.loras)
         part = rows.span(start, end, self._budget.rows(key) if key.exact else 0)
         owners = [rows.owner(row) for row in range(start, end)]
-        return self._run(key, model, part, owners)[: end - start]
+        return self._run(key, model, part, owners, batch.free)[: end - start]
 
     def _run(
-        self, key: BatchKey, model: LoadedModel, rows: Rows, owners: Sequence[Task] = ()
+        self,
+        key: BatchKey,
+        model: LoadedModel,
+        rows: Rows,
+        owners: Sequence[Task] = (),
+        free: frozenset[str] = frozenset(),
     ) -> torch.Tensor:
         """One forward, weighed if it is the first of its shape, else timed."""
         forward = partial(predict, model, rows)
-        report = partial(self._report, key, owners)
+        report = partial(self._report, key, owners, free)
         if self._budget.weighed(key):
             return self._stopwatch.time(model.device, len(rows), forward, report)
         noise, size = self._stopwatch.time(
@@ -213,9 +218,15 @@ class Runner:
         self._budget.weigh(key, size // len(rows))
         return noise
 
-    def _report(self, key: BatchKey, owners: Sequence[Task], measurement: Measurement) -> None:
+    def _report(
+        self,
+        key: BatchKey,
+        owners: Sequence[Task],
+        free: frozenset[str],
+        measurement: Measurement,
+    ) -> None:
         self._budget.record(key, measurement)
-        self._accounts.forward(key, owners, self._budget.rows(key), measurement)
+        self._accounts.forward(key, owners, self._budget.rows(key), measurement, free)
         if self._observer:
             self._observer.forward(key.model, measurement.rows, measurement.seconds)
 

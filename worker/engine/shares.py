@@ -34,6 +34,7 @@ class Shares:
         self._tags: dict[str, float] = {}
         self._charged: defaultdict[str, float] = defaultdict(float)
         self._starts: dict[str, float] = {}
+        self._kept: dict[str, float] = {}
         self._now = 0.0
 
     @property
@@ -44,12 +45,13 @@ class Shares:
     def join(self, caller: str) -> None:
         """A caller who had nothing under way comes."""
         with self._lock:
-            self._tags[caller] = max(self._tags.get(caller, 0.0), self._now)
+            had = self._tags.get(caller, self._now)
+            self._tags[caller] = min(max(had, self._now), self._now + AHEAD)
 
     def tag(self, caller: str) -> float:
         """What the caller has had."""
         with self._lock:
-            return max(self._now, min(self._tags.get(caller, self._now), self._now + AHEAD))
+            return max(self._now, self._tags.get(caller, self._now))
 
     def wait(self, callers: Collection[str]) -> None:
         """These are all who wait for the device now: virtual time is the least of their tags."""
@@ -71,6 +73,8 @@ class Shares:
                 caller: Charge(self._starts[caller], seconds)
                 for caller, seconds in self._charged.items()
             }
+            for caller, charge in taken.items():
+                self._kept[caller] = max(self._kept.get(caller, 0.0), charge.start) + charge.seconds
             self._charged.clear()
             self._starts.clear()
         return taken
@@ -81,15 +85,25 @@ class Shares:
             for caller, charge in charges.items():
                 self._charged[caller] += charge.seconds
                 self._starts[caller] = charge.start
+                self._kept[caller] -= charge.seconds
 
-    def learn(self, tags: Mapping[str, float], present: Collection[str]) -> None:
-        """What these callers have had of every machine. Others than the `present` are forgotten
-        once virtual time has passed their tags: they begin there anyway."""
+    def learn(self, kept: Mapping[str, float], present: Collection[str]) -> None:
+        """What these callers have had of all machines, in the account that is kept of all.
+
+        What grew there and was not taken from here, others have charged. Callers who are not
+        `present` are forgotten once virtual time has passed their tags: they begin there anyway.
+        """
         with self._lock:
-            for caller, tag in tags.items():
-                self._tags[caller] = max(
-                    self._tags.get(caller, 0.0), tag + self._charged.get(caller, 0.0)
-                )
+            for caller, tag in kept.items():
+                known = self._kept.get(caller)
+                most = self._now + AHEAD
+                if known is None:
+                    self._tags[caller] = max(self._tags.get(caller, 0.0), min(tag, most))
+                elif tag > known:
+                    here = self._tags.get(caller, self._now)
+                    self._tags[caller] = max(here, min(here + tag - known, most))
+                self._kept[caller] = tag
             for caller, tag in list(self._tags.items()):
                 if tag <= self._now and caller not in present and caller not in self._charged:
                     del self._tags[caller]
+                    self._kept.pop(caller, None)

@@ -14,7 +14,7 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError
 
-from jobs.logs import prompt_words
+from jobs.logs import about, prompt_words
 from jobs.pictures.image_store import ImageStore, image_id
 from jobs.queue import settle
 from jobs.records.events import Error, Output, OutputEvent, Status, publish
@@ -109,7 +109,8 @@ class Settler:
 
     def _guarded(self, slot: Slot, work: Callable[[Slot], None]) -> None:
         try:
-            work(slot)
+            with about(slot.id):
+                work(slot)
         except RedisError as error:
             # A cold worker waits for nothing: the lease runs out.
             log.error("job %s could not be settled: %s", slot.id, error)
