@@ -13,13 +13,16 @@ from typing import Any, Protocol
 
 import httpx
 
-from jobs.pictures.image_store import ImageStore
+from jobs.pictures.image_store import ImageStore, StoreError
 from tests.faults.disk import Disk
 from tests.running.addresses import free_port
 from tests.running.program import Program
 from tests.running.waiting import until
 
 BUCKET = "darkroom"
+
+TRIES = 10
+"""Of reading a picture: a store gives up after a few seconds, which are soon over on busy cores."""
 
 
 class Store(Protocol):
@@ -110,9 +113,15 @@ def open_store(kind: str, data: Path, writers: Callable[[], Iterable[int]]) -> S
 
 
 def picture(store: Store, image: str) -> bytes:
-    """The bytes of a picture by its id."""
-    with ImageStore(store.url).open(image) as file:
-        return file.read()
+    """The bytes of a picture by its id, however long a busy store takes."""
+    for left in reversed(range(TRIES)):
+        try:
+            with ImageStore(store.url).open(image) as file:
+                return file.read()
+        except StoreError:
+            if not left:
+                raise
+    raise AssertionError("unreachable: the last try returns or raises")
 
 
 def _answers(endpoint: str) -> bool:
