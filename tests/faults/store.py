@@ -47,12 +47,13 @@ class Folder:
     is gone."""
 
     def __init__(self, data: Path, writers: Callable[[], Iterable[int]]) -> None:
-        self.disk = Disk(data / "disk", writers)
-        self._images = self.disk.folder / "images"
-        self._aside = self.disk.folder / "aside"
+        disk = Disk(data / "disk", writers)
+        self.disk: Disk | None = disk
+        self._images, self._aside = disk.folder / "images", disk.folder / "aside"
         self._images.mkdir()
         self.url = str(self._images)
-        self.kind = f"a folder, its disk made full by {self.disk.kind}"
+        self.kind = f"a folder, its disk made full by {disk.kind}"
+        self._close = disk.close
 
     def take_away(self) -> None:
         self._images.rename(self._aside)
@@ -68,7 +69,7 @@ class Folder:
         self._aside.rename(self._images)
 
     def close(self) -> None:
-        self.disk.close()
+        self._close()
 
 
 class Bucket:
@@ -77,7 +78,7 @@ class Bucket:
     Sets the variables by which clients find it, in this process and for those that it starts.
     """
 
-    disk = None
+    disk: Disk | None = None
 
     def __init__(self, data: Path) -> None:
         port = free_port()
