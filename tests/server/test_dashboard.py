@@ -71,11 +71,8 @@ def test_every_figure_that_is_there_has_a_panel(
     dashboard: dict[str, Any], samples: dict[str, set[str]]
 ):
     parts = re.compile(r"_(bucket|sum|count)$")
-    shown = {
-        parts.sub("", name)
-        for expression, _ in asked(dashboard)
-        for name in NAME.findall(expression)
-    }
+    expressions = " ".join(expression for expression, _ in asked(dashboard))
+    shown = {parts.sub("", name) for name in NAME.findall(expressions)}
     assert {parts.sub("", name) for name in samples if name.startswith("darkroom_")} == shown
 
 
