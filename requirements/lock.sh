@@ -16,6 +16,6 @@ compile() {
         sed -E 's/^(torch==[0-9.]+)\+[a-z0-9]+.*/\1/' >>"requirements/$out"
 }
 
-compile dev.txt --extra worker --extra recipe --extra dev
+compile dev.txt --extra worker --extra recipe --extra otel --extra dev
 compile worker.txt --extra worker --constraint requirements/dev.txt
 compile server.txt --constraint requirements/dev.txt
