@@ -49,8 +49,9 @@ class Settings(BaseSettings):
     )
     redis_url: str | None = Field(
         default=None,
-        description="Redis to use, such as redis://host:6379/0. Without it `darkroom up` starts a "
-        "redis-server or valkey-server of its own under DATA.",
+        description="Redis to use, such as redis://host:6379/0, rediss://host:6380/0 by TLS, or "
+        "redis+sentinel://host:26379,host2:26379/NAME/0 behind Sentinels. Without it `darkroom up` "
+        "starts a redis-server or valkey-server of its own under DATA.",
     )
     image_store: str | None = Field(
         default=None,
