@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,18 +23,8 @@ from tests.faults.witness import Times, Witness
 from tests.running.waiting import until
 
 OWNERS = ("anna", "bert", "carla")
-REMADE = 12
-"""Jobs made again at the end, of those whose worker died, to compare their pictures."""
-
 DRAIN = 600.0
 """Seconds in which all that is left must end once the faults are over, on a busy machine."""
-
-KILLS = {
-    "kill worker": "supervised worker killed",
-    "kill supervisor": "supervisor killed",
-    "kill elsewhere": "machine vanished",
-    "poison": "worker killed by its job",
-}
 
 
 @dataclass
@@ -47,24 +38,29 @@ class Chaos:
     callers: list[Caller]
     followers: dict[str, Follower]
     done: Counter[str] = field(default_factory=Counter[str])
-    killed: list[tuple[str, float, set[str]]] = field(
-        default_factory=list[tuple[str, float, set[str]]]
-    )
     poison: list[Accepted] = field(default_factory=list[Accepted])
     made_again: list[Accepted] = field(default_factory=list[Accepted])
     back: Times = field(default_factory=Times)
 
-    def strike(self, name: str) -> None:
-        """One fault, until everything runs again."""
-        before, began = set(self.house.dead), time.monotonic()
-        FAULTS[name](self.house, self.chance)
-        self.done[name] += 1
-        if new := self.house.dead - before:
-            self.killed.append((name, began, new))
+    def strike(self, name: str, *, beside: str | None = None) -> None:
+        """One fault, or two at the same time, until everything runs again."""
+        began = time.monotonic()
+        if beside:
+            with ThreadPoolExecutor(1) as other:
+                struck = other.submit(self._do, beside)
+                self._do(name)
+                struck.result()
+            name = f"{name}, {beside}"
+        else:
+            self._do(name)
         lasted = time.monotonic() - began
         back = back_after(self.house)
         self.back.add(name, back)
         print(f"{name}: {lasted:.1f} s, the API answered {back:.1f} s later", flush=True)
+
+    def _do(self, name: str) -> None:
+        FAULTS[name](self.house, self.chance)
+        self.done[name] += 1
 
     def send_poison(self) -> None:
         """A job that kills its worker whenever it runs, until it has failed for it."""
@@ -78,20 +74,17 @@ class Chaos:
             if record and record.status in ENDED:
                 return
             if record and record.worker and record.progress and record.progress.step > 1:
-                began = time.monotonic()
-                if self.house.kill_worker(record.worker):
-                    self.killed.append(("poison", began, {record.worker}))
+                self.house.kill_worker(record.worker, "worker killed by its job")
             time.sleep(0.05)
         raise AssertionError("the job that kills its workers did not end")
 
-    def rounds(self, names: Sequence[str]) -> None:
-        """These faults one after the other, with some quiet between."""
-        for name in names:
-            time.sleep(self.chance.uniform(0.5, 3))
-            if name == "poison":
-                self.send_poison()
-            else:
-                self.strike(name)
+    def round(self, name: str, *, beside: str | None = None) -> None:
+        """Some quiet, then a fault, and perhaps one of the other machine at the same time."""
+        time.sleep(self.chance.uniform(0.5, 3))
+        if name == "poison":
+            self.send_poison()
+        else:
+            self.strike(name, beside=beside)
 
     def settle(self) -> list[Accepted]:
         """Have everything end; the jobs that were accepted."""
@@ -116,7 +109,7 @@ class Chaos:
         while any(not told[job.owner][job.id] for job in jobs) and time.monotonic() < end:
             time.sleep(0.1)
 
-    def remade(self, jobs: Sequence[Accepted]) -> tuple[int, list[str]]:
+    def remade(self, jobs: Sequence[Accepted], most: int) -> tuple[int, list[str]]:
         """Make some jobs again that lost a worker; how many, and what came out different."""
         records = zip(jobs, promises.records_of(self.house.redis, jobs), strict=True)
         lost = [
@@ -126,7 +119,7 @@ class Chaos:
             and record.status == "succeeded"
             and record.attempts > 1
             and "exact" in job.asked
-        ][:REMADE]
+        ][:most]
         wrong: list[str] = []
         for job, first in lost:
             asked = {key: value for key, value in job.asked.items() if key != "webhook"}
@@ -168,13 +161,13 @@ class Chaos:
     def times(self) -> Iterator[str]:
         """From the death of a worker to its jobs waiting again, and to their running again."""
         requeued, running = Times(), Times()
-        for name, at, workers in self.killed:
-            for attempt in self.witness.held(workers, at):
+        for worker, (kind, at) in self.house.dead.items():
+            for attempt in self.witness.held(worker, at):
                 if attempt.gone is None:
                     continue
-                requeued.add(KILLS[name], attempt.gone - at)
+                requeued.add(kind, attempt.gone - at)
                 if later := self.witness.next_of(attempt):
-                    running.add(KILLS[name], later.first - at)
+                    running.add(kind, later.first - at)
         yield requeued.table("Seconds until its jobs wait again")
         yield running.table("Seconds until its jobs run again")
         yield self.back.table("Seconds until the API takes requests again")

@@ -26,12 +26,12 @@ Fault = Callable[[House, random.Random], None]
 def kill_worker(house: House, chance: random.Random) -> None:
     """kill -9 of the supervised worker."""
     if name := house.own_worker_name():
-        house.kill_worker(name)
+        house.kill_worker(name, "supervised worker killed")
 
 
 def kill_elsewhere(house: House, chance: random.Random) -> None:
     """The other machine vanishes, and is back after some seconds."""
-    house.dead.add(house.elsewhere_name)
+    house.note_death(house.elsewhere_name, "machine vanished")
     house.elsewhere.kill()
     time.sleep(chance.uniform(0, 15))
     house.restart_elsewhere()
@@ -39,14 +39,12 @@ def kill_elsewhere(house: House, chance: random.Random) -> None:
 
 def pause_worker(house: House, chance: random.Random) -> None:
     """SIGSTOP of the supervised worker, also for longer than a lease."""
-    if (process := house.child("worker")) and (name := house.own_worker_name()):
-        house.silent.add(name)
+    if process := house.child("worker"):
         _pause(process, chance.choice([1.0, 5.0, 14.0]))
 
 
 def pause_elsewhere(house: House, chance: random.Random) -> None:
     """SIGSTOP of the other machine's worker."""
-    house.silent.add(house.elsewhere_name)
     house.elsewhere.send_signal(signal.SIGSTOP)
     time.sleep(chance.choice([1.0, 5.0, 14.0]))
     house.elsewhere.send_signal(signal.SIGCONT)
@@ -54,7 +52,6 @@ def pause_elsewhere(house: House, chance: random.Random) -> None:
 
 def cut_off_elsewhere(house: House, chance: random.Random) -> None:
     """The other machine's network is gone for a while, also for longer than a lease."""
-    house.silent.add(house.elsewhere_name)
     house.relay.cut()
     time.sleep(chance.choice([2.0, 8.0, 16.0]))
     house.relay.mend()
@@ -117,7 +114,7 @@ def kill_supervisor(house: House, chance: random.Random) -> None:
     """kill -9 of the supervisor, which takes everything of its machine with it."""
     children = house.children()
     if name := house.own_worker_name():
-        house.dead.add(name)
+        house.note_death(name, "supervisor killed")
     os.kill(house.up.pid, signal.SIGKILL)
     for each in children:
         house.wait_for_death(each)
@@ -171,6 +168,7 @@ def vanish(house: House, chance: random.Random) -> None:
     for said in (head[:30], head, head + body[:10], head + body, stream, stream) * 3:
         with suppress(OSError), house.connect_raw() as connection:
             connection.sendall(said)
+            connection.settimeout(0.2)
             if chance.random() < 0.5:
                 connection.recv(100)
 
@@ -201,8 +199,17 @@ FAULTS: dict[str, Fault] = {
     )
 }
 
-QUICK = ("kill worker", "vanish", "kill redis", "kill api", "stop elsewhere twice", "fill disk")
-"""Those that are over in a moment, and that one meets most often."""
+QUICK = ("vanish", "kill redis", "kill api", "stop elsewhere twice", "fill disk")
+"""Those that are over in a moment, and that one meets most often, beside the death of a worker."""
+
+BESIDE = (
+    "kill elsewhere",
+    "pause elsewhere",
+    "cut off elsewhere",
+    "stop elsewhere twice",
+    "vanish",
+)
+"""Those that leave this machine alone, so that another may happen there at the same time."""
 
 
 def back_after(house: House, seconds: float = 240) -> float:

@@ -40,8 +40,7 @@ class House:
     """The processes, their ports and folders. `elsewhere` is the worker of the other machine, which
     nobody supervises and whose network is `relay`.
 
-    `dead` and `silent` are names of workers: those whose process was killed by somebody of this
-    test, and those that were stopped or cut off for a while.
+    `dead` are the workers that this test has killed, each with how and when (monotonic).
     """
 
     def __init__(self, data: Path, store: str = "folder", **settings: str) -> None:
@@ -55,8 +54,7 @@ class House:
         )
         self.relay = Relay(self.redis_port)
         self.store = open_store(store, data, self.writers)
-        self.dead: set[str] = set()
-        self.silent: set[str] = set()
+        self.dead: dict[str, tuple[str, float]] = {}
         self._environment = {
             "DATA": str(data),
             "HOST": "127.0.0.1",
@@ -124,11 +122,15 @@ class House:
             return workers.live(self.redis)
         return []
 
-    def kill_worker(self, name: str) -> bool:
+    def note_death(self, name: str, how: str) -> None:
+        """A worker is about to be killed."""
+        self.dead[name] = how, time.monotonic()
+
+    def kill_worker(self, name: str, how: str) -> bool:
         """kill -9 of a worker by its name, whichever machine it is on."""
         for each in self.live():
             if each.name == name and _is_alive(each.pid):
-                self.dead.add(name)
+                self.note_death(name, how)
                 os.kill(each.pid, signal.SIGKILL)
                 return True
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 from PIL import Image
@@ -52,7 +52,7 @@ def every_job_ended_for_a_true_reason(
         elif record.status == "failed":
             assert record.error
             had = witness.workers_of(job.id)
-            died = set(had) <= house.dead and record.attempts == ATTEMPTS
+            died = house.dead.keys() >= set(had) and record.attempts == ATTEMPTS
             if record.error.code != "worker_died" or not died:
                 wrong.append(f"job {job.id} failed: {record.error}; its workers were {had}")
         elif record.status != "succeeded":
@@ -125,9 +125,20 @@ def nobody_ended_by_itself(house: House) -> list[str]:
     wrong = re.findall(r".* ended \(exit code.*", house.said())
     for log in house.logs():
         text = log.read_text(errors="replace")
-        for match in re.finditer(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)+(.*)", text):
-            wrong.append(f"{log.name}: {match[1]}")
+        wrong += [f"{log.name}: {error}" for error in _raised(text.splitlines())]
     return [f"{each} ({count} times)" for each, count in Counter(wrong).items()]
+
+
+def _raised(lines: list[str]) -> Iterator[str]:
+    """The last line of each traceback: what was raised."""
+    for number, line in enumerate(lines):
+        if line.lstrip().startswith("Traceback (most recent call last):"):
+            depth = _indent(line)
+            yield next((each for each in lines[number + 1 :] if _indent(each) <= depth), "").strip()
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip()) if line.strip() else 1000
 
 
 def equal_pictures(first: JobRecord, second: JobRecord, store: Store) -> bool:

@@ -13,13 +13,16 @@ from typing import Any, Protocol
 
 import httpx
 
-from jobs.pictures.image_store import ImageStore
+from jobs.pictures.image_store import ImageStore, StoreError
 from tests.faults.disk import Disk
 from tests.running.addresses import free_port
 from tests.running.program import Program
 from tests.running.waiting import until
 
 BUCKET = "darkroom"
+
+TRIES = 10
+"""Of reading a picture: a store gives up after a few seconds, which are soon over on busy cores."""
 
 
 class Store(Protocol):
@@ -44,12 +47,13 @@ class Folder:
     is gone."""
 
     def __init__(self, data: Path, writers: Callable[[], Iterable[int]]) -> None:
-        self.disk = Disk(data / "disk", writers)
-        self._images = self.disk.folder / "images"
-        self._aside = self.disk.folder / "aside"
+        disk = Disk(data / "disk", writers)
+        self.disk: Disk | None = disk
+        self._images, self._aside = disk.folder / "images", disk.folder / "aside"
         self._images.mkdir()
         self.url = str(self._images)
-        self.kind = f"a folder, its disk made full by {self.disk.kind}"
+        self.kind = f"a folder, its disk made full by {disk.kind}"
+        self._close = disk.close
 
     def take_away(self) -> None:
         self._images.rename(self._aside)
@@ -65,7 +69,7 @@ class Folder:
         self._aside.rename(self._images)
 
     def close(self) -> None:
-        self.disk.close()
+        self._close()
 
 
 class Bucket:
@@ -74,7 +78,7 @@ class Bucket:
     Sets the variables by which clients find it, in this process and for those that it starts.
     """
 
-    disk = None
+    disk: Disk | None = None
 
     def __init__(self, data: Path) -> None:
         port = free_port()
@@ -110,9 +114,15 @@ def open_store(kind: str, data: Path, writers: Callable[[], Iterable[int]]) -> S
 
 
 def picture(store: Store, image: str) -> bytes:
-    """The bytes of a picture by its id."""
-    with ImageStore(store.url).open(image) as file:
-        return file.read()
+    """The bytes of a picture by its id, however long a busy store takes."""
+    for left in reversed(range(TRIES)):
+        try:
+            with ImageStore(store.url).open(image) as file:
+                return file.read()
+        except StoreError:
+            if not left:
+                raise
+    raise AssertionError("unreachable: the last try returns or raises")
 
 
 def _answers(endpoint: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import cast
@@ -66,13 +65,12 @@ class Witness:
         self._thread.join()
         self._redis.close()
 
-    def held(self, workers: Iterable[str], at: float) -> list[Attempt]:
-        """The attempts that these workers had under way at a time."""
-        names = set(workers)
+    def held(self, worker: str, at: float) -> list[Attempt]:
+        """The attempts that a worker had under way at a time."""
         return [
             each
             for each in list(self.attempts.values())
-            if each.worker in names and each.first <= at and (each.gone or at) >= at
+            if each.worker == worker and each.first <= at and (each.gone or at) >= at
         ]
 
     def next_of(self, attempt: Attempt) -> Attempt | None:
