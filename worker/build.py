@@ -78,6 +78,7 @@ def build_worker(
         Hashes(catalogue, HashMemory(chosen.data / HASHES)),
         device=str(device),
         capacity=chosen.capacity,
+        costs=engine.costs,
         words=WordTables(catalogue),
     )
     return BatchWorker(

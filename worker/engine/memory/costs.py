@@ -25,7 +25,7 @@ class Kind(NamedTuple):
 @dataclass(frozen=True)
 class Cost:
     """What pictures of a kind cost, in seconds: a forward takes `fixed` and `per_row` for each of
-    its rows, of which it has at most `rows`; encode and decode take `around` together."""
+    its rows, of which it has at most `rows`; `encode` and `decode` are those of one picture."""
 
     model: str
     width: int
@@ -33,7 +33,8 @@ class Cost:
     fixed: float
     per_row: float
     rows: int
-    around: float
+    encode: float
+    decode: float
 
 
 class Recent:
@@ -102,16 +103,20 @@ class Costs:
     def all(self) -> list[Cost]:
         """What a picture costs of each kind whose steps and decoding were measured."""
         with self._lock:
-            known = [(kind, *each) for kind, each in self._kinds.items() if kind in self._around]
+            known = [
+                (kind, *each, [self._around[kind][name].usual for name in ("encode", "decode")])
+                for kind, each in self._kinds.items()
+                if {"encode", "decode"} <= self._around.get(kind, {}).keys()
+            ]
         found: list[Cost] = []
-        for kind, shape, rows in known:
+        for kind, shape, rows, around in known:
             points = self._points(shape)
             if not points:
                 continue
             (low, fast), (high, slow) = points[0], points[-1]
             per_row = max(0.0, (slow - fast) / (high - low)) if high > low else fast / low
             fixed = max(0.0, fast - per_row * low)
-            found.append(Cost(*kind, fixed, per_row, rows, self.around(kind)))
+            found.append(Cost(*kind, fixed, per_row, rows, *around))
         return found
 
     def _points(self, shape: ForwardShape) -> list[tuple[int, float]]:
