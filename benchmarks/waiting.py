@@ -31,7 +31,7 @@ from benchmarks.callers import ENDED, ROOT, Caller, Server, server
 RESULTS = ROOT / "benchmarks" / "results" / "waiting.json"
 LEAST = 1.0
 EVERY = 0.5
-CROWD = 18
+CROWD = 14
 """Jobs of each of the three callers that fill the queue; there are 32 places."""
 
 Answers = dict[str, list[float | None]]
@@ -96,7 +96,7 @@ def full(here: Server, said: Answers, chance: random.Random) -> None:
 
 def below(here: Server, said: Answers, chance: random.Random) -> None:
     """Places for all."""
-    for number in range(8):
+    for number in range(6):
         watch = Watch("below", said)
         callers = [here.caller(f"few{each}") for each in range(chance.choice((1, 2, 4)))]
         for caller in callers:
@@ -110,7 +110,7 @@ def loading(here: Server, said: Answers) -> None:
     """A model that was loaded before, and is not in memory."""
     caller = here.caller("loads")
     caller.wait(caller.send(model="other", steps=2))
-    for number in range(3):
+    for number in range(2):
         for model in ("emoji", "other"):
             watch = Watch("loading", said)
             watch.send(caller, "loading, at submit", model=model, steps=60, seed=number)
