@@ -119,7 +119,8 @@ class Settings(BaseSettings):
         default=32,
         ge=1,
         le=1024,
-        description="Images a worker has under way at once, over all its jobs.",
+        description="Images a worker has under way at once, over all its jobs; whoever has none of "
+        "them is let in beyond that, up to twice as many.",
     )
     exact: bool = Field(
         default=False,
