@@ -132,7 +132,8 @@ class Settings(BaseSettings):
         default=32,
         ge=1,
         le=1024,
-        description="Images a worker has under way at once, over all its jobs.",
+        description="Images a worker has under way at once, over all its jobs; whoever has none of "
+        "them is let in beyond that, up to twice as many.",
     )
     exact: bool = Field(
         default=False,
@@ -151,6 +152,13 @@ class Settings(BaseSettings):
         description="Memory for loaded models in GB; 0 is what the device has free.",
     )
 
+    model_turn: float = Field(
+        default=30,
+        ge=0,
+        description="Seconds for which pictures go on being begun with the models in memory while "
+        "one waits that has no room beside them; then what is under way is finished, and it is "
+        "loaded.",
+    )
     row_memory_gb: float = Field(
         default=0,
         ge=0,

@@ -221,11 +221,9 @@ class Intake:
         lengths = lanes.waiting(self.connection, mine)
         waiting = [each for each, length in lengths.items() if length]
         callers = sorted({each.caller for each in waiting})
-        served = lanes.turns(self.connection, callers)
-        self._own.learn(
-            shares.tags(self.connection, callers),
-            {*callers, *(slot.lane.caller for slot in self.board.held())},
-        )
+        had, served = lanes.had_and_served(self.connection, callers)
+        present = {*callers, *(slot.lane.caller for slot in self.board.held())}
+        self._own.learn(had, present)
         places, warm = self._places(), self.offer.warm_lanes()
         open_lanes = [each for each in waiting if places.open_to(each)]
         if not places.free:
