@@ -61,8 +61,8 @@ class Settings(BaseSettings):
     s3_endpoint: str | None = Field(
         default=None,
         description="Address of an S3 server other than Amazon's, such as http://10.0.0.6:9000, "
-        "for an IMAGE_STORE of s3://. Its keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, its "
-        "region AWS_DEFAULT_REGION.",
+        "for an IMAGE_STORE of s3://. Its keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+        "its region AWS_DEFAULT_REGION.",
     )
     renditions_mb: int = Field(
         default=256,
