@@ -49,13 +49,20 @@ class Settings(BaseSettings):
     )
     redis_url: str | None = Field(
         default=None,
-        description="Redis to use, such as redis://host:6379/0. Without it `darkroom up` starts a "
-        "redis-server or valkey-server of its own under DATA.",
+        description="Redis to use, such as redis://host:6379/0, rediss://host:6380/0 by TLS, or "
+        "redis+sentinel://host:26379,host2:26379/NAME/0 behind Sentinels. Without it `darkroom up` "
+        "starts a redis-server or valkey-server of its own under DATA.",
     )
     image_store: str | None = Field(
         default=None,
         description="Where pictures are kept: a folder, or any fsspec URL such as "
         "s3://bucket/darkroom. The default is the folder `images` under DATA.",
+    )
+    s3_endpoint: str | None = Field(
+        default=None,
+        description="Address of an S3 server other than Amazon's, such as http://10.0.0.6:9000, "
+        "for an IMAGE_STORE of s3://. Its keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+        "its region AWS_DEFAULT_REGION.",
     )
     renditions_mb: int = Field(
         default=256,
@@ -125,7 +132,8 @@ class Settings(BaseSettings):
         default=32,
         ge=1,
         le=1024,
-        description="Images a worker has under way at once, over all its jobs.",
+        description="Images a worker has under way at once, over all its jobs; whoever has none of "
+        "them is let in beyond that, up to twice as many.",
     )
     exact: bool = Field(
         default=False,
@@ -144,6 +152,13 @@ class Settings(BaseSettings):
         description="Memory for loaded models in GB; 0 is what the device has free.",
     )
 
+    model_turn: float = Field(
+        default=30,
+        ge=0,
+        description="Seconds for which pictures go on being begun with the models in memory while "
+        "one waits that has no room beside them; then what is under way is finished, and it is "
+        "loaded.",
+    )
     row_memory_gb: float = Field(
         default=0,
         ge=0,

@@ -14,7 +14,7 @@ import time
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs import logs
+from jobs import logs, tracing
 from jobs.connection import WORKER_TIMEOUT, connect
 from jobs.pictures.image_store import ImageStore
 from jobs.records import workers
@@ -36,9 +36,13 @@ def main(argv: list[str] | None = None) -> None:
     name = parser.parse_args(argv).name or new_name()
     chosen = settings()
     logs.set_up("worker")
+    tracing.set_up("worker")
     connection = connect(timeout=WORKER_TIMEOUT)
     wait_for(connection)
-    run(name, connection, chosen)
+    try:
+        run(name, connection, chosen)
+    finally:
+        tracing.shut_down()
 
 
 def run(name: str, connection: Redis, chosen: Settings) -> None:

@@ -12,7 +12,6 @@ import socket
 import time
 from contextlib import closing, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
 
@@ -29,7 +28,7 @@ from darkroom.supervision.redis_server import DataInUse, RedisMissing, RedisServ
 from darkroom.supervision.supervisor import Service, Supervisor
 from jobs import logs
 from jobs.addresses import local_host
-from jobs.connection import connect, without_password
+from jobs.connection import connect, place, without_password
 from jobs.here import AUTHORITY
 from jobs.queue import leases
 from jobs.records import workers
@@ -112,8 +111,7 @@ class Up:
         began = time.monotonic()
         if url := self.settings.redis_url:
             name = _wait_for_external(url, self.supervisor)
-            place = urlsplit(url).hostname or "a socket"
-            _step("Redis", f"{name} at {place} (REDIS_URL)", began)
+            _step("Redis", f"{name} at {place(url)} (REDIS_URL)", began)
         else:
             server = RedisServer(self.settings.data / "redis", self.logs / "redis.log")
             url = server.url

@@ -28,7 +28,7 @@ ABANDONED = 3600.0
 
 S3 = ("s3://", "s3a://")
 
-S3_OPTIONS = {
+S3_OPTIONS: dict[str, Any] = {
     # What others put and deleted since is seen.
     "use_listings_cache": False,
     "config_kwargs": {
@@ -72,9 +72,8 @@ class ImageStore:
     def __init__(self, url: str | None = None) -> None:
         target = url or settings().image_store_url
         s3 = target.startswith(S3)
-        self._fs, root = cast(
-            "tuple[Any, str]", fsspec.core.url_to_fs(target, **(S3_OPTIONS if s3 else {}))
-        )
+        options = S3_OPTIONS | {"endpoint_url": settings().s3_endpoint} if s3 else {}
+        self._fs, root = cast("tuple[Any, str]", fsspec.core.url_to_fs(target, **options))
         if s3:
             self._fs.retries = 1  # s3fs would try five times for itself, and it is no option
         self._root = root.rstrip("/")

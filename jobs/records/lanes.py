@@ -47,6 +47,11 @@ local t = redis.call('TIME')
 redis.call('HSET', KEYS[1], ARGV[1], t[1] + t[2] / 1000000)
 """
 
+HAD_AND_SERVED = """
+-- KEYS[1] shares, KEYS[2] turns; ARGV[1...] callers
+return {redis.call('HMGET', KEYS[1], unpack(ARGV)), redis.call('HMGET', KEYS[2], unpack(ARGV))}
+"""
+
 QUEUES = "rq:queues"
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 
@@ -108,6 +113,20 @@ def turns(connection: Redis, callers: list[str]) -> dict[str, float]:
         return {}
     values = cast("list[bytes | None]", connection.hmget(TURNS, callers))
     return {caller: float(value or 0) for caller, value in zip(callers, values, strict=True)}
+
+
+def had_and_served(
+    connection: Redis, callers: list[str]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """What each of these callers had of the device, and when he was served; 0 for the unknown."""
+    if not callers:
+        return {}, {}
+    reply = connection.eval(HAD_AND_SERVED, 2, SHARES, TURNS, *callers)
+    had, served = (
+        {caller: float(value or 0) for caller, value in zip(callers, values, strict=True)}
+        for values in cast("list[list[bytes | None]]", reply)
+    )
+    return had, served
 
 
 def take_turn(pipe: Pipeline, caller: str) -> None:

@@ -20,6 +20,7 @@ from server.door.auth import caller
 from server.errors import ApiError, Unavailable
 from server.requests.uploads import open_uploads
 from server.resources import resources
+from server.tracing import current_work
 
 
 def known_models() -> list[ModelCard]:
@@ -53,16 +54,18 @@ def submit(
     # Stored before the job is in the queue: a worker may take it at once.
     uploads.keep()
     try:
-        return queue.submit(
-            here.redis,
-            resolved,
-            who.owner,
-            caller=who.lane,
-            account=who.account,
-            job_id=job_id,
-            keyed=keyed,
-            hook=hook,
-        )
+        with current_work().part("submit", darkroom__job=job_id) as work:
+            return queue.submit(
+                here.redis,
+                resolved,
+                who.owner,
+                caller=who.lane,
+                account=who.account,
+                job_id=job_id,
+                keyed=keyed,
+                hook=hook,
+                trace=work.carrier,
+            )
     except InvalidRequest:
         uploads.drop()
         raise

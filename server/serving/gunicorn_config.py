@@ -10,7 +10,7 @@ import time
 from types import FrameType
 from typing import Any
 
-from jobs import logs
+from jobs import logs, tracing
 from jobs.addresses import in_url, listening
 from jobs.settings import settings
 from server.resources import of
@@ -68,7 +68,9 @@ def on_starting(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Show gunicorn that a process lives which only imports: on a slow machine for minutes."""
+    """Begin to trace, and show gunicorn that a process lives which only imports: on a slow machine
+    for minutes."""
+    tracing.set_up(PROCESS)
 
     def beat() -> None:
         end = time.monotonic() + IMPORTING
@@ -98,3 +100,4 @@ def worker_exit(server: Any, worker: Any) -> None:
     # Otherwise the application could not be loaded.
     if worker.booted:
         of(worker.wsgi).close()
+    tracing.shut_down()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from gunicorn.glogging import Logger
 
@@ -23,7 +23,7 @@ class GunicornLogger(Logger):
                 log.removeHandler(handler)
                 log.addHandler(logs.output(PROCESS))
 
-    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> None:
+    def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
         """Write that a request was answered; what JSON has in fields, text has in a line."""
         if not self.access_log_enabled:
             return
@@ -35,5 +35,5 @@ class GunicornLogger(Logger):
             "seconds": round(request_time.total_seconds(), 6),
             "client": environ.get("REMOTE_ADDR"),
         }
-        atoms = self.atoms_wrapper_class(self.atoms(resp, req, environ, request_time))
+        atoms = self.atoms_wrapper_class(cast("Any", self.atoms(resp, req, environ, request_time)))
         self.access_log.info(self.cfg.access_log_format, atoms, extra={logs.FIELDS: said})

@@ -60,12 +60,12 @@ class Caller:
         self.api = api
 
     def send(self, **fields: Any) -> str:
-        answer = self.api.post("/jobs", json=fields)
+        answer = self.api.post(f"{API}/jobs", json=fields)
         assert answer.status_code == 202, answer.text
         return answer.json()["id"]
 
     def job(self, job_id: str) -> dict[str, Any]:
-        return self.api.get(f"/jobs/{job_id}").json()
+        return self.api.get(f"{API}/jobs/{job_id}").json()
 
     def ended(self, job_id: str) -> dict[str, Any]:
         until(lambda: self.job(job_id)["status"] in ("succeeded", "failed"), 90, every=0.1)
@@ -73,12 +73,17 @@ class Caller:
 
     def picture(self, job: dict[str, Any]) -> bytes:
         [output] = job["outputs"]
-        return self.api.get(output["url"]).content
+        return self.by_url(output["url"])
+
+    def by_url(self, url: str) -> bytes:
+        answer = self.api.get(url)
+        assert answer.status_code == 200, answer.text
+        return answer.content
 
 
 @contextmanager
 def calling(site: Site) -> Iterator[Caller]:
-    with httpx.Client(base_url=site.url + API, timeout=60) as api:
+    with httpx.Client(base_url=site.url, timeout=60) as api:
         yield Caller(api)
 
 
@@ -95,7 +100,7 @@ def test_a_running_server_is_restored_with_every_job_and_the_queued_ones_are_mad
         queued = caller.send(**QUICK | {"prompt": "red apple"})
         starts_from = caller.send(**QUICK, kind="image-to-image", image=done["outputs"][0]["id"])
         canceled = caller.send(**QUICK)
-        caller.api.post(f"/jobs/{canceled}/cancel")
+        caller.api.post(f"{API}/jobs/{canceled}/cancel")
         backup = darkroom(
             "backup", tmp_path / "backup.tar", data=site.data, redis_url=site.redis_url
         )
@@ -116,20 +121,18 @@ def test_a_running_server_is_restored_with_every_job_and_the_queued_ones_are_mad
     with site_in(tmp_path / "two", capacity=1) as site, calling(site) as caller:
         assert caller.job(done["id"])["outputs"][0]["id"] == done["outputs"][0]["id"]
         assert caller.picture(caller.job(done["id"])) == picture
-        assert caller.api.get(done["outputs"][0]["url"]).content == picture, (
-            "its URL opens it still"
-        )
+        assert caller.by_url(done["outputs"][0]["url"]) == picture
         for job_id in (queued, starts_from):
             assert caller.ended(job_id)["status"] == "succeeded"
         again = caller.ended(running)
         assert (again["status"], again["attempts"]) == ("succeeded", 1)
         assert caller.picture(again) == same
         assert caller.job(canceled)["status"] == "canceled"
-        assert caller.api.get(f"/jobs/{later}").status_code == 404
-        listed = {job["id"] for job in caller.api.get("/jobs").json()["jobs"]}
+        assert caller.api.get(f"{API}/jobs/{later}").status_code == 404
+        listed = {job["id"] for job in caller.api.get(f"{API}/jobs").json()["jobs"]}
         assert listed == {done["id"], running, queued, starts_from, canceled}
         key = {"Authorization": f"Bearer {token.decode().strip()}", "X-Forwarded-For": "10.0.0.9"}
-        assert caller.api.get("/jobs", headers=key).status_code == 200
+        assert caller.api.get(f"{API}/jobs", headers=key).status_code == 200
 
 
 class Server:

@@ -119,7 +119,9 @@ class Device:
 
 
 class _Guided(Task):
-    rows = 2
+    @property
+    def rows(self) -> int:
+        return 2
 
 
 class _Settled:

@@ -1,5 +1,6 @@
 """Step-level continuous batching: images join and leave a running batch between two steps."""
 
+import time
 from dataclasses import dataclass, replace
 
 from worker.engine.accounts import Accounts
@@ -112,9 +113,12 @@ class Engine:
 
         Returns at once with nothing to do. Raises only where the device itself is lost.
         """
+        started = time.perf_counter()
         batch = self.batcher.next_batch()
         self.runner.advance(batch)
-        return [_finished(task) for task in self.batcher.retire(batch)]
+        done = self.batcher.retire(batch)
+        self._accounts.costs.step(time.perf_counter() - started)
+        return [_finished(task) for task in done]
 
     def warm_up(self, request: ImageRequest) -> bool:
         """With nothing else to do: one forward towards the best number of rows for the shape of
@@ -122,8 +126,10 @@ class Engine:
         """
         if self._exact:
             return False
+        started = time.perf_counter()
         task = self._warming.get(request) or self._warming_task(request)
         more = task is not None and self.runner.warm_up(task)
+        self._accounts.costs.step(time.perf_counter() - started)
         self._warming[request] = task if more else None
         return more
 

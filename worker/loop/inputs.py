@@ -54,7 +54,7 @@ class Inputs:
 
     def _guarded(self, slot: Slot) -> None:
         try:
-            with about(slot.id):
+            with about(slot.id), slot.work.part("prepare"):
                 self._prepare(slot)
         except Blocked:
             slot.error = Error(code="refused", detail="It asks for what is not made here.")

@@ -16,12 +16,15 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
+from jobs import tracing
 from jobs.queue import leases, settle, suspects
+from jobs.queue.queue import TRACE
 from jobs.records import lanes, shares, workers
 from jobs.records.events import StatusEvent, publish
 from jobs.records.lanes import Lane
 from jobs.records.metrics import Metrics
 from jobs.records.record import Field, fetch, read
+from jobs.tracing import Work
 from worker.engine import Shares
 from worker.loop.board import Board
 from worker.loop.inputs import Inputs
@@ -166,10 +169,25 @@ class Intake:
 
     def _keep(self, slot: Slot) -> None:
         self.taken += 1
+        slot.work = self._traced(slot)
         self.board.hold(slot)
         self.inputs.admit(slot)
         waited = time.time() - slot.record.created_at.timestamp()
         self.metrics.observe("queue_wait_seconds", slot.request.model, max(0.0, waited))
+
+    def _traced(self, slot: Slot) -> Work:
+        carrier = slot.job.meta.get(TRACE)
+        submitted = slot.record.created_at.timestamp()
+        tracing.begin("wait", carrier, since=submitted).end(darkroom__job=slot.id)
+        return tracing.begin(
+            "run",
+            carrier,
+            darkroom__job=slot.id,
+            darkroom__model=slot.request.model,
+            darkroom__pictures=slot.request.count,
+            darkroom__attempt=slot.record.attempts,
+            darkroom__worker=self.name,
+        )
 
     def _recall(self) -> bool:
         """Keep the job that was being taken when Redis failed, if it was taken: its lease would
@@ -203,11 +221,9 @@ class Intake:
         lengths = lanes.waiting(self.connection, mine)
         waiting = [each for each, length in lengths.items() if length]
         callers = sorted({each.caller for each in waiting})
-        served = lanes.turns(self.connection, callers)
-        self._own.learn(
-            shares.tags(self.connection, callers),
-            {*callers, *(slot.lane.caller for slot in self.board.held())},
-        )
+        had, served = lanes.had_and_served(self.connection, callers)
+        present = {*callers, *(slot.lane.caller for slot in self.board.held())}
+        self._own.learn(had, present)
         places, warm = self._places(), self.offer.warm_lanes()
         open_lanes = [each for each in waiting if places.open_to(each)]
         if not places.free:

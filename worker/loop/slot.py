@@ -14,6 +14,7 @@ from jobs.records.events import Error, Output, Progress
 from jobs.records.lanes import Lane
 from jobs.records.record import JobRecord
 from jobs.request.request import ResolvedRequest
+from jobs.tracing import NOTHING, Work
 from worker.canvas import Canvas
 from worker.engine import Control, Engine, ImageRequest, Lora, Stage
 from worker.loop.lease import Lease
@@ -56,6 +57,7 @@ class Slot:
     lost: bool = False
     settling: bool = False
     error: Error | None = None
+    work: Work = NOTHING
 
     @property
     def job(self) -> Job:

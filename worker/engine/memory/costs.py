@@ -3,15 +3,13 @@
 from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
 from threading import Lock
 from typing import NamedTuple
 
 from worker.engine.memory.footprint import ForwardShape
 
-RECENT = 9
-"""Measurements that count: their median follows what else the machine does, and no single one of
-them moves it."""
+RECENT = 32
+"""Steps of the engine by which it is judged how much slower than at its fastest all goes now."""
 
 
 class Kind(NamedTuple):
@@ -25,7 +23,7 @@ class Kind(NamedTuple):
 @dataclass(frozen=True)
 class Cost:
     """What pictures of a kind cost, in seconds: a forward takes `fixed` and `per_row` for each of
-    its rows, of which it has at most `rows`; encode and decode take `around` together."""
+    its rows, of which it has at most `rows`; `encode` and `decode` are those of one picture."""
 
     model: str
     width: int
@@ -33,45 +31,52 @@ class Cost:
     fixed: float
     per_row: float
     rows: int
-    around: float
-
-
-class Recent:
-    """The median of the last measurements but the first of all, which warms caches up."""
-
-    def __init__(self) -> None:
-        self._values: deque[float] = deque(maxlen=RECENT)
-        self._warm = False
-
-    def add(self, value: float) -> None:
-        if not self._warm and self._values:
-            self._values.clear()
-            self._warm = True
-        self._values.append(value)
-
-    @property
-    def usual(self) -> float:
-        return median(self._values)
+    encode: float
+    decode: float
 
 
 class Costs:
-    """All that was measured. The engine's thread adds; any may read."""
+    """All that was measured. The engine's thread adds; any may read.
+
+    Of each number of rows and of each stage the fastest counts, because what disturbs a measurement
+    only ever adds time; how much slower all goes at present, by what else the machine does and by
+    what comes between, the last steps of the engine say together.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._forwards: dict[ForwardShape, dict[int, Recent]] = {}
-        self._around: dict[Kind, dict[str, Recent]] = {}
+        self._forwards: dict[ForwardShape, dict[int, float]] = {}
+        self._around: dict[Kind, dict[str, float]] = {}
         self._kinds: dict[Kind, tuple[ForwardShape, int]] = {}
+        self._steps: deque[tuple[float, float]] = deque(maxlen=RECENT)
+        self._at_best = 0.0
 
     def forward(self, shape: ForwardShape, rows: int, seconds: float) -> None:
         """A forward of so many rows took so long."""
         with self._lock:
-            self._forwards.setdefault(shape, {}).setdefault(rows, Recent()).add(seconds)
+            known = self._forwards.setdefault(shape, {})
+            known[rows] = min(known.get(rows, seconds), seconds)
+            self._at_best += known[rows]
 
     def stage(self, kind: Kind, name: str, seconds: float) -> None:
         """An encode or decode of one picture took so long."""
         with self._lock:
-            self._around.setdefault(kind, {}).setdefault(name, Recent()).add(seconds)
+            known = self._around.setdefault(kind, {})
+            known[name] = min(known.get(name, seconds), seconds)
+            self._at_best += known[name]
+
+    def step(self, seconds: float) -> None:
+        """A step of the engine took so long, with all that was measured in it."""
+        with self._lock:
+            if self._at_best:
+                self._steps.append((seconds, self._at_best))
+                self._at_best = 0.0
+
+    @property
+    def slowness(self) -> float:
+        """How many times as long everything takes now as at its fastest."""
+        at_best = sum(best for _, best in self._steps)
+        return sum(took for took, _ in self._steps) / at_best if at_best else 1.0
 
     def belongs(self, kind: Kind, shape: ForwardShape, rows: int) -> None:
         """Pictures of this kind go through forwards of this shape, of at most so many rows."""
@@ -88,33 +93,41 @@ class Costs:
         points = self._points(shape)
         if not points:
             return None
+        slower = self.slowness
         for (low, fast), (high, slow) in pairwise(points):
             if low <= rows <= high:
-                return fast + (slow - fast) * (rows - low) / (high - low)
+                return slower * (fast + (slow - fast) * (rows - low) / (high - low))
         nearest, took = points[0] if rows <= points[0][0] else points[-1]
-        return took * rows / nearest
+        return slower * took * rows / nearest
 
     def around(self, kind: Kind) -> float:
         """What encode and decode of a picture take together; 0 where none was measured."""
         with self._lock:
-            return sum(each.usual for each in self._around.get(kind, {}).values())
+            return self.slowness * sum(self._around.get(kind, {}).values())
 
     def all(self) -> list[Cost]:
         """What a picture costs of each kind whose steps and decoding were measured."""
         with self._lock:
-            known = [(kind, *each) for kind, each in self._kinds.items() if kind in self._around]
+            known = [
+                (kind, *each, [self._around[kind][name] for name in ("encode", "decode")])
+                for kind, each in self._kinds.items()
+                if {"encode", "decode"} <= self._around.get(kind, {}).keys()
+            ]
         found: list[Cost] = []
-        for kind, shape, rows in known:
+        for kind, shape, rows, around in known:
             points = self._points(shape)
             if not points:
                 continue
             (low, fast), (high, slow) = points[0], points[-1]
             per_row = max(0.0, (slow - fast) / (high - low)) if high > low else fast / low
             fixed = max(0.0, fast - per_row * low)
-            found.append(Cost(*kind, fixed, per_row, rows, self.around(kind)))
+            slower = self.slowness
+            encode, decode = (slower * each for each in around)
+            found.append(
+                Cost(*kind, slower * fixed, slower * per_row, rows, encode=encode, decode=decode)
+            )
         return found
 
     def _points(self, shape: ForwardShape) -> list[tuple[int, float]]:
         with self._lock:
-            measured = self._forwards.get(shape, {})
-            return sorted((rows, each.usual) for rows, each in measured.items())
+            return sorted(self._forwards.get(shape, {}).items())
