@@ -1,7 +1,8 @@
 """Builds every image and makes a picture with what is in them: `make images`.
 
-TARGETS=server,worker builds these alone, an empty one none; the CPU worker and the server are run, as their user on a
-read-only root. BUILD_OPTIONS has further options of each build, ENGINE names docker or podman.
+TARGETS=server,worker builds these alone, an empty one none; the CPU worker and the server are run,
+as their user on a read-only root. BUILD_OPTIONS has further options of each build, ENGINE names
+docker or podman.
 """
 
 from __future__ import annotations
