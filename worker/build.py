@@ -60,7 +60,7 @@ def build_worker(
     catalogue = read_catalogue(chosen.models)
     on_offer = usable(catalogue)
     limit = int(chosen.model_memory_gb * GIGABYTE) or None
-    models = ModelStore(catalogue, device, limit_bytes=limit)
+    models = ModelStore(catalogue, device, limit_bytes=limit, turn_s=chosen.model_turn)
     freeze_libraries()
     preload(models, catalogue.default)
     engine = Engine(
@@ -78,6 +78,7 @@ def build_worker(
         Hashes(catalogue, HashMemory(chosen.measured_folder / HASHES)),
         device=str(device),
         capacity=chosen.capacity,
+        costs=engine.costs,
         words=WordTables(catalogue),
     )
     return BatchWorker(

@@ -19,7 +19,7 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.utils import parse_composite_key
 
-from jobs.queue import settle
+from jobs.queue import settle, suspects
 from jobs.queue.queue import ATTEMPTS
 from jobs.records import lanes, workers
 from jobs.records.events import Error
@@ -98,9 +98,10 @@ return score >= 0 and (ARGV[2] == 'any' or score <= now)
 """
 
 PARDON = """
--- KEYS[1] job; ARGV[1] field that tells of a lapse, ARGV[2] field of crashes
+-- KEYS[1] job, KEYS[2] suspects; ARGV[1] field that tells of a lapse, ARGV[2] field of crashes
+-- ARGV[3] job id
 if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call('HINCRBY', KEYS[1], ARGV[2], -1)
+if redis.call('HINCRBY', KEYS[1], ARGV[2], -1) < 1 then redis.call('HDEL', KEYS[2], ARGV[3]) end
 redis.call('HINCRBY', KEYS[1], 'retries_left', 1)
 return 1
 """
@@ -131,14 +132,15 @@ def renew(pipe: Pipeline, job: Job, execution: Execution) -> None:
 def _hold(pipe: Pipeline, job: Job, execution: Execution, age: str) -> None:
     shown = cast("dict[str, str | float]", execution.serialize())
     fields = [str(each) for pair in shown.items() for each in pair]
-    keys = (job.started_job_registry.key, execution.key, f"rq:executions:{job.id}")
+    keys = (job.started_job_registry.key, execution.key, _executions(job.id))
     entry = execution.composite_key
     pipe.eval(HOLD, len(keys), *keys, entry, execution.id, str(LEASE), age, *fields)
 
 
 def pardon(connection: Redis, job: Job, execution: Execution) -> None:
     """A worker lives whose lease had run out, so the job that it held was in no crash."""
-    connection.eval(PARDON, 1, job.key, _lapse(execution.id), Field.CRASHES)
+    keys = (job.key, suspects.SUSPECTS)
+    connection.eval(PARDON, len(keys), *keys, _lapse(execution.id), Field.CRASHES, job.id)
 
 
 def end_leases(connection: Redis, worker: str) -> int:
@@ -282,6 +284,7 @@ def _end(
     job_id, execution_id = parse_composite_key(entry.decode())
     pipe.zrem(key, entry)
     pipe.delete(_execution(entry))
+    pipe.zrem(_executions(job_id), execution_id)
     try:
         job = fetch(connection, job_id)
     except NoSuchJobError:
@@ -303,6 +306,10 @@ def _lapse(execution_id: str) -> str:
 
 def _registry_key(lane: Lane) -> str:
     return f"rq:wip:{lane.name}"
+
+
+def _executions(job_id: str) -> str:
+    return f"rq:executions:{job_id}"
 
 
 def _execution(entry: bytes) -> str:
