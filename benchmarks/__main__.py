@@ -3,6 +3,6 @@
 import subprocess
 import sys
 
-for benchmark in ("engine", "serving", "tolerance", "previews", "memory", "page"):
+for benchmark in ("engine", "serving", "tolerance", "previews", "memory", "page", "fairness"):
     print(f"\n== {benchmark}", flush=True)
     subprocess.run([sys.executable, "-m", f"benchmarks.{benchmark}"], check=True)

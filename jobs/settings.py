@@ -58,6 +58,18 @@ class Settings(BaseSettings):
         description="Where pictures are kept: a folder, or any fsspec URL such as "
         "s3://bucket/darkroom. The default is the folder `images` under DATA.",
     )
+    s3_endpoint: str | None = Field(
+        default=None,
+        description="Address of an S3 server other than Amazon's, such as http://10.0.0.6:9000, "
+        "for an IMAGE_STORE of s3://. Its keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+        "its region AWS_DEFAULT_REGION.",
+    )
+    renditions_mb: int = Field(
+        default=256,
+        ge=0,
+        description="Disk in MB under DATA/renditions for smaller pictures and other formats that "
+        "were asked for, so that none is made twice; 0 keeps them in memory alone.",
+    )
     models: Path = Field(
         default=REPOSITORY / "models.toml",
         description="The file that names the models this server offers.",
@@ -120,7 +132,8 @@ class Settings(BaseSettings):
         default=32,
         ge=1,
         le=1024,
-        description="Images a worker has under way at once, over all its jobs.",
+        description="Images a worker has under way at once, over all its jobs; whoever has none of "
+        "them is let in beyond that, up to twice as many.",
     )
     exact: bool = Field(
         default=False,
@@ -139,6 +152,13 @@ class Settings(BaseSettings):
         description="Memory for loaded models in GB; 0 is what the device has free.",
     )
 
+    model_turn: float = Field(
+        default=30,
+        ge=0,
+        description="Seconds for which pictures go on being begun with the models in memory while "
+        "one waits that has no room beside them; then what is under way is finished, and it is "
+        "loaded.",
+    )
     row_memory_gb: float = Field(
         default=0,
         ge=0,
@@ -331,6 +351,11 @@ class Settings(BaseSettings):
     def tls_folder(self) -> Path:
         """Where the local authority and the server's certificate are kept."""
         return self.data / "tls"
+
+    @property
+    def measured_folder(self) -> Path:
+        """Where a worker keeps what it measured of models and of its machine."""
+        return self.data / "measured"
 
     @property
     def image_store_url(self) -> str:

@@ -60,14 +60,14 @@ def build_worker(
     catalogue = read_catalogue(chosen.models)
     on_offer = usable(catalogue)
     limit = int(chosen.model_memory_gb * GIGABYTE) or None
-    models = ModelStore(catalogue, device, limit_bytes=limit)
+    models = ModelStore(catalogue, device, limit_bytes=limit, turn_s=chosen.model_turn)
     freeze_libraries()
     preload(models, catalogue.default)
     engine = Engine(
         models,
         exact=chosen.exact,
         memory_limit=int(chosen.row_memory_gb * GIGABYTE) or None,
-        notebook=Notebook(chosen.data / "row-budgets.json", describe(device)),
+        notebook=Notebook(chosen.measured_folder / "row-budgets.json", describe(device)),
         observer=EngineMetrics(metrics),
     )
     offer = Offer(
@@ -75,9 +75,10 @@ def build_worker(
         connection,
         on_offer,
         models,
-        Hashes(catalogue, HashMemory(chosen.data / HASHES)),
+        Hashes(catalogue, HashMemory(chosen.measured_folder / HASHES)),
         device=str(device),
         capacity=chosen.capacity,
+        costs=engine.costs,
         words=WordTables(catalogue),
     )
     return BatchWorker(

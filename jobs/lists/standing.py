@@ -6,64 +6,31 @@ One look answers for every job of a page, in as many commands whatever the numbe
 from __future__ import annotations
 
 import heapq
-import json
-from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from statistics import median
-from typing import NamedTuple, cast
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from typing import cast
 
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.records import columns, lanes, workers
-from jobs.records.events import ENDED, Status
+from jobs.lists.forecast import forecast
+from jobs.lists.open_jobs import FIELDS, OpenJob, Size, open_job, status_of
+from jobs.records import columns, lanes, shares, workers
+from jobs.records.events import ENDED
 from jobs.records.lanes import Lane
-from jobs.records.record import STATUSES, Field, JobRecord
+from jobs.records.record import JobRecord
+from jobs.records.shares import Turn
 from jobs.records.workers import WorkerInfo
 from jobs.request.request import ResolvedRequest
 
 OPEN = "darkroom:open"
 """Sorted set: the jobs that have not ended, each with its size, see `Size.score`."""
 
-FIELDS = ("status", "origin", Field.PROGRESS)
-"""What a look reads of each open job."""
-
-
-class Size(NamedTuple):
-    """How much a job is: the steps of each of its pictures, and how many pictures."""
-
-    steps: int
-    pictures: int
-
-    @property
-    def score(self) -> int:
-        """The size as one number, which a sorted set keeps."""
-        return self.steps * 1024 + self.pictures
-
-    @classmethod
-    def of(cls, score: float) -> Size:
-        """The size that a score stands for."""
-        return cls(*divmod(int(score), 1024))
-
-
-@dataclass(frozen=True)
-class OpenJob:
-    """A job that has not ended, as far as others' time depends on it."""
-
-    id: str
-    lane: Lane
-    size: Size
-    running: bool
-    forward: float | None
-    """Seconds of one step of all its pictures, as measured; None before its second one."""
-    left: float
-    """Steps that each of its pictures still needs."""
-
 
 def add(pipe: Pipeline, job_id: str, request: ResolvedRequest) -> None:
     """The job waits from now on."""
-    pipe.zadd(OPEN, {job_id: Size(request.steps, request.count).score})
+    pipe.zadd(OPEN, {job_id: Size.asked(request).score})
 
 
 def remove(pipe: Pipeline, job_id: str) -> None:
@@ -74,7 +41,7 @@ def remove(pipe: Pipeline, job_id: str) -> None:
 def prune(connection: Redis) -> None:
     """Forget jobs whose end was not told here, as by a worker of an earlier version."""
     rows = columns.read(connection, OPEN, ["#", "rq:job:*->status"])
-    ended = [job_id for job_id, status in rows if status is None or _state(status) in ENDED]
+    ended = [job_id for job_id, status in rows if status is None or status_of(status) in ENDED]
     if ended:
         connection.zrem(OPEN, *(job_id or b"" for job_id in ended))
 
@@ -89,24 +56,28 @@ def look(connection: Redis) -> Standing:
         sizes, reply = cast("tuple[list[tuple[bytes, float]], object]", pipe.execute())
     rows = columns.rows(reply, get)
     scores = dict(sizes)
-    every = [job for row in rows if (job := _open_job(row, scores))]
+    every = [job for row in rows if (job := open_job(row, scores))]
     callers = sorted({job.lane.caller for job in every if not job.running})
-    return Standing(every, lanes.turns(connection, callers), live)
+    had, served = lanes.had_and_served(connection, callers)
+    return Standing(every, had, served, live)
 
 
 class Standing:
-    """One look at the queue. `served` has when each waiting caller had a turn."""
+    """One look at the queue: what each waiting caller had of the device, and when he was served."""
 
     def __init__(
-        self, every: Sequence[OpenJob], served: Mapping[str, float], live: Sequence[WorkerInfo]
+        self,
+        every: Sequence[OpenJob],
+        had: Mapping[str, float],
+        served: Mapping[str, float],
+        live: Sequence[WorkerInfo],
     ) -> None:
+        self._live = live
         self._running = [job for job in every if job.running]
-        self._order = in_turn([job for job in every if not job.running], served)
+        warm = {lanes.plain(model) for worker in live for model in worker.warm}
+        self._order = in_turn(every, had, served, warm)
         self._places = {job.id: place for place, job in enumerate(self._order)}
-        self._capacity = sum(worker.capacity for worker in live)
         self._rate = sum(worker.jobs_per_second or 0 for worker in live)
-        self._warm = {lanes.plain(model) for worker in live for model in worker.warm}
-        self._ends = self._simulated()
 
     @property
     def waiting(self) -> int:
@@ -114,23 +85,19 @@ class Standing:
         return len(self._order)
 
     def position(self, record: JobRecord) -> int | None:
-        """How many jobs go before this one, callers taking turns; None if it does not wait."""
+        """How many jobs begin before this one; None if it does not wait."""
         return self._places.get(record.id) if record.status == "queued" else None
 
     def eta(self, record: JobRecord) -> float | None:
-        """Seconds until the job should be done, as measured; None where nothing was."""
-        if record.status == "running":
+        """Seconds until the job should be done, by what was measured; None where that is not
+        enough."""
+        plain = Size.asked(record.request).plain
+        seconds = self._ends.get(record.id) if plain else None
+        if seconds is None and record.status == "running":
+            # What it was seen to take so far.
             if record.progress is None or record.seconds_per_step is None:
                 return None
-            left = record.progress.steps - record.progress.step
-            return round(left * record.seconds_per_step, 2)
-        place = self.position(record)
-        # How long a model takes to load was not measured.
-        if place is None or lanes.plain(record.request.model) not in self._warm:
-            return None
-        seconds = self._ends.get(record.id)
-        if seconds is None and self._rate:
-            seconds = (len(self._running) + place + 1) / self._rate
+            seconds = (record.progress.steps - record.progress.step) * record.seconds_per_step
         return None if seconds is None else round(seconds, 2)
 
     def retry_after(self) -> int | None:
@@ -140,68 +107,51 @@ class Standing:
             return None
         return min(600, max(1, round(self.waiting / 10 / self._rate)))
 
-    def _simulated(self) -> dict[str, float]:
-        """When each waiting job should end: it begins where one before it leaves room.
-
-        Empty unless each running job has a measured speed; without what is still unknown of a
-        model that does not run now.
-        """
-        if not self._running or any(job.forward is None for job in self._running):
-            return {}
-        speeds: dict[str, list[float]] = {}
-        for job in self._running:
-            speeds.setdefault(job.lane.model, []).append(job.forward or 0.0)
-        forward = {model: median(each) for model, each in speeds.items()}
-        usual = median([each for speed in speeds.values() for each in speed])
-        leaving = [((job.forward or 0.0) * job.left, job.size.pictures) for job in self._running]
-        heapq.heapify(leaving)
-        held, now, ends = sum(pictures for _, pictures in leaving), 0.0, dict[str, float]()
-        for job in self._order:
-            while held >= self._capacity and leaving:
-                now, pictures = heapq.heappop(leaving)
-                held -= pictures
-            end = now + job.size.steps * forward.get(job.lane.model, usual)
-            heapq.heappush(leaving, (end, job.size.pictures))
-            held += job.size.pictures
-            if job.lane.model in forward:
-                ends[job.id] = end
-        return ends
+    @cached_property
+    def _ends(self) -> dict[str, float]:
+        return forecast(self._running, self._order, self._live)
 
 
-def in_turn(waiting: Sequence[OpenJob], served: Mapping[str, float]) -> list[OpenJob]:
-    """The order in which jobs begin: by priority, callers in turn, each one's oldest first."""
-    order: list[OpenJob] = []
-    for rank in sorted({job.lane.rank for job in waiting}, reverse=True):
-        queues: dict[str, deque[OpenJob]] = {}
-        for job in sorted(waiting, key=lambda each: each.id):
-            if job.lane.rank == rank:
-                queues.setdefault(job.lane.caller, deque()).append(job)
-        callers = deque(
-            sorted(queues, key=lambda caller: (served.get(caller, 0.0), queues[caller][0].id))
+def in_turn(
+    every: Sequence[OpenJob],
+    had: Mapping[str, float],
+    served: Mapping[str, float],
+    warm: Collection[str],
+) -> list[OpenJob]:
+    """The jobs that wait, in the order in which they begin: as workers take them, one by one."""
+    held: Counter[str] = Counter()
+    queues: defaultdict[Lane, deque[OpenJob]] = defaultdict(deque)
+    of_caller: defaultdict[str, list[Lane]] = defaultdict(list)
+    for job in sorted(every, key=lambda each: each.id):
+        if job.running:
+            held[job.lane.caller] += job.size.pictures
+            continue
+        if job.lane not in queues:
+            of_caller[job.lane.caller].append(job.lane)
+        queues[job.lane].append(job)
+
+    def turn(lane: Lane) -> tuple[Turn, str, Lane, int]:
+        turn = shares.turn(
+            lane,
+            held=held[lane.caller],
+            cold=lane.model not in warm,
+            tag=had.get(lane.caller, 0.0),
+            served=served.get(lane.caller, 0.0),
         )
-        while callers:
-            caller = callers.popleft()
-            order.append(queues[caller].popleft())
-            if queues[caller]:
-                callers.append(caller)
+        return turn, queues[lane][0].id, lane, held[lane.caller]
+
+    heap = [turn(lane) for lane in queues]
+    heapq.heapify(heap)
+    order: list[OpenJob] = []
+    while heap:
+        _, _, lane, as_of = heapq.heappop(heap)
+        # Once more of a caller's are under way, his lanes have other turns.
+        if as_of != held[lane.caller] or not queues[lane]:
+            continue
+        job = queues[lane].popleft()
+        order.append(job)
+        held[lane.caller] += job.size.pictures
+        for each in of_caller[lane.caller]:
+            if queues[each]:
+                heapq.heappush(heap, turn(each))
     return order
-
-
-def _open_job(row: tuple[bytes | None, ...], scores: Mapping[bytes, float]) -> OpenJob | None:
-    job_id, status, origin, told = row
-    lane = lanes.parse(origin.decode()) if origin else None
-    state = _state(status) if status else None
-    if job_id is None or job_id not in scores or lane is None or state not in ("queued", "running"):
-        return None
-    size = Size.of(scores[job_id])
-    forward, left = None, float(size.steps)
-    if state == "running" and told:
-        said = json.loads(told)
-        left *= 1 - said["progress"]["fraction"]
-        seconds = said["seconds_per_step"]
-        forward = None if seconds is None else seconds * size.pictures
-    return OpenJob(job_id.decode(), lane, size, state == "running", forward, left)
-
-
-def _state(status: bytes) -> Status | None:
-    return STATUSES.get(status.decode())

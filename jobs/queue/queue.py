@@ -17,7 +17,7 @@ from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegis
 from rq.serializers import JSONSerializer
 
 from jobs.lists import listing, standing
-from jobs.queue import idempotency, quotas, settle
+from jobs.queue import idempotency, quotas, settle, suspects
 from jobs.records import lanes, once
 from jobs.records.events import ENDED, StatusEvent, job_stream, tell
 from jobs.records.record import STATUSES, Field, JobRecord, fetch, from_job, read
@@ -191,6 +191,7 @@ def _forget(pipe: Pipeline, record: JobRecord) -> None:
     quotas.forget(pipe, record.id)
     listing.remove(pipe, record.owner, record.id)
     standing.remove(pipe, record.id)
+    suspects.acquit(pipe, record.id)
 
 
 def busy_for(connection: Redis) -> int:

@@ -1,7 +1,6 @@
 """Lanes: the RQ queues that callers and models wait in, and whose turn it is.
 
-A lane is one RQ queue named `model/priority/caller`. The caller served longest ago goes first, so
-a hundred jobs of one caller do not make another wait for all of them.
+A lane is one RQ queue named `model/priority/caller`. Whose turn it is, `jobs.records.shares` says.
 """
 
 from __future__ import annotations
@@ -24,6 +23,9 @@ TURNS = "darkroom:turns"
 BELL = "darkroom:bell"
 """List that idle workers block on: a job that comes in rings it."""
 
+RUNG = "darkroom:rung"
+"""Counts the jobs that came, for workers that are full and leave the bell to others."""
+
 BELL_LENGTH = 64
 """More rings than workers ever wait; older ones are dropped."""
 
@@ -36,10 +38,18 @@ for i = 2, 4 do if redis.call('EXISTS', KEYS[i]) == 1 then return 0 end end
 return redis.call('SREM', KEYS[1], KEYS[2])
 """
 
+SHARES = "darkroom:shares"
+"""Hash: caller -> what the workers' devices did for him, see `jobs.records.shares`."""
+
 TURN = """
 -- KEYS[1] turns; ARGV[1] caller
 local t = redis.call('TIME')
 redis.call('HSET', KEYS[1], ARGV[1], t[1] + t[2] / 1000000)
+"""
+
+HAD_AND_SERVED = """
+-- KEYS[1] shares, KEYS[2] turns; ARGV[1...] callers
+return {redis.call('HMGET', KEYS[1], unpack(ARGV)), redis.call('HMGET', KEYS[2], unpack(ARGV))}
 """
 
 QUEUES = "rq:queues"
@@ -105,6 +115,20 @@ def turns(connection: Redis, callers: list[str]) -> dict[str, float]:
     return {caller: float(value or 0) for caller, value in zip(callers, values, strict=True)}
 
 
+def had_and_served(
+    connection: Redis, callers: list[str]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """What each of these callers had of the device, and when he was served; 0 for the unknown."""
+    if not callers:
+        return {}, {}
+    reply = connection.eval(HAD_AND_SERVED, 2, SHARES, TURNS, *callers)
+    had, served = (
+        {caller: float(value or 0) for caller, value in zip(callers, values, strict=True)}
+        for values in cast("list[list[bytes | None]]", reply)
+    )
+    return had, served
+
+
 def take_turn(pipe: Pipeline, caller: str) -> None:
     """A worker takes a job of this caller's: the others go before their next."""
     pipe.eval(TURN, 1, TURNS, caller)
@@ -125,10 +149,11 @@ def prune(connection: Redis) -> int:
 
 
 def _forget_turns(connection: Redis, oldest: float) -> None:
-    """Forget when callers were served who were not for a day: they go first, as those unknown."""
+    """Forget what callers had who were not served for a day: they go first, as those unknown."""
     served = cast("dict[bytes, bytes]", connection.hgetall(TURNS))
     if old := [caller for caller, at in served.items() if float(at) < oldest]:
         connection.hdel(TURNS, *old)
+        connection.hdel(SHARES, *old)
 
 
 def ring(connection: Redis) -> None:
@@ -142,6 +167,7 @@ def add_ring(pipe: Pipeline) -> None:
     """Wake a worker with the transaction that brings the job."""
     pipe.lpush(BELL, 1)
     pipe.ltrim(BELL, 0, BELL_LENGTH - 1)
+    pipe.incr(RUNG)
 
 
 def plain(name: str) -> str:

@@ -29,8 +29,35 @@ class Readiness(NamedTuple):
     loaded: float
 
 
+class PictureCost(BaseModel):
+    """What a model's pictures of one size cost a worker, in seconds, as measured: a forward takes
+    `fixed` and `per_row` for each of its rows, `rows` at most."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    width: int
+    height: int
+    fixed: float
+    per_row: float
+    rows: int
+    encode: float
+    decode: float
+
+    @property
+    def area(self) -> int:
+        """Pixels of a picture."""
+        return self.width * self.height
+
+    def forward(self, rows: float) -> float:
+        """Seconds of as many forwards as so many rows fill."""
+        if rows <= self.rows:
+            return self.fixed + self.per_row * rows
+        return rows / self.rows * (self.fixed + self.per_row * self.rows)
+
+
 class WorkerInfo(BaseModel):
-    """One worker: where it runs, what it offers, how busy it is."""
+    """One worker: where it runs, what it offers, how busy and how fast it is."""
 
     model_config = ConfigDict(protected_namespaces=())
 
@@ -45,6 +72,11 @@ class WorkerInfo(BaseModel):
     running: int
     capacity: int
     jobs_per_second: float | None
+    costs: list[PictureCost] = []
+    finish_s: float = 0.0
+    """Seconds from a picture's last pixel to its job's last word."""
+    ready_in: dict[str, float] = {}
+    """Models that are not in memory, each with the seconds until it should be, as measured."""
 
     def readiness(self, model: str) -> Readiness:
         """How soon this model can begin here."""

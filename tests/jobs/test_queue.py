@@ -12,8 +12,7 @@ from rq.serializers import JSONSerializer
 from jobs.lists import listing, standing
 from jobs.queue import queue
 from jobs.queue.idempotency import KeyReused, job_id_for
-from jobs.records import events, lanes, workers
-from jobs.records.workers import WorkerInfo
+from jobs.records import events, lanes
 from jobs.settings import settings
 
 
@@ -142,19 +141,6 @@ def test_high_priority_goes_before_everybody(redis, ask):
     normal = queue.submit(redis, ask(), "anna")
     high = queue.submit(redis, ask(priority="high"), "bert")
     assert [standing.look(redis).position(r) for r in (high, normal, low)] == [0, 1, 2]
-
-
-def test_an_eta_is_left_out_until_something_was_measured(redis, ask, card):
-    record = queue.submit(redis, ask(), "anna")
-    assert standing.look(redis).eta(record) is None
-    info = WorkerInfo(
-        name="w", host="h", pid=1, device="cpu", models=[card], warm=[], running=0, capacity=1,
-        jobs_per_second=0.5,
-    )  # fmt: skip
-    workers.advertise(redis, info)
-    assert standing.look(redis).eta(record) is None  # nobody knows how long its model loads
-    workers.advertise(redis, info.model_copy(update={"warm": ["emoji"]}))
-    assert standing.look(redis).eta(record) == 2.0
 
 
 def test_odd_callers_cannot_reach_into_another_lane():

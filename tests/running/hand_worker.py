@@ -26,10 +26,21 @@ from jobs.records.events import (
 )
 from jobs.records.lanes import parse
 from jobs.records.record import Field, fetch, progress_json, read
-from jobs.records.workers import WorkerInfo
+from jobs.records.workers import PictureCost, WorkerInfo
 from tests.card import make_card
 
 CARD = make_card(samplers=["pndm", "ddim"])
+
+COST = PictureCost(
+    model=CARD.name,
+    width=CARD.width,
+    height=CARD.height,
+    fixed=0.01,
+    per_row=0.0,
+    rows=32,
+    encode=0.1,
+    decode=0.2,
+)
 
 
 def png(width: int = 64, height: int = 48, color: str = "red", mode: str = "RGB") -> bytes:
@@ -55,6 +66,7 @@ class HandWorker:
             running=0,
             capacity=4,
             jobs_per_second=2.0,
+            costs=[COST],
         )
 
     def advertise(self) -> None:

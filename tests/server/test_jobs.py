@@ -43,7 +43,7 @@ def test_a_job_shows_every_choice_that_was_made_for_it(client: FlaskClient, work
     assert job["input"]["sampler"] == "pndm"
     assert 0 <= job["input"]["seed"] < 2**32
     assert job["queue_position"] == 0
-    assert job["eta_s"] == 0.5
+    assert job["eta_s"] == pytest.approx(7 * 0.01 + 0.1 + 0.2)
     assert job["outputs"] == []
     assert job["error"] is job["progress"] is job["started_at"] is job["finished_at"] is None
     assert job["urls"] == {
@@ -64,7 +64,7 @@ def test_times_are_rfc_3339_in_utc(client: FlaskClient, worker: HandWorker):
 
 
 def test_an_eta_is_left_out_where_nothing_was_measured(client: FlaskClient, worker: HandWorker):
-    worker.info = worker.info.model_copy(update={"jobs_per_second": None})
+    worker.info = worker.info.model_copy(update={"costs": []})
     worker.advertise()
     assert client.get(f"{API}/jobs/{create(client)}").json["eta_s"] is None
 
@@ -77,7 +77,7 @@ def test_a_running_job_shows_progress_and_a_measured_eta(client: FlaskClient, wo
     assert job["status"] == "running"
     progress = job["progress"]
     assert (progress["step"], progress["steps"], progress["fraction"]) == (5, 20, 0.25)
-    assert job["eta_s"] == 7.5
+    assert job["eta_s"] == pytest.approx(15 * 0.01 + 0.2)
     assert job["attempts"] == 1
     assert job["queue_position"] is None
 

@@ -16,7 +16,6 @@ from jobs.records.record import read_many
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
 from tests.worker.conftest import ROOM, Desk
-from worker.loop import intake
 from worker.loop.rq_worker import BatchWorker
 
 EMOJI = Path(__file__).parents[2] / "models" / "emoji"
@@ -92,10 +91,9 @@ def test_previews_come_as_often_as_was_asked_for_or_not_at_all(start: Start):
     assert none == 0
 
 
-def test_a_warm_models_job_goes_first_and_a_cold_ones_in_its_turn(
-    here: BatchWorker, monkeypatch: pytest.MonkeyPatch
+def test_a_cold_models_job_is_taken_at_once_where_its_caller_has_nothing_and_last_where_he_has(
+    here: BatchWorker,
 ):
-    monkeypatch.setattr(intake, "PATIENCE", 1.0)
     desk = Desk(here.connection, here.settler.images)
 
     def taken() -> str:
@@ -103,12 +101,28 @@ def test_a_warm_models_job_goes_first_and_a_cold_ones_in_its_turn(
         return here.board.held()[-1].request.model
 
     desk.submit("anna", model="cold")
-    for _ in range(6):
+    for _ in range(2):
+        desk.submit("bob", model="cold")
         desk.submit("bob", model="warm")
-    assert [taken() for _ in range(3)] == ["warm"] * 3
-    time.sleep(1.1)
-    assert taken() == "cold"
-    assert taken() == "warm"
+    # Of those who have nothing here, the warm model's; then by what is warm.
+    assert [taken() for _ in range(5)] == ["warm", "cold", "warm", "cold", "cold"]
+
+
+def test_beyond_its_places_a_worker_takes_one_job_of_a_cold_model_that_none_has_warm(
+    here: BatchWorker,
+):
+    desk = Desk(here.connection, here.settler.images)
+    here.offer.capacity = 2
+    for _ in range(4):
+        desk.submit("bob", model="warm")
+    assert here.intake.take()
+    assert here.intake.take()
+    assert not here.intake.take()
+    for _ in range(2):
+        desk.submit("bob", model="cold")
+    assert here.intake.take()
+    assert here.board.held()[-1].request.model == "cold"
+    assert not here.intake.take()
 
 
 @pytest.mark.slow
@@ -127,7 +141,7 @@ def test_steady_jobs_of_a_warm_model_do_not_starve_a_cold_ones(start: Start, mod
         caller.start()
     until(lambda: len(warm) >= 3)
     began = len(warm)
-    ended = desk.ended(desk.submit("anna", model="cold", steps=5), intake.PATIENCE + 30 + 30)
+    ended = desk.ended(desk.submit("anna", model="cold", steps=5), 30 + 30)
     before = len(warm) - began
     over.set()
     for caller in callers:

@@ -13,6 +13,7 @@ from worker.engine.errors import (
     NotFinite,
     OutOfMemory,
 )
+from worker.engine.memory.costs import Cost
 from worker.engine.memory.device import describe
 from worker.engine.memory.notebook import Notebook
 from worker.engine.model_source import ModelSource
@@ -20,11 +21,13 @@ from worker.engine.parts.model import LoadedModel
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import Control, Enlarge, ImageRequest, Lora
 from worker.engine.runner import Observer
+from worker.engine.shares import Shares
 from worker.engine.task import Stage
 
 __all__ = [
     "TOLERANCE",
     "Control",
+    "Cost",
     "DeadlineExceeded",
     "Engine",
     "EngineError",
@@ -41,6 +44,7 @@ __all__ = [
     "Observer",
     "OutOfMemory",
     "Progress",
+    "Shares",
     "Stage",
     "TextEncoder",
     "describe",

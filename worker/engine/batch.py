@@ -59,10 +59,14 @@ class Rows:
 
 @dataclass(frozen=True)
 class Batch:
-    """Tasks that take the same kind of step together: one encode, one denoise, one decode."""
+    """Tasks that take the same kind of step together: one encode, one denoise, one decode.
+
+    Those whose ids are in `free` ride along for next to nothing, and pay no more.
+    """
 
     stage: Stage
     tasks: list[Task]
+    free: frozenset[str] = frozenset()
 
     @property
     def model(self) -> LoadedModel:

@@ -2,29 +2,46 @@
 
 import itertools
 import time
+from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
+from worker.engine.accounts import Accounts
 from worker.engine.batch import Batch
 from worker.engine.errors import DeadlineExceeded
 from worker.engine.memory.row_budget import Budgets
 from worker.engine.model_source import AddOnKind, ModelSource
 from worker.engine.request import BUILT_IN_UPSCALERS, ImageRequest
-from worker.engine.task import AddOns, Stage, Task
+from worker.engine.task import AddOns, BatchKey, Stage, Task
 from worker.engine.whole.pipeline import WholeModel
+
+ORDER = {Stage.DECODE: 0, Stage.ENCODE: 1, Stage.ENLARGE: 2, Stage.DENOISE: 3, Stage.WHOLE: 3}
+"""What goes first among those who are even: a finished picture leaves at once, and a new one joins
+at the next denoising step."""
+
+WAITING = (Stage.MODEL, Stage.DONE)
+"""Nothing can be done for these."""
+
+NEXT_TO_NOTHING = 1.1
+"""By how much a forward may take longer for the rows of those who are owed nothing."""
+
+LONG = 1.0
+"""Seconds past which a forward takes no more rows where pictures of another shape wait for it."""
 
 
 class Batcher:
     """Holds the tasks and chooses the next unit of work.
 
-    Decode goes before encode, and encode before denoise: a finished picture leaves at once and
-    a new task joins at the next denoising step. Among denoising tasks whoever has waited
-    longest goes first (processor sharing), with as many that may share its forward as the row
-    budget of their shape holds.
+    It is led by the caller who has had least of the device (`shares`), and by that one of his tasks
+    which has. Into his forward come, as the row budget of its shape holds, the tasks that may share
+    it of whoever is no further ahead than he will be, and of all others where their rows are
+    measured to cost next to nothing. Callers who are even share full forwards.
     """
 
-    def __init__(self, models: ModelSource, budget: Budgets) -> None:
+    def __init__(self, models: ModelSource, budget: Budgets, accounts: Accounts) -> None:
         self._models = models
         self._budget = budget
+        self._accounts = accounts
         self._tasks: dict[str, Task] = {}
         self._turn = itertools.count(1)
 
@@ -51,11 +68,13 @@ class Batcher:
         self._expire()
         for task in self._at(Stage.MODEL):
             self._admit(task)
-        for stage in (Stage.DECODE, Stage.ENCODE, Stage.ENLARGE):
-            waiting = self._at(stage)
-            if waiting:
-                return Batch(stage, waiting[:1])
-        return self._step()
+        able = self._able()
+        if not able:
+            return None
+        first = self._first(able)
+        if first.stage is not Stage.DENOISE or first.key is None:
+            return Batch(first.stage, [first])
+        return self._together(first, first.key, able)
 
     def retire(self, batch: Batch | None) -> list[Task]:
         """Lets go of the tasks that are over: with a picture or an error, never if canceled."""
@@ -68,30 +87,111 @@ class Batcher:
             del self._tasks[task.id]
         return over
 
-    def _step(self) -> Batch | None:
-        """One denoising step, for whoever has waited longest and all that may share it."""
-        able = self._at(Stage.DENOISE) + self._whole()
-        waiting = sorted(able, key=lambda task: task.last_advanced)
-        if not waiting:
-            return None
-        first, key = waiting[0], waiting[0].key
-        if first.stage is Stage.WHOLE or key is None:
-            return Batch(Stage.WHOLE, [first])
-        left = self._budget.rows(key) - first.rows
-        chosen = [first]
-        for task in waiting[1:]:
-            if task.key == key and task.rows <= left:
-                chosen.append(task)
-                left -= task.rows
-        return Batch(Stage.DENOISE, chosen)
+    def _first(self, able: Sequence[Task]) -> Task:
+        """Whose turn it is: of the callers who are even with the one that has had least, and of
+        each one's tasks that are even, what is nearest to its end."""
+        shares = self._accounts.shares
+        shares.wait({task.caller for task in able})
+        tags = {task.caller: shares.tag(task.caller) for task in able}
+        least = min(able, key=lambda task: (tags[task.caller], task.had))
+        slack = self._accounts.slack(least)
+        had: dict[str, float] = {}
+        alike: dict[tuple[str, BatchKey | None], float] = {}
+        for task in able:
+            had[task.caller] = min(had.get(task.caller, task.had), task.had)
+            group = task.caller, task.key
+            alike[group] = min(alike.get(group, task.had), task.had)
+        even = [
+            task
+            for task in able
+            if tags[task.caller] <= tags[least.caller] + slack
+            and alike[task.caller, task.key] <= had[task.caller] + slack
+        ]
+        # Tasks that are alike cost the same, so among them it goes by turns.
+        return min(
+            even,
+            key=lambda task: (
+                ORDER[task.stage],
+                tags[task.caller],
+                alike[task.caller, task.key],
+                task.last_advanced,
+            ),
+        )
+
+    def _together(self, first: Task, key: BatchKey, able: Sequence[Task]) -> Batch:
+        """The forward of `first`, with all whom it takes along."""
+        shares, most = self._accounts.shares, self._budget.rows(key)
+        waiting = self._by_caller(first, key, able)
+        will_have = {caller: shares.tag(caller) for caller in waiting}
+        slack = self._accounts.slack(first)
+        fitting = self._most_in_time(first, key, able, most)
+        chosen: list[Task] = []
+        free: set[str] = set()
+        rows, base = 0, None
+        while waiting:
+            caller = min(waiting, key=lambda each: (bool(chosen), will_have[each]))
+            if not chosen:
+                caller = first.caller
+            task = waiting[caller].popleft()
+            if not waiting[caller]:
+                del waiting[caller]
+            if chosen and rows + task.rows > (most if key.exact else fitting):
+                continue
+            seconds = self._seconds(key, rows + task.rows)
+            share = seconds * task.rows / (rows + task.rows) / task.weight
+            limit = will_have[first.caller] + slack
+            leads = caller == first.caller or first.caller in waiting
+            if chosen and not leads and will_have[caller] + share > limit:
+                base = base or rows
+                if seconds > NEXT_TO_NOTHING * self._seconds(key, base):
+                    break
+                free.add(task.id)
+            chosen.append(task)
+            rows += task.rows
+            will_have[caller] += share
+        return Batch(Stage.DENOISE, chosen, frozenset(free))
+
+    def _by_caller(
+        self, first: Task, key: BatchKey, able: Sequence[Task]
+    ) -> dict[str, deque[Task]]:
+        """The tasks that may share the forward, each caller's in their order; `first` is first."""
+        sharing = [task for task in able if task.key == key and task.stage is Stage.DENOISE]
+        sharing.sort(key=lambda task: (task is not first, task.last_advanced))
+        found: dict[str, deque[Task]] = {}
+        for task in sharing:
+            found.setdefault(task.caller, deque()).append(task)
+        return found
+
+    def _most_in_time(self, first: Task, key: BatchKey, able: Sequence[Task], most: int) -> int:
+        """As many of the rows as may be made at once without keeping another shape waiting."""
+        if all(task.key == key for task in able):
+            return most
+        while most > first.rows and self._seconds(key, most) > LONG:
+            most -= 1
+        return most
+
+    def _seconds(self, key: BatchKey, rows: int) -> float:
+        """What a forward of so many rows takes; nothing before one was measured, and no more for
+        more rows where all have the same number."""
+        if key.exact:
+            rows = self._budget.rows(key)
+        return self._accounts.costs.seconds(key.shape, rows) or 0.0
+
+    def _able(self) -> list[Task]:
+        """The tasks for which something can be done now."""
+        steps = (Stage.DECODE, Stage.ENCODE, Stage.ENLARGE, Stage.DENOISE)
+        return [task for task in self.tasks if task.stage in steps] + self._whole()
 
     def _whole(self) -> list[Task]:
-        """Of the tasks whose pipeline runs whole, one a pipeline: the one under way, or the
-        first. The others wait until it is done."""
+        """Of the tasks whose pipeline runs whole, one a pipeline: the one under way, or that of the
+        caller who has had least. The others wait until it is done."""
+        shares = self._accounts.shares
+        waiting = sorted(
+            self._at(Stage.WHOLE), key=lambda task: (task.run is None, shares.tag(task.caller))
+        )
         chosen: dict[str, Task] = {}
-        for task in self._at(Stage.WHOLE):
-            if task.run is not None or task.request.model not in chosen:
-                chosen[task.request.model] = task
+        for task in waiting:
+            chosen.setdefault(task.request.model, task)
         return list(chosen.values())
 
     def _at(self, stage: Stage) -> list[Task]:
@@ -122,6 +222,7 @@ class Batcher:
         if model is None or add_ons is None:
             return
         task.add_ons = add_ons
+        self._accounts.join(task, [each for each in self.tasks if each.stage not in WAITING])
         if isinstance(model, WholeModel):
             task.whole, task.stage = model, Stage.WHOLE
         else:

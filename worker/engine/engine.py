@@ -1,14 +1,18 @@
 """Step-level continuous batching: images join and leave a running batch between two steps."""
 
+import time
 from dataclasses import dataclass, replace
 
+from worker.engine.accounts import Accounts
 from worker.engine.batcher import Batcher
+from worker.engine.memory.costs import Cost
 from worker.engine.memory.notebook import Notebook
 from worker.engine.memory.row_budget import Budgets
 from worker.engine.model_source import ModelSource
 from worker.engine.parts.model import LoadedModel
 from worker.engine.request import ImageRequest, Picture
 from worker.engine.runner import Observer, Runner
+from worker.engine.shares import Shares
 from worker.engine.task import Stage, Task
 
 # The most that a pixel may differ, in levels of 255, between an image made alone and the same
@@ -72,21 +76,31 @@ class Engine:
         )
         self._models = models
         self._warming: dict[ImageRequest, Task | None] = {}
-        self.batcher = Batcher(models, budget)
-        self.runner = Runner(budget, observer)
+        self._accounts = Accounts()
+        self.batcher = Batcher(models, budget, self._accounts)
+        self.runner = Runner(budget, self._accounts, observer)
 
-    def add(self, task_id: str, request: ImageRequest, *, deadline: float | None = None) -> None:
+    def add(
+        self,
+        task_id: str,
+        request: ImageRequest,
+        *,
+        deadline: float | None = None,
+        caller: str = "",
+        weight: float = 1.0,
+    ) -> None:
         """Takes a task in; it joins at the next denoising step, or once its model is loaded.
 
         Never waits for a model; what is wrong with the request comes back from `step`.
         `deadline` is a time of time.monotonic(): past it the task fails with DeadlineExceeded.
+        The device's time is shared by `caller`; a task of twice the `weight` gets twice as much.
         Raises ValueError if `task_id` is held already.
         """
         if self._exact:
             request = replace(request, exact=True)
         # A warm-up under way would keep its model in use: it begins again when there is time.
         self._warming = {each: None for each, task in self._warming.items() if task is None}
-        self.batcher.add(Task(task_id, request, deadline))
+        self.batcher.add(Task(task_id, request, deadline, caller, weight))
 
     def cancel(self, task_id: str) -> None:
         """Drops a task before the next step, without reporting it. Unknown ids are fine."""
@@ -99,9 +113,12 @@ class Engine:
 
         Returns at once with nothing to do. Raises only where the device itself is lost.
         """
+        started = time.perf_counter()
         batch = self.batcher.next_batch()
         self.runner.advance(batch)
-        return [_finished(task) for task in self.batcher.retire(batch)]
+        done = self.batcher.retire(batch)
+        self._accounts.costs.step(time.perf_counter() - started)
+        return [_finished(task) for task in done]
 
     def warm_up(self, request: ImageRequest) -> bool:
         """With nothing else to do: one forward towards the best number of rows for the shape of
@@ -109,8 +126,10 @@ class Engine:
         """
         if self._exact:
             return False
+        started = time.perf_counter()
         task = self._warming.get(request) or self._warming_task(request)
         more = task is not None and self.runner.warm_up(task)
+        self._accounts.costs.step(time.perf_counter() - started)
         self._warming[request] = task if more else None
         return more
 
@@ -125,6 +144,15 @@ class Engine:
         None before its first step. Raises KeyError for an id that is not held.
         """
         return self._held(task_id).preview()
+
+    @property
+    def shares(self) -> Shares:
+        """What each caller has had of the device."""
+        return self._accounts.shares
+
+    def costs(self) -> list[Cost]:
+        """What pictures were measured to cost, each kind of them; may be asked from any thread."""
+        return self._accounts.costs.all()
 
     def __len__(self) -> int:
         """Tasks held."""

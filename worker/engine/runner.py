@@ -1,11 +1,13 @@
 """From prompt to picture in four stages, in file order: tensors, no policy."""
 
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
 import torch
 
+from worker.engine.accounts import Accounts
 from worker.engine.batch import Batch, Rows
 from worker.engine.memory.device import (
     capacity,
@@ -21,6 +23,7 @@ from worker.engine.parts.autoencoder import decode_latents
 from worker.engine.parts.conditions import CHANNELS, unet_arguments
 from worker.engine.parts.control import residuals
 from worker.engine.parts.model import LoadedModel
+from worker.engine.piecework import Piecework
 from worker.engine.prepare import encode, enlarge
 from worker.engine.task import BatchKey, Stage, Task, ready
 from worker.engine.whole.run import WholeRun
@@ -28,6 +31,11 @@ from worker.engine.whole.run import WholeRun
 # Seconds that somebody who comes while the engine warms up may wait for its forward; the next one
 # may have twice the rows.
 NOTICED = 1.0
+
+# Pixels past which encode and decode are long on a processor, and are done in pieces.
+LARGE = 512 * 512
+
+STAGES = {Stage.ENCODE: "encode", Stage.ENLARGE: "enlarge", Stage.DECODE: "decode"}
 
 
 class Observer(Protocol):
@@ -49,8 +57,11 @@ class Runner:
     only where the device itself is lost, because then nothing can.
     """
 
-    def __init__(self, budget: Budgets, observer: Observer | None = None) -> None:
+    def __init__(
+        self, budget: Budgets, accounts: Accounts, observer: Observer | None = None
+    ) -> None:
         self._budget = budget
+        self._accounts = accounts
         self._observer = observer
         self._stopwatch = Stopwatch()
 
@@ -68,24 +79,59 @@ class Runner:
             for task in batch.tasks:
                 if task.stage is not Stage.DONE:
                     task.fail(explained(error, task.request))
-        if self._observer and batch.stage is not Stage.DENOISE:
-            self._observer.stage(batch.stage.name.lower(), time.perf_counter() - started)
+        if batch.stage is not Stage.DENOISE:
+            # A forward is charged to each of its tasks where it is measured.
+            self._account(batch.tasks[0], batch.stage, time.perf_counter() - started)
+
+    def _account(self, task: Task, stage: Stage, seconds: float) -> None:
+        self._accounts.piece(task, seconds)
+        if stage is Stage.WHOLE:
+            took, task.stage_seconds = task.stage_seconds, 0.0
+        elif task.stage is stage:
+            return
+        else:
+            took = task.stage_seconds
+            self._accounts.stage(task, STAGES[stage])
+        if self._observer:
+            self._observer.stage(stage.name.lower(), took)
 
     def _advance(self, batch: Batch) -> None:
         task = batch.tasks[0]
         match batch.stage:
             case Stage.ENCODE:
-                encode(task)
-                self._check_fit(task)
+                if self._in_pieces(task, partial(encode, task)):
+                    self._check_fit(task)
             case Stage.ENLARGE:
-                enlarge(task)
-                self._check_fit(task)
+                if self._in_pieces(task, partial(enlarge, task)):
+                    self._check_fit(task)
             case Stage.DECODE:
-                self._decode(task)
+                self._in_pieces(task, partial(self._decode, task))
             case Stage.WHOLE:
                 self._advance_whole(task)
             case _:
                 self._denoise(batch)
+
+    # What is long on one picture, in pieces between which others have their turn
+
+    def _in_pieces(self, task: Task, work: Callable[[], None]) -> bool:
+        """Does a stage, or some of it where it is long; whether it is done."""
+        if task.piecework is None:
+            if not is_long(task):
+                work()
+                return True
+            modules = [ready(task.model).vae]
+            upscaler = task.add_ons.upscaler
+            if upscaler is not None and isinstance(upscaler.module, torch.nn.Module):
+                modules.append(upscaler.module)
+            task.piecework = Piecework(work, modules)
+        try:
+            done = task.piecework.advance()
+        except BaseException:
+            task.piecework = None
+            raise
+        if done:
+            task.piecework = None
+        return done
 
     # 1. Encode the prompt and the picture, and 2. prepare latents, schedule and conditions
 
@@ -150,12 +196,20 @@ class Runner:
         key, model = batch.key, batch.model
         model.loras.use(key.loras)
         part = rows.span(start, end, self._budget.rows(key) if key.exact else 0)
-        return self._run(key, model, part)[: end - start]
+        owners = [rows.owner(row) for row in range(start, end)]
+        return self._run(key, model, part, owners, batch.free)[: end - start]
 
-    def _run(self, key: BatchKey, model: LoadedModel, rows: Rows) -> torch.Tensor:
+    def _run(
+        self,
+        key: BatchKey,
+        model: LoadedModel,
+        rows: Rows,
+        owners: Sequence[Task] = (),
+        free: frozenset[str] = frozenset(),
+    ) -> torch.Tensor:
         """One forward, weighed if it is the first of its shape, else timed."""
         forward = partial(predict, model, rows)
-        report = partial(self._report, key)
+        report = partial(self._report, key, owners, free)
         if self._budget.weighed(key):
             return self._stopwatch.time(model.device, len(rows), forward, report)
         noise, size = self._stopwatch.time(
@@ -164,8 +218,15 @@ class Runner:
         self._budget.weigh(key, size // len(rows))
         return noise
 
-    def _report(self, key: BatchKey, measurement: Measurement) -> None:
+    def _report(
+        self,
+        key: BatchKey,
+        owners: Sequence[Task],
+        free: frozenset[str],
+        measurement: Measurement,
+    ) -> None:
         self._budget.record(key, measurement)
+        self._accounts.forward(key, owners, self._budget.rows(key), measurement, free)
         if self._observer:
             self._observer.forward(key.model, measurement.rows, measurement.seconds)
 
@@ -210,6 +271,15 @@ class Runner:
             task.fail(task.run.error)
         elif task.run.image is not None:
             task.finish(task.run.image)
+
+
+def is_long(task: Task) -> bool:
+    """Whether encode and decode of a task's picture keep others waiting who come meanwhile."""
+    request = task.request
+    sizes = [request.width * request.height]
+    if request.enlarge is not None:
+        sizes.append(request.enlarge.width * request.enlarge.height)
+    return ready(task.model).device.type == "cpu" and max(sizes) > LARGE
 
 
 def predict(model: LoadedModel, rows: Rows) -> torch.Tensor:

@@ -12,6 +12,7 @@ from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraWeights
 from worker.engine.parts.model import LoadedModel
 from worker.engine.parts.upscaler import PixelUpscaler
+from worker.engine.piecework import Piecework
 from worker.engine.prompt.prompt import Conditioning
 from worker.engine.request import Control, ImageRequest, Lora, Picture, check_multiple
 from worker.engine.sampling.sampler import Sampler, make_sampler
@@ -93,14 +94,23 @@ class Repaint:
 
 @dataclass(eq=False)
 class Task:
-    """The only lasting state of an image. Batches are made from tasks and thrown away."""
+    """The only lasting state of an image. Batches are made from tasks and thrown away.
+
+    `had` are the device seconds spent on it, divided by its `weight`, as its caller's share counts
+    them; a task that comes later begins where its caller's others are.
+    """
 
     id: str
     request: ImageRequest
     deadline: float | None = None
+    caller: str = ""
+    weight: float = 1.0
     stage: Stage = Stage.MODEL
     canceled: bool = False
+    had: float = 0.0
+    stage_seconds: float = 0.0
     last_advanced: int = 0
+    piecework: Piecework | None = None
     model: LoadedModel | None = None
     whole: WholeModel | None = None
     run: WholeRun | None = None
@@ -224,6 +234,8 @@ class Task:
         """Ends what the task has under way outside itself."""
         if self.run is not None:
             self.run.cancel()
+        if self.piecework is not None:
+            self.piecework.stop()
 
     def preview(self) -> Picture | None:
         """RGB of what the last forward predicts; None before it."""

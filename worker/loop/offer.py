@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict
+from statistics import median
 from threading import Lock
 
 from redis import Redis
 
 from jobs.records import lanes, workers
-from jobs.records.workers import WorkerInfo
+from jobs.records.workers import PictureCost, WorkerInfo
 from jobs.request.model_card import ModelCard
+from worker.engine import Cost
 from worker.models.files.hashes import Hashes
 from worker.models.files.word_tables import WordTables
 from worker.models.loading.model_store import ModelStore
 
 MEMORY = 120.0
 """Busy seconds after which a measurement has lost half its weight."""
+
+RECENT = 9
+"""Measurements of which the median counts."""
 
 ENOUGH = 2.0
 """Busy seconds before a rate is worth telling."""
@@ -52,7 +60,8 @@ class Rate:
 
 
 class Offer:
-    """The models of the worker `name`, as it advertises them."""
+    """The models of the worker `name`, as it advertises them; `costs` asks its engine what it
+    measured."""
 
     def __init__(
         self,
@@ -64,6 +73,7 @@ class Offer:
         *,
         device: str,
         capacity: int,
+        costs: Callable[[], list[Cost]],
         words: WordTables | None = None,
     ) -> None:
         self._name = name
@@ -75,6 +85,8 @@ class Offer:
         self.device = device
         self.capacity = capacity
         self.rate = Rate()
+        self._costs = costs
+        self._finishing = deque[float](maxlen=RECENT)
         self.lane_models = {lanes.lane(card.name, "normal", "").model for card in cards}
 
     @property
@@ -100,6 +112,10 @@ class Offer:
         """The models in memory, by the names they have in lanes."""
         return {lanes.lane(name, "normal", "").model for name in self.models.warm()}
 
+    def finished_in(self, seconds: float) -> None:
+        """From its last pixel a picture took so long to be stored and told of."""
+        self._finishing.append(seconds)
+
     def advertise(self, running: int) -> None:
         """Tell Redis that the worker is alive, how many jobs it runs and what it offers."""
         info = WorkerInfo(
@@ -113,6 +129,9 @@ class Offer:
             running=running,
             capacity=self.capacity,
             jobs_per_second=self.rate.per_second,
+            costs=[PictureCost(**asdict(each)) for each in self._costs()],
+            finish_s=median(self._finishing.copy() or [0.0]),
+            ready_in=self.models.ready_in(),
         )
         workers.advertise(self._connection, info)
 

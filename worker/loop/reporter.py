@@ -18,6 +18,7 @@ from jobs.records.record import Field, progress_json
 from jobs.request.request import ResolvedRequest
 from worker.engine import Engine
 from worker.loop.board import Board
+from worker.loop.ledger import Ledger
 from worker.loop.slot import Slot
 from worker.models.loading.model_store import ModelStore
 from worker.models.loading.shelf import Kind
@@ -54,6 +55,7 @@ class Reporter:
         connection: Redis,
         engine: Engine,
         models: ModelStore,
+        ledger: Ledger,
         *,
         previews: bool = True,
     ) -> None:
@@ -61,6 +63,7 @@ class Reporter:
         self.connection = connection
         self.engine = engine
         self.models = models
+        self.ledger = ledger
         self._previews = previews
         self._set_progress = connection.register_script(SET_PROGRESS)
         self._unseen: dict[str, Slot] = {}
@@ -72,6 +75,7 @@ class Reporter:
             try:
                 self._report()
                 self._preview_due()
+                self.ledger.keep()
             except RedisError as error:
                 log.debug("progress was not reported: %s", error)
                 self.board.over.wait(1)

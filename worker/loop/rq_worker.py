@@ -7,7 +7,7 @@ A job's way through the parts, each of which knows the board and what it was giv
 - settler, threads: encode, store and settle what the engine finished.
 Beside them all the while:
 - beat, a thread: renews leases, notices cancels and lost leases, sweeps up after dead workers;
-- reporter, a thread: progress and previews.
+- reporter, a thread: progress, previews, and what each caller had of the device.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from worker.loop.beat import Beat
 from worker.loop.board import Board
 from worker.loop.inputs import Inputs
 from worker.loop.intake import Intake
+from worker.loop.ledger import Ledger
 from worker.loop.offer import Offer
 from worker.loop.reporter import Reporter
 from worker.loop.retention import Retention
@@ -86,7 +87,14 @@ class BatchWorker(Worker):
         self.board = board = Board()
         self.inputs = Inputs(board, store, offer)
         self.intake = Intake(
-            board, connection, offer, self.inputs, metrics, name=name, listen=self.listen
+            board,
+            connection,
+            offer,
+            self.inputs,
+            metrics,
+            engine.shares,
+            name=name,
+            listen=self.listen,
         )
         self.settler = Settler(
             board, connection, store, offer, metrics, name=name, count=self.count_job, safety=safety
@@ -103,7 +111,8 @@ class BatchWorker(Worker):
             show_state=self.show_state,
         )
         previews = safety is None or not safety.hides
-        self.reporter = Reporter(board, connection, engine, offer.models, previews=previews)
+        ledger = Ledger(board, connection, engine.shares)
+        self.reporter = Reporter(board, connection, engine, offer.models, ledger, previews=previews)
 
     def work(self, *_: Any, **__: Any) -> bool:
         """Run until stopped. Returns whether any job was run."""

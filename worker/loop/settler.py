@@ -137,8 +137,8 @@ class Settler:
         if finished.image is None or slot.canvas is None or slot.settling:
             return
         slot.work.was("make", time.monotonic() - slot.started, darkroom__picture=index)
-        picture = slot.canvas.compose(finished.image)
         started = time.monotonic()
+        picture = slot.canvas.compose(finished.image)
         maker = Maker(VERSION, self.offer.sha256(slot.request.model))
         safety = None
         if self._safety is not None:
@@ -171,6 +171,7 @@ class Settler:
             self._under_lease(slot, lambda pipe: publish(pipe, slot.record.owner, event))
         if slot.complete and self._claim(slot):
             self._end(slot)
+        self.offer.finished_in(time.monotonic() - started)
 
     def _refuse(self, slot: Slot, reason: Refused) -> None:
         """End the job: it fails, and its other pictures are not made any further."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from rq.job import Job
 
-from jobs.records import events
+from jobs.records import events, lanes
 from jobs.records.events import Error, Output, Progress
+from jobs.records.lanes import Lane
 from jobs.records.record import JobRecord
 from jobs.request.request import ResolvedRequest
 from jobs.tracing import NOTHING, Work
@@ -33,13 +35,14 @@ STAGES: dict[Stage, events.Stage] = {
 class Slot:
     """What the worker knows of a job under way; all of it can be lost and made again.
 
+    `group` is that of a suspect (`jobs.queue.suspects`), None of any other job.
     `stop` and `lost` go up and never down, on any thread. Whoever sets `settling` ends the job, and
     nobody else touches its outcome from then on.
     """
 
     lease: Lease
     record: JobRecord
-    solo: bool
+    group: str | None = None
     canvas: Canvas | None = None
     controls: tuple[Control, ...] = ()
     read_as: str | None = None
@@ -65,6 +68,14 @@ class Slot:
     def id(self) -> str:
         """The job's id."""
         return self.job.id
+
+    @cached_property
+    def lane(self) -> Lane:
+        """Where it waited: its caller, its model and how urgent it is."""
+        found = lanes.parse(self.record.lane)
+        if found is None:
+            raise ValueError(f"{self.record.lane!r} is no lane.")
+        return found
 
     @property
     def request(self) -> ResolvedRequest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from jobs.records.shares import WEIGHTS
 from jobs.request.model_card import ModelCard
 from worker.engine import Engine, Finished, ImageRequest
 from worker.loop.board import Board
@@ -60,7 +61,13 @@ class Stepper:
             self.settler.end(slot)
             return
         for index in range(slot.request.count):
-            self.engine.add(slot.task_id(index), slot.image_request(index), deadline=slot.deadline)
+            self.engine.add(
+                slot.task_id(index),
+                slot.image_request(index),
+                deadline=slot.deadline,
+                caller=slot.lane.caller,
+                weight=WEIGHTS[slot.lane.priority],
+            )
 
     def _hand_on(self, finished: Finished) -> None:
         job_id, lease_id, index = parse_task_id(finished.task_id)

@@ -40,6 +40,9 @@ STOP = 10.0
 POLL = 0.1
 """Seconds between two looks at whether a model in use has been let go."""
 
+TELLING = 0.1
+"""Share of a model that must be there before the time so far says how long the rest takes."""
+
 WHERE: dict[Kind, str] = {
     "model": "model",
     "lora": "loras",
@@ -54,6 +57,7 @@ class _Wanted:
     beside: str
     fraction: float = 0.0
     turn: float | None = None
+    began: float | None = None
 
 
 @dataclass
@@ -101,6 +105,7 @@ class ModelStore:
         self._shelf = Shelf(device, limit_bytes)
         self._wanted: OrderedDict[Key, _Wanted] = OrderedDict()
         self._failed: dict[Key, _Failure] = {}
+        self._took: dict[str, tuple[float, int]] = {}
         self._closing: Key | None = None
         self._loader: threading.Thread | None = None
         self._stopped = False
@@ -149,6 +154,33 @@ class ModelStore:
             return {
                 key.name: it.fraction for key, it in self._wanted.items() if key.kind == "model"
             }
+
+    def ready_in(self) -> dict[str, float]:
+        """The models that are not in memory, each with the seconds until it should be: of those
+        that are being loaded, and of those that were before and have room. Others are missing."""
+        found: dict[str, float] = {}
+        with self._changed:
+            for name, (took, size) in self._took.items():
+                if Key("model", name) not in self._shelf and self._shelf.fits(size, HEADROOM):
+                    found[name] = took
+            for key, wanted in self._wanted.items():
+                if key.kind != "model":
+                    continue
+                left = self._left(key.name, wanted)
+                found.pop(key.name, None)
+                if left is not None:
+                    found[key.name] = left
+        return found
+
+    def _left(self, name: str, wanted: _Wanted) -> float | None:
+        if wanted.began is None:
+            return None
+        passed = time.monotonic() - wanted.began
+        if name in self._took:
+            return max(0.0, self._took[name][0] - passed)
+        if wanted.fraction < TELLING:
+            return None
+        return passed / wanted.fraction * (1 - wanted.fraction)
 
     def close(self) -> None:
         """Let go of every model and end the loading; waits up to 10 s for a load under way."""
@@ -258,10 +290,15 @@ class ModelStore:
     ) -> tuple[LoadedModel | WholeModel, int]:
         entry = self._catalogue[key.name]
         self._make_room(key, needed_bytes(entry, self._device))
+        began = time.monotonic()
+        if wanted := self._wanted.get(key):
+            wanted.began = began
         model = load_model(entry, self._device, progress=told)
         if isinstance(model, LoadedModel):
             add_embeddings(model, self._catalogue)
-        return model, model_bytes(model)
+        size = model_bytes(model)
+        self._took[key.name] = time.monotonic() - began, size
+        return model, size
 
     def _load_add_on(self, key: Key) -> tuple[Any, int]:
         entry = self._tables(key.kind)[key.name]

@@ -1,0 +1,242 @@
+"""When each job should end: the workers' fair sharing played through, at the costs they measured.
+
+A simplification of `worker/engine/batcher.py`: time flows, and callers share each worker's device
+by weight. In the forwards of each kind of picture is always whoever has fewest rows for what he is
+owed; the others are in as many as they are owed, and in more where that costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from jobs.lists.open_jobs import OpenJob
+from jobs.records import lanes
+from jobs.records.shares import WEIGHTS
+from jobs.records.workers import PictureCost, WorkerInfo
+
+NEXT_TO_NOTHING = 1.1
+"""By how much a forward may take longer for those who are owed nothing (`batcher.py`)."""
+
+BEYOND = 2
+"""Times its capacity that a worker holds at most (`worker/loop/places.py`)."""
+
+ALIKE = 1.5
+"""Pictures whose areas are no further apart count as measured; of others nothing is known."""
+
+MOST = 250
+"""Ends that are played through; what begins later follows at their pace."""
+
+
+@dataclass(eq=False)
+class Run:
+    """A job under way: `left` steps of each picture, at `speed` a second, then `tail` seconds."""
+
+    job: OpenJob
+    cost: PictureCost
+    left: float
+    tail: float
+    begins: float
+    speed: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        """Rows of a forward that all its pictures take."""
+        return self.job.size.pictures * (2 if self.job.size.guided else 1)
+
+    @property
+    def around(self) -> float:
+        """Seconds beside its steps that it takes from others, by the step."""
+        beside = self.cost.encode + self.cost.decode
+        return self.job.size.pictures * beside / max(1, self.job.size.steps)
+
+
+@dataclass(eq=False)
+class Worker:
+    """A worker and what it has under way."""
+
+    info: WorkerInfo
+    runs: list[Run] = field(default_factory=list[Run])
+
+    @property
+    def pictures(self) -> int:
+        """How many it makes, or has places for."""
+        return sum(run.job.size.pictures for run in self.runs)
+
+    def holds(self, caller: str) -> bool:
+        """Whether a job of this caller is under way."""
+        return any(run.job.lane.caller == caller for run in self.runs)
+
+    def cost(self, job: OpenJob) -> PictureCost | None:
+        """What a picture of this job costs here, as measured at about its size."""
+        area = job.size.width * job.size.height
+        near = [
+            each
+            for each in self.info.costs
+            if lanes.plain(each.model) == job.lane.model
+            and area / ALIKE <= each.area <= area * ALIKE
+        ]
+        return min(near, key=lambda each: abs(each.area - area), default=None)
+
+    def ready_in(self, model: str) -> float | None:
+        """Seconds until a model, as lanes name it, can begin here; None where nobody knows."""
+        if model in map(lanes.plain, self.info.warm):
+            return 0.0
+        return {lanes.plain(each): time for each, time in self.info.ready_in.items()}.get(model)
+
+    def run(self, job: OpenJob, now: float) -> Run | None:
+        """The job under way from now; None where its cost or its model's loading is not known."""
+        cost, delay = self.cost(job), self.ready_in(job.lane.model)
+        if cost is None or delay is None:
+            return None
+        tail = self.info.finish_s + cost.decode * job.size.pictures
+        if not job.running:
+            tail += cost.encode * job.size.pictures
+        return Run(job, cost, job.left, tail, now + delay)
+
+
+def forecast(
+    running: Sequence[OpenJob], order: Sequence[OpenJob], live: Sequence[WorkerInfo]
+) -> dict[str, float]:
+    """Seconds until each job should end, by its id; `order` has those that wait as they begin.
+
+    Missing is what depends on something that nobody measured: all jobs that wait, where something
+    runs whose cost is not known.
+    """
+    return _Play(running, order, live).ends
+
+
+class _Play:
+    def __init__(
+        self, running: Sequence[OpenJob], order: Sequence[OpenJob], live: Sequence[WorkerInfo]
+    ) -> None:
+        self.ends: dict[str, float] = {}
+        self._now = 0.0
+        self._workers = [Worker(info) for info in live]
+        self._queue = deque(order)
+        self._waiting = {job.id: job for job in order}
+        self._next: defaultdict[str, deque[OpenJob]] = defaultdict(deque)
+        for job in order:
+            self._next[job.lane.caller].append(job)
+        if not live or not self._place(running):
+            return
+        ended = 0
+        self._admit()
+        while (soon := self._soonest()) and ended < MOST:
+            run, seconds = soon
+            self._pass(seconds)
+            if run.left <= 1e-9:
+                self._end(run)
+                ended += 1
+        if self._waiting and ended >= MOST:
+            self._at_the_pace_of(ended / self._now)
+
+    def _place(self, running: Sequence[OpenJob]) -> bool:
+        """Put what runs where it runs; whether all of it is known."""
+        for job in running:
+            worker = next((each for each in self._workers if each.info.name == job.worker), None)
+            run = worker.run(job, 0.0) if worker else None
+            if worker is None or run is None:
+                return False
+            worker.runs.append(run)
+        return True
+
+    def _soonest(self) -> tuple[Run, float] | None:
+        """What happens next, and in how many seconds: a job's last step, or its beginning."""
+        every: list[tuple[Run, float]] = []
+        for worker in self._workers:
+            share([run for run in worker.runs if run.begins <= self._now])
+            for run in worker.runs:
+                begun = run.begins <= self._now
+                every.append((run, run.left / run.speed if begun else run.begins - self._now))
+        return min(every, key=lambda each: each[1], default=None)
+
+    def _pass(self, seconds: float) -> None:
+        for worker in self._workers:
+            for run in worker.runs:
+                if run.begins <= self._now:
+                    run.left -= seconds * run.speed
+        self._now += seconds
+
+    def _end(self, run: Run) -> None:
+        self.ends[run.job.id] = self._now + run.tail
+        worker = next(each for each in self._workers if run in each.runs)
+        worker.runs.remove(run)
+        caller = run.job.lane.caller
+        waiting = self._next[caller]
+        while waiting and waiting[0].id not in self._waiting:
+            waiting.popleft()
+        if waiting and not any(each.holds(caller) for each in self._workers):
+            self._take(waiting[0])
+        self._admit()
+
+    def _admit(self) -> None:
+        """Begin what waits, in its order, as far as there is room."""
+        while self._queue:
+            if self._queue[0].id in self._waiting and not self._take(self._queue[0]):
+                return
+            self._queue.popleft()
+
+    def _take(self, job: OpenJob) -> bool:
+        """Begin a job if there is room; one whose end nobody knows takes none."""
+        new = not any(worker.holds(job.lane.caller) for worker in self._workers)
+        able = [(worker, run) for worker in self._workers if (run := worker.run(job, self._now))]
+        if able:
+            most = BEYOND if new else 1
+            room = [each for each in able if each[0].pictures < each[0].info.capacity * most]
+            if not room:
+                return False
+            worker, run = min(room, key=lambda each: (each[1].begins, each[0].pictures))
+            worker.runs.append(run)
+        del self._waiting[job.id]
+        return True
+
+    def _at_the_pace_of(self, jobs_a_second: float) -> None:
+        before = sum(len(worker.runs) for worker in self._workers)
+        for job in self._waiting.values():
+            if any(worker.run(job, 0.0) for worker in self._workers):
+                before += 1
+                self.ends[job.id] = self._now + before / jobs_a_second
+
+
+def share(runs: Sequence[Run]) -> None:
+    """Give each of a worker's runs its speed, in steps a second of each of its pictures."""
+    weights: defaultdict[str, list[float]] = defaultdict(list)
+    pictures: defaultdict[str, int] = defaultdict(int)
+    for run in runs:
+        weights[run.job.lane.caller].append(WEIGHTS[run.job.lane.priority])
+        pictures[run.job.lane.caller] += run.job.size.pictures
+    owed = {caller: sum(each) / len(each) for caller, each in weights.items()}
+    total = sum(owed.values())
+    kinds: defaultdict[PictureCost, list[Run]] = defaultdict(list)
+    for run in runs:
+        kinds[run.cost].append(run)
+    for cost, alike in kinds.items():
+        # A caller's part goes to his pictures alike, of whatever kind.
+        parts: defaultdict[str, float] = defaultdict(float)
+        rows: defaultdict[str, int] = defaultdict(int)
+        for run in alike:
+            caller = run.job.lane.caller
+            parts[caller] += owed[caller] * run.job.size.pictures / pictures[caller] / total
+            rows[caller] += run.rows
+        _share_forwards(cost, alike, parts, rows)
+
+
+def _share_forwards(
+    cost: PictureCost, runs: Sequence[Run], parts: dict[str, float], rows: dict[str, int]
+) -> None:
+    fewest = min(rows[caller] / parts[caller] for caller in parts)
+    often = {caller: min(1.0, fewest * parts[caller] / rows[caller]) for caller in parts}
+    fair, most = sum(often[caller] * rows[caller] for caller in parts), sum(rows.values())
+    if most > fair:
+        spare = (NEXT_TO_NOTHING - 1) * cost.forward(fair) / cost.per_row if cost.per_row else most
+        extra = min(1.0, max(0.0, min(spare, cost.rows - fair)) / (most - fair))
+        often = {caller: each + (1 - each) * extra for caller, each in often.items()}
+    together = sum(often[caller] * rows[caller] for caller in parts)
+    beside = sum(often[run.job.lane.caller] * run.around for run in runs)
+    for run in runs:
+        each = often[run.job.lane.caller]
+        # Its own encode and decode come before and after its steps.
+        round_s = cost.forward(together) + beside - each * run.around
+        run.speed = sum(parts.values()) * each / max(round_s, 1e-9)

@@ -1,0 +1,133 @@
+"""What forwards and pictures cost in seconds, as measured: by shape and rows, by model and size."""
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import pairwise
+from threading import Lock
+from typing import NamedTuple
+
+from worker.engine.memory.footprint import ForwardShape
+
+RECENT = 32
+"""Steps of the engine by which it is judged how much slower than at its fastest all goes now."""
+
+
+class Kind(NamedTuple):
+    """Pictures that cost the same beside their steps: a model's, of one size in pixels."""
+
+    model: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What pictures of a kind cost, in seconds: a forward takes `fixed` and `per_row` for each of
+    its rows, of which it has at most `rows`; `encode` and `decode` are those of one picture."""
+
+    model: str
+    width: int
+    height: int
+    fixed: float
+    per_row: float
+    rows: int
+    encode: float
+    decode: float
+
+
+class Costs:
+    """All that was measured. The engine's thread adds; any may read.
+
+    Of each number of rows and of each stage the fastest counts, because what disturbs a measurement
+    only ever adds time; how much slower all goes at present, by what else the machine does and by
+    what comes between, the last steps of the engine say together.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._forwards: dict[ForwardShape, dict[int, float]] = {}
+        self._around: dict[Kind, dict[str, float]] = {}
+        self._kinds: dict[Kind, tuple[ForwardShape, int]] = {}
+        self._steps: deque[tuple[float, float]] = deque(maxlen=RECENT)
+        self._at_best = 0.0
+
+    def forward(self, shape: ForwardShape, rows: int, seconds: float) -> None:
+        """A forward of so many rows took so long."""
+        with self._lock:
+            known = self._forwards.setdefault(shape, {})
+            known[rows] = min(known.get(rows, seconds), seconds)
+            self._at_best += known[rows]
+
+    def stage(self, kind: Kind, name: str, seconds: float) -> None:
+        """An encode or decode of one picture took so long."""
+        with self._lock:
+            known = self._around.setdefault(kind, {})
+            known[name] = min(known.get(name, seconds), seconds)
+            self._at_best += known[name]
+
+    def step(self, seconds: float) -> None:
+        """A step of the engine took so long, with all that was measured in it."""
+        with self._lock:
+            if self._at_best:
+                self._steps.append((seconds, self._at_best))
+                self._at_best = 0.0
+
+    @property
+    def slowness(self) -> float:
+        """How many times as long everything takes now as at its fastest."""
+        at_best = sum(best for _, best in self._steps)
+        return sum(took for took, _ in self._steps) / at_best if at_best else 1.0
+
+    def belongs(self, kind: Kind, shape: ForwardShape, rows: int) -> None:
+        """Pictures of this kind go through forwards of this shape, of at most so many rows."""
+        with self._lock:
+            # The first shape: those that follow are of a second pass, which is larger.
+            first, _ = self._kinds.get(kind, (shape, rows))
+            self._kinds[kind] = first, rows
+
+    def seconds(self, shape: ForwardShape, rows: int) -> float | None:
+        """What a forward of so many rows should take; None where none of the shape was measured.
+
+        Between two measured numbers of rows in proportion, and beyond them by the row.
+        """
+        points = self._points(shape)
+        if not points:
+            return None
+        slower = self.slowness
+        for (low, fast), (high, slow) in pairwise(points):
+            if low <= rows <= high:
+                return slower * (fast + (slow - fast) * (rows - low) / (high - low))
+        nearest, took = points[0] if rows <= points[0][0] else points[-1]
+        return slower * took * rows / nearest
+
+    def around(self, kind: Kind) -> float:
+        """What encode and decode of a picture take together; 0 where none was measured."""
+        with self._lock:
+            return self.slowness * sum(self._around.get(kind, {}).values())
+
+    def all(self) -> list[Cost]:
+        """What a picture costs of each kind whose steps and decoding were measured."""
+        with self._lock:
+            known = [
+                (kind, *each, [self._around[kind][name] for name in ("encode", "decode")])
+                for kind, each in self._kinds.items()
+                if {"encode", "decode"} <= self._around.get(kind, {}).keys()
+            ]
+        found: list[Cost] = []
+        for kind, shape, rows, around in known:
+            points = self._points(shape)
+            if not points:
+                continue
+            (low, fast), (high, slow) = points[0], points[-1]
+            per_row = max(0.0, (slow - fast) / (high - low)) if high > low else fast / low
+            fixed = max(0.0, fast - per_row * low)
+            slower = self.slowness
+            encode, decode = (slower * each for each in around)
+            found.append(
+                Cost(*kind, slower * fixed, slower * per_row, rows, encode=encode, decode=decode)
+            )
+        return found
+
+    def _points(self, shape: ForwardShape) -> list[tuple[int, float]]:
+        with self._lock:
+            return sorted(self._forwards.get(shape, {}).items())
