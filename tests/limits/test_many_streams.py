@@ -111,6 +111,21 @@ def test_an_event_is_read_once_however_many_follow(
     assert many <= few + 5 * JOBS
 
 
+def test_what_a_crowd_missed_is_read_once_when_it_comes_back(
+    redis: Redis, redis_url: str, data: Path, worker: HandWorker
+):
+    with api(redis_url, data, 120) as server:
+        missed_from = redis.time()[0] * 1000
+        jobs = create(server)
+        run(worker, jobs)
+        back = [f"{API}/events?last_event_id={missed_from}-0"] * 100
+        with commands(redis) as asked, crowd(server.url, back) as listeners:
+            all_begun(listeners)
+            until(lambda: all(len(each.done) >= JOBS for each in listeners))
+        assert all(each.done == jobs for each in listeners)
+    assert asked.all.count("HGETALL") <= 3 * JOBS
+
+
 def test_streams_that_stand_still_ask_redis_nothing(
     redis: Redis, redis_url: str, data: Path, worker: HandWorker
 ):
