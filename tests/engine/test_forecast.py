@@ -64,7 +64,7 @@ def told_and_true(jobs: Jobs) -> list[float]:
     mark = began + max(at for _, at, _, _ in jobs) + 0.01
     said: list[tuple[str, float, float]] = []
     while device.arrivals or len(device.batcher):
-        device.run(until=lambda: device.now >= mark)
+        device.run(until=lambda at=mark: device.now >= at)
         mark = device.now + 0.5
         running = [
             OpenJob(
