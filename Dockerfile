@@ -3,8 +3,7 @@
 #   docker build --target server .         the API, without torch
 #   docker build --target worker .         a worker on the CPU
 #   docker build --target worker-cuda .    a worker on an NVIDIA GPU
-# The worker's CPU image is gigabytes smaller with torch's wheels for the CPU, which have an index
-# of their own: --build-arg TORCH_CPU_INDEX=URL (pytorch.org says which).
+# `make images` builds them and makes a picture with them.
 
 FROM python:3.11-slim-bookworm AS base
 ENV PATH=/opt/venv/bin:$PATH \
@@ -18,7 +17,8 @@ WORKDIR /app
 # The folders are made here so that a new volume takes over their owner.
 RUN groupadd --gid 1000 darkroom \
     && useradd --uid 1000 --gid darkroom --no-create-home --home-dir /data darkroom \
-    && install --directory --owner=darkroom --group=darkroom /data /data/images /data/hub \
+    && install --directory --owner=darkroom --group=darkroom \
+        /data /data/hub /data/images /data/measured /data/renditions \
     && python -m venv /opt/venv
 
 
@@ -35,7 +35,7 @@ RUN npm run build
 FROM base AS server
 COPY requirements/server.txt requirements/server.txt
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --requirement requirements/server.txt
+    pip install --no-deps --require-hashes --requirement requirements/server.txt
 COPY pyproject.toml README.md ./
 COPY clients/python/src clients/python/src
 COPY darkroom darkroom
@@ -50,23 +50,33 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
 CMD ["darkroom", "server"]
 
 
-FROM base AS worker-code
+FROM base AS worker-packages
 # A hub model that was pulled stays in the volume at /data/hub.
 ENV HF_HOME=/data/hub
-COPY requirements/worker.txt requirements/worker.txt
-COPY pyproject.toml README.md models.toml ./
-COPY clients/python/src clients/python/src
-COPY darkroom darkroom
-COPY jobs jobs
-COPY worker worker
-COPY models models
-
-
-FROM worker-code AS worker
-ARG TORCH_CPU_INDEX=
+COPY requirements/worker.txt requirements/torch.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    PIP_EXTRA_INDEX_URL=$TORCH_CPU_INDEX pip install --requirement requirements/worker.txt \
-    && pip install --no-build-isolation --no-deps --editable .
+    pip install --no-deps --require-hashes --requirement requirements/worker.txt
+
+
+FROM scratch AS worker-code
+COPY pyproject.toml README.md models.toml /app/
+COPY clients/python/src /app/clients/python/src
+COPY darkroom /app/darkroom
+COPY jobs /app/jobs
+COPY worker /app/worker
+COPY models /app/models
+
+
+# The usual index has torch with CUDA, gigabytes that a CPU has no use for. PyTorch keeps its wheels
+# for the CPU in an index of their own; empty is pip's configured ones, for a mirror that has them.
+FROM worker-packages AS worker
+ARG TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --no-deps ${TORCH_CPU_INDEX:+--index-url "$TORCH_CPU_INDEX"} \
+        --requirement requirements/torch.txt \
+    && python -c "import torch; assert torch.version.cuda is None, 'this is torch for CUDA: set TORCH_CPU_INDEX'"
+COPY --from=worker-code /app .
+RUN pip install --no-cache-dir --no-build-isolation --no-deps --editable .
 ENV DEVICE=cpu
 USER 1000:1000
 HEALTHCHECK --interval=15s --timeout=10s --start-period=120s \
@@ -75,10 +85,11 @@ CMD ["darkroom", "worker"]
 
 
 # torch's wheels of the usual index bring CUDA with them; the host needs its driver only.
-FROM worker-code AS worker-cuda
+FROM worker-packages AS worker-cuda
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --requirement requirements/worker.txt \
-    && pip install --no-build-isolation --no-deps --editable .
+    pip install --requirement requirements/torch.txt
+COPY --from=worker-code /app .
+RUN pip install --no-cache-dir --no-build-isolation --no-deps --editable .
 ENV DEVICE=cuda \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 1000:1000

@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Settings are environment variables: PORT=8080 make up
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types python clients slow audit features endpoints gallery model bench lock clean
+.PHONY: help up test lint types python clients slow chaos soak images audit features endpoints gallery model bench lock clean
 PY := .venv/bin/python
 # A file is one process's, so that what it starts it starts once; more processes than cores, since
 # much of what the tests do is wait.
@@ -30,6 +30,15 @@ types: python  ## Strict types
 
 slow: .dev  ## The long tests: whole models, processes killed again and again
 	@$(PY) -m pytest -m "slow or fault" --timeout 900
+
+chaos: .dev  ## Break everything in turn, for MINUTES=60 from SEED=1: every promise must hold
+	@MINUTES=$(or $(MINUTES),60) SEED=$(or $(SEED),1) $(PY) -m pytest tests/faults -m chaos -s
+
+soak: .dev  ## Quiet work under 300 event streams, for MINUTES=30: no process may grow
+	@MINUTES=$(or $(MINUTES),30) $(PY) -m pytest tests/faults -m soak -s
+
+images: .dev  ## Build every image, run server and worker from them read-only, make a picture
+	@$(PY) -m tests.images
 
 audit: .dev  ## Look for known vulnerabilities in what is locked, where the registry tells
 	@$(PY) requirements/audit.py

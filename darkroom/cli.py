@@ -10,7 +10,7 @@ from typing import cast
 from darkroom_client import DarkroomError, Fields, RequestRefused
 
 from darkroom import __version__, machine
-from darkroom.commands import devices, models, models_arguments, settings_page, webhooks
+from darkroom.commands import backup, devices, models, models_arguments, settings_page, webhooks
 from darkroom.commands.doctor import doctor, worker_health
 from darkroom.commands.generate import generate
 from darkroom.commands.shared import Command, action
@@ -75,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
 
     devices.add_commands(add)
     webhooks.add_commands(add, _deliver)
+
+    backup.add_commands(add)
 
     check = add("doctor", _doctor, "Say what is wrong with this machine.")
     check.add_argument("--worker", action="store_true", help="only: does this host's worker live?")

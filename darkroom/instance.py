@@ -12,7 +12,7 @@ from jobs.settings import Settings
 
 
 class State(BaseModel):
-    """What a running `darkroom up` says of itself, in DATA/up.json."""
+    """What a running `darkroom up` says of itself, in DATA/up.json: no secret."""
 
     pid: int
     url: str
@@ -48,13 +48,19 @@ class Instance:
     def tell(self, state: State) -> None:
         """Let others read this state from now on."""
         new = self._path.with_suffix(".new")
-        new.write_text(state.model_dump_json(indent=2) + "\n")
+        new.unlink(missing_ok=True)
+        with open(new, "x", opener=_for_the_owner) as file:
+            file.write(state.model_dump_json(indent=2) + "\n")
         new.replace(self._path)
 
     def close(self) -> None:
         """Ended well: nothing is left over."""
         self._path.unlink(missing_ok=True)
         os.close(self._lock)
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def read_state(data: Path) -> State | None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
+from jobs import sentinel
 from jobs.settings import settings
 
 API_TIMEOUT = 3.5
@@ -15,6 +20,9 @@ makes it wait for two is not taken for hung."""
 
 WORKER_TIMEOUT = 15.0
 """Seconds one Redis call of a worker may take; above the one second it waits for new jobs."""
+
+CONNECTIONS = 100
+"""Connections that a client opens at most: more than a worker or a command has threads."""
 
 LOCAL_URL = "redis://127.0.0.1:6379/0"
 
@@ -25,21 +33,49 @@ def now(connection: Redis) -> float:
     return seconds + micro / 1e6
 
 
-def connect(url: str | None = None, *, timeout: float = API_TIMEOUT, retries: int = 1) -> Redis:
+def connect(
+    url: str | None = None,
+    *,
+    timeout: float = API_TIMEOUT,
+    retries: int = 1,
+    connections: int = CONNECTIONS,
+) -> Redis:
     """A client of the given Redis, or of REDIS_URL, or of the usual local one.
 
+    The URL may be that of a Redis (redis://, rediss:// by TLS, unix://), or of Sentinels that know
+    which Redis is the master now. Raises ValueError where it is neither.
+
     Nothing is sent yet. Calls raise redis.exceptions.ConnectionError where Redis is away, after
-    some retries, and TimeoutError after about `timeout` seconds where it hangs.
+    some retries, and TimeoutError after about `timeout` seconds where it hangs. `connections` is
+    how many threads may ask at once: one more gets a ConnectionError.
     """
-    return Redis.from_url(
-        url or settings().redis_url or LOCAL_URL,
-        socket_timeout=timeout,
-        socket_connect_timeout=min(timeout, API_TIMEOUT),
-        health_check_interval=30,
+    url = url or settings().redis_url or LOCAL_URL
+    options: dict[str, Any] = {
+        "socket_timeout": timeout,
+        "socket_connect_timeout": min(timeout, API_TIMEOUT),
+        "health_check_interval": 30,
+        "max_connections": connections,
         # A connection that broke is worth another try at once, a Redis that hangs is not.
-        retry=Retry(
+        "retry": Retry(
             ExponentialBackoff(cap=0.2, base=0.05),
             retries,
             supported_errors=(RedisConnectionError,),
         ),
-    )
+    }
+    if sentinel.is_of_one(url):
+        return sentinel.connect(url, **options)
+    return Redis.from_url(url, **options)
+
+
+def without_password(url: str) -> str:
+    """The URL of a Redis with nothing in it that opens it."""
+    bare = re.sub(r"//([^/?#@:]*):[^?#]*@", r"//\1@", url, count=1).replace("//@", "//")
+    return re.sub(r"(?i)([?&])(\w*password)=[^&#]*", r"\1", bare).rstrip("?&").replace("?&", "?")
+
+
+def place(url: str) -> str:
+    """Where a Redis is, in words without secrets."""
+    if sentinel.is_of_one(url):
+        return sentinel.place(url)
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else f"a socket {parts.path}"

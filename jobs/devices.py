@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -125,6 +125,15 @@ def get(redis: Redis, device_id: str) -> Device | None:
 def exists(redis: Redis, device_id: str) -> bool:
     """Whether this device may still come in."""
     return bool(redis.exists(_key(device_id)))
+
+
+def existing(redis: Redis, device_ids: Collection[str]) -> set[str]:
+    """Those of these devices that may still come in, in one round trip."""
+    with redis.pipeline(transaction=False) as pipe:
+        for device_id in device_ids:
+            pipe.exists(_key(device_id))
+        found = zip(device_ids, cast("list[int]", pipe.execute()), strict=True)
+    return {device_id for device_id, there in found if there}
 
 
 def list_devices(redis: Redis, owner: str | None = None) -> list[Device]:

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator
@@ -49,13 +49,26 @@ class Settings(BaseSettings):
     )
     redis_url: str | None = Field(
         default=None,
-        description="Redis to use, such as redis://host:6379/0. Without it `darkroom up` starts a "
-        "redis-server or valkey-server of its own under DATA.",
+        description="Redis to use, such as redis://host:6379/0, rediss://host:6380/0 by TLS, or "
+        "redis+sentinel://host:26379,host2:26379/NAME/0 behind Sentinels. Without it `darkroom up` "
+        "starts a redis-server or valkey-server of its own under DATA.",
     )
     image_store: str | None = Field(
         default=None,
         description="Where pictures are kept: a folder, or any fsspec URL such as "
         "s3://bucket/darkroom. The default is the folder `images` under DATA.",
+    )
+    s3_endpoint: str | None = Field(
+        default=None,
+        description="Address of an S3 server other than Amazon's, such as http://10.0.0.6:9000, "
+        "for an IMAGE_STORE of s3://. Its keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+        "its region AWS_DEFAULT_REGION.",
+    )
+    renditions_mb: int = Field(
+        default=256,
+        ge=0,
+        description="Disk in MB under DATA/renditions for smaller pictures and other formats that "
+        "were asked for, so that none is made twice; 0 keeps them in memory alone.",
     )
     models: Path = Field(
         default=REPOSITORY / "models.toml",
@@ -286,6 +299,17 @@ class Settings(BaseSettings):
         description="Seconds that a signed picture URL stays valid, at least.",
     )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="`text` is for people; `json` is a JSON object on each line, with the job that "
+        "it is about, for programs that gather logs.",
+    )
+    log_file: Path | None = Field(
+        default=None,
+        description="File for the log of a process; the default is standard error. It may be moved "
+        "away at any time: a new one is begun. `darkroom up` gives each of its processes one under "
+        "DATA.",
+    )
     log_prompts: bool = Field(
         default=False, description="Write the prompts of ended jobs into the worker's log."
     )
@@ -329,6 +353,11 @@ class Settings(BaseSettings):
         return self.data / "tls"
 
     @property
+    def measured_folder(self) -> Path:
+        """Where a worker keeps what it measured of models and of its machine."""
+        return self.data / "measured"
+
+    @property
     def image_store_url(self) -> str:
         """The image store as an fsspec URL or a folder."""
         return self.image_store or str(self.data / "images")
@@ -337,6 +366,12 @@ class Settings(BaseSettings):
     def api_threads(self) -> int:
         """Threads of one API process: every event stream holds one, and 32 answer the rest."""
         return self.sse_clients + 32
+
+    @property
+    def api_connections(self) -> int:
+        """Connections to Redis that one API process may open: every thread may ask at once, and
+        eight more that serve no request, such as those that follow the events."""
+        return self.api_threads + 8
 
 
 @cache

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 lock=requirements/$1.txt
 stamp=.venv/installed-$1.txt
 
-# pyproject.toml says which packages of ours can be imported.
+# pyproject.toml says which packages of ours can be imported, and which torch.
 if [ -x .venv/bin/python ] && cat "$lock" pyproject.toml | cmp -s - "$stamp"; then
     exit 0
 fi
@@ -39,7 +39,11 @@ fi
 
 echo "Installing what $lock names (torch is large: minutes the first time, seconds after)"
 rm -f "$stamp"
-.venv/bin/python -m pip install --disable-pip-version-check --requirement "$lock"
-.venv/bin/python -m pip install --disable-pip-version-check --quiet \
-    --no-build-isolation --no-deps --editable .
+pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install"
+# The lock is whole, and each file is one that it names by its hash.
+$pip --no-deps --require-hashes --requirement "$lock"
+if [ "$1" != server ]; then
+    $pip --requirement requirements/torch.txt
+fi
+$pip --quiet --no-build-isolation --no-deps --editable .
 cat "$lock" pyproject.toml >"$stamp"

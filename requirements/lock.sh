@@ -3,19 +3,30 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# torch chooses its CUDA packages itself, exactly, and a torch for the CPU wants none: locked here
-# they would be installed on machines that have no use for them. Hashes would fix one of the two.
+# torch has a lock of its own, without hashes: its builds for the CPU and for each CUDA come from
+# different indexes and are all the same version. It chooses its CUDA packages itself, exactly, and
+# a torch for the CPU wants none, so they are in no lock.
 # What only Windows or a browser needs is left out too: gunicorn runs on neither.
 compile() {
-    out=$1
+    out=requirements/$1
     shift
-    echo "# Written by \`make lock\` from pyproject.toml." >"requirements/$out"
+    echo "# Written by \`make lock\` from pyproject.toml." >"$out"
     uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
-        --no-emit-index-url "$@" pyproject.toml |
-        grep -v -E "^(nvidia-|cuda-|triton)|sys_platform == '(win32|emscripten)'$" |
-        sed -E 's/^(torch==[0-9.]+)\+[a-z0-9]+.*/\1/' >>"requirements/$out"
+        --no-emit-index-url --generate-hashes "$@" pyproject.toml |
+        awk '/^[a-z0-9]/ {
+            left_out = /^(nvidia-|cuda-|triton|torch==)/ || /sys_platform == .(win32|emscripten). \\$/
+        } !left_out' >>"$out"
 }
 
-compile dev.txt --extra worker --extra recipe --extra dev
-compile worker.txt --extra worker --constraint requirements/dev.txt
-compile server.txt --constraint requirements/dev.txt
+versions=$(mktemp)
+trap 'rm -f "$versions"' EXIT
+
+compile dev.txt --extra worker --extra s3 --extra recipe --extra otel --extra dev
+# One version of each everywhere.
+grep '==' requirements/dev.txt | sed 's/ *\\$//' >"$versions"
+compile worker.txt --extra worker --extra s3 --constraint "$versions"
+compile server.txt --extra s3 --constraint "$versions"
+{
+    echo "# Written by \`make lock\` from pyproject.toml. Without hashes: any build of this version."
+    sed -n 's/^ *"\(torch==[0-9.]*\)",$/\1/p' pyproject.toml
+} >requirements/torch.txt

@@ -7,7 +7,7 @@ from flask_openapi.openapi import OpenAPI
 
 from jobs.request import blocklist
 from jobs.settings import settings
-from server import compat, errors, openapi, outages, resources
+from server import compat, errors, openapi, outages, resources, tracing
 from server.door import auth, cors, headers, hosts, limiter, limits, proxies, signing
 from server.pages import page, renditions
 from server.requests import body, refusals
@@ -58,6 +58,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
         kept.init_app(app)
     for said in (errors, outages, refusals):
         said.init_app(app)
+    tracing.init_app(app)
     # Who asks comes before what is asked: no body is read for a request that is refused.
     for step in (proxies, headers, hosts, cors, auth, limits, body):
         step.init_app(app)

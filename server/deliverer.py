@@ -21,6 +21,7 @@ from typing import Any, cast
 from redis import Redis
 from redis.exceptions import RedisError
 
+from jobs import logs
 from jobs.connection import connect, now
 from jobs.records.events import Output
 from jobs.records.record import read
@@ -87,7 +88,7 @@ class Deliverer:
                     self._slots.release()
                     self._wait()
                     continue
-                pool.submit(self._deliver, delivery)
+                pool.submit(self._deliver_one, delivery)
 
     def _beat(self) -> None:
         if time.monotonic() >= self._next_beat:
@@ -99,6 +100,10 @@ class Deliverer:
             outbox.wait(self._redis, 1.0)
         except RedisError:
             self.leaving.wait(AGAIN)
+
+    def _deliver_one(self, delivery: Delivery) -> None:
+        with logs.about(delivery.job):
+            self._deliver(delivery)
 
     def _deliver(self, delivery: Delivery) -> None:
         place = outbound.place(delivery.hook.url)
@@ -207,9 +212,7 @@ def absolute(shown: Any, base: str) -> Any:
 
 def main() -> None:
     """Send webhooks until SIGTERM or SIGINT."""
-    logging.basicConfig(
-        level=settings().log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logs.set_up("webhooks")
     redis = connect()
     deliverer = Deliverer(redis, Views(redis, Signer(redis, settings().url_lifetime)))
 

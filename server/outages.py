@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 DISK = re.compile(r"\bMISCONF\b")
 """The word of a Redis that could not write to its disk, and takes no changes until it can."""
 
-REFUSALS = re.compile(r"\b(NOREPLICAS|MASTERDOWN|TRYAGAIN)\b")
+REFUSALS = re.compile(r"\b(NOREPLICAS|MASTERDOWN|TRYAGAIN|READONLY)\b")
 """Words of a Redis that cannot write just now, in replies for which its client has no exception."""
 
 PASSING = (

@@ -17,6 +17,7 @@ from redis import Redis
 
 from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
+from jobs.settings import settings
 
 EXTENSION = "darkroom"
 
@@ -43,9 +44,10 @@ class Resources:
 
 def init_app(app: Flask, redis_url: str | None, image_store: str | None) -> None:
     """Give the application its resources, connected when they are first used."""
-    redis = connect(redis_url)
+    redis = connect(redis_url, connections=settings().api_connections)
     made = Resources(redis, ImageStore(image_store))
-    made.at_close(redis.close)
+    # Not those in use: who waits for an answer at the very end is to get it, and no broken socket.
+    made.at_close(lambda: redis.connection_pool.disconnect(inuse_connections=False))
     app.extensions[EXTENSION] = made
 
 

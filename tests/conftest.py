@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 
 # Tiny models are slower on two threads than on one, half the time of a whole run: what a step
 # does is less than what the threads tell each other. Workers that the tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# What a test starts without a folder of its own does not write into this checkout's.
+os.environ["DATA"] = tempfile.mkdtemp(prefix="darkroom-tests-")
 
 from collections.abc import Iterator
 
@@ -27,6 +31,11 @@ SLOWEST = ("test_faults.py", "test_gallery.py", "test_live.py", "test_up.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what takes longest first."""
     items.sort(key=lambda item: item.path.name not in SLOWEST)
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(os.environ["DATA"], ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -67,7 +67,7 @@ def build_worker(
         models,
         exact=chosen.exact,
         memory_limit=int(chosen.row_memory_gb * GIGABYTE) or None,
-        notebook=Notebook(chosen.data / "row-budgets.json", describe(device)),
+        notebook=Notebook(chosen.measured_folder / "row-budgets.json", describe(device)),
         observer=EngineMetrics(metrics),
     )
     offer = Offer(
@@ -75,7 +75,7 @@ def build_worker(
         connection,
         on_offer,
         models,
-        Hashes(catalogue, HashMemory(chosen.data / HASHES)),
+        Hashes(catalogue, HashMemory(chosen.measured_folder / HASHES)),
         device=str(device),
         capacity=chosen.capacity,
         costs=engine.costs,

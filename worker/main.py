@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import secrets
@@ -13,7 +14,7 @@ import time
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs import logs
+from jobs import logs, tracing
 from jobs.connection import WORKER_TIMEOUT, connect
 from jobs.pictures.image_store import ImageStore
 from jobs.records import workers
@@ -34,10 +35,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--name", default=None, help="a name that no worker had before")
     name = parser.parse_args(argv).name or new_name()
     chosen = settings()
-    logs.set_up(chosen.log_level)
+    logs.set_up("worker")
+    tracing.set_up("worker")
     connection = connect(timeout=WORKER_TIMEOUT)
     wait_for(connection)
-    run(name, connection, chosen)
+    try:
+        run(name, connection, chosen)
+    finally:
+        tracing.shut_down()
 
 
 def run(name: str, connection: Redis, chosen: Settings) -> None:
@@ -46,6 +51,10 @@ def run(name: str, connection: Redis, chosen: Settings) -> None:
     # PNG encoder beside them: measured on two busy cores, a forward took 5 to 30 times as long.
     # libgomp reads this when torch is imported, which takes seconds: after Redis answered.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # They set up logs of their own, and write into them while the rest is imported.
+    for library in ("huggingface_hub", "transformers", "diffusers"):
+        importlib.import_module(f"{library}.utils.logging")
+        logs.take_over(library)
     from worker.build import build_worker
     from worker.models.catalogue import CatalogueError
 
@@ -53,7 +62,8 @@ def run(name: str, connection: Redis, chosen: Settings) -> None:
     try:
         worker = build_worker(name, connection, chosen, ImageStore(), Metrics())
     except CatalogueError as error:
-        sys.exit(str(error))
+        log.critical("%s", error)
+        sys.exit(1)
     log.info("%s offers %s", name, ", ".join(card.name for card in worker.offer.cards))
     worker.work()
 

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -24,7 +23,7 @@ from darkroom.instance import read_state, redis_url
 from darkroom.network import tls
 from darkroom.supervision import redis_server
 from jobs.addresses import is_loopback
-from jobs.connection import connect
+from jobs.connection import connect, place
 from jobs.records import workers
 from jobs.settings import Settings
 
@@ -164,7 +163,7 @@ def redis(chosen: Settings) -> Iterator[Finding]:
             else good("redis", "not running; `make up` starts it.")
         )
         return
-    yield good("redis", f"{name} answers at {urlsplit(url).hostname}:{urlsplit(url).port or 6379}.")
+    yield good("redis", f"{name} answers at {place(url)}.")
     client = connect(url)
     yield from running_redis(client, chosen)
     found = workers.live(client)

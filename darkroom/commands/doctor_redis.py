@@ -82,7 +82,7 @@ def memory(info: dict[str, Any]) -> Finding:
 def clients(info: dict[str, Any], chosen: Settings) -> Finding:
     """Whether Redis takes as many connections as all processes here may open."""
     most, now = int(info.get("maxclients", 0)), int(info.get("connected_clients", 0))
-    wanted = chosen.api_processes * chosen.api_threads + max(1, chosen.workers) * WORKER_CLIENTS
+    wanted = chosen.api_processes * chosen.api_connections + max(1, chosen.workers) * WORKER_CLIENTS
     says = f"{now} of {most} connections open; API and workers here may open {wanted}."
     if most and wanted > most:
         return bad("clients", f"{says} Raise maxclients, or lower API_PROCESSES or SSE_CLIENTS.")

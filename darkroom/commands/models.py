@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NEEDS_WORKER = (
     "This installation has only the server's part, which holds no models. "
-    "Run it where a worker is installed: pip install -r requirements/worker.txt"
+    "Run it where a worker is installed: sh requirements/install.sh worker"
 )
 
 RESTART = "A worker reads the file when it starts: start again to offer it."
@@ -154,7 +154,7 @@ def check(name: str | None, chosen: Settings) -> int:
 def _memory(chosen: Settings) -> HashMemory:
     from worker.models.files.hashes import HASHES, HashMemory
 
-    return HashMemory(chosen.data / HASHES)
+    return HashMemory(chosen.measured_folder / HASHES)
 
 
 def _row(item: Item, default: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from darkroom.instance import redis_url
 from jobs.connection import connect
@@ -35,6 +35,9 @@ def on_redis(what: str, command: Command) -> Command:
     def run(parsed: argparse.Namespace, chosen: Settings) -> int:
         try:
             return command(parsed, chosen)
+        except AuthenticationError:
+            text = f"Redis holds {what} and wants a password: set REDIS_URL as for `darkroom up`."
+            print(text, file=sys.stderr)
         except RedisError as error:
             text = f"Redis does not answer, and it holds {what}: {error}. Is Darkroom running?"
             print(text, file=sys.stderr)

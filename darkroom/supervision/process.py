@@ -18,6 +18,9 @@ LAUNCHER = Path(__file__).with_name("launch.py")
 LOG_SIZE = 10_000_000
 """Bytes a log may reach before it is moved to `.1`: days of a busy server, and easy to open."""
 
+LOGS_KEPT = 5
+"""Earlier logs that are kept of each process."""
+
 
 class Process:
     """A running program. It gets `death_signal` when this process dies, however that happens.
@@ -37,17 +40,23 @@ class Process:
         keep: Sequence[int] = (),
     ) -> None:
         self.command = list(command)
-        self.log = log
+        self.log = log.absolute()
         self.started = time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             self._log_start = output.tell()
+            self._log_file = os.fstat(output.fileno()).st_ino
             self._popen = subprocess.Popen(
                 [sys.executable, str(LAUNCHER), str(int(death_signal)), str(os.getpid()), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **_import_path(), **(environment or {})},
+                env={
+                    **os.environ,
+                    **_import_path(),
+                    "LOG_FILE": str(self.log),
+                    **(environment or {}),
+                },
                 pass_fds=tuple(keep),
                 process_group=0,
             )
@@ -63,6 +72,10 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the program itself; nothing happens if it has ended."""
         self._popen.send_signal(number)
+
+    def wait(self, seconds: float) -> int:
+        """Its exit code, once it has ended. Raises subprocess.TimeoutExpired."""
+        return self._popen.wait(seconds)
 
     def kill_group(self) -> None:
         """End the program and everything it started, at once."""
@@ -82,20 +95,30 @@ class Process:
 
     def last_lines(self, count: int = 15) -> str:
         """The end of what this run wrote to its log."""
-        with self.log.open("rb") as log:
-            size = log.seek(0, os.SEEK_END)
-            log.seek(max(min(self._log_start, size), size - 65536))
-            text = log.read().decode(errors="replace")
+        try:
+            with self.log.open("rb") as log:
+                # One that was moved away meanwhile had what came before this run.
+                same = os.fstat(log.fileno()).st_ino == self._log_file
+                size = log.seek(0, os.SEEK_END)
+                log.seek(max(self._log_start if same else 0, size - 65536))
+                text = log.read().decode(errors="replace")
+        except FileNotFoundError:
+            return ""
         return "\n".join(text.splitlines()[-count:])
 
 
-def rotate(log: Path, size: int = LOG_SIZE) -> None:
-    """Move a log over `size` bytes to `NAME.1` and empty it; the writer goes on undisturbed."""
+def rotate(log: Path, size: int = LOG_SIZE, kept: int = LOGS_KEPT) -> None:
+    """Move a log over `size` bytes to `NAME.1`, the one there to `NAME.2`, and so on.
+
+    Who writes it notices at its next record and begins a new one: LOG_FILE tells it which. What
+    was being written just then is in the one that was moved.
+    """
     if not log.exists() or log.stat().st_size < size:
         return
-    # Copied and cut, not renamed: the child holds the file open and would follow it.
-    log.with_name(log.name + ".1").write_bytes(log.read_bytes())
-    os.truncate(log, 0)
+    numbered = [log, *(log.with_name(f"{log.name}.{number}") for number in range(1, kept + 1))]
+    for older, newer in reversed(list(zip(numbered[1:], numbered, strict=False))):
+        if newer.exists():
+            newer.replace(older)
 
 
 def _import_path() -> dict[str, str]:

@@ -140,7 +140,8 @@ class RedisServer:
             # A record of a job and its events are small and kept for long: packed they are half.
             # By their old names, which every version knows.
             *("--hash-max-ziplist-value", "2048", "--stream-node-max-bytes", "1024"),
-            *("--daemonize", "no"),
+            # Opened anew for each line, so that it can be moved away.
+            *("--daemonize", "no", "--logfile", str(self.log.absolute())),
         ]
 
     def _lock(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import logging
 import os
 import secrets
 import signal
@@ -11,7 +12,6 @@ import socket
 import time
 from contextlib import closing, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
 
@@ -26,13 +26,16 @@ from darkroom.supervision.programs import api_command, webhooks_command, worker_
 from darkroom.supervision.pulse import Pulse
 from darkroom.supervision.redis_server import DataInUse, RedisMissing, RedisServer
 from darkroom.supervision.supervisor import Service, Supervisor
+from jobs import logs
 from jobs.addresses import local_host
-from jobs.connection import connect
+from jobs.connection import connect, place, without_password
 from jobs.here import AUTHORITY
 from jobs.queue import leases
 from jobs.records import workers
-from jobs.settings import Settings
+from jobs.settings import Settings, settings
 from jobs.signals import GIVE_BACK
+
+log = logging.getLogger("darkroom.up")
 
 PATIENCE = 30
 """Seconds to wait for a Redis or a port that is about to be there."""
@@ -108,8 +111,7 @@ class Up:
         began = time.monotonic()
         if url := self.settings.redis_url:
             name = _wait_for_external(url, self.supervisor)
-            place = urlsplit(url).hostname or "a socket"
-            _step("Redis", f"{name} at {place} (REDIS_URL)", began)
+            _step("Redis", f"{name} at {place(url)} (REDIS_URL)", began)
         else:
             server = RedisServer(self.settings.data / "redis", self.logs / "redis.log")
             url = server.url
@@ -124,7 +126,8 @@ class Up:
                     say("  Redis is reading its data ...")
             _step("Redis", f"{server.program} on port {server.port}", began)
         # The children find it there, whoever brought it.
-        os.environ["REDIS_URL"] = self.state.redis_url = url
+        os.environ["REDIS_URL"] = url
+        self.state.redis_url = without_password(url)
         self.redis = connect(url)
         self._end_leases()
 
@@ -292,6 +295,8 @@ class Up:
 def up(chosen: Settings) -> int:
     """Run until told to stop; returns the exit code."""
     chosen = chosen.model_copy(update={"data": chosen.data.resolve()})
+    if chosen.log_format == "json":
+        logs.set_up("up")
     try:
         instance = Instance(chosen.data)
     except AlreadyRunning as running:
@@ -312,6 +317,9 @@ def up(chosen: Settings) -> int:
 
 def say(text: str) -> None:
     """Tell whoever looks at the terminal, or the journal."""
+    if settings().log_format == "json":
+        log.info("%s", text.strip())
+        return
     # A terminal that was closed must not keep it from ending its children.
     with suppress(OSError):
         print(text, flush=True)

@@ -90,6 +90,11 @@ def read_chosen(connection: Redis, ids: Sequence[str]) -> list[JobRecord]:
 def ended_before(connection: Redis, moment: float) -> Iterator[JobRecord]:
     """Every owner's ended jobs that were made before a moment (seconds since the epoch)."""
     newest = f"({int(moment * 1000):012x}"
+    return (each for each in every_job(connection, newest) if each.status in ENDED)
+
+
+def every_job(connection: Redis, newest: str = "+") -> Iterator[JobRecord]:
+    """Every owner's jobs, the oldest first, up to an end of a range of ids."""
     after = "-"
     while True:
         page = cast(
@@ -100,7 +105,7 @@ def ended_before(connection: Redis, moment: float) -> Iterator[JobRecord]:
             return
         ids = [each.decode() for each in page]
         for record in read_many(connection, ids):
-            if record is not None and record.status in ENDED:
+            if record is not None:
                 yield record
         after = f"({ids[-1]}"
 

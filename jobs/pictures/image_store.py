@@ -28,12 +28,14 @@ ABANDONED = 3600.0
 
 S3 = ("s3://", "s3a://")
 
-S3_OPTIONS = {
+S3_OPTIONS: dict[str, Any] = {
+    # What others put and deleted since is seen.
+    "use_listings_cache": False,
     "config_kwargs": {
         "connect_timeout": 2,
         "read_timeout": 4,
         "retries": {"mode": "standard", "total_max_attempts": 1},
-    }
+    },
 }
 """A store that is away is told of within 5 s, in place of minutes: callers come back, workers wait
 longer than any library would."""
@@ -70,9 +72,8 @@ class ImageStore:
     def __init__(self, url: str | None = None) -> None:
         target = url or settings().image_store_url
         s3 = target.startswith(S3)
-        self._fs, root = cast(
-            "tuple[Any, str]", fsspec.core.url_to_fs(target, **(S3_OPTIONS if s3 else {}))
-        )
+        options = S3_OPTIONS | {"endpoint_url": settings().s3_endpoint} if s3 else {}
+        self._fs, root = cast("tuple[Any, str]", fsspec.core.url_to_fs(target, **options))
         if s3:
             self._fs.retries = 1  # s3fs would try five times for itself, and it is no option
         self._root = root.rstrip("/")
@@ -108,6 +109,14 @@ class ImageStore:
         """Remove a picture; one that is not there is fine."""
         with suppress(FileNotFoundError), _translated():
             self._fs.rm_file(self._path(image))
+
+    def ids(self) -> Iterator[str]:
+        """Every picture that there is."""
+        with _translated():
+            for path in cast("list[str]", self._fs.find(self._root)):
+                image, dot, suffix = path.rpartition("/")[2].rpartition(".")
+                if dot and suffix == "png" and IMAGE_ID.fullmatch(image):
+                    yield image
 
     def sweep(self) -> int:
         """Remove what writers that died left half written; returns how many files."""

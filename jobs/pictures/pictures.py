@@ -13,15 +13,20 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from PIL import Image, ImageCms
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from pillow_heif import register_heif_opener  # pyright: ignore[reportUnknownVariableType] untyped
 
+from jobs.pictures.containers import has_more_scans, most_scans, without_broken_notes
 from jobs.settings import settings
 
 register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
-FORMATS = ("PNG", "JPEG", "WEBP", "HEIF", "AVIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF", "ICO")
 """Pillow's names of what is taken. Pillow tries no other decoder, and looks at the bytes alone."""
+
+NAMED = "PNG, JPEG, WebP, HEIC, AVIF, GIF, BMP, TIFF or ICO"
+"""The same as callers read it."""
 
 COMPRESS_LEVEL = 1
 """zlib's fastest: a picture that is kept for one job need not be small."""
@@ -44,18 +49,8 @@ Result = TypeVar("Result")
 
 SRGB = ImageCms.ImageCmsProfile(cast("Any", ImageCms).createProfile("sRGB"))
 
-MAX_SCANS = 64
-MAX_SCANNED = 1_500_000_000
-"""Scans of a JPEG, and pixels times scans: an encoder writes ten or fewer, and a file of a few
-kilobytes can ask for thousands, each of which goes over the whole picture."""
-
-NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-"""What ends the data of a scan; 0xFF00 is a byte of it and 0xFFD0 to 0xFFD7 restart it."""
-
-START_OF_SCAN = 0xDA
-END_OF_IMAGE = 0xD9
-STANDING_ALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD9), 0xFF))
-"""Markers without a length, among them the byte that pads."""
+WIDER = {"L;2": 85, "L;4": 17}
+"""What a PNG's grey of 2 or 4 bits is multiplied by to fill 8."""
 
 INFOTEXT = "parameters"
 """Name of the PNG text that AUTOMATIC1111 keeps a recipe in."""
@@ -93,15 +88,18 @@ def checked(data: bytes, use: Callable[[Image.Image], Result]) -> Result:
     if len(data) > limits.max_upload:
         raise BadPicture(f"must be at most {limits.max_upload} bytes; it has {len(data)}")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as source:
+        whole = without_broken_notes(data)
+        with Image.open(io.BytesIO(whole), formats=FORMATS) as source:
             _check_size(source.size)
-            if source.format == "JPEG":
-                _check_scans(source.size, data)
+            # By its class, since a JPEG that holds further pictures has another format's name.
+            if isinstance(source, JpegImageFile) and has_more_scans(data, most_scans(source.size)):
+                most = most_scans(source.size)
+                raise BadPicture(f"must have at most {most} JPEG scans at its size; it has more")
             return use(source)
     except (BadPicture, MemoryError):
         raise
     except Image.UnidentifiedImageError:
-        raise BadPicture("must be a PNG, JPEG, WebP, HEIC or AVIF picture") from None
+        raise BadPicture(f"must be a {NAMED} picture") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         detail = f"must have at most {limits.max_picture_pixels} pixels; it has more"
         raise BadPicture(detail) from None
@@ -159,35 +157,6 @@ def _check_size(size: tuple[int, int]) -> None:
         raise BadPicture(detail)
 
 
-def _check_scans(size: tuple[int, int], data: bytes) -> None:
-    """Refuse a JPEG whose scans would take minutes, before any is decoded."""
-    most = min(MAX_SCANS, max(1, MAX_SCANNED // (size[0] * size[1])))
-    scans = 0
-    position = 2
-    while position + 4 <= len(data):
-        if data[position] != 0xFF:
-            found = NEXT_MARKER.search(data, position)
-            if found is None:
-                return
-            position = found.start()
-        marker = data[position + 1]
-        if marker == END_OF_IMAGE:
-            return  # what follows is of no decoder's concern
-        if marker in STANDING_ALONE:
-            position += 1 if marker == 0xFF else 2
-            continue
-        if marker == START_OF_SCAN:
-            scans += 1
-            if scans > most:
-                raise BadPicture(f"must have at most {most} JPEG scans at its size; it has more")
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-        if marker == START_OF_SCAN:
-            found = NEXT_MARKER.search(data, position)
-            if found is None:
-                return
-            position = found.start()
-
-
 def _texts(picture: Image.Image) -> dict[str, str]:
     if isinstance(picture, PngImageFile):
         found = cast("dict[str, Any]", picture.text)
@@ -207,11 +176,15 @@ def _comment(comment: bytes) -> str:
 
 
 def _plain(source: Image.Image) -> Image.Image:
+    _scale_key(source)
     source.load()
+    # An icon's header may name another size than the picture in it has.
+    _check_size(source.size)
     turn = TURNS.get(_orientation(source))
-    picture = _eight_bits(source)
-    alpha = None
-    if picture.has_transparency_data:
+    picture, alpha = _eight_bits(source), None
+    if source.mode.startswith("I"):
+        alpha = _key_of_wide_grey(source)
+    elif picture.has_transparency_data:
         # A palette's colours are RGB; grey keeps its one channel for its profile.
         picture = picture.convert("LA" if picture.mode in ("L", "LA", "La") else "RGBA")
         alpha = picture.getchannel("A")
@@ -224,12 +197,33 @@ def _plain(source: Image.Image) -> Image.Image:
     return picture.transpose(turn) if turn is not None else picture
 
 
+def _scale_key(source: Image.Image) -> None:
+    """Bring the colour that a PNG calls transparent to the 8 bits that Pillow brings the others to;
+    Pillow leaves it at the file's own depth."""
+    key = source.info.get("transparency")
+    if isinstance(source, PngImageFile) and source.tile:
+        depth = source.tile[0].args
+        if isinstance(key, int) and depth in WIDER:
+            source.info["transparency"] = key * WIDER[depth]
+        elif isinstance(key, tuple) and depth == "RGB;16B":
+            source.info["transparency"] = tuple(value >> 8 for value in cast("tuple[int]", key))
+
+
 def _eight_bits(source: Image.Image) -> Image.Image:
     """16 bits a channel brought down by their range; Pillow's convert() would cut off above 255."""
     if not source.mode.startswith("I"):
         return source
     wide = source.convert("I")
     return wide.point(lambda value: value * (1 / 257) + 0).convert("L")
+
+
+def _key_of_wide_grey(source: Image.Image) -> Image.Image | None:
+    """The transparency of 16-bit grey: all of the one value that its header names. None where it
+    names none."""
+    key = source.info.get("transparency")
+    if not isinstance(key, int):
+        return None
+    return source.convert("I").point([0 if value == key else 255 for value in range(65536)], "L")
 
 
 def _to_srgb(picture: Image.Image, profile: object) -> Image.Image:
@@ -245,8 +239,15 @@ def _to_srgb(picture: Image.Image, profile: object) -> Image.Image:
 
 
 def _orientation(source: Image.Image) -> int:
+    """EXIF's Orientation where browsers obey it, so that what a person paints over there lands here
+    in the same place: not in a WebP, and not from XMP or a text of a PNG."""
+    exif = source.info.get("exif")
+    if source.format == "WEBP" or not isinstance(exif, bytes):
+        return 1
     try:
-        return int(source.getexif().get(ORIENTATION, 1))
+        own = Image.Exif()
+        own.load(exif)
+        return int(own.get(ORIENTATION, 1))
     except Exception:
         # Phones and editors write EXIF that no reader understands; the pixels are fine.
         return 1

@@ -19,12 +19,12 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.utils import parse_composite_key
 
-from jobs.queue import settle
+from jobs.queue import settle, suspects
 from jobs.queue.queue import ATTEMPTS
 from jobs.records import lanes, workers
 from jobs.records.events import Error
 from jobs.records.lanes import Lane
-from jobs.records.record import Field, fetch
+from jobs.records.record import Field, fetch, read
 
 LEASE = 10
 """Seconds a lease holds: with the sweep every 2 s, a vanished machine's jobs run again in 15."""
@@ -98,9 +98,10 @@ return score >= 0 and (ARGV[2] == 'any' or score <= now)
 """
 
 PARDON = """
--- KEYS[1] job; ARGV[1] field that tells of a lapse, ARGV[2] field of crashes
+-- KEYS[1] job, KEYS[2] suspects; ARGV[1] field that tells of a lapse, ARGV[2] field of crashes
+-- ARGV[3] job id
 if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call('HINCRBY', KEYS[1], ARGV[2], -1)
+if redis.call('HINCRBY', KEYS[1], ARGV[2], -1) < 1 then redis.call('HDEL', KEYS[2], ARGV[3]) end
 redis.call('HINCRBY', KEYS[1], 'retries_left', 1)
 return 1
 """
@@ -131,14 +132,15 @@ def renew(pipe: Pipeline, job: Job, execution: Execution) -> None:
 def _hold(pipe: Pipeline, job: Job, execution: Execution, age: str) -> None:
     shown = cast("dict[str, str | float]", execution.serialize())
     fields = [str(each) for pair in shown.items() for each in pair]
-    keys = (job.started_job_registry.key, execution.key, f"rq:executions:{job.id}")
+    keys = (job.started_job_registry.key, execution.key, _executions(job.id))
     entry = execution.composite_key
     pipe.eval(HOLD, len(keys), *keys, entry, execution.id, str(LEASE), age, *fields)
 
 
 def pardon(connection: Redis, job: Job, execution: Execution) -> None:
     """A worker lives whose lease had run out, so the job that it held was in no crash."""
-    connection.eval(PARDON, 1, job.key, _lapse(execution.id), Field.CRASHES)
+    keys = (job.key, suspects.SUSPECTS)
+    connection.eval(PARDON, len(keys), *keys, _lapse(execution.id), Field.CRASHES, job.id)
 
 
 def end_leases(connection: Redis, worker: str) -> int:
@@ -157,6 +159,31 @@ def end_leases(connection: Redis, worker: str) -> int:
     connection.srem("rq:workers", f"rq:worker:{worker}")
     connection.delete(f"rq:worker:{worker}")
     return ended
+
+
+def release_all(connection: Redis) -> int:
+    """Give back what every worker held, as if its attempt had not been; returns how many jobs.
+
+    For a Redis that comes from a backup: no worker lives that knows of these leases, and none died.
+    """
+    released = 0
+    for lane in lanes.lanes(connection):
+        key = _registry_key(lane)
+        with connection.pipeline() as pipe:
+            for entry in cast("list[bytes]", connection.zrange(key, 0, -1)):
+                record = read(connection, parse_composite_key(entry.decode())[0])
+                if record and record.status == "running":
+                    _end(connection, pipe, key, entry, crashed=False)
+                    released += 1
+            pipe.delete(key)
+            for job_id in cast("list[bytes]", connection.lrange(intermediate_key(lane), 0, -1)):
+                _put_back(pipe, lane, job_id)
+            pipe.delete(f"rq:workers:{lane.name}")
+            pipe.execute()
+    for worker in cast("set[bytes]", connection.smembers("rq:workers")):
+        connection.delete(worker)
+    connection.delete("rq:workers", workers.WORKERS)
+    return released
 
 
 class Sweep:
@@ -202,10 +229,14 @@ class Sweep:
         back = 0
         for (lane, job_id), since in self._stranded.items():
             if now - since > STRANDED:
-                job_key = Job.key_for(job_id.decode())
-                keys = [intermediate_key(lane), f"rq:queue:{lane.name}", lanes.BELL, job_key]
-                back += cast("int", self.connection.eval(PUT_BACK, len(keys), *keys, job_id))
+                back += cast("int", _put_back(self.connection, lane, job_id))
         return back
+
+
+def _put_back(connection: Redis, lane: Lane, job_id: bytes) -> object:
+    job_key = Job.key_for(job_id.decode())
+    keys = [intermediate_key(lane), f"rq:queue:{lane.name}", lanes.BELL, job_key]
+    return connection.eval(PUT_BACK, len(keys), *keys, job_id)
 
 
 def intermediate_key(lane: Lane) -> str:
@@ -229,7 +260,7 @@ def _requeue(
                 entries = [each for each in entries if _ended(pipe, key, each, lapsed=lapsed)]
                 pipe.multi()
                 for entry in entries:
-                    _end(connection, pipe, key, entry, lapsed=lapsed)
+                    _end(connection, pipe, key, entry, lapsed=lapsed, crashed=True)
                 pipe.execute()
                 return len(entries)
             except WatchError:
@@ -241,18 +272,27 @@ def _ended(pipe: Pipeline, key: str, entry: bytes, *, lapsed: bool) -> bool:
     return bool(pipe.eval(STILL, 1, key, entry, "lapsed" if lapsed else "any"))
 
 
-def _end(connection: Redis, pipe: Pipeline, key: str, entry: bytes, *, lapsed: bool) -> None:
+def _end(
+    connection: Redis,
+    pipe: Pipeline,
+    key: str,
+    entry: bytes,
+    *,
+    crashed: bool,
+    lapsed: bool = False,
+) -> None:
     job_id, execution_id = parse_composite_key(entry.decode())
     pipe.zrem(key, entry)
     pipe.delete(_execution(entry))
+    pipe.zrem(_executions(job_id), execution_id)
     try:
         job = fetch(connection, job_id)
     except NoSuchJobError:
         return
     if connection.hexists(job.key, Field.CANCEL):
         settle.cancel(pipe, job)
-    elif job.retries_left:
-        settle.give_back(pipe, job, crashed=True)
+    elif job.retries_left or not crashed:
+        settle.give_back(pipe, job, crashed=crashed)
         if lapsed:
             pipe.hset(job.key, _lapse(execution_id), 1)
     else:
@@ -266,6 +306,10 @@ def _lapse(execution_id: str) -> str:
 
 def _registry_key(lane: Lane) -> str:
     return f"rq:wip:{lane.name}"
+
+
+def _executions(job_id: str) -> str:
+    return f"rq:executions:{job_id}"
 
 
 def _execution(entry: bytes) -> str:

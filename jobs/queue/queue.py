@@ -17,7 +17,7 @@ from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegis
 from rq.serializers import JSONSerializer
 
 from jobs.lists import listing, standing
-from jobs.queue import idempotency, quotas, settle
+from jobs.queue import idempotency, quotas, settle, suspects
 from jobs.records import lanes, once
 from jobs.records.events import ENDED, StatusEvent, job_stream, tell
 from jobs.records.record import STATUSES, Field, JobRecord, fetch, from_job, read
@@ -31,6 +31,9 @@ FUNCTION = "worker.loop.rq_worker.generate"
 
 KEYED = "keyed"
 """Of RQ's meta of a job: it came with an Idempotency-Key, which must not make it again."""
+
+TRACE = "traceparent"
+"""Of RQ's meta of a job: the span that the work on it is a part of, as W3C writes it."""
 
 ATTEMPTS = 3
 """Times a job is run before it fails because its workers died."""
@@ -63,13 +66,14 @@ def submit(
     job_id: str | None = None,
     keyed: bool = False,
     hook: Hook | None = None,
+    trace: str | None = None,
 ) -> JobRecord:
     """Put a job into its lane and return its record; once this returns the job is kept.
 
     The owner sees the job; the caller, who is the owner unless given, takes turns; limits count by
     account, which is the caller unless given. Of two that are sent at once with the same `job_id`,
     one is added and both are told of it; `keyed` says that the id belongs to an Idempotency-Key.
-    `hook` names who is told of its events.
+    `hook` names who is told of its events, `trace` what the work on it is a part of.
     Raises QueueFull, QuotaExceeded, InvalidRequest where a limit is below the job's own pictures,
     or redis.exceptions.RedisError, after which it may or may not be there.
     """
@@ -89,7 +93,7 @@ def submit(
         result_ttl=settle.KEEP,
         failure_ttl=settle.KEEP,
         description=f"{request.kind} with {request.model}",
-        meta={KEYED: True} if keyed else None,
+        meta=_meta(keyed, trace) or None,
         retry=Retry(max=ATTEMPTS - 1, enqueue_at_front=True),
         job_id=job_id,
     )
@@ -177,11 +181,17 @@ def delete(connection: Redis, record: JobRecord) -> None:
     once.run_if_still(connection, job.key, "origin", job.origin, pipe)
 
 
+def _meta(keyed: bool, trace: str | None) -> dict[str, object]:
+    meta: dict[str, object] = {KEYED: True} if keyed else {}
+    return meta | {TRACE: trace} if trace else meta
+
+
 def _forget(pipe: Pipeline, record: JobRecord) -> None:
     outbox.forget(pipe, record.id)
     quotas.forget(pipe, record.id)
     listing.remove(pipe, record.owner, record.id)
     standing.remove(pipe, record.id)
+    suspects.acquit(pipe, record.id)
 
 
 def busy_for(connection: Redis) -> int:

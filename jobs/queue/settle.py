@@ -15,6 +15,7 @@ from rq.serializers import JSONSerializer
 from rq.utils import now, utcformat
 
 from jobs.lists import standing
+from jobs.queue import suspects
 from jobs.records.events import DoneEvent, Error, Output, StatusEvent, publish
 from jobs.records.lanes import BELL
 from jobs.records.metrics import count
@@ -62,8 +63,10 @@ def give_back(pipe: Pipeline, job: Job, *, crashed: bool) -> None:
         mapping["retries_left"] = (job.retries_left or 1) - 1
         pipe.hincrby(job.key, Field.CRASHES, 1)
         count(pipe, "requeued_jobs", "worker_died")
+        suspects.condemn(pipe, job)
     else:
         pipe.hincrby(job.key, Field.ATTEMPTS, -1)
+        suspects.release(pipe, job.id)
     pipe.hset(job.key, mapping=mapping)
     pipe.hdel(job.key, Field.PROGRESS)
     pipe.lpush(f"rq:queue:{job.origin}", job.id)
@@ -81,5 +84,6 @@ def _done(pipe: Pipeline, job: Job, event: DoneEvent) -> None:
     # What RQ says again of a job's end: the hash has it, and is kept for long.
     pipe.delete(f"rq:results:{job.id}")
     standing.remove(pipe, job.id)
+    suspects.acquit(pipe, job.id)
     count(pipe, "jobs", event.status)
     publish(pipe, owner_of(job), event)

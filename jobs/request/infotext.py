@@ -42,6 +42,9 @@ NUMBERS = {
 }
 """Numbers that mean the same in a request."""
 
+KNOWN = {*NUMBERS, "Sampler", "Size", "Model", "Model hash"}
+"""What the settings of a recipe have some of: a line of anything else is a line of the prompt."""
+
 HIRES = {"Hires upscale": "scale", "Hires steps": "steps", "Hires upscaler": "upscaler"}
 HIRES_STRENGTH = "Denoising strength"
 
@@ -150,7 +153,7 @@ def split(text: str) -> Parts:
     """A text's prompts and the settings in its last line, by their names there."""
     *lines, last = text.strip().split("\n")
     pairs = [(match[1].strip(), _unquoted(match[2])) for match in PAIR.finditer(last)]
-    if len(pairs) < FEWEST_PAIRS:
+    if len(pairs) < FEWEST_PAIRS or not KNOWN & {name for name, _ in pairs}:
         lines, pairs = [*lines, last], []
     return Parts(*_prompts(lines), dict(pairs))
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from jobs.pictures import sandbox
 from jobs.pictures.pictures import EXIF_IFD, INFOTEXT, UNICODE, USER_COMMENT, BadPicture
-from jobs.request import infotext
+from jobs.request import foreign_recipes, infotext
 from jobs.request.infotext import BadInfotext, Maker, Recipe
 from jobs.request.model_card import ModelCard
 from jobs.request.request import FieldError, InvalidRequest, ResolvedRequest
@@ -46,7 +46,7 @@ def record(request: ResolvedRequest, index: int, maker: Maker) -> dict[str, Any]
 def recipe_of(data: bytes, cards: list[ModelCard]) -> dict[str, Any]:
     """The fields of the request that a picture was made by, not yet checked but for the model.
 
-    Our own record comes before AUTOMATIC1111's text. Raises InvalidRequest where the picture
+    Our own record comes before what other programs write. Raises InvalidRequest where the picture
     carries neither, or one that is broken or not whole, or was made by a model that is not offered.
     """
     recipe = _found(data)
@@ -115,7 +115,7 @@ def _found(data: bytes) -> Recipe:
     if recipe is None:
         detail = (
             "the picture carries no recipe: a PNG has it as text named `darkroom` or `parameters`, "
-            "a JPEG or WebP in EXIF's UserComment"
+            "or as other programs name it, a JPEG or WebP in EXIF's UserComment"
         )
         raise InvalidRequest([FieldError(pointer="", detail=detail)])
     return recipe
@@ -123,11 +123,13 @@ def _found(data: bytes) -> Recipe:
 
 def _read(data: bytes) -> Recipe | None:
     texts = sandbox.decode(data, "texts").texts or {}
-    for name in (RECORD, INFOTEXT):
+    for name in (RECORD, INFOTEXT, *foreign_recipes.TEXTS):
         if len(texts.get(name, "")) > MAX_RECIPE:
             raise BadInfotext(f"the picture's `{name}` is longer than {MAX_RECIPE} characters")
     if (text := texts.get(RECORD)) is not None:
         return _from_record(text)
+    if (recipe := foreign_recipes.read(texts)) is not None:
+        return recipe
     if (text := texts.get(INFOTEXT)) is not None:
         try:
             return infotext.read(text)

@@ -27,6 +27,9 @@ def init_app(app: Flask) -> None:
 
 def allowed(header: str, chosen: Settings) -> bool:
     """Whether a Host header names this server."""
+    if _is_address(header):
+        # Some clients leave out the brackets of an IPv6 address.
+        return True
     found = HOST.fullmatch(header)
     if not found:
         return False

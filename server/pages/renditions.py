@@ -1,4 +1,4 @@
-"""Pictures as phones want them: smaller, or in another format, kept in memory for a while.
+"""Pictures as phones want them: smaller, or in another format, kept in memory and on disk.
 
 A rendition takes a core for as long as its picture is large. Few are made at once, one at a time
 of one picture, and in few widths; who would wait long is asked to come back.
@@ -7,8 +7,9 @@ of one picture, and in few widths; who would wait long is asked to come back.
 from __future__ import annotations
 
 import io
+import logging
 from collections import OrderedDict
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import Any, Literal, cast
 
 from flask import Flask, current_app
@@ -19,7 +20,11 @@ from jobs.pictures.image_store import ImageStore
 from jobs.pictures.turns import Turns
 from jobs.request.provenance import PNG_KEYWORD
 from jobs.request.recipes import INFOTEXT, exif_with
+from jobs.settings import settings
+from server.pages.kept_renditions import KeptRenditions, Rendition
 from server.resources import of
+
+log = logging.getLogger(__name__)
 
 EXTENSION = "darkroom_renditions"
 
@@ -31,13 +36,17 @@ CACHE_BYTES = 32 * 1024 * 1024
 QUALITY = 90
 """Of JPEG and WebP: no difference to see on a phone, a tenth of the PNG's size."""
 
+SWEEP_EVERY = 3600.0
+"""Seconds between two looks for renditions of pictures that somebody else deleted."""
+
 
 class Renditions:
-    """Makes and remembers renditions of stored pictures."""
+    """Makes and remembers renditions of stored pictures: in memory, and on disk where it may."""
 
-    def __init__(self, store: ImageStore) -> None:
+    def __init__(self, store: ImageStore, on_disk: KeptRenditions | None = None) -> None:
         self._store = store
-        self._kept: OrderedDict[tuple[str, Format, int | None], bytes] = OrderedDict()
+        self._on_disk = on_disk
+        self._kept: OrderedDict[Rendition, bytes] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
         self._turns = Turns()
@@ -57,7 +66,7 @@ class Renditions:
         # Another replica may have deleted it since; and nobody waits for what is not there.
         self._store.size(image)
         width = width and step(width)
-        key = (image, format, width)
+        key = Rendition(image, format, width)
         if kept := self._find(key):
             return kept
         with self._turns.take(image):
@@ -66,19 +75,50 @@ class Renditions:
                 return kept
             made = render(self._stored(image), format, width)
             self._keep(key, made)
+            if self._on_disk:
+                self._on_disk.keep(key, made)
         return made
+
+    def forget(self, image: str) -> None:
+        """Keep nothing of this picture: it was deleted."""
+        with self._lock:
+            for key in [key for key in self._kept if key.image == image]:
+                self._bytes -= len(self._kept.pop(key))
+        if self._on_disk:
+            self._on_disk.forget(image)
+
+    def sweep(self) -> None:
+        """Keep nothing of pictures that somebody else deleted. Raises OSError where the store is
+        away."""
+        for image in self._on_disk.images() if self._on_disk else ():
+            try:
+                self._store.size(image)
+            except FileNotFoundError:
+                self.forget(image)
+
+    def sweep_until(self, leaving: Event) -> None:
+        """Sweep now and then until this is set."""
+        while not leaving.wait(SWEEP_EVERY):
+            try:
+                self.sweep()
+            except OSError as error:
+                log.warning("renditions of deleted pictures were not looked for: %s", error)
 
     def _stored(self, image: str) -> bytes:
         with self._store.open(image) as file:
             return file.read()
 
-    def _find(self, key: tuple[str, Format, int | None]) -> bytes | None:
+    def _find(self, key: Rendition) -> bytes | None:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
-            return self._kept.get(key)
+                return self._kept[key]
+        kept = self._on_disk.read(key) if self._on_disk else None
+        if kept:
+            self._keep(key, kept)
+        return kept
 
-    def _keep(self, key: tuple[str, Format, int | None], made: bytes) -> None:
+    def _keep(self, key: Rendition, made: bytes) -> None:
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = made
@@ -90,7 +130,12 @@ class Renditions:
 
 def init_app(app: Flask) -> None:
     """Give the application its renditions; they are made as they are asked for."""
-    app.extensions[EXTENSION] = Renditions(of(app).store)
+    chosen, here = settings(), of(app)
+    limit = chosen.renditions_mb * 1_000_000
+    on_disk = KeptRenditions(chosen.data / "renditions", limit) if limit else None
+    made = app.extensions[EXTENSION] = Renditions(here.store, on_disk)
+    if on_disk:
+        Thread(target=made.sweep_until, args=(here.leaving,), name="sweep", daemon=True).start()
 
 
 def current_renditions() -> Renditions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -23,6 +24,9 @@ JSON = "application/json"
 PICTURES = ("image/png", "image/jpeg", "image/webp")
 """A body that is a picture repeats its recipe."""
 
+MISNAMED = {"image/jpg": "image/jpeg", "image/x-png": "image/png"}
+"""Types that there are none of, and what is meant by them."""
+
 TYPES = (JSON, multipart.TYPE, *PICTURES)
 
 
@@ -37,7 +41,10 @@ class StrictJSON(DefaultJSONProvider):
     ensure_ascii = False
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """The value of a JSON text."""
+        """The value of a JSON text, which may be in UTF-16 or UTF-32 and begin with a mark: some
+        programs send it so."""
+        if isinstance(s, bytes) and (encoding := json.detect_encoding(s)) != "utf-8":
+            s = s.decode(encoding)
         return from_json(s, allow_inf_nan=True)
 
 
@@ -92,7 +99,7 @@ def request_body() -> Body:
 
 def picture_body() -> bytes:
     """The picture that is all of this request's body, for a view that takes nothing else."""
-    if request.mimetype not in PICTURES:
+    if _type() not in PICTURES:
         raise _unsupported(PICTURES)
     return _data()
 
@@ -100,6 +107,7 @@ def picture_body() -> bytes:
 def _read_body() -> None:
     if request.method not in ("POST", "PUT", "PATCH") or not _takes_body():
         return
+    _refuse_compressed()
     if request.mimetype == JSON:
         body = _from_json()
     elif is_public():
@@ -108,7 +116,7 @@ def _read_body() -> None:
     elif request.mimetype == multipart.TYPE:
         fields, parts, identity = multipart.read(request)
         body = Body(fields, identity, parts)
-    elif request.mimetype in PICTURES:
+    elif _type() in PICTURES:
         data = _data()
         body = Body(recipe_of(data, offered_models(resources().redis)), data)
     else:
@@ -130,6 +138,19 @@ def _data() -> bytes:
         # A body in chunks was cut off at the limit, and this read says so.
         request.stream.read(1)
     return data
+
+
+def _type() -> str:
+    """The type that the body is said to have, by its right name."""
+    return MISNAMED.get(request.mimetype, request.mimetype)
+
+
+def _refuse_compressed() -> None:
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        detail = f"send the body as it is; it has the Content-Encoding {encoding[:60]}"
+        headers = {"Accept-Encoding": "identity"}
+        raise ApiError(415, "unsupported-media-type", detail, headers=headers)
 
 
 def _unsupported(types: Sequence[str] = TYPES) -> ApiError:

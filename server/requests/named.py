@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from jobs.logs import note_job
 from jobs.pictures.image_store import job_of
 from jobs.records.record import JobRecord, read
 from jobs.request.request import named_pictures
@@ -23,6 +24,7 @@ def find_job(job_id: str) -> JobRecord:
     record = _seen(job_id)
     if record is None:
         raise no_such_job(job_id)
+    note_job(record.id)
     return record
 
 

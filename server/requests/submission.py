@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rq.exceptions import NoSuchJobError
 
+from jobs.logs import note_job
 from jobs.queue import queue
 from jobs.queue.queue import QueueFull
 from jobs.quota import QuotaExceeded
@@ -19,6 +20,7 @@ from server.door.auth import caller
 from server.errors import ApiError, Unavailable
 from server.requests.uploads import open_uploads
 from server.resources import resources
+from server.tracing import current_work
 
 
 def known_models() -> list[ModelCard]:
@@ -46,21 +48,24 @@ def submit(
     """
     here, who = resources(), caller()
     job_id = job_id or queue.new_job_id()
+    note_job(job_id)
     uploads = open_uploads(request, parts, job_id, here.store)
     resolved = resolve(request, cards, uploads.pictures)
     # Stored before the job is in the queue: a worker may take it at once.
     uploads.keep()
     try:
-        return queue.submit(
-            here.redis,
-            resolved,
-            who.owner,
-            caller=who.lane,
-            account=who.account,
-            job_id=job_id,
-            keyed=keyed,
-            hook=hook,
-        )
+        with current_work().part("submit", darkroom__job=job_id) as work:
+            return queue.submit(
+                here.redis,
+                resolved,
+                who.owner,
+                caller=who.lane,
+                account=who.account,
+                job_id=job_id,
+                keyed=keyed,
+                hook=hook,
+                trace=work.carrier,
+            )
     except InvalidRequest:
         uploads.drop()
         raise

@@ -92,7 +92,7 @@ def _after(header: EventsHeaders, query: EventsQuery) -> str | None:
     return None
 
 
-def _stream(frames: Generator[str]) -> Response:
+def _stream(frames: Generator[bytes]) -> Response:
     hub, who = current_hub(), caller().account
     headers = {"X-Accel-Buffering": "no"}
     if request.method == "HEAD":

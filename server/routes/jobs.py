@@ -23,6 +23,7 @@ from server.door.auth import caller
 from server.errors import ApiError
 from server.openapi import Parameters, Routes, response
 from server.outages import StoreAway
+from server.pages.renditions import current_renditions
 from server.requests import prefer
 from server.requests.body import request_body
 from server.requests.named import JobPath, find_job, no_such_job
@@ -212,6 +213,7 @@ def delete_job(path: JobPath) -> tuple[str, int]:
     try:
         for image in record.stored_pictures():
             here.store.delete(image)
+            current_renditions().forget(image)
     except OSError as error:
         raise StoreAway from error
     queue.delete(here.redis, record)

@@ -42,8 +42,9 @@ class RecipeView(BaseModel):
 def read_recipe() -> Response:
     """Read the recipe that a picture carries
 
-    The body is the picture, made here or by AUTOMATIC1111. What of the recipe cannot be used here
-    is left out and named; 422 is for a picture without any. No job is made.
+    The body is the picture, made here or by AUTOMATIC1111, ComfyUI, InvokeAI, Fooocus, SwarmUI,
+    NovelAI or on Civitai. What of the recipe cannot be used here is left out and named; 422 is for
+    a picture without any. No job is made.
     """
     cards = offered_models(resources().redis)
     fields, missing = known_part_of(picture_body(), cards)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
 from types import FrameType
 from typing import Any
 
-from jobs import logs
+from jobs import logs, tracing
 from jobs.addresses import in_url, listening
 from jobs.settings import settings
 from server.resources import of
-from server.serving.logs import GunicornLogger
+from server.serving.logs import PROCESS, GunicornLogger
 
 _settings = settings()
 
@@ -40,6 +41,9 @@ timeout = 60
 IMPORTING = 600
 """Seconds that importing the application may take, during which nobody else's heart beats."""
 
+OTHER_FILES = 200
+"""Files that a process has open beside its clients and its connections to Redis."""
+
 # The heartbeat file must not wait for a slow disk.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 # Nobody manages this server by gunicorn's own control interface.
@@ -52,8 +56,21 @@ loglevel = _settings.log_level.lower()
 accesslog = "-" if loglevel == "debug" else None
 
 
+def on_starting(server: Any) -> None:
+    """Take as many files as the system grants: a client is one, and so is what it asks Redis by."""
+    wanted = worker_connections + _settings.api_connections + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        if most < wanted:
+            server.log.warning("May open %d files, needs %d: raise `ulimit -Hn`.", most, wanted)
+
+
 def post_fork(server: Any, worker: Any) -> None:
-    """Show gunicorn that a process lives which only imports: on a slow machine for minutes."""
+    """Begin to trace, and show gunicorn that a process lives which only imports: on a slow machine
+    for minutes."""
+    tracing.set_up(PROCESS)
 
     def beat() -> None:
         end = time.monotonic() + IMPORTING
@@ -66,7 +83,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Set up the log, and have SIGTERM tell the application at once that it is leaving."""
-    logs.set_up(_settings.log_level)
+    logs.set_up(PROCESS)
     leaving = of(worker.wsgi).leaving
     stop = worker.handle_exit
 
@@ -83,3 +100,4 @@ def worker_exit(server: Any, worker: Any) -> None:
     # Otherwise the application could not be loaded.
     if worker.booted:
         of(worker.wsgi).close()
+    tracing.shut_down()

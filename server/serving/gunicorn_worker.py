@@ -26,6 +26,7 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.sock import ssl_wrap_socket
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from jobs.logs import note_job
 from jobs.settings import settings
 from server.errors import Unavailable
 from server.resources import of
@@ -210,6 +211,8 @@ class PatientWorker(ThreadWorker):
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request, whose client has only so long to take the answer."""
         conn.sock.settimeout(SENDING)
+        # What this thread logged before was of another request.
+        note_job(None)
         return super().handle_request(req, conn)
 
     def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:

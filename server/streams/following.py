@@ -11,11 +11,11 @@ from threading import Event as Flag
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.records.events import ENDED, DoneEvent, Event, LiveEvent, StatusEvent, job_stream
+from jobs.records.events import ENDED, DoneEvent, Event, StatusEvent, job_stream
 from jobs.records.record import JobRecord, read
 from server.streams.hub import Hub
 from server.streams.stream_ids import START, order
-from server.streams.subscription import Entry, Subscription
+from server.streams.subscription import Entry, Live, Subscription
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +27,15 @@ LOOK = 15.0
 
 
 def news(
-    events: Subscription, last: str, leaving: Flag, until: float = math.inf
-) -> Iterator[Entry | LiveEvent | None]:
-    """What comes after the entry `last`, and None after each second in which nothing came.
+    events: Subscription, last: str, leaving: Flag, until: float = math.inf, tick: float = TICK
+) -> Iterator[Entry | Live | None]:
+    """What comes after the entry `last`, and None after each `tick` in which nothing came.
 
-    Ends at a time of the monotonic clock, and when the server leaves.
+    None comes earlier where the subscription was woken. Ends at a time of the monotonic clock, and
+    when the server leaves.
     """
     while (left := until - time.monotonic()) > 0 and not leaving.is_set():
-        item = events.next(min(left, TICK))
+        item = events.next(min(left, tick))
         if isinstance(item, Entry):
             # The end of the history may be in the subscription as well.
             if order(item.id) <= order(last):
@@ -61,7 +62,7 @@ def follow(
             if isinstance(entry.event, DoneEvent):
                 return
         for item in news(events, last, hub.leaving, deadline):
-            event = item.event if isinstance(item, Entry) else item
+            event = item.event if item else None
             yield event
             if isinstance(event, DoneEvent):
                 return

@@ -13,14 +13,12 @@ from typing import Protocol
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs import devices
 from jobs.lists.listing import list_jobs
 from jobs.records.events import (
     ENDED,
     DoneEvent,
     Error,
     LastingEvent,
-    LiveEvent,
     ProgressEvent,
     Status,
     StatusEvent,
@@ -31,20 +29,17 @@ from jobs.records.record import JobRecord, read
 from server.streams.following import news
 from server.streams.hub import Hub
 from server.streams.stream_ids import START, milliseconds, order
-from server.streams.subscription import Entry, Subscription
+from server.streams.subscription import Entry, Live, Subscription
 
 log = logging.getLogger(__name__)
 
 BEAT = 15.0
 """Seconds between two comments: phones and proxies drop connections that are silent for longer."""
 
-LOOK = 2.0
-"""Seconds after which a stream looks whether its device may still come in."""
-
-RETRY = "retry: 1000\n\n"
-COMMENT = ": still here\n\n"
-FAREWELL = ": the server is restarting, come back\n\n"
-REVOKED = ": this device was revoked\n\n"
+RETRY = b"retry: 1000\n\n"
+COMMENT = b": still here\n\n"
+FAREWELL = b": the server is restarting, come back\n\n"
+REVOKED = b": this device was revoked\n\n"
 
 PAGE = 100
 """Records read at once when looking for jobs that ended unseen."""
@@ -79,45 +74,35 @@ class Feed:
     show: Show
     device: str | None
 
-    def lasting(self, entry: Entry) -> str:
-        """The frame of a lasting event, with its id."""
-        event = entry.event
-        record = read(self.redis, event.job) if isinstance(event, DoneEvent) else None
-        return frame(self.show(event, record), entry.id)
+    def told(self, item: Entry | Live) -> bytes:
+        """The frame of an event, made once for all who are told of it."""
+        if isinstance(item, Live):
+            return item.frame.made_by(lambda: frame(item.event))
+        return item.frame.made_by(lambda: frame(self.show(item.event, item.record), item.id))
 
-    def done(self, record: JobRecord, entry_id: str | None) -> str:
+    def done(self, record: JobRecord, entry_id: str | None) -> bytes:
         """The frame of the end of a job whose event is gone."""
         event = DoneEvent(job=record.id, status=record.status, error=record.error)
         return frame(self.show(event, record), entry_id)
 
-    def ticks(self, events: Subscription, last: str) -> Iterator[Entry | LiveEvent | str]:
+    def ticks(self, events: Subscription, last: str) -> Iterator[Entry | Live | bytes]:
         """New events as they come, a comment every 15 s, and a farewell when the server leaves.
 
         Ends within a few seconds of the device being revoked, and where the client is too slow.
         """
-        beat, look = time.monotonic() + BEAT, time.monotonic() + LOOK
-        for item in news(events, last, self.hub.leaving):
+        beat = time.monotonic() + BEAT
+        for item in news(events, last, self.hub.leaving, tick=BEAT):
             if events.overrun:
                 return
-            if self.device is not None and time.monotonic() >= look:
-                look = time.monotonic() + LOOK
-                if not self._may_stay(self.device):
-                    yield REVOKED
-                    return
+            if events.revoked:
+                yield REVOKED
+                return
             if item is not None:
                 yield item
             if time.monotonic() >= beat:
                 beat = time.monotonic() + BEAT
                 yield COMMENT
         yield FAREWELL
-
-    def _may_stay(self, device: str) -> bool:
-        try:
-            return devices.exists(self.redis, device)
-        except RedisError as error:
-            # Nothing can be told of anything meanwhile; a client cut off would not get back in.
-            log.warning("An event stream waits for Redis: %s", error)
-            return True
 
 
 class JobStream:
@@ -137,10 +122,11 @@ class JobStream:
         stream = job_stream(self._record.id)
         return self._after in (self._feed.hub.last_id(stream), _end_id(self._record))
 
-    def frames(self) -> Generator[str]:
+    def frames(self) -> Generator[bytes]:
         """The stream, frame by frame, up to the job's end."""
         hub, stream = self._feed.hub, job_stream(self._record.id)
-        with hub.subscribe(stream, self._record.owner, job=self._record.id) as (events, _):
+        job, device = self._record.id, self._feed.device
+        with hub.subscribe(stream, self._record.owner, job=job, device=device) as (events, _):
             # Read before the history, so that an end which it has and the history lacks is lost.
             record = read(self._feed.redis, self._record.id)
             yield RETRY
@@ -157,7 +143,7 @@ class JobStream:
                 yield from self._present(record)
             yield from self._follow(events, last)
 
-    def _end(self, record: JobRecord | None) -> str | None:
+    def _end(self, record: JobRecord | None) -> bytes | None:
         """The end of a job whose event is gone: expired, lost in a crash, or never there."""
         if record is None:
             gone = DoneEvent(job=self._record.id, status="canceled", error=DELETED)
@@ -166,27 +152,27 @@ class JobStream:
             return self._feed.done(record, _end_id(record))
         return None
 
-    def _present(self, record: JobRecord) -> Iterator[str]:
+    def _present(self, record: JobRecord) -> Iterator[bytes]:
         if self._told is None:
             yield frame(StatusEvent(job=record.id, status=record.status))
         if record.progress is not None:
             yield frame(ProgressEvent(job=record.id, progress=record.progress))
 
-    def _follow(self, events: Subscription, last: str) -> Iterator[str]:
+    def _follow(self, events: Subscription, last: str) -> Iterator[bytes]:
         for item in self._feed.ticks(events, last):
             if isinstance(item, Entry):
                 yield self._frame(item)
                 if isinstance(item.event, DoneEvent):
                     return
-            elif isinstance(item, str):
+            elif isinstance(item, Live):
+                yield self._feed.told(item)
+            else:
                 yield item
                 if item == COMMENT and (end := self._lost_end()):
                     yield end
                     return
-            else:
-                yield frame(item)
 
-    def _lost_end(self) -> str | None:
+    def _lost_end(self) -> bytes | None:
         try:
             return self._end(read(self._feed.redis, self._record.id))
         except RedisError as error:
@@ -194,10 +180,10 @@ class JobStream:
             log.warning("An event stream waits for Redis: %s", error)
             return None
 
-    def _frame(self, entry: Entry) -> str:
+    def _frame(self, entry: Entry) -> bytes:
         if isinstance(entry.event, StatusEvent):
             self._told = entry.event.status
-        return self._feed.lasting(entry)
+        return self._feed.told(entry)
 
 
 class OwnerStream:
@@ -208,29 +194,24 @@ class OwnerStream:
         self._owner = owner
         self._after = after
 
-    def frames(self) -> Generator[str]:
+    def frames(self) -> Generator[bytes]:
         """The stream, frame by frame, until the client leaves."""
         hub, stream = self._feed.hub, owner_stream(self._owner)
         began = hub.id_before_now()
-        with hub.subscribe(stream, self._owner) as (events, now):
+        with hub.subscribe(stream, self._owner, device=self._feed.device) as (events, now):
             yield RETRY
             # Of an empty stream "0-0" would say nothing of what was there before and has expired.
             last = self._after or (began if now == START else now)
             # Without it a client that loses its first connection early would not know where it was.
-            yield f"id: {last}\n\n"
+            yield f"id: {last}\n\n".encode()
             yield from self._trimmed(stream)
             for entry in hub.history(stream, last):
                 last = entry.id
-                yield self._feed.lasting(entry)
+                yield self._feed.told(entry)
             for item in self._feed.ticks(events, last):
-                if isinstance(item, Entry):
-                    yield self._feed.lasting(item)
-                elif isinstance(item, str):
-                    yield item
-                else:
-                    yield frame(item)
+                yield item if isinstance(item, bytes) else self._feed.told(item)
 
-    def _trimmed(self, stream: str) -> Iterator[str]:
+    def _trimmed(self, stream: str) -> Iterator[bytes]:
         """The ends of jobs whose events are gone from the stream, from the jobs' records."""
         if self._after is None:
             return
@@ -254,7 +235,7 @@ class OwnerStream:
                 return
 
 
-def begin(frames: Generator[str]) -> Iterator[str]:
+def begin(frames: Generator[bytes]) -> Iterator[bytes]:
     """A stream that has begun: what keeps it from beginning is raised here, as for any answer.
 
     Should Redis go away later the stream ends, and its client comes back.
@@ -263,17 +244,17 @@ def begin(frames: Generator[str]) -> Iterator[str]:
     return chain([first], _until_redis_goes(frames))
 
 
-def _until_redis_goes(frames: Generator[str]) -> Iterator[str]:
+def _until_redis_goes(frames: Generator[bytes]) -> Iterator[bytes]:
     try:
         yield from frames
     except RedisError as error:
         log.warning("An event stream ends, its client will come back: %s", error)
 
 
-def frame(event: Shown, entry_id: str | None = None) -> str:
+def frame(event: Shown, entry_id: str | None = None) -> bytes:
     """One event as the text/event-stream format has it."""
     head = f"id: {entry_id}\n" if entry_id else ""
-    return f"{head}event: {event.event}\ndata: {event.model_dump_json()}\n\n"
+    return f"{head}event: {event.event}\ndata: {event.model_dump_json()}\n\n".encode()
 
 
 def _end_id(record: JobRecord) -> str:

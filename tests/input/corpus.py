@@ -45,6 +45,11 @@ def gps_exif() -> Image.Exif:
     return exif
 
 
+def turned() -> list[Image.Image]:
+    """Further pictures for a file of several. Anew each time: saving leaves traces in them."""
+    return [drawing().rotate(30 * turn) for turn in range(1, 4)]
+
+
 @cache
 def seeds() -> dict[str, bytes]:
     """Whole pictures by name, each of another kind."""
@@ -55,7 +60,7 @@ def seeds() -> dict[str, bytes]:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = gps_exif().tobytes()
     picture = drawing()
-    frames = [drawing().rotate(30 * turn) for turn in range(1, 4)]
+    frames = turned()
     return {
         "png": saved(picture, "PNG"),
         "png-text": saved(picture, "PNG", pnginfo=text, exif=exif, icc_profile=profile),
@@ -73,6 +78,17 @@ def seeds() -> dict[str, bytes]:
         "webp-animated": saved(picture, "WEBP", save_all=True, append_images=frames),
         "heic": saved(picture, "HEIF", exif=exif, quality=60),
         "avif": saved(picture, "AVIF", exif=exif, speed=10),
+        "mpo": saved(picture, "MPO", save_all=True, append_images=turned(), exif=exif),
+        "gif": saved(picture.quantize(16), "GIF", transparency=3),
+        "gif-animated": saved(picture, "GIF", save_all=True, append_images=frames),
+        "bmp": saved(picture, "BMP"),
+        "bmp-palette": saved(picture.quantize(16), "BMP"),
+        "tiff": saved(drawing(), "TIFF", exif=exif),
+        "tiff-lzw": saved(drawing(mode="RGBA"), "TIFF", compression="tiff_lzw"),
+        "tiff-jpeg": saved(drawing(), "TIFF", compression="jpeg"),
+        "tiff-pages": saved(drawing(), "TIFF", save_all=True, append_images=frames),
+        "icon": saved(drawing(mode="RGBA"), "ICO", sizes=[(16, 16), (24, 24)]),
+        "icon-bmp": saved(drawing(mode="RGBA"), "ICO", sizes=[(24, 24)], bitmap_format="bmp"),
     }
 
 

@@ -90,6 +90,19 @@ def packed_text(name: bytes, megabytes: int) -> bytes:
     return png_of(8, 8, chunk(name, head + zeros))
 
 
+def tiff(width: int, height: int) -> bytes:
+    """A TIFF of one strip, whose data are missing."""
+    tags = ((256, width), (257, height), (258, 8), (259, 5), (262, 1), (273, 8), (278, height))
+    body = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in (*tags, (279, 64)))
+    return b"II*\0" + struct.pack("<I", 80) + b"\0" * 72 + struct.pack("<H", 8) + body + b"\0" * 4
+
+
+def icon(png: bytes) -> bytes:
+    """An icon that says it is of 16 x 16 pixels, and holds this PNG."""
+    entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(png), 22)
+    return struct.pack("<HHH", 0, 1, 1) + entry + png
+
+
 EMPTY = (b"VP8L", b"\x2f" + b"\0" * 9)
 MEGABYTE = zlib.compress(b"A" * (1 << 20))
 EXIF_PART = b"\xff\xe1" + struct.pack(">H", 65_000) + b"Exif\0\0" + b"x" * 64_992
@@ -114,16 +127,25 @@ REFUSED: dict[str, Callable[[], bytes]] = {
         *[chunk(b"zTXt", b"k%d\0\0" % n + MEGABYTE) for n in range(100)],
     ),
     "jpeg of 4000 scans": lambda: scanned_jpeg(4000),
-    "gif of 100000 frames": lambda: (
-        b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff"
-        + b"\x2c\0\0\0\0\1\0\1\0\0\2\2D\1\0" * 100_000
-        + b";"
+    "gif of 65535 x 65535": lambda: (
+        b"GIF89a" + struct.pack("<HH", 65_535, 65_535) + b"\0\0\0" + b"\x2c" + b"\0" * 9 + b";"
     ),
+    "bmp of 2 billion x 2 billion": lambda: (
+        b"BM" + struct.pack("<IIIIiiHHIIIIII", 90, 0, 54, 40, 2**31 - 1, 2**31 - 1, 1, 24, *[0] * 6)
+    ),
+    "tiff of 65535 x 65535": lambda: tiff(65_535, 65_535),
+    "tiff of 50 million and one pixels": lambda: tiff(50_000_001, 1),
+    "icon whose png is larger than its head says": lambda: icon(png_of(20_000, 20_000, rows=1)),
     "zip": lambda: b"PK\3\4" + b"\0" * 200,
     "svg": lambda: b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
 }
 
 TAKEN: dict[str, Callable[[], bytes]] = {
+    "gif of 100000 frames": lambda: (
+        b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff"
+        + b"\x2c\0\0\0\0\1\0\1\0\0\2\2D\1\0" * 100_000
+        + b";"
+    ),
     "apng of 100000 frames": lambda: animated_png(100_000),
     "animated webp of 100000 frames": lambda: animated_webp(100_000),
     "png with a zip in a chunk": lambda: png_of(8, 8, chunk(b"ziPp", b"PK\3\4" + b"\0" * 9000)),

@@ -7,7 +7,7 @@ import time
 import pytest
 from rq.executions import Execution
 
-from jobs.queue import leases, queue
+from jobs.queue import leases, queue, suspects
 from jobs.queue.queue import ATTEMPTS, fetch
 from jobs.records import events, lanes, metrics
 from jobs.records.record import Field
@@ -160,6 +160,60 @@ def test_a_worker_that_was_seen_to_die_takes_nothing_back(redis, ask):
     leases.end_leases(redis, "dead")
     leases.pardon(redis, fetch(redis, record.id), execution)
     assert queue.read(redis, record.id).crashes == 1
+
+
+@pytest.mark.parametrize("end", ["cancel", "delete", "fail", "pardon"])
+def test_a_suspect_is_one_until_its_job_has_ended_or_its_worker_comes_back(redis, ask, end):
+    record = queue.submit(redis, ask(), "anna")
+    execution = lease(redis, record)
+    expire(redis, record)
+    look(redis)
+    assert suspects.read(redis)[record.id].group == "dead/1"
+    match end:
+        case "cancel":
+            queue.cancel(redis, record.id)
+        case "delete":
+            queue.delete(redis, queue.read(redis, record.id))
+        case "fail":
+            for _ in range(2):
+                lease(redis, record)
+                expire(redis, record)
+                look(redis)
+            assert queue.read(redis, record.id).status == "failed"
+        case _:
+            leases.pardon(redis, fetch(redis, record.id), execution)
+    assert suspects.read(redis) == {}
+
+
+def test_of_an_ended_lease_nothing_is_left(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    lease(redis, record)
+    leases.end_leases(redis, "dead")
+    assert redis.keys("rq:wip:*") + redis.keys("rq:execution*") == []
+
+
+def test_the_jobs_of_a_dead_worker_are_halved_whatever_their_lanes(redis, ask):
+    records = [queue.submit(redis, ask(), f"caller{number % 3}") for number in range(7)]
+    for record in records:
+        lease(redis, record)
+    leases.end_leases(redis, "dead")
+    groups = [each.group for each in suspects.read(redis).values()]
+    assert sorted(groups) == ["dead/1"] * 4 + ["dead/2"] * 3
+    for record in records[:2]:
+        lease(redis, record, "another")
+    leases.end_leases(redis, "another")
+    groups = {each.job: each.group for each in suspects.read(redis).values()}
+    assert [groups[record.id] for record in records[:2]] == [record.id for record in records[:2]]
+
+
+def test_a_suspect_that_a_tool_of_rq_ended_is_forgotten_when_its_turn_comes(redis, ask):
+    record = queue.submit(redis, ask(), "anna")
+    lease(redis, record)
+    leases.end_leases(redis, "dead")
+    redis.hset(f"rq:job:{record.id}", "status", "canceled")
+    lane = lanes.parse(record.lane)
+    assert not suspects.pick(redis, lane, record.id, leases.intermediate_key(lane))
+    assert suspects.read(redis) == {}
 
 
 def test_a_worker_does_not_sweep_what_it_holds(redis, ask):

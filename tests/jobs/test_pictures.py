@@ -35,18 +35,24 @@ def near(found: Any, wanted: tuple[int, ...], tolerance: int = 6) -> bool:
     return all(abs(a - b) <= tolerance for a, b in zip(found, wanted, strict=True))
 
 
-@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "HEIF", "AVIF"])
+@pytest.mark.parametrize(
+    "format", ["PNG", "JPEG", "MPO", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF", "ICO"]
+)
 def test_every_format_is_known_by_its_bytes(format: str):
-    options = {} if format == "PNG" else {"quality": 95}
+    options: dict[str, Any] = {} if format == "PNG" else {"quality": 95}
+    if format == "ICO":
+        options = {"sizes": [(64, 48)]}
+    if format == "MPO":
+        options |= {"save_all": True, "append_images": [Image.new("RGB", (64, 48))]}
     found = open_picture(saved(corners(), format, **options))
     assert (found.mode, found.size) == ("RGB", (64, 48))
     assert near(found.getpixel((16, 12)), (255, 0, 0), 12)
     assert near(found.getpixel((48, 36)), (255, 255, 255), 12)
 
 
-@pytest.mark.parametrize("format", ["GIF", "BMP", "TIFF", "PPM", "ICO", "EPS"])
+@pytest.mark.parametrize("format", ["PPM", "EPS", "TGA", "PCX", "JPEG2000"])
 def test_another_format_is_refused_by_what_there_is(format: str):
-    with pytest.raises(BadPicture, match="must be a PNG, JPEG, WebP, HEIC or AVIF picture"):
+    with pytest.raises(BadPicture, match="must be a PNG, JPEG, WebP, HEIC, AVIF, GIF, BMP, TIFF"):
         open_picture(saved(corners(), format))
 
 
@@ -57,7 +63,7 @@ def test_what_is_no_picture_is_refused(data: bytes):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "AVIF"])
 def test_a_phones_picture_stands_upright(orientation: int, format: str):
     upright = corners()
     # What a camera that was held so would have stored: the inverse of EXIF's instruction.
@@ -79,6 +85,50 @@ def test_a_phones_picture_stands_upright(orientation: int, format: str):
         pixel = upright.getpixel((x, y))
         assert isinstance(pixel, tuple)
         assert near(found.getpixel((x, y)), pixel, 12)
+
+
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+    'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+    'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+def turned_by_a_note(name: str) -> bytes:
+    """A picture that says that it is to be turned where no browser looks for it."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    notes = PngInfo()
+    match name:
+        case "EXIF in WebP":
+            return saved(corners(), "WEBP", exif=exif, lossless=True)
+        case "XMP in PNG":
+            notes.add_itxt("XML:com.adobe.xmp", XMP)
+        case "ImageMagick's profile":
+            raw = exif.tobytes().hex()
+            lines = "\n".join(raw[at : at + 72] for at in range(0, len(raw), 72))
+            notes.add_text("Raw profile type exif", f"\nexif\n{len(raw) // 2:8}\n{lines}\n")
+        case _:
+            return saved(corners(), name.split()[-1], xmp=XMP.encode(), quality=95)
+    return saved(corners(), "PNG", pnginfo=notes)
+
+
+@pytest.mark.parametrize(
+    "name", ["XMP in JPEG", "XMP in WEBP", "EXIF in WebP", "XMP in PNG", "ImageMagick's profile"]
+)
+def test_what_browsers_do_not_turn_is_not_turned(name: str):
+    data = turned_by_a_note(name)
+    with Image.open(io.BytesIO(data)) as file:
+        assert file.getexif().get(0x0112) == 6
+    assert open_picture(data).size == (64, 48)
+
+
+def test_a_turned_tiff_is_turned_once():
+    for compression in (None, "tiff_lzw"):
+        stored = corners().transpose(Image.Transpose.ROTATE_90)
+        found = open_picture(saved(stored, "TIFF", tiffinfo={0x0112: 6}, compression=compression))
+        assert found.size == (64, 48)
+        assert found.getpixel((16, 12)) == (255, 0, 0)
 
 
 def test_a_turned_heic_is_turned_once():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -82,7 +83,8 @@ def test_a_wrong_value_is_not_echoed_at_length(client: FlaskClient, worker: Hand
         ('{"prompt": "x",}', "line 1 column 16"),
         ('{"prompt": "x"\n"steps": 1}', "line 2 column 1"),
         ("{'prompt': 'x'}", "line 1 column 2"),
-        (b"\xff\xfe{", "line 1 column 1"),
+        (b"\x80{", "line 1 column 1"),
+        (b"\xff\xfe{", "truncated data"),
         ('{"prompt": "\\ud800"}', "line 1"),
         ('{"prompt": "a\x00b"}', "line 1"),
         ("[" * 100_000, "recursion"),
@@ -118,6 +120,39 @@ def test_another_content_type_is_415_and_names_the_right_one(
 def test_a_charset_beside_the_content_type_is_fine(client: FlaskClient, worker: HandWorker):
     answer = send(client, '{"prompt": "x"}', "application/json; charset=utf-8")
     assert answer.status_code == 202
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_json_may_be_in_another_unicode_and_begin_with_its_mark(
+    client: FlaskClient, worker: HandWorker, encoding: str
+):
+    body = '{"prompt": "Äpfel 🍎"}'.encode(encoding)
+    answer = client.post(f"{API}/jobs", data=body, content_type="application/json")
+    assert answer.status_code == 202, answer.text
+    assert answer.json["input"]["prompt"] == "Äpfel 🍎"
+
+
+def test_half_a_character_of_utf_16_is_no_json(client: FlaskClient, worker: HandWorker):
+    body = '{"prompt": "x"}'.encode("utf-16") + b"\x00"
+    answer = client.post(f"{API}/jobs", data=body, content_type="application/json")
+    assert answer.status_code == 400
+    assert "not JSON" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "GZIP, gzip"])
+def test_a_compressed_body_is_refused_for_being_compressed(
+    client: FlaskClient, worker: HandWorker, encoding: str
+):
+    body = gzip.compress(b'{"prompt": "x"}')
+    answer = client.post(
+        f"{API}/jobs",
+        data=body,
+        content_type="application/json",
+        headers={"Content-Encoding": encoding},
+    )
+    assert answer.status_code == 415
+    assert f"Content-Encoding {encoding.lower()}" in answer.json["detail"]
+    assert answer.headers["Accept-Encoding"] == "identity"
 
 
 def test_thirty_four_megabytes_of_prompt_are_413(client: FlaskClient, worker: HandWorker):

@@ -30,7 +30,7 @@ from jobs.records.events import (
 )
 from server.streams import sse
 from server.streams.hub import current_hub
-from server.streams.subscription import MAX_LASTING, Entry, Subscription
+from server.streams.subscription import MAX_LASTING, Entry, Live, Subscription
 from tests.running.api import Server, gunicorn
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
@@ -340,13 +340,13 @@ class TestSubscription:
         subscription = Subscription("s", "local", None, live=True)
         for step in range(100):
             progress = Progress(step=step, steps=100, fraction=step / 100)
-            subscription.offer_live(ProgressEvent(job="a", progress=progress))
-        assert subscription.next(0).progress.step == 99
+            subscription.offer_live(Live(ProgressEvent(job="a", progress=progress)))
+        assert subscription.next(0).event.progress.step == 99
         assert subscription.next(0) is None
 
     def test_no_progress_comes_after_the_end(self):
         subscription = Subscription("s", "local", None, live=True)
-        subscription.offer_live(PreviewEvent(job="a", index=0, image=""))
+        subscription.offer_live(Live(PreviewEvent(job="a", index=0, image="")))
         subscription.offer(Entry("1-0", DoneEvent(job="a", status="succeeded")))
         assert isinstance(subscription.next(0), Entry)
         assert subscription.next(0) is None
@@ -354,7 +354,7 @@ class TestSubscription:
     def test_previews_of_many_jobs_are_bounded(self):
         subscription = Subscription("s", "local", None, live=True)
         for job in range(10_000):
-            subscription.offer_live(PreviewEvent(job=str(job), index=0, image=""))
+            subscription.offer_live(Live(PreviewEvent(job=str(job), index=0, image="")))
         waiting = 0
         while subscription.next(0):
             waiting += 1

@@ -87,7 +87,7 @@ def test_fewer_connections_than_the_api_may_open_are_wrong(changed: Redis, chose
     changed.config_set("maxclients", 100)
     finding = found(changed, chosen, "clients")
     assert finding.mark == "WRONG"
-    assert "may open 168" in finding.says
+    assert "may open 176" in finding.says
 
 
 def test_the_doctor_says_it_all(redis: Redis, chosen: Settings):

@@ -10,6 +10,7 @@ import pytest
 
 from darkroom import machine
 from darkroom.instance import AlreadyRunning, Instance, State, redis_url
+from jobs.connection import without_password
 from jobs.settings import Settings
 
 
@@ -113,3 +114,28 @@ def test_what_a_killed_up_left_is_found_by_the_next(tmp_path: Path) -> None:
 
     assert instance.left_over == left
     instance.close()
+
+
+def test_what_an_up_tells_is_for_its_owner_alone(tmp_path: Path) -> None:
+    instance = Instance(tmp_path)
+    instance.tell(State(pid=1, url="http://127.0.0.1:7860"))
+    instance.tell(State(pid=1, url="http://127.0.0.1:7860"))
+    assert (tmp_path / "up.json").stat().st_mode & 0o777 == 0o600
+    instance.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://h:6379/0", "redis://h:6379/0"),
+        ("redis://:SECRET@h/0", "redis://h/0"),
+        ("rediss://u:SE:CR@ET@h:1/0?ssl_ca_certs=/a", "rediss://u@h:1/0?ssl_ca_certs=/a"),
+        (
+            "redis+sentinel://:SECRET@a:1,b:2/m/0?sentinel_password=SECRET",
+            "redis+sentinel://a:1,b:2/m/0",
+        ),
+        ("unix:///run/redis.sock?password=SECRET&db=2", "unix:///run/redis.sock?db=2"),
+    ],
+)
+def test_what_opens_a_redis_is_not_in_the_url_that_is_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown

@@ -89,16 +89,47 @@ def test_a_program_that_does_not_exist_says_so_in_its_log(start: Start) -> None:
     assert "no-such-program cannot be started" in _wait_for_log(process, "\n")
 
 
-def test_a_large_log_is_moved_while_its_writer_goes_on(start: Start, tmp_path: Path) -> None:
+def test_a_large_log_is_moved_and_the_next_record_begins_a_new_one(
+    start: Start, tmp_path: Path
+) -> None:
     os.mkfifo(tmp_path / "pipe")
-    process = start(f"echo before; read x < '{tmp_path}/pipe'; echo after")
+    script = (
+        "import logging; from jobs import logs; logs.set_up('x')\n"
+        f"logging.info('before'); open('{tmp_path}/pipe').read(); logging.info('after')"
+    )
+    process = start(command=[sys.executable, "-c", script])
     _wait_for_log(process, "before")
     rotate(process.log, size=3)
+    assert not process.log.exists()
     (tmp_path / "pipe").write_text("go\n")
-    _wait_for_log(process, "after")
+    process.wait(10)
 
-    assert process.log.read_text() == "after\n"
-    assert process.log.with_name("log.1").read_text() == "before\n"
+    assert process.last_lines().endswith("after")
+    assert "before" not in process.log.read_text()
+    assert "before" in process.log.with_name("log.1").read_text()
+
+
+def test_moving_a_log_under_load_loses_no_line(start: Start) -> None:
+    script = (
+        "import logging; from jobs import logs; logs.set_up('x')\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def some(first):\n"
+        "    for number in range(first, first + 5000): logging.info('line %d.', number)\n"
+        "with ThreadPoolExecutor(4) as pool: list(pool.map(some, range(0, 40000, 5000)))\n"
+        "print('said by itself')"
+    )
+    process = start(command=[sys.executable, "-c", script])
+    moved = 0
+    while process.exit_code() is None:
+        if moved < 5 and process.log.exists() and process.log.stat().st_size > 200_000:
+            rotate(process.log, size=1, kept=5)
+            moved += 1
+    assert moved == 5
+    files = [process.log, *(process.log.with_name(f"log.{number}") for number in range(1, 6))]
+    lines = "".join(file.read_text() for file in files).splitlines()
+    numbers = [line.rpartition(" ")[2] for line in lines if "line" in line]
+    assert sorted(numbers) == sorted(f"{number}." for number in range(40_000))
+    assert "said by itself" in lines
 
 
 def test_a_service_comes_back_at_once_the_first_time_and_later_after_a_while(

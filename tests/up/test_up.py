@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import ssl
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,93 +16,10 @@ import pytest
 from darkroom import machine
 from jobs.connection import connect
 from jobs.records import workers
-from jobs.settings import REPOSITORY
+from tests.running.up import Running
 from tests.up.scan import printed_code, scan
 
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-class Running:
-    """A `darkroom up` in a process of its own, with a data folder and a port of its own."""
-
-    def __init__(self, data: Path, port: int, *options: str, **settings: str) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self.environment = {
-            **{name: os.environ[name] for name in os.environ if name not in ("REDIS_URL", "HOST")},
-            "DATA": str(data),
-            "PORT": str(port),
-            "DEVICE": "cpu",
-            "TORCH_THREADS": "2",
-            # The network that the tests run in is none of their business.
-            "MDNS": "false",
-            **settings,
-        }
-        self.output = data.with_suffix(".log")
-        with self.output.open("a") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "darkroom", "up", *options],
-                env=self.environment,
-                cwd=REPOSITORY,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-            )
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Another `darkroom` command beside it."""
-        return subprocess.run(
-            [sys.executable, "-m", "darkroom", *arguments],
-            env=self.environment,
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def said(self) -> str:
-        return self.output.read_text()
-
-    def wait_for(self, text: str, seconds: float = 60) -> None:
-        self.wait_until(lambda: text in self.said(), seconds)
-
-    def wait_until(self, true: Callable[[], bool], seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while not true():
-            assert self.process.poll() is None, self.said()
-            assert time.monotonic() < deadline, self.said()
-            time.sleep(0.05)
-
-    def children(self, part: str) -> list[psutil.Process]:
-        """The children whose command line has this part; "-server " is its Redis or Valkey."""
-        found: list[psutil.Process] = []
-        for child in psutil.Process(self.process.pid).children():
-            with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
-                if any(part in word for word in child.cmdline()):
-                    found.append(child)
-        return found
-
-    def child(self, part: str) -> psutil.Process:
-        """The one child whose command line has this part."""
-        for child in self.children(part):
-            return child
-        raise AssertionError(f"no {part} runs:\n{self.said()}")
-
-    def ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/api/v1/ready", timeout=5).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    def family(self) -> list[psutil.Process]:
-        """Every process that came from it."""
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def redis_url(self) -> str:
-        state: dict[str, Any] = httpx.Response(
-            200, content=Path(self.environment["DATA"], "up.json").read_bytes()
-        ).json()
-        return state["redis_url"]
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +30,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         started.wait_for("curl http")
         yield started
     finally:
-        _end(started)
+        started.end()
 
 
 def test_it_says_its_address_and_a_command_to_try(running: Running) -> None:
@@ -269,7 +181,7 @@ def test_a_killed_one_leaves_no_orphan_and_the_next_one_starts(tmp_path: Path) -
         gone, alive = psutil.wait_procs(family, timeout=15)
         assert alive == [], gone
     finally:
-        _end(second)
+        second.end()
 
 
 @pytest.mark.slow
@@ -287,7 +199,7 @@ def test_an_open_server_with_tls_warns_and_serves_https(tmp_path: Path) -> None:
         made = running.run("models")
         assert made.returncode == 0, made.stderr
     finally:
-        _end(running)
+        running.end()
 
 
 @pytest.mark.slow
@@ -302,7 +214,7 @@ def test_one_address_as_host_still_knows_its_owner_on_loopback(tmp_path: Path) -
         far = running.url.replace("127.0.0.1", host)
         assert httpx.get(f"{far}/api/v1/jobs").status_code == 401
     finally:
-        _end(running)
+        running.end()
 
 
 @pytest.mark.slow
@@ -316,7 +228,7 @@ def test_an_api_that_hangs_is_started_again(tmp_path: Path) -> None:
         running.wait_for("The API has not answered", 60)
         running.wait_until(lambda: running.ready() and running.child("gunicorn") != hung, 30)
     finally:
-        _end(running)
+        running.end()
 
 
 @pytest.mark.slow
@@ -328,7 +240,7 @@ def test_a_worker_that_cannot_start_ends_it_with_the_reason(tmp_path: Path) -> N
         assert "models.toml" in running.said()
         assert "Worker 1 ended 3 times" in running.said()
     finally:
-        _end(running)
+        running.end()
 
 
 def _job(running: Running, job: dict[str, Any]) -> dict[str, Any]:
@@ -336,16 +248,6 @@ def _job(running: Running, job: dict[str, Any]) -> dict[str, Any]:
         return httpx.get(f"{running.url}/api/v1/jobs/{job['id']}", timeout=5).json()
     except httpx.HTTPError:
         return {"status": "unknown"}
-
-
-def _end(running: Running) -> None:
-    if running.process.poll() is None:
-        running.process.terminate()
-        try:
-            running.process.wait(30)
-        except subprocess.TimeoutExpired:
-            running.process.kill()
-            running.process.wait()
 
 
 def _free_port() -> int:

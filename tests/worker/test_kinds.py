@@ -116,5 +116,5 @@ def test_with_nothing_to_do_the_worker_measures_and_keeps_the_result(start, tmp_
     catalogue = tmp_path / "models.toml"
     catalogue.write_text('[models.tiny]\nsource = "tiny"\n')
     process, _ = start(warm_up=True, models=catalogue)
-    kept = process.data / "row-budgets.json"
+    kept = process.data / "measured" / "row-budgets.json"
     until(lambda: kept.exists() and '"rows": null' not in kept.read_text(), 60)

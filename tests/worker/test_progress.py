@@ -24,7 +24,7 @@ class Engine:
 def test_a_picture_that_is_being_stored_is_no_less_far():
     request = SimpleNamespace(count=2, steps=20)
     lease = SimpleNamespace(id="lease", job=SimpleNamespace(id="job"))
-    slot = Slot(cast("Any", lease), cast("Any", SimpleNamespace(request=request)), solo=False)
+    slot = Slot(cast("Any", lease), cast("Any", SimpleNamespace(request=request)))
     engine = Engine()
     seen: list[int] = []
 

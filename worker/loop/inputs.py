@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from PIL import Image
 
+from jobs.logs import about
 from jobs.pictures.image_store import ImageStore
 from jobs.records.events import Error
 from jobs.request import blocklist
@@ -53,7 +54,8 @@ class Inputs:
 
     def _guarded(self, slot: Slot) -> None:
         try:
-            self._prepare(slot)
+            with about(slot.id), slot.work.part("prepare"):
+                self._prepare(slot)
         except Blocked:
             slot.error = Error(code="refused", detail="It asks for what is not made here.")
         except (CanvasError, FileNotFoundError) as error:

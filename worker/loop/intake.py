@@ -5,24 +5,30 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError, WatchError
 from rq import Queue
+from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
-from jobs.queue import leases, settle
+from jobs import tracing
+from jobs.queue import leases, settle, suspects
+from jobs.queue.queue import TRACE
 from jobs.records import lanes, shares, workers
 from jobs.records.events import StatusEvent, publish
 from jobs.records.lanes import Lane
 from jobs.records.metrics import Metrics
-from jobs.records.record import Field, read
+from jobs.records.record import Field, fetch, read
+from jobs.tracing import Work
 from worker.engine import Shares
 from worker.loop.board import Board
 from worker.loop.inputs import Inputs
+from worker.loop.isolation import Admission, Isolation
 from worker.loop.lease import Lease
 from worker.loop.offer import Offer
 from worker.loop.places import Places
@@ -69,8 +75,9 @@ class Intake:
         self.taken = 0
         self._listen = listen
         self._taking = False
-        self._suspect_waits = False
-        self._unanswered: tuple[Lease, bool] | None = None
+        self._isolation = Isolation(board, connection, name, offer.lane_models)
+        self._closed = False
+        self._unanswered: tuple[Lease, str | None] | None = None
         self._own = own
         self._rung: bytes | None = None
         self._looked = 0.0
@@ -87,17 +94,19 @@ class Intake:
         while not self.board.warm:
             # Before the look, so that a slot which is forgotten meanwhile is noticed.
             self.board.room.clear()
-            if self._alone():
-                self.board.room.wait(leases.BEAT)
-                continue
             try:
                 free = self._places().free
                 self._taking = True
                 found = self.board.warm or ((free or self._news()) and self.take())
                 self._taking = False
-                if not found and free:
+                if found:
+                    continue
+                if self._closed:
+                    # A ring would be for somebody who may take what came.
+                    self.board.room.wait(BELL_WAIT)
+                elif free:
                     self.connection.blpop([lanes.BELL], BELL_WAIT)
-                elif not found:
+                else:
                     self.board.room.wait(FULL_WAIT)
             except RedisError as error:
                 log.error("cannot take jobs: %s", error)
@@ -110,46 +119,88 @@ class Intake:
         """Take the job whose turn it is, if there is one and it may run now."""
         if self._recall():
             return True
+        admission = self._isolation.admission()
+        self._closed = not admission.others
+        places = self._places()
+        for suspect in admission.first:
+            if not places.open_to(suspect.lane):
+                continue
+            if job := self._pick(suspect.job, suspect.lane):
+                return self._begin(job, suspect.lane)
+        if self._closed:
+            return False
         for lane in self._in_turn():
+            job = self._dequeue(lane, admission)
+            if job is None:
+                continue
+            return self._begin(job, lane)
+        return False
+
+    def _begin(self, job: Job, lane: Lane) -> bool:
+        """Whether the job was taken, or another may be."""
+        slot = self._admit(job, lane)
+        if slot is None:
+            return not self._closed
+        self._keep(slot)
+        return True
+
+    def _dequeue(self, lane: Lane, admission: Admission) -> Job | None:
+        """The first job of a lane that is no suspect, moved to where it is between lane and lease;
+        None where there is none."""
+        suspected = admission.waiting(lane)
+        if not suspected:
             # One queue at a time: only then does RQ move the id instead of popping it.
             found = Queue.dequeue_any(
                 [lane.queue(self.connection)], None, self.connection, serializer=JSONSerializer
             )
-            if found is None:
-                continue
-            slot = self._admit(found[0], lane)
-            if slot is None:
-                return not self._suspect_waits
-            self._keep(slot)
-            return True
-        return False
+            return found[0] if found else None
+        ids = cast("list[bytes]", self.connection.lrange(f"rq:queue:{lane.name}", 0, suspected))
+        for job_id in (each.decode() for each in ids):
+            if admission.admits(job_id):
+                return self._pick(job_id, lane)
+        return None
+
+    def _pick(self, job_id: str, lane: Lane) -> Job | None:
+        between = leases.intermediate_key(lane)
+        if suspects.pick(self.connection, lane, job_id, between):
+            with suppress(NoSuchJobError):
+                return fetch(self.connection, job_id)
+        return None
 
     def _keep(self, slot: Slot) -> None:
         self.taken += 1
+        slot.work = self._traced(slot)
         self.board.hold(slot)
         self.inputs.admit(slot)
         waited = time.time() - slot.record.created_at.timestamp()
         self.metrics.observe("queue_wait_seconds", slot.request.model, max(0.0, waited))
+
+    def _traced(self, slot: Slot) -> Work:
+        carrier = slot.job.meta.get(TRACE)
+        submitted = slot.record.created_at.timestamp()
+        tracing.begin("wait", carrier, since=submitted).end(darkroom__job=slot.id)
+        return tracing.begin(
+            "run",
+            carrier,
+            darkroom__job=slot.id,
+            darkroom__model=slot.request.model,
+            darkroom__pictures=slot.request.count,
+            darkroom__attempt=slot.record.attempts,
+            darkroom__worker=self.name,
+        )
 
     def _recall(self) -> bool:
         """Keep the job that was being taken when Redis failed, if it was taken: its lease would
         run out with nobody to renew it, and pass for a death."""
         if self._unanswered is None:
             return False
-        lease, suspect = self._unanswered
+        lease, group = self._unanswered
         record = read(self.connection, lease.job.id) if lease.holds(self.connection) else None
         self._unanswered = None
         if record is None:
             return False
-        self._keep(Slot(lease, record, solo=suspect))
+        self._keep(Slot(lease, record, group))
         return True
-
-    def _alone(self) -> bool:
-        """Whether a job runs alone, or waits to: nobody comes in beside it."""
-        slots = self.board.held()
-        if not slots:
-            self._suspect_waits = False
-        return bool(slots) and (self._suspect_waits or any(slot.solo for slot in slots))
 
     def _news(self) -> bool:
         """With all places taken: whether a job came since the last look, or long passed."""
@@ -210,12 +261,12 @@ class Intake:
         with self.connection.pipeline() as pipe:
             while True:
                 try:
-                    pipe.watch(between, job.key)
+                    pipe.watch(between, job.key, suspects.SUSPECTS)
                     mine = pipe.lpos(between, job.id) is not None
-                    status, stop, crashes = cast(
-                        "list[bytes | None]",
-                        pipe.hmget(job.key, "status", Field.CANCEL, Field.CRASHES),
+                    status, stop = cast(
+                        "list[bytes | None]", pipe.hmget(job.key, "status", Field.CANCEL)
                     )
+                    admission = self._isolation.admission()
                     pipe.multi()
                     pipe.lrem(between, 1, job.id)
                     if not mine or status != JobStatus.QUEUED.value.encode():
@@ -225,14 +276,17 @@ class Intake:
                         settle.cancel(pipe, job)
                         pipe.execute()
                         return None
-                    suspect = int(crashes or 0) > 0
-                    if self._must_wait(job.id, suspect):
+                    if self._must_wait(job.id, admission):
                         pipe.lpush(f"rq:queue:{lane.name}", job.id)
                         pipe.execute()
-                        self._suspect_waits = True
+                        self._closed = True
                         return None
                     lease = self._lease(pipe, job, lane)
-                    self._unanswered = (lease, suspect)
+                    suspect = admission.suspects.get(job.id)
+                    if suspect:
+                        suspects.hold(pipe, suspect, self.name)
+                    group = suspect.group if suspect else None
+                    self._unanswered = (lease, group)
                     pipe.execute()
                     break
                 except WatchError:
@@ -240,17 +294,14 @@ class Intake:
                     continue
         record = read(self.connection, job.id)
         self._unanswered = None
-        return None if record is None else Slot(lease, record, solo=suspect)
+        return None if record is None else Slot(lease, record, group)
 
-    def _must_wait(self, job_id: str, suspect: bool) -> bool:
-        """Whether a job has to wait until this worker is empty.
-
-        A job that was in a crash may cause the next, so it runs when nobody else does. And a job
-        whose lease this worker lost may come back before the worker has let go of it.
-        """
+    def _must_wait(self, job_id: str, admission: Admission) -> bool:
+        """Whether a job has to stay in its lane: it may not run beside what this worker holds, or
+        it is one whose lease this worker lost and that it has not let go of."""
         if earlier := self.board.get(job_id):
             self.board.lose(earlier)
-        return earlier is not None or (suspect and bool(self.board.held()))
+        return earlier is not None or not admission.admits(job_id)
 
     def _lease(self, pipe: Pipeline, job: Job, lane: Lane) -> Lease:
         lease = Lease.take(pipe, job, self.name)

@@ -14,7 +14,7 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError
 
-from jobs.logs import prompt_words
+from jobs.logs import about, prompt_words
 from jobs.pictures.image_store import ImageStore, image_id
 from jobs.queue import settle
 from jobs.records.events import Error, Output, OutputEvent, Status, publish
@@ -109,7 +109,8 @@ class Settler:
 
     def _guarded(self, slot: Slot, work: Callable[[Slot], None]) -> None:
         try:
-            work(slot)
+            with about(slot.id):
+                work(slot)
         except RedisError as error:
             # A cold worker waits for nothing: the lease runs out.
             log.error("job %s could not be settled: %s", slot.id, error)
@@ -135,6 +136,7 @@ class Settler:
     def _store(self, slot: Slot, index: int, finished: Finished) -> None:
         if finished.image is None or slot.canvas is None or slot.settling:
             return
+        slot.work.was("make", time.monotonic() - slot.started, darkroom__picture=index)
         started = time.monotonic()
         picture = slot.canvas.compose(finished.image)
         maker = Maker(VERSION, self.offer.sha256(slot.request.model))
@@ -145,7 +147,8 @@ class Settler:
             except Refused as error:
                 self._refuse(slot, error)
                 return
-        data = encode(picture, slot.request, index, maker, safety)
+        with slot.work.part("encode", darkroom__picture=index):
+            data = encode(picture, slot.request, index, maker, safety)
         self.metrics.observe("stage_seconds", "png", time.monotonic() - started)
         output = Output(
             id=image_id(slot.id, index),
@@ -157,7 +160,9 @@ class Settler:
             read_as=slot.read_as,
             safety=safety,
         )
-        if not self._put(slot, output, data):
+        with slot.work.part("store", darkroom__picture=output.id):
+            stored = self._put(slot, output, data)
+        if not stored:
             return
         self.metrics.observe("stage_seconds", "store", time.monotonic() - started)
         slot.outputs[index] = output
@@ -207,6 +212,7 @@ class Settler:
         if slot.lost:
             slot.lease.pardon(self.connection)
             self._clean_up(slot)
+            slot.work.end("its lease was lost")
             log.info("job %s is no longer ours", slot.id)
         else:
             age = time.time() - slot.record.created_at.timestamp()
@@ -214,6 +220,7 @@ class Settler:
             if outcome == "succeeded":
                 self.metrics.count("images", slot.request.model, slot.request.count)
                 self.offer.rate.finished()
+            slot.work.end(slot.error and slot.error.detail, darkroom__outcome=outcome)
             log.info("job %s %s%s", slot.id, outcome, prompt_words(slot.request.prompt))
         self.board.forget(slot)
 
@@ -236,6 +243,7 @@ class Settler:
             settle.give_back(pipe, slot.job, crashed=False)
 
         self._under_lease(slot, change)
+        slot.work.end(darkroom__outcome="given back")
         self.board.forget(slot)
 
     def _under_lease(self, slot: Slot, change: Callable[[Pipeline], None]) -> bool:

@@ -14,6 +14,7 @@ from jobs.records.events import Error, Output, Progress
 from jobs.records.lanes import Lane
 from jobs.records.record import JobRecord
 from jobs.request.request import ResolvedRequest
+from jobs.tracing import NOTHING, Work
 from worker.canvas import Canvas
 from worker.engine import Control, Engine, ImageRequest, Lora, Stage
 from worker.loop.lease import Lease
@@ -34,13 +35,14 @@ STAGES: dict[Stage, events.Stage] = {
 class Slot:
     """What the worker knows of a job under way; all of it can be lost and made again.
 
+    `group` is that of a suspect (`jobs.queue.suspects`), None of any other job.
     `stop` and `lost` go up and never down, on any thread. Whoever sets `settling` ends the job, and
     nobody else touches its outcome from then on.
     """
 
     lease: Lease
     record: JobRecord
-    solo: bool
+    group: str | None = None
     canvas: Canvas | None = None
     controls: tuple[Control, ...] = ()
     read_as: str | None = None
@@ -55,6 +57,7 @@ class Slot:
     lost: bool = False
     settling: bool = False
     error: Error | None = None
+    work: Work = NOTHING
 
     @property
     def job(self) -> Job:

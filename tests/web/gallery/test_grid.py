@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import ViewportSize, expect
+from playwright.sync_api import Route, ViewportSize, expect
 
 from jobs.pictures.image_store import image_id
 from tests.running.waiting import until
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Visit
+from tests.web.form import NETWORK
 from tests.web.gallery.looking import first, gallery, grid
 from tests.web.gallery.wall import Wall
 
@@ -93,3 +94,26 @@ def test_a_new_picture_does_not_move_what_is_looked_at(visit: Visit, site: Wall)
     assert page.evaluate(seen) == before
     button.click()
     expect(first(page, "a fresh one")).to_be_in_viewport()
+
+
+def test_a_picture_that_a_busy_server_refused_comes_when_it_is_asked_for_again(
+    visit: Visit, site: Wall
+):
+    refused: list[str] = []
+
+    def busy(route: Route) -> None:
+        if route.request.url in refused:
+            route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.fulfill(status=503, headers={"Retry-After": "1"})
+
+    site.make("a patient heron")
+    page = visit(path="#/server", noise=NETWORK)
+    page.route(re.compile(r"/images/.*width="), busy)
+    page.goto(re.sub("#.*", "#/gallery", page.url))
+    picture = first(page, "a patient heron").locator("img")
+    expect(picture).to_be_visible()
+    until(lambda: picture.evaluate("image => image.naturalWidth > 0"))
+    assert picture.get_attribute("src")
+    assert refused

@@ -45,6 +45,7 @@ class Notebook:
         ]
         temporary = self._path.with_suffix(".tmp")
         try:
+            temporary.parent.mkdir(parents=True, exist_ok=True)
             pages = self._pages() | {self._device: page}
             temporary.write_text(json.dumps(pages, indent=1), encoding="utf-8")
             temporary.replace(self._path)

@@ -20,7 +20,7 @@ from worker.models.files.sources import locate
 log = logging.getLogger("darkroom.worker")
 
 HASHES = "model-hashes.json"
-"""Where the hashes are remembered, under DATA."""
+"""Where the hashes are remembered, in the folder of what was measured."""
 
 CHUNK = 8 * 2**20
 

@@ -2,6 +2,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { source } from "../api/images";
 import { reread, type LiveJob } from "../state/jobs";
+import { askAgain } from "../ui/again";
 import { named } from "./sentence";
 import { t } from "./words";
 
@@ -31,9 +32,9 @@ export function Frame({ live, index }: { live: LiveJob; index: number }) {
             width={output.width}
             height={output.height}
             onLoad={() => (shown.value = true)}
-            onError={() => {
+            onError={(event) => {
+              if (failed.current === output.url) return askAgain(event);
               // Its address was signed for a while only: once more with a new one.
-              if (failed.current === output.url) return;
               failed.current = output.url;
               void reread(live.id).catch(() => undefined);
             }}

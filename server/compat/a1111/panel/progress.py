@@ -14,7 +14,6 @@ from server.compat.a1111.callers import identity
 from server.compat.a1111.generation.answer import timestamp
 from server.resources import resources
 from server.streams.hub import current_hub
-from server.streams.subscription import Entry
 
 LEAST = 0.01
 """What AUTOMATIC1111 says of a job that has not got anywhere: 0 is where there is none."""
@@ -93,9 +92,10 @@ def _preview(record: JobRecord) -> str | None:
     stream = job_stream(record.id)
     with current_hub().subscribe(stream, record.owner, job=record.id) as (subscription, _):
         while (left := until - time.monotonic()) > 0:
-            event = subscription.next(left)
+            item = subscription.next(left)
+            event = item.event if item else None
             if isinstance(event, PreviewEvent):
                 return event.image.partition(",")[2]
-            if isinstance(event, Entry) and isinstance(event.event, DoneEvent):
+            if isinstance(event, DoneEvent):
                 return None
     return None

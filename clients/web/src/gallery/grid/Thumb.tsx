@@ -1,4 +1,5 @@
 import { source } from "../../api/images";
+import { askAgain } from "../../ui/again";
 import { t } from "../words";
 import type { Cell } from "./cell";
 import { fast } from "./scroll";
@@ -38,6 +39,7 @@ export function Thumb({ picture, box, place, of, focusable, focus }: Cell) {
           alt=""
           decoding="async"
           draggable={false}
+          onError={askAgain}
         />
         {count > 1 && (
           <span class="badge" aria-hidden="true">

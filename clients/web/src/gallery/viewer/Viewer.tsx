@@ -7,6 +7,7 @@ import { remove } from "../../actions/remove";
 import { source } from "../../api/images";
 import { find, ids, reread } from "../../state/jobs";
 import { toast } from "../../state/toasts";
+import { askAgain } from "../../ui/again";
 import { Icon, type IconName } from "../../ui/Icon";
 import { jobOf, picturesOfLive, type Picture } from "../pictures";
 import { t } from "../words";
@@ -174,6 +175,7 @@ function Slide({ picture: { job, output }, by }: { picture: Picture; by: number 
         width={output.width}
         height={output.height}
         draggable={false}
+        onError={askAgain}
         // A small picture may grow, as long as it is still one.
         style={{ width: `min(100%, ${output.width * 4}px)`, aspectRatio: `${output.width} / ${output.height}` }}
       />

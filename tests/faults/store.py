@@ -1,0 +1,131 @@
+"""Where the pictures are kept, and how that goes away: a folder on a small disk, or S3."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+
+from jobs.pictures.image_store import ImageStore, StoreError
+from tests.faults.disk import Disk
+from tests.running.addresses import free_port
+from tests.running.program import Program
+from tests.running.waiting import until
+
+BUCKET = "darkroom"
+
+TRIES = 10
+"""Of reading a picture: a store gives up after a few seconds, which are soon over on busy cores."""
+
+
+class Store(Protocol):
+    """A place for pictures that a test can break and mend."""
+
+    url: str
+    kind: str
+    disk: Disk | None
+
+    def take_away(self) -> None:
+        """From now on it takes and gives nothing."""
+
+    def give_back(self) -> None:
+        """It is there again, with all that it had."""
+
+    def close(self) -> None:
+        """End it, with what is in it."""
+
+
+class Folder:
+    """A folder on a disk of its own; away, a file stands in its place, as on a share whose server
+    is gone."""
+
+    def __init__(self, data: Path, writers: Callable[[], Iterable[int]]) -> None:
+        disk = Disk(data / "disk", writers)
+        self.disk: Disk | None = disk
+        self._images, self._aside = disk.folder / "images", disk.folder / "aside"
+        self._images.mkdir()
+        self.url = str(self._images)
+        self.kind = f"a folder, its disk made full by {disk.kind}"
+        self._close = disk.close
+
+    def take_away(self) -> None:
+        self._images.rename(self._aside)
+        with suppress(FileExistsError), self._images.open("x") as file:
+            file.write("a file where the folder should be")
+
+    def give_back(self) -> None:
+        if self._images.is_dir():  # somebody made it anew between the two
+            shutil.copytree(self._images, self._aside, dirs_exist_ok=True)
+            shutil.rmtree(self._images)
+        else:
+            self._images.unlink(missing_ok=True)
+        self._aside.rename(self._images)
+
+    def close(self) -> None:
+        self._close()
+
+
+class Bucket:
+    """A bucket of a server that speaks S3 (moto's), in a process of its own; away, it is stopped.
+
+    Sets the variables by which clients find it, in this process and for those that it starts.
+    """
+
+    disk: Disk | None = None
+
+    def __init__(self, data: Path) -> None:
+        port = free_port()
+        endpoint = f"http://127.0.0.1:{port}"
+        os.environ |= {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "faults",
+            "AWS_SECRET_ACCESS_KEY": "faults",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        self._server = Program(
+            *("moto.server", "-H", "127.0.0.1", "-p", str(port)), log=data / "s3.log"
+        )
+        until(lambda: _answers(endpoint))
+        client: Any = importlib.import_module("boto3").client("s3")
+        client.create_bucket(Bucket=BUCKET)
+        self.url = f"s3://{BUCKET}/images"
+        self.kind = "a bucket of an S3 server"
+
+    def take_away(self) -> None:
+        self._server.send_signal(signal.SIGSTOP)
+
+    def give_back(self) -> None:
+        self._server.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        self._server.kill()
+
+
+def open_store(kind: str, data: Path, writers: Callable[[], Iterable[int]]) -> Store:
+    """A `folder` or `s3`."""
+    return Bucket(data) if kind == "s3" else Folder(data, writers)
+
+
+def picture(store: Store, image: str) -> bytes:
+    """The bytes of a picture by its id, however long a busy store takes."""
+    for left in reversed(range(TRIES)):
+        try:
+            with ImageStore(store.url).open(image) as file:
+                return file.read()
+        except StoreError:
+            if not left:
+                raise
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _answers(endpoint: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(endpoint, timeout=2).status_code < 500
+    return False
