@@ -17,6 +17,8 @@ from tests.running.paths import API
 from tests.running.site import site_in
 from tests.running.waiting import until
 
+pytestmark = pytest.mark.timeout(300)
+
 HERE = Path(__file__).parent
 VERSIONS = sorted(path.name for path in HERE.iterdir() if (path / "jobs.json").exists())
 """As `record.py` recorded them."""
