@@ -3,11 +3,12 @@
     python -m benchmarks.waiting [--rounds 2]
 
 Starts `darkroom up` on a port and a folder of its own, with the default model and another that is
-to be loaded first. Full: three callers have more jobs than there are places, of 10 to 40 steps;
+to be loaded first. Full: three callers have more jobs than there are places, of 5 to 20 steps;
 others come one by one, and send what is asked of them at submit. Below capacity: some jobs at once,
 and others beside them. Every half second all jobs that have not ended are asked for. What still
 needs less than LEAST seconds is left out: the answer is then older than what it says. Ratios of
-what was said to what was, and how often nothing was said, go to benchmarks/results/waiting.json.
+what was said to what was, and how often nothing was said, go to benchmarks/results/waiting.json;
+ended by Ctrl-C it tells of what it has.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -31,8 +33,11 @@ from benchmarks.callers import ENDED, ROOT, Caller, Server, server
 RESULTS = ROOT / "benchmarks" / "results" / "waiting.json"
 LEAST = 1.0
 EVERY = 0.5
-CROWD = 14
-"""Jobs of each of the three callers that fill the queue; there are 32 places."""
+PLACES = 8
+"""The worker's CAPACITY: few, so that a queue is full in a short time."""
+
+CROWD = 6
+"""Jobs of each of the three callers that fill the queue."""
 
 Answers = dict[str, list[float | None]]
 """By when it was asked: what was said, divided by what was; None where nothing was said."""
@@ -75,6 +80,7 @@ class Watch:
             left = self.ended[job_id] - at
             if left >= LEAST:
                 self.said[when].append(None if eta is None else eta / left)
+        print(f"{self.name}: {len(self.ended)} jobs", flush=True)
 
 
 def full(here: Server, said: Answers, chance: random.Random) -> None:
@@ -83,11 +89,11 @@ def full(here: Server, said: Answers, chance: random.Random) -> None:
     crowd = [here.caller(f"crowd{number}") for number in range(3)]
     for number in range(CROWD):
         for caller in crowd:
-            watch.send(caller, steps=chance.choice((10, 20, 40)), seed=number)
+            watch.send(caller, steps=chance.choice((5, 10, 20)), seed=number)
     time.sleep(3)
-    for number in range(4):
-        watch.send(here.caller(f"new{number}"), "full, at submit", steps=20, seed=number)
-        watch.send(crowd[number % 3], "full, at submit", steps=20, seed=number)
+    for number in range(3):
+        watch.send(here.caller(f"new{number}"), "full, at submit", steps=10, seed=number)
+        watch.send(crowd[number % 3], "full, at submit", steps=10, seed=number)
         for _ in range(3):
             watch.look()
             time.sleep(EVERY)
@@ -96,13 +102,13 @@ def full(here: Server, said: Answers, chance: random.Random) -> None:
 
 def below(here: Server, said: Answers, chance: random.Random) -> None:
     """Places for all."""
-    for number in range(6):
+    for number in range(3):
         watch = Watch("below", said)
         callers = [here.caller(f"few{each}") for each in range(chance.choice((1, 2, 4)))]
         for caller in callers:
-            watch.send(caller, steps=chance.choice((40, 80)), seed=number)
+            watch.send(caller, steps=chance.choice((20, 40)), seed=number)
         time.sleep(1)
-        watch.send(here.caller("last"), "below, at submit", steps=60, seed=number)
+        watch.send(here.caller("last"), "below, at submit", steps=30, seed=number)
         watch.finish()
 
 
@@ -113,7 +119,7 @@ def loading(here: Server, said: Answers) -> None:
     for number in range(2):
         for model in ("emoji", "other"):
             watch = Watch("loading", said)
-            watch.send(caller, "loading, at submit", model=model, steps=60, seed=number)
+            watch.send(caller, "loading, at submit", model=model, steps=20, seed=number)
             watch.finish()
             time.sleep(2.5)
 
@@ -143,14 +149,15 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         models = Path(folder) / "models.toml"
         tables = [f'[models.{name}]\nsource = "{ROOT}/models/emoji"\n' for name in NAMES]
         models.write_text(f'default = "{NAMES[0]}"\n' + "".join(tables))
-        with server(MODELS=str(models), MODEL_MEMORY_GB="0.1") as here:
+        settings = {"MODELS": str(models), "MODEL_MEMORY_GB": "0.1", "CAPACITY": str(PLACES)}
+        with server(**settings) as here, suppress(KeyboardInterrupt):
             first = here.caller("first")
             for _ in range(3):
                 first.seconds()
             for _ in range(options.rounds):
                 below(here, said, chance)
                 full(here, said, chance)
-            loading(here, said)
+                loading(here, said)
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "load_average": round(os.getloadavg()[1], 1),

@@ -85,6 +85,10 @@ class Device:
                 self.ended[task.id] = self.now
                 self.then(task)
 
+    def left(self, name: str) -> int:
+        """Steps that a picture still needs."""
+        return self._left[name]
+
     def _let_in(self) -> None:
         while self.arrivals and self.arrivals[0][0] <= self.now:
             _, _, task, _ = heapq.heappop(self.arrivals)
