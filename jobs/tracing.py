@@ -107,6 +107,11 @@ def is_wanted(environment: Mapping[str, str] = os.environ) -> bool:
     return any(environment.get(name) for name in ENDPOINTS)
 
 
+def is_on() -> bool:
+    """Whether this process sends traces."""
+    return _Sender.tracer is not None
+
+
 def set_up(process: str) -> None:
     """Send this process's spans where the OTEL_* variables say, if they say so.
 

@@ -24,7 +24,7 @@ def current_work() -> Work:
 
 
 def _begin() -> None:
-    if request.path in QUIET:
+    if request.path in QUIET or not tracing.is_on():
         return
     rule = request.url_rule.rule if request.url_rule else "unknown"
     g.darkroom_work = tracing.begin(

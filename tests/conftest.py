@@ -24,7 +24,14 @@ from tests.running.redis import redis_in
 from tests.running.site import Site, site_in
 from tests.web.browser import NO_CHROMIUM
 
-SLOWEST = ("test_faults.py", "test_gallery.py", "test_live.py", "test_up.py")
+SLOWEST = (
+    "test_chaos.py",
+    "test_faults.py",
+    "test_suspects.py",
+    "test_gallery.py",
+    "test_live.py",
+    "test_up.py",
+)
 """Files that take minutes: begun first, so that no process is left alone with one at the end."""
 
 

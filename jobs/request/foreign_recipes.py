@@ -60,7 +60,7 @@ KARRAS = "_k"
 WHOLE = 0.999
 """Below it ComfyUI's `denoise` says that a picture was begun with."""
 
-UNREADABLE = "the picture's recipe is not one that can be read: it was made by {}"
+UNREADABLE = "the picture was made by {}, whose recipe in it cannot be read"
 
 
 def read(texts: Texts) -> Recipe | None:

@@ -18,10 +18,10 @@ class GunicornLogger(Logger):
     def setup(self, cfg: Any) -> None:
         """Set the handlers up as gunicorn does, and have them write in our form."""
         super().setup(cfg)
+        # Also after SIGHUP, with what the last time has left.
         for log in (self.error_log, self.access_log):
-            for handler in list(log.handlers):
-                log.removeHandler(handler)
-                log.addHandler(logs.output(PROCESS))
+            if log.handlers:
+                log.handlers = [logs.output(PROCESS)]
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
         """Write that a request was answered; what JSON has in fields, text has in a line."""

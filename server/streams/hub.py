@@ -32,7 +32,7 @@ from jobs.settings import settings
 from server.resources import of
 from server.seats import Seats
 from server.streams import history
-from server.streams.history import Page
+from server.streams.history import Page, Recent
 from server.streams.stream_ids import START, order
 from server.streams.subscription import Entry, Live, Subscription
 
@@ -83,6 +83,7 @@ class Hub:
         self._seats = Seats(seats, seats_each)
         self._followed: dict[str, _Followed] = {}
         self._viewers: dict[str, Viewers] = {}
+        self._recent = Recent()
         self._changed = Condition()
         self._unread = False
         self._wake = f"darkroom:wake:{secrets.token_hex(8)}"
@@ -187,7 +188,7 @@ class Hub:
 
     def history(self, stream: str, after: str) -> Iterator[Entry]:
         """The entries of a stream after an id, as far as they are there."""
-        return history.history(self._redis, stream, after)
+        return self._recent.after(self._redis, stream, after)
 
     def close(self) -> None:
         """End the threads; streams that are open end at once."""
@@ -253,7 +254,7 @@ class Hub:
                 self.leaving.wait(len(streams) * GATHER)
 
     def _hand_out(self, stream: str, page: Page) -> None:
-        entries = history.entries(self._redis, page)
+        entries = self._recent.of(self._redis, stream, page)
         with self._changed:
             followed = self._followed.get(stream)
             if followed is None:

@@ -223,7 +223,7 @@ def test_the_model_is_found_by_its_hash_else_by_its_name():
     ("texts", "words"),
     [
         ({}, "carries no recipe"),
-        ({"prompt": "{}", "workflow": "{}"}, "carries no recipe"),
+        ({"prompt": "{}", "workflow": "{}"}, "made by ComfyUI, whose recipe in it cannot be read"),
         ({"darkroom": "{"}, "`darkroom` is not JSON"),
         ({"darkroom": "[" * 100_000}, "`darkroom` is not JSON"),
         ({"darkroom": "[]"}, "no object named `request`"),

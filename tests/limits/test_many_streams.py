@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,11 +18,12 @@ from redis import Redis
 
 from jobs.records.events import PreviewEvent, publish_live
 from server.streams.subscription import MAX_PREVIEWS, Live, Subscription
+from tests.running.addresses import free_port
 from tests.running.api import Server, gunicorn
 from tests.running.commands import commands
 from tests.running.crowd import Listener, crowd
 from tests.running.hand_worker import HandWorker
-from tests.running.paths import API
+from tests.running.paths import API, REPOSITORY
 from tests.running.waiting import until
 
 JOBS = 10
@@ -107,6 +111,21 @@ def test_an_event_is_read_once_however_many_follow(
     assert many <= few + 5 * JOBS
 
 
+def test_what_a_crowd_missed_is_read_once_when_it_comes_back(
+    redis: Redis, redis_url: str, data: Path, worker: HandWorker
+):
+    with api(redis_url, data, 120) as server:
+        missed_from = redis.time()[0] * 1000
+        jobs = create(server)
+        run(worker, jobs)
+        back = [f"{API}/events?last_event_id={missed_from}-0"] * 100
+        with commands(redis) as asked, crowd(server.url, back) as listeners:
+            all_begun(listeners)
+            until(lambda: all(len(each.done) >= JOBS for each in listeners))
+        assert all(each.done == jobs for each in listeners)
+    assert asked.all.count("HGETALL") <= 3 * JOBS
+
+
 def test_streams_that_stand_still_ask_redis_nothing(
     redis: Redis, redis_url: str, data: Path, worker: HandWorker
 ):
@@ -151,13 +170,27 @@ def test_previews_of_a_client_that_does_not_read_are_bounded_however_large_they_
     assert [each.event.job for each in kept] == ["195", "196", "197", "198", "199"]
 
 
-def test_the_server_opens_as_many_files_as_its_clients_need(
-    redis_url: str, data: Path, worker: HandWorker
-):
-    # Programs inherit it from the process that forks them, which has it from this one's start.
-    with api(redis_url, data, 4000) as server:
-        soft, hard = resource.prlimit(process_of(server).pid, resource.RLIMIT_NOFILE)
-        assert soft == hard or soft > 2 * 4000 + 1000
+def test_the_server_may_open_as_many_files_as_its_clients_need(redis_url: str, tmp_path: Path):
+    port = free_port()
+    script = 'ulimit -Sn 300; exec "$0" -m gunicorn -c python:server.serving.gunicorn_config'
+    settings = {"REDIS_URL": redis_url, "DATA": str(tmp_path), "PORT": str(port)}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["sh", "-c", script, sys.executable],
+            env={**os.environ, **settings, "HOST": "127.0.0.1", "SSE_CLIENTS": "400"},
+            cwd=REPOSITORY,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        until(psutil.Process(process.pid).children)
+        served = psutil.Process(process.pid).children()[0]
+        soft, _ = resource.prlimit(served.pid, resource.RLIMIT_NOFILE)
+        # A client is one, and so is the connection to Redis of the thread that serves it.
+        assert soft > 2 * 400 + 1000
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @pytest.mark.slow

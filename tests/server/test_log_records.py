@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
 from tests.running.api import gunicorn
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
+from tests.running.waiting import until
 
 
 def test_requests_and_errors_are_records_that_name_their_job(
@@ -49,3 +51,18 @@ def test_a_log_that_was_moved_away_is_begun_anew_by_all_processes(
     assert f"GET {API}/models" in after
     # The process that manages the others has its own hold on the file.
     assert "Shutting down" in after
+
+
+def test_each_request_is_one_record_after_a_reload_too(
+    redis_url: str, data: Path, worker: HandWorker, tmp_path: Path
+):
+    with gunicorn(redis_url, tmp_path, log_format="json", log_level="DEBUG") as server:
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: server.log.read_text().count("Booting worker") == 2)
+        with server.client() as client:
+            until(lambda: "Hang up" in server.log.read_text())
+            client.get("samplers")
+        server.stop()
+        said: list[dict[str, Any]] = list(map(json.loads, server.log.read_text().splitlines()))
+    assert [each.get("path") for each in said].count(f"{API}/samplers") == 1
+    assert [each["message"] for each in said].count("Shutting down: Master") == 1

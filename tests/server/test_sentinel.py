@@ -16,13 +16,14 @@ from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
 from jobs.records.record import read
 from jobs.webhooks import outbox
+from tests.running.addresses import free_port
 from tests.running.api import Server, gunicorn
 from tests.running.hand_worker import HandWorker
 from tests.running.program import Program
 from tests.running.redis import elapse
 from tests.running.sentinel import Watched, watched_in
 from tests.running.sse import Events
-from tests.running.up import command
+from tests.running.up import Running, command
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
 
@@ -85,6 +86,16 @@ def test_the_api_its_streams_webhooks_and_commands_go_on_after_a_failover(
         assert "answers at pictures by the Sentinels 127.0.0.1:" in looked.stdout
     assert webhooks.poll() is None
     webhooks.kill()
+
+
+@pytest.mark.slow
+def test_the_supervisor_starts_on_the_master_and_says_whose_it_is(watched: Watched, tmp_path: Path):
+    started = Running(tmp_path / "data", free_port(), REDIS_URL=watched.url)
+    try:
+        started.wait_for("at pictures by the Sentinels 127.0.0.1:")
+        started.wait_for("Ready after")
+    finally:
+        started.end()
 
 
 @pytest.mark.slow

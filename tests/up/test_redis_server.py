@@ -20,6 +20,8 @@ from darkroom.supervision.process import Process
 from darkroom.supervision.redis_server import DataInUse, Program, RedisMissing, RedisServer
 from jobs.connection import connect
 from jobs.settings import REPOSITORY
+from tests.running.redis import redis_in
+from tests.running.waiting import until
 
 
 def test_what_was_written_is_there_after_a_kill_and_a_restart_on_the_same_port(
@@ -185,3 +187,15 @@ def _wait_for(url: str) -> None:
         except RedisError:
             time.sleep(0.05)
     raise TimeoutError(url)
+
+
+def test_its_log_may_be_moved_away(tmp_path: Path) -> None:
+    with redis_in(tmp_path / "redis") as server:
+        log, moved = server.log, tmp_path / "moved"
+        assert "Ready to accept" in log.read_text()
+        log.rename(moved)
+        with connect(server.url) as redis:
+            redis.bgrewriteaof()
+            until(log.exists)
+        assert "rewriting" in log.read_text()
+        assert "rewriting" not in moved.read_text()
