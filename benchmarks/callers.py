@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 from redis import Redis
 
 from darkroom.instance import read_state
@@ -35,6 +36,12 @@ class Server:
 
     url: str
     data: Path
+    pid: int
+
+    def processor_seconds(self) -> float:
+        """What all its processes together have used of the processors so far."""
+        every = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
+        return sum(sum(each.cpu_times()[:2]) for each in every)
 
     def caller(self, name: str) -> Caller:
         """Somebody with a token of his own, who takes turns with all others."""
@@ -64,7 +71,7 @@ def server(program: Path = ROOT, **settings: str) -> Generator[Server]:
                 stdout=output,
                 stderr=output,
             )
-        found = Server(f"http://127.0.0.1:{port}", Path(data))
+        found = Server(f"http://127.0.0.1:{port}", Path(data), process.pid)
         try:
             _await(found, process)
             yield found

@@ -12,6 +12,7 @@ to benchmarks/results/fairness.json.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import platform
 import statistics
@@ -26,15 +27,13 @@ from benchmarks.callers import ROOT, Caller, Server, server
 RESULTS = ROOT / "benchmarks" / "results" / "fairness.json"
 CROWD = 100
 CALLERS = 16
-EACH = 3
-"""Jobs that each of the equal callers sends, one after the other."""
 
 
 def crowded(here: Server, repeats: int) -> dict[str, list[float]]:
     """B's seconds alone, among A's hundred, and so with high priority."""
     anna, bert = here.caller("anna"), here.caller("bert")
     bert.seconds()
-    equal_callers([here.caller(f"warm{number}") for number in range(8)])
+    equal_callers([here.caller(f"warm{number}") for number in range(8)], 1)
     times: dict[str, list[float]] = {"alone": [], "crowded": [], "high": []}
     for _ in range(repeats):
         times["alone"].append(bert.seconds())
@@ -45,48 +44,59 @@ def crowded(here: Server, repeats: int) -> dict[str, list[float]]:
         waited = sum(anna.look(job)["status"] == "queued" for job in crowd[-10:])
         for job in reversed(crowd):
             anna.cancel(job)
+        print({name: round(each[-1], 2) for name, each in times.items()}, flush=True)
         if waited < 10:
             raise RuntimeError("A's jobs did not wait any more")
     return times
 
 
-def equal_callers(callers: list[Caller]) -> float:
+def equal_callers(callers: list[Caller], each: int) -> float:
     """Pictures a second of callers who each send their next job when one is done."""
 
     def work(caller: Caller) -> None:
-        for number in range(EACH):
+        for number in range(each):
             caller.seconds(seed=number)
 
     started = time.perf_counter()
     with ThreadPoolExecutor(len(callers)) as pool:
         list(pool.map(work, callers))
-    return len(callers) * EACH / (time.perf_counter() - started)
+    return len(callers) * each / (time.perf_counter() - started)
 
 
-def compared(before: Path, repeats: int) -> dict[str, Any]:
-    """Throughput of sixteen equal callers, now and before."""
-    rates: dict[str, list[float]] = {"now": [], "before": []}
+def compared(before: Path, repeats: int, each: int) -> dict[str, Any]:
+    """Sixteen equal callers, now and before: pictures a second, and a second of the processors,
+    which what else the machine does disturbs less."""
+    rates: dict[str, list[tuple[float, float]]] = {"now": [], "before": []}
     with server() as now, server(before) as earlier:
+        servers = {"now": now, "before": earlier}
         callers = {
-            name: [each.caller(f"caller{number}") for number in range(CALLERS)]
-            for name, each in (("now", now), ("before", earlier))
+            name: [there.caller(f"caller{number}") for number in range(CALLERS)]
+            for name, there in servers.items()
         }
-        for name in callers:
-            equal_callers(callers[name])
+        for name in servers:
+            equal_callers(callers[name], each)
         for number in range(repeats):
             # Whoever is first gets what the other's end left.
-            for name in sorted(callers, reverse=bool(number % 2)):
-                rates[name].append(equal_callers(callers[name]))
-    ratios = [a / b for a, b in zip(rates["now"], rates["before"], strict=True)]
-    same = [abs(b / a - 1) for a, b in zip(rates["before"], rates["before"][1:], strict=False)]
-    ratio, noise = statistics.median(ratios), statistics.median(same) / len(ratios) ** 0.5
-    return {
-        "equal_callers_pictures_a_second": round(statistics.median(rates["now"]), 3),
-        "equal_callers_before": round(statistics.median(rates["before"]), 3),
-        "equal_callers_ratio": round(ratio, 3),
-        "equal_callers_noise": round(noise, 3),
-        "equal_callers_difference": "resolved" if abs(ratio - 1) > noise else "not resolved",
-    }
+            for name in sorted(servers, reverse=bool(number % 2)):
+                used = servers[name].processor_seconds()
+                rate = equal_callers(callers[name], each)
+                used = servers[name].processor_seconds() - used
+                rates[name].append((rate, CALLERS * each / used))
+                print(name, rates[name][-1], flush=True)
+    found: dict[str, Any] = {}
+    for index, unit in enumerate(("second", "processor_second")):
+        mine, theirs = ([rate[index] for rate in rates[name]] for name in ("now", "before"))
+        ratio = statistics.median(a / b for a, b in zip(mine, theirs, strict=True))
+        same = [abs(b / a - 1) for a, b in itertools.pairwise(theirs)]
+        noise = statistics.median(same) / len(mine) ** 0.5
+        found[f"equal_callers_pictures_a_{unit}"] = round(statistics.median(mine), 3)
+        found[f"equal_callers_before_a_{unit}"] = round(statistics.median(theirs), 3)
+        found[f"equal_callers_ratio_a_{unit}"] = round(ratio, 3)
+        found[f"equal_callers_noise_a_{unit}"] = round(noise, 3)
+        found[f"equal_callers_difference_a_{unit}"] = (
+            "resolved" if abs(ratio - 1) > noise else "not resolved"
+        )
+    return found
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -103,13 +113,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         result[f"{name}_ratio"] = round(statistics.median(ratios), 2)
         result[f"{name}_ratios"] = [round(each, 2) for each in ratios]
     if options.before:
-        result |= compared(options.before, options.repeats)
+        result |= compared(options.before, options.repeats, options.each)
     return result
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="One caller among another's hundred jobs")
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--each", type=int, default=3, help="jobs of each of the equal callers")
     parser.add_argument("--before", type=Path, help="another version, to compare throughput with")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()

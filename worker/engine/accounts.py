@@ -31,18 +31,21 @@ class Accounts:
         limit: int,
         measurement: Measurement,
         free: Collection[str] = (),
+        *,
+        usual: bool = True,
     ) -> None:
         """A forward with a row for each of these tasks was made; `limit` is the most it may have.
 
         The tasks whose ids are in `free` pay together what it took longer for them, the others the
-        rest. Without tasks it was made for its own sake, and nobody pays.
+        rest. Without tasks it was made for its own sake, and nobody pays. What was not as `usual`
+        says nothing of others.
         """
         seconds = measurement.seconds
         riding = sum(task.id in free for task in tasks)
         paying = len(tasks) - riding
-        usual = self.costs.seconds(key.shape, paying) if riding and paying else None
+        without = self.costs.seconds(key.shape, paying) if riding and paying else None
         # Never more than by the row.
-        theirs = 0.0 if usual is None else max(0.0, seconds - usual)
+        theirs = 0.0 if without is None else max(0.0, seconds - without)
         theirs = min(theirs, seconds * riding / max(1, len(tasks)))
         for task in tasks:
             if task.id in free:
@@ -50,7 +53,8 @@ class Accounts:
             else:
                 self._charge(task, (seconds - theirs) / paying)
             self.costs.belongs(kind(task), key.shape, limit)
-        self.costs.forward(key.shape, measurement.rows, seconds)
+        if usual:
+            self.costs.forward(key.shape, measurement.rows, seconds)
 
     def piece(self, task: Task, seconds: float) -> None:
         """The device worked for one task alone."""

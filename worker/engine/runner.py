@@ -208,9 +208,9 @@ class Runner:
         free: frozenset[str] = frozenset(),
     ) -> torch.Tensor:
         """One forward, weighed if it is the first of its shape, else timed."""
-        forward = partial(predict, model, rows)
-        report = partial(self._report, key, owners, free)
-        if self._budget.weighed(key):
+        forward, usual = partial(predict, model, rows), self._budget.weighed(key)
+        report = partial(self._report, key, owners, free, usual)
+        if usual:
             return self._stopwatch.time(model.device, len(rows), forward, report)
         noise, size = self._stopwatch.time(
             model.device, len(rows), lambda: tracked(forward), report
@@ -223,10 +223,12 @@ class Runner:
         key: BatchKey,
         owners: Sequence[Task],
         free: frozenset[str],
+        usual: bool,
         measurement: Measurement,
     ) -> None:
         self._budget.record(key, measurement)
-        self._accounts.forward(key, owners, self._budget.rows(key), measurement, free)
+        limit = self._budget.rows(key)
+        self._accounts.forward(key, owners, limit, measurement, free, usual=usual)
         if self._observer:
             self._observer.forward(key.model, measurement.rows, measurement.seconds)
 

@@ -49,3 +49,8 @@ def test_a_kind_is_told_of_once_all_of_it_was_measured(costs: Costs):
     assert cost.fixed + 2 * cost.per_row == pytest.approx(0.2)
     assert (cost.encode, cost.decode) == (0.1, 0.4)
     assert costs.around(KIND) == pytest.approx(0.5)
+
+
+def test_what_fewer_rows_were_once_slow_in_they_take_no_longer_than_more(costs: Costs):
+    costs.forward(SHAPE, 1, 5.0)
+    assert costs.seconds(SHAPE, 1) == pytest.approx(0.2)

@@ -56,7 +56,7 @@ class Costs:
         with self._lock:
             known = self._forwards.setdefault(shape, {})
             known[rows] = min(known.get(rows, seconds), seconds)
-            self._at_best += known[rows]
+            self._at_best += min(best for more, best in known.items() if more >= rows)
 
     def stage(self, kind: Kind, name: str, seconds: float) -> None:
         """An encode or decode of one picture took so long."""
@@ -115,9 +115,10 @@ class Costs:
             ]
         found: list[Cost] = []
         for kind, shape, rows, around in known:
-            points = self._points(shape)
-            if not points:
+            every = self._points(shape)
+            if not every:
                 continue
+            points = [point for point in every if point[0] <= rows] or every[:1]
             (low, fast), (high, slow) = points[0], points[-1]
             per_row = max(0.0, (slow - fast) / (high - low)) if high > low else fast / low
             fixed = max(0.0, fast - per_row * low)
@@ -129,5 +130,9 @@ class Costs:
         return found
 
     def _points(self, shape: ForwardShape) -> list[tuple[int, float]]:
+        """The fastest by rows; what more rows were made in, fewer would have been as well."""
+        points: list[tuple[int, float]] = []
         with self._lock:
-            return sorted(self._forwards.get(shape, {}).items())
+            for rows, seconds in sorted(self._forwards.get(shape, {}).items(), reverse=True):
+                points.append((rows, min(seconds, points[-1][1]) if points else seconds))
+        return points[::-1]
