@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -49,27 +48,29 @@ class Folder:
     def __init__(self, data: Path, writers: Callable[[], Iterable[int]]) -> None:
         disk = Disk(data / "disk", writers)
         self.disk: Disk | None = disk
-        self._images, self._aside = disk.folder / "images", disk.folder / "aside"
-        self._images.mkdir()
+        self._images, self._kept = disk.folder / "images", disk.folder / "kept"
+        self._nothing = disk.folder / "nothing"
+        self._kept.mkdir()
+        self._nothing.touch()
+        self._show(self._kept)
         self.url = str(self._images)
         self.kind = f"a folder, its disk made full by {disk.kind}"
         self._close = disk.close
 
     def take_away(self) -> None:
-        self._images.rename(self._aside)
-        with suppress(FileExistsError), self._images.open("x") as file:
-            file.write("a file where the folder should be")
+        self._show(self._nothing)
 
     def give_back(self) -> None:
-        if self._images.is_dir():  # somebody made it anew between the two
-            shutil.copytree(self._images, self._aside, dirs_exist_ok=True)
-            shutil.rmtree(self._images)
-        else:
-            self._images.unlink(missing_ok=True)
-        self._aside.rename(self._images)
+        self._show(self._kept)
 
     def close(self) -> None:
         self._close()
+
+    def _show(self, what: Path) -> None:
+        """Have it there from one moment to the next: writers make folders that are missing."""
+        new = self._images.with_name("new")
+        new.symlink_to(what)
+        new.replace(self._images)
 
 
 class Bucket:

@@ -64,10 +64,10 @@ def test_after_a_restart_a_rendition_comes_from_the_disk_and_goes_with_its_pictu
 
 def test_what_was_used_longest_ago_goes_first_and_all_stays_within_the_limit(folder: Path):
     kept = KeptRenditions(folder, LIMIT)
-    used, *others = names(300)
-    kept.keep(used, bytes(1000))
+    used, *others = names(60)
+    kept.keep(used, bytes(5000))
     for age, name in enumerate(others):
-        kept.keep(name, bytes(1000))
+        kept.keep(name, bytes(5000))
         for path in folder.rglob(f"{name.image}.*"):
             os.utime(path, (age, age))
         assert kept.read(used), "it was used just now"
@@ -79,8 +79,8 @@ def test_what_was_used_longest_ago_goes_first_and_all_stays_within_the_limit(fol
 
 def test_processes_that_share_the_folder_share_the_limit(folder: Path):
     processes = [KeptRenditions(folder, LIMIT) for _ in range(4)]
-    for number, name in enumerate(names(400)):
-        processes[number % 4].keep(name, bytes(1000))
+    for number, name in enumerate(names(80)):
+        processes[number % 4].keep(name, bytes(5000))
         assert size(folder) <= LIMIT * (1 + 4 / kept_renditions.SHARE)
 
 
@@ -88,10 +88,10 @@ def test_renditions_give_way_where_the_disk_runs_short(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     kept = KeptRenditions(folder, LIMIT)
-    for name in names(50):
-        kept.keep(name, bytes(1000))
+    for name in names(10):
+        kept.keep(name, bytes(5000))
     monkeypatch.setattr(kept_renditions, "RESERVE", 2**62)
-    kept.keep(names(1)[0], bytes(1000))
+    kept.keep(names(1)[0], bytes(5000))
     assert files(folder) == []
 
 
@@ -111,13 +111,13 @@ def test_a_disk_that_keeps_nothing_harms_nobody(tmp_path: Path, folder: Path):
 def test_what_an_older_kind_of_rendering_made_is_not_served_and_goes_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    [name, *others] = names(200)
+    [name, *others] = names(40)
     KeptRenditions(folder, LIMIT).keep(name, b"old")
     monkeypatch.setattr(kept_renditions, "KIND", "2")
     kept = KeptRenditions(folder, LIMIT)
     assert kept.read(name) is None
     for other in others:
-        kept.keep(other, bytes(1000))
+        kept.keep(other, bytes(5000))
     assert not list(folder.glob(f"1/*/{name.image}.*"))
 
 

@@ -20,6 +20,8 @@ from tests.running.s3 import ObjectStore
 from tests.running.site import site_in
 from tests.running.waiting import until
 
+pytestmark = pytest.mark.timeout(300)
+
 QUICK = {"prompt": "cat face, 3d", "steps": 4, "sampler": "ddim", "seed": 7}
 
 SOON = 8.0

@@ -23,7 +23,7 @@ from tests.worker.conftest import Desk
 from worker.loop.board import Board
 from worker.loop.isolation import Isolation
 
-LONG = {"steps": 20}
+LONG = {"steps": 12}
 Start = Callable[..., tuple[WorkerProcess, Desk]]
 
 
