@@ -179,7 +179,10 @@ def test_a_form_that_is_too_large_is_413(client: FlaskClient, worker: HandWorker
 @pytest.mark.parametrize(
     ("image", "words"),
     [
-        ("data:image/png;base64,AAAA", "must be a PNG, JPEG, WebP, HEIC or AVIF picture"),
+        (
+            "data:image/png;base64,AAAA",
+            "must be a PNG, JPEG, WebP, HEIC, AVIF, GIF",
+        ),
         ("data:image/png;base64,???", "is not base64"),
         ("data:image/png,hello", "only base64 is taken"),
         (base64.b64encode(png()).decode(), "put `data:image/png;base64,` before it"),

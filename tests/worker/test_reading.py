@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -24,7 +25,8 @@ def prepared(request: ResolvedRequest) -> Any:
     offer = SimpleNamespace(read_as=lambda _model, _prompt: "skull", factor=lambda _model: 8)
     board = Board()
     inputs = Inputs(board, cast("Any", None), cast("Any", offer))
-    slot = SimpleNamespace(id="1", request=request, read_as=None, error=None)
+    work = SimpleNamespace(part=lambda _name: nullcontext())
+    slot = SimpleNamespace(id="1", request=request, read_as=None, error=None, work=work)
     inputs.admit(cast("Any", slot))
     inputs.close()
     (handed_in,) = board.handed_in()

@@ -124,7 +124,7 @@ def test_it_interrupts_what_is_not_there(sdai: httpx.Client) -> None:
 def test_it_is_told_at_once_what_it_would_not_wait_to_hear(
     client: FlaskClient, worker: HandWorker
 ) -> None:
-    slow = worker.info.model_dump() | {"jobs_per_second": 0.005}
+    slow = worker.info.model_dump() | {"finish_s": 200.0}
     worker.info = WorkerInfo.model_validate(slow)
     worker.advertise()
     answer = client.post(
