@@ -82,7 +82,10 @@ def test_a_job_in_two_crashes_runs_alone_and_fails_nobody_but_itself(start: Star
     assert (failed.status, failed.attempts, failed.error.code) == ("failed", 3, "worker_died")
     ended = [desk.ended(job) for job in mates]
     assert {job.status for job in ended} == {"succeeded"}
-    assert sorted(job.crashes for job in ended) == [1, 1, 2]
+    *others, half = sorted(job.crashes for job in ended)
+    assert others == [1, 1]
+    # The one in the same half may not have begun again when the worker died the second time.
+    assert half in (1, 2)
 
 
 def waits(redis: Redis, job: str, group: str = "dead/1", holder: str = "") -> None:
