@@ -18,7 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from . import parallel
 from .captions import VOCABULARY, WINDOW
-from .training import Average, Budget, Loop, Stop, cosine, seeded
+from .training import Average, Budget, Loop, Stop, trapezoid, seeded
 
 # The schedule of Stable Diffusion, so that every classic sampler works on the model.
 NOISE = {
@@ -161,7 +161,7 @@ def train(
         chosen = torch.multinomial(weights, rows, replacement=True, generator=generator)
         variant = torch.randint(captions.shape[1], (rows,), generator=generator, device=device)
         for group in optimizer.param_groups:
-            group["lr"] = rate * cosine(used)
+            group["lr"] = rate * trapezoid(used)
         asked = captions[chosen, variant].long()
         with plain_attention(device), torch.autocast(device.type, torch.bfloat16):
             value = loss(forward, latents[chosen], asked, schedule, generator)
@@ -173,7 +173,7 @@ def train(
             parallel.average_weights(network.parameters())
         if step % 10:  # reading a figure waits for a GPU; a tenth of them is enough
             return {}
-        return {"loss": value.item(), "gradient": norm.item(), "rate": rate * cosine(used)}
+        return {"loss": value.item(), "gradient": norm.item(), "rate": rate * trapezoid(used)}
 
     def sample_average(step: int) -> None:
         network.eval()
