@@ -5,6 +5,7 @@ al. 2022, arXiv:2112.10752), with debiased weights (Yu et al. 2023, arXiv:2310.0
 drawn from it in `sampling`.
 """
 
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -154,7 +155,9 @@ def train(
     rows = batch // parallel.size()
     latents, captions, weights = latents.to(device), captions.to(device), weights.to(device)
     schedule = DDPMScheduler(**NOISE).alphas_cumprod.to(device)
-    forward = torch.compile(network) if compile_network else network
+    # On a CPU the compiler writes C++, and not every machine can turn that into a program.
+    able = device.type != "cpu" or shutil.which("g++") is not None
+    forward = torch.compile(network) if compile_network and able else network
 
     def step_fn(step: int, used: float) -> dict[str, float]:
         generator = seeded(device, seed, step)
