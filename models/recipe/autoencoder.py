@@ -17,7 +17,7 @@ from torch import nn
 
 from . import parallel
 from .adversarial import Opponent
-from .training import Average, Budget, Loop, Stop, trapezoid, seeded
+from .training import Average, Budget, Loop, Stop, seeded, trapezoid
 
 KL_WEIGHT = 3e-4
 ADVERSARIAL_WEIGHT = 0.1

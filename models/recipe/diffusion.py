@@ -19,7 +19,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from . import parallel
 from .captions import VOCABULARY, WINDOW
-from .training import Average, Budget, Loop, Stop, trapezoid, seeded
+from .training import Average, Budget, Loop, Stop, seeded, trapezoid
 
 # The schedule of Stable Diffusion, so that every classic sampler works on the model.
 NOISE = {
