@@ -17,7 +17,7 @@ from torch import nn
 
 from . import parallel
 from .adversarial import Opponent
-from .training import Average, Budget, Loop, Stop, cosine, seeded
+from .training import Average, Budget, Loop, Stop, seeded, trapezoid
 
 KL_WEIGHT = 3e-4
 ADVERSARIAL_WEIGHT = 0.1
@@ -134,7 +134,7 @@ def train(
         real = crops(pixels, rows, crop, weights, generator)
         real = real.contiguous(memory_format=torch.channels_last)
         for group in optimizer.param_groups:
-            group["lr"] = rate * cosine(used)
+            group["lr"] = rate * trapezoid(used)
         figures = {}
         with torch.autocast(device.type, torch.bfloat16):
             with torch.set_grad_enabled(not decoder_only):

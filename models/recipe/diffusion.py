@@ -5,6 +5,7 @@ al. 2022, arXiv:2112.10752), with debiased weights (Yu et al. 2023, arXiv:2310.0
 drawn from it in `sampling`.
 """
 
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -18,7 +19,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from . import parallel
 from .captions import VOCABULARY, WINDOW
-from .training import Average, Budget, Loop, Stop, cosine, seeded
+from .training import Average, Budget, Loop, Stop, seeded, trapezoid
 
 # The schedule of Stable Diffusion, so that every classic sampler works on the model.
 NOISE = {
@@ -154,14 +155,16 @@ def train(
     rows = batch // parallel.size()
     latents, captions, weights = latents.to(device), captions.to(device), weights.to(device)
     schedule = DDPMScheduler(**NOISE).alphas_cumprod.to(device)
-    forward = torch.compile(network) if compile_network else network
+    # On a CPU the compiler writes C++, and not every machine can turn that into a program.
+    able = device.type != "cpu" or shutil.which("g++") is not None
+    forward = torch.compile(network) if compile_network and able else network
 
     def step_fn(step: int, used: float) -> dict[str, float]:
         generator = seeded(device, seed, step)
         chosen = torch.multinomial(weights, rows, replacement=True, generator=generator)
         variant = torch.randint(captions.shape[1], (rows,), generator=generator, device=device)
         for group in optimizer.param_groups:
-            group["lr"] = rate * cosine(used)
+            group["lr"] = rate * trapezoid(used)
         asked = captions[chosen, variant].long()
         with plain_attention(device), torch.autocast(device.type, torch.bfloat16):
             value = loss(forward, latents[chosen], asked, schedule, generator)
@@ -173,7 +176,7 @@ def train(
             parallel.average_weights(network.parameters())
         if step % 10:  # reading a figure waits for a GPU; a tenth of them is enough
             return {}
-        return {"loss": value.item(), "gradient": norm.item(), "rate": rate * cosine(used)}
+        return {"loss": value.item(), "gradient": norm.item(), "rate": rate * trapezoid(used)}
 
     def sample_average(step: int) -> None:
         network.eval()

@@ -60,14 +60,16 @@ PRESETS = {
     "tune": Preset(
         vae_minutes=0,
         unet_minutes=75,
-        unet_rate=4e-4,
+        unet_rate=5e-4,
+        unet_batch=96,
         decay=0.998,
+        compile=True,
         sample_minutes=15,
         mix=Mix(
-            pictures=(400, 3600, 2600, 1400),
-            shares=(0.06, 0.30, 0.14, 0.20),
+            pictures=(3600, 5000, 9000, 2700),
+            shares=(0.18, 0.24, 0.18, 0.16),
             free=False,
-            vietnamese=0.05,
+            vietnamese=0.0,
         ),
     ),
     "tiny": Preset(

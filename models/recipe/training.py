@@ -21,6 +21,7 @@ from . import parallel
 
 CHECKPOINT_SECONDS = 240.0
 WARMUP = 0.01  # share of the budget over which the learning rate rises
+FALL = 0.7  # share after which it falls
 
 
 @dataclass
@@ -37,15 +38,19 @@ class Budget:
         return min(1.0, seconds / (60 * self.minutes)) if self.minutes > 0 else 1.0
 
 
-def cosine(used: float) -> float:
-    """Learning rate factor: a short rise, then half a cosine down to zero.
+def trapezoid(used: float) -> float:
+    """Learning rate factor: a short rise, a long level, and a fall to zero at the end.
 
-    The loss of a diffusion model falls most while the rate decays, so the decay always reaches
+    The loss of a diffusion model falls most while the rate decays, so the fall always reaches
     zero: it follows the budget that is used, not a step count that a busy machine may not reach.
+    The level lets a training go on beyond its first budget, from the checkpoint before the fall
+    (Haegele et al. 2024, arXiv:2405.18392; the fall is their 1 - sqrt).
     """
     if used < WARMUP:
         return used / WARMUP
-    return 0.5 * (1 + math.cos(math.pi * (used - WARMUP) / (1 - WARMUP)))
+    if used < FALL:
+        return 1.0
+    return max(0.0, 1 - math.sqrt((used - FALL) / (1 - FALL)))
 
 
 class Average:
@@ -106,8 +111,10 @@ class Stop:
 class Loop:
     """Runs steps until the budget is used, with a progress line, checkpoints and samples.
 
-    `state` holds everything with a state_dict that a resumed run needs. Returns True from `run`
-    when the budget is used up, False when it was asked to stop before that.
+    `state` holds everything with a state_dict that a resumed run needs. What it was when the
+    learning rate began to fall stays in `NAME.level.ckpt`: put in the place of `NAME.ckpt`, a
+    larger budget goes on from there. Returns True from `run` when the budget is used up, False
+    when it was asked to stop before that.
     """
 
     name: str
@@ -127,6 +134,7 @@ class Loop:
         started = time.monotonic() - seconds
         saved = sampled = shown = time.monotonic()
         means: dict[str, float] = {}
+        level = self.budget.used(seconds, step) < FALL
         while True:
             used = self.budget.used(time.monotonic() - started, step)
             if step % self.apart == 0:
@@ -140,6 +148,9 @@ class Loop:
             if parallel.rank() > 0:
                 continue
             now = time.monotonic()
+            if level and used >= FALL:
+                self._save(path.with_suffix(".level.ckpt"), step, now - started)
+                level = False
             if now - shown > 5:
                 figures = "  ".join(f"{key} {value:.4f}" for key, value in means.items())
                 print(f"\r{bar(used)} {self.name} step {step}  {figures} ", end="", flush=True)

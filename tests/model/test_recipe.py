@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,6 +125,21 @@ def test_a_training_that_stopped_continues_to_the_bit(
         export.load(folder).diffusion.state_dict() for folder in (trained, tmp_path / "model")
     )
     assert all(torch.equal(tensor, resumed[name]) for name, tensor in straight.items())
+
+
+def test_a_training_that_ended_goes_on_from_before_its_learning_rate_fell(
+    prepared: Path, trained: Path, tmp_path: Path
+):
+    run = tmp_path / "run"
+    assert train(prepared, run, tmp_path / "short", 10) == 0
+    level = torch.load(run / "diffusion.level.ckpt", weights_only=True)
+    assert level["step"] == 8  # of ten: the fall begins after seven tenths
+    (run / "diffusion.level.ckpt").replace(run / "diffusion.ckpt")
+    for part in ("unet", "text_encoder"):
+        shutil.rmtree(run / part)
+    assert train(prepared, run, tmp_path / "long", 12) == 0
+    facts = json.loads((tmp_path / "long" / "training.json").read_text())
+    assert facts["diffusion"]["steps"] == 12
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from .things import Thing
 
 KINDS = ("single", "colour", "pair", "number")
 NUMBERS = (2, 3, 4)
+SCALES = (1.0, 0.75, 0.75, 0.75, 0.75, 0.5)  # of a single thing, where scenes are not free
 TRIES = 100  # scenes thought up before it is clear that none of a kind can be had
 HELD_OUT = 0.1  # share of the combinations that no training sees, so that they can be asked for
 
@@ -42,15 +43,16 @@ def held_out(kind: str, *words: str) -> bool:
 class Director:
     """Thinks up scenes that are not held out.
 
-    `free` scenes come at any scale from 0.7 and at any place; the others keep to a few sizes and
-    places, which is what a short training can learn.
+    `free` scenes come at any scale from 0.7, at any place and in every style; the others keep to a
+    few sizes and places and to 3d, which is what a short training can learn.
     """
 
     def __init__(self, things: list[Thing], free: bool):
         self.things = things
         self.free = free
         self.composed = [t for t in things if t.composed and t.style == "3d"]
-        self.paintable = [t for t in things if t.paintable]
+        painted = things if free else self.composed
+        self.paintable = [t for t in painted if t.paintable]
 
     def scene(self, kind: str, rng: random.Random) -> Scene | None:
         """A scene of this kind; None where there are too few things for one."""
@@ -67,15 +69,17 @@ class Director:
 
     def _single(self, rng: random.Random) -> Scene:
         (thing,) = self._cast(self.composed, rng)
-        scale = rng.uniform(0.7, 1.0) if self.free else rng.choice((1.0, 1.0, 0.5))
+        scale = rng.uniform(0.7, 1.0) if self.free else rng.choice(SCALES)
         return Scene("single", ((thing.index, None),), scale=scale, style=thing.style)
 
     def _colour(self, rng: random.Random) -> Scene | None:
         (thing,) = self._cast(self.paintable, rng)
         colour = self.paint(thing, rng)
-        scale = rng.uniform(0.7, 1.0) if self.free and rng.random() < 0.65 else 1.0
         if not colour:
             return None
+        scale = 1.0
+        if rng.random() < (0.65 if self.free else 0.35):
+            scale = rng.uniform(0.7, 1.0) if self.free else 0.75
         return Scene("colour", ((thing.index, colour),), scale=scale, style=thing.style)
 
     def _pair(self, rng: random.Random) -> Scene | None:

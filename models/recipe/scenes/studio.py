@@ -52,11 +52,11 @@ class Studio:
 
     def _one(self, canvas: Image.Image, scene: Scene, rng: random.Random) -> None:
         ((index, colour),) = scene.parts
-        tile = self.tile(index, colour, rng.random() < (0.5 if self.free else 0.3))
+        tile = self.tile(index, colour, flip=rng.random() < 0.5)
         side = round(self.size * scene.scale)
         free = self.size - side
-        if not self.free:  # a smaller one sits on a quarter of the canvas, as in pairs
-            step = self.size // 4
+        if not self.free:  # a half-size one sits on a quarter of the canvas, as in pairs
+            step = self.size // (8 if scene.scale > 0.5 else 4)
             x, y = (step * rng.randint(0, free // step) for _ in range(2))
             if scene.scale < 1:
                 self._fit(canvas, tile, (x, y), side)
