@@ -163,6 +163,7 @@ def server(redis: Redis, redis_url: str, tmp_path: Path) -> Server:
     return Server(redis, redis_url, tmp_path / "one")
 
 
+@pytest.mark.slow
 def test_a_folder_is_brought_up_to_date(server: Server, tmp_path: Path):
     first, second = server.make(2)
     folder = tmp_path / "backup"
@@ -182,6 +183,7 @@ def test_a_folder_is_brought_up_to_date(server: Server, tmp_path: Path):
     assert first.encode() in done.stdout, "it names what is missing"
 
 
+@pytest.mark.slow
 def test_the_standard_streams_carry_a_backup_out_of_a_container(server: Server, tmp_path: Path):
     server.make(1)
     out = server.darkroom("backup", "-")
@@ -190,6 +192,7 @@ def test_the_standard_streams_carry_a_backup_out_of_a_container(server: Server, 
     assert b"Restored: 1 jobs and 1 pictures." in done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_another_redis_than_ones_own_is_restored_to(server: Server, tmp_path: Path):
     [image] = server.make(1)
     make(server.redis_url, server.store, tmp_path / "backup.tar")
@@ -265,6 +268,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(server: Server, tmp_pa
     assert [path.name for path in (tmp_path / "letters").iterdir()] == ["to-anna.txt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [redis_in, oldest_redis_in])
 def test_the_snapshot_of_any_redis_is_the_beginning_of_an_append_only_file(
     start: Callable[[Path], RedisServer], tmp_path: Path

@@ -111,10 +111,11 @@ def test_one_seed_gives_one_picture_in_exact_mode_whatever_else_runs(desk):
         desk.ended(job)
 
 
+@pytest.mark.timeout(240)
 def test_with_nothing_to_do_the_worker_measures_and_keeps_the_result(start, tmp_path):
     save_tiny_model(tmp_path / "tiny")
     catalogue = tmp_path / "models.toml"
     catalogue.write_text('[models.tiny]\nsource = "tiny"\n')
     process, _ = start(warm_up=True, models=catalogue)
     kept = process.data / "measured" / "row-budgets.json"
-    until(lambda: kept.exists() and '"rows": null' not in kept.read_text(), 60)
+    until(lambda: kept.exists() and '"rows": null' not in kept.read_text(), 200)
