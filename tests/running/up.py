@@ -27,7 +27,7 @@ class Running:
             "DATA": str(data),
             "PORT": str(port),
             "DEVICE": "cpu",
-            "TORCH_THREADS": "2",
+            "TORCH_THREADS": "1",
             # The network that the tests run in is none of their business.
             "MDNS": "false",
             **settings,

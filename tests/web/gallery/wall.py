@@ -14,11 +14,12 @@ from PIL import Image
 from redis import Redis
 from rq.job import Job
 
+from jobs.lists import listing
 from jobs.pictures.image_store import image_id
 from jobs.queue import queue
 from jobs.records.record import Field, read
 from jobs.request.infotext import Maker
-from jobs.request.request import GenerationRequest
+from jobs.request.request import GenerationRequest, ResolvedRequest
 from jobs.request.resolve import resolve
 from tests.running.hand_worker import CARD, HandWorker
 from worker.canvas.png import encode
@@ -67,29 +68,32 @@ class Wall:
 def fill(wall: Wall, images: Path) -> None:
     """Thousands of ended jobs: one of each kind is made, the others are copies of its record."""
     now = time.time_ns() // 1_000_000
-    patterns: list[tuple[bytes, Path, dict[str, Any]]] = []
+    patterns: list[tuple[bytes, Path, dict[str, Any], ResolvedRequest]] = []
     for prompt, (width, height) in KINDS:
         job_id = wall.make(prompt)
         picture = images / f"{width}x{height}.png"
         Image.effect_mandelbrot((width, height), (-2, -1, 1, 1), 20).save(picture)
         key = Job.key_for(job_id).encode()
         output = json.loads(wall.redis.hget(key, Field.OUTPUTS) or b"")[0]
-        patterns.append((key, picture, output | {"width": width, "height": height}))
+        record = read(wall.redis, job_id)
+        assert record
+        sized = output | {"width": width, "height": height}
+        patterns.append((key, picture, sized, record.request))
     with wall.redis.pipeline(transaction=False) as pipe:
         for number in range(MANY):
-            key, picture, output = patterns[number % len(patterns)]
+            key, picture, output, request = patterns[number % len(patterns)]
             job_id = f"{now - 1_000_000 - number:012x}{number:020x}"
             copy = Job.key_for(job_id)
             pipe.copy(key.decode(), copy)
             pipe.hset(copy, Field.OUTPUTS, json.dumps([output | {"id": image_id(job_id, 0)}]))
-            pipe.zadd("darkroom:jobs:local", {job_id: 0})
+            listing.add(pipe, "local", job_id, request)
             # The store syncs each to the disk, which no picture of these is worth.
             folder = images / job_id[30:32]
             folder.mkdir(exist_ok=True)
             os.link(picture, folder / f"{image_id(job_id, 0)}.png")
         pipe.execute()
     with wall.redis.pipeline() as pipe:
-        for key, _, _ in patterns:
+        for key, *_ in patterns:
             pipe.delete(key)
-            pipe.zrem("darkroom:jobs:local", key.decode().rpartition(":")[2])
+            listing.remove(pipe, "local", key.decode().rpartition(":")[2])
         pipe.execute()
