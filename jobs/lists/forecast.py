@@ -13,14 +13,11 @@ from dataclasses import dataclass, field
 
 from jobs.lists.open_jobs import OpenJob
 from jobs.records import lanes
-from jobs.records.shares import WEIGHTS
+from jobs.records.shares import BEYOND, WEIGHTS
 from jobs.records.workers import PictureCost, WorkerInfo
 
 NEXT_TO_NOTHING = 1.1
 """By how much a forward may take longer for those who are owed nothing (`batcher.py`)."""
-
-BEYOND = 2
-"""Times its capacity that a worker holds at most (`worker/loop/places.py`)."""
 
 ALIKE = 1.5
 """Pictures whose areas are no further apart count as measured; of others nothing is known."""

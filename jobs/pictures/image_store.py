@@ -147,7 +147,10 @@ def _translated() -> Iterator[None]:
         raise StoreError(errno.EIO, type(error).__name__) from error
 
 
-def _link_into_place(path: Path, data: bytes) -> None:
+@contextmanager
+def written_beside(path: Path, data: bytes) -> Iterator[Path]:
+    """A temporary file in the folder that `path` is to be in, whole on the disk also after a power
+    cut, to be moved or linked to `path`; what is left of it is removed afterwards."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.stem}.{secrets.token_hex(4)}.tmp"
     try:
@@ -155,10 +158,14 @@ def _link_into_place(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(temporary, path)
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _link_into_place(path: Path, data: bytes) -> None:
+    with written_beside(path, data) as temporary, suppress(FileExistsError):
+        os.link(temporary, path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -92,8 +92,8 @@ def checked(data: bytes, use: Callable[[Image.Image], Result]) -> Result:
         with Image.open(io.BytesIO(whole), formats=FORMATS) as source:
             _check_size(source.size)
             # By its class, since a JPEG that holds further pictures has another format's name.
-            if isinstance(source, JpegImageFile) and has_more_scans(data, most_scans(source.size)):
-                most = most_scans(source.size)
+            most = most_scans(source.size)
+            if isinstance(source, JpegImageFile) and has_more_scans(data, most):
                 raise BadPicture(f"must have at most {most} JPEG scans at its size; it has more")
             return use(source)
     except (BadPicture, MemoryError):

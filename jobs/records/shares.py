@@ -19,6 +19,10 @@ from jobs.request.request import Priority
 WEIGHTS: dict[Priority, float] = {"low": 0.25, "normal": 1.0, "high": 4.0}
 """How much of the device a job gets beside another's: a second counts as this part of one."""
 
+BEYOND = 2
+"""How many times its capacity a worker holds at most, with those who had nothing in it and those
+whose model is not there yet."""
+
 CHARGE = """
 -- KEYS[1] shares, KEYS[2] turns; ARGV[1...] caller, where he began, seconds
 -- Times of turns are Redis's own: of whoever was not served for a day the account is dropped.

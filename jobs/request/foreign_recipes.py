@@ -22,7 +22,7 @@ from sd_parsers.parsers import (
 )
 
 from jobs.pictures.pictures import INFOTEXT
-from jobs.request.infotext import LACKS_PICTURE, BadInfotext, Recipe
+from jobs.request.infotext import LACKS_PICTURE, BadInfotext, Recipe, number
 from jobs.request.samplers import canonical_schedule, split_sampler
 
 Texts = Mapping[str, str]
@@ -69,18 +69,16 @@ def read(texts: Texts) -> Recipe | None:
     What no field of ours means is passed over. Raises BadInfotext where a program's texts are
     there and not as it writes them.
     """
-    for reader in (_swarm, _civitai):
-        if recipe := reader(texts):
-            return recipe
+    # An object is no infotext, whatever it says inside.
+    stated = _object(texts.get(INFOTEXT, ""))
+    if stated is not None:
+        for reader in (_swarm, _civitai):
+            if recipe := reader(stated):
+                return recipe
     for names, parser in PARSERS:
-        if names <= texts.keys() and (INFOTEXT not in names or is_json(texts[INFOTEXT])):
+        if names <= texts.keys() and (INFOTEXT not in names or stated is not None):
             return _parsed(parser(), texts)
     return None
-
-
-def is_json(text: str) -> bool:
-    """Whether a text is a JSON object, and so no infotext, whatever it says inside."""
-    return _object(text) is not None
 
 
 def _parsed(parser: Parser, texts: Texts) -> Recipe:
@@ -98,8 +96,10 @@ def _parsed(parser: Parser, texts: Texts) -> Recipe:
     fields = {"prompt": prompt, "negative_prompt": negative, **_numbers(values)}
     fields |= _sampler(sampler.name, values.get("scheduler"))
     lacks = None
-    if info.generator == Generators.COMFYUI and _is_less(values.get("denoise"), WHOLE):
-        fields["strength"] = values["denoise"]
+    denoise = values.get("denoise")
+    begun = isinstance(denoise, int | float) and denoise < WHOLE
+    if begun and info.generator == Generators.COMFYUI:
+        fields["strength"] = denoise
         lacks = LACKS_PICTURE.format("denoise")
     return Recipe(fields, model and _stem(model.name), model and model.hash, lacks)
 
@@ -119,15 +119,13 @@ def _flat(info: PromptInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return values | scalars | dict(parameters)
 
 
-def _swarm(texts: Texts) -> Recipe | None:
-    found = _object(texts.get(INFOTEXT, ""))
-    values = found and found.get("sui_image_params")
+def _swarm(stated: Mapping[str, Any]) -> Recipe | None:
+    values = stated.get("sui_image_params")
     return _simple(cast("dict[str, Any]", values)) if isinstance(values, dict) else None
 
 
-def _civitai(texts: Texts) -> Recipe | None:
-    found = _object(texts.get(INFOTEXT, ""))
-    more = found and found.get("extraMetadata")
+def _civitai(stated: Mapping[str, Any]) -> Recipe | None:
+    more = stated.get("extraMetadata")
     values = _object(more) if isinstance(more, str) else None
     return _simple(values) if values else None
 
@@ -154,7 +152,7 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, Any]:
         value = next((values[name] for name in theirs if name in values), None)
         if value is not None:
             # Fooocus writes numbers as texts. What is none stays, for the request's own check.
-            found[ours] = _number(value) if isinstance(value, str) else value
+            found[ours] = number(value) if isinstance(value, str) else value
     return found
 
 
@@ -187,16 +185,3 @@ def _object(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", found) if isinstance(found, dict) else None
-
-
-def _number(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-def _is_less(value: object, most: float) -> bool:
-    return isinstance(value, int | float) and value < most

@@ -137,14 +137,14 @@ def read(text: str) -> Recipe:
         if name.startswith(FROM_A_PICTURE) and not (name == HIRES_STRENGTH and hires)
     ]
     fields: dict[str, Any] = {"prompt": parts.prompt, "negative_prompt": parts.negative_prompt}
-    fields |= {ours: _number(values[name]) for name, ours in NUMBERS.items() if name in values}
+    fields |= {ours: number(values[name]) for name, ours in NUMBERS.items() if name in values}
     fields |= _size(values.get("Size"))
     if "Sampler" in values:
         fields |= _sampler(values["Sampler"], values.get("Schedule type"))
     if hires:
         fields["hires"] = hires
     elif HIRES_STRENGTH in values:
-        fields["strength"] = _number(values[HIRES_STRENGTH])
+        fields["strength"] = number(values[HIRES_STRENGTH])
     lacks = LACKS_PICTURE.format(shown[0]) if shown else None
     return Recipe(fields, values.get("Model"), values.get("Model hash"), lacks)
 
@@ -201,13 +201,13 @@ def _control(control: Control) -> str:
 def _hires(values: dict[str, str]) -> dict[str, Any] | None:
     if "Hires upscale" not in values:
         return None
-    hires = {ours: _number(values[name]) for name, ours in HIRES.items() if name in values}
+    hires = {ours: number(values[name]) for name, ours in HIRES.items() if name in values}
     if "upscaler" in hires:
         hires["upscaler"] = _upscaler(values["Hires upscaler"])
     if hires.get("steps") == 0:
         del hires["steps"]  # as many as the first pass
     if HIRES_STRENGTH in values:
-        hires["strength"] = _number(values[HIRES_STRENGTH])
+        hires["strength"] = number(values[HIRES_STRENGTH])
     return hires
 
 
@@ -253,8 +253,8 @@ def _sampler(title: str, schedule: str | None) -> dict[str, Any]:
     return {"sampler": sampler, "schedule": known or label}
 
 
-def _number(text: str) -> Any:
-    """The number; what is none stays a text, for the request's own check to refuse by name."""
+def number(text: str) -> Any:
+    """The number in a text; what is none stays a text, which the request's own check names."""
     for kind in (int, float):
         try:
             return kind(text)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
+
+from jobs.pictures.image_store import written_beside
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,10 @@ class KeptRenditions:
             self._make_room(len(data))
             if self._free() < RESERVE:
                 return
-            _write(self._path(rendition), data)
+            # Clients keep it for ever: it may not be half there after a power cut.
+            path = self._path(rendition)
+            with written_beside(path, data) as temporary:
+                temporary.replace(path)
         except OSError as error:
             if not self._complained:
                 log.warning("renditions are not kept on disk: %s", error)
@@ -118,18 +122,3 @@ class KeptRenditions:
     def _path(self, rendition: Rendition) -> Path:
         image, format, width = rendition
         return self._folder / KIND / image[30:32] / f"{image}.{width or 'full'}.{format}"
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            # Clients keep it for ever: it may not be half there after a power cut.
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

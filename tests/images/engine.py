@@ -11,6 +11,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -81,15 +82,15 @@ class Engine:
         return subprocess.Popen([*self.program, *arguments], stdout=output, stderr=output)
 
 
-class Container:
+class Container(ABC):
     """A running program of an image."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
 
+    @abstractmethod
     def run(self, *command: str) -> int:
         """Run a command beside it, as a health check is run; its exit code."""
-        raise NotImplementedError
 
     def stop(self) -> int:
         """Send SIGTERM, as `docker stop` does; the exit code."""

@@ -9,11 +9,8 @@ from collections.abc import Collection, Sequence
 import psutil
 
 from jobs.records.lanes import Lane
+from jobs.records.shares import BEYOND
 from worker.loop.slot import Slot
-
-BEYOND = 2
-"""How many times its capacity a worker holds at most, with those who had nothing in it and those
-whose model is not there yet."""
 
 FREE = 0.1
 """Share of the machine's memory that must be free to hold more than the capacity."""
