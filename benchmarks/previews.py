@@ -31,7 +31,7 @@ from benchmarks import save
 from benchmarks.engine import PROMPTS, RESULTS, ROOT, ratio
 from benchmarks.studio import Studio
 from worker.engine import Engine, ImageRequest
-from worker.loop.reporter import PREVIEW_SHARE, REPORT_EVERY, data_uri
+from worker.loop.outcome.reporter import PREVIEW_SHARE, REPORT_EVERY, data_uri
 from worker.models.catalogue import read_catalogue
 
 

@@ -13,9 +13,9 @@ from jobs.request.model_card import ModelCard
 from jobs.settings import Settings
 from worker.engine import Engine, ModelUnavailable, Notebook, describe
 from worker.loop.offer import Offer
+from worker.loop.outcome.safety import Rule, SafetyHook
 from worker.loop.retention import Retention
 from worker.loop.rq_worker import BatchWorker
-from worker.loop.safety import Rule, SafetyHook
 from worker.loop.stepper import WarmUp
 from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
 from worker.models.files.cards import cards

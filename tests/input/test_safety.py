@@ -17,7 +17,7 @@ from transformers import CLIPConfig, ViTConfig, ViTForImageClassification
 from jobs.settings import REPOSITORY
 from tests.worker.conftest import start
 from worker.build import safety_hook
-from worker.loop.safety import Refused, Rule, SafetyHook, blurred
+from worker.loop.outcome.safety import Refused, Rule, SafetyHook, blurred
 from worker.models.catalogue import CatalogueError, read_catalogue
 from worker.models.files.errors import SourceError
 from worker.models.loading.checker import load_checker

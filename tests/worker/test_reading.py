@@ -12,7 +12,7 @@ import pytest
 from jobs.request import blocklist
 from jobs.request.request import ResolvedRequest
 from worker.loop.board import Board
-from worker.loop.inputs import Inputs
+from worker.loop.intake.inputs import Inputs
 
 REQUEST = ResolvedRequest(
     prompt="đầu lâu", model="emoji", width=64, height=64, steps=2, guidance_scale=4, seed=1,

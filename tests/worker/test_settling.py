@@ -11,7 +11,7 @@ from redis import Redis
 from jobs.pictures.image_store import StoreError
 from tests.running.waiting import until
 from tests.worker.conftest import Desk
-from worker.loop import settler
+from worker.loop.outcome import settler
 from worker.loop.rq_worker import BatchWorker
 
 
@@ -82,7 +82,7 @@ def test_an_error_of_ours_fails_the_job_once_and_is_logged(
     place: str,
     count: int,
 ):
-    monkeypatch.setattr(f"worker.loop.settler.{place}", failing(9, KeyError("default")))
+    monkeypatch.setattr(f"worker.loop.outcome.settler.{place}", failing(9, KeyError("default")))
     done = develop(count=count)
     assert (done.status, done.attempts, done.error.code) == ("failed", 1, "internal")
     assert "KeyError: 'default'" in caplog.text

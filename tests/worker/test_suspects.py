@@ -21,7 +21,7 @@ from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
 from tests.worker.conftest import Desk
 from worker.loop.board import Board
-from worker.loop.isolation import Isolation
+from worker.loop.intake.isolation import Isolation
 
 LONG = {"steps": 12}
 Start = Callable[..., tuple[WorkerProcess, Desk]]

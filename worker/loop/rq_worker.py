@@ -39,14 +39,14 @@ from jobs.signals import GIVE_BACK, Signals
 from worker.engine import Engine
 from worker.loop.beat import Beat
 from worker.loop.board import Board
-from worker.loop.inputs import Inputs
-from worker.loop.intake import Intake
-from worker.loop.ledger import Ledger
+from worker.loop.intake.inputs import Inputs
+from worker.loop.intake.intake import Intake
 from worker.loop.offer import Offer
-from worker.loop.reporter import Reporter
+from worker.loop.outcome.ledger import Ledger
+from worker.loop.outcome.reporter import Reporter
+from worker.loop.outcome.safety import SafetyHook
+from worker.loop.outcome.settler import Settler
 from worker.loop.retention import Retention
-from worker.loop.safety import SafetyHook
-from worker.loop.settler import Settler
 from worker.loop.stepper import Stepper, WarmUp
 
 log = logging.getLogger("darkroom.worker")

@@ -9,7 +9,7 @@ from jobs.request.model_card import ModelCard
 from worker.engine import Engine, Finished, ImageRequest
 from worker.loop.board import Board
 from worker.loop.offer import Offer
-from worker.loop.settler import Settler
+from worker.loop.outcome.settler import Settler
 from worker.loop.slot import Slot, parse_task_id
 
 IDLE_WAIT = 0.5

@@ -23,7 +23,7 @@ from worker.canvas.png import Maker, encode
 from worker.engine import EngineError, Finished
 from worker.loop.board import Board
 from worker.loop.offer import Offer
-from worker.loop.safety import Refused, SafetyHook
+from worker.loop.outcome.safety import Refused, SafetyHook
 from worker.loop.slot import Slot
 
 log = logging.getLogger("darkroom.worker")

@@ -18,7 +18,7 @@ from jobs.records.record import Field, progress_json
 from jobs.request.request import ResolvedRequest
 from worker.engine import Engine
 from worker.loop.board import Board
-from worker.loop.ledger import Ledger
+from worker.loop.outcome.ledger import Ledger
 from worker.loop.slot import Slot
 from worker.models.loading.model_store import ModelStore
 from worker.models.loading.shelf import Kind

@@ -27,11 +27,11 @@ from jobs.records.record import Field, fetch, read
 from jobs.tracing import Work
 from worker.engine import Shares
 from worker.loop.board import Board
-from worker.loop.inputs import Inputs
-from worker.loop.isolation import Admission, Isolation
+from worker.loop.intake.inputs import Inputs
+from worker.loop.intake.isolation import Admission, Isolation
+from worker.loop.intake.places import Places
 from worker.loop.lease import Lease
 from worker.loop.offer import Offer
-from worker.loop.places import Places
 from worker.loop.slot import Slot
 
 log = logging.getLogger("darkroom.worker")
