@@ -26,6 +26,8 @@ from worker.models.tables import (
     SafetyEntry,
     SafetyTable,
     Table,
+    VaeEntry,
+    VaeTable,
 )
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -45,6 +47,7 @@ class Catalogue:
     loras: dict[str, LoraEntry] = field(default_factory=dict[str, LoraEntry])
     embeddings: dict[str, AddOnEntry] = field(default_factory=dict[str, AddOnEntry])
     controlnets: dict[str, ControlNetEntry] = field(default_factory=dict[str, ControlNetEntry])
+    vaes: dict[str, VaeEntry] = field(default_factory=dict[str, VaeEntry])
     upscalers: dict[str, AddOnEntry] = field(default_factory=dict[str, AddOnEntry])
     safety: SafetyEntry | None = None
 
@@ -55,6 +58,7 @@ class Catalogue:
             *self.loras.values(),
             *self.embeddings.values(),
             *self.controlnets.values(),
+            *self.vaes.values(),
             *self.upscalers.values(),
         ]
 
@@ -79,6 +83,7 @@ SECTIONS = {
     "loras": "a LoRA",
     "embeddings": "an embedding",
     "controlnets": "a ControlNet",
+    "vaes": "an autoencoder",
     "upscalers": "an upscaler",
 }
 """What each table of tables in models.toml names."""
@@ -118,6 +123,7 @@ def read_catalogue(path: Path) -> Catalogue:
         loras=_section(path, document, "loras", LoraTable, LoraEntry),
         embeddings=_section(path, document, "embeddings", AddOnTable, AddOnEntry),
         controlnets=controlnets,
+        vaes=_section(path, document, "vaes", VaeTable, VaeEntry),
         upscalers=_section(path, document, "upscalers", AddOnTable, AddOnEntry),
         safety=_safety(path, safety) if safety is not None else None,
     )
@@ -140,7 +146,7 @@ def _document(path: Path) -> dict[str, object]:
 
 
 T = TypeVar("T", bound=Table)
-E = TypeVar("E", ModelEntry, AddOnEntry, LoraEntry, ControlNetEntry)
+E = TypeVar("E", ModelEntry, AddOnEntry, LoraEntry, ControlNetEntry, VaeEntry)
 
 
 def _section(

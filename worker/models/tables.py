@@ -147,6 +147,17 @@ class ControlNetTable(AddOnTable):
     variant: Variant = None
 
 
+class VaeTable(AddOnTable):
+    """One `[vaes.NAME]` table of models.toml."""
+
+    config: str | None = Field(
+        None,
+        description="For a single file of an unusual shape: the folder or hub id whose config.json "
+        "it takes.",
+    )
+    variant: Variant = None
+
+
 class AddOnEntry(AddOnTable):
     """An add-on of the catalogue: its table, its name and where paths start from."""
 
@@ -166,6 +177,10 @@ class LoraEntry(LoraTable, AddOnEntry):
 
 class ControlNetEntry(ControlNetTable, AddOnEntry):
     """A ControlNet of the catalogue."""
+
+
+class VaeEntry(VaeTable, AddOnEntry):
+    """An autoencoder of the catalogue, which models may take instead of their own."""
 
 
 class SafetyTable(Table):

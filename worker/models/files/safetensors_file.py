@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from pathlib import Path
 from typing import Any, cast
@@ -39,6 +40,15 @@ class Header:
 
 def read_header(file: Path) -> Header:
     """The header of a file that may be cut off behind it. Raises SourceError for another format."""
+    try:
+        state = file.stat()
+    except OSError as error:
+        raise SourceError(f"{file} is not a safetensors file: {error}.") from error
+    return _read_header(file, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=512)
+def _read_header(file: Path, _size: int, _time: int) -> Header:
     try:
         with file.open("rb") as opened:
             start = opened.read(8)

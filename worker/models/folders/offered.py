@@ -1,0 +1,46 @@
+"""All that a machine has to offer: what models.toml names, and what lies in folders. No torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from worker.models.catalogue import Catalogue, read_catalogue
+from worker.models.files.places import find_path
+from worker.models.folders.scan import Found, Unusable, scan
+
+
+def read_offered(models_toml: Path, folders: Sequence[Path]) -> tuple[Catalogue, list[Unusable]]:
+    """What models.toml names, with what lies in `folders` after it; and what there is no use.
+
+    models.toml wins: a file that it names is offered once, as its table says, and a name that it
+    has is its own. Raises CatalogueError for a models.toml that cannot be read.
+    """
+    named, found = read_catalogue(models_toml), scan(folders)
+    return with_found(named, found), found.unusable
+
+
+def with_found(named: Catalogue, found: Found) -> Catalogue:
+    """The catalogue with what was found in folders and is not in it yet."""
+    sources = {find_path(entry.source, entry.base).resolve() for entry in named.everything}
+    tables: dict[str, dict[str, Any]] = {
+        "models": dict(named.entries),
+        "loras": dict(named.loras),
+        "embeddings": dict(named.embeddings),
+        "controlnets": dict(named.controlnets),
+        "vaes": dict(named.vaes),
+        "upscalers": dict(named.upscalers),
+    }
+    for entry in found.entries:
+        if Path(entry.source).resolve() in sources:
+            continue
+        table, name = tables[entry.section], entry.name
+        if name in table:
+            mark = hashlib.sha256(entry.source.encode()).hexdigest()[:4]
+            entry = entry.model_copy(update={"name": f"{name[:59]}-{mark}"})
+        table[entry.name] = entry
+    models = tables.pop("models")
+    return replace(named, entries=models, **tables)
