@@ -12,6 +12,7 @@ import math
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,25 @@ class Unet:
 
     def shapes(self) -> dict[str, Shape]:
         return dict(self._layers())
+
+    def controlnet(self) -> dict[str, Shape]:
+        """The ControlNet for it, as its inventors name it."""
+        down = ("time_embed.", "label_emb.", "input_blocks.", "middle_block.")
+        shapes = {name: shape for name, shape in self.shapes().items() if name.startswith(down)}
+        hints = (3, 16, 16, 32, 32, 96, 96, 256, self.channels)
+        for number, (reads, wide) in enumerate(pairwise(hints)):
+            shapes |= dict(conv(f"input_hint_block.{2 * number}", wide, reads))
+        for number, width in enumerate(self._skips()):
+            shapes |= dict(conv(f"zero_convs.{number}.0", width, width, 1))
+        return shapes | dict(conv("middle_block_out.0", width, width, 1))
+
+    def _skips(self) -> list[int]:
+        """The channels of what each block hands over to the way up."""
+        widths = [self.channels]
+        for level, mult in enumerate(self.mults):
+            last = level == len(self.mults) - 1
+            widths += [mult * self.channels] * (2 if last else 3)
+        return widths
 
     def _layers(self) -> Layer:
         time = 4 * self.channels
@@ -226,6 +246,7 @@ NOISE = {
     "steps_offset": 1,
     "clip_sample": False,
     "set_alpha_to_one": False,
+    "timestep_spacing": "leading",
 }
 
 

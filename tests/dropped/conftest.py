@@ -25,7 +25,8 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Stock:
         file: Path,
         *,
         seed: int,
-        change: Callable[[Any], None] = lambda pipe: None,
+        change: Callable[[Any, Path], Any] = lambda pipe, folder: pipe,
+        vae: Path | None = None,
         scheduler: Mapping[str, Any] | None = None,
         **asked: Any,
     ) -> Pixels:
@@ -43,8 +44,12 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Stock:
             options = dict(scheduler)
             kind = getattr(diffusers, options.pop("_class_name", type(pipe.scheduler).__name__))
             pipe.scheduler = kind.from_config(pipe.scheduler.config, **options)
+        if vae is not None:
+            pipe.vae = diffusers.AutoencoderKL.from_single_file(
+                str(vae), config=str(folder / "vae")
+            )
+        pipe = change(pipe, folder)
         pipe.set_progress_bar_config(disable=True)
-        change(pipe)
         generator = torch.Generator().manual_seed(seed)
         made = pipe(generator=generator, output_type="np", **asked).images[0]
         return (made * 255).round().astype(int)

@@ -11,6 +11,7 @@ from typing import Any
 from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.files.places import find_path
 from worker.models.folders.scan import Found, Unusable, scan
+from worker.models.tables import ModelEntry, VaeEntry
 
 
 def read_offered(models_toml: Path, folders: Sequence[Path]) -> tuple[Catalogue, list[Unusable]]:
@@ -42,5 +43,26 @@ def with_found(named: Catalogue, found: Found) -> Catalogue:
             mark = hashlib.sha256(entry.source.encode()).hexdigest()[:4]
             entry = entry.model_copy(update={"name": f"{name[:59]}-{mark}"})
         table[entry.name] = entry
-    models = tables.pop("models")
-    return replace(named, entries=models, **tables)
+    models: dict[str, ModelEntry] = tables.pop("models")
+    vaes: dict[str, VaeEntry] = tables["vaes"]
+    entries = {name: _with_vae(entry, vaes) for name, entry in models.items()}
+    return replace(named, entries=entries, **tables)
+
+
+def _with_vae(entry: ModelEntry, vaes: dict[str, VaeEntry]) -> ModelEntry:
+    """A model with the path of the autoencoder that it names, or that lies beside it.
+
+    A1111 takes what is named as the checkpoint with `.vae` behind it, so people have such pairs.
+    """
+    named = vaes.get(entry.vae) if entry.vae is not None else _beside(entry, vaes)
+    if named is None:
+        return entry
+    return entry.model_copy(update={"vae": str(find_path(named.source, named.base))})
+
+
+def _beside(entry: ModelEntry, vaes: dict[str, VaeEntry]) -> VaeEntry | None:
+    checkpoint = find_path(entry.source, entry.base)
+    if checkpoint.suffix != ".safetensors":
+        return None
+    name = f"{checkpoint.stem}.vae.safetensors"
+    return next((each for each in vaes.values() if Path(each.source).name == name), None)

@@ -83,7 +83,9 @@ def controlnet_config(shapes: Shapes) -> dict[str, Any]:
 def _shared(shapes: Shapes, levels: list[Level], middle: int) -> dict[str, Any]:
     # A level without transformers takes no notice of the depth; the last one's is the middle's.
     depths = [level.depth or 1 for level in levels[:-1]] + [levels[-1].depth or middle or 1]
-    heads = [max(1, level.channels // HEAD_WIDTH) for level in levels] if _is_linear(shapes) else HEADS
+    heads = (
+        [max(1, level.channels // HEAD_WIDTH) for level in levels] if _is_linear(shapes) else HEADS
+    )
     text = next((shapes[name][1] for name in shapes if CROSS_ATTENTION.search(name)), 0)
     return {
         "block_out_channels": [level.channels for level in levels],
