@@ -23,7 +23,7 @@ FOR_A_WEEK = 2_500
 def kept_memory(redis: Redis) -> int:
     """Bytes of all keys and what they hold, without the room that Redis holds ready around them."""
     with redis.pipeline(transaction=False) as pipe:
-        for key in redis.keys():
+        for key in redis.scan_iter():
             pipe.memory_usage(key, samples=0)
         return sum(pipe.execute())
 
