@@ -20,7 +20,7 @@ from jobs.connection import WORKER_TIMEOUT, connect
 from jobs.pictures.image_store import ImageStore
 from jobs.queue import leases
 from jobs.queue.leases import Sweep
-from tests.running.redis import redis_in
+from tests.running.services.redis import redis_in
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
 from tests.worker.conftest import SLOW, Desk
