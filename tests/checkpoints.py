@@ -448,16 +448,16 @@ def sd1(takes: int = 4, **options: Any) -> Checkpoint:
     unet = Unet(32, (1, 2, 4, 4), (1, 1, 1, 0), 1, 64, linear=False, takes=takes)
     kind = "StableDiffusionInpaintPipeline" if takes == 9 else "StableDiffusionPipeline"
     scheduler = "DDIMScheduler" if takes == 9 else "PNDMScheduler"
-    return Checkpoint(kind, unet, {SD1_TEXT: CLIP_L}, 8, scheduler, more=MEMORY, **options)
+    own = {"more": MEMORY} | options
+    return Checkpoint(kind, unet, {SD1_TEXT: CLIP_L}, 8, scheduler, **own)
 
 
 def sd2(takes: int = 4, **options: Any) -> Checkpoint:
     unet = Unet(64, (1, 2, 4, 4), (1, 1, 1, 0), 1, 64, linear=True, takes=takes)
     kind = "StableDiffusionInpaintPipeline" if takes == 9 else "StableDiffusionPipeline"
     scheduler = "DDIMScheduler" if takes == 9 else "PNDMScheduler"
-    return Checkpoint(
-        kind, unet, {SD2_TEXT: CLIP_H}, (1, 2, 4, 4), scheduler, more=MEMORY, **options
-    )
+    own = {"more": MEMORY} | options
+    return Checkpoint(kind, unet, {SD2_TEXT: CLIP_H}, (1, 2, 4, 4), scheduler, **own)
 
 
 def sdxl(takes: int = 4, **options: Any) -> Checkpoint:

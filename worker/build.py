@@ -22,7 +22,7 @@ from worker.models.files.cards import cards
 from worker.models.files.errors import SourceError
 from worker.models.files.hashes import HASHES, Hashes, HashMemory
 from worker.models.files.word_tables import WordTables
-from worker.models.folders.offered import read_offered
+from worker.models.folders.offered import make_folders, read_offered
 from worker.models.loading.checker import load_checker
 from worker.models.loading.free import freeze_libraries
 from worker.models.loading.model_store import ModelStore
@@ -58,6 +58,7 @@ def build_worker(
     if chosen.torch_threads:
         torch.set_num_threads(chosen.torch_threads)
     device = torch.device(pick_device(chosen.device))
+    make_folders(chosen.model_folders[0])
     catalogue, unusable = read_offered(chosen.models, chosen.model_folders)
     for each in unusable:
         log.warning("a file is not on offer: %s", each.reason)

@@ -16,6 +16,7 @@ from tests.checkpoints import autoencoder_shapes, fill
 from tests.dropped.conftest import Stock
 from tests.dropped.room import LEVELS, Room, difference, room_in
 from tests.dropped.test_checkpoints import ASKED, SIDE, scene, sent
+from tests.tiny_models import save_tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -42,6 +43,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     (a1111 / "models" / "Stable-diffusion" / "old.ckpt").write_bytes(b"\x80pickle")
     whole = (comfy / "models" / "vae" / "blessed.safetensors").read_bytes()
     (comfy / "models" / "vae" / "half.safetensors").write_bytes(whole[:-1000])
+    _only_fp16(save_tiny("sd1", data / "models" / "folder"))
     models = data / "models.toml"
     SD1.save(data / "named.safetensors")
     models.write_text(
@@ -50,6 +52,11 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     )
     with room_in(data, models_folders=f"{comfy}{os.pathsep}{a1111}") as room:
         yield room
+
+
+def _only_fp16(folder: Path) -> None:
+    for file in folder.rglob("*.safetensors"):
+        file.rename(file.with_name(f"{file.stem}.fp16.safetensors"))
 
 
 FLUX = "double_blocks.0.img_attn.norm.key_norm.scale"
@@ -63,7 +70,7 @@ def _save(file: Path, tensors: dict[str, Any]) -> Path:
 
 def test_trees_of_other_programs_are_offered_and_what_is_no_use_is_said(room: Room):
     models = room.models()
-    assert models.keys() == {"tiny", "blest", "dream-v2", "bare"}
+    assert models.keys() == {"tiny", "blest", "dream-v2", "bare", "folder"}
     assert models["blest"]["steps"] == 7
     assert [each["name"] for each in models["dream-v2"]["controlnets"]] == ["edges"]
     assert [each["name"] for each in models["dream-v2"]["embeddings"]] == ["bad-hands"]
@@ -71,6 +78,18 @@ def test_trees_of_other_programs_are_offered_and_what_is_no_use_is_said(room: Ro
     assert "flux.safetensors is not offered: it is a Flux transformer." in log
     assert "old.ckpt is a pickle" in log
     assert "half.safetensors is cut off" in log
+
+
+def test_a_folder_with_half_precision_alone_is_taken(room: Room, tmp_path: Path):
+    from diffusers import StableDiffusionPipeline
+
+    asked = {"prompt": "a red apple", "width": 32, "height": 32}
+    made = room.picture(model="folder", seed=SEED, steps=STEPS, **asked)
+    pipe = StableDiffusionPipeline.from_pretrained(save_tiny("sd1", tmp_path / "sd1"))
+    pipe.set_progress_bar_config(disable=True)
+    generator = torch.Generator().manual_seed(SEED)
+    theirs = pipe(num_inference_steps=STEPS, generator=generator, output_type="np", **asked)
+    assert difference(made, (theirs.images[0] * 255).round().astype(int)) <= LEVELS
 
 
 def test_a_checkpoint_takes_the_autoencoder_that_is_named_for_it(room: Room, stock: Stock):

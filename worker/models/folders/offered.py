@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.files.places import find_path
-from worker.models.folders.scan import Found, Unusable, scan
+from worker.models.folders.scan import SUBFOLDERS, Found, Unusable, scan
 from worker.models.tables import ModelEntry, VaeEntry
+
+
+def make_folders(folder: Path) -> None:
+    """Makes the folder that people drop files into, divided as they know it from other programs."""
+    # A folder that cannot be written can be read all the same.
+    with suppress(OSError):
+        for name in SUBFOLDERS:
+            (folder / name).mkdir(parents=True, exist_ok=True)
 
 
 def read_offered(models_toml: Path, folders: Sequence[Path]) -> tuple[Catalogue, list[Unusable]]:
