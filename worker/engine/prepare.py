@@ -35,7 +35,8 @@ def encode(task: Task) -> None:
             request.prompt, negative, clip_skip=request.clip_skip, variant=request.loras
         )
     task.generator.manual_seed(request.seed)
-    if request.image is not None and request.enlarge is not None and request.mask is None:
+    second = request.enlarge
+    if request.image is not None and second and not second.last and request.mask is None:
         task.stage = Stage.ENLARGE
         return
     _first_pass(task, model)

@@ -48,7 +48,7 @@ class Enlarge:
     """A second pass: what there is, brought to a larger size, and denoised again from there.
 
     `upscaler` is `latent`, `lanczos` or the name of a loaded upscaler; `strength` of 0 leaves it
-    at the enlarging.
+    at the enlarging. With `last` the first pass goes before it whatever that began from.
     """
 
     width: int
@@ -56,6 +56,7 @@ class Enlarge:
     steps: int
     strength: float
     upscaler: str = "latent"
+    last: bool = False
 
 
 @dataclass(frozen=True, eq=False)

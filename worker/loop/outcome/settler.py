@@ -140,6 +140,7 @@ class Settler:
         started = time.monotonic()
         picture = slot.canvas.compose(finished.image)
         maker = Maker(VERSION, self.offer.sha256(slot.request.model))
+        note = self.offer.note(slot.request)
         safety = None
         if self._safety is not None:
             try:
@@ -148,7 +149,7 @@ class Settler:
                 self._refuse(slot, error)
                 return
         with slot.work.part("encode", darkroom__picture=index):
-            data = encode(picture, slot.request, index, maker, safety)
+            data = encode(picture, slot.request, index, maker, safety, note)
         self.metrics.observe("stage_seconds", "png", time.monotonic() - started)
         output = Output(
             id=image_id(slot.id, index),
@@ -158,6 +159,7 @@ class Settler:
             prompt_tokens=finished.prompt_tokens,
             prompt_chunks=finished.prompt_chunks,
             read_as=slot.read_as,
+            note=note,
             safety=safety,
         )
         with slot.work.part("store", darkroom__picture=output.id):
