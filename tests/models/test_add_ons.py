@@ -115,7 +115,10 @@ def test_a_model_lists_only_the_add_ons_that_fit_it(
         ({"transformer__a__lora_A__weight": (2, 2)}, "it is a LoRA for a transformer; LoRAs are"),
         ({"lora_unet_double_blocks_0_img_attn_qkv__diff": (2, 2)}, "it is a LoRA for Flux; LoRAs"),
         ({"lora_unet_joint_blocks_0_x__hada_w1_a": (2, 2)}, "it is a LoRA for Stable Diffusion 3"),
-        ({"diffusion_model__blocks__0__cross_attn__k__lora_A__weight": (2, 2)}, "a LoRA for Wan"),
+        (
+            {"diffusion_model__blocks__0__cross_attn__k__lora_A__weight": (2, 2)},
+            "it is a LoRA for Wan; LoRAs",
+        ),
         ({"emb_params": (2, 768)}, "it is no LoRA for a Stable Diffusion model; it holds emb_par"),
     ],
 )
@@ -341,9 +344,8 @@ def test_a_controlnet_of_sdxl_in_its_inventors_layout_is_read_whole(tmp_path: Pa
     save_file(tensors, file := tmp_path / "xl.safetensors")
     entry = controlnet_entry(file)
     assert find(entry).channels == (32, 64, 128)
-    net = load_add_on("controlnet", entry, CPU, torch.float32).module
+    net = load_add_on("controlnet", entry, CPU, torch.float32).net
     assert torch.equal(net.add_embedding.linear_2.bias, tensors["label_emb.0.2.bias"].float())
-    assert torch.equal(
-        net.controlnet_mid_block.weight, tensors["middle_block_out.0.weight"].float()
-    )
+    middle = tensors["middle_block_out.0.weight"].float()
+    assert torch.equal(net.controlnet_mid_block.weight, middle)
     assert not any(weight.is_meta for weight in net.parameters())
