@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def resolve(
     if request.kind == "variations" and source and not written.strip():
         written, negative = source.prompt, negative or source.negative_prompt
     prompt, tags = split_lora_tags(written)
-    loras = [*request.loras, *_tagged(tags)]
+    loras = [*request.loras, *_tagged(tags, card)]
     errors = [
         *_kind_errors(request, card, source, mask, prompt),
         *_add_on_errors(request, card, loras, pictures),
@@ -163,10 +164,19 @@ def _common(request: GenerationRequest) -> dict[str, Any]:
     return {name: getattr(request, name) for name in CommonFields.model_fields.keys() - chosen}
 
 
-def _tagged(tags: list[tuple[str, float]]) -> list[Lora]:
-    """The LoRAs that a prompt asks for. Raises InvalidRequest."""
+def _tagged(tags: list[tuple[str, float]], card: ModelCard) -> list[Lora]:
+    """The LoRAs that a prompt asks for. Raises InvalidRequest.
+
+    Prompts of other programs name the file, of which a name here is made.
+    """
+    names = {each.name for each in card.loras}
+
+    def ours(name: str) -> str:
+        plain = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")
+        return plain if name not in names and plain in names else name
+
     try:
-        return [Lora(name=name, weight=weight) for name, weight in tags]
+        return [Lora(name=ours(name), weight=weight) for name, weight in tags]
     except ValidationError:
         detail = "a LoRA in it must have a name of at most 200 characters and a weight from -4 to 4"
         raise InvalidRequest([FieldError(pointer="/prompt", detail=detail)]) from None

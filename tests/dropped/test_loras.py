@@ -17,6 +17,8 @@ from tests import checkpoints
 from tests.dropped.room import Pixels, Room, difference, room_in
 from tests.tiny_models import save_tiny
 
+pytestmark = pytest.mark.slow
+
 STRENGTH, STEPS, SEED = 0.7, 3, 5
 ASKED = {"prompt": "a red apple", "width": 32, "height": 32}
 LEVEL = 1
@@ -158,6 +160,9 @@ KINDS: dict[str, Kind] = {
     "oft": oft,
     "boft": boft,
 }
+OTHER_NAMES = ("peft", "bare", "comfy")
+"""Names of other programs for one and the same LoRA."""
+
 LAYERS = ("to_q", "to_k", "to_v", "to_out.0", "proj_in", "net.2", "conv1", "conv2")
 
 
@@ -249,6 +254,12 @@ def test_every_kind_makes_the_picture_of_weights_that_were_merged_by_hand(
     assert same == []
 
 
+def test_a_prompt_may_name_a_lora_as_its_file_is_named(room: Room):
+    asked = {"model": "base", "seed": SEED, "steps": STEPS} | ASKED
+    tagged = asked | {"prompt": f"{ASKED['prompt']} <lora:Loha Tucker:{STRENGTH}>"}
+    assert np.array_equal(room.picture(**tagged), with_lora(room, "loha-tucker"))
+
+
 NORM = "down_blocks.0.resnets.0.norm1"
 
 
@@ -267,11 +278,8 @@ def _save_others(merged: Merged) -> None:
             up, down = said["lora_up.weight"], said["lora_down.weight"]
             changed[part, path] = module.weight.detach() + up @ down
             pairs |= {f"{path}.lora_A.weight": down, f"{path}.lora_B.weight": up}
-    for name, prefix in (
-        ("peft", "base_model.model."),
-        ("bare", ""),
-        ("comfy", "diffusion_model."),
-    ):
+    prefixes = ("base_model.model.", "", "diffusion_model.")
+    for name, prefix in zip(OTHER_NAMES, prefixes, strict=True):
         file = merged.folder / f"{name}.safetensors"
         save_file({f"{prefix}{key}": tensor for key, tensor in pairs.items()}, file)
 
@@ -288,7 +296,7 @@ def test_a_changed_norm_is_that_of_weights_that_were_merged_by_hand(room: Room, 
     assert difference(with_lora(room, "norm"), drawn(pipe)) <= LEVEL
 
 
-@pytest.mark.parametrize("name", ["peft", "bare", "comfy"])
+@pytest.mark.parametrize("name", OTHER_NAMES)
 def test_a_lora_is_the_same_under_other_programs_names(room: Room, merged: Merged, name: str):
     assert difference(with_lora(room, name), merged.picture("named")) <= LEVEL
 
