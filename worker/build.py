@@ -17,11 +17,12 @@ from worker.loop.outcome.safety import Rule, SafetyHook
 from worker.loop.retention import Retention
 from worker.loop.rq_worker import BatchWorker
 from worker.loop.stepper import WarmUp
-from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
+from worker.models.catalogue import Catalogue, CatalogueError
 from worker.models.files.cards import cards
 from worker.models.files.errors import SourceError
 from worker.models.files.hashes import HASHES, Hashes, HashMemory
 from worker.models.files.word_tables import WordTables
+from worker.models.folders.offered import make_folders, read_offered
 from worker.models.loading.checker import load_checker
 from worker.models.loading.free import freeze_libraries
 from worker.models.loading.model_store import ModelStore
@@ -57,7 +58,10 @@ def build_worker(
     if chosen.torch_threads:
         torch.set_num_threads(chosen.torch_threads)
     device = torch.device(pick_device(chosen.device))
-    catalogue = read_catalogue(chosen.models)
+    make_folders(chosen.model_folders[0])
+    catalogue, unusable = read_offered(chosen.models, chosen.model_folders)
+    for each in unusable:
+        log.warning("a file is not on offer: %s", each.reason)
     on_offer = usable(catalogue)
     limit = int(chosen.model_memory_gb * GIGABYTE) or None
     models = ModelStore(catalogue, device, limit_bytes=limit, turn_s=chosen.model_turn)
