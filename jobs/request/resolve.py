@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from jobs.request import blocklist
 from jobs.request.lora_tags import split_lora_tags
+from jobs.request.masks import paints
 from jobs.request.model_card import AddOn, Kind, ModelCard
 from jobs.request.notes import Note
 from jobs.request.request import (
@@ -59,7 +60,8 @@ WITHOUT_PICTURE = ("text-to-image",)
 class InputPicture:
     """A picture that came with a request: its id in the store and its size in pixels.
 
-    `prompt` and `negative_prompt` are those of its own recipe, where it carries one.
+    `prompt` and `negative_prompt` are those of its own recipe, where it carries one; `levels` are
+    the darkest and the lightest of a mask.
     """
 
     id: str
@@ -67,6 +69,7 @@ class InputPicture:
     height: int
     prompt: str = ""
     negative_prompt: str = ""
+    levels: tuple[int, int] | None = None
 
 
 Pictures = Mapping[str, InputPicture]
@@ -249,6 +252,9 @@ def _kind_errors(
         wrong.append(("/image", f"is required: {kind} starts from a picture"))
     if kind in WITH_MASK and mask is None:
         wrong.append(("/mask", f"is required: {kind} repaints what is white in it"))
+    if kind in WITH_MASK and mask and mask.levels and not _paints(request, mask.levels):
+        colour = "black" if request.mask_invert else "white"
+        wrong.append(("/mask", f"has nothing {colour}, so there is nothing to repaint"))
     if kind not in WITH_MASK and mask is not None:
         wrong.append(("/mask", f"{kind} has no mask; inpaint does"))
     if kind == "outpaint" and not any(request.expand.model_dump().values()):
@@ -264,6 +270,10 @@ def _kind_errors(
     if kind == "text-to-image" and request.strength not in (None, 1.0):
         wrong.append(("/strength", f"{kind} starts from no picture; image-to-image does"))
     return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong]
+
+
+def _paints(request: GenerationRequest, levels: tuple[int, int]) -> bool:
+    return paints(levels, request.mask_grey, invert=request.mask_invert)
 
 
 def _add_on_errors(
