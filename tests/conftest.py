@@ -20,7 +20,7 @@ from redis import Redis
 
 from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
-from tests.running.redis import redis_in
+from tests.running.services.redis import redis_in
 from tests.running.site import Site, site_in
 from tests.web.browser import NO_CHROMIUM
 

@@ -24,6 +24,7 @@ from worker.models.files.errors import SourceError
 from worker.models.files.hashes import HASHES, Hashes, HashMemory
 from worker.models.files.word_tables import WordTables
 from worker.models.folders.look import Watch
+from worker.models.folders.offered import make_folders
 from worker.models.loading.checker import load_checker
 from worker.models.loading.free import freeze_libraries
 from worker.models.loading.model_store import ModelStore
@@ -59,6 +60,7 @@ def build_worker(
     if chosen.torch_threads:
         torch.set_num_threads(chosen.torch_threads)
     device = torch.device(pick_device(chosen.device))
+    make_folders(chosen.model_folders[0])
     watch = Watch(chosen.models, chosen.model_folders)
     catalogue, marks = watch.now.catalogue, watch.now.marks
     found, problems = cards(catalogue)

@@ -63,13 +63,17 @@ def show(url: str, chosen: Settings) -> int:
 
 @_with_worker
 def list_here(chosen: Settings) -> int:
-    """List what models.toml names, as it lies on this machine."""
+    """List what models.toml names and what lies in the folders of models, as it is on this
+    machine."""
     from worker.models.files.inventory import list_items
+    from worker.models.folders.offered import read_offered
 
-    items, default = list_items(chosen.models, _memory(chosen))
+    catalogue, unusable = read_offered(chosen.models, chosen.model_folders)
+    items, default = list_items(catalogue, _memory(chosen)), catalogue.default
     rows = [("NAME", "KIND", "FAMILY", "SIZE", "SHA256", "LICENCE", "SOURCE", "STATE")]
     rows += [_row(item, default) for item in items]
     problems = [item.problem for item in items if item.problem]
+    problems += [each.reason for each in unusable]
     print("\n".join([columns(rows), "", "* is the default.", *problems]))
     return 0
 
@@ -146,11 +150,12 @@ def default(name: str, chosen: Settings) -> int:
 
 @_with_worker
 def check(name: str | None, chosen: Settings) -> int:
-    """Look at every file of what models.toml names; 1 where anything is wrong."""
-    from worker.models.catalogue import read_catalogue
+    """Look at every file of what models.toml names and of what lies in the folders of models; 1
+    where anything is wrong."""
     from worker.models.files import inventory
+    from worker.models.folders.offered import read_offered
 
-    catalogue = read_catalogue(chosen.models)
+    catalogue, _ = read_offered(chosen.models, chosen.model_folders)
     entries = catalogue.named(name) if name else catalogue.everything
     if not entries:
         print(f"Nothing is named {name} in {chosen.models}.", file=sys.stderr)

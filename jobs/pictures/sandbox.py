@@ -42,12 +42,14 @@ Want = Literal["picture", "mask", "texts"]
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture as PNG with its size in pixels; or only the texts by name that it carries."""
+    """A picture as PNG with its size in pixels, and of a mask its darkest and lightest level; or
+    only the texts by name that it carries."""
 
     width: int = 0
     height: int = 0
     png: bytes = b""
     texts: dict[str, str] | None = None
+    levels: tuple[int, int] | None = None
 
 
 class Decoders:

@@ -182,6 +182,8 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["Hires upscale"] = request.hires.scale
         fields["Hires steps"] = request.hires.steps
         fields["Hires upscaler"] = _title(request.hires.upscaler)
+    if request.kind == "inpaint" and request.mask_grey != "mix":
+        fields["Mask grey"] = request.mask_grey
     if request.kind == "upscale":
         fields["Upscale"] = request.scale
         fields["Upscaler"] = request.upscaler and _title(request.upscaler)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from jobs.request.masks import MaskGrey
 from jobs.request.model_card import Kind
 from jobs.request.samplers import SAMPLERS, canonical_sampler
 from jobs.settings import settings
@@ -231,6 +232,12 @@ class CommonFields(_Part):
         default=4, ge=0, le=64, description="Pixels over which the mask's edge is softened."
     )
     mask_invert: bool = Field(default=False, description="Repaint the black of the mask instead.")
+    mask_grey: MaskGrey = Field(
+        default="mix",
+        description="What grey in the mask means: `mix` shows the result over the picture as much "
+        "as the mask is light, `strength` repaints with so much of the strength (differential "
+        "diffusion, arXiv 2306.00950), `cut` makes it black or white at one half.",
+    )
     inpaint_area: Area = Field(
         default="whole",
         description="`masked` works on the masked area alone, at the full size asked for.",

@@ -12,7 +12,9 @@ from pydantic import ValidationError
 
 from jobs.request import blocklist
 from jobs.request.lora_tags import split_lora_tags
+from jobs.request.masks import paints
 from jobs.request.model_card import AddOn, Kind, ModelCard
+from jobs.request.notes import Note
 from jobs.request.request import (
     LIMITS,
     MAX_LORAS,
@@ -24,7 +26,14 @@ from jobs.request.request import (
     Lora,
     ResolvedRequest,
 )
-from jobs.request.samplers import AUTOMATIC, canonical_schedule, schedule_problem, split_sampler
+from jobs.request.samplers import (
+    AUTOMATIC,
+    Pair,
+    canonical_schedule,
+    nearest,
+    schedule_problem,
+    split_sampler,
+)
 
 STRENGTH: Mapping[Kind, float] = {
     "image-to-image": 0.75,
@@ -51,7 +60,8 @@ WITHOUT_PICTURE = ("text-to-image",)
 class InputPicture:
     """A picture that came with a request: its id in the store and its size in pixels.
 
-    `prompt` and `negative_prompt` are those of its own recipe, where it carries one.
+    `prompt` and `negative_prompt` are those of its own recipe, where it carries one; `levels` are
+    the darkest and the lightest of a mask.
     """
 
     id: str
@@ -59,6 +69,7 @@ class InputPicture:
     height: int
     prompt: str = ""
     negative_prompt: str = ""
+    levels: tuple[int, int] | None = None
 
 
 Pictures = Mapping[str, InputPicture]
@@ -66,10 +77,14 @@ Pictures = Mapping[str, InputPicture]
 
 
 def resolve(
-    request: GenerationRequest, cards: list[ModelCard], pictures: Pictures | None = None
+    request: GenerationRequest,
+    cards: list[ModelCard],
+    pictures: Pictures | None = None,
+    notes: list[Note] | None = None,
 ) -> ResolvedRequest:
     """Fill in what was left out from the model and the pictures, and draw a missing seed.
 
+    What is done otherwise than asked is added to `notes`.
     Raises InvalidRequest where the model is unknown or a field does not fit it.
     """
     pictures = pictures or {}
@@ -95,7 +110,9 @@ def resolve(
     width, height = _size(request, card, source)
     if errors := _size_errors(request, card, width, height):
         raise InvalidRequest(errors)
-    sampler, schedule = _sampler(request, card)
+    pair = nearest(*_sampler(request, card))
+    if notes is not None:
+        notes += _pair_notes(pair)
     upscaling = request.kind == "upscale"
     return ResolvedRequest(
         **_common(request),
@@ -116,8 +133,8 @@ def resolve(
             card.guidance_scale if request.guidance_scale is None else request.guidance_scale
         ),
         seed=secrets.randbelow(SEEDS) if request.seed is None else request.seed,
-        sampler=sampler,
-        schedule=schedule,
+        sampler=pair.sampler,
+        schedule=pair.schedule,
         strength=STRENGTH.get(request.kind, 1.0) if request.strength is None else request.strength,
         scale=(request.scale or SCALE) if upscaling else None,
         upscaler=(request.upscaler or "lanczos") if upscaling else None,
@@ -153,6 +170,11 @@ def _sampler(request: GenerationRequest, card: ModelCard) -> tuple[str, str]:
     if asked == AUTOMATIC and sampler == own[0]:
         asked = canonical_schedule(card.schedule) or AUTOMATIC
     return sampler, asked
+
+
+def _pair_notes(pair: Pair) -> list[Note]:
+    said = {"/sampler": pair.sampler_note, "/schedule": pair.schedule_note}
+    return [Note(pointer=pointer, detail=detail) for pointer, detail in said.items() if detail]
 
 
 def _split(name: str) -> tuple[str, str | None]:
@@ -230,6 +252,9 @@ def _kind_errors(
         wrong.append(("/image", f"is required: {kind} starts from a picture"))
     if kind in WITH_MASK and mask is None:
         wrong.append(("/mask", f"is required: {kind} repaints what is white in it"))
+    if kind in WITH_MASK and mask and mask.levels and not _paints(request, mask.levels):
+        colour = "black" if request.mask_invert else "white"
+        wrong.append(("/mask", f"has nothing {colour}, so there is nothing to repaint"))
     if kind not in WITH_MASK and mask is not None:
         wrong.append(("/mask", f"{kind} has no mask; inpaint does"))
     if kind == "outpaint" and not any(request.expand.model_dump().values()):
@@ -245,6 +270,10 @@ def _kind_errors(
     if kind == "text-to-image" and request.strength not in (None, 1.0):
         wrong.append(("/strength", f"{kind} starts from no picture; image-to-image does"))
     return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong]
+
+
+def _paints(request: GenerationRequest, levels: tuple[int, int]) -> bool:
+    return paints(levels, request.mask_grey, invert=request.mask_invert)
 
 
 def _add_on_errors(
@@ -290,11 +319,11 @@ def _unknown(
 
 
 def _sampler_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:
-    sampler = request.sampler or card.sampler
-    if request.sampler and card.samplers and _split(sampler)[0] not in card.samplers:
+    asked = request.sampler and nearest(_split(request.sampler)[0], AUTOMATIC).sampler
+    if asked and card.samplers and asked not in card.samplers:
         detail = f"the model {card.name} takes {', '.join(card.samplers)}"
         return [FieldError(pointer="/sampler", detail=detail)]
-    problem = schedule_problem(sampler, request.schedule)
+    problem = schedule_problem(request.schedule)
     return [FieldError(pointer="/schedule", detail=problem)] if problem else []
 
 

@@ -30,7 +30,7 @@ from server.app import create_app
 from server.resources import of
 from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API, REPOSITORY
-from tests.running.redis import oldest_redis_in, redis_in
+from tests.running.services.redis import oldest_redis_in, redis_in
 from tests.running.site import Site, site_in
 from tests.running.waiting import until
 

@@ -21,7 +21,7 @@ from tests.door.conftest import MakeDevice
 from tests.running.api import Server
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
-from tests.running.redis import elapse
+from tests.running.services.redis import elapse
 from tests.running.sse import Events
 from tests.up.scan import scan_svg
 

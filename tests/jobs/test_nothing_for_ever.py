@@ -11,7 +11,7 @@ from jobs import devices
 from jobs.queue import queue
 from jobs.records import events, lanes
 from jobs.request.request import ResolvedRequest
-from tests.running.redis import elapse
+from tests.running.services.redis import elapse
 
 Ask = Callable[..., ResolvedRequest]
 

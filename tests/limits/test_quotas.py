@@ -17,7 +17,7 @@ from jobs import devices
 from tests.running.api import gunicorn
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
-from tests.running.redis import elapse, redis_in
+from tests.running.services.redis import elapse, redis_in
 
 Limited = Callable[..., FlaskClient]
 

@@ -11,7 +11,7 @@ from redis import Redis
 from jobs.connection import connect
 from jobs.records.workers import CATALOGUE, WORKERS
 from tests.running.api import Server
-from tests.running.redis import redis_in
+from tests.running.services.redis import redis_in
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
 

@@ -16,7 +16,7 @@ from server.app import create_app
 from server.resources import of
 from tests.running.api import Server, gunicorn
 from tests.running.hand_worker import HandWorker
-from tests.running.redis import redis_in
+from tests.running.services.redis import redis_in
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 from jobs.connection import connect
 from jobs.settings import REPOSITORY
 from tests.running.addresses import free_port
-from tests.running.redis import redis_in
+from tests.running.services.redis import redis_in
 from tests.running.up import Running
 from tests.running.waiting import until
 

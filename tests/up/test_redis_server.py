@@ -20,7 +20,7 @@ from darkroom.supervision.process import Process
 from darkroom.supervision.redis_server import DataInUse, Program, RedisMissing, RedisServer
 from jobs.connection import connect
 from jobs.settings import REPOSITORY
-from tests.running.redis import redis_in
+from tests.running.services.redis import redis_in
 from tests.running.waiting import until
 
 

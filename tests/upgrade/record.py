@@ -23,7 +23,7 @@ from darkroom.backup import snapshot
 from tests.running.addresses import free_port
 from tests.running.hand_worker import png
 from tests.running.paths import API
-from tests.running.redis import oldest_redis_in
+from tests.running.services.redis import oldest_redis_in
 from tests.running.waiting import until
 
 HERE = Path(__file__).parent

@@ -25,7 +25,7 @@ from tests.running.addresses import lan_address
 from tests.running.api import gunicorn
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import REPOSITORY
-from tests.running.redis import redis_in
+from tests.running.services.redis import redis_in
 from tests.web.browser import FLAGS, NAMES, PHONE
 from tests.web.mobile import APP, PARTS, WWW, asked, pair, problem, prompt, serve, servers, sight
 

@@ -19,7 +19,7 @@ from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
 
 pytest.importorskip("opentelemetry.sdk", reason="the extra otel is not installed")
-otlp = pytest.importorskip("tests.running.otlp")
+otlp = pytest.importorskip("tests.running.services.otlp")
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 OUTSIDE = {"traceparent": f"00-{TRACE}-{SPAN}-01"}

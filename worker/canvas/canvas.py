@@ -41,7 +41,7 @@ class Canvas:
         """The finished picture from the engine's.
 
         With a mask: the original to the bit wherever the softened mask is black, the engine's
-        wherever it is at least half white, and a mixture on the edge between.
+        wherever it is white, and a mixture between.
         """
         if self.original is None or self.weights is None:
             return self.placement.take_back(picture, self.size)

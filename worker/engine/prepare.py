@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -10,6 +11,7 @@ from worker.engine.parts.autoencoder import (
     decode_latents,
     encode_pixels,
     hide_masked,
+    latent_levels,
     latent_mask,
     pixels_of,
 )
@@ -39,6 +41,11 @@ def encode(task: Task) -> None:
             variant=tuple((weights.serial, weight) for weights, weight in added),
         )
     task.generator.manual_seed(request.seed)
+    if request.image is not None and request.enlarge is None and not request.strength:
+        # The picture itself, which the autoencoder would not give back.
+        _check_size(request.image, request.width, request.height)
+        task.finish(request.image)
+        return
     if request.image is not None and request.enlarge is not None and request.mask is None:
         task.stage = Stage.ENLARGE
         return
@@ -94,21 +101,27 @@ def _first_pass(task: Task, model: LoadedModel) -> None:
 def _inpaint(task: Task, model: LoadedModel, pixels: torch.Tensor) -> None:
     request, picture_mask = task.request, ready(task.request.mask)
     size = request.width, request.height
-    mask = latent_mask(model, picture_mask)
+    painted = picture_mask
+    if request.differential:
+        mask = latent_levels(model, picture_mask)
+        painted = np.where(picture_mask > 0, 255, 0).astype(np.uint8)
+    else:
+        mask = latent_mask(model, picture_mask)
     from_noise = request.strength >= 1 and request.fill == "original"
     original = None
-    if not (model.inpaints and from_noise):
+    if request.differential or not (model.inpaints and from_noise):
         original = encode_pixels(model, pixels, task.generator)
     noise = _noise(task, model, *size)
     start = _with_fill(task, original, noise, mask)
     task.begin(
         *size, request.steps, request.strength, noise=noise, original=None if from_noise else start
     )
+    if request.differential or not model.inpaints:
+        task.repaint = Repaint(ready(original), noise, mask, request.differential)
     if model.inpaints:
-        masked = encode_pixels(model, hide_masked(pixels, picture_mask), task.generator)
-        _condition(task, model, *size, mask=mask, masked=masked)
+        masked = encode_pixels(model, hide_masked(pixels, painted), task.generator)
+        _condition(task, model, *size, mask=(mask > 0).to(mask.dtype), masked=masked)
         return
-    task.repaint = Repaint(ready(original), noise, mask)
     _condition(task, model, *size)
 
 

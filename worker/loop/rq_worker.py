@@ -49,6 +49,7 @@ from worker.loop.outcome.ledger import Ledger
 from worker.loop.outcome.reporter import Reporter
 from worker.loop.outcome.safety import SafetyHook
 from worker.loop.outcome.settler import Settler
+from worker.loop.patience import patiently
 from worker.loop.retention import Retention
 from worker.loop.stepper import Stepper, WarmUp
 
@@ -131,7 +132,7 @@ class BatchWorker(Worker):
         return self.intake.taken > 0
 
     def _run(self) -> None:
-        self.offer.advertise(running=0)
+        patiently(lambda: self.offer.advertise(running=0))
         threads = [
             threading.Thread(target=part.run, name=part.__class__.__name__.lower(), daemon=True)
             for part in (self.intake, self.beat, self.reporter, self.follower)
@@ -144,6 +145,24 @@ class BatchWorker(Worker):
                 self.stepper.turn()
         finally:
             self._close(threads)
+
+    def register_birth(self) -> None:
+        """Enter this worker among RQ's, under a name that is its alone."""
+
+        def enter() -> None:
+            # A birth whose answer was lost would be taken for that of another worker.
+            self.connection.delete(self.key)
+            super(BatchWorker, self).register_birth()
+
+        patiently(enter)
+
+    def subscribe(self) -> None:
+        """Hear RQ's commands for this worker."""
+        patiently(super().subscribe)
+
+    def set_state(self, state: str, pipeline: Pipeline | None = None) -> None:
+        """Say whether this worker is starting, idle or busy."""
+        patiently(lambda: super(BatchWorker, self).set_state(state, pipeline))
 
     def _hear(self, signals: Signals) -> None:
         with suppress(EOFError):

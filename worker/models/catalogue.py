@@ -88,9 +88,6 @@ SECTIONS = {
 }
 """What each table of tables in models.toml names."""
 
-MODEL_LIKE = "a model of the same shape, such as stable-diffusion-v1-5/stable-diffusion-v1-5"
-CONTROLNET_LIKE = "a ControlNet of the same shape, such as lllyasviel/control_v11p_sd15_canny"
-
 
 def read_catalogue(path: Path) -> Catalogue:
     """Read and check a models.toml.
@@ -107,16 +104,12 @@ def read_catalogue(path: Path) -> Catalogue:
     if not isinstance(tables, dict) or not tables:
         raise CatalogueError(f"{path}: names no model; each has a table such as [models.emoji].")
     entries = _section(path, document, "models", ModelTable, ModelEntry)
-    for entry in entries.values():
-        _check_config(path, entry.where, entry.source, entry.config, MODEL_LIKE)
     default = default if default is not None else next(iter(entries))
     if not isinstance(default, str) or default not in entries:
         raise CatalogueError(
             f"{path}: default: {default!r} is no model; there are {', '.join(entries)}."
         )
     controlnets = _section(path, document, "controlnets", ControlNetTable, ControlNetEntry)
-    for net in controlnets.values():
-        _check_config(path, net.where, net.source, net.config, CONTROLNET_LIKE)
     return Catalogue(
         entries,
         default,
@@ -184,14 +177,6 @@ def _checked(path: Path, header: str, table: object, table_class: type[T]) -> T:
     except ValidationError as error:
         sentence = _sentence(error.errors()[0], table_class)
         raise CatalogueError(f"{path}: {header}.{sentence}") from error
-
-
-def _check_config(path: Path, where: str, source: str, config: str | None, like: str) -> None:
-    if source.endswith(".safetensors") and config is None:
-        raise CatalogueError(
-            f"{path}: {where}.config: a single file holds weights only; name the folder or hub id"
-            f" of {like}."
-        )
 
 
 def _sentence(error: ErrorDetails, table_class: type[Table]) -> str:

@@ -59,6 +59,7 @@ export function job(id: string, some: Partial<Job> = {}): Job {
     pictures: [],
     outputs: [],
     error: null,
+    notes: [],
     created_at: "2026-01-01T00:00:00Z",
     started_at: null,
     finished_at: null,

@@ -13,10 +13,10 @@ from jobs.records.record import JobRecord
 from jobs.request.model_card import Kind
 from server.compat import waiting
 from server.compat.openai import stream
+from server.compat.openai.beside import notes_of, usage
 from server.compat.openai.errors import accepted, given_up, invalid, unfinished
 from server.compat.openai.fields import ImageFields, files_of, from_form, from_json, missing
 from server.compat.openai.models import card_named
-from server.compat.openai.usage import usage
 from server.compat.pictures import mask_of_transparency
 from server.compat.waiting import TooManyWaiting
 from server.requests.submission import known_models, submit
@@ -93,6 +93,7 @@ def _answer(record: JobRecord, fields: ImageFields) -> dict[str, Any]:
         "output_format": fields.output_format,
         "size": f"{record.outputs[0].width}x{record.outputs[0].height}",
         "usage": usage(record.outputs),
+        **notes_of(record),
         # Ours beside OpenAI's: the seed makes this very picture again.
         "data": [
             each | {"seed": output.seed} | _revised(output)

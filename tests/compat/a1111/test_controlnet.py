@@ -27,7 +27,7 @@ from tests.compat.a1111.client import QUICK, SIDE, Quick, connect, in_base64, pi
 from tests.running.api import Server, gunicorn
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import REPOSITORY
-from tests.running.redis import redis_in
+from tests.running.services.redis import redis_in
 from tests.running.worker import WorkerProcess
 
 TXT2IMG = "/sdapi/v1/txt2img"

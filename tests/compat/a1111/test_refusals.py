@@ -26,7 +26,6 @@ from tests.compat.a1111.sender import IMG2IMG, RED, TXT2IMG, WHITE, Sender
         (TXT2IMG, {"sampler_name": "Nothing"}, 404, "Sampler not found"),
         (TXT2IMG, {"sampler_index": "DDIM Bananas"}, 404, "Sampler not found"),
         (TXT2IMG, {"scheduler": "bananas"}, 404, "Scheduler not found"),
-        (TXT2IMG, {"sampler_name": "PLMS", "scheduler": "karras"}, 422, "scheduler: "),
         (TXT2IMG, {"restore_faces": True}, 422, "restore_faces: must be false"),
         (TXT2IMG, {"tiling": True}, 422, "tiling: must be false"),
         (TXT2IMG, {"s_churn": 1}, 422, "s_churn: must be 0"),

@@ -12,7 +12,7 @@ from jobs.pictures.image_store import ImageStore
 from server.pages.page import FOLDER
 from tests.running.api import gunicorn
 from tests.running.hand_worker import HandWorker
-from tests.running.redis import redis_in
+from tests.running.services.redis import redis_in
 from tests.web.gallery.wall import Wall, fill
 
 

@@ -1,1 +1,1 @@
-"""How jobs come in: whose turn it is, who has room, who runs alone, the pictures they start from."""
+"""How jobs come in: whose turn it is, who has room, who runs alone, what they start from."""

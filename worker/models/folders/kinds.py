@@ -21,8 +21,12 @@ LORA = re.compile(
 )
 """How a LoRA, or one of its relatives, names a tensor."""
 
-CONTROLNET = ("control_model.", "controlnet_cond_embedding.", "controlnet_down_blocks.")
-BARE_CONTROLNET = "input_hint_block."
+CONTROLNET = (
+    "control_model.",
+    "input_hint_block.",
+    "controlnet_cond_embedding.",
+    "controlnet_down_blocks.",
+)
 
 UPSCALER_FOLDERS = {
     "upscalers",
@@ -36,7 +40,9 @@ UPSCALER_FOLDERS = {
 """Folders of A1111 and ComfyUI whose files enlarge pictures. spandrel knows dozens of networks,
 so what is in there is one of them, or is refused when it is loaded."""
 
-ENLARGING = re.compile(r"^(params_ema\.|params\.)?(conv_first|model\.0|body\.0|layers\.0)\.")
+ENLARGING = re.compile(
+    r"^(params_ema\.|params\.)?(conv_first\.|model\.0\.weight|body\.0\.(weight|rdb)|layers\.0\.resid)"
+)
 """How the networks that enlarge pictures begin: (Real-)ESRGAN in both layouts, compact ones,
 SwinIR."""
 
@@ -60,23 +66,21 @@ def kind_of(shapes: Shapes, folder: str = "") -> Section:
 
     Raises SourceError, a clause such as "a Flux transformer", for what is nothing that is offered.
     """
+    if _any(shapes, lambda name: name.startswith(CONTROLNET)):
+        return "controlnets"
     if _any(shapes, lambda name: name.startswith(UNET)):
         return _whole_model(shapes)
     if _any(shapes, LORA.search):
         return "loras"
-    if _any(shapes, lambda name: name.startswith((*CONTROLNET, BARE_CONTROLNET))):
-        return "controlnets"
     if _is_vae(shapes):
         return "vaes"
-    if _is_embedding(shapes):
-        return "embeddings"
-    if folder.lower() in UPSCALER_FOLDERS:
+    if folder.lower() in UPSCALER_FOLDERS or _any(shapes, ENLARGING.match):
         return "upscalers"
     for pattern, what in FOREIGN:
         if _any(shapes, re.compile(pattern).search):
             raise SourceError(what)
-    if _any(shapes, ENLARGING.match):
-        return "upscalers"
+    if _is_embedding(shapes):
+        return "embeddings"
     raise SourceError(f"unknown: it holds {', '.join(sorted(shapes)[:3]) or 'nothing'}")
 
 

@@ -7,6 +7,7 @@ a models.toml nor a file that is still being written is taken for what it is to 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -43,6 +44,8 @@ MOST = 2000
 State = tuple[str, int, int]
 """A file's path, size and time."""
 
+States = frozenset[State]
+
 
 @dataclass(frozen=True)
 class Look:
@@ -78,8 +81,9 @@ class Watch:
         self._folders = folders
         self._text: bytes | None = None
         self._named: Catalogue = self._read()
-        self._seen: Signature | None = None
         self._found = scan(())
+        self._seen: tuple[Catalogue, Signature, States] | None = None
+        self._elsewhere: list[str] = []
         self.now = self._last = Look(self._named)
         self.now = self._last = self._look()
 
@@ -88,15 +92,15 @@ class Watch:
         try:
             self._named = self._read()
         except CatalogueError as error:
-            problems = (str(error), *self._found_problems())
-            return self._count(replace(self.now, problems=problems))
+            found = (each.reason for each in self._found.unusable)
+            return self._count(replace(self.now, problems=(str(error), *found)))
         seen = self._look()
-        settled = settle(self.now, self._last, seen)
+        settled = seen if seen is self._last else settle(self.now, self._last, seen)
         self._last = seen
         return self._count(settled)
 
     def _count(self, look: Look) -> Look | None:
-        if look == self.now:
+        if look is self.now or look == self.now:
             return None
         self.now = look
         return look
@@ -113,12 +117,30 @@ class Watch:
         return self._named
 
     def _look(self) -> Look:
-        seen = signature(self._folders)
-        if seen != self._seen or self._unfinished():
-            self._seen, self._found = seen, scan(self._folders)
+        """What there is; the same object as the last time where nothing has changed."""
+        there = signature(self._folders)
+        seen = self._named, there, self._states()
+        if seen == self._seen:
+            return self._last
+        self._found = scan(self._folders)
         catalogue = self._with_replaced(with_found(self._named, self._found))
-        marks = {entry.where: mark_of(entry, catalogue) for entry in catalogue.everything}
-        return Look(catalogue, marks, self._found_problems())
+        files = {path for path, _, _ in there}
+        self._elsewhere = [
+            place
+            for entry in catalogue.everything
+            for place in _places(entry)
+            if place not in files or os.path.isdir(place)
+        ]
+        # What is written into a folder of a model's parts does not show in the signature.
+        folders = (each.path for each in self._found.unusable)
+        self._elsewhere += [str(path) for path in folders if path.is_dir()]
+        self._seen = self._named, there, self._states()
+        marks = {entry.where: mark_of(entry) for entry in catalogue.everything}
+        return Look(catalogue, marks, tuple(each.reason for each in self._found.unusable))
+
+    def _states(self) -> States:
+        """The files that do not lie in the folders as one file each."""
+        return frozenset(state for place in self._elsewhere for state in _below(place))
 
     def _with_replaced(self, catalogue: Catalogue) -> Catalogue:
         """The catalogue with files that it had and that cannot be used just now, such as one that
@@ -132,13 +154,6 @@ class Watch:
             if entry.base == Path(entry.source).parent:
                 tables.setdefault(entry.section, {})[entry.name] = entry
         return _with_tables(catalogue, tables)
-
-    def _unfinished(self) -> bool:
-        # What is written into a folder of a model's parts does not show in the signature.
-        return any(each.path.is_dir() for each in self._found.unusable)
-
-    def _found_problems(self) -> tuple[str, ...]:
-        return tuple(each.reason for each in self._found.unusable)
 
 
 def settle(now: Look, before: Look, seen: Look) -> Look:
@@ -164,13 +179,11 @@ def settle(now: Look, before: Look, seen: Look) -> Look:
     return Look(settled, marks, seen.problems)
 
 
-def mark_of(entry: Entry, catalogue: Catalogue) -> Hashable:
+def mark_of(entry: Entry) -> Hashable:
     """What an entry's weights are loaded from: keys of its table, and the files as they are now."""
     said = entry.model_dump(exclude=SHOWN, exclude_unset=True)
     keys = tuple((key, repr(value)) for key, value in said.items())
-    # A model may be loaded with an autoencoder of the catalogue.
-    beside = catalogue.vaes.get(getattr(entry, "vae", None) or "")
-    return keys, frozenset(_states(entry)), frozenset(_states(beside)) if beside else None
+    return keys, frozenset(state for place in _places(entry) for state in _below(place))
 
 
 def _with_tables(catalogue: Catalogue, tables: Mapping[str, Mapping[str, Any]]) -> Catalogue:
@@ -181,30 +194,31 @@ def _with_tables(catalogue: Catalogue, tables: Mapping[str, Mapping[str, Any]]) 
     return replace(catalogue, **changed) if changed else catalogue
 
 
-def _states(entry: Entry) -> Iterator[State]:
+def _places(entry: Entry) -> Iterator[str]:
+    """Where an entry's files lie, there or not yet."""
     for key in PLACES:
         said: object = getattr(entry, key, None)
         if not isinstance(said, str):
             continue
         path = find_path(said, entry.base)
         if path.exists() or not is_hub_id(said):
-            yield from _below(path)
+            yield str(path)
         else:
             # What was pulled lies in the hub's cache, under a name that its library gives.
             name = "models--" + said.replace("/", "--")
-            yield from _below(Path(huggingface_hub.constants.HF_HUB_CACHE) / name)
+            yield str(Path(huggingface_hub.constants.HF_HUB_CACHE) / name)
 
 
-def _below(path: Path) -> Iterator[State]:
+def _below(place: str) -> Iterator[State]:
     """The file there, or all files of the folder there."""
-    waiting = [str(path)]
+    waiting = [place]
     looked = 0
     while waiting and looked < MOST:
         each = waiting.pop()
         looked += 1
         try:
             state = os.stat(each)
-            if os.path.isdir(each):
+            if stat.S_ISDIR(state.st_mode):
                 waiting += [entry.path for entry in os.scandir(each)]
             else:
                 yield each, state.st_size, state.st_mtime_ns

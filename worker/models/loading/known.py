@@ -69,7 +69,7 @@ class Known:
         entry = _tables(catalogue, key.kind).get(key.name)
         if entry is None or where not in marks:
             return True
-        return mark_of(entry, catalogue) == marks[where]
+        return mark_of(entry) == marks[where]
 
     def model(self, name: str) -> ModelEntry:
         """The entry of a model. Raises as `check` does."""

@@ -19,6 +19,7 @@ from jobs.request.samplers import SAMPLERS, SCHEDULES
 from server.compat.a1111.base64 import encode_base64
 from server.compat.a1111.checkpoints import short_hash
 from server.compat.a1111.generation.payload import ImageToImage, Payload
+from server.compat.a1111.generation.translation import sentences
 from server.openapi import server_version
 
 NONE_DRAWN = -1
@@ -83,6 +84,8 @@ def _info(
         "job_timestamp": timestamp(record),
         "clip_skip": request.clip_skip,
         "is_using_inpainting_conditioning": False,
+        # Ours beside AUTOMATIC1111's: what was done otherwise than asked.
+        "notes": sentences(record.notes),
         "version": f"Darkroom {server_version()}",
     }
 

@@ -47,7 +47,7 @@ def _generate(model: type[Payload]) -> Response:
     clip_skip = _clip_skip(payload, options)
     what = asked(payload, card, clip_skip)
     try:
-        record = make(what.request, what.parts, cards, who)
+        record = make(what.request, what.parts, cards, who, what.notes)
     except InvalidRequest as error:
         raise renamed(error) from None
     if payload.override_settings_restore_afterwards is False:

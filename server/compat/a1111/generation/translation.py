@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
 from jobs.request.model_card import ModelCard
+from jobs.request.notes import Note
 from jobs.request.request import (
     LIMITS,
     SEEDS,
@@ -72,10 +73,12 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, and the bytes of each of its pictures by the JSON pointer of its field."""
+    """A request, the bytes of each of its pictures by the JSON pointer of its field, and what of
+    the payload is done otherwise."""
 
     request: GenerationRequest
     parts: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    notes: tuple[Note, ...] = ()
 
 
 def asked(payload: Payload, card: ModelCard, clip_skip: object) -> Asked:
@@ -121,6 +124,11 @@ def renamed(error: InvalidRequest) -> InvalidRequest:
     return InvalidRequest(
         [FieldError(pointer=_renamed(each.pointer), detail=each.detail) for each in error.errors]
     )
+
+
+def sentences(notes: Iterable[Note]) -> list[str]:
+    """Notes as a client of this API reads them, by its own names of the fields."""
+    return [f"{_renamed(note.pointer)[1:]}: {note.detail}" for note in notes]
 
 
 def _renamed(pointer: str) -> str:

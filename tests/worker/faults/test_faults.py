@@ -15,7 +15,7 @@ from jobs.lists import standing
 from jobs.pictures.image_store import ImageStore
 from jobs.queue import leases
 from jobs.records import events
-from tests.running.redis import redis_in
+from tests.running.services.redis import redis_in
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
 from tests.worker.conftest import SLOW, Desk

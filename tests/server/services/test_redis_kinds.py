@@ -17,7 +17,7 @@ from jobs.pictures.image_store import ImageStore
 from jobs.records.record import read
 from tests.running.api import gunicorn
 from tests.running.hand_worker import HandWorker
-from tests.running.redis import oldest_redis_in, redis_in
+from tests.running.services.redis import oldest_redis_in, redis_in
 
 KEY = {"Idempotency-Key": "5f6c"}
 BODY = {"prompt": "x"}

@@ -16,7 +16,7 @@ from jobs.connection import connect
 from jobs.here import AUTHORITY
 from jobs.settings import REPOSITORY
 from tests.running.addresses import free_port
-from tests.running.redis import redis_in
+from tests.running.services.redis import redis_in
 from tests.running.waiting import until
 
 
@@ -25,7 +25,7 @@ def through_a_relay(folder: Path) -> Iterator[str]:
     """The URL of a Redis before which something else speaks TLS, as in many clouds."""
     port, pem = free_port(), _certified(folder) / tls.SERVER
     with redis_in(folder / "redis") as server:
-        command = [sys.executable, "-m", "tests.running.tls_relay"]
+        command = [sys.executable, "-m", "tests.running.services.tls_relay"]
         command += [str(port), str(server.port), str(pem)]
         with _running(command, port, folder) as url:
             yield url

@@ -20,8 +20,8 @@ from tests.running.addresses import free_port
 from tests.running.api import Server, gunicorn
 from tests.running.hand_worker import HandWorker
 from tests.running.program import Program
-from tests.running.redis import elapse
-from tests.running.sentinel import Watched, watched_in
+from tests.running.services.redis import elapse
+from tests.running.services.sentinel import Watched, watched_in
 from tests.running.sse import Events
 from tests.running.up import Running, command
 from tests.running.waiting import until

@@ -14,7 +14,7 @@ from PIL import Image
 from jobs.request.recipes import exif_with
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
-from tests.server.test_recipes import carrying
+from tests.server.recipes.test_recipes import carrying
 
 WANTED = {
     "prompt": "a red fox",

@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.running.hand_worker import png
 from tests.running.paths import API
-from tests.running.s3 import ObjectStore
+from tests.running.services.s3 import ObjectStore
 from tests.running.site import site_in
 from tests.running.waiting import until
 

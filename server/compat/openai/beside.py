@@ -1,4 +1,4 @@
-"""How many tokens pictures took."""
+"""What is said beside the pictures: the tokens that they took, and what was done otherwise."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobs.records.events import Output
+from jobs.records.record import JobRecord
 
 
 def usage(outputs: Sequence[Output]) -> dict[str, Any]:
@@ -20,3 +21,10 @@ def usage(outputs: Sequence[Output]) -> dict[str, Any]:
         "total_tokens": text,
         "input_tokens_details": {"text_tokens": text, "image_tokens": 0},
     }
+
+
+def notes_of(record: JobRecord) -> dict[str, list[str]]:
+    """What was done otherwise than asked, as sentences, beside OpenAI's own fields; nothing where
+    all was done as asked."""
+    sentences = [f"{note.pointer[1:]}: {note.detail}" for note in record.notes]
+    return {"notes": sentences} if sentences else {}

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API
-from tests.server.test_recipes import carrying, create, finished, uri
+from tests.server.recipes.test_recipes import carrying, create, finished, uri
 
 RECIPES = f"{API}/recipes"
 

@@ -1,4 +1,4 @@
-"""Speaks TLS for a server that does not: `python -m tests.running.tls_relay PORT TARGET PEM`."""
+"""Speaks TLS before a server: `python -m tests.running.services.tls_relay PORT TARGET PEM`."""
 
 from __future__ import annotations
 

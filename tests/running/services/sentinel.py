@@ -12,7 +12,7 @@ from redis import Redis
 from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
 from tests.running.addresses import free_port
-from tests.running.redis import redis_in
+from tests.running.services.redis import redis_in
 from tests.running.waiting import until
 
 NAME = "pictures"
