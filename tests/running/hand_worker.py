@@ -67,6 +67,8 @@ class HandWorker:
             capacity=4,
             jobs_per_second=2.0,
             costs=[COST],
+            known=["small"],
+            looked=10**9,
         )
 
     def advertise(self) -> None:

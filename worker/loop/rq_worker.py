@@ -7,6 +7,7 @@ A job's way through the parts, each of which knows the board and what it was giv
 - settler, threads: encode, store and settle what the engine finished.
 Beside them all the while:
 - beat, a thread: renews leases, notices cancels and lost leases, sweeps up after dead workers;
+- follower, a thread: looks whether models came, changed or went;
 - reporter, a thread: progress, previews, and what each caller had of the device.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
@@ -31,7 +33,7 @@ from rq.worker import WorkerStatus
 from rq.worker_registration import register
 
 from jobs.pictures.image_store import ImageStore
-from jobs.queue import leases
+from jobs.queue import leases, orders
 from jobs.records.events import Status
 from jobs.records.lanes import Lane
 from jobs.records.metrics import Metrics
@@ -39,6 +41,7 @@ from jobs.signals import GIVE_BACK, Signals
 from worker.engine import Engine
 from worker.loop.beat import Beat
 from worker.loop.board import Board
+from worker.loop.follower import Follower
 from worker.loop.intake.inputs import Inputs
 from worker.loop.intake.intake import Intake
 from worker.loop.offer import Offer
@@ -82,6 +85,7 @@ class BatchWorker(Worker):
         retention: Retention,
         warm_up: WarmUp | None = None,
         safety: SafetyHook | None = None,
+        follow: Callable[[Board], Follower],
     ) -> None:
         super().__init__([], name=name, connection=connection, worker_ttl=WORKER_TTL)
         self.offer = offer
@@ -100,7 +104,8 @@ class BatchWorker(Worker):
         self.settler = Settler(
             board, connection, store, offer, metrics, name=name, count=self.count_job, safety=safety
         )
-        self.stepper = Stepper(board, engine, self.settler, warm_up)
+        self.stepper = Stepper(board, engine, offer.models, self.settler, warm_up)
+        self.follower = follow(board)
         self.beat = Beat(
             board,
             connection,
@@ -130,7 +135,7 @@ class BatchWorker(Worker):
         patiently(lambda: self.offer.advertise(running=0))
         threads = [
             threading.Thread(target=part.run, name=part.__class__.__name__.lower(), daemon=True)
-            for part in (self.intake, self.beat, self.reporter)
+            for part in (self.intake, self.beat, self.reporter, self.follower)
         ]
         for thread in threads:
             thread.start()
@@ -173,9 +178,12 @@ class BatchWorker(Worker):
             self.board.ask_to_stop()
 
     def handle_payload(self, message: Any) -> None:
-        """A command of RQ's: `stop-job` for any of our jobs, the others as RQ has them."""
+        """A command of RQ's: `stop-job` for any of our jobs, one of ours about models, the others
+        as RQ has them."""
         payload = cast("dict[str, Any]", parse_payload(message))
-        if payload["command"] != "stop-job":
+        if payload["command"] == orders.COMMAND:
+            self.follower.hear(payload)
+        elif payload["command"] != "stop-job":
             super().handle_payload(message)
         elif slot := self.board.get(str(payload.get("job_id"))):
             self.board.stop(slot)
