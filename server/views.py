@@ -26,6 +26,7 @@ from jobs.records.events import (
     StatusEvent,
 )
 from jobs.records.record import JobRecord
+from jobs.request.notes import Note
 from jobs.request.request import GenerationRequest, ResolvedRequest, named_pictures
 from jobs.settings import settings
 from server.door.signing import Signer, current_signer
@@ -86,6 +87,9 @@ class JobView(BaseModel):
     pictures: list[InputView] = Field(description="The pictures that it starts from.")
     outputs: list[OutputView]
     error: Error | None = Field(description="Why it failed.")
+    notes: list[Note] = Field(
+        description="What is done otherwise than asked, such as a sampler's nearest schedule."
+    )
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -151,6 +155,7 @@ class Views:
             pictures=self.inputs(record.request),
             outputs=[self.output(output) for output in record.outputs],
             error=record.error,
+            notes=record.notes,
             created_at=record.created_at,
             started_at=record.started_at,
             finished_at=record.ended_at,

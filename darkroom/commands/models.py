@@ -23,7 +23,7 @@ NEEDS_WORKER = (
     "Run it where a worker is installed: sh requirements/install.sh worker"
 )
 
-RESTART = "A worker reads the file when it starts: start again to offer it."
+SOON = "A running worker offers it within a few seconds."
 
 P = ParamSpec("P")
 
@@ -91,7 +91,7 @@ def pull(name: str, chosen: Settings, revision: str | None, variant: str | None)
     for file, sha256 in zip(pulled.files, digest.files, strict=True):
         print(f"sha256   {sha256}  {_short(file)}")
     if pulled.table:
-        print(f"\nTo offer it, add this to {chosen.models} and start again:\n\n{pulled.table}")
+        print(f"\nTo offer it, add this to {chosen.models}:\n\n{pulled.table}")
     return 0
 
 
@@ -115,7 +115,7 @@ def add(
     checked = inventory.check(added.entry, catalogue, _memory(chosen))
     print(f"Added to {chosen.models}:\n\n{added.table}")
     print("\n".join(_report(checked, catalogue.default)))
-    print(f"\n{RESTART}")
+    print(f"\n{SOON}")
     return 1 if checked.problems else 0
 
 
@@ -127,11 +127,24 @@ def remove(
     from worker.models.manage import manage
 
     removed = manage.remove(chosen.models, name, section, default=default, files=files)
-    print(f"{name} is no longer in {chosen.models}. Running workers have it until they end.")
+    print(
+        f"{name} is no longer in {chosen.models}. A running worker finishes the pictures that it"
+        " has begun with it; jobs that wait for it fail."
+    )
     if removed.freed is None:
         print(f"Its files stay where they are: {removed.entry.source}")
     else:
         print(f"Its files were deleted: {_size(removed.freed)}.")
+    return 0
+
+
+@_with_worker
+def default(name: str, chosen: Settings) -> int:
+    """Make a model the one that requests without a model get."""
+    from worker.models.manage import manage
+
+    manage.make_default(chosen.models, chosen.model_folders, name)
+    print(f"{name} is the default model. A running worker takes it as such within a few seconds.")
     return 0
 
 

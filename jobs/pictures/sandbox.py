@@ -37,17 +37,20 @@ HEAD = struct.Struct(">II")
 KEPT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "LANG")
 """All of the environment that a decoder sees beside its limits: no token, no password."""
 
-Want = Literal["picture", "mask", "texts"]
+Want = Literal["picture", "mask", "whole", "texts"]
+"""`whole` is the picture with its transparency, where it has any; the others have none."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture as PNG with its size in pixels; or only the texts by name that it carries."""
+    """A picture as PNG with its size in pixels, and of a mask its darkest and lightest level; or
+    only the texts by name that it carries."""
 
     width: int = 0
     height: int = 0
     png: bytes = b""
     texts: dict[str, str] | None = None
+    levels: tuple[int, int] | None = None
 
 
 class Decoders:

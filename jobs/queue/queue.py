@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
+from collections.abc import Sequence
 from typing import cast
 
 from redis import Redis
@@ -21,6 +23,7 @@ from jobs.queue import idempotency, quotas, settle, suspects
 from jobs.records import lanes, once
 from jobs.records.events import ENDED, StatusEvent, job_stream, tell
 from jobs.records.record import STATUSES, Field, JobRecord, fetch, from_job, read
+from jobs.request.notes import Note
 from jobs.request.request import ResolvedRequest
 from jobs.settings import settings
 from jobs.webhooks import outbox
@@ -67,13 +70,15 @@ def submit(
     keyed: bool = False,
     hook: Hook | None = None,
     trace: str | None = None,
+    notes: Sequence[Note] = (),
 ) -> JobRecord:
     """Put a job into its lane and return its record; once this returns the job is kept.
 
     The owner sees the job; the caller, who is the owner unless given, takes turns; limits count by
     account, which is the caller unless given. Of two that are sent at once with the same `job_id`,
     one is added and both are told of it; `keyed` says that the id belongs to an Idempotency-Key.
-    `hook` names who is told of its events, `trace` what the work on it is a part of.
+    `hook` names who is told of its events, `trace` what the work on it is a part of; `notes` are
+    shown with it.
     Raises QueueFull, QuotaExceeded, InvalidRequest where a limit is below the job's own pictures,
     or redis.exceptions.RedisError, after which it may or may not be there.
     """
@@ -102,6 +107,8 @@ def submit(
     every = cast("dict[str, EncodableT]", job.to_dict())
     fields: dict[FieldT, EncodableT] = {key: each for key, each in every.items() if each != ""}
     fields["status"] = JobStatus.QUEUED.value
+    if notes:
+        fields[Field.NOTES] = json.dumps([note.model_dump() for note in notes])
     event = StatusEvent(job=job_id, status="queued")
     with connection.pipeline() as pipe:
         pipe.hset(job.key, mapping=fields)

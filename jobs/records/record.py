@@ -15,6 +15,7 @@ from rq.serializers import JSONSerializer
 
 from jobs.pictures.image_store import image_id
 from jobs.records.events import Error, Output, Progress, Status
+from jobs.request.notes import Note
 from jobs.request.request import ResolvedRequest, named_pictures
 
 STATUSES: dict[str, Status] = {
@@ -40,6 +41,7 @@ class Field:
     PROGRESS = "progress"
     OUTPUTS = "outputs"
     ERROR = "error"
+    NOTES = "notes"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class JobRecord:
     seconds_per_step: float | None
     outputs: list[Output]
     error: Error | None
+    notes: list[Note]
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -86,6 +89,7 @@ def read_many(connection: Redis, job_ids: Sequence[str]) -> list[JobRecord | Non
 SHOWN = (
     *("data", "status", "origin", "worker_name", "created_at", "started_at", "ended_at"),
     *(Field.ATTEMPTS, Field.CRASHES, Field.CANCEL, Field.PROGRESS, Field.OUTPUTS, Field.ERROR),
+    Field.NOTES,
 )
 """The fields of the hash that a record is made of."""
 
@@ -148,6 +152,7 @@ def from_hash(connection: Redis, job_id: str, raw: dict[bytes, bytes]) -> JobRec
         seconds_per_step=reported["seconds_per_step"] if reported else None,
         outputs=[Output.model_validate(each) for each in pictures],
         error=(Error(**error) if error else UNEXPLAINED) if status == "failed" else None,
+        notes=[Note.model_validate(each) for each in _json(raw, Field.NOTES) or []],
         created_at=job.created_at,
         started_at=job.started_at if status != "queued" else None,
         ended_at=job.ended_at if status in ("succeeded", "failed", "canceled") else None,

@@ -184,6 +184,8 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["Hires upscale"] = request.hires.scale
         fields["Hires steps"] = request.hires.steps
         fields["Hires upscaler"] = _title(request.hires.upscaler)
+    if request.kind == "inpaint" and request.mask_grey != "mix":
+        fields["Mask grey"] = request.mask_grey
     if request.kind == "upscale":
         fields["Upscale"] = request.scale
         fields["Upscaler"] = request.upscaler and _title(request.upscaler)
@@ -214,7 +216,7 @@ def _hires(values: dict[str, str]) -> dict[str, Any] | None:
 
 
 def _title(upscaler: str) -> str:
-    return upscaler.capitalize() if upscaler in ("latent", "lanczos") else upscaler
+    return upscaler.capitalize() if upscaler in ("latent", "lanczos", "nearest") else upscaler
 
 
 def _upscaler(title: str) -> str:
@@ -222,7 +224,7 @@ def _upscaler(title: str) -> str:
     name = title.lower()
     if name.startswith("latent"):
         return "latent"
-    return name if name == "lanczos" else title
+    return name if name in ("lanczos", "nearest") else title
 
 
 def _prompts(lines: list[str]) -> tuple[str, str]:

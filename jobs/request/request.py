@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from jobs.request.masks import MaskGrey
 from jobs.request.model_card import Kind
 from jobs.request.samplers import SAMPLERS, canonical_sampler
 from jobs.settings import settings
@@ -142,7 +143,7 @@ class Hires(_Part):
         default=0.6, description="How far the second pass may go from what was enlarged."
     )
     upscaler: Name = Field(
-        default="lanczos", description="`latent`, `lanczos`, or an upscaler of /models."
+        default="lanczos", description="`latent`, `lanczos`, `nearest`, or an upscaler of /models."
     )
 
 
@@ -243,6 +244,12 @@ class CommonFields(_Part):
         default=4, ge=0, le=64, description="Pixels over which the mask's edge is softened."
     )
     mask_invert: bool = Field(default=False, description="Repaint the black of the mask instead.")
+    mask_grey: MaskGrey = Field(
+        default="mix",
+        description="What grey in the mask means: `mix` shows the result over the picture as much "
+        "as the mask is light, `strength` repaints with so much of the strength (differential "
+        "diffusion, arXiv 2306.00950), `cut` makes it black or white at one half.",
+    )
     inpaint_area: Area = Field(
         default="whole",
         description="`masked` works on the masked area alone, at the full size asked for.",
@@ -310,7 +317,8 @@ class GenerationRequest(CommonFields):
         default=None, ge=1, le=8, description="Upscale: times the picture's size; 2 if left out."
     )
     upscaler: Name | None = Field(
-        default=None, description="Upscale: `latent`, `lanczos`, or an upscaler of /models."
+        default=None,
+        description="Upscale: `latent`, `lanczos`, `nearest`, or an upscaler of /models.",
     )
     webhook: Webhook | None = Field(
         default=None,

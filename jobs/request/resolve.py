@@ -12,9 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from jobs.request import blocklist
-from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at
+from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, note_of
 from jobs.request.lora_tags import split_lora_tags
+from jobs.request.masks import paints
 from jobs.request.model_card import AddOn, Kind, ModelCard
+from jobs.request.notes import Note
 from jobs.request.request import (
     LIMITS,
     MAX_LORAS,
@@ -28,7 +30,14 @@ from jobs.request.request import (
     Lora,
     ResolvedRequest,
 )
-from jobs.request.samplers import AUTOMATIC, canonical_schedule, schedule_problem, split_sampler
+from jobs.request.samplers import (
+    AUTOMATIC,
+    Pair,
+    canonical_schedule,
+    nearest,
+    schedule_problem,
+    split_sampler,
+)
 
 STRENGTH: Mapping[Kind, float] = {
     "image-to-image": 0.75,
@@ -44,7 +53,7 @@ SCALE = 2.0
 SMALLEST = 8
 """Pixels of a side; a request that names its size cannot ask for fewer."""
 
-BUILT_IN_UPSCALERS = ("latent", "lanczos")
+BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 """Ways to enlarge that need no weights of their own."""
 
 WITH_MASK = ("inpaint",)
@@ -55,7 +64,8 @@ WITHOUT_PICTURE = ("text-to-image",)
 class InputPicture:
     """A picture that came with a request: its id in the store and its size in pixels.
 
-    `prompt` and `negative_prompt` are those of its own recipe, where it carries one.
+    `prompt` and `negative_prompt` are those of its own recipe, where it carries one; `levels` are
+    the darkest and the lightest of a mask.
     """
 
     id: str
@@ -63,6 +73,7 @@ class InputPicture:
     height: int
     prompt: str = ""
     negative_prompt: str = ""
+    levels: tuple[int, int] | None = None
 
 
 Pictures = Mapping[str, InputPicture]
@@ -70,10 +81,14 @@ Pictures = Mapping[str, InputPicture]
 
 
 def resolve(
-    request: GenerationRequest, cards: list[ModelCard], pictures: Pictures | None = None
+    request: GenerationRequest,
+    cards: list[ModelCard],
+    pictures: Pictures | None = None,
+    notes: list[Note] | None = None,
 ) -> ResolvedRequest:
     """Fill in what was left out from the model and the pictures, and draw a missing seed.
 
+    What is done otherwise than asked is added to `notes`.
     Raises InvalidRequest where the model is unknown or a field does not fit it.
     """
     pictures = pictures or {}
@@ -100,10 +115,12 @@ def resolve(
     drawn = None if request.kind == "upscale" else request.drawn or drawn_at(card, (width, height))
     if errors := _size_errors(request, card, width, height, drawn):
         raise InvalidRequest(errors)
-    sampler, schedule = _sampler(request, card)
+    pair = nearest(*_sampler(request, card))
+    if notes is not None:
+        notes += _pair_notes(pair)
     hires, strength = _painted_again(request, card, width, height)
     upscaling = request.kind == "upscale"
-    return ResolvedRequest(
+    resolved = ResolvedRequest(
         **_common(request),
         prompt=prompt,
         negative_prompt=negative,
@@ -122,14 +139,17 @@ def resolve(
             card.guidance_scale if request.guidance_scale is None else request.guidance_scale
         ),
         seed=secrets.randbelow(SEEDS) if request.seed is None else request.seed,
-        sampler=sampler,
-        schedule=schedule,
+        sampler=pair.sampler,
+        schedule=pair.schedule,
         strength=strength,
         hires=hires,
         drawn=drawn,
         scale=(request.scale or SCALE) if upscaling else None,
         upscaler=(request.upscaler or _own_upscaler(card)) if upscaling else None,
     )
+    if notes is not None and (note := note_of(resolved, card.sizes)):
+        notes.append(Note(pointer="/width", detail=note))
+    return resolved
 
 
 def _own_upscaler(card: ModelCard) -> str:
@@ -196,6 +216,11 @@ def _sampler(request: GenerationRequest, card: ModelCard) -> tuple[str, str]:
     if asked == AUTOMATIC and sampler == own[0]:
         asked = canonical_schedule(card.schedule) or AUTOMATIC
     return sampler, asked
+
+
+def _pair_notes(pair: Pair) -> list[Note]:
+    said = {"/sampler": pair.sampler_note, "/schedule": pair.schedule_note}
+    return [Note(pointer=pointer, detail=detail) for pointer, detail in said.items() if detail]
 
 
 def _split(name: str) -> tuple[str, str | None]:
@@ -273,6 +298,9 @@ def _kind_errors(
         wrong.append(("/image", f"is required: {kind} starts from a picture"))
     if kind in WITH_MASK and mask is None:
         wrong.append(("/mask", f"is required: {kind} repaints what is white in it"))
+    if kind in WITH_MASK and mask and mask.levels and not _paints(request, mask.levels):
+        colour = "black" if request.mask_invert else "white"
+        wrong.append(("/mask", f"has nothing {colour}, so there is nothing to repaint"))
     if kind not in WITH_MASK and mask is not None:
         wrong.append(("/mask", f"{kind} has no mask; inpaint does"))
     if kind == "outpaint" and not any(request.expand.model_dump().values()):
@@ -288,6 +316,10 @@ def _kind_errors(
     if kind == "text-to-image" and request.strength not in (None, 1.0):
         wrong.append(("/strength", f"{kind} starts from no picture; image-to-image does"))
     return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong]
+
+
+def _paints(request: GenerationRequest, levels: tuple[int, int]) -> bool:
+    return paints(levels, request.mask_grey, invert=request.mask_invert)
 
 
 def _add_on_errors(
@@ -333,11 +365,11 @@ def _unknown(
 
 
 def _sampler_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:
-    sampler = request.sampler or card.sampler
-    if request.sampler and card.samplers and _split(sampler)[0] not in card.samplers:
+    asked = request.sampler and nearest(_split(request.sampler)[0], AUTOMATIC).sampler
+    if asked and card.samplers and asked not in card.samplers:
         detail = f"the model {card.name} takes {', '.join(card.samplers)}"
         return [FieldError(pointer="/sampler", detail=detail)]
-    problem = schedule_problem(sampler, request.schedule)
+    problem = schedule_problem(request.schedule)
     return [FieldError(pointer="/schedule", detail=problem)] if problem else []
 
 

@@ -5,6 +5,7 @@ What each one does is in `worker/engine/sampling/sampler.py`; a test holds the t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 AUTOMATIC = "automatic"
@@ -32,7 +33,12 @@ SCHEDULES: dict[str, ScheduleInfo] = {
         ScheduleInfo(
             "karras", "Karras", "More of the steps where there is little noise.", default_rho=7.0
         ),
-        ScheduleInfo("exponential", "Exponential", "Noise falls by the same factor each step."),
+        ScheduleInfo(
+            "exponential",
+            "Exponential",
+            "Noise falls by the same factor each step.",
+            aliases=("polyexponential",),
+        ),
         ScheduleInfo("beta", "Beta", "More of the steps at both ends.", need_inner_model=True),
         ScheduleInfo(
             "sgm_uniform",
@@ -121,17 +127,73 @@ SAMPLERS: dict[str, SamplerInfo] = {
     )
 }
 
-_SCHEDULES_BY_ANY_NAME = {
-    each.lower(): info.name
-    for info in SCHEDULES.values()
-    for each in (info.name, info.label, *info.aliases)
+
+@dataclass(frozen=True)
+class StandIn:
+    """A sampler or schedule that other programs have and this one has not, and the nearest that
+    is here."""
+
+    name: str
+    nearest: str
+    aliases: tuple[str, ...] = ()
+
+
+SAMPLER_STAND_INS: dict[str, StandIn] = {
+    each.name: each
+    for each in (
+        StandIn("dpm_fast", "dpmpp_2m", ("DPM fast", "k_dpm_fast")),
+        StandIn("dpm_adaptive", "dpmpp_2m", ("DPM adaptive", "k_dpm_ad", "k_dpm_adaptive")),
+        StandIn("restart", "heun", ("Restart",)),
+        StandIn("heunpp2", "heun", ("HeunPP2",)),
+        StandIn("ipndm_v", "ipndm", ("IPNDM_V",)),
+        StandIn("ddim_cfg_pp", "ddim", ("DDIM CFG++", "ddim_cfgpp")),
+        StandIn("euler_cfg_pp", "euler", ("Euler CFG++",)),
+        StandIn("euler_ancestral_cfg_pp", "euler_a", ("Euler a CFG++", "euler_a_cfg_pp")),
+        StandIn("dpmpp_2m_cfg_pp", "dpmpp_2m", ("DPM++ 2M CFG++",)),
+        StandIn(
+            "dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_a", ("DPM++ 2S a CFG++", "dpmpp_2s_a_cfg_pp")
+        ),
+        StandIn("uni_pc_bh2", "unipc"),
+    )
+}
+"""Other programs' samplers; their schedules are those of what stands in."""
+
+SCHEDULE_STAND_INS: dict[str, StandIn] = {
+    each.name: each
+    for each in (
+        StandIn("kl_optimal", "exponential", ("KL Optimal",)),
+        StandIn(
+            "align_your_steps",
+            "karras",
+            ("Align Your Steps", "Align Your Steps GITS", "Align Your Steps 11", "ays"),
+        ),
+        StandIn("linear_quadratic", "simple"),
+    )
 }
 
-_SAMPLERS_BY_ANY_NAME = {
-    each.lower(): info.name
-    for info in SAMPLERS.values()
-    for each in (info.name, info.title, *info.aliases)
+NEARER: dict[str, tuple[str, ...]] = {
+    "karras": ("exponential",),
+    "exponential": ("karras",),
+    "beta": ("uniform",),
+    "sgm_uniform": ("simple", "uniform"),
+    "simple": ("sgm_uniform", "uniform"),
+    "ddim": ("uniform",),
 }
+"""What is nearest to each schedule, for samplers that do not take it; after these, their own."""
+
+
+def _by_any_name(own: dict[str, tuple[str, ...]], others: Mapping[str, StandIn]) -> dict[str, str]:
+    names = own | {each.name: each.aliases for each in others.values()}
+    return {each.lower(): name for name, aliases in names.items() for each in (name, *aliases)}
+
+
+_SCHEDULES_BY_ANY_NAME = _by_any_name(
+    {info.name: (info.label, *info.aliases) for info in SCHEDULES.values()}, SCHEDULE_STAND_INS
+)
+
+_SAMPLERS_BY_ANY_NAME = _by_any_name(
+    {info.name: (info.title, *info.aliases) for info in SAMPLERS.values()}, SAMPLER_STAND_INS
+)
 
 _ENDINGS = {**_SCHEDULES_BY_ANY_NAME, "ka": "karras", "exp": "exponential"}
 """What may stand behind a sampler's name: older AUTOMATIC1111 had samplers for each schedule."""
@@ -141,7 +203,8 @@ def split_sampler(name: str) -> tuple[str, str | None] | None:
     """The sampler's own name, and the schedule that the given name ends with; None if unknown.
 
     `DPM++ 2M Karras`, `dpmpp_2m_karras` and `k_dpmpp_2m_ka` are the sampler `dpmpp_2m` with the
-    schedule `karras`. Upper and lower case are the same.
+    schedule `karras`. Upper and lower case are the same. Another program's sampler has its own
+    name: `nearest` says what stands in for it.
     """
     name = name.strip().lower()
     if known := _SAMPLERS_BY_ANY_NAME.get(name):
@@ -150,7 +213,7 @@ def split_sampler(name: str) -> tuple[str, str | None] | None:
         rest = name.removesuffix(ending)
         if rest != name and rest[-1:] in (" ", "_"):
             known = _SAMPLERS_BY_ANY_NAME.get(rest[:-1].strip())
-            if known and schedule in SAMPLERS[known].schedules:
+            if known:
                 return known, schedule
     return None
 
@@ -169,16 +232,41 @@ def canonical_schedule(name: str) -> str | None:
     return _SCHEDULES_BY_ANY_NAME.get(name.strip().lower())
 
 
-def schedule_problem(sampler: str, schedule: str) -> str | None:
-    """Why this sampler cannot take this schedule, as a sentence's end; None where it can."""
-    parts, known = split_sampler(sampler), canonical_schedule(schedule)
-    if known is None:
-        return f"no schedule is named {schedule[:60]!r}; there are {', '.join(SCHEDULES)}"
-    if parts is None:
+def schedule_problem(schedule: str) -> str | None:
+    """Why there is no such schedule, as a sentence's end; None where there is."""
+    if canonical_schedule(schedule) is not None:
         return None
-    takes = SAMPLERS[parts[0]].schedules
-    if known in takes:
-        return None
-    if len(takes) == 1:
-        return f"the sampler {parts[0]} has its own and takes none; leave it out"
-    return f"the sampler {parts[0]} takes {', '.join(takes)}, not {known}"
+    return f"no schedule is named {schedule[:60]!r}; there are {', '.join(SCHEDULES)}"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sampler and a schedule that go together, and what was asked for instead, as sentences."""
+
+    sampler: str
+    schedule: str
+    sampler_note: str | None = None
+    schedule_note: str | None = None
+
+
+def nearest(sampler: str, schedule: str) -> Pair:
+    """The pair that is nearest to one by its own names: itself, where it exists.
+
+    The sampler stays wherever there is one of its name. A sampler that is no line of the table (a
+    whole pipeline's) is left as it is.
+    """
+    stand_in = SAMPLER_STAND_INS.get(sampler)
+    used = stand_in.nearest if stand_in else sampler
+    sampler_note = f"{sampler} is not made here; {used} is the nearest" if stand_in else None
+    info = SAMPLERS.get(used)
+    if info is None:
+        return Pair(used, schedule, sampler_note)
+    other = SCHEDULE_STAND_INS.get(schedule)
+    wanted = other.nearest if other else schedule
+    near = next((each for each in (wanted, *NEARER.get(wanted, ())) if each in info.schedules), "")
+    chosen = near or AUTOMATIC
+    if chosen == schedule:
+        return Pair(used, chosen, sampler_note)
+    reason = f"{schedule} is not made here" if other else f"{used} does not go by {schedule}"
+    instead = f"{chosen} is the nearest" if near else f"the schedule is {used}'s own"
+    return Pair(used, chosen, sampler_note, f"{reason}; {instead}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rq.exceptions import NoSuchJobError
 
@@ -13,6 +13,7 @@ from jobs.quota import QuotaExceeded
 from jobs.records.record import JobRecord, read
 from jobs.records.workers import offered_models
 from jobs.request.model_card import ModelCard
+from jobs.request.notes import Note
 from jobs.request.request import GenerationRequest, InvalidRequest
 from jobs.request.resolve import resolve
 from jobs.webhooks.outbox import Hook
@@ -39,18 +40,21 @@ def submit(
     job_id: str | None = None,
     keyed: bool = False,
     hook: Hook | None = None,
+    notes: Sequence[Note] = (),
 ) -> JobRecord:
     """Keep a job of this caller's; from here on it reaches an end whatever is killed meanwhile.
 
     `parts` has the bytes of each picture that came as a file, by the JSON pointer of its field;
-    `keyed` says that `job_id` belongs to an Idempotency-Key.
+    `keyed` says that `job_id` belongs to an Idempotency-Key; `notes` are what another API made of
+    its own fields, and stand in the record before those of the request.
     Raises InvalidRequest, QueueFull, QuotaExceeded, and ApiError for 409 and 503.
     """
     here, who = resources(), caller()
     job_id = job_id or queue.new_job_id()
     note_job(job_id)
     uploads = open_uploads(request, parts, job_id, here.store)
-    resolved = resolve(request, cards, uploads.pictures)
+    said = list(notes)
+    resolved = resolve(request, cards, uploads.pictures, said)
     # Stored before the job is in the queue: a worker may take it at once.
     uploads.keep()
     try:
@@ -65,6 +69,7 @@ def submit(
                 keyed=keyed,
                 hook=hook,
                 trace=work.carrier,
+                notes=said,
             )
     except InvalidRequest:
         uploads.drop()

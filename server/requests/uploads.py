@@ -90,7 +90,7 @@ def _open(data: bytes, image: str, pointer: str, request: GenerationRequest) -> 
     opened = sandbox.decode(data, "mask" if pointer == "/mask" else "picture")
     wants_prompt = request.kind == "variations" and pointer == "/image"
     prompt, negative = prompts_of(data) if wants_prompt else ("", "")
-    picture = InputPicture(image, opened.width, opened.height, prompt, negative)
+    picture = InputPicture(image, opened.width, opened.height, prompt, negative, opened.levels)
     return Upload(picture, opened.png)
 
 

@@ -43,7 +43,7 @@ class Canvas:
         """The finished picture from the engine's.
 
         With a mask: the original to the bit wherever the softened mask is black, the engine's
-        wherever it is at least half white, and a mixture on the edge between.
+        wherever it is white, and a mixture between.
         """
         if self.frame is not None:
             part = self.placement.take_back(picture, self.frame.size)

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFilter
 
+from jobs.request.masks import NEARLY
 from worker.canvas.placement import Box, CanvasError, Size
 from worker.engine.request import Mask, Picture
 
@@ -34,6 +35,31 @@ def soften(mask: Mask, radius: int) -> Mask:
 def core(soft: Mask) -> Mask:
     """What the engine repaints: all that is at least half white."""
     return np.where(soft >= 128, 255, 0).astype(np.uint8)
+
+
+def settled(mask: Image.Image) -> Image.Image:
+    """The mask with black for what is nearly black, and white for what is nearly white."""
+    levels = np.asarray(mask)
+    levels = np.where(levels <= NEARLY, 0, np.where(levels >= 255 - NEARLY, 255, levels))
+    return Image.fromarray(levels.astype(np.uint8))
+
+
+def has_greys(mask: Image.Image) -> bool:
+    """Whether a mask has more than black and white."""
+    levels = np.asarray(mask)
+    return bool(((levels > 0) & (levels < 255)).any())
+
+
+def weight_of_greys(mask: Mask, radius: int) -> Mask:
+    """How much of a result is seen over the original where a mask has greys: as much as it is
+    light, with edges that fade out as those of black and white do."""
+    if not radius:
+        return mask
+    kernel = 2 * int(2.5 * radius + 0.5) + 1
+    levels = mask.astype(np.float32)
+    # On a slope the blurred mask is the mask itself; beyond an edge this is twice the blurred one.
+    faded = 2 * cv2.GaussianBlur(levels, (kernel, kernel), radius) - levels
+    return np.maximum(levels, faded.round()).clip(0, 255).astype(np.uint8)
 
 
 def weight(soft: Mask) -> Mask:

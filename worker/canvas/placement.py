@@ -62,6 +62,13 @@ def scale_mask(mask: Image.Image, size: Size, corners: Corners) -> Image.Image:
     return black_and_white(mask.resize(size, method, box=corners), least)
 
 
+def scale_levels(mask: Image.Image, size: Size, corners: Corners) -> Image.Image:
+    """A mask with greys: each pixel as light as what it is made of."""
+    shrinks = size[0] < corners[2] - corners[0] or size[1] < corners[3] - corners[1]
+    method = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
+    return mask.resize(size, method, box=corners)
+
+
 def black_and_white(mask: Image.Image, least: int = 128) -> Image.Image:
     """White where the mask is at least so bright, else black."""
     return Image.fromarray(np.where(np.asarray(mask) >= least, 255, 0).astype(np.uint8))

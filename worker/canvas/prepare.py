@@ -1,23 +1,35 @@
 """From a request and its pictures to a canvas: one function for each kind of job."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from jobs.request.request import Fill, ResolvedRequest
+from jobs.request.request import ResolvedRequest
 from worker.canvas.canvas import Canvas
-from worker.canvas.masks import core, fill, masked_area, require_white, soften, weight
+from worker.canvas.masks import (
+    core,
+    fill,
+    has_greys,
+    masked_area,
+    require_white,
+    settled,
+    soften,
+    weight,
+    weight_of_greys,
+)
 from worker.canvas.placement import (
     Box,
     CanvasError,
     Placement,
+    Scale,
     Size,
     black_and_white,
     contained,
     fitted,
     multiple,
+    scale_levels,
     scale_mask,
 )
 from worker.engine.request import BUILT_IN_UPSCALERS, Enlarge, Mask
@@ -85,26 +97,53 @@ def _from_picture(request: ResolvedRequest, image: Image.Image, factor: int) -> 
 def _inpaint(
     request: ResolvedRequest, image: Image.Image, mask: Image.Image, factor: int
 ) -> Canvas:
-    mask = black_and_white(ImageOps.invert(mask) if request.mask_invert else mask)
+    mask = settled(ImageOps.invert(mask) if request.mask_invert else mask)
+    greys = request.mask_grey != "cut" and has_greys(mask)
+    mask, scale = (mask, scale_levels) if greys else (black_and_white(mask), scale_mask)
     colour = "black" if request.mask_invert else "white"
     require_white(mask, f"it has nothing {colour}, so there is nothing to repaint.")
-    mask = fitted(mask, image.size, "stretch", scale_mask)
+    mask = fitted(mask, image.size, "stretch", scale)
+    paint = _paint(request, mask, greys)
     if request.inpaint_area == "masked":
-        soft = soften(np.array(mask), request.mask_blur)
-        return _masked(_area(request, soft, image.size, factor), request.fill, image, soft)
+        return _masked(_area(request, paint.weights, image.size, factor), request, image, paint)
     placement = _whole(request, factor)
-    mask = placement.fit(mask, scale_mask)
+    mask = placement.fit(mask, scale)
     lost = f"what is {colour} lies outside the part of the picture that is kept; try resize pad."
     require_white(mask, lost)
-    soft = soften(np.array(mask), request.mask_blur)
-    return _masked(placement, request.fill, placement.fit(image), soft)
+    return _masked(placement, request, placement.fit(image), _paint(request, mask, greys))
 
 
-def _area(request: ResolvedRequest, soft: Mask, size: Size, factor: int) -> Placement:
+@dataclass(frozen=True, eq=False)
+class Paint:
+    """What is repainted of a picture and how much of the result is seen, and by which scaling the
+    first gets to the engine's size."""
+
+    repainted: Mask
+    weights: Mask
+    scale: Scale = scale_mask
+
+
+def _paint(request: ResolvedRequest, mask: Image.Image, greys: bool) -> Paint:
+    levels, radius = np.array(mask), request.mask_blur
+    if not greys:
+        return _edged(soften(levels, radius))
+    touched = np.where(levels > 0, 255, 0).astype(np.uint8)
+    if request.mask_grey == "strength":
+        # How weak it is, is in the result already, which is seen wherever it was painted.
+        return Paint(levels, weight_of_greys(touched, radius), scale_levels)
+    weights = weight_of_greys(levels, radius)
+    return Paint(np.where(weights == 255, 255, touched).astype(np.uint8), weights)
+
+
+def _edged(soft: Mask) -> Paint:
+    return Paint(core(soft), weight(soft))
+
+
+def _area(request: ResolvedRequest, seen: Mask, size: Size, factor: int) -> Placement:
     """The masked area alone, at the full size asked for."""
     at = request.drawn or request
     asked = at.width, at.height
-    region = masked_area(soft, request.mask_padding, asked)
+    region = masked_area(seen, request.mask_padding, asked)
     canvas = multiple(asked[0], factor), multiple(asked[1], factor)
     return Placement(canvas, size, region, contained(region.size, asked), request.resize)
 
@@ -127,7 +166,8 @@ def _outpaint(request: ResolvedRequest, image: Image.Image, factor: int) -> Canv
     extended = placement.fit(image)
     if request.fill == "fill":
         extended = Image.fromarray(fill(np.array(extended), new))
-    return _masked(placement, "original", extended, soften(mask, request.mask_blur))
+    kept = request.model_copy(update={"fill": "original"})
+    return _masked(placement, kept, extended, _edged(soften(mask, request.mask_blur)))
 
 
 def _upscale(request: ResolvedRequest, image: Image.Image, factor: int) -> Canvas:
@@ -186,17 +226,20 @@ def _in_proportion(side: int, final: int, inside: int, factor: int) -> int:
     return -(-side * final // (inside * factor)) * factor
 
 
-def _masked(placement: Placement, how: Fill, image: Image.Image, soft: Mask) -> Canvas:
-    """A picture of the placement's size, of which what is under the soft mask is repainted."""
-    repainted = placement.place(Image.fromarray(core(soft)), scale_mask)
+def _masked(
+    placement: Placement, request: ResolvedRequest, image: Image.Image, paint: Paint
+) -> Canvas:
+    """A picture of the placement's size, some of which is repainted."""
+    repainted = placement.place(Image.fromarray(paint.repainted), paint.scale)
     picture = placement.place(image)
     return Canvas(
         placement,
         placement.size,
-        image=fill(picture, repainted) if how == "fill" else picture,
+        image=fill(picture, repainted) if request.fill == "fill" else picture,
         mask=repainted,
         original=np.array(image),
-        weights=weight(soft),
+        # With no strength nothing is repainted, and what was scaled on the way may not be seen.
+        weights=paint.weights if request.strength else np.zeros_like(paint.weights),
     )
 
 

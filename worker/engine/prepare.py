@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -10,13 +11,14 @@ from worker.engine.parts.autoencoder import (
     decode_latents,
     encode_pixels,
     hide_masked,
+    latent_levels,
     latent_mask,
     pixels_of,
 )
 from worker.engine.parts.conditions import Situation, conditions
 from worker.engine.parts.control import control_tensor
 from worker.engine.parts.model import LoadedModel
-from worker.engine.parts.upscaler import lanczos
+from worker.engine.parts.upscaler import lanczos, nearest
 from worker.engine.request import Control, Enlarge, Picture
 from worker.engine.task import ControlInput, Repaint, Stage, Task, ready
 
@@ -24,17 +26,26 @@ from worker.engine.task import ControlInput, Repaint, Stage, Task, ready
 def encode(task: Task) -> None:
     """Reads the prompts and begins the first pass, or the second where there is no first."""
     request, model = task.request, ready(task.model)
-    for lora in request.loras:
-        model.loras.hold(task.add_ons.loras[lora.name])
+    added = [(task.add_ons.loras[lora.name], lora.weight) for lora in request.loras]
+    for weights, _ in added:
+        model.loras.hold(weights)
     model.loras.use(request.loras)
     negative = request.negative_prompt if task.guided else None
     with ExitStack() as visits:
         for each in model.text_encoders:
             visits.enter_context(model.visiting(each.model))
         task.conditioning = model.prompts.encode(
-            request.prompt, negative, clip_skip=request.clip_skip, variant=request.loras
+            request.prompt,
+            negative,
+            clip_skip=request.clip_skip,
+            variant=tuple((weights.serial, weight) for weights, weight in added),
         )
     task.generator.manual_seed(request.seed)
+    if request.image is not None and request.enlarge is None and not request.strength:
+        # The picture itself, which the autoencoder would not give back.
+        _check_size(request.image, request.width, request.height)
+        task.finish(request.image)
+        return
     second = request.enlarge
     if request.image is not None and second and not second.last and request.mask is None:
         task.stage = Stage.ENLARGE
@@ -91,21 +102,27 @@ def _first_pass(task: Task, model: LoadedModel) -> None:
 def _inpaint(task: Task, model: LoadedModel, pixels: torch.Tensor) -> None:
     request, picture_mask = task.request, ready(task.request.mask)
     size = request.width, request.height
-    mask = latent_mask(model, picture_mask)
+    painted = picture_mask
+    if request.differential:
+        mask = latent_levels(model, picture_mask)
+        painted = np.where(picture_mask > 0, 255, 0).astype(np.uint8)
+    else:
+        mask = latent_mask(model, picture_mask)
     from_noise = request.strength >= 1 and request.fill == "original"
     original = None
-    if not (model.inpaints and from_noise):
+    if request.differential or not (model.inpaints and from_noise):
         original = encode_pixels(model, pixels, task.generator)
     noise = _noise(task, model, *size)
     start = _with_fill(task, original, noise, mask)
     task.begin(
         *size, request.steps, request.strength, noise=noise, original=None if from_noise else start
     )
+    if request.differential or not model.inpaints:
+        task.repaint = Repaint(ready(original), noise, mask, request.differential)
     if model.inpaints:
-        masked = encode_pixels(model, hide_masked(pixels, picture_mask), task.generator)
-        _condition(task, model, *size, mask=mask, masked=masked)
+        masked = encode_pixels(model, hide_masked(pixels, painted), task.generator)
+        _condition(task, model, *size, mask=(mask > 0).to(mask.dtype), masked=masked)
         return
-    task.repaint = Repaint(ready(original), noise, mask)
     _condition(task, model, *size)
 
 
@@ -187,7 +204,8 @@ def _enlarged_picture(task: Task, model: LoadedModel, wanted: Enlarge) -> Pictur
     picture = ready(small)
     if task.add_ons.upscaler is not None:
         return task.add_ons.upscaler.enlarge_to(picture, wanted.width, wanted.height)
-    return lanczos(picture, wanted.width, wanted.height)
+    enlarged = nearest if wanted.upscaler == "nearest" else lanczos
+    return enlarged(picture, wanted.width, wanted.height)
 
 
 def _check_size(picture: Picture, width: int, height: int) -> None:

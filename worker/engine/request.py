@@ -11,7 +11,8 @@ Picture = np.ndarray[Any, np.dtype[np.uint8]]
 """RGB, (height, width, 3)."""
 
 Mask = np.ndarray[Any, np.dtype[np.uint8]]
-"""(height, width); 255 is repainted, 0 is kept."""
+"""(height, width); 255 is repainted, 0 is kept. What is between is strength or, from one half on,
+repainted."""
 
 Fill = Literal["original", "noise", "nothing"]
 """What the latents under a mask begin with."""
@@ -39,7 +40,7 @@ class Control:
     end: float = 1.0
 
 
-BUILT_IN_UPSCALERS = ("latent", "lanczos")
+BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 """Ways to enlarge that need no weights of their own."""
 
 
@@ -47,8 +48,9 @@ BUILT_IN_UPSCALERS = ("latent", "lanczos")
 class Enlarge:
     """A second pass: what there is, brought to a larger size, and denoised again from there.
 
-    `upscaler` is `latent`, `lanczos` or the name of a loaded upscaler; `strength` of 0 leaves it
-    at the enlarging. With `last` the first pass goes before it whatever that began from.
+    `upscaler` is `latent`, `lanczos`, `nearest` or the name of a loaded upscaler; `strength` of 0
+    leaves it at the enlarging. With `last` the first pass goes before it whatever that
+    began from.
     """
 
     width: int
@@ -64,7 +66,8 @@ class ImageRequest:
     """One image: what it shows, how large, and by which walk from which noise.
 
     With an `image` (of `width` x `height`) the walk begins there, `strength` of the way back to
-    noise; with a `mask` only what is white in it changes. `clip_skip` counts the text encoder's
+    noise; with a `mask` only what is white in it changes, or with `differential` each part with as
+    much of the strength as it is light (arXiv 2306.00950). `clip_skip` counts the text encoder's
     layers from the last, which is 1. An `image` with `enlarge` goes to the second pass at once.
     """
 
@@ -82,6 +85,7 @@ class ImageRequest:
     clip_skip: int = 1
     image: Picture | None = None
     mask: Mask | None = None
+    differential: bool = False
     fill: Fill = "original"
     strength: float = 1.0
     enlarge: Enlarge | None = None

@@ -85,11 +85,25 @@ class ControlInput:
 @dataclass(frozen=True)
 class Repaint:
     """What an inpainted image is held to: outside `mask` (1, 1, h, w; 1 is repainted), at each
-    step, the `original` latents with as much of the `noise` as the step has."""
+    step, the `original` latents with as much of the `noise` as the step has.
+
+    With `differential` a level of the mask is the share of the walk, its end, in which that part
+    is free (Levin and Fried 2023, arXiv 2306.00950).
+    """
 
     original: torch.Tensor
     noise: torch.Tensor
     mask: torch.Tensor
+    differential: bool = False
+
+    def held(self, latents: torch.Tensor, sampler: Sampler) -> torch.Tensor:
+        """The latents after a step, with what is not free put back."""
+        free = self.mask
+        if self.differential:
+            walked = sampler.index / len(sampler)
+            free = ((free > 0) & (free >= 1 - walked)).to(free.dtype)
+        kept = sampler.noised(self.original, self.noise)
+        return free * latents + (1 - free) * kept
 
 
 @dataclass(eq=False)
@@ -200,8 +214,7 @@ class Task:
         self.prediction = prediction
         latents = sampler.step(prediction.noise, ready(self.latents), self.generator)
         if self.repaint is not None:
-            kept = sampler.noised(self.repaint.original, self.repaint.noise)
-            latents = self.repaint.mask * latents + (1 - self.repaint.mask) * kept
+            latents = self.repaint.held(latents, sampler)
         self.latents = latents
         if sampler.done:
             self.stage = self.after_steps

@@ -142,6 +142,7 @@ def image_request(
         clip_skip=request.clip_skip,
         image=canvas.image,
         mask=canvas.mask,
+        differential=request.mask_grey == "strength",
         # The surroundings' colours are in the canvas already.
         fill="original" if request.fill == "fill" else request.fill,
         strength=request.strength,

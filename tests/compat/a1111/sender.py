@@ -16,6 +16,7 @@ IMG2IMG = "/sdapi/v1/img2img"
 
 RED = in_base64(Image.new("RGB", (64, 48), "red"))
 WHITE = in_base64(Image.new("L", (64, 48), "white"))
+BLACK = in_base64(Image.new("L", (64, 48), "black"))
 
 
 class Sender:

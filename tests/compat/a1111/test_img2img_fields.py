@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.compat.a1111.sender import IMG2IMG, RED, WHITE, Sender
+from tests.compat.a1111.sender import BLACK, IMG2IMG, RED, WHITE, Sender
 
 URI = f"data:image/png;base64,{RED}"
 
@@ -43,7 +43,7 @@ URI = f"data:image/png;base64,{RED}"
         ({"mask": WHITE, "inpaint_full_res": 0}, {"inpaint_area": "whole", "width": 64}),
         ({"mask": WHITE, "inpaint_full_res": 1}, {"inpaint_area": "masked"}),
         ({"mask": WHITE, "inpaint_full_res_padding": 32}, {"mask_padding": 32}),
-        ({"mask": WHITE, "inpainting_mask_invert": 1}, {"mask_invert": True}),
+        ({"mask": BLACK, "inpainting_mask_invert": 1}, {"mask_invert": True}),
         ({"mask": WHITE, "mask_blur": 9}, {"mask_blur": 9}),
         ({"mask": WHITE, "mask_blur_x": 6, "mask_blur_y": 6}, {"mask_blur": 6}),
         ({"mask": WHITE, "inpainting_fill": 0}, {"fill": "fill"}),

@@ -79,7 +79,6 @@ CONTROL = {"model": "canny", "image": "x"}
         ),
         ({"hires": {"upscaler": "no"}}, "/hires/upscaler", "there are latent, lanczos, esrgan"),
         ({"kind": "upscale", "image": "x", "upscaler": "no"}, "/upscaler", "esrgan"),
-        ({"sampler": "ddim", "schedule": "karras"}, "/schedule", "the sampler ddim takes"),
         ({"schedule": "zigzag"}, "/schedule", "no schedule is named 'zigzag'"),
         ({"width": 60}, "/width", "multiple of 8"),
         ({"width": 1024, "hires": {"scale": 4.0}}, "/hires/scale", "it would be 4096x256"),

@@ -12,8 +12,18 @@ from jobs.request.samplers import (
     SCHEDULES,
     canonical_sampler,
     canonical_schedule,
-    schedule_problem,
+    nearest,
     split_sampler,
+)
+
+A1111_SAMPLERS = (
+    *("DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 2S a", "DPM++ 3M SDE"),
+    *("Euler a", "Euler", "LMS", "Heun", "DPM2", "DPM2 a", "DPM fast", "DPM adaptive", "Restart"),
+    *("DDIM", "DDIM CFG++", "PLMS", "UniPC", "LCM"),
+)
+A1111_SCHEDULES = (
+    *("Automatic", "Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform"),
+    *("KL Optimal", "Align Your Steps", "Simple", "Normal", "DDIM", "Beta"),
 )
 
 
@@ -49,13 +59,13 @@ def test_no_two_samplers_share_a_name():
         ("k_dpmpp_2m_ka", ("dpmpp_2m", "karras")),
         ("k_dpmpp_3m_sde_exp", ("dpmpp_3m_sde", "exponential")),
         ("DDIM", ("ddim", None)),
-        ("Euler a Karras", None),
+        ("Euler a Karras", ("euler_a", "karras")),
         ("Karras", None),
         ("DPM++ 2MKarras", None),
         ("", None),
     ],
 )
-def test_a_schedule_at_the_end_of_a_name_is_taken_apart_where_the_sampler_takes_it(name, parts):
+def test_a_schedule_at_the_end_of_a_name_is_taken_apart(name, parts):
     assert split_sampler(name) == parts
 
 
@@ -66,20 +76,33 @@ def test_a_name_with_a_schedule_keeps_it_however_often_it_is_made_canonical():
 
 
 @pytest.mark.parametrize(
-    ("sampler", "schedule", "problem"),
+    ("asked", "used", "said"),
     [
-        ("euler", "Karras", None),
-        ("dpmpp_2m_karras", "automatic", None),
-        ("lcm", "AUTOMATIC", None),
-        ("lcm", "karras", "the sampler lcm has its own and takes none; leave it out"),
-        ("pndm", "karras", "the sampler pndm takes automatic, ddim, not karras"),
-        ("euler", "nonsense", "no schedule is named 'nonsense'; there are automatic, karras"),
+        (("euler", "karras"), ("euler", "karras"), []),
+        (("lcm", "karras"), ("lcm", "automatic"), ["lcm does not go by karras; the schedule is"]),
+        (("euler_a", "karras"), ("euler_a", "automatic"), ["euler_a does not go by karras"]),
+        (("dpmpp_2s_a", "simple"), ("dpmpp_2s_a", "uniform"), ["uniform is the nearest"]),
+        (("restart", "karras"), ("heun", "karras"), ["restart is not made here; heun is"]),
+        (("euler", "kl_optimal"), ("euler", "exponential"), ["kl_optimal is not made here"]),
+        (("ddim_cfg_pp", "karras"), ("ddim", "automatic"), ["ddim_cfg_pp is not", "ddim does not"]),
+        (("default", "karras"), ("default", "karras"), []),
     ],
 )
-def test_what_a_sampler_cannot_take_is_said_with_what_it_can(sampler, schedule, problem):
-    said = schedule_problem(sampler, schedule)
-    assert (said or "")[: len(problem or "")] == (problem or "")
-    assert (said is None) is (problem is None)
+def test_of_a_pair_that_does_not_exist_the_nearest_is_used_and_said(asked, used, said):
+    pair = nearest(*asked)
+    assert (pair.sampler, pair.schedule) == used
+    notes = [note for note in (pair.sampler_note, pair.schedule_note) if note]
+    assert len(notes) == len(said)
+    for note, part in zip(notes, said, strict=True):
+        assert part in note
+
+
+def test_every_pair_of_automatic1111s_lists_is_taken_by_its_labels():
+    for sampler in A1111_SAMPLERS:
+        for schedule in A1111_SCHEDULES:
+            request = GenerationRequest(prompt="x", sampler=sampler, schedule=schedule)
+            made = resolve(request, [CARD])
+            assert made.schedule in SAMPLERS[made.sampler].schedules, (sampler, schedule)
 
 
 def test_automatic_is_the_first_schedule_of_every_sampler_and_never_one_it_refuses():
@@ -126,7 +149,7 @@ def test_a_request_is_resolved_to_one_sampler_and_one_schedule(asked, resolved):
     assert (request.sampler, request.schedule) == resolved
 
 
-def test_a_schedule_that_the_sampler_does_not_take_is_refused_at_its_field():
+def test_a_schedule_that_nobody_has_is_refused_at_its_field():
     with pytest.raises(InvalidRequest) as refused:
-        resolve(GenerationRequest(prompt="x", sampler="lcm", schedule="karras"), [CARD])
+        resolve(GenerationRequest(prompt="x", sampler="lcm", schedule="nonsense"), [CARD])
     assert [error.pointer for error in refused.value.errors] == ["/schedule"]

@@ -90,7 +90,7 @@ def test_a_file_is_a_picture(client: FlaskClient, worker: HandWorker, store: Ima
         "negative_prompt": "",
         "seed": "",
         "image": (io.BytesIO(png(color="blue")), "photo.xyz", "application/x-wrong"),
-        "mask": (io.BytesIO(png(color="white")), "mask.png"),
+        "mask": (io.BytesIO(png(color="black")), "mask.png"),
     }
     answer = client.post(JOBS, data=body, content_type="multipart/form-data")
     assert answer.status_code == 202, answer.text
@@ -100,7 +100,7 @@ def test_a_file_is_a_picture(client: FlaskClient, worker: HandWorker, store: Ima
     assert made["metadata"] == {"from": "phone"}
     assert stored(store, made["image"]).getpixel((0, 0)) == (0, 0, 255)
     mask = stored(store, made["mask"])
-    assert (mask.mode, mask.getpixel((0, 0))) == ("L", 255)
+    assert (mask.mode, mask.getpixel((0, 0))) == ("L", 0)
 
 
 def test_one_part_may_hold_all_fields_and_others_go_before_it(

@@ -48,6 +48,12 @@ def latent_mask(model: LoadedModel, mask: Mask) -> torch.Tensor:
     return functional.max_pool2d(painted.float(), model.factor)
 
 
+def latent_levels(model: LoadedModel, mask: Mask) -> torch.Tensor:
+    """The mask (1, 1, h, w) of latents, each as light as the lightest pixel that it touches."""
+    levels = torch.from_numpy(mask).to(model.device)[None, None].float() / 255
+    return functional.max_pool2d(levels, model.factor)
+
+
 def hide_masked(pixels: torch.Tensor, mask: Mask) -> torch.Tensor:
     """The pixels with 0, mid-grey, wherever the mask is white."""
     return pixels * (torch.from_numpy(mask).to(pixels.device) < 128)

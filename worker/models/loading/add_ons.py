@@ -24,8 +24,6 @@ from worker.engine.errors import ModelUnavailable
 from worker.engine.model_source import AddOnKind
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraLayer, LoraWeights
-from worker.engine.parts.model import LoadedModel
-from worker.models.catalogue import Catalogue
 from worker.models.files.add_ons import (
     LDM,
     controlnet_files,
@@ -77,29 +75,6 @@ def load_add_on(
     loaded = _loading(entry, load[kind])
     log.info("Loaded %s in %.1f s.", entry.where, time.monotonic() - started)
     return loaded
-
-
-def add_embeddings(model: LoadedModel, catalogue: Catalogue) -> None:
-    """Teach a model's prompts the embeddings of models.toml that are made for its text encoders.
-
-    One that does not load is left out, and the log says why: a prompt means something without it.
-    """
-    widths = [each.model.config.hidden_size for each in model.text_encoders]
-    for entry in catalogue.embeddings.values():
-        try:
-            vectors = load_embedding(entry)
-        except ModelUnavailable as error:
-            log.warning("%s", error)
-            continue
-        if [each.shape[1] for each in vectors] != widths:
-            log.info(
-                "%s is made for other text encoders than those of %s.", entry.where, model.name
-            )
-            continue
-        try:
-            model.prompts.add_embedding(entry.name, vectors)
-        except ValueError as error:
-            log.warning("%s is left out of %s: %s", entry.where, model.name, error)
 
 
 def load_lora(entry: AddOnEntry, device: torch.device, dtype: torch.dtype) -> LoraWeights:

@@ -61,6 +61,14 @@ class Error:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What is done otherwise than asked: the field, as a JSON pointer, and what instead."""
+
+    pointer: str
+    detail: str
+
+
+@dataclass(frozen=True)
 class Status:
     """The job is `queued` or `running` now."""
 
@@ -137,6 +145,7 @@ class Job:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    notes: tuple[Note, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -193,7 +202,9 @@ def picture(data: Json) -> Picture:
 
 def job(data: Json) -> Job:
     """A job of an answer."""
-    values: Json = {name: data[name] for name in Job.__dataclass_fields__}
+    # A server of before there were notes sends none.
+    values: Json = {name: data[name] for name in Job.__dataclass_fields__ if name != "notes"}
+    values["notes"] = tuple(Note(**each) for each in data.get("notes", []))
     values["progress"] = data["progress"] and progress(data["id"], data["progress"])
     values["outputs"] = tuple(map(picture, data["outputs"]))
     values["error"] = error(data["error"])

@@ -40,6 +40,11 @@ function Card({ live }: { live: LiveJob }) {
       <div class="below">
         <p class="words">{named(job.input.prompt)}</p>
         {made > 0 && <ReadAs job={job} />}
+        {job.notes.map((note) => (
+          <p class="muted" key={note.pointer}>
+            {note.detail}
+          </p>
+        ))}
         {open && (
           <div class="under-way">
             <Standing live={live} />

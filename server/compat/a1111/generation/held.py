@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 from flask import request
@@ -12,6 +12,7 @@ from jobs.queue import queue
 from jobs.records.events import ENDED
 from jobs.records.record import JobRecord
 from jobs.request.model_card import ModelCard
+from jobs.request.notes import Note
 from jobs.request.request import GenerationRequest
 from server.compat import waiting
 from server.compat.a1111.callers import Identity
@@ -27,17 +28,22 @@ OKHTTP_PATIENCE = 110.0
 
 
 def make(
-    asked: GenerationRequest, parts: Mapping[str, bytes], cards: list[ModelCard], who: Identity
+    asked: GenerationRequest,
+    parts: Mapping[str, bytes],
+    cards: list[ModelCard],
+    who: Identity,
+    notes: Sequence[Note] = (),
 ) -> JobRecord:
     """The caller's job once it has ended, canceled or not.
 
-    `parts` has the bytes of its pictures by the JSON pointers of their fields. Raises
-    InvalidRequest, and what else the client is to be told.
+    `parts` has the bytes of its pictures by the JSON pointers of their fields, `notes` say what of
+    the client's own fields is done otherwise. Raises InvalidRequest, and what else the client is
+    to be told.
     """
     job_id = queue.new_job_id()
     who.begins(job_id)
     try:
-        record = submit(asked, parts, cards=cards, job_id=job_id)
+        record = submit(asked, parts, cards=cards, job_id=job_id, notes=notes)
     except Exception:
         who.forget(job_id)
         raise
