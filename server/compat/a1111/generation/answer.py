@@ -94,10 +94,7 @@ def _info(
         "seed_resize_from_w": NONE_DRAWN,
         "seed_resize_from_h": NONE_DRAWN,
         "denoising_strength": _strength(request),
-        "extra_generation_params": {
-            "Schedule type": SCHEDULES[request.schedule].label,
-            **({"Note": made[0][0].note} if made and made[0][0].note else {}),
-        },
+        "extra_generation_params": {"Schedule type": SCHEDULES[request.schedule].label},
         "index_of_first_image": 0,
         "infotexts": [_infotext(png) for _, png in made],
         "styles": payload.styles or [],
