@@ -129,7 +129,8 @@ class Offer:
 
     def note(self, request: ResolvedRequest) -> str | None:
         """What is done otherwise than a request asks, for its model's sake; None for nothing."""
-        sizes = next((card.sizes for card in self._cards if card.name == request.model), [])
+        none: list[str] = []
+        sizes = next((card.sizes for card in self._cards if card.name == request.model), none)
         return note_of(request, sizes)
 
     def read_as(self, model: str, prompt: str) -> str | None:

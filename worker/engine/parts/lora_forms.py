@@ -7,12 +7,15 @@ the file does, and the model's own weights are never touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch.nn import functional
+
+# torch does not annotate it.
+_length: Callable[..., torch.Tensor] = cast(Any, torch.linalg).vector_norm
 
 EPSILON = torch.finfo(torch.float32).eps
 
@@ -168,7 +171,7 @@ class Orthogonal:
         blocks = self.blocks.float()
         skew = blocks - blocks.transpose(-1, -2)
         limit = self.constraint * wide
-        norm = skew.norm() + 1e-8
+        norm = float(_length(skew)) + 1e-8
         if limit > 0 and norm > limit:
             skew = skew * limit / norm
         unit = torch.eye(blocks.shape[-1], device=blocks.device)
@@ -183,7 +186,8 @@ class Orthogonal:
     def _butterfly(self, weight: torch.Tensor) -> torch.Tensor:
         stages, _, size, _ = self.blocks.shape
         rotations = self._rotations(len(weight))
-        turned = weight
+        # Any: torch annotates unflatten in part.
+        turned: Any = weight
         for stage in range(stages):
             apart = 2**stage * (size // 2)
             turned = turned.unflatten(0, (-1, 2, apart)).transpose(1, 2).flatten(0, 2)
@@ -207,9 +211,10 @@ class Decomposed:
         changed = own + self.inner.delta(weight).float()
         rest = [1] * (own.dim() - 2)
         if self._is_by_output(weight):
-            norm = changed.flatten(1).norm(dim=1).reshape(-1, 1, *rest)
+            norm = _length(changed.flatten(1), dim=1).reshape(-1, 1, *rest)
         else:
-            norm = changed.transpose(0, 1).flatten(1).norm(dim=1).reshape(1, -1, *rest)
+            columns = changed.transpose(0, 1).flatten(1)
+            norm = _length(columns, dim=1).reshape(1, -1, *rest)
         return changed * (self.magnitude.float().reshape(norm.shape) / (norm + EPSILON)) - own
 
     def fits(self, weight: torch.Tensor) -> bool:
