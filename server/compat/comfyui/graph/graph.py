@@ -132,7 +132,7 @@ class _Reader:
         kind, sent = self._sent[node_id]
         inputs: dict[str, Any] = {}
         for name in sent.keys() - {each.name for each in kind.inputs} - HARMLESS:
-            said = "is not an input of this node here"
+            said = f"{name[:SHOWN]} is not an input of this node here"
             self._wrong(node_id, name[:SHOWN], "unknown_input", "Unknown input", said)
         for each in kind.inputs:
             if sent.get(each.name) is None:
