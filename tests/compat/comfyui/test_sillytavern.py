@@ -58,7 +58,7 @@ def test_a_scene_becomes_a_picture(tavern: httpx.Client) -> None:
     until(lambda: tavern.get("/history").json().get(prompt_id), LIMIT)
     item = tavern.get("/history").json()[prompt_id]
     assert item["status"]["status_str"] == "success"
-    image = [image for each in item["outputs"].values() for image in each["images"]][0]
+    image = next(image for each in item["outputs"].values() for image in each["images"])
     query = f"filename={image['filename']}&subfolder={image['subfolder']}&type={image['type']}"
     answer = tavern.get(f"/view?{query}")
     assert opened(answer.content).size == (64, 48)

@@ -1,4 +1,4 @@
-"""What Open WebUI sends for pictures when its engine is ComfyUI: its graph, followed by a socket."""
+"""What Open WebUI sends for pictures when its engine is ComfyUI: a graph, followed by a socket."""
 
 from __future__ import annotations
 
