@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import torch
 from redis import Redis
@@ -90,7 +91,10 @@ def build_worker(
     )
 
     def follow(board: Board) -> Follower:
-        follower = Follower(board, connection, offer, watch, hashes, words, file=chosen.models)
+        place = os.pathsep.join(
+            str(each.resolve()) for each in (chosen.models, *chosen.model_folders)
+        )
+        follower = Follower(board, connection, offer, watch, hashes, words, place=place)
         follower.begin(found, problems)
         return follower
 

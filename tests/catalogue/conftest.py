@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
-from redis import Redis
 from safetensors.torch import load_file, save_file
 
 from jobs.records.events import ENDED
 from tests.running.paths import API
-from tests.running.site import site_in
+from tests.running.site import Site, site_in
+from tests.running.up import command
 from tests.running.waiting import until
 from tests.tiny_model import save_tiny_model
 
@@ -29,9 +29,10 @@ ENDLESS = PICTURE | {"steps": 150, "width": 128, "height": 128, "count": 16}
 class Shop:
     """The server by HTTP, and the files that its owner changes beside it."""
 
-    def __init__(self, http: httpx.Client, redis: Redis, home: Path) -> None:
+    def __init__(self, http: httpx.Client, site: Site, home: Path) -> None:
         self.http = http
-        self.redis = redis
+        self.site = site
+        self.redis = site.redis
         self.home = home
         self.toml = home / "models.toml"
         self.dropped = home / "data" / "models"
@@ -41,6 +42,17 @@ class Shop:
         new = self.toml.with_suffix(".new")
         new.write_text(text)
         new.replace(self.toml)
+
+    def command(self, *words: str) -> str:
+        """A `darkroom models` command of the machine's owner; returns what it says."""
+        done = command(
+            *("models", *words),
+            REDIS_URL=self.site.redis_url,
+            DATA=str(self.home / "data"),
+            MODELS=str(self.toml),
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def models(self) -> dict[str, dict[str, Any]]:
         answer = self.http.get(f"{API}/models").raise_for_status()
@@ -87,7 +99,7 @@ def other_weights(folder: Path) -> None:
     new.replace(file)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     home = tmp_path_factory.mktemp("shop")
     save_tiny_model(home / "tiny")
@@ -97,7 +109,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         site_in(home / "data", models=home / "models.toml", capacity=1) as site,
         httpx.Client(base_url=site.url, timeout=60) as http,
     ):
-        yield Shop(http, site.redis, home)
+        yield Shop(http, site, home)
 
 
 @pytest.fixture

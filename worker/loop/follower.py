@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from redis import Redis
@@ -51,7 +50,8 @@ class Follower:
     """The thread of a worker that looks at models.toml, the folders and Redis once a second.
 
     It brings everything of the worker up to date that knows models, tells the API by what the
-    worker offers, and ends the jobs that wait for a model which was removed. `file` is models.toml.
+    worker offers, and ends the jobs that wait for a model which was removed. `place` says where on
+    this machine it looks.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Follower:
         hashes: Hashes,
         words: WordTables,
         *,
-        file: Path,
+        place: str,
     ) -> None:
         self.board = board
         self.connection = connection
@@ -72,7 +72,7 @@ class Follower:
         self.models = offer.models
         self._hashes = hashes
         self._words = words
-        self._place = f"{socket.gethostname()}:{file.resolve()}"
+        self._place = f"{socket.gethostname()}:{place}"
         self._woken = threading.Event()
         self._at = watch.now
         self._cards: Sequence[ModelCard] = ()

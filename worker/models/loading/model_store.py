@@ -154,8 +154,10 @@ class ModelStore:
 
     def unload(self, name: str) -> None:
         """Take a model out of memory once no picture needs it; one that is asked for by another
-        picture before stays."""
+        picture before stays, and so does one that is pinned."""
         with self._changed:
+            if name in self._shelf.pinned:
+                return
             self._leaving[Key("model", name)] = time.monotonic()
             self._changes.put((name, True))
         self.tidy()
