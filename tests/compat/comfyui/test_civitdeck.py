@@ -48,7 +48,7 @@ def chosen(deck: httpx.Client, kind: str, name: str) -> str:
 
 
 @pytest.mark.endpoint("GET /queue", "GET /system_stats", "GET /object_info/{id}")
-@pytest.mark.endpoint("POST /prompt", "GET /history/{id}", "GET /view")
+@pytest.mark.endpoint("POST /prompt", "GET /history/{id}", "GET /view", "GET /ws")
 def test_a_picture_is_made_and_followed(deck: httpx.Client, idle: Comfy, hand: HandWorker) -> None:
     assert deck.get("/queue").json()["queue_running"] == []
     stats = deck.get("/system_stats").json()
