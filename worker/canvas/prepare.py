@@ -36,7 +36,7 @@ from worker.engine.request import BUILT_IN_UPSCALERS, Enlarge, Mask
 
 T = TypeVar("T")
 
-ENOUGH = 0.75
+ENOUGH = 0.9
 """Share of what was drawn that must be left when it is cut to another shape."""
 
 
