@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,16 @@ def _split(value: Any) -> Any:
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A list that is written with commas."""
+
+
+def _paths(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(Path(each).expanduser() for each in value.split(os.pathsep) if each.strip())
+
+
+Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)]
+"""Folders as the system writes a list of them."""
 
 
 class Settings(BaseSettings):
@@ -73,6 +84,12 @@ class Settings(BaseSettings):
     models: Path = Field(
         default=REPOSITORY / "models.toml",
         description="The file that names the models this server offers.",
+    )
+    models_folders: Folders = Field(
+        default=(),
+        description="Further folders whose models are offered as those in DATA/models are, such as "
+        "an installation of A1111 or ComfyUI; several with a colon between them, on Windows a "
+        "semicolon.",
     )
 
     # The door
@@ -351,6 +368,11 @@ class Settings(BaseSettings):
     def tls_folder(self) -> Path:
         """Where the local authority and the server's certificate are kept."""
         return self.data / "tls"
+
+    @property
+    def model_folders(self) -> tuple[Path, ...]:
+        """Where files of models are dropped in: Darkroom's own folder, and those of others."""
+        return (self.data / "models", *self.models_folders)
 
     @property
     def measured_folder(self) -> Path:

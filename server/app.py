@@ -22,6 +22,7 @@ from server.routes import (
     models,
     pairing,
     recipes,
+    residence,
     samplers,
     session,
     state,
@@ -65,7 +66,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     for part in (page, compat):
         part.init_app(app)
 
-    for noun in (jobs, recipes, events, images, models, samplers):
+    for noun in (jobs, recipes, events, images, models, residence, samplers):
         app.register_api(noun.routes.blueprint)
     for noun in (pairing, session, devices, state, health, metrics, docs):
         app.register_api(noun.routes.blueprint)

@@ -34,7 +34,7 @@ PROBLEMS = {
     "of this origin.",
     404: "There is no such thing.",
     408: "The body did not come in time.",
-    409: "The job was deleted while it was being submitted.",
+    409: "Not as things stand: the job was deleted meanwhile, or the model is pinned.",
     413: "The body is larger than the server takes.",
     415: "The body is of another type than the server takes.",
     416: "The range lies outside the picture.",
@@ -150,6 +150,12 @@ class Routes:
     ) -> Callable[[View], View]:
         """Register a view for POST."""
         return self._route("post", rule, answers, problems)
+
+    def put(
+        self, rule: str, answers: ResponseDict, problems: Iterable[int] = ()
+    ) -> Callable[[View], View]:
+        """Register a view for PUT."""
+        return self._route("put", rule, answers, problems)
 
     def delete(
         self, rule: str, answers: ResponseDict, problems: Iterable[int] = ()

@@ -46,6 +46,8 @@ def test_every_line_of_the_page_gets_the_answer_it_says(site: Site, tmp_path: Pa
         "CODE": devices.new_code(redis),
         "TOKEN": token,
         "DEVICE": device.id,
+        "MODEL": "emoji",
+        "WORKER": site.worker.name,
     }
     for command, status in lines():
         script = command.replace(USUAL, url) + r" -sS -w '%{stderr}HTTP %{http_code}'"

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import torch
 from redis import Redis
 
 from jobs.pictures.image_store import ImageStore
 from jobs.records.metrics import Metrics
-from jobs.request.model_card import ModelCard
 from jobs.settings import Settings
 from worker.engine import Engine, ModelUnavailable, Notebook, describe
+from worker.loop.board import Board
+from worker.loop.follower import Follower
 from worker.loop.offer import Offer
 from worker.loop.outcome.safety import Rule, SafetyHook
 from worker.loop.retention import Retention
 from worker.loop.rq_worker import BatchWorker
 from worker.loop.stepper import WarmUp
-from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
+from worker.models.catalogue import Catalogue, CatalogueError
 from worker.models.files.cards import cards
 from worker.models.files.errors import SourceError
 from worker.models.files.hashes import HASHES, Hashes, HashMemory
 from worker.models.files.word_tables import WordTables
+from worker.models.folders.look import Watch
+from worker.models.folders.offered import make_folders
 from worker.models.loading.checker import load_checker
 from worker.models.loading.free import freeze_libraries
 from worker.models.loading.model_store import ModelStore
@@ -57,10 +61,12 @@ def build_worker(
     if chosen.torch_threads:
         torch.set_num_threads(chosen.torch_threads)
     device = torch.device(pick_device(chosen.device))
-    catalogue = read_catalogue(chosen.models)
-    on_offer = usable(catalogue)
+    make_folders(chosen.model_folders[0])
+    watch = Watch(chosen.models, chosen.model_folders)
+    catalogue, marks = watch.now.catalogue, watch.now.marks
+    found, problems = cards(catalogue)
     limit = int(chosen.model_memory_gb * GIGABYTE) or None
-    models = ModelStore(catalogue, device, limit_bytes=limit, turn_s=chosen.model_turn)
+    models = ModelStore(catalogue, device, marks=marks, limit_bytes=limit, turn_s=chosen.model_turn)
     freeze_libraries()
     preload(models, catalogue.default)
     engine = Engine(
@@ -70,17 +76,28 @@ def build_worker(
         notebook=Notebook(chosen.measured_folder / "row-budgets.json", describe(device)),
         observer=EngineMetrics(metrics),
     )
+    hashes = Hashes(catalogue, HashMemory(chosen.measured_folder / HASHES), marks)
+    words = WordTables(catalogue)
     offer = Offer(
         name,
         connection,
-        on_offer,
+        found,
         models,
-        Hashes(catalogue, HashMemory(chosen.measured_folder / HASHES)),
+        hashes,
         device=str(device),
         capacity=chosen.capacity,
         costs=engine.costs,
-        words=WordTables(catalogue),
+        words=words,
     )
+
+    def follow(board: Board) -> Follower:
+        place = os.pathsep.join(
+            str(each.resolve()) for each in (chosen.models, *chosen.model_folders)
+        )
+        follower = Follower(board, connection, offer, watch, hashes, words, place=place)
+        follower.begin(found, problems)
+        return follower
+
     return BatchWorker(
         name,
         connection,
@@ -92,6 +109,7 @@ def build_worker(
         retention=Retention(connection, images, chosen.keep_days),
         warm_up=WarmUp(engine, offer) if chosen.warm_up else None,
         safety=safety_hook(catalogue),
+        follow=follow,
     )
 
 
@@ -102,14 +120,6 @@ def pick_device(wanted: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def usable(catalogue: Catalogue) -> list[ModelCard]:
-    """The models that can be used now; of the others the log says why they cannot."""
-    found, problems = cards(catalogue)
-    for problem in problems:
-        log.error("a model is not on offer: %s", problem)
-    return found
 
 
 def preload(models: ModelStore, name: str) -> None:

@@ -9,10 +9,8 @@ import os
 import secrets
 import socket
 import sys
-import time
 
 from redis import Redis
-from redis.exceptions import RedisError
 
 from jobs import logs, tracing
 from jobs.connection import WORKER_TIMEOUT, connect
@@ -20,6 +18,7 @@ from jobs.pictures.image_store import ImageStore
 from jobs.records import workers
 from jobs.records.metrics import Metrics
 from jobs.settings import Settings, settings
+from worker.loop.patience import patiently
 
 log = logging.getLogger("darkroom.worker")
 
@@ -38,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
     logs.set_up("worker")
     tracing.set_up("worker")
     connection = connect(timeout=WORKER_TIMEOUT)
-    wait_for(connection)
+    patiently(lambda: bool(connection.ping()))
     try:
         run(name, connection, chosen)
     finally:
@@ -58,7 +57,7 @@ def run(name: str, connection: Redis, chosen: Settings) -> None:
     from worker.build import build_worker
     from worker.models.catalogue import CatalogueError
 
-    workers.forget_catalogue(connection)
+    patiently(lambda: workers.forget_catalogue(connection))
     try:
         worker = build_worker(name, connection, chosen, ImageStore(), Metrics())
     except CatalogueError as error:
@@ -66,18 +65,6 @@ def run(name: str, connection: Redis, chosen: Settings) -> None:
         sys.exit(1)
     log.info("%s offers %s", name, ", ".join(card.name for card in worker.offer.cards))
     worker.work()
-
-
-def wait_for(connection: Redis) -> None:
-    """Wait until Redis answers; a worker that starts before Redis is no reason to die."""
-    while True:
-        try:
-            connection.ping()
-        except RedisError as error:
-            log.warning("waiting for Redis: %s", error)
-            time.sleep(1)
-        else:
-            return
 
 
 if __name__ == "__main__":

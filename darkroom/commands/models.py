@@ -23,7 +23,7 @@ NEEDS_WORKER = (
     "Run it where a worker is installed: sh requirements/install.sh worker"
 )
 
-RESTART = "A worker reads the file when it starts: start again to offer it."
+SOON = "A running worker offers it within a few seconds."
 
 P = ParamSpec("P")
 
@@ -63,13 +63,17 @@ def show(url: str, chosen: Settings) -> int:
 
 @_with_worker
 def list_here(chosen: Settings) -> int:
-    """List what models.toml names, as it lies on this machine."""
+    """List what models.toml names and what lies in the folders of models, as it is on this
+    machine."""
     from worker.models.files.inventory import list_items
+    from worker.models.folders.offered import read_offered
 
-    items, default = list_items(chosen.models, _memory(chosen))
+    catalogue, unusable = read_offered(chosen.models, chosen.model_folders)
+    items, default = list_items(catalogue, _memory(chosen)), catalogue.default
     rows = [("NAME", "KIND", "FAMILY", "SIZE", "SHA256", "LICENCE", "SOURCE", "STATE")]
     rows += [_row(item, default) for item in items]
     problems = [item.problem for item in items if item.problem]
+    problems += [each.reason for each in unusable]
     print("\n".join([columns(rows), "", "* is the default.", *problems]))
     return 0
 
@@ -87,7 +91,7 @@ def pull(name: str, chosen: Settings, revision: str | None, variant: str | None)
     for file, sha256 in zip(pulled.files, digest.files, strict=True):
         print(f"sha256   {sha256}  {_short(file)}")
     if pulled.table:
-        print(f"\nTo offer it, add this to {chosen.models} and start again:\n\n{pulled.table}")
+        print(f"\nTo offer it, add this to {chosen.models}:\n\n{pulled.table}")
     return 0
 
 
@@ -111,7 +115,7 @@ def add(
     checked = inventory.check(added.entry, catalogue, _memory(chosen))
     print(f"Added to {chosen.models}:\n\n{added.table}")
     print("\n".join(_report(checked, catalogue.default)))
-    print(f"\n{RESTART}")
+    print(f"\n{SOON}")
     return 1 if checked.problems else 0
 
 
@@ -123,7 +127,10 @@ def remove(
     from worker.models.manage import manage
 
     removed = manage.remove(chosen.models, name, section, default=default, files=files)
-    print(f"{name} is no longer in {chosen.models}. Running workers have it until they end.")
+    print(
+        f"{name} is no longer in {chosen.models}. A running worker finishes the pictures that it"
+        " has begun with it; jobs that wait for it fail."
+    )
     if removed.freed is None:
         print(f"Its files stay where they are: {removed.entry.source}")
     else:
@@ -132,12 +139,23 @@ def remove(
 
 
 @_with_worker
-def check(name: str | None, chosen: Settings) -> int:
-    """Look at every file of what models.toml names; 1 where anything is wrong."""
-    from worker.models.catalogue import read_catalogue
-    from worker.models.files import inventory
+def default(name: str, chosen: Settings) -> int:
+    """Make a model the one that requests without a model get."""
+    from worker.models.manage import manage
 
-    catalogue = read_catalogue(chosen.models)
+    manage.make_default(chosen.models, chosen.model_folders, name)
+    print(f"{name} is the default model. A running worker takes it as such within a few seconds.")
+    return 0
+
+
+@_with_worker
+def check(name: str | None, chosen: Settings) -> int:
+    """Look at every file of what models.toml names and of what lies in the folders of models; 1
+    where anything is wrong."""
+    from worker.models.files import inventory
+    from worker.models.folders.offered import read_offered
+
+    catalogue, _ = read_offered(chosen.models, chosen.model_folders)
     entries = catalogue.named(name) if name else catalogue.everything
     if not entries:
         print(f"Nothing is named {name} in {chosen.models}.", file=sys.stderr)

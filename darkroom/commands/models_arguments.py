@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.commands import models
-from darkroom.commands.shared import action
+from darkroom.commands.models_orders import ORDERS
+from darkroom.commands.shared import action, on_redis
 from jobs.settings import Settings
 
 SECTIONS = {
@@ -77,6 +78,18 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         "--files", action="store_true", help="delete what was pulled for it from the hub's cache"
     )
 
+    default = action(
+        actions, "default", _default, "Make a model the one that requests without a model get."
+    )
+    default.add_argument("name")
+
+    for name, order, text in ORDERS:
+        each = action(actions, name, on_redis("what the workers do", order), text)
+        each.add_argument("name")
+        each.add_argument(
+            "--worker", metavar="NAME", help="only this one; every worker if left out"
+        )
+
     check = action(
         actions, "check", _check, "Read every byte of the weights and say what is wrong."
     )
@@ -101,6 +114,10 @@ def _add(parsed: argparse.Namespace, chosen: Settings) -> int:
 def _remove(parsed: argparse.Namespace, chosen: Settings) -> int:
     section = SECTIONS[parsed.kind] if parsed.kind else None
     return models.remove(parsed.name, section, chosen, default=parsed.default, files=parsed.files)
+
+
+def _default(parsed: argparse.Namespace, chosen: Settings) -> int:
+    return models.default(parsed.name, chosen)
 
 
 def _check(parsed: argparse.Namespace, chosen: Settings) -> int:

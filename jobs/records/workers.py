@@ -77,6 +77,14 @@ class WorkerInfo(BaseModel):
     """Seconds from a picture's last pixel to its job's last word."""
     ready_in: dict[str, float] = {}
     """Models that are not in memory, each with the seconds until it should be, as measured."""
+    known: list[str] = []
+    """Models that it could offer: those on offer, and those that it was told to leave alone."""
+    pinned: list[str] = []
+    """Models that are kept in memory."""
+    problems: list[str] = []
+    """Sentences on what lies there and cannot be offered."""
+    looked: int = 0
+    """The last of the requests to look at the models again that was answered (`ask_to_look`)."""
 
     def readiness(self, model: str) -> Readiness:
         """How soon this model can begin here."""
@@ -112,6 +120,13 @@ def withdraw(connection: Redis, name: str) -> None:
         pipe.srem(WORKERS, name)
         pipe.delete(_key(name))
         pipe.execute()
+
+
+def forget_models(connection: Redis, names: Iterable[str]) -> None:
+    """Drop these models but for those that a live worker offers."""
+    offered = {card.name for worker in live(connection) for card in worker.models}
+    if gone := set(names) - offered:
+        connection.hdel(CATALOGUE, *gone)
 
 
 def forget_catalogue(connection: Redis) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from server.compat import a1111, openai
+from server.compat import a1111, comfyui, openai
 from server.compat.waiting import ClientGone
 
 CLIENT_CLOSED_REQUEST = 499
@@ -19,6 +19,7 @@ def init_app(app: Flask) -> None:
     strict, app.url_map.strict_slashes = app.url_map.strict_slashes, False
     openai.init_app(app)
     a1111.init_app(app)
+    comfyui.init_app(app)
     app.url_map.strict_slashes = strict
     app.register_error_handler(ClientGone, _gone)
 

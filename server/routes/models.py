@@ -47,16 +47,31 @@ class ModelView(ModelCard):
     warm: bool = Field(description="Whether a worker has it loaded.")
     state: State = Field(description="What it is on the worker that is furthest with it.")
     loaded: float = Field(description="How much of it that worker has in memory, 0 to 1.")
+    pinned: bool = Field(description="Whether it is kept in memory.")
     limits: Limits = Field(default_factory=Limits)
     workers: list[ModelWorker] = Field(
         description="The workers alive that offer it; an admin sees them."
     )
 
 
+class LeftAlone(BaseModel):
+    """A model that a worker leaves alone."""
+
+    model: str
+    worker: str
+
+
 class ModelList(BaseModel):
     """The models, the default one first."""
 
     models: list[ModelView]
+    left_alone: list[LeftAlone] = Field(
+        description="Models that a worker could offer and was told not to; an admin sees them."
+    )
+    problems: list[str] = Field(
+        description="What lies on the workers' machines and cannot be offered, and why; an admin "
+        "sees it."
+    )
 
 
 @routes.get("/models", {200: ModelList}, (503,))
@@ -68,7 +83,14 @@ def list_models() -> dict[str, Any]:
     redis, shown = resources().redis, caller().is_admin
     workers = live(redis)
     views = [_view(card, workers, shown) for card in offered_models(redis)]
-    return answer(ModelList(models=views))
+    there = workers if shown else []
+    left_alone = [
+        LeftAlone(model=model, worker=worker.name)
+        for worker in there
+        for model in sorted(set(worker.known) - {card.name for card in worker.models})
+    ]
+    problems = list(dict.fromkeys(each for worker in there for each in worker.problems))
+    return answer(ModelList(models=views, left_alone=left_alone, problems=problems))
 
 
 def _view(card: ModelCard, workers: list[WorkerInfo], shown: bool) -> ModelView:
@@ -82,6 +104,7 @@ def _view(card: ModelCard, workers: list[WorkerInfo], shown: bool) -> ModelView:
         warm=best.state == "warm",
         state=best.state,
         loaded=best.loaded,
+        pinned=any(card.name in worker.pinned for worker in offering),
         workers=[_on(worker, card.name) for worker in offering] if shown else [],
     )
 

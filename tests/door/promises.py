@@ -152,7 +152,9 @@ class Situation:
             return self._picture()
         if name == "device_id":
             return devices.create(self.redis, "somebody's")[0].id
-        return CARD.name if rule.startswith("/v1/models/") else "logo.svg"
+        if name == "worker":
+            return self.worker.info.name
+        return CARD.name if name == "model" or rule.startswith("/v1/models/") else "logo.svg"
 
     def _job(self) -> str:
         request = resolve(GenerationRequest(prompt="x"), [CARD], {})

@@ -34,9 +34,9 @@ def finish(run: Chaos, seed: int, most: int = 12) -> None:
 @pytest.mark.timeout(900)
 def test_a_few_faults_break_no_promise(tmp_path: Path):
     with chaos(tmp_path / "data", seed=3) as run:
-        for name in ("kill worker", *random.Random(3).sample(QUICK, 2)):
+        for name in ("kill worker", random.Random(3).choice(QUICK)):
             run.round(name)
-        finish(run, 3, most=3)
+        finish(run, 3, most=1)
 
 
 @pytest.mark.chaos

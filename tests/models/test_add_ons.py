@@ -24,7 +24,8 @@ from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.files.add_ons import find, wanted_files
 from worker.models.files.cards import cards
 from worker.models.files.errors import SourceError
-from worker.models.loading.add_ons import add_embeddings, load_add_on, load_embedding
+from worker.models.loading.add_ons import load_add_on, load_embedding
+from worker.models.loading.embeddings import Embeddings
 from worker.models.loading.model_store import ModelStore
 
 CPU = torch.device("cpu")
@@ -223,7 +224,9 @@ def test_a_model_learns_the_embeddings_that_fit_it(tmp_path: Path, tiny_folder: 
         """,
     )
     before = [model.prompts.encode(f"a {name}", None).prompt for name in ("word", "wide")]
-    add_embeddings(model, catalogue)
+    embeddings = Embeddings(catalogue)
+    embeddings.read()
+    embeddings.teach(model)
     after = [model.prompts.encode(f"a {name}", None).prompt for name in ("word", "wide")]
     assert not torch.equal(before[0], after[0])
     assert torch.equal(before[1], after[1])

@@ -78,9 +78,9 @@ def test_a_consistency_model_that_has_learned_its_guidance_starts_without(
     ("name", "defaults"),
     [
         ("turbo", ("euler", 4, 1.0)),
-        ("sd2-zero-snr", ("pndm", 50, 7.5)),
+        ("sd2-zero-snr", ("ddim", 50, 7.5)),
         ("sd1", ("pndm", 50, 7.5)),
-        ("sdxl", ("pndm", 50, 5.0)),
+        ("sdxl", ("euler", 50, 5.0)),
     ],
 )
 def test_a_turbo_model_starts_with_few_steps_and_no_guidance_and_no_other_does(

@@ -20,7 +20,7 @@ from worker.engine.parts.model import LoadedModel
 from worker.engine.preview import TinyPreview
 from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.files.sources import locate
-from worker.models.loading.add_ons import add_embeddings
+from worker.models.loading.embeddings import Embeddings
 from worker.models.loading.loader import load_model
 from worker.models.loading.sizes import model_bytes, model_dtype, needed_bytes
 from worker.models.tables import ModelEntry
@@ -366,7 +366,9 @@ def test_an_embedding_that_does_not_fit_is_left_out_with_the_reason_in_the_log(
     )
     before = tiny.prompts.encode("a word", None).tokens
     with caplog.at_level("INFO"):
-        add_embeddings(tiny, Catalogue({}, "tiny", embeddings={"word": word}))
+        embeddings = Embeddings(Catalogue({}, "tiny", embeddings={"word": word}))
+        embeddings.read()
+        embeddings.teach(tiny)
     assert tiny.prompts.encode("a word", None).tokens == before
     assert "embeddings.word is" in caplog.text
     assert reason in caplog.text

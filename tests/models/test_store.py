@@ -15,6 +15,7 @@ from worker.engine.errors import ModelUnavailable
 from worker.engine.parts.model import LoadedModel
 from worker.models.catalogue import Catalogue
 from worker.models.files.sources import locate
+from worker.models.loading import failures
 from worker.models.loading import model_store as store_module
 from worker.models.loading.model_store import ModelStore
 from worker.models.loading.sizes import model_bytes
@@ -184,7 +185,7 @@ def test_steady_use_of_one_model_does_not_keep_another_out_for_ever(
 def test_a_failed_load_tells_all_who_waited_and_a_later_request_tries_again(
     store: ModelStore, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(store_module, "RETRY", 0.5)
+    monkeypatch.setattr(failures, "RETRY", 0.5)
     with pytest.raises(ModelUnavailable, match="there is no folder"):
         store.preload("late")
     copy_model(tiny_folder, tmp_path / "late")
@@ -198,7 +199,7 @@ def test_a_failed_load_tells_all_who_waited_and_a_later_request_tries_again(
 def test_a_failure_is_told_however_late_it_is_asked_for(
     store: ModelStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(store_module, "RETRY", 0.05)
+    monkeypatch.setattr(failures, "RETRY", 0.05)
     assert store.get("late") is None
     time.sleep(0.5)
     with pytest.raises(ModelUnavailable, match="there is no folder"):

@@ -67,6 +67,8 @@ class HandWorker:
             capacity=4,
             jobs_per_second=2.0,
             costs=[COST],
+            known=["small"],
+            looked=10**9,
         )
 
     def advertise(self) -> None:
@@ -128,6 +130,13 @@ class HandWorker:
         job = fetch(self.redis, job_id)
         with self.redis.pipeline() as pipe:
             settle.fail(pipe, job, "hand", Error(code=code, detail=detail))
+            pipe.execute()
+
+    def cancel(self, job_id: str) -> None:
+        """End a job that was canceled while it ran."""
+        job = fetch(self.redis, job_id)
+        with self.redis.pipeline() as pipe:
+            settle.cancel(pipe, job)
             pipe.execute()
 
     def run(self, job_id: str) -> list[str]:

@@ -76,6 +76,7 @@ class Engine:
         )
         self._models = models
         self._warming: dict[ImageRequest, Task | None] = {}
+        self._budget = budget
         self._accounts = Accounts()
         self.batcher = Batcher(models, budget, self._accounts)
         self.runner = Runner(budget, self._accounts, observer)
@@ -132,6 +133,17 @@ class Engine:
         self._accounts.costs.step(time.perf_counter() - started)
         self._warming[request] = task if more else None
         return more
+
+    def let_go(self, model: str) -> None:
+        """Ends the warming up of a model that is to leave memory. From the thread that steps."""
+        self._warming |= {each: None for each in self._warming if each.model == model}
+
+    def forget(self, model: str) -> None:
+        """The name stands for other weights from now on, or for none: drops what was measured of
+        it, and lets go of it where it was being warmed up. From the thread that steps."""
+        self._warming = {each: it for each, it in self._warming.items() if each.model != model}
+        self._budget.forget(model)
+        self._accounts.costs.forget(model)
 
     def progress(self, task_id: str) -> Progress:
         """How far a held task is. Raises KeyError for an id that is not held."""

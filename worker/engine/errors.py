@@ -13,6 +13,10 @@ class ModelUnavailable(EngineError):
     """The model is unknown or does not load: every task that asks for it fails with this."""
 
 
+class NoLongerOffered(EngineError):
+    """The model, or what the picture was to add to it, was removed before the task began."""
+
+
 class DeadlineExceeded(EngineError):
     """The task's deadline passed before its picture was ready."""
 

@@ -26,15 +26,19 @@ from worker.engine.task import ControlInput, Repaint, Stage, Task, ready
 def encode(task: Task) -> None:
     """Reads the prompts and begins the first pass, or the second where there is no first."""
     request, model = task.request, ready(task.model)
-    for lora in request.loras:
-        model.loras.hold(task.add_ons.loras[lora.name])
+    added = [(task.add_ons.loras[lora.name], lora.weight) for lora in request.loras]
+    for weights, _ in added:
+        model.loras.hold(weights)
     model.loras.use(request.loras)
     negative = request.negative_prompt if task.guided else None
     with ExitStack() as visits:
         for each in model.text_encoders:
             visits.enter_context(model.visiting(each.model))
         task.conditioning = model.prompts.encode(
-            request.prompt, negative, clip_skip=request.clip_skip, variant=request.loras
+            request.prompt,
+            negative,
+            clip_skip=request.clip_skip,
+            variant=tuple((weights.serial, weight) for weights, weight in added),
         )
     task.generator.manual_seed(request.seed)
     if request.image is not None and request.enlarge is None and not request.strength:

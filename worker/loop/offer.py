@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from statistics import median
 from threading import Lock
@@ -78,8 +78,12 @@ class Offer:
     ) -> None:
         self._name = name
         self._connection = connection
-        self._cards = cards
+        self._cards = tuple(cards)
         self._hashes = hashes
+        self.problems: tuple[str, ...] = ()
+        self.known: tuple[str, ...] = tuple(card.name for card in cards)
+        self.pinned: tuple[str, ...] = ()
+        self.looked = 0
         self._words = words
         self.models = models
         self.device = device
@@ -87,7 +91,20 @@ class Offer:
         self.rate = Rate()
         self._costs = costs
         self._finishing = deque[float](maxlen=RECENT)
-        self.lane_models = {lanes.lane(card.name, "normal", "").model for card in cards}
+
+    def change(self, cards: Sequence[ModelCard]) -> None:
+        """Offer these models from now on."""
+        self._cards = tuple(cards)
+
+    @property
+    def lane_models(self) -> set[str]:
+        """The models on offer, by the names they have in lanes."""
+        return {lanes.lane(card.name, "normal", "").model for card in self._cards}
+
+    @property
+    def plain_cards(self) -> tuple[ModelCard, ...]:
+        """The models on offer without their hashes; the same object until they change."""
+        return self._cards
 
     @property
     def cards(self) -> list[ModelCard]:
@@ -97,8 +114,12 @@ class Offer:
         ]
 
     def sha256(self, model: str) -> str | None:
-        """Hash of a model's weights; None while it is not known."""
-        return self._hashes.get(model)
+        """Hash of the weights that a model's pictures are made with; None while it is not known.
+
+        Not always those that it is offered with: pictures that began before a change end as they
+        began."""
+        loaded_from = self.models.loaded_from(model)
+        return self._hashes.of(model, loaded_from) if loaded_from else self._hashes.get(model)
 
     def factor(self, model: str) -> int:
         """Pixels that width and height of a model's pictures are multiples of."""
@@ -132,6 +153,10 @@ class Offer:
             costs=[PictureCost(**asdict(each)) for each in self._costs()],
             finish_s=median(self._finishing.copy() or [0.0]),
             ready_in=self.models.ready_in(),
+            known=list(self.known),
+            pinned=list(self.pinned),
+            problems=list(self.problems),
+            looked=self.looked,
         )
         workers.advertise(self._connection, info)
 

@@ -7,6 +7,7 @@ A job's way through the parts, each of which knows the board and what it was giv
 - settler, threads: encode, store and settle what the engine finished.
 Beside them all the while:
 - beat, a thread: renews leases, notices cancels and lost leases, sweeps up after dead workers;
+- follower, a thread: looks whether models came, changed or went;
 - reporter, a thread: progress, previews, and what each caller had of the device.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
@@ -31,7 +33,7 @@ from rq.worker import WorkerStatus
 from rq.worker_registration import register
 
 from jobs.pictures.image_store import ImageStore
-from jobs.queue import leases
+from jobs.queue import leases, orders
 from jobs.records.events import Status
 from jobs.records.lanes import Lane
 from jobs.records.metrics import Metrics
@@ -39,6 +41,7 @@ from jobs.signals import GIVE_BACK, Signals
 from worker.engine import Engine
 from worker.loop.beat import Beat
 from worker.loop.board import Board
+from worker.loop.follower import Follower
 from worker.loop.intake.inputs import Inputs
 from worker.loop.intake.intake import Intake
 from worker.loop.offer import Offer
@@ -46,6 +49,7 @@ from worker.loop.outcome.ledger import Ledger
 from worker.loop.outcome.reporter import Reporter
 from worker.loop.outcome.safety import SafetyHook
 from worker.loop.outcome.settler import Settler
+from worker.loop.patience import patiently
 from worker.loop.retention import Retention
 from worker.loop.stepper import Stepper, WarmUp
 
@@ -81,6 +85,7 @@ class BatchWorker(Worker):
         retention: Retention,
         warm_up: WarmUp | None = None,
         safety: SafetyHook | None = None,
+        follow: Callable[[Board], Follower],
     ) -> None:
         super().__init__([], name=name, connection=connection, worker_ttl=WORKER_TTL)
         self.offer = offer
@@ -99,7 +104,8 @@ class BatchWorker(Worker):
         self.settler = Settler(
             board, connection, store, offer, metrics, name=name, count=self.count_job, safety=safety
         )
-        self.stepper = Stepper(board, engine, self.settler, warm_up)
+        self.stepper = Stepper(board, engine, offer.models, self.settler, warm_up)
+        self.follower = follow(board)
         self.beat = Beat(
             board,
             connection,
@@ -126,10 +132,10 @@ class BatchWorker(Worker):
         return self.intake.taken > 0
 
     def _run(self) -> None:
-        self.offer.advertise(running=0)
+        patiently(lambda: self.offer.advertise(running=0))
         threads = [
             threading.Thread(target=part.run, name=part.__class__.__name__.lower(), daemon=True)
-            for part in (self.intake, self.beat, self.reporter)
+            for part in (self.intake, self.beat, self.reporter, self.follower)
         ]
         for thread in threads:
             thread.start()
@@ -139,6 +145,24 @@ class BatchWorker(Worker):
                 self.stepper.turn()
         finally:
             self._close(threads)
+
+    def register_birth(self) -> None:
+        """Enter this worker among RQ's, under a name that is its alone."""
+
+        def enter() -> None:
+            # A birth whose answer was lost would be taken for that of another worker.
+            self.connection.delete(self.key)
+            super(BatchWorker, self).register_birth()
+
+        patiently(enter)
+
+    def subscribe(self) -> None:
+        """Hear RQ's commands for this worker."""
+        patiently(super().subscribe)
+
+    def set_state(self, state: str, pipeline: Pipeline | None = None) -> None:
+        """Say whether this worker is starting, idle or busy."""
+        patiently(lambda: super(BatchWorker, self).set_state(state, pipeline))
 
     def _hear(self, signals: Signals) -> None:
         with suppress(EOFError):
@@ -154,9 +178,12 @@ class BatchWorker(Worker):
             self.board.ask_to_stop()
 
     def handle_payload(self, message: Any) -> None:
-        """A command of RQ's: `stop-job` for any of our jobs, the others as RQ has them."""
+        """A command of RQ's: `stop-job` for any of our jobs, one of ours about models, the others
+        as RQ has them."""
         payload = cast("dict[str, Any]", parse_payload(message))
-        if payload["command"] != "stop-job":
+        if payload["command"] == orders.COMMAND:
+            self.follower.hear(payload)
+        elif payload["command"] != "stop-job":
             super().handle_payload(message)
         elif slot := self.board.get(str(payload.get("job_id"))):
             self.board.stop(slot)

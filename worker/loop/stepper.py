@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from jobs.records.shares import WEIGHTS
 from jobs.request.model_card import ModelCard
@@ -11,6 +12,7 @@ from worker.loop.board import Board
 from worker.loop.offer import Offer
 from worker.loop.outcome.settler import Settler
 from worker.loop.slot import Slot, parse_task_id
+from worker.models.loading.model_store import ModelStore
 
 IDLE_WAIT = 0.5
 """Seconds the engine's thread sleeps with nothing to do; work that comes wakes it at once."""
@@ -26,15 +28,26 @@ class Stepper:
     """
 
     def __init__(
-        self, board: Board, engine: Engine, settler: Settler, warm_up: WarmUp | None = None
+        self,
+        board: Board,
+        engine: Engine,
+        models: ModelStore,
+        settler: Settler,
+        warm_up: WarmUp | None = None,
     ) -> None:
         self.board = board
         self.engine = engine
+        self.models = models
         self.settler = settler
         self.warm_up = warm_up
 
     def turn(self) -> None:
         """Make one step, or rest where there is none to make."""
+        for model, same in self.models.changes():
+            if same:
+                self.engine.let_go(model)
+            else:
+                self.engine.forget(model)
         for slot in self.board.handed_in():
             self._admit(slot)
         for slot in self.board.held():
@@ -90,12 +103,16 @@ class WarmUp:
 
     def __init__(self, engine: Engine, offer: Offer) -> None:
         self.engine = engine
-        self.models = offer.models
-        self._requests = [warm_up_request(card) for card in offer.cards if card.batched]
+        self.offer = offer
+        self._cards: Sequence[ModelCard] = ()
+        self._requests: list[ImageRequest] = []
 
     def step(self) -> bool:
         """One forward for a model that is in memory; False once nothing is left to learn."""
-        warm = self.models.warm()
+        if self._cards is not self.offer.plain_cards:
+            self._cards = self.offer.plain_cards
+            self._requests = [warm_up_request(card) for card in self._cards if card.batched]
+        warm = self.offer.models.warm()
         return any(
             request.model in warm and self.engine.warm_up(request) for request in self._requests
         )

@@ -26,6 +26,8 @@ from worker.models.tables import (
     SafetyEntry,
     SafetyTable,
     Table,
+    VaeEntry,
+    VaeTable,
 )
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -45,6 +47,7 @@ class Catalogue:
     loras: dict[str, LoraEntry] = field(default_factory=dict[str, LoraEntry])
     embeddings: dict[str, AddOnEntry] = field(default_factory=dict[str, AddOnEntry])
     controlnets: dict[str, ControlNetEntry] = field(default_factory=dict[str, ControlNetEntry])
+    vaes: dict[str, VaeEntry] = field(default_factory=dict[str, VaeEntry])
     upscalers: dict[str, AddOnEntry] = field(default_factory=dict[str, AddOnEntry])
     safety: SafetyEntry | None = None
 
@@ -55,6 +58,7 @@ class Catalogue:
             *self.loras.values(),
             *self.embeddings.values(),
             *self.controlnets.values(),
+            *self.vaes.values(),
             *self.upscalers.values(),
         ]
 
@@ -79,12 +83,10 @@ SECTIONS = {
     "loras": "a LoRA",
     "embeddings": "an embedding",
     "controlnets": "a ControlNet",
+    "vaes": "an autoencoder",
     "upscalers": "an upscaler",
 }
 """What each table of tables in models.toml names."""
-
-MODEL_LIKE = "a model of the same shape, such as stable-diffusion-v1-5/stable-diffusion-v1-5"
-CONTROLNET_LIKE = "a ControlNet of the same shape, such as lllyasviel/control_v11p_sd15_canny"
 
 
 def read_catalogue(path: Path) -> Catalogue:
@@ -102,22 +104,19 @@ def read_catalogue(path: Path) -> Catalogue:
     if not isinstance(tables, dict) or not tables:
         raise CatalogueError(f"{path}: names no model; each has a table such as [models.emoji].")
     entries = _section(path, document, "models", ModelTable, ModelEntry)
-    for entry in entries.values():
-        _check_config(path, entry.where, entry.source, entry.config, MODEL_LIKE)
     default = default if default is not None else next(iter(entries))
     if not isinstance(default, str) or default not in entries:
         raise CatalogueError(
             f"{path}: default: {default!r} is no model; there are {', '.join(entries)}."
         )
     controlnets = _section(path, document, "controlnets", ControlNetTable, ControlNetEntry)
-    for net in controlnets.values():
-        _check_config(path, net.where, net.source, net.config, CONTROLNET_LIKE)
     return Catalogue(
         entries,
         default,
         loras=_section(path, document, "loras", LoraTable, LoraEntry),
         embeddings=_section(path, document, "embeddings", AddOnTable, AddOnEntry),
         controlnets=controlnets,
+        vaes=_section(path, document, "vaes", VaeTable, VaeEntry),
         upscalers=_section(path, document, "upscalers", AddOnTable, AddOnEntry),
         safety=_safety(path, safety) if safety is not None else None,
     )
@@ -140,7 +139,7 @@ def _document(path: Path) -> dict[str, object]:
 
 
 T = TypeVar("T", bound=Table)
-E = TypeVar("E", ModelEntry, AddOnEntry, LoraEntry, ControlNetEntry)
+E = TypeVar("E", ModelEntry, AddOnEntry, LoraEntry, ControlNetEntry, VaeEntry)
 
 
 def _section(
@@ -178,14 +177,6 @@ def _checked(path: Path, header: str, table: object, table_class: type[T]) -> T:
     except ValidationError as error:
         sentence = _sentence(error.errors()[0], table_class)
         raise CatalogueError(f"{path}: {header}.{sentence}") from error
-
-
-def _check_config(path: Path, where: str, source: str, config: str | None, like: str) -> None:
-    if source.endswith(".safetensors") and config is None:
-        raise CatalogueError(
-            f"{path}: {where}.config: a single file holds weights only; name the folder or hub id"
-            f" of {like}."
-        )
 
 
 def _sentence(error: ErrorDetails, table_class: type[Table]) -> str:

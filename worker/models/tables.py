@@ -43,8 +43,8 @@ class ModelTable(Table):
     variant: Variant = None
     config: str | None = Field(
         None,
-        description="For a single file: the folder or hub id of a model of the same shape, "
-        "whose configuration and tokenizer it takes.",
+        description="For a single file of an unusual shape: the folder or hub id of a model of the "
+        "same shape, whose configuration and tokenizer it takes.",
     )
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = Field(
         "auto", description="Number format; auto is float16 on CUDA and float32 elsewhere."
@@ -58,6 +58,20 @@ class ModelTable(Table):
     )
     sampler: str = Field("pndm", description="Default sampler.")
     schedule: str = Field("automatic", description="Default schedule of the default sampler.")
+    prediction: Literal["epsilon", "v_prediction"] | None = Field(
+        None,
+        description="What its UNet predicts, noise or velocity; without it what its files say.",
+    )
+    zero_snr: bool | None = Field(
+        None,
+        description="Whether its last step is noise alone (zero terminal SNR); without it what its "
+        "files say.",
+    )
+    vae: str | None = Field(
+        None,
+        description="An autoencoder instead of its own: the name of a table [vaes.NAME] or of a "
+        "file in a folder of models, or a .safetensors file, a folder, or a hub id.",
+    )
     tiny_vae: str | None = Field(
         None,
         description="Folder or hub id of an AutoencoderTiny for this model's latents; it makes the "
@@ -141,8 +155,19 @@ class ControlNetTable(AddOnTable):
 
     config: str | None = Field(
         None,
-        description="For a single file: the folder or hub id of a ControlNet of the same shape, "
-        "whose config.json it takes.",
+        description="For a single file of an unusual shape: the folder or hub id of a ControlNet "
+        "of the same shape, whose config.json it takes.",
+    )
+    variant: Variant = None
+
+
+class VaeTable(AddOnTable):
+    """One `[vaes.NAME]` table of models.toml."""
+
+    config: str | None = Field(
+        None,
+        description="For a single file of an unusual shape: the folder or hub id whose config.json "
+        "it takes.",
     )
     variant: Variant = None
 
@@ -166,6 +191,10 @@ class LoraEntry(LoraTable, AddOnEntry):
 
 class ControlNetEntry(ControlNetTable, AddOnEntry):
     """A ControlNet of the catalogue."""
+
+
+class VaeEntry(VaeTable, AddOnEntry):
+    """An autoencoder of the catalogue, which models may take instead of their own."""
 
 
 class SafetyTable(Table):

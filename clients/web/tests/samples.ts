@@ -31,6 +31,7 @@ export function model(some: Partial<Model> = {}): Model {
     warm: true,
     state: "warm",
     loaded: 1,
+    pinned: false,
     limits: { max_width: 2048, max_height: 2048, max_pixels: 4_194_304, max_steps: 150, max_count: 16 },
     workers: [],
     ...some,

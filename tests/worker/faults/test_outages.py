@@ -20,11 +20,14 @@ from jobs.connection import WORKER_TIMEOUT, connect
 from jobs.pictures.image_store import ImageStore
 from jobs.queue import leases
 from jobs.queue.leases import Sweep
+from jobs.records import workers
+from tests.running.program import Program
 from tests.running.services.redis import redis_in
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
 from tests.worker.conftest import SLOW, Desk
 from worker.loop.rq_worker import BatchWorker
+from worker.main import new_name
 
 
 @pytest.fixture
@@ -139,3 +142,21 @@ def test_redis_hangs_three_times_and_the_job_goes_on_from_its_step(own_redis, tm
     finally:
         for worker in pool:
             worker.close()
+
+
+def test_a_worker_that_starts_while_redis_is_full_waits_and_then_works(
+    own_redis: RedisServer, tmp_path: Path
+):
+    redis = connect(own_redis.url)
+    redis.config_set("maxmemory", 1)
+    log, name = tmp_path / "worker.log", new_name()
+    environment = {"REDIS_URL": own_redis.url, "DATA": str(tmp_path), "WARM_UP": "false"}
+    process = Program("worker.main", "--name", name, log=log, environment=environment)
+    try:
+        until(lambda: "used memory" in log.read_text() or process.poll() is not None, 120)
+        assert process.poll() is None, log.read_text()
+        redis.config_set("maxmemory", 0)
+        until(lambda: [each.name for each in workers.live(redis)] == [name])
+        assert "Traceback" not in log.read_text()
+    finally:
+        process.kill()

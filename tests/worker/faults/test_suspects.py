@@ -99,7 +99,7 @@ def isolation(redis: Redis, *groups: str | None) -> Isolation:
     board = Board()
     for number, group in enumerate(groups):
         board.hold(cast("Any", SimpleNamespace(id=str(number), group=group)))
-    return Isolation(board, redis, "me", {"small"})
+    return Isolation(board, redis, "me", lambda: {"small"})
 
 
 def alive(redis: Redis, name: str, running: int = 0, model: str = "small") -> None:
@@ -163,6 +163,6 @@ def test_the_last_open_worker_stays_open(redis: Redis):
 
 def test_suspects_of_another_workers_models_close_nothing(redis: Redis):
     waits(redis, "job0")
-    waiting = Isolation(Board(), redis, "me", {"large"}).admission()
+    waiting = Isolation(Board(), redis, "me", lambda: {"large"}).admission()
     assert not waiting.first
     assert waiting.admits("fresh")

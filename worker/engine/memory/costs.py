@@ -65,6 +65,17 @@ class Costs:
             known[name] = min(known.get(name, seconds), seconds)
             self._at_best += known[name]
 
+    def forget(self, model: str) -> None:
+        """The name stands for another model from now on."""
+        with self._lock:
+            self._forwards = {
+                shape: each for shape, each in self._forwards.items() if shape.model != model
+            }
+            self._around = {
+                kind: each for kind, each in self._around.items() if kind.model != model
+            }
+            self._kinds = {kind: each for kind, each in self._kinds.items() if kind.model != model}
+
     def step(self, seconds: float) -> None:
         """A step of the engine took so long, with all that was measured in it."""
         with self._lock:

@@ -48,6 +48,12 @@ class Footprints:
         """Takes in what a row of a forward of this shape took."""
         self.measured[shape] = bytes_per_row
 
+    def forget(self, model: str) -> None:
+        """The name stands for another model from now on."""
+        self.measured = {
+            shape: each for shape, each in self.measured.items() if shape.model != model
+        }
+
     def bytes_per_row(self, shape: ForwardShape) -> int | None:
         """What a row takes: as measured, or by area from the model's next smaller shape, else its
         next larger one; None where nothing of this model was measured."""

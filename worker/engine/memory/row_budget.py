@@ -1,7 +1,7 @@
 """How many rows a UNet forward takes: measured for each shape, not a constant."""
 
 from collections import deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -102,6 +102,12 @@ class Budgets:
         """Raises OutOfMemory for a picture that can never fit, of `capacity` bytes or the limit."""
         self._footprints.check(key.shape, width, height, self._limit or capacity)
 
+    def forget(self, model: str) -> None:
+        """The name stands for other weights from now on: all that was measured is of the old."""
+        self._measured.forget(lambda shape: shape.model == model)
+        self._footprints.forget(model)
+        self._keep(always=True)
+
     def _keep(self, *, always: bool = False) -> None:
         if self._notebook is None or (self._kept == self._measured.revision and not always):
             return
@@ -165,6 +171,11 @@ class RowBudget(Generic[K]):
         if min(len(climb.small), len(climb.large)) == ENOUGH:
             self._climbs[key] = _decide(climb)
             self.revision += 1
+
+    def forget(self, of: Callable[[K], bool]) -> None:
+        """Measures these keys anew."""
+        self._climbs = {key: climb for key, climb in self._climbs.items() if not of(key)}
+        self.revision += 1
 
     def out_of_memory(self, key: K, rows: int) -> None:
         """Halves the limit after a forward of `rows` did not fit."""

@@ -5,9 +5,10 @@ set on takes less than a millisecond, nothing is injected while others wait, and
 the model is what it always was, to the bit.
 """
 
+import itertools
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -50,13 +51,21 @@ Layers = Mapping[str, LoraLayer]
 """By the path of the layer, as `named_modules` gives it, without CLIP's `text_model.`."""
 
 
+_serial = itertools.count()
+
+
 @dataclass(frozen=True, eq=False)
 class LoraWeights:
-    """A loaded LoRA on its device: its layers for the UNet and for each text encoder."""
+    """A loaded LoRA on its device: its layers for the UNet and for each text encoder.
+
+    `serial` is another each time that one is loaded: what was remembered of a prompt with a LoRA
+    is not true of the file that took its place under its name.
+    """
 
     name: str
     unet: Layers
     text_encoders: Sequence[Layers] = ()
+    serial: int = field(default_factory=lambda: next(_serial), init=False)
 
     @property
     def parts(self) -> list[Layers]:

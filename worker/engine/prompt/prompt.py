@@ -86,6 +86,11 @@ class PromptEncoder:
         self._check_vectors(name, vectors)
         self._words.add(name, [each.detach().clone() for each in vectors])
 
+    def remove_embedding(self, name: str) -> None:
+        """Let `name` be a word like any other again; unknown ones are fine. As `add_embedding`,
+        not to be called while another thread encodes."""
+        self._words.remove(name)
+
     def encode(
         self, prompt: str, negative: str | None, *, clip_skip: int = 1, variant: Hashable = ()
     ) -> Conditioning:

@@ -21,16 +21,18 @@ class LearnedWords:
 
     def add(self, name: str, vectors: Sequence[torch.Tensor]) -> None:
         """Let `name` stand for the rows of `vectors`: (n, width), one tensor an encoder."""
+        self.remove(name)
         count = len(vectors[0])
         tokens = tuple(range(self._next, self._next - count, -1))
         self._next -= count
-        old = self._tokens.get(name, ())
         self._vectors |= dict(zip(tokens, zip(*vectors, strict=True), strict=True))
-        self._tokens = {**self._tokens, name: tokens}
-        longest_first = sorted(self._tokens, key=len, reverse=True)
-        self._pattern = re.compile("|".join(_as_word(each) for each in longest_first))
-        for token in old:
+        self._learn({**self._tokens, name: tokens})
+
+    def remove(self, name: str) -> None:
+        """Let `name` be a word like any other again."""
+        for token in self._tokens.get(name, ()):
             del self._vectors[token]
+        self._learn({word: tokens for word, tokens in self._tokens.items() if word != name})
 
     def split(self, text: str) -> Iterator[str | tuple[int, ...]]:
         """The text in order: plain text, and the tokens of each learned word in it."""
@@ -49,6 +51,13 @@ class LearnedWords:
     def vectors(self, tokens: Sequence[int], encoder: int) -> torch.Tensor:
         """The vectors of learned tokens for one of the encoders: (tokens, width)."""
         return torch.stack([self._vectors[token][encoder] for token in tokens])
+
+    def _learn(self, tokens: dict[str, tuple[int, ...]]) -> None:
+        longest_first = sorted(tokens, key=len, reverse=True)
+        self._tokens = tokens
+        self._pattern = (
+            re.compile("|".join(_as_word(each) for each in longest_first)) if tokens else None
+        )
 
 
 def _as_word(name: str) -> str:

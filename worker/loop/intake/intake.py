@@ -75,7 +75,7 @@ class Intake:
         self.taken = 0
         self._listen = listen
         self._taking = False
-        self._isolation = Isolation(board, connection, name, offer.lane_models)
+        self._isolation = Isolation(board, connection, name, lambda: offer.lane_models)
         self._closed = False
         self._unanswered: tuple[Lease, str | None] | None = None
         self._own = own
@@ -216,7 +216,8 @@ class Intake:
     def _in_turn(self) -> list[Lane]:
         """The lanes from which a job may be taken now, in the order of their turn."""
         every = lanes.lanes(self.connection)
-        mine = [each for each in every if each.model in self.offer.lane_models]
+        offered = self.offer.lane_models
+        mine = [each for each in every if each.model in offered]
         self._listen(mine)
         lengths = lanes.waiting(self.connection, mine)
         waiting = [each for each, length in lengths.items() if length]

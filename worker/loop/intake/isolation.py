@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from redis import Redis
@@ -40,11 +40,13 @@ class Isolation:
     """What the worker `name` knows of suspects. A group of them begins in an empty worker, and of
     several workers for a model one holds none, for everybody else."""
 
-    def __init__(self, board: Board, connection: Redis, name: str, lane_models: set[str]) -> None:
+    def __init__(
+        self, board: Board, connection: Redis, name: str, lane_models: Callable[[], set[str]]
+    ) -> None:
         self.board = board
         self.connection = connection
         self.name = name
-        self._models = lane_models
+        self._lane_models = lane_models
 
     def admission(self) -> Admission:
         """Whom this worker may take, as things stand."""
@@ -64,12 +66,11 @@ class Isolation:
         return Admission(found)
 
     def _waiting(self, every: Mapping[str, Suspect], group: str | None = None) -> list[Suspect]:
+        models = self._lane_models()
         found = [
             each
             for each in every.values()
-            if group in (None, each.group)
-            and each.holder is None
-            and each.lane.model in self._models
+            if group in (None, each.group) and each.holder is None and each.lane.model in models
         ]
         return sorted(found, key=lambda each: (-each.lane.rank, each.job))
 

@@ -77,7 +77,9 @@ class Settler:
 
     def store(self, slot: Slot, index: int, finished: Finished) -> None:
         """Encode and store picture `index`; the last one of a job settles it."""
-        self._submit(slot, lambda slot: self._store(slot, index, finished))
+        # Of the weights that it was made with: others may be loaded under the name in a moment.
+        maker = Maker(VERSION, self.offer.sha256(slot.request.model))
+        self._submit(slot, lambda slot: self._store(slot, index, finished, maker))
 
     def fail(self, slot: Slot, error: Exception | None) -> None:
         """Settle a job of which the engine could not make a picture."""
@@ -133,13 +135,12 @@ class Settler:
             log.exception("job %s could not be settled", slot.id)
             self.board.forget(slot)
 
-    def _store(self, slot: Slot, index: int, finished: Finished) -> None:
+    def _store(self, slot: Slot, index: int, finished: Finished, maker: Maker) -> None:
         if finished.image is None or slot.canvas is None or slot.settling:
             return
         slot.work.was("make", time.monotonic() - slot.started, darkroom__picture=index)
         started = time.monotonic()
         picture = slot.canvas.compose(finished.image)
-        maker = Maker(VERSION, self.offer.sha256(slot.request.model))
         safety = None
         if self._safety is not None:
             try:

@@ -14,11 +14,15 @@ from typing import Any, cast
 
 from jobs.request.model_card import AddOn
 from worker.models.catalogue import Catalogue
+from worker.models.files.configurations.claims import Claims, read_claims
+from worker.models.files.configurations.composed import without
+from worker.models.files.configurations.unet import controlnet_config
+from worker.models.files.configurations.written import write
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import no_weights, read_json, weights_in
 from worker.models.files.places import Patterns, find_file, find_folder, find_path
-from worker.models.files.safetensors_file import Shapes, numbers, read_complete
-from worker.models.tables import AddOnEntry, ControlNetEntry, LoraEntry
+from worker.models.files.safetensors_file import Shapes, numbers, read_complete, read_header
+from worker.models.tables import AddOnEntry, ControlNetEntry, LoraEntry, VaeEntry
 
 CROSS_ATTENTION = re.compile(
     r"attn2.*to_[kv]\b.*(lora_down|lora_A|lora\.down)|attn2.*to_[kv]_lora\.down"
@@ -33,6 +37,9 @@ OTHER_NETWORKS = {
     "lora_mid": "Tucker-decomposed LoRA",
 }
 """Relatives of LoRA that are added to a model in another way, by what their tensors are named."""
+
+LDM = "control_model."
+"""How a ControlNet's own tensors begin in the layout that they were first shared in."""
 
 EMBEDDING = "emb_params"
 SDXL_EMBEDDING = ("clip_l", "clip_g")
@@ -102,6 +109,9 @@ def find(entry: AddOnEntry) -> FoundAddOn:
             return FoundAddOn(entry, tokens=tuple(shapes[name][-1] for name in names))
         case "controlnets":
             return _found_controlnet(cast(ControlNetEntry, entry))
+        case "vaes":
+            vae_files(cast(VaeEntry, entry))
+            return FoundAddOn(entry)
         case _:
             weights(entry)
             return FoundAddOn(entry)
@@ -136,7 +146,9 @@ def controlnet_files(entry: ControlNetEntry) -> tuple[Path, Path | None]:
     source = entry.source
     if source.endswith(".safetensors"):
         file = find_file(source, entry.base, f"{entry.where}.source")
-        source = entry.config or ""
+        if entry.config is None:
+            return _written_config(entry, file), file
+        source = entry.config
     folder = _folder(entry, source)
     if not (folder / "config.json").is_file():
         raise SourceError(f"{entry.where}: {folder} has no config.json; it is no ControlNet.")
@@ -145,12 +157,40 @@ def controlnet_files(entry: ControlNetEntry) -> tuple[Path, Path | None]:
     return folder, file
 
 
+def _written_config(entry: ControlNetEntry, file: Path) -> Path:
+    """A folder with the configuration that a ControlNet's shapes say."""
+    shapes = read_header(file).shapes
+    where = f"{entry.where}.source"
+    if "difference" in shapes:
+        raise SourceError(
+            f"{where}: {file} holds the difference to a model, not a ControlNet; the whole one"
+            " is shared as well."
+        )
+    try:
+        return write({"config.json": controlnet_config(without(shapes, LDM) or shapes)})
+    except (SourceError, KeyError, IndexError, OSError) as error:
+        raise SourceError(f"{where}: {file} is no ControlNet for a UNet: {error}.") from error
+
+
 def add_on_weights(entry: AddOnEntry) -> list[Path]:
     """The files of an add-on's weights. Raises SourceError where they are not on this machine."""
+    if isinstance(entry, VaeEntry):
+        return vae_files(entry)
     if not isinstance(entry, ControlNetEntry):
         return [weights(entry)]
     folder, file = controlnet_files(entry)
     return [file] if file is not None else weights_in(folder, entry.variant)
+
+
+def vae_files(entry: VaeEntry) -> list[Path]:
+    """The files of an autoencoder's weights. Raises SourceError."""
+    if entry.source.endswith(".safetensors"):
+        return [weights(entry)]
+    folder = _folder(entry, entry.source)
+    files = weights_in(folder, entry.variant)
+    if not files:
+        raise SourceError(f"{entry.where}.source: {no_weights(folder, entry.variant)}")
+    return files
 
 
 def add_on_parameters(entry: AddOnEntry) -> int:
@@ -160,7 +200,7 @@ def add_on_parameters(entry: AddOnEntry) -> int:
 
 def wanted_files(entry: AddOnEntry) -> Patterns:
     """Which files of a hub repository an add-on needs, for a pull."""
-    if isinstance(entry, ControlNetEntry):
+    if isinstance(entry, ControlNetEntry | VaeEntry):
         if entry.source.endswith(".safetensors"):
             return Patterns(["config.json"], [])
         files = f"*.{entry.variant}.safetensors" if entry.variant else "*.safetensors"
@@ -221,13 +261,26 @@ def _found_controlnet(entry: ControlNetEntry) -> FoundAddOn:
 
 
 def _told(entry: AddOnEntry) -> AddOn:
+    """An add-on as callers see it: as models.toml says, else as its file says of itself."""
+    says = _claims(entry)
+    triggers = says.triggers
+    if isinstance(entry, LoraEntry) and "triggers" in entry.model_fields_set:
+        triggers = entry.triggers
     return AddOn(
         name=entry.name,
-        title=entry.title or entry.name,
-        description=entry.description,
-        licence=entry.licence,
-        triggers=entry.triggers if isinstance(entry, LoraEntry) else [],
+        title=entry.title or says.title or entry.name,
+        description=entry.description or says.description,
+        licence=entry.licence or says.licence,
+        triggers=triggers if isinstance(entry, LoraEntry) else [],
     )
+
+
+def _claims(entry: AddOnEntry) -> Claims:
+    try:
+        file = add_on_weights(entry)[0]
+        return read_claims(file, read_header(file))
+    except (SourceError, IndexError):
+        return Claims()
 
 
 def _folder(entry: AddOnEntry, source: str) -> Path:

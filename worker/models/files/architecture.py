@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from jobs.request.model_card import Kind
+from worker.models.files.configurations.claims import Claims
+from worker.models.files.configurations.scheduler import (
+    Defaults,
+    sampler_of,
+    scheduler_config,
+)
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import class_of, read_json, text_parts
 from worker.models.files.sources import ModelFiles
@@ -27,9 +33,12 @@ OTHER_CONDITIONS = ("class_embed_type", "encoder_hid_dim_type")
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 
 
-Defaults = dict[str, str | int | float]
-
-LCM: Defaults = {"sampler": "lcm", "steps": 4, "guidance_scale": 8.5}
+LCM: Defaults = {
+    "sampler": "lcm",
+    "schedule": "automatic",
+    "steps": 4,
+    "guidance_scale": 8.5,
+}
 """What diffusers' LatentConsistencyModelPipeline takes (arXiv 2310.04378)."""
 
 LCM_UNTOLD: Defaults = LCM | {"guidance_scale": 1.0}
@@ -38,7 +47,7 @@ LCM_UNTOLD: Defaults = LCM | {"guidance_scale": 1.0}
 TURBO: Defaults = {"steps": 4, "guidance_scale": 1.0}
 """Adversarially distilled models (arXiv 2311.17042): one to four steps, without guidance."""
 
-TURBO_SAMPLERS = {"EulerDiscreteScheduler": "euler", "EulerAncestralDiscreteScheduler": "euler_a"}
+TURBO_SAMPLERS = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
 
 
 @dataclass(frozen=True)
@@ -77,13 +86,22 @@ def read_architecture(name: str, files: ModelFiles) -> Architecture:
         unet, vae = (read_json(files.config / part / "config.json") for part in ("unet", "vae"))
         texts = [read_json(files.config / part / "config.json") for part in text_parts(index)]
         _check_inputs(name, unet, vae)
-        scheduler = read_json(files.config / "scheduler" / "scheduler_config.json")
+        scheduler = read_scheduler(files)
         _check_prediction(name, scheduler)
-        return _stable_diffusion(index, unet, vae, texts, scheduler)
+        return _stable_diffusion(index, unet, vae, texts, scheduler, files.claims)
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise SourceError(
             f"model: {name} has a configuration that Darkroom cannot read: {error!r}."
         ) from error
+
+
+def read_scheduler(files: ModelFiles) -> dict[str, Any]:
+    """A model's scheduler_config.json with what its weights and models.toml say beside it.
+
+    Raises SourceError.
+    """
+    own = read_json(files.config / "scheduler" / "scheduler_config.json")
+    return scheduler_config(own, files.claims)
 
 
 def _is_stable_diffusion(index: dict[str, Any]) -> bool:
@@ -106,9 +124,15 @@ def _stable_diffusion(
     vae: dict[str, Any],
     texts: list[dict[str, Any]],
     scheduler: dict[str, Any],
+    claims: Claims,
 ) -> Architecture:
     factor = 2 ** (len(vae["block_out_channels"]) - 1)
     height, width = _sides(unet["sample_size"])
+    if claims.width and claims.height:
+        width, height = claims.width // factor, claims.height // factor
+    elif claims.prediction == "v_prediction" and _family(unet, texts) == "sd2":
+        # What of Stable Diffusion 2 learned velocity was trained at 768.
+        width = height = max(width, 768 // factor)
     family = _family(unet, texts)
     kinds = KINDS
     if unet["in_channels"] != vae["latent_channels"]:
@@ -124,7 +148,7 @@ def _stable_diffusion(
         clip_layers=_clip_layers(family, texts),
         kinds=kinds,
         distilled=bool(unet.get("time_cond_proj_dim")),
-        defaults=_defaults(family, unet, scheduler),
+        defaults=_defaults(family, unet, scheduler, claims),
     )
 
 
@@ -134,8 +158,20 @@ def _clip_layers(family: str, texts: list[dict[str, Any]]) -> int:
     return max(1, layers - family.startswith("sdxl"))
 
 
-def _defaults(family: str, unet: dict[str, Any], scheduler: dict[str, Any]) -> Defaults:
-    """What few-step models take; SDXL's guidance is weaker than the others' everywhere."""
+def _defaults(
+    family: str, unet: dict[str, Any], scheduler: dict[str, Any], claims: Claims
+) -> Defaults:
+    """What a model takes where models.toml does not say."""
+    return {
+        **({"guidance_scale": 5.0} if family.startswith("sdxl") else {}),
+        **sampler_of(scheduler),
+        **_few_steps(unet, scheduler),
+        **_said(claims),
+    }
+
+
+def _few_steps(unet: dict[str, Any], scheduler: dict[str, Any]) -> Defaults:
+    """Steps and guidance of what was distilled."""
     if unet.get("time_cond_proj_dim"):
         return LCM
     own = scheduler.get("_class_name")
@@ -148,9 +184,22 @@ def _defaults(family: str, unet: dict[str, Any], scheduler: dict[str, Any]) -> D
         and scheduler.get("prediction_type", "epsilon") == "epsilon"
         and not scheduler.get("rescale_betas_zero_snr")
     )
-    if few and own in TURBO_SAMPLERS:
-        return TURBO | {"sampler": TURBO_SAMPLERS[own]}
-    return {"guidance_scale": 5.0} if family.startswith("sdxl") else {}
+    return TURBO if few and own in TURBO_SAMPLERS else {}
+
+
+def _said(claims: Claims) -> Defaults:
+    """What a file says of itself to people, and of its steps."""
+    said: Defaults = {}
+    if claims.distilled is not None:
+        said |= {"steps": claims.distilled.steps, "guidance_scale": 1.0}
+    description = claims.description
+    if claims.distilled is not None and claims.distilled.by_name:
+        description += (
+            f" Its file is named {claims.distilled.how}, so it is taken for a distilled model:"
+            f" {claims.distilled.steps} steps, without guidance."
+        )
+    words = {"title": claims.title, "description": description.strip(), "licence": claims.licence}
+    return said | {key: text for key, text in words.items() if text}
 
 
 def _family(unet: dict[str, Any], texts: list[dict[str, Any]]) -> str:

@@ -23,7 +23,10 @@ def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
             raise SourceError(
                 f"{entry.where}.{side}: {pixels} is not a multiple of {model.factor}."
             )
-    chosen = entry.model_fields_set
+    chosen = set(entry.model_fields_set)
+    if "sampler" in chosen:
+        # The model's schedule is one for its own sampler.
+        chosen.add("schedule")
     entry = entry.model_copy(
         update={key: value for key, value in model.defaults.items() if key not in chosen}
     )

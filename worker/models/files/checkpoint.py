@@ -26,16 +26,27 @@ CROSS_ATTENTION = re.compile(r"model\.diffusion_model\..*\.attn2\.to_k\.weight")
 """Where a checkpoint shows which family it is of."""
 
 
-def check_checkpoint(where: str, file: Path, config: Path) -> None:
-    """Raises SourceError, naming the key `where`, for a file that is no complete model, or of
-    another family than the configuration in `config`."""
-    shapes = read_header(file).shapes
+def check_parts(where: str, file: Path, shapes: Shapes, *, needs_vae: bool) -> None:
+    """Raises SourceError, naming the key `where`, for a file that is no complete model."""
     for prefixes, part in PARTS.items():
+        if part == "autoencoder" and not needs_vae:
+            continue
+        if part == "autoencoder" and not _any_starts(shapes, prefixes):
+            raise SourceError(
+                f"{where}: {file} has no autoencoder, nothing named {prefixes}*; name one for it"
+                " with the key `vae`."
+            )
         if not any(_any_starts(shapes, prefix) for prefix in prefixes.split(" or ")):
             raise SourceError(
                 f"{where}: {file} is not a complete Stable Diffusion checkpoint: it has no {part},"
                 f" nothing named {prefixes}*."
             )
+
+
+def check_checkpoint(where: str, file: Path, config: Path) -> None:
+    """Raises SourceError, naming the key `where`, for a file of another family than the
+    configuration in `config`."""
+    shapes = read_header(file).shapes
     for what, found, expected in _compared(shapes, config):
         if found != expected:
             raise SourceError(

@@ -6,10 +6,11 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 from pydantic import TypeAdapter
 
@@ -76,23 +77,49 @@ class Hashes:
     A large model takes seconds to read; until its hash is known it has none, which delays nothing.
     """
 
-    def __init__(self, catalogue: Catalogue, memory: HashMemory) -> None:
-        self._catalogue = catalogue
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        memory: HashMemory,
+        marks: Mapping[str, Hashable] | None = None,
+    ) -> None:
         self._memory = memory
-        self._known: dict[str, str] = {}
+        self._known: dict[tuple[str, Hashable], str] = {}
+        self._todo: SimpleQueue[tuple[Catalogue, Mapping[str, Hashable]]] = SimpleQueue()
+        self._marks: Mapping[str, Hashable] = {}
         self._thread = threading.Thread(target=self._work, name="hashes", daemon=True)
+        self.follow(catalogue, marks or {})
         self._thread.start()
+
+    def follow(self, catalogue: Catalogue, marks: Mapping[str, Hashable]) -> None:
+        """Another catalogue takes the place of the one that was; `marks` has for each table, such
+        as `models.emoji`, what its weights are loaded from."""
+        self._marks = marks
+        self._todo.put((catalogue, marks))
 
     def get(self, model: str) -> str | None:
         """The model's sha256 in hex; None while it is not known."""
-        return self._known.get(model)
+        return self.of(model, self._marks.get(f"models.{model}"))
+
+    def of(self, model: str, mark: Hashable) -> str | None:
+        """The sha256 of what the model's weights were loaded from, now or before; None while it is
+        not known."""
+        return self._known.get((model, mark))
 
     def _work(self) -> None:
-        for name, entry in self._catalogue.entries.items():
-            try:
-                self._known[name] = self._memory.work_out(locate(entry).weights()).whole
-            except (OSError, SourceError) as error:
-                log.debug("no hash of %s: %s", name, error)
+        while True:
+            catalogue, marks = self._todo.get()
+            for name, entry in catalogue.entries.items():
+                if not self._todo.empty():
+                    # It will be looked at in the newer one.
+                    break
+                mark = marks.get(entry.where)
+                if (name, mark) in self._known:
+                    continue
+                try:
+                    self._known[name, mark] = self._memory.work_out(locate(entry).weights()).whole
+                except (OSError, SourceError) as error:
+                    log.debug("no hash of %s: %s", name, error)
 
 
 def sha256(files: Sequence[Path]) -> Digest:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import huggingface_hub
 
 from jobs.request.model_card import Kind
-from worker.models.catalogue import Catalogue, read_catalogue
+from worker.models.catalogue import Catalogue
 from worker.models.files.add_ons import add_on_weights, find, model_widths
 from worker.models.files.cards import card
 from worker.models.files.errors import SourceError
@@ -63,15 +63,9 @@ class Checked:
         return list(dict.fromkeys(problem for problem in found if problem))
 
 
-def list_items(path: Path, memory: HashMemory) -> tuple[list[Item], str]:
-    """Everything that models.toml names, and the name of the default model.
-
-    Reads no weights: a hash is told where it is known. Raises CatalogueError.
-    """
-    catalogue = read_catalogue(path)
-    return [look_at(entry, catalogue, memory) for entry in catalogue.everything], (
-        catalogue.default
-    )
+def list_items(catalogue: Catalogue, memory: HashMemory) -> list[Item]:
+    """Everything that a catalogue has. Reads no weights: a hash is told where it is known."""
+    return [look_at(entry, catalogue, memory) for entry in catalogue.everything]
 
 
 def look_at(entry: Entry, catalogue: Catalogue, memory: HashMemory) -> Item:

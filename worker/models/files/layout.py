@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -82,6 +83,24 @@ def weights_in(folder: Path, variant: str | None = None) -> list[Path]:
     if variant:
         return sorted(folder.glob(f"*.{variant}*.safetensors"))
     return sorted(file for file in folder.glob("*.safetensors") if "." not in file.stem)
+
+
+def only_variant(folder: Path, parts: list[str]) -> str | None:
+    """The variant that a model's weights are of, where no part has plain ones; None otherwise.
+
+    Of several `fp16` is taken, else the first by name.
+    """
+    if any(weights_in(folder / part) for part in parts):
+        return None
+    each = [{_variant_of(file) for file in (folder / part).glob("*.safetensors")} for part in parts]
+    common = set[str].intersection(*each) - {""} if each else set[str]()
+    return "fp16" if "fp16" in common else min(common, default=None)
+
+
+def _variant_of(file: Path) -> str:
+    """What stands between a file's name and the number of its shard: `fp16`, or nothing."""
+    found = re.fullmatch(r"[^.]+\.([A-Za-z0-9_]+?)(-\d+-of-\d+)?", file.stem)
+    return found[1] if found else ""
 
 
 def check_weights(where: str, folder: Path, variant: str | None = None) -> None:

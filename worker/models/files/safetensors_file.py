@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import safetensors
 
 from worker.models.files.errors import SourceError
@@ -39,6 +41,15 @@ class Header:
 
 def read_header(file: Path) -> Header:
     """The header of a file that may be cut off behind it. Raises SourceError for another format."""
+    try:
+        state = file.stat()
+    except OSError as error:
+        raise SourceError(f"{file} is not a safetensors file: {error}.") from error
+    return _read_header(file, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=512)
+def _read_header(file: Path, _size: int, _time: int) -> Header:
     try:
         with file.open("rb") as opened:
             start = opened.read(8)
@@ -74,6 +85,30 @@ def problem_of(file: Path) -> str | None:
     except SourceError as error:
         return str(error)
     return None
+
+
+def read_numbers(file: Path, name: str) -> list[float]:
+    """The numbers of one small tensor; none where it has no usual format. Raises SourceError."""
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            tensor: Any = json.loads(opened.read(length))[name]
+            begin, end = map(int, tensor["data_offsets"])
+            opened.seek(8 + length + begin)
+            data = opened.read(end - begin)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"{file} is not a safetensors file: {error}.") from error
+    match tensor["dtype"]:
+        case "F32":
+            return np.frombuffer(data, "<f4").tolist()
+        case "F16":
+            return np.frombuffer(data, "<f2").tolist()
+        case "BF16":
+            # The upper half of a float32.
+            wide = np.frombuffer(data, "<u2").astype("<u4") << 16
+            return wide.view("<f4").tolist()
+        case _:
+            return []
 
 
 def numbers(shapes: Shapes) -> int:

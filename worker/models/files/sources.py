@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from worker.models.files.checkpoint import check_checkpoint, largest_part, parameters
+from worker.models.files.checkpoint import check_checkpoint, check_parts, largest_part, parameters
+from worker.models.files.configurations.claims import Claims, read_claims
+from worker.models.files.configurations.composed import compose
+from worker.models.files.configurations.written import write
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import (
     check_weights,
+    only_variant,
     read_json,
     wanted_files,
     weights_in,
     weighty_parts,
 )
 from worker.models.files.places import Patterns, find_file, find_folder
-from worker.models.files.safetensors_file import numbers, problem_of, read_header
+from worker.models.files.safetensors_file import Shapes, numbers, problem_of, read_header
 from worker.models.tables import PICKLED, ModelEntry
+
+AUTOENCODER = Patterns(["config.json", "*.safetensors"], ["*.*.safetensors"])
+"""What a repository of an autoencoder has that is used."""
 
 TINY_VAE = Patterns(["config.json", "*.safetensors"], ["*.*.safetensors"])
 """What a repository of an AutoencoderTiny has that is used."""
@@ -27,11 +34,15 @@ class ModelFiles:
     """A model found on disk: `config` is a folder in the diffusers layout.
 
     The weights are the `checkpoint`, or without one the .safetensors files of `config`'s folders.
+    `vae` is a file or folder of an autoencoder that goes before its own. `claims` are what the
+    checkpoint says of itself, and what models.toml says instead.
     """
 
     config: Path
     checkpoint: Path | None = None
     variant: str | None = None
+    vae: Path | None = None
+    claims: Claims = field(default_factory=Claims)
 
     def weights(self) -> list[Path]:
         """The files that hold the model's parameters."""
@@ -68,15 +79,23 @@ def locate(entry: ModelEntry) -> ModelFiles:
             f"{where}: {entry.source} is a pickle, which can run any code when it is opened;"
             " Darkroom loads .safetensors only."
         )
+    vae = _vae(entry)
     if entry.source.endswith(".safetensors"):
         file = find_file(entry.source, entry.base, where)
-        config = _config_folder(entry)
-        check_checkpoint(where, file, config)
-        return ModelFiles(config, checkpoint=file)
-    files = ModelFiles(_folder(entry, where, entry.source, weights=True), variant=entry.variant)
-    for part in weighty_parts(read_json(files.config / "model_index.json")):
-        check_weights(where, files.config / part, entry.variant)
-    return files
+        header = read_header(file)
+        check_parts(where, file, header.shapes, needs_vae=vae is None)
+        claims = _overridden(entry, read_claims(file, header))
+        config = _config_folder(entry, where, file, header.shapes)
+        return ModelFiles(config, checkpoint=file, vae=vae, claims=claims)
+    folder = _folder(entry, where, entry.source, weights=True)
+    variant = entry.variant
+    parts = weighty_parts(read_json(folder / "model_index.json"))
+    if variant is None and entry.revision is None:
+        variant = only_variant(folder, parts)
+    for part in parts:
+        check_weights(where, folder / part, variant)
+    claims = _overridden(entry, Claims())
+    return ModelFiles(folder, variant=variant, vae=vae, claims=claims)
 
 
 def check_complete(name: str, files: ModelFiles) -> None:
@@ -97,10 +116,46 @@ def locate_tiny_vae(entry: ModelEntry) -> Path | None:
     return folder
 
 
-def _config_folder(entry: ModelEntry) -> Path:
+def _vae(entry: ModelEntry) -> Path | None:
+    """The file or folder of the autoencoder that models.toml names for a model."""
+    if entry.vae is None:
+        return None
+    where = f"{entry.where}.vae"
+    if entry.vae.endswith(PICKLED):
+        raise SourceError(
+            f"{where}: {entry.vae} is a pickle, which can run any code when it is opened; Darkroom"
+            " loads .safetensors only."
+        )
+    if entry.vae.endswith(".safetensors"):
+        return find_file(entry.vae, entry.base, where)
+    folder = find_folder(entry.vae, entry.base, where, AUTOENCODER, fetch=_pull(entry))
+    check_weights(where, folder)
+    return folder
+
+
+def _overridden(entry: ModelEntry, claims: Claims) -> Claims:
+    """What a file says, unless models.toml says something else."""
+    return replace(
+        claims,
+        prediction=entry.prediction or claims.prediction,
+        zero_snr=claims.zero_snr if entry.zero_snr is None else entry.zero_snr,
+    )
+
+
+def _config_folder(entry: ModelEntry, where: str, file: Path, shapes: Shapes) -> Path:
+    """The configuration of a single file: the one that is named, or the one its shapes say."""
     if entry.config is None:
-        raise SourceError(f"{entry.where}.config: a single file needs one.")
-    return _folder(entry, f"{entry.where}.config", entry.config, weights=False)
+        try:
+            return write(compose(shapes))
+        except SourceError as error:
+            raise SourceError(f"{where}: {file} cannot be read by itself: {error}.") from None
+        except OSError as error:
+            raise SourceError(
+                f"{where}: the configuration of {file} cannot be written: {error}."
+            ) from error
+    folder = _folder(entry, f"{entry.where}.config", entry.config, weights=False)
+    check_checkpoint(where, file, folder)
+    return folder
 
 
 def _folder(entry: ModelEntry, where: str, source: str, *, weights: bool) -> Path:

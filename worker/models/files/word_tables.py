@@ -17,6 +17,11 @@ class WordTables:
         self._catalogue = catalogue
         self._table = cache(self._read)
 
+    def follow(self, catalogue: Catalogue) -> None:
+        """Another catalogue takes the place of the one that was; each table is read anew."""
+        self._catalogue = catalogue
+        self._table = cache(self._read)
+
     def read_as(self, model: str, prompt: str) -> str | None:
         """The prompt in words that the model knows; None where that is the prompt as it is."""
         table = self._table(model)

@@ -8,11 +8,13 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import safetensors.torch
 import torch
+from diffusers.loaders import single_file_utils
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from diffusers.loaders.lora_pipeline import StableDiffusionXLLoraLoaderMixin
 from diffusers.models.controlnets.controlnet import ControlNetModel
@@ -22,9 +24,8 @@ from worker.engine.errors import ModelUnavailable
 from worker.engine.model_source import AddOnKind
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraLayer, LoraWeights
-from worker.engine.parts.model import LoadedModel
-from worker.models.catalogue import Catalogue
 from worker.models.files.add_ons import (
+    LDM,
     controlnet_files,
     embedding_names,
     lora_text_width,
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 
 # None of these functions is typed.
 load_file: Any = cast(Any, safetensors.torch).load_file
+control_to_diffusers: Any = cast(Any, single_file_utils).convert_controlnet_checkpoint
 lora_state_dict: Any = cast(Any, StableDiffusionXLLoraLoaderMixin).lora_state_dict
 unet_to_peft: Any = cast(Any, state_dict_utils).convert_unet_state_dict_to_peft
 text_to_diffusers: Any = cast(Any, state_dict_utils).convert_state_dict_to_diffusers
@@ -73,29 +75,6 @@ def load_add_on(
     return loaded
 
 
-def add_embeddings(model: LoadedModel, catalogue: Catalogue) -> None:
-    """Teach a model's prompts the embeddings of models.toml that are made for its text encoders.
-
-    One that does not load is left out, and the log says why: a prompt means something without it.
-    """
-    widths = [each.model.config.hidden_size for each in model.text_encoders]
-    for entry in catalogue.embeddings.values():
-        try:
-            vectors = load_embedding(entry)
-        except ModelUnavailable as error:
-            log.warning("%s", error)
-            continue
-        if [each.shape[1] for each in vectors] != widths:
-            log.info(
-                "%s is made for other text encoders than those of %s.", entry.where, model.name
-            )
-            continue
-        try:
-            model.prompts.add_embedding(entry.name, vectors)
-        except ValueError as error:
-            log.warning("%s is left out of %s: %s", entry.where, model.name, error)
-
-
 def load_lora(entry: AddOnEntry, device: torch.device, dtype: torch.dtype) -> LoraWeights:
     """Read a LoRA as kohya's trainers, diffusers and peft write it. Raises SourceError."""
     file = weights(entry)
@@ -120,14 +99,31 @@ def load_controlnet(
     """Read a ControlNet, in diffusers' layout or as a single file. Raises SourceError."""
     folder, file = controlnet_files(entry)
     if file is not None:
-        net = ControlNet.from_single_file(
-            str(file), config=str(folder), torch_dtype=dtype, local_files_only=True
-        )
+        net = _controlnet_from(file, folder, f"{entry.where}.source").to(dtype)
     else:
         where = f"{entry.where}.source: "
         net = load_pretrained(ControlNet, folder, where, variant=entry.variant, torch_dtype=dtype)
     net.eval().requires_grad_(False).to(device)
     return LoadedControlNet(entry.name, net, device, dtype)
+
+
+def _controlnet_from(file: Path, folder: Path, where: str) -> Any:
+    """A ControlNet in one file, in diffusers' layout or the original one. Raises SourceError."""
+    net = ControlNet.from_config(ControlNet.load_config(folder))
+    tensors: Tensors = {
+        name.removeprefix(LDM): tensor for name, tensor in load_file(str(file)).items()
+    }
+    named: Tensors = control_to_diffusers(tensors, net.config)
+    for name, tensor in tensors.items():
+        # What SDXL's are told beside the text, which diffusers' own reading leaves out.
+        if found := re.fullmatch(r"label_emb\.0\.([02])\.(weight|bias)", name):
+            named[f"add_embedding.linear_{1 + int(found[1]) // 2}.{found[2]}"] = tensor
+    expected = net.state_dict()
+    missing = sorted(name for name in expected if named.get(name) is None)
+    if missing:
+        raise SourceError(f"{where}: {file} lacks {len(missing)} of its weights: {missing[0]}.")
+    net.load_state_dict({name: named[name] for name in expected})
+    return net
 
 
 def load_embedding(entry: AddOnEntry) -> tuple[torch.Tensor, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Mapping
 from typing import Any, cast
@@ -23,10 +24,11 @@ from worker.engine.errors import ModelUnavailable
 from worker.engine.parts.model import LoadedModel
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.whole.pipeline import WholeModel
-from worker.models.files.architecture import Architecture, read_architecture
+from worker.models.files.architecture import Architecture, read_architecture, read_scheduler
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import UNUSED, read_json, text_parts, weighty_parts
 from worker.models.files.sources import ModelFiles, check_complete, locate, locate_tiny_vae
+from worker.models.loading.autoencoder import load_autoencoder
 from worker.models.loading.free import HEADROOM, free_bytes
 from worker.models.loading.pretrained import load_pretrained
 from worker.models.loading.reading import Reading, Report
@@ -47,6 +49,10 @@ TEXT_MODELS: dict[str, Any] = {
 Tokenizer: Any = AutoTokenizer
 load_file: Any = cast(Any, safetensors.torch).load_file
 create_clip: Any = cast(Any, single_file_utils).create_diffusers_clip_model_from_ldm
+
+
+EARLY_TEXT = re.compile(r"^(cond_stage_model\.transformer\.)(embeddings\.|encoder\.|final_)")
+"""How the text encoder was named by programs of early days, which left a part of the path out."""
 
 
 def load_model(
@@ -103,6 +109,10 @@ def _load(
     texts = text_parts(index)
     load = _from_folder if files.checkpoint is None else _from_file
     parts = load(files, texts, dtype, reading)
+    if files.vae is not None:
+        where = f"{entry.where}.vae"
+        own = read_json(files.config / "vae" / "config.json")
+        parts["vae"] = load_autoencoder(where, files.vae, own, dtype)
     upcast = architecture.family.startswith("sdxl") and parts["vae"].config.force_upcast
     if dtype == torch.float16 and upcast:
         # SDXL's autoencoder leaves the range of fp16. Others say so by default, and do not.
@@ -122,7 +132,7 @@ def _load(
             TextEncoder(_tokenizer(files, part.replace("text_encoder", "tokenizer")), parts[part])
             for part in texts
         ),
-        scheduler_config=read_json(files.config / "scheduler" / "scheduler_config.json"),
+        scheduler_config=read_scheduler(files),
         device=device,
         dtype=dtype,
         family=architecture.family,
@@ -206,7 +216,7 @@ def _from_folder(
 ) -> dict[str, Any]:
     index = read_json(files.config / "model_index.json")
     parts: dict[str, Any] = {}
-    for name in ("unet", "vae", *texts):
+    for name in ("unet", *(() if files.vae else ("vae",)), *texts):
         reading.ahead(files.config / name)
         if name in texts:
             parts[name] = _part(TEXT_MODELS[index[name][1]], files, name, dtype=dtype)
@@ -225,7 +235,10 @@ def _from_file(
     files: ModelFiles, texts: list[str], dtype: torch.dtype, reading: Reading
 ) -> dict[str, Any]:
     reading.ahead()
-    checkpoint = load_file(str(files.checkpoint))
+    checkpoint = {
+        EARLY_TEXT.sub(r"\1text_model.\2", key): tensor
+        for key, tensor in load_file(str(files.checkpoint)).items()
+    }
     index = read_json(files.config / "model_index.json")
     # `config` is a folder here, so that diffusers has nothing to look up on the hub.
     options: dict[str, Any] = {
@@ -235,8 +248,9 @@ def _from_file(
     }
     parts: dict[str, Any] = {}
     try:
-        for name, kind in (("unet", UNet), ("vae", VAE)):
-            parts[name] = kind.from_single_file(checkpoint, subfolder=name, **options)
+        parts["unet"] = UNet.from_single_file(checkpoint, subfolder="unet", **options)
+        if files.vae is None:
+            parts["vae"] = VAE.from_single_file(checkpoint, subfolder="vae", **options)
     except NotImplementedError as error:
         # diffusers gives what the file lacks no memory, and fails where it brings all to a dtype.
         part = "autoencoder" if parts else "UNet"

@@ -6,64 +6,40 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import torch
 
-from worker.engine.errors import ModelUnavailable
+from worker.engine.errors import EngineError, ModelUnavailable
 from worker.engine.model_source import AddOnKind
 from worker.engine.parts.model import LoadedModel
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.catalogue import Catalogue
 from worker.models.files.add_ons import add_on_parameters
 from worker.models.files.errors import SourceError
-from worker.models.loading.add_ons import add_embeddings, load_add_on
+from worker.models.loading.add_ons import load_add_on
+from worker.models.loading.embeddings import Embeddings
+from worker.models.loading.failures import Failures
 from worker.models.loading.free import HEADROOM, give_back
+from worker.models.loading.known import GONE, WHERE, Known
 from worker.models.loading.loader import load_model
-from worker.models.loading.shelf import WORDS, Key, Kind, Shelf
+from worker.models.loading.shelf import Key, Kind, Mark, Shelf
 from worker.models.loading.sizes import add_on_bytes, model_bytes, model_dtype, needed_bytes
-from worker.models.tables import AddOnEntry, ModelEntry
+from worker.models.loading.wanted import Took, Wanted
 
 log = logging.getLogger(__name__)
 
 TURN = 30.0
 """Seconds a load waits for a model in use before that model takes no new pictures."""
 
-RETRY = 5.0
-"""Seconds for which a failed load answers everybody who waited; the next one loads again."""
-
 STOP = 10.0
 """Seconds that a worker on its way out waits for a load under way; it is a daemon thread."""
 
 POLL = 0.1
 """Seconds between two looks at whether a model in use has been let go."""
-
-TELLING = 0.1
-"""Share of a model that must be there before the time so far says how long the rest takes."""
-
-WHERE: dict[Kind, str] = {
-    "model": "model",
-    "lora": "loras",
-    "controlnet": "controls",
-    "upscaler": "upscaler",
-}
-"""The field of a request that names each."""
-
-
-@dataclass
-class _Wanted:
-    beside: str
-    fraction: float = 0.0
-    turn: float | None = None
-    began: float | None = None
-
-
-@dataclass
-class _Failure:
-    reason: str
-    told_at: float | None = None
 
 
 class _GiveWay(Exception):
@@ -86,8 +62,12 @@ class ModelStore:
     pictures under way finish, new ones wait for their turn. An add-on never displaces its model,
     or another that the same picture waits for; what cannot lie there together is refused.
 
+    The catalogue changes while it works (`follow`). What was removed or is loaded from something
+    else now stays for the pictures that began with it. Whatever takes its name is loaded when the
+    last of them is done, so that one name never means two things at once.
+
     `limit_bytes` caps the parameters of all that is loaded; without it what the device has free
-    decides.
+    decides. `marks` has what each table's weights are loaded from.
     """
 
     def __init__(
@@ -95,17 +75,23 @@ class ModelStore:
         catalogue: Catalogue,
         device: torch.device,
         *,
+        marks: Mapping[str, Mark] | None = None,
         limit_bytes: int | None = None,
         turn_s: float = TURN,
     ) -> None:
-        self._catalogue = catalogue
+        self._known = Known(catalogue, marks)
+        self._embeddings = Embeddings(catalogue)
         self._device = device
         self._turn_s = turn_s
         self._changed = threading.Condition()
         self._shelf = Shelf(device, limit_bytes)
-        self._wanted: OrderedDict[Key, _Wanted] = OrderedDict()
-        self._failed: dict[Key, _Failure] = {}
-        self._took: dict[str, tuple[float, int]] = {}
+        self._wanted: OrderedDict[Key, Wanted] = OrderedDict()
+        self._failures = Failures()
+        self._took: dict[str, Took] = {}
+        self._loaded_from: dict[str, Mark] = {}
+        self._leaving: dict[Key, float] = {}
+        self._tried: set[tuple[str, Mark]] = set()
+        self._changes: SimpleQueue[tuple[str, bool]] = SimpleQueue()
         self._closing: Key | None = None
         self._loader: threading.Thread | None = None
         self._stopped = False
@@ -134,6 +120,88 @@ class ModelStore:
                 self._changed.wait()
             self._shelf.keep_no_longer(key)
 
+    def follow(self, catalogue: Catalogue, marks: Mapping[str, Mark]) -> None:
+        """Another catalogue takes the place of the one that was. Reads new embeddings first."""
+        self._embeddings.follow(catalogue, marks)
+        with self._changed:
+            for name in self._known.follow(catalogue, marks):
+                self._changes.put((name, False))
+            self._shelf.retire(lambda key, mark: self._known.mark(key) != mark)
+            self._failures.clear()
+            self._changed.notify_all()
+        self.tidy()
+
+    def changes(self) -> list[tuple[str, bool]]:
+        """Models that whoever keeps one for himself is to let go of, since it was last asked, and
+        whether what comes under the name is the same: else what was measured is not true of it."""
+        found: list[tuple[str, bool]] = []
+        with suppress(Empty):
+            while True:
+                found.append(self._changes.get_nowait())
+        return found
+
+    def loaded_from(self, name: str) -> Mark | None:
+        """What the model in memory was loaded from, or was when it last was there."""
+        return self._loaded_from.get(name)
+
+    def load(self, name: str) -> None:
+        """Have a model loaded in the background. Raises ModelUnavailable for an unknown one."""
+        with self._changed:
+            key = Key("model", name)
+            self._leaving.pop(key, None)
+            if key not in self._shelf:
+                self._want(key, name)
+
+    def unload(self, name: str) -> None:
+        """Take a model out of memory once no picture needs it; one that is asked for by another
+        picture before stays, and so does one that is pinned."""
+        with self._changed:
+            if name in self._shelf.pinned:
+                return
+            self._leaving[Key("model", name)] = time.monotonic()
+            self._changes.put((name, True))
+        self.tidy()
+
+    def pin(self, names: Collection[str]) -> None:
+        """Keep these models in memory, and no others: what makes room passes them by. One that is
+        not there is loaded."""
+        with self._changed:
+            self._shelf.pinned = frozenset(names)
+            self._tried = {attempt for attempt in self._tried if attempt[0] in names}
+            for name in sorted(names):
+                key = Key("model", name)
+                attempt = name, self._known.mark(key)
+                if attempt[1] is GONE or key in self._shelf or attempt in self._tried:
+                    continue
+                # Once: where it does not load, the log says why, and it would say so for ever.
+                self._tried.add(attempt)
+                with suppress(EngineError):
+                    self._want(key, name)
+
+    def tidy(self) -> None:
+        """Give back the memory of what was removed, changed or unloaded and is needed no more."""
+        with self._changed:
+            gone = self._take_down()
+        if gone:
+            self._let_go(gone)
+
+    def _take_down(self) -> list[Key]:
+        gone = self._shelf.take_down_retired()
+        for key, since in list(self._leaving.items()):
+            if key not in self._shelf or self._shelf.asked_since(key, since):
+                del self._leaving[key]
+            elif self._shelf.take_down_one(key):
+                del self._leaving[key]
+                gone.append(key)
+        if gone:
+            self._changed.notify_all()
+        return gone
+
+    def _let_go(self, gone: list[Key]) -> None:
+        # Not under the lock, which the engine's thread takes between two steps.
+        give_back(self._device)
+        log.info("Unloaded %s.", ", ".join(map(str, gone)))
+
     def warm(self) -> list[str]:
         """Names of the models in memory, the most recently asked for last."""
         with self._changed:
@@ -158,29 +226,18 @@ class ModelStore:
     def ready_in(self) -> dict[str, float]:
         """The models that are not in memory, each with the seconds until it should be: of those
         that are being loaded, and of those that were before and have room. Others are missing."""
-        found: dict[str, float] = {}
         with self._changed:
-            for name, (took, size) in self._took.items():
-                if Key("model", name) not in self._shelf and self._shelf.fits(size, HEADROOM):
-                    found[name] = took
+            cold = {
+                name: took.seconds
+                for name, took in self._took.items()
+                if Key("model", name) not in self._shelf and self._shelf.fits(took.bytes, HEADROOM)
+            }
             for key, wanted in self._wanted.items():
-                if key.kind != "model":
-                    continue
-                left = self._left(key.name, wanted)
-                found.pop(key.name, None)
-                if left is not None:
-                    found[key.name] = left
-        return found
-
-    def _left(self, name: str, wanted: _Wanted) -> float | None:
-        if wanted.began is None:
-            return None
-        passed = time.monotonic() - wanted.began
-        if name in self._took:
-            return max(0.0, self._took[name][0] - passed)
-        if wanted.fraction < TELLING:
-            return None
-        return passed / wanted.fraction * (1 - wanted.fraction)
+                if key.kind == "model":
+                    cold.pop(key.name, None)
+                    if (left := wanted.left(self._took.get(key.name))) is not None:
+                        cold[key.name] = left
+        return cold
 
     def close(self) -> None:
         """Let go of every model and end the loading; waits up to 10 s for a load under way."""
@@ -198,78 +255,68 @@ class ModelStore:
             if key not in self._shelf:
                 self._want(key, model)
                 return None
-            return None if key == self._closing else self._shelf.fetch(key, beside=model)
+            if key == self._closing:
+                return None
+            found = self._shelf.fetch(key, beside=model)
+        if isinstance(found, LoadedModel):
+            self._embeddings.teach(found)
+        return found
 
     def _want(self, key: Key, model: str) -> None:
         if self._stopped:
             raise ModelUnavailable(
                 f"{WHERE[key.kind]}: {key.name} is not loaded any more: the worker is ending."
             )
-        self._check_known(key)
-        self._tell_failure(key)
-        self._wanted.setdefault(key, _Wanted(model))
+        self._known.check(key)
+        self._failures.tell(key)
+        self._wanted.setdefault(key, Wanted(model))
         if self._loader is None:
             self._loader = threading.Thread(target=self._load_wanted, name="models", daemon=True)
             self._loader.start()
 
-    def _check_known(self, key: Key) -> None:
-        tables = self._tables(key.kind)
-        if key.name not in tables:
-            there_are = ", ".join(tables) or "none"
-            raise ModelUnavailable(
-                f"{WHERE[key.kind]}: no {WORDS[key.kind]} is named {key.name!r}; there are"
-                f" {there_are}."
-            )
-
-    def _tables(self, kind: Kind) -> Mapping[str, ModelEntry | AddOnEntry]:
-        return {
-            "model": self._catalogue.entries,
-            "lora": self._catalogue.loras,
-            "controlnet": self._catalogue.controlnets,
-            "upscaler": self._catalogue.upscalers,
-        }[kind]
-
     def _dtype(self, model: str) -> torch.dtype:
-        self._check_known(Key("model", model))
-        return model_dtype(self._catalogue[model], self._device)
-
-    def _tell_failure(self, key: Key) -> None:
-        failure = self._failed.get(key)
-        if failure is None:
-            return
-        now = time.monotonic()
-        # Counted from when it is first told: a long step must not let it pass untold.
-        failure.told_at = failure.told_at or now
-        if now - failure.told_at < RETRY:
-            raise ModelUnavailable(failure.reason)
-        del self._failed[key]
+        with self._changed:
+            return model_dtype(self._known.model(model), self._device)
 
     def _load_wanted(self) -> None:
         while True:
             with self._changed:
-                key = self._next()
-                if key is None:
+                gone = self._take_down()
+                if not self._wanted:
                     self._loader = None
-                    return
+                ready, over = self._in_turn(), self._loader is None
+            if gone:
+                self._let_go(gone)
+            if over:
+                return
+            key = next(filter(self._known.is_settled, ready), None)
+            if key is None:
+                # All that is wanted waits for what had its name before, or for its files.
+                time.sleep(POLL)
+                continue
+            mark = self._known.mark(key)
             try:
                 thing, size = self._load(key)
             except _GiveWay:
                 continue
             except Exception as error:
-                self._settle(key, None, 0, str(error))
+                self._settle(key, None, 0, mark, str(error))
             else:
-                self._settle(key, thing, size, "")
+                self._settle(key, thing, size, mark, "")
                 # This frame must not count as somebody who uses the model.
                 del thing
 
-    def _next(self) -> Key | None:
-        """An add-on whose model is there, else what was asked for first."""
-        return self._urgent() or next(iter(self._wanted), None)
+    def _in_turn(self) -> list[Key]:
+        """What has a place: first an add-on whose model is there, then what was asked for first."""
+        urgent = self._urgent()
+        ready = [key for key in self._wanted if not self._shelf.is_retired(key)]
+        return sorted(ready, key=lambda key: key != urgent)
 
     def _urgent(self) -> Key | None:
         """An add-on whose picture waits for nothing else, and holds nothing while it does."""
         for key, wanted in self._wanted.items():
-            if key.kind != "model" and Key("model", wanted.beside) in self._shelf:
+            beside = Key("model", wanted.beside)
+            if key.kind != "model" and beside in self._shelf and not self._shelf.is_retired(key):
                 return key
         return None
 
@@ -288,38 +335,51 @@ class ModelStore:
     def _load_model(
         self, key: Key, told: Callable[[float], None]
     ) -> tuple[LoadedModel | WholeModel, int]:
-        entry = self._catalogue[key.name]
+        with self._changed:
+            entry = self._known.model(key.name)
         self._make_room(key, needed_bytes(entry, self._device))
         began = time.monotonic()
         if wanted := self._wanted.get(key):
             wanted.began = began
         model = load_model(entry, self._device, progress=told)
         if isinstance(model, LoadedModel):
-            add_embeddings(model, self._catalogue)
+            self._embeddings.read()
+            self._embeddings.teach(model)
         size = model_bytes(model)
-        self._took[key.name] = time.monotonic() - began, size
+        self._took[key.name] = Took(time.monotonic() - began, size)
         return model, size
 
     def _load_add_on(self, key: Key) -> tuple[Any, int]:
-        entry = self._tables(key.kind)[key.name]
-        if key.kind == "model" or key.dtype is None or not isinstance(entry, AddOnEntry):
+        with self._changed:
+            entry = self._known.add_on(key)
+        if key.kind == "model" or key.dtype is None:
             raise ValueError(f"{key} is no add-on.")
         self._make_room(key, add_on_parameters(entry) * key.dtype.itemsize)
         add_on = load_add_on(key.kind, entry, self._device, key.dtype)
         return add_on, add_on_bytes(add_on)
 
-    def _settle(self, key: Key, thing: Any | None, size: int, reason: str) -> None:
+    def _settle(self, key: Key, thing: Any | None, size: int, mark: Mark, reason: str) -> None:
+        settled = self._known.is_settled(key)
         with self._changed:
+            if not (settled and mark == self._known.mark(key)) and not self._stopped:
+                # It was changed meanwhile: what was wanted is to be loaded from what is there now.
+                self._closing = None
+                self._changed.notify_all()
+                return
             wanted = self._wanted.pop(key, None)
             self._closing = None
             if self._stopped:
                 pass
             elif thing is None:
                 log.error("%s", reason)
-                self._failed[key] = _Failure(reason)
+                self._failures.note(key, reason)
             else:
                 beside = wanted.beside if wanted else key.name
-                self._shelf.put(key, thing, size, beside=beside, keep_s=self._turn_s)
+                self._shelf.put(key, thing, size, beside=beside, keep_s=self._turn_s, mark=mark)
+                if key.kind == "model":
+                    if self._loaded_from.get(key.name, mark) != mark:
+                        self._changes.put((key.name, False))
+                    self._loaded_from[key.name] = mark
             self._changed.notify_all()
 
     def _make_room(self, key: Key, needed: int) -> None:

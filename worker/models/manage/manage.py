@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -15,6 +15,7 @@ from worker.models.files.add_ons import find
 from worker.models.files.cards import card
 from worker.models.files.errors import SourceError
 from worker.models.files.inventory import licence_beside, weight_files
+from worker.models.folders.offered import read_offered
 from worker.models.manage.pull import hub_id_of, plain_name, pull_entry
 from worker.models.manage.toml_text import (
     EditError,
@@ -132,6 +133,28 @@ def remove(
     _checked(path, changed)
     _write(path, changed)
     return Removed(entry, delete() if delete else None)
+
+
+def make_default(path: Path, folders: Sequence[Path], name: str) -> None:
+    """Make a model the default one: of models.toml, or a file that lies in one of the folders.
+
+    Raises ManageError and CatalogueError.
+    """
+    catalogue, _ = read_offered(path, folders)
+    if name not in catalogue:
+        there_are = ", ".join(catalogue.entries)
+        raise ManageError(f"No model is named {name}; there are {there_are}.")
+    text = path.read_text(encoding="utf-8")
+    try:
+        if name not in read_catalogue(path):
+            # The default is one that models.toml names.
+            keys: dict[str, Value] = {"source": catalogue[name].source}
+            text = with_table(text, "models", name, keys)
+        changed = with_default(text, name)
+    except EditError as error:
+        raise ManageError(f"{path}: {error}.") from error
+    _checked(path, changed)
+    _write(path, changed)
 
 
 def _with_table(path: Path, text: str, section: str, name: str, keys: dict[str, Value]) -> str:

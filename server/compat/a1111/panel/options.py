@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.queue import orders
 from jobs.request.model_card import ModelCard
 from jobs.request.request import FieldError, InvalidRequest
 from server.compat.a1111.body import SamplesFormat, json_object, read
@@ -16,8 +17,12 @@ from server.compat.a1111.callers import chosen_model, identity
 from server.compat.a1111.checkpoints import checkpoint_named, checkpoint_title
 from server.compat.a1111.panel.known_options import is_known
 from server.requests.submission import known_models
+from server.resources import resources
 
 blueprint = Blueprint("a1111_options", __name__)
+
+LOOKING = 5.0
+"""Seconds for which a client that refreshes waits at most; a look takes about one."""
 
 UNCHANGING: dict[str, Any] = {
     "sd_vae": "Automatic",
@@ -122,7 +127,8 @@ def _chosen(text: object, cards: list[ModelCard]) -> ModelCard:
 @blueprint.post("/sdapi/v1/refresh-loras")
 @blueprint.post("/sdapi/v1/refresh-embeddings")
 def refresh() -> Response:
-    """Nothing to do: what workers offer is looked up each time it is asked for."""
+    """Have the workers look whether models came or went, so that what is asked next is true."""
+    orders.look_again(resources().redis, LOOKING)
     return jsonify(None)
 
 

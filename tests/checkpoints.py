@@ -1,0 +1,475 @@
+"""Single-file checkpoints with every key that the real ones have, narrower: Stability's own names
+(ldm, sgm), written down from the layers of those networks and not from what diffusers reads.
+
+`settings` beside each are the configurations that its makers publish, at the same widths, so that
+stock diffusers can read the file without a network.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+Shape = tuple[int, ...]
+Layer = Iterator[tuple[str, Shape]]
+
+CLIP = Path(__file__).parents[1] / "worker" / "models" / "files" / "configurations" / "clip"
+
+
+@dataclass(frozen=True)
+class Unet:
+    """A UNet of ldm: `depths` of the transformers at each level, `adm` of what is told beside."""
+
+    channels: int
+    mults: tuple[int, ...]
+    depths: tuple[int, ...]
+    middle: int
+    text: int
+    linear: bool
+    takes: int = 4
+    adm: int = 0
+
+    def shapes(self) -> dict[str, Shape]:
+        return dict(self._layers())
+
+    def controlnet(self) -> dict[str, Shape]:
+        """The ControlNet for it, as its inventors name it."""
+        down = ("time_embed.", "label_emb.", "input_blocks.", "middle_block.")
+        shapes = {name: shape for name, shape in self.shapes().items() if name.startswith(down)}
+        hints = (3, 16, 16, 32, 32, 96, 96, 256, self.channels)
+        for number, (reads, wide) in enumerate(pairwise(hints)):
+            shapes |= dict(conv(f"input_hint_block.{2 * number}", wide, reads))
+        for number, width in enumerate(self._skips()):
+            shapes |= dict(conv(f"zero_convs.{number}.0", width, width, 1))
+        return shapes | dict(conv("middle_block_out.0", width, width, 1))
+
+    def _skips(self) -> list[int]:
+        """The channels of what each block hands over to the way up."""
+        widths = [self.channels]
+        for level, mult in enumerate(self.mults):
+            last = level == len(self.mults) - 1
+            widths += [mult * self.channels] * (2 if last else 3)
+        return widths
+
+    def _layers(self) -> Layer:
+        time = 4 * self.channels
+        yield from linear("time_embed.0", time, self.channels)
+        yield from linear("time_embed.2", time, time)
+        if self.adm:
+            yield from linear("label_emb.0.0", time, self.adm)
+            yield from linear("label_emb.0.2", time, time)
+        yield from conv("input_blocks.0.0", self.channels, self.takes)
+        width, block, skips = self.channels, 1, [self.channels]
+        for level, (mult, depth) in enumerate(zip(self.mults, self.depths, strict=True)):
+            for _ in range(2):
+                wider = mult * self.channels
+                yield from self._resnet(f"input_blocks.{block}.0", width, wider)
+                width = wider
+                if depth:
+                    yield from self._transformer(f"input_blocks.{block}.1", width, depth)
+                skips.append(width)
+                block += 1
+            if level < len(self.mults) - 1:
+                yield from conv(f"input_blocks.{block}.0.op", width, width)
+                skips.append(width)
+                block += 1
+        yield from self._resnet("middle_block.0", width, width)
+        yield from self._transformer("middle_block.1", width, self.middle)
+        yield from self._resnet("middle_block.2", width, width)
+        block = 0
+        for level in reversed(range(len(self.mults))):
+            wider, depth = self.mults[level] * self.channels, self.depths[level]
+            for layer in range(3):
+                yield from self._resnet(f"output_blocks.{block}.0", width + skips.pop(), wider)
+                width = wider
+                if depth:
+                    yield from self._transformer(f"output_blocks.{block}.1", width, depth)
+                if level and layer == 2:
+                    at = f"output_blocks.{block}.{2 if depth else 1}.conv"
+                    yield from conv(at, width, width)
+                block += 1
+        yield from norm("out.0", width)
+        yield from conv("out.2", 4, width)
+
+    def _resnet(self, at: str, width: int, wider: int) -> Layer:
+        yield from norm(f"{at}.in_layers.0", width)
+        yield from conv(f"{at}.in_layers.2", wider, width)
+        yield from linear(f"{at}.emb_layers.1", wider, 4 * self.channels)
+        yield from norm(f"{at}.out_layers.0", wider)
+        yield from conv(f"{at}.out_layers.3", wider, wider)
+        if width != wider:
+            yield from conv(f"{at}.skip_connection", wider, width, 1)
+
+    def _transformer(self, at: str, width: int, depth: int) -> Layer:
+        yield from norm(f"{at}.norm", width)
+        for end in ("proj_in", "proj_out"):
+            if self.linear:
+                yield from linear(f"{at}.{end}", width, width)
+            else:
+                yield from conv(f"{at}.{end}", width, width, 1)
+        for number in range(depth):
+            block = f"{at}.transformer_blocks.{number}"
+            for attention, reads in (("attn1", width), ("attn2", self.text)):
+                yield f"{block}.{attention}.to_q.weight", (width, width)
+                yield f"{block}.{attention}.to_k.weight", (width, reads)
+                yield f"{block}.{attention}.to_v.weight", (width, reads)
+                yield from linear(f"{block}.{attention}.to_out.0", width, width)
+            yield from linear(f"{block}.ff.net.0.proj", 8 * width, width)
+            yield from linear(f"{block}.ff.net.2", width, 4 * width)
+            for each in (1, 2, 3):
+                yield from norm(f"{block}.norm{each}", width)
+
+
+def autoencoder_shapes(
+    channels: int = 32, mults: tuple[int, ...] = (1, 2, 4, 4)
+) -> dict[str, Shape]:
+    """The autoencoder of all of these families."""
+    return dict(_autoencoder(channels, mults))
+
+
+def _autoencoder(channels: int, mults: tuple[int, ...]) -> Layer:
+    widths = [channels * mult for mult in mults]
+    yield from conv("encoder.conv_in", channels, 3)
+    width = channels
+    for level, wider in enumerate(widths):
+        for block in range(2):
+            yield from _vae_block(f"encoder.down.{level}.block.{block}", width, wider)
+            width = wider
+        if level < len(widths) - 1:
+            yield from conv(f"encoder.down.{level}.downsample.conv", width, width)
+    yield from _vae_middle("encoder", width)
+    yield from conv("encoder.conv_out", 8, width)
+    yield from conv("decoder.conv_in", width, 4)
+    yield from _vae_middle("decoder", width)
+    for level in reversed(range(len(widths))):
+        for block in range(3):
+            yield from _vae_block(f"decoder.up.{level}.block.{block}", width, widths[level])
+            width = widths[level]
+        if level:
+            yield from conv(f"decoder.up.{level}.upsample.conv", width, width)
+    yield from norm("decoder.norm_out", width)
+    yield from conv("decoder.conv_out", 3, width)
+    yield from conv("quant_conv", 8, 8, 1)
+    yield from conv("post_quant_conv", 4, 4, 1)
+
+
+def _vae_block(at: str, width: int, wider: int) -> Layer:
+    yield from norm(f"{at}.norm1", width)
+    yield from conv(f"{at}.conv1", wider, width)
+    yield from norm(f"{at}.norm2", wider)
+    yield from conv(f"{at}.conv2", wider, wider)
+    if width != wider:
+        yield from conv(f"{at}.nin_shortcut", wider, width, 1)
+
+
+def _vae_middle(part: str, width: int) -> Layer:
+    yield from _vae_block(f"{part}.mid.block_1", width, width)
+    yield from norm(f"{part}.mid.attn_1.norm", width)
+    for each in ("q", "k", "v", "proj_out"):
+        yield from conv(f"{part}.mid.attn_1.{each}", width, width, 1)
+    yield from _vae_block(f"{part}.mid.block_2", width, width)
+    if part == "encoder":
+        yield from norm("encoder.norm_out", width)
+
+
+def clip_shapes(width: int = 64, layers: int = 12) -> dict[str, Shape]:
+    """OpenAI's text encoder, as transformers names it."""
+    return dict(_clip(width, layers))
+
+
+def _clip(width: int, layers: int) -> Layer:
+    yield "embeddings.position_ids", (1, 77)
+    yield "embeddings.token_embedding.weight", (49408, width)
+    yield "embeddings.position_embedding.weight", (77, width)
+    for number in range(layers):
+        layer = f"encoder.layers.{number}"
+        for each in ("k_proj", "v_proj", "q_proj", "out_proj"):
+            yield from linear(f"{layer}.self_attn.{each}", width, width)
+        yield from norm(f"{layer}.layer_norm1", width)
+        yield from linear(f"{layer}.mlp.fc1", 4 * width, width)
+        yield from linear(f"{layer}.mlp.fc2", width, 4 * width)
+        yield from norm(f"{layer}.layer_norm2", width)
+    yield from norm("final_layer_norm", width)
+
+
+def open_clip_shapes(width: int = 64, layers: int = 24) -> dict[str, Shape]:
+    """OpenCLIP's text encoder, as it names it itself."""
+    return dict(_open_clip(width, layers))
+
+
+def _open_clip(width: int, layers: int) -> Layer:
+    yield "positional_embedding", (77, width)
+    yield "text_projection", (width, width)
+    yield "logit_scale", ()
+    yield "token_embedding.weight", (49408, width)
+    for number in range(layers):
+        layer = f"transformer.resblocks.{number}"
+        yield from norm(f"{layer}.ln_1", width)
+        yield f"{layer}.attn.in_proj_weight", (3 * width, width)
+        yield f"{layer}.attn.in_proj_bias", (3 * width,)
+        yield from linear(f"{layer}.attn.out_proj", width, width)
+        yield from norm(f"{layer}.ln_2", width)
+        yield from linear(f"{layer}.mlp.c_fc", 4 * width, width)
+        yield from linear(f"{layer}.mlp.c_proj", width, 4 * width)
+    yield from norm("ln_final", width)
+
+
+def linear(at: str, wide: int, reads: int) -> Layer:
+    yield f"{at}.weight", (wide, reads)
+    yield f"{at}.bias", (wide,)
+
+
+def conv(at: str, wide: int, reads: int, side: int = 3) -> Layer:
+    yield f"{at}.weight", (wide, reads, side, side)
+    yield f"{at}.bias", (wide,)
+
+
+def norm(at: str, width: int) -> Layer:
+    yield f"{at}.weight", (width,)
+    yield f"{at}.bias", (width,)
+
+
+NOISE = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": 1000,
+    "steps_offset": 1,
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "timestep_spacing": "leading",
+}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A family's checkpoint: its tensors by the parts' prefixes, and what its makers publish."""
+
+    pipeline: str
+    unet: Unet
+    texts: Mapping[str, Mapping[str, Shape]]
+    heads: int | tuple[int, ...]
+    scheduler: str
+    side: int = 64
+    vae: bool = True
+    more: Mapping[str, Shape] = field(default_factory=dict)
+    scaling: float = 0.18215
+
+    def shapes(self) -> dict[str, Shape]:
+        parts = {"model.diffusion_model": self.unet.shapes(), **self.texts}
+        if self.vae:
+            parts["first_stage_model"] = autoencoder_shapes()
+        named = {f"{at}.{key}": shape for at, part in parts.items() for key, shape in part.items()}
+        return named | dict(self.more)
+
+    def save(self, file: Path, seed: int = 0, metadata: dict[str, str] | None = None) -> Path:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(fill(self.shapes(), seed), file, metadata={"format": "pt"} | (metadata or {}))
+        return file
+
+    def settings(self, folder: Path) -> Path:
+        """Writes what the makers publish beside the weights, for stock diffusers."""
+        xl = "XL" in self.pipeline
+        index: dict[str, Any] = {
+            "_class_name": self.pipeline,
+            "unet": ["diffusers", "UNet2DConditionModel"],
+            "vae": ["diffusers", "AutoencoderKL"],
+            "scheduler": ["diffusers", self.scheduler],
+        }
+        if xl:
+            index["force_zeros_for_empty_prompt"] = len(self.texts) == 2
+            index["requires_aesthetics_score"] = len(self.texts) == 1
+        else:
+            index |= {"safety_checker": [None, None], "feature_extractor": [None, None]}
+            index["image_encoder"] = [None, None]
+        _json(folder / "unet" / "config.json", self._unet(xl))
+        _json(
+            folder / "vae" / "config.json",
+            {
+                "_class_name": "AutoencoderKL",
+                "block_out_channels": [32, 64, 128, 128],
+                "down_block_types": ["DownEncoderBlock2D"] * 4,
+                "up_block_types": ["UpDecoderBlock2D"] * 4,
+                "layers_per_block": 2,
+                "latent_channels": 4,
+                "sample_size": 8 * self.side,
+                "scaling_factor": self.scaling,
+            },
+        )
+        _json(
+            folder / "scheduler" / "scheduler_config.json",
+            NOISE | {"_class_name": self.scheduler, "skip_prk_steps": True},
+        )
+        for part in ("text_encoder", "text_encoder_2") if xl else ("text_encoder",):
+            tokenizer = part.replace("text_encoder", "tokenizer")
+            shapes = self._text(part)
+            if shapes is None:
+                index[part] = index[tokenizer] = [None, None]
+                continue
+            projects = "WithProjection" if part == "text_encoder_2" else ""
+            index[part] = ["transformers", f"CLIPTextModel{projects}"]
+            index[tokenizer] = ["transformers", "CLIPTokenizer"]
+            self._write_text(folder, part, tokenizer, shapes)
+        _json(folder / "model_index.json", index)
+        return folder
+
+    def _unet(self, xl: bool) -> dict[str, Any]:
+        unet = self.unet
+        down = ["CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in unet.depths]
+        up = ["CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in reversed(unet.depths)]
+        config: dict[str, Any] = {
+            "_class_name": "UNet2DConditionModel",
+            "sample_size": self.side,
+            "in_channels": unet.takes,
+            "out_channels": 4,
+            "block_out_channels": [mult * unet.channels for mult in unet.mults],
+            "layers_per_block": 2,
+            "down_block_types": down,
+            "up_block_types": up,
+            "cross_attention_dim": unet.text,
+            "attention_head_dim": self.heads,
+            "use_linear_projection": unet.linear,
+            "transformer_layers_per_block": [depth or unet.middle for depth in unet.depths],
+        }
+        if xl:
+            pooled = next(
+                s["text_projection"][1] for s in self.texts.values() if "ln_final.bias" in s
+            )
+            ids = 6 if len(self.texts) == 2 else 5
+            config |= {
+                "addition_embed_type": "text_time",
+                "addition_time_embed_dim": (unet.adm - pooled) // ids,
+                "projection_class_embeddings_input_dim": unet.adm,
+            }
+        return config
+
+    def _text(self, part: str) -> Mapping[str, Shape] | None:
+        each = list(self.texts.values())
+        if len(each) == 2:
+            return each[part == "text_encoder_2"]
+        return None if "XL" in self.pipeline and part == "text_encoder" else each[0]
+
+    def _write_text(
+        self, folder: Path, part: str, tokenizer: str, shapes: Mapping[str, Shape]
+    ) -> None:
+        opened = "ln_final.bias" in shapes
+        layers = sum(key.endswith(("mlp.c_fc.bias", "mlp.fc1.bias")) for key in shapes)
+        width = shapes["ln_final.bias" if opened else "final_layer_norm.bias"][0]
+        _json(
+            folder / part / "config.json",
+            {
+                "model_type": "clip_text_model",
+                "architectures": ["CLIPTextModel"],
+                "vocab_size": 49408,
+                "hidden_size": width,
+                "intermediate_size": 4 * width,
+                "projection_dim": width,
+                # Stable Diffusion 2 reads the layer before the last.
+                "num_hidden_layers": layers - (opened and "XL" not in self.pipeline),
+                "num_attention_heads": max(1, width // 64),
+                "hidden_act": "gelu" if opened else "quick_gelu",
+                "max_position_embeddings": 77,
+                "bos_token_id": 0,
+                "eos_token_id": 2,
+                "pad_token_id": 1,
+            },
+        )
+        (folder / tokenizer).mkdir(parents=True, exist_ok=True)
+        for name in ("vocab.json", "merges.txt"):
+            shutil.copy(CLIP / name, folder / tokenizer / name)
+        _json(
+            folder / tokenizer / "tokenizer_config.json",
+            {
+                "tokenizer_class": "CLIPTokenizer",
+                "model_max_length": 77,
+                "bos_token": "<|startoftext|>",
+                "eos_token": "<|endoftext|>",
+                "unk_token": "<|endoftext|>",
+                "pad_token": "!" if opened else "<|endoftext|>",
+            },
+        )
+
+
+def fill(shapes: Mapping[str, Shape], seed: int = 0) -> dict[str, torch.Tensor]:
+    """Random weights in float16, of the size at which a deep network neither dies nor explodes."""
+    generator = torch.Generator().manual_seed(seed)
+    tensors: dict[str, torch.Tensor] = {}
+    for name, shape in shapes.items():
+        if name.endswith("position_ids"):
+            tensors[name] = torch.arange(shape[-1]).expand(shape).contiguous()
+            continue
+        noise = torch.randn(shape, generator=generator)
+        if len(shape) < 2:
+            scale = noise * 0.1 + (1.0 if _is_norm(name) else 0.0)
+        else:
+            scale = noise / math.sqrt(math.prod(shape[1:]))
+        tensors[name] = scale.half()
+    return tensors
+
+
+def _is_norm(name: str) -> bool:
+    module = name.rsplit(".", 1)[0].rsplit(".", 1)[-1]
+    within = ("in_layers.0.", "out_layers.0.", "out.0.")
+    return name.endswith("weight") and (
+        "norm" in module or "ln_" in module or any(w in name for w in within)
+    )
+
+
+def _json(file: Path, content: object) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(content))
+
+
+MEMORY: Mapping[str, Shape] = dict.fromkeys(
+    ("betas", "alphas_cumprod", "alphas_cumprod_prev", "sqrt_alphas_cumprod"), (1000,)
+)
+"""A part of the buffers that ldm leaves in its checkpoints."""
+
+CLIP_L, CLIP_H, CLIP_G = clip_shapes(), open_clip_shapes(), open_clip_shapes(layers=32)
+
+SD1_TEXT, SD2_TEXT = "cond_stage_model.transformer.text_model", "cond_stage_model.model"
+XL_TEXTS = {
+    # diffusers tells the two by their widths.
+    "conditioner.embedders.0.transformer.text_model": clip_shapes(32),
+    "conditioner.embedders.1.model": CLIP_G,
+}
+
+
+def sd1(takes: int = 4, **options: Any) -> Checkpoint:
+    unet = Unet(32, (1, 2, 4, 4), (1, 1, 1, 0), 1, 64, linear=False, takes=takes)
+    kind = "StableDiffusionInpaintPipeline" if takes == 9 else "StableDiffusionPipeline"
+    scheduler = "DDIMScheduler" if takes == 9 else "PNDMScheduler"
+    own = {"more": MEMORY} | options
+    return Checkpoint(kind, unet, {SD1_TEXT: CLIP_L}, 8, scheduler, **own)
+
+
+def sd2(takes: int = 4, **options: Any) -> Checkpoint:
+    unet = Unet(64, (1, 2, 4, 4), (1, 1, 1, 0), 1, 64, linear=True, takes=takes)
+    kind = "StableDiffusionInpaintPipeline" if takes == 9 else "StableDiffusionPipeline"
+    scheduler = "DDIMScheduler" if takes == 9 else "PNDMScheduler"
+    own = {"more": MEMORY} | options
+    return Checkpoint(kind, unet, {SD2_TEXT: CLIP_H}, (1, 2, 4, 4), scheduler, **own)
+
+
+def sdxl(takes: int = 4, **options: Any) -> Checkpoint:
+    unet = Unet(32, (1, 2, 4), (0, 2, 10), 10, 96, linear=True, takes=takes, adm=64 + 6 * 32)
+    kind = "StableDiffusionXLInpaintPipeline" if takes == 9 else "StableDiffusionXLPipeline"
+    own = {"side": 128, "scaling": 0.13025} | options
+    return Checkpoint(kind, unet, XL_TEXTS, (1, 1, 2), "EulerDiscreteScheduler", **own)
+
+
+def refiner(**options: Any) -> Checkpoint:
+    unet = Unet(32, (1, 2, 4, 4), (0, 4, 4, 0), 4, 64, linear=True, adm=64 + 5 * 32)
+    texts = {"conditioner.embedders.0.model": CLIP_G}
+    own = {"side": 128, "scaling": 0.13025} | options
+    kind = "StableDiffusionXLImg2ImgPipeline"
+    return Checkpoint(kind, unet, texts, (1, 1, 2, 2), "EulerDiscreteScheduler", **own)

@@ -1,0 +1,1 @@
+"""Folders of model files: which files are there, and what each one is."""

@@ -1,0 +1,199 @@
+"""A look at folders of model files: which files lie there, what each is, and how it is named.
+
+Knows the trees of A1111 (and Forge) and ComfyUI by their own folders. Reads headers only, and of a
+file that has not changed not even that. No torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from worker.models.files.errors import SourceError
+from worker.models.files.layout import read_json
+from worker.models.files.safetensors_file import read_complete
+from worker.models.folders.kinds import Section, kind_of
+from worker.models.tables import (
+    PICKLED,
+    AddOnEntry,
+    ControlNetEntry,
+    Entry,
+    LoraEntry,
+    ModelEntry,
+    VaeEntry,
+)
+
+SUBFOLDERS = ("loras", "embeddings", "controlnets", "vae", "upscalers")
+"""What Darkroom's own folder of models is divided into. A file is what its header says it is, and
+may lie in any of them."""
+
+TREES = ("models", "embeddings", "extensions/sd-webui-controlnet/models")
+"""Where an installation of A1111 or ComfyUI keeps model files."""
+
+NEVER = {"venv", "node_modules", "__pycache__", "outputs", "output", "text_encoders", "clip_vision"}
+"""Folders of which nothing is offered."""
+
+UNSAID = {"diffusion_pytorch_model", "pytorch_lora_weights", "model", "learned_embeds", "lora"}
+"""Names that say nothing; the folder's is taken instead."""
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """A file that lies there and is not offered, and why: a sentence that names it."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies in some folders: entries as models.toml would have them, and what is no use."""
+
+    entries: list[Entry] = field(default_factory=list[Entry])
+    unusable: list[Unusable] = field(default_factory=list[Unusable])
+
+
+Signature = frozenset[tuple[str, int, int]]
+"""Paths with their sizes and times: equal where nothing was added, changed or removed."""
+
+ENTRY_CLASSES: dict[Section, type[AddOnEntry]] = {
+    "loras": LoraEntry,
+    "embeddings": AddOnEntry,
+    "controlnets": ControlNetEntry,
+    "vaes": VaeEntry,
+    "upscalers": AddOnEntry,
+}
+
+
+def scan(folders: Sequence[Path]) -> Found:
+    """What lies in `folders` and below them: each model and add-on once, named by its file.
+
+    A folder that is not there holds nothing. The names depend on the files alone, so that they
+    are the same at the next look.
+    """
+    found = Found()
+    taken: set[tuple[str, str]] = set()
+    seen: set[Path] = set()
+    for folder in folders:
+        # The nearest to the top is the one that people mean where two have one name.
+        for path in sorted(_candidates(folder), key=lambda each: (len(each.parts), str(each))):
+            real = path.resolve()
+            if real in seen:
+                continue
+            seen.add(real)
+            try:
+                section = _section(path)
+            except SourceError as error:
+                found.unusable.append(Unusable(path, str(error)))
+                continue
+            name = _name(path, folder)
+            if (section, name) in taken:
+                mark = hashlib.sha256(str(path.relative_to(folder)).encode()).hexdigest()[:4]
+                name = f"{name[:59]}-{mark}"
+            taken.add((section, name))
+            found.entries.append(_entry(section, name, path))
+    return found
+
+
+def signature(folders: Sequence[Path]) -> Signature:
+    """What can be seen of `folders` without opening a file: another one means to scan again."""
+    states: set[tuple[str, int, int]] = set()
+    for folder in folders:
+        for path in _candidates(folder):
+            for file in [path, *path.rglob("*.json")] if path.is_dir() else [path]:
+                try:
+                    state = file.stat()
+                except OSError:
+                    continue
+                states.add((str(file), state.st_size, state.st_mtime_ns))
+    return frozenset(states)
+
+
+def _candidates(folder: Path) -> Iterator[Path]:
+    """Every file of weights, and every folder in the diffusers layout, at or below `folder`."""
+    trees = [folder / tree for tree in TREES if (folder / tree).is_dir()]
+    for root in trees if folder / "models" in trees else [folder]:
+        yield from _below(root, set())
+
+
+def _below(folder: Path, above: set[Path]) -> Iterator[Path]:
+    real = folder.resolve()
+    if real in above:
+        # A link to a folder above itself.
+        return
+    try:
+        entries = sorted(os.scandir(folder), key=lambda each: each.name)
+    except OSError:
+        return
+    names = {each.name for each in entries}
+    if "model_index.json" in names or ("config.json" in names and _weights_named(names)):
+        yield folder
+        return
+    for entry in entries:
+        path = Path(entry.path)
+        if entry.name.startswith(".") or entry.name.lower() in NEVER:
+            continue
+        if entry.is_dir():
+            yield from _below(path, above | {real})
+        elif entry.name.endswith((".safetensors", *PICKLED)):
+            yield path
+
+
+def _weights_named(names: set[str]) -> bool:
+    return any(re.fullmatch(r"diffusion_pytorch_model.*\.safetensors", name) for name in names)
+
+
+def _section(path: Path) -> Section:
+    """What lies at `path`. Raises SourceError, a sentence, for what cannot be offered."""
+    if path.is_dir():
+        return _folder_section(path)
+    if path.name.endswith(PICKLED):
+        raise SourceError(
+            f"{path} is a pickle, which can run any code when it is opened; Darkroom loads"
+            " .safetensors only. Most models are shared in both formats."
+        )
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error}.") from error
+    return _file_section(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _file_section(path: Path, _size: int, _time: int) -> Section:
+    shapes = read_complete(path).shapes
+    try:
+        return kind_of(shapes, path.parent.name)
+    except SourceError as error:
+        raise SourceError(f"{path} is not offered: it is {error}.") from None
+
+
+def _folder_section(path: Path) -> Section:
+    if (path / "model_index.json").is_file():
+        return "models"
+    kind = str(read_json(path / "config.json").get("_class_name"))
+    sections: dict[str, Section] = {"ControlNetModel": "controlnets", "AutoencoderKL": "vaes"}
+    if kind not in sections:
+        raise SourceError(f"{path} is not offered: it is a {kind}.")
+    return sections[kind]
+
+
+def _entry(section: Section, name: str, path: Path) -> Entry:
+    own: dict[str, Any] = {"name": name, "base": path.parent, "source": str(path)}
+    if section == "models":
+        return ModelEntry(**own)
+    return ENTRY_CLASSES[section](**own, section=section)
+
+
+def _name(path: Path, folder: Path) -> str:
+    """A name for what lies at `path`, made of what a name may have."""
+    stem = path.name if path.is_dir() else path.stem
+    if stem.lower() in UNSAID and path.parent != folder:
+        stem = path.parent.name
+    return re.sub(r"[^a-z0-9._-]+", "-", stem.lower()).strip("-._")[:64] or "model"
