@@ -15,7 +15,15 @@ from flask import Flask, request
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-ADDRESS = re.compile(r"/t/([^/]{1,200})(/(?:v1|sdapi|controlnet|internal)/.*)", re.DOTALL)
+COMFYUI = (
+    "prompt|queue|interrupt|free|history|view|upload|ws|object_info|embeddings|models|extensions"
+    "|features|system_stats"
+)
+
+ADDRESS = re.compile(
+    rf"/t/([^/]{{1,200}})(/(?:(?:v1|sdapi|controlnet|internal)/.*|(?:api/)?(?:{COMFYUI})(?:/.*)?))",
+    re.DOTALL,
+)
 
 TOKEN = "darkroom.path_token"
 """In the WSGI environment: the token that stood in the path."""

@@ -60,9 +60,10 @@ def test_a_wrong_token_lets_nobody_in_not_even_from_this_machine(
 
 
 def test_it_opens_other_servers_apis_alone_and_as_a_user(http: httpx.Client, token: str):
-    for path in ("/api/v1/devices", "/api/v1/jobs", "/"):
+    for path in ("/api/v1/devices", "/api/v1/jobs", "/", "/api/v1/models"):
         assert http.get(f"/t/{token}{path}").status_code == 404
-    assert http.get(f"/t/{token}/v1/models").status_code == 200
+    for path in ("/v1/models", "/system_stats", "/api/queue"):
+        assert http.get(f"/t/{token}{path}").status_code == 200, path
 
 
 def test_no_log_has_the_token(http: httpx.Client, server: Server, token: str):

@@ -101,7 +101,9 @@ def test_each_client_is_told_of_its_own_and_of_nobodys(idle: Comfy, hand: HandWo
         everybodys, next_job = queued(idle, None)
         for each in (job, next_job):
             hand.run(each)
-        assert {data["prompt_id"] for kind, data in one.until_over(everybodys) if kind in FOLLOWED} == {
+        assert {
+            data["prompt_id"] for kind, data in one.until_over(everybodys) if kind in FOLLOWED
+        } == {
             mine,
             everybodys,
         }
