@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from jobs.pictures.preprocess import preprocess
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.request.request import GenerationRequest, ResolvedRequest
 from jobs.request.resolve import InputPicture, resolve
 from worker.canvas import Canvas, prepare
-from worker.canvas.preprocess import preprocess
 from worker.engine import Control, Engine, ImageRequest, LoadedModel
 from worker.engine.model_source import AddOnKind
 from worker.engine.whole.pipeline import WholeModel

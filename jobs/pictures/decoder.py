@@ -57,7 +57,13 @@ def _decoded(data: bytes, want: Want) -> tuple[dict[str, Any], bytes]:
     if want == "texts":
         return {"texts": pictures.texts(data)}, b""
     opened = pictures.open_picture(data)
-    plain = pictures.as_mask(opened) if want == "mask" else pictures.flat(opened)
+    match want:
+        case "mask":
+            plain = pictures.as_mask(opened)
+        case "whole":
+            plain = opened
+        case _:
+            plain = pictures.flat(opened)
     del opened
     said: dict[str, Any] = {"width": plain.width, "height": plain.height}
     if want == "mask":

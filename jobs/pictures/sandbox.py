@@ -37,7 +37,8 @@ HEAD = struct.Struct(">II")
 KEPT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "LANG")
 """All of the environment that a decoder sees beside its limits: no token, no password."""
 
-Want = Literal["picture", "mask", "texts"]
+Want = Literal["picture", "mask", "whole", "texts"]
+"""`whole` is the picture with its transparency, where it has any; the others have none."""
 
 
 @dataclass(frozen=True)

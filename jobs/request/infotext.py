@@ -214,7 +214,7 @@ def _hires(values: dict[str, str]) -> dict[str, Any] | None:
 
 
 def _title(upscaler: str) -> str:
-    return upscaler.capitalize() if upscaler in ("latent", "lanczos") else upscaler
+    return upscaler.capitalize() if upscaler in ("latent", "lanczos", "nearest") else upscaler
 
 
 def _upscaler(title: str) -> str:
@@ -222,7 +222,7 @@ def _upscaler(title: str) -> str:
     name = title.lower()
     if name.startswith("latent"):
         return "latent"
-    return name if name == "lanczos" else title
+    return name if name in ("lanczos", "nearest") else title
 
 
 def _prompts(lines: list[str]) -> tuple[str, str]:

@@ -143,7 +143,7 @@ class Hires(_Part):
         default=0.6, description="How far the second pass may go from what was enlarged."
     )
     upscaler: Name = Field(
-        default="lanczos", description="`latent`, `lanczos`, or an upscaler of /models."
+        default="lanczos", description="`latent`, `lanczos`, `nearest`, or an upscaler of /models."
     )
 
 
@@ -299,7 +299,8 @@ class GenerationRequest(CommonFields):
         default=None, ge=1, le=8, description="Upscale: times the picture's size; 2 if left out."
     )
     upscaler: Name | None = Field(
-        default=None, description="Upscale: `latent`, `lanczos`, or an upscaler of /models."
+        default=None,
+        description="Upscale: `latent`, `lanczos`, `nearest`, or an upscaler of /models.",
     )
     webhook: Webhook | None = Field(
         default=None,

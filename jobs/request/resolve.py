@@ -49,7 +49,7 @@ SCALE = 2.0
 SMALLEST = 8
 """Pixels of a side; a request that names its size cannot ask for fewer."""
 
-BUILT_IN_UPSCALERS = ("latent", "lanczos")
+BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 """Ways to enlarge that need no weights of their own."""
 
 WITH_MASK = ("inpaint",)

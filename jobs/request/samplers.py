@@ -182,9 +182,7 @@ NEARER: dict[str, tuple[str, ...]] = {
 """What is nearest to each schedule, for samplers that do not take it; after these, their own."""
 
 
-def _by_any_name(
-    own: Mapping[str, tuple[str, ...]], others: Mapping[str, StandIn]
-) -> dict[str, str]:
+def _by_any_name(own: dict[str, tuple[str, ...]], others: Mapping[str, StandIn]) -> dict[str, str]:
     names = own | {each.name: each.aliases for each in others.values()}
     return {each.lower(): name for name, aliases in names.items() for each in (name, *aliases)}
 

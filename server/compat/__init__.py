@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from server.compat import a1111, openai
+from server.compat import a1111, comfyui, openai
 from server.compat.waiting import ClientGone
 
 CLIENT_CLOSED_REQUEST = 499
@@ -12,9 +12,15 @@ CLIENT_CLOSED_REQUEST = 499
 
 
 def init_app(app: Flask) -> None:
-    """Register the routes of each API, and the envelope of its errors."""
+    """Register the routes of each API, and the envelope of its errors.
+
+    Their clients write some addresses with a slash at the end, as those servers let them.
+    """
+    strict, app.url_map.strict_slashes = app.url_map.strict_slashes, False
     openai.init_app(app)
     a1111.init_app(app)
+    comfyui.init_app(app)
+    app.url_map.strict_slashes = strict
     app.register_error_handler(ClientGone, _gone)
 
 

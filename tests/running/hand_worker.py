@@ -132,6 +132,13 @@ class HandWorker:
             settle.fail(pipe, job, "hand", Error(code=code, detail=detail))
             pipe.execute()
 
+    def cancel(self, job_id: str) -> None:
+        """End a job that was canceled while it ran."""
+        job = fetch(self.redis, job_id)
+        with self.redis.pipeline() as pipe:
+            settle.cancel(pipe, job)
+            pipe.execute()
+
     def run(self, job_id: str) -> list[str]:
         """Begin and finish."""
         self.begin(job_id)

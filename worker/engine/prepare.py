@@ -18,7 +18,7 @@ from worker.engine.parts.autoencoder import (
 from worker.engine.parts.conditions import Situation, conditions
 from worker.engine.parts.control import control_tensor
 from worker.engine.parts.model import LoadedModel
-from worker.engine.parts.upscaler import lanczos
+from worker.engine.parts.upscaler import lanczos, nearest
 from worker.engine.request import Control, Enlarge, Picture
 from worker.engine.task import ControlInput, Repaint, Stage, Task, ready
 
@@ -203,7 +203,8 @@ def _enlarged_picture(task: Task, model: LoadedModel, wanted: Enlarge) -> Pictur
     picture = ready(small)
     if task.add_ons.upscaler is not None:
         return task.add_ons.upscaler.enlarge_to(picture, wanted.width, wanted.height)
-    return lanczos(picture, wanted.width, wanted.height)
+    enlarged = nearest if wanted.upscaler == "nearest" else lanczos
+    return enlarged(picture, wanted.width, wanted.height)
 
 
 def _check_size(picture: Picture, width: int, height: int) -> None:

@@ -40,7 +40,7 @@ class Control:
     end: float = 1.0
 
 
-BUILT_IN_UPSCALERS = ("latent", "lanczos")
+BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 """Ways to enlarge that need no weights of their own."""
 
 
@@ -48,8 +48,8 @@ BUILT_IN_UPSCALERS = ("latent", "lanczos")
 class Enlarge:
     """A second pass: what there is, brought to a larger size, and denoised again from there.
 
-    `upscaler` is `latent`, `lanczos` or the name of a loaded upscaler; `strength` of 0 leaves it
-    at the enlarging.
+    `upscaler` is `latent`, `lanczos`, `nearest` or the name of a loaded upscaler; `strength` of 0
+    leaves it at the enlarging.
     """
 
     width: int

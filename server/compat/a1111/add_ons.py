@@ -7,9 +7,6 @@ from collections.abc import Callable
 from jobs.request.model_card import AddOn, ModelCard
 from server.requests.submission import known_models
 
-NO_UPSCALER = "None"
-LANCZOS = "Lanczos"
-
 
 def add_ons(of: Callable[[ModelCard], list[AddOn]]) -> list[AddOn]:
     """Those of all models, each once."""

@@ -5,7 +5,7 @@ Null is as good as left out, numbers may come as strings, and fields nobody know
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -35,22 +35,28 @@ def read(model: type[Model], sent: dict[str, Any]) -> Model:
         raise InvalidRequest(field_errors(error, sent)) from None
 
 
-def _blank(value: object) -> object:
+def blank(value: object) -> object:
     """Forms send an empty string for a number that nobody filled in."""
     return None if isinstance(value, str) and not value.strip() else value
 
 
 def _no_object(value: object) -> object:
     """PHP writes an empty object as an empty array."""
-    return None if value == [] else _blank(value)
+    return None if value == [] else blank(value)
 
 
-Whole = Annotated[int | None, BeforeValidator(_blank)]
-Number = Annotated[float | None, BeforeValidator(_blank)]
-Flag = Annotated[bool | None, BeforeValidator(_blank)]
-Text = Annotated[str | None, BeforeValidator(_blank)]
+Whole = Annotated[int | None, BeforeValidator(blank)]
+Number = Annotated[float | None, BeforeValidator(blank)]
+Flag = Annotated[bool | None, BeforeValidator(blank)]
+Text = Annotated[str | None, BeforeValidator(blank)]
+SamplesFormat = Annotated[
+    Literal["png", "jpg", "jpeg", "webp"] | None,
+    BeforeValidator(
+        lambda value: value.strip().lower() or None if isinstance(value, str) else value
+    ),
+]
 Object = Annotated[dict[str, Any] | None, BeforeValidator(_no_object)]
-Positive = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_blank)]
+Positive = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(blank)]
 
 
 class Forgiving(BaseModel):

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from flask import request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -34,10 +34,15 @@ NOT_YET = 60.0
 
 
 class Options(BaseModel):
-    """What a caller has set of AUTOMATIC1111's options, of those that mean something here."""
+    """What a caller has set of AUTOMATIC1111's options.
+
+    `others` mean nothing here, and are there to be read back.
+    """
 
     model: str | None = None
     clip_skip: int | None = None
+    samples_format: str | None = None
+    others: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,11 @@ from typing import Any
 from jobs.records.events import Output
 from jobs.records.record import JobRecord
 
+SIZES = ("256x256", "512x512", "1024x1024", "1024x1536", "1536x1024", "1024x1792", "1792x1024")
+"""Those that OpenAI's clients know."""
+
+QUALITIES = ("low", "medium", "high", "auto")
+
 
 def usage(outputs: Sequence[Output]) -> dict[str, Any]:
     """The prompt's tokens, counted once however many pictures were made of it.

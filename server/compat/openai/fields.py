@@ -9,6 +9,7 @@ from flask import request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from jobs.request.model_card import Kind, ModelCard
+from jobs.request.notes import Note
 from jobs.request.request import LIMITS, FieldError, GenerationRequest, InvalidRequest
 from server.compat.openai.errors import invalid
 from server.compat.pictures import Format
@@ -46,7 +47,7 @@ class ImageFields(BaseModel):
     response_format: Literal["url", "b64_json"] | None = None
     output_format: Format = "png"
     output_compression: int = Field(100, ge=0, le=100)
-    background: Literal["opaque", "auto"] = "auto"
+    background: Literal["opaque", "auto", "transparent"] = "auto"
     stream: bool = False
     partial_images: int = Field(0, ge=0, le=PARTIAL)
     negative_prompt: str = ""
@@ -63,6 +64,14 @@ class ImageFields(BaseModel):
     def _without_nulls(cls, sent: dict[str, Any]) -> dict[str, Any]:
         """What is null, or was left empty in a form, was not said."""
         return {name: value for name, value in sent.items() if value not in (None, "")}
+
+    @property
+    def notes(self) -> list[Note]:
+        """What of the fields is done otherwise."""
+        if self.background != "transparent":
+            return []
+        detail = "pictures have a background here; it was made opaque"
+        return [Note(pointer="/background", detail=detail)]
 
     @property
     def wants_url(self) -> bool:
@@ -148,9 +157,6 @@ def _checked(sent: dict[str, Any]) -> ImageFields:
 
 
 def _refuse_what_is_not_done(sent: dict[str, Any]) -> None:
-    if sent.get("background") == "transparent":
-        detail = "transparent is not done here: every picture is opaque; send opaque or auto"
-        raise invalid("background", detail)
     if sent.get("output_format") in ("gif", "svg"):
         detail = f"{sent['output_format']} is not done here; there are png, webp and jpeg"
         raise invalid("output_format", detail)

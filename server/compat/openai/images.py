@@ -11,9 +11,10 @@ from jobs.pictures.pictures import BadPicture
 from jobs.records.events import Output
 from jobs.records.record import JobRecord
 from jobs.request.model_card import Kind
+from jobs.request.notes import Note
 from server.compat import waiting
 from server.compat.openai import stream
-from server.compat.openai.beside import notes_of, usage
+from server.compat.openai.beside import SIZES, notes_of, usage
 from server.compat.openai.errors import accepted, given_up, invalid, unfinished
 from server.compat.openai.fields import ImageFields, files_of, from_form, from_json, missing
 from server.compat.openai.models import card_named
@@ -24,9 +25,6 @@ from server.views import current_views, public_base
 
 PATIENCE = 590.0
 """Seconds that a request is held: the client gives up after 600, and sends it again."""
-
-MOST_PICTURES = 1
-"""What can be made of several pictures at once: nothing yet."""
 
 blueprint = Blueprint("openai_images", __name__, url_prefix="/v1/images")
 
@@ -48,24 +46,33 @@ def edit() -> Response:
         raise missing("prompt", "it says what the picture is to become")
     if files_of("markup"):
         raise invalid("markup", "is not done here; a mask says where to repaint")
-    parts = {"image": _picture()}
+    picture, notes = _first_picture()
+    parts = {"image": picture}
     masks = files_of("mask")
     if masks:
         parts["mask"] = _mask(masks)
-    return _make("inpaint" if masks else "image-to-image", fields, parts, "image_edit")
+    return _make("inpaint" if masks else "image-to-image", fields, parts, "image_edit", notes)
 
 
 @blueprint.post("/variations")
 def vary() -> Response:
     """Pictures like one that was sent."""
-    return _make("variations", from_form(), {"image": _picture()}, "image_edit")
+    picture, notes = _first_picture()
+    return _make("variations", from_form(), {"image": picture}, "image_edit", notes)
 
 
-def _make(kind: Kind, fields: ImageFields, parts: dict[str, bytes], event: str) -> Response:
+def _make(
+    kind: Kind,
+    fields: ImageFields,
+    parts: dict[str, bytes],
+    event: str,
+    notes: tuple[Note, ...] = (),
+) -> Response:
     cards = known_models()
     card = card_named(fields.model, cards)
     asked = fields.generation(kind, card, set(parts))
-    record = submit(asked, {f"/{name}": data for name, data in parts.items()}, cards=cards)
+    sent = {f"/{name}": data for name, data in parts.items()}
+    record = submit(asked, sent, cards=cards, notes=[*fields.notes, *notes])
     accepted(record)
     try:
         if fields.stream:
@@ -91,7 +98,7 @@ def _answer(record: JobRecord, fields: ImageFields) -> dict[str, Any]:
         "created": int(record.created_at.timestamp()),
         "background": "opaque",
         "output_format": fields.output_format,
-        "size": f"{record.outputs[0].width}x{record.outputs[0].height}",
+        **_size(record.outputs[0]),
         "usage": usage(record.outputs),
         **notes_of(record),
         # Ours beside OpenAI's: the seed makes this very picture again.
@@ -100,6 +107,12 @@ def _answer(record: JobRecord, fields: ImageFields) -> dict[str, Any]:
             for each, output in zip(data, record.outputs, strict=True)
         ],
     }
+
+
+def _size(output: Output) -> dict[str, str]:
+    """The size where OpenAI has it: strict clients take no other, and it may be left out."""
+    size = f"{output.width}x{output.height}"
+    return {"size": size} if size in SIZES else {}
 
 
 def _revised(output: Output) -> dict[str, str]:
@@ -112,14 +125,15 @@ def _url(output: Output, fields: ImageFields) -> str:
     return url if fields.output_format == "png" else f"{url}&format={fields.output_format}"
 
 
-def _picture() -> bytes:
+def _first_picture() -> tuple[bytes, tuple[Note, ...]]:
+    """The picture to start from; of several the first, as a note says."""
     files = files_of("image")
     if not files:
         raise missing("image", "send the picture as a file")
-    if len(files) > MOST_PICTURES:
-        detail = f"must be at most {MOST_PICTURES} picture here; there are {len(files)}"
-        raise invalid("image", detail)
-    return files[0]
+    if len(files) == 1:
+        return files[0], ()
+    detail = f"one picture is edited here: the first of the {len(files)}; the others were not used"
+    return files[0], (Note(pointer="/image", detail=detail),)
 
 
 def _mask(files: list[bytes]) -> bytes:

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from jobs.records.events import Event, PreviewEvent, ProgressEvent
 from jobs.records.record import JobRecord, read
 from server.compat import waiting
-from server.compat.openai.beside import notes_of, usage
+from server.compat.openai.beside import QUALITIES, SIZES, notes_of, usage
 from server.compat.openai.errors import envelope, unfinished
 from server.compat.openai.fields import ImageFields
 from server.compat.pictures import preview
@@ -110,8 +110,9 @@ def _picture(
         "type": kind,
         "b64_json": base64.b64encode(picture).decode(),
         "created_at": int(time.time()),
-        "size": f"{size[0]}x{size[1]}",
-        "quality": fields.quality,
+        # Strict clients know OpenAI's own words alone, and here the fields must be there.
+        "size": said if (said := f"{size[0]}x{size[1]}") in SIZES else "auto",
+        "quality": fields.quality if fields.quality in QUALITIES else "auto",
         "background": "opaque",
         "output_format": fields.output_format,
     }

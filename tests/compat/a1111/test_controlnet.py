@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from webuiapi import ControlNetUnit, WebUIApi
 from jobs.connection import connect as connect_to_redis
 from jobs.records.workers import WorkerInfo
 from jobs.request.request import MAX_CONTROLS
-from server.compat.a1111.generation.units import MODULES
+from server.compat.a1111.control_maps import MODULES
 from tests.card import make_card
 from tests.compat.a1111.client import QUICK, SIDE, Quick, connect, in_base64, pixels, same
 from tests.running.api import Server, gunicorn
@@ -197,7 +198,7 @@ def test_what_a_unit_cannot_do_is_refused_by_name(
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"ADetailer": {"args": [True]}}, "no script is named 'ADetailer'; there is ControlNet"),
+        ({"Deforum": {"args": [True]}}, "no script is named 'Deforum'; there are ControlNet"),
         ({"ControlNet": {"args": {}}}, "ControlNet/args: must be an array"),
         ({"ControlNet": {"args": ["x"]}}, "ControlNet/args/0: must be an object"),
         (scripts(*[unit()] * (MAX_CONTROLS + 1))["alwayson_scripts"], "at most"),
@@ -247,10 +248,35 @@ def test_a_picture_is_shown_as_a_controlnet_will_see_it(api: WebUIApi, module: s
 
 
 @pytest.mark.endpoint("POST /controlnet/detect")
+def test_edges_are_shown_by_the_thresholds_that_are_asked_for(client: FlaskClient):
+    picture = Image.new("RGB", (64, 48), (90, 90, 90))
+    picture.paste((110, 110, 110), (20, 10, 44, 38))
+    body = {"controlnet_module": "canny", "controlnet_input_images": [in_base64(picture)]}
+
+    def edges(**more: int) -> int:
+        answer = client.post("/controlnet/detect", json=body | more).get_json()
+        data = base64.b64decode(answer["images"][0])
+        shown = np.asarray(Image.open(io.BytesIO(data)).convert("L"))
+        assert set(np.unique(shown)) <= {0, 255}
+        return int((shown == 255).sum())
+
+    assert edges() == 0
+    assert edges(controlnet_threshold_a=10, controlnet_threshold_b=30) > 80
+
+
+def test_the_maps_come_behind_the_pictures(client: FlaskClient, quick: Quick):
+    given = scripts(unit(module="invert"), unit(module="canny", save_detected_map=False))
+    size = {"width": 64, "height": 64}
+    answer = client.post(TXT2IMG, json={"prompt": "a star", "n_iter": 2, **size} | given).get_json()
+    assert len(answer["images"]) == 3
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(answer["images"][2]))))
+    assert np.array_equal(shown, 255 - pixels(PICTURE))
+
+
+@pytest.mark.endpoint("POST /controlnet/detect")
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({"controlnet_module": "canny"}, "controlnet_module: canny runs on a worker"),
         ({"controlnet_module": "openpose"}, "controlnet_module: no module is named 'openpose'"),
         ({}, "controlnet_images: must have at least one"),
         ({"controlnet_images": ["AAAA"]}, "controlnet_images/0: must be a PNG"),

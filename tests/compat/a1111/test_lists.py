@@ -158,7 +158,7 @@ def test_embeddings_are_all_loaded(api: WebUIApi):
 )
 def test_the_first_upscaler_is_none(api: WebUIApi):
     names = [each["name"] for each in api.get_upscalers()]
-    assert names == ["None", "Lanczos", "esrgan-x4"]
+    assert names == ["None", "Lanczos", "Nearest", "esrgan-x4"]
     assert api.get_latent_upscale_modes() == [{"name": "Latent"}]
     assert [each["name"] for each in api.get_realesrgan_models()] == ["esrgan-x4"]
 
@@ -176,11 +176,12 @@ def test_what_webuiapi_does_not_ask_for_is_an_empty_list_as_well(client: FlaskCl
 
 
 @pytest.mark.endpoint("GET /sdapi/v1/scripts", "GET /sdapi/v1/script-info")
-def test_the_one_script_is_controlnet(api: WebUIApi, client: FlaskClient):
-    assert api.get_scripts() == {"txt2img": ["controlnet"], "img2img": ["controlnet"]}
+def test_the_scripts_are_controlnet_and_sd_upscale(api: WebUIApi, client: FlaskClient):
+    assert api.get_scripts() == {"txt2img": ["controlnet"], "img2img": ["sd upscale", "controlnet"]}
     infos = client.get("/sdapi/v1/script-info").get_json()
-    assert [each["is_img2img"] for each in infos] == [False, True]
-    assert all(each["name"] == "controlnet" and each["is_alwayson"] for each in infos)
+    assert [each["is_img2img"] for each in infos] == [False, True, True]
+    assert [each["name"] for each in infos] == ["controlnet", "controlnet", "sd upscale"]
+    assert [each["is_alwayson"] for each in infos] == [True, True, False]
 
 
 @pytest.mark.endpoint("GET /sdapi/v1/cmd-flags", "GET /sdapi/v1/memory")

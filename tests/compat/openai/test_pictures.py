@@ -49,7 +49,8 @@ def test_a_picture_comes_in_base64_and_its_job_is_among_the_jobs(openai: OpenAI,
     assert (picture.format, picture.size) == ("PNG", (SIDE, SIDE))
     assert shows_something(picture)
     assert "red apple" in picture.info["parameters"]
-    assert (made.size, made.output_format, made.background) == (f"{SIDE}x{SIDE}", "png", "opaque")
+    # A size that OpenAI has not would be one too many for strict clients.
+    assert (made.size, made.output_format, made.background) == (None, "png", "opaque")
     assert made.usage.input_tokens == made.usage.input_tokens_details.text_tokens > 3
     assert made.usage.total_tokens == made.usage.input_tokens
     newest = httpx.get(f"{address}{API}/jobs?limit=1").json()["jobs"][0]
@@ -112,7 +113,6 @@ def test_the_size_is_what_was_asked_for(openai: OpenAI, size: str):
     made = openai.images.generate(prompt=PROMPT, size=size, extra_body=QUICK)
     expected = (SIDE, SIDE) if size == "auto" else (64, 96)
     assert pictures(made)[0].size == expected
-    assert made.size == f"{expected[0]}x{expected[1]}"
 
 
 @generations
@@ -144,7 +144,7 @@ def test_a_stream_shows_previews_and_then_the_picture(openai: OpenAI):
     assert 1 <= len(partial) <= 2
     for index, event in enumerate(partial):
         assert (event.type, event.partial_image_index) == ("image_generation.partial_image", index)
-        assert (event.size, event.output_format) == (f"{SIDE}x{SIDE}", "png")
+        assert (event.size, event.output_format) == ("auto", "png")
         shown = opened(event.b64_json)
         assert (shown.format, shown.size) == ("PNG", (SIDE, SIDE))
     assert last.type == "image_generation.completed"

@@ -44,7 +44,7 @@ def rendered(sampler: str) -> dict[str, object]:
 def test_it_loads_its_lists(blender: httpx.Client) -> None:
     json_only = {"Accept": "application/json"}
     upscalers = blender.get("/sdapi/v1/upscalers", headers=json_only).json()
-    assert [each["name"] for each in upscalers if each["name"] != "None"] == ["Lanczos"]
+    assert [each["name"] for each in upscalers if each["name"] != "None"] == ["Lanczos", "Nearest"]
     assert blender.get("/controlnet/model_list", headers=json_only).json() == {"model_list": []}
     modules = blender.get("/controlnet/module_list", headers=json_only).json()["module_list"]
     assert "canny" in modules
@@ -63,10 +63,16 @@ def test_a_frame_is_drawn_anew(blender: httpx.Client, sampler: str) -> None:
 
 @pytest.mark.endpoint("POST /sdapi/v1/img2img")
 @pytest.mark.parametrize("sampler", ["DPM fast", "DPM adaptive"])
-def test_a_sampler_that_is_not_here_is_told_in_the_words_it_knows(
+def test_of_a_sampler_that_is_not_here_the_nearest_is_used(
     blender: httpx.Client, sampler: str
 ) -> None:
     answer = blender.post("/sdapi/v1/img2img", json=rendered(sampler))
+    assert answer.status_code == 200, answer.text
+    assert "dpmpp_2m is the nearest" in answer.json()["info"]
+
+
+def test_a_sampler_that_nobody_has_is_told_in_the_words_it_knows(blender: httpx.Client) -> None:
+    answer = blender.post("/sdapi/v1/img2img", json=rendered("Best"))
     assert (answer.status_code, answer.json()["detail"]) == (404, "Sampler not found")
 
 

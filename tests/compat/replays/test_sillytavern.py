@@ -82,7 +82,7 @@ def test_it_connects(tavern: httpx.Client) -> None:
     # Its list is None, then what enlarges latents, then the rest.
     upscalers = [each["name"] for each in get(tavern, "upscalers")]
     upscalers[1:1] = [each["name"] for each in get(tavern, "latent-upscale-modes")]
-    assert upscalers == ["None", "Latent", "Lanczos"]
+    assert upscalers == ["None", "Latent", "Lanczos", "Nearest"]
 
 
 @pytest.mark.endpoint("GET /sdapi/v1/options", "POST /sdapi/v1/txt2img")

@@ -120,6 +120,12 @@ def lanczos(picture: Picture, width: int, height: int) -> Picture:
     return np.array(resized)
 
 
+def nearest(picture: Picture, width: int, height: int) -> Picture:
+    """The picture at another size, each of its pixels a square."""
+    resized = Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST)
+    return np.array(resized)
+
+
 def _ramps(
     span: slice, scale: int, *, first: bool, last: bool
 ) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

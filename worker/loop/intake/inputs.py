@@ -11,10 +11,10 @@ from PIL import Image
 
 from jobs.logs import about
 from jobs.pictures.image_store import ImageStore
+from jobs.pictures.preprocess import preprocess
 from jobs.records.events import Error
 from jobs.request import blocklist
 from worker.canvas import CanvasError, prepare
-from worker.canvas.preprocess import preprocess
 from worker.engine import Control
 from worker.loop.board import Board
 from worker.loop.offer import Offer

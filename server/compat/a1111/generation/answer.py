@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from flask import Response, jsonify
@@ -21,9 +22,24 @@ from server.compat.a1111.checkpoints import short_hash
 from server.compat.a1111.generation.payload import ImageToImage, Payload
 from server.compat.a1111.generation.translation import sentences
 from server.openapi import server_version
+from server.pages.renditions import Format, render
 
 NONE_DRAWN = -1
 """What stands for a seed that was not used."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The format that the caller's options name, and maps of ControlNets behind the pictures."""
+
+    samples_format: str
+    maps: Sequence[bytes] = ()
+
+    @property
+    def as_format(self) -> Format:
+        """The format by its own name."""
+        asked = self.samples_format
+        return "jpeg" if asked in ("jpg", "jpeg") else "webp" if asked == "webp" else "png"
 
 
 def answer(
@@ -32,12 +48,13 @@ def answer(
     payload: Payload,
     sent: dict[str, Any],
     card: ModelCard,
+    shown: Shown,
 ) -> Response:
     """The answer with the pictures that were made, which may be fewer than were asked for.
 
     There is never a grid before them: each is a picture, and the first is number 0.
     """
-    pictures = [png for _, png in made]
+    pictures = [*(render(png, shown.as_format, None) for _, png in made), *shown.maps]
     images = [] if payload.send_images is False else [encode_base64(png) for png in pictures]
     info = json.dumps(_info(record, made, payload, card), ensure_ascii=False)
     return jsonify(images=images, parameters=_parameters(record, payload, sent), info=info)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
@@ -14,15 +15,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.pictures.sandbox import Decoded
 from jobs.request.model_card import ModelCard
+from jobs.request.notes import Note
 from jobs.request.provenance import PNG_KEYWORD
 from jobs.request.request import LIMITS, FieldError, GenerationRequest, InvalidRequest
+from jobs.request.resolve import BUILT_IN_UPSCALERS
 from server.compat import waiting
-from server.compat.a1111.add_ons import LANCZOS, NO_UPSCALER, upscalers
+from server.compat.a1111.add_ons import upscalers
 from server.compat.a1111.base64 import decode_picture, encode_base64
 from server.compat.a1111.body import Flag, Forgiving, Number, Text, Whole, json_object, read
 from server.compat.a1111.callers import identity
 from server.compat.a1111.errors import invalid
 from server.compat.a1111.generation.held import make
+from server.compat.a1111.generation.translation import sentences
+from server.compat.a1111.upscaling import NO_UPSCALER, upscaler_named
 from server.errors import ApiError
 from server.requests.submission import known_models
 from server.requests.validation import field_errors
@@ -86,8 +91,8 @@ class Enlargement:
 def extra_single_image() -> Response:
     """A picture, enlarged."""
     sent = read(ExtraSingle, json_object())
-    (image,) = _enlarged(sent, {"image": sent.image})
-    return jsonify(image=encode_base64(image), html_info="")
+    (image,), notes = _enlarged(sent, {"image": sent.image})
+    return jsonify(image=encode_base64(image), html_info=_html(notes))
 
 
 @blueprint.post("/extra-batch-images")
@@ -98,46 +103,51 @@ def extra_batch_images() -> Response:
         detail = f"must be 1 to {LIMITS.max_count} pictures; there are {len(sent.image_list)}"
         raise invalid("imageList", detail)
     texts = {f"imageList/{index}/data": each.data for index, each in enumerate(sent.image_list)}
-    images = [encode_base64(image) for image in _enlarged(sent, texts)]
-    return jsonify(images=images, html_info="")
+    made, notes = _enlarged(sent, texts)
+    return jsonify(images=[encode_base64(image) for image in made], html_info=_html(notes))
 
 
-def _enlarged(sent: Extras, texts: Mapping[str, str]) -> list[bytes]:
-    """PNGs of the pictures, sent in base64 in these fields, after all that is asked for."""
-    _refuse_more(sent)
-    upscaler = _upscaler(sent)
+def _html(notes: list[Note]) -> str:
+    """What was done otherwise than asked, where AUTOMATIC1111 says how a picture was made."""
+    return "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences(notes))
+
+
+def _enlarged(sent: Extras, texts: Mapping[str, str]) -> tuple[list[bytes], list[Note]]:
+    """PNGs of the pictures, sent in base64 in these fields, after all that is asked for; and what
+    was done otherwise."""
+    notes = _left_out(sent)
+    upscaler = _upscaler(sent, notes)
     pictures = {field: decode_picture(text, field) for field, text in texts.items()}
     if upscaler is None:
-        return [picture.png for picture in pictures.values()]
+        return [picture.png for picture in pictures.values()], notes
     # Each is checked before the first is sent.
     wanted = {field: _enlargement(sent, upscaler, each) for field, each in pictures.items()}
-    return [_made(how, pictures[field].png, field) for field, how in wanted.items()]
+    made = [_made(how, pictures[field].png, field, notes) for field, how in wanted.items()]
+    return made, notes
 
 
-def _refuse_more(sent: Extras) -> None:
-    """Refuse what is not done here, where it would have an effect."""
-    for field in ("gfpgan_visibility", "codeformer_visibility"):
-        if getattr(sent, field):
-            raise invalid(field, "must be 0: there is no face restorer here")
+def _left_out(sent: Extras) -> list[Note]:
+    """What is not done here. Raises a 422 where that would make another picture."""
+    notes = [
+        Note(pointer=f"/{field}", detail="there is no face restorer here; faces are as they were")
+        for field in ("gfpgan_visibility", "codeformer_visibility")
+        if getattr(sent, field)
+    ]
     if sent.extras_upscaler_2_visibility and sent.upscaler_2 not in (None, NO_UPSCALER):
         detail = "must be 0: one upscaler enlarges a picture here, no blend of two"
         raise invalid("extras_upscaler_2_visibility", detail)
     if sent.resize_mode not in (None, BY_FACTOR, TO_SIZE):
         detail = f"must be 0, by a factor, or 1, to a size; it is {sent.resize_mode}"
         raise invalid("resize_mode", detail)
+    return notes
 
 
-def _upscaler(sent: Extras) -> str | None:
+def _upscaler(sent: Extras, notes: list[Note]) -> str | None:
     """Our name of the upscaler; None leaves pictures as they are."""
     asked = (sent.upscaler_1 or NO_UPSCALER).strip()
-    known = {each.name.lower(): each.name for each in upscalers()}
-    known[LANCZOS.lower()] = LANCZOS.lower()
     if asked.lower() == NO_UPSCALER.lower():
         return None
-    if asked.lower() not in known:
-        there_are = ", ".join([NO_UPSCALER, LANCZOS, *(each.name for each in upscalers())])
-        raise invalid("upscaler_1", f"no upscaler is named {asked[:60]!r}; there are {there_are}")
-    return known[asked.lower()]
+    return upscaler_named(asked, "upscaler_1", upscalers(), notes)
 
 
 def _enlargement(sent: Extras, upscaler: str, picture: Decoded) -> Enlargement:
@@ -158,7 +168,7 @@ def _enlargement(sent: Extras, upscaler: str, picture: Decoded) -> Enlargement:
     return Enlargement(upscaler, scale, (width, height) if crop else None)
 
 
-def _made(how: Enlargement, png: bytes, field: str) -> bytes:
+def _made(how: Enlargement, png: bytes, field: str, notes: list[Note]) -> bytes:
     """The enlarged picture, once its job has ended. Raises what the client is to be told."""
     cards = known_models()
     try:
@@ -171,7 +181,7 @@ def _made(how: Enlargement, png: bytes, field: str) -> bytes:
             # Enlarged and no more: nothing is drawn into it.
             strength=0.0,
         )
-        record = make(request, {"/image": png}, cards, identity())
+        record = make(request, {"/image": png}, cards, identity(), notes)
     except ValidationError as error:
         raise _renamed(field_errors(error), field) from None
     except InvalidRequest as error:
@@ -185,7 +195,9 @@ def _made(how: Enlargement, png: bytes, field: str) -> bytes:
 def _model(upscaler: str, cards: list[ModelCard]) -> str | None:
     """A model that enlarges with this upscaler; None leaves it to be refused."""
     for card in cards:
-        has_it = upscaler == LANCZOS.lower() or upscaler in (each.name for each in card.upscalers)
+        has_it = upscaler in BUILT_IN_UPSCALERS or upscaler in (
+            each.name for each in card.upscalers
+        )
         if has_it and "upscale" in card.kinds:
             return card.name
     return None

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from jobs.pictures import sandbox
 from jobs.records.events import Output, OutputEvent, job_stream
 from jobs.records.record import JobRecord
 from jobs.request.model_card import ModelCard
@@ -15,10 +16,12 @@ from server.compat import waiting
 from server.compat.a1111.body import json_object, read
 from server.compat.a1111.callers import Options, chosen_model, identity
 from server.compat.a1111.checkpoints import checkpoint_named
-from server.compat.a1111.generation.answer import answer
+from server.compat.a1111.control_maps import NoOpenCV, control_map
+from server.compat.a1111.generation.answer import Shown, answer
 from server.compat.a1111.generation.held import make
 from server.compat.a1111.generation.payload import ImageToImage, Payload, TextToImage
-from server.compat.a1111.generation.translation import asked, renamed
+from server.compat.a1111.generation.scripts import scripts_of
+from server.compat.a1111.generation.translation import Asked, asked, renamed
 from server.requests.submission import known_models
 from server.streams.hub import current_hub
 from server.streams.stream_ids import START
@@ -41,11 +44,14 @@ def img2img() -> Response:
 def _generate(model: type[Payload]) -> Response:
     sent = json_object()
     payload = read(model, sent)
+    scripts = scripts_of(payload.alwayson_scripts)
+    if scripts.fields:
+        payload = read(model, sent | scripts.fields)
     cards, who = known_models(), identity()
     options = who.options()
     card = _checkpoint(payload, cards) or chosen_model(options, cards)
     clip_skip = _clip_skip(payload, options)
-    what = asked(payload, card, clip_skip)
+    what = asked(payload, card, clip_skip, scripts)
     try:
         record = make(what.request, what.parts, cards, who, what.notes)
     except InvalidRequest as error:
@@ -54,7 +60,27 @@ def _generate(model: type[Payload]) -> Response:
         who.set_options(_overridden(payload, options, record))
     record = replace(record, outputs=_outputs(record))
     made = list(zip(record.outputs, waiting.pictures(record), strict=True))
-    return answer(record, made, payload, sent, card)
+    shown = payload.setting_format or options.samples_format or "png"
+    maps = _maps(what, record)
+    return answer(record, made, payload, sent, card, Shown(shown, maps))
+
+
+def _maps(what: Asked, record: JobRecord) -> list[bytes]:
+    """What the ControlNets read of their pictures, at the size of each pass; none where the API
+    runs apart from the workers, who have what makes them."""
+    request = record.request
+    sizes = [(request.width, request.height)]
+    if request.hires:
+        scale = request.hires.scale
+        sizes.append((round(request.width * scale), round(request.height * scale)))
+    try:
+        return [
+            control_map(module, sandbox.decode(what.parts[pointer], "picture").png, size)
+            for pointer, module in what.maps.items()
+            for size in sizes
+        ]
+    except NoOpenCV:
+        return []
 
 
 def _outputs(record: JobRecord) -> list[Output]:
@@ -75,7 +101,7 @@ def _checkpoint(payload: Payload, cards: list[ModelCard]) -> ModelCard | None:
     return checkpoint_named(asked_for, "override_settings/sd_model_checkpoint", cards)
 
 
-def _clip_skip(payload: Payload, options: Options) -> object:
+def _clip_skip(payload: Payload, options: Options) -> int | None:
     asked_for = payload.setting_clip_skip
     return options.clip_skip if asked_for is None else asked_for
 
@@ -87,4 +113,6 @@ def _overridden(payload: Payload, options: Options, record: JobRecord) -> Option
         changed["model"] = record.request.model
     if payload.setting_clip_skip is not None:
         changed["clip_skip"] = record.request.clip_skip
+    if payload.setting_format is not None:
+        changed["samples_format"] = payload.setting_format
     return options.model_copy(update=changed)

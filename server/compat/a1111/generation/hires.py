@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from jobs.request.model_card import ModelCard
+from jobs.request.notes import Note
 from jobs.request.request import FieldError, Hires, InvalidRequest
-from jobs.request.resolve import BUILT_IN_UPSCALERS
 from jobs.request.samplers import AUTOMATIC, canonical_schedule, split_sampler
 from server.compat.a1111.errors import invalid
 from server.compat.a1111.generation.payload import (
@@ -15,6 +15,7 @@ from server.compat.a1111.generation.payload import (
     STRENGTH,
     TextToImage,
 )
+from server.compat.a1111.upscaling import upscaler_named
 from server.requests.validation import field_errors
 
 SCALE = 2.0
@@ -28,7 +29,9 @@ POINTERS = {
 }
 
 
-def hires_of(payload: TextToImage, card: ModelCard, width: int, height: int) -> Hires:
+def hires_of(
+    payload: TextToImage, card: ModelCard, width: int, height: int, notes: list[Note]
+) -> Hires:
     """The second pass that a payload asks for, after a first one of this size.
 
     Raises InvalidRequest, and a 422 for what would make it differ from the first pass in more than
@@ -41,33 +44,15 @@ def hires_of(payload: TextToImage, card: ModelCard, width: int, height: int) -> 
             scale=_scale(payload, width, height),
             steps=payload.hr_second_pass_steps or None,
             strength=STRENGTH if strength is None else strength,
-            upscaler=upscaler_of(payload.hr_upscaler, "hr_upscaler", card),
+            upscaler=upscaler_named(
+                payload.hr_upscaler or "Latent", "hr_upscaler", card.upscalers, notes, latent=True
+            ),
         )
     except ValidationError as error:
         errors = field_errors(error)
         raise InvalidRequest(
             [FieldError(pointer=POINTERS[each.pointer], detail=each.detail) for each in errors]
         ) from None
-
-
-def upscaler_of(name: str | None, field: str, card: ModelCard) -> str:
-    """Our name of an upscaler; AUTOMATIC1111's `None` enlarges by Lanczos. Raises a 422.
-
-    Its several `Latent (...)` differ in how they interpolate; here there is one.
-    """
-    asked = (name or "Latent").strip().lower()
-    if asked == "none":
-        return "lanczos"
-    if asked == "latent" or asked.startswith("latent ("):
-        return "latent"
-    for known in (*BUILT_IN_UPSCALERS, *(each.name for each in card.upscalers)):
-        if asked == known.lower():
-            return known
-    for each in card.upscalers:
-        if asked == each.title.lower():
-            return each.name
-    names = ", ".join(["None", "Latent", "Lanczos", *(each.name for each in card.upscalers)])
-    raise invalid(field, f"no upscaler is named {(name or '')[:60]!r}; there are {names}")
 
 
 def _scale(payload: TextToImage, width: int, height: int) -> float:

@@ -5,11 +5,24 @@ A field that would change the picture and is not done here is refused by name.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 
-from server.compat.a1111.body import Flag, Forgiving, Number, Object, Positive, Text, Whole
+from jobs.request.request import InvalidRequest
+from server.compat.a1111.body import (
+    Flag,
+    Forgiving,
+    Number,
+    Object,
+    Positive,
+    SamplesFormat,
+    Text,
+    Whole,
+    blank,
+)
+from server.requests.validation import field_errors
 
 
 def _only(*harmless: object, because: str) -> AfterValidator:
@@ -28,6 +41,15 @@ STRENGTH = 0.75
 
 SAME_SAMPLER = ("Use same sampler", "Use same scheduler")
 SAME_CHECKPOINT = "Use same checkpoint"
+
+
+class Settings(Forgiving):
+    """The `override_settings` that mean something here, beside the checkpoint."""
+
+    CLIP_stop_at_last_layers: Annotated[
+        Annotated[int, Field(ge=1, le=12)] | None, BeforeValidator(blank)
+    ] = None
+    samples_format: SamplesFormat = None
 
 
 class Payload(Forgiving):
@@ -53,22 +75,17 @@ class Payload(Forgiving):
     override_settings_restore_afterwards: Flag = None
     alwayson_scripts: Object = None
     script_name: Text = None
+    script_args: list[Any] | None = None
     send_images: Flag = None
 
-    restore_faces: Annotated[
-        Flag, _only(False, because="must be false: there is no face restorer here")
-    ] = None
-    tiling: Annotated[
-        Flag, _only(False, because="must be false: pictures whose edges meet are not made here")
-    ] = None
+    restore_faces: Flag = None
+    tiling: Flag = None
     s_churn: Annotated[Number, _only(0, because="must be 0: no sampler here takes it")] = None
     s_noise: Annotated[Number, _only(1, because="must be 1: no sampler here takes another")] = None
     s_min_uncond: Annotated[
         Number, _only(0, because="must be 0: the negative prompt is read in every step")
     ] = None
-    refiner_checkpoint: Annotated[
-        Text, _only("None", because="must be empty: one model makes a picture here")
-    ] = None
+    refiner_checkpoint: Text = None
     disable_extra_networks: Annotated[
         Flag, _only(False, because="must be false; leave the LoRA tags out of the prompt instead")
     ] = None
@@ -85,22 +102,30 @@ class Payload(Forgiving):
             raise ValueError("must be 0 or -1: noise of another size is not made here")
         return value
 
-    @field_validator("script_name")
-    @classmethod
-    def _no_script(cls, value: str | None) -> str | None:
-        if value is not None and value != "None":
-            raise ValueError(f"there is no script {value[:60]!r}; /sdapi/v1/scripts lists them")
-        return value
-
     @property
     def setting_checkpoint(self) -> object:
         """The checkpoint of `override_settings`."""
         return (self.override_settings or {}).get("sd_model_checkpoint")
 
     @property
-    def setting_clip_skip(self) -> object:
+    def setting_clip_skip(self) -> int | None:
         """The layer of `override_settings`."""
-        return (self.override_settings or {}).get("CLIP_stop_at_last_layers")
+        return self._settings.CLIP_stop_at_last_layers
+
+    @property
+    def setting_format(self) -> str | None:
+        """The format of `override_settings`."""
+        return self._settings.samples_format
+
+    @cached_property
+    def _settings(self) -> Settings:
+        try:
+            return Settings.model_validate(self.override_settings or {})
+        except ValidationError as error:
+            errors = field_errors(error)
+            for each in errors:
+                each.pointer = f"/override_settings{each.pointer}"
+            raise InvalidRequest(errors) from None
 
 
 class TextToImage(Payload):
@@ -128,6 +153,7 @@ class ImageToImage(Payload):
     include_init_images: Flag = None
     resize_mode: Whole = None
     mask: Text = None
+    mask_round: Flag = None
     mask_blur: Whole = None
     mask_blur_x: Whole = None
     mask_blur_y: Whole = None

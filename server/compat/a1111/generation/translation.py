@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from jobs.request.masks import MaskGrey
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
 from jobs.request.request import (
@@ -20,12 +21,14 @@ from jobs.request.request import (
     InvalidRequest,
     Resize,
 )
-from jobs.request.samplers import AUTOMATIC, canonical_schedule, split_sampler
+from jobs.request.samplers import AUTOMATIC, canonical_schedule, nearest, split_sampler
 from server.compat.a1111.base64 import decode_base64
 from server.compat.a1111.errors import invalid
 from server.compat.a1111.generation.hires import hires_of
 from server.compat.a1111.generation.payload import STRENGTH, ImageToImage, Payload, TextToImage
+from server.compat.a1111.generation.scripts import SD_UPSCALE, Scripts, SdUpscale, sd_upscale_of
 from server.compat.a1111.generation.units import controls_of
+from server.compat.a1111.upscaling import LANCZOS, NEAREST, NO_UPSCALER, upscaler_named
 from server.errors import ApiError
 from server.requests.validation import field_errors
 
@@ -73,21 +76,23 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, the bytes of each of its pictures by the JSON pointer of its field, and what of
-    the payload is done otherwise."""
+    """A request, the bytes of each of its pictures by the JSON pointer of its field, what of the
+    payload is done otherwise, and the modules whose maps are to be shown, by those pointers."""
 
     request: GenerationRequest
     parts: dict[str, bytes] = field(default_factory=dict[str, bytes])
     notes: tuple[Note, ...] = ()
+    maps: dict[str, str] = field(default_factory=dict[str, str])
 
 
-def asked(payload: Payload, card: ModelCard, clip_skip: object) -> Asked:
+def asked(payload: Payload, card: ModelCard, clip_skip: int | None, scripts: Scripts) -> Asked:
     """The request that a payload means for a model. Raises InvalidRequest and ApiError.
 
     What is left out follows the model, not AUTOMATIC1111: its 512x512 in 50 steps at a scale of 7
     are made for one family of models and make rubbish with another, such as the one that ships.
     """
-    sampler, schedule = _sampler(payload)
+    notes = [*_left_out(payload), *scripts.notes]
+    sampler, schedule = _sampler(payload, card, notes)
     fields: dict[str, Any] = {
         "model": card.name,
         "prompt": payload.prompt or "",
@@ -104,10 +109,14 @@ def asked(payload: Payload, card: ModelCard, clip_skip: object) -> Asked:
         fields["clip_skip"] = clip_skip
     parts: dict[str, bytes] = {}
     if isinstance(payload, TextToImage):
-        fields |= _text_to_image(payload, card)
+        if sd_upscale_of(payload.script_name, None):
+            raise invalid("script_name", f"{SD_UPSCALE} starts from a picture; img2img takes it")
+        fields |= _text_to_image(payload, card, notes)
     elif isinstance(payload, ImageToImage):
-        more, parts = _image_to_image(payload)
+        more, parts = _image_to_image(payload, scripts)
         fields |= more
+        if upscale := sd_upscale_of(payload.script_name, payload.script_args):
+            fields = _sd_upscale(fields, upscale, card, notes)
     controls = controls_of(payload.alwayson_scripts, parts.get(IMAGE))
     if controls.resize:
         # The picture that a job starts from and those of its ControlNets go one way to its size.
@@ -116,7 +125,7 @@ def asked(payload: Payload, card: ModelCard, clip_skip: object) -> Asked:
         request = GenerationRequest(**fields, controls=controls.controls)
     except ValidationError as error:
         raise renamed(InvalidRequest(field_errors(error))) from None
-    return Asked(request, parts | controls.parts)
+    return Asked(request, parts | controls.parts, (*notes, *controls.notes), controls.maps)
 
 
 def renamed(error: InvalidRequest) -> InvalidRequest:
@@ -154,8 +163,26 @@ def _count(payload: Payload) -> int:
     return count
 
 
-def _sampler(payload: Payload) -> tuple[str | None, str]:
-    """Sampler and schedule; None is the model's own. Raises a 404 that some clients look for."""
+def _left_out(payload: Payload) -> list[Note]:
+    """What programs send by their defaults and is not done here."""
+    notes: list[Note] = []
+    if payload.restore_faces:
+        detail = "there is no face restorer here; faces are as the model made them"
+        notes.append(Note(pointer="/restore_faces", detail=detail))
+    if payload.tiling:
+        detail = "pictures whose edges meet are not made here; this one is as any other"
+        notes.append(Note(pointer="/tiling", detail=detail))
+    if payload.refiner_checkpoint not in (None, "None"):
+        detail = "one model makes a picture here; it was made without a refiner"
+        notes.append(Note(pointer="/refiner_checkpoint", detail=detail))
+    return notes
+
+
+def _sampler(payload: Payload, card: ModelCard, notes: list[Note]) -> tuple[str | None, str]:
+    """Sampler and schedule; None is the model's own. Raises a 404 that some clients look for.
+
+    Clients send one sampler to every model: one that this model does not take is its own, noted.
+    """
     schedule = AUTOMATIC
     if payload.scheduler is not None:
         known = canonical_schedule(payload.scheduler)
@@ -168,6 +195,10 @@ def _sampler(payload: Payload) -> tuple[str | None, str]:
     parts = split_sampler(name)
     if parts is None:
         raise ApiError(404, "sampler-not-found", "Sampler not found")
+    if card.samplers and nearest(parts[0], AUTOMATIC).sampler not in card.samplers:
+        detail = f"{card.name} does not take {parts[0]}; {card.sampler} is its own"
+        notes.append(Note(pointer="/sampler_name", detail=detail))
+        return None, AUTOMATIC
     # A schedule in the sampler's name goes before the field, as it does there.
     return parts[0], parts[1] or schedule
 
@@ -181,14 +212,15 @@ def _variation(payload: Payload) -> Mapping[str, Any]:
     return {"variation_seed": drawn, "variation_strength": strength}
 
 
-def _text_to_image(payload: TextToImage, card: ModelCard) -> dict[str, Any]:
+def _text_to_image(payload: TextToImage, card: ModelCard, notes: list[Note]) -> dict[str, Any]:
     width, height = payload.width, payload.height
     if payload.enable_hr:
         width, height = payload.firstphase_width or width, payload.firstphase_height or height
     width, height = _possible(width, card), _possible(height, card)
     fields: dict[str, Any] = {"width": width, "height": height}
     if payload.enable_hr:
-        fields["hires"] = hires_of(payload, card, width or card.width, height or card.height)
+        first = width or card.width, height or card.height
+        fields["hires"] = hires_of(payload, card, *first, notes)
     return fields
 
 
@@ -200,7 +232,32 @@ def _possible(side: int | None, card: ModelCard) -> int | None:
     return nearest - card.factor if side <= LIMITS.max_size < nearest else nearest
 
 
-def _image_to_image(payload: ImageToImage) -> tuple[dict[str, Any], dict[str, bytes]]:
+def _sd_upscale(
+    fields: dict[str, Any], wanted: SdUpscale, card: ModelCard, notes: list[Note]
+) -> dict[str, Any]:
+    """The script enlarges the picture and draws over it in tiles; here it is drawn over whole."""
+    if fields["kind"] != "image-to-image":
+        raise invalid("mask", f"{SD_UPSCALE} draws over the whole picture; leave it out")
+    there_are = [NO_UPSCALER, LANCZOS, NEAREST, *(each.name for each in card.upscalers)]
+    name = wanted.upscaler
+    if isinstance(name, int):
+        name = there_are[name] if 0 <= name < len(there_are) else str(name)
+    detail = (
+        f"{SD_UPSCALE} works on the whole picture here, not on tiles; their size is passed over"
+    )
+    notes.append(Note(pointer="/script_args", detail=detail))
+    enlarging = {
+        "kind": "upscale",
+        "scale": wanted.scale,
+        "upscaler": upscaler_named(name, "script_args/2", card.upscalers, notes),
+    }
+    passed_over = ("width", "height", "resize")
+    return {key: each for key, each in fields.items() if key not in passed_over} | enlarging
+
+
+def _image_to_image(
+    payload: ImageToImage, scripts: Scripts
+) -> tuple[dict[str, Any], dict[str, bytes]]:
     if not payload.init_images:
         # In AUTOMATIC1111's own words: some clients know them.
         raise ApiError(404, "no-picture", "Init image not found")
@@ -218,7 +275,7 @@ def _image_to_image(payload: ImageToImage) -> tuple[dict[str, Any], dict[str, by
     }
     parts = {IMAGE: decode_base64(payload.init_images[0], "init_images/0")}
     if payload.mask is not None:
-        fields |= _inpaint(payload)
+        fields |= _inpaint(payload) | {"mask_grey": _grey(payload, scripts)}
         parts[MASK] = decode_base64(payload.mask, "mask")
     return fields, parts
 
@@ -235,6 +292,13 @@ def _inpaint(payload: ImageToImage) -> dict[str, Any]:
         "mask_padding": payload.inpaint_full_res_padding or 0,
         "fill": FILLS[_choice("inpainting_fill", payload.inpainting_fill, len(FILLS))],
     }
+
+
+def _grey(payload: ImageToImage, scripts: Scripts) -> MaskGrey:
+    """AUTOMATIC1111 cuts a mask at one half unless it is told not to round it."""
+    if scripts.soft_inpainting:
+        return "strength"
+    return "mix" if payload.mask_round is False else "cut"
 
 
 def _mask_blur(payload: ImageToImage) -> int:

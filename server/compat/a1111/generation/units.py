@@ -7,23 +7,16 @@ from typing import Annotated, Any, NamedTuple, cast
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from jobs.request.request import MAX_CONTROLS, Control, InvalidRequest, Preprocessor, Resize
+from jobs.request.notes import Note
+from jobs.request.request import MAX_CONTROLS, Control, InvalidRequest, Resize
 from server.compat.a1111.base64 import decode_base64
 from server.compat.a1111.checkpoints import IN_BRACKETS
+from server.compat.a1111.control_maps import HIGH, LOW, MODULES
 from server.compat.a1111.errors import invalid
 from server.errors import ApiError
 from server.requests.validation import field_errors
 
 SCRIPT = "ControlNet"
-MODULES: Mapping[str, Preprocessor] = {
-    "none": "none",
-    "canny": "canny",
-    "scribble_xdog": "scribble",
-    "blur_gaussian": "blur",
-    "grayscale": "grayscale",
-    "invert": "invert",
-}
-"""Our preprocessors by the names that the extension has for them."""
 
 ALIASES: Mapping[str, str] = {
     "": "none",
@@ -58,7 +51,7 @@ Base64 = Annotated[str, BeforeValidator(_none_is_empty)]
 
 class Unit(BaseModel):
     """One ControlNet of a request. What only tunes the extension's own machinery is passed over:
-    low_vram, pixel_perfect, processor_res, threshold_a, threshold_b."""
+    low_vram, pixel_perfect, processor_res."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
 
@@ -76,29 +69,43 @@ class Unit(BaseModel):
     resize_mode: Text = "1"
     control_mode: Text = "0"
     hr_option: Text = "both"
+    threshold_a: float = -1
+    threshold_b: float = -1
+    save_detected_map: bool = True
 
 
 class Controls(NamedTuple):
     """The ControlNets of a request, the pictures that they follow by the JSON pointer of their
-    field, and how these are brought to the size of the result; None if no unit is in use."""
+    field, and how these are brought to the size of the result; None if no unit is in use. `maps`
+    are the modules whose maps the client wants to see, by those pointers."""
 
     controls: list[Control]
     parts: dict[str, bytes]
     resize: Resize | None
+    maps: dict[str, str]
+    notes: list[Note]
 
 
 def controls_of(scripts: Mapping[str, Any] | None, source: bytes | None = None) -> Controls:
     """The ControlNets in a request's `alwayson_scripts`.
 
     A unit without a picture follows `source`, the one that the request starts from. Raises a 422
-    that names the unit's field; a script that is not here is one as well.
+    that names the unit's field.
     """
     controls: list[Control] = []
     parts: dict[str, bytes] = {}
     resizes: set[Resize] = set()
+    maps: dict[str, str] = {}
+    notes: list[Note] = []
     for where, unit in _units(scripts or {}):
-        name = MODULES[module_named(unit.module, f"{where}/module")]
-        parts[f"/controls/{len(controls)}/image"] = _picture(unit, where, source)
+        module = module_named(unit.module, f"{where}/module")
+        name, pointer = MODULES[module], f"/controls/{len(controls)}/image"
+        parts[pointer] = _picture(unit, where, source)
+        if unit.save_detected_map:
+            maps[pointer] = module
+        if module == "canny" and not _usual(unit):
+            detail = f"Canny's thresholds are {LOW} and {HIGH} in a picture here"
+            notes.append(Note(pointer=f"/{where}/threshold_a", detail=detail))
         resizes.add(_checked(unit, where))
         if len(resizes) > 1:
             raise invalid(f"{where}/resize_mode", "must be the same for every unit")
@@ -114,16 +121,21 @@ def controls_of(scripts: Mapping[str, Any] | None, source: bytes | None = None) 
         )
         if len(controls) > MAX_CONTROLS:
             raise invalid(where, f"at most {MAX_CONTROLS} units may be enabled at once")
-    return Controls(controls, parts, resizes.pop() if resizes else None)
+    return Controls(controls, parts, resizes.pop() if resizes else None, maps, notes)
+
+
+def _usual(unit: Unit) -> bool:
+    """Whether thresholds are the usual ones, or such as stand for them: below 1."""
+    low, high = unit.threshold_a, unit.threshold_b
+    return (low < 1 or low == LOW) and (high < 1 or high == HIGH)
 
 
 def _units(scripts: Mapping[str, Any]) -> list[tuple[str, Unit]]:
     """The units that are in use, each with where it stands in the request."""
     units: list[tuple[str, Unit]] = []
     for script, given in scripts.items():
-        if script.lower() != SCRIPT.lower():
-            detail = f"no script is named {script[:60]!r}; there is {SCRIPT}"
-            raise invalid("alwayson_scripts", detail)
+        if script.strip().lower() != SCRIPT.lower():
+            continue
         args = cast("dict[str, Any]", given).get("args") if isinstance(given, dict) else given
         if args is None:
             continue

@@ -8,14 +8,16 @@ from flask import Blueprint, Response, jsonify
 
 from jobs.request.model_card import ModelCard
 from jobs.request.samplers import SAMPLERS, SCHEDULES
-from server.compat.a1111.add_ons import LANCZOS, NO_UPSCALER, add_ons, upscalers
+from server.compat.a1111.add_ons import add_ons, upscalers
 from server.compat.a1111.checkpoints import (
     FILE,
     checkpoint_filename,
     checkpoint_title,
     short_hash,
 )
+from server.compat.a1111.generation.scripts import SD_UPSCALE
 from server.compat.a1111.generation.units import SCRIPT
+from server.compat.a1111.upscaling import LANCZOS, NEAREST, NO_UPSCALER
 from server.requests.submission import known_models
 
 TIMES = 4
@@ -89,7 +91,7 @@ def list_embeddings() -> Response:
 @blueprint.get("/upscalers")
 def list_upscalers() -> Response:
     """What enlarges pictures. The first must be the one that does not, or clients lose count."""
-    names = [NO_UPSCALER, LANCZOS, *(each.name for each in upscalers())]
+    names = [NO_UPSCALER, LANCZOS, NEAREST, *(each.name for each in upscalers())]
     return jsonify(
         [
             {
@@ -131,8 +133,8 @@ def list_nothing() -> Response:
 
 @blueprint.get("/scripts")
 def list_scripts() -> Response:
-    """What `alwayson_scripts` may name."""
-    return jsonify(txt2img=[SCRIPT.lower()], img2img=[SCRIPT.lower()])
+    """What `script_name` and `alwayson_scripts` may name."""
+    return jsonify(txt2img=[SCRIPT.lower()], img2img=[SD_UPSCALE, SCRIPT.lower()])
 
 
 @blueprint.get("/script-info")
@@ -143,6 +145,7 @@ def describe_scripts() -> Response:
             {"name": SCRIPT.lower(), "is_alwayson": True, "is_img2img": is_img2img, "args": []}
             for is_img2img in (False, True)
         ]
+        + [{"name": SD_UPSCALE, "is_alwayson": False, "is_img2img": True, "args": []}]
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from flask import Blueprint, Response, jsonify
@@ -9,9 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.queue import orders
 from jobs.request.model_card import ModelCard
-from server.compat.a1111.body import json_object, read
+from jobs.request.request import FieldError, InvalidRequest
+from server.compat.a1111.body import SamplesFormat, json_object, read
 from server.compat.a1111.callers import chosen_model, identity
 from server.compat.a1111.checkpoints import checkpoint_named, checkpoint_title
+from server.compat.a1111.panel.known_options import is_known
 from server.requests.submission import known_models
 from server.resources import resources
 
@@ -22,7 +26,8 @@ LOOKING = 5.0
 
 UNCHANGING: dict[str, Any] = {
     "sd_vae": "Automatic",
-    "samples_format": "png",
+    "send_seed": True,
+    "send_size": True,
     "grid_save": False,
     "return_grid": False,
     "do_not_show_images": False,
@@ -36,19 +41,26 @@ UNCHANGING: dict[str, Any] = {
     "face_restoration_model": None,
     "upscaler_for_img2img": None,
 }
-"""Options that clients look at, as they are here; setting them changes nothing."""
+"""Options that clients look at, as they are until a caller sets them; they change nothing here."""
+
+MAX_KEPT = 16 * 1024
+"""Bytes of JSON of the options that a caller has kept."""
 
 
 ClipSkip = Annotated[int, Field(ge=1, le=12)] | None
 
 
 class Settable(BaseModel):
-    """The options that mean something here; all others are taken and passed over."""
+    """The options that mean something here."""
 
     model_config = ConfigDict(extra="ignore")
 
     sd_model_checkpoint: object = None
     CLIP_stop_at_last_layers: ClipSkip = None
+    samples_format: SamplesFormat = None
+
+
+MEANT = {*Settable.model_fields, "sd_checkpoint_hash"}
 
 
 @blueprint.get("/sdapi/v1/options")
@@ -60,16 +72,27 @@ def get_options() -> Response:
         sd_model_checkpoint=checkpoint_title(card),
         sd_checkpoint_hash=card.sha256 or "",
         CLIP_stop_at_last_layers=options.clip_skip or 1,
-        **UNCHANGING,
+        samples_format=options.samples_format or "png",
+        **(UNCHANGING | options.others),
     )
 
 
 @blueprint.post("/sdapi/v1/options")
 def set_options() -> Response:
-    """Keep what the caller sets, for the caller alone; each next job takes its model from it."""
-    wanted, who = read(Settable, json_object()), identity()
+    """Keep what the caller sets, for the caller alone; each next job takes its model from it.
+
+    What AUTOMATIC1111 has no option of is refused, and nothing of the rest is kept.
+    """
+    sent, who = json_object(), identity()
+    wanted = read(Settable, sent)
+    others = {name: value for name, value in sent.items() if name not in MEANT}
+    _refuse_unknown(others)
     options = who.options()
     changed: dict[str, Any] = {}
+    if others:
+        changed["others"] = _kept(options.others | others)
+    if wanted.samples_format is not None:
+        changed["samples_format"] = wanted.samples_format
     if wanted.sd_model_checkpoint:
         changed["model"] = _chosen(wanted.sd_model_checkpoint, known_models()).name
     if wanted.CLIP_stop_at_last_layers is not None:
@@ -77,6 +100,22 @@ def set_options() -> Response:
     if changed:
         who.set_options(options.model_copy(update=changed))
     return jsonify(None)
+
+
+def _refuse_unknown(others: Mapping[str, Any]) -> None:
+    unknown = [name for name in others if not is_known(name)]
+    if unknown:
+        raise InvalidRequest(
+            [FieldError(pointer=f"/{name[:60]}", detail="is no option") for name in unknown[:20]]
+        )
+
+
+def _kept(others: dict[str, Any]) -> dict[str, Any]:
+    size = len(json.dumps(others))
+    if size > MAX_KEPT:
+        detail = f"options that are kept may take {MAX_KEPT} bytes of JSON; they take {size}"
+        raise InvalidRequest([FieldError(pointer="", detail=detail)])
+    return others
 
 
 def _chosen(text: object, cards: list[ModelCard]) -> ModelCard:

@@ -1,12 +1,17 @@
 """Pictures as ControlNets read them: edges, lines, tones."""
 
+import io
 from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import cv2
 import numpy as np
+from PIL import Image, ImageOps
 
-from jobs.request.request import Preprocessor
-from worker.engine.request import Picture
+Picture = np.ndarray[Any, np.dtype[np.uint8]]
+"""RGB, (height, width, 3)."""
+
+Name = Literal["none", "canny", "scribble", "blur", "grayscale", "invert"]
 
 CANNY_THRESHOLDS = (100, 200)
 """Those that lllyasviel's annotators and diffusers' examples use."""
@@ -18,7 +23,7 @@ SCRIBBLE_THRESHOLD = 32
 """That of AUTOMATIC1111's scribble_xdog."""
 
 
-def preprocess(name: Preprocessor, picture: Picture) -> Picture:
+def preprocess(name: Name, picture: Picture) -> Picture:
     """The picture (H, W, 3) as the ControlNets of that kind were trained to read it; same size."""
     return np.ascontiguousarray(PREPROCESSORS[name](picture))
 
@@ -59,7 +64,7 @@ def _three(channel: object) -> Picture:
     return np.dstack([np.asarray(channel, np.uint8)] * 3)
 
 
-PREPROCESSORS: Mapping[Preprocessor, Callable[[Picture], Picture]] = {
+PREPROCESSORS: Mapping[Name, Callable[[Picture], Picture]] = {
     "none": _same,
     "canny": _canny,
     "scribble": _scribble,
@@ -67,3 +72,21 @@ PREPROCESSORS: Mapping[Preprocessor, Callable[[Picture], Picture]] = {
     "grayscale": _grayscale,
     "invert": _invert,
 }
+
+
+def control_map(
+    name: Name,
+    png: bytes,
+    size: tuple[int, int] | None = None,
+    thresholds: tuple[int, int] = CANNY_THRESHOLDS,
+) -> bytes:
+    """A picture as a ControlNet of that kind reads it, as PNG: at its own size, or its middle at
+    another. The thresholds are Canny's."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    if size is not None and size != picture.size:
+        picture = ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    pixels = np.asarray(picture)
+    made = _three(cv2.Canny(pixels, *thresholds)) if name == "canny" else preprocess(name, pixels)
+    Image.fromarray(made).save(out, "PNG", compress_level=1)
+    return out.getvalue()

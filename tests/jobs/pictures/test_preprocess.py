@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from jobs.pictures.preprocess import PREPROCESSORS, preprocess
 from jobs.request.request import Preprocessor
-from worker.canvas.preprocess import PREPROCESSORS, preprocess
 
 
 def disc(size: int = 96) -> np.ndarray:

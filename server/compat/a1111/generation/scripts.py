@@ -1,0 +1,131 @@
+"""The scripts of AUTOMATIC1111 beside ControlNet: what of them is done here, and what is said of
+the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from jobs.request.notes import Note
+from server.compat.a1111.errors import invalid
+
+SD_UPSCALE = "sd upscale"
+
+CONTROLNET = "controlnet"
+SEED = "seed"
+SAMPLER = "sampler"
+SOFT_INPAINTING = "soft inpainting"
+
+LEFT_OUT = (
+    *("refiner", "adetailer", "hires cfg", "hires. cfg", "hires fix cfg", "freeu", "hypertile"),
+    *("dynamic thresholding (cfg scale fix)", "dynamicthresholding (cfg-fix) integrated"),
+    *(
+        "extra options",
+        "comments",
+        "never oom integrated",
+        "freeu integrated (sd 1.x, sd 2.x, sdxl)",
+    ),
+    *("hypertile integrated", "kohya hrfix integrated", "perturbedattentionguidance integrated"),
+    *("selfattentionguidance integrated (sd 1.x, sd 2.x, sdxl)", "tiled vae", "tiled diffusion"),
+    *("dynamic prompts", "api payload"),
+)
+"""Scripts that programs send along by their defaults and that are not here: one that is on is left
+out of the picture, and a note says so."""
+
+SEED_FIELDS = (
+    *("seed", "seed_enable_extras", "subseed", "subseed_strength"),
+    *("seed_resize_from_w", "seed_resize_from_h"),
+)
+"""What the arguments of the script Seed are, in their order."""
+
+SAMPLER_FIELDS = ("steps", "sampler_name", "scheduler")
+
+
+@dataclass(frozen=True)
+class Scripts:
+    """What the scripts of a request come to: fields of the request itself, whether grey in a mask
+    is strength, and what is left out."""
+
+    fields: dict[str, Any] = field(default_factory=dict[str, Any])
+    soft_inpainting: bool = False
+    notes: tuple[Note, ...] = ()
+
+
+def scripts_of(given: Mapping[str, Any] | None) -> Scripts:
+    """What `alwayson_scripts` ask for beside ControlNet. Raises a 422 for one that is on and that
+    nobody here knows."""
+    fields: dict[str, Any] = {}
+    notes: list[Note] = []
+    soft = False
+    for name, script in (given or {}).items():
+        known, args = name.strip().lower(), _args(script)
+        if known == CONTROLNET or not _is_on(args):
+            continue
+        if known == SEED:
+            fields |= _seed(args)
+        elif known == SAMPLER:
+            fields |= dict(zip(SAMPLER_FIELDS, args, strict=False))
+        elif known == SOFT_INPAINTING:
+            soft = True
+        elif known in LEFT_OUT:
+            detail = f"there is no {name[:60]} here; the picture was made without it"
+            notes.append(Note(pointer=f"/alwayson_scripts/{name[:60]}", detail=detail))
+        else:
+            detail = f"no script is named {name[:60]!r}; there are ControlNet, Seed, Sampler and "
+            raise invalid("alwayson_scripts", detail + "Soft inpainting")
+    return Scripts(fields, soft, tuple(notes))
+
+
+@dataclass(frozen=True)
+class SdUpscale:
+    """What the script "SD upscale" is to make of the picture of img2img."""
+
+    upscaler: str | int
+    scale: float
+
+
+def sd_upscale_of(name: str | None, args: list[Any] | None) -> SdUpscale | None:
+    """The arguments of that script where it is asked for. Raises a 422 for any other."""
+    if name is None or name.strip().lower() == "none":
+        return None
+    if name.strip().lower() != SD_UPSCALE:
+        detail = f"there is no script {name[:60]!r}; /sdapi/v1/scripts lists them"
+        raise invalid("script_name", detail)
+    given = [*(args or []), *(None,) * 4]
+    upscaler, scale = given[2], given[3]
+    try:
+        scale = 2.0 if scale is None else float(scale)
+    except (TypeError, ValueError):
+        raise invalid("script_args/3", "must be a number: how many times as large") from None
+    return SdUpscale(upscaler if isinstance(upscaler, str | int) else "None", scale)
+
+
+def _args(script: object) -> list[Any]:
+    args = cast("dict[str, Any]", script).get("args") if isinstance(script, dict) else script
+    if isinstance(args, dict):
+        return [args]
+    return cast("list[Any]", args) if isinstance(args, list) else []
+
+
+def _is_on(args: list[Any]) -> bool:
+    """Whether a script's arguments ask for anything: one that is off begins with a false, has only
+    empty values, or says in each of its objects that it is not enabled."""
+    if not args or args[0] is False or args[0] in (None, "", "None"):
+        return False
+    objects = [cast("dict[str, Any]", each) for each in args if isinstance(each, dict)]
+    return len(objects) < len(args) or any(map(_object_is_on, objects))
+
+
+def _object_is_on(unit: dict[str, Any]) -> bool:
+    for name in ("enabled", "enable", "ad_tab_enable", "is_enabled"):
+        if unit.get(name) is False:
+            return False
+    return bool(unit) and unit.get("ad_model", "on") not in (None, "", "None")
+
+
+def _seed(args: list[Any]) -> dict[str, Any]:
+    given = dict(zip(SEED_FIELDS, args, strict=False))
+    if not given.pop("seed_enable_extras", True):
+        return {"seed": given.get("seed")}
+    return given

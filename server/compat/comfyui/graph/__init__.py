@@ -1,0 +1,1 @@
+"""Graphs in ComfyUI's API form: checked node by node, and read as the request that they mean."""

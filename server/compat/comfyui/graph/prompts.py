@@ -1,0 +1,129 @@
+"""What conditions a sampler: its checkpoint, LoRAs, texts and ControlNets, followed backwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from server.compat.comfyui.graph.graph import Graph, Node
+from server.compat.comfyui.graph.names import bare
+
+EMBEDDING = re.compile(r"\bembedding:([\w.-]+)")
+"""ComfyUI's word for an embedding; here its name alone is one."""
+
+LORAS = ("LoraLoader", "LoraLoaderModelOnly")
+
+
+@dataclass(frozen=True)
+class Lora:
+    """A LoRA, and the node that adds it."""
+
+    node: Node
+    name: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class Model:
+    """A checkpoint with the LoRAs that are added to it, the first first."""
+
+    checkpoint: Node
+    loras: list[Lora]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A prompt: the node that has it, what it says, and of which layer of the text encoder.
+
+    `zeroed` stands for conditioning that says nothing at all.
+    """
+
+    node: Node
+    field: str
+    text: str
+    clip: Node
+    zeroed: bool = False
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A text encoder: its checkpoint, the layer that counts, and the LoRAs on it."""
+
+    checkpoint: Node
+    skip: int
+    skipped_by: Node | None
+    loras: list[Node] = field(default_factory=list[Node])
+
+
+def model_of(graph: Graph, sampler: Node) -> Model:
+    """The model of a sampler. Raises BadGraph."""
+    loras: list[Lora] = []
+    node, _ = graph.source(sampler, "model")
+    while node.type.name in LORAS:
+        name, weight = bare(node.inputs["lora_name"]), float(node.inputs["strength_model"])
+        loras.append(Lora(node, name, weight))
+        node, _ = graph.source(node, "model")
+    return Model(node, loras[::-1])
+
+
+def clip_of(graph: Graph, node: Node) -> Clip:
+    """The text encoder that an output is. Raises BadGraph."""
+    skip, skipped_by = 1, None
+    loras: list[Node] = []
+    while node.type.name != "CheckpointLoaderSimple":
+        if node.type.name == "CLIPSetLastLayer":
+            # The last of several counts, which is met first.
+            if skipped_by is None:
+                skip, skipped_by = -int(node.inputs["stop_at_clip_layer"]), node
+        else:
+            loras.append(node)
+        node, _ = graph.source(node, "clip")
+    return Clip(node, skip, skipped_by, loras)
+
+
+def vae_is_of(graph: Graph, node: Node, checkpoint: Node) -> None:
+    """Refuse a VAE that is not the checkpoint's own. Raises BadGraph."""
+    vae, _ = graph.source(node, "vae")
+    if vae.type.name != "VAELoader" and vae.id != checkpoint.id:
+        same = vae.inputs.get("ckpt_name") == checkpoint.inputs["ckpt_name"]
+        if not same:
+            raise vae.wrong("ckpt_name", "the VAE must be that of the checkpoint that samples")
+
+
+def text_of(graph: Graph, node: Node, slot: int) -> Text:
+    """The text behind conditioning. Raises BadGraph."""
+    zeroed = False
+    while node.type.name not in ("CLIPTextEncode", "CLIPTextEncodeSDXL"):
+        name = "conditioning"
+        if node.type.name == "ControlNetApplyAdvanced":
+            name = ("positive", "negative")[slot]
+        elif node.type.name == "ConditioningZeroOut":
+            zeroed = True
+        node, slot = graph.source(node, name)
+    clip, _ = graph.source(node, "clip")
+    field_name, text = _said(node)
+    return Text(node, field_name, EMBEDDING.sub(r"\1", text), clip, zeroed)
+
+
+def controls_of(graph: Graph, node: Node, slot: int) -> Iterator[Node]:
+    """The nodes that apply ControlNets to conditioning, the last first."""
+    while node.type.name not in ("CLIPTextEncode", "CLIPTextEncodeSDXL"):
+        name = "conditioning"
+        if node.type.name == "ControlNetApplyAdvanced":
+            name = ("positive", "negative")[slot]
+            yield node
+        elif node.type.name == "ControlNetApply":
+            yield node
+        node, slot = graph.source(node, name)
+
+
+def _said(node: Node) -> tuple[str, str]:
+    if node.type.name == "CLIPTextEncode":
+        return "text", node.inputs["text"]
+    for name in ("crop_w", "crop_h"):
+        if node.inputs[name]:
+            raise node.wrong(name, "must be 0: pictures are conditioned on being whole here")
+    if node.inputs["text_g"] != node.inputs["text_l"]:
+        raise node.wrong("text_l", "must be the same as text_g: both encoders read one text here")
+    return "text_g", node.inputs["text_g"]

@@ -1,0 +1,125 @@
+"""What programs send by their defaults is taken, and said where it is done otherwise."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.compat.a1111.client import in_base64
+
+TXT2IMG = "/sdapi/v1/txt2img"
+IMG2IMG = "/sdapi/v1/img2img"
+QUICK = {"prompt": "red apple, 3d", "steps": 2, "seed": 5, "width": 128, "height": 128}
+PICTURE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+START = in_base64(Image.fromarray(PICTURE))
+
+
+@pytest.fixture
+def http(address: str):
+    with httpx.Client(base_url=address, timeout=120, auth=("defaults", "any")) as http:
+        yield http
+        http.post("/sdapi/v1/options", json={"samples_format": "png", "send_seed": True})
+
+
+def asked(http: httpx.Client, path: str, **body: Any) -> tuple[Image.Image, list[str], dict]:
+    answer = http.post(path, json=QUICK | body)
+    assert answer.status_code == 200, answer.text
+    said = answer.json()
+    info = json.loads(said["info"])
+    picture = Image.open(io.BytesIO(base64.b64decode(said["images"][0])))
+    return picture, info["notes"], info
+
+
+@pytest.mark.endpoint("POST /sdapi/v1/txt2img")
+def test_what_is_not_done_here_is_left_out_and_named(http: httpx.Client) -> None:
+    scripts = {
+        "ADetailer": {"args": [True, False, {"ad_model": "face_yolov8n.pt"}]},
+        "Refiner": {"args": [True, "xl-refiner", 0.8]},
+        "Hires CFG": {"args": [{"enabled": False}]},
+        "Anything": {"args": [False, 1, 2]},
+        "Seed": {"args": ["9", True, -1, 0.0, 0, 0]},
+    }
+    body = {"tiling": True, "restore_faces": True, "alwayson_scripts": scripts, "steps": "2"}
+    _, notes, info = asked(http, TXT2IMG, **body)
+    assert info["seed"] == 9
+    assert [note.partition(":")[0] for note in notes] == [
+        "restore_faces",
+        "tiling",
+        "alwayson_scripts/ADetailer",
+        "alwayson_scripts/Refiner",
+    ]
+    assert asked(http, TXT2IMG, alwayson_scripts={"ADetailer": {"args": [False]}})[1] == []
+
+
+@pytest.mark.endpoint("POST /sdapi/v1/extra-single-image", "GET /sdapi/v1/upscalers")
+def test_upscalers_that_automatic1111_ships_are_the_best_there_is_here(http: httpx.Client) -> None:
+    names = [each["name"] for each in http.get("/sdapi/v1/upscalers").json()]
+    assert names[:3] == ["None", "Lanczos", "Nearest"]
+    body = {"image": START, "upscaler_1": "R-ESRGAN 4x+", "upscaling_resize": 2}
+    answer = http.post("/sdapi/v1/extra-single-image", json=body)
+    assert answer.status_code == 200, answer.text
+    assert "R-ESRGAN 4x+ is not here; lanczos enlarged" in answer.json()["html_info"]
+    body["upscaler_1"] = "Nearest"
+    plain = http.post("/sdapi/v1/extra-single-image", json=body).json()
+    assert plain["html_info"] == ""
+    made = np.asarray(Image.open(io.BytesIO(base64.b64decode(plain["image"]))))
+    assert np.array_equal(made, PICTURE.repeat(2, 0).repeat(2, 1))
+
+
+@pytest.mark.endpoint("POST /sdapi/v1/img2img", "GET /sdapi/v1/scripts")
+def test_the_script_sd_upscale_enlarges_the_picture_and_draws_over_it(http: httpx.Client) -> None:
+    assert "sd upscale" in http.get("/sdapi/v1/scripts").json()["img2img"]
+    script = {"script_name": "SD upscale", "script_args": [None, 64, "ESRGAN_4x", 2.0]}
+    picture, notes, _ = asked(http, IMG2IMG, init_images=[START], denoising_strength=0.2, **script)
+    assert picture.size == (128, 128)
+    assert "whole picture" in notes[0]
+    assert "lanczos enlarged" in notes[1]
+
+
+@pytest.mark.endpoint("POST /sdapi/v1/options")
+def test_options_are_kept_and_the_format_of_samples_is_honoured(http: httpx.Client) -> None:
+    assert http.get("/sdapi/v1/options").json()["send_seed"] is True
+    sent = {"send_seed": False, "samples_format": "webp", "control_net_unit_count": 3}
+    assert http.post("/sdapi/v1/options", json=sent).status_code == 200
+    kept = http.get("/sdapi/v1/options").json()
+    assert {name: kept[name] for name in sent} == sent
+    assert asked(http, TXT2IMG)[0].format == "WEBP"
+    once = {"samples_format": "jpg", "CLIP_stop_at_last_layers": "1"}
+    picture, _, info = asked(http, TXT2IMG, override_settings=once)
+    assert picture.format == "JPEG"
+    assert "Steps: 2" in info["infotexts"][0]
+
+
+def test_soft_inpainting_reads_grey_as_strength(http: httpx.Client) -> None:
+    ramp = np.tile(np.linspace(0, 255, 128).astype(np.uint8), (128, 1))
+    body = {
+        "init_images": [in_base64(Image.new("RGB", (128, 128), "teal"))],
+        "mask": in_base64(Image.fromarray(ramp)),
+        "mask_blur": 0,
+        "inpaint_full_res": False,
+        "denoising_strength": 1,
+    }
+    start = np.asarray(Image.new("RGB", (128, 128), "teal")).astype(int)
+
+    def changed(**more: Any) -> np.ndarray:
+        return np.abs(np.asarray(asked(http, IMG2IMG, **body, **more)[0]).astype(int) - start)
+
+    assert changed()[:, :60].max() == 0
+    soft = changed(alwayson_scripts={"Soft inpainting": {"args": [True, 1, 0.5, 4, 0, 0.5, 2]}})
+    assert soft[:, 20:60].max() > 0
+    assert changed(mask_round=False)[:, 40:60].mean() > 1
+
+
+@pytest.mark.endpoint("GET /sdapi/v1/samplers")
+def test_an_address_may_end_with_a_slash(http: httpx.Client) -> None:
+    assert http.get("/sdapi/v1/samplers/").json() == http.get("/sdapi/v1/samplers").json()
+    answer = http.post(f"{TXT2IMG}/", json=QUICK)
+    assert answer.status_code == 200, answer.text
+    assert http.get("/v1/models/").status_code == 200
