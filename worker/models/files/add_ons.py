@@ -6,8 +6,10 @@ read. No torch.
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -58,14 +60,19 @@ class FoundAddOn:
             and self.tokens in (None, model.tokens)
         )
 
+    @cached_property
+    def told(self) -> AddOn:
+        """What callers are told of it."""
+        return _told(self.entry)
+
 
 def add_ons(found: Sequence[FoundAddOn], config: Path) -> dict[str, list[AddOn]]:
     """The add-ons that fit the model whose configuration lies in `config`, as its ModelCard lists
     them: `loras`, `embeddings`, `controlnets` and `upscalers`. Raises SourceError."""
     widths = model_widths(config)
-    fitting = [each.entry for each in found if each.fits(widths)]
+    fitting = [each for each in found if each.fits(widths)]
     return {
-        section: [_told(entry) for entry in fitting if entry.section == section]
+        section: [each.told for each in fitting if each.entry.section == section]
         for section in ("loras", "embeddings", "controlnets", "upscalers")
     }
 
@@ -76,10 +83,35 @@ def find_add_ons(catalogue: Catalogue) -> tuple[list[FoundAddOn], list[str]]:
     problems: list[str] = []
     for entry in catalogue.add_ons:
         try:
-            found.append(find(entry))
+            found.append(_found_before(entry) or find(entry))
         except SourceError as error:
             problems.append(str(error))
     return found, problems
+
+
+_found: dict[str, tuple[int, int, FoundAddOn]] = {}
+"""What was found at each path, with the file's size and time: people have a thousand LoRAs, and
+the catalogue is read anew whenever one comes."""
+
+
+def _found_before(entry: AddOnEntry) -> FoundAddOn | None:
+    """What is known of the entry's one file since it last changed; None for what is no one file."""
+    file = find_path(entry.source, entry.base)
+    try:
+        state = file.stat()
+    except OSError:
+        return None
+    if entry.section == "controlnets" or not stat.S_ISREG(state.st_mode):
+        return None
+    size, changed, found = _found.get(str(file), (0, 0, None))
+    if (
+        found is None
+        or (size, changed) != (state.st_size, state.st_mtime_ns)
+        or (found.entry != entry)
+    ):
+        found = find(entry)
+        _found[str(file)] = state.st_size, state.st_mtime_ns, found
+    return found
 
 
 def find(entry: AddOnEntry) -> FoundAddOn:
