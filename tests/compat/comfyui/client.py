@@ -49,13 +49,16 @@ class Comfy:
         return ended(self.http, prompt_id)
 
     def upload(self, picture: Image.Image, name: str = "photo.png", **form: str) -> dict[str, Any]:
-        answer = self.http.post("/upload/image", files={"image": (name, in_png(picture))}, data=form)
+        answer = self.http.post(
+            "/upload/image", files={"image": (name, in_png(picture))}, data=form
+        )
         assert answer.status_code == 200, answer.text
         return answer.json()
 
 
 def ended(http: httpx.Client, prompt_id: str) -> dict[str, Any]:
     """A prompt's entry in the history, once it has ended."""
+
     def entry() -> Any:
         return http.get(f"/history/{prompt_id}").json().get(prompt_id)
 

@@ -267,9 +267,7 @@ def test_the_layer_of_the_text_encoder(comfy: Comfy) -> None:
 def test_the_text_of_sdxl(comfy: Comfy) -> None:
     sizes = {"width": 64, "height": 48, "target_width": 64, "target_height": 48}
     texts = {"text_g": "red apple", "text_l": "red apple", "crop_w": 0, "crop_h": 0}
-    graph = changed(
-        text_to_image(), n6=node("CLIPTextEncodeSDXL", clip=["4", 1], **sizes, **texts)
-    )
+    graph = changed(text_to_image(), n6=node("CLIPTextEncodeSDXL", clip=["4", 1], **sizes, **texts))
     _, record = comfy.made(graph)
     assert differs(record) == {}
 
