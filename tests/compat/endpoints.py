@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import aiohttp
 import httpx
 import httpx2
 import pytest
@@ -16,6 +17,7 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
+from server.compat import comfyui
 from tests.running.paths import REPOSITORY
 
 HERE = Path(__file__).parent
@@ -23,7 +25,10 @@ PAGE = REPOSITORY / "docs" / "clients.md"
 BEGIN = "<!-- endpoints: written by `make endpoints` -->"
 END = "<!-- /endpoints -->"
 
-PREFIXES = ("/v1/", "/sdapi/", "/controlnet/", "/internal/")
+PREFIXES = ("/v1/", "/sdapi/", "/controlnet/", "/internal/", *comfyui.PREFIXES)
+
+BELOW_API = re.compile(rf"^/api(?=({'|'.join(comfyui.PREFIXES)}))")
+"""What ComfyUI's paths may have before them: each is there twice, and is one endpoint."""
 
 CLIENTS = {"OpenAI/": "`openai`", "AsyncOpenAI/": "`openai`", "python-requests/": "`webuiapi`"}
 """Clients that tests use unchanged, by what the programs say they are."""
@@ -38,9 +43,9 @@ Proofs = Mapping[str, set[str]]
 def endpoints(app: Flask) -> set[str]:
     """Every endpoint of other servers' APIs: `GET /v1/models/{id}`."""
     return {
-        f"{method} {re.sub('<[^>]*>', '{id}', rule.rule)}"
+        f"{method} {re.sub('<[^>]*>', '{id}', BELOW_API.sub('', rule.rule))}"
         for rule in app.url_map.iter_rules()
-        if rule.rule.startswith(PREFIXES)
+        if BELOW_API.sub("", rule.rule).startswith(PREFIXES)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 
@@ -81,6 +86,8 @@ def listening(heard: Callable[[str, str, str], None]) -> Generator[None]:
         for sender in (httpx.AsyncClient, httpx2.AsyncClient):
             patch.setattr(sender, "send", _heard(sender.send, heard))
         patch.setattr(FlaskClient, "open", _heard_inside(FlaskClient.open, heard))
+        aio = aiohttp.ClientSession
+        patch.setattr(aio, "_request", _heard_of_aiohttp(cast("Any", aio)._request, heard))
         yield
 
 
@@ -88,7 +95,7 @@ def proven(routes: Iterable[str], method: str, path: str) -> Iterator[str]:
     """Those of some endpoints that a request was for."""
     for route in routes:
         pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(route))
-        if re.fullmatch(pattern, f"{method} {path}"):
+        if re.fullmatch(pattern, f"{method} {BELOW_API.sub('', path)}"):
             yield route
 
 
@@ -116,6 +123,14 @@ def _heard(send: Any, heard: Callable[[str, str, str], None]) -> Any:
         path = httpx.URL(str(request.url)).path
         heard(request.method, path, request.headers.get("User-Agent", ""))
         return send(self, request, *args, **options)
+
+    return sent
+
+
+def _heard_of_aiohttp(send: Any, heard: Callable[[str, str, str], None]) -> Any:
+    def sent(self: object, method: str, url: Any, **options: Any) -> Any:
+        heard(method, httpx.URL(str(url)).path, "")
+        return send(self, method, url, **options)
 
     return sent
 

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from jobs.records.record import read
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve
 from tests.compat.a1111.client import Quick
+from tests.compat.comfyui.graphs import changed, node, text_to_image
 from tests.running.hand_worker import CARD, HandWorker, png
 from tests.running.paths import REPOSITORY
 
@@ -48,10 +50,26 @@ BODIES: dict[str, Callable[[Redis], dict[str, Any]]] = {
 }
 """JSON bodies that are right, by their routes."""
 
+GRAPH = changed(
+    text_to_image(sampler_name="ddim"),
+    n4=node("CheckpointLoaderSimple", ckpt_name=CARD.name),
+)
+
+for below in ("", "/api"):
+    BODIES[f"POST {below}/prompt"] = lambda redis: {"prompt": GRAPH}
+    for path in ("queue", "history", "interrupt", "free"):
+        BODIES[f"POST {below}/{path}"] = lambda redis: {}
+
 FORMS: dict[str, dict[str, str]] = {
     "POST /v1/images/edits": {"prompt": "red apple"},
     "POST /v1/images/variations": {},
 }
+
+UPLOADS = re.compile(r"POST (/api)?/upload/(image|mask)")
+"""Routes of ComfyUI's that take a picture; a mask is for one that is somebody else's."""
+
+VIEW = re.compile(r"(/api)?/view")
+"""Its route that shows a picture, here somebody else's, by its name."""
 """Fields of bodies that are forms, sent along with a picture."""
 
 WAITING = {
@@ -131,6 +149,8 @@ class Situation:
         body, sent = self._body(f"{method} {row.rule}")
         headers = {**self.headers(who), **sent, "X-Darkroom-Request": "test"}
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: self._value(found[1], row.rule), row.rule)
+        if VIEW.fullmatch(row.rule):
+            path += f"?filename=ComfyUI_{self._picture()}.png"
         return Call(method, path, headers, body)
 
     def _body(self, route: str) -> tuple[str | None, dict[str, str]]:
@@ -138,8 +158,11 @@ class Situation:
         if route in BODIES:
             body = json.dumps(BODIES[route](self.redis))
             return body, {"Content-Type": "application/json"}
-        if route in FORMS:
-            fields = FORMS[route] | {"image": FileStorage(io.BytesIO(png()), "image.png")}
+        if route in FORMS or UPLOADS.fullmatch(route):
+            named = json.dumps({"filename": f"{self._picture()}.png"})
+            fields = FORMS.get(route, {"original_ref": named}) | {
+                "image": FileStorage(io.BytesIO(png()), "image.png")
+            }
             boundary, form = encode_multipart(fields)
             kind = f"multipart/form-data; boundary={boundary}"
             return form.decode("latin-1"), {"Content-Type": kind}
@@ -154,6 +177,10 @@ class Situation:
             return devices.create(self.redis, "somebody's")[0].id
         if name == "worker":
             return self.worker.info.name
+        if name == "prompt_id":
+            return str(uuid.UUID(self._job()))
+        if name == "folder":
+            return "checkpoints"
         return CARD.name if name == "model" or rule.startswith("/v1/models/") else "logo.svg"
 
     def _job(self) -> str:

@@ -19,7 +19,7 @@ from server.openapi import server_version
 from server.requests.submission import known_models
 from server.resources import resources
 
-FEATURES = {"supports_preview_metadata": False, "extension": {}}
+FEATURES: dict[str, Any] = {"supports_preview_metadata": False, "extension": {}}
 
 blueprint = Blueprint("comfyui_catalogue", __name__)
 
@@ -84,7 +84,7 @@ def system_stats() -> Response:
         {"name": each.device, "type": each.device.partition(":")[0], "index": index, **unknown}
         for index, each in enumerate(workers)
     ]
-    system = {
+    system: dict[str, Any] = {
         "os": os.name,
         "ram_total": memory.total,
         "ram_free": memory.available,

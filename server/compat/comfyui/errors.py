@@ -19,7 +19,7 @@ def graph_refused(error: BadGraph) -> Response:
 def enveloped(error: ApiError) -> Response:
     """Any other error: clients show `message`, and `type` is for programs."""
     details = "; ".join(f"{each.pointer[1:]}: {each.detail}" for each in error.errors)
-    said = {
+    said: dict[str, Any] = {
         "type": error.code.replace("-", "_"),
         "message": error.detail,
         "details": details,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from typing import Any, cast
 
 from flask import Blueprint, Response, request
+from pydantic_core import from_json
 from redis.exceptions import RedisError
 
 from jobs.records.events import DoneEvent, StatusEvent, owner_stream
@@ -91,7 +91,7 @@ class _Follower:
 def _answer(socket: WebSocket, text: str) -> None:
     """Answer what a client says of itself; nothing else that it may say has an effect."""
     try:
-        said = cast("Any", json.loads(text))
+        said: object = from_json(text)
     except ValueError:
         return
     if isinstance(said, dict) and cast("dict[str, Any]", said).get("type") == "feature_flags":

@@ -97,7 +97,7 @@ def ending(prompt: Prompt, record: JobRecord) -> dict[str, Any]:
     if record.status == "succeeded":
         return {}
     node = prompt.last_sampler
-    where = {"node_id": node, "node_type": prompt.class_of(node), "executed": []}
+    where: dict[str, Any] = {"node_id": node, "node_type": prompt.class_of(node), "executed": []}
     if record.status == "canceled" or record.error is None:
         return where
     return {

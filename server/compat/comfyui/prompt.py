@@ -98,16 +98,16 @@ def _submitted(
 def _prompt(
     sent: dict[str, Any], prompt_id: str, job_id: str, meaning: Meaning, prompts: Prompts
 ) -> Prompt:
-    client_id, extra = sent.get("client_id"), sent.get("extra_data") or {}
+    client_id: object = sent.get("client_id")
+    extra: dict[str, Any] = sent.get("extra_data") or {}
     if client_id is not None:
-        client_id = str(client_id)[:MAX_CLIENT_ID]
-        extra = {**extra, "client_id": client_id}
+        extra = {**extra, "client_id": str(client_id)[:MAX_CLIENT_ID]}
     number = sent.get("number")
     return Prompt(
         id=prompt_id,
         job=job_id,
         number=number if isinstance(number, (int, float)) else prompts.next_number(),
-        client_id=client_id,
+        client_id=extra.get("client_id") if client_id is not None else None,
         graph=sent["prompt"],
         extra_data=extra,
         shown={node.id: shown_as(node) for node in meaning.outputs},

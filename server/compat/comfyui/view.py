@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, request
 from PIL import Image
+from pydantic_core import from_json
 
 from jobs.pictures import sandbox
 from jobs.pictures.pictures import BadPicture
@@ -85,7 +85,7 @@ def upload_image() -> Response:
 def upload_mask() -> Response:
     """Keep a picture that was sent or made before, transparent where this one is."""
     try:
-        reference = cast("Any", json.loads(request.form.get("original_ref", "")))
+        reference: Any = from_json(request.form.get("original_ref", ""))
         name, type = named(
             str(reference["filename"]),
             str(reference.get("subfolder") or ""),

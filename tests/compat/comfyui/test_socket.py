@@ -160,7 +160,12 @@ def test_an_interrupt_is_told(idle: Comfy, hand: HandWorker, named: bool) -> Non
 
 def test_what_a_client_says_of_itself_is_answered(idle: Comfy) -> None:
     with following(idle.url, "me") as (told, send):
-        for text in ("no JSON", "[]", json.dumps({"type": "feature_flags", "data": {}})):
+        for text in (
+            "no JSON",
+            "[" * 9000,
+            "[]",
+            json.dumps({"type": "feature_flags", "data": {}}),
+        ):
             send(text)
         messages = told.until(lambda messages: "feature_flags" in kinds(messages))
         assert dict(messages)["feature_flags"] == idle.http.get("/features").json()

@@ -48,7 +48,7 @@ class BadGraph(Exception):
 
     def body(self) -> dict[str, Any]:
         """The answer's body."""
-        error = {
+        error: dict[str, Any] = {
             "type": self.type,
             "message": self.message,
             "details": self.detail,

@@ -77,19 +77,21 @@ def _known(prompt: object) -> dict[str, tuple[NodeType, dict[str, Any]]]:
     known: dict[str, tuple[NodeType, dict[str, Any]]] = {}
     for node_id, node in sent.items():
         place = f"Node ID '#{node_id[:SHOWN]}'"
-        if not isinstance(node, dict) or not isinstance(node.get("class_type"), str):
+        each = cast("dict[str, Any]", node if isinstance(node, dict) else {})
+        name: object = each.get("class_type")
+        inputs: object = each.get("inputs") or {}
+        if not isinstance(name, str):
             message = "Cannot execute because a node is missing the class_type property."
             raise BadGraph("invalid_prompt", f"{message} {place}", place)
-        name, inputs = str(node["class_type"]), node.get("inputs")
         if name in LOOSE:
             continue
         if name not in NODES:
             message = f"Node '{name[:SHOWN]}' not found: it is not among those that are done here."
             error = NodeError(node_id, name[:SHOWN], "", "missing_node_type", message, place)
             raise BadGraph("missing_node_type", f"{message} {place}", place, [error])
-        known[node_id] = NODES[name], cast("dict[str, Any]", inputs or {})
-        if not isinstance(inputs or {}, dict):
+        if not isinstance(inputs, dict):
             raise BadGraph("invalid_prompt", f"inputs must be an object. {place}", place)
+        known[node_id] = NODES[name], cast("dict[str, Any]", inputs)
     return known
 
 
@@ -132,7 +134,7 @@ class _Reader:
         kind, sent = self._sent[node_id]
         inputs: dict[str, Any] = {}
         for name in sent.keys() - {each.name for each in kind.inputs} - HARMLESS:
-            said = "is not an input of this node here"
+            said = f"{name[:SHOWN]} is not an input of this node here"
             self._wrong(node_id, name[:SHOWN], "unknown_input", "Unknown input", said)
         for each in kind.inputs:
             if sent.get(each.name) is None:
