@@ -139,6 +139,7 @@ def from_hash(connection: Redis, job_id: str, raw: dict[bytes, bytes]) -> JobRec
         steps = request.steps * request.count
         progress = Progress(step=steps, steps=steps, fraction=1.0)
     pictures: list[dict[str, Any]] = _json(raw, Field.OUTPUTS) or []
+    notes: list[dict[str, Any]] = _json(raw, Field.NOTES) or []
     return JobRecord(
         id=job_id,
         owner=str(kwargs["owner"]),
@@ -152,7 +153,7 @@ def from_hash(connection: Redis, job_id: str, raw: dict[bytes, bytes]) -> JobRec
         seconds_per_step=reported["seconds_per_step"] if reported else None,
         outputs=[Output.model_validate(each) for each in pictures],
         error=(Error(**error) if error else UNEXPLAINED) if status == "failed" else None,
-        notes=[Note.model_validate(each) for each in _json(raw, Field.NOTES) or []],
+        notes=[Note.model_validate(each) for each in notes],
         created_at=job.created_at,
         started_at=job.started_at if status != "queued" else None,
         ended_at=job.ended_at if status in ("succeeded", "failed", "canceled") else None,

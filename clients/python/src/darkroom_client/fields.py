@@ -95,6 +95,7 @@ class Fields(TypedDict, total=False):
     mask: PictureInput | None
     mask_blur: int
     mask_invert: bool
+    mask_grey: Literal["mix", "strength", "cut"]
     mask_padding: int
     inpaint_area: Literal["whole", "masked"]
     fill: Literal["fill", "original", "noise", "nothing"]
