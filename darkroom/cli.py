@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib import import_module
 from typing import cast
 
 from darkroom_client import DarkroomError, Fields, RequestRefused
@@ -69,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--guidance", type=float, metavar="SCALE")
     _add_url(make)
 
+    tools = add("mcp", _mcp, "Serve tools to an assistant that speaks MCP, on stdin and stdout.")
+    tools.add_argument("--port", type=int, metavar="N", help="by HTTP on this machine instead")
+    _add_url(tools)
+
     listing = add("models", _models, "Say which models a server offers, or manage this one's.")
     _add_url(listing)
     models_arguments.add_commands(listing)
@@ -130,6 +135,19 @@ def _generate(parsed: argparse.Namespace, chosen: Settings) -> int:
     }
     given = {name: value for name, value in fields.items() if value is not None}
     return generate(_url(parsed, chosen), parsed.prompt, cast("Fields", given), parsed.output)
+
+
+def _mcp(parsed: argparse.Namespace, chosen: Settings) -> int:
+    try:
+        # An extra, which only this command needs.
+        tools = import_module("darkroom.mcp.tools")
+    except ModuleNotFoundError as error:
+        if error.name != "mcp":
+            raise
+        print('There is no `mcp` here: pip install "darkroom[mcp]" brings it.', file=sys.stderr)
+        return 1
+    tools.serve(_url(parsed, chosen), parsed.port)
+    return 0
 
 
 def _models(parsed: argparse.Namespace, chosen: Settings) -> int:

@@ -21,7 +21,7 @@ compile() {
 versions=$(mktemp)
 trap 'rm -f "$versions"' EXIT
 
-compile dev.txt --extra worker --extra s3 --extra recipe --extra otel --extra dev
+compile dev.txt --extra worker --extra s3 --extra recipe --extra otel --extra mcp --extra dev
 # One version of each everywhere.
 grep '==' requirements/dev.txt | sed 's/ *\\$//' >"$versions"
 compile worker.txt --extra worker --extra s3 --constraint "$versions"

@@ -8,7 +8,7 @@ from flask_openapi.openapi import OpenAPI
 from jobs.request import blocklist
 from jobs.settings import settings
 from server import compat, errors, openapi, outages, resources, tracing
-from server.door import auth, cors, headers, hosts, limiter, limits, proxies, signing
+from server.door import auth, cors, headers, hosts, limiter, limits, path_tokens, proxies, signing
 from server.pages import page, renditions
 from server.requests import body, refusals
 from server.routes import (
@@ -61,7 +61,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
         said.init_app(app)
     tracing.init_app(app)
     # Who asks comes before what is asked: no body is read for a request that is refused.
-    for step in (proxies, headers, hosts, cors, auth, limits, body):
+    for step in (path_tokens, proxies, headers, hosts, cors, auth, limits, body):
         step.init_app(app)
     for part in (page, compat):
         part.init_app(app)

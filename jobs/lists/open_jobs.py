@@ -56,7 +56,8 @@ class Size(NamedTuple):
             steps = max(1, round(steps * request.strength))
         plain = request.hires is None and request.kind != "upscale"
         guided = request.guidance_scale > 1
-        return cls(steps, request.count, request.width, request.height, guided, plain)
+        at = request.drawn or request
+        return cls(steps, request.count, at.width, at.height, guided, plain)
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,11 @@ class Output(BaseModel):
         description="What the model's table of words made of the prompt; null where it was taken "
         "as it is written.",
     )
+    note: str | None = Field(
+        default=None,
+        description="What was done otherwise than asked, in a sentence, such as that the model "
+        "drew it at another size; null where nothing was.",
+    )
     safety: Safety | None = Field(
         default=None,
         description="What the server's safety classifier found; null where it found nothing, or "

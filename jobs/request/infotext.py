@@ -90,8 +90,8 @@ class Recipe:
     """What else the picture was made of, as a sentence about its text; None where nothing is."""
 
 
-def write(request: ResolvedRequest, index: int, maker: Maker) -> str:
-    """The recipe of picture `index` (from 0) of a request."""
+def write(request: ResolvedRequest, index: int, maker: Maker, note: str | None = None) -> str:
+    """The recipe of picture `index` (from 0) of a request, and what is to be said of it."""
     # A pipeline that runs whole has a sampler of its own, which the field has no name for.
     own = request.sampler not in SAMPLERS
     fields: dict[str, object] = {
@@ -104,6 +104,8 @@ def write(request: ResolvedRequest, index: int, maker: Maker) -> str:
         "Model hash": maker.model_hash and maker.model_hash[:10],
         "Model": request.model,
         **_extras(request),
+        "Drawn at": request.drawn and f"{request.drawn.width}x{request.drawn.height}",
+        "Note": note,
         "Version": f"Darkroom {maker.version}",
     }
     lines = [_harmless(prompt_with_loras(request))]

@@ -45,6 +45,11 @@ class ModelCard(BaseModel):
     )
     width: int = Field(description="Default width in pixels.")
     height: int = Field(description="Default height in pixels.")
+    sizes: list[str] = Field(
+        default_factory=list[str],
+        description="The sizes at which it draws well, such as 512x768, where it is bound to some: "
+        "a picture of another size is drawn at the nearest of them and brought to its own.",
+    )
     factor: int = Field(description="Width and height must be multiples of this many pixels.")
     steps: int = Field(description="Default number of denoising steps.")
     guidance_scale: float = Field(description="Default scale of classifier-free guidance.")

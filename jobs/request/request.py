@@ -147,6 +147,18 @@ class Hires(_Part):
     )
 
 
+class Drawn(_Part):
+    """The size that a model draws at, where that is another than the picture's."""
+
+    width: Size = Field(description="Width in pixels.")
+    height: Size = Field(description="Height in pixels.")
+    upscaler: Name = Field(
+        default="lanczos",
+        description="What brings the picture to its own size: `lanczos`, or the name of an "
+        "upscaler that the model lists.",
+    )
+
+
 class Webhook(_Part):
     """Where to tell of a job, of what, and in which shape."""
 
@@ -252,6 +264,12 @@ class CommonFields(_Part):
     )
     expand: Expand = Field(default_factory=Expand, description="Outpaint: pixels to add.")
     hires: Hires | None = Field(default=None, description="A second pass at a larger size.")
+    drawn: Drawn | None = Field(
+        default=None,
+        description="The size to draw at where that is to be another than the picture's. Without "
+        "it that is so where the model is good at some sizes only (`sizes` of /models), and the "
+        "picture's `note` says so.",
+    )
     preview_interval: float = Field(
         default=0.4, ge=0, le=60, description="Seconds between two previews; 0 is none."
     )
@@ -336,11 +354,13 @@ class ResolvedRequest(CommonFields):
         A limit that was lowered since must not make the record of an old job unreadable.
         """
         hires: dict[str, Any] | None = fields.get("hires")
+        drawn: dict[str, Any] | None = fields.get("drawn")
         parts: dict[str, Any] = {
             "loras": [Lora.model_construct(**each) for each in fields.get("loras", [])],
             "controls": [Control.model_construct(**each) for each in fields.get("controls", [])],
             "expand": Expand.model_construct(**fields.get("expand", {})),
             "hires": Hires.model_construct(**hires) if hires else None,
+            "drawn": Drawn.model_construct(**drawn) if drawn else None,
         }
         return cls.model_construct(None, **fields | parts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from jobs.request import blocklist
+from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, note_of
 from jobs.request.lora_tags import split_lora_tags
 from jobs.request.masks import paints
 from jobs.request.model_card import AddOn, Kind, ModelCard
@@ -20,8 +22,10 @@ from jobs.request.request import (
     MAX_LORAS,
     SEEDS,
     CommonFields,
+    Drawn,
     FieldError,
     GenerationRequest,
+    Hires,
     InvalidRequest,
     Lora,
     ResolvedRequest,
@@ -94,7 +98,7 @@ def resolve(
     if request.kind == "variations" and source and not written.strip():
         written, negative = source.prompt, negative or source.negative_prompt
     prompt, tags = split_lora_tags(written)
-    loras = [*request.loras, *_tagged(tags)]
+    loras = [*request.loras, *_tagged(tags, card)]
     errors = [
         *_kind_errors(request, card, source, mask, prompt),
         *_add_on_errors(request, card, loras, pictures),
@@ -108,13 +112,15 @@ def resolve(
     if errors:
         raise InvalidRequest(errors)
     width, height = _size(request, card, source)
-    if errors := _size_errors(request, card, width, height):
+    drawn = None if request.kind == "upscale" else request.drawn or drawn_at(card, (width, height))
+    if errors := _size_errors(request, card, width, height, drawn):
         raise InvalidRequest(errors)
     pair = nearest(*_sampler(request, card))
     if notes is not None:
         notes += _pair_notes(pair)
+    hires, strength = _painted_again(request, card, width, height)
     upscaling = request.kind == "upscale"
-    return ResolvedRequest(
+    resolved = ResolvedRequest(
         **_common(request),
         prompt=prompt,
         negative_prompt=negative,
@@ -135,22 +141,62 @@ def resolve(
         seed=secrets.randbelow(SEEDS) if request.seed is None else request.seed,
         sampler=pair.sampler,
         schedule=pair.schedule,
-        strength=STRENGTH.get(request.kind, 1.0) if request.strength is None else request.strength,
+        strength=strength,
+        hires=hires,
+        drawn=drawn,
         scale=(request.scale or SCALE) if upscaling else None,
-        upscaler=(request.upscaler or "lanczos") if upscaling else None,
+        upscaler=(request.upscaler or _own_upscaler(card)) if upscaling else None,
     )
+    if notes is not None and (note := note_of(resolved, card.sizes)):
+        notes.append(Note(pointer="/width", detail=note))
+    return resolved
+
+
+def _own_upscaler(card: ModelCard) -> str:
+    """What enlarges where nothing is said: with a model that cannot paint the result again, the
+    best there is."""
+    return best_upscaler(card) if card.sizes else LANCZOS
+
+
+def _painted_again(
+    request: GenerationRequest, card: ModelCard, width: int, height: int
+) -> tuple[Hires | None, float]:
+    """The second pass and the strength, of which nothing is left where the model would have to
+    paint at a size that it is not good at."""
+    strength = STRENGTH.get(request.kind, 1.0) if request.strength is None else request.strength
+    hires = request.hires
+    scale = hires.scale if hires else 1.0
+    final = round(width * scale), round(height * scale)
+    if not drawn_at(card, final):
+        return hires, strength
+    if hires:
+        own = _own_upscaler(card) if hires.upscaler == "latent" else hires.upscaler
+        hires = hires.model_copy(update={"strength": 0.0, "upscaler": own})
+    return hires, 0.0 if request.kind == "upscale" else strength
 
 
 def _common(request: GenerationRequest) -> dict[str, Any]:
     """The fields that go over as they are."""
-    chosen = {"prompt", "negative_prompt", "loras", "controls", "schedule"}
+    chosen = {
+        *("prompt", "negative_prompt", "loras", "controls", "schedule"),
+        *("hires", "drawn"),
+    }
     return {name: getattr(request, name) for name in CommonFields.model_fields.keys() - chosen}
 
 
-def _tagged(tags: list[tuple[str, float]]) -> list[Lora]:
-    """The LoRAs that a prompt asks for. Raises InvalidRequest."""
+def _tagged(tags: list[tuple[str, float]], card: ModelCard) -> list[Lora]:
+    """The LoRAs that a prompt asks for. Raises InvalidRequest.
+
+    Prompts of other programs name the file, of which a name here is made.
+    """
+    names = {each.name for each in card.loras}
+
+    def ours(name: str) -> str:
+        plain = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")
+        return plain if name not in names and plain in names else name
+
     try:
-        return [Lora(name=name, weight=weight) for name, weight in tags]
+        return [Lora(name=ours(name), weight=weight) for name, weight in tags]
     except ValidationError:
         detail = "a LoRA in it must have a name of at most 200 characters and a weight from -4 to 4"
         raise InvalidRequest([FieldError(pointer="/prompt", detail=detail)]) from None
@@ -345,13 +391,21 @@ def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldErro
 
 
 def _size_errors(
-    request: GenerationRequest, card: ModelCard, width: int, height: int
+    request: GenerationRequest, card: ModelCard, width: int, height: int, drawn: Drawn | None
 ) -> list[FieldError]:
     """What a picture starts from may have any size: it is brought to the model's multiples."""
     errors: list[FieldError] = []
+    if drawn:
+        at = {"drawn/width": drawn.width, "drawn/height": drawn.height}
+        each = (_multiple_error(field, value, card) for field, value in at.items())
+        errors += filter(None, each)
+        if drawn.upscaler not in BUILT_IN_UPSCALERS:
+            pointer = "/drawn/upscaler"
+            errors += _unknown("upscaler", drawn.upscaler, card, card.upscalers, pointer)
     sizes = {"width": width, "height": height}
     for field, value in sizes.items():
-        if request.kind in WITHOUT_PICTURE and (error := _multiple_error(field, value, card)):
+        bound = request.kind in WITHOUT_PICTURE and not drawn
+        if bound and (error := _multiple_error(field, value, card)):
             errors.append(error)
         asked: int | None = getattr(request, field)
         if request.kind in ("outpaint", "upscale") and asked not in (None, value):

@@ -15,11 +15,12 @@ from jobs import devices
 from jobs.devices import LOCAL, Device, Role
 from jobs.settings import settings
 from server.door.cors import cross_origin
+from server.door.path_tokens import path_token
 from server.door.proxies import indirect
 from server.errors import ApiError
 from server.resources import resources
 
-Via = Literal["loopback", "token", "basic", "session", "signature", "open"]
+Via = Literal["loopback", "token", "path", "basic", "session", "signature", "open"]
 
 COOKIE = "darkroom"
 """The cookie of a browser's session; its value is the token of the device that the browser is."""
@@ -132,7 +133,7 @@ def _identify() -> Caller:
             return _device(device, via)
         # Programs on this machine may send whatever key they were made to ask for. One of our own
         # that is not valid any more is refused: it was to have fewer rights than the machine.
-        if not local or (via != "session" and token.startswith(devices.PREFIX)):
+        if not local or via == "path" or (via != "session" and token.startswith(devices.PREFIX)):
             raise refused("this token is not valid here, or not any more", "invalid_token")
     if local:
         # One owner, so that all that runs here shows the same pictures; a lane for each address,
@@ -150,7 +151,9 @@ def _device(device: Device, via: Via) -> Caller:
     # A Redis that cannot write just now can still say who this is.
     with suppress(RedisError):
         devices.touch(resources().redis, device)
-    return Caller(device.owner, device.id, device.role, device.id, via)
+    # An address is copied, remembered and shown more readily than a header.
+    role = "user" if via == "path" else device.role
+    return Caller(device.owner, device.id, role, device.id, via)
 
 
 def refused(detail: str, error: str | None = None) -> ApiError:
@@ -168,6 +171,8 @@ def _signed() -> bool:
 
 
 def _credentials() -> tuple[Via, str] | None:
+    if (in_path := path_token()) is not None:
+        return "path", in_path
     if "Authorization" in request.headers:
         given = request.authorization
         if given is not None and given.type == "basic":

@@ -11,6 +11,7 @@ from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 
 from jobs.settings import settings
+from server.door.path_tokens import path_token
 from server.errors import ApiError
 from server.openapi import PREFIX
 
@@ -68,7 +69,8 @@ def _is_ours(origin: str) -> bool:
 
 
 def _may_call(origin: str) -> bool:
-    return origin.lower() in (*SHELL, *settings().cors_origins)
+    # A page that knows the token in the address was given it by its user.
+    return path_token() is not None or origin.lower() in (*SHELL, *settings().cors_origins)
 
 
 def _may_be_asked_for() -> bool:

@@ -18,7 +18,10 @@ from tests.dropped.room import LEVELS, Room, difference, room_in
 from tests.dropped.test_checkpoints import ASKED, SIDE, scene, sent
 from tests.tiny_models import save_tiny
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 SD1 = checkpoints.sd1()
 STEPS, SEED = 3, 5
@@ -138,7 +141,7 @@ def test_a_controlnet_in_its_inventors_layout_steers_as_in_stock_diffusers(
 
 def test_an_embedding_is_a_word_of_the_prompt(room: Room, stock: Stock):
     asked = {"model": "dream-v2", "seed": SEED, "steps": STEPS, **ASKED}
-    made = room.picture(**asked | {"negative_prompt": "bad-hands"})
+    made = room.picture(**asked | {"negative_prompt": "Bad-Hands"})
     file = room.site.data / "webui" / "embeddings" / "bad-hands.safetensors"
 
     def taught(pipe: Any, folder: Path) -> Any:

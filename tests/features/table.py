@@ -10,6 +10,7 @@ from typing import get_args
 
 from jobs.request.model_card import Kind
 from jobs.request.samplers import SAMPLERS, SCHEDULES
+from tests.dropped.page import section
 from tests.features.options import OPTIONS
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -133,6 +134,7 @@ def write_page(target: Path, results: Mapping[Cell, bool]) -> None:
             said = (_said(Cell(name, row, column), results) for column in table.columns)
             parts.append(f"| {' | '.join((label, *said))} |")
         parts.append("")
+    parts.append(section())
     target.write_text("\n".join(parts), encoding="utf-8")
 
 

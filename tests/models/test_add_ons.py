@@ -8,6 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests import checkpoints
+from tests.checkpoints import fill
 from tests.engine.helpers import load
 from tests.models.helpers import REPOSITORY, edit_json
 from tests.tiny_parts import (
@@ -109,10 +111,15 @@ def test_a_model_lists_only_the_add_ons_that_fit_it(
 @pytest.mark.parametrize(
     ("shapes", "sentence"),
     [
-        ({"lora_unet_a__lokr_w1": (2, 2)}, "it is a LoKr; Darkroom adds LoRAs only"),
-        ({"lora_unet_a__hada_w1_a": (2, 2)}, "it is a LoHa; Darkroom adds LoRAs only"),
-        ({"lora_unet_a__dora_scale": (2,)}, "it is a DoRA; Darkroom adds LoRAs only"),
-        ({"transformer__a__lora_A__weight": (2, 2)}, "it is no LoRA for a Stable Diffusion model"),
+        ({"lora_unet_a__a1__weight": (2, 2)}, "it is GLoRA, which is not read here"),
+        ({"lora_unet_a__on_input": (2,)}, "it is IA3, which is not read here"),
+        ({"transformer__a__lora_A__weight": (2, 2)}, "it is a LoRA for a transformer; LoRAs are"),
+        ({"lora_unet_double_blocks_0_img_attn_qkv__diff": (2, 2)}, "it is a LoRA for Flux; LoRAs"),
+        ({"lora_unet_joint_blocks_0_x__hada_w1_a": (2, 2)}, "it is a LoRA for Stable Diffusion 3"),
+        (
+            {"diffusion_model__blocks__0__cross_attn__k__lora_A__weight": (2, 2)},
+            "it is a LoRA for Wan; LoRAs",
+        ),
         ({"emb_params": (2, 768)}, "it is no LoRA for a Stable Diffusion model; it holds emb_par"),
     ],
 )
@@ -302,3 +309,46 @@ def test_a_pull_fetches_one_set_of_a_controlnets_weights():
 def test_finding_add_ons_needs_no_torch():
     code = "import sys, worker.models.files.add_ons; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("names", "width"),
+    [
+        ({"lora_unet_mid_block_attentions_0_attn2_to_k__hada_w1_b": (4, 768)}, 768),
+        ({"lora_unet_mid_block_attentions_0_attn2_to_k__diff": (320, 1024)}, 1024),
+        (
+            {
+                "lora_unet_middle_block_1_transformer_blocks_0_attn2_to_v__lokr_w1": (8, 8),
+                "lora_unet_middle_block_1_transformer_blocks_0_attn2_to_v__lokr_w2_b": (4, 256),
+            },
+            2048,
+        ),
+        ({"base_model__model__down_blocks__1__attn2__to_k__lora_A__weight": (4, 32)}, 32),
+        ({"lora_unet_mid_block_resnets_0_conv1__oft_blocks": (4, 8, 8)}, None),
+    ],
+)
+def test_how_wide_its_models_text_is_shows_in_every_kind_of_lora(
+    tmp_path: Path, names: dict[str, tuple[int, ...]], width: int | None
+):
+    assert find(lora_entry(saved(tmp_path / "some.safetensors", **names))).text == width
+
+
+def test_a_lora_that_shows_no_width_is_for_the_model_that_it_names(tmp_path: Path):
+    file = tmp_path / "some.safetensors"
+    metadata = {"ss_base_model_version": "sdxl_base_v1-0", "modelspec.title": "Turned"}
+    tensor = torch.zeros(4, 8, 8)
+    save_file({"lora_unet_mid_block_resnets_0_conv1.oft_blocks": tensor}, file, metadata=metadata)
+    assert find(lora_entry(file)).text == 2048
+
+
+def test_a_controlnet_of_sdxl_in_its_inventors_layout_is_read_whole(tmp_path: Path):
+    """diffusers' own reading leaves out what it is told beside the text, and fails."""
+    tensors = fill(checkpoints.sdxl().unet.controlnet())
+    save_file(tensors, file := tmp_path / "xl.safetensors")
+    entry = controlnet_entry(file)
+    assert find(entry).channels == (32, 64, 128)
+    net = load_add_on("controlnet", entry, CPU, torch.float32).net
+    assert torch.equal(net.add_embedding.linear_2.bias, tensors["label_emb.0.2.bias"].float())
+    middle = tensors["middle_block_out.0.weight"].float()
+    assert torch.equal(net.controlnet_mid_block.weight, middle)
+    assert not any(weight.is_meta for weight in net.parameters())

@@ -7,7 +7,7 @@ from tests.models.helpers import REPOSITORY, WriteModels
 from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
 from worker.models.files.cards import card
 from worker.models.files.errors import SourceError
-from worker.models.tables import AddOnTable, ControlNetTable, LoraTable, ModelTable
+from worker.models.tables import AddOnTable, ControlNetTable, LoraTable, ModelTable, VaeTable
 
 MODEL = "[models.a]\nsource = 'x'\n"
 
@@ -140,7 +140,7 @@ def test_a_default_size_that_does_not_fit_the_factor_is_named(
 
 @pytest.mark.parametrize(
     ("heading", "tables"),
-    [("## Keys", [ModelTable]), ("## Add-ons", [AddOnTable, LoraTable, ControlNetTable])],
+    [("## Keys", [ModelTable]), ("## Add-ons", [AddOnTable, LoraTable, ControlNetTable, VaeTable])],
 )
 def test_every_key_of_a_table_is_documented(heading: str, tables: list[type[BaseModel]]):
     page = (REPOSITORY / "docs" / "models.md").read_text()

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from worker.canvas.masks import blend
-from worker.canvas.placement import Placement, Size
+from worker.canvas.placement import Box, Placement, Size, extended
 from worker.engine.request import Enlarge, Mask, Picture
 
 
@@ -16,7 +16,8 @@ class Canvas:
 
     `width` and `height` are the engine's, `image` and `mask` have that size, `enlarge` is the
     second pass if there is one. `size` is the finished picture's. With a mask, `original` is what
-    the result is laid over, and `weights` say how much of it is seen there.
+    the result is laid over, and `weights` say how much of it is seen there. With a `frame` the
+    engine's picture is only that part of the finished one, and its edges are drawn out.
     """
 
     placement: Placement
@@ -26,6 +27,7 @@ class Canvas:
     enlarge: Enlarge | None = None
     original: Picture | None = None
     weights: Mask | None = None
+    frame: Box | None = None
 
     @property
     def width(self) -> int:
@@ -43,6 +45,9 @@ class Canvas:
         With a mask: the original to the bit wherever the softened mask is black, the engine's
         wherever it is white, and a mixture between.
         """
+        if self.frame is not None:
+            part = self.placement.take_back(picture, self.frame.size)
+            return np.array(extended(Image.fromarray(part), self.frame, self.size))
         if self.original is None or self.weights is None:
             return self.placement.take_back(picture, self.size)
         region = self.placement.region

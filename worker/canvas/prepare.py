@@ -32,9 +32,12 @@ from worker.canvas.placement import (
     scale_levels,
     scale_mask,
 )
-from worker.engine.request import Enlarge, Mask
+from worker.engine.request import BUILT_IN_UPSCALERS, Enlarge, Mask
 
 T = TypeVar("T")
+
+ENOUGH = 0.75
+"""Share of what was drawn that must be left when it is cut to another shape."""
 
 
 def prepare(
@@ -44,16 +47,46 @@ def prepare(
     mask (L; white is repainted) brought to them. Raises CanvasError."""
     match request.kind:
         case "text-to-image":
-            canvas = Canvas(_whole(request, factor), (request.width, request.height))
+            canvas = _from_words(request, factor)
         case "image-to-image" | "variations":
             canvas = _from_picture(request, _given(image, "image"), factor)
         case "inpaint":
-            return _inpaint(request, _given(image, "image"), _given(mask, "mask"), factor)
+            canvas = _inpaint(request, _given(image, "image"), _given(mask, "mask"), factor)
+            return _brought_to_size(request, canvas)
         case "outpaint":
-            return _outpaint(request, _given(image, "image"), factor)
+            return _brought_to_size(request, _outpaint(request, _given(image, "image"), factor))
         case "upscale":
             return _upscale(request, _given(image, "image"), factor)
+    if request.hires is None:
+        return _brought_to_size(request, canvas)
     return _with_second_pass(request, canvas, factor)
+
+
+def _from_words(request: ResolvedRequest, factor: int) -> Canvas:
+    """Nothing to begin with. What is drawn in another shape than the picture's is cut to it, or
+    where that would lose too much, all of it lies in the middle."""
+    size = request.width, request.height
+    if request.drawn is None:
+        return Canvas(_whole(request, factor), size)
+    canvas = request.drawn.width, request.drawn.height
+    kept = contained(size, canvas)
+    if kept.width * kept.height >= ENOUGH * canvas[0] * canvas[1]:
+        return Canvas(_whole(request, factor), size)
+    frame = contained(canvas, size)
+    everything = Box(0, 0, *frame.size)
+    whole = Placement(canvas, frame.size, everything, Box(0, 0, *canvas), request.resize)
+    return Canvas(whole, size, frame=frame)
+
+
+def _brought_to_size(request: ResolvedRequest, canvas: Canvas) -> Canvas:
+    """With a network that enlarges what was drawn smaller, where the request names one; what it
+    makes is brought to the picture's size in the end, as everything else is."""
+    drawn = request.drawn
+    if drawn is None or drawn.upscaler in BUILT_IN_UPSCALERS:
+        return canvas
+    final = canvas.frame.size if canvas.frame else canvas.placement.region.size
+    enlarged = _enlarged(canvas, final, 1, request.steps, 0.0, drawn.upscaler, last=True)
+    return replace(enlarged, size=canvas.size)
 
 
 def _from_picture(request: ResolvedRequest, image: Image.Image, factor: int) -> Canvas:
@@ -108,7 +141,8 @@ def _edged(soft: Mask) -> Paint:
 
 def _area(request: ResolvedRequest, seen: Mask, size: Size, factor: int) -> Placement:
     """The masked area alone, at the full size asked for."""
-    asked = request.width, request.height
+    at = request.drawn or request
+    asked = at.width, at.height
     region = masked_area(seen, request.mask_padding, asked)
     canvas = multiple(asked[0], factor), multiple(asked[1], factor)
     return Placement(canvas, size, region, contained(region.size, asked), request.resize)
@@ -154,11 +188,26 @@ def _with_second_pass(request: ResolvedRequest, canvas: Canvas, factor: int) -> 
         return canvas
     final = round(request.width * hires.scale), round(request.height * hires.scale)
     steps = hires.steps or request.steps
-    return _enlarged(canvas, final, factor, steps, hires.strength, hires.upscaler)
+    if canvas.frame is not None:
+        grown = contained(canvas.placement.canvas, final)
+        canvas = replace(canvas, frame=grown)
+        second = _enlarged(canvas, grown.size, factor, steps, hires.strength, hires.upscaler)
+        return replace(second, size=final)
+    # Where the second pass does not paint, the first does, whatever it begins from.
+    last = request.drawn is not None or not hires.strength
+    upscaler = hires.upscaler
+    return _enlarged(canvas, final, factor, steps, hires.strength, upscaler, last=last)
 
 
 def _enlarged(
-    canvas: Canvas, final: Size, factor: int, steps: int, strength: float, upscaler: str
+    canvas: Canvas,
+    final: Size,
+    factor: int,
+    steps: int,
+    strength: float,
+    upscaler: str,
+    *,
+    last: bool = False,
 ) -> Canvas:
     """With a second pass, at least as large as `final` needs it, whose result is brought to it."""
     inside = canvas.placement.inside
@@ -168,6 +217,7 @@ def _enlarged(
         steps=steps,
         strength=strength,
         upscaler=upscaler,
+        last=last,
     )
     return replace(canvas, size=final, enlarge=enlarge)
 
@@ -199,8 +249,11 @@ def _whole(request: ResolvedRequest, factor: int) -> Placement:
 
 def _at_own_size(request: ResolvedRequest, size: Size, factor: int) -> Placement:
     """All of a picture of `size`, its edges drawn out to the next multiple of `factor`."""
-    canvas = multiple(size[0], factor), multiple(size[1], factor)
     everything = Box(0, 0, *size)
+    if request.drawn is not None:
+        canvas = request.drawn.width, request.drawn.height
+        return Placement(canvas, size, everything, contained(size, canvas), request.resize)
+    canvas = multiple(size[0], factor), multiple(size[1], factor)
     return Placement(canvas, size, everything, everything, request.resize)
 
 

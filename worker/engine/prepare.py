@@ -46,7 +46,8 @@ def encode(task: Task) -> None:
         _check_size(request.image, request.width, request.height)
         task.finish(request.image)
         return
-    if request.image is not None and request.enlarge is not None and request.mask is None:
+    second = request.enlarge
+    if request.image is not None and second and not second.last and request.mask is None:
         task.stage = Stage.ENLARGE
         return
     _first_pass(task, model)

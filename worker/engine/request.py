@@ -49,7 +49,8 @@ class Enlarge:
     """A second pass: what there is, brought to a larger size, and denoised again from there.
 
     `upscaler` is `latent`, `lanczos`, `nearest` or the name of a loaded upscaler; `strength` of 0
-    leaves it at the enlarging.
+    leaves it at the enlarging. With `last` the first pass goes before it whatever that
+    began from.
     """
 
     width: int
@@ -57,6 +58,7 @@ class Enlarge:
     steps: int
     strength: float
     upscaler: str = "latent"
+    last: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -89,6 +89,11 @@ class ModelTable(Table):
         None, ge=8, description="Default width in pixels; without it what the model was trained at."
     )
     height: int | None = Field(None, ge=8, description="Default height in pixels.")
+    sizes: list[Annotated[str, Field(pattern=r"^[1-9]\d{0,4}x[1-9]\d{0,4}$")]] = Field(
+        default_factory=list[str],
+        description="The sizes at which it draws well, such as 512x768, where it is bound to some: "
+        "a picture of another size is drawn at the nearest of them and brought to its own.",
+    )
 
     @field_validator("sampler")
     @classmethod

@@ -5,6 +5,7 @@ Null is as good as left out, numbers may come as strings, and fields nobody know
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 from flask import request
@@ -40,12 +41,19 @@ def blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _whole(value: object) -> object:
+    """AUTOMATIC1111 cuts off what is behind the point: half of 25 steps is 12."""
+    if isinstance(value, float) and isfinite(value):
+        return int(value)
+    return blank(value)
+
+
 def _no_object(value: object) -> object:
     """PHP writes an empty object as an empty array."""
     return None if value == [] else blank(value)
 
 
-Whole = Annotated[int | None, BeforeValidator(blank)]
+Whole = Annotated[int | None, BeforeValidator(_whole)]
 Number = Annotated[float | None, BeforeValidator(blank)]
 Flag = Annotated[bool | None, BeforeValidator(blank)]
 Text = Annotated[str | None, BeforeValidator(blank)]
@@ -56,7 +64,7 @@ SamplesFormat = Annotated[
     ),
 ]
 Object = Annotated[dict[str, Any] | None, BeforeValidator(_no_object)]
-Positive = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(blank)]
+Positive = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_whole)]
 
 
 class Forgiving(BaseModel):

@@ -58,6 +58,15 @@ def test_what_is_not_done_here_is_left_out_and_named(http: httpx.Client) -> None
     assert asked(http, TXT2IMG, alwayson_scripts={"ADetailer": {"args": [False]}})[1] == []
 
 
+def test_a_number_may_be_written_as_automatic1111_reads_it(http: httpx.Client) -> None:
+    # A Discord bot halves its steps, whatever comes of it.
+    second = {"enable_hr": True, "hr_scale": 1, "hr_second_pass_steps": 2.5, "hr_upscaler": "None"}
+    body = {"steps": 3.0, "seed": "7", "width": "128.0", "n_iter": 1.0, "cfg_scale": "4"} | second
+    _, notes, info = asked(http, TXT2IMG, **body)
+    assert (info["seed"], info["steps"], info["cfg_scale"], notes) == (7, 3, 4.0, [])
+    assert "Hires steps: 2" in info["infotexts"][0]
+
+
 @pytest.mark.endpoint("POST /sdapi/v1/extra-single-image", "GET /sdapi/v1/upscalers")
 def test_upscalers_that_automatic1111_ships_are_the_best_there_is_here(http: httpx.Client) -> None:
     names = [each["name"] for each in http.get("/sdapi/v1/upscalers").json()]

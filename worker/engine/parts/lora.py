@@ -15,6 +15,7 @@ import torch
 from torch.nn import functional
 
 from worker.engine.errors import ModelUnavailable
+from worker.engine.parts.lora_forms import WeightChange
 from worker.engine.request import Lora
 
 
@@ -46,9 +47,22 @@ class LoraLayer:
         )
         return functional.conv2d(narrow, self.up)
 
+    @property
+    def tensors(self) -> list[torch.Tensor]:
+        """All that it holds."""
+        return [self.down, self.up]
 
-Layers = Mapping[str, LoraLayer]
-"""By the path of the layer, as `named_modules` gives it, without CLIP's `text_model.`."""
+    @property
+    def shape(self) -> str:
+        """From how many channels to how many it goes, in words."""
+        return f"a layer from {self.down.shape[1]} to {self.up.shape[0]} channels"
+
+
+Layer = LoraLayer | WeightChange
+
+Layers = Mapping[str, Layer]
+"""By the path of the layer, as `named_modules` gives it, without CLIP's `text_model.`; its dots may
+be underscores, as kohya's trainers write them."""
 
 
 _serial = itertools.count()
@@ -76,7 +90,7 @@ class LoraWeights:
     def bytes(self) -> int:
         """Memory that its weights take."""
         layers = [layer for part in self.parts for layer in part.values()]
-        tensors = [tensor for layer in layers for tensor in (layer.down, layer.up)]
+        tensors = [tensor for layer in layers for tensor in layer.tensors]
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
@@ -124,7 +138,7 @@ class LoraSwitch:
 
     def _changes(
         self, wanted: list[tuple[LoraWeights, float]]
-    ) -> Iterator[tuple[Any, list[tuple[LoraLayer, float]]]]:
+    ) -> Iterator[tuple[Any, list[tuple[Layer, float]]]]:
         """Each layer that changes, with what is added to it."""
         acting = [(weights.parts, weight) for weights, weight in wanted if weight]
         for index, (_, modules) in enumerate(self._parts):
@@ -147,14 +161,14 @@ class LoraSwitch:
                         " does not have; it is for another family of models."
                     )
                 if not layer.fits(modules[path]):
+                    shape = layer.shape if isinstance(layer, LoraLayer) else "one of another shape"
                     raise ModelUnavailable(
-                        f"loras: {weights.name} changes {path} of the {part} as a layer from"
-                        f" {layer.down.shape[1]} to {layer.up.shape[0]} channels, which it is not"
-                        " in this model; it is for another family of models."
+                        f"loras: {weights.name} changes {path} of the {part} as {shape}, which it"
+                        " is not in this model; it is for another family of models."
                     )
 
 
-def _adding(changes: list[tuple[LoraLayer, float]]) -> Hook:
+def _adding(changes: list[tuple[Layer, float]]) -> Hook:
     def add(module: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
         for layer, weight in changes:
             output = torch.add(output, layer.change(module, inputs[0]), alpha=weight)
@@ -166,4 +180,5 @@ def _adding(changes: list[tuple[LoraLayer, float]]) -> Hook:
 def _modules(model: Any) -> dict[str, Any]:
     # transformers has the prefix for a CLIP with a projection and not for one without.
     named: Iterator[tuple[str, Any]] = model.named_modules()
-    return {path.removeprefix("text_model."): module for path, module in named}
+    modules = {path.removeprefix("text_model."): module for path, module in named}
+    return {path.replace(".", "_"): module for path, module in modules.items()} | modules

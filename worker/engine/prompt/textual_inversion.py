@@ -7,7 +7,7 @@ import torch
 
 
 class LearnedWords:
-    """The learned words of one model's text encoders.
+    """The learned words of one model's text encoders; capitals make no difference, as in CLIP.
 
     Each vector has a token of its own, a negative number, which no vocabulary has: the same words
     with other vectors are other tokens.
@@ -43,10 +43,16 @@ class LearnedWords:
         for match in self._pattern.finditer(text):
             if match.start() > end:
                 yield text[end : match.start()]
-            yield self._tokens[match[0]]
+            yield self._meant(match[0])
             end = match.end()
         if end < len(text):
             yield text[end:]
+
+    def _meant(self, word: str) -> tuple[int, ...]:
+        if word in self._tokens:
+            return self._tokens[word]
+        folded = word.lower()
+        return next(tokens for name, tokens in self._tokens.items() if name.lower() == folded)
 
     def vectors(self, tokens: Sequence[int], encoder: int) -> torch.Tensor:
         """The vectors of learned tokens for one of the encoders: (tokens, width)."""
@@ -56,7 +62,7 @@ class LearnedWords:
         longest_first = sorted(tokens, key=len, reverse=True)
         self._tokens = tokens
         self._pattern = (
-            re.compile("|".join(_as_word(each) for each in longest_first)) if tokens else None
+            re.compile("|".join(map(_as_word, longest_first)), re.IGNORECASE) if tokens else None
         )
 
 

@@ -141,6 +141,7 @@ class Settler:
         slot.work.was("make", time.monotonic() - slot.started, darkroom__picture=index)
         started = time.monotonic()
         picture = slot.canvas.compose(finished.image)
+        note = self.offer.note(slot.request)
         safety = None
         if self._safety is not None:
             try:
@@ -149,7 +150,7 @@ class Settler:
                 self._refuse(slot, error)
                 return
         with slot.work.part("encode", darkroom__picture=index):
-            data = encode(picture, slot.request, index, maker, safety)
+            data = encode(picture, slot.request, index, maker, safety, note)
         self.metrics.observe("stage_seconds", "png", time.monotonic() - started)
         output = Output(
             id=image_id(slot.id, index),
@@ -159,6 +160,7 @@ class Settler:
             prompt_tokens=finished.prompt_tokens,
             prompt_chunks=finished.prompt_chunks,
             read_as=slot.read_as,
+            note=note,
             safety=safety,
         )
         with slot.work.part("store", darkroom__picture=output.id):

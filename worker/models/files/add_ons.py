@@ -6,9 +6,10 @@ read. No torch.
 
 from __future__ import annotations
 
-import re
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,23 +21,10 @@ from worker.models.files.configurations.unet import controlnet_config
 from worker.models.files.configurations.written import write
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import no_weights, read_json, weights_in
+from worker.models.files.loras.families import lora_text_width
 from worker.models.files.places import Patterns, find_file, find_folder, find_path
 from worker.models.files.safetensors_file import Shapes, numbers, read_complete, read_header
 from worker.models.tables import AddOnEntry, ControlNetEntry, LoraEntry, VaeEntry
-
-CROSS_ATTENTION = re.compile(
-    r"attn2.*to_[kv]\b.*(lora_down|lora_A|lora\.down)|attn2.*to_[kv]_lora\.down"
-)
-"""A LoRA's change of the layers that read the text: their input is as wide as the text."""
-
-OTHER_NETWORKS = {
-    "hada_": "LoHa",
-    "lokr_": "LoKr",
-    "dora_scale": "DoRA",
-    "lora_magnitude_vector": "DoRA",
-    "lora_mid": "Tucker-decomposed LoRA",
-}
-"""Relatives of LoRA that are added to a model in another way, by what their tensors are named."""
 
 LDM = "control_model."
 """How a ControlNet's own tensors begin in the layout that they were first shared in."""
@@ -72,14 +60,19 @@ class FoundAddOn:
             and self.tokens in (None, model.tokens)
         )
 
+    @cached_property
+    def told(self) -> AddOn:
+        """What callers are told of it."""
+        return _told(self.entry)
+
 
 def add_ons(found: Sequence[FoundAddOn], config: Path) -> dict[str, list[AddOn]]:
     """The add-ons that fit the model whose configuration lies in `config`, as its ModelCard lists
     them: `loras`, `embeddings`, `controlnets` and `upscalers`. Raises SourceError."""
     widths = model_widths(config)
-    fitting = [each.entry for each in found if each.fits(widths)]
+    fitting = [each for each in found if each.fits(widths)]
     return {
-        section: [_told(entry) for entry in fitting if entry.section == section]
+        section: [each.told for each in fitting if each.entry.section == section]
         for section in ("loras", "embeddings", "controlnets", "upscalers")
     }
 
@@ -90,19 +83,46 @@ def find_add_ons(catalogue: Catalogue) -> tuple[list[FoundAddOn], list[str]]:
     problems: list[str] = []
     for entry in catalogue.add_ons:
         try:
-            found.append(find(entry))
+            found.append(_found_before(entry) or find(entry))
         except SourceError as error:
             problems.append(str(error))
     return found, problems
+
+
+_found: dict[str, tuple[int, int, FoundAddOn]] = {}
+"""What was found at each path, with the file's size and time: people have a thousand LoRAs, and
+the catalogue is read anew whenever one comes."""
+
+
+def _found_before(entry: AddOnEntry) -> FoundAddOn | None:
+    """What is known of the entry's one file since it last changed; None for what is no one file."""
+    file = find_path(entry.source, entry.base)
+    try:
+        state = file.stat()
+    except OSError:
+        return None
+    if entry.section == "controlnets" or not stat.S_ISREG(state.st_mode):
+        return None
+    size, changed, found = _found.get(str(file), (0, 0, None))
+    if (
+        found is None
+        or (size, changed) != (state.st_size, state.st_mtime_ns)
+        or (found.entry != entry)
+    ):
+        found = find(entry)
+        _found[str(file)] = state.st_size, state.st_mtime_ns, found
+    return found
 
 
 def find(entry: AddOnEntry) -> FoundAddOn:
     """Look at an add-on's files. Raises SourceError where they are missing or of another kind."""
     match entry.section:
         case "loras":
-            return FoundAddOn(
-                entry, text=lora_text_width(entry, read_complete(weights(entry)).shapes)
-            )
+            file = weights(entry)
+            header = read_complete(file)
+            base = read_claims(file, header).base
+            where = f"{entry.where}.source"
+            return FoundAddOn(entry, text=lora_text_width(where, header.shapes, base))
         case "embeddings":
             shapes = read_complete(weights(entry)).shapes
             names = embedding_names(entry, shapes)
@@ -208,26 +228,6 @@ def wanted_files(entry: AddOnEntry) -> Patterns:
         others = ["*/*"] if entry.variant else ["*/*", "*.*.safetensors"]
         return Patterns(["config.json", files], others)
     return Patterns([entry.file], []) if entry.file else Patterns(["*.safetensors"], ["*/*"])
-
-
-def lora_text_width(entry: AddOnEntry, shapes: Shapes) -> int | None:
-    """How wide the text is that the LoRA's model reads; None where it changes no layer that does.
-
-    Raises SourceError for a file that is no LoRA.
-    """
-    for part, kind in OTHER_NETWORKS.items():
-        if any(part in name for name in shapes):
-            raise SourceError(f"{entry.where}.source: it is a {kind}; Darkroom adds LoRAs only.")
-    if not any("lora" in name and name.split(".")[0].startswith(LORA_PARTS) for name in shapes):
-        names = ", ".join(sorted(shapes)[:3]) or "nothing"
-        raise SourceError(
-            f"{entry.where}.source: it is no LoRA for a Stable Diffusion model; it holds {names}."
-        )
-    return next((shape[1] for name, shape in shapes.items() if CROSS_ATTENTION.search(name)), None)
-
-
-LORA_PARTS = ("lora_unet_", "lora_te", "unet", "text_encoder")
-"""How the tensors of a LoRA begin: as kohya's trainers name them, and as diffusers does."""
 
 
 def embedding_names(entry: AddOnEntry, shapes: Shapes) -> list[str]:

@@ -23,6 +23,11 @@ def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
             raise SourceError(
                 f"{entry.where}.{side}: {pixels} is not a multiple of {model.factor}."
             )
+    for size in entry.sizes:
+        if any(int(side) % model.factor for side in size.split("x")):
+            raise SourceError(
+                f"{entry.where}.sizes: {size} has a side that is not a multiple of {model.factor}."
+            )
     chosen = set(entry.model_fields_set)
     if "sampler" in chosen:
         # The model's schedule is one for its own sampler.
@@ -39,6 +44,7 @@ def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
         batched=model.batched,
         width=entry.width or model.width,
         height=entry.height or model.height,
+        sizes=entry.sizes,
         factor=model.factor,
         steps=entry.steps,
         guidance_scale=entry.guidance_scale,

@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class Look:
         found = self.entries.get(where)
         return None if found is None else (found, self.marks.get(where))
 
-    @property
+    @cached_property
     def entries(self) -> dict[str, Entry]:
         """Everything, by its table."""
         return {entry.where: entry for entry in self.catalogue.everything}

@@ -28,11 +28,13 @@ from worker.models.files.add_ons import (
     LDM,
     controlnet_files,
     embedding_names,
-    lora_text_width,
     weights,
 )
 from worker.models.files.errors import SourceError
+from worker.models.files.loras.families import lora_text_width
+from worker.models.files.loras.names import is_plain
 from worker.models.files.safetensors_file import read_complete
+from worker.models.loading.loras import read_any_lora
 from worker.models.loading.pretrained import load_pretrained
 from worker.models.loading.upscaler import load_upscaler
 from worker.models.tables import AddOnEntry, ControlNetEntry
@@ -76,10 +78,13 @@ def load_add_on(
 
 
 def load_lora(entry: AddOnEntry, device: torch.device, dtype: torch.dtype) -> LoraWeights:
-    """Read a LoRA as kohya's trainers, diffusers and peft write it. Raises SourceError."""
+    """Read a LoRA or a relative of one, as its trainers write it. Raises SourceError."""
     file = weights(entry)
     header = read_complete(file)
-    lora_text_width(entry, header.shapes)
+    where = f"{entry.where}.source"
+    lora_text_width(where, header.shapes)
+    if not is_plain(header.shapes):
+        return read_any_lora(entry.name, where, file, header, device, dtype)
     tensors: Tensors = _with_alphas(load_file(str(file)))
     converted, _ = lora_state_dict(tensors, unet_config=SGM)
     # The peft configuration that diffusers writes into a LoRA's header: `unet.lora_alpha`.

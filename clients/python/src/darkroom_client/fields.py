@@ -50,6 +50,14 @@ class Hires(TypedDict, total=False):
     upscaler: str
 
 
+class Drawn(TypedDict):
+    """The size that a model draws at, where that is another than the picture's."""
+
+    width: int
+    height: int
+    upscaler: NotRequired[str]
+
+
 class Webhook(TypedDict):
     """Where to tell of the job, of what, and in which shape."""
 
@@ -80,6 +88,7 @@ class Fields(TypedDict, total=False):
     loras: Sequence[Lora]
     controls: Sequence[Control]
     hires: Hires | None
+    drawn: Drawn | None
     image: PictureInput | None
     strength: float | None
     resize: Literal["stretch", "crop", "pad"]

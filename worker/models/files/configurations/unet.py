@@ -42,6 +42,7 @@ def unet_config(shapes: Shapes, sample_size: int, ids: int, pooled: int) -> dict
     config = _shared(shapes, levels, middle) | {
         "_class_name": "UNet2DConditionModel",
         "sample_size": sample_size,
+        "center_input_sample": False,
         "in_channels": shapes["input_blocks.0.0.weight"][1],
         "out_channels": shapes["out.2.weight"][0],
         "up_block_types": [
@@ -103,7 +104,6 @@ def _shared(shapes: Shapes, levels: list[Level], middle: int) -> dict[str, Any]:
         "norm_eps": 1e-05,
         "flip_sin_to_cos": True,
         "freq_shift": 0,
-        "center_input_sample": False,
         "downsample_padding": 1,
         "mid_block_scale_factor": 1,
     }

@@ -1,0 +1,1 @@
+"""`darkroom mcp`: tools for assistants that speak the Model Context Protocol."""

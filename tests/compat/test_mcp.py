@@ -1,0 +1,98 @@
+"""The tools of `darkroom mcp`, used by the protocol's own client against a running server."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client, StdioServerParameters
+from PIL import Image
+
+from tests.running.addresses import free_port
+from tests.running.paths import REPOSITORY
+from tests.running.program import Program
+from tests.running.waiting import until
+
+Use = Callable[[Client], Coroutine[Any, Any, None]]
+
+QUICK = {"prompt": "red apple, 3d", "steps": 3, "seed": 7}
+
+
+@pytest.fixture(params=["stdio", "http"])
+def run(
+    request: pytest.FixtureRequest, address: str, tmp_path: Path
+) -> Iterator[Callable[[Use], None]]:
+    """Runs something with a client of either transport."""
+    arguments = ["mcp", "--url", address]
+    environment = {"PYTHONPATH": str(REPOSITORY), "DATA": str(tmp_path)}
+    where: Any = StdioServerParameters(
+        command=sys.executable, args=["-m", "darkroom", *arguments], env=environment
+    )
+    program = None
+    if request.param == "http":
+        port = free_port()
+        log = tmp_path / "mcp.log"
+        program = Program(
+            "darkroom", *arguments, "--port", str(port), log=log, environment=environment
+        )
+        until(lambda: "running on" in log.read_text(), 60)
+        where = f"http://127.0.0.1:{port}/mcp"
+
+    def run(use: Use) -> None:
+        async def main() -> None:
+            async with Client(where, read_timeout_seconds=120) as client:
+                await use(client)
+
+        asyncio.run(main())
+
+    yield run
+    if program:
+        program.kill()
+
+
+def picture_of(result: Any) -> tuple[dict[str, Any], Image.Image]:
+    assert not result.is_error, result.content
+    said, image = result.content
+    return json.loads(said.text), Image.open(io.BytesIO(base64.b64decode(image.data)))
+
+
+def test_an_assistant_makes_changes_and_enlarges_a_picture(run: Callable[[Use], None]):
+    async def use(client: Client) -> None:
+        tools = {each.name for each in (await client.list_tools()).tools}
+        assert tools == {"generate", "edit", "upscale", "list_models"}
+        listed = await client.call_tool("list_models")
+        models = json.loads(listed.content[0].text)
+        assert [each["default"] for each in models].count(True) == 1
+        heard: list[float] = []
+
+        async def progress(done: float, total: float | None, message: str | None) -> None:
+            heard.append(done)
+
+        made = await client.call_tool("generate", QUICK, progress_callback=progress)
+        said, picture = picture_of(made)
+        assert picture.size == (models[0]["width"], models[0]["height"])
+        assert said["pictures"][0]["seed"] == 7
+        assert heard == sorted(heard)
+        earlier = said["pictures"][0]["id"]
+        edited = await client.call_tool("edit", QUICK | {"image": earlier, "strength": 0.5})
+        assert picture_of(edited)[1].size == picture.size
+        larger = await client.call_tool("upscale", {"image": earlier, "scale": 1.5})
+        assert picture_of(larger)[1].width == picture.width * 1.5
+
+    run(use)
+
+
+def test_a_refusal_reaches_the_assistant_with_its_reason(run: Callable[[Use], None]):
+    async def use(client: Client) -> None:
+        refused = await client.call_tool("generate", QUICK | {"model": "nope"})
+        assert refused.is_error
+        assert "no model is named 'nope'" in refused.content[0].text
+
+    run(use)

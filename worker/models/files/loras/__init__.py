@@ -1,0 +1,1 @@
+"""LoRAs and their relatives by their tensors' names: what is changed, how, and whose it is."""
