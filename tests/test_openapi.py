@@ -52,7 +52,7 @@ def test_every_route_of_the_application_is_in_the_document(document: Any):
     rules = {
         re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         for rule in app.url_map.iter_rules()
-        if rule.rule.startswith("/api/")
+        if rule.rule.startswith("/api/v1/")
     }
     assert rules == set(document["paths"])
     of(app).close()

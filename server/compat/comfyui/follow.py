@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from jobs.records.events import DoneEvent, StatusEvent, owner_stream
 from server.compat.comfyui.catalogue import FEATURES
 from server.compat.comfyui.messages import Messages, feature_flags
-from server.compat.comfyui.prompt import MAX_CLIENT_ID, remaining
+from server.compat.comfyui.prompt import MAX_CLIENT_ID
 from server.compat.comfyui.prompts import Prompts, current_prompts
 from server.door.auth import caller
 from server.errors import Unavailable
@@ -78,11 +78,11 @@ class _Follower:
                 for message in self._messages.of(item.event, record):
                     socket.send(message)
                 if isinstance(item.event, (StatusEvent, DoneEvent)):
-                    socket.send(self._messages.status(remaining(self._prompts)))
+                    socket.send(self._messages.status(self._prompts.remaining()))
 
     def _greet(self, socket: WebSocket) -> None:
-        socket.send(self._messages.status(remaining(self._prompts), sid=self._client_id))
-        for prompt, record in self._prompts.every():
+        socket.send(self._messages.status(self._prompts.remaining(), sid=self._client_id))
+        for prompt, record in self._prompts.unended():
             if record.status == "running":
                 for message in self._messages.running(prompt, record):
                     socket.send(message)

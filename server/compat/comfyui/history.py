@@ -20,11 +20,12 @@ blueprint = Blueprint("comfyui_history", __name__)
 def show_history() -> Response:
     """All of them, the oldest first; the last `max_items`, those from `offset` on."""
     most, offset = _whole("max_items"), _whole("offset")
-    ended = [each for each in current_prompts().every() if each[1].status in ENDED]
-    if offset is None and most is not None:
-        ended = ended[-most:] if most else []
-    elif offset is not None:
-        ended = ended[offset : None if most is None else offset + most]
+    if offset is not None:
+        which = slice(offset, None if most is None else offset + most)
+    else:
+        # The last none of a list would be all of it.
+        which = slice(None) if most is None else slice(-most if most else 0, None if most else 0)
+    ended = current_prompts().ended(which)
     return jsonify({prompt.id: entry(prompt, record) for prompt, record in ended})
 
 
@@ -45,8 +46,8 @@ def change_history() -> Response:
     prompts.forget(
         [
             record.id
-            for prompt, record in prompts.every()
-            if record.status in ENDED and (sent.get("clear") or prompt.id in ids)
+            for prompt, record in prompts.ended(slice(None))
+            if sent.get("clear") or prompt.id in ids
         ]
     )
     return Response(status=200)

@@ -9,7 +9,6 @@ from typing import Any, cast
 from flask import Blueprint, Response, jsonify
 
 from jobs.queue.queue import new_job_id
-from jobs.records.events import ENDED
 from jobs.records.record import JobRecord, read
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
@@ -38,7 +37,7 @@ blueprint = Blueprint("comfyui_prompt", __name__)
 @blueprint.get("/prompt")
 def waiting() -> Response:
     """How many prompts of the caller's have not ended."""
-    return jsonify(exec_info={"queue_remaining": remaining(current_prompts())})
+    return jsonify(exec_info={"queue_remaining": current_prompts().remaining()})
 
 
 @blueprint.post("/prompt")
@@ -49,11 +48,6 @@ def queue_prompt() -> Response:
         return jsonify(_queued(sent))
     except BadGraph as error:
         return graph_refused(error)
-
-
-def remaining(prompts: Prompts) -> int:
-    """How many prompts of an owner have not ended."""
-    return sum(record.status not in ENDED for _, record in prompts.every())
 
 
 def _queued(sent: dict[str, Any]) -> dict[str, Any]:

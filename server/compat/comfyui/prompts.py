@@ -11,17 +11,20 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 from redis import Redis
+from rq.job import Job
 
 from jobs.connection import now
-from jobs.records.record import JobRecord, read_many
+from jobs.records.events import ENDED, Status
+from jobs.records.record import STATUSES, JobRecord, read_many
 from server.door.auth import caller
 from server.resources import resources
 
 LIFETIME = 7 * 24 * 3600
 """Seconds that a prompt is in the history for."""
 
-MOST = 200
-"""Prompts of an owner that are kept; the oldest go."""
+MOST = 100
+"""Prompts of an owner that are kept; the oldest go. Some clients ask for all of them ten times a
+second."""
 
 MAX_GRAPH = 128 * 1024
 """Bytes of a graph with what came beside it: those that are done here have a few thousand."""
@@ -117,10 +120,33 @@ class Prompts:
             pipe.delete(*(self._key(each) for each in jobs), *ids)
             pipe.execute()
 
-    def every(self) -> list[tuple[Prompt, JobRecord]]:
-        """All prompts whose jobs are there, the oldest first."""
+    def remaining(self) -> int:
+        """How many have not ended."""
+        return sum(status not in ENDED for status in self._statuses().values())
+
+    def ended(self, which: slice) -> list[tuple[Prompt, JobRecord]]:
+        """Some of those that have ended, the oldest first."""
+        jobs = [job for job, status in self._statuses().items() if status in ENDED]
+        return self._with_records(jobs[which])
+
+    def unended(self) -> list[tuple[Prompt, JobRecord]]:
+        """Those that have not ended, the oldest first."""
+        return self._with_records(
+            [job for job, status in self._statuses().items() if status not in ENDED]
+        )
+
+    def _statuses(self) -> dict[str, Status]:
+        """How each job stands that is there, the oldest first: a record takes longer to read."""
         ids = cast("list[bytes]", self.redis.zrange(self._index, 0, -1))
-        return self._with_records([each.decode() for each in ids])
+        with self.redis.pipeline(transaction=False) as pipe:
+            for each in ids:
+                pipe.hget(Job.key_for(each.decode()), "status")
+            found = cast("list[bytes | None]", pipe.execute())
+        return {
+            job.decode(): STATUSES.get(status.decode(), "queued")
+            for job, status in zip(ids, found, strict=True)
+            if status
+        }
 
     def find(self, prompt_id: str) -> tuple[Prompt, JobRecord] | None:
         """The prompt of this id and its job."""

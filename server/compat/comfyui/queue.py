@@ -15,7 +15,7 @@ blueprint = Blueprint("comfyui_queue", __name__)
 @blueprint.get("/queue")
 def show_queue() -> Response:
     """What runs and what waits."""
-    every = current_prompts().every()
+    every = current_prompts().unended()
     running = [prompt.queue_item() for prompt, record in every if record.status == "running"]
     pending = [prompt.queue_item() for prompt, record in every if record.status == "queued"]
     return jsonify(queue_running=running, queue_pending=pending)
@@ -26,7 +26,7 @@ def change_queue() -> Response:
     """Cancel all that waits (`clear`), or some of it (`delete`); what runs goes on."""
     sent = json_object()
     prompts, ids = current_prompts(), set(sent_ids(sent, "delete"))
-    for prompt, record in prompts.every():
+    for prompt, record in prompts.unended():
         if record.status == "queued" and (sent.get("clear") or prompt.id in ids):
             queue.cancel(resources().redis, record.id, running=False)
             prompts.forget([record.id])
@@ -38,7 +38,7 @@ def interrupt() -> Response:
     """End the prompt of an id, or without one that which has run for longest."""
     sent = json_object() if request.get_data() else {}
     wanted = sent.get("prompt_id")
-    for prompt, record in current_prompts().every():
+    for prompt, record in current_prompts().unended():
         if record.status == "running" and wanted in (None, "", prompt.id):
             queue.cancel(resources().redis, record.id)
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import ssl
 import struct
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
@@ -106,7 +107,11 @@ class Told:
 
 @contextmanager
 def following(
-    url: str, client_id: str = "", token: str | None = None, path: str = "/ws"
+    url: str,
+    client_id: str = "",
+    token: str | None = None,
+    path: str = "/ws",
+    context: ssl.SSLContext | bool = True,
 ) -> Generator[tuple[Told, Callable[[str], None]]]:
     """A socket of a client, as long as the block lasts, and what sends a text by it."""
     told, loop = Told(), asyncio.new_event_loop()
@@ -116,7 +121,7 @@ def following(
     async def follow() -> None:
         async with aiohttp.ClientSession(headers=headers) as session:
             try:
-                socket = await session.ws_connect(f"{url}{path}?clientId={client_id}")
+                socket = await session.ws_connect(f"{url}{path}?clientId={client_id}", ssl=context)
             except Exception as error:
                 ready.set_exception(error)
                 return

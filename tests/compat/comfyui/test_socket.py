@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import ssl
 import uuid
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from darkroom.network import tls
 from darkroom.supervision.redis_server import RedisServer
 from jobs import devices
 from jobs.records.events import PreviewEvent, publish_live
@@ -199,6 +201,15 @@ def test_a_device_that_is_revoked_is_let_go(idle: Comfy, hand: HandWorker) -> No
         told.until(lambda messages: messages)
         devices.revoke(hand.redis, device.id)
         assert told.until_closed() == 1001
+
+
+def test_a_socket_by_tls_is_answered(redis_server: RedisServer, tmp_path: Path) -> None:
+    tls.ensure(tmp_path / "tls", ["127.0.0.1"])
+    with gunicorn(redis_server.url, tmp_path, tls=True) as server:
+        trusting = ssl.create_default_context(cafile=tmp_path / "tls" / tls.AUTHORITY)
+        with following(server.url, "me", context=trusting) as (told, send):
+            send(json.dumps({"type": "feature_flags", "data": {"x": "y" * 9000}}))
+            told.until(lambda messages: "feature_flags" in kinds(messages))
 
 
 def test_seats_are_bounded_and_the_server_says_goodbye(
