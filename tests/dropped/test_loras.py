@@ -257,7 +257,7 @@ def test_every_kind_makes_the_picture_of_weights_that_were_merged_by_hand(
 def test_a_prompt_may_name_a_lora_as_its_file_is_named(room: Room):
     asked = {"model": "base", "seed": SEED, "steps": STEPS} | ASKED
     tagged = asked | {"prompt": f"{ASKED['prompt']} <lora:Loha Tucker:{STRENGTH}>"}
-    assert np.array_equal(room.picture(**tagged), with_lora(room, "loha-tucker"))
+    assert difference(room.picture(**tagged), with_lora(room, "loha-tucker")) <= LEVEL
 
 
 NORM = "down_blocks.0.resnets.0.norm1"
