@@ -112,7 +112,9 @@ def resolve(
     if errors:
         raise InvalidRequest(errors)
     width, height = _size(request, card, source)
-    drawn = None if request.kind == "upscale" else request.drawn or drawn_at(card, (width, height))
+    # With no strength nothing is drawn, at whatever size: the result is the picture.
+    as_it_is = request.kind == "upscale" or (request.strength == 0 and not request.hires)
+    drawn = None if as_it_is else request.drawn or drawn_at(card, (width, height))
     if errors := _size_errors(request, card, width, height, drawn):
         raise InvalidRequest(errors)
     pair = nearest(*_sampler(request, card))

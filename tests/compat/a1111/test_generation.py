@@ -50,7 +50,7 @@ def test_what_is_said_of_a_picture_is_what_the_picture_says(api: WebUIApi) -> No
         restore_faces face_restoration_model sd_model_name sd_model_hash sd_vae_name sd_vae_hash
         seed_resize_from_w seed_resize_from_h denoising_strength extra_generation_params
         index_of_first_image infotexts styles job_timestamp clip_skip
-        is_using_inpainting_conditioning version"""
+        is_using_inpainting_conditioning notes version"""
     assert set(result.info) == set(keys.split())
     assert result.info["sampler_name"] == "Euler"
     assert result.parameters["prompt"] == PROMPT

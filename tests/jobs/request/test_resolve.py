@@ -77,7 +77,7 @@ CONTROL = {"model": "canny", "image": "x"}
             "/controls/0/end",
             "must be at least start, 0.5; it is 0.25",
         ),
-        ({"hires": {"upscaler": "no"}}, "/hires/upscaler", "there are latent, lanczos, esrgan"),
+        ({"hires": {"upscaler": "no"}}, "/hires/upscaler", "there are latent, lanczos, nearest"),
         ({"kind": "upscale", "image": "x", "upscaler": "no"}, "/upscaler", "esrgan"),
         ({"schedule": "zigzag"}, "/schedule", "no schedule is named 'zigzag'"),
         ({"width": 60}, "/width", "multiple of 8"),
