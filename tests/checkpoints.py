@@ -48,9 +48,10 @@ class Unet:
         hints = (3, 16, 16, 32, 32, 96, 96, 256, self.channels)
         for number, (reads, wide) in enumerate(pairwise(hints)):
             shapes |= dict(conv(f"input_hint_block.{2 * number}", wide, reads))
-        for number, width in enumerate(self._skips()):
+        skips = self._skips()
+        for number, width in enumerate(skips):
             shapes |= dict(conv(f"zero_convs.{number}.0", width, width, 1))
-        return shapes | dict(conv("middle_block_out.0", width, width, 1))
+        return shapes | dict(conv("middle_block_out.0", skips[-1], skips[-1], 1))
 
     def _skips(self) -> list[int]:
         """The channels of what each block hands over to the way up."""

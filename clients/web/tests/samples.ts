@@ -8,6 +8,7 @@ export function model(some: Partial<Model> = {}): Model {
     description: "",
     default: true,
     family: "sd1",
+    sizes: [],
     batched: true,
     width: 128,
     height: 128,
