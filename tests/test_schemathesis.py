@@ -17,7 +17,7 @@ from jobs import devices
 from jobs.devices import Role
 from jobs.pictures.image_store import ImageStore
 from tests.running.api import Server, gunicorn
-from tests.running.hand_worker import HandWorker
+from tests.running.hand_worker import CARD, HandWorker
 from tests.running.paths import API
 
 SECONDS = 8
@@ -43,7 +43,12 @@ def there(redis_url: str, redis: Redis, tmp_path: Path) -> Iterator[Server]:
         device, _ = devices.create(redis, "to be revoked")
         # Without things that are there, only the 404s of their routes would be seen.
         config = tmp_path / "schemathesis.toml"
-        known = {"path.image_id": image, "path.device_id": device.id}
+        known = {
+            "path.image_id": image,
+            "path.device_id": device.id,
+            "path.model": CARD.name,
+            "path.worker": worker.info.name,
+        }
         lines = [f'"{name}" = "{value}"' for name, value in known.items()]
         config.write_text("\n".join(["[parameters]", *lines, ""]))
         over = threading.Event()

@@ -95,10 +95,10 @@ def test_generate_saves_the_pictures(running: Running, tmp_path: Path) -> None:
 
 
 def test_generate_tells_the_field_that_is_wrong(running: Running) -> None:
-    made = running.run("generate", "red apple", "--width", "77")
+    made = running.run("generate", "red apple", "--steps", "9999")
 
     assert made.returncode == 1
-    assert "/width" in made.stderr
+    assert "/steps" in made.stderr
     assert "Traceback" not in made.stderr
 
 
