@@ -16,6 +16,7 @@ from tests.tiny_parts import save_tiny_controlnet
 FIRST = '[models.first]\nsource = "tiny"\n'
 
 
+@pytest.mark.slow
 def test_commands_change_what_a_running_server_offers(shop: Shop):
     said = shop.command("add", str(shop.home / "tiny"), "--name", "third", "--steps", "2")
     assert "within a few seconds" in said

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
+
 from jobs.records import workers
 from tests.catalogue.conftest import ENDLESS, LONG, Shop, other_weights
 from tests.running.paths import API
@@ -85,6 +87,7 @@ def test_who_waits_for_a_removed_model_is_told_and_what_runs_goes_on(shop: Shop)
     assert shop.make()
 
 
+@pytest.mark.slow
 def test_pictures_of_a_removed_model_are_finished(shop: Shop):
     shop.write(BOTH)
     until(lambda: "second" in shop.models())
@@ -95,6 +98,7 @@ def test_pictures_of_a_removed_model_are_finished(shop: Shop):
     assert shop.pixels(runs) == expected
 
 
+@pytest.mark.slow
 def test_a_picture_under_way_ends_with_the_weights_that_it_began_with(shop: Shop):
     shutil.copytree(shop.home / "tiny", shop.home / "changing", dirs_exist_ok=True)
     shop.write('[models.first]\nsource = "tiny"\n[models.changing]\nsource = "changing"\n')

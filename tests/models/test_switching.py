@@ -5,11 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.models.helpers import REPOSITORY, WriteModels
 
 SWITCH = """
 import json, sys, time
 from pathlib import Path
+
+import pytest
 import psutil, torch
 from worker.engine import Engine, ImageRequest
 from worker.models.catalogue import read_catalogue
@@ -62,6 +66,7 @@ def resident_bytes(models: Path, switches: int) -> list[int]:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_over_fifty_switches_between_two_models(
     write_models: WriteModels, tiny_folder: Path, tmp_path: Path
 ):

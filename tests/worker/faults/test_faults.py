@@ -53,6 +53,7 @@ def test_jobs_of_a_killed_worker_run_again_and_give_the_same_pictures(start):
     assert all(len(done_events(desk, job)) == 1 for job in jobs)
 
 
+@pytest.mark.slow
 def test_without_a_supervisor_the_lease_runs_out_and_the_job_runs_elsewhere(start):
     first, desk = start()
     second, _ = start()
