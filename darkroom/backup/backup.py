@@ -57,8 +57,7 @@ def _add_pictures(target: Target, store: ImageStore) -> Made:
         name = archive.picture_name(image)
         if not target.has(name):
             try:
-                with store.open(image) as file:
-                    data = file.read()
+                data = store.read(image)
             except FileNotFoundError:
                 continue  # it was deleted since
             target.add(name, data)

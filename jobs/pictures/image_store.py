@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import re
 import secrets
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -63,7 +62,7 @@ class StoreError(OSError):
 
 
 class ImageStore:
-    """Puts, opens and deletes pictures by id.
+    """Puts, reads and deletes pictures by id.
 
     Raises OSError where the store cannot take or give bytes (full, away, not allowed): whatever the
     library behind the URL raises of its own is a StoreError.
@@ -91,14 +90,11 @@ class ImageStore:
                 # An object store shows an object when its upload is complete, never half of it.
                 self._fs.pipe_file(path, data)
 
-    def open(self, image: str) -> IO[bytes]:
-        """The picture's bytes as a seekable file. Raises FileNotFoundError."""
+    def read(self, image: str) -> bytes:
+        """The picture's bytes. Raises FileNotFoundError."""
         path = self._path(image)
         with _translated():
-            if isinstance(self._fs, LocalFileSystem):
-                return cast("IO[bytes]", self._fs.open(path, "rb"))
-            # All at once: what reads as it goes would fail outside of here.
-            return io.BytesIO(cast("bytes", self._fs.cat_file(path)))
+            return cast("bytes", self._fs.cat_file(path))
 
     def size(self, image: str) -> int:
         """The picture's size in bytes. Raises FileNotFoundError."""

@@ -89,8 +89,7 @@ def pictures(record: JobRecord) -> list[bytes]:
     made: list[bytes] = []
     try:
         for output in record.outputs:
-            with store.open(output.id) as file:
-                made.append(file.read())
+            made.append(store.read(output.id))
     except FileNotFoundError:
         _deleted(record.id)
     except OSError as error:

@@ -62,7 +62,7 @@ class Renditions:
         Raises FileNotFoundError, OSError where the store does not give it, or Busy.
         """
         if format == "png" and width is None:
-            return self._stored(image)
+            return self._store.read(image)
         # Another replica may have deleted it since; and nobody waits for what is not there.
         self._store.size(image)
         width = width and step(width)
@@ -73,7 +73,7 @@ class Renditions:
             # Whoever was at this picture before may have made the same of it.
             if kept := self._find(key):
                 return kept
-            made = render(self._stored(image), format, width)
+            made = render(self._store.read(image), format, width)
             self._keep(key, made)
             if self._on_disk:
                 self._on_disk.keep(key, made)
@@ -103,10 +103,6 @@ class Renditions:
                 self.sweep()
             except OSError as error:
                 log.warning("renditions of deleted pictures were not looked for: %s", error)
-
-    def _stored(self, image: str) -> bytes:
-        with self._store.open(image) as file:
-            return file.read()
 
     def _find(self, key: Rendition) -> bytes | None:
         with self._lock:

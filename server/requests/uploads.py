@@ -104,8 +104,7 @@ def _bytes(named: str, store: ImageStore) -> bytes:
     if not is_own_picture(named):
         raise BadPicture(_not_there(named))
     try:
-        with store.open(named) as file:
-            return file.read()
+        return store.read(named)
     except FileNotFoundError:
         raise BadPicture(_not_there(named)) from None
     except OSError as error:

@@ -118,8 +118,7 @@ def picture(store: Store, image: str) -> bytes:
     """The bytes of a picture by its id, however long a busy store takes."""
     for left in reversed(range(TRIES)):
         try:
-            with ImageStore(store.url).open(image) as file:
-                return file.read()
+            return ImageStore(store.url).read(image)
         except StoreError:
             if not left:
                 raise

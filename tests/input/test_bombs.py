@@ -325,8 +325,7 @@ def test_place_and_owner_are_not_kept(client: FlaskClient, worker: HandWorker, s
     data = seeds()[name]
     assert b"PhoneMaker" in data
     job = send(client, data).json
-    with store.open(job["input"]["image"]) as file:
-        kept = file.read()
+    kept = store.read(job["input"]["image"])
     rendered = [
         client.get(job["pictures"][0]["url"] + f"&format={format}{size}").data
         for format in ("png", "jpeg", "webp")

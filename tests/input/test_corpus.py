@@ -49,9 +49,8 @@ def check(client: FlaskClient, store: ImageStore, name: str, data: bytes) -> boo
         assert "/" not in error["detail"].replace("PNG/", ""), f"{name} shows a path: {error}"
         return False
     job = answer.json
-    with store.open(job["input"]["image"]) as file:
-        kept = Image.open(io.BytesIO(file.read()))
-        kept.load()
+    kept = Image.open(io.BytesIO(store.read(job["input"]["image"])))
+    kept.load()
     assert (kept.mode, kept.info) == ("RGB", {}), name
     client.delete(f"{API}/jobs/{job['id']}")
     return True

@@ -75,7 +75,7 @@ def test_a_name_is_never_a_path(client: FlaskClient, worker: HandWorker, name: s
 @pytest.mark.parametrize("name", TRICKS)
 def test_a_picture_id_is_never_a_path(client: FlaskClient, store: ImageStore, name: str):
     with pytest.raises(FileNotFoundError):
-        store.open(name)
+        store.read(name)
     answer = client.get(f"{API}/images/{name.replace(chr(0), '%00')}")
     assert answer.status_code in (404, 308)
     assert "Set-Cookie" not in answer.headers

@@ -24,16 +24,15 @@ def store(request, tmp_path):
 
 def test_a_picture_comes_back_as_it_was_put(store):
     store.put(image_id(JOB, 0), b"png")
-    with store.open(image_id(JOB, 0)) as file:
-        assert file.read() == b"png"
+    assert store.read(image_id(JOB, 0)) == b"png"
     assert store.size(image_id(JOB, 0)) == 3
 
 
 def test_what_a_job_starts_from_is_never_what_it_makes(store):
     store.put(image_id(JOB, 0), b"made")
     store.put(input_id(JOB, 0), b"sent")
-    assert store.open(image_id(JOB, 0)).read() == b"made"
-    assert store.open(input_id(JOB, 0)).read() == b"sent"
+    assert store.read(image_id(JOB, 0)) == b"made"
+    assert store.read(input_id(JOB, 0)) == b"sent"
     assert job_of(image_id(JOB, 3)) == job_of(input_id(JOB, 3)) == JOB
     assert job_of(f"{JOB}-x0") is None
 
@@ -41,7 +40,7 @@ def test_what_a_job_starts_from_is_never_what_it_makes(store):
 def test_a_picture_is_never_replaced(store):
     store.put(image_id(JOB, 0), b"first")
     store.put(image_id(JOB, 0), b"second")
-    assert store.open(image_id(JOB, 0)).read() == b"first"
+    assert store.read(image_id(JOB, 0)) == b"first"
 
 
 def test_deleting_twice_is_fine(store):
@@ -49,7 +48,7 @@ def test_deleting_twice_is_fine(store):
     store.delete(image_id(JOB, 0))
     store.delete(image_id(JOB, 0))
     with pytest.raises(FileNotFoundError):
-        store.open(image_id(JOB, 0))
+        store.read(image_id(JOB, 0))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,7 @@ def test_deleting_twice_is_fine(store):
 )
 def test_an_id_that_is_no_id_is_no_path(store, odd):
     with pytest.raises(FileNotFoundError):
-        store.open(odd)
+        store.read(odd)
 
 
 def test_nothing_but_the_picture_is_left_in_the_folder(tmp_path):

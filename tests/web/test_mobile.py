@@ -304,8 +304,7 @@ def test_a_finished_picture_is_told_of_shared_and_kept(house: House, handset: Pa
     written = asked(handset, "Filesystem.writeFile")
     assert shared == [f"file:///cache/{written['path']}"]
     file = base64.b64decode(written["data"].partition(",")[2])
-    with house.worker.store.open(picture) as stored:
-        assert file == stored.read()
+    assert file == house.worker.store.read(picture)
     handset.get_by_role("button", name="Download", exact=True).tap()
     expect(handset.get_by_text("Saved to the photos")).to_be_visible()
     kept = asked(handset, "Media.savePhoto")

@@ -77,8 +77,7 @@ class Desk:
         return self.read(record)
 
     def picture(self, record: JobRecord, index: int = 0) -> bytes:
-        with self.store.open(record.outputs[index].id) as file:
-            return file.read()
+        return self.store.read(record.outputs[index].id)
 
 
 @pytest.fixture

@@ -149,8 +149,7 @@ def current_inputs() -> Inputs:
 def stored(store: ImageStore, image: str) -> bytes:
     """A picture of the store. Raises a 503, or FileNotFoundError."""
     try:
-        with store.open(image) as file:
-            return file.read()
+        return store.read(image)
     except FileNotFoundError:
         raise
     except OSError as error:

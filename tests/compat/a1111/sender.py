@@ -45,5 +45,4 @@ class Sender:
 
     def stored(self, image: str) -> bytes:
         """A picture that a job starts from."""
-        with self.quick.worker.store.open(image) as file:
-            return file.read()
+        return self.quick.worker.store.read(image)

@@ -64,8 +64,7 @@ def asked(client: FlaskClient, *units: Any, path: str = TXT2IMG, **body: Any) ->
 
 
 def stored(quick: Quick, image: str) -> Image.Image:
-    with quick.worker.store.open(image) as file:
-        return Image.open(io.BytesIO(file.read()))
+    return Image.open(io.BytesIO(quick.worker.store.read(image)))
 
 
 @pytest.mark.endpoint("POST /sdapi/v1/txt2img")

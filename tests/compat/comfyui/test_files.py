@@ -164,7 +164,7 @@ def test_what_has_expired_is_gone_from_the_store(comfy: Comfy, hand: HandWorker)
     comfy.upload(BLUE, "new.png")
     assert mine.find("old.png") is None
     with pytest.raises(FileNotFoundError):
-        store.open(found.image)
+        store.read(found.image)
     assert view(comfy, filename="old.png", type="input").status_code == 404
     assert input_id(new_job_id(), 0) > found.image
 

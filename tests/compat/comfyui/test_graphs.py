@@ -51,8 +51,7 @@ def asked(record: JobRecord) -> dict[str, Any]:
 def picture(comfy: Comfy, name: str | None) -> Image.Image:
     """A picture that a job starts from."""
     assert name is not None
-    with comfy.quick.worker.store.open(name) as file:
-        return opened(file.read())
+    return opened(comfy.quick.worker.store.read(name))
 
 
 def differs(record: JobRecord) -> dict[str, Any]:

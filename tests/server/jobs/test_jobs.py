@@ -280,7 +280,7 @@ class TestDelete:
         assert [client.get(url).status_code for url in urls] == [404, 404]
         for image in images:
             with pytest.raises(FileNotFoundError):
-                store.open(image)
+                store.read(image)
 
     def test_a_queued_job_can_be_deleted(self, client: FlaskClient, worker: HandWorker):
         job_id = create(client)

@@ -41,8 +41,7 @@ def post_form(client: FlaskClient, fields: dict[str, Any]) -> Any:
 
 
 def stored(store: ImageStore, image: str) -> Image.Image:
-    with store.open(image) as file:
-        return Image.open(io.BytesIO(file.read()))
+    return Image.open(io.BytesIO(store.read(image)))
 
 
 def files(store: ImageStore) -> int:

@@ -48,7 +48,7 @@ def carrying(text: str) -> bytes:
 
 def test_a_dropped_picture_fills_the_form_with_its_recipe(visit: Visit, site: Wall):
     job_id = site.make("dropped", seed=81, steps=13, negative_prompt="blur")
-    picture = site.worker.store.open(image_id(job_id, 0)).read()
+    picture = site.worker.store.read(image_id(job_id, 0))
     page = gallery(visit)
     drop(page, picture)
     expect(page.get_by_text("The form has the recipe of this picture.")).to_be_visible()

@@ -106,8 +106,7 @@ class Inputs:
         give_up = time.monotonic() + PATIENCE
         while True:
             try:
-                with self.images.open(image) as file:
-                    return file.read()
+                return self.images.read(image)
             except FileNotFoundError:
                 raise FileNotFoundError(
                     "The picture that the job starts from is not in the store any more."
