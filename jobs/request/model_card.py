@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -75,3 +76,9 @@ class ModelCard(BaseModel):
     embeddings: list[AddOn] = Field(default_factory=list[AddOn])
     controlnets: list[AddOn] = Field(default_factory=list[AddOn])
     upscalers: list[AddOn] = Field(default_factory=list[AddOn])
+
+
+def name_from(text: str) -> str:
+    """A name made of what names of models and add-ons may have, from a file's or any other text;
+    empty where nothing of it may be in a name."""
+    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:64]

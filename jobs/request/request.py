@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
@@ -372,3 +374,23 @@ def named_pictures(request: GenerationRequest | ResolvedRequest) -> dict[str, st
         f"/controls/{index}/image": control.image for index, control in enumerate(request.controls)
     }
     return {pointer: picture for pointer, picture in named.items() if picture is not None}
+
+
+@dataclass(frozen=True)
+class InputPicture:
+    """A picture that came with a request: its id in the store and its size in pixels.
+
+    `prompt` and `negative_prompt` are those of its own recipe, where it carries one; `levels` are
+    the darkest and the lightest of a mask.
+    """
+
+    id: str
+    width: int
+    height: int
+    prompt: str = ""
+    negative_prompt: str = ""
+    levels: tuple[int, int] | None = None
+
+
+Pictures = Mapping[str, InputPicture]
+"""The pictures of a request by the JSON pointer of the field that named them."""

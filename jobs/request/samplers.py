@@ -218,6 +218,11 @@ def split_sampler(name: str) -> tuple[str, str | None] | None:
     return None
 
 
+def parts_of(name: str) -> tuple[str, str | None]:
+    """As `split_sampler`; an unknown name is left as it is, for the worker to refuse."""
+    return split_sampler(name) or (name, None)
+
+
 def canonical_sampler(name: str) -> str | None:
     """The one spelling of any name that a sampler goes by; None if unknown.
 

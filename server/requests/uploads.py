@@ -11,8 +11,13 @@ from jobs.pictures import pictures, sandbox
 from jobs.pictures.image_store import ImageStore, input_id
 from jobs.pictures.pictures import BadPicture
 from jobs.request.recipes import prompts_of
-from jobs.request.request import FieldError, GenerationRequest, InvalidRequest, named_pictures
-from jobs.request.resolve import InputPicture
+from jobs.request.request import (
+    FieldError,
+    GenerationRequest,
+    InputPicture,
+    InvalidRequest,
+    named_pictures,
+)
 from server.outages import StoreAway
 from server.requests.named import is_own_picture
 

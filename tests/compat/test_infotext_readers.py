@@ -15,8 +15,8 @@ from jobs.pictures.pictures import EXIF_IFD, UNICODE, USER_COMMENT
 from jobs.request import infotext
 from jobs.request.infotext import Maker
 from jobs.request.recipes import UNDEFINED, exif_with, recipe_of
-from jobs.request.request import GenerationRequest, ResolvedRequest
-from jobs.request.resolve import InputPicture, resolve
+from jobs.request.request import GenerationRequest, InputPicture, ResolvedRequest
+from jobs.request.resolve import resolve
 from jobs.request.samplers import SAMPLERS
 from server.pages.renditions import Format, render
 from tests.card import make_card

@@ -14,8 +14,8 @@ from PIL.PngImagePlugin import PngInfo
 from jobs.request import infotext
 from jobs.request.infotext import PAIR, BadInfotext, Maker
 from jobs.request.recipes import exif_with, prompts_of, recipe_of
-from jobs.request.request import GenerationRequest, InvalidRequest
-from jobs.request.resolve import InputPicture, resolve
+from jobs.request.request import GenerationRequest, InputPicture, InvalidRequest
+from jobs.request.resolve import resolve
 from jobs.request.samplers import SAMPLERS
 from tests.card import make_card
 from worker.canvas.png import encode

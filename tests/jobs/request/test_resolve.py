@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 
 from jobs.request.model_card import AddOn, ModelCard
-from jobs.request.request import GenerationRequest, InvalidRequest, ResolvedRequest, named_pictures
-from jobs.request.resolve import InputPicture, resolve
+from jobs.request.request import (
+    GenerationRequest,
+    InputPicture,
+    InvalidRequest,
+    ResolvedRequest,
+    named_pictures,
+)
+from jobs.request.resolve import resolve
 from tests.card import make_card
 
 CARD = make_card(

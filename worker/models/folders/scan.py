@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from jobs.request.model_card import name_from
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import read_json
 from worker.models.files.safetensors_file import read_complete
@@ -196,4 +197,4 @@ def _name(path: Path, folder: Path) -> str:
     stem = path.name if path.is_dir() else path.stem
     if stem.lower() in UNSAID and path.parent != folder:
         stem = path.parent.name
-    return re.sub(r"[^a-z0-9._-]+", "-", stem.lower()).strip("-._")[:64] or "model"
+    return name_from(stem) or "model"

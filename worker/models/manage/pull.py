@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
 
+from jobs.request.model_card import name_from
 from worker.models.catalogue import read_catalogue
 from worker.models.files import add_ons
 from worker.models.files.add_ons import find
@@ -129,8 +129,8 @@ def _pull_hub_id(
 
 def plain_name(source: str) -> str:
     """A name for what lies at `source`, made of what a name may have."""
-    last = source.rstrip("/").rsplit("/", 1)[-1].removesuffix(".safetensors").lower()
-    return re.sub(r"[^a-z0-9._-]+", "-", last).strip("-._")[:64] or "model"
+    last = source.rstrip("/").rsplit("/", 1)[-1].removesuffix(".safetensors")
+    return name_from(last) or "model"
 
 
 def _wanted(entry: Entry) -> Patterns:

@@ -14,11 +14,11 @@ from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.pictures.sandbox import Decoded
+from jobs.request.checks import BUILT_IN_UPSCALERS
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
 from jobs.request.provenance import PNG_KEYWORD
 from jobs.request.request import LIMITS, FieldError, GenerationRequest, InvalidRequest
-from jobs.request.resolve import BUILT_IN_UPSCALERS
 from server.compat import waiting
 from server.compat.a1111.add_ons import upscalers
 from server.compat.a1111.base64 import decode_picture, encode_base64

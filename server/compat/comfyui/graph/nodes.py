@@ -98,6 +98,7 @@ _model, _clip, _vae = _link("model", "MODEL"), _link("clip", "CLIP"), _link("vae
 _image, _mask, _pixels = _link("image", "IMAGE"), _link("mask", "MASK"), _link("pixels", "IMAGE")
 _samples, _latent = _link("samples", "LATENT"), _link("latent_image", "LATENT")
 _positive, _negative = _link("positive", "CONDITIONING"), _link("negative", "CONDITIONING")
+_walk = (_steps, _cfg, _sampler, _scheduler, _positive, _negative, _latent)
 _method = _choice("upscale_method", "methods")
 _picture_method = _choice("upscale_method", "picture_methods")
 _crop = _choice("crop", "crops")
@@ -281,13 +282,7 @@ _ALL = (
         (
             _model,
             _seed,
-            _steps,
-            _cfg,
-            _sampler,
-            _scheduler,
-            _positive,
-            _negative,
-            _latent,
+            *_walk,
             _number("denoise", 1.0, 0.0, 1.0),
         ),
         ("LATENT",),
@@ -300,13 +295,7 @@ _ALL = (
             _model,
             _choice("add_noise", "switch"),
             _whole("noise_seed", 0, 0, MAX_SEED, control_after_generate=True),
-            _steps,
-            _cfg,
-            _sampler,
-            _scheduler,
-            _positive,
-            _negative,
-            _latent,
+            *_walk,
             _whole("start_at_step", 0, 0, 10000),
             _whole("end_at_step", 10000, 0, 10000),
             _choice("return_with_leftover_noise", "switch"),

@@ -1,0 +1,203 @@
+"""What is wrong with a request that a model and pictures are known for, field by field."""
+
+from __future__ import annotations
+
+from jobs.request.masks import paints
+from jobs.request.model_card import AddOn, ModelCard
+from jobs.request.request import (
+    LIMITS,
+    MAX_LORAS,
+    Drawn,
+    FieldError,
+    GenerationRequest,
+    InputPicture,
+    Lora,
+    Pictures,
+)
+from jobs.request.samplers import AUTOMATIC, nearest, parts_of, schedule_problem
+
+SMALLEST = 8
+"""Pixels of a side; a request that names its size cannot ask for fewer."""
+
+BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
+"""Ways to enlarge that need no weights of their own."""
+
+WITH_MASK = ("inpaint",)
+WITHOUT_PICTURE = ("text-to-image",)
+
+
+def request_errors(
+    request: GenerationRequest,
+    card: ModelCard,
+    pictures: Pictures,
+    prompt: str,
+    loras: list[Lora],
+) -> list[FieldError]:
+    """What is wrong before a size is chosen; `prompt` without the tags that became `loras`."""
+    return [
+        *_kind_errors(request, card, pictures.get("/image"), pictures.get("/mask"), prompt),
+        *_add_on_errors(request, card, loras, pictures),
+        *_sampler_errors(request, card),
+        *_model_errors(request, card),
+    ]
+
+
+def size_errors(
+    request: GenerationRequest, card: ModelCard, width: int, height: int, drawn: Drawn | None
+) -> list[FieldError]:
+    """What a picture starts from may have any size: it is brought to the model's multiples."""
+    errors: list[FieldError] = []
+    if drawn:
+        at = {"drawn/width": drawn.width, "drawn/height": drawn.height}
+        each = (_multiple_error(field, value, card) for field, value in at.items())
+        errors += filter(None, each)
+        if drawn.upscaler not in BUILT_IN_UPSCALERS:
+            pointer = "/drawn/upscaler"
+            errors += _unknown("upscaler", drawn.upscaler, card, card.upscalers, pointer)
+    sizes = {"width": width, "height": height}
+    for field, value in sizes.items():
+        bound = request.kind in WITHOUT_PICTURE and not drawn
+        if bound and (error := _multiple_error(field, value, card)):
+            errors.append(error)
+        asked: int | None = getattr(request, field)
+        if request.kind in ("outpaint", "upscale") and asked not in (None, value):
+            detail = f"follows from the picture: it is {value}, not {asked}; leave it out"
+            errors.append(FieldError(pointer=f"/{field}", detail=detail))
+    scale = request.hires.scale if request.hires else 1.0
+    pixels = round(width * scale) * round(height * scale)
+    pointer = "/hires/scale" if request.hires else "/width"
+    if min(width, height) < SMALLEST:
+        detail = f"no side may be shorter than {SMALLEST}; it would be {width}x{height}"
+        errors.append(FieldError(pointer="/image", detail=detail))
+    elif max(width, height) * scale > LIMITS.max_size:
+        size = f"{round(width * scale)}x{round(height * scale)}"
+        detail = f"no side may be longer than {LIMITS.max_size}; it would be {size}"
+        errors.append(FieldError(pointer=pointer, detail=detail))
+    elif pixels > LIMITS.max_pixels:
+        detail = f"width times height must be at most {LIMITS.max_pixels}; it is {pixels}"
+        errors.append(FieldError(pointer=pointer, detail=detail))
+    return errors
+
+
+def _kind_errors(
+    request: GenerationRequest,
+    card: ModelCard,
+    source: InputPicture | None,
+    mask: InputPicture | None,
+    prompt: str,
+) -> list[FieldError]:
+    kind = request.kind
+    wrong: list[tuple[str, str]] = []
+    if kind not in card.kinds:
+        wrong.append(("/kind", f"the model {card.name} does {', '.join(card.kinds)}"))
+    if kind in WITHOUT_PICTURE:
+        if not prompt.strip():
+            wrong.append(("/prompt", "must say what to draw; it is empty"))
+        if source:
+            wrong.append(("/image", f"{kind} starts from no picture; image-to-image does"))
+    elif source is None:
+        wrong.append(("/image", f"is required: {kind} starts from a picture"))
+    if kind in WITH_MASK and mask is None:
+        wrong.append(("/mask", f"is required: {kind} repaints what is white in it"))
+    if kind in WITH_MASK and mask and mask.levels and not _paints(request, mask.levels):
+        colour = "black" if request.mask_invert else "white"
+        wrong.append(("/mask", f"has nothing {colour}, so there is nothing to repaint"))
+    if kind not in WITH_MASK and mask is not None:
+        wrong.append(("/mask", f"{kind} has no mask; inpaint does"))
+    if kind == "outpaint" and not any(request.expand.model_dump().values()):
+        wrong.append(("/expand", "must add at least one pixel on one side"))
+    if kind != "outpaint" and any(request.expand.model_dump().values()):
+        wrong.append(("/expand", f"{kind} adds nothing on the sides; outpaint does"))
+    if kind != "upscale":
+        for field in ("scale", "upscaler"):
+            if getattr(request, field) is not None:
+                wrong.append((f"/{field}", f"{kind} does not take it; upscale does"))
+    if request.hires and kind not in ("text-to-image", "image-to-image", "variations"):
+        wrong.append(("/hires", f"{kind} has no second pass; text-to-image does"))
+    if kind == "text-to-image" and request.strength not in (None, 1.0):
+        wrong.append(("/strength", f"{kind} starts from no picture; image-to-image does"))
+    return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong]
+
+
+def _paints(request: GenerationRequest, levels: tuple[int, int]) -> bool:
+    return paints(levels, request.mask_grey, invert=request.mask_invert)
+
+
+def _add_on_errors(
+    request: GenerationRequest, card: ModelCard, loras: list[Lora], pictures: Pictures
+) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if len(loras) > MAX_LORAS:
+        detail = (
+            f"must be at most {MAX_LORAS}, those in the prompt included; there are {len(loras)}"
+        )
+        errors.append(FieldError(pointer="/loras", detail=detail))
+    for index, lora in enumerate(loras):
+        pointer = f"/loras/{index}/name" if index < len(request.loras) else "/prompt"
+        errors += _unknown("LoRA", lora.name, card, card.loras, pointer)
+    for index, control in enumerate(request.controls):
+        pointer = f"/controls/{index}"
+        if f"{pointer}/image" not in pictures:
+            errors.append(FieldError(pointer=f"{pointer}/image", detail="is required"))
+        errors += _unknown("ControlNet", control.model, card, card.controlnets, f"{pointer}/model")
+        if control.end < control.start:
+            detail = f"must be at least start, {control.start}; it is {control.end}"
+            errors.append(FieldError(pointer=f"{pointer}/end", detail=detail))
+    upscalers = {"/upscaler": request.upscaler}
+    if request.hires:
+        upscalers["/hires/upscaler"] = request.hires.upscaler
+    for pointer, name in upscalers.items():
+        if name is not None and name not in BUILT_IN_UPSCALERS:
+            errors += _unknown("upscaler", name, card, card.upscalers, pointer)
+    return errors
+
+
+def _unknown(
+    what: str, name: str, card: ModelCard, known: list[AddOn], pointer: str
+) -> list[FieldError]:
+    names = [each.name for each in known]
+    if name in names:
+        return []
+    if what == "upscaler":
+        names = [*BUILT_IN_UPSCALERS, *names]
+    there_are = f"there are {', '.join(names)}" if names else "there is none"
+    detail = f"no {what} for the model {card.name} is named {name[:60]!r}; {there_are}"
+    return [FieldError(pointer=pointer, detail=detail)]
+
+
+def _sampler_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:
+    asked = request.sampler and nearest(parts_of(request.sampler)[0], AUTOMATIC).sampler
+    if asked and card.samplers and asked not in card.samplers:
+        detail = f"the model {card.name} takes {', '.join(card.samplers)}"
+        return [FieldError(pointer="/sampler", detail=detail)]
+    problem = schedule_problem(request.schedule)
+    return [FieldError(pointer="/schedule", detail=problem)] if problem else []
+
+
+def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:
+    """What this model's parts cannot do, whatever else is asked for."""
+    errors: list[FieldError] = []
+    if request.clip_skip > card.clip_layers:
+        detail = (
+            f"must be at most {card.clip_layers} for the model {card.name}; it is "
+            f"{request.clip_skip}"
+        )
+        errors.append(FieldError(pointer="/clip_skip", detail=detail))
+    if not card.batched:
+        detail = f"the model {card.name} runs as a whole pipeline, which does not take it"
+        for field in ("hires", "variation_strength"):
+            if getattr(request, field):
+                errors.append(FieldError(pointer=f"/{field}", detail=detail))
+    return errors
+
+
+def _multiple_error(field: str, value: int, card: ModelCard) -> FieldError | None:
+    if value % card.factor == 0:
+        return None
+    nearest = max(card.factor, round(value / card.factor) * card.factor)
+    if nearest > LIMITS.max_size:
+        nearest -= card.factor
+    detail = (
+        f"must be a multiple of {card.factor} for the model {card.name}; the nearest is {nearest}"
+    )
+    return FieldError(pointer=f"/{field}", detail=detail)
