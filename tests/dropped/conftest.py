@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.checkpoints import Checkpoint
+from tests.checkpoints.files import Checkpoint
 from tests.dropped.room import Pixels
 
 Stock = Callable[..., Pixels]

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import checkpoints
-from tests.checkpoints import Checkpoint
+from tests.checkpoints import files as checkpoints
+from tests.checkpoints.files import Checkpoint
 from tests.dropped.conftest import Stock
 from tests.dropped.room import LEVELS, Room, difference, room_in
 

@@ -13,7 +13,7 @@ import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 from safetensors.torch import save_file
 
-from tests import checkpoints
+from tests.checkpoints import files as checkpoints
 from tests.dropped.room import LEVELS, Pixels, Room, difference, room_in
 from tests.tiny_models import save_tiny
 

@@ -11,8 +11,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests import checkpoints
-from tests.checkpoints import autoencoder_shapes, fill
+from tests.checkpoints import files as checkpoints
+from tests.checkpoints.files import fill
+from tests.checkpoints.layers import autoencoder_shapes
 from tests.dropped.conftest import Stock
 from tests.dropped.room import LEVELS, Room, difference, room_in
 from tests.dropped.test_checkpoints import ASKED, SIDE, scene, sent

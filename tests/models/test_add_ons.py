@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests import checkpoints
-from tests.checkpoints import fill
+from tests.checkpoints import files as checkpoints
+from tests.checkpoints.files import fill
 from tests.engine.helpers import load
 from tests.models.helpers import REPOSITORY, edit_json
 from tests.tiny_parts import (

@@ -8,15 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests import checkpoints
-from tests.checkpoints import (
-    CLIP,
-    Shape,
-    Unet,
-    autoencoder_shapes,
-    clip_shapes,
-    open_clip_shapes,
-)
+from tests.checkpoints import files as checkpoints
+from tests.checkpoints.files import CLIP
+from tests.checkpoints.layers import Shape, Unet, autoencoder_shapes, clip_shapes, open_clip_shapes
 from tests.models.helpers import WriteModels
 from worker.models.files.cards import card
 from worker.models.files.configurations.claims import LAST_NORM, Claims, read_claims

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.checkpoints import Unet, autoencoder_shapes
+from tests.checkpoints.layers import Unet, autoencoder_shapes
 from worker.models.catalogue import read_catalogue
 from worker.models.files.errors import SourceError
 from worker.models.folders.kinds import kind_of

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs.request.model_card import AddOn, ModelCard
+from jobs.request.model_card import AddOn, ModelCard, name_from
 from jobs.request.request import (
     GenerationRequest,
     InputPicture,
@@ -136,6 +136,13 @@ def test_a_tag_becomes_a_lora_and_leaves_the_prompt():
     got = asked(prompt="apple <lora:pixel:0.5>", loras=[{"name": "line"}])
     assert got.prompt == "apple "
     assert [(each.name, each.weight) for each in got.loras] == [("line", 1.0), ("pixel", 0.5)]
+
+
+@pytest.mark.parametrize("file", ["Line Art v1.5", "Ink " * 30])
+def test_a_tag_may_name_a_lora_as_its_file_is_named(file: str):
+    card = CARD.model_copy(update={"loras": [AddOn(name=name_from(file))]})
+    request = GenerationRequest(prompt=f"apple <lora:{file}:1>")
+    assert [each.name for each in resolve(request, [card]).loras] == [card.loras[0].name]
 
 
 def test_pictures_go_by_the_ids_under_which_they_are_kept():
