@@ -4,8 +4,9 @@ import { model, sampler, schedule } from "./samples";
 
 const { EMPTY, files, fill, draft, request, reset } = await import("../src/state/draft");
 const { NO_EDGES, STRENGTH } = await import("../src/state/input");
-const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../src/make/settings/sizes");
-const { differences, samplersOf, schedulesOf, withModel } = await import("../src/make/settings/choices");
+const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../src/state/sizes");
+const { differences, samplersOf, schedulesOf } = await import("../src/make/settings/choices");
+const { addWord, says, withModel } = await import("../src/state/choose");
 
 const picture = new Blob(["p"], { type: "image/png" });
 const start = {
@@ -175,5 +176,18 @@ describe("choices", () => {
       "3 pictures",
       "without hands",
     ]);
+  });
+});
+
+describe("a word that a tap adds", () => {
+  it("comes after a comma, and only one", () => {
+    expect(addWord("", "ink style")).toBe("ink style");
+    expect(addWord("a cat", "ink style")).toBe("a cat, ink style");
+    expect(addWord("a cat, ", "ink style")).toBe("a cat, ink style");
+  });
+
+  it("is known in whatever case it stands there", () => {
+    expect(says("A cat, Ink Style", "ink style")).toBe(true);
+    expect(says("a cat", "ink style")).toBe(false);
   });
 });

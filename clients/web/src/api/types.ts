@@ -9,14 +9,25 @@ export type ResolvedRequest = Schemas["ResolvedRequest"];
 export type Output = Schemas["OutputView"];
 export type Progress = Schemas["Progress"];
 /** The server leaves nothing out of an answer. */
-export type Model = Required<Schemas["ModelView"]>;
+export type Model = Omit<Required<Schemas["ModelView"]>, AddOnKind> & Record<AddOnKind, AddOn[]> & Shown;
+/** What can be added to a model. */
+export type AddOn = Required<Schemas["AddOn"]> & Shown & { family?: string };
+/** The lists that a model has of what fits it. */
+export type AddOnKind = "loras" | "embeddings" | "controlnets" | "upscalers";
+/** A picture of it, and how large its files are. */
+interface Shown {
+  preview_url?: string | null;
+  bytes?: number | null;
+}
+export interface ModelList extends Omit<Schemas["ModelList"], "models"> {
+  models: Model[];
+}
 export type Sampler = Schemas["SamplerView"];
 export type Schedule = Schemas["ScheduleView"];
 export type Device = Schemas["DeviceView"];
 export type Me = Schemas["Me"];
 export type PairingCode = Schemas["Code"];
 export type ServerState = Schemas["ServerState"];
-export type ModelState = Schemas["ModelState"];
 /** A picture of a request, with the field that names it. */
 export type NamedPicture = Schemas["InputView"];
 /** The recipe that a picture carries. */

@@ -1,14 +1,16 @@
 import { useId } from "preact/hooks";
 import { change, draft } from "../../state/draft";
 import { input } from "../../state/input";
-import { model, models, samplers, schedules } from "../../state/models";
-import { mend, tell } from "../../state/problems";
+import { model, samplers, schedules } from "../../state/models";
+import { mend } from "../../state/problems";
 import { Icon } from "../../ui/Icon";
+import { EmbeddingField } from "../picker/EmbeddingField";
+import { LoraField } from "../picker/LoraField";
+import { ModelField } from "../picker/ModelField";
 import { problemOf } from "../problems";
 import { t } from "../words";
 import { Choice } from "./Choice";
-import { samplersOf, schedulesOf, withModel } from "./choices";
-import { LoraField } from "./LoraField";
+import { samplersOf, schedulesOf } from "./choices";
 import { Range } from "./Range";
 import { SeedField } from "./SeedField";
 import { SizeField } from "./SizeField";
@@ -20,6 +22,7 @@ export function Settings() {
   return (
     <div class="settings">
       <ModelField />
+      {chosen && <LoraField model={chosen} />}
       {chosen && !input.value && <SizeField model={chosen} />}
       <CountField count={count} most={chosen?.limits.max_count ?? 4} />
       {chosen && (
@@ -52,35 +55,9 @@ export function Settings() {
       )}
       <SeedField />
       <NegativeField />
+      {chosen && <EmbeddingField model={chosen} />}
       <SamplerFields />
-      {chosen && <LoraField model={chosen} />}
     </div>
-  );
-}
-
-function ModelField() {
-  const [chosen, all] = [model.value, models.value];
-  const named = draft.value.model;
-  // A model that is gone stays named until another is chosen, so that nothing changes unseen.
-  const gone = named && !all.some((each) => each.name === named);
-  return (
-    <Choice
-      label={t("model")}
-      pointer="/model"
-      value={named ?? chosen?.name ?? ""}
-      options={[
-        ...(all.length ? [] : [{ value: "", text: t("ownModel") }]),
-        ...(gone ? [{ value: named, text: named }] : []),
-        ...all.map((each) => ({ value: each.name, text: each.title })),
-      ]}
-      help={chosen?.description}
-      change={(name) => {
-        const next = all.find((each) => each.name === name);
-        if (!next) return change({ model: name || null });
-        tell([]);
-        change(withModel(draft.peek(), chosen, next));
-      }}
-    />
   );
 }
 

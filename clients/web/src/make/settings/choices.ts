@@ -1,24 +1,8 @@
-/** What follows from a choice, and which choices differ from the model's own. */
+/** What a choice leaves to be chosen, and which choices differ from the model's own. */
 import type { Model, Sampler, Schedule } from "../../api/types";
 import { language, number } from "../../i18n";
 import type { Draft } from "../../state/draft";
 import { t } from "../words";
-import { asDrafted, ratioOf, sized } from "./sizes";
-
-/** The draft with another model: that one's defaults, in the shape that was chosen. */
-export function withModel(from: Draft, old: Model | null, next: Model): Partial<Draft> {
-  const shape = old && from.width && from.height ? ratioOf(from as { width: number; height: number }, old) : null;
-  const size = shape ? asDrafted(sized(shape, next), next) : { width: null, height: null };
-  return {
-    model: next.default ? null : next.name,
-    ...size,
-    steps: null,
-    guidance: null,
-    sampler: null,
-    schedule: "automatic",
-    loras: from.loras.filter((each) => next.loras.some((known) => known.name === each.name)),
-  };
-}
 
 /** The samplers of a model, in the server's order. */
 export function samplersOf(model: Model | null, all: readonly Sampler[]): readonly Sampler[] {
