@@ -18,6 +18,7 @@ const start = {
   mask: new Blob(["m"]),
   invert: true,
   feather: 9,
+  grey: null,
   expand: { ...NO_EDGES, left: 32 },
 };
 

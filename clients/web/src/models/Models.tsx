@@ -30,18 +30,20 @@ export function Models() {
   const text = many(counts(kind)) ? asked.value : "";
   return (
     <div class="models-room">
-      {kinds.length > 1 && (
-        <div class="choice" role="group" aria-label={t("kindOfFile")}>
-          {kinds.map((each) => (
-            <button type="button" key={each} aria-pressed={each === kind} onClick={() => (shown.value = each)}>
-              {t(each)} <span class="count">{counts(each)}</span>
-            </button>
-          ))}
+      <div class="head">
+        {kinds.length > 1 && (
+          <div class="choice" role="group" aria-label={t("kindOfFile")}>
+            {kinds.map((each) => (
+              <button type="button" key={each} aria-pressed={each === kind} onClick={() => (shown.value = each)}>
+                {t(each)} <span class="count">{counts(each)}</span>
+              </button>
+            ))}
+          </div>
+        )}
+        <div class="sieve">
+          <Search among={counts(kind)} asked={asked} />
+          {kind === "models" && <Uses value={use.value} change={(value) => (use.value = value)} />}
         </div>
-      )}
-      <div class="sieve">
-        <Search among={counts(kind)} asked={asked} />
-        {kind === "models" && <Uses value={use.value} change={(value) => (use.value = value)} />}
       </div>
       {kind === "models" ? (
         <ModelGrid asked={text} use={use.value} />

@@ -119,6 +119,7 @@ export function request(from: Draft, source: Input | null): JobRequest {
   if (source.use === "inpaint") {
     asked.mask_invert = source.invert;
     asked.mask_blur = source.feather;
+    if (source.grey) asked.mask_grey = source.grey;
   }
   if (source.use === "outpaint") asked.expand = { ...source.expand };
   return asked;

@@ -28,7 +28,7 @@ export function differences(
 ): string[] {
   const titled = (all: readonly { name: string; title?: string; label?: string }[], name: string) => {
     const found = all.find((each) => each.name === name);
-    return found?.title ?? found?.label ?? name;
+    return found?.title || found?.label || name;
   };
   const negative = from.negative.trim();
   return [
@@ -42,7 +42,7 @@ export function differences(
     // A seed is no quantity: it is written without separators.
     from.seed !== null && t("chipSeed", String(from.seed)),
     from.count > 1 && t("chipCount", from.count),
-    ...from.loras.map((each) => `${each.name} ${each.weight.toLocaleString(language.value)}`),
+    ...from.loras.map((each) => `${titled(model?.loras ?? [], each.name)} ${each.weight.toLocaleString(language.value)}`),
     negative && t("chipNegative", negative.length > 24 ? `${negative.slice(0, 24)}…` : negative),
   ].filter((each) => typeof each === "string" && each !== "") as string[];
 }
