@@ -8,17 +8,23 @@ import os
 import torch
 from redis import Redis
 
+from jobs.additions.uploads import PieceStore
 from jobs.pictures.image_store import ImageStore
 from jobs.records.metrics import Metrics
 from jobs.settings import Settings
 from worker.engine import Engine, ModelUnavailable, Notebook, describe
 from worker.loop.board import Board
+from worker.loop.errands.carrier import Carrier
+from worker.loop.errands.porter import Porter
 from worker.loop.follower import Follower
 from worker.loop.offer import Offer
 from worker.loop.outcome.safety import Rule, SafetyHook
 from worker.loop.retention import Retention
 from worker.loop.rq_worker import BatchWorker
 from worker.loop.stepper import WarmUp
+from worker.models.adding.change import Shop
+from worker.models.adding.place import Place
+from worker.models.adding.remote import Places
 from worker.models.catalogue import Catalogue, CatalogueError
 from worker.models.files.cards import cards
 from worker.models.files.errors import SourceError
@@ -61,7 +67,8 @@ def build_worker(
     if chosen.torch_threads:
         torch.set_num_threads(chosen.torch_threads)
     device = torch.device(pick_device(chosen.device))
-    make_folders(chosen.model_folders[0])
+    place = Place(chosen.model_folders[0])
+    make_folders(place.folder)
     watch = Watch(chosen.models, chosen.model_folders)
     catalogue, marks = watch.now.catalogue, watch.now.marks
     found, problems = cards(catalogue)
@@ -88,7 +95,22 @@ def build_worker(
         capacity=chosen.capacity,
         costs=engine.costs,
         words=words,
+        place=place,
     )
+
+    shop = Shop(place, chosen.models, chosen.model_folders)
+    token = chosen.civitai_token
+    places = Places.of(
+        chosen.civitai_url,
+        token.get_secret_value() if token else None,
+        chosen.download_allow,
+        switched_on=chosen.model_search,
+    )
+
+    def errands(board: Board) -> Porter:
+        pieces = PieceStore()
+        carrier = Carrier(connection, place, places, images, pieces, board.over.is_set)
+        return Porter(board, connection, shop, places, carrier, pieces)
 
     def follow(board: Board) -> Follower:
         place = os.pathsep.join(
@@ -110,6 +132,7 @@ def build_worker(
         warm_up=WarmUp(engine, offer) if chosen.warm_up else None,
         safety=safety_hook(catalogue),
         follow=follow,
+        errands=errands,
     )
 
 

@@ -22,6 +22,17 @@ class AddOn(BaseModel):
     triggers: list[str] = Field(
         default_factory=list[str], description="Words that a prompt should have with it."
     )
+    family: str = Field(
+        default="",
+        description="The family of the models that it fits: sd1, sd2, sdxl; empty where it fits "
+        "any, or one of another shape.",
+    )
+    bytes: int = Field(default=0, description="What its files take on the disk.")
+    preview_url: str | None = Field(
+        default=None,
+        description="A picture of what it makes: signed, so that it can be shown without a header "
+        "for a while; `&width=` makes it smaller. Null where there is none.",
+    )
 
 
 class ModelCard(BaseModel):
@@ -68,6 +79,12 @@ class ModelCard(BaseModel):
     )
     licence: str = ""
     sha256: str | None = Field(default=None, description="Hash of the weights, once it is known.")
+    bytes: int = Field(default=0, description="What its weights take on the disk.")
+    preview_url: str | None = Field(
+        default=None,
+        description="A picture of what it makes: signed, so that it can be shown without a header "
+        "for a while; `&width=` makes it smaller. Null where there is none.",
+    )
     kinds: list[Kind] = Field(
         default_factory=lambda: list[Kind](["text-to-image"]), description="What it can do."
     )

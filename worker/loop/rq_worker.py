@@ -8,6 +8,7 @@ A job's way through the parts, each of which knows the board and what it was giv
 Beside them all the while:
 - beat, a thread: renews leases, notices cancels and lost leases, sweeps up after dead workers;
 - follower, a thread: looks whether models came, changed or went;
+- porter, a thread: adds, changes and removes models at an admin's word, if it is its machine's one;
 - reporter, a thread: progress, previews, and what each caller had of the device.
 """
 
@@ -41,6 +42,7 @@ from jobs.signals import GIVE_BACK, Signals
 from worker.engine import Engine
 from worker.loop.beat import Beat
 from worker.loop.board import Board
+from worker.loop.errands.porter import Porter
 from worker.loop.follower import Follower
 from worker.loop.intake.inputs import Inputs
 from worker.loop.intake.intake import Intake
@@ -86,6 +88,7 @@ class BatchWorker(Worker):
         warm_up: WarmUp | None = None,
         safety: SafetyHook | None = None,
         follow: Callable[[Board], Follower],
+        errands: Callable[[Board], Porter],
     ) -> None:
         super().__init__([], name=name, connection=connection, worker_ttl=WORKER_TTL)
         self.offer = offer
@@ -106,6 +109,7 @@ class BatchWorker(Worker):
         )
         self.stepper = Stepper(board, engine, offer.models, self.settler, warm_up)
         self.follower = follow(board)
+        self.porter = errands(board)
         self.beat = Beat(
             board,
             connection,
@@ -135,7 +139,7 @@ class BatchWorker(Worker):
         patiently(lambda: self.offer.advertise(running=0))
         threads = [
             threading.Thread(target=part.run, name=part.__class__.__name__.lower(), daemon=True)
-            for part in (self.intake, self.beat, self.reporter, self.follower)
+            for part in (self.intake, self.beat, self.reporter, self.follower, self.porter)
         ]
         for thread in threads:
             thread.start()

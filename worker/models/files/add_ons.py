@@ -33,6 +33,11 @@ EMBEDDING = "emb_params"
 SDXL_EMBEDDING = ("clip_l", "clip_g")
 
 
+FAMILIES_BY_TEXT = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
+FAMILIES_BY_TOKENS = {(768,): "sd1", (1024,): "sd2", (768, 1280): "sdxl"}
+"""The families by how wide the text is that a UNet reads, and a text encoder's tokens are."""
+
+
 @dataclass(frozen=True)
 class ModelWidths:
     """What of a model decides which add-ons fit it: how wide the text is that its UNet reads, its
@@ -60,10 +65,17 @@ class FoundAddOn:
             and self.tokens in (None, model.tokens)
         )
 
+    @property
+    def family(self) -> str:
+        """The family of the models that it fits; empty where it fits any, or a rare one."""
+        if self.tokens is not None:
+            return FAMILIES_BY_TOKENS.get(self.tokens, "")
+        return FAMILIES_BY_TEXT.get(self.text or 0, "")
+
     @cached_property
     def told(self) -> AddOn:
         """What callers are told of it."""
-        return _told(self.entry)
+        return _told(self.entry).model_copy(update={"family": self.family})
 
 
 def add_ons(found: Sequence[FoundAddOn], config: Path) -> dict[str, list[AddOn]]:
@@ -272,7 +284,15 @@ def _told(entry: AddOnEntry) -> AddOn:
         description=entry.description or says.description,
         licence=entry.licence or says.licence,
         triggers=triggers if isinstance(entry, LoraEntry) else [],
+        bytes=_bytes(entry),
     )
+
+
+def _bytes(entry: AddOnEntry) -> int:
+    try:
+        return sum(file.stat().st_size for file in add_on_weights(entry))
+    except (SourceError, OSError):
+        return 0
 
 
 def _claims(entry: AddOnEntry) -> Claims:
