@@ -162,7 +162,7 @@ def test_a_picture_is_pasted_and_one_that_is_none_is_refused_in_a_sentence(visit
 
 def test_the_keyboard_alone_makes_and_opens_a_picture(visit: Visit, site: Site):
     page = visit()
-    expect(page.get_by_role("button", name="Model: Emoji")).to_be_visible()
+    expect(page.get_by_role("button", name="Model Emoji")).to_be_visible()
     page.get_by_label(PROMPT).focus()
     page.keyboard.type("house")
     page.keyboard.press("Shift+Enter")

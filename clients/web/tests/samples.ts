@@ -22,6 +22,8 @@ export function model(some: Partial<Model> = {}): Model {
     reads_words: false,
     licence: "",
     sha256: null,
+    bytes: 0,
+    preview_url: null,
     kinds: ["text-to-image"],
     samplers: ["dpmpp_2m"],
     loras: [],

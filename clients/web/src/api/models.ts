@@ -1,5 +1,5 @@
-import { absolute, get, send } from "./http";
-import type { ModelList, Sampler, Schedule } from "./types";
+import { get, send } from "./http";
+import type { AddOnChange, FileKind, ModelChange, ModelList, Sampler, Schedule } from "./types";
 
 /** The models, the default one first, and what of them is not on offer. */
 export function models(): Promise<ModelList> {
@@ -8,11 +8,6 @@ export function models(): Promise<ModelList> {
 
 export function samplers(): Promise<{ samplers: Sampler[]; schedules: Schedule[] }> {
   return get("samplers");
-}
-
-/** Where the browser gets the picture of a model, about as wide as `width` pixels. */
-export function cover(url: string, width: number): string {
-  return `${absolute(url)}${url.includes("?") ? "&" : "?"}width=${width}`;
 }
 
 /** Brings a model into memory before a job asks for it, or takes it out of there. */
@@ -28,6 +23,37 @@ export async function pin(model: string, keep: boolean): Promise<void> {
 /** Has a worker offer a model, or leave it alone. */
 export async function put(model: string, worker: string, on: boolean): Promise<void> {
   await send(on ? "PUT" : "DELETE", `${at(model)}/workers/${encodeURIComponent(worker)}`);
+}
+
+/** A model, or something that can be added to models, as a path names it. */
+export interface Named {
+  name: string;
+  kind: FileKind;
+}
+
+/** Changes its words and defaults; null is what its files say. */
+export async function change(named: Named, some: ModelChange | AddOnChange): Promise<void> {
+  // A worker writes it down, and may be busy.
+  await send("PATCH", of(named), { json: some, patience: 60_000 });
+}
+
+/** Deletes it with its files; the bytes that this freed. */
+export async function remove(named: Named): Promise<number> {
+  const response = await send("DELETE", of(named), { patience: 60_000 });
+  return ((await response.json()) as { freed_bytes: number }).freed_bytes;
+}
+
+/** Has a picture stand for it. */
+export async function setPreview(named: Named, picture: Blob): Promise<void> {
+  await send("PUT", `${of(named)}/preview`, { file: picture, patience: 60_000 });
+}
+
+export async function dropPreview(named: Named): Promise<void> {
+  await send("DELETE", `${of(named)}/preview`);
+}
+
+function of({ kind, name }: Named): string {
+  return kind === "model" ? at(name) : `models/add-ons/${kind}/${encodeURIComponent(name)}`;
 }
 
 function at(model: string): string {

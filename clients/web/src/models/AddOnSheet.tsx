@@ -3,14 +3,15 @@ import { Cover } from "../ui/Cover";
 import { familyName } from "../ui/family";
 import { Icon } from "../ui/Icon";
 import { Sheet } from "../ui/Sheet";
+import { Change } from "./changing/Change";
 import { Fact } from "./ModelSheet";
 import { titleOf, type Fitting } from "./shelf";
 import { useAddOn } from "./use";
 import { t } from "./words";
 
 /** All that there is to say of what can be added to models. */
-export function AddOnSheet({ addOn, close }: { addOn: Fitting; admin: boolean; close(): void }) {
-  const family = addOn.family ?? addOn.models[0]!.family;
+export function AddOnSheet({ addOn, admin, close }: { addOn: Fitting; admin: boolean; close(): void }) {
+  const family = addOn.family || addOn.models[0]!.family;
   const use = useAddOn(addOn);
   return (
     <Sheet title={titleOf(addOn)} wide close={close}>
@@ -32,6 +33,12 @@ export function AddOnSheet({ addOn, close }: { addOn: Fitting; admin: boolean; c
               <Icon name="make" />
               {t("use")}
             </button>
+          )}
+          {admin && (
+            <section class="care" aria-label={t("care")}>
+              <h3>{t("care")}</h3>
+              <Change of={addOn} close={close} />
+            </section>
           )}
         </div>
       </div>

@@ -29,7 +29,7 @@ export function ModelCard({ model }: { model: Model }) {
         {sizesOf(model)} · {kinds.map((each) => t(each)).join(", ")}
       </p>
       {model.licence && <p class="muted clipped">{t("licence", model.licence)}</p>}
-      <Use label={t("useName", title)} now={chosen.value?.name === name} use={() => useModel(model)} />
+      <Use title={title} now={chosen.value?.name === name} use={() => useModel(model)} />
     </li>
   );
 }
@@ -37,7 +37,7 @@ export function ModelCard({ model }: { model: Model }) {
 /** What can be added to models, at a glance. */
 export function AddOnCard({ addOn }: { addOn: Fitting }) {
   const title = titleOf(addOn);
-  const family = addOn.family ?? addOn.models[0]!.family;
+  const family = addOn.family || addOn.models[0]!.family;
   const facts = [familyName(family), addOn.bytes ? bytes(addOn.bytes) : ""].filter(Boolean);
   const use = useAddOn(addOn);
   return (
@@ -46,7 +46,7 @@ export function AddOnCard({ addOn }: { addOn: Fitting }) {
       <Title title={title} />
       <p class="muted">{facts.join(" · ")}</p>
       {addOn.triggers.length > 0 && <p class="muted clipped">{addOn.triggers.join(", ")}</p>}
-      {use && <Use label={t("useName", title)} now={false} use={use} />}
+      {use && <Use title={title} now={false} use={use} />}
     </li>
   );
 }
@@ -67,11 +67,12 @@ function Title({ title, children }: { title: string; children?: ComponentChildre
   );
 }
 
-function Use({ label, now, use }: { label: string; now: boolean; use(): void }) {
+function Use({ title, now, use }: { title: string; now: boolean; use(): void }) {
+  const says = now ? t("inUse") : t("use");
   return (
-    <button type="button" class={now ? "use-it now" : "use-it"} aria-label={label} onClick={use}>
+    <button type="button" class={now ? "use-it now" : "use-it"} aria-label={`${says}: ${title}`} onClick={use}>
       <Icon name={now ? "check" : "make"} />
-      {now ? t("inUse") : t("use")}
+      {says}
     </button>
   );
 }

@@ -2,10 +2,11 @@ import * as api from "../api/models";
 import type { Model } from "../api/types";
 import { Readiness } from "../ui/Readiness";
 import { useAct } from "./act";
+import { Change } from "./changing/Change";
 import { t } from "./words";
 
 /** What an admin does with a model: in and out of memory, on and off workers. */
-export function Care({ model }: { model: Model }) {
+export function Care({ model, close }: { model: Model; close(): void }) {
   const { busy, act } = useAct();
   const { name, title, pinned, state, workers } = model;
   const off = () =>
@@ -62,6 +63,7 @@ export function Care({ model }: { model: Model }) {
           ))}
         </ul>
       )}
+      <Change of={model} close={close} />
     </section>
   );
 }

@@ -44,7 +44,7 @@ export function ModelSheet({ model, admin, close }: { model: Model; admin: boole
             <Icon name="make" />
             {t("use")}
           </button>
-          {admin && <Care model={model} />}
+          {admin && <Care model={model} close={close} />}
         </div>
       </div>
     </Sheet>

@@ -1,11 +1,18 @@
 import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import type { AddOnKind, Model } from "../api/types";
 import { me } from "../state/connection";
 import { models, refreshModels } from "../state/models";
+import { taker } from "../state/drops";
 import { close, route } from "../state/route";
 import { familyName } from "../ui/family";
+import { Icon } from "../ui/Icon";
 import { usePoll } from "../ui/poll";
 import { found, many, Search } from "../ui/Search";
+import { AddSheet } from "./adding/AddSheet";
+import { takeFiles } from "./adding/take";
+import { Underway } from "./adding/Underway";
+import { t as added } from "./adding/words";
 import { AddOnSheet } from "./AddOnSheet";
 import { Aside } from "./Aside";
 import { AddOnCard, ModelCard } from "./Card";
@@ -22,7 +29,16 @@ export function Models() {
   const shown = useSignal<Shown>("models");
   const asked = useSignal("");
   const use = useSignal("");
+  const adding = useSignal(false);
   const admin = me.value?.role === "admin";
+  useEffect(() => {
+    if (!admin) return;
+    const own = { hint: () => added("drop"), take: takeFiles };
+    taker.value = own;
+    return () => {
+      if (taker.peek() === own) taker.value = null;
+    };
+  }, [admin]);
   const counts = (kind: Shown) =>
     kind === "models" ? models.value.length : fittings.value.filter((each) => each.kind === kind).length;
   const kinds = (["models", ...ADD_ONS] as const).filter((each) => each === "models" || counts(each) > 0);
@@ -43,14 +59,22 @@ export function Models() {
         <div class="sieve">
           <Search among={counts(kind)} asked={asked} />
           {kind === "models" && <Uses value={use.value} change={(value) => (use.value = value)} />}
+          {admin && (
+            <button type="button" class="primary" onClick={() => (adding.value = true)}>
+              <Icon name="plus" />
+              {added("add")}
+            </button>
+          )}
         </div>
       </div>
+      {admin && <Underway />}
       {kind === "models" ? (
         <ModelGrid asked={text} use={use.value} />
       ) : (
         <AddOnGrid kind={kind} asked={text} />
       )}
       {admin && <Aside />}
+      {adding.value && <AddSheet close={() => (adding.value = false)} />}
       <Opened admin={admin} />
     </div>
   );

@@ -1,4 +1,4 @@
-import { cover } from "../api/models";
+import { source } from "../api/images";
 import { askAgain } from "./again";
 import "./cover.css";
 
@@ -14,7 +14,7 @@ interface CoverProps {
 
 /** The picture of a model or of what is added to one; a quiet drawing where it has none. */
 export function Cover({ name, family = "", url, width = 320 }: CoverProps) {
-  if (url) return <img class="cover" src={cover(url, width)} alt="" loading="lazy" onError={askAgain} />;
+  if (url) return <img class="cover" src={source({ url }, width)} alt="" loading="lazy" onError={askAgain} />;
   const [dots, hue] = [numbers(name, 9), numbers(family || name, 1)[0]! * 360];
   return (
     <svg class="cover drawn" viewBox="0 0 100 100" preserveAspectRatio="xMidYMid slice" aria-hidden="true">

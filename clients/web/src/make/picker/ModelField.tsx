@@ -22,12 +22,15 @@ export function ModelField() {
   const problem = problemOf(["/model"]);
   return (
     <div class="field">
-      <span class="label">{t("model")}</span>
+      <span class="label" id={`${id}-label`}>
+        {t("model")}
+      </span>
       <button
         type="button"
+        id={id}
         class="tile chosen"
         aria-haspopup="dialog"
-        aria-label={t("modelIs", title)}
+        aria-labelledby={`${id}-label ${id}`}
         aria-invalid={problem ? true : undefined}
         aria-describedby={problem ? `${id}-problem` : undefined}
         onClick={() => (open.value = true)}
