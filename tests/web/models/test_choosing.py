@@ -20,7 +20,9 @@ def test_what_is_tapped_on_a_phone_is_what_the_picture_is_made_with(visit: Visit
     page.get_by_role("button", name="Model Plain").tap()
     sheet = page.get_by_role("dialog", name="Model", exact=True)
     expect(sheet.get_by_role("button", name="Plain")).to_have_attribute("aria-pressed", "true")
-    expect(sheet.get_by_role("button", name="Large")).to_contain_text("Stable Diffusion XL · 16 × 16")
+    expect(sheet.get_by_role("button", name="Large")).to_contain_text(
+        "Stable Diffusion XL · 16 × 16"
+    )
     assert violations(page) == []
     sheet.get_by_role("button", name="Other").tap()
     expect(sheet).to_have_count(0)

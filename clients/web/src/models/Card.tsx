@@ -62,7 +62,13 @@ function Front(props: { name: string; family: string; url: string | null | undef
 function Title({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
     <h2 class="named">
-      {title} {children}
+      {title.split(/(?<=[_.-])(?=.)/).map((part, at) => (
+        <>
+          {at > 0 && <wbr />}
+          {part}
+        </>
+      ))}{" "}
+      {children}
     </h2>
   );
 }

@@ -15,7 +15,7 @@ export function useAct(): { busy: boolean; act(run: () => Promise<void>, done?: 
         if (done) toast(done);
         await refreshModels().catch(() => undefined);
       } catch (error) {
-        toast(sentence(error));
+        toast(sentence(error, false));
       } finally {
         busy.value = false;
       }

@@ -17,20 +17,19 @@ export function Cover({ name, family = "", url, width = 320 }: CoverProps) {
   if (url) return <img class="cover" src={source({ url }, width)} alt="" loading="lazy" onError={askAgain} />;
   const [dots, hue] = [numbers(name, 9), numbers(family || name, 1)[0]! * 360];
   return (
-    <svg class="cover drawn" viewBox="0 0 100 100" preserveAspectRatio="xMidYMid slice" aria-hidden="true">
-      {[0, 1, 2].map((at) => (
-        <circle
-          key={at}
-          cx={dots[at * 3]! * 100}
-          cy={dots[at * 3 + 1]! * 100}
-          r={22 + dots[at * 3 + 2]! * 26}
-          fill={`hsl(${Math.round(hue + at * 28)} 42% 52%)`}
-        />
-      ))}
-      <text x="50" y="50" text-anchor="middle" dominant-baseline="central">
-        {initials(name)}
-      </text>
-    </svg>
+    <span class="cover drawn" data-letters={initials(name)} aria-hidden="true">
+      <svg viewBox="0 0 100 100" preserveAspectRatio="xMidYMid slice">
+        {[0, 1, 2].map((at) => (
+          <circle
+            key={at}
+            cx={dots[at * 3]! * 100}
+            cy={dots[at * 3 + 1]! * 100}
+            r={22 + dots[at * 3 + 2]! * 26}
+            fill={`hsl(${Math.round(hue + at * 28)} 42% 52%)`}
+          />
+        ))}
+      </svg>
+    </span>
   );
 }
 

@@ -26,7 +26,7 @@ export function Sure(props: { label: string; name?: string; question: string; ac
     try {
       await props.act();
     } catch (error) {
-      toast(sentence(error));
+      toast(sentence(error, false));
     } finally {
       busy.value = false;
       asked.value = false;

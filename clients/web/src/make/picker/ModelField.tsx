@@ -22,22 +22,22 @@ export function ModelField() {
   const problem = problemOf(["/model"]);
   return (
     <div class="field">
-      <span class="label" id={`${id}-label`}>
+      <span class="label" aria-hidden="true">
         {t("model")}
       </span>
       <button
         type="button"
-        id={id}
         class="tile chosen"
         aria-haspopup="dialog"
-        aria-labelledby={`${id}-label ${id}`}
         aria-invalid={problem ? true : undefined}
         aria-describedby={problem ? `${id}-problem` : undefined}
         onClick={() => (open.value = true)}
       >
         <Cover name={title} family={gone ? "" : chosen?.family} url={gone ? null : chosen?.preview_url} />
         <span>
-          <b>{title}</b>
+          <b>
+            <span class="unseen">{t("model")}</span> {title}
+          </b>
           {gone && <span class="muted">{t("modelGone")}</span>}
           {chosen && !gone && (
             <>

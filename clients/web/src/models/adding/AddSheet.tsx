@@ -28,7 +28,7 @@ export function AddSheet({ close }: { close(): void }) {
     try {
       found.value = await lookUp(asked, own.signal);
     } catch (error) {
-      if (!own.signal.aborted) problem.value = sentence(error);
+      if (!own.signal.aborted) problem.value = sentence(error, false);
     } finally {
       if (looking.peek() === own) looking.value = null;
     }
@@ -127,7 +127,7 @@ function Confirm(props: { found: Found; source: string; back(): void; close(): v
       began(await add({ source: props.source }));
       props.close();
     } catch (error) {
-      problem.value = sentence(error);
+      problem.value = sentence(error, false);
     } finally {
       busy.value = false;
     }

@@ -37,7 +37,7 @@ export function SearchForm({ busy, look }: { busy: boolean; look(source: string)
       results.value = [...(results.peek() ?? []), ...page.results];
       next.value = page.next;
     } catch (error) {
-      if (!own.signal.aborted) problem.value = sentence(error);
+      if (!own.signal.aborted) problem.value = sentence(error, false);
     } finally {
       if (asked.current === own) searching.value = false;
     }

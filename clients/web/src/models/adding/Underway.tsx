@@ -39,7 +39,7 @@ function Sending({ upload }: { upload: Upload }) {
       began(await api.add({ source: `upload:${id}` }));
       done(key);
     } catch (error) {
-      toast(sentence(error));
+      toast(sentence(error, false));
     } finally {
       busy.value = false;
     }
@@ -95,7 +95,7 @@ function Fetching({ addition }: { addition: Addition }) {
       await run();
       await refreshAdditions();
     } catch (problem) {
-      toast(sentence(problem));
+      toast(sentence(problem, false));
     } finally {
       busy.value = false;
     }

@@ -102,7 +102,7 @@ async function go(key: number): Promise<void> {
       if (!passing) {
         // What the server no longer knows begins anew.
         if (error instanceof Refused && error.status === 404) set(key, { id: null, sent: 0 });
-        set(key, { state: "failed", problem: sentence(error) });
+        set(key, { state: "failed", problem: sentence(error, false) });
         return;
       }
       set(key, { state: "lost" });

@@ -40,7 +40,7 @@ export const t = words({
     size: "Size",
     unknownSize: "It does not say",
     free: (size: string) => `${size} are free`,
-    files: (count: number) => (count === 1 ? "One file" : `${count} files`),
+    files: (count: number) => (count === 1 ? "one file" : `${count} files`),
     triggers: "Words for the prompt",
     name: "Name for programs",
     begin: "Add it",

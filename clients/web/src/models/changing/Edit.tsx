@@ -27,7 +27,7 @@ export function Edit({ of, close }: { of: Model | Fitting; close(): void }) {
       toast(t("saved"));
       close();
     } catch (error) {
-      problem.value = sentence(error);
+      problem.value = sentence(error, false);
     } finally {
       busy.value = false;
     }

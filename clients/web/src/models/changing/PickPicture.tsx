@@ -26,7 +26,7 @@ export function PickPicture({ of, close }: { of: Model | Fitting; close(): void 
       await refreshModels().catch(() => undefined);
       close();
     } catch (error) {
-      problem.value = sentence(error);
+      problem.value = sentence(error, false);
     } finally {
       busy.value = false;
     }
