@@ -31,10 +31,15 @@ class Places:
 
     @classmethod
     def of(
-        cls, civitai: str, civitai_token: str | None, allow: tuple[str, ...], *, switched_on: bool
+        cls,
+        hub: str,
+        civitai: str,
+        civitai_token: str | None,
+        allow: tuple[str, ...],
+        *,
+        switched_on: bool,
     ) -> Places:
-        """The hub's own settings are its library's: HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE."""
-        hub = huggingface_hub.constants.ENDPOINT
+        """As the settings say; the token of the hub is where its own library looks for it."""
         tokens: dict[str, str] = {}
         if token := huggingface_hub.get_token():
             tokens[origin_of(hub)] = f"Bearer {token}"
