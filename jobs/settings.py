@@ -303,8 +303,8 @@ class Settings(BaseSettings):
     )
     hf_endpoint: str = Field(
         default="https://huggingface.co",
-        description="Where the hub is, or a mirror of it. What the hub asks an account for it gives "
-        "for a token in HF_TOKEN, which is sent there alone.",
+        description="Where the hub is, or a mirror of it. What it gives to accounts alone needs a "
+        "token in HF_TOKEN, which is sent there and nowhere else.",
     )
     civitai_url: str = Field(
         default="https://civitai.com",

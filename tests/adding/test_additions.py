@@ -169,6 +169,8 @@ def test_a_file_comes_in_pieces_by_tus_and_goes_on_where_it_broke_off(
     early = counter.look_up(f"upload:{upload}")
     assert early.status_code == 422
     assert "100 of" in early.json()["detail"]
+    counter.site.server.kill()
+    counter.site.server.start()
     there = counter.http.head(url)
     assert there.headers["Upload-Offset"] == "100"
     assert there.headers["Upload-Length"] == str(len(data))

@@ -14,7 +14,7 @@ import huggingface_hub
 
 from jobs.outbound.fetching import Answer, Elsewhere, fetched, origin_of
 from jobs.outbound.sending import Unreachable
-from jobs.outbound.targets import Allowed, Refused
+from jobs.outbound.targets import Allowed, Refused, Unresolved
 from worker.models.adding.plan import NotAddable
 
 CHUNK = 1 << 20
@@ -62,6 +62,10 @@ def read_from(url: str, places: Places, headers: dict[str, str] | None = None) -
         with fetched(url, places.elsewhere, headers) as answer:
             _refuse_bad(answer, host, places)
             yield answer
+    except Unresolved as error:
+        # Where the operator's own choice is not found, it is the network that is away.
+        away = origin_of(url) in places.elsewhere.trusted
+        raise NotAddable(str(error), away=away) from None
     except Refused as error:
         raise NotAddable(f"the link {error}") from None
     except Unreachable as error:
