@@ -295,11 +295,16 @@ class Settings(BaseSettings):
         default=10, gt=0, le=60, description="Seconds that sending one webhook may take."
     )
 
-    # Models from elsewhere; the hub's own are HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE
+    # Models from elsewhere
     model_search: bool = Field(
         default=True,
         description="Let admins search the hub and Civitai for models, and add them from there and "
         "from links, where this machine has the internet.",
+    )
+    hf_endpoint: str = Field(
+        default="https://huggingface.co",
+        description="Where the hub is, or a mirror of it. What it gives to accounts alone needs a "
+        "token in HF_TOKEN, which is sent there and nowhere else.",
     )
     civitai_url: str = Field(
         default="https://civitai.com",

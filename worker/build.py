@@ -101,6 +101,7 @@ def build_worker(
     shop = Shop(place, chosen.models, chosen.model_folders)
     token = chosen.civitai_token
     places = Places.of(
+        chosen.hf_endpoint,
         chosen.civitai_url,
         token.get_secret_value() if token else None,
         chosen.download_allow,

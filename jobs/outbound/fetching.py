@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.client import HTTPException, HTTPResponse
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from jobs.outbound.sending import Pinned, Unreachable, reason
 from jobs.outbound.targets import Allowed, Refused, Target, check
@@ -114,10 +114,15 @@ def fetched(
             if response.status not in REDIRECTS:
                 yield Answer(response.status, url, response)
                 return
-            url = urljoin(url, response.getheader("Location") or "")
+            url = urljoin(url, _tidy(response.getheader("Location") or ""))
         finally:
             connection.close()
     raise Unreachable(f"sent more than {HOPS} redirects")
+
+
+def _tidy(location: str) -> str:
+    """A Location as it should have been sent: some servers leave spaces and accents in it."""
+    return quote(location.encode("latin-1", errors="replace"), safe="%/:=&?~#+!$,;'@()*[]")
 
 
 def _ask(connection: Pinned, target: Target, headers: Mapping[str, str]) -> HTTPResponse:

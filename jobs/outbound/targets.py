@@ -40,6 +40,10 @@ class Refused(Exception):
     """This URL is not one to which the server sends anything; the sentence says why."""
 
 
+class Unresolved(Refused):
+    """Nobody knows the address of this host just now."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A URL that was checked, and the address that was checked with it."""
@@ -150,9 +154,9 @@ def _resolve(host: str, port: int) -> list[Address]:
         found = lookup.result(RESOLVE)
     except FutureTimeout:
         lookup.cancel()
-        raise Refused(f"{host} could not be resolved within {RESOLVE:g} s") from None
+        raise Unresolved(f"{host} could not be resolved within {RESOLVE:g} s") from None
     except (OSError, UnicodeError):
-        raise Refused(f"{host} could not be resolved") from None
+        raise Unresolved(f"{host} could not be resolved") from None
     addresses = list(dict.fromkeys(ip_address(str(each[4][0]).split("%")[0]) for each in found))
     if not addresses:
         raise Refused(f"{host} has no address")

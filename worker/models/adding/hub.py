@@ -122,7 +122,7 @@ def _info(source: FromHub, places: Places) -> Any:
     try:
         return (
             cast(Any, huggingface_hub)
-            .HfApi()
+            .HfApi(endpoint=places.hub)
             .model_info(
                 source.hub_id, revision=source.revision, files_metadata=True, timeout=PATIENCE
             )

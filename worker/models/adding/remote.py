@@ -14,7 +14,7 @@ import huggingface_hub
 
 from jobs.outbound.fetching import Answer, Elsewhere, fetched, origin_of
 from jobs.outbound.sending import Unreachable
-from jobs.outbound.targets import Allowed, Refused
+from jobs.outbound.targets import Allowed, Refused, Unresolved
 from worker.models.adding.plan import NotAddable
 
 CHUNK = 1 << 20
@@ -31,10 +31,15 @@ class Places:
 
     @classmethod
     def of(
-        cls, civitai: str, civitai_token: str | None, allow: tuple[str, ...], *, switched_on: bool
+        cls,
+        hub: str,
+        civitai: str,
+        civitai_token: str | None,
+        allow: tuple[str, ...],
+        *,
+        switched_on: bool,
     ) -> Places:
-        """The hub's own settings are its library's: HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE."""
-        hub = huggingface_hub.constants.ENDPOINT
+        """As the settings say; the token of the hub is where its own library looks for it."""
         tokens: dict[str, str] = {}
         if token := huggingface_hub.get_token():
             tokens[origin_of(hub)] = f"Bearer {token}"
@@ -57,6 +62,10 @@ def read_from(url: str, places: Places, headers: dict[str, str] | None = None) -
         with fetched(url, places.elsewhere, headers) as answer:
             _refuse_bad(answer, host, places)
             yield answer
+    except Unresolved as error:
+        # Where the operator's own choice is not found, it is the network that is away.
+        away = origin_of(url) in places.elsewhere.trusted
+        raise NotAddable(str(error), away=away) from None
     except Refused as error:
         raise NotAddable(f"the link {error}") from None
     except Unreachable as error:
