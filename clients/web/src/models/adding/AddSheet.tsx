@@ -1,12 +1,11 @@
 import { useSignal, type Signal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
-import { add, lookUp } from "../../api/additions";
+import { lookUp } from "../../api/additions";
 import type { Found } from "../../api/types";
 import { Icon } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
 import { Sheet } from "../../ui/Sheet";
-import { Facts } from "./Facts";
-import { began } from "./running";
+import { Begin } from "./Begin";
 import { SearchForm } from "./SearchForm";
 import { takeFiles } from "./take";
 import { t } from "./words";
@@ -37,11 +36,12 @@ export function AddSheet({ close }: { close(): void }) {
   if (found.value) {
     return (
       <Sheet title={found.value.title || found.value.name} close={close}>
-        <Confirm
+        <Begin
           found={found.value}
           source={source.value.trim()}
-          back={() => (found.value = null)}
-          close={close}
+          otherwise={t("back")}
+          leave={() => (found.value = null)}
+          done={close}
         />
       </Sheet>
     );
@@ -114,40 +114,5 @@ function FromLink({ source, busy, look }: { source: Signal<string>; busy: boolea
       </div>
       <p class="muted">{t("linkHelp")}</p>
     </form>
-  );
-}
-
-function Confirm(props: { found: Found; source: string; back(): void; close(): void }) {
-  const busy = useSignal(false);
-  const problem = useSignal("");
-  const begin = async () => {
-    busy.value = true;
-    problem.value = "";
-    try {
-      began(await add({ source: props.source }));
-      props.close();
-    } catch (error) {
-      problem.value = sentence(error, false);
-    } finally {
-      busy.value = false;
-    }
-  };
-  return (
-    <div class="adding">
-      <Facts found={props.found} />
-      <p class="error" role="alert">
-        {problem.value}
-      </p>
-      <div class="row">
-        <button type="button" onClick={props.back}>
-          {t("back")}
-        </button>
-        {props.found.usable && (
-          <button type="button" class="primary" disabled={busy.value} onClick={() => void begin()}>
-            {t("begin")}
-          </button>
-        )}
-      </div>
-    </div>
   );
 }

@@ -22,7 +22,6 @@ export function Facts({ found }: { found: Found }) {
         <Fact name={t("licence")} value={found.licence || t("noLicence")} />
         <Fact name={t("size")} value={`${size}${files} (${t("free", bytes(found.free_bytes))})`} />
         <Fact name={t("triggers")} value={found.triggers.join(", ")} />
-        <Fact name={t("name")} value={found.name} />
       </dl>
     </>
   );

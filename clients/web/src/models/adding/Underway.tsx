@@ -6,8 +6,8 @@ import { bytes } from "../../i18n";
 import { toast } from "../../state/toasts";
 import { usePoll } from "../../ui/poll";
 import { capital, sentence } from "../../ui/sentence";
-import { Facts } from "./Facts";
-import { additions, began, dismiss, refreshAdditions } from "./running";
+import { Begin } from "./Begin";
+import { additions, dismiss, refreshAdditions } from "./running";
 import { again, done, give, uploads, type Upload } from "./upload";
 import { t } from "./words";
 
@@ -32,33 +32,17 @@ export function Underway() {
 
 function Sending({ upload }: { upload: Upload }) {
   const { key, name, size, sent, state, id, found, problem } = upload;
-  const busy = useSignal(false);
-  const begin = async () => {
-    busy.value = true;
-    try {
-      began(await api.add({ source: `upload:${id}` }));
-      done(key);
-    } catch (error) {
-      toast(sentence(error, false));
-    } finally {
-      busy.value = false;
-    }
-  };
   const share = [bytes(sent), bytes(size)] as const;
   if (state === "found" && found) {
     return (
       <Row name={found.title || name}>
-        <Facts found={found} />
-        <div class="ways">
-          <button type="button" onClick={() => give(key)}>
-            {t("throwAway")}
-          </button>
-          {found.usable && (
-            <button type="button" class="primary" disabled={busy.value} onClick={() => void begin()}>
-              {t("begin")}
-            </button>
-          )}
-        </div>
+        <Begin
+          found={found}
+          source={`upload:${id}`}
+          otherwise={t("throwAway")}
+          leave={() => give(key)}
+          done={() => done(key)}
+        />
       </Row>
     );
   }
