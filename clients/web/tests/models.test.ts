@@ -58,7 +58,7 @@ describe("the shelf", () => {
       "512 × 512, 512 × 768, 768 × 512 …",
     );
     expect(sizesOf(model())).toBe("128 × 128");
-    expect([bytes(336), bytes(6_543), bytes(2_130_000_000)]).toEqual(["336 byte", "7 kB", "2.1 GB"]);
+    expect([bytes(336), bytes(6_543), bytes(2_130_000_000)]).toEqual(["336\u00a0byte", "7\u00a0kB", "2.1\u00a0GB"]);
   });
 });
 

@@ -1,6 +1,8 @@
 import { useSignal } from "@preact/signals";
 import type { AddOn } from "../../api/types";
+import { refreshModels } from "../../state/models";
 import { Cover } from "../../ui/Cover";
+import { usePoll } from "../../ui/poll";
 import { found, Search } from "../../ui/Search";
 import { Sheet } from "../../ui/Sheet";
 import { t } from "../words";
@@ -14,8 +16,9 @@ interface AddOnSheetProps {
   close(): void;
 }
 
-/** What fits the model, with its pictures: a tap adds one. */
+/** What fits the model, with its pictures: a tap adds one; those that come meanwhile come in. */
 export function AddOnSheet({ title, all, family, take, close }: AddOnSheetProps) {
+  usePoll(refreshModels, 3000);
   const asked = useSignal("");
   const shown = all.filter((each) => found(asked.value, each.name, each.title, each.description, ...each.triggers));
   return (

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import * as api from "../../api/models";
 import type { AddOnChange, Model, ModelChange } from "../../api/types";
-import { refreshModels, samplers } from "../../state/models";
+import { refreshModels, samplers, schedules } from "../../state/models";
 import { toast } from "../../state/toasts";
 import { sentence } from "../../ui/sentence";
 import { Sheet } from "../../ui/Sheet";
@@ -59,6 +59,7 @@ export function Edit({ of, close }: { of: Model | Fitting; close(): void }) {
               <Field {...field("height")} number={{ min: of.factor, max: of.limits.max_height, step: of.factor }} />
             </div>
             <Field {...field("sampler")} options={samplersOf(of)} />
+            <Field {...field("schedule")} options={schedulesOf(now.value["sampler"]!)} />
           </>
         )}
         <p class="error" role="alert">
@@ -86,13 +87,23 @@ function samplersOf(model: Model): { value: string; text: string }[] {
   return takes.map((each) => ({ value: each.name, text: each.title }));
 }
 
+/** The schedules that go with a sampler. */
+function schedulesOf(sampler: string): { value: string; text: string }[] {
+  const takes = samplers.value.find((each) => each.name === sampler)?.schedules ?? [];
+  const named = schedules.value.filter((each) => takes.includes(each.name) && each.name !== "automatic");
+  return [
+    { value: "automatic", text: t("automatic") },
+    ...named.map((each) => ({ value: each.name, text: each.label })),
+  ];
+}
+
 /** What can be changed, as the fields show it. */
 function valuesOf(of: Model | Fitting): Record<string, string> {
   const { title, description } = of;
   if ("models" in of) {
     return { title, description, ...(of.kind === "loras" ? { triggers: of.triggers.join(", ") } : {}) };
   }
-  const { steps, guidance_scale, width, height, sampler } = of;
+  const { steps, guidance_scale, width, height, sampler, schedule } = of;
   return {
     title,
     description,
@@ -101,5 +112,6 @@ function valuesOf(of: Model | Fitting): Record<string, string> {
     width: String(width),
     height: String(height),
     sampler,
+    schedule,
   };
 }
