@@ -92,7 +92,7 @@ def _added(url: str, folder: Path) -> dict[str, str]:
     addition = httpx.post(f"{models}/additions", json=asked, timeout=60).json()
     at = url + addition["urls"]["self"]
     until(lambda: httpx.get(at).json()["status"] == "succeeded")
-    return names | {"ADDITION": addition["id"], "WORD": "learned"}
+    return names | {"ADDITION": addition["id"], "KIND": "embedding", "WORD": "learned"}
 
 
 def test_the_page_has_a_line_for_every_route():

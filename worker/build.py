@@ -22,9 +22,7 @@ from worker.loop.outcome.safety import Rule, SafetyHook
 from worker.loop.retention import Retention
 from worker.loop.rq_worker import BatchWorker
 from worker.loop.stepper import WarmUp
-from worker.models.adding.change import Shop
-from worker.models.adding.place import Place
-from worker.models.adding.remote import Places
+from worker.models.adding.here import places_of, shop_of
 from worker.models.catalogue import Catalogue, CatalogueError
 from worker.models.files.cards import cards
 from worker.models.files.errors import SourceError
@@ -67,8 +65,7 @@ def build_worker(
     if chosen.torch_threads:
         torch.set_num_threads(chosen.torch_threads)
     device = torch.device(pick_device(chosen.device))
-    place = Place(chosen.model_folders[0])
-    make_folders(place.folder)
+    make_folders(chosen.model_folders[0])
     watch = Watch(chosen.models, chosen.model_folders)
     catalogue, marks = watch.now.catalogue, watch.now.marks
     found, problems = cards(catalogue)
@@ -85,6 +82,7 @@ def build_worker(
     )
     hashes = Hashes(catalogue, HashMemory(chosen.measured_folder / HASHES), marks)
     words = WordTables(catalogue)
+    shop, places = shop_of(chosen), places_of(chosen)
     offer = Offer(
         name,
         connection,
@@ -95,22 +93,12 @@ def build_worker(
         capacity=chosen.capacity,
         costs=engine.costs,
         words=words,
-        place=place,
-    )
-
-    shop = Shop(place, chosen.models, chosen.model_folders)
-    token = chosen.civitai_token
-    places = Places.of(
-        chosen.hf_endpoint,
-        chosen.civitai_url,
-        token.get_secret_value() if token else None,
-        chosen.download_allow,
-        switched_on=chosen.model_search,
+        place=shop.place,
     )
 
     def errands(board: Board) -> Porter:
         pieces = PieceStore()
-        carrier = Carrier(connection, place, places, images, pieces, board.over.is_set)
+        carrier = Carrier(connection, shop.place, places, images, pieces, board.over.is_set)
         return Porter(board, connection, shop, places, carrier, pieces)
 
     def follow(board: Board) -> Follower:

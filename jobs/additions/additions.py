@@ -226,6 +226,14 @@ def resume(connection: Redis, addition_id: str) -> Addition | None:
     return read(connection, addition_id)
 
 
+def forget(connection: Redis, addition: Addition) -> bool:
+    """Drop the record of one that has ended; False where it goes on again."""
+    with connection.pipeline() as pipe:
+        pipe.zrem(INDEX, addition.id)
+        pipe.delete(_key(addition.id), stream(addition.id))
+        return _run(connection, addition, pipe)
+
+
 def stream(addition_id: str) -> str:
     """The stream of an addition's events; each entry has one as JSON, and its id is the SSE id."""
     return f"{_key(addition_id)}:events"

@@ -16,7 +16,7 @@ from redis import Redis
 
 from jobs.connection import now
 
-Action = Literal["look-up", "search", "change", "delete", "wake"]
+Action = Literal["look-up", "search", "change", "delete", "wake", "forget"]
 
 KEPT = 60
 """Seconds for which an errand or an answer that nobody fetches is kept."""
@@ -72,9 +72,10 @@ def ask(
     raise NoAnswer("no worker answered in time")
 
 
-def wake(connection: Redis, place: str) -> None:
-    """Have the worker of a place look for additions at once."""
-    said = {"id": "", "action": "wake", "fields": {}, "until": now(connection) + KEPT}
+def tell(connection: Redis, place: str, action: Literal["wake", "forget"]) -> None:
+    """Have the worker of a place look at once for additions that came, or that were forgotten."""
+    none: dict[str, Any] = {}
+    said = {"id": "", "action": action, "fields": none, "until": now(connection) + KEPT}
     _send(connection, place, said)
 
 

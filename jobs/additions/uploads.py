@@ -92,7 +92,7 @@ def create(connection: Redis, length: int, filename: str, sha256: str | None) ->
         "changed": changed,
     }
     with connection.pipeline() as pipe:
-        pipe.hset(_key(upload_id), mapping=record)
+        pipe.hset(_key(upload_id), mapping=cast(Any, record))
         pipe.zadd(UPLOADS, {upload_id: changed})
         run_if_new(connection, _key(upload_id), pipe)
     return Upload(upload_id, length, 0, filename, sha256, changed)

@@ -113,10 +113,10 @@ class _Server(ThreadingHTTPServer):
 
 class _Routes(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
 
     @property
     def there(self) -> Elsewhere:
+        assert isinstance(self.server, _Server)
         return self.server.elsewhere
 
     @property

@@ -16,6 +16,7 @@ from jobs.records import workers
 from tests.adding.conftest import MODELS, Counter
 from tests.adding.elsewhere import CIVITAI_TOKEN, HUB_TOKEN
 from tests.running.hand_worker import png
+from tests.running.up import command
 from tests.running.waiting import until
 
 
@@ -192,6 +193,11 @@ def test_an_upload_that_is_not_what_it_said_is_not_offered(counter: Counter, fil
     done = counter.ended_addition(counter.add(f"upload:{url.rpartition('/')[2]}"))
     assert done["status"] == "failed"
     assert "sha256" in done["error"]["detail"]
+    staging = counter.dropped / ".darkroom" / "additions" / done["id"]
+    assert staging.exists()
+    assert counter.http.delete(done["urls"]["self"]).status_code == 204
+    assert counter.http.get(done["urls"]["self"]).status_code == 404
+    until(lambda: not staging.exists())
     assert not list((counter.dropped / "loras").glob("*"))
     assert counter.http.delete(url, headers={"Tus-Resumable": "0.2.2"}).status_code == 412
     assert counter.http.delete(url).status_code == 204
@@ -330,6 +336,24 @@ def test_one_worker_of_a_machine_does_the_errands(counter: Counter):
     assert worker.place == (counter.dropped / ".darkroom" / "place").read_text()
     assert worker.free_bytes
     assert worker.free_bytes > 0
+
+
+def test_commands_and_the_api_end_in_the_same_catalogue(counter: Counter, files: Path):
+    there = counter.elsewhere
+    there.files["by-hand.safetensors"] = (files / "lora.safetensors").read_bytes()
+    chosen = {"DATA": counter.home / "data", "MODELS": counter.toml, "DOWNLOAD_ALLOW": "127.0.0.1"}
+    environment = {name: str(value) for name, value in chosen.items()}
+    added = command("models", "add", there.link("by-hand.safetensors"), **environment)
+    assert "Added as lora by-hand" in added.stdout, added.stderr
+    until(lambda: "by-hand" in counter.add_ons("loras"))
+    url = f"{MODELS}/add-ons/lora/by-hand"
+    counter.http.patch(url, json={"title": "By hand"}).raise_for_status()
+    assert counter.add_ons("loras")["by-hand"]["title"] == "By hand"
+    kept = command("models", "remove", "by-hand", **environment)
+    assert "--files" in kept.stderr
+    assert command("models", "remove", "by-hand", "--files", **environment).returncode == 0
+    until(lambda: "by-hand" not in counter.add_ons("loras"))
+    assert counter.http.patch(url, json={"title": "Gone"}).status_code == 404
 
 
 @pytest.mark.parametrize("fields", [{"source": ""}, {"source": "a/b", "name": "../x"}])

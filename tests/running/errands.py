@@ -37,6 +37,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "change": {},
     "delete": {"freed_bytes": 5, "files": ["something.safetensors"]},
     "wake": {},
+    "forget": {},
 }
 
 

@@ -228,7 +228,7 @@ def add_model(body: AdditionRequest) -> Response:
         )
     except NameTaken as error:
         raise _taken(str(error)) from None
-    errands.wake(resources().redis, place)
+    errands.tell(resources().redis, place, "wake")
     return response(_view(addition), 202, {"Location": _url(addition.id)})
 
 
@@ -251,6 +251,21 @@ def get_addition(path: AdditionPath) -> dict[str, Any]:
     """
     require_admin()
     return answer(_view(_find(path.addition_id)))
+
+
+@routes.delete("/models/additions/<addition_id>", {204: None}, (403, 404, 409))
+def forget_addition(path: AdditionPath) -> Response:
+    """Forget an addition
+
+    And what is here of one that failed or was canceled; what was added stays. 409 while it goes
+    on. An admin may.
+    """
+    require_admin()
+    addition = _find(path.addition_id)
+    if addition.status not in ENDED or not additions.forget(resources().redis, addition):
+        raise ApiError(409, "conflict", "it goes on; cancel it first")
+    errands.tell(resources().redis, addition.place, "forget")
+    return Response(status=204)
 
 
 @routes.post("/models/additions/<addition_id>/cancel", {200: AdditionView}, (403, 404))
@@ -282,7 +297,7 @@ def resume_addition(path: AdditionPath) -> Response:
         raise _taken(str(error)) from None
     if addition is None:
         raise _unknown(path.addition_id)
-    errands.wake(resources().redis, addition.place)
+    errands.tell(resources().redis, addition.place, "wake")
     return response(_view(addition), 202, {"Location": _url(addition.id)})
 
 
@@ -347,8 +362,10 @@ def _entries(
 ) -> list[tuple[str, dict[str, Any]]]:
     key = additions.stream(addition_id)
     wait = int(WAIT * 1000) if block else None
-    reply = cast("Any", redis.xread({key: after}, count=200, block=wait)) or []
-    page = [entry for _, entries in reply for entry in entries]
+    reply: Any = redis.xread({key: after}, count=200, block=wait)
+    page: list[tuple[bytes, dict[bytes, bytes]]] = [
+        entry for _, entries in cast("list[tuple[bytes, Any]]", reply or []) for entry in entries
+    ]
     return [(entry.decode(), json.loads(fields[b"event"])) for entry, fields in page]
 
 

@@ -117,7 +117,8 @@ def _get(kind: Kind, name: str, query: PreviewQuery) -> Response:
     response.set_etag(f"{image}.{query.width or 'full'}.{query.format}")
     # The same name may have another picture at any time.
     response.headers["Cache-Control"] = "private, no-cache"
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _set(kind: Kind, name: str) -> Response:

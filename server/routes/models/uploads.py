@@ -191,7 +191,7 @@ def _pieces(most: int) -> Iterator[bytes]:
         if not more:
             break
     if broken is not None:
-        raise broken
+        raise ClientDisconnected from broken
 
 
 def _find(upload_id: str) -> Upload:
@@ -217,14 +217,13 @@ def _check_version() -> None:
 
 def _check_room(length: int) -> None:
     """Raises a 413 where the file would not fit: neither in the store on its way, nor here."""
-    free = [each.free_bytes for each in keepers().values() if each.free_bytes is not None]
+    each = [worker.free_bytes for worker in keepers().values() if worker.free_bytes is not None]
+    rooms = [max(each)] if each else []
     store = Path(_store_url())
-    if "://" not in str(_store_url()) and store.is_dir():
-        free.append(shutil.disk_usage(store).free)
-    if free and length > min(max(free), free[-1]):
-        raise ApiError(
-            413, "too-large", f"it has {length} bytes, and {min(max(free), free[-1])} are free"
-        )
+    if "://" not in _store_url() and store.is_dir():
+        rooms.append(shutil.disk_usage(store).free)
+    if rooms and length > (free := min(rooms)):
+        raise ApiError(413, "too-large", f"it has {length} bytes, and {free} are free on the disk")
 
 
 def _store_url() -> str:

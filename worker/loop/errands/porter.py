@@ -11,6 +11,8 @@ import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 from redis import Redis
@@ -40,6 +42,9 @@ TRY = 1.0
 
 SWEEP = 600.0
 """Seconds between two looks for what nobody needs any more."""
+
+ABANDONED = timedelta(days=1)
+"""After which what is here of an addition that has ended is removed."""
 
 LOOK = 10.0
 """Seconds for which a change waits until all workers have seen it."""
@@ -91,7 +96,11 @@ class Porter:
             self._errands.submit(self._swept)
         self._carry(place_id)
         errand = errands.take(self._connection, place_id)
-        if errand is not None and errand.action != "wake":
+        if errand is None:
+            return
+        if errand.action == "forget":
+            self._sweep_at = 0.0
+        elif errand.action != "wake":
             self._errands.submit(self._do, errand)
 
     def _swept(self) -> None:
@@ -152,7 +161,7 @@ class Porter:
                 return self._change(said)
             case "delete":
                 return self._delete(said)
-            case "wake":
+            case "wake" | "forget":
                 return {}
 
     def _look_up(self, said: dict[str, Any]) -> dict[str, Any]:
@@ -203,11 +212,21 @@ class Porter:
 
 
 def sweep(connection: Redis, shop: Shop, pieces: PieceStore) -> None:
-    """Remove what additions that are not known any more and abandoned uploads have left."""
-    known = {each.id for each in additions.every(connection)}
-    folder = shop.place.own / "additions"
-    for each in folder.iterdir() if folder.is_dir() else ():
-        if each.name not in known:
+    """Remove what abandoned uploads and additions have left: after a day nobody resumes them."""
+    old = datetime.now(UTC) - ABANDONED
+    wanted = {
+        each.id
+        for each in additions.every(connection)
+        if each.finished_at is None or each.finished_at > old
+    }
+    for each in _folders(shop.place.own / "additions"):
+        if each.name not in wanted:
             shutil.rmtree(each, ignore_errors=True)
-    shutil.rmtree(shop.place.peeks, ignore_errors=True)
+    for each in _folders(shop.place.peeks):
+        if each.stat().st_mtime < old.timestamp():
+            shutil.rmtree(each, ignore_errors=True)
     uploads.sweep(connection, pieces)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []

@@ -58,6 +58,15 @@ class Shop:
             raise NotThere(f"nothing of that kind is named {name[:64]!r}")
         return found
 
+    def named(self, name: str, section: str | None) -> bool:
+        """Whether models.toml has a table of this name. Raises CatalogueError."""
+        named = read_catalogue(self.models_toml).named(name)
+        return any(section in (None, each.section) for each in named)
+
+    def is_own(self, entry: Entry) -> bool:
+        """Whether it lies in Darkroom's own folder of models."""
+        return _inside(entry, self.place) is not None
+
 
 @dataclass(frozen=True)
 class Deleted:
@@ -95,7 +104,7 @@ def delete(shop: Shop, section: str, name: str) -> Deleted:
     entry = shop.entry(section, name)
     if section == "models" and name == catalogue.default:
         raise NotChanged(f"{name} is the default model; make another the default first")
-    named = _is_named(shop, section, name)
+    named = shop.named(name, section)
     try:
         if named and hub_id_of(entry) == entry.source:
             removed = remove(shop.models_toml, name, section, files=True)
@@ -133,17 +142,19 @@ def _check(entry: Entry, about: About, values: dict[str, Any]) -> None:
             raise NotChanged(str(error).rpartition(f"{entry.where}.")[2], field) from None
 
 
-def _is_named(shop: Shop, section: str, name: str) -> bool:
-    named = read_catalogue(shop.models_toml).named(name)
-    return any(each.section == section for each in named)
+def _inside(entry: Entry, place: Place) -> Path | None:
+    """Where an entry lies in the folder of a place; None where it lies elsewhere."""
+    path = Path(os.path.abspath(find_path(entry.source, entry.base)))
+    root = place.folder.resolve()
+    # Not what the last part may be a link to: that is what goes, and not what it leads to.
+    inside = path.parent.resolve() / path.name
+    return inside if inside.is_relative_to(root) and inside != root else None
 
 
 def _deletion(entry: Entry, place: Place) -> Callable[[], Deleted]:
     """What deletes an entry's files. Raises NotChanged where they are not Darkroom's to delete."""
-    path = Path(os.path.abspath(find_path(entry.source, entry.base)))
-    root = place.folder.resolve()
-    inside = path.parent.resolve() / path.name
-    if not inside.is_relative_to(root) or inside == root:
+    inside, root = _inside(entry, place), place.folder.resolve()
+    if inside is None:
         raise NotChanged(
             f"{entry.source} does not lie in {place.folder}, so it is left where it is; `darkroom"
             " models remove` takes it out of models.toml, or delete it yourself"

@@ -21,6 +21,7 @@ from jobs.request.model_card import name_from
 from worker.models.adding.plan import NotAddable, Plan, PlannedFile, Said, safe_name
 from worker.models.adding.remote import Places, json_from
 from worker.models.adding.sources import FromHub
+from worker.models.files.add_ons import FAMILIES_BY_TEXT
 from worker.models.files.layout import UNUSED, weighty_parts
 from worker.models.files.layout import wanted_files as wanted_of_model
 from worker.models.files.places import Patterns
@@ -39,7 +40,8 @@ BASES = (("xl", "sdxl"), ("stable-diffusion-2", "sd2"), ("stable-diffusion", "sd
 def plan_from_hub(source: FromHub, places: Places) -> Plan:
     """What a repository has that can be added. Raises NotAddable."""
     info = _info(source, places)
-    files = {str(each.rfilename): each for each in info.siblings or []}
+    siblings = cast("list[Any]", info.siblings or [])
+    files: dict[str, Any] = {str(each.rfilename): each for each in siblings}
     commit = str(info.sha or source.revision or "main")
     repository = _Repository(places.hub, source.hub_id, commit, files)
     said = _said(info)
@@ -173,8 +175,9 @@ def _pipeline(repository: _Repository, told: str, common: dict[str, Any], places
 
 
 def _part(repository: _Repository, told: str, common: dict[str, Any], places: Places) -> Plan:
-    config, _ = json_from(repository.url("config.json"), places)
-    kind = str(config.get("_class_name")) if isinstance(config, dict) else "None"
+    said, _ = json_from(repository.url("config.json"), places)
+    config = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+    kind = str(config.get("_class_name"))
     if kind not in FOLDERS:
         raise NotAddable(f"it is a {kind}, which is nothing that is offered")
     plain = [n for n in repository.names() if _is_part(n) and n.count(".") == 1]
@@ -182,8 +185,8 @@ def _part(repository: _Repository, told: str, common: dict[str, Any], places: Pl
     if not files:
         raise NotAddable("it has no .safetensors weights")
     names = ["config.json", *files, *(["README.md"] if repository.has("README.md") else [])]
-    width = config.get("cross_attention_dim")
-    family = {768: "sd1", 1024: "sd2", 2048: "sdxl"}.get(width, "") if kind != "vaes" else ""
+    width: object = config.get("cross_attention_dim")
+    family = FAMILIES_BY_TEXT.get(width, "") if isinstance(width, int) else ""
     return Plan(
         source=told,
         name=_name(repository.hub_id),
@@ -217,15 +220,21 @@ def _said(info: Any) -> Said:
     if licence == "other":
         licence = said.get("license_name") or licence
     if not licence:
-        tags = [str(tag) for tag in info.tags or [] if str(tag).startswith("license:")]
-        licence = tags[0].partition(":")[2] if tags else ""
+        tags = [str(tag) for tag in cast("list[object]", info.tags or [])]
+        licence = next((t.partition(":")[2] for t in tags if t.startswith("license:")), "")
     prompt = said.get("instance_prompt")
     words = [each.strip() for each in prompt.split(",")] if isinstance(prompt, str) else []
     return Said(
         title=str(info.id).rpartition("/")[2].replace("-", " ").replace("_", " ")[:200],
-        licence=", ".join(map(str, licence)) if isinstance(licence, list) else str(licence)[:200],
+        licence=_joined(licence)[:200],
         triggers=[word[:100] for word in words if word and word != "null"][:8],
     )
+
+
+def _joined(licence: object) -> str:
+    if isinstance(licence, list):
+        return ", ".join(map(str, cast("list[object]", licence)))
+    return str(licence)
 
 
 def _pipeline_family(index: dict[str, Any]) -> str:

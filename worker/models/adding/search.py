@@ -53,7 +53,7 @@ def _hub(words: str, kind: Kind | None, cursor: str | None, places: Places) -> S
 
 
 def _of_hub(each: dict[str, Any], kind: Kind | None) -> SearchResult:
-    tags = [str(tag) for tag in each.get("tags") or []]
+    tags = [str(tag) for tag in cast("list[object]", each.get("tags") or [])]
     licence = next((t.partition(":")[2] for t in tags if t.startswith("license:")), "")
     return SearchResult(
         source=str(each["id"]),
@@ -101,7 +101,7 @@ def _civitai(words: str, kind: Kind | None, cursor: str | None, places: Places) 
     if not isinstance(found, dict):
         raise NotAddable("Civitai sent something that is no JSON object", away=True)
     page = cast("dict[str, Any]", found)
-    after: Any = (page.get("metadata") or {}).get("nextCursor")
+    after: object = cast("dict[str, Any]", page.get("metadata") or {}).get("nextCursor")
     results = [made for each in _list(page.get("items")) if (made := _of_civitai(each, places))]
     return SearchPage(results=results, next=None if after is None else str(after))
 

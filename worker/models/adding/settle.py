@@ -56,6 +56,8 @@ def settle(plan: Plan, brought: Path, place: Place, addition: str, kind: Kind | 
     about = About(said=said, source=shown(plan.source), addition=addition)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(target):
+            raise FileExistsError(target)
         # First what is said of it, so that it is offered under its own title.
         write_about(place.folder, section, plan.name, about)
         try:
@@ -74,8 +76,7 @@ def settle(plan: Plan, brought: Path, place: Place, addition: str, kind: Kind | 
 def _move(brought: Path, target: Path) -> None:
     """Raises FileExistsError where something is there."""
     if brought.is_dir():
-        if target.exists():
-            raise FileExistsError(target)
+        # Onto a folder that is not empty none is renamed.
         brought.rename(target)
     else:
         # Unlike a rename it never takes the place of what is there.

@@ -122,7 +122,9 @@ class Watch:
     def _look(self) -> Look:
         """What there is; the same object as the last time where nothing has changed."""
         there = signature(self._folders)
-        said = about.signature(self._folders[0]) if self._folders else frozenset()
+        said: AboutSignature = frozenset()
+        if self._folders:
+            said = about.signature(self._folders[0])
         seen = self._named, there, self._states(), said
         if seen == self._seen:
             return self._last
