@@ -27,6 +27,11 @@ export async function resume({ urls }: Addition): Promise<void> {
   await send("POST", urls.resume);
 }
 
+/** Forgets one that ended too early, and what is here of it. */
+export async function forget({ urls }: Addition): Promise<void> {
+  await send("DELETE", urls.self);
+}
+
 export type Where = "hub" | "civitai";
 
 export function search(

@@ -7,7 +7,7 @@ import { toast } from "../../state/toasts";
 import { usePoll } from "../../ui/poll";
 import { capital, sentence } from "../../ui/sentence";
 import { Begin } from "./Begin";
-import { additions, dismiss, refreshAdditions } from "./running";
+import { additions, refreshAdditions } from "./running";
 import { again, done, give, uploads, type Upload } from "./upload";
 import { t } from "./words";
 
@@ -106,8 +106,13 @@ function Fetching({ addition }: { addition: Addition }) {
             >
               {t("resume")}
             </button>
-            <button type="button" aria-label={t("dismissName", name)} onClick={() => dismiss(addition)}>
-              {t("dismiss")}
+            <button
+              type="button"
+              disabled={busy.value}
+              aria-label={t("throwAwayName", name)}
+              onClick={() => void act(() => api.forget(addition))}
+            >
+              {t("throwAway")}
             </button>
           </>
         ) : (

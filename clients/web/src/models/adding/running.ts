@@ -8,14 +8,11 @@ import { t } from "./words";
 
 const all = signal<readonly Addition[]>([]);
 
-/** Those that the user wants to see no more. */
-const gone = signal<readonly string[]>([]);
-
 /** What is under way, and what failed or was canceled and was not added since. */
 export const additions = computed(() =>
   all.value.filter((each, at) => {
     if (!ENDED.has(each.status)) return true;
-    if (each.status === "succeeded" || gone.value.includes(each.id)) return false;
+    if (each.status === "succeeded") return false;
     return !all.value.slice(0, at).some((later) => later.source === each.source || later.name === each.name);
   }),
 );
@@ -35,8 +32,4 @@ export async function refreshAdditions(): Promise<void> {
 /** Shows at once what was just asked for. */
 export function began(addition: Addition): void {
   all.value = [addition, ...all.peek().filter((each) => each.id !== addition.id)];
-}
-
-export function dismiss({ id }: Addition): void {
-  gone.value = [...gone.peek(), id];
 }

@@ -62,8 +62,7 @@ export const t = words({
     cancelName: (name: string) => `Stop ${name}`,
     resume: "Go on",
     resumeName: (name: string) => `Go on with ${name}`,
-    dismiss: "Hide",
-    dismissName: (name: string) => `Hide ${name}`,
+    throwAwayName: (name: string) => `Throw it away: ${name}`,
     added: (name: string) => `${name} was added.`,
   },
   vi: {
@@ -125,8 +124,7 @@ export const t = words({
     cancelName: (name: string) => `Dừng ${name}`,
     resume: "Tiếp tục",
     resumeName: (name: string) => `Tiếp tục ${name}`,
-    dismiss: "Ẩn",
-    dismissName: (name: string) => `Ẩn ${name}`,
+    throwAwayName: (name: string) => `Bỏ đi: ${name}`,
     added: (name: string) => `Đã thêm ${name}.`,
   },
 });
