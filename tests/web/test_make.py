@@ -185,7 +185,8 @@ def test_the_screen_speaks_vietnamese(visit: Visit):
     page = visit(PHONE, **VIETNAMESE)
     page.get_by_label("Bạn muốn thấy gì trong ảnh?").fill("rocket, 3d")
     page.get_by_role("button", name="Cài đặt").tap()
-    for label in ("Mô hình", "Số bước", "Hạt giống", "Không muốn có gì trong ảnh?", "Bộ lấy mẫu"):
+    expect(page.get_by_role("button", name="Mô hình Emoji")).to_be_visible()
+    for label in ("Số bước", "Hạt giống", "Không muốn có gì trong ảnh?", "Bộ lấy mẫu"):
         expect(page.get_by_label(label, exact=True)).to_be_visible()
     page.get_by_role("button", name="Đóng").tap()
     page.get_by_role("button", name="Tạo ảnh", exact=True).tap()

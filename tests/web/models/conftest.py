@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser
 from safetensors.torch import load_file, save_file
 
+from tests.adding.elsewhere import Elsewhere, Repository, served
 from tests.running.site import Site, site_in
 from tests.tiny_model import save_tiny_model
 from tests.tiny_models import save_tiny
@@ -71,9 +71,34 @@ def fill(data: Path) -> None:
     (dropped / "old.ckpt").write_bytes(b"\x80pickle")
 
 
-@pytest.fixture(scope="module")
-def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
+    """A hub and Civitai, each with a LoRA."""
+    shared = tmp_path_factory.mktemp("shared")
+    save_tiny_model(shared / "tiny")
+    with served() as elsewhere:
+        save_lora(shared / "tiny", shared / "snow.safetensors", "Snow", {"deep snow": 5})
+        elsewhere.repositories["someone/snow-lora"] = Repository(
+            {"pytorch_lora_weights.safetensors": (shared / "snow.safetensors").read_bytes()},
+            card={"license": "mit", "instance_prompt": "deep snow"},
+            tags=["lora", "license:mit", "base_model:runwayml/stable-diffusion-v1-5"],
+        )
+        save_lora(shared / "tiny", shared / "bright.safetensors", "Bright", {"sunny day": 5})
+        bright = (shared / "bright.safetensors").read_bytes()
+        elsewhere.civitai_model(7, "LORA", "bright.safetensors", bright)
+        yield elsewhere
+
+
+@pytest.fixture(scope="session")
+def site(elsewhere: Elsewhere, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     data = tmp_path_factory.mktemp("models")
     fill(data)
-    with site_in(data, models=data / "models.toml") as site:
+    chosen = {
+        "models": data / "models.toml",
+        "hf_endpoint": elsewhere.url,
+        "hf_hub_offline": "0",
+        "civitai_url": elsewhere.url.replace("127.0.0.1", "localhost"),
+        "download_allow": "127.0.0.1",
+    }
+    with site_in(data, **chosen) as site:
         yield site

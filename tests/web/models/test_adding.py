@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.web.browser import DESK, PHONE
@@ -68,6 +69,7 @@ def test_a_file_is_sent_looked_at_added_changed_and_deleted(
     assert not list((site.data / "models" / "loras").glob("rain*"))
 
 
+@pytest.mark.slow
 def test_an_upload_that_breaks_off_goes_on_where_it_was(visit: Visit, site: Site, tmp_path: Path):
     page = room(visit(path="#/models", noise=NETWORK))
     file = tmp_path / "mist.safetensors"
@@ -95,15 +97,17 @@ def test_an_upload_that_breaks_off_goes_on_where_it_was(visit: Visit, site: Site
     expect(row).to_have_count(0)
 
 
-def test_what_a_link_or_a_search_cannot_give_is_said(visit: Visit):
+@pytest.mark.slow
+def test_a_link_into_the_network_is_refused_with_the_reason(visit: Visit):
     page = room(visit(path="#/models", noise=NETWORK))
     page.get_by_role("button", name="Add a model").click()
     sheet = page.get_by_role("dialog", name="Add a model")
-    sheet.get_by_label("By its name or a link").fill("https://127.0.0.1/x.safetensors")
+    sheet.get_by_label("By its name or a link").fill("https://10.0.0.1/x.safetensors")
     sheet.get_by_role("button", name="Look").click()
     expect(sheet.get_by_role("alert").first).to_contain_text(re.compile("address", re.I))
 
 
+@pytest.mark.slow
 def test_a_models_defaults_are_changed_for_everybody(visit: Visit, site: Site):
     page = room(visit(DESK, path="#/models"))
     page.get_by_role("button", name="About Other").click()

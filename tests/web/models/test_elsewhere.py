@@ -3,53 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.adding.elsewhere import Elsewhere, Repository, served
-from tests.running.site import Site, site_in
+from tests.adding.elsewhere import Elsewhere
 from tests.web.browser import PHONE
 from tests.web.conftest import Visit
 from tests.web.form import NETWORK
-from tests.web.models.conftest import fill, save_lora
 from tests.web.models.test_adding import room
 from tests.web.models.test_room import kind, shown
 from tests.web.test_page import violations
-
-
-@pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
-    with served() as elsewhere:
-        yield elsewhere
-
-
-@pytest.fixture(scope="module")
-def site(
-    browser: Browser, elsewhere: Elsewhere, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Site]:
-    data = tmp_path_factory.mktemp("elsewhere")
-    fill(data)
-    shared = data / "shared"
-    save_lora(data / "tiny", shared / "snow.safetensors", "Snow", {"deep snow": 5})
-    save_lora(data / "tiny", shared / "bright.safetensors", "Bright", {"sunny day": 5})
-    elsewhere.repositories["someone/snow-lora"] = Repository(
-        {"pytorch_lora_weights.safetensors": (shared / "snow.safetensors").read_bytes()},
-        card={"license": "mit", "instance_prompt": "deep snow"},
-        tags=["lora", "license:mit", "base_model:runwayml/stable-diffusion-v1-5"],
-    )
-    data_of = (shared / "bright.safetensors").read_bytes()
-    elsewhere.civitai_model(7, "LORA", "bright.safetensors", data_of)
-    chosen = {
-        "models": data / "models.toml",
-        "hf_endpoint": elsewhere.url,
-        "hf_hub_offline": "0",
-        "civitai_url": elsewhere.url.replace("127.0.0.1", "localhost"),
-        "download_allow": "127.0.0.1",
-    }
-    with site_in(data, **chosen) as site:
-        yield site
 
 
 def test_what_a_name_leads_to_is_shown_and_then_added(visit: Visit):
@@ -75,6 +39,7 @@ def test_what_a_name_leads_to_is_shown_and_then_added(visit: Visit):
     ).to_be_visible()
 
 
+@pytest.mark.slow
 def test_what_a_search_finds_is_stopped_gone_on_with_and_used(visit: Visit, elsewhere: Elsewhere):
     page = room(visit(path="#/models"))
     elsewhere.held.add("bright.safetensors")

@@ -33,7 +33,14 @@ export function Models() {
   const admin = me.value?.role === "admin";
   useEffect(() => {
     if (!admin) return;
-    const own = { hint: () => added("drop"), take: takeFiles };
+    const own = {
+      hint: () => added("drop"),
+      take: (files: readonly File[]) => {
+        const taken = takeFiles(files);
+        if (taken) adding.value = false;
+        return taken;
+      },
+    };
     taker.value = own;
     return () => {
       if (taker.peek() === own) taker.value = null;
