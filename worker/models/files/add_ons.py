@@ -34,7 +34,7 @@ SDXL_EMBEDDING = ("clip_l", "clip_g")
 
 
 FAMILIES_BY_TEXT = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
-FAMILIES_BY_TOKENS = {(768,): "sd1", (1024,): "sd2", (768, 1280): "sdxl"}
+FAMILIES_BY_TOKENS: dict[tuple[int, ...], str] = {(768,): "sd1", (1024,): "sd2", (768, 1280): "sdxl"}
 """The families by how wide the text is that a UNet reads, and a text encoder's tokens are."""
 
 
