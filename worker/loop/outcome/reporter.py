@@ -155,6 +155,8 @@ def loading(request: ResolvedRequest, models: ModelStore) -> str:
     for upscaler in (request.upscaler, request.hires.upscaler if request.hires else None):
         if upscaler:
             wanted.append((f"upscaler {upscaler}", upscaler, "upscaler"))
+    if request.vae:
+        wanted.append((f"autoencoder {request.vae}", request.vae, "vae"))
     for words, name, kind in wanted:
         fraction = models.loading(name, kind)
         if fraction is not None:
