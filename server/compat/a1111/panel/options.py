@@ -78,7 +78,7 @@ def get_options() -> Response:
         CLIP_stop_at_last_layers=options.clip_skip or 1,
         samples_format=options.samples_format or "png",
         sd_vae=vae_title(options.vae),
-        **(UNCHANGING | options.others),
+        **(UNCHANGING | _kept_apart(options.others)),
     )
 
 
@@ -107,6 +107,11 @@ def set_options() -> Response:
     if changed:
         who.set_options(options.model_copy(update=changed))
     return jsonify(None)
+
+
+def _kept_apart(others: Mapping[str, Any]) -> dict[str, Any]:
+    """Without those that an earlier version kept and that mean something by now."""
+    return {name: value for name, value in others.items() if name not in MEANT}
 
 
 def _refuse_unknown(others: Mapping[str, Any]) -> None:
