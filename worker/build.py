@@ -18,7 +18,7 @@ from worker.loop.errands.carrier import Carrier
 from worker.loop.errands.porter import Porter
 from worker.loop.follower import Follower
 from worker.loop.offer import Offer
-from worker.loop.outcome.safety import Rule, SafetyHook
+from worker.loop.outcome.safety import Guard, Rule, SafetyHook
 from worker.loop.retention import Retention
 from worker.loop.rq_worker import BatchWorker
 from worker.loop.stepper import WarmUp
@@ -101,11 +101,18 @@ def build_worker(
         carrier = Carrier(connection, shop.place, places, images, pieces, board.over.is_set)
         return Porter(board, connection, shop, places, carrier, pieces)
 
+    guard = Guard(safety_hook(catalogue))
+
+    def check_by(changed: Catalogue) -> None:
+        guard.hook = safety_hook(changed)
+
     def follow(board: Board) -> Follower:
         place = os.pathsep.join(
             str(each.resolve()) for each in (chosen.models, *chosen.model_folders)
         )
-        follower = Follower(board, connection, offer, watch, hashes, words, place=place)
+        follower = Follower(
+            board, connection, offer, watch, hashes, words, place=place, check_by=check_by
+        )
         follower.begin(found, problems)
         return follower
 
@@ -119,7 +126,7 @@ def build_worker(
         stall_timeout=chosen.stall_timeout,
         retention=Retention(connection, images, chosen.keep_days),
         warm_up=WarmUp(engine, offer) if chosen.warm_up else None,
-        safety=safety_hook(catalogue),
+        guard=guard,
         follow=follow,
         errands=errands,
     )

@@ -93,6 +93,10 @@ class ModelCard(BaseModel):
     embeddings: list[AddOn] = Field(default_factory=list[AddOn])
     controlnets: list[AddOn] = Field(default_factory=list[AddOn])
     upscalers: list[AddOn] = Field(default_factory=list[AddOn])
+    vaes: list[AddOn] = Field(
+        default_factory=list[AddOn],
+        description="Autoencoders that a picture may take instead of the model's own, as `vae`.",
+    )
 
 
 def name_from(text: str) -> str:

@@ -69,6 +69,7 @@ class ImageRequest:
     noise; with a `mask` only what is white in it changes, or with `differential` each part with as
     much of the strength as it is light (arXiv 2306.00950). `clip_skip` counts the text encoder's
     layers from the last, which is 1. An `image` with `enlarge` goes to the second pass at once.
+    `vae` names an autoencoder that is taken instead of the model's own.
     """
 
     model: str
@@ -93,6 +94,7 @@ class ImageRequest:
     controls: tuple[Control, ...] = ()
     variation_seed: int | None = None
     variation_strength: float = 0.0
+    vae: str | None = None
     exact: bool = False
 
     @property

@@ -49,7 +49,7 @@ from worker.loop.intake.intake import Intake
 from worker.loop.offer import Offer
 from worker.loop.outcome.ledger import Ledger
 from worker.loop.outcome.reporter import Reporter
-from worker.loop.outcome.safety import SafetyHook
+from worker.loop.outcome.safety import Guard
 from worker.loop.outcome.settler import Settler
 from worker.loop.patience import patiently
 from worker.loop.retention import Retention
@@ -86,7 +86,7 @@ class BatchWorker(Worker):
         stall_timeout: float,
         retention: Retention,
         warm_up: WarmUp | None = None,
-        safety: SafetyHook | None = None,
+        guard: Guard,
         follow: Callable[[Board], Follower],
         errands: Callable[[Board], Porter],
     ) -> None:
@@ -105,7 +105,7 @@ class BatchWorker(Worker):
             listen=self.listen,
         )
         self.settler = Settler(
-            board, connection, store, offer, metrics, name=name, count=self.count_job, safety=safety
+            board, connection, store, offer, metrics, name=name, count=self.count_job, guard=guard
         )
         self.stepper = Stepper(board, engine, offer.models, self.settler, warm_up)
         self.follower = follow(board)
@@ -120,9 +120,8 @@ class BatchWorker(Worker):
             stall_timeout=stall_timeout,
             show_state=self.show_state,
         )
-        previews = safety is None or not safety.hides
         ledger = Ledger(board, connection, engine.shares)
-        self.reporter = Reporter(board, connection, engine, offer.models, ledger, previews=previews)
+        self.reporter = Reporter(board, connection, engine, offer.models, ledger, guard=guard)
 
     def work(self, *_: Any, **__: Any) -> bool:
         """Run until stopped. Returns whether any job was run."""

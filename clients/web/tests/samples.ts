@@ -30,6 +30,7 @@ export function model(some: Partial<Model> = {}): Model {
     embeddings: [],
     controlnets: [],
     upscalers: [],
+    vaes: [],
     live: true,
     warm: true,
     state: "warm",

@@ -99,7 +99,5 @@ def problem_of(refusal: Refusal) -> ApiError:
 def _knows(worker: WorkerInfo, kind: Kind, name: str) -> bool:
     if kind == "model":
         return name in worker.known or any(card.name == name for card in worker.models)
-    section = SECTIONS[kind]
-    if section not in ("loras", "embeddings", "controlnets", "upscalers"):
-        return False
-    return any(each.name == name for card in worker.models for each in getattr(card, section))
+    each = (one for card in worker.models for one in getattr(card, SECTIONS[kind]))
+    return any(one.name == name for one in each)

@@ -24,6 +24,7 @@ ADD_ONS: tuple[tuple[str, Kind], ...] = (
     ("embeddings", "embedding"),
     ("controlnets", "controlnet"),
     ("upscalers", "upscaler"),
+    ("vaes", "vae"),
 )
 
 LIMITS = settings()

@@ -1,5 +1,6 @@
 """A loaded model whose forwards the engine batches."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ class LoadedModel:
     offload: bool = False
     zero_empty_negative: bool = False
     aesthetic_score: bool = False
+    original: "LoadedModel | None" = field(default=None, init=False, repr=False)
     prompts: PromptEncoder = field(init=False, repr=False)
     loras: LoraSwitch = field(init=False, repr=False)
     preview: LatentPreview | TinyPreview = field(init=False, repr=False)
@@ -82,6 +84,14 @@ class LoadedModel:
     def distilled(self) -> bool:
         """Whether the UNet is told the guidance scale, and so needs no second row (LCM)."""
         return self.unet.config.time_cond_proj_dim is not None
+
+    def with_autoencoder(self, vae: Any) -> "LoadedModel":
+        """The same model, all of it shared, with another autoencoder for the same latents."""
+        other = copy.copy(self)
+        other.vae, other.tiny_decode = vae, False
+        # Whoever holds the one keeps the other in use.
+        other.original = self
+        return other
 
     @contextmanager
     def visiting(self, part: Any) -> Iterator[Any]:
