@@ -44,6 +44,7 @@ describe("a request", () => {
       guidance: 0,
       sampler: "euler",
       seed: 0,
+      vae: "clear",
       loras: [{ name: "ink", weight: 0.5 }],
     };
     expect(request(chosen, null)).toMatchObject({
@@ -54,6 +55,7 @@ describe("a request", () => {
       guidance_scale: 0,
       sampler: "euler",
       seed: 0,
+      vae: "clear",
       loras: [{ name: "ink", weight: 0.5 }],
     });
   });
@@ -155,6 +157,7 @@ describe("choices", () => {
       guidance: null,
       sampler: null,
       schedule: "automatic",
+      vae: null,
       loras: [{ name: "ink", weight: 1 }],
     });
   });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def fill(data: Path) -> None:
     dropped = data / "models"
     save_lora(data / "tiny", dropped / "loras" / "ink.safetensors", "Ink", {"ink style": 40})
     save_embedding(dropped / "embeddings" / "bad-hands.safetensors", 32)
+    shutil.copytree(data / "tiny" / "vae", dropped / "vae" / "clear")
     (dropped / "old.ckpt").write_bytes(b"\x80pickle")
 
 

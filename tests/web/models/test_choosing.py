@@ -33,6 +33,7 @@ def test_what_is_tapped_on_a_phone_is_what_the_picture_is_made_with(visit: Visit
     page.get_by_role("slider", name="Ink").fill("0.7")
     page.get_by_role("button", name="Add “ink style” to the prompt").tap()
     page.get_by_role("button", name="Avoid “bad-hands” in the picture").tap()
+    page.get_by_label("Autoencoder (VAE)").select_option("clear")
     assert violations(page) == []
     page.get_by_role("dialog").get_by_role("button", name="Close").tap()
     expect(page.get_by_label(PROMPT)).to_have_value("ink style")
@@ -43,6 +44,7 @@ def test_what_is_tapped_on_a_phone_is_what_the_picture_is_made_with(visit: Visit
     expect(card(page, "a red apple, ink style")).to_have_attribute("data-status", "succeeded")
     asked = jobs(site)[0]["input"]
     assert (asked["model"], asked["negative_prompt"]) == ("other", "bad-hands")
+    assert asked["vae"] == "clear"
     assert [(each["name"], each["weight"]) for each in asked["loras"]] == [("ink", 0.7)]
 
 

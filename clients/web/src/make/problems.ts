@@ -19,6 +19,7 @@ const SETTINGS = [
   "/sampler",
   "/schedule",
   "/loras",
+  "/vae",
 ];
 
 /** Whether something is wrong among the settings. */

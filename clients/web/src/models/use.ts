@@ -13,12 +13,13 @@ export function useModel({ name }: Model): void {
 
 /** What takes it into the form, with a model that it fits; null where the form has no place for it. */
 export function useAddOn({ kind, name, models }: Fitting): (() => void) | null {
-  if (kind !== "loras" && kind !== "embeddings") return null;
+  if (kind === "controlnets" || kind === "upscalers") return null;
   return () => {
     const fits = models.some((each) => each.name === model.peek()?.name);
     if (!fits) chooseModel(models[0]!.name);
     const { prompt } = draft.peek();
     if (kind === "loras") addLora(name);
+    else if (kind === "vaes") change({ vae: name });
     else if (!says(prompt, name)) change({ prompt: addWord(prompt, name) });
     go("make");
   };

@@ -16,6 +16,7 @@ export function withModel(from: Draft, old: Model | null, next: Model): Partial<
     guidance: null,
     sampler: null,
     schedule: "automatic",
+    vae: next.vaes.some((each) => each.name === from.vae) ? from.vae : null,
     loras: from.loras.filter((each) => next.loras.some((known) => known.name === each.name)),
   };
 }

@@ -1,4 +1,5 @@
 import { useId } from "preact/hooks";
+import type { Model } from "../../api/types";
 import { change, draft } from "../../state/draft";
 import { input } from "../../state/input";
 import { model, samplers, schedules } from "../../state/models";
@@ -57,6 +58,7 @@ export function Settings() {
       <NegativeField />
       {chosen && <EmbeddingField model={chosen} />}
       <SamplerFields />
+      {chosen && <VaeField model={chosen} />}
     </div>
   );
 }
@@ -102,6 +104,25 @@ function NegativeField() {
       />
       {problem && <p class="error">{problem}</p>}
     </div>
+  );
+}
+
+function VaeField({ model }: { model: Model }) {
+  const { vae } = draft.value;
+  if (!model.vaes.length && !vae) return null;
+  const known = model.vaes.some((each) => each.name === vae);
+  return (
+    <Choice
+      label={t("vae")}
+      pointer="/vae"
+      value={vae ?? ""}
+      options={[
+        { value: "", text: t("ownVae") },
+        ...(vae && !known ? [{ value: vae, text: vae }] : []),
+        ...model.vaes.map((each) => ({ value: each.name, text: each.title || each.name })),
+      ]}
+      change={(name) => change({ vae: name || null })}
+    />
   );
 }
 

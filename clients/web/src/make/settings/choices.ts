@@ -42,6 +42,7 @@ export function differences(
     // A seed is no quantity: it is written without separators.
     from.seed !== null && t("chipSeed", String(from.seed)),
     from.count > 1 && t("chipCount", from.count),
+    from.vae && titled(model?.vaes ?? [], from.vae),
     ...from.loras.map((each) => `${titled(model?.loras ?? [], each.name)} ${each.weight.toLocaleString(language.value)}`),
     negative && t("chipNegative", negative.length > 24 ? `${negative.slice(0, 24)}…` : negative),
   ].filter((each) => typeof each === "string" && each !== "") as string[];
