@@ -1,6 +1,5 @@
 import * as api from "../api/models";
 import { leftAlone, troubles } from "../state/models";
-import { capital } from "../ui/sentence";
 import { useAct } from "./act";
 import { t } from "./words";
 
@@ -37,7 +36,7 @@ export function Aside() {
           <h2 id="not-usable">{t("notUsable")}</h2>
           <ul>
             {troubles.value.map((each) => (
-              <li key={each}>{capital(each)}</li>
+              <li key={each}>{each}</li>
             ))}
           </ul>
         </section>

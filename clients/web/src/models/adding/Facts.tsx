@@ -1,7 +1,6 @@
 import type { Found } from "../../api/types";
 import { bytes } from "../../i18n";
 import { familyName } from "../../ui/family";
-import { capital } from "../../ui/sentence";
 import { t } from "./words";
 
 /** What a source has, before any of it is added. */
@@ -12,7 +11,7 @@ export function Facts({ found }: { found: Found }) {
     <>
       {!found.usable && (
         <p class="error" role="alert">
-          {t("unusable")}: {capital(found.reason ?? "")}
+          {t("unusable")}: {found.reason}
         </p>
       )}
       {found.description && <p class="clipped">{found.description}</p>}
