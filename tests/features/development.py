@@ -22,7 +22,7 @@ from tests.tiny_parts import (
     save_tiny_embedding,
     save_tiny_lora,
 )
-from worker.engine import LoadedModel
+from worker.engine import UNetModel
 from worker.models.loading.add_ons import load_add_on, load_embedding
 from worker.models.tables import ModelEntry
 
@@ -92,7 +92,7 @@ def open_family(family: str, folder: Callable[[str], Path]) -> FamilyStudio:
         net = controlnet_entry(save_tiny_controlnet(add / name, model, seed), name)
         studio.offer("controlnet", name, load_add_on("controlnet", net, CPU, torch.float32))
     model = studio.models[family]
-    assert isinstance(model, LoadedModel)
+    assert isinstance(model, UNetModel)
     widths = tuple(each.model.config.hidden_size for each in model.text_encoders)
     file = save_tiny_embedding(
         add / "word.safetensors", "sdxl" if len(widths) > 1 else "a1111", widths=widths
