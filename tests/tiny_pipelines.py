@@ -70,6 +70,10 @@ def save_tiny_qwen(folder: Path) -> Path:
     return _save(_qwen, folder)
 
 
+SAVERS: dict[str, Callable[[Path], Path]] = {"sd3": save_tiny_sd3, "flux": save_tiny_flux}
+"""Those whose rows the engine batches, by their families."""
+
+
 def _save(make: Callable[[], Any], folder: Path) -> Path:
     """The same weights each time."""
     with torch.random.fork_rng():

@@ -13,9 +13,9 @@ from PIL import Image
 
 from tests.running.paths import API
 from tests.running.site import Site, site_in
-from tests.tiny_pipelines import save_tiny_flux, save_tiny_qwen, save_tiny_sd3
+from tests.tiny_pipelines import save_tiny_qwen
 
-SAVERS = {"sd3": save_tiny_sd3, "flux": save_tiny_flux, "qwen": save_tiny_qwen}
+SAVERS = {"qwen": save_tiny_qwen}
 
 
 @pytest.fixture(scope="module")
