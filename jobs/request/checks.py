@@ -191,6 +191,10 @@ def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldErro
         for field in ("hires", "variation_strength"):
             if getattr(request, field):
                 errors.append(FieldError(pointer=f"/{field}", detail=detail))
+        if request.kind in WITH_MASK and request.fill in ("noise", "nothing"):
+            errors.append(FieldError(pointer="/fill", detail=detail))
+        if request.kind in WITH_MASK and request.mask_grey == "strength":
+            errors.append(FieldError(pointer="/mask_grey", detail=detail))
     return errors
 
 

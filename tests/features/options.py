@@ -67,6 +67,13 @@ STRONG = {"guidance_scale": 20.0}
 SECOND_PASS: tuple[Kind, ...] = ("text-to-image", "image-to-image")
 INPAINT: tuple[Kind, ...] = ("inpaint",)
 
+
+def _fill(title: str, fill: str) -> Option:
+    """At full strength flow matching begins with noise alone, whatever is under the mask."""
+    weaker = {"strength": 0.7}
+    return Option(title, {"fill": fill} | weaker, INPAINT, ("shows", "kept"), without=weaker)
+
+
 OPTIONS: Mapping[str, Option] = {
     "negative-prompt": Option(
         "Negative prompt",
@@ -154,9 +161,9 @@ OPTIONS: Mapping[str, Option] = {
         ("image-to-image",),
         without={"resize": "crop", "width": 32, "height": 16},
     ),
-    "fill-fill": Option("Fill: surroundings", {"fill": "fill"}, INPAINT, ("shows", "kept")),
-    "fill-noise": Option("Fill: noise", {"fill": "noise"}, INPAINT, ("shows", "kept")),
-    "fill-nothing": Option("Fill: nothing", {"fill": "nothing"}, INPAINT, ("shows", "kept")),
+    "fill-fill": _fill("Fill: surroundings", "fill"),
+    "fill-noise": _fill("Fill: noise", "noise"),
+    "fill-nothing": _fill("Fill: nothing", "nothing"),
     "only-masked": Option(
         "Only the masked area",
         {"inpaint_area": "masked", "mask_padding": 2, "width": 32, "height": 32},

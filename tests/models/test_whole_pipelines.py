@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING
+from diffusers.pipelines.auto_pipeline import (
+    AUTO_IMAGE2IMAGE_PIPELINES_MAPPING,
+    AUTO_INPAINT_PIPELINES_MAPPING,
+    AUTO_TEXT2IMAGE_PIPELINES_MAPPING,
+)
 from safetensors.torch import load_file, save_file
 
 from tests.models.helpers import WriteModels, edit_json
@@ -16,7 +20,12 @@ from worker.engine import ImageRequest, InvalidRequest, ModelUnavailable
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.files.cards import card, cards
 from worker.models.files.sources import locate
-from worker.models.files.whole_pipelines import PIPELINES, PipelineDefaults
+from worker.models.files.whole_pipelines import (
+    IMAGE_TO_IMAGE,
+    INPAINT,
+    PIPELINES,
+    PipelineDefaults,
+)
 from worker.models.loading.loader import load_model
 from worker.models.loading.sizes import model_bytes, needed_bytes
 
@@ -43,6 +52,25 @@ def test_every_pipeline_that_diffusers_makes_pictures_from_text_with_has_its_own
         if not any(each in key for each in NOT_OFFERED)
     }
     assert theirs == PIPELINES
+
+
+@pytest.mark.parametrize(
+    ("known", "auto"),
+    [
+        (IMAGE_TO_IMAGE, AUTO_IMAGE2IMAGE_PIPELINES_MAPPING),
+        (INPAINT, AUTO_INPAINT_PIPELINES_MAPPING),
+    ],
+)
+def test_every_pipeline_that_diffusers_draws_over_a_picture_with_is_known(
+    known: frozenset[str], auto: dict[str, Any]
+):
+    theirs = {
+        AUTO_TEXT2IMAGE_PIPELINES_MAPPING[key].__name__
+        for key, pipeline in auto.items()
+        if key in AUTO_TEXT2IMAGE_PIPELINES_MAPPING
+        and "strength" in inspect.signature(pipeline.__call__).parameters
+    }
+    assert theirs & PIPELINES.keys() == known
 
 
 @pytest.mark.parametrize("save", [save_tiny_qwen, save_tiny_pixart])

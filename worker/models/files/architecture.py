@@ -270,7 +270,7 @@ def _whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> Arch
         window=whole.defaults.window,
         width=whole.width,
         height=whole.height,
-        kinds=("text-to-image",),
+        kinds=whole.kinds,
         batched=False,
         defaults={
             "steps": whole.defaults.steps,
