@@ -27,6 +27,7 @@ class Counter(Shop):
     """The shop with what its owner asks of it: look-ups, additions, uploads."""
 
     elsewhere: Elsewhere
+    settings: dict[str, Any]
 
     def look_up(self, source: str) -> httpx.Response:
         return self.http.post(f"{MODELS}/lookups", json={"source": source})
@@ -131,5 +132,5 @@ def counter(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
             httpx.Client(base_url=site.url, timeout=60) as http,
         ):
             counter = Counter(http, site, home)
-            counter.elsewhere = elsewhere
+            counter.elsewhere, counter.settings = elsewhere, chosen
             yield counter

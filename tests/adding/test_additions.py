@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,14 @@ from safetensors.torch import save_file
 from torch import zeros
 
 from jobs.records import workers
-from tests.adding.conftest import MODELS, Counter
+from tests.adding.conftest import MODELS, OFFSET, TUS, Counter
 from tests.adding.elsewhere import CIVITAI_TOKEN, HUB_TOKEN
 from tests.running.hand_worker import png
 from tests.running.up import command
 from tests.running.waiting import until
+from tests.running.worker import WorkerProcess
+
+OFFSETS = {"Upload-Offset": "0", "Content-Type": OFFSET}
 
 
 def pixels(picture: bytes) -> bytes:
@@ -184,6 +188,49 @@ def test_a_file_comes_in_pieces_by_tus_and_goes_on_where_it_broke_off(
     assert not list((counter.home / "data" / "images" / "uploads").rglob("*-*"))
     assert counter.make(prompt="a sunny-word") != counter.make()
     counter.http.delete(f"{MODELS}/add-ons/embedding/sunny-word").raise_for_status()
+
+
+@pytest.mark.slow
+def test_a_file_may_be_larger_than_any_body_and_come_in_one_request(counter: Counter):
+    data = bytes(40 * 2**20)
+    url = counter.upload(data, "large.safetensors")
+    assert counter.send(url, data, 0).headers["Upload-Offset"] == str(len(data))
+    assert counter.look_up(f"upload:{url.rpartition('/')[2]}").status_code == 422
+    counter.http.delete(url).raise_for_status()
+
+    url = counter.upload(data, "broken-off.safetensors")
+
+    def broken() -> Iterator[bytes]:
+        yield data[: 20 * 2**20]
+        raise OSError("the phone went to sleep")
+
+    with pytest.raises(OSError, match="sleep"):
+        counter.http.patch(url, headers=OFFSETS | TUS, content=broken())
+    until(lambda: int(counter.http.head(url).headers["Upload-Offset"]) > 16 * 2**20)
+    counter.http.delete(url).raise_for_status()
+
+
+@pytest.mark.slow
+def test_another_worker_of_the_machine_goes_on_where_a_killed_one_stopped(
+    counter: Counter, files: Path
+):
+    there = counter.elsewhere
+    data = there.files["taken-over.safetensors"] = (files / "lora.safetensors").read_bytes()
+    site = counter.site
+    second = WorkerProcess(site.redis, site.redis_url, site.data, **counter.settings)
+    try:
+        there.held.add("taken-over.safetensors")
+        begun = counter.add(there.link("taken-over.safetensors"))
+        staging = counter.dropped / ".darkroom" / "additions" / begun["id"]
+        until(lambda: list(staging.rglob("*.part")))
+        there.held.clear()
+        site.worker.kill()
+        assert counter.ended_addition(begun)["status"] == "succeeded"
+        assert f"bytes={len(data) // 2}-" in {each.range for each in there.storage}
+        counter.http.delete(f"{MODELS}/add-ons/lora/taken-over").raise_for_status()
+    finally:
+        second.close()
+        site.worker.start()
 
 
 def test_an_upload_that_is_not_what_it_said_is_not_offered(counter: Counter, files: Path):

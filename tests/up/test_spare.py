@@ -44,6 +44,7 @@ def test_a_spare_becomes_the_worker_that_was_killed(running: Running) -> None:
     assert _next_spare(running, spare), "for the next time"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_killed_spare_costs_no_job_and_the_next_one_comes(running: Running) -> None:
     worker = workers.live(connect(running.redis_url()))[0].pid

@@ -139,7 +139,7 @@ def send_upload(path: UploadPath, header: PatchHeaders) -> Response:
         detail = f"{upload.offset} bytes are here, not {header.upload_offset}"
         raise ApiError(409, "conflict", detail, headers={**TOLD, **_stands(upload)})
     # It is read piece by piece, so no limit of what fits into memory holds for it.
-    request.max_content_length = None
+    request.max_content_length = LARGEST
     length = request.content_length
     if length is not None and length > upload.length - upload.offset:
         raise ApiError(413, "too-large", f"the file was to have {upload.length} bytes")
