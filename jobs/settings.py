@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -299,6 +299,32 @@ class Settings(BaseSettings):
     )
     webhook_timeout: float = Field(
         default=10, gt=0, le=60, description="Seconds that sending one webhook may take."
+    )
+
+    # Models from elsewhere
+    model_search: bool = Field(
+        default=True,
+        description="Let admins search the hub and Civitai for models, and add them from there and "
+        "from links, where this machine has the internet.",
+    )
+    hf_endpoint: str = Field(
+        default="https://huggingface.co",
+        description="Where the hub is, or a mirror of it. What it gives to accounts alone needs a "
+        "token in HF_TOKEN, which is sent there and nowhere else.",
+    )
+    civitai_url: str = Field(
+        default="https://civitai.com",
+        description="Where Civitai's public API is, or a server that answers as it does.",
+    )
+    civitai_token: SecretStr | None = Field(
+        default=None,
+        description="API key of an account at Civitai, which some of its files ask for. It is sent "
+        "to CIVITAI_URL alone.",
+    )
+    download_allow: Names = Field(
+        default=(),
+        description="Hosts on private networks from which models may be added nevertheless, also "
+        "by http: networks such as 192.168.1.0/24 and host names, with commas.",
     )
 
     # How long
