@@ -20,8 +20,11 @@ COMFYUI = (
     "|features|system_stats"
 )
 
+OLLAMA = "api/(?:generate|chat|tags|show|ps|version)"
+
 ADDRESS = re.compile(
-    rf"/t/([^/]{{1,200}})(/(?:(?:v1|sdapi|controlnet|internal)/.*|(?:api/)?(?:{COMFYUI})(?:/.*)?))",
+    r"/t/([^/]{1,200})"
+    rf"(/(?:(?:v1|sdapi|controlnet|internal)/.*|{OLLAMA}/?|(?:api/)?(?:{COMFYUI})(?:/.*)?))",
     re.DOTALL,
 )
 

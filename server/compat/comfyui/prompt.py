@@ -13,7 +13,6 @@ from jobs.records.record import JobRecord, read
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
 from jobs.request.request import InvalidRequest
-from server.compat.comfyui.body import json_object
 from server.compat.comfyui.errors import graph_refused
 from server.compat.comfyui.files import named, open_file, shown_as
 from server.compat.comfyui.graph.errors import BadGraph
@@ -24,6 +23,7 @@ from server.compat.comfyui.graph.pixels import Loaded
 from server.compat.comfyui.graph.request import Meaning, meaning_of
 from server.compat.comfyui.inputs import Inputs, current_inputs
 from server.compat.comfyui.prompts import MAX_GRAPH, Prompt, Prompts, current_prompts, id_of
+from server.compat.json_body import json_object
 from server.errors import ApiError
 from server.requests.submission import known_models, submit
 from server.resources import resources
