@@ -30,10 +30,10 @@ from benchmarks import save
 from benchmarks.engine import RESULTS, ROOT
 from benchmarks.studio import Studio
 from worker.engine import Engine
-from worker.engine.batch import Batch, Rows
+from worker.engine.batch import Batch
 from worker.engine.memory.footprint import tracked
+from worker.engine.parts.rows import Rows
 from worker.engine.prepare import encode
-from worker.engine.runner import predict
 from worker.engine.task import Stage, Task
 from worker.models.catalogue import read_catalogue
 
@@ -60,7 +60,7 @@ def peak_of(model: Any, rows: Rows, count: int) -> int:
     """The peak during a forward of so many rows."""
     padded = rows.span(0, 1, count)
     Path("/proc/self/clear_refs").write_text(FORGET_PEAK)
-    predict(model, padded)
+    model.forward(padded)
     return peak()
 
 
@@ -75,8 +75,8 @@ def measure(side: int) -> dict[str, Any]:
         rows = Batch(Stage.DENOISE, [task]).gather()
         if rows is None:
             raise RuntimeError("The request could not be prepared.")
-        predict(model, rows.span(0, 1, FEW))
-        _, weighed = tracked(lambda: predict(model, rows.span(0, 1, FEW)))
+        model.forward(rows.span(0, 1, FEW))
+        _, weighed = tracked(lambda: model.forward(rows.span(0, 1, FEW)))
         few = peak_of(model, rows, FEW)
         grown = (peak_of(model, rows, MANY) - few) / (MANY - FEW)
     engine = Engine(studio)

@@ -3,6 +3,8 @@
 Each is small enough to run a step in some milliseconds, and is saved in the diffusers layout.
 """
 
+import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import (
     StableDiffusion3Pipeline,
 )
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
     FlowMatchEulerDiscreteScheduler,
 )
@@ -40,6 +43,7 @@ from transformers import (
 )
 
 from tests.tiny_model import tiny_tokenizer
+from tests.tiny_models import save_tiny
 
 CLIP_WINDOW = 77
 T5_WINDOW = 32
@@ -68,6 +72,25 @@ def save_tiny_lcm(folder: Path) -> Path:
 def save_tiny_qwen(folder: Path) -> Path:
     """Qwen-Image: a language model reads, an autoencoder of videos draws. Multiples of 8, 16x16."""
     return _save(_qwen, folder)
+
+
+def save_tiny_edm(folder: Path) -> Path:
+    """SDXL with the noise of EDM, as Playground 2.5. Multiples of 2 pixels, 16x16."""
+    save_tiny("sdxl", folder)
+    with warnings.catch_warnings():
+        # numpy 2.4 deprecates how torch 2.13 hands it arrays, in diffusers' own code.
+        warnings.filterwarnings("ignore", "__array", DeprecationWarning)
+        EDMEulerScheduler(sigma_min=0.002, sigma_max=80.0, sigma_data=0.5).save_pretrained(
+            folder / "scheduler"
+        )
+    index = json.loads((folder / "model_index.json").read_text())
+    index["scheduler"] = ["diffusers", "EDMEulerScheduler"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return folder
+
+
+SAVERS: dict[str, Callable[[Path], Path]] = {"sd3": save_tiny_sd3, "flux": save_tiny_flux}
+"""Those whose rows the engine batches, by their families."""
 
 
 def _save(make: Callable[[], Any], folder: Path) -> Path:
@@ -230,7 +253,7 @@ def _clip_config() -> CLIPTextConfig:
         vocab_size=300,
         hidden_size=32,
         intermediate_size=64,
-        num_hidden_layers=2,
+        num_hidden_layers=3,
         num_attention_heads=4,
         projection_dim=32,
         max_position_embeddings=CLIP_WINDOW,

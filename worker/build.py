@@ -42,7 +42,7 @@ class EngineMetrics:
         self.metrics = metrics
 
     def forward(self, model: str, rows: int, seconds: float) -> None:
-        """A forward of the UNet with this many rows."""
+        """A forward with this many rows."""
         self.metrics.observe("step_seconds", model, seconds)
         self.metrics.observe("forward_rows", model, rows)
 

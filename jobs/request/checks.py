@@ -183,11 +183,18 @@ def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldErro
             f"{request.clip_skip}"
         )
         errors.append(FieldError(pointer="/clip_skip", detail=detail))
+    if request.true_cfg_scale != 1 and not card.distilled_guidance:
+        detail = f"the model {card.name} is guided by guidance_scale; leave it out"
+        errors.append(FieldError(pointer="/true_cfg_scale", detail=detail))
     if not card.batched:
         detail = f"the model {card.name} runs as a whole pipeline, which does not take it"
         for field in ("hires", "variation_strength"):
             if getattr(request, field):
                 errors.append(FieldError(pointer=f"/{field}", detail=detail))
+        if request.kind in WITH_MASK and request.fill in ("noise", "nothing"):
+            errors.append(FieldError(pointer="/fill", detail=detail))
+        if request.kind in WITH_MASK and request.mask_grey == "strength":
+            errors.append(FieldError(pointer="/mask_grey", detail=detail))
     return errors
 
 

@@ -35,6 +35,7 @@ NUMBERS = {
     "Steps": "steps",
     "CFG scale": "guidance_scale",
     "CFG rescale": "guidance_rescale",
+    "True CFG scale": "true_cfg_scale",
     "Seed": "seed",
     "Clip skip": "clip_skip",
     "Variation seed": "variation_seed",
@@ -174,6 +175,8 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["Clip skip"] = request.clip_skip
     if request.guidance_rescale:
         fields["CFG rescale"] = request.guidance_rescale
+    if request.true_cfg_scale != 1:
+        fields["True CFG scale"] = request.true_cfg_scale
     if request.kind == "inpaint":
         fields["Mask blur"] = request.mask_blur
         fields["Inpaint area"] = AREAS[request.inpaint_area]

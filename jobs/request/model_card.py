@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.request.samplers import EVERY
+
 Kind = Literal["text-to-image", "image-to-image", "inpaint", "outpaint", "upscale", "variations"]
 
 
@@ -36,8 +38,8 @@ class ModelCard(BaseModel):
         default=False, description="Whether a request that names no model gets this one."
     )
     family: str = Field(
-        description="The architecture: sd1, sd2, sdxl, sdxl-refiner, or the name of a diffusers "
-        "pipeline that runs whole."
+        description="The architecture: sd1, sd2, sdxl, sdxl-refiner, sd3, flux and so on, or the "
+        "name of a diffusers pipeline that runs whole."
     )
     batched: bool = Field(
         default=True,
@@ -72,6 +74,15 @@ class ModelCard(BaseModel):
         default_factory=lambda: list[Kind](["text-to-image"]), description="What it can do."
     )
     samplers: list[str] = Field(default_factory=list[str])
+    schedules: list[str] = Field(
+        default_factory=lambda: list(EVERY),
+        description="The schedules that its samplers may go by, as far as each takes them.",
+    )
+    distilled_guidance: bool = Field(
+        default=False,
+        description="Whether `guidance_scale` is the one that it was distilled with, which takes "
+        "no second row; `true_cfg_scale` then guides away from the negative prompt.",
+    )
     loras: list[AddOn] = Field(default_factory=list[AddOn])
     embeddings: list[AddOn] = Field(default_factory=list[AddOn])
     controlnets: list[AddOn] = Field(default_factory=list[AddOn])

@@ -212,6 +212,12 @@ class CommonFields(_Part):
         description="How much guidance keeps the contrast of the unguided prediction "
         "(arXiv 2305.08891, section 3.4).",
     )
+    true_cfg_scale: GuidanceScale = Field(
+        default=1.0,
+        description="Classifier-free guidance beside a guidance scale that the model was distilled "
+        "with (`distilled_guidance` of /models): above 1 each step takes a second row, with the "
+        "negative prompt.",
+    )
     clip_skip: int = Field(
         default=1,
         ge=1,

@@ -80,7 +80,7 @@ def resolve(
     drawn = None if as_it_is else request.drawn or drawn_at(card, (width, height))
     if errors := size_errors(request, card, width, height, drawn):
         raise InvalidRequest(errors)
-    pair = nearest(*_sampler(request, card))
+    pair = nearest(*_sampler(request, card), card.schedules)
     if notes is not None:
         notes += _pair_notes(pair)
     hires, strength = _painted_again(request, card, width, height)

@@ -5,7 +5,7 @@ What each one does is in `worker/engine/sampling/sampler.py`; a test holds the t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 AUTOMATIC = "automatic"
@@ -63,6 +63,8 @@ SCHEDULES: dict[str, ScheduleInfo] = {
 SIGMAS = ("karras", "exponential", "beta")
 SPACINGS = ("sgm_uniform", "simple", "uniform", "normal", "ddim")
 EVERY = (AUTOMATIC, *SIGMAS, *SPACINGS)
+FLOW_SCHEDULES = (AUTOMATIC, *SIGMAS)
+"""The schedules of flow-matching models, whatever the sampler."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ class SamplerInfo:
     """One sampler: our name, the title that AUTOMATIC1111 knows it by, other names.
 
     `automatic` is the schedule that "automatic" means with it: itself, where that is the model's
-    own. `second_order` takes two forwards a step.
+    own. `second_order` takes two forwards a step. `flow` is whether it has a form for models that
+    predict a flow (Stable Diffusion 3, Flux).
     """
 
     name: str
@@ -79,6 +82,7 @@ class SamplerInfo:
     automatic: str = AUTOMATIC
     schedules: tuple[str, ...] = EVERY
     second_order: bool = False
+    flow: bool = False
 
     @property
     def options(self) -> dict[str, str]:
@@ -90,7 +94,7 @@ class SamplerInfo:
 SAMPLERS: dict[str, SamplerInfo] = {
     info.name: info
     for info in (
-        SamplerInfo("dpmpp_2m", "DPM++ 2M", ("k_dpmpp_2m",), "karras"),
+        SamplerInfo("dpmpp_2m", "DPM++ 2M", ("k_dpmpp_2m",), "karras", flow=True),
         SamplerInfo("dpmpp_sde", "DPM++ SDE", ("k_dpmpp_sde",), "karras", second_order=True),
         SamplerInfo("dpmpp_2m_sde", "DPM++ 2M SDE", ("k_dpmpp_2m_sde",), "exponential"),
         SamplerInfo(
@@ -110,14 +114,14 @@ SAMPLERS: dict[str, SamplerInfo] = {
             ("k_euler_a", "k_euler_ancestral"),
             schedules=(AUTOMATIC, *SPACINGS),
         ),
-        SamplerInfo("euler", "Euler", ("k_euler",)),
+        SamplerInfo("euler", "Euler", ("k_euler",), flow=True),
         SamplerInfo("lms", "LMS", ("k_lms",)),
-        SamplerInfo("heun", "Heun", ("k_heun",), second_order=True),
+        SamplerInfo("heun", "Heun", ("k_heun",), second_order=True, flow=True),
         SamplerInfo("dpm2", "DPM2", ("k_dpm_2",), "karras", second_order=True),
         SamplerInfo("dpm2_a", "DPM2 a", ("k_dpm_2_a",), "karras", second_order=True),
         SamplerInfo("ddim", "DDIM", schedules=(AUTOMATIC, *SPACINGS)),
         SamplerInfo("pndm", "PLMS", ("plms",), schedules=(AUTOMATIC, "ddim")),
-        SamplerInfo("unipc", "UniPC"),
+        SamplerInfo("unipc", "UniPC", flow=True),
         SamplerInfo("lcm", "LCM", ("k_lcm",), schedules=(AUTOMATIC,)),
         SamplerInfo("tcd", "TCD", schedules=(AUTOMATIC,)),
         SamplerInfo("ipndm", "IPNDM", schedules=(AUTOMATIC, *SPACINGS)),
@@ -254,11 +258,12 @@ class Pair:
     schedule_note: str | None = None
 
 
-def nearest(sampler: str, schedule: str) -> Pair:
+def nearest(sampler: str, schedule: str, schedules: Sequence[str] = EVERY) -> Pair:
     """The pair that is nearest to one by its own names: itself, where it exists.
 
-    The sampler stays wherever there is one of its name. A sampler that is no line of the table (a
-    whole pipeline's) is left as it is.
+    The sampler stays wherever there is one of its name; of its schedules it goes by those of the
+    model's `schedules`. A sampler that is no line of the table (a whole pipeline's) is left as it
+    is.
     """
     stand_in = SAMPLER_STAND_INS.get(sampler)
     used = stand_in.nearest if stand_in else sampler
@@ -268,7 +273,8 @@ def nearest(sampler: str, schedule: str) -> Pair:
         return Pair(used, schedule, sampler_note)
     other = SCHEDULE_STAND_INS.get(schedule)
     wanted = other.nearest if other else schedule
-    near = next((each for each in (wanted, *NEARER.get(wanted, ())) if each in info.schedules), "")
+    taken = [each for each in info.schedules if each in schedules]
+    near = next((each for each in (wanted, *NEARER.get(wanted, ())) if each in taken), "")
     chosen = near or AUTOMATIC
     if chosen == schedule:
         return Pair(used, chosen, sampler_note)

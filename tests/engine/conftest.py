@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.helpers import Shelf, load
 from tests.tiny_model import save_tiny_model
-from worker.engine import Engine, LoadedModel
+from worker.engine import Engine, UNetModel
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -20,7 +20,7 @@ def shipped_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def shipped_model(shipped_folder: Path) -> LoadedModel:
+def shipped_model(shipped_folder: Path) -> UNetModel:
     return load("shipped", shipped_folder)
 
 
@@ -30,10 +30,10 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tiny_folder: Path) -> LoadedModel:
+def tiny_model(tiny_folder: Path) -> UNetModel:
     return load("tiny", tiny_folder)
 
 
 @pytest.fixture
-def engine(tiny_model: LoadedModel) -> Engine:
+def engine(tiny_model: UNetModel) -> Engine:
     return Engine(Shelf(tiny_model))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
-from worker.engine import Engine, Finished, ImageRequest, LoadedModel, TextEncoder
+from worker.engine import Engine, Finished, ImageRequest, LoadedModel, TextEncoder, UNetModel
 from worker.engine.model_source import AddOnKind
 from worker.engine.whole.pipeline import WholeModel
 
@@ -36,9 +36,9 @@ class Shelf:
         return self.add_ons[kind, name]
 
 
-def load(name: str, folder: Path) -> LoadedModel:
+def load(name: str, folder: Path) -> UNetModel:
     pipeline = open_pipeline(folder)
-    return LoadedModel(
+    return UNetModel(
         name=name,
         unet=pipeline.unet,
         vae=pipeline.vae,

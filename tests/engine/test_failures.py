@@ -15,6 +15,7 @@ from worker.engine import (
     LoadedModel,
     ModelUnavailable,
     NotFinite,
+    UNetModel,
 )
 from worker.engine.whole.pipeline import WholeModel
 
@@ -164,7 +165,7 @@ def test_a_unet_with_inputs_that_nobody_gives_is_refused_when_it_is_loaded(tiny_
     model = load("tiny", tiny_folder)
     model.unet.register_to_config(in_channels=8)
     with pytest.raises(ModelUnavailable, match="takes 8 input channels"):
-        LoadedModel(
+        UNetModel(
             name="pix2pix",
             unet=model.unet,
             vae=model.vae,

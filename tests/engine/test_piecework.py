@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.engine.helpers import Shelf, picture, tiny
-from worker.engine import Engine, LoadedModel, Stage
+from worker.engine import Engine, Stage, UNetModel
 from worker.engine import piecework as piecework_module
 from worker.engine import runner as runner_module
 from worker.engine.errors import OutOfMemory
@@ -31,7 +31,7 @@ def inpainted(seed: int = 1):
     return tiny(width=64, height=48, image=noisy(seed), mask=mask, strength=0.8, steps=6)
 
 
-def test_in_pieces_a_picture_is_equal_to_the_pixel(tiny_model: LoadedModel, monkeypatch):
+def test_in_pieces_a_picture_is_equal_to_the_pixel(tiny_model: UNetModel, monkeypatch):
     whole = picture(Engine(Shelf(tiny_model)), inpainted())
     monkeypatch.setattr(runner_module, "LARGE", 0)
     monkeypatch.setattr(piecework_module, "PIECE", 0.0)

@@ -56,5 +56,7 @@ def test_the_map_is_the_same_each_time_a_model_is_loaded(tiny_folder):
 
 
 def test_latents_that_are_not_finite_still_have_a_preview(tiny_model):
-    fitted = LatentPreview.fit(tiny_model.vae, tiny_model.latent_channels)
+    fitted = LatentPreview.fit(
+        tiny_model.autoencoder.decoded, tiny_model.latent_channels, tiny_model.device
+    )
     assert fitted(torch.full((1, 4, 8, 8), torch.nan)).shape == (8, 8, 3)

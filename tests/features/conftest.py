@@ -17,6 +17,7 @@ import pytest
 from tests.features.development import FamilyStudio, open_family
 from tests.features.table import Cell, write_page
 from tests.tiny_models import save_tiny
+from tests.tiny_pipelines import SAVERS
 
 RESULTS = pytest.StashKey[dict[Cell, bool]]()
 
@@ -48,7 +49,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The folder of a tiny model of each family, made when it is asked for."""
     home = tmp_path_factory.mktemp("families")
-    return cache(lambda family: save_tiny(family, home / family))
+
+    def save(family: str) -> Path:
+        transformer = SAVERS.get(family)
+        return transformer(home / family) if transformer else save_tiny(family, home / family)
+
+    return cache(save)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmarks.studio import Order, Pixels, Studio
 from jobs.request.model_card import Kind
-from tests.features.options import LEARNED, PROMPT, TWIN
+from tests.features.options import LEARNED, PROMPT, TRANSFORMERS, TWIN
 from tests.tiny_parts import (
     controlnet_entry,
     embedding_entry,
@@ -22,7 +22,7 @@ from tests.tiny_parts import (
     save_tiny_embedding,
     save_tiny_lora,
 )
-from worker.engine import LoadedModel
+from worker.engine import UNetModel
 from worker.models.loading.add_ons import load_add_on, load_embedding
 from worker.models.tables import ModelEntry
 
@@ -78,9 +78,13 @@ class FamilyStudio:
 
 
 def open_family(family: str, folder: Callable[[str], Path]) -> FamilyStudio:
-    """Loads the family's tiny model with two LoRAs, two ControlNets and an embedding."""
+    """Loads the family's tiny model, and of UNets two LoRAs, two ControlNets and an embedding."""
     home = folder(family)
-    studio = Studio(ModelEntry(name=family, base=home.parent, source=home.name))
+    entry = ModelEntry(name=family, base=home.parent, source=home.name)
+    if family in TRANSFORMERS:
+        # Some do not say what they were trained at, and are taken for large ones.
+        return FamilyStudio(Studio(entry.model_copy(update={"width": 16, "height": 16})))
+    studio = Studio(entry)
     add = home / "add-ons"
     for seed, name in enumerate(("first", "second")):
         file = add / f"{name}.safetensors"
@@ -92,7 +96,7 @@ def open_family(family: str, folder: Callable[[str], Path]) -> FamilyStudio:
         net = controlnet_entry(save_tiny_controlnet(add / name, model, seed), name)
         studio.offer("controlnet", name, load_add_on("controlnet", net, CPU, torch.float32))
     model = studio.models[family]
-    assert isinstance(model, LoadedModel)
+    assert isinstance(model, UNetModel)
     widths = tuple(each.model.config.hidden_size for each in model.text_encoders)
     file = save_tiny_embedding(
         add / "word.safetensors", "sdxl" if len(widths) > 1 else "a1111", widths=widths

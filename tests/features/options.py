@@ -20,8 +20,11 @@ Promise = Literal["shows", "kept", "exact", "larger"]
 """What a picture with the option must be: another one than without it; equal to the original where
 the mask is black; equal to the bit alone and among others; twice the size."""
 
-WITHOUT_GUIDANCE = ("lcm",)
-"""Families whose UNet is told the guidance scale, and takes no second row."""
+WITHOUT_GUIDANCE = ("lcm", "flux")
+"""Families that are told the guidance scale, and take no second row."""
+
+TRANSFORMERS = ("sd3", "flux")
+"""Families without UNets: nothing is added to them, and they read a prompt in one piece."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,14 @@ class Option:
     kinds: tuple[Kind, ...] = ("text-to-image", "image-to-image", "inpaint")
     promises: tuple[Promise, ...] = ("shows",)
     not_for: tuple[str, ...] = ()
+    only_for: tuple[str, ...] = ()
     without: Fields = field(default_factory=dict[str, Any])
     like: Fields | None = None
     smaller: Fields = field(default_factory=dict[str, Any])
 
     def kind(self, family: str, does: tuple[Kind, ...]) -> Kind | None:
         """The kind of request in which a family shows the option; None where it does not."""
-        if family in self.not_for:
+        if family in self.not_for or (self.only_for and family not in self.only_for):
             return None
         return next((kind for kind in self.kinds if kind in does), None)
 
@@ -63,6 +67,13 @@ STRONG = {"guidance_scale": 20.0}
 SECOND_PASS: tuple[Kind, ...] = ("text-to-image", "image-to-image")
 INPAINT: tuple[Kind, ...] = ("inpaint",)
 
+
+def _fill(title: str, fill: str) -> Option:
+    """At full strength flow matching begins with noise alone, whatever is under the mask."""
+    weaker = {"strength": 0.7}
+    return Option(title, {"fill": fill} | weaker, INPAINT, ("shows", "kept"), without=weaker)
+
+
 OPTIONS: Mapping[str, Option] = {
     "negative-prompt": Option(
         "Negative prompt",
@@ -79,25 +90,39 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "weighting": Option("Prompt weighting", {"prompt": "a (red:1.9) apple"}),
     "long-prompt": Option("Long prompt", {"prompt": LONG}, without={"prompt": f"{LONG}, a house"}),
-    "break": Option("Prompt with BREAK", {"prompt": "a red BREAK apple"}),
-    "clip-skip": Option("Clip skip", {"clip_skip": 2}),
+    "true-cfg-scale": Option(
+        "True CFG scale beside distilled guidance",
+        {"true_cfg_scale": 20.0, "negative_prompt": "a cat"},
+        only_for=("flux",),
+        without={"true_cfg_scale": 20.0},
+    ),
+    "break": Option("Prompt with BREAK", {"prompt": "a red BREAK apple"}, not_for=TRANSFORMERS),
+    "clip-skip": Option("Clip skip", {"clip_skip": 2}, not_for=("flux",)),
     "textual-inversion": Option(
-        "Textual inversion", {"prompt": f"a red {LEARNED}"}, like={"prompt": f"a red {TWIN}"}
+        "Textual inversion",
+        {"prompt": f"a red {LEARNED}"},
+        not_for=TRANSFORMERS,
+        like={"prompt": f"a red {TWIN}"},
     ),
     "lora": Option(
         "LoRA",
         {"prompt": f"<lora:first:0.8>{PROMPT}"},
+        not_for=TRANSFORMERS,
         like={"loras": [_lora("first", 0.8)]},
     ),
     "loras": Option(
         "Several LoRAs",
         {"loras": [_lora("first", 0.8), _lora("second", -0.5)]},
+        not_for=TRANSFORMERS,
         without={"loras": [_lora("first", 0.8)]},
     ),
-    "controlnet": Option("ControlNet", {"controls": [_control(0, preprocessor="canny")]}),
+    "controlnet": Option(
+        "ControlNet", {"controls": [_control(0, preprocessor="canny")]}, not_for=TRANSFORMERS
+    ),
     "controlnets": Option(
         "Two ControlNets",
         {"controls": [_control(0), _control(1, weight=0.5, end=0.6)]},
+        not_for=TRANSFORMERS,
         without={"controls": [_control(0)]},
     ),
     "variation-seed": Option("Variation seed", {"variation_seed": 9, "variation_strength": 0.3}),
@@ -136,9 +161,9 @@ OPTIONS: Mapping[str, Option] = {
         ("image-to-image",),
         without={"resize": "crop", "width": 32, "height": 16},
     ),
-    "fill-fill": Option("Fill: surroundings", {"fill": "fill"}, INPAINT, ("shows", "kept")),
-    "fill-noise": Option("Fill: noise", {"fill": "noise"}, INPAINT, ("shows", "kept")),
-    "fill-nothing": Option("Fill: nothing", {"fill": "nothing"}, INPAINT, ("shows", "kept")),
+    "fill-fill": _fill("Fill: surroundings", "fill"),
+    "fill-noise": _fill("Fill: noise", "noise"),
+    "fill-nothing": _fill("Fill: nothing", "nothing"),
     "only-masked": Option(
         "Only the masked area",
         {"inpaint_area": "masked", "mask_padding": 2, "width": 32, "height": 32},

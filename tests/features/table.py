@@ -41,12 +41,15 @@ DOES: Mapping[str, tuple[Kind, ...]] = {
     "sdxl": KINDS,
     "sdxl-inpainting": WITH_A_MASK,
     "sdxl-refiner": FROM_A_PICTURE,
+    "sd3": KINDS,
+    "flux": KINDS,
 }
-"""The kinds of each family of tests/tiny_models.py."""
+"""The kinds of each family of tests/tiny_models.py and tests/tiny_pipelines.py."""
+
+TRANSFORMERS = ("sd3", "flux")
+"""Those of them that predict a flow."""
 
 WHOLE = {
-    "sd3": "Stable Diffusion 3",
-    "flux": "Flux",
     "qwen": "Qwen-Image",
     "pixart": "PixArt",
 }
@@ -79,7 +82,13 @@ class Table:
 
 
 def _does_kind(kind: Kind) -> Callable[[str, str], bool]:
-    return lambda sampler, family: kind in DOES[family]
+    return lambda sampler, family: kind in DOES[family] and sampler in samplers_of(family)
+
+
+def samplers_of(family: str) -> list[str]:
+    """The samplers that fit what a family predicts."""
+    flow = family in TRANSFORMERS
+    return [name for name, info in SAMPLERS.items() if info.flow or not flow]
 
 
 _SAMPLER_ROWS = {name: f"{info.title} `{name}`" for name, info in SAMPLERS.items()}

@@ -12,10 +12,8 @@ from benchmarks.studio import Studio
 from tests.engine.helpers import difference
 from tests.features.table import RUN_WHOLE, Cell, cells
 from tests.tiny_pipelines import (
-    save_tiny_flux,
     save_tiny_pixart,
     save_tiny_qwen,
-    save_tiny_sd3,
 )
 from worker.engine import TOLERANCE
 from worker.models.tables import ModelEntry
@@ -24,12 +22,10 @@ from worker.models.tables import ModelEntry
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SAVERS: dict[str, Callable[[Path], Path]] = {
-    "sd3": save_tiny_sd3,
-    "flux": save_tiny_flux,
     "qwen": save_tiny_qwen,
     "pixart": save_tiny_pixart,
 }
-SIDES = {"sd3": 32, "flux": 32, "qwen": 32, "pixart": 256}
+SIDES = {"qwen": 32, "pixart": 256}
 """Pixels: PixArt goes to the sizes that it was trained at."""
 
 

@@ -10,7 +10,7 @@ import pytest
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.samplers import SAMPLERS
 from tests.models.helpers import WriteModels, copy_model, edit_json
-from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart, save_tiny_qwen, save_tiny_sd3
+from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart, save_tiny_sd3
 from worker.models.files.architecture import read_architecture
 from worker.models.files.cards import card
 from worker.models.files.errors import SourceError
@@ -107,9 +107,6 @@ def test_what_another_noise_was_made_for_runs_whole(
 @pytest.mark.parametrize(
     ("save", "family", "factor", "side"),
     [
-        (save_tiny_sd3, "StableDiffusion3Pipeline", 4, 16),
-        (save_tiny_flux, "FluxPipeline", 4, 1024),
-        (save_tiny_qwen, "QwenImagePipeline", 8, 1024),
         (save_tiny_pixart, "PixArtAlphaPipeline", 16, 256),
     ],
 )
@@ -125,6 +122,28 @@ def test_other_families_run_whole_under_the_name_of_their_pipeline(
     assert (known.family, known.batched, known.kinds) == (family, False, ["text-to-image"])
     assert (known.sampler, known.samplers) == ("default", ["default"])
     assert (known.factor, known.width, known.height) == (factor, side, side)
+
+
+@pytest.mark.parametrize(
+    ("save", "family", "side", "layers", "distilled"),
+    [(save_tiny_sd3, "sd3", 16, 2, False), (save_tiny_flux, "flux", 1024, 1, True)],
+)
+def test_flow_matching_transformers_are_batched_and_take_their_own_samplers(
+    write_models: WriteModels,
+    tmp_path: Path,
+    save: Callable[[Path], Path],
+    family: str,
+    side: int,
+    layers: int,
+    distilled: bool,
+):
+    known = card_of(write_models, save(tmp_path / "model"))
+    assert (known.family, known.batched, known.clip_layers) == (family, True, layers)
+    assert (known.factor, known.width, known.height) == (4, side, side)
+    assert known.distilled_guidance == distilled
+    assert known.sampler == "euler"
+    assert known.samplers == ["dpmpp_2m", "euler", "heun", "unipc"]
+    assert known.schedules == ["automatic", "karras", "exponential", "beta"]
 
 
 def config_folder(folder: Path, **files: dict[str, Any]) -> Path:

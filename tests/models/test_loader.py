@@ -15,8 +15,7 @@ from tests.models.original_layout import save_original_layout
 from tests.tiny_models import FAMILIES, save_tiny, save_tiny_vae
 from tests.tiny_parts import embedding_entry, save_tiny_embedding
 from worker.engine.errors import ModelUnavailable
-from worker.engine.parts.autoencoder import decode_latents
-from worker.engine.parts.model import LoadedModel
+from worker.engine.families.unet import UNetModel
 from worker.engine.preview import TinyPreview
 from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.files.sources import locate
@@ -28,12 +27,12 @@ from worker.models.tables import ModelEntry
 CPU = torch.device("cpu")
 
 
-def parts_of(model: LoadedModel) -> dict[str, Any]:
+def parts_of(model: UNetModel) -> dict[str, Any]:
     texts = {f"text {number}": each.model for number, each in enumerate(model.text_encoders)}
     return {"unet": model.unet, "vae": model.vae} | texts
 
 
-def outputs(model: LoadedModel) -> list[torch.Tensor]:
+def outputs(model: UNetModel) -> list[torch.Tensor]:
     """What a model's text encoders and autoencoder make of the same input."""
     generator = torch.Generator().manual_seed(1)
     latents = torch.randn(1, 4, 8, 8, generator=generator).to(model.dtype)
@@ -42,7 +41,7 @@ def outputs(model: LoadedModel) -> list[torch.Tensor]:
         return [text.prompt, text.negative, model.vae.decode(latents).sample]
 
 
-def assert_same(one: LoadedModel, other: LoadedModel) -> None:
+def assert_same(one: UNetModel, other: UNetModel) -> None:
     theirs = parts_of(other)
     for part, module in parts_of(one).items():
         assert module.state_dict().keys() == theirs[part].state_dict().keys()
@@ -53,14 +52,14 @@ def assert_same(one: LoadedModel, other: LoadedModel) -> None:
         torch.testing.assert_close(our, their, rtol=0, atol=1e-5)
 
 
-def loaded(entry: ModelEntry, progress: Callable[[float], None] | None = None) -> LoadedModel:
+def loaded(entry: ModelEntry, progress: Callable[[float], None] | None = None) -> UNetModel:
     model = load_model(entry, CPU, progress)
-    assert isinstance(model, LoadedModel)
+    assert isinstance(model, UNetModel)
     return model
 
 
 @pytest.fixture
-def tiny(write_models: WriteModels, tiny_folder: Path) -> LoadedModel:
+def tiny(write_models: WriteModels, tiny_folder: Path) -> UNetModel:
     return loaded(write_models(tiny={"source": str(tiny_folder)})["tiny"])
 
 
@@ -72,14 +71,14 @@ def test_the_shipped_model_loads():
     assert model.scheduler_config["prediction_type"] == "epsilon"
 
 
-def test_a_folder_loads_the_weights_that_diffusers_loads(tiny: LoadedModel, tiny_folder: Path):
+def test_a_folder_loads_the_weights_that_diffusers_loads(tiny: UNetModel, tiny_folder: Path):
     theirs: Any = UNet2DConditionModel.from_pretrained(tiny_folder / "unet")
     for name, weight in tiny.unet.state_dict().items():
         assert torch.equal(weight, theirs.state_dict()[name])
 
 
 def test_a_text_encoder_with_the_older_names_of_its_weights_loads(
-    tiny: LoadedModel, write_models: WriteModels, tiny_folder: Path, tmp_path: Path
+    tiny: UNetModel, write_models: WriteModels, tiny_folder: Path, tmp_path: Path
 ):
     older = copy_model(tiny_folder, tmp_path / "older")
     file = older / "text_encoder" / "model.safetensors"
@@ -101,14 +100,14 @@ def test_missing_weights_are_not_made_up(
         loaded(write_models(m={"source": str(broken)})["m"])
 
 
-def test_a_loaded_model_is_set_for_inference(tiny: LoadedModel):
+def test_a_loaded_model_is_set_for_inference(tiny: UNetModel):
     for part in (tiny.unet, tiny.vae, tiny.text_encoders[0].model):
         assert not part.training
         assert not any(parameter.requires_grad for parameter in part.parameters())
 
 
 def test_a_single_file_is_the_same_model_as_its_folder(
-    tiny: LoadedModel, write_models: WriteModels, tiny_folder: Path, tmp_path: Path
+    tiny: UNetModel, write_models: WriteModels, tiny_folder: Path, tmp_path: Path
 ):
     file = save_original_layout(tiny_folder, tmp_path / "style.safetensors")
     catalogue = write_models(style={"source": "style.safetensors", "config": str(tiny_folder)})
@@ -117,7 +116,7 @@ def test_a_single_file_is_the_same_model_as_its_folder(
 
 
 def test_a_single_file_takes_its_configuration_from_a_pulled_hub_id(
-    tiny: LoadedModel,
+    tiny: UNetModel,
     write_models: WriteModels,
     tiny_folder: Path,
     tmp_path: Path,
@@ -132,7 +131,7 @@ def test_a_single_file_takes_its_configuration_from_a_pulled_hub_id(
 
 
 def test_a_hub_id_loads_from_the_cache_without_a_network(
-    tiny: LoadedModel, write_models: WriteModels, tiny_folder: Path, hub_cache: Path
+    tiny: UNetModel, write_models: WriteModels, tiny_folder: Path, hub_cache: Path
 ):
     fill_hub_cache(hub_cache, "someone/tiny", tiny_folder, revision="v1")
     catalogue = write_models(hub={"source": "someone/tiny", "revision": "v1"})
@@ -300,7 +299,8 @@ def test_a_tiny_autoencoder_draws_the_pictures_only_where_it_is_asked_to(
     latents = torch.randn(1, 4, 8, 6, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         fast, fine, plain = (
-            decode_latents(loaded(catalogue[name]), latents) for name in ("fast", "fine", "plain")
+            loaded(catalogue[name]).autoencoder.decode(latents)
+            for name in ("fast", "fine", "plain")
         )
     assert fast.shape == fine.shape == (16, 12, 3)
     assert not np.array_equal(fast, fine)
@@ -340,7 +340,7 @@ def test_on_a_gpu_the_unet_alone_needs_room_when_the_rest_is_offloaded(
 ):
     entry = write_models(m={"source": str(families["sdxl"]), "offload": "always"})["m"]
     model = load_model(entry, torch.device("cuda"))
-    assert isinstance(model, LoadedModel)
+    assert isinstance(model, UNetModel)
     where = {name: part.device.type for name, part in parts_of(model).items()}
     assert where == {"unet": "cuda", "vae": "cpu", "text 0": "cpu", "text 1": "cpu"}
     assert needed_bytes(entry, model.device) == 2 * locate(entry).largest()
@@ -354,7 +354,7 @@ def test_on_a_gpu_the_unet_alone_needs_room_when_the_rest_is_offloaded(
     [(32, 11, "has 11 vectors; a prompt's window takes 1 to 10"), (48, 2, "other text encoders")],
 )
 def test_an_embedding_that_does_not_fit_is_left_out_with_the_reason_in_the_log(
-    tiny: LoadedModel,
+    tiny: UNetModel,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     width: int,

@@ -12,7 +12,7 @@ import torch
 from tests.models.helpers import WriteModels, copy_model
 from worker.engine import Engine, ImageRequest
 from worker.engine.errors import ModelUnavailable
-from worker.engine.parts.model import LoadedModel
+from worker.engine.families.unet import UNetModel
 from worker.models.catalogue import Catalogue
 from worker.models.files.sources import locate
 from worker.models.loading import failures
@@ -52,18 +52,18 @@ def narrow(catalogue: Catalogue, one_bytes: int) -> Iterator[ModelStore]:
     opened.close()
 
 
-def wait_for(store: ModelStore, name: str, seconds: float = 20) -> LoadedModel:
+def wait_for(store: ModelStore, name: str, seconds: float = 20) -> UNetModel:
     """Asks as the engine does, until the model is there."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         model = store.get(name)
-        if isinstance(model, LoadedModel):
+        if isinstance(model, UNetModel):
             return model
         time.sleep(0.01)
     raise TimeoutError(name)
 
 
-def parts_of(model: LoadedModel) -> list[weakref.ref[Any]]:
+def parts_of(model: UNetModel) -> list[weakref.ref[Any]]:
     return [
         weakref.ref(part) for part in (model, model.unet, model.vae, model.text_encoders[0].model)
     ]
@@ -118,6 +118,7 @@ def test_an_unloaded_model_leaves_nothing_behind(narrow: ModelStore):
     assert [part() for part in parts] == [None] * 4
 
 
+@pytest.mark.slow
 def test_switching_models_again_and_again_holds_one_models_memory(
     catalogue: Catalogue, one_bytes: int
 ):
@@ -127,7 +128,7 @@ def test_switching_models_again_and_again_holds_one_models_memory(
             store.preload(name)
             assert store.warm() == [name]
     gc.collect()
-    alive = [thing for thing in gc.get_objects() if type(thing) is LoadedModel]
+    alive = [thing for thing in gc.get_objects() if type(thing) is UNetModel]
     assert len([model for model in alive if model.name in "ab"]) == 1
     store.close()
 

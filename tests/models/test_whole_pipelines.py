@@ -7,16 +7,25 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING
+from diffusers.pipelines.auto_pipeline import (
+    AUTO_IMAGE2IMAGE_PIPELINES_MAPPING,
+    AUTO_INPAINT_PIPELINES_MAPPING,
+    AUTO_TEXT2IMAGE_PIPELINES_MAPPING,
+)
 from safetensors.torch import load_file, save_file
 
 from tests.models.helpers import WriteModels, edit_json
-from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart, save_tiny_qwen, save_tiny_sd3
+from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart, save_tiny_qwen
 from worker.engine import ImageRequest, InvalidRequest, ModelUnavailable
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.files.cards import card, cards
 from worker.models.files.sources import locate
-from worker.models.files.whole_pipelines import PIPELINES, PipelineDefaults
+from worker.models.files.whole_pipelines import (
+    IMAGE_TO_IMAGE,
+    INPAINT,
+    PIPELINES,
+    PipelineDefaults,
+)
 from worker.models.loading.loader import load_model
 from worker.models.loading.sizes import model_bytes, needed_bytes
 
@@ -45,7 +54,26 @@ def test_every_pipeline_that_diffusers_makes_pictures_from_text_with_has_its_own
     assert theirs == PIPELINES
 
 
-@pytest.mark.parametrize("save", [save_tiny_sd3, save_tiny_flux, save_tiny_qwen, save_tiny_pixart])
+@pytest.mark.parametrize(
+    ("known", "auto"),
+    [
+        (IMAGE_TO_IMAGE, AUTO_IMAGE2IMAGE_PIPELINES_MAPPING),
+        (INPAINT, AUTO_INPAINT_PIPELINES_MAPPING),
+    ],
+)
+def test_every_pipeline_that_diffusers_draws_over_a_picture_with_is_known(
+    known: frozenset[str], auto: dict[str, Any]
+):
+    theirs = {
+        AUTO_TEXT2IMAGE_PIPELINES_MAPPING[key].__name__
+        for key, pipeline in auto.items()
+        if key in AUTO_TEXT2IMAGE_PIPELINES_MAPPING
+        and "strength" in inspect.signature(pipeline.__call__).parameters
+    }
+    assert theirs & PIPELINES.keys() == known
+
+
+@pytest.mark.parametrize("save", [save_tiny_qwen, save_tiny_pixart])
 def test_a_card_has_the_sizes_that_the_loaded_pipeline_takes(
     write_models: WriteModels, tmp_path: Path, save: Callable[[Path], Path]
 ):
@@ -61,11 +89,7 @@ def test_a_card_has_the_sizes_that_the_loaded_pipeline_takes(
 
 @pytest.mark.parametrize(
     ("save", "family"),
-    [
-        (save_tiny_sd3, "StableDiffusion3Pipeline"),
-        (save_tiny_flux, "FluxPipeline"),
-        (save_tiny_qwen, "QwenImagePipeline"),
-    ],
+    [(save_tiny_qwen, "QwenImagePipeline"), (save_tiny_pixart, "PixArtAlphaPipeline")],
 )
 def test_other_families_load_whole_and_count_all_their_parts(
     write_models: WriteModels, tmp_path: Path, save: Callable[[Path], Path], family: str
@@ -119,7 +143,7 @@ def test_a_pipeline_that_makes_no_pictures_from_text_is_not_offered(
         ("text_encoder_2", "encoder.block.0.layer.0.SelfAttention.q.weight"),
     ],
 )
-def test_weights_that_a_whole_pipeline_lacks_are_not_made_up(
+def test_weights_that_a_transformer_lacks_are_not_made_up(
     write_models: WriteModels, tmp_path: Path, part: str, weight: str
 ):
     folder = save_tiny_flux(tmp_path / "flux")

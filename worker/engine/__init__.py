@@ -13,11 +13,12 @@ from worker.engine.errors import (
     NotFinite,
     OutOfMemory,
 )
+from worker.engine.families.model import LoadedModel
+from worker.engine.families.unet import UNetModel
 from worker.engine.memory.costs import Cost
 from worker.engine.memory.device import describe
 from worker.engine.memory.notebook import Notebook
 from worker.engine.model_source import ModelSource
-from worker.engine.parts.model import LoadedModel
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import Control, Enlarge, ImageRequest, Lora
 from worker.engine.runner import Observer
@@ -47,5 +48,6 @@ __all__ = [
     "Shares",
     "Stage",
     "TextEncoder",
+    "UNetModel",
     "describe",
 ]

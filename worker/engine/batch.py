@@ -1,32 +1,25 @@
 """A batch is a throw-away view: tasks gathered into tensors for one forward, then forgotten."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 
+from worker.engine.families.model import LoadedModel
 from worker.engine.parts.control import ControlRows, weight_at
-from worker.engine.parts.model import LoadedModel
+from worker.engine.parts.rows import Rows
 from worker.engine.task import BatchKey, Prediction, Stage, Task, ready
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The UNet's inputs, one row each: latents (n, C, h, w), timesteps (n,), and by name what
-    else it takes, each (n, ...).
+@dataclass(frozen=True, kw_only=True)
+class TaskRows(Rows):
+    """Rows with the tasks that they are of.
 
     The rows without a prompt (the negative ones of guided tasks) come first, in the order of
     `tasks`, which has the guided ones first; then one row a task with its prompt.
     """
 
     tasks: list[Task]
-    latents: torch.Tensor
-    timesteps: torch.Tensor
-    inputs: dict[str, torch.Tensor]
-    controls: list[ControlRows] = field(default_factory=list[ControlRows])
-
-    def __len__(self) -> int:
-        return len(self.timesteps)
 
     def owner(self, row: int) -> Task:
         return self.tasks[row if row < self.guided else row - self.guided]
@@ -34,27 +27,6 @@ class Rows:
     @property
     def guided(self) -> int:
         return len(self) - len(self.tasks)
-
-    def span(self, start: int, end: int, pad_to: int = 0) -> "Rows":
-        """Rows `start` to `end`, followed by copies of the first of them up to `pad_to` rows."""
-
-        def part(rows: torch.Tensor) -> torch.Tensor:
-            return _padded(rows[start:end], pad_to)
-
-        return replace(
-            self,
-            latents=part(self.latents),
-            timesteps=part(self.timesteps),
-            inputs={name: part(rows) for name, rows in self.inputs.items()},
-            controls=[
-                replace(
-                    rows,
-                    pictures=part(rows.pictures),
-                    weights=_padded_weights(rows.weights[start:end], pad_to),
-                )
-                for rows in self.controls
-            ],
-        )
 
 
 @dataclass(frozen=True)
@@ -76,8 +48,8 @@ class Batch:
     def key(self) -> BatchKey:
         return ready(self.tasks[0].key)
 
-    def gather(self) -> Rows | None:
-        """One UNet batch of all tasks; a task whose sampler raises fails and is left out."""
+    def gather(self) -> TaskRows | None:
+        """One batch of rows of all tasks; a task whose sampler raises fails and is left out."""
         model = self.model
         tasks: list[Task] = []
         scaled: list[torch.Tensor] = []
@@ -91,7 +63,7 @@ class Batch:
             return None
         guided = sum(task.guided for task in tasks)
         timesteps = [ready(task.sampler).timestep for task in tasks]
-        return Rows(
+        return TaskRows(
             tasks=tasks,
             latents=torch.cat(scaled[:guided] + scaled).to(model.dtype),
             timesteps=to_device(timesteps[:guided] + timesteps, model.device),
@@ -99,14 +71,14 @@ class Batch:
             controls=_controls(tasks, guided, model),
         )
 
-    def scatter(self, rows: Rows, noise: torch.Tensor, failed: Mapping[int, Exception]) -> None:
+    def scatter(self, rows: TaskRows, noise: torch.Tensor, failed: Mapping[int, Exception]) -> None:
         """Gives each task its predicted noise, guided, and lets its sampler take the step.
 
         `failed` names the rows without a prediction: their tasks fail, the others go on.
         """
         for row, error in failed.items():
             rows.owner(row).fail(error)
-        predicted = guide(noise.float(), rows)
+        predicted = guide(self.model, noise.float(), rows)
         for index, task in enumerate(rows.tasks):
             if task.stage is not Stage.DENOISE:
                 continue
@@ -119,15 +91,15 @@ class Batch:
                 task.fail(error)
 
 
-def guide(noise: torch.Tensor, rows: Rows) -> torch.Tensor:
-    """Classifier-free guidance (arXiv 2207.12598), with each task's own scale: one row a task."""
+def guide(model: LoadedModel, noise: torch.Tensor, rows: TaskRows) -> torch.Tensor:
+    """Guidance as the model has it, with each task's own scale: one row a task."""
     guided = rows.guided
     if not guided:
         return noise
     tasks = rows.tasks[:guided]
     without, towards = noise[:guided], noise[guided : 2 * guided]
-    scale = _per_row([task.request.guidance_scale for task in tasks], noise)
-    result = without + scale * (towards - without)
+    scale = _per_row([model.cfg_scale(task.request) for task in tasks], noise)
+    result = model.guide(without, towards, scale)
     if any(task.request.guidance_rescale for task in tasks):
         amount = _per_row([task.request.guidance_rescale for task in tasks], noise)
         result = rescale(result, towards, amount)
@@ -158,7 +130,7 @@ def _stacked(name: str, tasks: list[Task], guided: int, model: LoadedModel) -> t
 
 
 def _controls(tasks: list[Task], guided: int, model: LoadedModel) -> list[ControlRows]:
-    """Each ControlNet's pictures and weights at this step, a row a row of the UNet."""
+    """Each ControlNet's pictures and weights at this step, a row a row of the forward."""
     found: list[ControlRows] = []
     for index, first in enumerate(tasks[0].controls):
         inputs = [task.controls[index] for task in tasks]
@@ -171,14 +143,3 @@ def _controls(tasks: list[Task], guided: int, model: LoadedModel) -> list[Contro
         stacked = torch.cat(pictures[:guided] + pictures).to(model.dtype)
         found.append(ControlRows(first.net, stacked, without + weights))
     return found
-
-
-def _padded_weights(part: Sequence[float], rows: int) -> list[float]:
-    return [*part, *[part[0]] * (rows - len(part))]
-
-
-def _padded(part: torch.Tensor, rows: int) -> torch.Tensor:
-    missing = rows - len(part)
-    if missing <= 0:
-        return part
-    return torch.cat([part, part[:1].expand(missing, *part.shape[1:])])

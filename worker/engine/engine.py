@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from worker.engine.accounts import Accounts
 from worker.engine.batcher import Batcher
+from worker.engine.families.model import LoadedModel
 from worker.engine.memory.costs import Cost
 from worker.engine.memory.device import is_device_lost
 from worker.engine.memory.notebook import Notebook
 from worker.engine.memory.row_budget import Budgets
 from worker.engine.model_source import ModelSource
-from worker.engine.parts.model import LoadedModel
 from worker.engine.request import ImageRequest, Picture
 from worker.engine.runner import Observer, Runner
 from worker.engine.shares import Shares
@@ -42,7 +42,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Progress:
-    """UNet forwards done, how many there will be, and what the task needs next."""
+    """Forwards done, how many there will be, and what the task needs next."""
 
     step: int
     steps: int
@@ -211,7 +211,7 @@ class Engine:
 
 
 def _finished(task: Task) -> Finished:
-    text = task.conditioning
+    text = task.text
     return Finished(
         task_id=task.id,
         image=task.image,

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Protocol
 
-from worker.engine.parts.model import LoadedModel
+from worker.engine.families.model import LoadedModel
 from worker.engine.whole.pipeline import WholeModel
 
 AddOnKind = Literal["lora", "controlnet", "upscaler"]

@@ -1,23 +1,13 @@
 """From a request to the first step: prompts read, picture encoded, noise drawn, inputs made."""
 
-from contextlib import ExitStack
-
 import numpy as np
 import torch
 from torch.nn import functional
 
 from worker.engine.errors import InvalidRequest
-from worker.engine.parts.autoencoder import (
-    decode_latents,
-    encode_pixels,
-    hide_masked,
-    latent_levels,
-    latent_mask,
-    pixels_of,
-)
-from worker.engine.parts.conditions import Situation, conditions
+from worker.engine.families.model import LoadedModel, Scene
+from worker.engine.parts.autoencoder import hide_masked, latent_levels, latent_mask
 from worker.engine.parts.control import control_tensor
-from worker.engine.parts.model import LoadedModel
 from worker.engine.parts.upscaler import lanczos, nearest
 from worker.engine.request import Control, Enlarge, Picture
 from worker.engine.task import ControlInput, Repaint, Stage, Task, ready
@@ -30,16 +20,8 @@ def encode(task: Task) -> None:
     for weights, _ in added:
         model.loras.hold(weights)
     model.loras.use(request.loras)
-    negative = request.negative_prompt if task.guided else None
-    with ExitStack() as visits:
-        for each in model.text_encoders:
-            visits.enter_context(model.visiting(each.model))
-        task.conditioning = model.prompts.encode(
-            request.prompt,
-            negative,
-            clip_skip=request.clip_skip,
-            variant=tuple((weights.serial, weight) for weights, weight in added),
-        )
+    variant = tuple((weights.serial, weight) for weights, weight in added)
+    task.text = model.read(request, variant=variant)
     task.generator.manual_seed(request.seed)
     if request.image is not None and request.enlarge is None and not request.strength:
         # The picture itself, which the autoencoder would not give back.
@@ -67,7 +49,7 @@ def enlarge(task: Task) -> None:
         if not wanted.strength:
             task.finish(picture)
             return
-        original = encode_pixels(model, pixels_of(model, picture), task.generator)
+        original = _encoded(task, model, picture)
     size = wanted.width, wanted.height
     noise = _noise(task, model, *size)
     task.begin(*size, wanted.steps, wanted.strength, noise=noise, original=original)
@@ -87,31 +69,32 @@ def _first_pass(task: Task, model: LoadedModel) -> None:
         _condition(task, model, *size)
         return
     _check_size(request.image, *size)
-    pixels = pixels_of(model, request.image)
     if request.mask is None:
         if model.inpaints:
             raise InvalidRequest(f"kind: the model {model.name} needs a mask.")
-        original = encode_pixels(model, pixels, task.generator)
+        original = _encoded(task, model, request.image)
         noise = _noise(task, model, *size)
         task.begin(*size, request.steps, request.strength, noise=noise, original=original)
         _condition(task, model, *size)
         return
-    _inpaint(task, model, pixels)
+    _inpaint(task, model)
 
 
-def _inpaint(task: Task, model: LoadedModel, pixels: torch.Tensor) -> None:
+def _inpaint(task: Task, model: LoadedModel) -> None:
     request, picture_mask = task.request, ready(task.request.mask)
+    autoencoder = model.autoencoder
+    pixels = autoencoder.pixels(ready(request.image))
     size = request.width, request.height
     painted = picture_mask
     if request.differential:
-        mask = latent_levels(model, picture_mask)
+        mask = latent_levels(picture_mask, autoencoder.scale, model.device)
         painted = np.where(picture_mask > 0, 255, 0).astype(np.uint8)
     else:
-        mask = latent_mask(model, picture_mask)
+        mask = latent_mask(picture_mask, autoencoder.scale, model.device)
     from_noise = request.strength >= 1 and request.fill == "original"
     original = None
     if request.differential or not (model.inpaints and from_noise):
-        original = encode_pixels(model, pixels, task.generator)
+        original = autoencoder.encode(pixels, task.generator)
     noise = _noise(task, model, *size)
     start = _with_fill(task, original, noise, mask)
     task.begin(
@@ -120,7 +103,7 @@ def _inpaint(task: Task, model: LoadedModel, pixels: torch.Tensor) -> None:
     if request.differential or not model.inpaints:
         task.repaint = Repaint(ready(original), noise, mask, request.differential)
     if model.inpaints:
-        masked = encode_pixels(model, hide_masked(pixels, painted), task.generator)
+        masked = autoencoder.encode(hide_masked(pixels, painted), task.generator)
         _condition(task, model, *size, mask=(mask > 0).to(mask.dtype), masked=masked)
         return
     _condition(task, model, *size)
@@ -145,10 +128,9 @@ def _condition(
     mask: torch.Tensor | None = None,
     masked: torch.Tensor | None = None,
 ) -> None:
-    """Makes the inputs that the UNet takes at this size."""
-    text = ready(task.conditioning)
-    scale = task.request.guidance_scale
-    task.inputs = conditions(Situation(model, width, height, scale, text, mask, masked))
+    """Makes the inputs that the network takes at this size."""
+    text, scale = ready(task.text), task.request.guidance_scale
+    task.inputs = model.inputs(Scene(text, width, height, scale, mask, masked))
     task.controls = tuple(
         _control(each, task, model, width, height) for each in task.request.controls
     )
@@ -171,7 +153,7 @@ def _noise(task: Task, model: LoadedModel, width: int, height: int) -> torch.Ten
     """The image's own noise (1, C, h, w), drawn on the CPU in fp32: the same on every device, in
     every dtype and in every batch; turned towards the variation's if there is one."""
     request = task.request
-    shape = (1, model.latent_channels, height // model.factor, width // model.factor)
+    shape = (1, model.latent_channels, *model.latent_size(width, height))
     noise = torch.randn(shape, generator=task.generator)
     if request.variation_seed is not None and request.variation_strength:
         other = torch.Generator().manual_seed(request.variation_seed)
@@ -189,18 +171,23 @@ def slerp(start: torch.Tensor, end: torch.Tensor, fraction: float) -> torch.Tens
     return (weights[0] * start + weights[1] * end) / angle.sin()
 
 
+def _encoded(task: Task, model: LoadedModel, picture: Picture) -> torch.Tensor:
+    """The latents of a picture, with the noise of their posterior drawn by the image's seed."""
+    return model.autoencoder.encode(model.autoencoder.pixels(picture), task.generator)
+
+
 def _enlarged_latents(task: Task, model: LoadedModel, wanted: Enlarge) -> torch.Tensor:
     latents = task.latents
     if latents is None:
-        latents = encode_pixels(model, pixels_of(model, ready(task.request.image)), task.generator)
-    size = wanted.height // model.factor, wanted.width // model.factor
+        latents = _encoded(task, model, ready(task.request.image))
+    size = model.latent_size(wanted.width, wanted.height)
     return functional.interpolate(latents, size=size, mode="bilinear")
 
 
 def _enlarged_picture(task: Task, model: LoadedModel, wanted: Enlarge) -> Picture:
     small = task.request.image
     if task.latents is not None:
-        small = decode_latents(model, task.latents)
+        small = model.autoencoder.decode(task.latents)
     picture = ready(small)
     if task.add_ons.upscaler is not None:
         return task.add_ons.upscaler.enlarge_to(picture, wanted.width, wanted.height)

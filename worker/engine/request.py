@@ -68,7 +68,9 @@ class ImageRequest:
     With an `image` (of `width` x `height`) the walk begins there, `strength` of the way back to
     noise; with a `mask` only what is white in it changes, or with `differential` each part with as
     much of the strength as it is light (arXiv 2306.00950). `clip_skip` counts the text encoder's
-    layers from the last, which is 1. An `image` with `enlarge` goes to the second pass at once.
+    layers from the last, which is 1. `true_cfg_scale` is classifier-free guidance beside the
+    guidance that a model was distilled with. An `image` with `enlarge` goes to the second pass at
+    once.
     """
 
     model: str
@@ -82,6 +84,7 @@ class ImageRequest:
     sampler: str
     schedule: str = "automatic"
     guidance_rescale: float = 0.0
+    true_cfg_scale: float = 1.0
     clip_skip: int = 1
     image: Picture | None = None
     mask: Mask | None = None

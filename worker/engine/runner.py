@@ -8,7 +8,8 @@ from typing import Protocol
 import torch
 
 from worker.engine.accounts import Accounts
-from worker.engine.batch import Batch, Rows
+from worker.engine.batch import Batch, TaskRows
+from worker.engine.families.model import LoadedModel
 from worker.engine.memory.device import (
     capacity,
     explained,
@@ -19,10 +20,7 @@ from worker.engine.memory.device import (
 from worker.engine.memory.footprint import tracked
 from worker.engine.memory.row_budget import Budgets
 from worker.engine.memory.stopwatch import Measurement, Stopwatch
-from worker.engine.parts.autoencoder import decode_latents
-from worker.engine.parts.conditions import CHANNELS, unet_arguments
-from worker.engine.parts.control import residuals
-from worker.engine.parts.model import LoadedModel
+from worker.engine.parts.rows import Rows
 from worker.engine.piecework import Piecework
 from worker.engine.prepare import encode, enlarge
 from worker.engine.task import BatchKey, Stage, Task, ready
@@ -42,7 +40,7 @@ class Observer(Protocol):
     """Who wants to know how long things take (metrics). Called from the engine's thread."""
 
     def forward(self, model: str, rows: int, seconds: float) -> None:
-        """A UNet forward of `rows` rows is done."""
+        """A forward of `rows` rows is done."""
         ...
 
     def stage(self, name: str, seconds: float) -> None:
@@ -119,7 +117,7 @@ class Runner:
             if not is_long(task):
                 work()
                 return True
-            modules = [ready(task.model).vae]
+            modules = [ready(task.model).autoencoder.vae]
             upscaler = task.add_ons.upscaler
             if upscaler is not None and isinstance(upscaler.module, torch.nn.Module):
                 modules.append(upscaler.module)
@@ -142,7 +140,7 @@ class Runner:
             size = key.width * model.factor, key.height * model.factor
             self._budget.check(key, *size, capacity(model.device))
 
-    # 3. Denoise: one UNet forward for all rows, then one sampler step a task
+    # 3. Denoise: one forward for all rows, then one sampler step a task
 
     def _denoise(self, batch: Batch) -> None:
         rows = batch.gather()
@@ -151,8 +149,8 @@ class Runner:
         noise, failed = self._predict(batch, rows)
         batch.scatter(rows, noise, failed)
 
-    def _predict(self, batch: Batch, rows: Rows) -> tuple[torch.Tensor, dict[int, Exception]]:
-        """The UNet's noise for every row, and the rows that have none because they raised.
+    def _predict(self, batch: Batch, rows: TaskRows) -> tuple[torch.Tensor, dict[int, Exception]]:
+        """The prediction for every row, and the rows that have none because they raised.
 
         Where a forward raises it is split in two and tried again, down to the row that is to
         blame; where it ran out of memory the budget shrinks with it. No sampler has moved yet,
@@ -183,7 +181,7 @@ class Runner:
         return torch.cat([noise[start] for start in sorted(noise)]), failed
 
     def _try_forward(
-        self, batch: Batch, rows: Rows, start: int, end: int, noise: dict[int, torch.Tensor]
+        self, batch: Batch, rows: TaskRows, start: int, end: int, noise: dict[int, torch.Tensor]
     ) -> Exception | None:
         try:
             noise[start] = self._forward(batch, rows, start, end)
@@ -192,7 +190,7 @@ class Runner:
             return error.with_traceback(None)
         return None
 
-    def _forward(self, batch: Batch, rows: Rows, start: int, end: int) -> torch.Tensor:
+    def _forward(self, batch: Batch, rows: TaskRows, start: int, end: int) -> torch.Tensor:
         key, model = batch.key, batch.model
         model.loras.use(key.loras)
         part = rows.span(start, end, self._budget.rows(key) if key.exact else 0)
@@ -208,7 +206,7 @@ class Runner:
         free: frozenset[str] = frozenset(),
     ) -> torch.Tensor:
         """One forward, weighed if it is the first of its shape, else timed."""
-        forward, usual = partial(predict, model, rows), self._budget.weighed(key)
+        forward, usual = partial(model.forward, rows), self._budget.weighed(key)
         report = partial(self._report, key, owners, free, usual)
         if usual:
             return self._stopwatch.time(model.device, len(rows), forward, report)
@@ -261,7 +259,7 @@ class Runner:
     # 4. Decode the latents into pixels
 
     def _decode(self, task: Task) -> None:
-        task.finish(decode_latents(ready(task.model), ready(task.latents)))
+        task.finish(ready(task.model).autoencoder.decode(ready(task.latents)))
 
     # A pipeline that runs whole: one of its steps
 
@@ -282,14 +280,3 @@ def is_long(task: Task) -> bool:
     if request.enlarge is not None:
         sizes.append(request.enlarge.width * request.enlarge.height)
     return ready(task.model).device.type == "cpu" and max(sizes) > LARGE
-
-
-def predict(model: LoadedModel, rows: Rows) -> torch.Tensor:
-    """The UNet's prediction for every row, with what its ControlNets add: (n, C, h, w)."""
-    arguments = unet_arguments(rows.inputs)
-    text, added = arguments["encoder_hidden_states"], arguments.get("added_cond_kwargs")
-    steered = residuals(rows.latents, rows.timesteps, text, rows.controls, added)
-    latents = rows.latents
-    if CHANNELS in rows.inputs:
-        latents = torch.cat([latents, rows.inputs[CHANNELS]], dim=1)
-    return model.unet(latents, rows.timesteps, **arguments, **steered, return_dict=False)[0]

@@ -6,16 +6,15 @@ from typing import TypeVar
 
 import torch
 
+from worker.engine.families.model import LoadedModel, Text
 from worker.engine.memory.footprint import ForwardShape
-from worker.engine.parts.conditions import Pair
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraWeights
-from worker.engine.parts.model import LoadedModel
+from worker.engine.parts.rows import Pair
 from worker.engine.parts.upscaler import PixelUpscaler
 from worker.engine.piecework import Piecework
-from worker.engine.prompt.prompt import Conditioning
 from worker.engine.request import Control, ImageRequest, Lora, Picture, check_multiple
-from worker.engine.sampling.sampler import Sampler, make_sampler
+from worker.engine.sampling.sampler import Sampler
 from worker.engine.whole.pipeline import WholeModel
 from worker.engine.whole.run import WholeRun
 
@@ -36,7 +35,7 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True)
 class BatchKey:
-    """Tasks with equal keys may share a UNet forward: same weights, same tensor shapes.
+    """Tasks with equal keys may share a forward: same weights, same tensor shapes.
 
     `inputs` names the conditions with the shape of a row, `controls` the ControlNets.
     """
@@ -57,7 +56,7 @@ class BatchKey:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The last UNet forward of one task, kept for previews: views of the batch's tensors."""
+    """The last forward of one task, kept for previews: views of the batch's tensors."""
 
     scaled: torch.Tensor
     noise: torch.Tensor
@@ -129,7 +128,7 @@ class Task:
     whole: WholeModel | None = None
     run: WholeRun | None = None
     add_ons: AddOns = field(default_factory=AddOns)
-    conditioning: Conditioning | None = None
+    text: Text | None = None
     generator: torch.Generator = field(default_factory=torch.Generator)
     sampler: Sampler | None = None
     latents: torch.Tensor | None = None
@@ -147,11 +146,11 @@ class Task:
     @property
     def guided(self) -> bool:
         """Whether a step takes a second row, without the prompt."""
-        return self.request.guided and not ready(self.model).distilled
+        return ready(self.model).guided(self.request)
 
     @property
     def rows(self) -> int:
-        """Rows of a UNet forward that one step of this task takes."""
+        """Rows of a forward that one step of this task takes."""
         return 2 if self.guided else 1
 
     def begin(
@@ -172,28 +171,18 @@ class Task:
         request, model = self.request, ready(self.model)
         for side, pixels in (("width", width), ("height", height)):
             check_multiple(side, pixels, model.factor)
-        self.sampler = self._sampler(steps, strength)
+        self.sampler = model.sampler(request, width, height, steps, strength)
         self.prediction = None
         self.steps_to_come = 0
         if request.enlarge is not None and not self.enlarged:
-            second = self._sampler(request.enlarge.steps, request.enlarge.strength)
+            to = request.enlarge
+            second = model.sampler(request, to.width, to.height, to.steps, to.strength)
             self.steps_to_come = len(second)
         if self.sampler.done:
             self.latents = original
         else:
             self.latents = self.sampler.begin(noise, original)
         self.stage = self.after_steps if self.sampler.done else Stage.DENOISE
-
-    def _sampler(self, steps: int, strength: float) -> Sampler:
-        request = self.request
-        return make_sampler(
-            request.sampler,
-            ready(self.model).scheduler_config,
-            steps,
-            schedule=request.schedule,
-            strength=strength,
-            seed=request.seed,
-        )
 
     def fix_key(self, width: int, height: int) -> None:
         """Says who may share this task's forwards, once its inputs are there."""

@@ -139,6 +139,7 @@ def image_request(
         sampler=request.sampler,
         schedule=request.schedule,
         guidance_rescale=request.guidance_rescale,
+        true_cfg_scale=request.true_cfg_scale,
         clip_skip=request.clip_skip,
         image=canvas.image,
         mask=canvas.mask,

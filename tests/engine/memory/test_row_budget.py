@@ -9,7 +9,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from tests.engine.helpers import Shelf, difference, load, picture, pictures, tiny
-from worker.engine import TOLERANCE, Engine, LoadedModel, OutOfMemory
+from worker.engine import TOLERANCE, Engine, OutOfMemory, UNetModel
 from worker.engine.memory.row_budget import (
     PATIENCE,
     SAMPLES,
@@ -44,7 +44,7 @@ class SmallDecoder(AutoencoderKL):
         return super()._decode(z, return_dict)
 
 
-def on_a_small_device(folder, room: int) -> LoadedModel:
+def on_a_small_device(folder, room: int) -> UNetModel:
     model = load("tiny", folder)
     small = SmallDevice.from_config(dict(model.unet.config))
     small.load_state_dict(model.unet.state_dict())

@@ -16,7 +16,7 @@ from PIL import Image
 from tests.engine.helpers import Shelf, difference, open_pipeline, picture, pictures, tiny
 from tests.tiny_models import save_tiny
 from tests.tiny_parts import controlnet_entry, save_tiny_controlnet
-from worker.engine import Engine, ImageRequest, LoadedModel
+from worker.engine import Engine, ImageRequest, UNetModel
 from worker.engine.parts.control import (
     ControlRows,
     LoadedControlNet,
@@ -221,7 +221,7 @@ def test_a_controlnet_acts_in_whole_steps_between_start_and_end(
 
 
 @pytest.fixture
-def studio(tiny_model: LoadedModel, nets: dict[str, LoadedControlNet]) -> Engine:
+def studio(tiny_model: UNetModel, nets: dict[str, LoadedControlNet]) -> Engine:
     """An engine whose model may have every ControlNet."""
     shelf = Shelf(tiny_model)
     shelf.add_ons |= {("controlnet", name): net for name, net in nets.items()}

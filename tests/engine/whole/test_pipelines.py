@@ -121,7 +121,7 @@ def test_every_multiple_of_the_factor_is_a_size_that_it_makes(kind, models):
         ({"sampler": "euler"}, "sampler"),
         ({"clip_skip": 2}, "clip_skip"),
         ({"guidance_rescale": 0.5}, "guidance_rescale"),
-        ({"image": np.zeros((16, 16, 3), np.uint8)}, "image"),
+        ({"fill": "noise"}, "fill"),
     ],
 )
 def test_what_the_pipeline_would_not_do_is_refused_at_once(model, fields, field):

@@ -65,7 +65,7 @@ def test_the_colours_are_fitted_to_latents_as_the_pipeline_decodes_them(kind, mo
         run.advance()
     latents = model.preview.unpacked(run._walk._latents, SIZES[kind], SIZES[kind])
     with torch.inference_mode():
-        decoded = Decoder(model.pipeline.vae).decode(latents)[0][0]
+        decoded = Decoder(model.pipeline.vae)(latents)[0]
     run.advance()
     colours = ((decoded / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
     assert difference(colours.numpy(), run.image) <= 1

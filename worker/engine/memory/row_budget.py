@@ -1,4 +1,4 @@
-"""How many rows a UNet forward takes: measured for each shape, not a constant."""
+"""How many rows a forward takes: measured for each shape, not a constant."""
 
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping

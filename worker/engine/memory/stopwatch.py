@@ -17,7 +17,7 @@ IN_FLIGHT = 1
 
 @dataclass(frozen=True)
 class Measurement:
-    """One UNet forward: its rows, its seconds, and on an accelerator its memory in bytes.
+    """One forward: its rows, its seconds, and on an accelerator its memory in bytes.
 
     `used` is what the forward needed beyond the weights, `free` what it could have had.
     """

@@ -1,1 +1,1 @@
-"""A model whose forwards are batched: its parts, and what a picture adds to it. Knows no task."""
+"""What models of every family are made of: rows, autoencoder, and what a picture adds to them."""

@@ -74,6 +74,11 @@ class PromptEncoder:
         if any(encoder.size != self.window for encoder in self._encoders):
             raise ModelUnavailable("model: its text encoders have windows of different lengths.")
 
+    @property
+    def widths(self) -> list[int]:
+        """Numbers in a token's embedding, of each text encoder."""
+        return [encoder.width for encoder in self._encoders]
+
     def add_embedding(self, name: str, vectors: Sequence[torch.Tensor]) -> None:
         """Let the word `name` stand for learned vectors (textual inversion, arXiv 2208.01618).
 

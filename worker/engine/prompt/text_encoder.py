@@ -38,17 +38,25 @@ class WindowEncoder:
     """Encodes windows with one text encoder, and remembers those that it has encoded.
 
     `index` is the encoder's place among its model's. With `penultimate` embeddings come from the
-    layer before the last and without the final norm, as SDXL takes them.
+    layer before the last and without the final norm, as SDXL takes them, and the whole window's
+    vector is projected; with `pooler` it is the last layer's, as Flux takes it.
     """
 
     def __init__(
-        self, encoder: TextEncoder, index: int, words: LearnedWords, *, penultimate: bool
+        self,
+        encoder: TextEncoder,
+        index: int,
+        words: LearnedWords,
+        *,
+        penultimate: bool,
+        pooler: bool = False,
     ) -> None:
         self._tokenizer = encoder.tokenizer
         self._model = encoder.model
         self._index = index
         self._words = words
         self._penultimate = penultimate
+        self._pooled = "text_embeds" if penultimate else "pooler_output" if pooler else ""
         length: int = self._model.config.max_position_embeddings
         self.size = length - 2
         # The tokenizer's own answer for nothing says which tokens it wraps and pads with.
@@ -112,7 +120,7 @@ class WindowEncoder:
         hidden: torch.Tensor = output.last_hidden_state
         if layer > 1:
             hidden = self._layer(output.hidden_states, layer, clip_skip)
-        pooled = getattr(output, "text_embeds", None) if self._penultimate else None
+        pooled = getattr(output, self._pooled, None) if self._pooled else None
         return Embedded(hidden, pooled)
 
     def _layer(self, states: Sequence[torch.Tensor], layer: int, clip_skip: int) -> torch.Tensor:

@@ -13,6 +13,10 @@ from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultist
 from diffusers.schedulers.scheduling_dpmsolver_singlestep import DPMSolverSinglestepScheduler
 from diffusers.schedulers.scheduling_euler_ancestral_discrete import EulerAncestralDiscreteScheduler
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
+    FlowMatchEulerDiscreteScheduler,
+)
+from diffusers.schedulers.scheduling_flow_match_heun_discrete import FlowMatchHeunDiscreteScheduler
 from diffusers.schedulers.scheduling_heun_discrete import HeunDiscreteScheduler
 from diffusers.schedulers.scheduling_lcm import LCMScheduler
 from diffusers.schedulers.scheduling_pndm import PNDMScheduler
@@ -56,10 +60,19 @@ EVEN = (AUTOMATIC, *SIGMAS, "uniform", "normal")
 
 
 @dataclass(frozen=True)
+class FlowForm:
+    """The diffusers class of a sampler for models that predict a flow, and what it overrides."""
+
+    scheduler: Any
+    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A diffusers scheduler class, and what it overrides in the model's own scheduler config.
 
     `automatic` is the schedule that "automatic" means: itself, where that is the model's own.
+    `flow` is the sampler's form for flow matching, where it has one (`sampling/flow.py`).
     """
 
     scheduler: Any
@@ -67,6 +80,7 @@ class Recipe:
     automatic: str = AUTOMATIC
     schedules: tuple[str, ...] = EVERY
     predicts_sample: bool = True
+    flow: FlowForm | None = None
 
     def options(self, config: Mapping[str, Any], schedule: str = AUTOMATIC) -> dict[str, Any]:
         """What the scheduler is made with, beside the model's own `config`."""
@@ -96,8 +110,15 @@ DPMPP_SDE = {**DPMPP, "algorithm_type": "sde-dpmsolver++"}
 
 DEIS = {"algorithm_type": "deis", "solver_type": "logrho"}
 
+FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
+
 SAMPLERS: Mapping[str, Recipe] = {
-    "dpmpp_2m": Recipe(DPMSolverMultistepScheduler, DPMPP, "karras"),
+    "dpmpp_2m": Recipe(
+        DPMSolverMultistepScheduler,
+        DPMPP,
+        "karras",
+        flow=FlowForm(DPMSolverMultistepScheduler, DPMPP | FLOW),
+    ),
     "dpmpp_sde": Recipe(SeededDPMSolverSDEScheduler, {}, "karras", predicts_sample=False),
     "dpmpp_2m_sde": Recipe(DPMSolverMultistepScheduler, DPMPP_SDE, "exponential"),
     "dpmpp_2m_sde_heun": Recipe(
@@ -111,9 +132,9 @@ SAMPLERS: Mapping[str, Recipe] = {
         DPMSolverMultistepScheduler, {**DPMPP_SDE, "solver_order": 3}, "exponential"
     ),
     "euler_a": Recipe(EulerAncestralDiscreteScheduler, schedules=SPACED, predicts_sample=False),
-    "euler": Recipe(EulerDiscreteScheduler),
+    "euler": Recipe(EulerDiscreteScheduler, flow=FlowForm(FlowMatchEulerDiscreteScheduler)),
     "lms": Recipe(FloatLMSDiscreteScheduler),
-    "heun": Recipe(HeunDiscreteScheduler, UNCLIPPED),
+    "heun": Recipe(HeunDiscreteScheduler, UNCLIPPED, flow=FlowForm(FlowMatchHeunDiscreteScheduler)),
     "dpm2": Recipe(QuickKDPM2DiscreteScheduler, {}, "karras", predicts_sample=False),
     "dpm2_a": Recipe(QuickKDPM2AncestralDiscreteScheduler, {}, "karras", predicts_sample=False),
     "ddim": Recipe(DDIMScheduler, UNCLIPPED, schedules=SPACED),
@@ -122,14 +143,12 @@ SAMPLERS: Mapping[str, Recipe] = {
     "pndm": Recipe(
         PNDMScheduler, {"skip_prk_steps": True}, schedules=LEADING, predicts_sample=False
     ),
-    "unipc": Recipe(UniPCMultistepScheduler),
+    "unipc": Recipe(UniPCMultistepScheduler, flow=FlowForm(UniPCMultistepScheduler, FLOW)),
     # LCM and TCD walk a subset of the steps that their models were distilled on.
     "lcm": Recipe(LCMScheduler, UNCLIPPED, schedules=(AUTOMATIC,)),
     "tcd": Recipe(TCDScheduler, UNCLIPPED, schedules=(AUTOMATIC,)),
     "ipndm": Recipe(DiscreteIPNDMScheduler, UNCLIPPED, schedules=SPACED),
-    "deis": Recipe(
-        FloatDEISMultistepScheduler, {"algorithm_type": "deis", "solver_type": "logrho"}
-    ),
+    "deis": Recipe(FloatDEISMultistepScheduler, DEIS),
     "ddpm": Recipe(DDPMScheduler, UNCLIPPED, schedules=SPACED),
     "sa_solver": Recipe(SASolverScheduler),
 }

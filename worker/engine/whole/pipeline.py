@@ -3,10 +3,13 @@
 import inspect
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
+import diffusers
 import torch
+from PIL import Image
 
 from worker.engine.errors import InvalidRequest, ModelUnavailable
 from worker.engine.request import ImageRequest, check_multiple
@@ -20,6 +23,9 @@ FACTOR = 64
 
 ENDLESS = 1_000_000
 """A tokenizer without a limit says a larger number."""
+
+LEAST = 1.001
+"""Steps that a picture to start from is drawn over in at least, a little more for rounding."""
 
 Arguments = dict[str, Any]
 
@@ -40,11 +46,12 @@ class WholeModel:
     dtype: torch.dtype
     offload: bool = False
     preview: WholePreview | None = field(init=False, repr=False)
+    _variants: dict[str, Any] = field(init=False, repr=False, default_factory=dict[str, Any])
     _parameters: Mapping[str, inspect.Parameter] = field(init=False, repr=False)
     _turn: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self._parameters = inspect.signature(self.pipeline.__call__).parameters
+        self._parameters = _parameters(self.pipeline)
         if not self.accepts("prompt", "num_inference_steps", "width", "height", "output_type"):
             raise ModelUnavailable(
                 f"model: {self.name} is a {self.family}, which does not make a picture of a given"
@@ -116,6 +123,20 @@ class WholeModel:
         """Whether the pipeline's call takes all of `arguments`."""
         return all(argument in self._parameters for argument in arguments)
 
+    def variant(self, request: ImageRequest) -> Any | None:
+        """The pipeline that makes such a picture, of the same parts: its own, or that which
+        diffusers' auto pipelines have for a picture or a mask to start from; None without one."""
+        if request.image is None:
+            return self.pipeline
+        name = "AutoPipelineForImage2Image" if request.mask is None else "AutoPipelineForInpainting"
+        if name not in self._variants:
+            # A pipeline that the library has nothing for is no line of its tables.
+            with suppress(ValueError):
+                self._variants[name] = getattr(cast(Any, diffusers), name).from_pipe(self.pipeline)
+                self._variants[name].set_progress_bar_config(disable=True)
+        found = self._variants.get(name)
+        return found if found is not None and "strength" in _parameters(found) else None
+
     def modules(self) -> list[torch.nn.Module]:
         """The pipeline's parts that have weights."""
         parts: list[Any] = list(self.pipeline.components.values())
@@ -133,12 +154,13 @@ class WholeModel:
             )
         if field := next((name for name, used in _beyond(request, self) if used), None):
             raise InvalidRequest(
-                f"{field}: the model {self.name} makes pictures from a prompt only, as a whole"
-                f" {self.family}."
+                f"{field}: the model {self.name} runs as a whole {self.family}, which does not"
+                " take it."
             )
 
     def arguments(self, request: ImageRequest) -> Arguments:
-        """The pipeline's own arguments for `request`; noise is drawn on the CPU from the seed."""
+        """The own arguments of the pipeline for `request`; noise is drawn on the CPU from the
+        seed."""
         wanted: Arguments = {
             "prompt": request.prompt,
             "width": request.width,
@@ -147,6 +169,12 @@ class WholeModel:
             "generator": torch.Generator().manual_seed(request.seed),
             "output_type": "np",
         }
+        if request.image is not None:
+            wanted["image"] = Image.fromarray(request.image)
+            # The library would take no step at all.
+            wanted["strength"] = min(1.0, max(request.strength, LEAST / request.steps))
+        if request.mask is not None:
+            wanted["mask_image"] = Image.fromarray(request.mask)
         if self.guidance:
             wanted[self.guidance] = request.guidance_scale
         if request.guidance_rescale:
@@ -158,25 +186,27 @@ class WholeModel:
                 negative = negative or " "
             if negative:
                 wanted["negative_prompt"] = negative
-        return {name: value for name, value in wanted.items() if self.accepts(name)}
+        known = _parameters(self.variant(request))
+        return {name: value for name, value in wanted.items() if name in known}
 
-    def callbacks(self, after_step: Callable[[Any, Any], None]) -> Arguments:
-        """Arguments that have `after_step(pipeline, latents)` called after every step.
+    def callbacks(self, pipeline: Any, after_step: Callable[[Any, Any], None]) -> Arguments:
+        """Arguments that have `after_step(pipeline, latents)` called after every step of a variant.
 
-        None where the pipeline has no such argument.
+        None where it has no such argument.
         """
+        known = _parameters(pipeline)
 
-        def on_step_end(pipeline: Any, _step: int, _timestep: Any, tensors: Arguments) -> Arguments:
-            after_step(pipeline, tensors.get("latents"))
+        def on_step_end(inner: Any, _step: int, _timestep: Any, tensors: Arguments) -> Arguments:
+            after_step(inner, tensors.get("latents"))
             return tensors
 
         def callback(_step: int, _timestep: Any, latents: Any) -> None:
-            after_step(self.pipeline, latents)
+            after_step(pipeline, latents)
 
-        names = [name for name in self._parameters if name.endswith("callback_on_step_end")]
+        names = [name for name in known if name.endswith("callback_on_step_end")]
         if names:
             return dict.fromkeys(names, on_step_end)
-        if self.accepts("callback", "callback_steps"):
+        if "callback" in known and "callback_steps" in known:
             return {"callback": callback, "callback_steps": 1}
         return {}
 
@@ -184,6 +214,11 @@ class WholeModel:
         """Denoising steps of one picture, a prior's included, as far as is known before it."""
         prior = self._default("prior_num_inference_steps")
         return request.steps + (prior if isinstance(prior, int) else 0)
+
+    def bring(self, pipeline: Any) -> None:
+        """Has the parts visit the device for this variant, where they lie in main memory."""
+        if self.offload:
+            pipeline.enable_model_cpu_offload(device=self.device)
 
     def take(self) -> None:
         """Reserves the pipeline. Raises RuntimeError where a run is under way."""
@@ -198,12 +233,17 @@ class WholeModel:
         return self._parameters[argument].default if self.accepts(argument) else None
 
 
+def _parameters(pipeline: Any) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(pipeline.__call__).parameters
+
+
 def _beyond(request: ImageRequest, model: WholeModel) -> list[tuple[str, bool]]:
     """The fields that only the engine's own families know, and whether `request` uses them."""
     rescale = bool(request.guidance_rescale) and not model.accepts("guidance_rescale")
     return [
-        ("image", request.image is not None),
-        ("mask", request.mask is not None),
+        ("mask" if request.mask is not None else "image", model.variant(request) is None),
+        ("fill", request.fill != "original"),
+        ("mask_grey", request.differential),
         ("hires", request.enlarge is not None),
         ("loras", bool(request.loras)),
         ("controls", bool(request.controls)),

@@ -4,7 +4,6 @@ import functools
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -37,7 +36,7 @@ class WholePreview:
             return None
         # Of dozens of autoencoders some decode in a way of their own: they go without a preview.
         try:
-            return cls(pipeline, LatentPreview.fit(Decoder(vae), channels), channels)
+            return cls(pipeline, LatentPreview.fit(Decoder(vae), channels, vae.device), channels)
         except Exception:
             return None
 
@@ -71,9 +70,6 @@ class Decoder:
 
     def __init__(self, vae: Any) -> None:
         self._vae = vae
-        self.device: torch.device = vae.device
-        self.dtype: torch.dtype = vae.dtype
-        self.config = SimpleNamespace(scaling_factor=1.0)
         config = vae.config
         self._scale: float = getattr(config, "scaling_factor", None) or 1.0
         self._shift: float = getattr(config, "shift_factor", None) or 0.0
@@ -82,16 +78,17 @@ class Decoder:
         # Autoencoders of video models, which take a frame axis, name their channels so.
         self._frames = hasattr(config, "z_dim")
 
-    def decode(self, latents: torch.Tensor, return_dict: bool = False) -> tuple[torch.Tensor]:
+    def __call__(self, latents: torch.Tensor) -> torch.Tensor:
         """The picture (1, 3, height, width) of latents (1, C, h, w)."""
         mean, deviation = (
             torch.tensor(numbers).view(1, -1, 1, 1).to(latents)
             for numbers in (self._mean, self._deviation)
         )
         latents = latents * deviation / self._scale + mean + self._shift
+        latents = latents.to(self._vae.dtype)
         if not self._frames:
-            return self._vae.decode(latents, return_dict=return_dict)
-        return (self._vae.decode(latents.unsqueeze(2), return_dict=return_dict)[0][:, :, 0],)
+            return self._vae.decode(latents, return_dict=False)[0]
+        return self._vae.decode(latents.unsqueeze(2), return_dict=False)[0][:, :, 0]
 
 
 class Watch:

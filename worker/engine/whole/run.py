@@ -163,15 +163,20 @@ class _Walk:
         self._end()
 
     def _develop(self) -> Picture:
-        model, pipeline = self._model, self._model.pipeline
+        model, request = self._model, self._request
+        if request.image is not None and not request.strength:
+            # The picture itself, which the autoencoder would not give back.
+            return request.image
+        pipeline: Any = model.variant(request)
+        model.bring(pipeline)
         if model.device.type == "cuda" and cast(int | None, model.device.index) is not None:
             # The current device is each thread's own.
             torch.cuda.set_device(model.device)
-        arguments = model.arguments(self._request) | model.callbacks(self._after_step)
+        arguments = model.arguments(request) | model.callbacks(pipeline, self._after_step)
         try:
             with torch.inference_mode(), watched(getattr(pipeline, "scheduler", None)) as watch:
                 self._watch = watch
-                return _picture(pipeline(**arguments), self._request)
+                return _picture(pipeline(**arguments), request)
         except BaseException:
             # A pipeline that ends well does this itself; what it was at stays on the device.
             if model.offload:

@@ -68,9 +68,13 @@ class FoundAddOn:
 
 def add_ons(found: Sequence[FoundAddOn], config: Path) -> dict[str, list[AddOn]]:
     """The add-ons that fit the model whose configuration lies in `config`, as its ModelCard lists
-    them: `loras`, `embeddings`, `controlnets` and `upscalers`. Raises SourceError."""
-    widths = model_widths(config)
-    fitting = [each for each in found if each.fits(widths)]
+    them: `loras`, `embeddings`, `controlnets`, `upscalers`; but for the last they are for UNets.
+    Raises SourceError."""
+    if (config / "unet").is_dir():
+        widths = model_widths(config)
+        fitting = [each for each in found if each.fits(widths)]
+    else:
+        fitting = [each for each in found if each.entry.section == "upscalers"]
     return {
         section: [each.told for each in fitting if each.entry.section == section]
         for section in ("loras", "embeddings", "controlnets", "upscalers")

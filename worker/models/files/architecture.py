@@ -16,6 +16,7 @@ from worker.models.files.configurations.scheduler import (
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import class_of, read_json, text_parts
 from worker.models.files.sources import ModelFiles
+from worker.models.files.transformers import read_transformer
 from worker.models.files.whole_pipelines import read_whole_pipeline
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -57,7 +58,9 @@ class Architecture:
     `factor` is pixels a latent pixel, `window` the prompt tokens of one pass of the text encoder,
     without its begin and end tokens, `clip_layers` the layers that `clip_skip` may count; `width`
     and `height` are what it was trained at, in pixels. `distilled` is whether its UNet is told the
-    guidance scale (LCM). A model that is not `batched` runs as a whole diffusers pipeline.
+    guidance scale (LCM). A model that is not `batched` runs as a whole diffusers pipeline; one that
+    predicts a `flow` takes the samplers of flow matching, and with `distilled_guidance` is told its
+    guidance scale.
     `defaults` is what it takes where models.toml does not say: fields of ModelEntry.
     """
 
@@ -70,6 +73,8 @@ class Architecture:
     kinds: tuple[Kind, ...] = KINDS
     distilled: bool = False
     batched: bool = True
+    flow: bool = False
+    distilled_guidance: bool = False
     defaults: Defaults = field(default_factory=dict[str, str | int | float])
 
 
@@ -238,15 +243,34 @@ def _check_prediction(name: str, scheduler: dict[str, Any]) -> None:
 
 
 def _whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> Architecture:
-    """A pipeline that the engine does not take apart: it runs whole, one picture at a time."""
+    """A pipeline of transformers: batched where the engine knows its family, else it runs whole,
+    one picture at a time."""
     whole = read_whole_pipeline(name, index, files)
+    batched = read_transformer(index, files)
+    if batched is not None:
+        return Architecture(
+            family=batched.family,
+            factor=whole.factor,
+            window=whole.defaults.window,
+            width=whole.width,
+            height=whole.height,
+            clip_layers=batched.clip_layers,
+            flow=True,
+            distilled_guidance=batched.distilled_guidance,
+            defaults={
+                "steps": whole.defaults.steps,
+                "guidance_scale": whole.defaults.guidance_scale,
+                "sampler": "euler",
+                "schedule": "automatic",
+            },
+        )
     return Architecture(
         family=whole.pipeline,
         factor=whole.factor,
         window=whole.defaults.window,
         width=whole.width,
         height=whole.height,
-        kinds=("text-to-image",),
+        kinds=whole.kinds,
         batched=False,
         defaults={
             "steps": whole.defaults.steps,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from jobs.request.model_card import ModelCard
 from jobs.request.request import OWN_SAMPLER
-from jobs.request.samplers import SAMPLERS
+from jobs.request.samplers import EVERY, FLOW_SCHEDULES, SAMPLERS
 from jobs.request.words import FILE as WORDS
 from worker.models.catalogue import Catalogue
 from worker.models.files.add_ons import add_ons, find_add_ons
-from worker.models.files.architecture import read_architecture
+from worker.models.files.architecture import Architecture, read_architecture
 from worker.models.files.errors import SourceError
 from worker.models.files.sources import check_complete, locate
 from worker.models.tables import ModelEntry
@@ -55,8 +55,17 @@ def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
         clip_layers=model.clip_layers,
         licence=entry.licence,
         kinds=list(model.kinds),
-        samplers=list(SAMPLERS) if model.batched else [OWN_SAMPLER],
+        samplers=_samplers(model),
+        schedules=list(FLOW_SCHEDULES if model.flow else EVERY),
+        distilled_guidance=model.distilled_guidance,
     )
+
+
+def _samplers(model: Architecture) -> list[str]:
+    """The samplers that fit what a model predicts."""
+    if not model.batched:
+        return [OWN_SAMPLER]
+    return [name for name, info in SAMPLERS.items() if info.flow or not model.flow]
 
 
 def cards(catalogue: Catalogue) -> tuple[list[ModelCard], list[str]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from jobs.request.model_card import Kind
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import read_json
 from worker.models.files.sources import ModelFiles
@@ -76,19 +77,65 @@ PIPELINES: dict[str, PipelineDefaults] = {
 }
 """Everything that AutoPipelineForText2Image loads and that needs no more than a prompt."""
 
+IMAGE_TO_IMAGE = frozenset(
+    {
+        "StableDiffusionPipeline",
+        "StableDiffusionXLPipeline",
+        "StableDiffusion3Pipeline",
+        "StableDiffusion3PAGPipeline",
+        "IFPipeline",
+        "KandinskyCombinedPipeline",
+        "KandinskyV22CombinedPipeline",
+        "Kandinsky3Pipeline",
+        "LatentConsistencyModelPipeline",
+        "StableDiffusionPAGPipeline",
+        "StableDiffusionXLPAGPipeline",
+        "FluxPipeline",
+        "QwenImagePipeline",
+        "ZImagePipeline",
+    }
+)
+"""Those for which AutoPipelineForImage2Image has one that takes a `strength`."""
+
+INPAINT = frozenset(
+    {
+        "StableDiffusionPipeline",
+        "StableDiffusionXLPipeline",
+        "StableDiffusion3Pipeline",
+        "IFPipeline",
+        "StableDiffusionPAGPipeline",
+        "StableDiffusionXLPAGPipeline",
+        "FluxPipeline",
+        "QwenImagePipeline",
+        "ZImagePipeline",
+    }
+)
+"""Those for which AutoPipelineForInpainting has one that takes a `strength`."""
+
 FEW_STEPS = PipelineDefaults(4, 1.0, 512)
 """FLUX.1 [schnell]: the transformer of a FluxPipeline that is told no guidance scale."""
 
 
 @dataclass(frozen=True)
 class WholePipeline:
-    """A pipeline that runs whole: its class, its defaults and its sizes in pixels."""
+    """A pipeline that runs whole: its class, its defaults and its sizes in pixels; what it starts
+    from follows from its class."""
 
     pipeline: str
     defaults: PipelineDefaults
     factor: int
     width: int
     height: int
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of jobs that it does."""
+        kinds: list[Kind] = ["text-to-image"]
+        if self.pipeline in IMAGE_TO_IMAGE:
+            kinds += ["image-to-image", "variations"]
+        if self.pipeline in INPAINT:
+            kinds += ["inpaint", "outpaint"]
+        return tuple(kinds)
 
 
 def read_whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> WholePipeline:

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from worker.engine.errors import ModelUnavailable
-from worker.engine.parts.model import LoadedModel
+from worker.engine.families.model import LoadedModel
 from worker.models.catalogue import Catalogue
 from worker.models.loading.add_ons import load_embedding
 from worker.models.loading.shelf import Mark
@@ -68,24 +68,24 @@ class Embeddings:
 
     def teach(self, model: LoadedModel) -> None:
         """Bring the words of a model's prompts up to date. Costs nothing where they are."""
+        prompts = model.prompts
         known, taught = self._known, self._taught.get(model, {})
-        if known is taught:
+        if prompts is None or known is taught:
             return
         for name, vectors in taught.items():
             if known.get(name) is not vectors:
-                model.prompts.remove_embedding(name)
-        widths = [each.model.config.hidden_size for each in model.text_encoders]
+                prompts.remove_embedding(name)
         for name, vectors in known.items():
             if taught.get(name) is vectors:
                 continue
-            if [each.shape[1] for each in vectors] != widths:
+            if [each.shape[1] for each in vectors] != prompts.widths:
                 log.info(
                     "embeddings.%s is made for other text encoders than those of %s.",
                     *(name, model.name),
                 )
                 continue
             try:
-                model.prompts.add_embedding(name, vectors)
+                prompts.add_embedding(name, vectors)
             except ValueError as error:
                 log.warning("embeddings.%s is left out of %s: %s", name, model.name, error)
         self._taught[model] = known

@@ -21,12 +21,15 @@ from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjecti
 from transformers.utils import logging as transformers_logging
 
 from worker.engine.errors import ModelUnavailable
-from worker.engine.parts.model import LoadedModel
+from worker.engine.families.known import TRANSFORMERS
+from worker.engine.families.model import LoadedModel
+from worker.engine.families.transformer import Parts
+from worker.engine.families.unet import UNetModel
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.files.architecture import Architecture, read_architecture, read_scheduler
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import UNUSED, read_json, text_parts, weighty_parts
+from worker.models.files.layout import UNUSED, class_of, read_json, text_parts, weighty_parts
 from worker.models.files.sources import ModelFiles, check_complete, locate, locate_tiny_vae
 from worker.models.loading.autoencoder import load_autoencoder
 from worker.models.loading.free import HEADROOM, free_bytes
@@ -71,7 +74,9 @@ def load_model(
         check_complete(entry.name, files)
         quiet()
         reading = Reading(files, progress or (lambda fraction: None))
-        if architecture.batched:
+        if architecture.family in TRANSFORMERS:
+            model = _load_transformer(entry, files, architecture, device, reading)
+        elif architecture.batched:
             model = _load(entry, files, architecture, device, reading)
         else:
             model = _load_whole(entry, files, device, reading)
@@ -124,7 +129,7 @@ def _load(
     if device.type == "cpu":
         # Measured with the model that ships: the decoder takes 5 to 20 % less time, the UNet none.
         parts["vae"].to(memory_format=torch.channels_last)
-    return LoadedModel(
+    return UNetModel(
         name=entry.name,
         unet=parts["unet"],
         vae=parts["vae"],
@@ -144,23 +149,72 @@ def _load(
     )
 
 
-def _load_whole(
-    entry: ModelEntry, files: ModelFiles, device: torch.device, reading: Reading
-) -> WholeModel:
+def _load_transformer(
+    entry: ModelEntry,
+    files: ModelFiles,
+    architecture: Architecture,
+    device: torch.device,
+    reading: Reading,
+) -> LoadedModel:
+    dtype = _transformer_dtype(entry, device)
+    index = read_json(files.config / "model_index.json")
+    parts = _weighty(files, index, dtype, reading)
+    if files.vae is not None:
+        own = read_json(files.config / "vae" / "config.json")
+        parts["vae"] = load_autoencoder(f"{entry.where}.vae", files.vae, own, dtype)
+    tiny_vae = _tiny_vae(entry, dtype, parts["vae"].config.latent_channels)
+    offload = _must_offload(entry, device, parts)
+    for name, part in parts.items():
+        stays = offload and name != "transformer"
+        part.eval().requires_grad_(False).to("cpu" if stays else device)
+    tokenizers = {
+        name: _tokenizer(files, name)
+        for name in index
+        if "tokenizer" in name and class_of(index, name)
+    }
+    return TRANSFORMERS[architecture.family](
+        Parts(
+            name=entry.name,
+            components=parts | tokenizers,
+            scheduler_config=read_json(files.config / "scheduler" / "scheduler_config.json"),
+            device=device,
+            dtype=dtype,
+            tiny_vae=tiny_vae if tiny_vae is None else tiny_vae.to(device),
+            tiny_decode=entry.tiny_decode,
+            offload=offload,
+        )
+    )
+
+
+def _transformer_dtype(entry: ModelEntry, device: torch.device) -> torch.dtype:
     dtype = model_dtype(entry, device)
     if entry.dtype == "auto" and dtype == torch.float16 and torch.cuda.is_bf16_supported():
         # Transformers of today are trained in bf16, and their text encoders leave fp16's range.
-        dtype = torch.bfloat16
-    index = read_json(files.config / "model_index.json")
+        return torch.bfloat16
+    return dtype
+
+
+def _weighty(
+    files: ModelFiles, index: dict[str, Any], dtype: torch.dtype, reading: Reading
+) -> dict[str, Any]:
+    """A pipeline's parts that have weights, but for those of the pipeline's own module."""
     parts: dict[str, Any] = {}
     for name in weighty_parts(index):
         library, kind = index[name][:2]
         reading.ahead(files.config / name)
-        # A class of the pipeline's own module is left to the pipeline.
         if model_class := getattr(LIBRARIES.get(library), kind, None):
             option = "dtype" if library == "transformers" else "torch_dtype"
             parts[name] = _part(model_class, files, name, **{option: dtype})
             reading.made(files.config / name)
+    return parts
+
+
+def _load_whole(
+    entry: ModelEntry, files: ModelFiles, device: torch.device, reading: Reading
+) -> WholeModel:
+    dtype = _transformer_dtype(entry, device)
+    index = read_json(files.config / "model_index.json")
+    parts = _weighty(files, index, dtype, reading)
     # Named here and not imported: it imports every pipeline there is, which takes a second and
     # some memory that a worker without such a model can do without.
     pipeline = cast(Any, diffusers).AutoPipelineForText2Image.from_pretrained(

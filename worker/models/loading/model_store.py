@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from worker.engine.errors import EngineError, ModelUnavailable
+from worker.engine.families.model import LoadedModel
 from worker.engine.model_source import AddOnKind
-from worker.engine.parts.model import LoadedModel
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.catalogue import Catalogue
 from worker.models.files.add_ons import add_on_parameters

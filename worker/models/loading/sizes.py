@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import torch
 
-from worker.engine.parts.model import LoadedModel
+from worker.engine.families.model import LoadedModel
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.files.sources import locate
 from worker.models.loading.free import HEADROOM
@@ -45,13 +45,7 @@ def needed_bytes(entry: ModelEntry, device: torch.device) -> int:
 
 def model_bytes(model: LoadedModel | WholeModel) -> int:
     """Memory that a model's parameters and buffers take."""
-    if isinstance(model, WholeModel):
-        modules = model.modules()
-    else:
-        texts = [each.model for each in model.text_encoders]
-        tiny = [] if model.tiny_vae is None else [model.tiny_vae]
-        modules = cast(list[torch.nn.Module], [model.unet, model.vae, *texts, *tiny])
-    return _bytes_of(modules)
+    return _bytes_of(model.modules())
 
 
 def add_on_bytes(add_on: Any) -> int:

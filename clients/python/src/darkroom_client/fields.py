@@ -77,6 +77,7 @@ class Fields(TypedDict, total=False):
     steps: int | None
     guidance_scale: float | None
     guidance_rescale: float
+    true_cfg_scale: float
     sampler: str | None
     schedule: str
     seed: int | None

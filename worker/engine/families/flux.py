@@ -1,0 +1,90 @@
+"""Flux.1: CLIP for the whole of a prompt, T5 for its words, latents packed two by two."""
+
+from collections.abc import Hashable
+
+import numpy as np
+import torch
+
+from worker.engine.families.model import Scene, Text
+from worker.engine.families.transformer import Parts, TransformerModel, packed, unpacked
+from worker.engine.parts.rows import Pair, Rows
+from worker.engine.prompt.clip import ClipReader
+from worker.engine.prompt.sequence import SequenceReader
+from worker.engine.request import ImageRequest
+from worker.engine.sampling.flow import Course
+
+T5_LENGTHS = (512,)
+
+
+class Flux(TransformerModel):
+    """The FluxTransformer2DModel with CLIP and T5.
+
+    Where it was distilled with guidance (dev) `guidance_scale` is an input of each row, and
+    `true_cfg_scale` takes a second one; else (schnell) `guidance_scale` does.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        clip, t5 = parts.text_encoder(1), parts.text_encoder(2)
+        if clip is None or t5 is None:
+            raise ValueError("Flux has two text encoders.")
+        self._clip = ClipReader(clip, penultimate=False)
+        self._t5 = SequenceReader(t5, T5_LENGTHS)
+        self._encoders = clip.model, t5.model
+
+    @property
+    def window(self) -> int:
+        return self._t5.window
+
+    @property
+    def distilled(self) -> bool:
+        """Whether the guidance scale is an input."""
+        return bool(self.transformer.config.guidance_embeds)
+
+    def cfg_scale(self, request: ImageRequest) -> float:
+        return request.true_cfg_scale if self.distilled else request.guidance_scale
+
+    def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
+        self.refuse_clip_skip(request)
+        texts = [request.prompt, *([request.negative_prompt] if self.guided(request) else [])]
+        with self._visits.of(*self._encoders):
+            words = [self._t5.read(text, variant=variant) for text in texts]
+            whole = [self._clip.read(text, 1, variant).pooled for text in texts]
+        return Text(
+            {
+                "encoder_hidden_states": Pair(*(each.hidden for each in words)),
+                "pooled_projections": Pair(*whole),
+            },
+            words[0].tokens,
+        )
+
+    def inputs(self, scene: Scene) -> dict[str, Pair]:
+        made = super().inputs(scene)
+        if self.distilled:
+            made["guidance"] = Pair(torch.tensor([scene.guidance_scale]).to(self.device))
+        return made
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        height, width = rows.latents.shape[-2:]
+        text = rows.inputs["encoder_hidden_states"]
+        predicted = self.transformer(
+            hidden_states=packed(rows.latents),
+            timestep=rows.timesteps / 1000,
+            txt_ids=text.new_zeros(text.shape[1], 3),
+            img_ids=places(height // 2, width // 2).to(text),
+            return_dict=False,
+            **{"guidance": None, **rows.inputs},
+        )[0]
+        return unpacked(predicted, height, width)
+
+    def course(self, steps: int, width: int, height: int) -> Course:
+        sigmas = np.linspace(1.0, 1 / steps, max(1, steps)).tolist() if steps > 0 else []
+        return Course(steps, sigmas, self.shift(width, height))
+
+
+def places(height: int, width: int) -> torch.Tensor:
+    """Where each patch stands: (height * width, 3), the first number for all of them 0."""
+    grid = torch.zeros(height, width, 3)
+    grid[..., 1] += torch.arange(height)[:, None]
+    grid[..., 2] += torch.arange(width)[None, :]
+    return grid.reshape(height * width, 3)

@@ -1,0 +1,80 @@
+"""Stable Diffusion 3 and 3.5 (arXiv 2403.03206): two CLIPs, and T5 where it is there."""
+
+from collections.abc import Hashable
+
+import torch
+from torch.nn import functional
+
+from worker.engine.errors import InvalidRequest
+from worker.engine.families.model import Text
+from worker.engine.families.transformer import Parts, TransformerModel
+from worker.engine.parts.rows import Pair, Rows
+from worker.engine.prompt.clip import ClipReader
+from worker.engine.prompt.sequence import SequenceReader
+from worker.engine.request import ImageRequest
+from worker.engine.sampling.flow import Course
+
+T5_LENGTHS = (256, 512)
+"""Tokens that T5's part of a prompt is filled up to: diffusers' own number, and its most."""
+
+
+class StableDiffusion3(TransformerModel):
+    """The SD3Transformer2DModel with its two CLIPs and, where there is one, T5."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self.patch = self.transformer.config.patch_size
+        clips = [parts.text_encoder(1), parts.text_encoder(2)]
+        self._clips = [ClipReader(each, penultimate=True) for each in clips if each]
+        t5 = parts.text_encoder(3)
+        self._t5 = t5 and SequenceReader(t5, T5_LENGTHS)
+        self._encoders = [each.model for each in (*clips, t5) if each]
+
+    @property
+    def window(self) -> int:
+        return self._t5.window if self._t5 else self._clips[0].window
+
+    def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
+        texts = [request.prompt, *([request.negative_prompt] if self.guided(request) else [])]
+        if self._t5 is None:
+            for text in texts:
+                self._clips[0].check(text)
+        length = max(self._t5.needs(text) for text in texts) if self._t5 else T5_LENGTHS[0]
+        with self._visits.of(*self._encoders):
+            read = [self._read(text, request.clip_skip, length, variant) for text in texts]
+        embedded, pooled, tokens = zip(*read, strict=True)
+        return Text(
+            {
+                "encoder_hidden_states": Pair(*embedded),
+                "pooled_projections": Pair(*pooled),
+            },
+            tokens[0],
+        )
+
+    def _read(
+        self, text: str, clip_skip: int, length: int, variant: Hashable
+    ) -> tuple[torch.Tensor, torch.Tensor, int]:
+        """CLIP's words side by side, T5's behind them; and the whole in one vector."""
+        clips = [each.read(text, clip_skip, variant) for each in self._clips]
+        words = torch.cat([each.hidden for each in clips], dim=-1)
+        pooled = torch.cat([each.pooled for each in clips], dim=-1)
+        width = self.transformer.config.joint_attention_dim
+        words = functional.pad(words, (0, width - words.shape[-1]))
+        if self._t5 is None:
+            whole = words.new_zeros(1, length, width)
+            return torch.cat([words, whole], dim=1), pooled, clips[0].tokens
+        whole = self._t5.read(text, length=length, variant=variant)
+        return torch.cat([words, whole.hidden.to(words.dtype)], dim=1), pooled, whole.tokens
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        return self.transformer(
+            hidden_states=rows.latents, timestep=rows.timesteps, **rows.inputs, return_dict=False
+        )[0]
+
+    def course(self, steps: int, width: int, height: int) -> Course:
+        most = self.transformer.config.pos_embed_max_size * self.factor
+        for side, pixels in (("width", width), ("height", height)):
+            if pixels > most:
+                raise InvalidRequest(f"{side}: {self.name} draws up to {most}, not {pixels}.")
+        dynamic = self.scheduler_config.get("use_dynamic_shifting")
+        return Course(steps, mu=self.shift(width, height, max_shift=1.16) if dynamic else None)

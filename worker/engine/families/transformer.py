@@ -1,0 +1,128 @@
+"""What the transformers of flow matching have in common: they differ in what a row takes."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+
+from worker.engine.errors import InvalidRequest
+from worker.engine.families.model import LoadedModel
+from worker.engine.parts.autoencoder import Autoencoder
+from worker.engine.parts.lora import LoraSwitch
+from worker.engine.parts.visits import Visits
+from worker.engine.preview import LatentPreview, TinyPreview
+from worker.engine.prompt.text_encoder import TextEncoder
+from worker.engine.request import ImageRequest
+from worker.engine.sampling.flow import Course, make_flow_sampler
+from worker.engine.sampling.sampler import Sampler
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A model as it was loaded: `components` are its modules and tokenizers by the names that
+    diffusers gives them; the rest is as in `UNetModel`."""
+
+    name: str
+    components: Mapping[str, Any]
+    scheduler_config: Mapping[str, Any]
+    device: torch.device
+    dtype: torch.dtype
+    tiny_vae: Any | None = None
+    tiny_decode: bool = False
+    offload: bool = False
+
+    def text_encoder(self, number: int = 1) -> TextEncoder | None:
+        """A text encoder with its tokenizer, by its number; None where the model has none."""
+        end = "" if number == 1 else f"_{number}"
+        model = self.components.get(f"text_encoder{end}")
+        return model and TextEncoder(self.components[f"tokenizer{end}"], model)
+
+    @property
+    def modules(self) -> list[Any]:
+        """Those that have weights."""
+        parts = [*self.components.values(), self.tiny_vae]
+        return [part for part in parts if isinstance(part, torch.nn.Module)]
+
+
+class TransformerModel(LoadedModel):
+    """A flow-matching transformer. A family derives from it, and says `read`, `forward` and the
+    `course` of its pipeline."""
+
+    autoencoder_class: ClassVar[type[Autoencoder]] = Autoencoder
+    patch: int = 2
+    """Latent pixels a side that are one token."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.name, self.device, self.dtype = parts.name, parts.device, parts.dtype
+        self.scheduler_config = parts.scheduler_config
+        self.transformer = parts.components["transformer"]
+        self._modules = parts.modules
+        for module in self._modules:
+            module.eval().requires_grad_(False)
+        self._visits = Visits(parts.device, parts.offload)
+        vae = parts.components["vae"]
+        tiny = parts.tiny_vae if parts.tiny_decode else None
+        self.autoencoder = self.autoencoder_class(vae, self._visits, tiny)
+        self.loras = LoraSwitch(self.transformer, [])
+        if parts.tiny_vae is not None:
+            self.preview = TinyPreview(parts.tiny_vae)
+            return
+        with self._visits.of(vae):
+            self.preview = LatentPreview.fit(
+                self.autoencoder.decoded, self.latent_channels, self.device
+            )
+
+    @property
+    def factor(self) -> int:
+        return self.autoencoder.scale * self.patch
+
+    def modules(self) -> list[Any]:
+        return self._modules
+
+    @abstractmethod
+    def course(self, steps: int, width: int, height: int) -> Course:
+        """The walk of a picture of this size, as the family's own pipeline lays it out."""
+
+    def sampler(
+        self, request: ImageRequest, width: int, height: int, steps: int, strength: float
+    ) -> Sampler:
+        return make_flow_sampler(
+            request.sampler,
+            self.scheduler_config,
+            self.course(steps, width, height),
+            schedule=request.schedule,
+            strength=strength,
+        )
+
+    def shift(self, width: int, height: int, max_shift: float = 1.15) -> float:
+        """How far a schedule is shifted towards noise, by the tokens that a picture has: larger
+        ones need more (arXiv 2403.03206, section 5.3.2)."""
+        config = self.scheduler_config
+        least, most = config.get("base_image_seq_len", 256), config.get("max_image_seq_len", 4096)
+        low, high = config.get("base_shift", 0.5), config.get("max_shift", max_shift)
+        slope = (high - low) / (most - least)
+        tokens = width // self.factor * (height // self.factor)
+        return tokens * slope + low - slope * least
+
+    def refuse_clip_skip(self, request: ImageRequest) -> None:
+        """Raises InvalidRequest where a request names a layer of an encoder that is read at its
+        end."""
+        if request.clip_skip != 1:
+            raise InvalidRequest(f"clip_skip: the model {self.name} has no layers to skip.")
+
+
+def packed(latents: torch.Tensor) -> torch.Tensor:
+    """Latents (n, C, h, w) as a sequence of patches of 2x2 (n, h/2 * w/2, C * 4), as Flux and
+    Qwen-Image take them."""
+    rows, channels, height, width = latents.shape
+    patches = latents.view(rows, channels, height // 2, 2, width // 2, 2)
+    return patches.permute(0, 2, 4, 1, 3, 5).reshape(rows, height * width // 4, channels * 4)
+
+
+def unpacked(sequence: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Latents (n, C, h, w) of a sequence of patches."""
+    rows, _, channels = sequence.shape
+    patches = sequence.view(rows, height // 2, width // 2, channels // 4, 2, 2)
+    return patches.permute(0, 3, 1, 4, 2, 5).reshape(rows, channels // 4, height, width)

@@ -1,0 +1,208 @@
+"""UNets: Stable Diffusion 1.x, 2.x and XL, its refiner, and their inpainting and distilled kin.
+
+To add a condition: write a function that makes its pair of rows for one image (None where the
+image or the model has none), and name it in CONDITIONS by the UNet's own argument. Everything
+else follows: the batch key has its name and shape, `Batch.gather` stacks its rows, and
+`UNetModel.forward` hands them over.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from worker.engine.errors import ModelUnavailable
+from worker.engine.families.model import LoadedModel, Scene, Text
+from worker.engine.parts.autoencoder import Autoencoder
+from worker.engine.parts.control import residuals
+from worker.engine.parts.lora import LoraSwitch
+from worker.engine.parts.rows import Pair, Rows
+from worker.engine.parts.visits import Visits
+from worker.engine.preview import LatentPreview, TinyPreview
+from worker.engine.prompt.prompt import PromptEncoder
+from worker.engine.prompt.text_encoder import TextEncoder
+from worker.engine.request import ImageRequest
+from worker.engine.sampling.sampler import Sampler, make_sampler
+
+# What SDXL's refiner was trained to be told of a good and of a bad picture (arXiv 2307.01952).
+AESTHETIC_SCORE = 6.0
+NEGATIVE_AESTHETIC_SCORE = 2.5
+
+# Where diffusers' UNet2DConditionModel takes an input that is no argument of its own.
+ADDED = ("text_embeds", "time_ids")
+CHANNELS = "channels"
+
+
+@dataclass(eq=False)
+class UNetModel(LoadedModel):
+    """The parts of one Stable Diffusion model, on their device and in their dtype.
+
+    `unet` and `vae` are the diffusers objects, `text_encoders` one CLIP (SD 1.x, 2.x) or two
+    (SDXL); `scheduler_config` is the model's own `scheduler/scheduler_config.json`. `tiny_vae` is
+    an AutoencoderTiny for previews, with `tiny_decode` for the pictures as well. With `offload`
+    text encoders and autoencoder lie in main memory and visit `device` for their own stage.
+    `zero_empty_negative` is SDXL's force_zeros_for_empty_prompt, `aesthetic_score` its refiner's
+    requires_aesthetics_score. Raises ModelUnavailable for a UNet that wants other conditions.
+    """
+
+    name: str
+    unet: Any
+    vae: Any
+    text_encoders: Sequence[TextEncoder]
+    scheduler_config: Mapping[str, Any]
+    device: torch.device
+    dtype: torch.dtype
+    family: str = "sd1"
+    tiny_vae: Any | None = None
+    tiny_decode: bool = False
+    offload: bool = False
+    zero_empty_negative: bool = False
+    aesthetic_score: bool = False
+    autoencoder: Autoencoder = field(init=False, repr=False)
+    prompts: PromptEncoder = field(init=False, repr=False)
+    loras: LoraSwitch = field(init=False, repr=False)
+    preview: LatentPreview | TinyPreview = field(init=False, repr=False)
+    _visits: Visits = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._visits = Visits(self.device, self.offload)
+        tiny = self.tiny_vae if self.tiny_decode else None
+        self.autoencoder = Autoencoder(self.vae, self._visits, tiny)
+        self._check_family()
+        for part in self.modules():
+            part.eval().requires_grad_(False)
+        self.prompts = PromptEncoder(
+            self.text_encoders, self.family, zero_empty_negative=self.zero_empty_negative
+        )
+        self.loras = LoraSwitch(self.unet, [each.model for each in self.text_encoders])
+        if self.tiny_vae is not None:
+            self.preview = TinyPreview(self.tiny_vae)
+            return
+        with self._visits.of(self.vae):
+            self.preview = LatentPreview.fit(
+                self.autoencoder.decoded, self.latent_channels, self.device
+            )
+
+    @property
+    def window(self) -> int:
+        """Prompt tokens that one pass of the text encoder takes."""
+        return self.prompts.window
+
+    @property
+    def inpaints(self) -> bool:
+        """Whether the UNet takes the mask and the masked picture as channels of their own."""
+        return self.unet.config.in_channels == 2 * self.latent_channels + 1
+
+    def modules(self) -> list[Any]:
+        texts = [each.model for each in self.text_encoders]
+        return [self.unet, self.vae, *texts, *([self.tiny_vae] if self.tiny_vae else [])]
+
+    def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
+        with self._visits.of(*(each.model for each in self.text_encoders)):
+            read = self.prompts.encode(
+                request.prompt,
+                request.negative_prompt if self.guided(request) else None,
+                clip_skip=request.clip_skip,
+                variant=variant,
+            )
+        inputs = {"encoder_hidden_states": Pair(read.prompt, read.negative)}
+        if read.pooled is not None and self.unet.config.addition_embed_type == "text_time":
+            inputs["text_embeds"] = Pair(read.pooled, read.negative_pooled)
+        return Text(inputs, read.tokens, read.chunks)
+
+    def inputs(self, scene: Scene) -> dict[str, Pair]:
+        made = {name: make(self, scene) for name, make in CONDITIONS.items()}
+        found = {name: pair for name, pair in made.items() if pair is not None}
+        return super().inputs(scene) | found
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        """The UNet's prediction for every row, with what its ControlNets add."""
+        arguments = unet_arguments(rows.inputs)
+        text, added = arguments["encoder_hidden_states"], arguments.get("added_cond_kwargs")
+        steered = residuals(rows.latents, rows.timesteps, text, rows.controls, added)
+        latents = rows.latents
+        if CHANNELS in rows.inputs:
+            latents = torch.cat([latents, rows.inputs[CHANNELS]], dim=1)
+        return self.unet(latents, rows.timesteps, **arguments, **steered, return_dict=False)[0]
+
+    def sampler(
+        self, request: ImageRequest, width: int, height: int, steps: int, strength: float
+    ) -> Sampler:
+        return make_sampler(
+            request.sampler,
+            self.scheduler_config,
+            steps,
+            schedule=request.schedule,
+            strength=strength,
+            seed=request.seed,
+        )
+
+    def guided(self, request: ImageRequest) -> bool:
+        """A UNet that is told the guidance scale needs no second row (LCM)."""
+        return super().guided(request) and self.unet.config.time_cond_proj_dim is None
+
+    def _check_family(self) -> None:
+        config = self.unet.config
+        if config.in_channels not in (self.latent_channels, 2 * self.latent_channels + 1):
+            raise ModelUnavailable(
+                f"model: {self.name} takes {config.in_channels} input channels, neither the"
+                f" {self.latent_channels} of its latents nor {2 * self.latent_channels + 1} for"
+                " inpainting."
+            )
+        if config.addition_embed_type not in (None, "text_time") or config.class_embed_type:
+            kind = config.addition_embed_type or config.class_embed_type
+            raise ModelUnavailable(
+                f"model: {self.name} has a UNet that wants more than a prompt, a size and a mask:"
+                f" {kind}."
+            )
+
+
+def micro_conditioning(model: UNetModel, scene: Scene) -> Pair | None:
+    """SDXL: the size and crop that the picture should look as if it had (arXiv 2307.01952)."""
+    if model.unet.config.addition_embed_type != "text_time":
+        return None
+    size, corner = [scene.height, scene.width], [0, 0]
+    if model.aesthetic_score:
+        good, bad = ([*size, *corner, each] for each in (AESTHETIC_SCORE, NEGATIVE_AESTHETIC_SCORE))
+        return Pair(_row(good, model.device), _row(bad, model.device))
+    return Pair(_row([*size, *corner, *size], model.device))
+
+
+def guidance_embedding(model: UNetModel, scene: Scene) -> Pair | None:
+    """LCM: the guidance scale itself, as a sinusoidal embedding (arXiv 2310.04378, section 4.1)."""
+    width: int | None = model.unet.config.time_cond_proj_dim
+    if width is None:
+        return None
+    half = width // 2
+    rates = torch.exp(torch.arange(half) * -(torch.log(torch.tensor(10000.0)) / (half - 1)))
+    angles = (scene.guidance_scale - 1) * 1000.0 * rates
+    row = torch.cat([angles.sin(), angles.cos()])
+    return Pair(functional.pad(row, (0, width % 2))[None].to(model.device))
+
+
+def inpainting_channels(_: UNetModel, scene: Scene) -> Pair | None:
+    """Inpainting UNets: the mask and the masked picture as more channels of the latents."""
+    if scene.mask is None or scene.masked is None:
+        return None
+    return Pair(torch.cat([scene.mask, scene.masked], dim=1))
+
+
+CONDITIONS: Mapping[str, Callable[[UNetModel, Scene], Pair | None]] = {
+    "time_ids": micro_conditioning,
+    "timestep_cond": guidance_embedding,
+    CHANNELS: inpainting_channels,
+}
+"""What a UNet is told beside its text: one function for each condition."""
+
+
+def unet_arguments(inputs: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """Stacked inputs as UNet2DConditionModel and ControlNetModel take them, but for channels."""
+    own = {name: rows for name, rows in inputs.items() if name not in (*ADDED, CHANNELS)}
+    added = {name: inputs[name] for name in ADDED if name in inputs}
+    return own | ({"added_cond_kwargs": added} if added else {})
+
+
+def _row(numbers: list[float], device: torch.device) -> torch.Tensor:
+    return torch.tensor([numbers], dtype=torch.float32).to(device)

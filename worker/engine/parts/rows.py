@@ -1,0 +1,67 @@
+"""Rows: what a forward takes, each row one picture's question with its own timestep."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from worker.engine.parts.control import ControlRows
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One input for one image, each (1, ...): with the prompt, and without for guidance."""
+
+    prompt: torch.Tensor
+    negative: torch.Tensor | None = None
+
+    @property
+    def without(self) -> torch.Tensor:
+        """The row without the prompt; the same where the prompt makes no difference."""
+        return self.prompt if self.negative is None else self.negative
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A network's inputs, one row each: latents (n, C, h, w), timesteps (n,), and by name what
+    else it takes, each (n, ...)."""
+
+    latents: torch.Tensor
+    timesteps: torch.Tensor
+    inputs: dict[str, torch.Tensor]
+    controls: list[ControlRows] = field(default_factory=list[ControlRows])
+
+    def __len__(self) -> int:
+        return len(self.timesteps)
+
+    def span(self, start: int, end: int, pad_to: int = 0) -> "Rows":
+        """Rows `start` to `end`, followed by copies of the first of them up to `pad_to` rows."""
+
+        def part(rows: torch.Tensor) -> torch.Tensor:
+            return _padded(rows[start:end], pad_to)
+
+        return replace(
+            self,
+            latents=part(self.latents),
+            timesteps=part(self.timesteps),
+            inputs={name: part(rows) for name, rows in self.inputs.items()},
+            controls=[
+                replace(
+                    rows,
+                    pictures=part(rows.pictures),
+                    weights=_padded_weights(rows.weights[start:end], pad_to),
+                )
+                for rows in self.controls
+            ],
+        )
+
+
+def _padded_weights(part: Sequence[float], rows: int) -> list[float]:
+    return [*part, *[part[0]] * (rows - len(part))]
+
+
+def _padded(part: torch.Tensor, rows: int) -> torch.Tensor:
+    missing = rows - len(part)
+    if missing <= 0:
+        return part
+    return torch.cat([part, part[:1].expand(missing, *part.shape[1:])])

@@ -1,0 +1,121 @@
+"""A prompt read whole: one sequence of tokens through T5 or a language model."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from worker.engine.errors import InvalidRequest
+from worker.engine.prompt.prompt import emphasize
+from worker.engine.prompt.syntax import Weighted, parse_attention
+from worker.engine.prompt.text_encoder import TextEncoder
+
+CACHED = 16
+"""Sequences that are remembered: 512 tokens of T5-XXL are 8 MB."""
+
+Embed = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""From ids and mask, both (1, tokens), to embeddings (1, tokens, width)."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """Embeddings (1, length, width), how many of them are of the text's tokens with the
+    tokenizer's own round them, and how many tokens are the text's own."""
+
+    hidden: torch.Tensor
+    seen: int
+    tokens: int
+
+
+class SequenceReader:
+    """Reads a prompt as one sequence, and remembers those that it has read.
+
+    It is filled up to the first of `lengths` that holds it. `embed` asks the model; without it the
+    model is called with the ids alone, as diffusers calls T5. A text in AUTOMATIC1111's syntax is
+    read without it, and then each token's embedding is multiplied by its weight. Weights are taken
+    where there are any: a text without is tokenized in one piece, as diffusers does.
+    """
+
+    def __init__(
+        self, encoder: TextEncoder, lengths: Sequence[int], embed: Embed | None = None
+    ) -> None:
+        self._tokenizer = encoder.tokenizer
+        self._model = encoder.model
+        self._lengths = lengths
+        self._embed = embed or self._call
+        self._cache: OrderedDict[Hashable, torch.Tensor] = OrderedDict()
+        plain, wrapped = (self._ids("a", special) for special in (False, True))
+        begin = wrapped.index(plain[0])
+        self._before, self._after = wrapped[:begin], wrapped[begin + len(plain) :]
+
+    @property
+    def window(self) -> int:
+        """Tokens of a text that it reads at most."""
+        return self._lengths[-1] - len(self._before) - len(self._after)
+
+    def needs(self, text: str) -> int:
+        """The length that the text is filled up to. Raises InvalidRequest for one too long."""
+        return self._length(len(self._tokens(text)[0]))
+
+    def read(self, text: str, *, length: int = 0, variant: Hashable = ()) -> Read:
+        """The text, filled up to `length` tokens or as many as it `needs`.
+
+        `variant` is whatever else changes the encoder. Raises InvalidRequest for one too long."""
+        content, weights = self._tokens(text)
+        length = max(length, self._length(len(content)))
+        ids = [*self._before, *content, *self._after]
+        hidden = self._remembered(tuple(ids), length, variant)
+        if any(weight != 1 for weight in weights):
+            hidden = emphasize(hidden, self._weights(weights, length))
+        return Read(hidden, len(ids), len(content))
+
+    def _tokens(self, text: str) -> tuple[list[int], list[float]]:
+        """The text's own tokens with the weight of each."""
+        sections = parse_attention(text)
+        parts = [part for section in sections for part in section]
+        if all(part.weight == 1 for part in parts):
+            # In one piece: a tokenizer may read the ends of pieces otherwise. A BREAK ends a
+            # window, and here is one only.
+            texts = ["".join(part.text for part in section) for section in sections]
+            whole = " ".join(each.strip() for each in texts) if len(texts) > 1 else texts[0]
+            parts = [Weighted(whole, 1.0)] if whole else []
+        ids: list[int] = []
+        weights: list[float] = []
+        for part in parts:
+            own = self._ids(part.text, special=False)
+            ids += own
+            weights += [part.weight] * len(own)
+        return ids, weights
+
+    def _length(self, tokens: int) -> int:
+        if tokens > self.window:
+            raise InvalidRequest(
+                f"prompt: it has {tokens} tokens, and this model reads at most {self.window}."
+            )
+        needed = tokens + len(self._before) + len(self._after)
+        return next(length for length in self._lengths if length >= needed)
+
+    def _weights(self, weights: list[float], length: int) -> torch.Tensor:
+        filled = [1.0] * len(self._before) + weights
+        filled += [1.0] * (length - len(filled))
+        return torch.tensor(filled, device=self._model.device)[None, :, None]
+
+    def _remembered(self, ids: tuple[int, ...], length: int, variant: Hashable) -> torch.Tensor:
+        key = (ids, length, variant)
+        if key not in self._cache:
+            padding = length - len(ids)
+            pad: int = self._tokenizer.pad_token_id or 0
+            filled = torch.tensor([[*ids, *[pad] * padding]], device=self._model.device)
+            mask = torch.tensor([[1] * len(ids) + [0] * padding], device=self._model.device)
+            self._cache[key] = self._embed(filled, mask)
+            if len(self._cache) > CACHED:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(key)
+        return self._cache[key]
+
+    def _ids(self, text: str, special: bool) -> list[int]:
+        return self._tokenizer(text, add_special_tokens=special, verbose=False).input_ids
+
+    def _call(self, ids: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+        return self._model(ids)[0]

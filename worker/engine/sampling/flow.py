@@ -1,0 +1,148 @@
+"""The samplers of flow matching (arXiv 2210.02747): straight from noise to the picture."""
+
+import inspect
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
+    FlowMatchEulerDiscreteScheduler,
+)
+from diffusers.schedulers.scheduling_flow_match_heun_discrete import FlowMatchHeunDiscreteScheduler
+
+from worker.engine.errors import InvalidRequest
+from worker.engine.sampling.sampler import AUTOMATIC, SAMPLERS, SIGMAS, FlowForm, Sampler
+
+FLOW_SCHEDULES = (AUTOMATIC, *SIGMAS)
+"""The schedules that a flow-matching model takes, whatever the sampler."""
+
+SHORT_OF_ONE = 1e-6
+"""Solvers that go by the logarithm of the signal begin with as much of it, as diffusers' UniPC."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a model's own pipeline lays out a walk of `steps`: what it hands to `set_timesteps`.
+
+    `sigmas` are the noise levels before any shift, where it names them itself; `mu` is the shift
+    by the size of the picture, where the model has one.
+    """
+
+    steps: int
+    sigmas: Sequence[float] | None = None
+    mu: float | None = None
+
+
+class FlowSampler(Sampler):
+    """A walk along straight lines, on which latents are `(1 - sigma) * picture + sigma * noise`."""
+
+    def __init__(self, scheduler: Any, start: int = 0) -> None:
+        super().__init__(scheduler, start)
+        self._start = start * scheduler.order
+
+    @property
+    def initial_sigma(self) -> float:
+        return 1.0
+
+    def noised(self, original: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        if self.done:
+            return original
+        sigma = float(self._scheduler.sigmas[self._start + self.index])
+        return noise * sigma + original * (1.0 - sigma)
+
+    def scale(self, latents: torch.Tensor) -> torch.Tensor:
+        return latents
+
+    def denoised(
+        self, scaled: torch.Tensor, prediction: torch.Tensor, timestep: float
+    ) -> torch.Tensor:
+        return scaled - timestep / self._scheduler.config.num_train_timesteps * prediction
+
+
+def make_flow_sampler(
+    name: str,
+    scheduler_config: Mapping[str, Any],
+    course: Course,
+    *,
+    schedule: str = AUTOMATIC,
+    strength: float = 1.0,
+) -> FlowSampler:
+    """A fresh sampler for one image of a flow-matching model.
+
+    `scheduler_config` is the model's own. By the schedule "automatic" each sampler walks as
+    diffusers' class of it does; by any other they walk the same noise levels. With a `strength`
+    below 1 the walk leaves out its first steps, as many as diffusers' image-to-image does; 0 takes
+    none. Raises InvalidRequest for what it cannot take.
+    """
+    recipe = SAMPLERS.get(name)
+    form = recipe.flow if recipe else None
+    if form is None:
+        there_are = ", ".join(each for each in SAMPLERS if SAMPLERS[each].flow)
+        raise InvalidRequest(
+            f"sampler: {name!r} is none for a flow-matching model; there are {there_are}."
+        )
+    if schedule not in FLOW_SCHEDULES:
+        takes = ", ".join(FLOW_SCHEDULES)
+        raise InvalidRequest(
+            f"schedule: a flow-matching model does not take {schedule!r}; it takes {takes}."
+        )
+    steps, most = course.steps, int(scheduler_config.get("num_train_timesteps", 1000))
+    if not 1 <= steps <= most:
+        raise InvalidRequest(f"steps: {name} takes 1 to {most} with this model, not {steps}.")
+    with warnings.catch_warnings():
+        # numpy 2.4 deprecates how torch 2.13 hands it arrays, in diffusers' own code.
+        warnings.filterwarnings("ignore", "__array", DeprecationWarning)
+        scheduler = _laid_out(form, scheduler_config, course, schedule)
+    return FlowSampler(scheduler, _start(steps, strength))
+
+
+def _laid_out(form: FlowForm, config: Mapping[str, Any], course: Course, schedule: str) -> Any:
+    """A scheduler of this form with the noise levels of its walk chosen."""
+    euler = _euler(config, course, schedule)
+    if form.scheduler is type(euler):
+        return euler
+    known = inspect.signature(form.scheduler.__init__).parameters.keys() - {*SIGMAS.values()}
+    options = {**config, "flow_shift": config.get("shift", 1.0), **form.overrides}
+    scheduler = form.scheduler(**{key: options[key] for key in known & options.keys()})
+    dynamic = bool(getattr(scheduler.config, "use_dynamic_shifting", False))
+    scheduler.set_timesteps(course.steps, **({"mu": course.mu} if dynamic else {}))
+    # Diffusers' Heun knows no shift by size, and no solver another schedule of a flow.
+    heun = isinstance(scheduler, FlowMatchHeunDiscreteScheduler)
+    if schedule != AUTOMATIC or (heun and course.mu is not None):
+        _walk(scheduler, euler.sigmas[:-1])
+    return scheduler
+
+
+def _euler(config: Mapping[str, Any], course: Course, schedule: str) -> Any:
+    """Diffusers' flow-matching Euler with these noise levels, or with the model's own."""
+    kind: Any = FlowMatchEulerDiscreteScheduler
+    chosen = {option: name == schedule for name, option in SIGMAS.items()}
+    euler = kind.from_config(dict(config) | (chosen if schedule != AUTOMATIC else {}))
+    known: dict[str, Any] = {"mu": course.mu} if euler.config.use_dynamic_shifting else {}
+    if course.sigmas is not None:
+        known["sigmas"] = list(course.sigmas)
+    euler.set_timesteps(course.steps, **known)
+    return euler
+
+
+def _walk(scheduler: Any, levels: torch.Tensor) -> None:
+    """Has a scheduler, whose timesteps are set, walk these noise levels to zero."""
+    timesteps = levels * scheduler.config.num_train_timesteps
+    if isinstance(scheduler, FlowMatchHeunDiscreteScheduler):
+        # Two forwards a step, at both of its ends, but one for the last.
+        timesteps = torch.cat([timesteps[:1], timesteps[1:].repeat_interleave(2)])
+        levels = torch.cat([levels[:1], levels[1:].repeat_interleave(2)])
+    else:
+        levels = levels.clamp(max=1 - SHORT_OF_ONE)
+    scheduler.timesteps = timesteps
+    scheduler.sigmas = torch.cat([levels, levels.new_zeros(1)])
+
+
+def _start(steps: int, strength: float) -> int:
+    """How many steps are left out: those of `get_timesteps` in diffusers' flow-matching pipelines,
+    which round the other way than Stable Diffusion's."""
+    if strength <= 0:
+        return steps
+    return min(int(max(steps - min(steps * strength, steps), 0)), steps - 1)
