@@ -41,7 +41,7 @@ from worker.models.files.safetensors_file import read_complete
 from worker.models.files.sources import locate
 from worker.models.loading.autoencoder import load_autoencoder
 from worker.models.loading.loras import read_any_lora
-from worker.models.loading.pretrained import load_pretrained
+from worker.models.loading.pretrained import load_pretrained, one_at_a_time
 from worker.models.loading.upscaler import load_upscaler
 from worker.models.tables import AddOnEntry, ControlNetEntry, ModelEntry, VaeEntry
 
@@ -64,6 +64,7 @@ SGM = SimpleNamespace(layers_per_block=2)
 """Only LoRAs for SDXL count blocks as Stability's own code does; its UNets have two layers each."""
 
 
+@one_at_a_time
 def load_add_on(
     kind: AddOnKind, entry: AddOnEntry, device: torch.device, dtype: torch.dtype
 ) -> Any:
