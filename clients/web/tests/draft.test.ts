@@ -166,8 +166,10 @@ describe("choices", () => {
     const all = [sampler("euler", ["automatic", "karras"]), sampler("ddim", ["automatic"])];
     const schedules = [schedule("automatic"), schedule("karras"), schedule("beta")];
     expect(samplersOf(model({ samplers: ["ddim"] }), all).map((each) => each.name)).toEqual(["ddim"]);
-    expect(schedulesOf("euler", all, schedules).map((each) => each.name)).toEqual(["automatic", "karras"]);
-    expect(schedulesOf("none", all, schedules)).toEqual([]);
+    expect(schedulesOf(null, "euler", all, schedules).map((each) => each.name)).toEqual(["automatic", "karras"]);
+    expect(schedulesOf(null, "none", all, schedules)).toEqual([]);
+    const flow = model({ schedules: ["automatic"] });
+    expect(schedulesOf(flow, "euler", all, schedules).map((each) => each.name)).toEqual(["automatic"]);
   });
 
   it("are told where they differ from the defaults, and nowhere else", () => {

@@ -3,6 +3,8 @@ const NAMES: Record<string, string> = {
   sd1: "Stable Diffusion 1",
   sd2: "Stable Diffusion 2",
   sdxl: "Stable Diffusion XL",
+  sd3: "Stable Diffusion 3",
+  flux: "Flux",
   "sdxl-refiner": "Stable Diffusion XL Refiner",
 };
 

@@ -130,7 +130,7 @@ function SamplerFields() {
   const chosen = model.value;
   const takes = samplersOf(chosen, samplers.value);
   const { sampler, schedule } = draft.value;
-  const of = (name: string | null | undefined) => schedulesOf(name, samplers.value, schedules.value);
+  const of = (name: string | null | undefined) => schedulesOf(chosen, name, samplers.value, schedules.value);
   const title = (name: string) => samplers.value.find((each) => each.name === name)?.title ?? name;
   const spaced = of(sampler ?? chosen?.sampler);
   if (!chosen || !takes.length) return null;

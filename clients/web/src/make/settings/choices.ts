@@ -9,14 +9,16 @@ export function samplersOf(model: Model | null, all: readonly Sampler[]): readon
   return model ? all.filter((each) => model.samplers.includes(each.name)) : all;
 }
 
-/** The schedules that a sampler takes. */
+/** The schedules that a sampler takes, of those that the model may go by. */
 export function schedulesOf(
+  model: Model | null,
   sampler: string | null | undefined,
   samplers: readonly Sampler[],
   all: readonly Schedule[],
 ): readonly Schedule[] {
   const chosen = samplers.find((each) => each.name === sampler);
-  return chosen ? all.filter((each) => chosen.schedules.includes(each.name)) : [];
+  const fits = ({ name }: Schedule) => name === "automatic" || !model || model.schedules.includes(name);
+  return chosen ? all.filter((each) => chosen.schedules.includes(each.name) && fits(each)) : [];
 }
 
 /** What differs from the defaults, each in a word or two. */

@@ -59,7 +59,7 @@ export function Edit({ of, close }: { of: Model | Fitting; close(): void }) {
               <Field {...field("height")} number={{ min: of.factor, max: of.limits.max_height, step: of.factor }} />
             </div>
             <Field {...field("sampler")} options={samplersOf(of)} />
-            <Field {...field("schedule")} options={schedulesOf(now.value["sampler"]!)} />
+            <Field {...field("schedule")} options={schedulesOf(of, now.value["sampler"]!)} />
           </>
         )}
         <p class="error" role="alert">
@@ -87,10 +87,11 @@ function samplersOf(model: Model): { value: string; text: string }[] {
   return takes.map((each) => ({ value: each.name, text: each.title }));
 }
 
-/** The schedules that go with a sampler. */
-function schedulesOf(sampler: string): { value: string; text: string }[] {
+/** The schedules that go with a sampler and the model. */
+function schedulesOf(model: Model, sampler: string): { value: string; text: string }[] {
   const takes = samplers.value.find((each) => each.name === sampler)?.schedules ?? [];
-  const named = schedules.value.filter((each) => takes.includes(each.name) && each.name !== "automatic");
+  const both = (name: string) => takes.includes(name) && model.schedules.includes(name) && name !== "automatic";
+  const named = schedules.value.filter((each) => both(each.name));
   return [
     { value: "automatic", text: t("automatic") },
     ...named.map((each) => ({ value: each.name, text: each.label })),
