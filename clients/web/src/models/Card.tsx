@@ -12,7 +12,7 @@ import { titleOf, type Fitting } from "./shelf";
 import { useAddOn, useModel } from "./use";
 import { t } from "./words";
 
-/** A model at a glance; a tap on its picture shows all of it. */
+/** A model at a glance; a tap anywhere but on its button shows all of it. */
 export function ModelCard({ model }: { model: Model }) {
   const { name, title, family, kinds } = model;
   const facts = [familyName(family), model.bytes ? bytes(model.bytes) : ""].filter(Boolean);
