@@ -10,22 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKLQwenImage
 from diffusers.models.transformers.pixart_transformer_2d import PixArtTransformer2DModel
+from diffusers.models.transformers.sana_transformer import SanaTransformer2DModel
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
+from diffusers.models.transformers.transformer_lumina2 import Lumina2Transformer2DModel
 from diffusers.models.transformers.transformer_qwenimage import QwenImageTransformer2DModel
 from diffusers.models.transformers.transformer_sd3 import SD3Transformer2DModel
+from diffusers.models.transformers.transformer_z_image import ZImageTransformer2DModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
 from diffusers.pipelines.latent_consistency_models.pipeline_latent_consistency_text2img import (
     LatentConsistencyModelPipeline,
 )
+from diffusers.pipelines.lumina2.pipeline_lumina2 import Lumina2Pipeline
 from diffusers.pipelines.pixart_alpha.pipeline_pixart_alpha import PixArtAlphaPipeline
+from diffusers.pipelines.pixart_alpha.pipeline_pixart_sigma import PixArtSigmaPipeline
 from diffusers.pipelines.qwenimage.pipeline_qwenimage import QwenImagePipeline
+from diffusers.pipelines.sana.pipeline_sana import SanaPipeline
 from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import (
     StableDiffusion3Pipeline,
 )
+from diffusers.pipelines.z_image.pipeline_z_image import ZImagePipeline
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
@@ -36,8 +44,12 @@ from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
+    Gemma2Config,
+    Gemma2Model,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
+    Qwen3Config,
+    Qwen3Model,
     T5Config,
     T5EncoderModel,
 )
@@ -89,7 +101,35 @@ def save_tiny_edm(folder: Path) -> Path:
     return folder
 
 
-SAVERS: dict[str, Callable[[Path], Path]] = {"sd3": save_tiny_sd3, "flux": save_tiny_flux}
+def save_tiny_z_image(folder: Path) -> Path:
+    """Z-Image: tokens of a language model and of the picture in one row. Multiples of 4 pixels."""
+    return _save(_z_image, folder)
+
+
+def save_tiny_sana(folder: Path) -> Path:
+    """Sana: a deep compression autoencoder, DPM++ 2M in its flow form. Multiples of 4 pixels."""
+    return _save(_sana, folder)
+
+
+def save_tiny_pixart_sigma(folder: Path) -> Path:
+    """PixArt-Sigma: a transformer that predicts noise. Multiples of 4 pixels, 16x16."""
+    return _save(_pixart_sigma, folder)
+
+
+def save_tiny_lumina2(folder: Path) -> Path:
+    """Lumina 2: its own pipeline is for autoencoders of a scale of 8. Multiples of 16 pixels."""
+    return _save(_lumina2, folder)
+
+
+SAVERS: dict[str, Callable[[Path], Path]] = {
+    "sd3": save_tiny_sd3,
+    "flux": save_tiny_flux,
+    "qwen-image": save_tiny_qwen,
+    "z-image": save_tiny_z_image,
+    "sana": save_tiny_sana,
+    "pixart-sigma": save_tiny_pixart_sigma,
+    "lumina2": save_tiny_lumina2,
+}
 """Those whose rows the engine batches, by their families."""
 
 
@@ -232,6 +272,142 @@ def _qwen() -> QwenImagePipeline:
             Qwen2_5_VLConfig(text_config=reader, vision_config={**eye, "out_hidden_size": 16})
         ),
         tokenizer=tiny_tokenizer(CLIP_WINDOW),
+    )
+
+
+def _z_image() -> ZImagePipeline:
+    tokenizer = tiny_tokenizer(512)
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|user|>{{ m.content }}<|end|>{% endfor %}<|assistant|>"
+    )
+    return ZImagePipeline(
+        transformer=ZImageTransformer2DModel(
+            in_channels=16,
+            dim=32,
+            n_layers=1,
+            n_refiner_layers=1,
+            n_heads=2,
+            n_kv_heads=2,
+            cap_feat_dim=16,
+            axes_dims=[8, 4, 4],
+            axes_lens=[1024, 64, 64],
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=_vae(16, 2, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=Qwen3Model(
+            Qwen3Config(
+                vocab_size=300,
+                hidden_size=16,
+                intermediate_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                num_key_value_heads=1,
+                head_dim=8,
+            )
+        ),
+        tokenizer=tokenizer,
+    )
+
+
+def _sana() -> SanaPipeline:
+    return SanaPipeline(
+        transformer=SanaTransformer2DModel(
+            in_channels=4,
+            out_channels=4,
+            num_attention_heads=2,
+            attention_head_dim=8,
+            num_layers=1,
+            num_cross_attention_heads=2,
+            cross_attention_head_dim=8,
+            cross_attention_dim=16,
+            caption_channels=16,
+            sample_size=4,
+            patch_size=1,
+        ),
+        scheduler=DPMSolverMultistepScheduler(
+            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
+        ),
+        vae=AutoencoderDC(
+            in_channels=3,
+            latent_channels=4,
+            attention_head_dim=4,
+            encoder_block_types=("ResBlock", "ResBlock", "EfficientViTBlock"),
+            decoder_block_types=("ResBlock", "ResBlock", "EfficientViTBlock"),
+            encoder_block_out_channels=(8, 8, 8),
+            decoder_block_out_channels=(8, 8, 8),
+            encoder_layers_per_block=(1, 1, 1),
+            decoder_layers_per_block=(1, 1, 1),
+            encoder_qkv_multiscales=((), (), (3,)),
+            decoder_qkv_multiscales=((), (), (3,)),
+            scaling_factor=0.41407,
+            downsample_block_type="conv",
+            upsample_block_type="interpolate",
+            decoder_norm_types="rms_norm",
+            decoder_act_fns="silu",
+        ),
+        text_encoder=_gemma(),
+        tokenizer=tiny_tokenizer(300),
+    )
+
+
+def _pixart_sigma() -> PixArtSigmaPipeline:
+    return PixArtSigmaPipeline(
+        transformer=PixArtTransformer2DModel(
+            sample_size=8,
+            patch_size=2,
+            in_channels=4,
+            out_channels=8,
+            num_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            cross_attention_dim=16,
+            caption_channels=32,
+            use_additional_conditions=False,
+        ),
+        scheduler=DPMSolverMultistepScheduler(
+            beta_start=0.0001, beta_end=0.02, beta_schedule="linear"
+        ),
+        vae=_vae(4, 2, scaling_factor=0.13025),
+        text_encoder=_t5(32),
+        tokenizer=tiny_tokenizer(300),
+    )
+
+
+def _lumina2() -> Lumina2Pipeline:
+    return Lumina2Pipeline(
+        transformer=Lumina2Transformer2DModel(
+            sample_size=4,
+            patch_size=2,
+            in_channels=4,
+            hidden_size=24,
+            num_layers=1,
+            num_refiner_layers=1,
+            num_attention_heads=3,
+            num_kv_heads=1,
+            multiple_of=2,
+            axes_dim_rope=(4, 2, 2),
+            axes_lens=(512, 64, 64),
+            cap_feat_dim=16,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=6.0, use_dynamic_shifting=True),
+        vae=_vae(4, 4, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=_gemma(),
+        tokenizer=tiny_tokenizer(256),
+    )
+
+
+def _gemma() -> Gemma2Model:
+    return Gemma2Model(
+        Gemma2Config(
+            vocab_size=300,
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=8,
+            max_position_embeddings=4096,
+        )
     )
 
 
