@@ -135,6 +135,12 @@ class Settings(BaseSettings):
         le=64,
         description="Worker processes to start; 0 is one for each GPU, or one.",
     )
+    spare_worker: bool = Field(
+        default=True,
+        description="Keep one worker in reserve that has imported everything and holds no model, "
+        "so that pictures go on a second or two after a worker died; it takes about 250 MB of "
+        "main memory.",
+    )
     device: str = Field(
         default="auto", description="Device of a worker: auto, cpu, cuda, cuda:1, mps and so on."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import logging
 import os
 import secrets
@@ -32,7 +33,18 @@ def main(argv: list[str] | None = None) -> None:
     """Run a worker until it is asked to stop."""
     parser = argparse.ArgumentParser(prog="darkroom worker", description=main.__doc__)
     parser.add_argument("--name", default=None, help="a name that no worker had before")
-    name = parser.parse_args(argv).name or new_name()
+    parser.add_argument(
+        "--spare",
+        action="store_true",
+        help="import everything, then wait for a line of standard input that says which worker "
+        "to be, as darkroom.supervision.spare writes it",
+    )
+    parsed = parser.parse_args(argv)
+    if parsed.spare:
+        logs.set_up("spare")
+        bring_in()
+        parsed = parser.parse_args(_told())
+    name = parsed.name or new_name()
     chosen = settings()
     logs.set_up("worker")
     tracing.set_up("worker")
@@ -44,8 +56,8 @@ def main(argv: list[str] | None = None) -> None:
         tracing.shut_down()
 
 
-def run(name: str, connection: Redis, chosen: Settings) -> None:
-    """Load what is needed and work."""
+def bring_in() -> None:
+    """Import all that a worker needs; the first time this takes seconds."""
     # Threads that spin while they wait for each other take the cores from the API, Redis and the
     # PNG encoder beside them: measured on two busy cores, a forward took 5 to 30 times as long.
     # libgomp reads this when torch is imported, which takes seconds: after Redis answered.
@@ -54,6 +66,12 @@ def run(name: str, connection: Redis, chosen: Settings) -> None:
     for library in ("huggingface_hub", "transformers", "diffusers"):
         importlib.import_module(f"{library}.utils.logging")
         logs.take_over(library)
+    importlib.import_module("worker.build")
+
+
+def run(name: str, connection: Redis, chosen: Settings) -> None:
+    """Load what is needed and work."""
+    bring_in()
     from worker.build import build_worker
     from worker.models.catalogue import CatalogueError
 
@@ -65,6 +83,22 @@ def run(name: str, connection: Redis, chosen: Settings) -> None:
         sys.exit(1)
     log.info("%s offers %s", name, ", ".join(card.name for card in worker.offer.cards))
     worker.work()
+
+
+def _told() -> list[str]:
+    """The arguments of the worker that this spare is to be, once somebody says so; it has that
+    one's output and environment then. Ends with the process that would have said it."""
+    order = sys.stdin.readline()
+    if not order:
+        sys.exit(0)
+    told = json.loads(order)
+    output = os.open(told["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    for standard in (1, 2):
+        os.dup2(output, standard)
+    os.close(output)
+    os.environ.update(told["environment"], LOG_FILE=told["log"])
+    settings.cache_clear()
+    return told["arguments"]
 
 
 if __name__ == "__main__":

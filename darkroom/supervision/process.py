@@ -26,8 +26,9 @@ class Process:
     """A running program. It gets `death_signal` when this process dies, however that happens.
 
     Its output is appended to `log`. A group of its own keeps the terminal's Ctrl-C from it: who
-    started it decides when and in which order things end. `keep` are descriptors it inherits.
-    Start it from the main thread: the kernel watches the thread, not the process.
+    started it decides when and in which order things end. `keep` are descriptors it inherits. One
+    that is `listening` waits on its input until it is told something. Start it from the main
+    thread: the kernel watches the thread, not the process.
     """
 
     def __init__(
@@ -38,17 +39,13 @@ class Process:
         environment: Mapping[str, str] | None = None,
         death_signal: signal.Signals = signal.SIGTERM,
         keep: Sequence[int] = (),
+        listening: bool = False,
     ) -> None:
-        self.command = list(command)
-        self.log = log.absolute()
-        self.started = time.monotonic()
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
-            self._log_start = output.tell()
-            self._log_file = os.fstat(output.fileno()).st_ino
+        self._begin(command, log)
+        with self.log.open("ab") as output:
             self._popen = subprocess.Popen(
                 [sys.executable, str(LAUNCHER), str(int(death_signal)), str(os.getpid()), *command],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if listening else subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={
@@ -64,6 +61,25 @@ class Process:
     @property
     def pid(self) -> int:
         return self._popen.pid
+
+    def become(self, order: str, *, command: Sequence[str], log: Path) -> None:
+        """Tell one that is listening what to be: from now on it is that, with another log.
+
+        `command` would have started it as such. Raises OSError if it has ended.
+        """
+        assert self._popen.stdin is not None
+        self._begin(command, log)
+        with self._popen.stdin as listening:
+            listening.write(order.encode() + b"\n")
+
+    def _begin(self, command: Sequence[str], log: Path) -> None:
+        self.command = list(command)
+        self.log = log.absolute()
+        self.started = time.monotonic()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            self._log_start = output.tell()
+            self._log_file = os.fstat(output.fileno()).st_ino
 
     def exit_code(self) -> int | None:
         """The exit code, negative for a signal; None while it runs."""

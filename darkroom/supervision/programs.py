@@ -20,6 +20,11 @@ def worker_command(name: str | None = None) -> list[str]:
     return [sys.executable, "-m", "worker.main", *(["--name", name] if name else [])]
 
 
+def spare_command() -> list[str]:
+    """A worker that has imported everything and waits to be told which one to be."""
+    return [sys.executable, "-m", "worker.main", "--spare"]
+
+
 def webhooks_command() -> list[str]:
     """What sends the webhooks; several may run."""
     return [sys.executable, "-m", "server.deliverer"]

@@ -25,6 +25,7 @@ from darkroom.supervision.process import Process, rotate
 from darkroom.supervision.programs import api_command, webhooks_command, worker_command
 from darkroom.supervision.pulse import Pulse
 from darkroom.supervision.redis_server import DataInUse, RedisMissing, RedisServer
+from darkroom.supervision.spare import Spare
 from darkroom.supervision.supervisor import Service, Supervisor
 from jobs import logs
 from jobs.addresses import local_host
@@ -67,6 +68,8 @@ class Up:
             # They were killed together with the supervisor that left this.
             self.dead += instance.left_over.workers
         self.pulse = Pulse()
+        spare = Spare(self.logs / "spare.log", self._ended)
+        self.spare = spare if chosen.spare_worker else None
 
     def run(self) -> None:
         """Start everything, say so, and watch until told to stop. Raises CannotStart."""
@@ -133,12 +136,17 @@ class Up:
 
     def _start_workers(self) -> None:
         devices = machine.worker_devices(self.settings)
-        self.supervisor.stages.append(
-            [self._worker(number, device) for number, device in enumerate(devices, start=1)]
-        )
+        if self.spare:
+            self.supervisor.stages.append([self.spare.service])
+        self.workers = [
+            self._worker(number, device) for number, device in enumerate(devices, start=1)
+        ]
+        self.supervisor.stages.append(self.workers)
 
     def _worker(self, number: int, device: str | None) -> Service:
         count = itertools.count()
+        log = self.logs / f"worker-{number}.log"
+        environment = {"CUDA_VISIBLE_DEVICES": device} if device else {}
 
         def start() -> Process:
             # A new name each time: Redis may still hold the old one's entry.
@@ -146,10 +154,15 @@ class Up:
             name += f"-{secrets.token_hex(2)}"
             self.state.workers.append(name)
             self._tell()
+            command = worker_command(name)
+            if self.spare and (
+                waiting := self.spare.become(command, log=log, environment=environment)
+            ):
+                return waiting
             return Process(
-                worker_command(name),
-                log=self.logs / f"worker-{number}.log",
-                environment={"CUDA_VISIBLE_DEVICES": device} if device else {},
+                command,
+                log=log,
+                environment=environment,
                 # Not to finish its jobs without a supervisor: the next start runs them again.
                 death_signal=signal.SIGKILL,
             )
@@ -190,7 +203,7 @@ class Up:
                 _step("API", f"{self.state.url}", began)
             if not worker and api and self._get("/api/v1/ready") == 200 and self._worker_lives():
                 worker = True
-                count = len(self.supervisor.stages[-2])
+                count = len(self.workers)
                 _step("worker" if count == 1 else f"{count} workers", self._devices(), began)
         return True
 
@@ -212,6 +225,8 @@ class Up:
         return ", ".join(sorted({each.device for each in workers.live(self.redis)}))
 
     def _watch(self) -> None:
+        if self.spare:
+            self.spare.prepare()
         next_look = next_rotation = 0.0
         while not self.supervisor.stops:
             self.supervisor.tend(1)

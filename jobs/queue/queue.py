@@ -14,7 +14,7 @@ from redis.typing import EncodableT, FieldT
 from rq import Retry
 from rq.command import send_command  # pyright: ignore[reportUnknownVariableType] untyped **kwargs
 from rq.exceptions import NoSuchJobError
-from rq.job import JobStatus
+from rq.job import Job, JobStatus
 from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 
@@ -186,6 +186,17 @@ def delete(connection: Redis, record: JobRecord) -> None:
     if KEYED in job.meta:
         idempotency.bury(pipe, job.id)
     once.run_if_still(connection, job.key, "origin", job.origin, pipe)
+
+
+def forget_picture(connection: Redis, job_id: str, image: str) -> None:
+    """Take a picture out of what an ended job has made; the others stay."""
+    key = Job.key_for(job_id)
+    while (raw := cast("bytes | None", connection.hget(key, Field.OUTPUTS))) is not None:
+        left = [each for each in json.loads(raw) if each["id"] != image]
+        pipe = connection.pipeline()
+        pipe.hset(key, Field.OUTPUTS, json.dumps(left))
+        if once.run_if_still(connection, key, Field.OUTPUTS, raw.decode(), pipe):
+            return
 
 
 def _meta(keyed: bool, trace: str | None) -> dict[str, object]:

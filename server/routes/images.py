@@ -7,6 +7,10 @@ from io import BytesIO
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.pictures.image_store import job_of
+from jobs.queue import queue
+from jobs.records.events import ENDED
+from jobs.request.request import named_pictures
 from jobs.settings import settings
 from server.door.auth import caller
 from server.door.signing import current_signer
@@ -14,7 +18,8 @@ from server.errors import ApiError
 from server.openapi import Parameters, Routes, content
 from server.outages import StoreAway
 from server.pages.renditions import Format, current_renditions
-from server.requests.named import is_of_own_job
+from server.requests.named import find_job, is_of_own_job
+from server.resources import resources
 
 FOREVER = "private, max-age=31536000, immutable"
 """A picture never changes; not for shared caches, since its URL is the key to it."""
@@ -84,6 +89,32 @@ def get_image(path: ImagePath, query: ImageQuery) -> Response:
     ranges = request.range is None or request.range.units == "bytes"
     response.make_conditional(request, accept_ranges=ranges, complete_length=len(data))
     return response
+
+
+@routes.delete("/images/<image_id>", {204: None}, (404, 409, 503))
+def delete_image(path: ImagePath) -> tuple[str, int]:
+    """Delete one picture
+
+    The others of its job stay. What a job started from goes with the job alone.
+    """
+    image = path.image_id
+    job_id = job_of(image)
+    if job_id is None:
+        raise _unknown(image)
+    record, here = find_job(job_id), resources()
+    if record.status not in ENDED:
+        raise ApiError(409, "not-ended", f"its job is {record.status}: cancel that, or wait for it")
+    if image in named_pictures(record.request).values():
+        raise ApiError(409, "in-use", "its job started from it: delete the job")
+    if image not in {output.id for output in record.outputs}:
+        raise _unknown(image)
+    try:
+        here.store.delete(image)
+        current_renditions().forget(image)
+    except OSError as error:
+        raise StoreAway from error
+    queue.forget_picture(here.redis, job_id, image)
+    return "", 204
 
 
 def _check(image: str, query: ImageQuery) -> None:

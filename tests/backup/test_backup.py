@@ -87,6 +87,7 @@ def calling(site: Site) -> Iterator[Caller]:
         yield Caller(api)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_running_server_is_restored_with_every_job_and_the_queued_ones_are_made(tmp_path: Path):
     with site_in(tmp_path / "one", capacity=1) as site, calling(site) as caller:

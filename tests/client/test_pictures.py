@@ -91,6 +91,7 @@ def test_a_running_job_is_canceled(darkroom: Darkroom):
     assert darkroom.cancel(job).status == "canceled"
 
 
+@pytest.mark.slow
 def test_events_go_on_where_they_were_after_the_server_was_killed(darkroom: Darkroom, site: Site):
     job = darkroom.submit("guitar", steps=150, count=2, width=64, height=64)
     seen: list[Event] = []

@@ -202,6 +202,11 @@ def test_jobs_are_listed_page_by_page(
     assert [job.id for job in darkroom.jobs(limit=3)] == made[:3]
     assert [job.id for job in darkroom.jobs(limit=0)] == []
     assert [job.id for job in darkroom.jobs(status="queued")] == []
+    with_two = darkroom.submit("two of it", count=2)
+    _, second = worker.run(with_two.id)
+    darkroom.delete(darkroom.get(with_two).outputs[0])
+    assert [each.id for each in darkroom.get(with_two).outputs] == [second]
+    darkroom.delete(with_two)
     darkroom.delete(made[0])
     assert [job.id for job in darkroom.jobs(status="succeeded")] == made[1:]
 

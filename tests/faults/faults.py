@@ -29,6 +29,15 @@ def kill_worker(house: House, chance: random.Random) -> None:
         house.kill_worker(name, "supervised worker killed")
 
 
+def kill_spare(house: House, chance: random.Random) -> None:
+    """kill -9 of the worker in reserve, perhaps just before it is needed."""
+    if process := house.spare():
+        _signal([process], signal.SIGKILL)
+        house.wait_for_death(process)
+    if chance.random() < 0.5:
+        kill_worker(house, chance)
+
+
 def kill_elsewhere(house: House, chance: random.Random) -> None:
     """The other machine vanishes, and is back after some seconds."""
     house.note_death(house.elsewhere_name, "machine vanished")
@@ -177,6 +186,7 @@ FAULTS: dict[str, Fault] = {
     each.__name__.replace("_", " "): each
     for each in (
         kill_worker,
+        kill_spare,
         kill_elsewhere,
         pause_worker,
         pause_elsewhere,

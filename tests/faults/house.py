@@ -13,6 +13,7 @@ import httpx
 import psutil
 from redis import Redis
 
+from darkroom.instance import read_state
 from jobs.connection import connect
 from jobs.records import workers
 from jobs.records.workers import WorkerInfo
@@ -83,12 +84,21 @@ class House:
 
     def child(self, part: str) -> psutil.Process | None:
         """A child of the supervisor by its part; None while there is none."""
+        return next(iter(self._all(part)), None)
+
+    def spare(self) -> psutil.Process | None:
+        """The worker in reserve, which is younger than the one that works; None while there is
+        none."""
+        return next(iter(self._all("worker")[1:]), None)
+
+    def _all(self, part: str) -> list[psutil.Process]:
+        found: list[tuple[float, psutil.Process]] = []
         with suppress(psutil.Error):
             for each in psutil.Process(self.up.pid).children():
                 with suppress(psutil.Error):
                     if any(PARTS[part] in word for word in each.cmdline()):
-                        return each
-        return None
+                        found.append((each.create_time(), each))
+        return [each for _, each in sorted(found, key=lambda pair: pair[0])]
 
     def children(self) -> list[psutil.Process]:
         """Everything that the supervisor started, and what that started."""
@@ -137,10 +147,8 @@ class House:
 
     def own_worker_name(self) -> str | None:
         """The name of the worker that the supervisor has."""
-        child = self.child("worker")
-        with suppress(psutil.Error):
-            return child.cmdline()[-1] if child else None
-        return None
+        state = read_state(self.data)
+        return state.workers[0] if state and state.workers else None
 
     def restart_up(self) -> None:
         """Start the supervisor again; it has ended."""

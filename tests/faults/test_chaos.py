@@ -31,6 +31,7 @@ def finish(run: Chaos, seed: int, most: int = 12) -> None:
     assert not wrong, "\n".join(wrong[:40])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_few_faults_break_no_promise(tmp_path: Path):
     with chaos(tmp_path / "data", seed=3) as run:

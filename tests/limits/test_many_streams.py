@@ -85,6 +85,7 @@ def process_of(server: Server) -> psutil.Process:
     return psutil.Process(server.process.pid).children()[0]
 
 
+@pytest.mark.slow
 def test_three_hundred_streams_all_get_every_end(redis_url: str, data: Path, worker: HandWorker):
     with api(redis_url, data, 300) as server:
         jobs = create(server)

@@ -127,6 +127,7 @@ def test_a_training_that_stopped_continues_to_the_bit(
     assert all(torch.equal(tensor, resumed[name]) for name, tensor in straight.items())
 
 
+@pytest.mark.slow
 def test_a_training_that_ended_goes_on_from_before_its_learning_rate_fell(
     prepared: Path, trained: Path, tmp_path: Path
 ):
@@ -166,6 +167,7 @@ def test_training_from_an_exported_model_keeps_its_encoder(
     assert changed == {"decoder", "post_quant_conv"}
 
 
+@pytest.mark.slow
 def test_the_critic_of_the_gpu_preset_trains(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -176,6 +178,7 @@ def test_the_critic_of_the_gpu_preset_trains(
     assert kept["critic_optimizer"]["state"]
 
 
+@pytest.mark.slow
 def test_the_evaluation_fails_below_what_is_required(
     prepared: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

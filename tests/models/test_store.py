@@ -118,6 +118,7 @@ def test_an_unloaded_model_leaves_nothing_behind(narrow: ModelStore):
     assert [part() for part in parts] == [None] * 4
 
 
+@pytest.mark.slow
 def test_switching_models_again_and_again_holds_one_models_memory(
     catalogue: Catalogue, one_bytes: int
 ):

@@ -166,6 +166,7 @@ def test_ctrl_c_finishes_the_job_and_leaves_no_process(running: Running) -> None
     assert len(list((data / "images").rglob(f"{job['id']}*.png"))) == 1
 
 
+@pytest.mark.slow
 def test_a_killed_one_leaves_no_orphan_and_the_next_one_starts(tmp_path: Path) -> None:
     port = _free_port()
     first = Running(tmp_path / "data", port)

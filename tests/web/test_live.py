@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.running.waiting import until
@@ -83,6 +84,7 @@ def test_a_reload_in_the_middle_finds_the_job_and_its_end(visit: Visit):
     done(cake)
 
 
+@pytest.mark.slow
 def test_five_seconds_without_a_network_are_said_and_made_up_for(visit: Visit, site: Site):
     page = visit(noise=NETWORK)
     cat = ask(page, "cat face, 3d", steps=150)

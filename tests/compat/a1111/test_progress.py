@@ -102,6 +102,7 @@ def test_one_callers_interrupt_does_not_stop_anothers_job(
     assert result.info["all_seeds"] == [2]
 
 
+@pytest.mark.slow
 @pytest.mark.endpoint("POST /sdapi/v1/txt2img")
 @pytest.mark.endpoint("GET /sdapi/v1/progress")
 def test_ten_callers_at_once_get_their_own_progress_and_pictures(

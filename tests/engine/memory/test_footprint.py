@@ -189,6 +189,7 @@ assert abs(finished["0"].image.astype(int) - alone.astype(int)).max() <= 2
 """
 
 
+@pytest.mark.slow
 def test_a_process_with_too_little_memory_makes_smaller_forwards_and_every_picture(tiny_folder):
     run = subprocess.run(
         [sys.executable, "-c", LIMITED, str(tiny_folder), str(25 * MEGABYTE)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from datetime import datetime
@@ -15,7 +16,7 @@ from jobs.pictures.image_store import ImageStore
 from jobs.queue import queue
 from jobs.records import workers
 from jobs.records.record import read
-from tests.running.hand_worker import HandWorker
+from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API
 
 
@@ -291,3 +292,53 @@ class TestDelete:
         job_id = create(client)
         client.delete(f"{API}/jobs/{job_id}")
         assert client.delete(f"{API}/jobs/{job_id}").status_code == 404
+
+
+class TestDeleteOnePicture:
+    def test_the_others_of_its_job_stay(
+        self, client: FlaskClient, worker: HandWorker, store: ImageStore
+    ):
+        job_id = create(client, count=3)
+        first, second, third = worker.run(job_id)
+        url = client.get(f"{API}/jobs/{job_id}").json["outputs"][1]["url"]
+        answer = client.delete(f"{API}/images/{second}")
+        assert (answer.status_code, answer.data) == (204, b"")
+        job = client.get(f"{API}/jobs/{job_id}").json
+        assert job["status"] == "succeeded"
+        assert [output["id"] for output in job["outputs"]] == [first, third]
+        assert client.get(url).status_code == 404
+        with pytest.raises(FileNotFoundError):
+            store.read(second)
+        assert store.read(first)
+        assert client.delete(f"{API}/images/{second}").status_code == 404
+
+    def test_the_last_one_leaves_a_job_without_pictures(
+        self, client: FlaskClient, worker: HandWorker
+    ):
+        job_id = create(client)
+        (image,) = worker.run(job_id)
+        assert client.delete(f"{API}/images/{image}").status_code == 204
+        assert client.get(f"{API}/jobs/{job_id}").json["outputs"] == []
+        assert client.delete(f"{API}/jobs/{job_id}").status_code == 204
+
+    def test_not_before_its_job_has_ended(self, client: FlaskClient, worker: HandWorker):
+        job_id = create(client, count=2)
+        worker.begin(job_id)
+        answer = client.delete(f"{API}/images/{job_id}-0")
+        assert answer.status_code == 409
+        assert "running" in answer.json["detail"]
+
+    def test_what_a_job_started_from_is_not_deleted_alone(
+        self, client: FlaskClient, worker: HandWorker, store: ImageStore
+    ):
+        start = "data:image/png;base64," + base64.b64encode(png()).decode()
+        job_id = create(client, kind="image-to-image", image=start)
+        worker.run(job_id)
+        (kept,) = client.get(f"{API}/jobs/{job_id}").json["pictures"]
+        answer = client.delete(f"{API}/images/{kept['id']}")
+        assert answer.status_code == 409
+        assert store.read(kept["id"])
+
+    @pytest.mark.parametrize("image", ["nothing", "0" * 32 + "-0"])
+    def test_of_no_job_is_404(self, client: FlaskClient, image: str):
+        assert client.delete(f"{API}/images/{image}").status_code == 404

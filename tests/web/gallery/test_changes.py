@@ -27,12 +27,33 @@ def test_a_deletion_can_be_undone_and_is_done_when_its_toast_has_gone(visit: Vis
     expect(first(page, "to be kept")).to_be_visible()
     first(page, "to go").click()
     page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("3 pictures deleted.")).to_be_visible()
-    expect(grid(page).locator("a[aria-label^='to go']")).to_have_count(0)
-    assert site.has(gone)
-    expect(page.get_by_text("3 pictures deleted.")).to_have_count(0)
-    until(lambda: not site.has(gone))
+    page.keyboard.press("Escape")
+    left = grid(page).locator("a[aria-label^='to go']")
+    expect(left).to_have_count(2)
+    page.get_by_role("button", name="Undo").click()
+    expect(left).to_have_count(3)
+    first(page, "to go").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Picture deleted.")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(left).to_have_count(2)
+    assert len(site.pictures(gone)) == 3
+    until(lambda: len(site.pictures(gone)) == 2)
+    page.reload()
+    expect(left).to_have_count(2)
     assert site.has(kept)
+
+
+def test_a_card_deletes_all_pictures_of_its_job(visit: Visit, site: Wall):
+    gone = site.make("all to go", count=3)
+    page = visit()
+    card = page.get_by_role("article", name="all to go")
+    card.get_by_role("button", name="More").click()
+    page.get_by_role("button", name="Delete all its pictures").click()
+    expect(page.get_by_text("3 pictures deleted.")).to_be_visible()
+    expect(card).to_have_count(0)
+    assert site.has(gone)
+    until(lambda: not site.has(gone))
 
 
 def test_a_deletion_is_done_when_the_page_is_left(visit: Visit, site: Wall):

@@ -61,6 +61,11 @@ class Wall:
         self.worker.finish(job_id, encode(pixels, record.request, 0, Maker("1", None)))
         return job_id
 
+    def pictures(self, job_id: str) -> list[str]:
+        """Ids of what a job has made and nobody deleted."""
+        record = read(self.redis, job_id)
+        return [output.id for output in record.outputs] if record else []
+
     def has(self, job_id: str) -> bool:
         return read(self.redis, job_id) is not None
 

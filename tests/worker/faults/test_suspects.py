@@ -40,6 +40,7 @@ def overlap(one: JobRecord, other: JobRecord) -> bool:
     return one.started_at < other.ended_at and other.started_at < one.ended_at
 
 
+@pytest.mark.slow
 def test_after_a_crash_twelve_jobs_run_together_in_two_groups(start: Start):
     worker, desk = start()
     jobs = [desk.submit(f"caller{i % 3}", **LONG, seed=i) for i in range(12)]
@@ -53,6 +54,7 @@ def test_after_a_crash_twelve_jobs_run_together_in_two_groups(start: Start):
     assert not any(overlap(one, other) for one in first for other in second)
 
 
+@pytest.mark.slow
 def test_one_of_two_workers_stays_open_for_everybody_else(start: Start):
     worker, desk = start()
     jobs = [desk.submit(**LONG, seed=i) for i in range(4)]

@@ -117,9 +117,12 @@ class AsyncDarkroom:
         """Cancel a job; one that has ended stays as it is."""
         return calls.read_job(await self._send(calls.cancel(job)))
 
-    async def delete(self, job: Job | str) -> None:
-        """Remove a job and its pictures; one that has not ended is canceled first."""
-        await self._send(calls.delete(job))
+    async def delete(self, what: Job | Picture | str) -> None:
+        """Remove a job, by its id too, and its pictures; one that has not ended is canceled first.
+
+        Of a picture, that one alone: the others of its job stay.
+        """
+        await self._send(calls.delete(what))
 
     async def jobs(
         self, *, status: State | None = None, owner: str | None = None, limit: int | None = None

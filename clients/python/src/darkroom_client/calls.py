@@ -160,9 +160,11 @@ def cancel(job: Job | str) -> Call:
     return Call("POST", f"{_path(job)}/cancel")
 
 
-def delete(job: Job | str) -> Call:
-    """Remove a job and its pictures."""
-    return Call("DELETE", _path(job))
+def delete(what: Job | Picture | str) -> Call:
+    """Remove a job and its pictures, or one picture of it."""
+    if isinstance(what, Picture):
+        return Call("DELETE", f"/images/{quote(what.id, safe='')}")
+    return Call("DELETE", _path(what))
 
 
 def models() -> Call:

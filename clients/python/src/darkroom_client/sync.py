@@ -118,9 +118,12 @@ class Darkroom:
         """Cancel a job; one that has ended stays as it is."""
         return calls.read_job(self._send(calls.cancel(job)))
 
-    def delete(self, job: Job | str) -> None:
-        """Remove a job and its pictures; one that has not ended is canceled first."""
-        self._send(calls.delete(job))
+    def delete(self, what: Job | Picture | str) -> None:
+        """Remove a job, by its id too, and its pictures; one that has not ended is canceled first.
+
+        Of a picture, that one alone: the others of its job stay.
+        """
+        self._send(calls.delete(what))
 
     def jobs(
         self, *, status: State | None = None, owner: str | None = None, limit: int | None = None

@@ -2,48 +2,76 @@
 import { signal } from "@preact/signals";
 import { Refused } from "../api/errors";
 import * as api from "../api/jobs";
-import type { Job } from "../api/types";
-import { forget, hide } from "../state/jobs";
+import type { Job, Output } from "../api/types";
+import { forget, forgetPicture, hide, hidePicture } from "../state/jobs";
 import { toast } from "../state/toasts";
 import { sentence } from "../ui/sentence";
 import { t } from "./words";
 
-/** Jobs that are out of sight: deleted, or about to be. */
+/** Jobs and pictures that are out of sight, by their ids: deleted, or about to be. */
 export const removed = signal<ReadonlySet<string>>(new Set());
 
-const doomed = new Set<string>();
+interface Deletion {
+  readonly id: string;
+  hide(gone: boolean): void;
+  send(keepalive: boolean): Promise<void>;
+  forget(): void;
+}
+
+const doomed = new Map<string, Deletion>();
 
 /** Deletes a job with its pictures, unless it is undone while the toast stands. */
 export function remove(job: Job): void {
-  mark(job.id, true);
-  doomed.add(job.id);
+  const { id } = job;
+  begin(job.outputs.length, {
+    id,
+    hide: (gone) => hide(id, gone),
+    send: (keepalive) => api.remove(id, keepalive),
+    forget: () => forget(id),
+  });
+}
+
+/** Deletes one picture of a job, and with its last one the job, unless it is undone. */
+export function removePicture(job: Job, output: Output): void {
+  if (job.outputs.length < 2) return remove(job);
+  begin(1, {
+    id: output.id,
+    hide: (gone) => hidePicture(output, gone),
+    send: (keepalive) => api.removePicture(output.id, keepalive),
+    forget: () => forgetPicture(output),
+  });
+}
+
+function begin(pictures: number, deletion: Deletion): void {
+  mark(deletion, true);
+  doomed.set(deletion.id, deletion);
   const undo = () => {
-    if (doomed.delete(job.id)) mark(job.id, false);
+    if (doomed.delete(deletion.id)) mark(deletion, false);
   };
-  toast(t("deleted", job.outputs.length), { label: t("undo"), run: undo }, () => void end(job.id));
+  toast(t("deleted", pictures), { label: t("undo"), run: undo }, () => void end(deletion));
 }
 
-function mark(id: string, gone: boolean): void {
+function mark(deletion: Deletion, gone: boolean): void {
   const now = new Set(removed.peek());
-  if (gone) now.add(id);
-  else now.delete(id);
+  if (gone) now.add(deletion.id);
+  else now.delete(deletion.id);
   removed.value = now;
-  hide(id, gone);
+  deletion.hide(gone);
 }
 
-async function end(id: string, keepalive = false): Promise<void> {
-  if (!doomed.delete(id)) return;
+async function end(deletion: Deletion, keepalive = false): Promise<void> {
+  if (!doomed.delete(deletion.id)) return;
   try {
-    await api.remove(id, keepalive);
-    forget(id);
+    await deletion.send(keepalive);
+    deletion.forget();
   } catch (error) {
-    if (error instanceof Refused && error.status === 404) return forget(id);
-    mark(id, false);
+    if (error instanceof Refused && error.status === 404) return deletion.forget();
+    mark(deletion, false);
     toast(sentence(error));
   }
 }
 
 // Nobody is left to undo it.
 addEventListener("pagehide", () => {
-  for (const id of doomed) void end(id, true);
+  for (const deletion of [...doomed.values()]) void end(deletion, true);
 });

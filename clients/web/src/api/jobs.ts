@@ -36,6 +36,11 @@ export function cancel(id: string): Promise<Job> {
   return post(`jobs/${id}/cancel`);
 }
 
+/** Removes one picture; the others of its job stay. */
+export async function removePicture(id: string, keepalive = false): Promise<void> {
+  await send("DELETE", `images/${id}`, { keepalive });
+}
+
 /** Removes a job with its pictures; `keepalive` where the page may be about to go. */
 export async function remove(id: string, keepalive = false): Promise<void> {
   await send("DELETE", `jobs/${id}`, { keepalive });

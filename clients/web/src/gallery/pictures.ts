@@ -34,8 +34,3 @@ export const all = computed<readonly Picture[]>(() =>
     return job ? picturesOfLive(job) : [];
   }),
 );
-
-/** The id of the job that a picture is of. */
-export function jobOf(picture: string): string {
-  return picture.split("-")[0]!;
-}

@@ -49,7 +49,9 @@ export const shown = computed<readonly Picture[]>(() => {
   if (!words.length) return all.value;
   const pictures = new Map<string, readonly Picture[]>();
   for (const job of results.value) {
-    if (!removed.value.has(job.id)) pictures.set(job.id, picturesOf(job));
+    const gone = removed.value;
+    if (gone.has(job.id)) continue;
+    pictures.set(job.id, picturesOf(job).filter(({ output }) => !gone.has(output.id)));
   }
   for (const id of ids.value) {
     const live = find(id);

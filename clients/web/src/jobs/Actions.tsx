@@ -28,7 +28,7 @@ const REST: readonly Action[] = [
 /** What can be done with a job's picture; with several, each has all of it where it is opened. */
 export function Actions({ live }: { live: LiveJob }) {
   const more = useSignal(false);
-  const job = live.job.peek();
+  const job = live.job.value;
   if (!job.outputs.length) return null;
   // The addresses of pictures are renewed now and then: those of this moment.
   const act = (run: Action[2]) => {
@@ -59,7 +59,7 @@ export function Actions({ live }: { live: LiveJob }) {
                 }}
               >
                 <Icon name={icon} />
-                {words(name)}
+                {words(name === "delete" && job.outputs.length > 1 ? "deleteAll" : name)}
               </button>
             ))}
           </div>

@@ -1,7 +1,7 @@
 /** Every job that this page knows of: what the server last said of each, and what comes in live. */
 import { batch, signal, type Signal } from "@preact/signals";
 import * as api from "../api/jobs";
-import { ENDED, type Job, type ServerEvent } from "../api/types";
+import { ENDED, type Job, type Output, type ServerEvent } from "../api/types";
 
 export interface LiveJob {
   readonly id: string;
@@ -22,6 +22,9 @@ export const more = signal(true);
 
 /** Jobs that are out of sight until their deletion is undone or done. */
 const hidden = new Set<string>();
+
+/** Pictures that are, while the others of their jobs stay. */
+const hiddenPictures = new Set<string>();
 
 const listeners = new Set<(job: Job) => void>();
 
@@ -54,7 +57,7 @@ export function merge(jobs: readonly Job[], asked = Infinity): void {
     for (const job of jobs) {
       const live = known.get(job.id);
       if (!live) {
-        known.set(job.id, { id: job.id, job: signal(job), previews: signal([]), touched: 0 });
+        known.set(job.id, { id: job.id, job: signal(inSight(job)), previews: signal([]), touched: 0 });
         if (!hidden.has(job.id)) fresh.push(job.id);
       } else if (ENDED.has(job.status)) {
         end(live, job);
@@ -69,9 +72,15 @@ export function merge(jobs: readonly Job[], asked = Infinity): void {
 /** A job as it ended; told once, whichever way the news came. */
 function end(live: LiveJob, job: Job): void {
   const news = !ENDED.has(live.job.peek().status);
-  live.job.value = job;
+  live.job.value = inSight(job);
   live.previews.value = [];
   if (news) for (const listener of listeners) listener(job);
+}
+
+/** The job without its pictures that are out of sight. */
+function inSight(job: Job): Job {
+  const outputs = job.outputs.filter((each) => !hiddenPictures.has(each.id));
+  return outputs.length < job.outputs.length ? { ...job, outputs } : job;
 }
 
 /** Applies one event. True where it is of a job that is not known yet. */
@@ -177,6 +186,33 @@ export function hide(id: string, gone: boolean): void {
   ids.value = gone || !known.has(id) ? others : sorted([...others, id]);
 }
 
+/** Puts one picture of a job out of sight, or back. */
+export function hidePicture(output: Output, gone: boolean): void {
+  if (gone) hiddenPictures.add(output.id);
+  else hiddenPictures.delete(output.id);
+  const live = known.get(jobOf(output.id));
+  if (!live) return;
+  const job = live.job.peek();
+  const others = job.outputs.filter((each) => each.id !== output.id);
+  const outputs = gone ? others : [...others, output].sort((a, b) => indexOf(a.id) - indexOf(b.id));
+  live.job.value = { ...job, outputs };
+}
+
+/** Forgets a picture that the server has no more. */
+export function forgetPicture(output: Output): void {
+  hidePicture(output, true);
+  hiddenPictures.delete(output.id);
+}
+
+/** The id of the job that a picture is of. */
+export function jobOf(picture: string): string {
+  return picture.split("-")[0]!;
+}
+
+function indexOf(picture: string): number {
+  return Number(picture.split("-")[1]);
+}
+
 export function forget(id: string): void {
   known.delete(id);
   hide(id, true);
@@ -187,6 +223,7 @@ export function forget(id: string): void {
 export function clear(): void {
   known.clear();
   hidden.clear();
+  hiddenPictures.clear();
   cursor = null;
   era++;
   batch(() => {

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { jobOf, type Picture } from "../pictures";
+import { jobOf } from "../../state/jobs";
+import type { Picture } from "../pictures";
 import { t } from "../words";
 import { boxesOf, heightOf, moved, rowOf, rowsIn, rowsOf, shape } from "./layout";
 import { left, noteSpeed } from "./scroll";

@@ -3,13 +3,13 @@ import { sameAgain, vary } from "../../actions/ask";
 import { useAsInput } from "../../actions/form";
 import { save, share } from "../../actions/keep";
 import { original } from "../../actions/original";
-import { remove } from "../../actions/remove";
+import { removePicture } from "../../actions/remove";
 import { source } from "../../api/images";
-import { find, ids, reread } from "../../state/jobs";
+import { find, ids, jobOf, reread } from "../../state/jobs";
 import { toast } from "../../state/toasts";
 import { askAgain } from "../../ui/again";
 import { Icon, type IconName } from "../../ui/Icon";
-import { jobOf, picturesOfLive, type Picture } from "../pictures";
+import { picturesOfLive, type Picture } from "../pictures";
 import { t } from "../words";
 import { About } from "./About";
 import { leave, turnTo } from "./opening";
@@ -79,9 +79,8 @@ function Stage({ among, at, picture }: { among: readonly Picture[]; at: number; 
   }, [output.id]);
 
   const away = () => {
-    const next = among.slice(at + 1).concat(among.slice(0, at).reverse());
-    const other = next.find((each) => each.job.id !== picture.job.id);
-    remove(find(picture.job.id)?.job.peek() ?? picture.job);
+    const other = among[at + 1] ?? among[at - 1];
+    removePicture(find(picture.job.id)?.job.peek() ?? picture.job, output);
     if (other) turnTo(other.output.id);
     else leave();
   };
