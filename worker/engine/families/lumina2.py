@@ -5,7 +5,7 @@ from collections.abc import Hashable
 import torch
 
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, TransformerModel
+from worker.engine.families.transformer import Parts, TransformerModel, lengths
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.sequence import SequenceReader
 from worker.engine.request import ImageRequest
@@ -62,7 +62,7 @@ class Lumina2(TransformerModel):
     ) -> torch.Tensor:
         """Each line of each channel keeps the length that it has with the prompt alone."""
         guided = super().guide(without, towards, scale)
-        return guided * (towards.norm(dim=-1, keepdim=True) / guided.norm(dim=-1, keepdim=True))
+        return guided * (lengths(towards) / lengths(guided))
 
     def tokens(self, width: int, height: int) -> int:
         """Diffusers' pipeline goes by the number of channels, whatever the size."""

@@ -5,7 +5,13 @@ from collections.abc import Hashable
 import torch
 
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, TransformerModel, packed, unpacked
+from worker.engine.families.transformer import (
+    Parts,
+    TransformerModel,
+    lengths,
+    packed,
+    unpacked,
+)
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.chat import ChatReader
@@ -97,8 +103,8 @@ class QwenImage(TransformerModel):
     ) -> torch.Tensor:
         """Each token keeps the length that it has with the prompt alone."""
         guided = packed(super().guide(without, towards, scale))
-        length = packed(towards).norm(dim=-1, keepdim=True) / guided.norm(dim=-1, keepdim=True)
-        return unpacked(guided * length, *without.shape[-2:])
+        kept = lengths(packed(towards)) / lengths(guided)
+        return unpacked(guided * kept, *without.shape[-2:])
 
     def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         read = self._reader_model(input_ids=ids, attention_mask=mask, output_hidden_states=True)

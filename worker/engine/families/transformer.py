@@ -106,8 +106,8 @@ class TransformerModel(LoadedModel):
 
     def course(self, steps: int, width: int, height: int) -> Course:
         """The walk of a picture of this size, as the family's own pipeline lays it out."""
-        levels = np.linspace(1.0, 1 / steps, steps) if steps > 0 else []
-        return Course(steps, [float(level) for level in levels], self.shift(width, height))
+        levels: list[float] = np.linspace(1.0, 1 / max(1, steps), max(0, steps)).tolist()
+        return Course(steps, levels, self.shift(width, height))
 
     def sampler(
         self, request: ImageRequest, width: int, height: int, steps: int, strength: float
@@ -138,6 +138,12 @@ class TransformerModel(LoadedModel):
         end."""
         if request.clip_skip != 1:
             raise InvalidRequest(f"clip_skip: the model {self.name} has no layers to skip.")
+
+
+def lengths(rows: torch.Tensor) -> torch.Tensor:
+    """How long each row of the last axis is, that axis being 1 then."""
+    linalg: Any = torch.linalg
+    return linalg.vector_norm(rows, dim=-1, keepdim=True)
 
 
 def packed(latents: torch.Tensor) -> torch.Tensor:

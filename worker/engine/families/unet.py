@@ -61,7 +61,7 @@ class UNetModel(LoadedModel):
     zero_empty_negative: bool = False
     aesthetic_score: bool = False
     autoencoder: Autoencoder = field(init=False, repr=False)
-    prompts: PromptEncoder = field(init=False, repr=False)
+    _prompts: PromptEncoder = field(init=False, repr=False)
     loras: LoraSwitch = field(init=False, repr=False)
     preview: LatentPreview | TinyPreview = field(init=False, repr=False)
     _visits: Visits = field(init=False, repr=False)
@@ -73,7 +73,7 @@ class UNetModel(LoadedModel):
         self._check_family()
         for part in self.modules():
             part.eval().requires_grad_(False)
-        self.prompts = PromptEncoder(
+        self._prompts = PromptEncoder(
             self.text_encoders, self.family, zero_empty_negative=self.zero_empty_negative
         )
         self.loras = LoraSwitch(self.unet, [each.model for each in self.text_encoders])
@@ -84,6 +84,10 @@ class UNetModel(LoadedModel):
             self.preview = LatentPreview.fit(
                 self.autoencoder.decoded, self.latent_channels, self.device
             )
+
+    @property
+    def prompts(self) -> PromptEncoder:
+        return self._prompts
 
     @property
     def window(self) -> int:

@@ -1,6 +1,7 @@
 """Z-Image (arXiv 2511.22699): one transformer for a language model's tokens and the picture's."""
 
 from collections.abc import Hashable
+from typing import cast
 
 import torch
 
@@ -65,7 +66,8 @@ class ZImage(TransformerModel):
         )
 
     def forward(self, rows: Rows) -> torch.Tensor:
-        counts = [round(high) * BASE + round(low) for high, low in rows.inputs["counts"].tolist()]
+        digits = cast("list[list[float]]", rows.inputs["counts"].tolist())
+        counts = [round(high) * BASE + round(low) for high, low in digits]
         captions = rows.inputs["captions"]
         predicted = self.transformer(
             list(rows.latents.unsqueeze(2)),

@@ -150,7 +150,7 @@ def _sampler(known: Transformer, scheduler: dict[str, Any]) -> Defaults | None:
     if not known.flow:
         return sampler_of(scheduler) or None
     named = FLOW_SAMPLERS.get(own)
-    return named and {"sampler": named, "schedule": "automatic"}
+    return {"sampler": named, "schedule": "automatic"} if named else None
 
 
 def _config(files: ModelFiles, part: str) -> dict[str, Any]:
