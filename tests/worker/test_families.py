@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from jobs.records.events import ENDED
 from tests.engine.helpers import difference
 from tests.running.paths import API
 from tests.running.site import Site, site_in
+from tests.running.sse import Events
 from tests.running.waiting import until
 from tests.tiny_pipelines import SAVERS
 from worker.engine import TOLERANCE
@@ -180,3 +182,32 @@ def test_jobs_that_come_at_once_share_forwards_and_each_is_diffusers_own_picture
     assert total == expected
     # Alone it would be one a step.
     assert forwards < 0.8 * sum(fields["steps"] for fields in asked)
+
+
+def test_a_recipe_says_all_that_made_a_picture_and_makes_it_again(client: httpx.Client):
+    asked = {**USUAL, "model": "flux", "steps": 4, "seed": 6, "true_cfg_scale": 2.5}
+    asked |= {"negative_prompt": "blue", "variation_seed": 3, "variation_strength": 0.2}
+    asked |= {"hires": {"scale": 1.5, "strength": 0.5}, "exact": True, "schedule": "beta"}
+    job = made(client, **asked)
+    first = picture(client, job)
+    assert first.shape == (48, 48, 3)
+    kept = client.get(client.get(job).json()["outputs"][0]["url"]).content
+    assert "True CFG scale: 2.5" in Image.open(io.BytesIO(kept)).text["parameters"]
+    answer = client.post(f"{API}/jobs", content=kept, headers={"Content-Type": "image/png"})
+    again = answer.raise_for_status().json()
+    assert again["input"]["true_cfg_scale"] == 2.5
+    assert np.array_equal(picture(client, again["urls"]["self"]), first)
+
+
+def test_a_job_shows_previews_and_ends_at_a_cancel(client: httpx.Client):
+    long = {**USUAL, "count": 4, "model": "sd3", "steps": 150, "preview_interval": 0.05}
+    job = client.post(f"{API}/jobs", json=long).raise_for_status().json()
+    with client.stream("GET", job["urls"]["events"]) as stream:
+        shown = next(Events(stream.iter_lines()).named("preview"))
+    small = np.asarray(Image.open(io.BytesIO(b64decode(shown["data"]["image"].split(",")[-1]))))
+    assert small.shape == (16, 16, 3)
+    assert small.std() > 5
+    client.post(job["urls"]["cancel"]).raise_for_status()
+    until(lambda: client.get(job["urls"]["self"]).json()["status"] in ENDED)
+    done = client.get(job["urls"]["self"]).json()
+    assert (done["status"], done["outputs"]) == ("canceled", [])
