@@ -36,8 +36,9 @@ SECRETS = (
 )
 """What comes before a secret is kept, so that a reader knows what was there."""
 
-BARE_SECRETS = re.compile(r"\b(?:dk_|hf_|whsec_|sk-)[\w+/=-]{8,}")
-"""Tokens that show by themselves what they are: ours, the hub's, webhooks' and OpenAI's."""
+BARE_SECRETS = re.compile(r"(?i)\b(?:(?:dk|hf|whsec)(?:_|%5f)|sk-)(?:[\w+/=-]|%[0-9a-f]{2}){8,}")
+"""Tokens that show by themselves what they are: ours, the hub's, webhooks' and OpenAI's, also as an
+address may write them."""
 
 GONE = "[removed]"
 

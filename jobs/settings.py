@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
-import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from jobs.setting_values import Folders, Names, Networks, Origins, PublicUrl
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-
-ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")
-
-
-def _split(value: Any) -> Any:
-    return tuple(filter(None, re.split(r"[,\s]+", value))) if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-"""A list that is written with commas."""
-
-
-def _paths(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    return tuple(Path(each).expanduser() for each in value.split(os.pathsep) if each.strip())
-
-
-Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)]
-"""Folders as the system writes a list of them."""
 
 
 class Settings(BaseSettings):
@@ -107,7 +86,7 @@ class Settings(BaseSettings):
         default=True,
         description="Let devices of the network find this server by itself, as _darkroom._tcp.",
     )
-    public_url: str | None = Field(
+    public_url: PublicUrl | None = Field(
         default=None,
         description="Address at which devices reach the server, such as https://pictures.example, "
         "where the machine itself does not know it: behind a proxy, or in a container.",
@@ -117,12 +96,12 @@ class Settings(BaseSettings):
         description="Further names by which the server may be called, with commas; .example.org "
         "is every name below it. Its addresses, its host name and that with .local always are.",
     )
-    cors_origins: Names = Field(
+    cors_origins: Origins = Field(
         default=(),
         description="Origins such as https://app.example whose pages may call the API with a "
         "token, with commas.",
     )
-    trusted_proxies: Names = Field(
+    trusted_proxies: Networks = Field(
         default=(),
         description="Addresses or networks such as 10.0.0.0/8 of the proxies before this server, "
         "with commas; only what these say in X-Forwarded-* is believed.",
@@ -301,6 +280,32 @@ class Settings(BaseSettings):
         default=10, gt=0, le=60, description="Seconds that sending one webhook may take."
     )
 
+    # Models from elsewhere
+    model_search: bool = Field(
+        default=True,
+        description="Let admins search the hub and Civitai for models, and add them from there and "
+        "from links, where this machine has the internet.",
+    )
+    hf_endpoint: str = Field(
+        default="https://huggingface.co",
+        description="Where the hub is, or a mirror of it. What it gives to accounts alone needs a "
+        "token in HF_TOKEN, which is sent there and nowhere else.",
+    )
+    civitai_url: str = Field(
+        default="https://civitai.com",
+        description="Where Civitai's public API is, or a server that answers as it does.",
+    )
+    civitai_token: SecretStr | None = Field(
+        default=None,
+        description="API key of an account at Civitai, which some of its files ask for. It is sent "
+        "to CIVITAI_URL alone.",
+    )
+    download_allow: Names = Field(
+        default=(),
+        description="Hosts on private networks from which models may be added nevertheless, also "
+        "by http: networks such as 192.168.1.0/24 and host names, with commas.",
+    )
+
     # How long
     job_timeout: int = Field(
         default=3600, ge=1, description="Seconds a job may run before it fails with that reason."
@@ -341,29 +346,6 @@ class Settings(BaseSettings):
         description="File of what no prompt may say: on each line a word, several words, or a "
         "regular expression between slashes; # begins a comment. It is read again when it changes.",
     )
-
-    @field_validator("public_url")
-    @classmethod
-    def _one_address(cls, value: str | None) -> str | None:
-        if value and not re.fullmatch(r"https?://[^/?#@\s]+/?", value):
-            raise ValueError("it must be http:// or https:// and a host, without a path")
-        return value.rstrip("/") if value else value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        origins = tuple(each.lower().rstrip("/") for each in value)
-        for origin in origins:
-            if not ORIGIN.fullmatch(origin):
-                raise ValueError(f"{origin} is no origin; one is like https://app.example:8443")
-        return origins
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for network in value:
-            ipaddress.ip_network(network, strict=False)
-        return value
 
     @property
     def public_host(self) -> str | None:

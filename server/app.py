@@ -19,14 +19,13 @@ from server.routes import (
     images,
     jobs,
     metrics,
-    models,
     pairing,
     recipes,
-    residence,
     samplers,
     session,
     state,
 )
+from server.routes.models import additions, catalogue, changes, previews, residence, uploads
 from server.streams import hub
 
 
@@ -66,7 +65,9 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     for part in (page, compat):
         part.init_app(app)
 
-    for noun in (jobs, recipes, events, images, models, residence, samplers):
+    for noun in (jobs, recipes, events, images):
+        app.register_api(noun.routes.blueprint)
+    for noun in (catalogue, residence, additions, uploads, changes, previews, samplers):
         app.register_api(noun.routes.blueprint)
     for noun in (pairing, session, devices, state, health, metrics, docs):
         app.register_api(noun.routes.blueprint)

@@ -23,10 +23,11 @@ from redis.exceptions import RedisError
 
 from jobs import logs
 from jobs.connection import connect, now
+from jobs.outbound import sending, targets
 from jobs.records.events import Output
 from jobs.records.record import read
 from jobs.settings import settings
-from jobs.webhooks import messages, outbound, outbox
+from jobs.webhooks import messages, outbox
 from jobs.webhooks.outbox import Delivery
 from server.door.signing import Signer
 from server.views import Views
@@ -64,7 +65,7 @@ class Deliverer:
         self._redis = redis
         self._views = views
         self._settings = settings()
-        self._lease = self._settings.webhook_timeout + outbound.RESOLVE + 5
+        self._lease = self._settings.webhook_timeout + targets.RESOLVE + 5
         self._slots = BoundedSemaphore(SENDING)
         self._sending: Counter[str] = Counter()
         self._lock = Lock()
@@ -106,7 +107,7 @@ class Deliverer:
             self._deliver(delivery)
 
     def _deliver(self, delivery: Delivery) -> None:
-        place = outbound.place(delivery.hook.url)
+        place = targets.place(delivery.hook.url)
         with self._lock:
             full = self._sending[place] >= SENDING_TO_ONE
             self._sending[place] += not full
@@ -135,13 +136,13 @@ class Deliverer:
             return
         body, headers = message
         try:
-            target = outbound.check(delivery.hook.url, messages.allowed())
-        except outbound.Refused as error:
+            target = targets.check(delivery.hook.url, messages.allowed())
+        except targets.Refused as error:
             self._failed(delivery, place, str(error), final=False)
             return
         try:
-            status, wish = outbound.post(target, body, headers, self._settings.webhook_timeout)
-        except outbound.Unreachable as error:
+            status, wish = sending.post(target, body, headers, self._settings.webhook_timeout)
+        except sending.Unreachable as error:
             self._failed(delivery, place, str(error), final=False)
             return
         if 200 <= status < 300:

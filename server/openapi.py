@@ -34,7 +34,9 @@ PROBLEMS = {
     "of this origin.",
     404: "There is no such thing.",
     408: "The body did not come in time.",
-    409: "Not as things stand: the job was deleted meanwhile, or the model is pinned.",
+    409: "Not as things stand: the job was deleted meanwhile, the model is pinned, its name is "
+    "taken, or it is not Darkroom's to change.",
+    412: "Another version of the protocol than the server speaks.",
     413: "The body is larger than the server takes.",
     415: "The body is of another type than the server takes.",
     416: "The range lies outside the picture.",
@@ -47,7 +49,7 @@ PROBLEMS = {
 
 HEADERS: dict[str, dict[str, str]] = {
     "202": {
-        "Location": "URL of the job.",
+        "Location": "URL of the job, or of the addition.",
         "Retry-After": "Seconds after which it makes sense to ask for the job.",
     },
     "401": {"WWW-Authenticate": "What is taken: Bearer, and Basic with the token as password."},
@@ -81,6 +83,10 @@ SECURITY_SCHEMES: dict[str, Any] = {
 
 EVENT_STREAM = "text/event-stream"
 
+UPLOAD = "application/offset+octet-stream"
+"""A part of a file, as tus has it."""
+
+ADDITION_EVENTS = ("AdditionStatusEvent", "AdditionProgressEvent", "AdditionDoneEvent")
 EVENTS = ("StatusEvent", "ProgressEvent", "PreviewEvent", "OutputEventView", "DoneEventView")
 """The models of what an event stream's `data` can be."""
 
@@ -156,6 +162,12 @@ class Routes:
     ) -> Callable[[View], View]:
         """Register a view for PUT."""
         return self._route("put", rule, answers, problems)
+
+    def patch(
+        self, rule: str, answers: ResponseDict, problems: Iterable[int] = ()
+    ) -> Callable[[View], View]:
+        """Register a view for PATCH."""
+        return self._route("patch", rule, answers, problems)
 
     def delete(
         self, rule: str, answers: ResponseDict, problems: Iterable[int] = ()
@@ -233,15 +245,21 @@ def init_app(app: OpenAPI, public: Container[str]) -> None:
             _finish_description(operation)
             _finish_parameters(operation)
             _finish_security(method, operation, public)
-            _finish_responses(operation["responses"])
+            is_addition = operation["tags"][0] == "additions"
+            _finish_responses(operation["responses"], ADDITION_EVENTS if is_addition else EVENTS)
     create = document["paths"][f"{PREFIX}/jobs"]["post"]
     content = create["requestBody"]["content"]
     content["application/json"]["examples"] = EXAMPLES
     content["multipart/form-data"] = _multipart(document)
     pictures: dict[str, Any] = {f"image/{name}": {"schema": {}} for name in ("png", "jpeg", "webp")}
     content |= pictures
-    read = document["paths"][f"{PREFIX}/recipes"]["post"]
-    read["requestBody"] = {"content": pictures, "required": True}
+    taking = [document["paths"][f"{PREFIX}/recipes"]["post"]]
+    for below in ("models/{model}", "models/add-ons/{kind}/{add_on}"):
+        taking.append(document["paths"][f"{PREFIX}/{below}/preview"]["put"])
+    for each in taking:
+        each["requestBody"] = {"content": pictures, "required": True}
+    send = document["paths"][f"{PREFIX}/models/uploads/{{upload_id}}"]["patch"]
+    send["requestBody"] = {"content": {UPLOAD: {"schema": {}}}, "required": True}
     app.extensions[DOCUMENT] = document
 
 
@@ -274,14 +292,14 @@ def _finish_security(method: str, operation: dict[str, Any], public: Container[s
     operation["responses"] = dict(sorted(answers.items()))
 
 
-def _finish_responses(responses: dict[str, Any]) -> None:
+def _finish_responses(responses: dict[str, Any], events: Iterable[str]) -> None:
     # The library documents a validation error for every route, those without input included.
     if "application/json" in responses.get("422", {}).get("content", {}):
         del responses["422"]
     for status, response in responses.items():
         response.setdefault("description", HTTPStatus(int(status)).phrase)
         if EVENT_STREAM in response.get("content", {}):
-            response["content"][EVENT_STREAM]["schema"] = _event_schema()
+            response["content"][EVENT_STREAM]["schema"] = _event_schema(events)
         for name, description in HEADERS.get(status, {}).items():
             header = {"description": description, "schema": {"type": "string"}}
             response.setdefault("headers", {})[name] = header
@@ -310,13 +328,13 @@ def _multipart(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _event_schema() -> dict[str, Any]:
+def _event_schema(events: Iterable[str]) -> dict[str, Any]:
     """One event: OpenAPI 3.1 has no word for streams, and the library drops this schema's words."""
     text = {"type": "string"}
     data = {
         **text,
         "contentMediaType": "application/json",
-        "contentSchema": {"oneOf": [reference(name) for name in EVENTS]},
+        "contentSchema": {"oneOf": [reference(name) for name in events]},
     }
     properties = {"id": text, "event": text, "data": data, "retry": {"type": "integer"}}
     return {"type": "object", "properties": properties}

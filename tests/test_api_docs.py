@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import shutil
@@ -10,10 +12,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from jobs import devices
 from tests.running.paths import API, REPOSITORY
 from tests.running.site import Site
+from tests.running.waiting import until
 
 PAGE = REPOSITORY / "docs" / "api.md"
 USUAL = "http://127.0.0.1:7860"
@@ -48,6 +53,7 @@ def test_every_line_of_the_page_gets_the_answer_it_says(site: Site, tmp_path: Pa
         "DEVICE": device.id,
         "MODEL": "emoji",
         "WORKER": site.worker.name,
+        **_added(url, tmp_path),
     }
     for command, status in lines():
         script = command.replace(USUAL, url) + r" -sS -w '%{stderr}HTTP %{http_code}'"
@@ -66,6 +72,27 @@ def test_every_line_of_the_page_gets_the_answer_it_says(site: Site, tmp_path: Pa
         assert f"HTTP {status}" in result.stderr, (command, result.stdout[-500:])
     assert (tmp_path / "apple.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "apple.webp").read_bytes()[8:12] == b"WEBP"
+
+
+def _added(url: str, folder: Path) -> dict[str, str]:
+    """A learned word that was added, and another whose file is about to be sent."""
+    config = json.loads((REPOSITORY / "models/emoji/text_encoder/config.json").read_text())
+    file = folder / "word.safetensors"
+    save_file({"emb_params": torch.zeros(1, config["hidden_size"])}, file)
+    data = file.read_bytes()
+    names = {"LENGTH": str(len(data)), "NAME64": base64.b64encode(file.name.encode()).decode()}
+    models = f"{url}{API}/models"
+    for name in ("ABANDONED", "UPLOAD", "SENT"):
+        said = {"Upload-Length": str(len(data)), "Upload-Metadata": f"filename {names['NAME64']}"}
+        location = httpx.post(f"{models}/uploads", headers=said).headers["Location"]
+        names[name] = location.rpartition("/")[2]
+    said = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    httpx.patch(f"{url}{location}", headers=said, content=data).raise_for_status()
+    asked = {"source": f"upload:{names['SENT']}", "name": "learned"}
+    addition = httpx.post(f"{models}/additions", json=asked, timeout=60).json()
+    at = url + addition["urls"]["self"]
+    until(lambda: httpx.get(at).json()["status"] == "succeeded")
+    return names | {"ADDITION": addition["id"], "KIND": "embedding", "WORD": "learned"}
 
 
 def test_the_page_has_a_line_for_every_route():

@@ -8,17 +8,21 @@ import os
 import torch
 from redis import Redis
 
+from jobs.additions.uploads import PieceStore
 from jobs.pictures.image_store import ImageStore
 from jobs.records.metrics import Metrics
 from jobs.settings import Settings
 from worker.engine import Engine, ModelUnavailable, Notebook, describe
 from worker.loop.board import Board
+from worker.loop.errands.carrier import Carrier
+from worker.loop.errands.porter import Porter
 from worker.loop.follower import Follower
 from worker.loop.offer import Offer
-from worker.loop.outcome.safety import Rule, SafetyHook
+from worker.loop.outcome.safety import Guard, Rule, SafetyHook
 from worker.loop.retention import Retention
 from worker.loop.rq_worker import BatchWorker
 from worker.loop.stepper import WarmUp
+from worker.models.adding.here import places_of, shop_of
 from worker.models.catalogue import Catalogue, CatalogueError
 from worker.models.files.cards import cards
 from worker.models.files.errors import SourceError
@@ -78,6 +82,7 @@ def build_worker(
     )
     hashes = Hashes(catalogue, HashMemory(chosen.measured_folder / HASHES), marks)
     words = WordTables(catalogue)
+    shop, places = shop_of(chosen), places_of(chosen)
     offer = Offer(
         name,
         connection,
@@ -88,13 +93,26 @@ def build_worker(
         capacity=chosen.capacity,
         costs=engine.costs,
         words=words,
+        place=shop.place,
     )
+
+    def errands(board: Board) -> Porter:
+        pieces = PieceStore()
+        carrier = Carrier(connection, shop.place, places, images, pieces, board.over.is_set)
+        return Porter(board, connection, shop, places, carrier, pieces)
+
+    guard = Guard(safety_hook(catalogue))
+
+    def check_by(changed: Catalogue) -> None:
+        guard.hook = safety_hook(changed)
 
     def follow(board: Board) -> Follower:
         place = os.pathsep.join(
             str(each.resolve()) for each in (chosen.models, *chosen.model_folders)
         )
-        follower = Follower(board, connection, offer, watch, hashes, words, place=place)
+        follower = Follower(
+            board, connection, offer, watch, hashes, words, place=place, check_by=check_by
+        )
         follower.begin(found, problems)
         return follower
 
@@ -108,8 +126,9 @@ def build_worker(
         stall_timeout=chosen.stall_timeout,
         retention=Retention(connection, images, chosen.keep_days),
         warm_up=WarmUp(engine, offer) if chosen.warm_up else None,
-        safety=safety_hook(catalogue),
+        guard=guard,
         follow=follow,
+        errands=errands,
     )
 
 

@@ -15,6 +15,7 @@ from darkroom.commands.shared import columns
 from jobs.settings import Settings
 
 if TYPE_CHECKING:
+    from jobs.additions.found import Found
     from worker.models.files.hashes import HashMemory
     from worker.models.files.inventory import Checked, Item
 
@@ -22,6 +23,8 @@ NEEDS_WORKER = (
     "This installation has only the server's part, which holds no models. "
     "Run it where a worker is installed: sh requirements/install.sh worker"
 )
+
+NOT_SAID = "not said; its source may say"
 
 SOON = "A running worker offers it within a few seconds."
 
@@ -110,6 +113,8 @@ def add(
     from worker.models.files import inventory
     from worker.models.manage import manage
 
+    if source.startswith(("http://", "https://")):
+        return _add_link(source, section, values, chosen, name)
     added = manage.add(chosen.models, source, section, values, name=name, here=here)
     catalogue = read_catalogue(chosen.models)
     checked = inventory.check(added.entry, catalogue, _memory(chosen))
@@ -119,13 +124,42 @@ def add(
     return 1 if checked.problems else 0
 
 
+def _add_link(
+    source: str, section: str, values: dict[str, Any], chosen: Settings, name: str | None
+) -> int:
+    """Fetch a file into DATA/models, where it is offered without a table."""
+    from worker.models.adding.here import add_link
+    from worker.models.manage.manage import ManageError
+
+    if values:
+        keys = ", ".join(f"--{each.replace('_', '-')}" for each in values)
+        raise ManageError(f"{keys}: a link is added without a table; say it in {chosen.models}.")
+    kind = None if section == "models" else section
+    section, name = add_link(source, chosen, _shown, name=name, section=kind)
+    print(f"Added as {section.removesuffix('s')} {name}, in {chosen.model_folders[0]}\n\n{SOON}")
+    return 0
+
+
+def _shown(found: Found) -> None:
+    size = _size(found.bytes) if found.bytes is not None else "of unknown size"
+    print(
+        f"{found.title}  {found.kind or ''}  {found.family}\n  licence  {found.licence or NOT_SAID}"
+    )
+    print(f"  size     {size}", flush=True)
+
+
 @_with_worker
 def remove(
     name: str, section: str | None, chosen: Settings, *, default: str | None, files: bool
 ) -> int:
     """Take a model out of models.toml, with `files` out of the hub's cache as well."""
+    from worker.models.adding.here import delete_here, refuse_without_table
     from worker.models.manage import manage
 
+    if files and default is None and (deleted := delete_here(name, section, chosen)):
+        print(f"{name} was deleted: {_size(deleted.freed)}. Jobs that wait for it fail.")
+        return 0
+    refuse_without_table(name, section, chosen)
     removed = manage.remove(chosen.models, name, section, default=default, files=files)
     print(
         f"{name} is no longer in {chosen.models}. A running worker finishes the pictures that it"
@@ -192,7 +226,7 @@ def _report(checked: Checked, default: str) -> list[str]:
     item = checked.item
     lines = [
         f"{_starred(item, default)}  {item.section.removesuffix('s')}  {item.family}".rstrip(),
-        f"  licence  {item.licence or 'not said; its source may say'}",
+        f"  licence  {item.licence or NOT_SAID}",
     ]
     if item.kinds:
         lines.append(f"  does     {', '.join(item.kinds)}")

@@ -61,7 +61,10 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     add = action(
         actions, "add", _add, "Add a model to models.toml; one of the hub is fetched first."
     )
-    add.add_argument("source", help="a folder, a .safetensors file, or a hub id")
+    add.add_argument(
+        "source",
+        help="a folder, a .safetensors file, a hub id, or a link to a file or to Civitai",
+    )
     add.add_argument("--kind", choices=SECTIONS, default="model", help="what it is; a model if not")
     add.add_argument("--name", help="what callers will send; made from the source if left out")
     for key in KEYS:
@@ -75,7 +78,9 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     remove.add_argument("--kind", choices=SECTIONS, help="where several things have the name")
     remove.add_argument("--default", metavar="NAME", help="the default model from now on")
     remove.add_argument(
-        "--files", action="store_true", help="delete what was pulled for it from the hub's cache"
+        "--files",
+        action="store_true",
+        help="delete what was pulled for it, or what lies in DATA/models",
     )
 
     default = action(

@@ -12,9 +12,9 @@ from redis import Redis
 
 from darkroom.commands.shared import Command, action, columns, on_redis, redis
 from jobs.devices import LOCAL
+from jobs.outbound.targets import place
 from jobs.settings import Settings
 from jobs.webhooks import messages, outbox
-from jobs.webhooks.outbound import place
 from jobs.webhooks.outbox import DeadLetter
 
 HEAD = ("ID", "RECEIVER", "EVENT", "TRIES", "GIVEN UP", "WHY")

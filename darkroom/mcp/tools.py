@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import anyio
 import httpx
 from darkroom_client import AsyncDarkroom, DarkroomError, Fields, Job, Progress
+from darkroom_client.calls import IMAGE_ID
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context, Image
 from mcp.server.mcpserver.exceptions import ToolError
@@ -22,6 +25,12 @@ INSTRUCTIONS = (
     "Makes pictures on a Darkroom server. A picture of an answer has an id, which `edit` and "
     "`upscale` take as `image`; they take a file's path and a data URI as well."
 )
+
+MAX_FILE = 128 * 1024 * 1024
+"""Bytes of a file that is read: no server takes more, and most take much less."""
+
+FAREWELL = 5.0
+"""Seconds in which a job that was given up must be canceled."""
 
 Answer = list[str | Image]
 """What was made as JSON, and then each picture."""
@@ -45,17 +54,34 @@ class Studio:
     async def make(self, context: Context[Studio], prompt: str, fields: dict[str, Any]) -> Answer:
         """The pictures of a job once it has ended. Raises ToolError with the server's reason."""
         given = {name: value for name, value in fields.items() if value is not None}
+        for name in ("image", "mask"):
+            if name in given:
+                _check_picture(given[name])
         try:
             job = await self.darkroom.submit(prompt, **_fields(given))
-            async for event in self.darkroom.events(job):
-                if isinstance(event, Progress):
-                    said = event.detail or event.stage
-                    await context.report_progress(event.fraction, 1.0, said)
-            job = await self.darkroom.wait(job)
+            async with self._canceled_if_given_up(job):
+                async for event in self.darkroom.events(job):
+                    if isinstance(event, Progress):
+                        said = event.detail or event.stage
+                        await context.report_progress(event.fraction, 1.0, said)
+                job = await self.darkroom.wait(job)
             loaded = [await self.darkroom.load(picture) for picture in job.outputs]
         except (DarkroomError, OSError, httpx.HTTPError) as error:
             raise ToolError(str(error) or type(error).__name__) from error
         return [_said(job), *(Image(data=picture.data, format="png") for picture in loaded)]
+
+    @asynccontextmanager
+    async def _canceled_if_given_up(self, job: Job) -> AsyncIterator[None]:
+        """Cancels the job when the assistant gives the call up: nobody would see what it makes."""
+        try:
+            yield
+        except anyio.get_cancelled_exc_class():
+            with (
+                anyio.move_on_after(FAREWELL, shield=True),
+                suppress(DarkroomError, httpx.HTTPError),
+            ):
+                await self.darkroom.cancel(job)
+            raise
 
 
 def server(url: str) -> MCPServer[Studio]:
@@ -186,6 +212,20 @@ def serve(url: str, port: int | None) -> None:
 
 def _studio(context: Context[Studio]) -> Studio:
     return context.request_context.lifespan_context
+
+
+def _check_picture(given: str) -> None:
+    """Lets through what the client may read. Raises ToolError: an assistant may send anything."""
+    if given.startswith("data:") or IMAGE_ID.fullmatch(given):
+        return
+    if given.lower().startswith(("http://", "https://")):
+        raise ToolError("a URL is not fetched; give the path of a file, an id, or a data URI")
+    path = Path(given)
+    if not path.is_file():
+        there = given and path.exists()
+        raise ToolError(f"{given!r} is no file" if there else f"there is no file {given[:200]!r}")
+    if (size := path.stat().st_size) > MAX_FILE:
+        raise ToolError(f"{given!r} must have at most {MAX_FILE} bytes; it has {size}")
 
 
 def _fields(given: dict[str, Any]) -> Fields:

@@ -61,6 +61,16 @@ class StoreError(OSError):
     the library behind it is the cause."""
 
 
+def open_store(url: str) -> tuple[Any, str]:
+    """The file system behind a store's URL, and the store's folder in it."""
+    s3 = url.startswith(S3)
+    options = S3_OPTIONS | {"endpoint_url": settings().s3_endpoint} if s3 else {}
+    fs, root = cast("tuple[Any, str]", fsspec.core.url_to_fs(url, **options))
+    if s3:
+        fs.retries = 1  # s3fs would try five times for itself, and it is no option
+    return fs, root.rstrip("/")
+
+
 class ImageStore:
     """Puts, reads and deletes pictures by id.
 
@@ -69,13 +79,7 @@ class ImageStore:
     """
 
     def __init__(self, url: str | None = None) -> None:
-        target = url or settings().image_store_url
-        s3 = target.startswith(S3)
-        options = S3_OPTIONS | {"endpoint_url": settings().s3_endpoint} if s3 else {}
-        self._fs, root = cast("tuple[Any, str]", fsspec.core.url_to_fs(target, **options))
-        if s3:
-            self._fs.retries = 1  # s3fs would try five times for itself, and it is no option
-        self._root = root.rstrip("/")
+        self._fs, self._root = open_store(url or settings().image_store_url)
 
     def put(self, image: str, data: bytes) -> None:
         """Store a picture under its id; if it is there already the first one stays.
@@ -83,7 +87,7 @@ class ImageStore:
         The picture is whole and on disk, or not there at all, whatever is killed meanwhile.
         """
         path = self._path(image)
-        with _translated():
+        with translated():
             if isinstance(self._fs, LocalFileSystem):
                 _link_into_place(Path(path), data)
             elif not self._fs.exists(path):
@@ -93,22 +97,22 @@ class ImageStore:
     def read(self, image: str) -> bytes:
         """The picture's bytes. Raises FileNotFoundError."""
         path = self._path(image)
-        with _translated():
+        with translated():
             return cast("bytes", self._fs.cat_file(path))
 
     def size(self, image: str) -> int:
         """The picture's size in bytes. Raises FileNotFoundError."""
-        with _translated():
+        with translated():
             return int(self._fs.size(self._path(image)))
 
     def delete(self, image: str) -> None:
         """Remove a picture; one that is not there is fine."""
-        with suppress(FileNotFoundError), _translated():
+        with suppress(FileNotFoundError), translated():
             self._fs.rm_file(self._path(image))
 
     def ids(self) -> Iterator[str]:
         """Every picture that there is."""
-        with _translated():
+        with translated():
             for path in cast("list[str]", self._fs.find(self._root)):
                 image, dot, suffix = path.rpartition("/")[2].rpartition(".")
                 if dot and suffix == "png" and IMAGE_ID.fullmatch(image):
@@ -132,7 +136,7 @@ class ImageStore:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Have what a store's library raises of its own (botocore's errors are no OSError) be a
     StoreError. Python's own other errors are faults of a program and stay as they are."""
     try:

@@ -83,6 +83,10 @@ class WorkerInfo(BaseModel):
     """Models that are kept in memory."""
     problems: list[str] = []
     """Sentences on what lies there and cannot be offered."""
+    place: str = ""
+    """Its machine's folder of models, by the id that lies there; empty where it cannot write."""
+    free_bytes: int | None = None
+    """What an addition may take on the disk of that folder."""
     looked: int = 0
     """The last of the requests to look at the models again that was answered (`ask_to_look`)."""
 

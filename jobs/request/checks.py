@@ -143,6 +143,8 @@ def _add_on_errors(
         if control.end < control.start:
             detail = f"must be at least start, {control.start}; it is {control.end}"
             errors.append(FieldError(pointer=f"{pointer}/end", detail=detail))
+    if request.vae is not None:
+        errors += _unknown("autoencoder", request.vae, card, card.vaes, "/vae")
     upscalers = {"/upscaler": request.upscaler}
     if request.hires:
         upscalers["/hires/upscaler"] = request.hires.upscaler

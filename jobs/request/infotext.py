@@ -173,6 +173,8 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields[HIRES_STRENGTH] = request.hires.strength
     if request.clip_skip != 1:
         fields["Clip skip"] = request.clip_skip
+    if request.vae is not None:
+        fields["VAE"] = request.vae
     if request.guidance_rescale:
         fields["CFG rescale"] = request.guidance_rescale
     if request.true_cfg_scale != 1:

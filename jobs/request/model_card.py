@@ -24,6 +24,17 @@ class AddOn(BaseModel):
     triggers: list[str] = Field(
         default_factory=list[str], description="Words that a prompt should have with it."
     )
+    family: str = Field(
+        default="",
+        description="The family of the models that it fits: sd1, sd2, sdxl; empty where it fits "
+        "any, or one of another shape.",
+    )
+    bytes: int = Field(default=0, description="What its files take on the disk.")
+    preview_url: str | None = Field(
+        default=None,
+        description="A picture of what it makes: signed, so that it can be shown without a header "
+        "for a while; `&width=` makes it smaller. Null where there is none.",
+    )
 
 
 class ModelCard(BaseModel):
@@ -70,6 +81,12 @@ class ModelCard(BaseModel):
     )
     licence: str = ""
     sha256: str | None = Field(default=None, description="Hash of the weights, once it is known.")
+    bytes: int = Field(default=0, description="What its weights take on the disk.")
+    preview_url: str | None = Field(
+        default=None,
+        description="A picture of what it makes: signed, so that it can be shown without a header "
+        "for a while; `&width=` makes it smaller. Null where there is none.",
+    )
     kinds: list[Kind] = Field(
         default_factory=lambda: list[Kind](["text-to-image"]), description="What it can do."
     )
@@ -87,6 +104,10 @@ class ModelCard(BaseModel):
     embeddings: list[AddOn] = Field(default_factory=list[AddOn])
     controlnets: list[AddOn] = Field(default_factory=list[AddOn])
     upscalers: list[AddOn] = Field(default_factory=list[AddOn])
+    vaes: list[AddOn] = Field(
+        default_factory=list[AddOn],
+        description="Autoencoders that a picture may take instead of the model's own, as `vae`.",
+    )
 
 
 def name_from(text: str) -> str:

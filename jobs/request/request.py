@@ -239,6 +239,10 @@ class CommonFields(_Part):
         max_length=MAX_CONTROLS,
         description="ControlNets, each with the picture that it follows.",
     )
+    vae: Name | None = Field(
+        default=None,
+        description="Name of an autoencoder to take instead of the model's own; see /models.",
+    )
     variation_seed: Seed | None = Field(
         default=None, description="Seed of a second noise, towards which the first is turned."
     )

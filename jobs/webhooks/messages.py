@@ -12,10 +12,10 @@ from typing import Any
 from redis import Redis
 from standardwebhooks import Webhook as Signature
 
+from jobs.outbound.targets import Allowed, Refused, check
 from jobs.request.request import FieldError, InvalidRequest, Webhook
 from jobs.settings import settings
 from jobs.shared_secret import shared_secret
-from jobs.webhooks.outbound import Allowed, Refused, check
 
 SECRET = "darkroom:webhooks:secret"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from server.compat import a1111, comfyui, openai
+from server.compat import a1111, comfyui, ollama, openai
 from server.compat.waiting import ClientGone
 
 CLIENT_CLOSED_REQUEST = 499
@@ -20,6 +20,7 @@ def init_app(app: Flask) -> None:
     openai.init_app(app)
     a1111.init_app(app)
     comfyui.init_app(app)
+    ollama.init_app(app)
     app.url_map.strict_slashes = strict
     app.register_error_handler(ClientGone, _gone)
 

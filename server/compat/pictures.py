@@ -8,7 +8,12 @@ from typing import Any
 from PIL import Image, ImageChops
 
 from jobs.pictures import sandbox
+from jobs.pictures.turns import Turns
 from server.pages.renditions import Format
+
+TURNS = Turns()
+"""Whole pictures are worked on here a few at a time, as they are decoded: they may be as large as
+what is sent, and nobody else's request is to wait for them."""
 
 
 def preview(jpeg: bytes, size: tuple[int, int], format: Format, quality: int) -> bytes:
@@ -24,18 +29,19 @@ def preview(jpeg: bytes, size: tuple[int, int], format: Format, quality: int) ->
 def mask_of_transparency(data: bytes) -> bytes | None:
     """A mask that is white where a picture is transparent; None where it is opaque everywhere.
 
-    Raises BadPicture.
+    Raises BadPicture, or Busy.
     """
     # What a decoding process gives has no alpha. Over white a transparent pixel is lighter than
     # over black, by as much as it is transparent.
-    over_white = _grey(sandbox.decode(data, "picture").png)
-    over_black = _grey(sandbox.decode(data, "mask").png)
-    transparency = ImageChops.subtract(over_white, over_black)
-    if transparency.getbbox() is None:
-        return None
-    out = io.BytesIO()
-    transparency.save(out, "PNG", compress_level=1)
-    return out.getvalue()
+    over_white = sandbox.decode(data, "picture").png
+    over_black = sandbox.decode(data, "mask").png
+    with TURNS.take(object()):
+        transparency = ImageChops.subtract(_grey(over_white), _grey(over_black))
+        if transparency.getbbox() is None:
+            return None
+        out = io.BytesIO()
+        transparency.save(out, "PNG", compress_level=1)
+        return out.getvalue()
 
 
 def _grey(png: bytes) -> Image.Image:

@@ -97,6 +97,20 @@ def pictures(record: JobRecord) -> list[bytes]:
     return made
 
 
+def unfinished(record: JobRecord) -> ApiError:
+    """What a client is told whose job did not end well, or not in time."""
+    if record.status == "canceled":
+        return ApiError(409, "canceled", f"job {record.id} was canceled")
+    if record.error is not None:
+        status = 400 if record.error.code == "refused" else 500
+        return ApiError(status, record.error.code, record.error.detail)
+    detail = (
+        f"the pictures are not ready yet; job {record.id} goes on, and they will be among those "
+        "of the server's page"
+    )
+    return ApiError(504, "not-ready", detail)
+
+
 @contextmanager
 def _canceled_if_left(job_id: str, redis: Redis) -> Generator[None, None, None]:
     """Cancels the job, if it waits still, when its client leaves: nobody would see what it makes.

@@ -21,11 +21,11 @@ SHELL = ("capacitor://localhost", "https://localhost", "http://localhost")
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 SENT = (
     "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, Range, "
-    "X-Darkroom-Request"
+    "Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, X-Darkroom-Request"
 )
 SHOWN = (
     "Content-Disposition, ETag, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, "
-    "Retry-After, WWW-Authenticate"
+    "Retry-After, Tus-Resumable, Upload-Expires, Upload-Length, Upload-Offset, WWW-Authenticate"
 )
 """Headers of an answer that a page of another origin may read."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from flask import Flask, request
 
@@ -20,8 +21,11 @@ COMFYUI = (
     "|features|system_stats"
 )
 
+OLLAMA = "api/(?:generate|chat|tags|show|ps|version)"
+
 ADDRESS = re.compile(
-    rf"/t/([^/]{{1,200}})(/(?:(?:v1|sdapi|controlnet|internal)/.*|(?:api/)?(?:{COMFYUI})(?:/.*)?))",
+    r"/t/([^/]{1,200})"
+    rf"(/(?:(?:v1|sdapi|controlnet|internal)/.*|{OLLAMA}/?|(?:api/)?(?:{COMFYUI})(?:/.*)?))",
     re.DOTALL,
 )
 
@@ -36,14 +40,18 @@ class PathTokens:
         self._app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        found = ADDRESS.fullmatch(environ.get("PATH_INFO", ""))
+        path: str = environ.get("PATH_INFO", "")
+        found = ADDRESS.fullmatch(path)
         if found:
             environ[TOKEN], environ["PATH_INFO"] = found[1], found[2]
-        for name in ("RAW_URI", "REQUEST_URI"):
-            # What logs show of a request; of one that is no address here as well.
-            if environ.get(name, "").startswith("/t/"):
-                rest = environ[name].split("/", 3)
-                environ[name] = "/t/[token]/" + (rest[3] if len(rest) > 3 else "")
+        if path.startswith("/t/"):
+            # What logs show of a request, also of one that is no address here, and however its
+            # letters were written.
+            shown = "/t/[token]/" + quote(path.split("/", 3)[3] if path.count("/") > 2 else "")
+            for name in ("RAW_URI", "REQUEST_URI"):
+                if name in environ:
+                    _, asks, query = str(environ[name]).partition("?")
+                    environ[name] = shown + asks + query
         return self._app(environ, start_response)
 
 

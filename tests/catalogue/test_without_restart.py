@@ -10,6 +10,7 @@ from jobs.records import workers
 from tests.catalogue.conftest import ENDLESS, LONG, Shop, other_weights
 from tests.running.paths import API
 from tests.running.waiting import until
+from tests.tiny_classifier import save_tiny_classifier
 from tests.tiny_parts import save_tiny_embedding, save_tiny_lora
 
 BOTH = """
@@ -85,6 +86,21 @@ def test_who_waits_for_a_removed_model_is_told_and_what_runs_goes_on(shop: Shop)
     shop.cancel(runs)
     until(lambda: workers.live(shop.redis)[0].warm in ([], ["first"]))
     assert shop.make()
+
+
+def test_what_is_said_of_safety_counts_while_the_worker_runs(shop: Shop):
+    save_tiny_classifier(shop.home / "classifier")
+    one = '[models.first]\nsource = "tiny"\n'
+    table = '[safety]\nlabels = ["nsfw"]\nthreshold = 0.0\naction = "refuse"\nsource = '
+    assert shop.ended(shop.submit())["status"] == "succeeded"
+    shop.write(f'{one}{table}"classifier"\n')
+    until(lambda: shop.ended(shop.submit())["status"] == "failed")
+    assert shop.ended(shop.submit())["error"]["code"] == "refused"
+    shop.write(f'{one}{table}"nothing"\n')
+    until(lambda: "checked as before" in " ".join(workers.live(shop.redis)[0].problems))
+    assert shop.ended(shop.submit())["error"]["code"] == "refused"
+    shop.write(one)
+    until(lambda: shop.ended(shop.submit())["status"] == "succeeded")
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
-from server.compat import comfyui
+from server.compat import comfyui, ollama
 from tests.running.paths import REPOSITORY
 
 HERE = Path(__file__).parent
@@ -25,12 +25,17 @@ PAGE = REPOSITORY / "docs" / "clients.md"
 BEGIN = "<!-- endpoints: written by `make endpoints` -->"
 END = "<!-- /endpoints -->"
 
-PREFIXES = ("/v1/", "/sdapi/", "/controlnet/", "/internal/", *comfyui.PREFIXES)
+PREFIXES = ("/v1/", "/sdapi/", "/controlnet/", "/internal/", *ollama.PREFIXES, *comfyui.PREFIXES)
 
 BELOW_API = re.compile(rf"^/api(?=({'|'.join(comfyui.PREFIXES)}))")
 """What ComfyUI's paths may have before them: each is there twice, and is one endpoint."""
 
-CLIENTS = {"OpenAI/": "`openai`", "AsyncOpenAI/": "`openai`", "python-requests/": "`webuiapi`"}
+CLIENTS = {
+    "OpenAI/": "`openai`",
+    "AsyncOpenAI/": "`openai`",
+    "ollama-python/": "`ollama`",
+    "python-requests/": "`webuiapi`",
+}
 """Clients that tests use unchanged, by what the programs say they are."""
 
 PLAIN = "plain HTTP"

@@ -33,7 +33,7 @@ def test_every_block_makes_what_it_says(
         assert result.returncode == 0, (block, result.stderr)
         said += result.stdout
     assert [int(length) > 1000 for length in said.split()] == [True, True]
-    for name in ("apple.png", "apple-7.png", "apple-8.png", "green.png"):
+    for name in ("apple.png", "apple-7.png", "apple-8.png", "green.png", "ollama.png"):
         assert shows_something(opened((tmp_path / name).read_bytes())), name
 
 

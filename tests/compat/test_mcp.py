@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from mcp import Client, StdioServerParameters
 from PIL import Image
@@ -94,5 +95,52 @@ def test_a_refusal_reaches_the_assistant_with_its_reason(run: Callable[[Use], No
         refused = await client.call_tool("generate", QUICK | {"model": "nope"})
         assert refused.is_error
         assert "no model is named 'nope'" in refused.content[0].text
+
+    run(use)
+
+
+def test_what_the_assistant_gives_up_is_canceled(run: Callable[[Use], None], address: str):
+    def newest() -> dict[str, Any]:
+        return httpx.get(f"{address}/api/v1/jobs?limit=1").json()["jobs"][0]
+
+    async def use(client: Client) -> None:
+        long = {"prompt": "given up", "steps": 150, "count": 4}
+        call = asyncio.create_task(client.call_tool("generate", long))
+        await eventually(lambda: newest()["input"]["prompt"] == "given up")
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        await eventually(lambda: newest()["status"] == "canceled")
+
+    run(use)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not await asyncio.to_thread(condition):
+            await asyncio.sleep(0.1)
+
+
+def test_only_files_are_read_for_the_assistant(run: Callable[[Use], None], tmp_path: Path):
+    huge = tmp_path / "huge.png"
+    with huge.open("wb") as file:
+        file.truncate(200_000_000)
+    refused = {
+        "/dev/zero": "'/dev/zero' is no file",
+        str(tmp_path): "is no file",
+        "/nowhere/at all.png": "there is no file '/nowhere/at all.png'",
+        "nul\0byte": "there is no file",
+        "http://127.0.0.1/a.png": "is not fetched",
+        str(huge): "must have at most",
+    }
+
+    async def use(client: Client) -> None:
+        for image, said in refused.items():
+            asked = {"image": image, "prompt": "red apple"}
+            for tool in ("edit", "upscale"):
+                answer = await client.call_tool(tool, asked)
+                assert answer.is_error
+                assert said in answer.content[0].text
+        masked = {"image": "/nowhere.png", "mask": "/dev/zero", "prompt": "red apple"}
+        assert (await client.call_tool("edit", masked)).is_error
 
     run(use)

@@ -18,12 +18,14 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from jobs import devices
+from jobs.additions import additions, uploads
 from jobs.queue import queue
 from jobs.records.record import read
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve
 from tests.compat.a1111.client import Quick
 from tests.compat.comfyui.graphs import changed, node, text_to_image
+from tests.running.errands import PLACE, answered
 from tests.running.hand_worker import CARD, HandWorker, png
 from tests.running.paths import REPOSITORY
 
@@ -46,6 +48,10 @@ BODIES: dict[str, Callable[[Redis], dict[str, Any]]] = {
     "POST /sdapi/v1/extra-batch-images": lambda redis: {"imageList": [{"data": PICTURE}]},
     "POST /sdapi/v1/png-info": lambda redis: {"image": PICTURE},
     "POST /sdapi/v1/interrogate": lambda redis: {"image": PICTURE, "model": "clip"},
+    "POST /api/v1/models/lookups": lambda redis: {"source": "someone/something"},
+    "POST /api/v1/models/additions": lambda redis: {"source": "someone/something"},
+    "PATCH /api/v1/models/<model>": lambda redis: {"title": "Small"},
+    "PATCH /api/v1/models/add-ons/<kind>/<add_on>": lambda redis: {"title": "Small"},
     "POST /controlnet/detect": lambda redis: {"controlnet_images": [PICTURE]},
 }
 """JSON bodies that are right, by their routes."""
@@ -64,6 +70,18 @@ FORMS: dict[str, dict[str, str]] = {
     "POST /v1/images/edits": {"prompt": "red apple"},
     "POST /v1/images/variations": {},
 }
+
+PREVIEW = re.compile(r"PUT /api/v1/models/.*/preview")
+"""Routes that take a picture alone."""
+
+HEADERS: dict[str, dict[str, str]] = {
+    "POST /api/v1/models/uploads": {"Upload-Length": "5"},
+    "PATCH /api/v1/models/uploads/<upload_id>": {
+        "Upload-Offset": "0",
+        "Content-Type": "application/offset+octet-stream",
+    },
+}
+"""What a request says beside its body, by route."""
 
 UPLOADS = re.compile(r"POST (/api)?/upload/(image|mask)")
 """Routes of ComfyUI's that take a picture; a mask is for one that is somebody else's."""
@@ -136,13 +154,17 @@ class Situation:
 
     def calls(self) -> Iterator[tuple[Row, str, Call, int]]:
         """Every request that the page promises an answer to, and the answer."""
-        for row in promised():
-            for who in WHO:
-                for method in ("GET", "HEAD") if row.method == "GET" else (row.method,):
-                    call = self.call(method, row, who)
-                    waits = f"{row.method} {row.rule}" in WAITING
-                    with Quick(self.redis, self.worker) if waits else nullcontext():
-                        yield row, who, call, row.answers[who]
+        with answered(self.redis, self.worker):
+            for row in promised():
+                yield from self._calls_of(row)
+
+    def _calls_of(self, row: Row) -> Iterator[tuple[Row, str, Call, int]]:
+        for who in WHO:
+            for method in ("GET", "HEAD") if row.method == "GET" else (row.method,):
+                call = self.call(method, row, who)
+                waits = f"{row.method} {row.rule}" in WAITING
+                with Quick(self.redis, self.worker) if waits else nullcontext():
+                    yield row, who, call, row.answers[who]
 
     def call(self, method: str, row: Row, who: str) -> Call:
         """A request of this row, each with things of its own to end or delete."""
@@ -155,6 +177,10 @@ class Situation:
 
     def _body(self, route: str) -> tuple[str | None, dict[str, str]]:
         """A body that is right, and the header that says what it is."""
+        if route in HEADERS:
+            return "12345" if route.startswith("PATCH") else None, HEADERS[route]
+        if PREVIEW.fullmatch(route):
+            return png().decode("latin-1"), {"Content-Type": "image/png"}
         if route in BODIES:
             body = json.dumps(BODIES[route](self.redis))
             return body, {"Content-Type": "application/json"}
@@ -175,6 +201,12 @@ class Situation:
             return self._picture()
         if name == "device_id":
             return devices.create(self.redis, "somebody's")[0].id
+        if name == "addition_id":
+            return self._addition()
+        if name == "upload_id":
+            return uploads.create(self.redis, 5, "word.safetensors", None).id
+        if name == "kind":
+            return "vae"
         if name == "worker":
             return self.worker.info.name
         if name == "prompt_id":
@@ -189,6 +221,22 @@ class Situation:
         # Ended, so that its events end as well.
         queue.cancel(self.redis, job_id)
         return job_id
+
+    def _addition(self) -> str:
+        name = uuid.uuid4().hex
+        plan: dict[str, Any] = {}
+        addition = additions.create(
+            self.redis,
+            source="someone/something",
+            name=name,
+            kind="model",
+            place=PLACE,
+            total=5,
+            plan=plan,
+        )
+        # Ended, so that its events end as well.
+        additions.cancel(self.redis, addition.id)
+        return addition.id
 
     def _picture(self) -> str:
         request = resolve(GenerationRequest(prompt="x"), [CARD], {})

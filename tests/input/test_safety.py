@@ -12,9 +12,10 @@ import pytest
 import torch
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from PIL import Image
-from transformers import CLIPConfig, ViTConfig, ViTForImageClassification
+from transformers import CLIPConfig, ViTForImageClassification
 
 from jobs.settings import REPOSITORY
+from tests.tiny_classifier import save_tiny_classifier
 from tests.worker.conftest import start
 from worker.build import safety_hook
 from worker.loop.outcome.safety import Refused, Rule, SafetyHook, blurred
@@ -25,13 +26,6 @@ from worker.models.tables import SafetyEntry
 
 __all__ = ["start"]
 
-PREPROCESSOR = {
-    "image_processor_type": "ViTImageProcessor",
-    "size": {"height": 32, "width": 32},
-    "image_mean": [0.5] * 3,
-    "image_std": [0.5] * 3,
-}
-
 
 def picture(width: int = 64, height: int = 48) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)
@@ -40,21 +34,7 @@ def picture(width: int = 64, height: int = 48) -> np.ndarray:
 @pytest.fixture(scope="module")
 def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ViT of two labels, in transformers' layout."""
-    folder = tmp_path_factory.mktemp("vit")
-    torch.manual_seed(3)
-    config = ViTConfig(
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        image_size=32,
-        patch_size=8,
-        id2label={0: "normal", 1: "nsfw"},
-        label2id={"normal": 0, "nsfw": 1},
-    )
-    ViTForImageClassification(config).save_pretrained(folder)
-    (folder / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR))
-    return folder
+    return save_tiny_classifier(tmp_path_factory.mktemp("vit"))
 
 
 @pytest.fixture(scope="module")

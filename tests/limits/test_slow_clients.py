@@ -51,7 +51,7 @@ def answers_at_once(server: Server) -> None:
     with server.client() as client:
         assert client.get("samplers").status_code == 200
         assert client.post("jobs", json={"prompt": "x" * 5000}).status_code == 202
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
 
 
 def said(client: socket.socket, seconds: float = 20) -> bytes:

@@ -104,6 +104,9 @@ def test_a_model_lists_only_the_add_ons_that_fit_it(
         "description": "What it does.",
         "licence": "MIT",
         "triggers": ["in the style"],
+        "family": "",
+        "bytes": (tmp_path / "fits.safetensors").stat().st_size,
+        "preview_url": None,
     }
     assert problems == [f"loras.gone.source: there is no file {tmp_path / 'gone.safetensors'}."]
 

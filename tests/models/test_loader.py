@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,20 @@ def test_every_family_loads_as_diffusers_loads_it(
     config = theirs.config
     assert model.zero_empty_negative == bool(config.get("force_zeros_for_empty_prompt"))
     assert model.aesthetic_score == bool(config.get("requires_aesthetics_score"))
+
+
+def test_loads_at_once_do_not_spoil_each_other_nor_the_next(
+    write_models: WriteModels, families: dict[str, Path]
+):
+    entry = write_models(m={"source": str(families["sd1"])})["m"]
+    registers = torch.nn.Module.register_parameter
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            for model in pool.map(lambda _: loaded(entry), range(16)):
+                assert not any(weight.is_meta for weight in model.unet.parameters())
+        assert torch.nn.Module.register_parameter is registers
+    finally:
+        torch.nn.Module.register_parameter = registers
 
 
 @pytest.mark.parametrize("family", ["sd1-inpainting", "sd2", "sdxl", "sdxl-inpainting"])

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from flask.testing import FlaskClient
 from redis import Redis
 
-from jobs.webhooks import outbound
-from jobs.webhooks.outbound import Allowed, Refused, Unreachable, check, post
+from jobs.outbound import sending
+from jobs.outbound.sending import Unreachable, post
+from jobs.outbound.targets import Allowed, Refused, check
 from server.app import create_app
 from server.resources import of
 from tests.running.hand_worker import HandWorker
@@ -211,7 +212,7 @@ def test_https_is_proved_for_the_name_at_the_address_that_was_checked(
         with pytest.raises(Unreachable, match="certificate"):
             post(target, b"", {}, 5)
         trusting = ssl.create_default_context(cafile=str(file))
-        monkeypatch.setattr(outbound, "_tls", trusting)
+        monkeypatch.setattr(sending, "_tls", trusting)
         assert post(target, b"", {}, 5)[0] == 204
         with pytest.raises(Unreachable, match="certificate"):
             post(other, b"", {}, 5)

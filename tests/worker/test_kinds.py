@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from jobs.pictures.image_store import input_id
 from jobs.queue import queue
 from tests.running.waiting import until
-from tests.tiny_model import save_tiny_model
+from tests.tiny_models import save_tiny
 
 SIDE = 64
 
@@ -112,10 +112,16 @@ def test_one_seed_gives_one_picture_in_exact_mode_whatever_else_runs(desk):
 
 
 @pytest.mark.timeout(240)
-def test_with_nothing_to_do_the_worker_measures_and_keeps_the_result(start, tmp_path):
-    save_tiny_model(tmp_path / "tiny")
+@pytest.mark.parametrize("family", ["sd1", "sd1-inpainting"])
+def test_with_nothing_to_do_the_worker_measures_and_keeps_the_result(start, tmp_path, family):
+    save_tiny(family, tmp_path / "tiny")
     catalogue = tmp_path / "models.toml"
-    catalogue.write_text('[models.tiny]\nsource = "tiny"\n')
-    process, _ = start(warm_up=True, models=catalogue)
-    kept = process.data / "measured" / "row-budgets.json"
-    until(lambda: kept.exists() and '"rows": null' not in kept.read_text(), 200)
+    catalogue.write_text('[models.tiny]\nsource = "tiny"\nwidth = 64\nheight = 64\n')
+    worker, _ = start(warm_up=True, models=catalogue)
+    kept = worker.data / "measured" / "row-budgets.json"
+
+    def measured() -> bool:
+        assert worker.process.poll() is None, "the worker has ended"
+        return kept.exists() and '"rows": null' not in kept.read_text()
+
+    until(measured, 200)

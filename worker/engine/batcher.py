@@ -226,7 +226,9 @@ class Batcher:
         if isinstance(model, WholeModel):
             task.whole, task.stage = model, Stage.WHOLE
         else:
-            task.model, task.stage = model, Stage.ENCODE
+            own = add_ons.vae is None
+            task.model = model if own else model.with_autoencoder(add_ons.vae)
+            task.stage = Stage.ENCODE
 
     def _add_ons(self, request: ImageRequest) -> AddOns | None:
         """Everything that the request names beside its model; None while any is being loaded."""
@@ -235,6 +237,8 @@ class Batcher:
         wanted.extend(("controlnet", each.name) for each in request.controls)
         if request.enlarge and request.enlarge.upscaler not in BUILT_IN_UPSCALERS:
             wanted.append(("upscaler", request.enlarge.upscaler))
+        if request.vae is not None:
+            wanted.append(("vae", request.vae))
         # All are asked for before any is waited for, so that they are loaded side by side.
         found: dict[tuple[AddOnKind, str], Any] = {
             each: self._models.add_on(*each, request.model) for each in wanted
@@ -245,4 +249,5 @@ class Batcher:
             loras={name: one for (kind, name), one in found.items() if kind == "lora"},
             controls={name: one for (kind, name), one in found.items() if kind == "controlnet"},
             upscaler=next((one for (kind, _), one in found.items() if kind == "upscaler"), None),
+            vae=next((one for (kind, _), one in found.items() if kind == "vae"), None),
         )

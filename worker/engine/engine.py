@@ -1,5 +1,6 @@
 """Step-level continuous batching: images join and leave a running batch between two steps."""
 
+import logging
 import time
 from dataclasses import dataclass, replace
 
@@ -7,6 +8,7 @@ from worker.engine.accounts import Accounts
 from worker.engine.batcher import Batcher
 from worker.engine.families.model import LoadedModel
 from worker.engine.memory.costs import Cost
+from worker.engine.memory.device import is_device_lost
 from worker.engine.memory.notebook import Notebook
 from worker.engine.memory.row_budget import Budgets
 from worker.engine.model_source import ModelSource
@@ -14,6 +16,8 @@ from worker.engine.request import ImageRequest, Picture
 from worker.engine.runner import Observer, Runner
 from worker.engine.shares import Shares
 from worker.engine.task import Stage, Task
+
+log = logging.getLogger(__name__)
 
 # The most that a pixel may differ, in levels of 255, between an image made alone and the same
 # made among others without `exact`, in fp32: a forward of another size rounds differently
@@ -129,7 +133,14 @@ class Engine:
             return False
         started = time.perf_counter()
         task = self._warming.get(request) or self._warming_task(request)
-        more = task is not None and self.runner.warm_up(task)
+        try:
+            more = task is not None and self.runner.warm_up(task)
+        except Exception as error:
+            if is_device_lost(error):
+                raise
+            # Nobody asked for this picture: without a measurement theirs are only made more slowly.
+            log.warning("%s could not be measured: %s", request.model, error)
+            more = False
         self._accounts.costs.step(time.perf_counter() - started)
         self._warming[request] = task if more else None
         return more

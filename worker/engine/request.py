@@ -70,7 +70,7 @@ class ImageRequest:
     much of the strength as it is light (arXiv 2306.00950). `clip_skip` counts the text encoder's
     layers from the last, which is 1. `true_cfg_scale` is classifier-free guidance beside the
     guidance that a model was distilled with. An `image` with `enlarge` goes to the second pass at
-    once.
+    once. `vae` names an autoencoder that is taken instead of the model's own.
     """
 
     model: str
@@ -96,6 +96,7 @@ class ImageRequest:
     controls: tuple[Control, ...] = ()
     variation_seed: int | None = None
     variation_strength: float = 0.0
+    vae: str | None = None
     exact: bool = False
 
     @property

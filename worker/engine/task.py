@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -70,6 +70,7 @@ class AddOns:
     loras: dict[str, LoraWeights] = field(default_factory=dict[str, LoraWeights])
     controls: dict[str, LoadedControlNet] = field(default_factory=dict[str, LoadedControlNet])
     upscaler: PixelUpscaler | None = None
+    vae: Any | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +20,7 @@ from jobs.request.model_card import ModelCard
 from worker.engine import EngineError
 from worker.loop.board import Board
 from worker.loop.offer import Offer
+from worker.models.catalogue import Catalogue, CatalogueError
 from worker.models.files.cards import cards
 from worker.models.files.hashes import Hashes
 from worker.models.files.word_tables import WordTables
@@ -64,6 +65,7 @@ class Follower:
         words: WordTables,
         *,
         place: str,
+        check_by: Callable[[Catalogue], None],
     ) -> None:
         self.board = board
         self.connection = connection
@@ -72,6 +74,8 @@ class Follower:
         self.models = offer.models
         self._hashes = hashes
         self._words = words
+        self._check_by = check_by
+        self._unchecked: tuple[str, ...] = ()
         self._place = f"{socket.gethostname()}:{place}"
         self._woken = threading.Event()
         self._at = watch.now
@@ -139,18 +143,27 @@ class Follower:
                 with suppress(EngineError):
                     self.models.load(look.catalogue.default)
             if look.catalogue.safety != before.catalogue.safety:
-                log.warning("what models.toml says of safety counts from the next start")
+                self._change_safety(look.catalogue)
         known = self.offer.problems
         self._show(look)
         for problem in self.offer.problems:
             if problem not in known:
                 log.error("not on offer: %s", problem)
 
+    def _change_safety(self, catalogue: Catalogue) -> None:
+        """Check pictures as models.toml says now; by what checked before where that cannot be."""
+        try:
+            self._check_by(catalogue)
+            self._unchecked = ()
+            log.info("what models.toml says of safety counts from now on")
+        except CatalogueError as error:
+            self._unchecked = (f"safety: {error} Pictures are checked as before.",)
+
     def _show(self, look: Look) -> None:
         """Offer what can be used here and is not to be left alone."""
         host, device = socket.gethostname(), self.offer.device
         offered = [card for card in self._cards if not self._wanted.is_off(card.name, host, device)]
-        problems = (*look.problems, *self._problems)
+        problems = (*look.problems, *self._problems, *self._unchecked)
         self.offer.known = tuple(card.name for card in self._cards)
         if tuple(offered) == self.offer.plain_cards and problems == self.offer.problems:
             return

@@ -18,6 +18,7 @@ from jobs.request.drawn import note_of
 from jobs.request.model_card import ModelCard
 from jobs.request.request import ResolvedRequest
 from worker.engine import Cost
+from worker.models.adding.place import Place
 from worker.models.files.hashes import Hashes
 from worker.models.files.word_tables import WordTables
 from worker.models.loading.model_store import ModelStore
@@ -77,6 +78,7 @@ class Offer:
         capacity: int,
         costs: Callable[[], list[Cost]],
         words: WordTables | None = None,
+        place: Place | None = None,
     ) -> None:
         self._name = name
         self._connection = connection
@@ -87,6 +89,7 @@ class Offer:
         self.pinned: tuple[str, ...] = ()
         self.looked = 0
         self._words = words
+        self._place = place
         self.models = models
         self.device = device
         self.capacity = capacity
@@ -164,6 +167,8 @@ class Offer:
             known=list(self.known),
             pinned=list(self.pinned),
             problems=list(self.problems),
+            place=self._place.id if self._place else "",
+            free_bytes=self._place.free if self._place else None,
             looked=self.looked,
         )
         workers.advertise(self._connection, info)

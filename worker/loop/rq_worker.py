@@ -8,6 +8,7 @@ A job's way through the parts, each of which knows the board and what it was giv
 Beside them all the while:
 - beat, a thread: renews leases, notices cancels and lost leases, sweeps up after dead workers;
 - follower, a thread: looks whether models came, changed or went;
+- porter, a thread: adds, changes and removes models at an admin's word, if it is its machine's one;
 - reporter, a thread: progress, previews, and what each caller had of the device.
 """
 
@@ -41,13 +42,14 @@ from jobs.signals import GIVE_BACK, Signals
 from worker.engine import Engine
 from worker.loop.beat import Beat
 from worker.loop.board import Board
+from worker.loop.errands.porter import Porter
 from worker.loop.follower import Follower
 from worker.loop.intake.inputs import Inputs
 from worker.loop.intake.intake import Intake
 from worker.loop.offer import Offer
 from worker.loop.outcome.ledger import Ledger
 from worker.loop.outcome.reporter import Reporter
-from worker.loop.outcome.safety import SafetyHook
+from worker.loop.outcome.safety import Guard
 from worker.loop.outcome.settler import Settler
 from worker.loop.patience import patiently
 from worker.loop.retention import Retention
@@ -84,8 +86,9 @@ class BatchWorker(Worker):
         stall_timeout: float,
         retention: Retention,
         warm_up: WarmUp | None = None,
-        safety: SafetyHook | None = None,
+        guard: Guard,
         follow: Callable[[Board], Follower],
+        errands: Callable[[Board], Porter],
     ) -> None:
         super().__init__([], name=name, connection=connection, worker_ttl=WORKER_TTL)
         self.offer = offer
@@ -102,10 +105,11 @@ class BatchWorker(Worker):
             listen=self.listen,
         )
         self.settler = Settler(
-            board, connection, store, offer, metrics, name=name, count=self.count_job, safety=safety
+            board, connection, store, offer, metrics, name=name, count=self.count_job, guard=guard
         )
         self.stepper = Stepper(board, engine, offer.models, self.settler, warm_up)
         self.follower = follow(board)
+        self.porter = errands(board)
         self.beat = Beat(
             board,
             connection,
@@ -116,9 +120,8 @@ class BatchWorker(Worker):
             stall_timeout=stall_timeout,
             show_state=self.show_state,
         )
-        previews = safety is None or not safety.hides
         ledger = Ledger(board, connection, engine.shares)
-        self.reporter = Reporter(board, connection, engine, offer.models, ledger, previews=previews)
+        self.reporter = Reporter(board, connection, engine, offer.models, ledger, guard=guard)
 
     def work(self, *_: Any, **__: Any) -> bool:
         """Run until stopped. Returns whether any job was run."""
@@ -135,7 +138,7 @@ class BatchWorker(Worker):
         patiently(lambda: self.offer.advertise(running=0))
         threads = [
             threading.Thread(target=part.run, name=part.__class__.__name__.lower(), daemon=True)
-            for part in (self.intake, self.beat, self.reporter, self.follower)
+            for part in (self.intake, self.beat, self.reporter, self.follower, self.porter)
         ]
         for thread in threads:
             thread.start()

@@ -152,6 +152,7 @@ def image_request(
         controls=controls,
         variation_seed=request.variation_seed,
         variation_strength=request.variation_strength,
+        vae=request.vae,
         exact=request.exact,
     )
 

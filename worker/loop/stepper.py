@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import numpy as np
+
 from jobs.records.shares import WEIGHTS
 from jobs.request.model_card import ModelCard
 from worker.engine import Engine, Finished, ImageRequest
@@ -119,7 +121,11 @@ class WarmUp:
 
 
 def warm_up_request(card: ModelCard) -> ImageRequest:
-    """A picture as callers most often ask this model for: its own size, steps and guidance."""
+    """A picture as callers most often ask this model for: its own size, steps and guidance, and
+    from a picture, or under a mask, where it makes no others."""
+    size = card.height, card.width
+    from_picture = "text-to-image" not in card.kinds
+    under_mask = from_picture and "image-to-image" not in card.kinds
     return ImageRequest(
         model=card.name,
         prompt="",
@@ -131,4 +137,6 @@ def warm_up_request(card: ModelCard) -> ImageRequest:
         seed=0,
         sampler=card.sampler,
         schedule=card.schedule,
+        image=np.zeros((*size, 3), np.uint8) if from_picture else None,
+        mask=np.full(size, 255, np.uint8) if under_mask else None,
     )

@@ -41,6 +41,7 @@ class Options(BaseModel):
 
     model: str | None = None
     clip_skip: int | None = None
+    vae: str | None = None
     samples_format: str | None = None
     others: dict[str, Any] = Field(default_factory=dict[str, Any])
 

@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 
 from jobs.request.request import Preprocessor
+from server.compat.pictures import TURNS
 
 MODULES: Mapping[str, Preprocessor] = {
     "none": "none",
@@ -31,11 +32,15 @@ class NoOpenCV(Exception):
 def control_map(
     module: str, png: bytes, size: Size | None = None, thresholds: tuple[int, int] = (LOW, HIGH)
 ) -> bytes:
-    """A picture as the ControlNets of that kind read it, as PNG. Raises NoOpenCV."""
+    """A picture as the ControlNets of that kind read it, as PNG.
+
+    Raises NoOpenCV, or Busy.
+    """
     make = _maker()
     if make is None:
         raise NoOpenCV
-    return make(MODULES[module], png, size, thresholds)
+    with TURNS.take(object()):
+        return make(MODULES[module], png, size, thresholds)
 
 
 @cache

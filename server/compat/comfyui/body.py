@@ -1,23 +1,10 @@
-"""Bodies of ComfyUI's clients, whatever type they are said to have."""
+"""What stands in bodies of ComfyUI's clients."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-from flask import request
-
 from server.errors import ApiError
-
-
-def json_object() -> dict[str, Any]:
-    """The request's body. Raises a 400, 408 or 413."""
-    value = request.get_json(force=True)
-    if request.content_length is None:
-        # A body in chunks was cut off at the limit, and this read says so.
-        request.stream.read(1)
-    if not isinstance(value, dict):
-        raise ApiError(400, "invalid-request", "the body must be a JSON object")
-    return cast("dict[str, Any]", value)
 
 
 def sent_ids(sent: dict[str, Any], name: str) -> list[str]:

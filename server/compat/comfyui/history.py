@@ -8,9 +8,10 @@ from flask import Blueprint, Response, jsonify, request
 
 from jobs.records.events import ENDED
 from jobs.records.record import JobRecord
-from server.compat.comfyui.body import json_object, sent_ids
+from server.compat.comfyui.body import sent_ids
 from server.compat.comfyui.files import file_of
 from server.compat.comfyui.prompts import Prompt, current_prompts
+from server.compat.json_body import json_object
 from server.errors import ApiError
 
 blueprint = Blueprint("comfyui_history", __name__)

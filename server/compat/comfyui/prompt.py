@@ -13,7 +13,6 @@ from jobs.records.record import JobRecord, read
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
 from jobs.request.request import InvalidRequest
-from server.compat.comfyui.body import json_object
 from server.compat.comfyui.errors import graph_refused
 from server.compat.comfyui.files import named, open_file, shown_as
 from server.compat.comfyui.graph.errors import BadGraph
@@ -24,12 +23,16 @@ from server.compat.comfyui.graph.pixels import Loaded
 from server.compat.comfyui.graph.request import Meaning, meaning_of
 from server.compat.comfyui.inputs import Inputs, current_inputs
 from server.compat.comfyui.prompts import MAX_GRAPH, Prompt, Prompts, current_prompts, id_of
+from server.compat.json_body import json_object
 from server.errors import ApiError
 from server.requests.submission import known_models, submit
 from server.resources import resources
 
 MAX_CLIENT_ID = 128
 """Characters of the name that a client gives itself: a UUID has 36."""
+
+MAX_NUMBER = 1e15
+"""Of a client's own numbers: each up to this is exact where numbers are all floats."""
 
 blueprint = Blueprint("comfyui_prompt", __name__)
 
@@ -96,11 +99,10 @@ def _prompt(
     extra: dict[str, Any] = sent.get("extra_data") or {}
     if client_id is not None:
         extra = {**extra, "client_id": str(client_id)[:MAX_CLIENT_ID]}
-    number = sent.get("number")
     return Prompt(
         id=prompt_id,
         job=job_id,
-        number=number if isinstance(number, (int, float)) else prompts.next_number(),
+        number=number if (number := _own_number(sent)) is not None else prompts.next_number(),
         client_id=extra.get("client_id") if client_id is not None else None,
         graph=sent["prompt"],
         extra_data=extra,
@@ -123,10 +125,25 @@ def _check_size(sent: dict[str, Any]) -> None:
     if extra is not None and not isinstance(extra, dict):
         raise BadGraph("invalid_prompt", "extra_data must be an object")
     kept = {name: sent.get(name) for name in ("prompt", "extra_data")}
-    size = len(json.dumps(cast("Any", kept)))
+    size = 0
+    for name, value in kept.items():
+        try:
+            size += len(json.dumps(cast("Any", value), allow_nan=False))
+        except ValueError:
+            raise BadGraph("invalid_prompt", f"{name}: NaN and Infinity are no JSON") from None
     if size > MAX_GRAPH:
         detail = f"prompt and extra_data may have {MAX_GRAPH} bytes together; they have {size}"
         raise BadGraph("invalid_prompt", f"Prompt is too large: {detail}", detail)
+
+
+def _own_number(sent: dict[str, Any]) -> float | None:
+    """The number that the client gives a prompt. Raises BadGraph."""
+    own = sent.get("number")
+    if not isinstance(own, (int, float)):
+        return None
+    if not abs(own) <= MAX_NUMBER:
+        raise BadGraph("invalid_prompt", f"number: must be at most {MAX_NUMBER:.0e}")
+    return own
 
 
 def _own_id(sent: dict[str, Any]) -> str | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 
 from jobs.queue import queue
-from server.compat.comfyui.body import json_object, sent_ids
+from server.compat.comfyui.body import sent_ids
 from server.compat.comfyui.prompts import current_prompts
+from server.compat.json_body import json_object
 from server.resources import resources
 
 blueprint = Blueprint("comfyui_queue", __name__)

@@ -15,6 +15,7 @@ from jobs.pictures.pictures import BadPicture
 from server.compat.comfyui.files import named, open_file
 from server.compat.comfyui.graph.pixels import Loaded, with_alpha_of
 from server.compat.comfyui.inputs import current_inputs
+from server.compat.pictures import TURNS
 from server.errors import ApiError
 
 QUALITY = 90
@@ -33,9 +34,13 @@ def view() -> Response:
     loaded = open_file(current_inputs(), name, type)
     channel = request.args.get("channel", "rgba")
     if "preview" in request.args:
-        data, format = _preview(loaded, request.args["preview"], channel)
+        with TURNS.take(object()):
+            data, format = _preview(loaded, request.args["preview"], channel)
+    elif channel in ("rgb", "a"):
+        with TURNS.take(object()):
+            data, format = _channel(loaded, channel), "png"
     else:
-        data, format = _channel(loaded, channel), "png"
+        data, format = loaded.png, "png"
     response = Response(data, content_type=TYPES[format])
     shown = quote(name.rpartition("/")[2].rpartition(".")[0])
     response.headers["Content-Disposition"] = f"inline; filename*=UTF-8''{shown}.{format}"
@@ -56,9 +61,7 @@ def _preview(loaded: Loaded, wanted: str, channel: str) -> tuple[bytes, str]:
 
 
 def _channel(loaded: Loaded, channel: str) -> bytes:
-    """The picture itself, its colours alone, or its transparency alone."""
-    if channel not in ("rgb", "a"):
-        return loaded.png
+    """Its colours alone, or its transparency alone."""
     with Image.open(io.BytesIO(loaded.png), formats=["PNG"]) as picture:
         if channel == "rgb":
             return _encoded(picture.convert("RGB"), "png")

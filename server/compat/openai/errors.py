@@ -37,20 +37,6 @@ def invalid(field: str, detail: str) -> ApiError:
     )
 
 
-def unfinished(record: JobRecord) -> ApiError:
-    """What a client is told whose job did not end well, or not in time."""
-    if record.status == "canceled":
-        return ApiError(409, "canceled", f"job {record.id} was canceled")
-    if record.error is not None:
-        status = 400 if record.error.code == "refused" else 500
-        return ApiError(status, record.error.code, record.error.detail)
-    detail = (
-        f"the pictures are not ready yet; job {record.id} goes on, and they will be among those "
-        "of the server's page"
-    )
-    return ApiError(504, "not-ready", detail)
-
-
 def accepted(record: JobRecord) -> None:
     """From here on this request has a job: its client must not send it again by itself."""
     g.openai_job = record.id

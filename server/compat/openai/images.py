@@ -15,11 +15,11 @@ from jobs.request.notes import Note
 from server.compat import waiting
 from server.compat.openai import stream
 from server.compat.openai.beside import SIZES, notes_of, usage
-from server.compat.openai.errors import accepted, given_up, invalid, unfinished
+from server.compat.openai.errors import accepted, given_up, invalid
 from server.compat.openai.fields import ImageFields, files_of, from_form, from_json, missing
 from server.compat.openai.models import card_named
 from server.compat.pictures import mask_of_transparency
-from server.compat.waiting import TooManyWaiting
+from server.compat.waiting import TooManyWaiting, unfinished
 from server.requests.submission import known_models, submit
 from server.views import current_views, public_base
 

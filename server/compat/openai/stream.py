@@ -17,10 +17,10 @@ from jobs.records.events import Event, PreviewEvent, ProgressEvent
 from jobs.records.record import JobRecord, read
 from server.compat import waiting
 from server.compat.openai.beside import QUALITIES, SIZES, notes_of, usage
-from server.compat.openai.errors import envelope, unfinished
+from server.compat.openai.errors import envelope
 from server.compat.openai.fields import ImageFields
 from server.compat.pictures import preview
-from server.compat.waiting import ClientGone
+from server.compat.waiting import ClientGone, unfinished
 from server.errors import ApiError
 from server.openapi import EVENT_STREAM
 from server.outages import RedisAway

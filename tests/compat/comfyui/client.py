@@ -146,9 +146,11 @@ def following(
 
     try:
         socket = ready.result(LIMIT)
-        yield told, send
-        if told.closed is None:
-            asyncio.run_coroutine_threadsafe(socket.close(), loop).result(LIMIT)
+        try:
+            yield told, send
+        finally:
+            if told.closed is None:
+                asyncio.run_coroutine_threadsafe(socket.close(), loop).result(LIMIT)
     finally:
         thread.join(LIMIT)
 

@@ -13,6 +13,7 @@ from PIL import Image
 from tests.compat.comfyui.client import Comfy, following, in_png
 from tests.compat.comfyui.graphs import Graph, node, sampler
 from tests.running.hand_worker import HandWorker
+from tests.running.waiting import until
 
 CLIENT = "CivitDeck"
 
@@ -61,7 +62,7 @@ def test_a_picture_is_made_and_followed(deck: httpx.Client, idle: Comfy, hand: H
     hand.begin(job)
     with following(idle.url, "civitdeck-1764330000000") as (told, _):
         told.until(lambda messages: messages)
-        hand.progress(job, 7)
+        until(lambda: hand.progress(job, 7))
         hand.finish(job)
         messages = told.until(lambda messages: "execution_success" in dict(messages))
     progress = dict(messages)["progress"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -180,3 +181,20 @@ def test_an_owner_has_so_many(
         Image.new("RGB", (8, 8), (index, 0, 0)).save(file, "PNG")
         mine.keep(f"{index}.png", file.getvalue(), overwrite=False)
     assert mine.names() == ["2.png", "3.png"]
+
+
+@pytest.mark.slow
+def test_many_looks_at_huge_pictures_are_asked_to_come_back(comfy: Comfy) -> None:
+    comfy.upload(Image.new("RGB", (7000, 7000), "red"), "huge.png")
+
+    def look(number: int) -> httpx.Response:
+        asked = {"filename": "huge.png", "type": "input"}
+        how = {"preview": f"webp;{number}"} if number % 2 else {"channel": "a"}
+        return httpx.get(f"{comfy.url}/view", params=asked | how, timeout=300)
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(look, range(20)))
+    assert {each.status_code for each in answers} == {200, 503}
+    refused = next(each for each in answers if each.status_code == 503)
+    assert refused.headers["Retry-After"]
+    assert "worked on just now" in refused.json()["error"]["message"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -216,3 +217,33 @@ def test_other_errors_have_the_same_shape(comfy: Comfy, path: str) -> None:
     answer = comfy.http.get(path)
     assert answer.status_code in (400, 404)
     assert set(answer.json()["error"]) == {"type", "message", "details", "extra_info"}
+
+
+def test_sizes_that_multiply_over_many_nodes_are_refused(comfy: Comfy) -> None:
+    graph = text_to_image()
+    for index in range(400):
+        before = [f"larger{index - 1}", 0] if index else ["8", 0]
+        scale = {"image": before, "upscale_method": "area", "scale_by": 8}
+        graph[f"larger{index}"] = node("ImageScaleBy", **scale)
+    graph["9"] = node("SaveImage", filename_prefix="large", images=["larger399", 0])
+    answer = comfy.queue(graph)
+    assert answer.status_code == 400, answer.text
+    assert "(node larger2)" in answer.json()["error"]["message"]
+    assert "16384" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("number", "NaN"),
+        ("number", "1e999"),
+        ("number", "1" + "0" * 400),
+        ("extra_data", '{"workflow": NaN}'),
+        ("extra_data", '{"workflow": [-Infinity]}'),
+    ],
+)
+def test_what_no_history_could_show_as_json_is_refused(comfy: Comfy, name: str, value: str) -> None:
+    body = f'{{"prompt": {json.dumps(text_to_image())}, "{name}": {value}}}'
+    answer = comfy.http.post("/prompt", content=body)
+    assert answer.status_code == 400, answer.text
+    assert f"{name}: " in answer.json()["error"]["message"]

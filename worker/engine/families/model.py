@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,9 @@ class LoadedModel(ABC):
     preview: LatentPreview | TinyPreview
     """RGB in uint8 of latents (1, C, h, w), without the decoder."""
 
+    original: "LoadedModel | None" = None
+    """What this shares all but its autoencoder with."""
+
     @property
     def prompts(self) -> PromptEncoder | None:
         """Where prompts know learned words (textual inversion), what reads them."""
@@ -78,6 +82,14 @@ class LoadedModel(ABC):
     def factor(self) -> int:
         """Width and height of a picture are multiples of it, in pixels."""
         return self.autoencoder.scale
+
+    def with_autoencoder(self, vae: Any) -> "LoadedModel":
+        """The same model, all of it shared, with another autoencoder for the same latents."""
+        other = copy(self)
+        other.autoencoder = self.autoencoder.of(vae)
+        # Whoever holds the one keeps the other in use.
+        other.original = self
+        return other
 
     @abstractmethod
     def modules(self) -> Sequence[Any]:

@@ -24,6 +24,10 @@ class Autoencoder:
         self._visits = visits
         self._tiny = tiny
 
+    def of(self, vae: Any) -> "Autoencoder":
+        """The same for other weights."""
+        return type(self)(vae, self._visits)
+
     @property
     def channels(self) -> int:
         """Channels of a latent pixel."""

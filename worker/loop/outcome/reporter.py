@@ -19,6 +19,7 @@ from jobs.request.request import ResolvedRequest
 from worker.engine import Engine
 from worker.loop.board import Board
 from worker.loop.outcome.ledger import Ledger
+from worker.loop.outcome.safety import Guard
 from worker.loop.slot import Slot
 from worker.models.loading.model_store import ModelStore
 from worker.models.loading.shelf import Kind
@@ -57,14 +58,14 @@ class Reporter:
         models: ModelStore,
         ledger: Ledger,
         *,
-        previews: bool = True,
+        guard: Guard,
     ) -> None:
         self.board = board
         self.connection = connection
         self.engine = engine
         self.models = models
         self.ledger = ledger
-        self._previews = previews
+        self._guard = guard
         self._set_progress = connection.register_script(SET_PROGRESS)
         self._unseen: dict[str, Slot] = {}
         self._no_preview_until = 0.0
@@ -100,7 +101,7 @@ class Reporter:
             replies = cast("list[int]", pipe.execute())
         for (slot, progress), listeners in zip(moved, replies, strict=True):
             slot.reported = progress
-            if listeners and slot.request.preview_interval and self._previews:
+            if listeners and slot.request.preview_interval and not self._guard.hides:
                 self._unseen[slot.id] = slot
 
     def _preview_due(self) -> None:
@@ -155,6 +156,8 @@ def loading(request: ResolvedRequest, models: ModelStore) -> str:
     for upscaler in (request.upscaler, request.hires.upscaler if request.hires else None):
         if upscaler:
             wanted.append((f"upscaler {upscaler}", upscaler, "upscaler"))
+    if request.vae:
+        wanted.append((f"autoencoder {request.vae}", request.vae, "vae"))
     for words, name, kind in wanted:
         fraction = models.loading(name, kind)
         if fraction is not None:

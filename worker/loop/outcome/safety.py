@@ -67,6 +67,19 @@ class SafetyHook:
         return (blurred(picture) if found.action == "blur" else picture), found
 
 
+class Guard:
+    """The safety hook of the moment: models.toml may name another while the worker runs."""
+
+    def __init__(self, hook: SafetyHook | None = None) -> None:
+        self.hook = hook
+
+    @property
+    def hides(self) -> bool:
+        """Whether previews must be kept from sight."""
+        hook = self.hook
+        return hook is not None and hook.hides
+
+
 def blurred(picture: Picture) -> Picture:
     """The picture as a blot of its colours, in its own size."""
     source = Image.fromarray(picture)

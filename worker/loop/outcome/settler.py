@@ -23,7 +23,7 @@ from worker.canvas.png import Maker, encode
 from worker.engine import EngineError, Finished
 from worker.loop.board import Board
 from worker.loop.offer import Offer
-from worker.loop.outcome.safety import Refused, SafetyHook
+from worker.loop.outcome.safety import Guard, Refused
 from worker.loop.slot import Slot
 
 log = logging.getLogger("darkroom.worker")
@@ -62,7 +62,7 @@ class Settler:
         *,
         name: str,
         count: Callable[[Pipeline, Status, timedelta], None],
-        safety: SafetyHook | None = None,
+        guard: Guard,
     ) -> None:
         self.board = board
         self.connection = connection
@@ -71,7 +71,7 @@ class Settler:
         self.metrics = metrics
         self.name = name
         self._count = count
-        self._safety = safety
+        self._guard = guard
         self._claiming = Lock()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="settler")
 
@@ -143,9 +143,9 @@ class Settler:
         picture = slot.canvas.compose(finished.image)
         note = self.offer.note(slot.request)
         safety = None
-        if self._safety is not None:
+        if (hook := self._guard.hook) is not None:
             try:
-                picture, safety = self._safety.check(picture)
+                picture, safety = hook.check(picture)
             except Refused as error:
                 self._refuse(slot, error)
                 return

@@ -33,14 +33,25 @@ EMBEDDING = "emb_params"
 SDXL_EMBEDDING = ("clip_l", "clip_g")
 
 
+FAMILIES_BY_TEXT = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
+FAMILIES_BY_TOKENS: dict[tuple[int, ...], str] = {
+    (768,): "sd1",
+    (1024,): "sd2",
+    (768, 1280): "sdxl",
+}
+"""The families by how wide the text is that a UNet reads, and a text encoder's tokens are."""
+
+
 @dataclass(frozen=True)
 class ModelWidths:
     """What of a model decides which add-ons fit it: how wide the text is that its UNet reads, its
-    UNet's channels at each level, and how wide each text encoder's tokens are."""
+    UNet's channels at each level, how wide each text encoder's tokens are, and how many channels
+    its latents have."""
 
     text: int
     channels: tuple[int, ...]
     tokens: tuple[int, ...]
+    latents: int = 4
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,7 @@ class FoundAddOn:
     text: int | None = None
     channels: tuple[int, ...] | None = None
     tokens: tuple[int, ...] | None = None
+    latents: int | None = None
 
     def fits(self, model: ModelWidths) -> bool:
         """Whether it can be added to a model of these widths."""
@@ -58,12 +70,20 @@ class FoundAddOn:
             self.text in (None, model.text)
             and self.channels in (None, model.channels)
             and self.tokens in (None, model.tokens)
+            and self.latents in (None, model.latents)
         )
+
+    @property
+    def family(self) -> str:
+        """The family of the models that it fits; empty where it fits any, or a rare one."""
+        if self.tokens is not None:
+            return FAMILIES_BY_TOKENS.get(self.tokens, "")
+        return FAMILIES_BY_TEXT.get(self.text or 0, "")
 
     @cached_property
     def told(self) -> AddOn:
         """What callers are told of it."""
-        return _told(self.entry)
+        return _told(self.entry).model_copy(update={"family": self.family})
 
 
 def add_ons(found: Sequence[FoundAddOn], config: Path) -> dict[str, list[AddOn]]:
@@ -77,7 +97,7 @@ def add_ons(found: Sequence[FoundAddOn], config: Path) -> dict[str, list[AddOn]]
         fitting = [each for each in found if each.entry.section == "upscalers"]
     return {
         section: [each.told for each in fitting if each.entry.section == section]
-        for section in ("loras", "embeddings", "controlnets", "upscalers")
+        for section in ("loras", "embeddings", "controlnets", "upscalers", "vaes")
     }
 
 
@@ -134,8 +154,8 @@ def find(entry: AddOnEntry) -> FoundAddOn:
         case "controlnets":
             return _found_controlnet(cast(ControlNetEntry, entry))
         case "vaes":
-            vae_files(cast(VaeEntry, entry))
-            return FoundAddOn(entry)
+            files = vae_files(cast(VaeEntry, entry))
+            return FoundAddOn(entry, latents=_latents(read_complete(files[0]).shapes))
         case _:
             weights(entry)
             return FoundAddOn(entry)
@@ -146,9 +166,18 @@ def model_widths(config: Path) -> ModelWidths:
     unet = read_json(config / "unet" / "config.json")
     texts = [config / part / "config.json" for part in ("text_encoder", "text_encoder_2")]
     tokens = [read_json(file).get("hidden_size", 0) for file in texts if file.is_file()]
+    vae = config / "vae" / "config.json"
+    latents = int(read_json(vae).get("latent_channels", 4)) if vae.is_file() else 4
     return ModelWidths(
-        _first(unet.get("cross_attention_dim")), _channels(unet), tuple(map(int, tokens))
+        _first(unet.get("cross_attention_dim")), _channels(unet), tuple(map(int, tokens)), latents
     )
+
+
+def _latents(shapes: Shapes) -> int | None:
+    """The channels of the latents that an autoencoder decodes; None where it does not show."""
+    ends = ("decoder.conv_in.weight",)
+    found = (shape for name, shape in shapes.items() if name.endswith(ends) and len(shape) > 1)
+    return next((shape[1] for shape in found), None)
 
 
 def weights(entry: AddOnEntry) -> Path:
@@ -276,7 +305,15 @@ def _told(entry: AddOnEntry) -> AddOn:
         description=entry.description or says.description,
         licence=entry.licence or says.licence,
         triggers=triggers if isinstance(entry, LoraEntry) else [],
+        bytes=_bytes(entry),
     )
+
+
+def _bytes(entry: AddOnEntry) -> int:
+    try:
+        return sum(file.stat().st_size for file in add_on_weights(entry))
+    except (SourceError, OSError):
+        return 0
 
 
 def _claims(entry: AddOnEntry) -> Claims:

@@ -16,7 +16,8 @@ from worker.models.tables import ModelEntry
 
 def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
     """What callers are told of a model. Raises SourceError where it is not on this machine."""
-    model = read_architecture(entry.name, locate(entry))
+    found = locate(entry)
+    model = read_architecture(entry.name, found)
     for side in ("width", "height"):
         pixels: int | None = getattr(entry, side)
         if pixels is not None and pixels % model.factor:
@@ -50,10 +51,11 @@ def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
         guidance_scale=entry.guidance_scale,
         sampler=entry.sampler if model.batched else OWN_SAMPLER,
         schedule=entry.schedule if model.batched else "automatic",
-        reads_words=(locate(entry).config / WORDS).is_file(),
+        reads_words=(found.config / WORDS).is_file(),
         window=model.window,
         clip_layers=model.clip_layers,
         licence=entry.licence,
+        bytes=sum(file.stat().st_size for file in found.weights()),
         kinds=list(model.kinds),
         samplers=_samplers(model),
         schedules=list(FLOW_SCHEDULES if model.flow else EVERY),

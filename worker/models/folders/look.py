@@ -18,6 +18,8 @@ import huggingface_hub
 
 from worker.models.catalogue import SECTIONS, Catalogue, CatalogueError, read_catalogue
 from worker.models.files.places import find_path, is_hub_id
+from worker.models.folders import about
+from worker.models.folders.about import AboutSignature, with_about
 from worker.models.folders.offered import with_found
 from worker.models.folders.scan import Signature, scan, signature
 from worker.models.tables import Entry
@@ -83,7 +85,7 @@ class Watch:
         self._text: bytes | None = None
         self._named: Catalogue = self._read()
         self._found = scan(())
-        self._seen: tuple[Catalogue, Signature, States] | None = None
+        self._seen: tuple[Catalogue, Signature, States, AboutSignature] | None = None
         self._elsewhere: list[str] = []
         self.now = self._last = Look(self._named)
         self.now = self._last = self._look()
@@ -120,11 +122,16 @@ class Watch:
     def _look(self) -> Look:
         """What there is; the same object as the last time where nothing has changed."""
         there = signature(self._folders)
-        seen = self._named, there, self._states()
+        said: AboutSignature = frozenset()
+        if self._folders:
+            said = about.signature(self._folders[0])
+        seen = self._named, there, self._states(), said
         if seen == self._seen:
             return self._last
         self._found = scan(self._folders)
         catalogue = self._with_replaced(with_found(self._named, self._found))
+        if said:
+            catalogue = with_about(catalogue, self._folders[0])
         files = {path for path, _, _ in there}
         self._elsewhere = [
             place
@@ -135,7 +142,7 @@ class Watch:
         # What is written into a folder of a model's parts does not show in the signature.
         folders = (each.path for each in self._found.unusable)
         self._elsewhere += [str(path) for path in folders if path.is_dir()]
-        self._seen = self._named, there, self._states()
+        self._seen = self._named, there, self._states(), said
         marks = {entry.where: mark_of(entry) for entry in catalogue.everything}
         return Look(catalogue, marks, tuple(each.reason for each in self._found.unusable))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.files.places import find_path
+from worker.models.folders.about import with_about
 from worker.models.folders.scan import SUBFOLDERS, Found, Unusable, scan
 from worker.models.tables import ModelEntry, VaeEntry
 
@@ -27,10 +28,11 @@ def read_offered(models_toml: Path, folders: Sequence[Path]) -> tuple[Catalogue,
     """What models.toml names, with what lies in `folders` after it; and what there is no use.
 
     models.toml wins: a file that it names is offered once, as its table says, and a name that it
-    has is its own. Raises CatalogueError for a models.toml that cannot be read.
+    has is its own. The first folder has what an admin changed of them. Raises CatalogueError for a
+    models.toml that cannot be read.
     """
     named, found = read_catalogue(models_toml), scan(folders)
-    return with_found(named, found), found.unusable
+    return with_about(with_found(named, found), folders[0]), found.unusable
 
 
 def with_found(named: Catalogue, found: Found) -> Catalogue:

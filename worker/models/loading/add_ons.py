@@ -28,16 +28,22 @@ from worker.models.files.add_ons import (
     LDM,
     controlnet_files,
     embedding_names,
+    vae_files,
     weights,
 )
+from worker.models.files.architecture import read_architecture
 from worker.models.files.errors import SourceError
+from worker.models.files.layout import read_json
 from worker.models.files.loras.families import lora_text_width
 from worker.models.files.loras.names import is_plain
+from worker.models.files.places import find_path
 from worker.models.files.safetensors_file import read_complete
+from worker.models.files.sources import locate
+from worker.models.loading.autoencoder import load_autoencoder
 from worker.models.loading.loras import read_any_lora
-from worker.models.loading.pretrained import load_pretrained
+from worker.models.loading.pretrained import load_pretrained, one_at_a_time
 from worker.models.loading.upscaler import load_upscaler
-from worker.models.tables import AddOnEntry, ControlNetEntry
+from worker.models.tables import AddOnEntry, ControlNetEntry, ModelEntry, VaeEntry
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +64,7 @@ SGM = SimpleNamespace(layers_per_block=2)
 """Only LoRAs for SDXL count blocks as Stability's own code does; its UNets have two layers each."""
 
 
+@one_at_a_time
 def load_add_on(
     kind: AddOnKind, entry: AddOnEntry, device: torch.device, dtype: torch.dtype
 ) -> Any:
@@ -74,6 +81,31 @@ def load_add_on(
     started = time.monotonic()
     loaded = _loading(entry, load[kind])
     log.info("Loaded %s in %.1f s.", entry.where, time.monotonic() - started)
+    return loaded
+
+
+def load_autoencoder_for(
+    model: ModelEntry, entry: AddOnEntry, device: torch.device, dtype: torch.dtype
+) -> Any:
+    """Load an autoencoder that pictures of a model take instead of its own.
+
+    Raises ModelUnavailable with a sentence.
+    """
+
+    def load() -> Any:
+        files = locate(model)
+        own = read_json(files.config / "vae" / "config.json")
+        file = vae_files(cast(VaeEntry, entry))[0]
+        source = file if file == find_path(entry.source, entry.base) else file.parent
+        vae = load_autoencoder(f"{entry.where}.source", source, own, dtype)
+        family = read_architecture(model.name, files).family
+        if dtype == torch.float16 and family.startswith("sdxl") and vae.config.force_upcast:
+            vae = vae.float()
+        return vae.eval().requires_grad_(False).to(device)
+
+    started = time.monotonic()
+    loaded = _loading(entry, load)
+    log.info("Loaded %s for %s in %.1f s.", entry.where, model.name, time.monotonic() - started)
     return loaded
 
 

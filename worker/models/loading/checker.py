@@ -16,7 +16,7 @@ from worker.models.files.errors import SourceError
 from worker.models.files.layout import no_weights, read_json
 from worker.models.files.places import Patterns, find_folder
 from worker.models.files.safetensors_file import problem_of
-from worker.models.loading.pretrained import check_nothing_is_missing
+from worker.models.loading.pretrained import check_nothing_is_missing, one_at_a_time
 from worker.models.tables import SafetyEntry
 
 log = logging.getLogger(__name__)
@@ -93,6 +93,7 @@ class Concepts:
             return {UNSAFE: float(margins.round(decimals=3).max())}
 
 
+@one_at_a_time
 def load_checker(entry: SafetyEntry) -> Checker:
     """Load the classifier of models.toml, in float32 on the CPU: the GPU is the engine's.
 

@@ -15,6 +15,7 @@ SECTIONS: dict[Kind, str] = {
     "lora": "loras",
     "controlnet": "controlnets",
     "upscaler": "upscalers",
+    "vae": "vaes",
 }
 """The tables of models.toml that name each."""
 
@@ -23,6 +24,7 @@ WHERE: dict[Kind, str] = {
     "lora": "loras",
     "controlnet": "controls",
     "upscaler": "upscaler",
+    "vae": "vae",
 }
 """The field of a request that names each."""
 
@@ -107,5 +109,6 @@ def _tables(catalogue: Catalogue, kind: Kind) -> Mapping[str, ModelEntry | AddOn
         "lora": catalogue.loras,
         "controlnet": catalogue.controlnets,
         "upscaler": catalogue.upscalers,
+        "vae": catalogue.vaes,
     }
     return tables[kind]

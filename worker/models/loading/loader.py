@@ -33,7 +33,7 @@ from worker.models.files.layout import UNUSED, class_of, read_json, text_parts, 
 from worker.models.files.sources import ModelFiles, check_complete, locate, locate_tiny_vae
 from worker.models.loading.autoencoder import load_autoencoder
 from worker.models.loading.free import HEADROOM, free_bytes
-from worker.models.loading.pretrained import load_pretrained
+from worker.models.loading.pretrained import load_pretrained, one_at_a_time
 from worker.models.loading.reading import Reading, Report
 from worker.models.loading.sizes import model_bytes, model_dtype
 from worker.models.tables import ModelEntry
@@ -58,6 +58,7 @@ EARLY_TEXT = re.compile(r"^(cond_stage_model\.transformer\.)(embeddings\.|encode
 """How the text encoder was named by programs of early days, which left a part of the path out."""
 
 
+@one_at_a_time
 def load_model(
     entry: ModelEntry, device: torch.device, progress: Report | None = None
 ) -> LoadedModel | WholeModel:

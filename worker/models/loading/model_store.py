@@ -20,7 +20,7 @@ from worker.engine.whole.pipeline import WholeModel
 from worker.models.catalogue import Catalogue
 from worker.models.files.add_ons import add_on_parameters
 from worker.models.files.errors import SourceError
-from worker.models.loading.add_ons import load_add_on
+from worker.models.loading.add_ons import load_add_on, load_autoencoder_for
 from worker.models.loading.embeddings import Embeddings
 from worker.models.loading.failures import Failures
 from worker.models.loading.free import HEADROOM, give_back
@@ -105,11 +105,13 @@ class ModelStore:
         return self._get(Key("model", name), name)
 
     def add_on(self, kind: AddOnKind, name: str, model: str) -> Any | None:
-        """A LoRA, ControlNet or upscaler for use with `model`, as `get` gives the model itself.
+        """A LoRA, ControlNet, upscaler or autoencoder for use with `model`, given as `get` gives
+        the model itself.
 
         Raises ModelUnavailable as well where it does not fit into memory beside the model.
         """
-        return self._get(Key(kind, name, self._dtype(model)), model)
+        beside = model if kind == "vae" else ""
+        return self._get(Key(kind, name, self._dtype(model), beside), model)
 
     def preload(self, name: str) -> None:
         """Load a model and wait for it. Raises ModelUnavailable as `get` does."""
@@ -352,10 +354,14 @@ class ModelStore:
     def _load_add_on(self, key: Key) -> tuple[Any, int]:
         with self._changed:
             entry = self._known.add_on(key)
+            beside = self._known.model(key.model) if key.model else None
         if key.kind == "model" or key.dtype is None:
             raise ValueError(f"{key} is no add-on.")
         self._make_room(key, add_on_parameters(entry) * key.dtype.itemsize)
-        add_on = load_add_on(key.kind, entry, self._device, key.dtype)
+        if beside is not None:
+            add_on = load_autoencoder_for(beside, entry, self._device, key.dtype)
+        else:
+            add_on = load_add_on(key.kind, entry, self._device, key.dtype)
         return add_on, add_on_bytes(add_on)
 
     def _settle(self, key: Key, thing: Any | None, size: int, mark: Mark, reason: str) -> None:

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from worker.models.files.errors import SourceError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_alone = threading.RLock()
+
+
+def one_at_a_time(load: Callable[P, T]) -> Callable[P, T]:
+    """Has a load wait for all others of this process.
+
+    While the libraries build a module they put functions of their own into torch.nn.Module, for
+    every thread. Two at once put them back in the wrong order, and from then on nothing loads.
+    """
+
+    @wraps(load)
+    def alone(*args: P.args, **kwargs: P.kwargs) -> T:
+        with _alone:
+            return load(*args, **kwargs)
+
+    return alone
 
 
 def load_pretrained(model_class: Any, folder: Path, where: str = "", **options: Any) -> Any:

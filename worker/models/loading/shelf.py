@@ -28,16 +28,21 @@ WORDS: dict[Kind, str] = {
     "lora": "LoRA",
     "controlnet": "ControlNet",
     "upscaler": "upscaler",
+    "vae": "autoencoder",
 }
 
 
 @dataclass(frozen=True)
 class Key:
-    """What is in memory once: a model, or an add-on in the number format of the model it is for."""
+    """What is in memory once: a model, or an add-on in the number format of the model it is for.
+
+    An autoencoder is for one model, whose latents have a scale of their own: `model`.
+    """
 
     kind: Kind
     name: str
     dtype: torch.dtype | None = None
+    model: str = ""
 
     def __str__(self) -> str:
         return f"{WORDS[self.kind]} {self.name}"

@@ -86,6 +86,7 @@ class Fields(TypedDict, total=False):
     count: int
     clip_skip: int
     as_written: bool
+    vae: str | None
     loras: Sequence[Lora]
     controls: Sequence[Control]
     hires: Hires | None

@@ -21,6 +21,7 @@ from server.compat.a1111.base64 import encode_base64
 from server.compat.a1111.checkpoints import short_hash
 from server.compat.a1111.generation.payload import ImageToImage, Payload
 from server.compat.a1111.generation.translation import sentences
+from server.compat.a1111.vaes import vae_title
 from server.openapi import server_version
 from server.pages.renditions import Format, render
 
@@ -89,7 +90,7 @@ def _info(
         "face_restoration_model": None,
         "sd_model_name": request.model,
         "sd_model_hash": short_hash(card),
-        "sd_vae_name": None,
+        "sd_vae_name": request.vae and vae_title(request.vae),
         "sd_vae_hash": None,
         "seed_resize_from_w": NONE_DRAWN,
         "seed_resize_from_h": NONE_DRAWN,

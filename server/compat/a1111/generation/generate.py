@@ -11,6 +11,7 @@ from jobs.pictures import sandbox
 from jobs.records.events import Output, OutputEvent, job_stream
 from jobs.records.record import JobRecord
 from jobs.request.model_card import ModelCard
+from jobs.request.notes import Note
 from jobs.request.request import InvalidRequest
 from server.compat import waiting
 from server.compat.a1111.body import json_object, read
@@ -22,6 +23,8 @@ from server.compat.a1111.generation.held import make
 from server.compat.a1111.generation.payload import ImageToImage, Payload, TextToImage
 from server.compat.a1111.generation.scripts import scripts_of
 from server.compat.a1111.generation.translation import Asked, asked, renamed
+from server.compat.a1111.vaes import fitting, vae_named
+from server.errors import ApiError
 from server.requests.submission import known_models
 from server.streams.hub import current_hub
 from server.streams.stream_ids import START
@@ -51,9 +54,10 @@ def _generate(model: type[Payload]) -> Response:
     options = who.options()
     card = _checkpoint(payload, cards) or chosen_model(options, cards)
     clip_skip = _clip_skip(payload, options)
-    what = asked(payload, card, clip_skip, scripts)
+    vae, left_out = _vae(payload, options, card)
+    what = asked(payload, card, clip_skip, vae, scripts)
     try:
-        record = make(what.request, what.parts, cards, who, what.notes)
+        record = make(what.request, what.parts, cards, who, (*what.notes, *left_out))
     except InvalidRequest as error:
         raise renamed(error) from None
     if payload.override_settings_restore_afterwards is False:
@@ -106,6 +110,21 @@ def _clip_skip(payload: Payload, options: Options) -> int | None:
     return options.clip_skip if asked_for is None else asked_for
 
 
+def _vae(
+    payload: Payload, options: Options, card: ModelCard
+) -> tuple[str | None, tuple[Note, ...]]:
+    """The autoencoder for this request, and what is to be said of it: one that there is none of is
+    the model's own, as in AUTOMATIC1111."""
+    if payload.setting_vae is None:
+        return fitting(options.vae, card), ()
+    field = "override_settings/sd_vae"
+    try:
+        return vae_named(payload.setting_vae, field, card.vaes), ()
+    except ApiError as error:
+        detail = f"{error.errors[0].detail}; the model's own was taken"
+        return None, (Note(pointer=f"/{field}", detail=detail),)
+
+
 def _overridden(payload: Payload, options: Options, record: JobRecord) -> Options:
     """The options with what this request has set beside."""
     changed: dict[str, Any] = {}
@@ -113,6 +132,8 @@ def _overridden(payload: Payload, options: Options, record: JobRecord) -> Option
         changed["model"] = record.request.model
     if payload.setting_clip_skip is not None:
         changed["clip_skip"] = record.request.clip_skip
+    if payload.setting_vae is not None:
+        changed["vae"] = record.request.vae
     if payload.setting_format is not None:
         changed["samples_format"] = payload.setting_format
     return options.model_copy(update=changed)

@@ -50,6 +50,7 @@ class Settings(Forgiving):
         Annotated[int, Field(ge=1, le=12)] | None, BeforeValidator(blank)
     ] = None
     samples_format: SamplesFormat = None
+    sd_vae: Text = None
 
 
 class Payload(Forgiving):
@@ -116,6 +117,11 @@ class Payload(Forgiving):
     def setting_format(self) -> str | None:
         """The format of `override_settings`."""
         return self._settings.samples_format
+
+    @property
+    def setting_vae(self) -> str | None:
+        """The autoencoder of `override_settings`."""
+        return self._settings.sd_vae
 
     @cached_property
     def _settings(self) -> Settings:

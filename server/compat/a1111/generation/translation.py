@@ -57,6 +57,7 @@ NAMES = {
     "model": "override_settings/sd_model_checkpoint",
     "kind": "override_settings/sd_model_checkpoint",
     "clip_skip": "override_settings/CLIP_stop_at_last_layers",
+    "vae": "override_settings/sd_vae",
     "loras": "prompt",
     "image": "init_images/0",
     "resize": "resize_mode",
@@ -85,7 +86,9 @@ class Asked:
     maps: dict[str, str] = field(default_factory=dict[str, str])
 
 
-def asked(payload: Payload, card: ModelCard, clip_skip: int | None, scripts: Scripts) -> Asked:
+def asked(
+    payload: Payload, card: ModelCard, clip_skip: int | None, vae: str | None, scripts: Scripts
+) -> Asked:
     """The request that a payload means for a model. Raises InvalidRequest and ApiError.
 
     What is left out follows the model, not AUTOMATIC1111: its 512x512 in 50 steps at a scale of 7
@@ -103,6 +106,7 @@ def asked(payload: Payload, card: ModelCard, clip_skip: int | None, scripts: Scr
         "schedule": schedule,
         "steps": payload.steps,
         "guidance_scale": payload.cfg_scale,
+        "vae": vae,
         **_variation(payload),
     }
     if clip_skip is not None:

@@ -18,6 +18,7 @@ from server.compat.a1111.checkpoints import (
 from server.compat.a1111.generation.scripts import SD_UPSCALE
 from server.compat.a1111.generation.units import SCRIPT
 from server.compat.a1111.upscaling import LANCZOS, NEAREST, NO_UPSCALER
+from server.compat.a1111.vaes import vae_title, vaes
 from server.requests.submission import known_models
 
 TIMES = 4
@@ -120,8 +121,15 @@ def list_latent_upscale_modes() -> Response:
     return jsonify([{"name": "Latent"}])
 
 
-@blueprint.get("/hypernetworks")
 @blueprint.get("/sd-vae")
+def list_vaes() -> Response:
+    """The autoencoders of all models; `sd_vae` of the options takes one."""
+    return jsonify(
+        [{"model_name": vae_title(each.name), "filename": vae_title(each.name)} for each in vaes()]
+    )
+
+
+@blueprint.get("/hypernetworks")
 @blueprint.get("/sd-modules")
 @blueprint.get("/face-restorers")
 @blueprint.get("/prompt-styles")

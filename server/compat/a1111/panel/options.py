@@ -16,6 +16,7 @@ from server.compat.a1111.body import SamplesFormat, json_object, read
 from server.compat.a1111.callers import chosen_model, identity
 from server.compat.a1111.checkpoints import checkpoint_named, checkpoint_title
 from server.compat.a1111.panel.known_options import is_known
+from server.compat.a1111.vaes import vae_named, vae_title, vaes
 from server.requests.submission import known_models
 from server.resources import resources
 
@@ -25,7 +26,6 @@ LOOKING = 5.0
 """Seconds for which a client that refreshes waits at most; a look takes about one."""
 
 UNCHANGING: dict[str, Any] = {
-    "sd_vae": "Automatic",
     "send_seed": True,
     "send_size": True,
     "grid_save": False,
@@ -50,6 +50,9 @@ MAX_KEPT = 16 * 1024
 ClipSkip = Annotated[int, Field(ge=1, le=12)] | None
 
 
+UNSAID = object()
+
+
 class Settable(BaseModel):
     """The options that mean something here."""
 
@@ -58,6 +61,7 @@ class Settable(BaseModel):
     sd_model_checkpoint: object = None
     CLIP_stop_at_last_layers: ClipSkip = None
     samples_format: SamplesFormat = None
+    sd_vae: object = UNSAID
 
 
 MEANT = {*Settable.model_fields, "sd_checkpoint_hash"}
@@ -73,7 +77,8 @@ def get_options() -> Response:
         sd_checkpoint_hash=card.sha256 or "",
         CLIP_stop_at_last_layers=options.clip_skip or 1,
         samples_format=options.samples_format or "png",
-        **(UNCHANGING | options.others),
+        sd_vae=vae_title(options.vae),
+        **(UNCHANGING | _kept_apart(options.others)),
     )
 
 
@@ -97,9 +102,16 @@ def set_options() -> Response:
         changed["model"] = _chosen(wanted.sd_model_checkpoint, known_models()).name
     if wanted.CLIP_stop_at_last_layers is not None:
         changed["clip_skip"] = wanted.CLIP_stop_at_last_layers
+    if wanted.sd_vae is not UNSAID:
+        changed["vae"] = vae_named(wanted.sd_vae, "sd_vae", vaes())
     if changed:
         who.set_options(options.model_copy(update=changed))
     return jsonify(None)
+
+
+def _kept_apart(others: Mapping[str, Any]) -> dict[str, Any]:
+    """Without those that an earlier version kept and that mean something by now."""
+    return {name: value for name, value in others.items() if name not in MEANT}
 
 
 def _refuse_unknown(others: Mapping[str, Any]) -> None:

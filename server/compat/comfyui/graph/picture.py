@@ -9,6 +9,7 @@ from typing import Literal
 from jobs.request.request import Fill, Resize
 from server.compat.comfyui.graph.graph import Graph, Node
 from server.compat.comfyui.graph.names import bare
+from server.compat.comfyui.graph.nodes import MAX_SIDE
 from server.compat.comfyui.graph.pixels import Loaded
 
 Size = tuple[int, int]
@@ -186,7 +187,7 @@ class Tracer:
         loader, _ = self._graph.source(node, "upscale_model")
         upscaler = bare(loader.inputs["model_name"])
         times = model_scale(upscaler)
-        size = picture.size[0] * times, picture.size[1] * times
+        size = _possible(node, (picture.size[0] * times, picture.size[1] * times))
         if isinstance(picture, Sampled):
             return self._enlarged(node, picture, size, upscaler)
         return self._larger(node, picture, size, upscaler)
@@ -239,13 +240,21 @@ def _wanted(node: Node, size: Size) -> Size:
     """The size that a node asks for; where one side is 0 it follows from the other."""
     if "scale_by" in node.inputs:
         by = node.inputs["scale_by"]
-        return max(1, round(size[0] * by)), max(1, round(size[1] * by))
+        return _possible(node, (max(1, round(size[0] * by)), max(1, round(size[1] * by))))
     width, height = node.inputs["width"], node.inputs["height"]
     if not width and not height:
         return size
     if not width:
-        return max(1, round(size[0] * height / size[1])), height
-    return width, height or max(1, round(size[1] * width / size[0]))
+        width = max(1, round(size[0] * height / size[1]))
+    return _possible(node, (width, height or max(1, round(size[1] * width / size[0]))))
+
+
+def _possible(node: Node, size: Size) -> Size:
+    """The size that a node has come to. Raises BadGraph where ComfyUI has none as large."""
+    if max(size) > MAX_SIDE:
+        detail = f"would be {size[0]}x{size[1]}; a side is at most {MAX_SIDE}"
+        raise node.wrong(_size_field(node), detail)
+    return size
 
 
 def _size_field(node: Node) -> Literal["scale_by", "width", ""]:

@@ -1,6 +1,7 @@
 """What nodes do to a loaded picture before the job has it: channels, masks, their edges.
 
-The bytes are PNGs that were decoded before: no stranger's.
+The bytes are PNGs that were decoded before: no stranger's. As large as they may be, each waits for
+its turn; Busy is raised where it would wait long.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import io
 from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageFilter
+
+from server.compat.pictures import TURNS
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Loaded:
 
 def colours(picture: Loaded) -> bytes:
     """The picture without its transparency; what was transparent has the colour under it."""
-    with _opened(picture) as image:
+    with TURNS.take(object()), _opened(picture) as image:
         return picture.png if image.mode == "RGB" else _png(image.convert("RGB"))
 
 
@@ -31,21 +34,23 @@ def mask_of(picture: Loaded, channel: str = "alpha") -> bytes | None:
 
     None where nothing of it is.
     """
-    with _opened(picture) as image:
+    with TURNS.take(object()), _opened(picture) as image:
         if channel == "alpha":
             if "A" not in image.getbands():
                 return None
             mask = ImageChops.invert(image.getchannel("A"))
         else:
             mask = image.convert("RGB").getchannel(channel[0].upper())
-    return _png(mask) if mask.getbbox() else None
+        return _png(mask) if mask.getbbox() else None
 
 
 def grown(mask: bytes, pixels: int) -> bytes:
     """The mask with its white spread by half of some pixels in each direction, as ComfyUI does."""
     size = pixels // 2 * 2 + 1
-    with Image.open(io.BytesIO(mask), formats=["PNG"]) as image:
-        return mask if size < 3 else _png(image.filter(ImageFilter.MaxFilter(size)))
+    if size < 3:
+        return mask
+    with TURNS.take(object()), Image.open(io.BytesIO(mask), formats=["PNG"]) as image:
+        return _png(image.filter(ImageFilter.MaxFilter(size)))
 
 
 def with_alpha_of(picture: Loaded, mask: Loaded) -> bytes:
@@ -53,7 +58,7 @@ def with_alpha_of(picture: Loaded, mask: Loaded) -> bytes:
     if (picture.width, picture.height) != (mask.width, mask.height):
         sizes = f"{mask.width}x{mask.height} and not {picture.width}x{picture.height}"
         raise ValueError(f"must be as large as the picture that it is for; it is {sizes}")
-    with _opened(picture) as image, _opened(mask) as other:
+    with TURNS.take(object()), _opened(picture) as image, _opened(mask) as other:
         alpha = other.convert("RGBA").getchannel("A")
         whole = image.convert("RGB")
         whole.putalpha(alpha)

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from pydantic import BaseModel, Field
 
+from jobs.additions import previews
+from jobs.additions.found import Kind
 from jobs.records.workers import State, WorkerInfo, furthest, live, offered_models
-from jobs.request.model_card import ModelCard
+from jobs.request.model_card import AddOn, ModelCard
 from jobs.settings import settings
 from server.door.auth import caller
-from server.openapi import Routes, answer
+from server.door.signing import current_signer
+from server.openapi import PREFIX, Routes, answer
 from server.resources import resources
 
 routes = Routes("models", "What can be asked for.")
+
+ADD_ONS: tuple[tuple[str, Kind], ...] = (
+    ("loras", "lora"),
+    ("embeddings", "embedding"),
+    ("controlnets", "controlnet"),
+    ("upscalers", "upscaler"),
+    ("vaes", "vae"),
+)
 
 LIMITS = settings()
 
@@ -82,7 +94,9 @@ def list_models() -> dict[str, Any]:
     """
     redis, shown = resources().redis, caller().is_admin
     workers = live(redis)
-    views = [_view(card, workers, shown) for card in offered_models(redis)]
+    pictures = previews.every(redis)
+    cards = [_with_previews(card, pictures) for card in offered_models(redis)]
+    views = [_view(card, workers, shown) for card in cards]
     there = workers if shown else []
     left_alone = [
         LeftAlone(model=model, worker=worker.name)
@@ -91,6 +105,24 @@ def list_models() -> dict[str, Any]:
     ]
     problems = list(dict.fromkeys(each for worker in there for each in worker.problems))
     return answer(ModelList(models=views, left_alone=left_alone, problems=problems))
+
+
+def _with_previews(card: ModelCard, pictures: Mapping[str, str]) -> ModelCard:
+    """The card with the URLs of its pictures and of its add-ons'."""
+    if not pictures:
+        return card
+
+    def url(kind: Kind, name: str) -> str | None:
+        image = pictures.get(previews.field(kind, name))
+        return image and f"{PREFIX}/images/{image}?{current_signer().query(image)}"
+
+    changed: dict[str, Any] = {"preview_url": url("model", card.name)}
+    for section, kind in ADD_ONS:
+        changed[section] = [
+            each.model_copy(update={"preview_url": url(kind, each.name)})
+            for each in cast("list[AddOn]", getattr(card, section))
+        ]
+    return card.model_copy(update=changed)
 
 
 def _view(card: ModelCard, workers: list[WorkerInfo], shown: bool) -> ModelView:

@@ -1,23 +1,18 @@
-"""Requests that this server sends for its callers: to which addresses, and no others.
+"""To which addresses this server sends what its callers ask for, and to no others.
 
 A caller who names a URL must not make the server talk to what only the server can reach: itself,
 the router's admin page, a cloud's metadata service. A name is resolved once, every address it has
 is checked, and the connection goes to the very address that was checked, so a name that changes
-its address in between (DNS rebinding) gains nothing. Redirects are answers, not followed.
+its address in between (DNS rebinding) gains nothing.
 """
 
 from __future__ import annotations
 
 import socket
-import ssl
-import threading
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
@@ -37,7 +32,6 @@ TUNNELS = tuple(
 6to4, Teredo, IPv4-compatible, site-local."""
 
 _resolvers = ThreadPoolExecutor(8, thread_name_prefix="resolve")
-_tls = ssl.create_default_context()
 
 Address = IPv4Address | IPv6Address
 
@@ -46,8 +40,8 @@ class Refused(Exception):
     """This URL is not one to which the server sends anything; the sentence says why."""
 
 
-class Unreachable(Exception):
-    """The receiver did not answer, or not in time."""
+class Unresolved(Refused):
+    """Nobody knows the address of this host just now."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +54,17 @@ class Target:
     address: str
 
     @property
+    def path(self) -> str:
+        """Path and query, as a request has them."""
+        query = f"?{self.parts.query}" if self.parts.query else ""
+        return (self.parts.path or "/") + query
+
+    @property
+    def origin(self) -> str:
+        """Whom a secret is for: scheme, host and port."""
+        return f"{self.parts.scheme}://{self.host}:{self.port}"
+
+    @property
     def place(self) -> str:
         """What of the URL may be shown and logged: a path or a query may be a secret."""
         return place(self.parts.geturl())
@@ -67,14 +72,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Allowed:
-    """What the operator allows beyond the public internet: networks, and host names."""
+    """What the operator allows beyond the public internet, by a setting: networks, host names."""
 
     networks: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    setting: str = "WEBHOOK_ALLOW"
 
     @classmethod
-    def parse(cls, names: Iterable[str]) -> Allowed:
-        """From networks, addresses and host names."""
+    def parse(cls, names: Iterable[str], setting: str = "WEBHOOK_ALLOW") -> Allowed:
+        """From networks, addresses and host names, as they stand in a setting."""
         networks: list[str] = []
         hosts: list[str] = []
         for each in names:
@@ -82,12 +88,16 @@ class Allowed:
                 networks.append(str(ip_network(each, strict=False)))
             except ValueError:
                 hosts.append(each.lower().rstrip("."))
-        return cls(tuple(networks), tuple(hosts))
+        return cls(tuple(networks), tuple(hosts), setting)
 
     def address(self, address: Address) -> bool:
         """Whether an address is in one of the networks."""
         networks = [ip_network(each) for each in self.networks]
         return any(address in each for each in networks if each.version == address.version)
+
+    def literal(self, address: str) -> bool:
+        """Whether an address, as text, is in one of the networks."""
+        return self.address(_unwrapped(ip_address(address)))
 
 
 def place(url: str) -> str:
@@ -111,67 +121,9 @@ def check(url: str, allowed: Allowed) -> Target:
                 # Not which one: the caller may not know this network's names.
                 raise Refused(
                     f"{host} leads to an address that is not on the public internet; the "
-                    "server's operator may allow it with WEBHOOK_ALLOW"
+                    f"server's operator may allow it with {allowed.setting}"
                 )
     return Target(parts, host, port, str(addresses[0]))
-
-
-def post(
-    target: Target, body: bytes, headers: Mapping[str, str], seconds: float
-) -> tuple[int, str | None]:
-    """POST to the address that was checked; returns the status and the Retry-After.
-
-    Of the answer no more is read than its head, whose size http.client bounds. The time is for
-    everything together, however slowly the receiver answers. Raises Unreachable.
-    """
-    connection = _Pinned(target, seconds)
-    deadline = threading.Timer(seconds, connection.cut)
-    deadline.daemon = True
-    deadline.start()
-    started = time.monotonic()
-    path = target.parts.path or "/"
-    if target.parts.query:
-        path += f"?{target.parts.query}"
-    try:
-        connection.request("POST", path, body, dict(headers))
-        answer = connection.getresponse()
-        return answer.status, answer.getheader("Retry-After")
-    except (OSError, HTTPException, ValueError) as error:
-        if time.monotonic() - started >= seconds:
-            raise Unreachable(f"did not answer within {seconds:g} s") from None
-        raise Unreachable(_reason(error)) from None
-    finally:
-        deadline.cancel()
-        connection.close()
-
-
-class _Pinned(HTTPConnection):
-    """A connection to the address that was checked, under the name that was asked for."""
-
-    def __init__(self, target: Target, seconds: float) -> None:
-        super().__init__(target.host, target.port, timeout=seconds)
-        self.default_port = 443 if target.parts.scheme == "https" else 80
-        self._target = target
-        self._raw: socket.socket | None = None
-
-    def connect(self) -> None:
-        """Connect, and for https prove that the address answers for the name."""
-        self._raw = socket.create_connection((self._target.address, self.port), self.timeout)
-        self.sock = self._raw
-        if self._target.parts.scheme == "https":
-            # Known to `cut` before the handshake, which a receiver may draw out.
-            tls = _tls.wrap_socket(
-                self._raw, server_hostname=self._target.host, do_handshake_on_connect=False
-            )
-            self.sock = self._raw = tls
-            tls.do_handshake()
-
-    def cut(self) -> None:
-        """End whatever another thread waits for on it."""
-        if self._raw is not None:
-            with suppress(OSError):
-                # The plain socket's own: an SSLSocket's would wait for its lock.
-                socket.socket.shutdown(self._raw, socket.SHUT_RDWR)
 
 
 def _split(url: str) -> tuple[SplitResult, str, int]:
@@ -202,9 +154,9 @@ def _resolve(host: str, port: int) -> list[Address]:
         found = lookup.result(RESOLVE)
     except FutureTimeout:
         lookup.cancel()
-        raise Refused(f"{host} could not be resolved within {RESOLVE:g} s") from None
+        raise Unresolved(f"{host} could not be resolved within {RESOLVE:g} s") from None
     except (OSError, UnicodeError):
-        raise Refused(f"{host} could not be resolved") from None
+        raise Unresolved(f"{host} could not be resolved") from None
     addresses = list(dict.fromkeys(ip_address(str(each[4][0]).split("%")[0]) for each in found))
     if not addresses:
         raise Refused(f"{host} has no address")
@@ -226,11 +178,3 @@ def _unwrapped(address: Address) -> Address:
         if address in NAT64:
             return IPv4Address(int(address) & 0xFFFFFFFF)
     return address
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid: {error.verify_message}"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return type(error).__name__

@@ -1,0 +1,1 @@
+"""Models as a noun: which there are, where each is, how they come, change and go."""

@@ -1,0 +1,63 @@
+"""A worker by hand that answers what the API asks of the models of its machine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from redis import Redis
+
+from jobs.additions import errands
+from tests.running.hand_worker import HandWorker
+
+PLACE = "there"
+
+FOUND: dict[str, Any] = {
+    "source": "someone/something",
+    "name": "something",
+    "title": "Something",
+    "kind": "model",
+    "family": "sd1",
+    "licence": "",
+    "description": "",
+    "triggers": [],
+    "bytes": 5,
+    "free_bytes": 10**12,
+    "files": [{"name": "something.safetensors", "bytes": 5, "sha256": None}],
+    "preview_url": None,
+    "usable": True,
+    "reason": None,
+}
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "look-up": {"plan": {"said": {}, "files": FOUND["files"]}, "found": FOUND, "taken": False},
+    "search": {"results": [], "next": None},
+    "change": {},
+    "delete": {"freed_bytes": 5, "files": ["something.safetensors"]},
+    "wake": {},
+    "forget": {},
+}
+
+
+@contextmanager
+def answered(redis: Redis, worker: HandWorker) -> Iterator[None]:
+    """The worker has a folder of models, and does what is asked of it."""
+    worker.info.place, worker.info.free_bytes = PLACE, 10**12
+    worker.advertise()
+    over = threading.Event()
+
+    def answer() -> None:
+        while not over.is_set():
+            if errand := errands.take(redis, PLACE):
+                errands.answer(redis, errand, ANSWERS[errand.action])
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        worker.info.place, worker.info.free_bytes = "", None
