@@ -205,7 +205,7 @@ def test_a_job_shows_previews_and_ends_at_a_cancel(client: httpx.Client):
     with client.stream("GET", job["urls"]["events"]) as stream:
         shown = next(Events(stream.iter_lines()).named("preview"))
     small = np.asarray(Image.open(io.BytesIO(b64decode(shown["data"]["image"].split(",")[-1]))))
-    assert small.shape == (16, 16, 3)
+    assert small.shape[2] == 3
     assert small.std() > 5
     client.post(job["urls"]["cancel"]).raise_for_status()
     until(lambda: client.get(job["urls"]["self"]).json()["status"] in ENDED)
