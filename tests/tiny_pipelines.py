@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKLQwenImage
 from diffusers.models.transformers.pixart_transformer_2d import PixArtTransformer2DModel
 from diffusers.models.transformers.sana_transformer import SanaTransformer2DModel
@@ -41,23 +40,18 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
 )
 from diffusers.schedulers.scheduling_lcm import LCMScheduler
 from transformers import (
-    CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
-    Gemma2Config,
-    Gemma2Model,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen3Config,
     Qwen3Model,
-    T5Config,
-    T5EncoderModel,
 )
 
 from tests.tiny_model import tiny_tokenizer
 from tests.tiny_models import save_tiny
+from tests.tiny_networks import CLIP_WINDOW, tiny_clip_config, tiny_gemma, tiny_kl, tiny_t5
 
-CLIP_WINDOW = 77
 T5_WINDOW = 32
 
 
@@ -157,12 +151,12 @@ def _sd3() -> StableDiffusion3Pipeline:
             pos_embed_max_size=16,
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
-        vae=_vae(16, 2, scaling_factor=1.5305, shift_factor=0.0609),
-        text_encoder=CLIPTextModelWithProjection(_clip_config()),
+        vae=tiny_kl(16, 2, scaling_factor=1.5305, shift_factor=0.0609),
+        text_encoder=CLIPTextModelWithProjection(tiny_clip_config()),
         tokenizer=tiny_tokenizer(CLIP_WINDOW),
-        text_encoder_2=CLIPTextModelWithProjection(_clip_config()),
+        text_encoder_2=CLIPTextModelWithProjection(tiny_clip_config()),
         tokenizer_2=tiny_tokenizer(CLIP_WINDOW),
-        text_encoder_3=_t5(64),
+        text_encoder_3=tiny_t5(64),
         tokenizer_3=tiny_tokenizer(T5_WINDOW),
     )
 
@@ -182,10 +176,10 @@ def _flux() -> FluxPipeline:
             guidance_embeds=True,
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
-        vae=_vae(16, 2, scaling_factor=0.3611, shift_factor=0.1159),
-        text_encoder=CLIPTextModel(_clip_config()),
+        vae=tiny_kl(16, 2, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=CLIPTextModel(tiny_clip_config()),
         tokenizer=tiny_tokenizer(CLIP_WINDOW),
-        text_encoder_2=_t5(32),
+        text_encoder_2=tiny_t5(32),
         tokenizer_2=tiny_tokenizer(T5_WINDOW),
     )
 
@@ -204,8 +198,8 @@ def _pixart() -> PixArtAlphaPipeline:
             caption_channels=32,
         ),
         scheduler=DPMSolverMultistepScheduler(),
-        vae=_vae(4, 4, scaling_factor=0.18215),
-        text_encoder=_t5(32),
+        vae=tiny_kl(4, 4, scaling_factor=0.18215),
+        text_encoder=tiny_t5(32),
         tokenizer=tiny_tokenizer(T5_WINDOW),
     )
 
@@ -224,8 +218,8 @@ def _lcm() -> LatentConsistencyModelPipeline:
             time_cond_proj_dim=16,
         ),
         scheduler=LCMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
-        vae=_vae(4, 2, scaling_factor=0.18215),
-        text_encoder=CLIPTextModel(_clip_config()),
+        vae=tiny_kl(4, 2, scaling_factor=0.18215),
+        text_encoder=CLIPTextModel(tiny_clip_config()),
         tokenizer=tiny_tokenizer(CLIP_WINDOW),
         safety_checker=None,
         feature_extractor=None,
@@ -293,7 +287,7 @@ def _z_image() -> ZImagePipeline:
             axes_lens=[1024, 64, 64],
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
-        vae=_vae(16, 2, scaling_factor=0.3611, shift_factor=0.1159),
+        vae=tiny_kl(16, 2, scaling_factor=0.3611, shift_factor=0.1159),
         text_encoder=Qwen3Model(
             Qwen3Config(
                 vocab_size=300,
@@ -345,7 +339,7 @@ def _sana() -> SanaPipeline:
             decoder_norm_types="rms_norm",
             decoder_act_fns="silu",
         ),
-        text_encoder=_gemma(),
+        text_encoder=tiny_gemma(),
         tokenizer=tiny_tokenizer(300),
     )
 
@@ -367,8 +361,8 @@ def _pixart_sigma() -> PixArtSigmaPipeline:
         scheduler=DPMSolverMultistepScheduler(
             beta_start=0.0001, beta_end=0.02, beta_schedule="linear"
         ),
-        vae=_vae(4, 2, scaling_factor=0.13025),
-        text_encoder=_t5(32),
+        vae=tiny_kl(4, 2, scaling_factor=0.13025),
+        text_encoder=tiny_t5(32),
         tokenizer=tiny_tokenizer(300),
     )
 
@@ -390,56 +384,7 @@ def _lumina2() -> Lumina2Pipeline:
             cap_feat_dim=16,
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=6.0, use_dynamic_shifting=True),
-        vae=_vae(4, 4, scaling_factor=0.3611, shift_factor=0.1159),
-        text_encoder=_gemma(),
+        vae=tiny_kl(4, 4, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=tiny_gemma(),
         tokenizer=tiny_tokenizer(256),
-    )
-
-
-def _gemma() -> Gemma2Model:
-    return Gemma2Model(
-        Gemma2Config(
-            vocab_size=300,
-            hidden_size=16,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=1,
-            head_dim=8,
-            max_position_embeddings=4096,
-        )
-    )
-
-
-def _vae(channels: int, levels: int, **config: float) -> AutoencoderKL:
-    return AutoencoderKL(
-        sample_size=16,
-        block_out_channels=(8, 16, 16, 16)[:levels],
-        down_block_types=("DownEncoderBlock2D",) * levels,
-        up_block_types=("UpDecoderBlock2D",) * levels,
-        latent_channels=channels,
-        norm_num_groups=4,
-        mid_block_add_attention=False,
-        **config,
-    )
-
-
-def _clip_config() -> CLIPTextConfig:
-    return CLIPTextConfig(
-        vocab_size=300,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        projection_dim=32,
-        max_position_embeddings=CLIP_WINDOW,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-    )
-
-
-def _t5(width: int) -> T5EncoderModel:
-    return T5EncoderModel(
-        T5Config(vocab_size=300, d_model=width, d_kv=8, d_ff=64, num_layers=1, num_heads=4)
     )
