@@ -340,3 +340,26 @@ def test_axe_finds_nothing(
         ".map((each) => each.outerHTML)"
     )
     assert small == []
+
+
+def test_what_is_painted_lightly_changes_less(visit: Visit, site: Site) -> None:
+    page = visit(PHONE)
+    open_painting(page)
+    expect(page.get_by_label("Where it is painted lightly")).to_have_count(0)
+    page.get_by_label("How strongly").fill("30")
+    Fingers(page).stroke((0.2, 0.5), (0.8, 0.5))
+    means = page.get_by_label("Where it is painted lightly")
+    expect(means).to_have_value("strength")
+    page.get_by_label("Soft edge").fill("0")
+
+    request, lightly = made(page, site)
+    assert request["mask_grey"] == "strength"
+
+    page.get_by_role("button", name="Change the mask").click()
+    expect(means).to_have_value("strength")
+    page.get_by_label("How strongly").fill("100")
+    Fingers(page).stroke((0.2, 0.5), (0.8, 0.5))
+    request, wholly = made(page, site)
+
+    changes = [difference(each, picture())[60:68, 32:96] for each in (lightly, wholly)]
+    assert 0 < changes[0].mean() < 0.7 * changes[1].mean()

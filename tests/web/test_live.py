@@ -54,7 +54,7 @@ def test_cancel_stops_a_job_and_leaves_the_others(visit: Visit):
 
 def test_several_wait_in_line_and_say_so(visit: Visit, site: Site):
     page = visit()
-    expect(page.get_by_label("Model")).to_have_value("emoji")
+    expect(page.get_by_role("button", name="Model Emoji")).to_be_visible()
     site.worker.send(signal.SIGSTOP)
     try:
         dog = ask(page, "dog face, 3d", steps=3)
@@ -110,7 +110,7 @@ def test_five_seconds_without_a_network_are_said_and_made_up_for(visit: Visit, s
 
 def test_what_was_sent_without_a_network_goes_out_from_the_next_visit(visit: Visit, site: Site):
     page = visit(noise=NETWORK)
-    expect(page.get_by_label("Model")).to_have_value("emoji")
+    expect(page.get_by_role("button", name="Model Emoji")).to_be_visible()
     page.context.set_offline(True)
     waiting = ask(page, "blue heart, 3d", steps=2)
     expect(waiting.get_by_text("Waiting for the network.")).to_be_visible()

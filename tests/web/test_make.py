@@ -162,7 +162,7 @@ def test_a_picture_is_pasted_and_one_that_is_none_is_refused_in_a_sentence(visit
 
 def test_the_keyboard_alone_makes_and_opens_a_picture(visit: Visit, site: Site):
     page = visit()
-    expect(page.get_by_label("Model")).to_have_value("emoji")
+    expect(page.get_by_role("button", name="Model Emoji")).to_be_visible()
     page.get_by_label(PROMPT).focus()
     page.keyboard.type("house")
     page.keyboard.press("Shift+Enter")
@@ -185,7 +185,8 @@ def test_the_screen_speaks_vietnamese(visit: Visit):
     page = visit(PHONE, **VIETNAMESE)
     page.get_by_label("Bạn muốn thấy gì trong ảnh?").fill("rocket, 3d")
     page.get_by_role("button", name="Cài đặt").tap()
-    for label in ("Mô hình", "Số bước", "Hạt giống", "Không muốn có gì trong ảnh?", "Bộ lấy mẫu"):
+    expect(page.get_by_role("button", name="Mô hình Emoji")).to_be_visible()
+    for label in ("Số bước", "Hạt giống", "Không muốn có gì trong ảnh?", "Bộ lấy mẫu"):
         expect(page.get_by_label(label, exact=True)).to_be_visible()
     page.get_by_role("button", name="Đóng").tap()
     page.get_by_role("button", name="Tạo ảnh", exact=True).tap()

@@ -8,6 +8,7 @@ import { Server } from "./server/Server";
 import { connection } from "./state/connection";
 import { go, route, type Place } from "./state/route";
 import { Icon, type IconName } from "./ui/Icon";
+import { later } from "./ui/later";
 import { Toasts } from "./ui/Toasts";
 import "./ui/theme";
 
@@ -15,6 +16,7 @@ const t = words({
   en: {
     make: "Make",
     gallery: "Gallery",
+    models: "Models",
     server: "Server",
     places: "Places",
     offline: "No connection to the server. It is tried again by itself; what you send now goes out then.",
@@ -22,6 +24,7 @@ const t = words({
   vi: {
     make: "Tạo ảnh",
     gallery: "Thư viện",
+    models: "Mô hình",
     server: "Máy chủ",
     places: "Các trang",
     offline: "Mất kết nối với máy chủ. Trang tự kết nối lại; những gì bạn gửi bây giờ sẽ được gửi đi sau.",
@@ -31,8 +34,12 @@ const t = words({
 const PLACES: readonly [Place, IconName][] = [
   ["make", "make"],
   ["gallery", "gallery"],
+  ["models", "models"],
   ["server", "server"],
 ];
+
+/** Few look at it, and it is not small. */
+const Models = later(async () => (await import("./models/Models")).Models);
 
 export function App() {
   const pairing = location.pathname === "/pair";
@@ -71,6 +78,7 @@ export function App() {
           </>
         )}
         {place === "gallery" && <Gallery />}
+        {place === "models" && <Models />}
         {place === "server" && <Server />}
       </main>
       <Toasts />

@@ -4,8 +4,9 @@ import { model, sampler, schedule } from "./samples";
 
 const { EMPTY, files, fill, draft, request, reset } = await import("../src/state/draft");
 const { NO_EDGES, STRENGTH } = await import("../src/state/input");
-const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../src/make/settings/sizes");
-const { differences, samplersOf, schedulesOf, withModel } = await import("../src/make/settings/choices");
+const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../src/state/sizes");
+const { differences, samplersOf, schedulesOf } = await import("../src/make/settings/choices");
+const { addWord, says, withModel } = await import("../src/state/choose");
 
 const picture = new Blob(["p"], { type: "image/png" });
 const start = {
@@ -17,6 +18,7 @@ const start = {
   mask: new Blob(["m"]),
   invert: true,
   feather: 9,
+  grey: null,
   expand: { ...NO_EDGES, left: 32 },
 };
 
@@ -42,6 +44,7 @@ describe("a request", () => {
       guidance: 0,
       sampler: "euler",
       seed: 0,
+      vae: "clear",
       loras: [{ name: "ink", weight: 0.5 }],
     };
     expect(request(chosen, null)).toMatchObject({
@@ -52,6 +55,7 @@ describe("a request", () => {
       guidance_scale: 0,
       sampler: "euler",
       seed: 0,
+      vae: "clear",
       loras: [{ name: "ink", weight: 0.5 }],
     });
   });
@@ -153,6 +157,7 @@ describe("choices", () => {
       guidance: null,
       sampler: null,
       schedule: "automatic",
+      vae: null,
       loras: [{ name: "ink", weight: 1 }],
     });
   });
@@ -161,8 +166,10 @@ describe("choices", () => {
     const all = [sampler("euler", ["automatic", "karras"]), sampler("ddim", ["automatic"])];
     const schedules = [schedule("automatic"), schedule("karras"), schedule("beta")];
     expect(samplersOf(model({ samplers: ["ddim"] }), all).map((each) => each.name)).toEqual(["ddim"]);
-    expect(schedulesOf("euler", all, schedules).map((each) => each.name)).toEqual(["automatic", "karras"]);
-    expect(schedulesOf("none", all, schedules)).toEqual([]);
+    expect(schedulesOf(null, "euler", all, schedules).map((each) => each.name)).toEqual(["automatic", "karras"]);
+    expect(schedulesOf(null, "none", all, schedules)).toEqual([]);
+    const flow = model({ schedules: ["automatic"] });
+    expect(schedulesOf(flow, "euler", all, schedules).map((each) => each.name)).toEqual(["automatic"]);
   });
 
   it("are told where they differ from the defaults, and nowhere else", () => {
@@ -175,5 +182,18 @@ describe("choices", () => {
       "3 pictures",
       "without hands",
     ]);
+  });
+});
+
+describe("a word that a tap adds", () => {
+  it("comes after a comma, and only one", () => {
+    expect(addWord("", "ink style")).toBe("ink style");
+    expect(addWord("a cat", "ink style")).toBe("a cat, ink style");
+    expect(addWord("a cat, ", "ink style")).toBe("a cat, ink style");
+  });
+
+  it("is known in whatever case it stands there", () => {
+    expect(says("A cat, Ink Style", "ink style")).toBe(true);
+    expect(says("a cat", "ink style")).toBe(false);
   });
 });

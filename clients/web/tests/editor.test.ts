@@ -60,7 +60,7 @@ describe("the view", () => {
 });
 
 describe("strokes", () => {
-  const stroke = (x: number, erase = false): Stroke => ({ erase, dabs: [{ x, y: 0, radius: 2 }] });
+  const stroke = (x: number, erase = false): Stroke => ({ erase, level: 1, dabs: [{ x, y: 0, radius: 2 }] });
 
   test("come back in the order in which they were undone", () => {
     const three = [1, 2, 3].reduce((history, x) => added(history, stroke(x)), NOTHING);
@@ -133,6 +133,11 @@ describe("soft edges", () => {
   test("of no pixels leave the mask as it is", () => {
     const mask = Uint8ClampedArray.from([0, 255, 0, 90]);
     expect(weights(mask, 2, 2, 0)).toEqual(mask);
+  });
+
+  test("leave what is painted lightly as light as it is", () => {
+    const mask = new Uint8ClampedArray(81).fill(100);
+    expect(weights(mask, 9, 9, 3)[40]).toBe(100);
   });
 });
 

@@ -2,6 +2,7 @@
 import { Refused, Unreachable } from "../api/errors";
 import { CARRIERS, read } from "../api/recipes";
 import type { Recipe } from "../api/types";
+import { taker } from "../state/drops";
 import { input } from "../state/input";
 import { go } from "../state/route";
 import { toast } from "../state/toasts";
@@ -45,7 +46,7 @@ export function installDrop(): void {
   addEventListener("dragover", (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
-    hint.textContent = t("drop");
+    hint.textContent = taker.peek()?.hint() ?? t("drop");
     hint.hidden = false;
     // It comes many times a second as long as something is held over the page.
     clearTimeout(over);
@@ -55,6 +56,7 @@ export function installDrop(): void {
     hint.hidden = true;
     if (event.defaultPrevented || !event.dataTransfer?.files.length) return;
     event.preventDefault();
+    if (taker.peek()?.take([...event.dataTransfer.files])) return;
     const picture = pictureIn(event.dataTransfer);
     if (picture) void takePicture(picture);
     else toast(t("noPicture"));

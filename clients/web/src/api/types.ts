@@ -9,14 +9,29 @@ export type ResolvedRequest = Schemas["ResolvedRequest"];
 export type Output = Schemas["OutputView"];
 export type Progress = Schemas["Progress"];
 /** The server leaves nothing out of an answer. */
-export type Model = Required<Schemas["ModelView"]>;
+export type Model = Omit<Required<Schemas["ModelView"]>, AddOnKind> & Record<AddOnKind, AddOn[]>;
+/** What can be added to a model. */
+export type AddOn = Required<Schemas["AddOn"]>;
+/** The lists that a model has of what fits it. */
+export type AddOnKind = "loras" | "embeddings" | "controlnets" | "vaes" | "upscalers";
+export interface ModelList extends Omit<Schemas["ModelList"], "models"> {
+  models: Model[];
+}
+export type ModelChange = Schemas["ModelChange"];
+export type AddOnChange = Schemas["AddOnChange"];
+/** What a source has, and what would become of it here. */
+export type Found = Schemas["Found"];
+/** Something that is being added, was, or was not. */
+export type Addition = Schemas["AdditionView"];
+export type AdditionRequest = Pick<Schemas["AdditionRequest"], "source"> & Partial<Schemas["AdditionRequest"]>;
+export type SearchPage = Schemas["SearchPage"];
+export type FileKind = NonNullable<Found["kind"]>;
 export type Sampler = Schemas["SamplerView"];
 export type Schedule = Schemas["ScheduleView"];
 export type Device = Schemas["DeviceView"];
 export type Me = Schemas["Me"];
 export type PairingCode = Schemas["Code"];
 export type ServerState = Schemas["ServerState"];
-export type ModelState = Schemas["ModelState"];
 /** A picture of a request, with the field that names it. */
 export type NamedPicture = Schemas["InputView"];
 /** The recipe that a picture carries. */

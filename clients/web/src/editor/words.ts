@@ -37,6 +37,11 @@ export const t = words({
     clear: "Clear all",
     size: "Size",
     feather: "Soft edge",
+    level: "How strongly",
+    grey: "Where it is painted lightly",
+    "grey-strength": "it changes less",
+    "grey-mix": "the old picture shows through",
+    "grey-cut": "half or more counts as all",
     pixels: (pixels: number) => `${number(pixels)} px`,
 
     frame: "The picture and what is added to it. The fields below do the same as dragging.",
@@ -87,6 +92,11 @@ export const t = words({
     clear: "Xóa hết",
     size: "Cỡ cọ",
     feather: "Viền mềm",
+    level: "Độ mạnh",
+    grey: "Chỗ tô nhạt",
+    "grey-strength": "thay đổi ít hơn",
+    "grey-mix": "ảnh cũ hiện qua",
+    "grey-cut": "từ một nửa trở lên tính là tất cả",
     pixels: (pixels: number) => `${number(pixels)} px`,
 
     frame: "Ảnh và phần được thêm vào. Các ô số bên dưới cho kết quả như khi kéo.",

@@ -49,6 +49,21 @@ export function number(value: number, digits = 0): string {
   return value.toLocaleString(language.value, { maximumFractionDigits: digits });
 }
 
+/** So many bytes, such as `2.1 GB`. */
+export function bytes(count: number): string {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
+  const value = count / 1000 ** power;
+  const text = value.toLocaleString(language.value, {
+    style: "unit",
+    unit: units[power] as string,
+    unitDisplay: "short",
+    maximumFractionDigits: power > 1 && value < 100 ? 1 : 0,
+  });
+  // A line does not break between the two.
+  return text.replace(" ", "\u00a0");
+}
+
 /** A length of time in words, such as `8 s` or `3 min`. */
 export function duration(seconds: number): string {
   const [value, unit] = seconds < 90 ? [Math.max(1, Math.round(seconds)), "second"] : [Math.round(seconds / 60), "minute"];

@@ -15,7 +15,7 @@ export function Start({ source }: { source: Input }) {
   const name = useId();
   const editing = useSignal(false);
   const chosen = model.value;
-  const problem = problemOf(["/image", "/mask", "/expand", "/kind", "/mask_blur"]);
+  const problem = problemOf(["/image", "/mask", "/expand", "/kind", "/mask_blur", "/mask_grey"]);
   const strength = draft.value.strength ?? STRENGTH[source.use];
   const edited = source.use === "inpaint" || source.use === "outpaint";
 

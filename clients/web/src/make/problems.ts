@@ -4,7 +4,7 @@ import { isOf, problems } from "../state/problems";
 import { capital } from "../ui/sentence";
 
 /** Fields that stand in the form itself. */
-const HERE = ["/prompt", "/image", "/mask", "/expand", "/kind", "/strength", "/mask_blur"];
+const HERE = ["/prompt", "/image", "/mask", "/expand", "/kind", "/strength", "/mask_blur", "/mask_grey"];
 
 /** Fields that stand among the settings, which may be folded away. */
 const SETTINGS = [
@@ -19,6 +19,7 @@ const SETTINGS = [
   "/sampler",
   "/schedule",
   "/loras",
+  "/vae",
 ];
 
 /** Whether something is wrong among the settings. */

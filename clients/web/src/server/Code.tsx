@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Invitation } from "../api/devices";
 import { duration } from "../i18n";
 import { Icon } from "../ui/Icon";
-import { usePoll } from "./poll";
+import { usePoll } from "../ui/poll";
 import { devices, refreshDevices } from "./state";
 import { t } from "./words";
 

@@ -5,10 +5,10 @@ import { ago } from "../i18n";
 import { me } from "../state/connection";
 import { toast } from "../state/toasts";
 import { Icon } from "../ui/Icon";
+import { usePoll } from "../ui/poll";
+import { Sure } from "../ui/Sure";
 import { Pair } from "./Pair";
-import { usePoll } from "./poll";
 import { devices, refreshDevices } from "./state";
-import { Sure } from "./Sure";
 import { t } from "./words";
 
 /** The devices that may come in, and the way to let in another. */

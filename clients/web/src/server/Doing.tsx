@@ -1,7 +1,7 @@
 import { documentation } from "../api/server";
 import { number } from "../i18n";
 import { platform } from "../platform";
-import { usePoll } from "./poll";
+import { usePoll } from "../ui/poll";
 import { refreshState, serverState } from "./state";
 import { t } from "./words";
 

@@ -2,8 +2,8 @@ import { logOut, revoke } from "../api/devices";
 import { platform } from "../platform";
 import { me } from "../state/connection";
 import { restart } from "../state/sync";
+import { Sure } from "../ui/Sure";
 import { clear } from "./state";
-import { Sure } from "./Sure";
 import { t } from "./words";
 
 /** Who this device is to the server, and the way out. */

@@ -1,7 +1,6 @@
 import { Appearance } from "../ui/Choices";
 import { Devices } from "./Devices";
 import { Doing } from "./Doing";
-import { Models } from "./Models";
 import { Myself } from "./Myself";
 import "./server.css";
 import { t } from "./words";
@@ -16,7 +15,6 @@ export function Server() {
       </div>
       <div>
         <Doing />
-        <Models />
       </div>
       <section aria-labelledby="looks">
         <h2 id="looks">{t("looks")}</h2>

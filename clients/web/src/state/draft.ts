@@ -19,6 +19,8 @@ export interface Draft {
   /** Whether the seed stays for the next picture. */
   seedLocked: boolean;
   count: number;
+  /** An autoencoder in place of the model's own. */
+  vae: string | null;
   loras: readonly { name: string; weight: number }[];
   /** How far to go from the picture; null is what suits its use. */
   strength: number | null;
@@ -37,6 +39,7 @@ export const EMPTY: Draft = {
   seed: null,
   seedLocked: false,
   count: 1,
+  vae: null,
   loras: [],
   strength: null,
 };
@@ -88,6 +91,7 @@ export function fill(request: JobRequest | ResolvedRequest): void {
     seed: request.seed ?? null,
     seedLocked: request.seed !== undefined,
     count: request.count ?? 1,
+    vae: request.vae ?? null,
     loras: (request.loras ?? []).map(({ name, weight }) => ({ name, weight })),
     // Without a picture it says nothing, and would make the next one forgotten.
     strength: request.image ? (request.strength ?? null) : null,
@@ -108,6 +112,7 @@ export function request(from: Draft, source: Input | null): JobRequest {
   if (from.guidance !== null) asked.guidance_scale = from.guidance;
   if (from.sampler) asked.sampler = from.sampler;
   if (from.seed !== null) asked.seed = from.seed;
+  if (from.vae) asked.vae = from.vae;
   if (from.loras.length) asked.loras = from.loras.map((each) => ({ ...each }));
   if (!source) {
     if (from.width) asked.width = from.width;
@@ -119,6 +124,7 @@ export function request(from: Draft, source: Input | null): JobRequest {
   if (source.use === "inpaint") {
     asked.mask_invert = source.invert;
     asked.mask_blur = source.feather;
+    if (source.grey) asked.mask_grey = source.grey;
   }
   if (source.use === "outpaint") asked.expand = { ...source.expand };
   return asked;

@@ -14,6 +14,12 @@ export interface Edges {
   bottom: number;
 }
 
+/** What grey in a mask may mean: the result changes less there, the old picture shows through, or
+ * it is all or nothing. */
+export const MASK_GREYS = ["strength", "mix", "cut"] as const;
+
+export type MaskGrey = (typeof MASK_GREYS)[number];
+
 /** A picture to start from, and what to do with it. */
 export interface Input {
   use: Use;
@@ -28,6 +34,8 @@ export interface Input {
   invert: boolean;
   /** Pixels over which the mask's edge is softened. */
   feather: number;
+  /** What its greys mean; null as long as it has none. */
+  grey: MaskGrey | null;
   expand: Edges;
 }
 
@@ -48,6 +56,7 @@ export const input = signal<Input | null>(null);
 interface Said {
   mask_invert?: boolean;
   mask_blur?: number;
+  mask_grey?: MaskGrey;
   expand?: Partial<Edges> | null;
 }
 
@@ -62,6 +71,7 @@ export function inputOf(
     mask,
     invert: said.mask_invert ?? false,
     feather: said.mask_blur ?? 4,
+    grey: said.mask_grey ?? null,
     expand: { ...NO_EDGES, ...said.expand },
   };
 }

@@ -1,11 +1,18 @@
 /** What can be asked for. */
-import { computed, signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 import * as api from "../api/models";
-import type { Model, Sampler, Schedule } from "../api/types";
+import type { Model, ModelList, Sampler, Schedule } from "../api/types";
 import { draft } from "./draft";
 import { USES, type Use } from "./input";
 
 export const models = signal<readonly Model[]>([]);
+/** Models that a worker could offer and was told not to; an admin knows of them. */
+export const leftAlone = signal<ModelList["left_alone"]>([]);
+/** What lies on the workers' machines and cannot be offered, and why; an admin knows of it. */
+export const troubles = signal<readonly string[]>([]);
+/** The last answer, as it came. */
+let heard = "";
+
 export const samplers = signal<readonly Sampler[]>([]);
 export const schedules = signal<readonly Schedule[]>([]);
 
@@ -29,9 +36,22 @@ export function usualUse(): Use {
   return uses.peek()[0] ?? "image-to-image";
 }
 
+/** Asks which models there are now, and how soon each could begin. */
+export async function refreshModels(): Promise<void> {
+  const list = await api.models();
+  const text = JSON.stringify(list);
+  // What did not change is not drawn again.
+  if (text === heard) return;
+  heard = text;
+  batch(() => {
+    models.value = list.models;
+    leftAlone.value = list.left_alone;
+    troubles.value = list.problems;
+  });
+}
+
 export async function loadModels(): Promise<void> {
-  const [all, ways] = await Promise.all([api.models().catch(() => models.peek()), api.samplers()]);
-  models.value = all;
+  const [, ways] = await Promise.all([refreshModels().catch(() => undefined), api.samplers()]);
   samplers.value = ways.samplers;
   schedules.value = ways.schedules;
 }

@@ -1,18 +1,25 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { words } from "../i18n";
 import { Icon } from "./Icon";
+import { sheets } from "./sheets";
+import { ToastsOnSheet } from "./Toasts";
 
 const t = words({ en: { close: "Close" }, vi: { close: "Đóng" } });
 
 /** What comes up from the bottom of a phone, and stands in the middle of a desk. */
 export function Sheet(props: { title: string; close(): void; wide?: boolean; children: ComponentChildren }) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const [own] = useState({});
   useEffect(() => {
     const element = dialog.current!;
     // The browser's own modal: it keeps the focus inside, and gives it back.
     element.showModal();
-    return () => element.close();
+    sheets.value = [...sheets.peek(), own];
+    return () => {
+      sheets.value = sheets.peek().filter((each) => each !== own);
+      element.close();
+    };
   }, []);
   return (
     <dialog
@@ -34,6 +41,7 @@ export function Sheet(props: { title: string; close(): void; wide?: boolean; chi
         </header>
         {props.children}
       </div>
+      {sheets.value.at(-1) === own && <ToastsOnSheet />}
     </dialog>
   );
 }

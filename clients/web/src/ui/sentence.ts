@@ -17,11 +17,12 @@ const t = words({
   },
 });
 
-export function sentence(error: unknown): string {
+/** Where `again` is false, nothing tries it again by itself. */
+export function sentence(error: unknown, again = true): string {
   if (error instanceof Unreachable) return t("away");
   if (!(error instanceof Refused)) return t("odd");
   if (error.status === 401) return t("locked");
-  const wait = error.passing && error.retryAfter ? ` ${t("again", duration(error.retryAfter))}` : "";
+  const wait = again && error.passing && error.retryAfter ? ` ${t("again", duration(error.retryAfter))}` : "";
   return capital(error.message) + wait;
 }
 

@@ -16,7 +16,12 @@ export function Paint({ input, done, close }: EditorProps) {
   useEffect(() => () => painter.close(), [painter]);
   const keep = async () => {
     const mask = await painter.png();
-    done({ mask, invert: painter.invert.peek(), feather: painter.feather.peek() });
+    done({
+      mask,
+      invert: painter.invert.peek(),
+      feather: painter.feather.peek(),
+      grey: painter.greys.peek() ? painter.grey.peek() : null,
+    });
   };
   return (
     <Frame

@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { MASK_GREYS, type MaskGrey } from "../../state/input";
 import { Icon, type IconName } from "../../ui/Icon";
 import { t } from "../words";
 import { LARGEST, SMALLEST, type Painter, type Tool } from "./painter";
@@ -37,6 +38,17 @@ export function Tools({ painter, shortest }: { painter: Painter; shortest: numbe
       <div class="sliders">
         <SizeSlider painter={painter} />
         <label>
+          <span>{t("level")}</span> <b>{t("percent", Math.round(painter.level.value * 100))}</b>
+          <input
+            type="range"
+            min="10"
+            max="100"
+            step="10"
+            value={Math.round(painter.level.value * 100)}
+            onInput={(event) => (painter.level.value = event.currentTarget.valueAsNumber / 100)}
+          />
+        </label>
+        <label>
           <span>{t("feather")}</span> <b>{t("pixels", painter.feather.value)}</b>
           <input
             type="range"
@@ -46,8 +58,28 @@ export function Tools({ painter, shortest }: { painter: Painter; shortest: numbe
             onInput={(event) => painter.setFeather(event.currentTarget.valueAsNumber)}
           />
         </label>
+        {painter.greys.value && <Grey painter={painter} />}
       </div>
     </>
+  );
+}
+
+/** What it means that something is painted lightly. */
+function Grey({ painter }: { painter: Painter }) {
+  return (
+    <label class="grey">
+      <span>{t("grey")}</span>
+      <select
+        value={painter.grey.value}
+        onChange={(event) => (painter.grey.value = event.currentTarget.value as MaskGrey)}
+      >
+        {MASK_GREYS.map((each) => (
+          <option key={each} value={each}>
+            {t(`grey-${each}`)}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -6,20 +6,29 @@ import { pieces, visible, type History, type Piece, type Stroke } from "./stroke
 /** The longest side that soft edges are worked out at: in between they are smooth anyway. */
 const FINE = 512;
 
+/** What is nearer than this to black or white is that: as the server takes it. */
+const NEARLY = 8;
+
 /** Strokes are drawn on the picture itself at this view. */
 const ITSELF: View = { scale: 1, x: 0, y: 0 };
 
 export class Mask {
-  /** Opaque where the picture is repainted; inverted already where the user inverts. */
+  /** As opaque as the picture is repainted; inverted already where the user inverts. */
   readonly canvas: HTMLCanvasElement;
   /** What is seen of the repainted picture: the same with soft edges, in fewer pixels. */
   readonly soft: HTMLCanvasElement;
   /** How much of the picture is repainted, 0 to 1. */
   share = 0;
+  /** Whether anything is painted less than wholly. */
+  greys = false;
   #before: ImageData | null = null;
+  #beforeGreys = false;
+  /** One stroke alone, to be laid on with its strength. */
+  readonly #stroke: HTMLCanvasElement;
 
   constructor(private readonly size: Size) {
     this.canvas = sheet(size);
+    this.#stroke = sheet(size);
     const scale = Math.min(1, FINE / Math.max(size.width, size.height));
     this.soft = sheet({
       width: Math.max(1, Math.round(size.width * scale)),
@@ -35,7 +44,9 @@ export class Mask {
     bitmap.close();
     const pixels = context.getImageData(0, 0, this.size.width, this.size.height);
     for (let at = 0; at < pixels.data.length; at += 4) {
-      pixels.data[at + 3] = pixels.data[at]! >= 128 ? 255 : 0;
+      const level = settled(pixels.data[at]!);
+      pixels.data[at + 3] = level;
+      this.#beforeGreys ||= level > 0 && level < 255;
     }
     this.#before = pixels;
   }
@@ -45,6 +56,7 @@ export class Mask {
     const context = pen(this.canvas);
     const { cleared, strokes } = visible(history.done);
     context.clearRect(0, 0, this.size.width, this.size.height);
+    this.greys = this.#beforeGreys && !cleared;
     if (this.#before && !cleared) context.putImageData(this.#before, 0, 0);
     for (const stroke of strokes) this.add(stroke, false);
     if (invert) {
@@ -56,6 +68,14 @@ export class Mask {
   /** Draws one stroke more. */
   add(stroke: Stroke, invert: boolean): void {
     const context = pen(this.canvas);
+    if (stroke.level < 1 && !stroke.erase) {
+      this.greys = true;
+      const alone = pen(this.#stroke);
+      alone.clearRect(0, 0, this.size.width, this.size.height);
+      draw(alone, pieces(stroke.dabs), ITSELF);
+      lay(context, this.#stroke, invert ? 1 - stroke.level : stroke.level);
+      return;
+    }
     context.globalCompositeOperation = operation(stroke.erase, invert);
     draw(context, pieces(stroke.dabs), ITSELF);
     context.globalCompositeOperation = "source-over";
@@ -80,15 +100,16 @@ export class Mask {
     context.putImageData(pixels, 0, 0);
   }
 
-  /** The mask as it is sent, white and black; null where nothing would be repainted. */
+  /** The mask as it is sent, white and black and what is painted between; null where nothing would be repainted. */
   async png(invert: boolean): Promise<Blob | null> {
     const pixels = pen(this.canvas).getImageData(0, 0, this.size.width, this.size.height);
     const { data } = pixels;
     let any = false;
     for (let at = 0; at < data.length; at += 4) {
-      const repainted = data[at + 3]! >= 128;
-      any ||= repainted;
-      data[at] = data[at + 1] = data[at + 2] = repainted !== invert ? 255 : 0;
+      // Where no grey is meant, that of a stroke's edge is none.
+      const level = this.greys ? settled(data[at + 3]!) : data[at + 3]! >= 128 ? 255 : 0;
+      any ||= level > 0;
+      data[at] = data[at + 1] = data[at + 2] = invert ? 255 - level : level;
       data[at + 3] = 255;
     }
     if (!any) return null;
@@ -96,6 +117,21 @@ export class Mask {
     pen(paper).putImageData(pixels, 0, 0);
     return new Promise((resolve) => paper.toBlob(resolve, "image/png"));
   }
+}
+
+function settled(level: number): number {
+  return level <= NEARLY ? 0 : level >= 255 - NEARLY ? 255 : level;
+}
+
+/** Lays a stroke on: what it covers is as opaque as `level` says, whatever was there before. */
+export function lay(context: CanvasRenderingContext2D, stroke: HTMLCanvasElement, level: number): void {
+  context.globalCompositeOperation = "destination-out";
+  context.drawImage(stroke, 0, 0);
+  context.globalCompositeOperation = "lighter";
+  context.globalAlpha = level;
+  context.drawImage(stroke, 0, 0);
+  context.globalAlpha = 1;
+  context.globalCompositeOperation = "source-over";
 }
 
 /** Whether a stroke adds to what will be repainted or takes away from it. */

@@ -1,6 +1,6 @@
 /** Painting a mask: joins fingers, strokes, the mask and the screen. */
 import { signal } from "@preact/signals";
-import type { Input } from "../../state/input";
+import type { Input, MaskGrey } from "../../state/input";
 import * as views from "../view";
 import type { Point, Size, View } from "../view";
 import { Gestures, type Touch } from "./gestures";
@@ -23,6 +23,11 @@ export class Painter {
   readonly history = signal<History>(NOTHING);
   readonly invert = signal(false);
   readonly feather = signal(0);
+  /** How strongly the brush paints, to 1. */
+  readonly level = signal(1);
+  /** Whether anything is painted lightly, and what that means. */
+  readonly greys = signal(false);
+  readonly grey = signal<MaskGrey>("strength");
   readonly view = signal<View>({ scale: 1, x: 0, y: 0 });
   /** How many times larger it is shown than when all of it is seen. */
   readonly zoomed = signal(1);
@@ -49,6 +54,7 @@ export class Painter {
     this.#mask = new Mask(this.#picture);
     this.invert.value = input.invert;
     this.feather.value = input.feather;
+    this.grey.value = input.grey ?? "strength";
     this.gestures = new Gestures({
       begin: (at) => this.#begin(at),
       paint: (at) => this.#paint(at),
@@ -65,8 +71,9 @@ export class Painter {
   /** Whether anything is other than it was when the editor opened. */
   get changed(): boolean {
     const { done } = this.history.peek();
-    const { invert, feather } = this.input;
-    return done.length > 0 || this.invert.peek() !== invert || this.feather.peek() !== feather;
+    const { invert, feather, grey } = this.input;
+    const meant = this.greys.peek() && grey !== null && this.grey.peek() !== grey;
+    return done.length > 0 || meant || this.invert.peek() !== invert || this.feather.peek() !== feather;
   }
 
   /** Begins to show the mask on a canvas. */
@@ -194,12 +201,16 @@ export class Painter {
     if (!worthKeeping(this.#dabs, dab, 1 / scale)) return;
     this.#dabs.push(dab);
     const fresh = this.#dabs.length - 1;
+    if (this.#level < 1) {
+      this.#moved ||= requestAnimationFrame(() => this.#show());
+      return;
+    }
     const drawn = pieces(this.#dabs, fresh, fresh === 0);
     this.#veil?.paint(drawn, this.view.peek(), operation(this.#erases, this.invert.peek()));
   }
 
   #end(): void {
-    const stroke = { erase: this.#erases, dabs: this.#dabs };
+    const stroke = { erase: this.#erases, level: this.#level, dabs: this.#dabs };
     this.#dabs = [];
     this.#mask.add(stroke, this.invert.peek());
     this.history.value = added(this.history.peek(), stroke);
@@ -208,6 +219,10 @@ export class Painter {
 
   get #erases(): boolean {
     return this.tool.peek() === "eraser";
+  }
+
+  get #level(): number {
+    return this.#erases ? 1 : this.level.peek();
   }
 
   #change(history: History): void {
@@ -234,6 +249,7 @@ export class Painter {
     this.#frame = requestAnimationFrame(() => {
       this.#mask.soften(this.feather.peek());
       this.share.value = this.#mask.share;
+      this.greys.value = this.#mask.greys;
       this.#show();
     });
   }
@@ -243,6 +259,11 @@ export class Painter {
     this.#moved = 0;
     this.#veil?.show(this.#mask, this.view.peek());
     if (!this.#dabs.length) return;
+    if (this.#level < 1) {
+      const level = this.invert.peek() ? 1 - this.#level : this.#level;
+      this.#veil?.lay(pieces(this.#dabs), this.view.peek(), level);
+      return;
+    }
     const how = operation(this.#erases, this.invert.peek());
     this.#veil?.paint(pieces(this.#dabs), this.view.peek(), how);
   }

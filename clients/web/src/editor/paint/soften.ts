@@ -1,7 +1,7 @@
 /** The soft edge that the server gives a mask (worker/canvas/masks.py), as near as an eye can tell. */
 
 /**
- * How much of the repainted picture will be seen at each pixel, 0 to 255: all of it under the mask
+ * How much of the repainted picture will be seen at each pixel, 0 to 255: as much as the mask says
  * and outside it less with the distance, twice a Gaussian of deviation `sigma`.
  */
 export function weights(mask: Uint8ClampedArray, width: number, height: number, sigma: number): Uint8ClampedArray {
@@ -17,7 +17,7 @@ export function weights(mask: Uint8ClampedArray, width: number, height: number, 
     blurred(from, to, height, width, width, 1, radius);
     blurred(to, from, width, height, 1, width, radius);
   }
-  for (let at = 0; at < seen.length; at++) seen[at] = Math.max(mask[at]!, 2 * from[at]!);
+  for (let at = 0; at < seen.length; at++) seen[at] = Math.max(mask[at]!, 2 * from[at]! - mask[at]!);
   return seen;
 }
 

@@ -8,6 +8,8 @@ export interface Dab extends Point {
 
 export interface Stroke {
   readonly erase: boolean;
+  /** How strongly it was painted, to 1. */
+  readonly level: number;
   readonly dabs: readonly Dab[];
 }
 

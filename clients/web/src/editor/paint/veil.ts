@@ -1,6 +1,6 @@
 /** The red veil over what will be repainted, as large as the screen shows it and no larger. */
 import { toStage, type Size, type View } from "../view";
-import { draw, type Mask } from "./mask";
+import { draw, lay, type Mask } from "./mask";
 import type { Piece } from "./strokes";
 
 /** More than this many pixels of the screen for one of the page are not seen, but cost. */
@@ -15,6 +15,7 @@ export class Veil {
   readonly #context: CanvasRenderingContext2D;
   readonly #ratio: number;
   readonly #ink: CanvasPattern | string;
+  readonly #stroke = document.createElement("canvas");
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
@@ -38,7 +39,8 @@ export class Veil {
     context.globalCompositeOperation = "source-over";
     context.clearRect(0, 0, width, height);
     context.drawImage(mask.soft, x, y, across, down);
-    context.drawImage(mask.canvas, x, y, across, down);
+    // Of what is painted lightly it would show more than there is.
+    if (!mask.greys) context.drawImage(mask.canvas, x, y, across, down);
     context.globalCompositeOperation = "source-in";
     context.fillStyle = this.#ink;
     context.fillRect(0, 0, width, height);
@@ -56,6 +58,19 @@ export class Veil {
     context.strokeStyle = this.#ink;
     draw(context, pieces, this.#sharp(view));
     context.restore();
+  }
+
+  /** Lays all that a finger is painting over what `show` showed, as strongly as `level` says. */
+  lay(pieces: readonly Piece[], view: View, level: number): void {
+    this.#stroke.width = this.canvas.width;
+    this.#stroke.height = this.canvas.height;
+    const alone = this.#stroke.getContext("2d")!;
+    alone.beginPath();
+    alone.rect(...this.#frame(view));
+    alone.clip();
+    alone.fillStyle = alone.strokeStyle = this.#ink;
+    draw(alone, pieces, this.#sharp(view));
+    lay(this.#context, this.#stroke, level);
   }
 
   /** Where the picture lies, in pixels of the screen. */

@@ -1,14 +1,17 @@
 import { useId } from "preact/hooks";
+import type { Model } from "../../api/types";
 import { change, draft } from "../../state/draft";
 import { input } from "../../state/input";
-import { model, models, samplers, schedules } from "../../state/models";
-import { mend, tell } from "../../state/problems";
+import { model, samplers, schedules } from "../../state/models";
+import { mend } from "../../state/problems";
 import { Icon } from "../../ui/Icon";
+import { EmbeddingField } from "../picker/EmbeddingField";
+import { LoraField } from "../picker/LoraField";
+import { ModelField } from "../picker/ModelField";
 import { problemOf } from "../problems";
 import { t } from "../words";
 import { Choice } from "./Choice";
-import { samplersOf, schedulesOf, withModel } from "./choices";
-import { LoraField } from "./LoraField";
+import { samplersOf, schedulesOf } from "./choices";
 import { Range } from "./Range";
 import { SeedField } from "./SeedField";
 import { SizeField } from "./SizeField";
@@ -20,6 +23,7 @@ export function Settings() {
   return (
     <div class="settings">
       <ModelField />
+      {chosen && <LoraField model={chosen} />}
       {chosen && !input.value && <SizeField model={chosen} />}
       <CountField count={count} most={chosen?.limits.max_count ?? 4} />
       {chosen && (
@@ -52,35 +56,10 @@ export function Settings() {
       )}
       <SeedField />
       <NegativeField />
+      {chosen && <EmbeddingField model={chosen} />}
       <SamplerFields />
-      {chosen && <LoraField model={chosen} />}
+      {chosen && <VaeField model={chosen} />}
     </div>
-  );
-}
-
-function ModelField() {
-  const [chosen, all] = [model.value, models.value];
-  const named = draft.value.model;
-  // A model that is gone stays named until another is chosen, so that nothing changes unseen.
-  const gone = named && !all.some((each) => each.name === named);
-  return (
-    <Choice
-      label={t("model")}
-      pointer="/model"
-      value={named ?? chosen?.name ?? ""}
-      options={[
-        ...(all.length ? [] : [{ value: "", text: t("ownModel") }]),
-        ...(gone ? [{ value: named, text: named }] : []),
-        ...all.map((each) => ({ value: each.name, text: each.title })),
-      ]}
-      help={chosen?.description}
-      change={(name) => {
-        const next = all.find((each) => each.name === name);
-        if (!next) return change({ model: name || null });
-        tell([]);
-        change(withModel(draft.peek(), chosen, next));
-      }}
-    />
   );
 }
 
@@ -128,11 +107,30 @@ function NegativeField() {
   );
 }
 
+function VaeField({ model }: { model: Model }) {
+  const { vae } = draft.value;
+  if (!model.vaes.length && !vae) return null;
+  const known = model.vaes.some((each) => each.name === vae);
+  return (
+    <Choice
+      label={t("vae")}
+      pointer="/vae"
+      value={vae ?? ""}
+      options={[
+        { value: "", text: t("ownVae") },
+        ...(vae && !known ? [{ value: vae, text: vae }] : []),
+        ...model.vaes.map((each) => ({ value: each.name, text: each.title || each.name })),
+      ]}
+      change={(name) => change({ vae: name || null })}
+    />
+  );
+}
+
 function SamplerFields() {
   const chosen = model.value;
   const takes = samplersOf(chosen, samplers.value);
   const { sampler, schedule } = draft.value;
-  const of = (name: string | null | undefined) => schedulesOf(name, samplers.value, schedules.value);
+  const of = (name: string | null | undefined) => schedulesOf(chosen, name, samplers.value, schedules.value);
   const title = (name: string) => samplers.value.find((each) => each.name === name)?.title ?? name;
   const spaced = of(sampler ?? chosen?.sampler);
   if (!chosen || !takes.length) return null;

@@ -5,7 +5,7 @@ import { change, draft } from "../../state/draft";
 import { mend } from "../../state/problems";
 import { problemOf } from "../problems";
 import { t } from "../words";
-import { asDrafted, fit, RATIOS, ratioOf, sized, type Size } from "./sizes";
+import { asDrafted, fit, RATIOS, ratioOf, sized, type Size } from "../../state/sizes";
 
 /** The size of the pictures by their shape, or in pixels. */
 export function SizeField({ model }: { model: Model }) {

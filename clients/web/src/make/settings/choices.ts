@@ -1,38 +1,24 @@
-/** What follows from a choice, and which choices differ from the model's own. */
+/** What a choice leaves to be chosen, and which choices differ from the model's own. */
 import type { Model, Sampler, Schedule } from "../../api/types";
 import { language, number } from "../../i18n";
 import type { Draft } from "../../state/draft";
 import { t } from "../words";
-import { asDrafted, ratioOf, sized } from "./sizes";
-
-/** The draft with another model: that one's defaults, in the shape that was chosen. */
-export function withModel(from: Draft, old: Model | null, next: Model): Partial<Draft> {
-  const shape = old && from.width && from.height ? ratioOf(from as { width: number; height: number }, old) : null;
-  const size = shape ? asDrafted(sized(shape, next), next) : { width: null, height: null };
-  return {
-    model: next.default ? null : next.name,
-    ...size,
-    steps: null,
-    guidance: null,
-    sampler: null,
-    schedule: "automatic",
-    loras: from.loras.filter((each) => next.loras.some((known) => known.name === each.name)),
-  };
-}
 
 /** The samplers of a model, in the server's order. */
 export function samplersOf(model: Model | null, all: readonly Sampler[]): readonly Sampler[] {
   return model ? all.filter((each) => model.samplers.includes(each.name)) : all;
 }
 
-/** The schedules that a sampler takes. */
+/** The schedules that a sampler takes, of those that the model may go by. */
 export function schedulesOf(
+  model: Model | null,
   sampler: string | null | undefined,
   samplers: readonly Sampler[],
   all: readonly Schedule[],
 ): readonly Schedule[] {
   const chosen = samplers.find((each) => each.name === sampler);
-  return chosen ? all.filter((each) => chosen.schedules.includes(each.name)) : [];
+  const fits = ({ name }: Schedule) => name === "automatic" || !model || model.schedules.includes(name);
+  return chosen ? all.filter((each) => chosen.schedules.includes(each.name) && fits(each)) : [];
 }
 
 /** What differs from the defaults, each in a word or two. */
@@ -44,7 +30,7 @@ export function differences(
 ): string[] {
   const titled = (all: readonly { name: string; title?: string; label?: string }[], name: string) => {
     const found = all.find((each) => each.name === name);
-    return found?.title ?? found?.label ?? name;
+    return found?.title || found?.label || name;
   };
   const negative = from.negative.trim();
   return [
@@ -58,7 +44,8 @@ export function differences(
     // A seed is no quantity: it is written without separators.
     from.seed !== null && t("chipSeed", String(from.seed)),
     from.count > 1 && t("chipCount", from.count),
-    ...from.loras.map((each) => `${each.name} ${each.weight.toLocaleString(language.value)}`),
+    from.vae && titled(model?.vaes ?? [], from.vae),
+    ...from.loras.map((each) => `${titled(model?.loras ?? [], each.name)} ${each.weight.toLocaleString(language.value)}`),
     negative && t("chipNegative", negative.length > 24 ? `${negative.slice(0, 24)}…` : negative),
   ].filter((each) => typeof each === "string" && each !== "") as string[];
 }

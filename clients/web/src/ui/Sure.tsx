@@ -1,8 +1,11 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { words } from "../i18n";
 import { toast } from "../state/toasts";
-import { sentence } from "../ui/sentence";
-import { t } from "./words";
+import { sentence } from "./sentence";
+import "./sure.css";
+
+const t = words({ en: { keep: "Keep" }, vi: { keep: "Giữ lại" } });
 
 /** A button that asks once more, in its own place, before it does what cannot be undone. */
 export function Sure(props: { label: string; name?: string; question: string; act(): Promise<void> }) {
@@ -23,7 +26,7 @@ export function Sure(props: { label: string; name?: string; question: string; ac
     try {
       await props.act();
     } catch (error) {
-      toast(sentence(error));
+      toast(sentence(error, false));
     } finally {
       busy.value = false;
       asked.value = false;

@@ -1,0 +1,62 @@
+import type { Model } from "../api/types";
+import { bytes, number } from "../i18n";
+import { samplers } from "../state/models";
+import { Cover } from "../ui/Cover";
+import { familyName } from "../ui/family";
+import { Icon } from "../ui/Icon";
+import { Readiness } from "../ui/Readiness";
+import { Sheet } from "../ui/Sheet";
+import { sizesOf } from "../ui/sizes";
+import { Care } from "./Care";
+import { ADD_ONS } from "./shelf";
+import { useModel } from "./use";
+import { t } from "./words";
+
+/** All that there is to say of a model, and to do with it. */
+export function ModelSheet({ model, admin, close }: { model: Model; admin: boolean; close(): void }) {
+  const sampler = samplers.value.find((each) => each.name === model.sampler)?.title ?? model.sampler;
+  const fits = ADD_ONS.filter((each) => model[each].length > 0);
+  return (
+    <Sheet title={model.title} wide close={close}>
+      <div class="about-model">
+        <Cover name={model.title} family={model.family} url={model.preview_url} width={640} />
+        <div>
+          <p class="named">
+            <Readiness {...model} />
+            {model.default && <span class="badge">{t("standard")}</span>}
+            {model.pinned && <span class="badge">{t("pinned")}</span>}
+          </p>
+          {model.description && <p>{model.description}</p>}
+          <dl class="facts">
+            <Fact name={t("family")} value={familyName(model.family)} />
+            <Fact name={t("size")} value={model.bytes ? bytes(model.bytes) : ""} />
+            <Fact name={t("licenceName")} value={model.licence} />
+            <Fact name={t("goodFor")} value={model.kinds.map((each) => t(each)).join(", ")} />
+            <Fact name={t("drawsAt")} value={sizesOf(model)} />
+            <Fact
+              name={t("startsWith")}
+              value={[t("steps", model.steps), t("guidance", number(model.guidance_scale, 1)), sampler].join(", ")}
+            />
+            <Fact name={t("takes")} value={fits.map((each) => `${t(each)}: ${model[each].length}`).join(", ")} />
+            <Fact name={t("name")} value={model.name} />
+          </dl>
+          <button type="button" class="primary wide" onClick={() => useModel(model)}>
+            <Icon name="make" />
+            {t("use")}
+          </button>
+          {admin && <Care model={model} close={close} />}
+        </div>
+      </div>
+    </Sheet>
+  );
+}
+
+export function Fact({ name, value }: { name: string; value: string }) {
+  if (!value) return null;
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,35 @@
+/** What the server is adding, and what came of what it added. */
+import { computed, signal } from "@preact/signals";
+import * as api from "../../api/additions";
+import { ENDED, type Addition } from "../../api/types";
+import { refreshModels } from "../../state/models";
+import { toast } from "../../state/toasts";
+import { t } from "./words";
+
+const all = signal<readonly Addition[]>([]);
+
+/** What is under way, and what failed or was canceled and was not added since. */
+export const additions = computed(() =>
+  all.value.filter((each, at) => {
+    if (!ENDED.has(each.status)) return true;
+    if (each.status === "succeeded") return false;
+    return !all.value.slice(0, at).some((later) => later.source === each.source || later.name === each.name);
+  }),
+);
+
+export async function refreshAdditions(): Promise<void> {
+  const before = new Map(all.peek().map((each) => [each.id, each.status]));
+  const now = await api.additions();
+  all.value = now;
+  for (const each of now) {
+    const was = before.get(each.id);
+    if (was === undefined || ENDED.has(was) || each.status !== "succeeded") continue;
+    toast(t("added", each.name));
+    void refreshModels().catch(() => undefined);
+  }
+}
+
+/** Shows at once what was just asked for. */
+export function began(addition: Addition): void {
+  all.value = [addition, ...all.peek().filter((each) => each.id !== addition.id)];
+}

@@ -1,0 +1,92 @@
+import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { file, source } from "../../api/images";
+import * as api from "../../api/models";
+import type { Model, Output } from "../../api/types";
+import { find, ids, loadOlder, more } from "../../state/jobs";
+import { refreshModels } from "../../state/models";
+import { askAgain } from "../../ui/again";
+import { Icon } from "../../ui/Icon";
+import { sentence } from "../../ui/sentence";
+import { Sheet } from "../../ui/Sheet";
+import { titleOf, type Fitting } from "../shelf";
+import { t } from "../words";
+import { namedOf } from "./named";
+
+/** One's own pictures, to choose the one that stands for a model; or a file. */
+export function PickPicture({ of, close }: { of: Model | Fitting; close(): void }) {
+  const field = useRef<HTMLInputElement>(null);
+  const busy = useSignal(false);
+  const problem = useSignal("");
+  const take = async (picture: () => Promise<Blob>) => {
+    busy.value = true;
+    problem.value = "";
+    try {
+      await api.setPreview(namedOf(of), await picture());
+      await refreshModels().catch(() => undefined);
+      close();
+    } catch (error) {
+      problem.value = sentence(error, false);
+    } finally {
+      busy.value = false;
+    }
+  };
+  const own = picturesOf(of);
+  return (
+    <Sheet title={t("pictureOf", titleOf(of))} wide close={close}>
+      <div class="picking">
+        <button type="button" class="wide" disabled={busy.value} onClick={() => field.current!.click()}>
+          <Icon name="image" />
+          {t("pictureFile")}
+        </button>
+        <input
+          ref={field}
+          hidden
+          type="file"
+          accept="image/png,image/jpeg,image/webp"
+          aria-label={t("pictureFile")}
+          onChange={(event) => {
+            const chosen = event.currentTarget.files?.[0];
+            if (chosen) void take(async () => chosen);
+            event.currentTarget.value = "";
+          }}
+        />
+        <p class="error" role="alert">
+          {problem.value}
+        </p>
+        {!own.length && <p class="muted">{t("noPictures")}</p>}
+        <ul>
+          {own.map(({ output, prompt }) => (
+            <li key={output.id}>
+              <button
+                type="button"
+                disabled={busy.value}
+                aria-label={t("takePicture", prompt)}
+                onClick={() => void take(() => file(output))}
+              >
+                <img src={source(output, 320)} alt="" loading="lazy" onError={askAgain} />
+              </button>
+            </li>
+          ))}
+        </ul>
+        {more.value && (
+          <button type="button" class="wide" onClick={() => void loadOlder().catch(() => undefined)}>
+            {t("older")}
+          </button>
+        )}
+      </div>
+    </Sheet>
+  );
+}
+
+/** The pictures that are known, first those that were made with it. */
+function picturesOf(of: Model | Fitting): { output: Output; prompt: string }[] {
+  const jobs = ids.value.map((id) => find(id)!.job.value);
+  const made = jobs.filter(({ input }) =>
+    "models" in of ? (input.loras ?? []).some((each) => each.name === of.name) : input.model === of.name,
+  );
+  const others = jobs.filter((each) => !made.includes(each));
+  return [...made, ...others].flatMap((job) =>
+    job.outputs.map((output) => ({ output, prompt: job.input.prompt ?? "" })),
+  );
+}

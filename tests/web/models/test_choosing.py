@@ -1,0 +1,61 @@
+"""Models, LoRAs and learned words are chosen in the form by their pictures."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.web.browser import PHONE
+from tests.web.conftest import Site, Visit
+from tests.web.form import PROMPT, card, jobs
+from tests.web.test_page import violations
+
+
+def settings(page: Page) -> None:
+    page.get_by_role("button", name="Settings").tap()
+
+
+def test_what_is_tapped_on_a_phone_is_what_the_picture_is_made_with(visit: Visit, site: Site):
+    page = visit(PHONE)
+    settings(page)
+    page.get_by_role("button", name="Model Plain").tap()
+    sheet = page.get_by_role("dialog", name="Model", exact=True)
+    expect(sheet.get_by_role("button", name="Plain")).to_have_attribute("aria-pressed", "true")
+    expect(sheet.get_by_role("button", name="Large")).to_contain_text(
+        "Stable Diffusion XL · 16 \u00d7 16"
+    )
+    assert violations(page) == []
+    sheet.get_by_role("button", name="Other").tap()
+    expect(sheet).to_have_count(0)
+    expect(page.get_by_role("button", name="Model Other")).to_be_visible()
+
+    page.get_by_role("button", name="Add a style").tap()
+    page.get_by_role("dialog", name="Add a style").get_by_role("button", name="Ink").tap()
+    page.get_by_role("slider", name="Ink").fill("0.7")
+    page.get_by_role("button", name="Add “ink style” to the prompt").tap()
+    page.get_by_role("button", name="Avoid “bad-hands” in the picture").tap()
+    page.get_by_label("Autoencoder (VAE)").select_option("clear")
+    assert violations(page) == []
+    page.get_by_role("dialog").get_by_role("button", name="Close").tap()
+    expect(page.get_by_label(PROMPT)).to_have_value("ink style")
+    expect(page.get_by_label("Changed from the defaults")).to_contain_text("Ink 0.7")
+
+    page.get_by_label(PROMPT).fill("a red apple, ink style")
+    page.get_by_role("button", name="Make it").tap()
+    expect(card(page, "a red apple, ink style")).to_have_attribute("data-status", "succeeded")
+    asked = jobs(site)[0]["input"]
+    assert (asked["model"], asked["negative_prompt"]) == ("other", "bad-hands")
+    assert asked["vae"] == "clear"
+    assert [(each["name"], each["weight"]) for each in asked["loras"]] == [("ink", 0.7)]
+
+
+def test_only_what_fits_the_chosen_model_is_offered(visit: Visit):
+    page = visit()
+    page.get_by_role("button", name="Add a style").click()
+    page.get_by_role("dialog", name="Add a style").get_by_role("button", name="Ink").click()
+    expect(page.get_by_label("Changed from the defaults")).to_contain_text("Ink 1")
+    page.get_by_role("button", name="Model Plain").click()
+    page.get_by_role("dialog", name="Model").get_by_role("button", name="Large").click()
+    expect(page.get_by_role("button", name="Model Large")).to_be_visible()
+    expect(page.get_by_label("Changed from the defaults")).to_have_text("Large")
+    expect(page.get_by_role("group", name="Styles (LoRA)")).to_have_count(0)
+    expect(page.get_by_role("group", name="Learned words")).to_have_count(0)
