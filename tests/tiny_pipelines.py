@@ -10,22 +10,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKLQwenImage
 from diffusers.models.transformers.pixart_transformer_2d import PixArtTransformer2DModel
+from diffusers.models.transformers.sana_transformer import SanaTransformer2DModel
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
+from diffusers.models.transformers.transformer_lumina2 import Lumina2Transformer2DModel
 from diffusers.models.transformers.transformer_qwenimage import QwenImageTransformer2DModel
 from diffusers.models.transformers.transformer_sd3 import SD3Transformer2DModel
+from diffusers.models.transformers.transformer_z_image import ZImageTransformer2DModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
 from diffusers.pipelines.latent_consistency_models.pipeline_latent_consistency_text2img import (
     LatentConsistencyModelPipeline,
 )
+from diffusers.pipelines.lumina2.pipeline_lumina2 import Lumina2Pipeline
 from diffusers.pipelines.pixart_alpha.pipeline_pixart_alpha import PixArtAlphaPipeline
+from diffusers.pipelines.pixart_alpha.pipeline_pixart_sigma import PixArtSigmaPipeline
 from diffusers.pipelines.qwenimage.pipeline_qwenimage import QwenImagePipeline
+from diffusers.pipelines.sana.pipeline_sana import SanaPipeline
 from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import (
     StableDiffusion3Pipeline,
 )
+from diffusers.pipelines.z_image.pipeline_z_image import ZImagePipeline
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
@@ -33,19 +40,18 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
 )
 from diffusers.schedulers.scheduling_lcm import LCMScheduler
 from transformers import (
-    CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
-    T5Config,
-    T5EncoderModel,
+    Qwen3Config,
+    Qwen3Model,
 )
 
 from tests.tiny_model import tiny_tokenizer
 from tests.tiny_models import save_tiny
+from tests.tiny_networks import CLIP_WINDOW, tiny_clip_config, tiny_gemma, tiny_kl, tiny_t5
 
-CLIP_WINDOW = 77
 T5_WINDOW = 32
 
 
@@ -89,7 +95,35 @@ def save_tiny_edm(folder: Path) -> Path:
     return folder
 
 
-SAVERS: dict[str, Callable[[Path], Path]] = {"sd3": save_tiny_sd3, "flux": save_tiny_flux}
+def save_tiny_z_image(folder: Path) -> Path:
+    """Z-Image: tokens of a language model and of the picture in one row. Multiples of 4 pixels."""
+    return _save(_z_image, folder)
+
+
+def save_tiny_sana(folder: Path) -> Path:
+    """Sana: a deep compression autoencoder, DPM++ 2M in its flow form. Multiples of 4 pixels."""
+    return _save(_sana, folder)
+
+
+def save_tiny_pixart_sigma(folder: Path) -> Path:
+    """PixArt-Sigma: a transformer that predicts noise. Multiples of 4 pixels, 16x16."""
+    return _save(_pixart_sigma, folder)
+
+
+def save_tiny_lumina2(folder: Path) -> Path:
+    """Lumina 2: its own pipeline is for autoencoders of a scale of 8. Multiples of 16 pixels."""
+    return _save(_lumina2, folder)
+
+
+SAVERS: dict[str, Callable[[Path], Path]] = {
+    "sd3": save_tiny_sd3,
+    "flux": save_tiny_flux,
+    "qwen-image": save_tiny_qwen,
+    "z-image": save_tiny_z_image,
+    "sana": save_tiny_sana,
+    "pixart-sigma": save_tiny_pixart_sigma,
+    "lumina2": save_tiny_lumina2,
+}
 """Those whose rows the engine batches, by their families."""
 
 
@@ -117,12 +151,12 @@ def _sd3() -> StableDiffusion3Pipeline:
             pos_embed_max_size=16,
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
-        vae=_vae(16, 2, scaling_factor=1.5305, shift_factor=0.0609),
-        text_encoder=CLIPTextModelWithProjection(_clip_config()),
+        vae=tiny_kl(16, 2, scaling_factor=1.5305, shift_factor=0.0609),
+        text_encoder=CLIPTextModelWithProjection(tiny_clip_config()),
         tokenizer=tiny_tokenizer(CLIP_WINDOW),
-        text_encoder_2=CLIPTextModelWithProjection(_clip_config()),
+        text_encoder_2=CLIPTextModelWithProjection(tiny_clip_config()),
         tokenizer_2=tiny_tokenizer(CLIP_WINDOW),
-        text_encoder_3=_t5(64),
+        text_encoder_3=tiny_t5(64),
         tokenizer_3=tiny_tokenizer(T5_WINDOW),
     )
 
@@ -142,10 +176,10 @@ def _flux() -> FluxPipeline:
             guidance_embeds=True,
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
-        vae=_vae(16, 2, scaling_factor=0.3611, shift_factor=0.1159),
-        text_encoder=CLIPTextModel(_clip_config()),
+        vae=tiny_kl(16, 2, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=CLIPTextModel(tiny_clip_config()),
         tokenizer=tiny_tokenizer(CLIP_WINDOW),
-        text_encoder_2=_t5(32),
+        text_encoder_2=tiny_t5(32),
         tokenizer_2=tiny_tokenizer(T5_WINDOW),
     )
 
@@ -164,8 +198,8 @@ def _pixart() -> PixArtAlphaPipeline:
             caption_channels=32,
         ),
         scheduler=DPMSolverMultistepScheduler(),
-        vae=_vae(4, 4, scaling_factor=0.18215),
-        text_encoder=_t5(32),
+        vae=tiny_kl(4, 4, scaling_factor=0.18215),
+        text_encoder=tiny_t5(32),
         tokenizer=tiny_tokenizer(T5_WINDOW),
     )
 
@@ -184,8 +218,8 @@ def _lcm() -> LatentConsistencyModelPipeline:
             time_cond_proj_dim=16,
         ),
         scheduler=LCMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
-        vae=_vae(4, 2, scaling_factor=0.18215),
-        text_encoder=CLIPTextModel(_clip_config()),
+        vae=tiny_kl(4, 2, scaling_factor=0.18215),
+        text_encoder=CLIPTextModel(tiny_clip_config()),
         tokenizer=tiny_tokenizer(CLIP_WINDOW),
         safety_checker=None,
         feature_extractor=None,
@@ -235,35 +269,122 @@ def _qwen() -> QwenImagePipeline:
     )
 
 
-def _vae(channels: int, levels: int, **config: float) -> AutoencoderKL:
-    return AutoencoderKL(
-        sample_size=16,
-        block_out_channels=(8, 16, 16, 16)[:levels],
-        down_block_types=("DownEncoderBlock2D",) * levels,
-        up_block_types=("UpDecoderBlock2D",) * levels,
-        latent_channels=channels,
-        norm_num_groups=4,
-        mid_block_add_attention=False,
-        **config,
+def _z_image() -> ZImagePipeline:
+    tokenizer = tiny_tokenizer(512)
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|user|>{{ m.content }}<|end|>{% endfor %}<|assistant|>"
+    )
+    return ZImagePipeline(
+        transformer=ZImageTransformer2DModel(
+            in_channels=16,
+            dim=32,
+            n_layers=1,
+            n_refiner_layers=1,
+            n_heads=2,
+            n_kv_heads=2,
+            cap_feat_dim=16,
+            axes_dims=[8, 4, 4],
+            axes_lens=[1024, 64, 64],
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=tiny_kl(16, 2, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=Qwen3Model(
+            Qwen3Config(
+                vocab_size=300,
+                hidden_size=16,
+                intermediate_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                num_key_value_heads=1,
+                head_dim=8,
+            )
+        ),
+        tokenizer=tokenizer,
     )
 
 
-def _clip_config() -> CLIPTextConfig:
-    return CLIPTextConfig(
-        vocab_size=300,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        projection_dim=32,
-        max_position_embeddings=CLIP_WINDOW,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
+def _sana() -> SanaPipeline:
+    return SanaPipeline(
+        transformer=SanaTransformer2DModel(
+            in_channels=4,
+            out_channels=4,
+            num_attention_heads=2,
+            attention_head_dim=8,
+            num_layers=1,
+            num_cross_attention_heads=2,
+            cross_attention_head_dim=8,
+            cross_attention_dim=16,
+            caption_channels=16,
+            sample_size=4,
+            patch_size=1,
+        ),
+        scheduler=DPMSolverMultistepScheduler(
+            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
+        ),
+        vae=AutoencoderDC(
+            in_channels=3,
+            latent_channels=4,
+            attention_head_dim=4,
+            encoder_block_types=("ResBlock", "ResBlock", "EfficientViTBlock"),
+            decoder_block_types=("ResBlock", "ResBlock", "EfficientViTBlock"),
+            encoder_block_out_channels=(8, 8, 8),
+            decoder_block_out_channels=(8, 8, 8),
+            encoder_layers_per_block=(1, 1, 1),
+            decoder_layers_per_block=(1, 1, 1),
+            encoder_qkv_multiscales=((), (), (3,)),
+            decoder_qkv_multiscales=((), (), (3,)),
+            scaling_factor=0.41407,
+            downsample_block_type="conv",
+            upsample_block_type="interpolate",
+            decoder_norm_types="rms_norm",
+            decoder_act_fns="silu",
+        ),
+        text_encoder=tiny_gemma(),
+        tokenizer=tiny_tokenizer(300),
     )
 
 
-def _t5(width: int) -> T5EncoderModel:
-    return T5EncoderModel(
-        T5Config(vocab_size=300, d_model=width, d_kv=8, d_ff=64, num_layers=1, num_heads=4)
+def _pixart_sigma() -> PixArtSigmaPipeline:
+    return PixArtSigmaPipeline(
+        transformer=PixArtTransformer2DModel(
+            sample_size=8,
+            patch_size=2,
+            in_channels=4,
+            out_channels=8,
+            num_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            cross_attention_dim=16,
+            caption_channels=32,
+            use_additional_conditions=False,
+        ),
+        scheduler=DPMSolverMultistepScheduler(
+            beta_start=0.0001, beta_end=0.02, beta_schedule="linear"
+        ),
+        vae=tiny_kl(4, 2, scaling_factor=0.13025),
+        text_encoder=tiny_t5(32),
+        tokenizer=tiny_tokenizer(300),
+    )
+
+
+def _lumina2() -> Lumina2Pipeline:
+    return Lumina2Pipeline(
+        transformer=Lumina2Transformer2DModel(
+            sample_size=4,
+            patch_size=2,
+            in_channels=4,
+            hidden_size=24,
+            num_layers=1,
+            num_refiner_layers=1,
+            num_attention_heads=3,
+            num_kv_heads=1,
+            multiple_of=2,
+            axes_dim_rope=(4, 2, 2),
+            axes_lens=(512, 64, 64),
+            cap_feat_dim=16,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=6.0, use_dynamic_shifting=True),
+        vae=tiny_kl(4, 4, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=tiny_gemma(),
+        tokenizer=tiny_tokenizer(256),
     )

@@ -174,3 +174,11 @@ def test_a_unet_with_inputs_that_nobody_gives_is_refused_when_it_is_loaded(tiny_
             device=model.device,
             dtype=model.dtype,
         )
+
+
+@pytest.mark.parametrize(("family", "encoders"), [("sdxl", 1), ("sd1", 2)])
+def test_text_encoders_that_do_not_fit_the_family_are_refused(tiny_folder, family, encoders):
+    model = load("tiny", tiny_folder)
+    model.family, model.text_encoders = family, (*model.text_encoders,) * encoders
+    with pytest.raises(ModelUnavailable, match=f"{family}, which has . text encoders, not"):
+        model._check_family()

@@ -23,7 +23,7 @@ the mask is black; equal to the bit alone and among others; twice the size."""
 WITHOUT_GUIDANCE = ("lcm", "flux")
 """Families that are told the guidance scale, and take no second row."""
 
-TRANSFORMERS = ("sd3", "flux")
+TRANSFORMERS = ("sd3", "flux", "qwen-image", "z-image", "sana", "pixart-sigma", "lumina2")
 """Families without UNets: nothing is added to them, and they read a prompt in one piece."""
 
 
@@ -97,7 +97,7 @@ OPTIONS: Mapping[str, Option] = {
         without={"true_cfg_scale": 20.0},
     ),
     "break": Option("Prompt with BREAK", {"prompt": "a red BREAK apple"}, not_for=TRANSFORMERS),
-    "clip-skip": Option("Clip skip", {"clip_skip": 2}, not_for=("flux",)),
+    "clip-skip": Option("Clip skip", {"clip_skip": 2}, not_for=TRANSFORMERS[1:]),
     "textual-inversion": Option(
         "Textual inversion",
         {"prompt": f"a red {LEARNED}"},

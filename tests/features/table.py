@@ -43,15 +43,23 @@ DOES: Mapping[str, tuple[Kind, ...]] = {
     "sdxl-refiner": FROM_A_PICTURE,
     "sd3": KINDS,
     "flux": KINDS,
+    "qwen-image": KINDS,
+    "z-image": KINDS,
+    "sana": KINDS,
+    "pixart-sigma": KINDS,
+    "lumina2": KINDS,
 }
 """The kinds of each family of tests/tiny_models.py and tests/tiny_pipelines.py."""
 
-TRANSFORMERS = ("sd3", "flux")
+FLOW = ("sd3", "flux", "qwen-image", "z-image", "sana", "lumina2")
 """Those of them that predict a flow."""
 
-WHOLE = {
-    "qwen": "Qwen-Image",
-    "pixart": "PixArt",
+WHOLE: Mapping[str, tuple[str, tuple[Kind, ...]]] = {
+    "pixart": ("PixArt-Alpha", ("text-to-image",)),
+    "edm": (
+        "SDXL with the noise of EDM",
+        ("text-to-image", "image-to-image", "variations", "inpaint", "outpaint"),
+    ),
 }
 """Pipelines that the engine does not take apart, as tests/tiny_pipelines.py makes them."""
 
@@ -87,7 +95,7 @@ def _does_kind(kind: Kind) -> Callable[[str, str], bool]:
 
 def samplers_of(family: str) -> list[str]:
     """The samplers that fit what a family predicts."""
-    flow = family in TRANSFORMERS
+    flow = family in FLOW
     return [name for name, info in SAMPLERS.items() if info.flow or not flow]
 
 
@@ -111,11 +119,12 @@ TABLES: Mapping[str, Table] = {
     ),
     RUN_WHOLE: Table(
         "pipeline",
-        {name: f"{title} `{name}`" for name, title in WHOLE.items()},
+        {name: f"{title} `{name}`" for name, (title, _) in WHOLE.items()},
         KINDS,
-        lambda pipeline, kind: kind == "text-to-image",
+        lambda pipeline, kind: kind in WHOLE[pipeline][1],
         "Any other text-to-image pipeline of diffusers runs as a whole, one picture at a time,\n"
-        "between the steps of the batches. It has a sampler of its own.",
+        "between the steps of the batches. It has a sampler of its own, and draws over pictures\n"
+        "where diffusers' auto pipelines have one for it.",
     ),
 }
 

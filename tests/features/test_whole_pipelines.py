@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from benchmarks.studio import Studio
+from jobs.request.model_card import Kind
 from tests.engine.helpers import difference
+from tests.features.development import KINDS, photograph, right_half
 from tests.features.table import RUN_WHOLE, Cell, cells
 from tests.tiny_pipelines import (
+    save_tiny_edm,
     save_tiny_pixart,
-    save_tiny_qwen,
 )
 from worker.engine import TOLERANCE
 from worker.models.tables import ModelEntry
@@ -22,10 +25,10 @@ from worker.models.tables import ModelEntry
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SAVERS: dict[str, Callable[[Path], Path]] = {
-    "qwen": save_tiny_qwen,
     "pixart": save_tiny_pixart,
+    "edm": save_tiny_edm,
 }
-SIDES = {"qwen": 32, "pixart": 256}
+SIDES = {"pixart": 256, "edm": 32}
 """Pixels: PixArt goes to the sizes that it was trained at."""
 
 
@@ -58,15 +61,21 @@ def test_the_picture_of_a_whole_pipeline_is_the_same_alone_and_among_others(
     whole: Callable[[str], Studio], cell: Cell
 ):
     here, side = whole(cell.row), SIDES[cell.row]
-    fields = {"prompt": "a red apple", "width": side, "height": side, "steps": 3}
-    order = here.order(seed=5, **fields)
+    kind = cast(Kind, cell.column)
+    fields = {"prompt": "a red apple", "steps": 5, "kind": kind, **KINDS[kind]}
+    pictures = {} if kind == "text-to-image" else {"/image": photograph(side)}
+    if kind == "inpaint":
+        pictures["/mask"] = right_half(side)
+    if kind in ("text-to-image", "image-to-image", "variations"):
+        fields |= {"width": side, "height": side}
+    order = here.order(pictures, seed=5, **fields)
     others = {
-        "another": here.order(seed=6, **fields),
+        "another": here.order(pictures, seed=6, **fields),
         "batched": here.order(model="sd1", prompt="a cat face", seed=7, steps=4),
     }
     alone = here.develop({"one": order})["one"]
     made = here.develop({"one": order, **others})
     assert difference(alone, made["one"]) <= TOLERANCE
-    assert alone.shape == (side, side, 3)
+    assert alone.shape == (order.request.height, order.request.width, 3)
     assert alone.std() > 1
     assert difference(alone, made["another"]) > TOLERANCE

@@ -10,7 +10,7 @@ import pytest
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.samplers import SAMPLERS
 from tests.models.helpers import WriteModels, copy_model, edit_json
-from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart, save_tiny_sd3
+from tests.tiny_pipelines import SAVERS, save_tiny_pixart
 from worker.models.files.architecture import read_architecture
 from worker.models.files.cards import card
 from worker.models.files.errors import SourceError
@@ -125,25 +125,41 @@ def test_other_families_run_whole_under_the_name_of_their_pipeline(
 
 
 @pytest.mark.parametrize(
-    ("save", "family", "side", "layers", "distilled"),
-    [(save_tiny_sd3, "sd3", 16, 2, False), (save_tiny_flux, "flux", 1024, 1, True)],
+    ("family", "factor", "side", "layers", "distilled", "sampler"),
+    [
+        ("sd3", 4, 16, 2, False, "euler"),
+        ("flux", 4, 1024, 1, True, "euler"),
+        ("qwen-image", 8, 1024, 1, False, "euler"),
+        ("z-image", 4, 1024, 1, False, "euler"),
+        ("sana", 4, 16, 1, False, "dpmpp_2m"),
+        ("lumina2", 16, 32, 1, False, "euler"),
+    ],
 )
 def test_flow_matching_transformers_are_batched_and_take_their_own_samplers(
     write_models: WriteModels,
     tmp_path: Path,
-    save: Callable[[Path], Path],
     family: str,
+    factor: int,
     side: int,
     layers: int,
     distilled: bool,
+    sampler: str,
 ):
-    known = card_of(write_models, save(tmp_path / "model"))
+    known = card_of(write_models, SAVERS[family](tmp_path / "model"))
     assert (known.family, known.batched, known.clip_layers) == (family, True, layers)
-    assert (known.factor, known.width, known.height) == (4, side, side)
+    assert (known.factor, known.width, known.height) == (factor, side, side)
     assert known.distilled_guidance == distilled
-    assert known.sampler == "euler"
+    assert known.sampler == sampler
     assert known.samplers == ["dpmpp_2m", "euler", "heun", "unipc"]
     assert known.schedules == ["automatic", "karras", "exponential", "beta"]
+
+
+def test_a_transformer_that_predicts_noise_takes_the_samplers_of_unets(
+    write_models: WriteModels, tmp_path: Path
+):
+    known = card_of(write_models, SAVERS["pixart-sigma"](tmp_path / "model"))
+    assert (known.family, known.batched, known.sampler) == ("pixart-sigma", True, "dpmpp_2m")
+    assert known.samplers == list(SAMPLERS)
 
 
 def config_folder(folder: Path, **files: dict[str, Any]) -> Path:

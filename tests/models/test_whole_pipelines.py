@@ -15,7 +15,7 @@ from diffusers.pipelines.auto_pipeline import (
 from safetensors.torch import load_file, save_file
 
 from tests.models.helpers import WriteModels, edit_json
-from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart, save_tiny_qwen
+from tests.tiny_pipelines import save_tiny_edm, save_tiny_flux, save_tiny_pixart
 from worker.engine import ImageRequest, InvalidRequest, ModelUnavailable
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.files.cards import card, cards
@@ -73,7 +73,7 @@ def test_every_pipeline_that_diffusers_draws_over_a_picture_with_is_known(
     assert theirs & PIPELINES.keys() == known
 
 
-@pytest.mark.parametrize("save", [save_tiny_qwen, save_tiny_pixart])
+@pytest.mark.parametrize("save", [save_tiny_pixart])
 def test_a_card_has_the_sizes_that_the_loaded_pipeline_takes(
     write_models: WriteModels, tmp_path: Path, save: Callable[[Path], Path]
 ):
@@ -89,7 +89,7 @@ def test_a_card_has_the_sizes_that_the_loaded_pipeline_takes(
 
 @pytest.mark.parametrize(
     ("save", "family"),
-    [(save_tiny_qwen, "QwenImagePipeline"), (save_tiny_pixart, "PixArtAlphaPipeline")],
+    [(save_tiny_edm, "StableDiffusionXLPipeline"), (save_tiny_pixart, "PixArtAlphaPipeline")],
 )
 def test_other_families_load_whole_and_count_all_their_parts(
     write_models: WriteModels, tmp_path: Path, save: Callable[[Path], Path], family: str

@@ -26,6 +26,8 @@ export function model(some: Partial<Model> = {}): Model {
     preview_url: null,
     kinds: ["text-to-image"],
     samplers: ["dpmpp_2m"],
+    schedules: ["automatic"],
+    distilled_guidance: false,
     loras: [],
     embeddings: [],
     controlnets: [],

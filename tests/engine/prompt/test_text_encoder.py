@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.tiny_text import LAYERS, WIDTH, WIDTH_2, WINDOW, sd1_pipeline, sdxl_pipeline
-from worker.engine.errors import InvalidRequest, ModelUnavailable
+from worker.engine.errors import InvalidRequest
 from worker.engine.prompt.prompt import PromptEncoder
 from worker.engine.prompt.text_encoder import TextEncoder
 
@@ -30,7 +30,7 @@ def sdxl(pipeline=None, zero_empty_negative: bool = False) -> PromptEncoder:
         TextEncoder(pipeline.tokenizer, pipeline.text_encoder),
         TextEncoder(pipeline.tokenizer_2, pipeline.text_encoder_2),
     ]
-    return PromptEncoder(encoders, "sdxl", zero_empty_negative=zero_empty_negative)
+    return PromptEncoder(encoders, penultimate=True, zero_empty_negative=zero_empty_negative)
 
 
 def stock_sd1(prompt: str, clip_skip: int | None = None) -> torch.Tensor:
@@ -127,7 +127,7 @@ def test_sdxl_pools_the_first_window_of_a_long_prompt():
 def test_the_refiner_reads_the_second_encoder_alone():
     pipeline = sdxl_pipeline()
     second = TextEncoder(pipeline.tokenizer_2, pipeline.text_encoder_2)
-    ours = PromptEncoder([second], "sdxl-refiner").encode("a cat", "blue")
+    ours = PromptEncoder([second], penultimate=True).encode("a cat", "blue")
     pipeline.text_encoder = pipeline.tokenizer = None
     stock = pipeline.encode_prompt("a cat", device="cpu", negative_prompt="blue")
     for mine, theirs in zip(
@@ -145,15 +145,6 @@ def test_the_encoders_of_a_model_stay_aligned_where_one_needs_more_windows():
     assert text.chunks == 3
     behind = sdxl(pipeline).encode("xyz", None).prompt
     assert torch.equal(text.prompt[:, 2 * LENGTH :], behind)
-
-
-def test_encoders_that_do_not_fit_the_family_are_refused():
-    pipeline = sdxl_pipeline()
-    first = TextEncoder(pipeline.tokenizer, pipeline.text_encoder)
-    with pytest.raises(ModelUnavailable, match="sdxl has 2 text encoders, not 1"):
-        PromptEncoder([first], "sdxl")
-    with pytest.raises(ModelUnavailable, match="sd1 has 1 text encoders, not 2"):
-        PromptEncoder([first, first], "sd1")
 
 
 # Weights

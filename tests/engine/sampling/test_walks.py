@@ -1,5 +1,6 @@
 """Every sampler's steps against those of stock diffusers' schedulers, on made-up predictions."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,11 @@ import torch
 from diffusers.schedulers.scheduling_ipndm import IPNDMScheduler
 from diffusers.schedulers.scheduling_lms_discrete import LMSDiscreteScheduler
 
+from jobs.request.samplers import FLOW_SCHEDULES as NAMED_FLOW_SCHEDULES
 from jobs.request.samplers import SAMPLERS as NAMED_SAMPLERS
 from tests.engine.sampling.stock_schedulers import quiet, stock_scheduler
 from worker.engine import InvalidRequest
+from worker.engine.sampling.flow import FLOW_SCHEDULES, Course, make_flow_sampler
 from worker.engine.sampling.sampler import SAMPLERS, Sampler, make_sampler
 from worker.engine.sampling.solvers import FloatLMSDiscreteScheduler
 
@@ -175,10 +178,13 @@ def test_a_signal_of_zero_gives_no_nan_in_a_preview(kind):
 
 def test_the_lists_of_the_api_and_of_the_engine_are_the_same():
     assert [
-        (name, recipe.automatic, recipe.schedules, recipe.scheduler.order == 2)
+        (
+            *(name, recipe.automatic, recipe.schedules, recipe.scheduler.order == 2),
+            recipe.flow is not None,
+        )
         for name, recipe in SAMPLERS.items()
     ] == [
-        (info.name, info.automatic, info.schedules, info.second_order)
+        (info.name, info.automatic, info.schedules, info.second_order, info.flow)
         for info in NAMED_SAMPLERS.values()
     ]
 
@@ -288,3 +294,45 @@ def test_ipndm_takes_the_steps_of_diffusers_own():
         theirs = reference.step(velocity, timestep, theirs, return_dict=False)[0]
         ours = sampler.step(predicted(ours, timestep), ours, torch.Generator())
     torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+FLOWS = [name for name, recipe in SAMPLERS.items() if recipe.flow]
+SHIFTS: list[tuple[dict[str, Any], float | None]] = [
+    ({"shift": 3.0}, None),
+    ({"shift": 3.0, "use_dynamic_shifting": True}, 0.6),
+    ({"shift": 1.0, "use_dynamic_shifting": True, "shift_terminal": 0.02}, 0.9),
+]
+
+
+def test_the_api_lists_the_schedules_of_flow_matching():
+    assert FLOW_SCHEDULES == NAMED_FLOW_SCHEDULES
+
+
+@pytest.mark.parametrize("schedule", FLOW_SCHEDULES)
+@pytest.mark.parametrize(("config", "mu"), SHIFTS)
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_straight_flow_leads_to_its_picture(name, config, mu, schedule):
+    levels = [1.0, 0.8, 0.6, 0.4, 0.2]
+    course = Course(5, levels if mu else None, mu)
+    sampler = make_flow_sampler(name, config, course, schedule=schedule)
+    generator = torch.Generator().manual_seed(0)
+    clean = torch.full((1, 4, 2, 2), 0.5)
+    noise = torch.randn(clean.shape, generator=generator)
+    latents = sampler.begin(noise)
+    while not sampler.done:
+        latents = sampler.step(noise - clean, latents, generator)
+    assert torch.allclose(latents, clean, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"name": "ddim"}, "sampler: 'ddim' is none for a flow-matching model; there are dpmpp_2m"),
+        ({"schedule": "normal"}, "schedule: a flow-matching model does not take 'normal'"),
+        ({"course": Course(0)}, "steps: euler takes 1 to 1000 with this model, not 0"),
+    ],
+)
+def test_what_a_flow_cannot_walk_is_refused(asked, said):
+    usual = {"name": "euler", "scheduler_config": {"shift": 3.0}, "course": Course(4)}
+    with pytest.raises(InvalidRequest, match=re.escape(said)):
+        make_flow_sampler(**(usual | asked))

@@ -1,11 +1,11 @@
 """Flux.1: CLIP for the whole of a prompt, T5 for its words, latents packed two by two."""
 
 from collections.abc import Hashable
+from dataclasses import replace
 
-import numpy as np
 import torch
 
-from worker.engine.families.model import Scene, Text
+from worker.engine.families.model import Text
 from worker.engine.families.transformer import Parts, TransformerModel, packed, unpacked
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.clip import ClipReader
@@ -17,11 +17,8 @@ T5_LENGTHS = (512,)
 
 
 class Flux(TransformerModel):
-    """The FluxTransformer2DModel with CLIP and T5.
-
-    Where it was distilled with guidance (dev) `guidance_scale` is an input of each row, and
-    `true_cfg_scale` takes a second one; else (schnell) `guidance_scale` does.
-    """
+    """The FluxTransformer2DModel with CLIP and T5: dev, which is told the guidance scale, and
+    schnell, which is not."""
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -36,17 +33,9 @@ class Flux(TransformerModel):
     def window(self) -> int:
         return self._t5.window
 
-    @property
-    def distilled(self) -> bool:
-        """Whether the guidance scale is an input."""
-        return bool(self.transformer.config.guidance_embeds)
-
-    def cfg_scale(self, request: ImageRequest) -> float:
-        return request.true_cfg_scale if self.distilled else request.guidance_scale
-
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
         self.refuse_clip_skip(request)
-        texts = [request.prompt, *([request.negative_prompt] if self.guided(request) else [])]
+        texts = self.texts(request)
         with self._visits.of(*self._encoders):
             words = [self._t5.read(text, variant=variant) for text in texts]
             whole = [self._clip.read(text, 1, variant).pooled for text in texts]
@@ -57,12 +46,6 @@ class Flux(TransformerModel):
             },
             words[0].tokens,
         )
-
-    def inputs(self, scene: Scene) -> dict[str, Pair]:
-        made = super().inputs(scene)
-        if self.distilled:
-            made["guidance"] = Pair(torch.tensor([scene.guidance_scale]).to(self.device))
-        return made
 
     def forward(self, rows: Rows) -> torch.Tensor:
         height, width = rows.latents.shape[-2:]
@@ -78,8 +61,8 @@ class Flux(TransformerModel):
         return unpacked(predicted, height, width)
 
     def course(self, steps: int, width: int, height: int) -> Course:
-        sigmas = np.linspace(1.0, 1 / steps, max(1, steps)).tolist() if steps > 0 else []
-        return Course(steps, sigmas, self.shift(width, height))
+        """Its pipeline has solvers choose the levels themselves."""
+        return replace(super().course(steps, width, height), for_all=False)
 
 
 def places(height: int, width: int) -> torch.Tensor:

@@ -3,12 +3,22 @@
 from collections.abc import Callable, Mapping
 
 from worker.engine.families.flux import Flux
+from worker.engine.families.lumina2 import Lumina2
 from worker.engine.families.model import LoadedModel
+from worker.engine.families.pixart import PixArtSigma
+from worker.engine.families.qwen_image import QwenImage
+from worker.engine.families.sana import Sana
 from worker.engine.families.sd3 import StableDiffusion3
 from worker.engine.families.transformer import Parts
+from worker.engine.families.z_image import ZImage
 
 TRANSFORMERS: Mapping[str, Callable[[Parts], LoadedModel]] = {
     "sd3": StableDiffusion3,
     "flux": Flux,
+    "qwen-image": QwenImage,
+    "z-image": ZImage,
+    "sana": Sana,
+    "pixart-sigma": PixArtSigma,
+    "lumina2": Lumina2,
 }
-"""The flow-matching transformers by the names of their families."""
+"""The transformers by the names of their families."""

@@ -1,7 +1,7 @@
 """What the engine asks of a loaded model, whatever its networks are."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +11,9 @@ import torch
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
+from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
-from worker.engine.request import ImageRequest, Picture
+from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler
 
 
@@ -51,14 +52,16 @@ class LoadedModel(ABC):
     dtype: torch.dtype
     autoencoder: Autoencoder
     loras: LoraSwitch
-    preview: Callable[[torch.Tensor], Picture]
+    preview: LatentPreview | TinyPreview
     """RGB in uint8 of latents (1, C, h, w), without the decoder."""
 
     original: "LoadedModel | None" = None
     """What this shares all but its autoencoder with."""
 
-    prompts: PromptEncoder | None = None
-    """Where prompts know learned words (textual inversion), what reads them."""
+    @property
+    def prompts(self) -> PromptEncoder | None:
+        """Where prompts know learned words (textual inversion), what reads them."""
+        return None
 
     @property
     @abstractmethod

@@ -35,7 +35,7 @@ class StableDiffusion3(TransformerModel):
         return self._t5.window if self._t5 else self._clips[0].window
 
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
-        texts = [request.prompt, *([request.negative_prompt] if self.guided(request) else [])]
+        texts = self.texts(request)
         if self._t5 is None:
             for text in texts:
                 self._clips[0].check(text)

@@ -1,16 +1,17 @@
 """What the transformers of flow matching have in common: they differ in what a row takes."""
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 
 from worker.engine.errors import InvalidRequest
-from worker.engine.families.model import LoadedModel
+from worker.engine.families.model import LoadedModel, Scene
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.lora import LoraSwitch
+from worker.engine.parts.rows import Pair
 from worker.engine.parts.visits import Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.text_encoder import TextEncoder
@@ -47,8 +48,12 @@ class Parts:
 
 
 class TransformerModel(LoadedModel):
-    """A flow-matching transformer. A family derives from it, and says `read`, `forward` and the
-    `course` of its pipeline."""
+    """A flow-matching transformer. A family derives from it, and says `read`, `forward` and, where
+    it is another, the `course` of its pipeline.
+
+    Where it was distilled with guidance `guidance_scale` is an input of each row, and
+    `true_cfg_scale` takes a second one; else `guidance_scale` does.
+    """
 
     autoencoder_class: ClassVar[type[Autoencoder]] = Autoencoder
     patch: int = 2
@@ -75,15 +80,34 @@ class TransformerModel(LoadedModel):
             )
 
     @property
+    def distilled(self) -> bool:
+        """Whether the guidance scale is an input of each row."""
+        return bool(getattr(self.transformer.config, "guidance_embeds", False))
+
+    def cfg_scale(self, request: ImageRequest) -> float:
+        return request.true_cfg_scale if self.distilled else request.guidance_scale
+
+    def inputs(self, scene: Scene) -> dict[str, Pair]:
+        made = super().inputs(scene)
+        if self.distilled:
+            made["guidance"] = Pair(torch.tensor([scene.guidance_scale]).to(self.device))
+        return made
+
+    def texts(self, request: ImageRequest) -> list[str]:
+        """The prompt, and where the picture is guided the negative one."""
+        return [request.prompt, *([request.negative_prompt] if self.guided(request) else [])]
+
+    @property
     def factor(self) -> int:
         return self.autoencoder.scale * self.patch
 
     def modules(self) -> list[Any]:
         return self._modules
 
-    @abstractmethod
     def course(self, steps: int, width: int, height: int) -> Course:
         """The walk of a picture of this size, as the family's own pipeline lays it out."""
+        levels: list[float] = np.linspace(1.0, 1 / max(1, steps), max(0, steps)).tolist()
+        return Course(steps, levels, self.shift(width, height))
 
     def sampler(
         self, request: ImageRequest, width: int, height: int, steps: int, strength: float
@@ -103,14 +127,23 @@ class TransformerModel(LoadedModel):
         least, most = config.get("base_image_seq_len", 256), config.get("max_image_seq_len", 4096)
         low, high = config.get("base_shift", 0.5), config.get("max_shift", max_shift)
         slope = (high - low) / (most - least)
-        tokens = width // self.factor * (height // self.factor)
-        return tokens * slope + low - slope * least
+        return self.tokens(width, height) * slope + low - slope * least
+
+    def tokens(self, width: int, height: int) -> int:
+        """Tokens that a picture of this size is for the transformer."""
+        return width // self.factor * (height // self.factor)
 
     def refuse_clip_skip(self, request: ImageRequest) -> None:
         """Raises InvalidRequest where a request names a layer of an encoder that is read at its
         end."""
         if request.clip_skip != 1:
             raise InvalidRequest(f"clip_skip: the model {self.name} has no layers to skip.")
+
+
+def lengths(rows: torch.Tensor) -> torch.Tensor:
+    """How long each row of the last axis is, that axis being 1 then."""
+    linalg: Any = torch.linalg
+    return linalg.vector_norm(rows, dim=-1, keepdim=True)
 
 
 def packed(latents: torch.Tensor) -> torch.Tensor:

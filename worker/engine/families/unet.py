@@ -30,6 +30,9 @@ from worker.engine.sampling.sampler import Sampler, make_sampler
 AESTHETIC_SCORE = 6.0
 NEGATIVE_AESTHETIC_SCORE = 2.5
 
+# Families that read the layer before the last, without its norm, and take a pooled vector.
+PENULTIMATE = ("sdxl", "sdxl-refiner")
+
 # Where diffusers' UNet2DConditionModel takes an input that is no argument of its own.
 ADDED = ("text_embeds", "time_ids")
 CHANNELS = "channels"
@@ -61,7 +64,7 @@ class UNetModel(LoadedModel):
     zero_empty_negative: bool = False
     aesthetic_score: bool = False
     autoencoder: Autoencoder = field(init=False, repr=False)
-    prompts: PromptEncoder = field(init=False, repr=False)
+    _prompts: PromptEncoder = field(init=False, repr=False)
     loras: LoraSwitch = field(init=False, repr=False)
     preview: LatentPreview | TinyPreview = field(init=False, repr=False)
     _visits: Visits = field(init=False, repr=False)
@@ -73,8 +76,10 @@ class UNetModel(LoadedModel):
         self._check_family()
         for part in self.modules():
             part.eval().requires_grad_(False)
-        self.prompts = PromptEncoder(
-            self.text_encoders, self.family, zero_empty_negative=self.zero_empty_negative
+        self._prompts = PromptEncoder(
+            self.text_encoders,
+            penultimate=self.family in PENULTIMATE,
+            zero_empty_negative=self.zero_empty_negative,
         )
         self.loras = LoraSwitch(self.unet, [each.model for each in self.text_encoders])
         if self.tiny_vae is not None:
@@ -84,6 +89,10 @@ class UNetModel(LoadedModel):
             self.preview = LatentPreview.fit(
                 self.autoencoder.decoded, self.latent_channels, self.device
             )
+
+    @property
+    def prompts(self) -> PromptEncoder:
+        return self._prompts
 
     @property
     def window(self) -> int:
@@ -145,6 +154,11 @@ class UNetModel(LoadedModel):
 
     def _check_family(self) -> None:
         config = self.unet.config
+        if len(self.text_encoders) != (expected := 2 if self.family == "sdxl" else 1):
+            raise ModelUnavailable(
+                f"model: {self.name} is taken for {self.family}, which has {expected} text"
+                f" encoders, not {len(self.text_encoders)}."
+            )
         if config.in_channels not in (self.latent_channels, 2 * self.latent_channels + 1):
             raise ModelUnavailable(
                 f"model: {self.name} takes {config.in_channels} input channels, neither the"

@@ -49,10 +49,9 @@ class Autoencoder:
         The draw is made on the CPU in fp32, so it is the same on every device and in every dtype.
         """
         with self._visits.of(self.vae):
-            posterior = self._in_tiles_if_need_be(
-                lambda: self.vae.encode(pixels.to(self.vae.dtype)).latent_dist
+            mean, deviation = self._in_tiles_if_need_be(
+                lambda: self.posterior(pixels.to(self.vae.dtype))
             )
-            mean, deviation = posterior.mean.float(), posterior.std.float()
         noise = torch.randn(mean.shape, generator=generator).to(mean.device)
         return self._normalized(mean + deviation * noise)
 
@@ -67,8 +66,23 @@ class Autoencoder:
 
     def decoded(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels (n, 3, height, width), about -1 to 1, of latents (n, C, h, w)."""
-        scaled = self._denormalized(latents).to(self.vae.dtype)
-        return self.vae.decode(scaled, return_dict=False)[0]
+        return self.raw_decoded(self._denormalized(latents).to(self.vae.dtype))
+
+    # What another autoencoder does otherwise
+
+    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and deviation of what the pixels may be, in fp32 and not normalized yet."""
+        found = self.vae.encode(pixels).latent_dist
+        return found.mean.float(), found.std.float()
+
+    def raw_decoded(self, latents: torch.Tensor) -> torch.Tensor:
+        """Pixels of latents that are not normalized any more."""
+        return self.vae.decode(latents, return_dict=False)[0]
+
+    @property
+    def scaling(self) -> float:
+        """What latents are multiplied by, after their mean was taken away."""
+        return self.vae.config.scaling_factor
 
     def _in_tiles_if_need_be(self, work: Callable[[], Any]) -> Any:
         """The work on the whole picture, or where memory ends in overlapping tiles.
@@ -90,11 +104,11 @@ class Autoencoder:
 
     def _normalized(self, latents: torch.Tensor) -> torch.Tensor:
         mean, deviation = self._statistics(latents)
-        return (latents - mean) * self.vae.config.scaling_factor / deviation
+        return (latents - mean) * self.scaling / deviation
 
     def _denormalized(self, latents: torch.Tensor) -> torch.Tensor:
         mean, deviation = self._statistics(latents)
-        return latents * deviation / self.vae.config.scaling_factor + mean
+        return latents * deviation / self.scaling + mean
 
     def _statistics(
         self, latents: torch.Tensor

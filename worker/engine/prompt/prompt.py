@@ -12,9 +12,6 @@ from worker.engine.prompt.text_encoder import Embedded, TextEncoder, WindowEncod
 from worker.engine.prompt.textual_inversion import LearnedWords
 from worker.engine.prompt.windows import Window, cut
 
-PENULTIMATE = ("sdxl", "sdxl-refiner")
-"""Families that read the layer before the last, without its norm, and take a pooled vector."""
-
 MAX_WINDOWS = 256
 """More than a prompt of 10,000 signs fills by itself: 60 MB for Stable Diffusion 1.5."""
 
@@ -46,31 +43,27 @@ class PromptEncoder:
     by itself, so an embedding never depends on what else is being encoded, and is remembered
     before its weights, so the same words with another weight cost nothing.
 
-    `family` says how the encoders are read. "sd1", "sd2": one encoder's last layer, normed.
-    "sdxl": two encoders' layers before the last, side by side, and the second one's pooled vector
-    of the first window; "sdxl-refiner": the same of one encoder. With `zero_empty_negative` an
-    empty negative prompt is zeros, as diffusers has it where a model's
-    `force_zeros_for_empty_prompt` says so. Raises ModelUnavailable for encoders that do not fit.
+    Encoders are read side by side: their last layers, normed; or with `penultimate` the layers
+    before the last, and the last one's pooled vector of the first window (SDXL, its refiner). With
+    `zero_empty_negative` an empty negative prompt is zeros, as diffusers has it where a model's
+    `force_zeros_for_empty_prompt` says so. Raises ModelUnavailable for encoders that do not fit
+    each other.
     """
 
     def __init__(
         self,
         encoders: Sequence[TextEncoder],
-        family: str = "sd1",
         *,
+        penultimate: bool = False,
         zero_empty_negative: bool = False,
     ) -> None:
         self._words = LearnedWords()
         self._encoders = [
-            WindowEncoder(encoder, index, self._words, penultimate=family in PENULTIMATE)
+            WindowEncoder(encoder, index, self._words, penultimate=penultimate)
             for index, encoder in enumerate(encoders)
         ]
         self.window = self._encoders[0].size
         self._zero_empty_negative = zero_empty_negative
-        if len(encoders) != (expected := 2 if family == "sdxl" else 1):
-            raise ModelUnavailable(
-                f"model: the family {family} has {expected} text encoders, not {len(encoders)}."
-            )
         if any(encoder.size != self.window for encoder in self._encoders):
             raise ModelUnavailable("model: its text encoders have windows of different lengths.")
 

@@ -27,6 +27,13 @@ class Read:
     seen: int
     tokens: int
 
+    @property
+    def mask(self) -> torch.Tensor:
+        """1 for what the text fills, 0 for what it was filled up with: (1, length)."""
+        mask = self.hidden.new_zeros(self.hidden.shape[:2])
+        mask[:, : self.seen] = 1
+        return mask
+
 
 class SequenceReader:
     """Reads a prompt as one sequence, and remembers those that it has read.
@@ -34,11 +41,16 @@ class SequenceReader:
     It is filled up to the first of `lengths` that holds it. `embed` asks the model; without it the
     model is called with the ids alone, as diffusers calls T5. A text in AUTOMATIC1111's syntax is
     read without it, and then each token's embedding is multiplied by its weight. Weights are taken
-    where there are any: a text without is tokenized in one piece, as diffusers does.
+    where there are any: a text without is tokenized in one piece, as diffusers does. `template` is
+    what stands before and behind every text.
     """
 
     def __init__(
-        self, encoder: TextEncoder, lengths: Sequence[int], embed: Embed | None = None
+        self,
+        encoder: TextEncoder,
+        lengths: Sequence[int],
+        embed: Embed | None = None,
+        template: tuple[str, str] = ("", ""),
     ) -> None:
         self._tokenizer = encoder.tokenizer
         self._model = encoder.model
@@ -48,11 +60,13 @@ class SequenceReader:
         plain, wrapped = (self._ids("a", special) for special in (False, True))
         begin = wrapped.index(plain[0])
         self._before, self._after = wrapped[:begin], wrapped[begin + len(plain) :]
+        self._template = template
+        self._around = sum(len(self._ids(part, special=False)) for part in template if part)
 
     @property
     def window(self) -> int:
         """Tokens of a text that it reads at most."""
-        return self._lengths[-1] - len(self._before) - len(self._after)
+        return self._lengths[-1] - len(self._before) - len(self._after) - self._around
 
     def needs(self, text: str) -> int:
         """The length that the text is filled up to. Raises InvalidRequest for one too long."""
@@ -68,7 +82,7 @@ class SequenceReader:
         hidden = self._remembered(tuple(ids), length, variant)
         if any(weight != 1 for weight in weights):
             hidden = emphasize(hidden, self._weights(weights, length))
-        return Read(hidden, len(ids), len(content))
+        return Read(hidden, len(ids), len(content) - self._around)
 
     def _tokens(self, text: str) -> tuple[list[int], list[float]]:
         """The text's own tokens with the weight of each."""
@@ -79,19 +93,25 @@ class SequenceReader:
             # window, and here is one only.
             texts = ["".join(part.text for part in section) for section in sections]
             whole = " ".join(each.strip() for each in texts) if len(texts) > 1 else texts[0]
-            parts = [Weighted(whole, 1.0)] if whole else []
+            parts = [Weighted(self._template[0] + whole + self._template[1], 1.0)]
+        else:
+            before, after = (Weighted(part, 1.0) for part in self._template)
+            parts = [before, *parts, after]
         ids: list[int] = []
         weights: list[float] = []
         for part in parts:
+            if not part.text:
+                continue
             own = self._ids(part.text, special=False)
             ids += own
             weights += [part.weight] * len(own)
         return ids, weights
 
     def _length(self, tokens: int) -> int:
-        if tokens > self.window:
+        if tokens - self._around > self.window:
             raise InvalidRequest(
-                f"prompt: it has {tokens} tokens, and this model reads at most {self.window}."
+                f"prompt: it has {tokens - self._around} tokens, and this model reads at most"
+                f" {self.window}."
             )
         needed = tokens + len(self._before) + len(self._after)
         return next(length for length in self._lengths if length >= needed)

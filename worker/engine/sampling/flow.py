@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
     FlowMatchEulerDiscreteScheduler,
@@ -26,13 +27,15 @@ SHORT_OF_ONE = 1e-6
 class Course:
     """How a model's own pipeline lays out a walk of `steps`: what it hands to `set_timesteps`.
 
-    `sigmas` are the noise levels before any shift, where it names them itself; `mu` is the shift
-    by the size of the picture, where the model has one.
+    `sigmas` are the noise levels before any shift, where it names them itself, with `for_all` to
+    every scheduler that takes them; `mu` is the shift by the size of the picture, where the model
+    has one.
     """
 
     steps: int
     sigmas: Sequence[float] | None = None
     mu: float | None = None
+    for_all: bool = True
 
 
 class FlowSampler(Sampler):
@@ -104,10 +107,13 @@ def _laid_out(form: FlowForm, config: Mapping[str, Any], course: Course, schedul
     if form.scheduler is type(euler):
         return euler
     known = inspect.signature(form.scheduler.__init__).parameters.keys() - {*SIGMAS.values()}
-    options = {**config, "flow_shift": config.get("shift", 1.0), **form.overrides}
+    options = {**config, "flow_shift": _shift(config), **form.overrides}
     scheduler = form.scheduler(**{key: options[key] for key in known & options.keys()})
     dynamic = bool(getattr(scheduler.config, "use_dynamic_shifting", False))
-    scheduler.set_timesteps(course.steps, **({"mu": course.mu} if dynamic else {}))
+    walk: dict[str, Any] = {"mu": course.mu} if dynamic else {}
+    if course.for_all and "sigmas" in inspect.signature(scheduler.set_timesteps).parameters:
+        walk["sigmas"] = None if course.sigmas is None else np.array(course.sigmas)
+    scheduler.set_timesteps(course.steps, **walk)
     # Diffusers' Heun knows no shift by size, and no solver another schedule of a flow.
     heun = isinstance(scheduler, FlowMatchHeunDiscreteScheduler)
     if schedule != AUTOMATIC or (heun and course.mu is not None):
@@ -119,12 +125,18 @@ def _euler(config: Mapping[str, Any], course: Course, schedule: str) -> Any:
     """Diffusers' flow-matching Euler with these noise levels, or with the model's own."""
     kind: Any = FlowMatchEulerDiscreteScheduler
     chosen = {option: name == schedule for name, option in SIGMAS.items()}
-    euler = kind.from_config(dict(config) | (chosen if schedule != AUTOMATIC else {}))
+    own = {**config, "shift": _shift(config)}
+    euler = kind.from_config(own | (chosen if schedule != AUTOMATIC else {}))
     known: dict[str, Any] = {"mu": course.mu} if euler.config.use_dynamic_shifting else {}
     if course.sigmas is not None:
         known["sigmas"] = list(course.sigmas)
     euler.set_timesteps(course.steps, **known)
     return euler
+
+
+def _shift(config: Mapping[str, Any]) -> float:
+    """The fixed shift, by either of the names that diffusers' schedulers have for it."""
+    return config.get("shift", config.get("flow_shift", 1.0))
 
 
 def _walk(scheduler: Any, levels: torch.Tensor) -> None:

@@ -150,7 +150,8 @@ SAMPLERS: Mapping[str, Recipe] = {
     "ipndm": Recipe(DiscreteIPNDMScheduler, UNCLIPPED, schedules=SPACED),
     "deis": Recipe(FloatDEISMultistepScheduler, DEIS),
     "ddpm": Recipe(DDPMScheduler, UNCLIPPED, schedules=SPACED),
-    "sa_solver": Recipe(SASolverScheduler),
+    # A model's own config may name an algorithm of DPM++, which this class does not have.
+    "sa_solver": Recipe(SASolverScheduler, {"algorithm_type": "data_prediction"}),
 }
 
 

@@ -255,13 +255,12 @@ def _whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> Arch
             width=whole.width,
             height=whole.height,
             clip_layers=batched.clip_layers,
-            flow=True,
+            flow=batched.flow,
             distilled_guidance=batched.distilled_guidance,
             defaults={
                 "steps": whole.defaults.steps,
                 "guidance_scale": whole.defaults.guidance_scale,
-                "sampler": "euler",
-                "schedule": "automatic",
+                **batched.sampler,
             },
         )
     return Architecture(

@@ -130,12 +130,13 @@ class WholePipeline:
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of jobs that it does."""
-        kinds: list[Kind] = ["text-to-image"]
-        if self.pipeline in IMAGE_TO_IMAGE:
-            kinds += ["image-to-image", "variations"]
-        if self.pipeline in INPAINT:
-            kinds += ["inpaint", "outpaint"]
-        return tuple(kinds)
+        drawn: tuple[Kind, ...] = ("image-to-image", "variations")
+        masked: tuple[Kind, ...] = ("inpaint", "outpaint")
+        return (
+            "text-to-image",
+            *(drawn if self.pipeline in IMAGE_TO_IMAGE else ()),
+            *(masked if self.pipeline in INPAINT else ()),
+        )
 
 
 def read_whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> WholePipeline:

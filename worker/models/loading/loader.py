@@ -160,10 +160,13 @@ def _load_transformer(
     dtype = _transformer_dtype(entry, device)
     index = read_json(files.config / "model_index.json")
     parts = _weighty(files, index, dtype, reading)
+    own = read_json(files.config / "vae" / "config.json")
     if files.vae is not None:
-        own = read_json(files.config / "vae" / "config.json")
+        if not isinstance(parts["vae"], AutoencoderKL):
+            kind = type(parts["vae"]).__name__
+            raise SourceError(f"{entry.where}.vae: a model with an {kind} takes no other.")
         parts["vae"] = load_autoencoder(f"{entry.where}.vae", files.vae, own, dtype)
-    tiny_vae = _tiny_vae(entry, dtype, parts["vae"].config.latent_channels)
+    tiny_vae = _tiny_vae(entry, dtype, own.get("latent_channels") or own.get("z_dim"))
     offload = _must_offload(entry, device, parts)
     for name, part in parts.items():
         stays = offload and name != "transformer"
@@ -251,7 +254,7 @@ def _tokenizer(files: ModelFiles, part: str) -> Any:
     )
 
 
-def _tiny_vae(entry: ModelEntry, dtype: torch.dtype, channels: int) -> Any | None:
+def _tiny_vae(entry: ModelEntry, dtype: torch.dtype, channels: int | None) -> Any | None:
     folder = locate_tiny_vae(entry)
     if folder is None:
         return None

@@ -37,6 +37,7 @@ export function figures(job: Job, output: Output): Figure[] {
     [t("maskBlur"), job.kind === "inpaint" && number(input.mask_blur)],
     [t("clipSkip"), input.clip_skip > 1 && number(input.clip_skip)],
     [t("rescale"), input.guidance_rescale > 0 && number(input.guidance_rescale, 2)],
+    [t("trueCfg"), input.true_cfg_scale > 1 && number(input.true_cfg_scale, 1)],
     [t("tokens"), number(output.prompt_tokens)],
     [t("made"), `${new Date(job.created_at).toLocaleString(language.value)} (${ago(job.created_at)})`],
     [t("took"), Number.isFinite(took) && duration(took)],

@@ -1,0 +1,73 @@
+"""Lumina Image 2.0 (arXiv 2503.21758): a language model's tokens and the picture's in one row."""
+
+from collections.abc import Hashable
+
+import torch
+
+from worker.engine.families.model import Text
+from worker.engine.families.transformer import Parts, TransformerModel, lengths
+from worker.engine.parts.rows import Pair, Rows
+from worker.engine.prompt.sequence import SequenceReader
+from worker.engine.request import ImageRequest
+
+SYSTEM = (
+    "You are an assistant designed to generate superior images with the superior degree of"
+    " image-text alignment based on textual prompts or user prompts. <Prompt Start> "
+)
+
+LENGTHS = (256,)
+
+
+class Lumina2(TransformerModel):
+    """The Lumina2Transformer2DModel with Gemma 2. Time goes the other way: 0 is noise."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self.patch = self.transformer.config.patch_size
+        encoder = parts.text_encoder()
+        if encoder is None:
+            raise ValueError("Lumina 2 has a text encoder.")
+        self._encoder = encoder.model
+        self._told = SequenceReader(encoder, LENGTHS, self._embed, (SYSTEM, ""))
+        self._plain = SequenceReader(encoder, LENGTHS, self._embed)
+
+    @property
+    def window(self) -> int:
+        return self._told.window
+
+    def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
+        self.refuse_clip_skip(request)
+        prompt, *negative = self.texts(request)
+        with self._visits.of(self._encoder):
+            read = [self._told.read(prompt, variant=variant)]
+            read += [self._plain.read(text, variant=variant) for text in negative]
+        return Text(
+            {
+                "encoder_hidden_states": Pair(*(each.hidden for each in read)),
+                "encoder_attention_mask": Pair(*(each.mask for each in read)),
+            },
+            read[0].tokens,
+        )
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        inputs = dict(rows.inputs)
+        inputs["encoder_attention_mask"] = (inputs["encoder_attention_mask"] > 0).int()
+        timesteps = 1 - rows.timesteps / self.scheduler_config.get("num_train_timesteps", 1000)
+        return -self.transformer(
+            hidden_states=rows.latents, timestep=timesteps, return_dict=False, **inputs
+        )[0]
+
+    def guide(
+        self, without: torch.Tensor, towards: torch.Tensor, scale: torch.Tensor
+    ) -> torch.Tensor:
+        """Each line of each channel keeps the length that it has with the prompt alone."""
+        guided = super().guide(without, towards, scale)
+        return guided * (lengths(towards) / lengths(guided))
+
+    def tokens(self, width: int, height: int) -> int:
+        """Diffusers' pipeline goes by the number of channels, whatever the size."""
+        return self.latent_channels
+
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        read = self._encoder(ids, attention_mask=mask, output_hidden_states=True)
+        return read.hidden_states[-2]

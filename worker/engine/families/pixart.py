@@ -1,0 +1,70 @@
+"""PixArt-Sigma (arXiv 2403.04692): T5's words by cross-attention, and noise as UNets predict it."""
+
+from collections.abc import Hashable
+
+import torch
+
+from worker.engine.families.model import Text
+from worker.engine.families.transformer import Parts, TransformerModel
+from worker.engine.parts.rows import Pair, Rows
+from worker.engine.prompt.sequence import SequenceReader
+from worker.engine.request import ImageRequest
+from worker.engine.sampling.sampler import Sampler, make_sampler
+
+LENGTHS = (300,)
+
+
+class PixArtSigma(TransformerModel):
+    """The PixArtTransformer2DModel with T5: a transformer that predicts noise, not a flow."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self.patch = self.transformer.config.patch_size
+        encoder = parts.text_encoder()
+        if encoder is None:
+            raise ValueError("PixArt has a text encoder.")
+        self._encoder = encoder.model
+        self._reader = SequenceReader(encoder, LENGTHS, self._embed)
+
+    @property
+    def window(self) -> int:
+        return self._reader.window
+
+    def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
+        self.refuse_clip_skip(request)
+        texts = [text.lower().strip() for text in self.texts(request)]
+        with self._visits.of(self._encoder):
+            read = [self._reader.read(text, variant=variant) for text in texts]
+        return Text(
+            {
+                "encoder_hidden_states": Pair(*(each.hidden for each in read)),
+                "encoder_attention_mask": Pair(*(each.mask for each in read)),
+            },
+            read[0].tokens,
+        )
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        predicted = self.transformer(
+            rows.latents,
+            timestep=rows.timesteps,
+            added_cond_kwargs={"resolution": None, "aspect_ratio": None},
+            return_dict=False,
+            **rows.inputs,
+        )[0]
+        # It learned how sure it is as well, which no sampler asks for.
+        return predicted[:, : self.latent_channels]
+
+    def sampler(
+        self, request: ImageRequest, width: int, height: int, steps: int, strength: float
+    ) -> Sampler:
+        return make_sampler(
+            request.sampler,
+            self.scheduler_config,
+            steps,
+            schedule=request.schedule,
+            strength=strength,
+            seed=request.seed,
+        )
+
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self._encoder(ids, attention_mask=mask)[0]

@@ -1,0 +1,103 @@
+"""Sana (arXiv 2410.10629): a deep compression autoencoder, and Gemma told to write more."""
+
+from collections.abc import Hashable
+
+import torch
+
+from worker.engine.families.model import Text
+from worker.engine.families.transformer import Parts, TransformerModel
+from worker.engine.parts.autoencoder import Autoencoder
+from worker.engine.parts.rows import Pair, Rows
+from worker.engine.prompt.sequence import SequenceReader
+from worker.engine.request import ImageRequest
+from worker.engine.sampling.flow import Course
+
+INSTRUCTION = "\n".join(
+    (
+        "Given a user prompt, generate an 'Enhanced prompt' that provides detailed visual"
+        " descriptions suitable for image generation. Evaluate the level of detail in the user"
+        " prompt:",
+        "- If the prompt is simple, focus on adding specifics about colors, shapes, sizes,"
+        " textures, and spatial relationships to create vivid and concrete scenes.",
+        "- If the prompt is already detailed, refine and enhance the existing details slightly"
+        " without overcomplicating.",
+        "Here are examples of how to transform or refine prompts:",
+        "- User Prompt: A cat sleeping -> Enhanced: A small, fluffy white cat curled up in a round"
+        " shape, sleeping peacefully on a warm sunny windowsill, surrounded by pots of blooming"
+        " red flowers.",
+        "- User Prompt: A busy city street -> Enhanced: A bustling city street scene at dusk,"
+        " featuring glowing street lamps, a diverse crowd of people in colorful clothing, and a"
+        " double-decker bus passing by towering glass skyscrapers.",
+        "Please generate only the enhanced description for the prompt below and avoid including"
+        " any additional commentary or evaluations:",
+        "User Prompt: ",
+    )
+)
+
+LENGTH = 300
+"""Tokens that the transformer is shown: the first, and the last of the prompt."""
+
+
+class DeepAutoencoder(Autoencoder):
+    """An AutoencoderDC, which knows a picture's latents for sure and draws nothing."""
+
+    @property
+    def scale(self) -> int:
+        return 2 ** (len(self.vae.config.encoder_block_out_channels) - 1)
+
+    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        latents = self.vae.encode(pixels).latent.float()
+        return latents, torch.zeros_like(latents)
+
+
+class Sana(TransformerModel):
+    """The SanaTransformer2DModel with Gemma 2."""
+
+    autoencoder_class = DeepAutoencoder
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self.patch = self.transformer.config.patch_size
+        encoder = parts.text_encoder()
+        if encoder is None:
+            raise ValueError("Sana has a text encoder.")
+        self._encoder = encoder.model
+        instruction = len(encoder.tokenizer.encode(INSTRUCTION))
+        told = (instruction + LENGTH - 2,)
+        self._told = SequenceReader(encoder, told, self._embed, (INSTRUCTION, ""))
+        self._plain = SequenceReader(encoder, (LENGTH,), self._embed)
+
+    @property
+    def window(self) -> int:
+        return self._told.window
+
+    def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
+        self.refuse_clip_skip(request)
+        prompt, *negative = (text.lower().strip() for text in self.texts(request))
+        shown = [0, *range(-LENGTH + 1, 0)]
+        with self._visits.of(self._encoder):
+            told = self._told.read(prompt, variant=variant)
+            plain = [self._plain.read(text, variant=variant) for text in negative]
+        return Text(
+            {
+                "encoder_hidden_states": Pair(
+                    told.hidden[:, shown], *(each.hidden for each in plain)
+                ),
+                "encoder_attention_mask": Pair(told.mask[:, shown], *(each.mask for each in plain)),
+            },
+            told.tokens,
+        )
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        scale = self.transformer.config.timestep_scale
+        predicted = self.transformer(
+            rows.latents, timestep=rows.timesteps * scale, return_dict=False, **rows.inputs
+        )[0]
+        # Some learned how sure they are, which no sampler asks for.
+        return predicted[:, : self.latent_channels]
+
+    def course(self, steps: int, width: int, height: int) -> Course:
+        return Course(steps)
+
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self._encoder(ids, attention_mask=mask)[0]

@@ -1,0 +1,82 @@
+"""Z-Image (arXiv 2511.22699): one transformer for a language model's tokens and the picture's."""
+
+from collections.abc import Hashable
+from typing import cast
+
+import torch
+
+from worker.engine.families.model import Text
+from worker.engine.families.transformer import Parts, TransformerModel
+from worker.engine.parts.rows import Pair, Rows
+from worker.engine.prompt.chat import ChatReader
+from worker.engine.request import ImageRequest
+
+MOST = 512
+"""Tokens of a prompt within its template."""
+
+PLACE = "PROMPT"
+
+BASE = 64
+"""Counts of tokens travel as two digits to this base: bf16 holds no whole numbers above 256."""
+
+
+class ZImage(TransformerModel):
+    """The ZImageTransformer2DModel with Qwen3. It takes prompts as a list, each with its own
+    length, so that those filled up to the same one share forwards.
+
+    Any guidance scale above 0 takes a second row, as in diffusers' pipeline.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        encoder = parts.text_encoder()
+        if encoder is None:
+            raise ValueError("Z-Image has a text encoder.")
+        self._encoder = encoder.model
+        said = encoder.tokenizer.apply_chat_template(
+            [{"role": "user", "content": PLACE}],
+            tokenize=False,
+            add_generation_prompt=True,
+            enable_thinking=True,
+        )
+        before, after = said.split(PLACE)
+        self._reader = ChatReader(encoder, (before, after), MOST, self._embed)
+
+    @property
+    def window(self) -> int:
+        return self._reader.window
+
+    def guided(self, request: ImageRequest) -> bool:
+        return request.guidance_scale > 0
+
+    def guide(
+        self, without: torch.Tensor, towards: torch.Tensor, scale: torch.Tensor
+    ) -> torch.Tensor:
+        return towards + scale * (towards - without)
+
+    def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
+        self.refuse_clip_skip(request)
+        with self._visits.of(self._encoder):
+            read = self._reader.read_all(self.texts(request), variant)
+        # On the CPU, so that no step waits for the device to say how long a prompt is.
+        counts = [torch.tensor([divmod(each.seen, BASE)]) for each in read]
+        return Text(
+            {"captions": Pair(*(each.hidden for each in read)), "counts": Pair(*counts)},
+            read[0].tokens,
+        )
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        digits = cast("list[list[float]]", rows.inputs["counts"].tolist())
+        counts = [round(high) * BASE + round(low) for high, low in digits]
+        captions = rows.inputs["captions"]
+        predicted = self.transformer(
+            list(rows.latents.unsqueeze(2)),
+            (1000 - rows.timesteps) / 1000,
+            [caption[:count] for caption, count in zip(captions, counts, strict=True)],
+            return_dict=False,
+        )[0]
+        return -torch.stack(list(predicted)).squeeze(2)
+
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        read = self._encoder(input_ids=ids, attention_mask=mask.bool(), output_hidden_states=True)
+        return read.hidden_states[-2]
