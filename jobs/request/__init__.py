@@ -1,1 +1,1 @@
-"""What may be asked for and what it means: fields, limits, names, recipes. Knows no Redis."""
+"""What may be asked for and what it means: fields, limits, names. Knows no Redis."""

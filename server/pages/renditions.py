@@ -18,8 +18,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from jobs.pictures.image_store import ImageStore
 from jobs.pictures.turns import Turns
-from jobs.request.provenance import PNG_KEYWORD
-from jobs.request.recipes import INFOTEXT, exif_with
+from jobs.recipes.provenance import PNG_KEYWORD
+from jobs.recipes.recipes import INFOTEXT, exif_with
 from jobs.settings import settings
 from server.pages.kept_renditions import KeptRenditions, Rendition
 from server.resources import of

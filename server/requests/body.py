@@ -11,8 +11,8 @@ from flask import Flask, Request, current_app, request
 from flask.json.provider import DefaultJSONProvider
 from pydantic_core import from_json
 
+from jobs.recipes.recipes import recipe_of
 from jobs.records.workers import offered_models
-from jobs.request.recipes import recipe_of
 from jobs.request.request import FieldError, InvalidRequest
 from server.door.auth import is_public
 from server.errors import ApiError

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jobs.pictures import pictures, sandbox
 from jobs.pictures.image_store import ImageStore, input_id
 from jobs.pictures.pictures import BadPicture
-from jobs.request.recipes import prompts_of
+from jobs.recipes.recipes import prompts_of
 from jobs.request.request import (
     FieldError,
     GenerationRequest,

@@ -7,8 +7,8 @@ from typing import Any
 from flask import Response, jsonify
 from pydantic import BaseModel, Field, ValidationError
 
+from jobs.recipes.recipes import known_part_of
 from jobs.records.workers import offered_models
-from jobs.request.recipes import known_part_of
 from jobs.request.request import FieldError, GenerationRequest, named_pictures
 from jobs.request.samplers import canonical_schedule
 from server.openapi import Routes

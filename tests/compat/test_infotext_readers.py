@@ -12,9 +12,9 @@ from sd_parsers import ParserManager
 from sd_prompt_reader.image_data_reader import ImageDataReader
 
 from jobs.pictures.pictures import EXIF_IFD, UNICODE, USER_COMMENT
-from jobs.request import infotext
-from jobs.request.infotext import Maker
-from jobs.request.recipes import UNDEFINED, exif_with, recipe_of
+from jobs.recipes import infotext
+from jobs.recipes.infotext import Maker
+from jobs.recipes.recipes import UNDEFINED, exif_with, recipe_of
 from jobs.request.request import GenerationRequest, InputPicture, ResolvedRequest
 from jobs.request.resolve import resolve
 from jobs.request.samplers import SAMPLERS

@@ -11,11 +11,11 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
+from jobs.recipes.infotext import Maker
+from jobs.recipes.recipes import recipe_of
 from jobs.records.events import Safety
 from jobs.records.record import read
-from jobs.request.infotext import Maker
 from jobs.request.model_card import Kind
-from jobs.request.recipes import recipe_of
 from server.pages.renditions import render
 from tests.running.hand_worker import CARD, HandWorker
 from tests.running.paths import API

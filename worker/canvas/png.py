@@ -8,9 +8,9 @@ import json
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from jobs.recipes import infotext, provenance, recipes
+from jobs.recipes.infotext import Maker
 from jobs.records.events import Safety
-from jobs.request import infotext, provenance, recipes
-from jobs.request.infotext import Maker
 from jobs.request.request import ResolvedRequest
 from worker.engine.request import Picture
 

@@ -15,8 +15,8 @@ from redis import Redis
 from webuiapi import WebUIApi
 
 from jobs.lists import listing
+from jobs.recipes.provenance import PNG_KEYWORD
 from jobs.records.workers import WorkerInfo
-from jobs.request.provenance import PNG_KEYWORD
 from server.pages.renditions import render
 from tests.card import make_card
 from tests.compat.a1111.client import Quick, connect, in_base64, pixels

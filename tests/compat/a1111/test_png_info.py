@@ -14,8 +14,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from webuiapi import WebUIApi
 
-from jobs.request import infotext
-from jobs.request.infotext import Maker
+from jobs.recipes import infotext
+from jobs.recipes.infotext import Maker
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve
 from server.pages.renditions import render

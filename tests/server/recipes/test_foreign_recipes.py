@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from jobs.request.recipes import exif_with
+from jobs.recipes.recipes import exif_with
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
 from tests.server.recipes.test_recipes import carrying

@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from jobs.recipes.infotext import Maker
 from jobs.records.record import read
-from jobs.request.infotext import Maker
 from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API
 from worker.canvas.png import encode

@@ -17,8 +17,8 @@ from rq.job import Job
 from jobs.lists import listing
 from jobs.pictures.image_store import image_id
 from jobs.queue import queue
+from jobs.recipes.infotext import Maker
 from jobs.records.record import Field, read
-from jobs.request.infotext import Maker
 from jobs.request.request import GenerationRequest, ResolvedRequest
 from jobs.request.resolve import resolve
 from tests.running.hand_worker import CARD, HandWorker

@@ -14,10 +14,10 @@ from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.pictures.sandbox import Decoded
+from jobs.recipes.provenance import PNG_KEYWORD
 from jobs.request.checks import BUILT_IN_UPSCALERS
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
-from jobs.request.provenance import PNG_KEYWORD
 from jobs.request.request import LIMITS, FieldError, GenerationRequest, InvalidRequest
 from server.compat import waiting
 from server.compat.a1111.add_ons import upscalers

@@ -9,8 +9,8 @@ from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel, ConfigDict
 
 from jobs.pictures.pictures import INFOTEXT
-from jobs.request import infotext
-from jobs.request.recipes import MAX_RECIPE
+from jobs.recipes import infotext
+from jobs.recipes.recipes import MAX_RECIPE
 from server.compat.a1111.base64 import decode_picture
 from server.compat.a1111.body import json_object, read
 from server.compat.a1111.errors import invalid

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from jobs.pictures import sandbox
 from jobs.pictures.pictures import EXIF_IFD, INFOTEXT, UNICODE, USER_COMMENT, BadPicture
-from jobs.request import foreign_recipes, infotext
-from jobs.request.infotext import BadInfotext, Maker, Recipe
+from jobs.recipes import foreign_recipes, infotext
+from jobs.recipes.infotext import BadInfotext, Maker, Recipe
 from jobs.request.model_card import ModelCard
 from jobs.request.request import FieldError, InvalidRequest, ResolvedRequest
 

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from jobs.request import infotext
-from jobs.request.infotext import PAIR, BadInfotext, Maker
-from jobs.request.recipes import exif_with, prompts_of, recipe_of
+from jobs.recipes import infotext
+from jobs.recipes.infotext import PAIR, BadInfotext, Maker
+from jobs.recipes.recipes import exif_with, prompts_of, recipe_of
 from jobs.request.request import GenerationRequest, InputPicture, InvalidRequest
 from jobs.request.resolve import resolve
 from jobs.request.samplers import SAMPLERS
