@@ -84,6 +84,7 @@ def load_add_on(
     return loaded
 
 
+@one_at_a_time
 def load_autoencoder_for(
     model: ModelEntry, entry: AddOnEntry, device: torch.device, dtype: torch.dtype
 ) -> Any:
