@@ -52,6 +52,9 @@ BODIES: dict[str, Callable[[Redis], dict[str, Any]]] = {
     "POST /api/v1/models/additions": lambda redis: {"source": "someone/something"},
     "PATCH /api/v1/models/<model>": lambda redis: {"title": "Small"},
     "PATCH /api/v1/models/add-ons/<kind>/<add_on>": lambda redis: {"title": "Small"},
+    "POST /api/show": lambda redis: {"model": CARD.name},
+    "POST /api/generate": lambda redis: {"model": CARD.name, "prompt": "red apple"},
+    "POST /api/chat": lambda redis: {"model": CARD.name, "messages": []},
     "POST /controlnet/detect": lambda redis: {"controlnet_images": [PICTURE]},
 }
 """JSON bodies that are right, by their routes."""
@@ -92,6 +95,7 @@ VIEW = re.compile(r"(/api)?/view")
 
 WAITING = {
     *FORMS,
+    "POST /api/generate",
     "POST /v1/images/generations",
     "POST /sdapi/v1/txt2img",
     "POST /sdapi/v1/img2img",

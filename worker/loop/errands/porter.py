@@ -89,6 +89,10 @@ class Porter:
                 log.exception("an errand went wrong")
                 self._board.over.wait(TRY)
         self._errands.shutdown(wait=False, cancel_futures=True)
+        # What is still being written keeps the folder until this process has ended.
+        if not any(each.is_alive() for each in self._carried.values()):
+            with self._changing:
+                place.give_back()
 
     def _turn(self, place_id: str) -> None:
         if time.monotonic() >= self._sweep_at:

@@ -74,6 +74,12 @@ class Place:
         self._lock = file
         return True
 
+    def give_back(self) -> None:
+        """Let another process change the folder."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
     def staging(self, addition: str) -> Path:
         """Where an addition's files lie until all of them are here."""
         return self.own / "additions" / addition

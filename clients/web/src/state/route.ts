@@ -29,11 +29,19 @@ export function go(place: Place, open: string | null = null): void {
   location.hash = `/${place}${open ? `/${encodeURIComponent(open)}` : ""}`;
 }
 
+/** Shows something else in place of what is open: back leads past both. Done when it returns. */
+export function turn(open: string): void {
+  show(`#/${route.peek().place}/${encodeURIComponent(open)}`);
+}
+
 /** Closes what is open, as the back button would, without leaving the page. */
 export function close(): void {
   const { place, open } = route.peek();
-  if (open) {
-    history.replaceState(null, "", `#/${place}`);
-    route.value = read();
-  }
+  if (open) show(`#/${place}`);
+}
+
+/** By history: an address that is replaced comes about later, and over a step back before it. */
+function show(address: string): void {
+  history.replaceState(null, "", address);
+  route.value = read();
 }

@@ -1,5 +1,5 @@
 /** How a picture is opened, turned and closed in the address, so that back does what is expected. */
-import { close } from "../../state/route";
+import { close, turn } from "../../state/route";
 
 /** Whether something of this page is behind the picture that is open, for back to lead to. */
 let behind = false;
@@ -13,7 +13,7 @@ addEventListener("hashchange", (event) => {
 
 /** Shows another picture in place of this one: back leads out, not through all that were seen. */
 export function turnTo(id: string): void {
-  location.replace(`#/gallery/${encodeURIComponent(id)}`);
+  turn(id);
 }
 
 /** Closes the picture that is open. */
