@@ -124,7 +124,7 @@ class SearchQuery(Parameters):
     q: str = Field("", max_length=200, description="Words of its name.")
     where: Literal["hub", "civitai"] = "hub"
     kind: Kind | None = Field(None, description="Only of this kind.")
-    cursor: str | None = Field(None, max_length=1000, description="`next` of the page before.")
+    cursor: str | None = Field(None, max_length=500, description="`next` of the page before.")
 
 
 class EventsHeaders(Parameters):
