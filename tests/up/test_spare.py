@@ -26,6 +26,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         started.end()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_spare_becomes_the_worker_that_was_killed(running: Running) -> None:
     spare = _next_spare(running)

@@ -46,6 +46,7 @@ def api(left: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.
         yield client
 
 
+@pytest.mark.slow
 def test_jobs_that_waited_or_ran_are_made(api: httpx.Client, jobs: dict[str, Any]):
     # What ran is found when its lease has lapsed.
     for job_id in (*jobs["queued"], jobs["interrupted"]):

@@ -9,7 +9,13 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 
 FLAGS = [
     "--no-sandbox",  # a container has no user namespaces to build one from

@@ -33,8 +33,6 @@ export function model(some: Partial<Model> = {}): Model {
     controlnets: [],
     upscalers: [],
     vaes: [],
-    schedules: ["automatic", "karras"],
-    distilled_guidance: false,
     live: true,
     warm: true,
     state: "warm",

@@ -46,6 +46,7 @@ def carrying(text: str) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.slow
 def test_a_dropped_picture_fills_the_form_with_its_recipe(visit: Visit, site: Wall):
     job_id = site.make("dropped", seed=81, steps=13, negative_prompt="blur")
     picture = site.worker.store.read(image_id(job_id, 0))

@@ -21,6 +21,7 @@ def room(page: Page) -> Page:
     return page
 
 
+@pytest.mark.slow
 def test_a_file_is_sent_looked_at_added_changed_and_deleted(
     visit: Visit, site: Site, tmp_path: Path
 ):

@@ -72,6 +72,7 @@ def test_one_of_two_workers_stays_open_for_everybody_else(start: Start):
         assert all(one.worker != other.worker for other in suspects if overlap(one, other))
 
 
+@pytest.mark.slow
 def test_a_job_in_two_crashes_runs_alone_and_fails_nobody_but_itself(start: Start):
     worker, desk = start()
     jobs = [desk.submit(f"caller{i}", **LONG, seed=i) for i in range(4)]

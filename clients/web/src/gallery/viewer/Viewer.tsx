@@ -92,7 +92,8 @@ function Stage({ among, at, picture }: { among: readonly Picture[]; at: number; 
   };
   const does = useRef(keys);
   does.current = keys;
-  useEffect(() => {
+  // From the moment that it is seen: a key pressed then is meant for it.
+  useLayoutEffect(() => {
     // Of the whole page: a toast's button that is gone leaves the focus nowhere.
     const pressed = (event: KeyboardEvent) => {
       const run = does.current[event.key];
