@@ -26,6 +26,7 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import Stabl
 
 from benchmarks import save
 from worker.engine import Engine, ImageRequest, LoadedModel, TextEncoder
+from worker.engine.families.unet import UNetModel
 from worker.engine.sampling.sampler import SAMPLERS
 
 ROOT = Path(__file__).parents[1]
@@ -79,9 +80,9 @@ def open_pipeline(folder: Path, dtype: torch.dtype) -> StableDiffusionPipeline:
     return pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def load(folder: Path, dtype: torch.dtype) -> LoadedModel:
+def load(folder: Path, dtype: torch.dtype) -> UNetModel:
     pipeline: Any = open_pipeline(folder, dtype)
-    return LoadedModel(
+    return UNetModel(
         name="bench",
         unet=pipeline.unet,
         vae=pipeline.vae,
