@@ -40,11 +40,12 @@ def main(argv: list[str] | None = None) -> None:
         "to be, as darkroom.supervision.spare writes it",
     )
     parsed = parser.parse_args(argv)
+    name: str | None = parsed.name
     if parsed.spare:
         logs.set_up("spare")
         bring_in()
-        parsed = parser.parse_args(_told())
-    name = parsed.name or new_name()
+        name = _told()
+    name = name or new_name()
     chosen = settings()
     logs.set_up("worker")
     tracing.set_up("worker")
@@ -85,9 +86,9 @@ def run(name: str, connection: Redis, chosen: Settings) -> None:
     worker.work()
 
 
-def _told() -> list[str]:
-    """The arguments of the worker that this spare is to be, once somebody says so; it has that
-    one's output and environment then. Ends with the process that would have said it."""
+def _told() -> str:
+    """The name of the worker that this spare is to be, once somebody says so; it has that one's
+    output and environment then. Ends with the process that would have said it."""
     order = sys.stdin.readline()
     if not order:
         sys.exit(0)
@@ -98,7 +99,7 @@ def _told() -> list[str]:
     os.close(output)
     os.environ.update(told["environment"], LOG_FILE=told["log"])
     settings.cache_clear()
-    return told["arguments"]
+    return told["name"]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from darkroom.supervision.process import Process
-from darkroom.supervision.programs import spare_command
+from darkroom.supervision.programs import spare_command, worker_command
 from darkroom.supervision.supervisor import Service
 
 CALM = 10.0
@@ -36,23 +36,17 @@ class Spare:
     def _start(self) -> Process:
         return Process(spare_command(), log=self._log, death_signal=signal.SIGKILL, listening=True)
 
-    def become(
-        self, command: list[str], *, log: Path, environment: Mapping[str, str]
-    ) -> Process | None:
-        """The worker that `command` would start, if one waits; None where none does.
+    def become(self, name: str, *, log: Path, environment: Mapping[str, str]) -> Process | None:
+        """The worker of this name, if one waits to be one; None where none does.
 
         The next one waits after a while.
         """
         process = self.service.process
         if process is None or process.exit_code() is not None:
             return None
-        order = {
-            "arguments": command[3:],
-            "log": str(log.absolute()),
-            "environment": {**environment},
-        }
+        order = {"name": name, "log": str(log.absolute()), "environment": {**environment}}
         try:
-            process.become(json.dumps(order), command=command, log=log)
+            process.become(json.dumps(order), command=worker_command(name), log=log)
         except OSError:
             return None
         self.service.process = None

@@ -154,13 +154,12 @@ class Up:
             name += f"-{secrets.token_hex(2)}"
             self.state.workers.append(name)
             self._tell()
-            command = worker_command(name)
             if self.spare and (
-                waiting := self.spare.become(command, log=log, environment=environment)
+                waiting := self.spare.become(name, log=log, environment=environment)
             ):
                 return waiting
             return Process(
-                command,
+                worker_command(name),
                 log=log,
                 environment=environment,
                 # Not to finish its jobs without a supervisor: the next start runs them again.
