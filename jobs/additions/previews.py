@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 from typing import cast
 
+from PIL import Image
 from redis import Redis
 
 from jobs.additions.found import Kind
@@ -12,6 +14,10 @@ from jobs.pictures.image_store import ImageStore, image_id
 
 PREVIEWS = "darkroom:previews"
 """Hash: kind and name -> id of the picture."""
+
+
+SIDE = 1024
+"""Pixels of the longer side that is kept: as large as one is shown."""
 
 
 def every(connection: Redis) -> dict[str, str]:
@@ -27,9 +33,12 @@ def find(connection: Redis, kind: Kind, name: str) -> str | None:
 
 
 def keep(connection: Redis, store: ImageStore, kind: Kind, name: str, png: bytes) -> str:
-    """Give one another picture; returns its id. Raises OSError where the store is away."""
+    """Give one another picture, no larger than one is shown; returns its id.
+
+    Raises OSError where the store is away.
+    """
     image = image_id(secrets.token_hex(16), 0)
-    store.put(image, png)
+    store.put(image, _shrunk(png))
     before = find(connection, kind, name)
     connection.hset(PREVIEWS, field(kind, name), image)
     if before:
@@ -49,3 +58,13 @@ def drop(connection: Redis, store: ImageStore, kind: Kind, name: str) -> str | N
 def field(kind: Kind, name: str) -> str:
     """How one is named in the hash."""
     return f"{kind}/{name}"
+
+
+def _shrunk(png: bytes) -> bytes:
+    with Image.open(io.BytesIO(png)) as picture:
+        if max(picture.size) <= SIDE:
+            return png
+        picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+        out = io.BytesIO()
+        picture.save(out, "PNG")
+        return out.getvalue()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-
 from flask import Response, request
-from PIL import Image
 from pydantic import ConfigDict, Field
 
 from jobs.additions import previews
@@ -25,9 +22,6 @@ from server.resources import resources
 from server.routes.models.changes import AddOnPath, ModelPath
 
 routes = Routes("previews", "Pictures of what models and add-ons make.")
-
-SIDE = 1024
-"""Pixels of a side that are kept: cards are small."""
 
 TYPES = ("image/webp", "image/png", "image/jpeg")
 
@@ -123,7 +117,7 @@ def _get(kind: Kind, name: str, query: PreviewQuery) -> Response:
 
 def _set(kind: Kind, name: str) -> Response:
     try:
-        png = _shrunk(sandbox.decode(picture_body(), "picture").png)
+        png = sandbox.decode(picture_body(), "picture").png
     except BadPicture as error:
         raise InvalidRequest([FieldError(pointer="", detail=str(error))]) from None
     here = resources()
@@ -146,16 +140,6 @@ def _delete(kind: Kind, name: str) -> Response:
     if image:
         current_renditions().forget(image)
     return Response(status=204)
-
-
-def _shrunk(png: bytes) -> bytes:
-    with Image.open(io.BytesIO(png)) as picture:
-        if max(picture.size) <= SIDE:
-            return png
-        picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-        out = io.BytesIO()
-        picture.save(out, "PNG")
-        return out.getvalue()
 
 
 def _unknown(name: str) -> ApiError:

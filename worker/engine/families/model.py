@@ -14,7 +14,7 @@ from worker.engine.parts.rows import Pair, Rows
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
 from worker.engine.request import ImageRequest
-from worker.engine.sampling.sampler import Sampler
+from worker.engine.sampling.sampler import Sampler, make_sampler
 
 
 @dataclass(frozen=True)
@@ -139,3 +139,17 @@ class LoadedModel(ABC):
     ) -> torch.Tensor:
         """Classifier-free guidance (arXiv 2207.12598) over rows; `scale` is (n, 1, 1, 1)."""
         return without + scale * (towards - without)
+
+
+def noise_sampler(
+    request: ImageRequest, scheduler_config: Mapping[str, Any], steps: int, strength: float
+) -> Sampler:
+    """A fresh walk for a network that predicts noise or velocity, whatever the size."""
+    return make_sampler(
+        request.sampler,
+        scheduler_config,
+        steps,
+        schedule=request.schedule,
+        strength=strength,
+        seed=request.seed,
+    )

@@ -4,12 +4,12 @@ from collections.abc import Hashable
 
 import torch
 
-from worker.engine.families.model import Text
+from worker.engine.families.model import Text, noise_sampler
 from worker.engine.families.transformer import Parts, TransformerModel
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.sequence import SequenceReader
 from worker.engine.request import ImageRequest
-from worker.engine.sampling.sampler import Sampler, make_sampler
+from worker.engine.sampling.sampler import Sampler
 
 LENGTHS = (300,)
 
@@ -57,14 +57,7 @@ class PixArtSigma(TransformerModel):
     def sampler(
         self, request: ImageRequest, width: int, height: int, steps: int, strength: float
     ) -> Sampler:
-        return make_sampler(
-            request.sampler,
-            self.scheduler_config,
-            steps,
-            schedule=request.schedule,
-            strength=strength,
-            seed=request.seed,
-        )
+        return noise_sampler(request, self.scheduler_config, steps, strength)
 
     def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         return self._encoder(ids, attention_mask=mask)[0]

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from worker.engine.errors import ModelUnavailable
-from worker.engine.families.model import LoadedModel, Scene, Text
+from worker.engine.families.model import LoadedModel, Scene, Text, noise_sampler
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import residuals
 from worker.engine.parts.lora import LoraSwitch
@@ -24,7 +24,7 @@ from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
-from worker.engine.sampling.sampler import Sampler, make_sampler
+from worker.engine.sampling.sampler import Sampler
 
 # What SDXL's refiner was trained to be told of a good and of a bad picture (arXiv 2307.01952).
 AESTHETIC_SCORE = 6.0
@@ -139,14 +139,7 @@ class UNetModel(LoadedModel):
     def sampler(
         self, request: ImageRequest, width: int, height: int, steps: int, strength: float
     ) -> Sampler:
-        return make_sampler(
-            request.sampler,
-            self.scheduler_config,
-            steps,
-            schedule=request.schedule,
-            strength=strength,
-            seed=request.seed,
-        )
+        return noise_sampler(request, self.scheduler_config, steps, strength)
 
     def guided(self, request: ImageRequest) -> bool:
         """A UNet that is told the guidance scale needs no second row (LCM)."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from PIL import Image
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -37,8 +35,7 @@ LOOK = 15.0
 """Seconds for which a worker waits until what was added is on offer, before it says so."""
 
 LARGEST_PREVIEW = 16 * 2**20
-PREVIEW_SIDE = 1024
-"""Bytes of a source's picture that are read at most, and the pixels of a side that are kept."""
+"""Bytes of a source's picture that are read at most."""
 
 
 class Stopped(Exception):
@@ -139,7 +136,7 @@ class Carrier:
         try:
             data, total, _ = start_of(plan.preview, self.places, LARGEST_PREVIEW)
             if total is None or total <= LARGEST_PREVIEW:
-                png = shrunk(sandbox.decode(data, "picture").png)
+                png = sandbox.decode(data, "picture").png
                 previews.keep(self.connection, self.images, kind, plan.name, png)
         except (NotAddable, BadPicture, Busy, OSError) as error:
             log.warning("%s has no preview: %s", plan.name, error)
@@ -151,14 +148,3 @@ class Carrier:
             additions.fail(self.connection, running, Error(code=code, detail=detail))
         except RedisError as error:
             log.error("cannot tell that %s was not added: %s", addition.name, error)
-
-
-def shrunk(png: bytes) -> bytes:
-    """A picture that is no larger than one is shown."""
-    with Image.open(io.BytesIO(png)) as picture:
-        if max(picture.size) <= PREVIEW_SIDE:
-            return png
-        picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
-        out = io.BytesIO()
-        picture.save(out, "PNG")
-        return out.getvalue()

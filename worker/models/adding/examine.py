@@ -12,18 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from worker.models.adding.plan import NotAddable, Said
 from worker.models.files.add_ons import find
 from worker.models.files.cards import card
 from worker.models.files.configurations.claims import read_claims
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import read_json
 from worker.models.files.safetensors_file import MAX_HEADER, PICKLES, read_complete
-from worker.models.folders.kinds import Section, kind_of
-from worker.models.folders.scan import ENTRY_CLASSES
-from worker.models.tables import Entry, ModelEntry
+from worker.models.folders.kinds import Section, kind_of, kind_of_folder
+from worker.models.folders.scan import entry_of
+from worker.models.tables import ModelEntry
 
 MOST = 32 * 2**20
 """Bytes of a header that are read beforehand; those of the largest models have a tenth."""
@@ -92,14 +90,6 @@ def laid_out(folder: Path, name: str, size: int, read: Read) -> Iterator[Path]:
         shutil.rmtree(peeks, ignore_errors=True)
 
 
-def entry_of(section: str, name: str, path: Path) -> Entry:
-    """An entry as a folder of models has it."""
-    own: dict[str, Any] = {"name": name, "base": path.parent, "source": str(path)}
-    if section == "models":
-        return ModelEntry(**own)
-    return ENTRY_CLASSES[section](**own, section=section)  # pyright: ignore[reportArgumentType]
-
-
 def _examined(path: Path, section: Section, said: Said) -> Examined:
     entry = entry_of(section, "it", path)
     if isinstance(entry, ModelEntry):
@@ -111,13 +101,10 @@ def _examined(path: Path, section: Section, said: Said) -> Examined:
 
 
 def _section_of_folder(path: Path) -> Section:
-    if (path / "model_index.json").is_file():
-        return "models"
-    kind = str(read_json(path / "config.json").get("_class_name"))
-    sections: dict[str, Section] = {"ControlNetModel": "controlnets", "AutoencoderKL": "vaes"}
-    if kind not in sections:
-        raise SourceError(f"it is a {kind}, which is nothing that is offered")
-    return sections[kind]
+    try:
+        return kind_of_folder(path)
+    except SourceError as error:
+        raise SourceError(f"it is {error}, which is nothing that is offered") from None
 
 
 def _plain(sentence: str, path: Path) -> str:

@@ -25,13 +25,11 @@ from worker.models.files.add_ons import FAMILIES_BY_TEXT
 from worker.models.files.layout import UNUSED, weighty_parts
 from worker.models.files.layout import wanted_files as wanted_of_model
 from worker.models.files.places import Patterns
+from worker.models.folders.kinds import PARTS
 from worker.models.tables import PICKLED
 
 PATIENCE = 15.0
 """Seconds that the hub may take to answer."""
-
-FOLDERS = {"ControlNetModel": "controlnets", "AutoencoderKL": "vaes"}
-"""Kinds of a repository that is one part of a model."""
 
 BASES = (("xl", "sdxl"), ("stable-diffusion-2", "sd2"), ("stable-diffusion", "sd1"))
 """What of the name of the model that a LoRA was trained on says its family."""
@@ -178,7 +176,7 @@ def _part(repository: _Repository, told: str, common: dict[str, Any], places: Pl
     said, _ = json_from(repository.url("config.json"), places)
     config = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
     kind = str(config.get("_class_name"))
-    if kind not in FOLDERS:
+    if kind not in PARTS:
         raise NotAddable(f"it is a {kind}, which is nothing that is offered")
     plain = [n for n in repository.names() if _is_part(n) and n.count(".") == 1]
     files = plain or [n for n in repository.names() if n.endswith(".fp16.safetensors")]
@@ -191,7 +189,7 @@ def _part(repository: _Repository, told: str, common: dict[str, Any], places: Pl
         source=told,
         name=_name(repository.hub_id),
         files=[repository.planned(name) for name in names],
-        section=FOLDERS[kind],
+        section=PARTS[kind],
         folder=True,
         family=family,
         **common,

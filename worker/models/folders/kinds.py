@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Literal
 
 from worker.models.files.errors import SourceError
+from worker.models.files.layout import read_json
 from worker.models.files.safetensors_file import Shapes
 
 Section = Literal["models", "loras", "embeddings", "controlnets", "vaes", "upscalers"]
+
+PARTS: dict[str, Section] = {"ControlNetModel": "controlnets", "AutoencoderKL": "vaes"}
+"""Folders that hold one part of a model, by the `_class_name` of their configuration."""
 
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."
@@ -106,3 +111,14 @@ def _is_embedding(shapes: Shapes) -> bool:
 
 def _any(names: Iterable[str], test: Callable[[str], object]) -> bool:
     return any(test(name) for name in names)
+
+
+def kind_of_folder(path: Path) -> Section:
+    """Which kind of thing a folder in the diffusers layout is. Raises SourceError, which says what
+    else it is."""
+    if (path / "model_index.json").is_file():
+        return "models"
+    kind = str(read_json(path / "config.json").get("_class_name"))
+    if kind not in PARTS:
+        raise SourceError(f"a {kind}")
+    return PARTS[kind]

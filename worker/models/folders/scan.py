@@ -17,9 +17,8 @@ from typing import Any
 
 from jobs.request.model_card import name_from
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import read_json
 from worker.models.files.safetensors_file import read_complete
-from worker.models.folders.kinds import Section, kind_of
+from worker.models.folders.kinds import Section, kind_of, kind_of_folder
 from worker.models.tables import (
     PICKLED,
     AddOnEntry,
@@ -98,7 +97,7 @@ def scan(folders: Sequence[Path]) -> Found:
                 mark = hashlib.sha256(str(path.relative_to(folder)).encode()).hexdigest()[:4]
                 name = f"{name[:59]}-{mark}"
             taken.add((section, name))
-            found.entries.append(_entry(section, name, path))
+            found.entries.append(entry_of(section, name, path))
     return found
 
 
@@ -176,16 +175,14 @@ def _file_section(path: Path, _size: int, _time: int) -> Section:
 
 
 def _folder_section(path: Path) -> Section:
-    if (path / "model_index.json").is_file():
-        return "models"
-    kind = str(read_json(path / "config.json").get("_class_name"))
-    sections: dict[str, Section] = {"ControlNetModel": "controlnets", "AutoencoderKL": "vaes"}
-    if kind not in sections:
-        raise SourceError(f"{path} is not offered: it is a {kind}.")
-    return sections[kind]
+    try:
+        return kind_of_folder(path)
+    except SourceError as error:
+        raise SourceError(f"{path} is not offered: it is {error}.") from None
 
 
-def _entry(section: Section, name: str, path: Path) -> Entry:
+def entry_of(section: Section, name: str, path: Path) -> Entry:
+    """What a file or folder of models is to the catalogue."""
     own: dict[str, Any] = {"name": name, "base": path.parent, "source": str(path)}
     if section == "models":
         return ModelEntry(**own)
