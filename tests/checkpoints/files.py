@@ -236,8 +236,10 @@ XL_TEXTS = {
 
 def sd1(takes: int = 4, **options: Any) -> Checkpoint:
     unet = Unet(32, (1, 2, 4, 4), (1, 1, 1, 0), 1, 64, linear=False, takes=takes)
-    kind = "StableDiffusionInpaintPipeline" if takes == 9 else "StableDiffusionPipeline"
-    scheduler = "DDIMScheduler" if takes == 9 else "PNDMScheduler"
+    kind, scheduler = {
+        8: ("StableDiffusionInstructPix2PixPipeline", "EulerAncestralDiscreteScheduler"),
+        9: ("StableDiffusionInpaintPipeline", "DDIMScheduler"),
+    }.get(takes, ("StableDiffusionPipeline", "PNDMScheduler"))
     own = {"more": MEMORY} | options
     return Checkpoint(kind, unet, {SD1_TEXT: CLIP_L}, 8, scheduler, **own)
 

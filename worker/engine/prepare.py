@@ -23,6 +23,9 @@ def encode(task: Task) -> None:
     variant = tuple((weights.serial, weight) for weights, weight in added)
     task.text = model.read(request, variant=variant)
     task.generator.manual_seed(request.seed)
+    if request.references:
+        _edit(task, model)
+        return
     if request.image is not None and request.enlarge is None and not request.strength:
         # The picture itself, which the autoencoder would not give back.
         _check_size(request.image, request.width, request.height)
@@ -61,6 +64,8 @@ def _first_pass(task: Task, model: LoadedModel) -> None:
     # the picture that it gives there.
     request = task.request
     size = request.width, request.height
+    if model.only_edits:
+        raise InvalidRequest(f"kind: the model {model.name} edits pictures, and nothing else.")
     if request.image is None:
         if model.inpaints:
             raise InvalidRequest(f"kind: the model {model.name} needs a picture and a mask.")
@@ -78,6 +83,19 @@ def _first_pass(task: Task, model: LoadedModel) -> None:
         _condition(task, model, *size)
         return
     _inpaint(task, model)
+
+
+def _edit(task: Task, model: LoadedModel) -> None:
+    """From noise alone, with the pictures beside it: the prompt says what becomes of them."""
+    request = task.request
+    if len(request.references) > model.edits > 0:
+        most = f"{model.edits} of them" if model.edits > 1 else "one picture"
+        raise InvalidRequest(f"references: the model {model.name} edits at most {most}.")
+    size = request.width, request.height
+    shown = model.shown(request)
+    noise = _noise(task, model, *size)
+    task.begin(*size, request.steps, noise=noise)
+    _condition(task, model, *size, shown=shown)
 
 
 def _inpaint(task: Task, model: LoadedModel) -> None:
@@ -127,10 +145,11 @@ def _condition(
     *,
     mask: torch.Tensor | None = None,
     masked: torch.Tensor | None = None,
+    shown: tuple[torch.Tensor, ...] = (),
 ) -> None:
     """Makes the inputs that the network takes at this size."""
     text, scale = ready(task.text), task.request.guidance_scale
-    task.inputs = model.inputs(Scene(text, width, height, scale, mask, masked))
+    task.inputs = model.inputs(Scene(text, width, height, scale, mask, masked, shown))
     task.controls = tuple(
         _control(each, task, model, width, height) for each in task.request.controls
     )

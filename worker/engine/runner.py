@@ -279,4 +279,5 @@ def is_long(task: Task) -> bool:
     sizes = [request.width * request.height]
     if request.enlarge is not None:
         sizes.append(request.enlarge.width * request.enlarge.height)
+    sizes += [picture.shape[0] * picture.shape[1] for picture in request.references]
     return ready(task.model).device.type == "cpu" and max(sizes) > LARGE
