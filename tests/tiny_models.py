@@ -82,7 +82,9 @@ def tiny_unet(cross: int = WIDTH, channels: int = 4, **options: Any) -> UNet2DCo
     )
 
 
-def _xl_unet(cross: int = WIDTH + WIDTH_2, channels: int = 4, ids: int = 6) -> UNet2DConditionModel:
+def tiny_xl_unet(
+    cross: int = WIDTH + WIDTH_2, channels: int = 4, ids: int = 6
+) -> UNet2DConditionModel:
     return tiny_unet(
         cross,
         channels,
@@ -111,7 +113,7 @@ def _sd2(**options: Any) -> Any:
     return tiny_sd(tiny_unet(), scheduler, act="gelu")
 
 
-def _xl(unet: Any, kind: Any = StableDiffusionXLPipeline, **options: Any) -> Any:
+def tiny_xl(unet: Any, kind: Any = StableDiffusionXLPipeline, **options: Any) -> Any:
     return kind(
         vae=tiny_vae(),
         text_encoder=_text(CLIPTextModel, WIDTH),
@@ -132,7 +134,7 @@ def _refiner() -> Any:
         text_encoder_2=_text(CLIPTextModelWithProjection, WIDTH_2, act="gelu"),
         tokenizer=None,
         tokenizer_2=tiny_tokenizer(),
-        unet=_xl_unet(WIDTH_2, ids=5),
+        unet=tiny_xl_unet(WIDTH_2, ids=5),
         scheduler=EulerDiscreteScheduler(**BETAS),
         requires_aesthetics_score=True,
         force_zeros_for_empty_prompt=False,
@@ -161,8 +163,8 @@ FAMILIES: Mapping[str, Callable[[], Any]] = {
     "turbo": lambda: tiny_sd(
         tiny_unet(), EulerDiscreteScheduler(**BETAS, timestep_spacing="trailing"), act="gelu"
     ),
-    "sdxl": lambda: _xl(_xl_unet()),
-    "sdxl-inpainting": lambda: _xl(_xl_unet(channels=9), StableDiffusionXLInpaintPipeline),
+    "sdxl": lambda: tiny_xl(tiny_xl_unet()),
+    "sdxl-inpainting": lambda: tiny_xl(tiny_xl_unet(channels=9), StableDiffusionXLInpaintPipeline),
     "sdxl-refiner": _refiner,
 }
 """What makes each: a whole pipeline of the family's own class."""

@@ -111,7 +111,8 @@ def _inpaint(task: Task, model: LoadedModel) -> None:
         mask = latent_mask(picture_mask, autoencoder.scale, model.device)
     from_noise = request.strength >= 1 and request.fill == "original"
     original = None
-    if request.differential or not (model.inpaints and from_noise):
+    unseen = model.inpaints and from_noise and not model.draws_unseen
+    if request.differential or not unseen:
         original = autoencoder.encode(pixels, task.generator)
     noise = _noise(task, model, *size)
     start = _with_fill(task, original, noise, mask)
@@ -122,7 +123,9 @@ def _inpaint(task: Task, model: LoadedModel) -> None:
         task.repaint = Repaint(ready(original), noise, mask, request.differential)
     if model.inpaints:
         masked = autoencoder.encode(hide_masked(pixels, painted), task.generator)
-        _condition(task, model, *size, mask=(mask > 0).to(mask.dtype), masked=masked)
+        area = torch.from_numpy(painted >= 128).to(mask)[None, None]
+        mask = (mask > 0).to(mask.dtype)
+        _condition(task, model, *size, mask=mask, masked=masked, painted=area)
         return
     _condition(task, model, *size)
 
@@ -145,11 +148,12 @@ def _condition(
     *,
     mask: torch.Tensor | None = None,
     masked: torch.Tensor | None = None,
+    painted: torch.Tensor | None = None,
     shown: tuple[torch.Tensor, ...] = (),
 ) -> None:
     """Makes the inputs that the network takes at this size."""
     text, scale = ready(task.text), task.request.guidance_scale
-    task.inputs = model.inputs(Scene(text, width, height, scale, mask, masked, shown))
+    task.inputs = model.inputs(Scene(text, width, height, scale, mask, masked, painted, shown))
     task.controls = tuple(
         _control(each, task, model, width, height) for each in task.request.controls
     )

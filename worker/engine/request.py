@@ -72,7 +72,8 @@ class ImageRequest:
     guidance that a model was distilled with. An `image` with `enlarge` goes to the second pass at
     once. With `references` they are edited by the prompt: those are the pictures as they came, of
     any size, and `image` the first of them brought to `width` x `height`, for networks that draw
-    over it, which `image_guidance_scale` has keep to it. `vae` names an autoencoder that is taken instead of the model's own.
+    over it, which `image_guidance_scale` has keep to it. `vae` names an autoencoder that is taken
+    instead of the model's own.
     """
 
     model: str

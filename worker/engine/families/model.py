@@ -31,8 +31,8 @@ class Text:
 class Scene:
     """What the other inputs of a picture are made from: its text, the size in pixels, guidance;
     for a network that is shown what it repaints, the mask (1, 1, h, w) and the latents of the
-    masked picture (1, C, h, w); and the latents of the pictures that it edits, as it is shown
-    them."""
+    masked picture (1, C, h, w), with the mask in pixels (1, 1, height, width); and the latents of
+    the pictures that it edits, as it is shown them."""
 
     text: Text
     width: int
@@ -40,6 +40,7 @@ class Scene:
     guidance_scale: float
     mask: torch.Tensor | None = None
     masked: torch.Tensor | None = None
+    painted: torch.Tensor | None = None
     shown: tuple[torch.Tensor, ...] = ()
 
 
@@ -74,6 +75,12 @@ class LoadedModel(ABC):
     @property
     def inpaints(self) -> bool:
         """Whether the network is shown the mask and the masked picture, and needs them."""
+        return False
+
+    @property
+    def draws_unseen(self) -> bool:
+        """Whether an inpainting network's picture is encoded where the walk begins with noise alone
+        as well: the draw of its posterior moves those after it, and so it is in diffusers."""
         return False
 
     @property

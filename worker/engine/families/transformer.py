@@ -12,6 +12,7 @@ from worker.engine.families.model import LoadedModel, Scene
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair
+from worker.engine.parts.upscaler import lanczos
 from worker.engine.parts.visits import Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.text_encoder import TextEncoder
@@ -19,11 +20,15 @@ from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course, make_flow_sampler
 from worker.engine.sampling.sampler import Sampler
 
+SHOWN = "shown_"
+"""How inputs are named that are latents of pictures to edit."""
+
 
 @dataclass(frozen=True)
 class Parts:
     """A model as it was loaded: `components` are its modules and tokenizers by the names that
-    diffusers gives them; the rest is as in `UNetModel`."""
+    diffusers gives them, `pipeline` the name of its pipeline's class, `edit_pictures` how many an
+    edit is given; the rest is as in `UNetModel`."""
 
     name: str
     components: Mapping[str, Any]
@@ -33,6 +38,8 @@ class Parts:
     tiny_vae: Any | None = None
     tiny_decode: bool = False
     offload: bool = False
+    pipeline: str = ""
+    edit_pictures: int = 0
 
     def text_encoder(self, number: int = 1) -> TextEncoder | None:
         """A text encoder with its tokenizer, by its number; None where the model has none."""
@@ -63,6 +70,7 @@ class TransformerModel(LoadedModel):
         self.name, self.device, self.dtype = parts.name, parts.device, parts.dtype
         self.scheduler_config = parts.scheduler_config
         self.transformer = parts.components["transformer"]
+        self._edits = parts.edit_pictures
         self._modules = parts.modules
         for module in self._modules:
             module.eval().requires_grad_(False)
@@ -80,6 +88,10 @@ class TransformerModel(LoadedModel):
             )
 
     @property
+    def edits(self) -> int:
+        return self._edits
+
+    @property
     def distilled(self) -> bool:
         """Whether the guidance scale is an input of each row."""
         return bool(getattr(self.transformer.config, "guidance_embeds", False))
@@ -91,7 +103,21 @@ class TransformerModel(LoadedModel):
         made = super().inputs(scene)
         if self.distilled:
             made["guidance"] = Pair(torch.tensor([scene.guidance_scale]).to(self.device))
-        return made
+        return made | {f"{SHOWN}{n}": Pair(picture) for n, picture in enumerate(scene.shown)}
+
+    def shown(self, request: ImageRequest) -> tuple[torch.Tensor, ...]:
+        """Each picture at the size that the family is shown it at."""
+        if not self.edits:
+            return super().shown(request)
+        brought = [
+            lanczos(picture, *self.shown_size(picture.shape[1], picture.shape[0]))
+            for picture in request.references
+        ]
+        return tuple(self.autoencoder.likeliest(self.autoencoder.pixels(each)) for each in brought)
+
+    def shown_size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height that a picture to be edited is brought to, multiples of `factor`."""
+        return width, height
 
     def texts(self, request: ImageRequest) -> list[str]:
         """The prompt, and where the picture is guided the negative one."""
@@ -138,6 +164,12 @@ class TransformerModel(LoadedModel):
         end."""
         if request.clip_skip != 1:
             raise InvalidRequest(f"clip_skip: the model {self.name} has no layers to skip.")
+
+
+def take_shown(inputs: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+    """The latents (n, C, h, w) of the pictures that rows are shown, taken out of their inputs."""
+    names = sorted(name for name in inputs if name.startswith(SHOWN))
+    return [inputs.pop(name) for name in names]
 
 
 def lengths(rows: torch.Tensor) -> torch.Tensor:

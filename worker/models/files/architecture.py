@@ -266,6 +266,8 @@ def _whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> Arch
             width=whole.width,
             height=whole.height,
             clip_layers=batched.clip_layers,
+            kinds=batched.kinds or (KINDS + (EDITS if batched.edit_pictures else ())),
+            edit_pictures=batched.edit_pictures,
             flow=batched.flow,
             distilled_guidance=batched.distilled_guidance,
             defaults={
@@ -281,6 +283,8 @@ def _whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> Arch
         width=whole.width,
         height=whole.height,
         kinds=whole.kinds,
+        edit_pictures=whole.edit_pictures,
+        image_guidance=whole.image_guidance,
         batched=False,
         defaults={
             "steps": whole.defaults.steps,
