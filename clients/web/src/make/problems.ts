@@ -4,7 +4,17 @@ import { isOf, problems } from "../state/problems";
 import { capital } from "../ui/sentence";
 
 /** Fields that stand in the form itself. */
-const HERE = ["/prompt", "/image", "/mask", "/expand", "/kind", "/strength", "/mask_blur", "/mask_grey"];
+const HERE = [
+  "/prompt",
+  "/image",
+  "/references",
+  "/mask",
+  "/expand",
+  "/kind",
+  "/strength",
+  "/mask_blur",
+  "/mask_grey",
+];
 
 /** Fields that stand among the settings, which may be folded away. */
 const SETTINGS = [

@@ -33,6 +33,7 @@ async function follow(asked: Draft, seed: number, source: Input | null): Promise
 
 function missing(asked: Draft, source: Input | null): FieldError[] {
   if (!source) return asked.prompt.trim() ? [] : [{ pointer: "/prompt", detail: t("emptyPrompt") }];
+  if (source.use === "edit" && !asked.prompt.trim()) return [{ pointer: "/prompt", detail: t("emptyEdit") }];
   if (source.use === "inpaint" && !source.mask) return [{ pointer: "/mask", detail: t("noMask") }];
   const edges = Object.values(source.expand).some((each) => each > 0);
   if (source.use === "outpaint" && !edges) return [{ pointer: "/expand", detail: t("noEdges") }];
