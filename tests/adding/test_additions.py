@@ -171,15 +171,22 @@ def test_a_file_comes_in_pieces_by_tus_and_goes_on_where_it_broke_off(
     assert counter.send(url, data[:100], 0).headers["Upload-Offset"] == "100"
     assert counter.send(url, data[:100], 0).status_code == 409
     upload = url.rpartition("/")[2]
+    header = 8 + int.from_bytes(data[:8], "little")
+    assert 100 < header + 100 < len(data)
     early = counter.look_up(f"upload:{upload}")
+    assert early.status_code == (200 if header <= 100 else 422)
+    assert counter.send(url, data[100 : header + 100], 100).status_code == 204
+    found = counter.look_up(f"upload:{upload}").json()
+    assert (found["kind"], found["usable"]) == ("embedding", True), "its header says what it is"
+    early = counter.http.post(f"{MODELS}/additions", json={"source": f"upload:{upload}"})
     assert early.status_code == 422
-    assert "100 of" in early.json()["detail"]
+    assert f"{header + 100} of" in early.json()["detail"]
     counter.site.server.kill()
     counter.site.server.start()
     there = counter.http.head(url)
-    assert there.headers["Upload-Offset"] == "100"
+    assert there.headers["Upload-Offset"] == str(header + 100)
     assert there.headers["Upload-Length"] == str(len(data))
-    assert counter.send(url, data[100:], 100).status_code == 204
+    assert counter.send(url, data[header + 100 :], header + 100).status_code == 204
     found = counter.look_up(f"upload:{upload}").json()
     assert (found["kind"], found["bytes"]) == ("embedding", len(data))
     counter.added(f"upload:{upload}")

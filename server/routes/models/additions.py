@@ -175,11 +175,12 @@ routes.describe(AdditionStatusEvent, AdditionProgressEvent, AdditionDoneEvent)
 def look_up(body: LookupRequest) -> dict[str, Any]:
     """See what would be added
 
-    Files, size, licence and family, before anything is fetched. 422 says why there is nothing that
-    could be added; what is there and cannot be used here has `usable: false`. An admin may.
+    Files, size, licence and family, before anything is fetched; of an upload as soon as its header
+    is here. 422 says why there is nothing that could be added; what is there and cannot be used
+    here has `usable: false`. An admin may.
     """
     require_admin()
-    said = ask(place_of(None), "look-up", {"source": body.source})
+    said = ask(place_of(None), "look-up", {"source": body.source, "to_add": False})
     return answer(Found.model_validate(said["found"]))
 
 
@@ -203,7 +204,7 @@ def add_model(body: AdditionRequest) -> Response:
     """
     require_admin()
     place = place_of(body.worker)
-    asked = {"source": body.source, "kind": body.kind, "name": body.name}
+    asked = {"source": body.source, "kind": body.kind, "name": body.name, "to_add": True}
     said = ask(place, "look-up", asked)
     found, plan = Found.model_validate(said["found"]), said["plan"]
     if not found.usable:

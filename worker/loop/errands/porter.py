@@ -177,6 +177,7 @@ class Porter:
             self._sent,
             kind=kind,
             name=said.get("name"),
+            to_add=said["to_add"],
         )
         named = self._shop.catalogue().named(plan.name)
         taken = any(plan.section in (None, each.section) for each in named)
