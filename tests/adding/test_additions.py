@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 from safetensors.torch import save_file
@@ -317,7 +318,12 @@ def test_what_does_not_fit_on_the_disk_is_not_begun(counter: Counter, tmp_path: 
 def test_hub_and_civitai_are_searched(counter: Counter, files: Path):
     there = counter.elsewhere
     data = (files / "lora.safetensors").read_bytes()
-    there.civitai_model(77, "LoCon", "found.safetensors", data, name="Findable")
+    there.files["found.png"] = png(900, 600, "green")
+    there.files["none.png"] = b"no picture"
+    images = [{"url": there.link("found.png"), "nsfwLevel": 1, "type": "image"}]
+    there.civitai_model(
+        77, "LoCon", "found.safetensors", data, name="Findable", version={"images": images}
+    )
     asked = {"q": "tiny", "where": "hub"}
     page = counter.http.get(f"{MODELS}/search", params=asked).json()
     assert [each["source"] for each in page["results"]] == ["someone/tiny-pictures"]
@@ -331,6 +337,19 @@ def test_hub_and_civitai_are_searched(counter: Counter, files: Path):
     assert (found["title"], found["kind"], found["family"]) == ("Findable v1", "lora", "sd1")
     assert (found["downloads"], found["bytes"], page["next"]) == (12, len(data), "17|2")
     assert counter.look_up(found["source"]).json()["name"] == "found"
+
+    def picture(url: str) -> httpx.Response:
+        return counter.http.post(f"{MODELS}/search/pictures", json={"url": url})
+
+    shown = picture(found["preview_url"])
+    assert shown.headers["Content-Type"] == "image/webp"
+    assert Image.open(io.BytesIO(shown.content)).size == (320, 213)
+    for wrong, why in (
+        (there.link("none.png"), "picture"),
+        ("http://192.168.7.7/a.png", "public"),
+        ("file:///etc/passwd", "http"),
+    ):
+        assert (picture(wrong).status_code, why in picture(wrong).text) == (422, True)
 
 
 def test_words_and_defaults_of_a_model_change_and_go_back(counter: Counter):

@@ -57,7 +57,8 @@ def dropped(file: Path, models: Path, of: Dropped, page: Page) -> float:
     copied = time.monotonic()
     if of.shown != "Models":
         kind(page, of.shown).tap()
-    expect(shown(page, file.stem)).to_be_visible(timeout=60_000)
+    card = page.get_by_role("button", name=f"About {file.stem}", exact=True)
+    expect(card).to_be_visible(timeout=60_000)
     return time.monotonic() - copied
 
 

@@ -12,7 +12,7 @@ Change = Callable[[Any, Path], Any]
 """A pipeline of diffusers, and a folder for what it is to read, to the pipeline that is run."""
 
 Kind = Callable[[torch.Tensor, torch.Generator], tuple[dict[str, torch.Tensor], torch.Tensor]]
-"""From a layer's weight to what a LoRA says of it, and to the weight that it means at strength 1."""
+"""From a layer's weight to what a LoRA says of it, and to the weight that it means."""
 
 LAYERS = ("to_q", "to_k", "to_v", "to_out.0", "net.2")
 

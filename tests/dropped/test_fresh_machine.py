@@ -59,9 +59,7 @@ def test_every_kind_of_file_is_on_a_phone_in_five_seconds_and_draws_as_stock_doe
     pipe = opened(stock, base)
     files = {name: write(name, of, tmp_path, pipe) for name, of in every.items()}
     with phone(machine.up.url) as page:
-        took = {
-            name: dropped(files[name], machine.folder, of, page) for name, of in every.items()
-        }
+        took = {name: dropped(files[name], machine.folder, of, page) for name, of in every.items()}
     print({name: round(seconds, 1) for name, seconds in took.items()})
     levels = {name: far(machine, stock, of, base, files[name]) for name, of in every.items()}
     assert {name: each for name, each in levels.items() if each > LEVELS} == {}

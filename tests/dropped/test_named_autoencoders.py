@@ -1,4 +1,4 @@
-"""Autoencoders named with the key `vae`: for SDXL, for checkpoints without one, for transformers."""
+"""Autoencoders named with `vae`: for SDXL, for checkpoints without one, for transformers."""
 
 from __future__ import annotations
 

@@ -61,7 +61,8 @@ def look_up(
 ) -> tuple[Plan, Found]:
     """What a source has. `kind` is what somebody takes it for, `name` how it is to be called.
 
-    Of an upload its header is enough, unless it is `to_add`. Raises NotAddable where there is nothing that could be added.
+    Of an upload its header is enough, unless it is `to_add`. Raises NotAddable where there is
+    nothing that could be added.
     """
     if name is not None and not NAME.fullmatch(name):
         raise NotAddable("a name is up to 64 of a-z, 0-9, dot, dash and underscore")
