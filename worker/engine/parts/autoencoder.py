@@ -1,5 +1,6 @@
 """Between pixels and latents: the autoencoder's two directions, in little memory if need be."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ from worker.engine.errors import NotFinite
 from worker.engine.memory.device import is_out_of_memory, release_memory
 from worker.engine.parts.visits import Visits
 from worker.engine.request import Mask, Picture
+
+log = logging.getLogger(__name__)
 
 
 class Autoencoder:
@@ -50,7 +53,10 @@ class Autoencoder:
         """
         with self._visits.of(self.vae):
             mean, deviation = self._in_tiles_if_need_be(
-                lambda: self.posterior(pixels.to(self.vae.dtype))
+                lambda: self._in_range(
+                    lambda: self.posterior(pixels.to(self.vae.dtype)),
+                    lambda found: _is_finite(found[0]) and _is_finite(found[1]),
+                )
             )
         noise = torch.randn(mean.shape, generator=generator).to(mean.device)
         return self._normalized(mean + deviation * noise)
@@ -73,7 +79,10 @@ class Autoencoder:
 
     def decoded(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels (n, 3, height, width), about -1 to 1, of latents (n, C, h, w)."""
-        return self.raw_decoded(self._denormalized(latents).to(self.vae.dtype))
+        return self._in_range(
+            lambda: self.raw_decoded(self._denormalized(latents).to(self.vae.dtype)),
+            lambda decoded: _is_finite(decoded) or not _is_finite(latents),
+        )
 
     # What another autoencoder does otherwise
 
@@ -90,6 +99,22 @@ class Autoencoder:
     def scaling(self) -> float:
         """What latents are multiplied by, after their mean was taken away."""
         return self.vae.config.scaling_factor
+
+    def _in_range(self, work: Callable[[], Any], is_fine: Callable[[Any], bool]) -> Any:
+        """The work in the dtype of the weights, or where that ends in numbers that half precision
+        has none for, in fp32: SDXL's first autoencoder and some fine-tuned ones make black
+        pictures otherwise. Each picture by itself, so that none depends on those before it."""
+        found = work()
+        dtype = self.vae.dtype
+        if dtype != torch.float16 or is_fine(found):
+            return found
+        log.warning("an autoencoder leaves the range of float16; it works in float32 instead")
+        self.vae.float()
+        try:
+            return work()
+        finally:
+            # Nothing is lost on the way back: each weight was one of half precision.
+            self.vae.to(dtype)
 
     def _in_tiles_if_need_be(self, work: Callable[[], Any]) -> Any:
         """The work on the whole picture, or where memory ends in overlapping tiles.
@@ -132,6 +157,10 @@ class Autoencoder:
         return mean, deviation
 
 
+def _is_finite(numbers: torch.Tensor) -> bool:
+    return bool(numbers.isfinite().all())
+
+
 def latent_mask(mask: Mask, scale: int, device: torch.device) -> torch.Tensor:
     """The mask (1, 1, h, w) of latents to repaint, 1 or 0: each that the mask touches at all."""
     painted = torch.from_numpy(mask).to(device)[None, None].float() >= 128
@@ -151,8 +180,8 @@ def hide_masked(pixels: torch.Tensor, mask: Mask) -> torch.Tensor:
 
 def to_picture(decoded: torch.Tensor, latents: torch.Tensor) -> Picture:
     """RGB (height, width, 3) in uint8 of a decoded (1, 3, height, width) in -1 to 1."""
-    if not decoded.isfinite().all():
-        at = "latents" if not latents.isfinite().all() else "decoded picture"
+    if not _is_finite(decoded):
+        at = "latents" if not _is_finite(latents) else "decoded picture"
         raise NotFinite(
             f"The {at} came out as NaN or infinity; another sampler, fewer steps, a lower"
             " guidance_scale or a wider dtype would help."
