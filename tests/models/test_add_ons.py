@@ -27,8 +27,8 @@ from worker.models.files.add_ons import find, wanted_files
 from worker.models.files.cards import cards
 from worker.models.files.errors import SourceError
 from worker.models.loading.add_ons import load_add_on, load_embedding
-from worker.models.loading.embeddings import Embeddings
-from worker.models.loading.model_store import ModelStore
+from worker.models.store.embeddings import Embeddings
+from worker.models.store.model_store import ModelStore
 
 CPU = torch.device("cpu")
 
