@@ -78,7 +78,12 @@ class TransformerModel(LoadedModel):
         vae = parts.components["vae"]
         tiny = parts.tiny_vae if parts.tiny_decode else None
         self.autoencoder = self.autoencoder_class(vae, self._visits, tiny)
-        self.loras = LoraSwitch(self.transformer, [])
+        encoders = [name for name in sorted(parts.components) if name.startswith("text_encoder")]
+        self.loras = LoraSwitch(
+            self.transformer,
+            [parts.components[name] for name in encoders if parts.components[name] is not None],
+            denoiser_name="transformer",
+        )
         if parts.tiny_vae is not None:
             self.preview = TinyPreview(parts.tiny_vae)
             return
