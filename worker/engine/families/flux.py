@@ -54,7 +54,7 @@ class Flux(TransformerModel):
             hidden_states=packed(rows.latents),
             timestep=rows.timesteps / 1000,
             txt_ids=text.new_zeros(text.shape[1], 3),
-            img_ids=places(height // 2, width // 2).to(text),
+            img_ids=places(height // 2, width // 2, text.device).to(text.dtype),
             return_dict=False,
             **{"guidance": None, **rows.inputs},
         )[0]
@@ -65,9 +65,9 @@ class Flux(TransformerModel):
         return replace(super().course(steps, width, height), for_all=False)
 
 
-def places(height: int, width: int) -> torch.Tensor:
+def places(height: int, width: int, device: torch.device) -> torch.Tensor:
     """Where each patch stands: (height * width, 3), the first number for all of them 0."""
-    grid = torch.zeros(height, width, 3)
-    grid[..., 1] += torch.arange(height)[:, None]
-    grid[..., 2] += torch.arange(width)[None, :]
+    grid = torch.zeros(height, width, 3, device=device)
+    grid[..., 1] += torch.arange(height, device=device)[:, None]
+    grid[..., 2] += torch.arange(width, device=device)[None, :]
     return grid.reshape(height * width, 3)

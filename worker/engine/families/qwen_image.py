@@ -1,6 +1,7 @@
 """Qwen-Image (arXiv 2508.02324): a language model reads, an autoencoder of videos draws."""
 
 from collections.abc import Hashable
+from typing import Any
 
 import torch
 
@@ -66,6 +67,9 @@ class QwenImage(TransformerModel):
         if encoder is None:
             raise ValueError("Qwen-Image has a text encoder.")
         self._reader_model = encoder.model
+        self._seen: torch.Tensor | None = None
+        for block in self.transformer.transformer_blocks:
+            block.register_forward_pre_hook(self._show, with_kwargs=True)
         self._reader = ChatReader(encoder, TEMPLATE, MOST, self._embed, drop=TEMPLATE_TOKENS)
 
     @property
@@ -88,7 +92,7 @@ class QwenImage(TransformerModel):
     def forward(self, rows: Rows) -> torch.Tensor:
         count, _, height, width = rows.latents.shape
         inputs = {"guidance": None, **rows.inputs}
-        inputs["encoder_hidden_states_mask"] = rows.inputs["encoder_hidden_states_mask"] > 0
+        self._seen = inputs.pop("encoder_hidden_states_mask") > 0
         predicted = self.transformer(
             hidden_states=packed(rows.latents),
             timestep=rows.timesteps / 1000,
@@ -106,6 +110,13 @@ class QwenImage(TransformerModel):
         kept = lengths(packed(towards)) / lengths(guided)
         return unpacked(guided * kept, *without.shape[-2:])
 
-    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _show(
+        self, _: torch.nn.Module, args: tuple[Any, ...], inputs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Tells a block which tokens there are. Told itself, the transformer would have the device
+        count them for nothing, and wait at each step."""
+        return args, {**inputs, "encoder_hidden_states_mask": self._seen}
+
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         read = self._reader_model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
         return read.hidden_states[-1]

@@ -18,6 +18,7 @@ from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course, make_flow_sampler
 from worker.engine.sampling.sampler import Sampler
+from worker.engine.transfer import sent
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class TransformerModel(LoadedModel):
     def inputs(self, scene: Scene) -> dict[str, Pair]:
         made = super().inputs(scene)
         if self.distilled:
-            made["guidance"] = Pair(torch.tensor([scene.guidance_scale]).to(self.device))
+            made["guidance"] = Pair(sent(torch.tensor([scene.guidance_scale]), self.device))
         return made
 
     def texts(self, request: ImageRequest) -> list[str]:
