@@ -19,6 +19,7 @@ from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course, make_flow_sampler
 from worker.engine.sampling.sampler import Sampler
+from worker.engine.transfer import sent
 
 SHOWN = "shown_"
 """How inputs are named that are latents of pictures to edit."""
@@ -107,7 +108,7 @@ class TransformerModel(LoadedModel):
     def inputs(self, scene: Scene) -> dict[str, Pair]:
         made = super().inputs(scene)
         if self.distilled:
-            made["guidance"] = Pair(torch.tensor([scene.guidance_scale]).to(self.device))
+            made["guidance"] = Pair(sent(torch.tensor([scene.guidance_scale]), self.device))
         return made | {f"{SHOWN}{n}": Pair(picture) for n, picture in enumerate(scene.shown)}
 
     def shown(self, request: ImageRequest) -> tuple[torch.Tensor, ...]:

@@ -11,6 +11,7 @@ from worker.engine.errors import NotFinite
 from worker.engine.memory.device import is_out_of_memory, release_memory
 from worker.engine.parts.visits import Visits
 from worker.engine.request import Mask, Picture
+from worker.engine.transfer import sent
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Autoencoder:
 
     def pixels(self, picture: Picture) -> torch.Tensor:
         """The picture (height, width, 3) as (1, 3, height, width) in -1 to 1, on the device."""
-        moved = torch.from_numpy(picture).to(self._visits.device).permute(2, 0, 1)[None].float()
+        moved = sent(torch.from_numpy(picture), self._visits.device).permute(2, 0, 1)[None].float()
         return moved / 127.5 - 1
 
     def encode(self, pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -58,7 +59,7 @@ class Autoencoder:
                     lambda found: _is_finite(found[0]) and _is_finite(found[1]),
                 )
             )
-        noise = torch.randn(mean.shape, generator=generator).to(mean.device)
+        noise = sent(torch.randn(mean.shape, generator=generator), mean.device)
         return self._normalized(mean + deviation * noise)
 
     def likeliest(self, pixels: torch.Tensor, *, normalized: bool = True) -> torch.Tensor:
@@ -152,7 +153,7 @@ class Autoencoder:
             return getattr(config, "shift_factor", None) or 0.0, 1.0
         numbers = (config.latents_mean, config.latents_std)
         mean, deviation = (
-            torch.tensor(each, device=latents.device).view(1, -1, 1, 1) for each in numbers
+            sent(torch.tensor(each), latents.device).view(1, -1, 1, 1) for each in numbers
         )
         return mean, deviation
 
@@ -163,28 +164,32 @@ def _is_finite(numbers: torch.Tensor) -> bool:
 
 def latent_mask(mask: Mask, scale: int, device: torch.device) -> torch.Tensor:
     """The mask (1, 1, h, w) of latents to repaint, 1 or 0: each that the mask touches at all."""
-    painted = torch.from_numpy(mask).to(device)[None, None].float() >= 128
+    painted = sent(torch.from_numpy(mask), device)[None, None].float() >= 128
     return functional.max_pool2d(painted.float(), scale)
 
 
 def latent_levels(mask: Mask, scale: int, device: torch.device) -> torch.Tensor:
     """The mask (1, 1, h, w) of latents, each as light as the lightest pixel that it touches."""
-    levels = torch.from_numpy(mask).to(device)[None, None].float() / 255
+    levels = sent(torch.from_numpy(mask), device)[None, None].float() / 255
     return functional.max_pool2d(levels, scale)
 
 
 def hide_masked(pixels: torch.Tensor, mask: Mask) -> torch.Tensor:
     """The pixels with 0, mid-grey, wherever the mask is white."""
-    return pixels * (torch.from_numpy(mask).to(pixels.device) < 128)
+    return pixels * (sent(torch.from_numpy(mask), pixels.device) < 128)
 
 
 def to_picture(decoded: torch.Tensor, latents: torch.Tensor) -> Picture:
     """RGB (height, width, 3) in uint8 of a decoded (1, 3, height, width) in -1 to 1."""
-    if not _is_finite(decoded):
+    unit = (decoded.float()[0] / 2 + 0.5).clamp(0, 1)
+    pixels = (unit * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous()
+    # With the picture in one copy, because each makes the host wait for the device.
+    finite = decoded.isfinite().all().to(torch.uint8)
+    copied = torch.cat([pixels.view(-1), finite.view(1)]).cpu().numpy()
+    if not copied[-1]:
         at = "latents" if not _is_finite(latents) else "decoded picture"
         raise NotFinite(
             f"The {at} came out as NaN or infinity; another sampler, fewer steps, a lower"
             " guidance_scale or a wider dtype would help."
         )
-    unit = (decoded.float()[0] / 2 + 0.5).clamp(0, 1)
-    return (unit * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+    return copied[:-1].reshape(pixels.shape)
