@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,10 @@ import httpx
 import numpy as np
 import pytest
 import torch
-from diffusers.pipelines.auto_pipeline import AutoPipelineForText2Image
+from diffusers.pipelines.auto_pipeline import (
+    AutoPipelineForInpainting,
+    AutoPipelineForText2Image,
+)
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 from PIL import Image
 
@@ -24,6 +28,7 @@ from tests.running.site import Site, site_in
 from tests.running.sse import Events
 from tests.running.waiting import until
 from tests.tiny_pipelines import SAVERS
+from tests.worker.test_kinds import scene
 from worker.engine import TOLERANCE
 
 Fields = dict[str, Any]
@@ -111,6 +116,12 @@ def client(site: Site) -> Iterator[httpx.Client]:
 
 def pixels(png: bytes) -> np.ndarray[Any, Any]:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def in_png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
 
 
 def made(client: httpx.Client, **asked: Any) -> str:
@@ -211,3 +222,43 @@ def test_a_job_shows_previews_and_ends_at_a_cancel(client: httpx.Client):
     until(lambda: client.get(job["urls"]["self"]).json()["status"] in ENDED)
     done = client.get(job["urls"]["self"]).json()
     assert (done["status"], done["outputs"]) == ("canceled", [])
+
+
+def test_a_masked_picture_of_sd3_is_diffusers_own_but_for_the_shift_that_it_leaves_out(
+    site: Site, client: httpx.Client
+):
+    """Its inpainting pipeline encodes with the autoencoder's shift and decodes without."""
+    start, mask = scene(32, 32), Image.new("L", (32, 32))
+    mask.paste(255, (16, 0, 32, 32))
+    asked: Fields = {"prompt": "a red apple", "strength": 0.8, "guidance_scale": 5.0}
+    files = {"image": in_png(start), "mask": in_png(mask)}
+    fields = {"kind": "inpaint", "model": "sd3", "steps": 10, "seed": 3, "mask_blur": 0} | asked
+    answer = client.post(f"{API}/jobs", data={"request": json.dumps(fields)}, files=files)
+    ours = picture(client, answer.raise_for_status().json()["urls"]["self"])
+    pipe = AutoPipelineForInpainting.from_pretrained(site.data / "sd3")
+    pipe.set_progress_bar_config(disable=True)
+    latents = pipe(
+        image=start,
+        mask_image=mask,
+        width=32,
+        height=32,
+        num_inference_steps=10,
+        generator=torch.Generator().manual_seed(3),
+        output_type="latent",
+        **asked,
+    ).images
+    with torch.inference_mode():
+        scaled = latents / pipe.vae.config.scaling_factor
+        theirs = {
+            shift: pipe.image_processor.postprocess(
+                pipe.vae.decode(scaled + shift, return_dict=False)[0]
+            )[0]
+            for shift in (pipe.vae.config.shift_factor, 0.0)
+        }
+    painted = np.asarray(mask) == 255
+    far = {
+        shift: np.abs(np.asarray(each)[painted].astype(int) - ours[painted]).max()
+        for shift, each in theirs.items()
+    }
+    assert far[pipe.vae.config.shift_factor] <= TOLERANCE
+    assert far[0.0] > TOLERANCE
