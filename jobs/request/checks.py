@@ -35,12 +35,15 @@ def request_errors(
     pictures: Pictures,
     prompt: str,
     loras: list[Lora],
+    cards: list[ModelCard],
 ) -> list[FieldError]:
-    """What is wrong before a size is chosen; `prompt` without the tags that became `loras`."""
+    """What is wrong before a size is chosen; `prompt` without the tags that became `loras`. `cards`
+    are those of all models, `card` among them."""
     return [
         *_kind_errors(request, card, pictures.get("/image"), pictures.get("/mask"), prompt),
         *_reference_errors(request, pictures),
-        *_add_on_errors(request, card, loras, pictures),
+        *_lora_errors(request, card, loras, cards),
+        *_add_on_errors(request, card, pictures),
         *_sampler_errors(request, card),
         *_model_errors(request, card),
     ]
@@ -155,8 +158,8 @@ def _paints(request: GenerationRequest, levels: tuple[int, int]) -> bool:
     return paints(levels, request.mask_grey, invert=request.mask_invert)
 
 
-def _add_on_errors(
-    request: GenerationRequest, card: ModelCard, loras: list[Lora], pictures: Pictures
+def _lora_errors(
+    request: GenerationRequest, card: ModelCard, loras: list[Lora], cards: list[ModelCard]
 ) -> list[FieldError]:
     errors: list[FieldError] = []
     if len(loras) > MAX_LORAS:
@@ -166,7 +169,24 @@ def _add_on_errors(
         errors.append(FieldError(pointer="/loras", detail=detail))
     for index, lora in enumerate(loras):
         pointer = f"/loras/{index}/name" if index < len(request.loras) else "/prompt"
-        errors += _unknown("LoRA", lora.name, card, card.loras, pointer)
+        unknown = _unknown("LoRA", lora.name, card, card.loras, pointer)
+        fitting = [each for each in cards if any(lora.name == its.name for its in each.loras)]
+        if unknown and fitting:
+            its = next(each for each in fitting[0].loras if each.name == lora.name)
+            names = ", ".join(each.name for each in fitting[:3])
+            detail = (
+                f"the LoRA {lora.name!r} is for {its.family or fitting[0].family} ({names}); the"
+                f" model {card.name} is {card.family}"
+            )
+            unknown = [FieldError(pointer=pointer, detail=detail)]
+        errors += unknown
+    return errors
+
+
+def _add_on_errors(
+    request: GenerationRequest, card: ModelCard, pictures: Pictures
+) -> list[FieldError]:
+    errors: list[FieldError] = []
     for index, control in enumerate(request.controls):
         pointer = f"/controls/{index}"
         if f"{pointer}/image" not in pictures:

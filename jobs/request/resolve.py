@@ -71,7 +71,7 @@ def resolve(
         written, negative = source.prompt, negative or source.negative_prompt
     prompt, tags = split_lora_tags(written)
     loras = [*request.loras, *_tagged(tags, card)]
-    errors = request_errors(request, card, pictures, prompt, loras)
+    errors = request_errors(request, card, pictures, prompt, loras, cards)
     # What is in a negative prompt is what the caller does not want to see.
     if blocklist.current().blocks(prompt):
         # Which word it is stays unsaid: the list is the operator's own.

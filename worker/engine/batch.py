@@ -9,6 +9,7 @@ from worker.engine.families.model import LoadedModel
 from worker.engine.parts.control import ControlRows, weight_at
 from worker.engine.parts.rows import Rows
 from worker.engine.task import BatchKey, Prediction, Stage, Task, ready
+from worker.engine.transfer import sent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,7 @@ class Batch:
             tasks=tasks,
             beside=beside,
             latents=torch.cat(scaled[:guided] * beside + scaled).to(model.dtype),
-            timesteps=to_device(timesteps[:guided] * beside + timesteps, model.device),
+            timesteps=sent(torch.tensor(timesteps[:guided] * beside + timesteps), model.device),
             inputs={name: _stacked(name, tasks, guided, model) for name in tasks[0].inputs},
             controls=_controls(tasks, guided, beside, model),
         )
@@ -131,13 +132,8 @@ def rescale(guided: torch.Tensor, towards: torch.Tensor, amount: torch.Tensor) -
     return torch.where(amount > 0, rescaled, guided)
 
 
-def to_device(numbers: list[float], device: torch.device) -> torch.Tensor:
-    """`numbers` in fp32, copied without waiting for what the device is doing."""
-    return torch.tensor(numbers).to(device, non_blocking=True)
-
-
 def _per_row(numbers: list[float], like: torch.Tensor) -> torch.Tensor:
-    return to_device(numbers, like.device).view(-1, 1, 1, 1)
+    return sent(torch.tensor(numbers), like.device).view(-1, 1, 1, 1)
 
 
 def _stacked(name: str, tasks: list[Task], guided: int, model: LoadedModel) -> torch.Tensor:

@@ -11,6 +11,7 @@ from worker.engine.parts.control import control_tensor
 from worker.engine.parts.upscaler import lanczos, nearest
 from worker.engine.request import Control, Enlarge, Picture
 from worker.engine.task import ControlInput, Repaint, Stage, Task, ready
+from worker.engine.transfer import sent
 
 
 def encode(task: Task) -> None:
@@ -169,7 +170,7 @@ def _control(
         picture = functional.interpolate(
             picture, size=(height, width), mode="bilinear", antialias=True
         )
-    return ControlInput(control, net, picture.to(model.device))
+    return ControlInput(control, net, sent(picture, model.device))
 
 
 def _noise(task: Task, model: LoadedModel, width: int, height: int) -> torch.Tensor:
@@ -181,7 +182,7 @@ def _noise(task: Task, model: LoadedModel, width: int, height: int) -> torch.Ten
     if request.variation_seed is not None and request.variation_strength:
         other = torch.Generator().manual_seed(request.variation_seed)
         noise = slerp(noise, torch.randn(shape, generator=other), request.variation_strength)
-    return noise.to(model.device)
+    return sent(noise, model.device)
 
 
 def slerp(start: torch.Tensor, end: torch.Tensor, fraction: float) -> torch.Tensor:

@@ -14,7 +14,7 @@ from worker.loop.board import Board
 from worker.loop.offer import Offer
 from worker.loop.outcome.settler import Settler
 from worker.loop.slot import Slot, parse_task_id
-from worker.models.loading.model_store import ModelStore
+from worker.models.store.model_store import ModelStore
 
 IDLE_WAIT = 0.5
 """Seconds the engine's thread sleeps with nothing to do; work that comes wakes it at once."""

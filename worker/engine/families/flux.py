@@ -92,20 +92,20 @@ class Flux(TransformerModel):
     def forward(self, rows: Rows) -> torch.Tensor:
         inputs = dict(rows.inputs)
         height, width = rows.latents.shape[-2:]
-        sequence, where = packed(rows.latents), places(height // 2, width // 2)
+        sequence, where = packed(rows.latents), places(height // 2, width // 2, rows.latents.device)
         drawn = sequence.shape[1]
         if CHANNELS in inputs:
             sequence = torch.cat([sequence, inputs.pop(CHANNELS)], dim=-1)
         for picture in take_shown(inputs):
             down, across = picture.shape[-2:]
             sequence = torch.cat([sequence, packed(picture)], dim=1)
-            where = torch.cat([where, places(down // 2, across // 2, kind=1)])
+            where = torch.cat([where, places(down // 2, across // 2, where.device, kind=1)])
         text = inputs["encoder_hidden_states"]
         predicted = self.transformer(
             hidden_states=sequence,
             timestep=rows.timesteps / 1000,
             txt_ids=text.new_zeros(text.shape[1], 3),
-            img_ids=where.to(text),
+            img_ids=where.to(text.dtype),
             return_dict=False,
             **{"guidance": None, **inputs},
         )[0]
@@ -116,13 +116,13 @@ class Flux(TransformerModel):
         return replace(super().course(steps, width, height), for_all=False)
 
 
-def places(height: int, width: int, kind: int = 0) -> torch.Tensor:
+def places(height: int, width: int, device: torch.device, kind: int = 0) -> torch.Tensor:
     """Where each patch stands: (height * width, 3), the first number 0 for what is drawn and 1 for
     what is shown."""
-    grid = torch.zeros(height, width, 3)
+    grid = torch.zeros(height, width, 3, device=device)
     grid[..., 0] = kind
-    grid[..., 1] += torch.arange(height)[:, None]
-    grid[..., 2] += torch.arange(width)[None, :]
+    grid[..., 1] += torch.arange(height, device=device)[:, None]
+    grid[..., 2] += torch.arange(width, device=device)[None, :]
     return grid.reshape(height * width, 3)
 
 

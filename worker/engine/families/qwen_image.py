@@ -6,6 +6,7 @@ latents are more tokens beside those that are drawn.
 
 from collections.abc import Hashable
 from math import sqrt
+from typing import Any
 
 import torch
 
@@ -94,6 +95,9 @@ class QwenImage(TransformerModel):
         if encoder is None:
             raise ValueError("Qwen-Image has a text encoder.")
         self._reader_model = encoder.model
+        self._seen: torch.Tensor | None = None
+        for block in self.transformer.transformer_blocks:
+            block.register_forward_pre_hook(self._show, with_kwargs=True)
         self._reader = ChatReader(encoder, TEMPLATE, MOST, self._embed, drop=TEMPLATE_TOKENS)
         self._several = parts.pipeline == SEVERAL
         processor = parts.components.get("image_processor")
@@ -138,7 +142,7 @@ class QwenImage(TransformerModel):
     def forward(self, rows: Rows) -> torch.Tensor:
         count, _, height, width = rows.latents.shape
         inputs = dict(rows.inputs)
-        inputs["encoder_hidden_states_mask"] = inputs["encoder_hidden_states_mask"] > 0
+        self._seen = inputs.pop("encoder_hidden_states_mask") > 0
         pictures = [rows.latents, *take_shown(inputs)]
         sequence = torch.cat([packed(each) for each in pictures], dim=1)
         sizes = [(1, each.shape[-2] // 2, each.shape[-1] // 2) for each in pictures]
@@ -159,7 +163,14 @@ class QwenImage(TransformerModel):
         kept = lengths(packed(towards)) / lengths(guided)
         return unpacked(guided * kept, *without.shape[-2:])
 
-    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _show(
+        self, _: torch.nn.Module, args: tuple[Any, ...], inputs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Tells a block which tokens there are. Told itself, the transformer would have the device
+        count them for nothing, and wait at each step."""
+        return args, {**inputs, "encoder_hidden_states_mask": self._seen}
+
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         read = self._reader_model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
         return read.hidden_states[-1]
 

@@ -19,6 +19,7 @@ from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course, make_flow_sampler
 from worker.engine.sampling.sampler import Sampler
+from worker.engine.transfer import sent
 
 SHOWN = "shown_"
 """How inputs are named that are latents of pictures to edit."""
@@ -78,7 +79,12 @@ class TransformerModel(LoadedModel):
         vae = parts.components["vae"]
         tiny = parts.tiny_vae if parts.tiny_decode else None
         self.autoencoder = self.autoencoder_class(vae, self._visits, tiny)
-        self.loras = LoraSwitch(self.transformer, [])
+        encoders = [name for name in sorted(parts.components) if name.startswith("text_encoder")]
+        self.loras = LoraSwitch(
+            self.transformer,
+            [parts.components[name] for name in encoders if parts.components[name] is not None],
+            denoiser_name="transformer",
+        )
         if parts.tiny_vae is not None:
             self.preview = TinyPreview(parts.tiny_vae)
             return
@@ -102,7 +108,7 @@ class TransformerModel(LoadedModel):
     def inputs(self, scene: Scene) -> dict[str, Pair]:
         made = super().inputs(scene)
         if self.distilled:
-            made["guidance"] = Pair(torch.tensor([scene.guidance_scale]).to(self.device))
+            made["guidance"] = Pair(sent(torch.tensor([scene.guidance_scale]), self.device))
         return made | {f"{SHOWN}{n}": Pair(picture) for n, picture in enumerate(scene.shown)}
 
     def shown(self, request: ImageRequest) -> tuple[torch.Tensor, ...]:

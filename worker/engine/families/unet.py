@@ -25,6 +25,7 @@ from worker.engine.prompt.prompt import PromptEncoder
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler
+from worker.engine.transfer import sent
 
 # What SDXL's refiner was trained to be told of a good and of a bad picture (arXiv 2307.01952).
 AESTHETIC_SCORE = 6.0
@@ -208,7 +209,7 @@ def guidance_embedding(model: UNetModel, scene: Scene) -> Pair | None:
     rates = torch.exp(torch.arange(half) * -(torch.log(torch.tensor(10000.0)) / (half - 1)))
     angles = (scene.guidance_scale - 1) * 1000.0 * rates
     row = torch.cat([angles.sin(), angles.cos()])
-    return Pair(functional.pad(row, (0, width % 2))[None].to(model.device))
+    return Pair(sent(functional.pad(row, (0, width % 2))[None], model.device))
 
 
 def more_channels(_: UNetModel, scene: Scene) -> Pair | None:
@@ -237,4 +238,4 @@ def unet_arguments(inputs: Mapping[str, torch.Tensor]) -> dict[str, Any]:
 
 
 def _row(numbers: list[float], device: torch.device) -> torch.Tensor:
-    return torch.tensor([numbers], dtype=torch.float32).to(device)
+    return sent(torch.tensor([numbers], dtype=torch.float32), device)

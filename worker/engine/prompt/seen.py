@@ -49,8 +49,8 @@ class SeeingReader:
 
     def _made(self, template: tuple[str, str], pictures: Sequence[Picture]) -> ChatReader:
         images = [Image.fromarray(each) for each in pictures]
-        seen = self._processor(images=images, return_tensors="pt").to(self._encoder.model.device)
-        grid = seen["image_grid_thw"]
+        seen = self._processor(images=images, return_tensors="pt")
+        grid: torch.Tensor = seen["image_grid_thw"]
         merged = self._processor.merge_size**2
         counts = [int(each) // merged for each in grid.prod(dim=-1).tolist()]
         first, *rest = template[0].split(PLACE)
@@ -58,14 +58,16 @@ class SeeingReader:
             PLACE * count + part for count, part in zip(counts, rest, strict=True)
         )
         model = self._encoder.model
+        pixels: torch.Tensor = seen["pixel_values"].to(model.dtype)
 
-        def embed(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        def embed(ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
             read = model(
                 input_ids=ids,
                 attention_mask=mask,
-                pixel_values=seen["pixel_values"].to(model.dtype),
-                image_grid_thw=grid,
+                pixel_values=pixels.to(ids.device),
+                image_grid_thw=grid.to(ids.device),
                 output_hidden_states=True,
+                use_cache=False,
             )
             return read.hidden_states[-1]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jobs.request.model_card import Kind
@@ -168,6 +169,25 @@ def read_transformer(index: dict[str, Any], files: ModelFiles) -> BatchedTransfo
     return BatchedTransformer(
         known.family, layers, known.flow, bool(told), sampler, known.edit_pictures, known.kinds
     )
+
+
+def transformer_width(config: Path) -> tuple[str, int]:
+    """The family of the model whose configuration lies there, and how many numbers each of its
+    tokens is; another pipeline's family is its class. Raises SourceError."""
+    index = read_json(config / "model_index.json")
+    pipeline = str(index.get("_class_name"))
+    known = TRANSFORMERS.get(pipeline)
+    if known is None:
+        return pipeline, 0
+    transformer = read_json(config / "transformer" / "config.json")
+    for key in ("dim", "hidden_size"):
+        if isinstance(wide := transformer.get(key), int):
+            return known.family, wide
+    heads, each = (transformer.get(f"{key}") for key in HEADS)
+    return known.family, int(heads or 0) * int(each or 0)
+
+
+HEADS = ("num_attention_heads", "attention_head_dim")
 
 
 def _sampler(known: Transformer, scheduler: dict[str, Any]) -> Defaults | None:
