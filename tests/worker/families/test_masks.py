@@ -14,6 +14,7 @@ from tests.worker.test_kinds import scene
 from worker.engine import TOLERANCE
 
 
+@pytest.mark.timeout(300)
 def test_a_masked_picture_of_sd3_is_diffusers_own_but_for_the_shift_that_it_leaves_out(
     site: Site, client: httpx.Client
 ):

@@ -3,9 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import torch
 from PIL import Image
 
@@ -38,7 +37,7 @@ class SeeingReader:
         """What reads texts about these pictures; it remembers what it has read."""
         digest = sha256(repr((template, [each.shape for each in pictures])).encode())
         for each in pictures:
-            digest.update(np.ascontiguousarray(each))
+            digest.update(each.tobytes())
         key = digest.digest()
         if key not in self._readers:
             self._readers[key] = self._made(template, pictures)
@@ -52,7 +51,8 @@ class SeeingReader:
         seen = self._processor(images=images, return_tensors="pt")
         grid: torch.Tensor = seen["image_grid_thw"]
         merged = self._processor.merge_size**2
-        counts = [int(each) // merged for each in grid.prod(dim=-1).tolist()]
+        patches = cast("list[int]", grid.prod(dim=-1).tolist())
+        counts = [each // merged for each in patches]
         first, *rest = template[0].split(PLACE)
         before = first + "".join(
             PLACE * count + part for count, part in zip(counts, rest, strict=True)
