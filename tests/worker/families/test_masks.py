@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 import numpy as np
+import pytest
 import torch
 from diffusers.pipelines.auto_pipeline import AutoPipelineForInpainting
 from PIL import Image
