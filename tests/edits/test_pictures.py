@@ -20,7 +20,7 @@ from tests.running.paths import API
 from tests.running.site import Site
 from tests.running.waiting import until
 from tests.tiny_editors import EDITORS, tiny_qwen_edit
-from tests.worker.test_kinds import disc, scene
+from tests.worker.test_kinds import disc, dyed, scene
 from worker.engine import TOLERANCE
 
 # numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own schedulers.
@@ -79,11 +79,6 @@ class Case:
     jobs: tuple[tuple[list[Image.Image], Fields], ...]
     options: Fields = field(default_factory=dict[str, Any])
     scale: str = "guidance_scale"
-
-
-def dyed(width: int, height: int) -> Image.Image:
-    """Another picture than `scene`."""
-    return scene(width, height).transpose(Image.Transpose.ROTATE_180)
 
 
 TRANSFORMERS: dict[str, Case] = {

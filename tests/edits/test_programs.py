@@ -17,10 +17,12 @@ from mcp import Client, StdioServerParameters
 from openai import OpenAI
 from PIL import Image
 
+from tests.compat.comfyui.graphs import node, sampler, text_to_image
 from tests.edits.asking import PROMPT, kept, made, png, sent
 from tests.engine.helpers import difference
 from tests.running.paths import API, REPOSITORY
 from tests.running.site import Site
+from tests.running.waiting import until
 from tests.worker.test_kinds import scene
 from worker.engine import TOLERANCE
 
@@ -140,3 +142,75 @@ def test_references_are_refused_by_their_places(client: httpx.Client):
     gap = client.post(f"{API}/jobs", data={"kind": "edit", "prompt": "x"}, files=files)
     assert gap.status_code == 422
     assert "the one before it did not come" in gap.json()["detail"]
+
+
+def comfy(client: httpx.Client, graph: dict[str, Any]) -> np.ndarray[Any, Any]:
+    """The picture that ComfyUI's API makes of a graph."""
+    queued = client.post("/prompt", json={"prompt": graph})
+    assert queued.status_code == 200, queued.text
+    name = queued.json()["prompt_id"]
+
+    def outputs() -> dict[str, Any]:
+        return client.get(f"/history/{name}").json().get(name, {})
+
+    until(lambda: outputs().get("status", {}).get("completed"), 120)
+    [shown] = outputs()["outputs"]["9"]["images"]
+    return opened(client.get("/view", params=shown).raise_for_status().content)
+
+
+def uploaded(client: httpx.Client, picture: Image.Image, name: str) -> str:
+    files = {"image": (name, png(picture), "image/png")}
+    return client.post("/upload/image", files=files).raise_for_status().json()["name"]
+
+
+def test_graphs_with_the_nodes_of_edits_are_edits(client: httpx.Client):
+    name = uploaded(client, FIRST, "first.png")
+    graph = text_to_image(
+        steps=3, cfg=6, positive=["12", 0], negative=["12", 1], latent_image=["12", 2]
+    ) | {
+        "4": node("CheckpointLoaderSimple", ckpt_name="pix2pix.safetensors"),
+        "6": node("CLIPTextEncode", text=PROMPT, clip=["4", 1]),
+        "7": node("CLIPTextEncode", text="blue", clip=["4", 1]),
+        "10": node("LoadImage", image=name),
+        "11": node(
+            "ImageScale",
+            image=["10", 0],
+            upscale_method="lanczos",
+            width=32,
+            height=32,
+            crop="disabled",
+        ),
+        "12": node(
+            "InstructPixToPixConditioning",
+            positive=["6", 0],
+            negative=["7", 0],
+            vae=["4", 2],
+            pixels=["11", 0],
+        ),
+    }
+    theirs = {"steps": 3, "seed": 7, "guidance_scale": 6.0, "sampler": "euler"}
+    theirs |= {"image_guidance_scale": 1.0, "negative_prompt": "blue"}
+    expected = ours(client, FIRST, model="pix2pix", **theirs)
+    assert difference(comfy(client, graph), expected) <= TOLERANCE
+
+
+def test_a_reference_latent_is_what_a_transformer_edits(client: httpx.Client):
+    name = uploaded(client, FIRST, "reference.png")
+    graph = text_to_image(steps=2, cfg=1, positive=["14", 0]) | {
+        "4": node("CheckpointLoaderSimple", ckpt_name="kontext.safetensors"),
+        "5": node("EmptySD3LatentImage", width=32, height=32, batch_size=1),
+        "6": node("CLIPTextEncode", text=PROMPT, clip=["4", 1]),
+        "7": node("ConditioningZeroOut", conditioning=["6", 0]),
+        "10": node("LoadImage", image=name),
+        "11": node("FluxKontextImageScale", image=["10", 0]),
+        "12": node("VAEEncode", pixels=["11", 0], vae=["4", 2]),
+        "13": node("ReferenceLatent", conditioning=["6", 0], latent=["12", 0]),
+        "14": node("FluxGuidance", conditioning=["13", 0], guidance=2.5),
+    }
+    theirs: dict[str, Any] = {"steps": 2, "seed": 7, "guidance_scale": 2.5, "sampler": "euler"}
+    expected = ours(client, FIRST, model="kontext", **theirs)
+    assert difference(comfy(client, graph), expected) <= TOLERANCE
+    refused = graph | {"3": sampler(steps=2, denoise=0.5, positive=["14", 0])}
+    answer = client.post("/prompt", json={"prompt": refused})
+    assert answer.status_code == 400
+    assert "must be 1 where a picture is edited by words" in answer.text

@@ -297,5 +297,8 @@ def is_long(task: Task) -> bool:
     sizes = [request.width * request.height]
     if request.enlarge is not None:
         sizes.append(request.enlarge.width * request.enlarge.height)
-    sizes += [picture.shape[0] * picture.shape[1] for picture in request.references]
-    return ready(task.model).device.type == "cpu" and max(sizes) > LARGE
+    model = ready(task.model)
+    for picture in request.references:
+        width, height = model.shown_size(picture.shape[1], picture.shape[0])
+        sizes.append(width * height)
+    return model.device.type == "cpu" and max(sizes) > LARGE

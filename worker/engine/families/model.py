@@ -130,6 +130,10 @@ class LoadedModel(ABC):
         """The latents of the pictures that a request has edited, as the network is shown them."""
         raise InvalidRequest(f"kind: the model {self.name} edits no pictures.")
 
+    def shown_size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height at which it is shown a picture of this size to edit it."""
+        return width, height
+
     # Latents, and the forward over rows
 
     def latent_size(self, width: int, height: int) -> tuple[int, int]:

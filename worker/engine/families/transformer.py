@@ -121,10 +121,6 @@ class TransformerModel(LoadedModel):
         ]
         return tuple(self.autoencoder.likeliest(self.autoencoder.pixels(each)) for each in brought)
 
-    def shown_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height that a picture to be edited is brought to, multiples of `factor`."""
-        return width, height
-
     def texts(self, request: ImageRequest) -> list[str]:
         """The prompt, and where the picture is guided the negative one."""
         return [request.prompt, *([request.negative_prompt] if self.guided(request) else [])]

@@ -3,9 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import torch
 from PIL import Image
 
@@ -38,7 +37,7 @@ class SeeingReader:
         """What reads texts about these pictures; it remembers what it has read."""
         digest = sha256(repr((template, [each.shape for each in pictures])).encode())
         for each in pictures:
-            digest.update(np.ascontiguousarray(each))
+            digest.update(each.tobytes())
         key = digest.digest()
         if key not in self._readers:
             self._readers[key] = self._made(template, pictures)
@@ -49,23 +48,26 @@ class SeeingReader:
 
     def _made(self, template: tuple[str, str], pictures: Sequence[Picture]) -> ChatReader:
         images = [Image.fromarray(each) for each in pictures]
-        seen = self._processor(images=images, return_tensors="pt").to(self._encoder.model.device)
-        grid = seen["image_grid_thw"]
+        seen = self._processor(images=images, return_tensors="pt")
+        grid: torch.Tensor = seen["image_grid_thw"]
         merged = self._processor.merge_size**2
-        counts = [int(each) // merged for each in grid.prod(dim=-1).tolist()]
+        patches = cast("list[int]", grid.prod(dim=-1).tolist())
+        counts = [each // merged for each in patches]
         first, *rest = template[0].split(PLACE)
         before = first + "".join(
             PLACE * count + part for count, part in zip(counts, rest, strict=True)
         )
         model = self._encoder.model
+        pixels: torch.Tensor = seen["pixel_values"].to(model.dtype)
 
-        def embed(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        def embed(ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
             read = model(
                 input_ids=ids,
                 attention_mask=mask,
-                pixel_values=seen["pixel_values"].to(model.dtype),
-                image_grid_thw=grid,
+                pixel_values=pixels.to(ids.device),
+                image_grid_thw=grid.to(ids.device),
                 output_hidden_states=True,
+                use_cache=False,
             )
             return read.hidden_states[-1]
 
