@@ -6,7 +6,13 @@ from dataclasses import replace
 import torch
 
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, TransformerModel, packed, unpacked
+from worker.engine.families.transformer import (
+    Parts,
+    TransformerModel,
+    packed,
+    places,
+    unpacked,
+)
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.clip import ClipReader
 from worker.engine.prompt.sequence import SequenceReader
@@ -63,11 +69,3 @@ class Flux(TransformerModel):
     def course(self, steps: int, width: int, height: int) -> Course:
         """Its pipeline has solvers choose the levels themselves."""
         return replace(super().course(steps, width, height), for_all=False)
-
-
-def places(height: int, width: int) -> torch.Tensor:
-    """Where each patch stands: (height * width, 3), the first number for all of them 0."""
-    grid = torch.zeros(height, width, 3)
-    grid[..., 1] += torch.arange(height)[:, None]
-    grid[..., 2] += torch.arange(width)[None, :]
-    return grid.reshape(height * width, 3)

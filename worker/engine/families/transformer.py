@@ -1,7 +1,7 @@
 """What the transformers of flow matching have in common: they differ in what a row takes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +23,8 @@ from worker.engine.sampling.sampler import Sampler
 @dataclass(frozen=True)
 class Parts:
     """A model as it was loaded: `components` are its modules and tokenizers by the names that
-    diffusers gives them; the rest is as in `UNetModel`."""
+    diffusers gives them, `options` what else its model_index.json says; the rest is as in
+    `UNetModel`."""
 
     name: str
     components: Mapping[str, Any]
@@ -33,6 +34,7 @@ class Parts:
     tiny_vae: Any | None = None
     tiny_decode: bool = False
     offload: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def text_encoder(self, number: int = 1) -> TextEncoder | None:
         """A text encoder with its tokenizer, by its number; None where the model has none."""
@@ -159,3 +161,11 @@ def unpacked(sequence: torch.Tensor, height: int, width: int) -> torch.Tensor:
     rows, _, channels = sequence.shape
     patches = sequence.view(rows, height // 2, width // 2, channels // 4, 2, 2)
     return patches.permute(0, 3, 1, 4, 2, 5).reshape(rows, channels // 4, height, width)
+
+
+def places(height: int, width: int) -> torch.Tensor:
+    """Where each patch stands, as Flux takes it: (height * width, 3), the first number 0."""
+    grid = torch.zeros(height, width, 3)
+    grid[..., 1] += torch.arange(height)[:, None]
+    grid[..., 2] += torch.arange(width)[None, :]
+    return grid.reshape(height * width, 3)

@@ -52,8 +52,10 @@ class Autoencoder:
             mean, deviation = self._in_tiles_if_need_be(
                 lambda: self.posterior(pixels.to(self.vae.dtype))
             )
-        noise = torch.randn(mean.shape, generator=generator).to(mean.device)
-        return self._normalized(mean + deviation * noise)
+        if deviation is not None:
+            noise = torch.randn(mean.shape, generator=generator).to(mean.device)
+            mean = mean + deviation * noise
+        return self._normalized(mean)
 
     def decode(self, latents: torch.Tensor) -> Picture:
         """The picture (height, width, 3) in uint8, in one transfer. Raises NotFinite."""
@@ -70,8 +72,9 @@ class Autoencoder:
 
     # What another autoencoder does otherwise
 
-    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and deviation of what the pixels may be, in fp32 and not normalized yet."""
+    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Mean and deviation of what the pixels may be, in fp32 and not normalized yet; None for
+        the deviation where nothing is to be drawn."""
         found = self.vae.encode(pixels).latent_dist
         return found.mean.float(), found.std.float()
 
@@ -83,6 +86,20 @@ class Autoencoder:
     def scaling(self) -> float:
         """What latents are multiplied by, after their mean was taken away."""
         return self.vae.config.scaling_factor
+
+    def statistics(
+        self, latents: torch.Tensor
+    ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
+        """Mean and deviation: of each channel, which some of SDXL's autoencoders state, or of
+        all, as Stable Diffusion 3's and Flux's do."""
+        config = self.vae.config
+        if getattr(config, "latents_mean", None) is None:
+            return getattr(config, "shift_factor", None) or 0.0, 1.0
+        numbers = (config.latents_mean, config.latents_std)
+        mean, deviation = (
+            torch.tensor(each, device=latents.device).view(1, -1, 1, 1) for each in numbers
+        )
+        return mean, deviation
 
     def _in_tiles_if_need_be(self, work: Callable[[], Any]) -> Any:
         """The work on the whole picture, or where memory ends in overlapping tiles.
@@ -103,26 +120,12 @@ class Autoencoder:
             self.vae.disable_tiling()
 
     def _normalized(self, latents: torch.Tensor) -> torch.Tensor:
-        mean, deviation = self._statistics(latents)
+        mean, deviation = self.statistics(latents)
         return (latents - mean) * self.scaling / deviation
 
     def _denormalized(self, latents: torch.Tensor) -> torch.Tensor:
-        mean, deviation = self._statistics(latents)
+        mean, deviation = self.statistics(latents)
         return latents * deviation / self.scaling + mean
-
-    def _statistics(
-        self, latents: torch.Tensor
-    ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
-        """Mean and deviation: of each channel, which some of SDXL's autoencoders state, or of
-        all, as Stable Diffusion 3's and Flux's do."""
-        config = self.vae.config
-        if getattr(config, "latents_mean", None) is None:
-            return getattr(config, "shift_factor", None) or 0.0, 1.0
-        numbers = (config.latents_mean, config.latents_std)
-        mean, deviation = (
-            torch.tensor(each, device=latents.device).view(1, -1, 1, 1) for each in numbers
-        )
-        return mean, deviation
 
 
 def latent_mask(mask: Mask, scale: int, device: torch.device) -> torch.Tensor:

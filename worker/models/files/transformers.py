@@ -107,6 +107,42 @@ TRANSFORMERS: Mapping[str, Transformer] = {
             "text_encoder": "Gemma2Model",
         },
     ),
+    "Flux2Pipeline": Transformer(
+        "flux2",
+        {
+            "transformer": "Flux2Transformer2DModel",
+            "vae": "AutoencoderKLFlux2",
+            "text_encoder": "Mistral3ForConditionalGeneration",
+        },
+        guidance_input="guidance_embeds",
+    ),
+    "Flux2KleinPipeline": Transformer(
+        "flux2-klein",
+        {
+            "transformer": "Flux2Transformer2DModel",
+            "vae": "AutoencoderKLFlux2",
+            "text_encoder": "Qwen3ForCausalLM",
+        },
+    ),
+    "ChromaPipeline": Transformer(
+        "chroma",
+        {
+            "transformer": "ChromaTransformer2DModel",
+            "vae": "AutoencoderKL",
+            "text_encoder": "T5EncoderModel",
+        },
+    ),
+    "HiDreamImagePipeline": Transformer(
+        "hidream",
+        {
+            "transformer": "HiDreamImageTransformer2DModel",
+            "vae": "AutoencoderKL",
+            "text_encoder": "CLIPTextModelWithProjection",
+            "text_encoder_2": "CLIPTextModelWithProjection",
+            "text_encoder_3": "T5EncoderModel",
+            "text_encoder_4": "LlamaForCausalLM",
+        },
+    ),
 }
 """By the class of the pipeline."""
 
