@@ -68,6 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("steps", "seed", "width", "height", "count"):
         make.add_argument(f"--{name}", type=int, metavar="N")
     make.add_argument("--guidance", type=float, metavar="SCALE")
+    make.add_argument(
+        "--edit",
+        action="append",
+        metavar="FILE",
+        help="a picture to change as the prompt says; again for each more that the model takes",
+    )
     _add_url(make)
 
     tools = add("mcp", _mcp, "Serve tools to an assistant that speaks MCP, on stdin and stdout.")
@@ -133,6 +139,9 @@ def _generate(parsed: argparse.Namespace, chosen: Settings) -> int:
         "count": parsed.count,
         "guidance_scale": parsed.guidance,
     }
+    if parsed.edit:
+        first, *more = parsed.edit
+        fields |= {"kind": "edit", "image": first, "references": more}
     given = {name: value for name, value in fields.items() if value is not None}
     return generate(_url(parsed, chosen), parsed.prompt, cast("Fields", given), parsed.output)
 

@@ -25,7 +25,16 @@ from server.routes import (
     session,
     state,
 )
-from server.routes.models import additions, catalogue, changes, previews, residence, uploads
+from server.routes.models import (
+    addition_events,
+    additions,
+    catalogue,
+    changes,
+    lookups,
+    previews,
+    residence,
+    uploads,
+)
 from server.streams import hub
 
 
@@ -67,7 +76,17 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
 
     for noun in (jobs, recipes, events, images):
         app.register_api(noun.routes.blueprint)
-    for noun in (catalogue, residence, additions, uploads, changes, previews, samplers):
+    for noun in (
+        catalogue,
+        residence,
+        lookups,
+        additions,
+        addition_events,
+        uploads,
+        changes,
+        previews,
+        samplers,
+    ):
         app.register_api(noun.routes.blueprint)
     for noun in (pairing, session, devices, state, health, metrics, docs):
         app.register_api(noun.routes.blueprint)

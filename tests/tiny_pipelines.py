@@ -88,7 +88,11 @@ def save_tiny_qwen(folder: Path) -> Path:
 
 def save_tiny_edm(folder: Path) -> Path:
     """SDXL with the noise of EDM, as Playground 2.5. Multiples of 2 pixels, 16x16."""
-    save_tiny("sdxl", folder)
+    return with_edm(save_tiny("sdxl", folder))
+
+
+def with_edm(folder: Path) -> Path:
+    """A model that was saved, with the noise of EDM."""
     with warnings.catch_warnings():
         # numpy 2.4 deprecates how torch 2.13 hands it arrays, in diffusers' own code.
         warnings.filterwarnings("ignore", "__array", DeprecationWarning)

@@ -16,7 +16,7 @@ from redis import Redis
 
 from jobs.connection import now
 
-Action = Literal["look-up", "search", "change", "delete", "wake", "forget"]
+Action = Literal["look-up", "search", "picture", "change", "delete", "wake", "forget"]
 
 KEPT = 60
 """Seconds for which an errand or an answer that nobody fetches is kept."""

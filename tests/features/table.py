@@ -13,7 +13,8 @@ from jobs.request.samplers import SAMPLERS, SCHEDULES
 from tests.dropped.page import section
 from tests.features.options import OPTIONS
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "edit")
+"""Edits are what other models do, which tests/worker/test_edits.py compares with diffusers."""
 PASSED, FAILED, NOT_DONE = "yes", "failed", "-"
 
 INTRODUCTION = """# What works with what

@@ -23,6 +23,9 @@ from worker.models.files.cards import card, cards
 from worker.models.files.sources import locate
 from worker.models.files.whole_pipelines import (
     BATCHED_ONLY,
+    EDITS,
+    FROM_PICTURES,
+    IMAGE_GUIDED,
     IMAGE_TO_IMAGE,
     INPAINT,
     PIPELINES,
@@ -78,6 +81,17 @@ def test_every_pipeline_that_diffusers_draws_over_a_picture_with_is_known(
         and "strength" in inspect.signature(pipeline.__call__).parameters
     }
     assert theirs & PIPELINES.keys() == known
+
+
+def test_every_pipeline_that_edits_takes_a_prompt_and_a_picture_and_no_strength():
+    calls = {name: getattr(diffusers, name).__call__ for name in EDITS}
+    takes = {name: inspect.signature(call).parameters for name, call in calls.items()}
+    for name, parameters in takes.items():
+        assert {"prompt", "image"} <= set(parameters), name
+        assert "strength" not in parameters, name
+    assert {name for name in takes if "image_guidance_scale" in takes[name]} == IMAGE_GUIDED
+    theirs = {name: told_by(getattr(diffusers, name)) for name in FROM_PICTURES}
+    assert theirs == FROM_PICTURES
 
 
 @pytest.mark.parametrize("save", [save_tiny_pixart])

@@ -9,6 +9,7 @@ import torch
 
 from worker.engine.accounts import Accounts
 from worker.engine.batch import Batch, TaskRows
+from worker.engine.errors import NotFinite
 from worker.engine.families.model import LoadedModel
 from worker.engine.memory.device import (
     capacity,
@@ -259,7 +260,16 @@ class Runner:
     # 4. Decode the latents into pixels
 
     def _decode(self, task: Task) -> None:
-        task.finish(ready(task.model).autoencoder.decode(ready(task.latents)))
+        model = ready(task.model)
+        try:
+            task.finish(model.autoencoder.decode(ready(task.latents)))
+        except NotFinite as error:
+            if broken := broken_part(model):
+                raise NotFinite(
+                    f"{model.name} is broken: its {broken} has NaN or infinity among its weights;"
+                    " fetch its file again."
+                ) from error
+            raise
 
     # A pipeline that runs whole: one of its steps
 
@@ -273,10 +283,19 @@ class Runner:
             task.finish(task.run.image)
 
 
+def broken_part(model: LoadedModel) -> str | None:
+    """The class of a part whose weights are no numbers; None where all are."""
+    for module in model.modules():
+        if not all(bool(each.isfinite().all()) for each in module.parameters()):
+            return type(module).__name__
+    return None
+
+
 def is_long(task: Task) -> bool:
     """Whether encode and decode of a task's picture keep others waiting who come meanwhile."""
     request = task.request
     sizes = [request.width * request.height]
     if request.enlarge is not None:
         sizes.append(request.enlarge.width * request.enlarge.height)
+    sizes += [picture.shape[0] * picture.shape[1] for picture in request.references]
     return ready(task.model).device.type == "cpu" and max(sizes) > LARGE

@@ -56,13 +56,13 @@ class Chroma(TransformerModel):
             timestep=rows.timesteps / 1000,
             encoder_hidden_states=text,
             txt_ids=text.new_zeros(text.shape[1], 3),
-            img_ids=places(height // 2, width // 2).to(text),
+            img_ids=places(height // 2, width // 2, text.device).to(text.dtype),
             attention_mask=torch.cat([shown, shown.new_ones(count, patches.shape[1])], dim=1),
             return_dict=False,
         )[0]
         return unpacked(predicted, height, width)
 
-    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         return self._encoder(ids, attention_mask=mask)[0]
 
 

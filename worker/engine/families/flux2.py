@@ -1,4 +1,7 @@
-"""Flux.2: one language model reads, latents are normalized and packed two by two."""
+"""Flux.2: one language model reads, latents are normalized and packed two by two.
+
+Pictures to edit are more tokens beside those that it draws, each further on in time.
+"""
 
 from collections.abc import Hashable
 from dataclasses import replace
@@ -7,7 +10,13 @@ from typing import Any, ClassVar
 import torch
 
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, TransformerModel, packed, unpacked
+from worker.engine.families.transformer import (
+    Parts,
+    TransformerModel,
+    packed,
+    take_shown,
+    unpacked,
+)
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.sequence import SequenceReader
@@ -23,6 +32,12 @@ SYSTEM = (
     "You are an AI that reasons about image descriptions. You give structured responses focusing"
     " on object relationships, object\nattribution and actions without speculation."
 )
+
+AREA = 1024 * 1024
+"""Pixels at which a picture to edit is shown at most."""
+
+APART = 10
+"""How far from each other in time pictures stand."""
 
 LARGE = 4300
 """Tokens of a picture from which on the number of steps makes no difference to its shift."""
@@ -94,17 +109,30 @@ class Flux2(TransformerModel):
         )
 
     def forward(self, rows: Rows) -> torch.Tensor:
-        height, width = rows.latents.shape[-2:]
-        text = rows.inputs["encoder_hidden_states"]
+        inputs = dict(rows.inputs)
+        device, (height, width) = rows.latents.device, rows.latents.shape[-2:]
+        pictures = [rows.latents, *take_shown(inputs)]
+        where = [
+            places(number * APART, each.shape[-2] // 2, each.shape[-1] // 2, 1, device)
+            for number, each in enumerate(pictures)
+        ]
         predicted = self.transformer(
-            hidden_states=packed(rows.latents),
+            hidden_states=torch.cat([packed(each) for each in pictures], dim=1),
             timestep=rows.timesteps / 1000,
-            txt_ids=places(1, 1, text.shape[1]).to(text.device),
-            img_ids=places(height // 2, width // 2, 1).to(text.device),
+            txt_ids=places(0, 1, 1, inputs["encoder_hidden_states"].shape[1], device),
+            img_ids=torch.cat(where),
             return_dict=False,
-            **{"guidance": None, **rows.inputs},
+            **{"guidance": None, **inputs},
         )[0]
-        return unpacked(predicted, height, width)
+        return unpacked(predicted[:, : height * width // 4], height, width)
+
+    def shown_size(self, width: int, height: int) -> tuple[int, int]:
+        """At most a megapixel of it."""
+        shrink = min(1.0, (AREA / (width * height)) ** 0.5)
+        wide, high = (
+            max(1, int(side * shrink) // self.factor) * self.factor for side in (width, height)
+        )
+        return wide, high
 
     def noise(self, width: int, height: int, generator: torch.Generator) -> torch.Tensor:
         """Diffusers draws patches."""
@@ -118,7 +146,7 @@ class Flux2(TransformerModel):
         mu = empirical_shift(self.tokens(width, height), steps)
         return replace(super().course(steps, width, height), mu=mu, for_all=False)
 
-    def embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """What the language model makes of tokens."""
         read = self._encoder(
             input_ids=ids, attention_mask=mask, output_hidden_states=True, use_cache=False
@@ -154,10 +182,11 @@ def _said(role: str, text: str) -> dict[str, Any]:
     return {"role": role, "content": [{"type": "text", "text": text}]}
 
 
-def places(height: int, width: int, length: int) -> torch.Tensor:
-    """Where each token stands, (height * width * length, 4): picture, line, column, word."""
-    ranges = (torch.arange(count) for count in (1, height, width, length))
-    return torch.cartesian_prod(*ranges)
+def places(time: int, height: int, width: int, length: int, device: torch.device) -> torch.Tensor:
+    """Where each token stands, (height * width * length, 4): time, line, column, word."""
+    ranges = (torch.arange(count, device=device) for count in (height, width, length))
+    when = torch.full((1,), time, device=device)
+    return torch.cartesian_prod(when, *ranges)
 
 
 def empirical_shift(tokens: int, steps: int) -> float:

@@ -80,10 +80,10 @@ class HiDream(TransformerModel):
         """As of the largest picture: diffusers' pipeline draws none of another size."""
         return 0.5 + (tokens - 256) * (1.15 - 0.5) / (4096 - 256)
 
-    def _embed_words(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _embed_words(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         return self._t5(ids, attention_mask=mask)[0]
 
-    def _embed_layers(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _embed_layers(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Every layer's output of a token, one behind the other."""
         read = self._llama(ids, attention_mask=mask, output_hidden_states=True)
         return torch.cat(read.hidden_states[1:], dim=-1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from worker.engine.errors import InvalidRequest
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
@@ -29,8 +30,9 @@ class Text:
 @dataclass(frozen=True)
 class Scene:
     """What the other inputs of a picture are made from: its text, the size in pixels, guidance;
-    and for a network that is shown what it repaints, the mask (1, 1, h, w) and the latents of the
-    masked picture (1, C, h, w)."""
+    for a network that is shown what it repaints, the mask (1, 1, h, w) and the latents of the
+    masked picture (1, C, h, w), with the mask in pixels (1, 1, height, width); and the latents of
+    the pictures that it edits, as it is shown them."""
 
     text: Text
     width: int
@@ -38,6 +40,8 @@ class Scene:
     guidance_scale: float
     mask: torch.Tensor | None = None
     masked: torch.Tensor | None = None
+    painted: torch.Tensor | None = None
+    shown: tuple[torch.Tensor, ...] = ()
 
 
 class LoadedModel(ABC):
@@ -74,6 +78,22 @@ class LoadedModel(ABC):
         return False
 
     @property
+    def draws_unseen(self) -> bool:
+        """Whether an inpainting network's picture is encoded where the walk begins with noise alone
+        as well: the draw of its posterior moves those after it, and so it is in diffusers."""
+        return False
+
+    @property
+    def edits(self) -> int:
+        """How many pictures the network may be shown to edit them; 0 for one that edits none."""
+        return 0
+
+    @property
+    def only_edits(self) -> bool:
+        """Whether the network draws nothing without a picture to edit."""
+        return False
+
+    @property
     def latent_channels(self) -> int:
         """Channels of a latent pixel."""
         return self.autoencoder.channels
@@ -105,6 +125,10 @@ class LoadedModel(ABC):
     def inputs(self, scene: Scene) -> dict[str, Pair]:
         """Every input that a picture's rows have beside latents and timestep."""
         return dict(scene.text.inputs)
+
+    def shown(self, request: ImageRequest) -> tuple[torch.Tensor, ...]:
+        """The latents of the pictures that a request has edited, as the network is shown them."""
+        raise InvalidRequest(f"kind: the model {self.name} edits no pictures.")
 
     # Latents, and the forward over rows
 
@@ -139,11 +163,28 @@ class LoadedModel(ABC):
         """Whether a picture takes a second row, without the prompt."""
         return self.cfg_scale(request) > 1
 
+    @property
+    def guided_rows(self) -> int:
+        """Rows that a picture with guidance takes."""
+        return 2
+
     def guide(
         self, without: torch.Tensor, towards: torch.Tensor, scale: torch.Tensor
     ) -> torch.Tensor:
         """Classifier-free guidance (arXiv 2207.12598) over rows; `scale` is (n, 1, 1, 1)."""
         return without + scale * (towards - without)
+
+    def guide_by_picture(
+        self,
+        bare: torch.Tensor,
+        without: torch.Tensor,
+        towards: torch.Tensor,
+        scale: torch.Tensor,
+        kept: torch.Tensor,
+    ) -> torch.Tensor:
+        """Guidance by prompt and picture (arXiv 2211.09800, section 3.2.1): `bare` has neither,
+        `kept` is the picture's scale."""
+        return bare + kept * (without - bare) + scale * (towards - without)
 
 
 def noise_sampler(

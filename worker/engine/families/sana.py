@@ -73,16 +73,15 @@ class Sana(TransformerModel):
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
         self.refuse_clip_skip(request)
         prompt, *negative = (text.lower().strip() for text in self.texts(request))
-        shown = [0, *range(-LENGTH + 1, 0)]
         with self._visits.of(self._encoder):
             told = self._told.read(prompt, variant=variant)
             plain = [self._plain.read(text, variant=variant) for text in negative]
         return Text(
             {
                 "encoder_hidden_states": Pair(
-                    told.hidden[:, shown], *(each.hidden for each in plain)
+                    _shown(told.hidden), *(each.hidden for each in plain)
                 ),
-                "encoder_attention_mask": Pair(told.mask[:, shown], *(each.mask for each in plain)),
+                "encoder_attention_mask": Pair(_shown(told.mask), *(each.mask for each in plain)),
             },
             told.tokens,
         )
@@ -98,5 +97,10 @@ class Sana(TransformerModel):
     def course(self, steps: int, width: int, height: int) -> Course:
         return Course(steps)
 
-    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return self._encoder(ids, attention_mask=mask)[0]
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        return self._encoder(ids, attention_mask=mask, use_cache=False)[0]
+
+
+def _shown(rows: torch.Tensor) -> torch.Tensor:
+    """The first of the tokens, and the last."""
+    return torch.cat([rows[:, :1], rows[:, 1 - LENGTH :]], dim=1)

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 
@@ -10,12 +11,14 @@ from worker.engine.errors import InvalidRequest
 from worker.engine.prompt.prompt import emphasize
 from worker.engine.prompt.syntax import Weighted, parse_attention
 from worker.engine.prompt.text_encoder import TextEncoder
+from worker.engine.transfer import sent
 
 CACHED = 16
 """Sequences that are remembered: 512 tokens of T5-XXL are 8 MB."""
 
-Embed = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""From ids and mask, both (1, tokens), to embeddings (1, tokens, width)."""
+Embed = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
+"""From ids and mask, both (1, tokens), to embeddings (1, tokens, width). There is no mask where
+nothing was filled up: transformers would ask the device whether it hides anything, and wait."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,22 @@ class Read:
         mask = self.hidden.new_zeros(self.hidden.shape[:2])
         mask[:, : self.seen] = 1
         return mask
+
+
+BASE = 64
+"""Counts of tokens travel as two digits to this base: bf16 holds no whole numbers above 256."""
+
+
+def counted(read: Read) -> torch.Tensor:
+    """How many embeddings are seen, as an input of a row: on the CPU, so that no step waits for the
+    device to say how long a prompt is."""
+    return torch.tensor([divmod(read.seen, BASE)])
+
+
+def counts_of(rows: torch.Tensor) -> list[int]:
+    """The counts in rows of such an input."""
+    digits = cast("list[list[float]]", rows.tolist())
+    return [round(high) * BASE + round(low) for high, low in digits]
 
 
 class SequenceReader:
@@ -125,7 +144,7 @@ class SequenceReader:
         filled = [1.0] * len(self._before) + weights
         padding = [1.0] * (length - len(filled))
         filled = padding + filled if self._left else filled + padding
-        return torch.tensor(filled, device=self._model.device)[None, :, None]
+        return sent(torch.tensor(filled), self._model.device)[None, :, None]
 
     def _remembered(self, ids: tuple[int, ...], length: int, variant: Hashable) -> torch.Tensor:
         key = (ids, length, variant)
@@ -135,9 +154,9 @@ class SequenceReader:
             row, seen = [*ids, *[pad] * padding], [1] * len(ids) + [0] * padding
             if self._left:
                 row, seen = [*[pad] * padding, *ids], seen[::-1]
-            filled = torch.tensor([row], device=self._model.device)
-            mask = torch.tensor([seen], device=self._model.device)
-            self._cache[key] = self._embed(filled, mask)
+            device = self._model.device
+            filled, mask = (sent(torch.tensor([each]), device) for each in (row, seen))
+            self._cache[key] = self._embed(filled, mask if padding else None)
             if len(self._cache) > CACHED:
                 self._cache.popitem(last=False)
         self._cache.move_to_end(key)
@@ -146,5 +165,5 @@ class SequenceReader:
     def _ids(self, text: str, special: bool) -> list[int]:
         return self._tokenizer(text, add_special_tokens=special, verbose=False).input_ids
 
-    def _call(self, ids: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+    def _call(self, ids: torch.Tensor, _: torch.Tensor | None) -> torch.Tensor:
         return self._model(ids)[0]

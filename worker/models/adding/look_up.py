@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jobs.additions.found import KINDS, SECTIONS, Found, FoundFile, Kind
 from jobs.request.model_card import name_from
 from worker.models.adding.civitai import plan_from_civitai
-from worker.models.adding.examine import Examined, Read, examine, laid_out
+from worker.models.adding.examine import MOST, Examined, Read, examine, laid_out
 from worker.models.adding.hub import plan_from_hub
 from worker.models.adding.place import Place
 from worker.models.adding.plan import (
@@ -57,10 +57,12 @@ def look_up(
     *,
     kind: Kind | None = None,
     name: str | None = None,
+    to_add: bool = False,
 ) -> tuple[Plan, Found]:
     """What a source has. `kind` is what somebody takes it for, `name` how it is to be called.
 
-    Raises NotAddable where there is nothing that could be added.
+    Of an upload its header is enough, unless it is `to_add`. Raises NotAddable where there is
+    nothing that could be added.
     """
     if name is not None and not NAME.fullmatch(name):
         raise NotAddable("a name is up to 64 of a-z, 0-9, dot, dash and underscore")
@@ -73,7 +75,7 @@ def look_up(
         case FromLink():
             plan = _plan_of_link(source, places)
         case FromUpload():
-            plan = _plan_of_upload(source, sent)
+            plan = _plan_of_upload(source, sent, to_add=to_add)
     reason: str | None = None
     if not plan.folder:
         plan, reason = _examined(plan, place, places, sent, kind)
@@ -117,11 +119,11 @@ def _plan_of_link(source: FromLink, places: Places) -> Plan:
     return Plan(source=source.url, name=named, files=[file])
 
 
-def _plan_of_upload(source: FromUpload, sent: Sent) -> Plan:
+def _plan_of_upload(source: FromUpload, sent: Sent, *, to_add: bool) -> Plan:
     file = sent(source.id)
     if file is None:
         raise NotAddable(f"there is no upload {source.id[:64]!r}")
-    if file.offset < file.length:
+    if file.offset < (file.length if to_add else min(file.length, _header_end(file))):
         raise NotAddable(f"of that upload {file.offset} of {file.length} bytes are here")
     refuse_pickle(file.filename)
     named = name_from(file.filename.removesuffix(".safetensors")) or "model"
@@ -129,6 +131,13 @@ def _plan_of_upload(source: FromUpload, sent: Sent) -> Plan:
         name=f"{named}.safetensors", url="", bytes=file.length, sha256=file.sha256
     )
     return Plan(source=f"upload:{source.id}", name=named, files=[planned], upload=source.id)
+
+
+def _header_end(file: SentFile) -> int:
+    """How many of a file's bytes say what it is; what is no header shows in its first bytes."""
+    start = file.read(8)
+    length = int.from_bytes(start, "little")
+    return 9 if len(start) == 8 and length > min(MOST, file.length) else 8 + length
 
 
 def _examined(

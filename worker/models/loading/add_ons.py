@@ -32,9 +32,10 @@ from worker.models.files.add_ons import (
     weights,
 )
 from worker.models.files.architecture import read_architecture
+from worker.models.files.configurations.claims import read_claims
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import read_json
-from worker.models.files.loras.families import lora_text_width
+from worker.models.files.loras.families import lora_for
 from worker.models.files.loras.names import is_plain
 from worker.models.files.places import find_path
 from worker.models.files.safetensors_file import read_complete
@@ -115,9 +116,9 @@ def load_lora(entry: AddOnEntry, device: torch.device, dtype: torch.dtype) -> Lo
     file = weights(entry)
     header = read_complete(file)
     where = f"{entry.where}.source"
-    lora_text_width(where, header.shapes)
-    if not is_plain(header.shapes):
-        return read_any_lora(entry.name, where, file, header, device, dtype)
+    families = lora_for(where, header.shapes, read_claims(file, header).base).families
+    if families or not is_plain(header.shapes):
+        return read_any_lora(entry.name, where, file, header, device, dtype, families)
     tensors: Tensors = _with_alphas(load_file(str(file)))
     converted, _ = lora_state_dict(tensors, unet_config=SGM)
     # The peft configuration that diffusers writes into a LoRA's header: `unet.lora_alpha`.

@@ -27,6 +27,10 @@ EARLY_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn":
 """diffusers' own names of the middle's attention, before and after they were changed."""
 
 
+NOT_SAID = ("scaling_factor", "norm_num_groups", "act_fn")
+"""What no tensor's name or shape says, and the model's own configuration does."""
+
+
 def load_autoencoder(where: str, source: Path, own: dict[str, Any], dtype: torch.dtype) -> Any:
     """The autoencoder at `source`, for a model whose own has the configuration `own`.
 
@@ -52,7 +56,7 @@ def _from_file(where: str, file: Path, own: dict[str, Any], dtype: torch.dtype) 
         config = {**own, **autoencoder_config(shapes, "", own.get("sample_size", 512))}
     except (KeyError, SourceError) as error:
         raise SourceError(f"{where}: {file} is no autoencoder for latents: {error}.") from None
-    config["scaling_factor"] = own.get("scaling_factor", config["scaling_factor"])
+    config |= {key: own[key] for key in NOT_SAID if key in own}
     vae = Autoencoder.from_config(config)
     tensors: Tensors = {
         name.removeprefix(VAE): tensor for name, tensor in load_file(str(file)).items()

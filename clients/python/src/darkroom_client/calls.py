@@ -138,6 +138,11 @@ def submit(prompt: str, fields: Mapping[str, Any]) -> Call:
     for name in ("image", "mask"):
         if request.get(name) is not None:
             request[name] = place(name, request[name])
+    if "references" in request:
+        request["references"] = [
+            place(f"reference_{index}", given)
+            for index, given in enumerate(cast("Sequence[PictureInput]", request["references"]))
+        ]
     if "controls" in request:
         request["controls"] = [
             {**control, "image": place(f"control_{index}", control["image"])}

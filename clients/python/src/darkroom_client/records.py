@@ -189,6 +189,8 @@ class Model:
     live: bool
     state: Literal["warm", "loading", "cold"]
     loaded: float
+    edit_pictures: int = 0
+    """How many pictures an edit may be given; 0 where it does none."""
 
 
 def picture(data: Json) -> Picture:
@@ -226,7 +228,8 @@ def progress(job_id: str, data: Json, event_id: str = "") -> Progress:
 
 def model(data: Json) -> Model:
     """A model of an answer."""
-    values: Json = {name: data[name] for name in Model.__dataclass_fields__}
+    # A server of before there were edits says nothing of them.
+    values: Json = {name: data[name] for name in Model.__dataclass_fields__ if name in data}
     for name in ("kinds", "samplers"):
         values[name] = tuple(data[name])
     for name in ("loras", "embeddings", "controlnets", "upscalers"):

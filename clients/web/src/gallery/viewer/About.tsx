@@ -53,7 +53,7 @@ export function About({ picture }: { picture: Picture }) {
           <div class="uses">
             <button type="button" onClick={() => void useRecipe(job, output)}>
               <Icon name="edit" />
-              {t("edit")}
+              {t("toForm")}
             </button>
             <button type="button" onClick={() => void copyRecipe(job, output)}>
               <Icon name="copy" />
