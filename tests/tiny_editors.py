@@ -42,6 +42,7 @@ from tests.tiny_model import tiny_tokenizer
 from tests.tiny_models import BETAS, tiny_sd, tiny_unet, tiny_xl, tiny_xl_unet
 from tests.tiny_networks import CLIP_WINDOW, tiny_clip_config, tiny_kl, tiny_t5
 from tests.tiny_pipelines import with_edm
+from tests.tiny_transformers import save_tiny_flux2, save_tiny_flux2_klein
 
 LEVELS = 4
 """Of the autoencoders: pictures are multiples of 16 pixels."""
@@ -101,6 +102,8 @@ EDITORS: dict[str, Callable[[Path], Path]] = {
     "fill": save_tiny_fill,
     "qwen-edit": save_tiny_qwen_edit,
     "qwen-edit-plus": save_tiny_qwen_edit_plus,
+    "flux2": save_tiny_flux2,
+    "flux2-klein": save_tiny_flux2_klein,
 }
 """By the names that the tests give them."""
 

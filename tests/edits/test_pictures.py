@@ -79,6 +79,8 @@ class Case:
     jobs: tuple[tuple[list[Image.Image], Fields], ...]
     options: Fields = field(default_factory=dict[str, Any])
     scale: str = "guidance_scale"
+    says_without: bool = True
+    """Whether its call takes a negative prompt."""
 
 
 TRANSFORMERS: dict[str, Case] = {
@@ -104,12 +106,31 @@ TRANSFORMERS: dict[str, Case] = {
         ),
         scale="true_cfg_scale",
     ),
+    "flux2": Case(
+        (
+            ([scene(96, 64), dyed(64, 64)], {"steps": 4, "seed": 1}),
+            ([dyed(96, 64), scene(64, 64)], {"steps": 3, "seed": 2, "guidance_scale": 2.0}),
+            ([scene(64, 72)], {"steps": 3, "seed": 3}),
+        ),
+        says_without=False,
+    ),
+    "flux2-klein": Case(
+        (
+            ([scene(96, 64)], {"steps": 4, "seed": 1}),
+            ([dyed(96, 64)], {"steps": 3, "seed": 2, "guidance_scale": 1.0}),
+            ([dyed(96, 64), scene(64, 64)], {"steps": 3, "seed": 3, "prompt": "a cat"}),
+        ),
+        says_without=False,
+    ),
 }
+
+QUICK = ("kontext", "qwen-edit-plus", "flux2")
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "name", ["kontext", pytest.param("qwen-edit", marks=pytest.mark.slow), "qwen-edit-plus"]
+    "name",
+    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in TRANSFORMERS],
 )
 def test_edits_of_a_transformer_share_forwards_and_each_is_diffusers_own_picture(
     site: Site, client: httpx.Client, name: str
@@ -119,7 +140,9 @@ def test_edits_of_a_transformer_share_forwards_and_each_is_diffusers_own_picture
     jobs = [made(client, *shown, model=name, **size, **fields) for shown, fields in case.jobs]
     pipe = pipeline(site, name)
     for (shown, fields), job in zip(case.jobs, jobs, strict=True):
-        asked: Fields = {"negative_prompt": "", **case.options, **fields, **size}
+        asked: Fields = {**case.options, **fields, **size}
+        if case.says_without:
+            asked = {"negative_prompt": "", **asked}
         if case.scale == "true_cfg_scale":
             asked[case.scale] = asked.pop("guidance_scale", 4.0)
             asked["negative_prompt"] = asked["negative_prompt"] or " "
@@ -184,6 +207,8 @@ def test_the_list_of_models_says_who_edits_and_others_say_so(client: httpx.Clien
         "fill": 0,
         "qwen-edit": 1,
         "qwen-edit-plus": 3,
+        "flux2": 10,
+        "flux2-klein": 4,
     }
     only = [name for name, each in found.items() if each["kinds"] == ["edit"]]
     assert only == ["pix2pix", "cosxl-edit", "qwen-edit", "qwen-edit-plus"]

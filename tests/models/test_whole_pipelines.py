@@ -22,6 +22,7 @@ from worker.engine.whole.pipeline import WholeModel
 from worker.models.files.cards import card, cards
 from worker.models.files.sources import locate
 from worker.models.files.whole_pipelines import (
+    BATCHED_ONLY,
     EDITS,
     FROM_PICTURES,
     IMAGE_GUIDED,
@@ -56,6 +57,11 @@ def test_every_pipeline_that_diffusers_makes_pictures_from_text_with_has_its_own
         if not any(each in key for each in NOT_OFFERED)
     }
     assert theirs == PIPELINES
+
+
+def test_pipelines_that_only_the_engine_runs_have_their_own_defaults_too():
+    assert {name: told_by(getattr(diffusers, name)) for name in BATCHED_ONLY} == BATCHED_ONLY
+    assert not BATCHED_ONLY.keys() & PIPELINES.keys()
 
 
 @pytest.mark.parametrize(

@@ -177,11 +177,11 @@ def _noise(task: Task, model: LoadedModel, width: int, height: int) -> torch.Ten
     """The image's own noise (1, C, h, w), drawn on the CPU in fp32: the same on every device, in
     every dtype and in every batch; turned towards the variation's if there is one."""
     request = task.request
-    shape = (1, model.latent_channels, *model.latent_size(width, height))
-    noise = torch.randn(shape, generator=task.generator)
+    noise = model.noise(width, height, task.generator)
     if request.variation_seed is not None and request.variation_strength:
         other = torch.Generator().manual_seed(request.variation_seed)
-        noise = slerp(noise, torch.randn(shape, generator=other), request.variation_strength)
+        another = model.noise(width, height, other)
+        noise = slerp(noise, another, request.variation_strength)
     return sent(noise, model.device)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,24 +14,29 @@ import torch
 from diffusers.pipelines.auto_pipeline import (
     AutoPipelineForImage2Image,
     AutoPipelineForInpainting,
-    AutoPipelineForText2Image,
 )
+from diffusers.pipelines.chroma.pipeline_chroma_img2img import ChromaImg2ImgPipeline
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 
 from tests.engine.sampling.stock_schedulers import STOCK, stock_scheduler
 from tests.worker.families.asking import Fields, Pixels
+from tests.worker.families.begun import begun
 
 LONGER = "a cat face, 3d, a green heart, a rocket, a birthday cake"
 
 FLUX = "guidance_scale beside true_cfg_scale"
+TOLD = "guidance_scale alone, which takes no second row"
 
 
 @dataclass(frozen=True)
 class Family:
     """How diffusers' own pipeline of a family is asked, and what the jobs ask for.
 
-    A guidance scale above `off` takes a second row.
+    A guidance scale above `off` takes a second row. `variants` are the pipelines of its own that
+    start from a picture, by kind; None for those that diffusers finds itself, and where there are
+    none its pipeline is begun in the middle (`begun.py`).
     """
 
     jobs: tuple[Fields, ...]
@@ -38,11 +44,14 @@ class Family:
     scale: str = "guidance_scale"
     default: float = 4.5
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    prepare: Callable[[Any, Fields], None] = lambda pipeline, asked: None
+    variants: Mapping[str, Any] | None = None
 
     def rows(self, fields: Fields, forwards: int | None = None) -> int:
         """Rows that a job takes, in as many forwards as it has steps or as are said."""
-        scale = fields.get("true_cfg_scale" if self.scale is FLUX else "guidance_scale")
-        default = 1.0 if self.scale is FLUX else self.default
+        told = self.scale in (FLUX, TOLD)
+        scale = fields.get("true_cfg_scale" if told else "guidance_scale")
+        default = 1.0 if told else self.default
         guided = (default if scale is None else scale) > self.off
         return (1 + guided) * (forwards or fields["steps"])
 
@@ -57,10 +66,25 @@ def guided(off: float = 1.0, sampler: str = "unipc") -> tuple[Fields, ...]:
     )
 
 
+def told() -> tuple[Fields, ...]:
+    """The same without a negative prompt."""
+    return tuple(
+        {name: value for name, value in fields.items() if name != "negative_prompt"}
+        for fields in guided()
+    )
+
+
+def at_its_size(pipeline: Any, asked: Fields) -> None:
+    """Diffusers' HiDream brings every picture to one area: this one's."""
+    scale = pipeline.vae_scale_factor
+    pipeline.default_sample_size = math.sqrt(asked["width"] * asked["height"] + 1) / scale
+
+
 EXACT_SIZE = {"use_resolution_binning": False, "clean_caption": False}
 
 FAMILIES: Mapping[str, Family] = {
-    "sd3": Family(guided(), default=7.0),
+    # Its pipeline of masks leaves the autoencoder's shift out where it decodes.
+    "sd3": Family(guided(), default=7.0, variants={"image-to-image": AutoPipelineForImage2Image}),
     "flux": Family(
         (
             {"steps": 12, "seed": 1},
@@ -74,9 +98,19 @@ FAMILIES: Mapping[str, Family] = {
     "qwen-image": Family(guided(), scale="true_cfg_scale", default=4.0),
     # Its own pipeline hands UniPC a list, which it does not take.
     "z-image": Family(guided(off=0.0, sampler="euler"), off=0.0, default=5.0),
-    "sana": Family(guided(), options=EXACT_SIZE),
-    "pixart-sigma": Family(guided(), options=EXACT_SIZE),
-    "lumina2": Family(guided(), default=4.0),
+    "sana": Family(guided(), options=EXACT_SIZE, variants={}),
+    "pixart-sigma": Family(guided(), options=EXACT_SIZE, variants={}),
+    "lumina2": Family(guided(), default=4.0, variants={}),
+    "flux2": Family(told(), scale=TOLD, default=4.0, variants={}),
+    # It guides away from nothing that is said.
+    "flux2-klein": Family(told(), default=4.0, variants={}),
+    "chroma": Family(
+        guided(),
+        default=5.0,
+        # Its pipeline of masks asks for an option that its transformer does not have.
+        variants={"image-to-image": ChromaImg2ImgPipeline},
+    ),
+    "hidream": Family(guided(), default=5.0, prepare=at_its_size, variants={}),
 }
 """The transformers whose rows share forwards."""
 
@@ -94,20 +128,21 @@ VARIANTS: Mapping[str, Any] = {
 
 def pipeline_of(folder: Path) -> Any:
     """Diffusers' own pipeline of a model."""
-    return _quiet(AutoPipelineForText2Image.from_pretrained(folder))
+    return _quiet(DiffusionPipeline.from_pretrained(folder))
 
 
 def stock(family: Family, pipeline: Any, asked: Fields) -> Pixels:
     """Diffusers' own picture; of an inpainted one what lies outside the mask is the original's."""
     asked = dict(asked)
-    kind = asked.pop("kind", "text-to-image")
-    if kind in VARIANTS:
-        pipeline = _quiet(VARIANTS[kind].from_pipe(pipeline))
+    kind, drawn_over = asked.pop("kind", "text-to-image"), asked.get("image") is not None
+    variants = VARIANTS if family.variants is None else family.variants
+    if kind in variants:
+        pipeline = _quiet(variants[kind].from_pipe(pipeline))
     call = {
         **family.options,
-        "generator": torch.Generator().manual_seed(asked.pop("seed")),
-        "num_inference_steps": asked.pop("steps"),
-        **({"mask_image": asked["mask"]} if "mask" in asked else {}),
+        "generator": torch.Generator().manual_seed(asked["seed"]),
+        "num_inference_steps": asked["steps"],
+        **({"mask_image": asked["mask"]} if "mask" in asked and kind in variants else {}),
     }
     if family.scale == "true_cfg_scale":
         # Without anything to guide away from it would not guide.
@@ -115,15 +150,20 @@ def stock(family: Family, pipeline: Any, asked: Fields) -> Pixels:
     if not asked.get("negative_prompt"):
         # Nothing said; SDXL reads an empty one otherwise.
         asked.pop("negative_prompt", None)
-    scale = "guidance_scale" if family.scale is FLUX else family.scale
+    scale = "guidance_scale" if family.scale in (FLUX, TOLD) else family.scale
     call[scale] = asked.pop("guidance_scale", family.default)
     # What a pipeline does not take says what the picture does anyway: its own size.
     takes = inspect.signature(pipeline.__call__).parameters
-    call |= {name: value for name, value in asked.items() if name in takes}
+    others = () if kind in variants else ("image",)
+    call |= {name: value for name, value in asked.items() if name in takes and name not in others}
+    family.prepare(pipeline, asked)
     own = pipeline.scheduler
     pipeline.scheduler = scheduler(asked.get("sampler"), own)
     try:
-        drawn = np.asarray(pipeline(**call).images[0])
+        if drawn_over and kind not in variants:
+            drawn = begun(pipeline, asked, call)
+        else:
+            drawn = np.asarray(pipeline(**call).images[0])
     finally:
         pipeline.scheduler = own
     if "mask" not in asked:

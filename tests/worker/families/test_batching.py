@@ -20,7 +20,7 @@ from tests.worker.families.asking import USUAL, made, picture, rows, rows_since
 from tests.worker.families.stock import FAMILIES, pipeline_of, stock
 from worker.engine import TOLERANCE
 
-SMALL = ("sana", "pixart-sigma", "lumina2")
+SMALL = ("sana", "pixart-sigma", "lumina2", "flux2", "flux2-klein", "chroma", "hidream")
 """Families that add nothing to the ways in which the others are batched."""
 
 

@@ -14,6 +14,7 @@ from worker.engine.families.transformer import (
     Parts,
     TransformerModel,
     packed,
+    places,
     take_shown,
     unpacked,
 )
@@ -114,16 +115,6 @@ class Flux(TransformerModel):
     def course(self, steps: int, width: int, height: int) -> Course:
         """Its pipeline has solvers choose the levels themselves."""
         return replace(super().course(steps, width, height), for_all=False)
-
-
-def places(height: int, width: int, device: torch.device, kind: int = 0) -> torch.Tensor:
-    """Where each patch stands: (height * width, 3), the first number 0 for what is drawn and 1 for
-    what is shown."""
-    grid = torch.zeros(height, width, 3, device=device)
-    grid[..., 0] = kind
-    grid[..., 1] += torch.arange(height, device=device)[:, None]
-    grid[..., 2] += torch.arange(width, device=device)[None, :]
-    return grid.reshape(height * width, 3)
 
 
 def _in_channels(mask: torch.Tensor, scale: int) -> torch.Tensor:

@@ -140,6 +140,11 @@ class LoadedModel(ABC):
         """Height and width of the latents of a picture."""
         return height // self.autoencoder.scale, width // self.autoencoder.scale
 
+    def noise(self, width: int, height: int, generator: torch.Generator) -> torch.Tensor:
+        """What a picture of this size begins from, (1, C, h, w) in fp32: drawn on the CPU."""
+        shape = (1, self.latent_channels, *self.latent_size(width, height))
+        return torch.randn(shape, generator=generator)
+
     @abstractmethod
     def forward(self, rows: Rows) -> torch.Tensor:
         """What the network predicts for every row: (n, C, h, w)."""

@@ -75,9 +75,9 @@ class FrameAutoencoder(Autoencoder):
     def scaling(self) -> float:
         return 1.0
 
-    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         mean, deviation = super().posterior(pixels.unsqueeze(2))
-        return mean[:, :, 0], deviation[:, :, 0]
+        return mean[:, :, 0], None if deviation is None else deviation[:, :, 0]
 
     def raw_decoded(self, latents: torch.Tensor) -> torch.Tensor:
         return super().raw_decoded(latents.unsqueeze(2))[:, :, 0]

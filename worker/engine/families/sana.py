@@ -45,9 +45,8 @@ class DeepAutoencoder(Autoencoder):
     def scale(self) -> int:
         return 2 ** (len(self.vae.config.encoder_block_out_channels) - 1)
 
-    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        latents = self.vae.encode(pixels).latent.float()
-        return latents, torch.zeros_like(latents)
+    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return self.vae.encode(pixels).latent.float(), None
 
 
 class Sana(TransformerModel):

@@ -1,7 +1,7 @@
 """What the transformers of flow matching have in common: they differ in what a row takes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,8 +28,8 @@ SHOWN = "shown_"
 @dataclass(frozen=True)
 class Parts:
     """A model as it was loaded: `components` are its modules and tokenizers by the names that
-    diffusers gives them, `pipeline` the name of its pipeline's class, `edit_pictures` how many an
-    edit is given; the rest is as in `UNetModel`."""
+    diffusers gives them, `options` what else its model_index.json says, `pipeline` the name of its
+    pipeline's class, `edit_pictures` how many an edit is given; the rest is as in `UNetModel`."""
 
     name: str
     components: Mapping[str, Any]
@@ -39,6 +39,7 @@ class Parts:
     tiny_vae: Any | None = None
     tiny_decode: bool = False
     offload: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     pipeline: str = ""
     edit_pictures: int = 0
 
@@ -193,3 +194,13 @@ def unpacked(sequence: torch.Tensor, height: int, width: int) -> torch.Tensor:
     rows, _, channels = sequence.shape
     patches = sequence.view(rows, height // 2, width // 2, channels // 4, 2, 2)
     return patches.permute(0, 3, 1, 4, 2, 5).reshape(rows, channels // 4, height, width)
+
+
+def places(height: int, width: int, device: torch.device, kind: int = 0) -> torch.Tensor:
+    """Where each patch stands, as Flux takes it: (height * width, 3), the first number 0 for what
+    is drawn and 1 for what is shown."""
+    grid = torch.zeros(height, width, 3, device=device)
+    grid[..., 0] = kind
+    grid[..., 1] += torch.arange(height, device=device)[:, None]
+    grid[..., 2] += torch.arange(width, device=device)[None, :]
+    return grid.reshape(height * width, 3)

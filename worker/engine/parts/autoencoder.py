@@ -56,11 +56,13 @@ class Autoencoder:
             mean, deviation = self._in_tiles_if_need_be(
                 lambda: self._in_range(
                     lambda: self.posterior(pixels.to(self.vae.dtype)),
-                    lambda found: _is_finite(found[0]) and _is_finite(found[1]),
+                    lambda found: all(each is None or _is_finite(each) for each in found),
                 )
             )
-        noise = sent(torch.randn(mean.shape, generator=generator), mean.device)
-        return self._normalized(mean + deviation * noise)
+        if deviation is not None:
+            noise = sent(torch.randn(mean.shape, generator=generator), mean.device)
+            mean = mean + deviation * noise
+        return self._normalized(mean)
 
     def likeliest(self, pixels: torch.Tensor, *, normalized: bool = True) -> torch.Tensor:
         """Latents in fp32 of pixels, without a draw: the middle of their posterior. Networks that
@@ -87,8 +89,9 @@ class Autoencoder:
 
     # What another autoencoder does otherwise
 
-    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and deviation of what the pixels may be, in fp32 and not normalized yet."""
+    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Mean and deviation of what the pixels may be, in fp32 and not normalized yet; None for
+        the deviation where nothing is to be drawn."""
         found = self.vae.encode(pixels).latent_dist
         return found.mean.float(), found.std.float()
 
@@ -100,6 +103,20 @@ class Autoencoder:
     def scaling(self) -> float:
         """What latents are multiplied by, after their mean was taken away."""
         return self.vae.config.scaling_factor
+
+    def statistics(
+        self, latents: torch.Tensor
+    ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
+        """Mean and deviation: of each channel, which some of SDXL's autoencoders state, or of
+        all, as Stable Diffusion 3's and Flux's do."""
+        config = self.vae.config
+        if getattr(config, "latents_mean", None) is None:
+            return getattr(config, "shift_factor", None) or 0.0, 1.0
+        numbers = (config.latents_mean, config.latents_std)
+        mean, deviation = (
+            sent(torch.tensor(each), latents.device).view(1, -1, 1, 1) for each in numbers
+        )
+        return mean, deviation
 
     def _in_range(self, work: Callable[[], Any], is_fine: Callable[[Any], bool]) -> Any:
         """The work in the dtype of the weights, or where that ends in numbers that half precision
@@ -136,26 +153,12 @@ class Autoencoder:
             self.vae.disable_tiling()
 
     def _normalized(self, latents: torch.Tensor) -> torch.Tensor:
-        mean, deviation = self._statistics(latents)
+        mean, deviation = self.statistics(latents)
         return (latents - mean) * self.scaling / deviation
 
     def _denormalized(self, latents: torch.Tensor) -> torch.Tensor:
-        mean, deviation = self._statistics(latents)
+        mean, deviation = self.statistics(latents)
         return latents * deviation / self.scaling + mean
-
-    def _statistics(
-        self, latents: torch.Tensor
-    ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
-        """Mean and deviation: of each channel, which some of SDXL's autoencoders state, or of
-        all, as Stable Diffusion 3's and Flux's do."""
-        config = self.vae.config
-        if getattr(config, "latents_mean", None) is None:
-            return getattr(config, "shift_factor", None) or 0.0, 1.0
-        numbers = (config.latents_mean, config.latents_std)
-        mean, deviation = (
-            sent(torch.tensor(each), latents.device).view(1, -1, 1, 1) for each in numbers
-        )
-        return mean, deviation
 
 
 def _is_finite(numbers: torch.Tensor) -> bool:

@@ -61,7 +61,8 @@ class SequenceReader:
     model is called with the ids alone, as diffusers calls T5. A text in AUTOMATIC1111's syntax is
     read without it, and then each token's embedding is multiplied by its weight. Weights are taken
     where there are any: a text without is tokenized in one piece, as diffusers does. `template` is
-    what stands before and behind every text.
+    what stands before and behind every text; without `special` it has all the tokens that the
+    tokenizer would put round a text. With `left` a text is filled up in front of it.
     """
 
     def __init__(
@@ -70,13 +71,17 @@ class SequenceReader:
         lengths: Sequence[int],
         embed: Embed | None = None,
         template: tuple[str, str] = ("", ""),
+        *,
+        special: bool = True,
+        left: bool = False,
     ) -> None:
         self._tokenizer = encoder.tokenizer
         self._model = encoder.model
         self._lengths = lengths
+        self._left = left
         self._embed = embed or self._call
         self._cache: OrderedDict[Hashable, torch.Tensor] = OrderedDict()
-        plain, wrapped = (self._ids("a", special) for special in (False, True))
+        plain, wrapped = self._ids("a", False), self._ids("a", special)
         begin = wrapped.index(plain[0])
         self._before, self._after = wrapped[:begin], wrapped[begin + len(plain) :]
         self._template = template
@@ -137,7 +142,8 @@ class SequenceReader:
 
     def _weights(self, weights: list[float], length: int) -> torch.Tensor:
         filled = [1.0] * len(self._before) + weights
-        filled += [1.0] * (length - len(filled))
+        padding = [1.0] * (length - len(filled))
+        filled = padding + filled if self._left else filled + padding
         return sent(torch.tensor(filled), self._model.device)[None, :, None]
 
     def _remembered(self, ids: tuple[int, ...], length: int, variant: Hashable) -> torch.Tensor:
@@ -145,10 +151,12 @@ class SequenceReader:
         if key not in self._cache:
             padding = length - len(ids)
             pad: int = self._tokenizer.pad_token_id or 0
+            row, seen = [*ids, *[pad] * padding], [1] * len(ids) + [0] * padding
+            if self._left:
+                row, seen = [*[pad] * padding, *ids], seen[::-1]
             device = self._model.device
-            filled = sent(torch.tensor([[*ids, *[pad] * padding]]), device)
-            seen = torch.tensor([[1] * len(ids) + [0] * padding])
-            self._cache[key] = self._embed(filled, sent(seen, device) if padding else None)
+            filled, mask = (sent(torch.tensor([each]), device) for each in (row, seen))
+            self._cache[key] = self._embed(filled, mask if padding else None)
             if len(self._cache) > CACHED:
                 self._cache.popitem(last=False)
         self._cache.move_to_end(key)

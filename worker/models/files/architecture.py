@@ -17,7 +17,7 @@ from worker.models.files.errors import SourceError
 from worker.models.files.layout import class_of, read_json, text_parts
 from worker.models.files.sources import ModelFiles
 from worker.models.files.transformers import read_transformer
-from worker.models.files.whole_pipelines import read_whole_pipeline
+from worker.models.files.whole_pipelines import BATCHED_ONLY, read_whole_pipeline
 
 KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "edit")
 """What every model does that was not made for something else."""
@@ -275,6 +275,11 @@ def _whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> Arch
                 "guidance_scale": whole.defaults.guidance_scale,
                 **batched.sampler,
             },
+        )
+    if whole.pipeline in BATCHED_ONLY:
+        raise SourceError(
+            f"model: {name} is a {whole.pipeline} with a {class_of(index, 'scheduler')} or parts"
+            " that Darkroom does not know."
         )
     return Architecture(
         family=whole.pipeline,

@@ -132,6 +132,44 @@ TRANSFORMERS: Mapping[str, Transformer] = {
             "text_encoder": "Gemma2Model",
         },
     ),
+    "Flux2Pipeline": Transformer(
+        "flux2",
+        {
+            "transformer": "Flux2Transformer2DModel",
+            "vae": "AutoencoderKLFlux2",
+            "text_encoder": "Mistral3ForConditionalGeneration",
+        },
+        guidance_input="guidance_embeds",
+        edit_pictures=10,
+    ),
+    "Flux2KleinPipeline": Transformer(
+        "flux2-klein",
+        {
+            "transformer": "Flux2Transformer2DModel",
+            "vae": "AutoencoderKLFlux2",
+            "text_encoder": "Qwen3ForCausalLM",
+        },
+        edit_pictures=4,
+    ),
+    "ChromaPipeline": Transformer(
+        "chroma",
+        {
+            "transformer": "ChromaTransformer2DModel",
+            "vae": "AutoencoderKL",
+            "text_encoder": "T5EncoderModel",
+        },
+    ),
+    "HiDreamImagePipeline": Transformer(
+        "hidream",
+        {
+            "transformer": "HiDreamImageTransformer2DModel",
+            "vae": "AutoencoderKL",
+            "text_encoder": "CLIPTextModelWithProjection",
+            "text_encoder_2": "CLIPTextModelWithProjection",
+            "text_encoder_3": "T5EncoderModel",
+            "text_encoder_4": "LlamaForCausalLM",
+        },
+    ),
 }
 """By the class of the pipeline."""
 

@@ -77,6 +77,11 @@ PIPELINES: dict[str, PipelineDefaults] = {
 }
 """Everything that AutoPipelineForText2Image loads and that needs no more than a prompt."""
 
+BATCHED_ONLY: dict[str, PipelineDefaults] = {
+    "HiDreamImagePipeline": PipelineDefaults(50, 5.0, 128),
+}
+"""What it does not load, and the engine batches by the step: these do not run whole."""
+
 FROM_PICTURES: dict[str, PipelineDefaults] = {
     "FluxFillPipeline": PipelineDefaults(50, 30.0, 512),
     "QwenImageEditPipeline": PipelineDefaults(50, 4.0, 512),
@@ -140,7 +145,8 @@ INPAINT = frozenset(
 """Those for which AutoPipelineForInpainting has one that takes a `strength`."""
 
 FEW_STEPS = PipelineDefaults(4, 1.0, 512)
-"""FLUX.1 [schnell]: the transformer of a FluxPipeline that is told no guidance scale."""
+"""FLUX.1 [schnell]: the transformer of a FluxPipeline that is told no guidance scale; and what
+says of itself that it was distilled, as FLUX.2 [klein]."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +190,7 @@ def read_whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> 
     pipeline = str(index.get("_class_name"))
     if not pipeline.endswith("Pipeline"):
         raise SourceError(f"model: {name} is a {pipeline}, which is no diffusers pipeline.")
-    known = PIPELINES | FROM_PICTURES
+    known = PIPELINES | FROM_PICTURES | BATCHED_ONLY
     if pipeline not in known:
         raise SourceError(
             f"model: {name} is a {pipeline}, which is no pipeline that makes pictures from text"
@@ -198,6 +204,8 @@ def read_whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> 
     defaults = known[pipeline]
     transformer = _config(files.config, "transformer")
     if pipeline == "FluxPipeline" and not transformer.get("guidance_embeds", False):
+        defaults = FEW_STEPS
+    if index.get("is_distilled"):
         defaults = FEW_STEPS
     denoiser = transformer or _config(files.config, "unet")
     vae = _config(files.config, "vae")

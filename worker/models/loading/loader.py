@@ -198,6 +198,7 @@ def _load_transformer(
             tiny_vae=tiny_vae if tiny_vae is None else tiny_vae.to(device),
             tiny_decode=entry.tiny_decode,
             offload=offload,
+            options={key: value for key, value in index.items() if not isinstance(value, list)},
             pipeline=str(index["_class_name"]),
             edit_pictures=architecture.edit_pictures,
         )
