@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.dropped.room import LEVELS, Room, difference, room_in
 from tests.tiny_model import save_tiny_model
+from tests.tiny_parts import save_tiny_lora
 
 ASKED = {"prompt": "a red apple", "seed": 5, "steps": 2}
 
@@ -45,6 +46,11 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     changed(save_tiny_model(data / "overflows"), "vae", "decoder.conv_in.weight", 3e4)
     changed(save_tiny_model(data / "models" / "holes"), "unet", "conv_in", torch.nan)
     changed(save_tiny_model(data / "models" / "blind"), "vae", "decoder.conv_out", torch.nan)
+    lora = data / "models" / "loras" / "torn.safetensors"
+    save_tiny_lora(lora, data / "overflows")
+    weights = load_file(lora)
+    weights[min(weights)].fill_(torch.nan)
+    save_file(weights, lora)
     (data / "models.toml").write_text(TABLES)
     with room_in(data) as room:
         yield room
@@ -64,3 +70,10 @@ def test_weights_that_are_no_numbers_are_named(room: Room, model: str, part: str
     job = room.job(model=model, **ASKED)
     assert job["status"] == "failed"
     assert job["error"]["detail"].startswith(f"{model} is broken: its {part} has NaN")
+
+
+def test_a_lora_of_no_numbers_is_refused_and_its_model_goes_on(room: Room):
+    job = room.job(loras=[{"name": "torn"}], **ASKED)
+    assert job["status"] == "failed"
+    assert "has NaN or infinity; fetch the file again" in job["error"]["detail"]
+    assert room.job(**ASKED)["status"] == "succeeded"

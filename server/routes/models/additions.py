@@ -9,9 +9,10 @@ from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.additions import additions, errands
-from jobs.additions.additions import Addition, Bytes, NameTaken, NotNow
+from jobs.additions.additions import Addition, Bytes, NameTaken, NotNow, WordedError
 from jobs.additions.found import Found, Kind
-from jobs.records.events import ENDED, Error, Status
+from jobs.records.events import ENDED, Status
+from jobs.sentences import say, worded
 from server.door.auth import require_admin
 from server.errors import ApiError
 from server.openapi import PREFIX, Routes, answer, response
@@ -69,7 +70,7 @@ class AdditionView(BaseModel):
     kind: Kind | None = Field(description="Null where it shows once the files are here.")
     status: Status
     progress: Bytes
-    error: Error | None = Field(description="Why it failed; resuming goes on from its bytes.")
+    error: WordedError | None = Field(description="Why it failed; resuming goes on from its bytes.")
     created_at: datetime
     finished_at: datetime | None
     urls: AdditionUrls
@@ -94,9 +95,15 @@ def add_model(body: AdditionRequest) -> Response:
     said = ask(place, "look-up", asked)
     found, plan = Found.model_validate(said["found"]), said["plan"]
     if not found.usable:
-        raise ApiError(422, "not-addable", str(found.reason))
+        raise ApiError(422, "not-addable", worded(str(found.reason), found.wording))
     if said["taken"]:
-        raise _taken(f"something is named {found.name} already; give it another name")
+        raise _taken(
+            say(
+                "name-taken",
+                "something is named {name} already; give it another name",
+                name=found.name,
+            )
+        )
     if body.sha256 is not None:
         if len(plan["files"]) != 1:
             raise ApiError(422, "not-addable", "sha256 is for one file, and this has several")
@@ -150,7 +157,7 @@ def forget_addition(path: AdditionPath) -> Response:
     require_admin()
     addition = find(path.addition_id)
     if addition.status not in ENDED or not additions.forget(resources().redis, addition):
-        raise ApiError(409, "conflict", "it goes on; cancel it first")
+        raise ApiError(409, "conflict", say("goes-on", "it goes on; cancel it first"))
     errands.tell(resources().redis, addition.place, "forget")
     return Response(status=204)
 

@@ -11,14 +11,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.additions import additions, previews, uploads
-from jobs.additions.additions import Addition
+from jobs.additions.additions import Addition, WordedError
 from jobs.additions.found import KINDS, Kind
 from jobs.additions.uploads import PieceStore
 from jobs.pictures.image_store import ImageStore
 from jobs.pictures.pictures import BadPicture
 from jobs.pictures.turns import Busy
 from jobs.queue import orders
-from jobs.records.events import Error
+from jobs.sentences import wording_of
 from worker.loop.errands.shown import read_picture
 from worker.models.adding.bring import bring
 from worker.models.adding.place import Place
@@ -140,6 +140,7 @@ class Carrier:
         log.warning("%s was not added: %s", addition.name, detail)
         running = addition.model_copy(update={"status": "running"})
         try:
-            additions.fail(self.connection, running, Error(code=code, detail=detail))
+            error = WordedError(code=code, detail=detail, wording=wording_of(detail))
+            additions.fail(self.connection, running, error)
         except RedisError as error:
             log.error("cannot tell that %s was not added: %s", addition.name, error)

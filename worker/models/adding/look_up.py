@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from jobs.additions.found import KINDS, SECTIONS, Found, FoundFile, Kind
 from jobs.request.model_card import name_from
+from jobs.sentences import say, wording_of
 from worker.models.adding.civitai import plan_from_civitai
 from worker.models.adding.examine import MOST, Examined, Read, examine, laid_out
 from worker.models.adding.hub import plan_from_hub
@@ -80,12 +81,22 @@ def look_up(
     if not plan.folder:
         plan, reason = _examined(plan, place, places, sent, kind)
     if kind is not None and plan.section not in (None, SECTIONS[kind]):
-        reason = reason or f"it is a {KINDS[str(plan.section)]}, not a {kind}"
+        reason = reason or say(
+            "other-kind",
+            "it is a {kind}, not a {wanted}",
+            kind=KINDS[str(plan.section)],
+            wanted=kind,
+        )
     if name is not None:
         plan = plan.model_copy(update={"name": name})
     free = place.free
     if reason is None and plan.total is not None and plan.total > free:
-        reason = f"it has {plan.total} bytes, and {free} are free on the disk"
+        reason = say(
+            "too-large",
+            "it has {bytes} bytes, and {free} are free on the disk",
+            bytes=plan.total,
+            free=free,
+        )
     return plan, _found(plan, free, reason)
 
 
@@ -107,6 +118,7 @@ def _found(plan: Plan, free: int, reason: str | None) -> Found:
         preview_url=plan.preview,
         usable=reason is None,
         reason=reason,
+        wording=wording_of(reason),
     )
 
 
@@ -122,9 +134,16 @@ def _plan_of_link(source: FromLink, places: Places) -> Plan:
 def _plan_of_upload(source: FromUpload, sent: Sent, *, to_add: bool) -> Plan:
     file = sent(source.id)
     if file is None:
-        raise NotAddable(f"there is no upload {source.id[:64]!r}")
+        raise NotAddable(say("no-upload", "there is no upload {id!r}", id=source.id[:64]))
     if file.offset < (file.length if to_add else min(file.length, _header_end(file))):
-        raise NotAddable(f"of that upload {file.offset} of {file.length} bytes are here")
+        raise NotAddable(
+            say(
+                "upload-not-whole",
+                "of that upload {here} of {bytes} bytes are here",
+                here=file.offset,
+                bytes=file.length,
+            )
+        )
     refuse_pickle(file.filename)
     named = name_from(file.filename.removesuffix(".safetensors")) or "model"
     planned = PlannedFile(
@@ -148,7 +167,9 @@ def _examined(
     safe_name(file.name)
     read, size = _reader(plan, file, places, sent)
     if size is None:
-        raise NotAddable("it does not say how many bytes it has, so it cannot be looked at")
+        raise NotAddable(
+            say("no-length", "it does not say how many bytes it has, so it cannot be looked at")
+        )
     plan = plan.model_copy(update={"files": [file.model_copy(update={"bytes": size})]})
     with laid_out(place.peeks, file.name, size, read) as laid:
         try:

@@ -15,6 +15,7 @@ from worker.models.files.configurations.autoencoder import autoencoder_config
 from worker.models.files.configurations.composed import VAE, without
 from worker.models.files.errors import SourceError
 from worker.models.files.safetensors_file import read_complete
+from worker.models.loading.finite import check_finite
 from worker.models.loading.pretrained import load_pretrained
 
 Tensors = dict[str, torch.Tensor]
@@ -70,6 +71,7 @@ def _from_file(where: str, file: Path, own: dict[str, Any], dtype: torch.dtype) 
         raise SourceError(
             f"{where}: {file} lacks {len(missing)} of its weights, such as {missing[0]}."
         )
+    check_finite(where, tensors)
     flat = {name: tensors[name].reshape(weight.shape).float() for name, weight in expected.items()}
     vae.load_state_dict(flat)
     return vae.to(dtype)

@@ -37,6 +37,8 @@ export type NamedPicture = Schemas["InputView"];
 /** The recipe that a picture carries. */
 export type Recipe = Schemas["RecipeView"];
 export type FieldError = Schemas["FieldError"];
+/** What a sentence of the server says, for saying it in another language. */
+export type Wording = Schemas["Wording"];
 export type Kind = Job["kind"] & NonNullable<JobRequest["kind"]>;
 
 export type ServerEvent =
