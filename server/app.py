@@ -24,6 +24,7 @@ from server.routes import (
     samplers,
     session,
     state,
+    studies,
 )
 from server.routes.models import additions, catalogue, changes, previews, residence, uploads
 from server.streams import hub
@@ -67,7 +68,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
 
     for noun in (jobs, recipes, events, images):
         app.register_api(noun.routes.blueprint)
-    for noun in (catalogue, residence, additions, uploads, changes, previews, samplers):
+    for noun in (catalogue, residence, additions, uploads, changes, previews, samplers, studies):
         app.register_api(noun.routes.blueprint)
     for noun in (pairing, session, devices, state, health, metrics, docs):
         app.register_api(noun.routes.blueprint)

@@ -4,6 +4,8 @@
 it asks for models.
 """
 
+from worker.engine.anatomy import show as anatomy
+from worker.engine.anatomy.study import Study
 from worker.engine.engine import TOLERANCE, Engine, Finished, Progress
 from worker.engine.errors import (
     DeadlineExceeded,
@@ -20,7 +22,7 @@ from worker.engine.memory.device import describe
 from worker.engine.memory.notebook import Notebook
 from worker.engine.model_source import ModelSource
 from worker.engine.prompt.text_encoder import TextEncoder
-from worker.engine.request import Control, Enlarge, ImageRequest, Lora
+from worker.engine.request import Control, Enlarge, ImageRequest, Lora, Picture
 from worker.engine.runner import Observer
 from worker.engine.shares import Shares
 from worker.engine.task import Stage
@@ -44,10 +46,13 @@ __all__ = [
     "Notebook",
     "Observer",
     "OutOfMemory",
+    "Picture",
     "Progress",
     "Shares",
     "Stage",
+    "Study",
     "TextEncoder",
     "UNetModel",
+    "anatomy",
     "describe",
 ]

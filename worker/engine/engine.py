@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, replace
 
 from worker.engine.accounts import Accounts
+from worker.engine.anatomy.study import Study
 from worker.engine.batcher import Batcher
 from worker.engine.families.model import LoadedModel
 from worker.engine.memory.costs import Cost
@@ -124,6 +125,14 @@ class Engine:
         done = self.batcher.retire(batch)
         self._accounts.costs.step(time.perf_counter() - started)
         return [_finished(task) for task in done]
+
+    def study(self, study: Study) -> bool:
+        """Some of the work on something to see, between two steps; True once it is done. Its caller
+        pays as for pictures. From the thread that steps."""
+        started = time.perf_counter()
+        done = study.advance()
+        self._accounts.shares.charge(study.caller, time.perf_counter() - started)
+        return done
 
     def warm_up(self, request: ImageRequest) -> bool:
         """With nothing else to do: one forward towards the best number of rows for the shape of

@@ -1,15 +1,16 @@
 """Flux.1: CLIP for the whole of a prompt, T5 for its words, latents packed two by two."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
 import torch
 
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, TransformerModel, packed, unpacked
+from worker.engine.families.transformer import Parts, Reader, TransformerModel, packed, unpacked
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.clip import ClipReader
 from worker.engine.prompt.sequence import SequenceReader
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course
 
@@ -30,8 +31,17 @@ class Flux(TransformerModel):
         self._encoders = clip.model, t5.model
 
     @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._clip, "text_encoder_2": self._t5}
+
+    @property
     def window(self) -> int:
         return self._t5.window
+
+    def spell(self, prompt: str) -> list[Spelling]:
+        clip, t5 = super().spell(prompt)
+        # Of CLIP the transformer sees one vector for the whole.
+        return [replace(clip, first=None), t5]
 
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
         self.refuse_clip_skip(request)

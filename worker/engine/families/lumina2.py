@@ -1,11 +1,11 @@
 """Lumina Image 2.0 (arXiv 2503.21758): a language model's tokens and the picture's in one row."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 import torch
 
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, TransformerModel, lengths
+from worker.engine.families.transformer import Parts, Reader, TransformerModel, lengths
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.sequence import SequenceReader
 from worker.engine.request import ImageRequest
@@ -30,6 +30,10 @@ class Lumina2(TransformerModel):
         self._encoder = encoder.model
         self._told = SequenceReader(encoder, LENGTHS, self._embed, (SYSTEM, ""))
         self._plain = SequenceReader(encoder, LENGTHS, self._embed)
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._told}
 
     @property
     def window(self) -> int:

@@ -8,11 +8,13 @@ from typing import Any
 
 import torch
 
+from worker.engine.errors import InvalidRequest
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler, make_sampler
 
@@ -101,6 +103,14 @@ class LoadedModel(ABC):
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
         """The request's prompts, as inputs of a row. `variant` is whatever changes the encoders
         (the LoRAs). Raises InvalidRequest for what would not be read."""
+
+    def spell(self, prompt: str) -> list[Spelling]:
+        """The prompt's tokens and words as each of the text encoders reads them."""
+        raise InvalidRequest(f"model: {self.name} does not say how it reads a prompt.")
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the model's first vocabulary has whole and that look most like this one."""
+        return []
 
     def inputs(self, scene: Scene) -> dict[str, Pair]:
         """Every input that a picture's rows have beside latents and timestep."""

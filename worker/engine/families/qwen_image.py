@@ -1,12 +1,13 @@
 """Qwen-Image (arXiv 2508.02324): a language model reads, an autoencoder of videos draws."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 import torch
 
 from worker.engine.families.model import Text
 from worker.engine.families.transformer import (
     Parts,
+    Reader,
     TransformerModel,
     lengths,
     packed,
@@ -67,6 +68,10 @@ class QwenImage(TransformerModel):
             raise ValueError("Qwen-Image has a text encoder.")
         self._reader_model = encoder.model
         self._reader = ChatReader(encoder, TEMPLATE, MOST, self._embed, drop=TEMPLATE_TOKENS)
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._reader}
 
     @property
     def window(self) -> int:

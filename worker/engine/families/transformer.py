@@ -1,8 +1,8 @@
 """What the transformers of flow matching have in common: they differ in what a row takes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair
 from worker.engine.parts.visits import Visits
 from worker.engine.preview import LatentPreview, TinyPreview
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course, make_flow_sampler
@@ -47,6 +48,18 @@ class Parts:
         return [part for part in parts if isinstance(part, torch.nn.Module)]
 
 
+class Reader(Protocol):
+    """What reads a prompt for one text encoder, and can say what it reads."""
+
+    def spell(self, text: str) -> Spelling:
+        """The text's tokens and words."""
+        ...
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the vocabulary has whole and that look most like this one."""
+        ...
+
+
 class TransformerModel(LoadedModel):
     """A flow-matching transformer. A family derives from it, and says `read`, `forward` and, where
     it is another, the `course` of its pipeline.
@@ -78,6 +91,17 @@ class TransformerModel(LoadedModel):
             self.preview = LatentPreview.fit(
                 self.autoencoder.decoded, self.latent_channels, self.device
             )
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        """What reads prompts, by the names that diffusers gives the text encoders."""
+        raise NotImplementedError
+
+    def spell(self, prompt: str) -> list[Spelling]:
+        return [replace(each.spell(prompt), encoder=name) for name, each in self.readers.items()]
+
+    def nearest(self, word: str) -> list[str]:
+        return next(iter(self.readers.values())).nearest(word)
 
     @property
     def distilled(self) -> bool:

@@ -22,6 +22,7 @@ from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.visits import Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler
@@ -120,6 +121,12 @@ class UNetModel(LoadedModel):
         if read.pooled is not None and self.unet.config.addition_embed_type == "text_time":
             inputs["text_embeds"] = Pair(read.pooled, read.negative_pooled)
         return Text(inputs, read.tokens, read.chunks)
+
+    def spell(self, prompt: str) -> list[Spelling]:
+        return self.prompts.spell(prompt)
+
+    def nearest(self, word: str) -> list[str]:
+        return self.prompts.nearest(word)
 
     def inputs(self, scene: Scene) -> dict[str, Pair]:
         made = {name: make(self, scene) for name, make in CONDITIONS.items()}

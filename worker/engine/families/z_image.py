@@ -1,12 +1,12 @@
 """Z-Image (arXiv 2511.22699): one transformer for a language model's tokens and the picture's."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import cast
 
 import torch
 
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, TransformerModel
+from worker.engine.families.transformer import Parts, Reader, TransformerModel
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.chat import ChatReader
 from worker.engine.request import ImageRequest
@@ -41,6 +41,10 @@ class ZImage(TransformerModel):
         )
         before, after = said.split(PLACE)
         self._reader = ChatReader(encoder, (before, after), MOST, self._embed)
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._reader}
 
     @property
     def window(self) -> int:

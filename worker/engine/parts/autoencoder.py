@@ -55,6 +55,12 @@ class Autoencoder:
         noise = torch.randn(mean.shape, generator=generator).to(mean.device)
         return self._normalized(mean + deviation * noise)
 
+    def expected(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Latents (1, C, h, w) in fp32 that pixels stand for most likely, without a draw."""
+        with self._visits.of(self.vae):
+            mean, _ = self._in_tiles_if_need_be(lambda: self.posterior(pixels.to(self.vae.dtype)))
+        return self._normalized(mean)
+
     def decode(self, latents: torch.Tensor) -> Picture:
         """The picture (height, width, 3) in uint8, in one transfer. Raises NotFinite."""
         if self._tiny is not None:
