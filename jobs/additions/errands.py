@@ -16,10 +16,13 @@ from redis import Redis
 
 from jobs.connection import now
 
-Action = Literal[
-    *("look-up", "search", "change", "delete", "wake", "forget"),
-    *("schedule", "tokenize", "forward", "autoencode", "decode"),
-]
+Change = Literal["look-up", "search", "change", "delete", "wake", "forget"]
+"""What is asked of a machine's folder of models."""
+
+Question = Literal["schedule", "tokenize", "forward", "autoencode", "decode"]
+"""What is asked of a model that a worker has loaded (`studies`)."""
+
+Action = Change | Question
 
 KEPT = 60
 """Seconds for which an errand or an answer that nobody fetches is kept."""

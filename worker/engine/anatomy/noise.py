@@ -17,12 +17,32 @@ Numbers = np.ndarray[Any, np.dtype[np.float32]]
 STEPS = 1000
 """Timesteps that training had, in all the papers whose schedules are here."""
 
+
+def squared_cosine() -> np.ndarray[Any, Any]:
+    """The squared cosine of improved DDPM, arXiv 2102.09672, equation 17, capped at 0.999."""
+
+    def share(at: float) -> float:
+        return cos((at + 0.008) / 1.008 * pi / 2) ** 2
+
+    return np.array(
+        [min(1 - share((t + 1) / STEPS) / share(t / STEPS), 0.999) for t in range(STEPS)]
+    )
+
+
+def linear() -> np.ndarray[Any, Any]:
+    """DDPM's own betas, arXiv 2006.11239, section 4."""
+    return np.linspace(1e-4, 0.02, STEPS)
+
+
+def scaled_linear() -> np.ndarray[Any, Any]:
+    """Latent diffusion's betas, arXiv 2112.10752: straight in the root."""
+    return np.linspace(0.00085**0.5, 0.012**0.5, STEPS) ** 2
+
+
 NAMED: dict[str, Callable[[], np.ndarray[Any, Any]]] = {
-    # DDPM, arXiv 2006.11239, section 4.
-    "linear": lambda: np.linspace(1e-4, 0.02, STEPS),
-    # Latent diffusion, arXiv 2112.10752: straight in the root.
-    "scaled_linear": lambda: np.linspace(0.00085**0.5, 0.012**0.5, STEPS) ** 2,
-    "squaredcos_cap_v2": lambda: _cosine(),
+    "linear": linear,
+    "scaled_linear": scaled_linear,
+    "squaredcos_cap_v2": squared_cosine,
 }
 """Schedules that no model is needed for, by the names that diffusers has for them: their betas."""
 
@@ -146,14 +166,3 @@ def check_timesteps(timesteps: Sequence[int]) -> None:
     """Raises InvalidRequest for one that there is not."""
     if any(not 0 <= each < STEPS for each in timesteps):
         raise InvalidRequest(f"timesteps: they go from 0 to {STEPS - 1}.")
-
-
-def _cosine() -> np.ndarray[Any, Any]:
-    """The squared cosine of improved DDPM, arXiv 2102.09672, equation 17, capped at 0.999."""
-
-    def share(at: float) -> float:
-        return cos((at + 0.008) / 1.008 * pi / 2) ** 2
-
-    return np.array(
-        [min(1 - share((t + 1) / STEPS) / share(t / STEPS), 0.999) for t in range(STEPS)]
-    )

@@ -107,13 +107,13 @@ def is_whole(pieces: Sequence[Piece]) -> bool:
 def _words(read: Any, names: Sequence[str], unknown: str | None) -> list[int]:
     """For each token the number of its word, from 0."""
     if any(name.endswith(ENDS) for name in names):
-        words, word = [], 0
+        words, word = list[int](), 0
         for name in names:
             words.append(word)
             word += name.endswith(ENDS) or name == unknown
         return words
     if any(name.startswith(BEGINS) for name in names):
-        words, word = [], -1
+        words, word = list[int](), -1
         for name in names:
             word += name.startswith(BEGINS) or word < 0
             words.append(word)
