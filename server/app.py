@@ -25,6 +25,7 @@ from server.routes import (
     session,
     state,
     studies,
+    traces,
 )
 from server.routes.models import additions, catalogue, changes, previews, residence, uploads
 from server.streams import hub
@@ -66,7 +67,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     for part in (page, compat):
         part.init_app(app)
 
-    for noun in (jobs, recipes, events, images):
+    for noun in (jobs, traces, recipes, events, images):
         app.register_api(noun.routes.blueprint)
     for noun in (catalogue, residence, additions, uploads, changes, previews, samplers, studies):
         app.register_api(noun.routes.blueprint)

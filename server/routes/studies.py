@@ -4,37 +4,23 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
-from typing import Any
 
 from flask import Response
 from PIL import Image
 from pydantic import BaseModel, Field
 
-from jobs.additions import errands, studies
-from jobs.additions.errands import Action, NoAnswer, Refusal
+from jobs.additions import studies
 from jobs.additions.studies import AutoencodeRequest, ForwardRequest, TokenizeRequest
-from jobs.records.workers import live
 from jobs.request.model_card import ModelCard
-from jobs.request.request import LIMITS, FieldError, InvalidRequest
+from jobs.request.request import LIMITS
 from jobs.request.samplers import SAMPLERS, canonical_sampler, canonical_schedule
-from server.door.auth import caller
-from server.errors import ApiError, Unavailable
+from server.errors import ApiError
 from server.openapi import Parameters, Routes, response
+from server.requests.asking import ask, wrong
 from server.requests.body import request_body
 from server.requests.submission import known_models
 from server.requests.uploads import picture_bytes
 from server.resources import resources
-from server.seats import Seats
-
-SECONDS = 50.0
-"""For which a question may wait for its model, which may have to be loaded, and be worked on."""
-
-SEATS = Seats(24, 8)
-"""Questions that wait for their answers at once in this process, and those of one caller: each
-takes a thread."""
-
-CODES = {404: "not-found", 409: "not-made", 422: "invalid-request", 503: "not-now"}
 
 routes = Routes("studies", "How a model works, to be looked into.")
 
@@ -208,7 +194,7 @@ def get_schedule(path: SchedulePath, query: ScheduleQuery) -> Response:
         detail = f"no sampler is named {path.sampler[:60]!r}; there are {there_are}"
         raise ApiError(404, "not-found", detail)
     if schedule is None:
-        raise _wrong("schedule", f"no schedule is named {query.schedule[:60]!r}")
+        raise wrong("schedule", f"no schedule is named {query.schedule[:60]!r}")
     card = _card(query.model)
     asked = {
         "sampler": name,
@@ -217,7 +203,7 @@ def get_schedule(path: SchedulePath, query: ScheduleQuery) -> Response:
         "width": card.width,
         "height": card.height,
     }
-    said = _ask(card, "schedule", asked)
+    said = ask(card.name, "schedule", asked)
     view = NoiseScheduleView(model=card.name, sampler=name, schedule=schedule, **said)
     return response(view, 200)
 
@@ -230,7 +216,9 @@ def tokenize(body: TokenizeRequest) -> Response:
     model never saw whole, those that it knows and that look most like it.
     """
     card = _card(body.model)
-    return response(TokensView(model=card.name, **_ask(card, "tokenize", body.model_dump())), 200)
+    return response(
+        TokensView(model=card.name, **ask(card.name, "tokenize", body.model_dump())), 200
+    )
 
 
 @routes.post("/forward", {200: ForwardView}, (400, 408, 413, 415, 422, 503))
@@ -243,7 +231,7 @@ def add_noise(body: ForwardRequest) -> Response:
     card = _card(body.model)
     small = studies.DROWNED_SIDE if body.space == "pixels" else _side(card)
     fields = {"picture": _picture("/image", body.image, small)}
-    said = _ask(card, "forward", body.model_dump(exclude={"image"}) | {"image": "-"}, fields)
+    said = ask(card.name, "forward", body.model_dump(exclude={"image"}) | {"image": "-"}, fields)
     return response(ForwardView(model=card.name, schedule=body.schedule, **said), 200)
 
 
@@ -259,7 +247,7 @@ def autoencode(body: AutoencodeRequest) -> Response:
         fields["other"] = _picture("/mix", body.mix, _side(card))
     asked = body.model_dump(exclude={"image", "mix"}) | {"image": "-"}
     return response(
-        AutoencodedView(model=card.name, **_ask(card, "autoencode", asked, fields)), 200
+        AutoencodedView(model=card.name, **ask(card.name, "autoencode", asked, fields)), 200
     )
 
 
@@ -269,7 +257,7 @@ def _card(name: str | None) -> ModelCard:
     card = next((each for each in cards if name is None or each.name == name), None)
     if card is None:
         there_are = ", ".join(each.name for each in cards)
-        raise _wrong("model", f"no model is named {name!r}; there are {there_are}")
+        raise wrong("model", f"no model is named {name!r}; there are {there_are}")
     return card
 
 
@@ -286,38 +274,3 @@ def _picture(pointer: str, named: str, side: int) -> str:
     file = io.BytesIO()
     image.convert("RGB").save(file, "PNG", compress_level=1)
     return base64.b64encode(file.getvalue()).decode()
-
-
-def _ask(
-    card: ModelCard,
-    action: Action,
-    asked: Mapping[str, Any],
-    more: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """What a worker that has the model says. Raises what it refuses, and a 503."""
-    redis, place, who = resources().redis, studies.place_of(card.name), caller()
-    if not any(card.name == each.name for worker in live(redis) for each in worker.models):
-        raise Unavailable("no-worker", f"no live worker offers {card.name}")
-    if errands.waiting(redis, place) >= studies.WAITING or not SEATS.take(who.account):
-        raise Unavailable("busy", "too many look into models just now; ask again in a moment")
-    fields = {"model": card.name, "caller": who.lane, "asked": dict(asked), **(more or {})}
-    try:
-        return errands.ask(redis, place, action, fields, SECONDS)
-    except NoAnswer:
-        raise Unavailable("no-answer", "no worker answered in time; ask again") from None
-    except Refusal as refusal:
-        raise _problem(refusal) from None
-    finally:
-        SEATS.give_back(who.account)
-
-
-def _problem(refusal: Refusal) -> Exception:
-    if refusal.status == 503:
-        return Unavailable(CODES[503], refusal.detail)
-    if refusal.status == 422:
-        return _wrong(refusal.field, refusal.detail)
-    return ApiError(refusal.status, CODES.get(refusal.status, "internal-error"), refusal.detail)
-
-
-def _wrong(field: str, detail: str) -> InvalidRequest:
-    return InvalidRequest([FieldError(pointer=f"/{field}" if field else "", detail=detail)])

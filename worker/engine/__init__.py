@@ -22,10 +22,11 @@ from worker.engine.memory.device import describe
 from worker.engine.memory.notebook import Notebook
 from worker.engine.model_source import ModelSource
 from worker.engine.prompt.text_encoder import TextEncoder
-from worker.engine.request import Control, Enlarge, ImageRequest, Lora, Picture
+from worker.engine.request import Control, Enlarge, ImageRequest, Lora, Picture, TraceWish
 from worker.engine.runner import Observer
 from worker.engine.shares import Shares
 from worker.engine.task import Stage
+from worker.engine.trace.recording import Trace
 
 __all__ = [
     "TOLERANCE",
@@ -52,6 +53,8 @@ __all__ = [
     "Stage",
     "Study",
     "TextEncoder",
+    "Trace",
+    "TraceWish",
     "UNetModel",
     "anatomy",
     "describe",

@@ -112,7 +112,7 @@ class BatchWorker(Worker):
         self.stepper = Stepper(board, engine, offer.models, self.settler, warm_up)
         self.follower = follow(board)
         self.porter = errands(board)
-        self.explainer = Explainer(board, connection, offer)
+        self.explainer = Explainer(board, connection, offer, store)
         self.beat = Beat(
             board,
             connection,

@@ -22,6 +22,7 @@ from worker.engine.anatomy.noise import (
     walk,
 )
 from worker.engine.prompt.spelling import is_whole
+from worker.engine.trace.file import sheets, tensor_in, written
 
 __all__ = [
     "STEPS",
@@ -39,7 +40,10 @@ __all__ = [
     "psnr",
     "question",
     "seen",
+    "sheets",
     "step_by_step",
+    "tensor_in",
     "training_sampler",
     "walk",
+    "written",
 ]

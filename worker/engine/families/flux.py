@@ -13,6 +13,7 @@ from worker.engine.prompt.sequence import SequenceReader
 from worker.engine.prompt.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course
+from worker.engine.trace.attention import Layout
 
 T5_LENGTHS = (512,)
 
@@ -56,6 +57,11 @@ class Flux(TransformerModel):
             },
             words[0].tokens,
         )
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """The words first, and the picture behind them."""
+        ahead = rows.inputs["encoder_hidden_states"].shape[1]
+        return Layout(ahead, self.places(rows))
 
     def forward(self, rows: Rows) -> torch.Tensor:
         height, width = rows.latents.shape[-2:]

@@ -1,5 +1,6 @@
 """Lumina Image 2.0 (arXiv 2503.21758): a language model's tokens and the picture's in one row."""
 
+import re
 from collections.abc import Hashable, Mapping
 
 import torch
@@ -9,6 +10,7 @@ from worker.engine.families.transformer import Parts, Reader, TransformerModel, 
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.sequence import SequenceReader
 from worker.engine.request import ImageRequest
+from worker.engine.trace.attention import Layout
 
 SYSTEM = (
     "You are an assistant designed to generate superior images with the superior degree of"
@@ -20,6 +22,8 @@ LENGTHS = (256,)
 
 class Lumina2(TransformerModel):
     """The Lumina2Transformer2DModel with Gemma 2. Time goes the other way: 0 is noise."""
+
+    looks = re.compile(r"layers\.\d+\.attn")
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -52,6 +56,11 @@ class Lumina2(TransformerModel):
             },
             read[0].tokens,
         )
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """As many words as the prompt has, and the picture behind them."""
+        ahead = int((rows.inputs["encoder_attention_mask"][row] > 0).sum())
+        return Layout(ahead, self.places(rows))
 
     def forward(self, rows: Rows) -> torch.Tensor:
         inputs = dict(rows.inputs)

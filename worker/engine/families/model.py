@@ -17,6 +17,7 @@ from worker.engine.prompt.prompt import PromptEncoder
 from worker.engine.prompt.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler, make_sampler
+from worker.engine.trace.attention import Layout
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,16 @@ class LoadedModel(ABC):
     @abstractmethod
     def forward(self, rows: Rows) -> torch.Tensor:
         """What the network predicts for every row: (n, C, h, w)."""
+
+    @property
+    def attentions(self) -> Mapping[str, Any]:
+        """The modules in which the picture's places look at words, by their paths; none where that
+        cannot be told."""
+        return {}
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """Where in those attentions a row's places and words stand."""
+        return Layout()
 
     # What the prediction means, and how many steps lead where
 

@@ -1,5 +1,6 @@
 """PixArt-Sigma (arXiv 2403.04692): T5's words by cross-attention, and noise as UNets predict it."""
 
+import re
 from collections.abc import Hashable, Mapping
 
 import torch
@@ -16,6 +17,8 @@ LENGTHS = (300,)
 
 class PixArtSigma(TransformerModel):
     """The PixArtTransformer2DModel with T5: a transformer that predicts noise, not a flow."""
+
+    looks = re.compile(r".*blocks\.\d+\.attn2")
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)

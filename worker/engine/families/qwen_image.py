@@ -17,6 +17,7 @@ from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.chat import ChatReader
 from worker.engine.request import ImageRequest
+from worker.engine.trace.attention import Layout
 
 TEMPLATE = (
     "<|im_start|>system\nDescribe the image by detailing the color, shape, size, texture, quantity,"
@@ -89,6 +90,11 @@ class QwenImage(TransformerModel):
             },
             read[0].tokens,
         )
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """The words first, and the picture behind them."""
+        ahead = rows.inputs["encoder_hidden_states"].shape[1]
+        return Layout(ahead, self.places(rows))
 
     def forward(self, rows: Rows) -> torch.Tensor:
         count, _, height, width = rows.latents.shape

@@ -1,5 +1,6 @@
 """Sana (arXiv 2410.10629): a deep compression autoencoder, and Gemma told to write more."""
 
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
@@ -56,6 +57,8 @@ class Sana(TransformerModel):
     """The SanaTransformer2DModel with Gemma 2."""
 
     autoencoder_class = DeepAutoencoder
+
+    looks = re.compile(r".*blocks\.\d+\.attn2")
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)

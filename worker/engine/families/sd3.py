@@ -15,6 +15,7 @@ from worker.engine.prompt.sequence import SequenceReader
 from worker.engine.prompt.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course
+from worker.engine.trace.attention import Layout
 
 T5_LENGTHS = (256, 512)
 """Tokens that T5's part of a prompt is filled up to: diffusers' own number, and its most."""
@@ -83,6 +84,11 @@ class StableDiffusion3(TransformerModel):
             return torch.cat([words, whole], dim=1), pooled, clips[0].tokens
         whole = self._t5.read(text, length=length, variant=variant)
         return torch.cat([words, whole.hidden.to(words.dtype)], dim=1), pooled, whole.tokens
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """The picture first, and the words behind it."""
+        places = self.places(rows)
+        return Layout(0, places, places)
 
     def forward(self, rows: Rows) -> torch.Tensor:
         return self.transformer(

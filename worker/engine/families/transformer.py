@@ -1,5 +1,6 @@
 """What the transformers of flow matching have in common: they differ in what a row takes."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
@@ -11,7 +12,7 @@ from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.lora import LoraSwitch
-from worker.engine.parts.rows import Pair
+from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.visits import Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.spelling import Spelling
@@ -69,6 +70,9 @@ class TransformerModel(LoadedModel):
     """
 
     autoencoder_class: ClassVar[type[Autoencoder]] = Autoencoder
+    looks: ClassVar[re.Pattern[str]] = re.compile(r".*blocks\.\d+\.attn")
+    """Paths of the modules in which places look at words."""
+
     patch: int = 2
     """Latent pixels a side that are one token."""
 
@@ -102,6 +106,19 @@ class TransformerModel(LoadedModel):
 
     def nearest(self, word: str) -> list[str]:
         return next(iter(self.readers.values())).nearest(word)
+
+    @property
+    def attentions(self) -> Mapping[str, Any]:
+        return {
+            name: module
+            for name, module in self.transformer.named_modules()
+            if self.looks.fullmatch(name)
+        }
+
+    def places(self, rows: Rows) -> int:
+        """Tokens that a row's picture is."""
+        height, width = rows.latents.shape[-2:]
+        return height // self.patch * (width // self.patch)
 
     @property
     def distilled(self) -> bool:

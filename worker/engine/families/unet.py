@@ -133,6 +133,14 @@ class UNetModel(LoadedModel):
         found = {name: pair for name, pair in made.items() if pair is not None}
         return super().inputs(scene) | found
 
+    @property
+    def attentions(self) -> Mapping[str, Any]:
+        return {
+            name: module
+            for name, module in self.unet.named_modules()
+            if name.endswith(".attn2") and module.is_cross_attention
+        }
+
     def forward(self, rows: Rows) -> torch.Tensor:
         """The UNet's prediction for every row, with what its ControlNets add."""
         arguments = unet_arguments(rows.inputs)

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from jobs.additions import errands, studies
 from jobs.additions.errands import Errand, Refusal
 from jobs.additions.studies import AutoencodeRequest, ForwardRequest, TokenizeRequest
+from jobs.pictures.image_store import ImageStore
 from jobs.records import workers
 from worker.engine import (
     EngineError,
@@ -48,7 +49,8 @@ T = TypeVar("T")
 class Explainer:
     """The thread of a worker that takes questions on the models it offers."""
 
-    def __init__(self, board: Board, connection: Redis, offer: Offer) -> None:
+    def __init__(self, board: Board, connection: Redis, offer: Offer, images: ImageStore) -> None:
+        self._images = images
         self._board = board
         self._connection = connection
         self._offer = offer
@@ -123,6 +125,13 @@ class Explainer:
             case "autoencode":
                 pictures = said["picture"], said["other"]
                 return encoded(model, AutoencodeRequest(**asked), pictures, study)
+            case "decode":
+                data = self._images.read(asked["file"])
+                try:
+                    latents = anatomy.tensor_in(data, asked["tensor"])
+                except KeyError:
+                    raise Refusal(404, f"the trace has no {asked['tensor']}") from None
+                return {"picture": png(study(lambda: anatomy.decoded(model, latents)))}
             case _:
                 raise Refusal(500, f"nobody knows how to {errand.action}")
 
