@@ -30,3 +30,9 @@ compile server.txt --extra s3 --constraint "$versions"
     echo "# Written by \`make lock\` from pyproject.toml. Without hashes: any build of this version."
     sed -n 's/^ *"\(torch==[0-9.]*\)",$/\1/p' pyproject.toml
 } >requirements/torch.txt
+# What installs the others quickly, see install.sh.
+{
+    echo "# Written by \`make lock\`."
+    echo 'uv' | uv pip compile --quiet --universal --no-annotate --no-header --no-emit-index-url \
+        --generate-hashes -
+} >requirements/uv.txt
