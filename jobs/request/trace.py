@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -56,7 +56,9 @@ def wish(trace: bool | list[int] | Trace) -> Trace | None:
 
 def restored(trace: Any) -> bool | list[int] | Trace:
     """A wish that was checked before."""
-    return Trace.model_construct(**trace) if isinstance(trace, dict) else trace
+    if not isinstance(trace, dict):
+        return trace
+    return Trace.model_construct(**cast("dict[str, Any]", trace))
 
 
 def fault(trace: bool | list[int] | Trace, steps: int, *, batched: bool) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 from flask import Response
 from pydantic import BaseModel, Field
@@ -131,7 +132,7 @@ def decode_trace(path: TracePicturePath) -> Response:
     return answer
 
 
-def _about(record: JobRecord, index: int) -> dict[str, object]:
+def _about(record: JobRecord, index: int) -> dict[str, Any]:
     try:
         return traces.about(resources().store, record.id, index)
     except FileNotFoundError:

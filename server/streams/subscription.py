@@ -38,6 +38,10 @@ class Frame:
             return self._made
 
 
+Key = tuple[str, str, int, int]
+"""What is told by a live event: the job, the kind, the picture and the step; the latest counts."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A lasting event and its id in the stream; the end of a job with the job as it ended.
@@ -85,7 +89,7 @@ class Subscription:
         self.overrun = False
         self.revoked = False
         self._lasting: deque[Entry] = deque()
-        self._latest: OrderedDict[tuple[str, str, int, int], Live] = OrderedDict()
+        self._latest: OrderedDict[Key, Live] = OrderedDict()
         self._size = 0
         self._woken = False
         self._filled = Condition()
@@ -142,6 +146,6 @@ class Subscription:
                 return news
             return None
 
-    def _drop_live(self, keys: list[tuple[str, str, int]]) -> None:
+    def _drop_live(self, keys: list[Key]) -> None:
         for key in keys:
             self._size -= self._latest.pop(key).size

@@ -36,7 +36,8 @@ def linear() -> np.ndarray[Any, Any]:
 
 def scaled_linear() -> np.ndarray[Any, Any]:
     """Latent diffusion's betas, arXiv 2112.10752: straight in the root."""
-    return np.square(np.linspace(0.00085**0.5, 0.012**0.5, STEPS))
+    roots: np.ndarray[Any, Any] = np.linspace(0.00085**0.5, 0.012**0.5, STEPS)
+    return roots * roots
 
 
 NAMED: dict[str, Callable[[], np.ndarray[Any, Any]]] = {

@@ -61,7 +61,7 @@ class _Reader(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> torch.Tensor:
-        given = kwargs or {}
+        given: dict[str, Any] = kwargs or {}
         if func is functional.scaled_dot_product_attention:
             self._see(*args, **given)
         return func(*args, **given)

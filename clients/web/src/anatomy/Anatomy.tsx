@@ -1,4 +1,4 @@
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { copy } from "../browser";
 import { number } from "../i18n";
 import { route } from "../state/route";
@@ -28,6 +28,11 @@ export function Anatomy() {
   const { open } = route.value;
   useEffect(follow, [open]);
   const { part, lesson } = state.value;
+  const parts = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // On a phone they are more than the screen is wide.
+    parts.current!.querySelector("[aria-pressed=true]")!.scrollIntoView({ inline: "center", block: "nearest" });
+  }, [part]);
   const Shown = SHOWN[part];
   return (
     <div class="anatomy-room">
@@ -46,7 +51,7 @@ export function Anatomy() {
           </button>
         </div>
       </header>
-      <div class="choice" role="group" aria-label={t("parts")}>
+      <div ref={parts} class="choice" role="group" aria-label={t("parts")}>
         {PARTS.map((each, index) => (
           <button type="button" key={each} aria-pressed={each === part} onClick={() => show({ part: each })}>
             {number(index + 1)}. {t(`title-${each}`)}

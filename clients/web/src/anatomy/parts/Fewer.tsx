@@ -23,7 +23,8 @@ export function Fewer() {
   const usual = names.some((each) => each.name === "euler") ? ["ddim", "dpmpp_2m"] : names.slice(0, 2).map((each) => each.name);
   const two = [0, 1].map((index) => ways[index] ?? usual[index] ?? "euler");
   const strip = async () => {
-    const now = { ...state.peek(), image: "", schedule: "automatic" };
+    // From the noisiest timestep on, in one step as well.
+    const now = { ...state.peek(), image: "", schedule: "sgm_uniform" };
     work(true);
     tell("");
     set({});
