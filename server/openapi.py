@@ -320,6 +320,7 @@ def _multipart(document: dict[str, Any]) -> dict[str, Any]:
     request = document["components"]["schemas"]["GenerationRequest"]["properties"]
     files = {name: request[name]["description"] for name in ("image", "mask")}
     files |= {f"control_{index}": f"The picture of `controls[{index}]`." for index in range(4)}
+    files |= {f"reference_{index}": f"The picture of `references[{index}]`." for index in range(9)}
     parts = {
         name: {"description": description, "contentMediaType": "application/octet-stream"}
         for name, description in files.items()

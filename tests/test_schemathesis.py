@@ -114,7 +114,14 @@ def test_no_request_gets_an_answer_that_the_document_does_not_know(there: Server
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("role", [pytest.param("user", marks=pytest.mark.slow), "admin", None])
+@pytest.mark.parametrize(
+    "role",
+    [
+        pytest.param("user", marks=pytest.mark.slow),
+        pytest.param("admin", marks=pytest.mark.slow),
+        None,
+    ],
+)
 def test_from_elsewhere_every_route_wants_a_token_that_is_one(
     there: Server, redis: Redis, tmp_path: Path, role: Role | None
 ):

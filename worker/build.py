@@ -26,13 +26,13 @@ from worker.models.adding.here import places_of, shop_of
 from worker.models.catalogue import Catalogue, CatalogueError
 from worker.models.files.cards import cards
 from worker.models.files.errors import SourceError
-from worker.models.files.hashes import HASHES, Hashes, HashMemory
 from worker.models.files.word_tables import WordTables
 from worker.models.folders.look import Watch
 from worker.models.folders.offered import make_folders
+from worker.models.inventory.hashes import HASHES, Hashes, HashMemory
 from worker.models.loading.checker import load_checker
 from worker.models.loading.free import freeze_libraries
-from worker.models.loading.model_store import ModelStore
+from worker.models.store.model_store import ModelStore
 
 log = logging.getLogger("darkroom.worker")
 

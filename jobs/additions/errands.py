@@ -15,8 +15,9 @@ from typing import Any, Literal, cast
 from redis import Redis
 
 from jobs.connection import now
+from jobs.sentences import Wording, worded, wording_of
 
-Change = Literal["look-up", "search", "change", "delete", "wake", "forget"]
+Change = Literal["look-up", "search", "picture", "change", "delete", "wake", "forget"]
 """What is asked of a machine's folder of models."""
 
 Question = Literal["schedule", "tokenize", "forward", "autoencode", "decode"]
@@ -73,7 +74,9 @@ def ask(
             continue
         answer = cast("dict[str, Any]", json.loads(reply[1]))
         if refused := answer.get("refused"):
-            raise Refusal(refused["status"], refused["detail"], refused["field"])
+            wording = refused["wording"] and Wording.model_validate(refused["wording"])
+            detail = worded(refused["detail"], wording)
+            raise Refusal(refused["status"], detail, refused["field"])
         return answer["done"]
     raise NoAnswer("no worker answered in time")
 
@@ -107,7 +110,13 @@ def answer(connection: Redis, errand: Errand, done: dict[str, Any]) -> None:
 
 def refuse(connection: Redis, errand: Errand, refusal: Refusal) -> None:
     """Tell who asked that it cannot be done."""
-    told = {"status": refusal.status, "detail": refusal.detail, "field": refusal.field}
+    wording = wording_of(refusal.detail)
+    told = {
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "field": refusal.field,
+        "wording": wording and wording.model_dump(),
+    }
     _answer(connection, errand, {"refused": told})
 
 

@@ -26,11 +26,11 @@ def running(page: Page, prompt: str) -> None:
 
 def test_a_picture_appears_step_by_step_and_nothing_jumps(visit: Visit):
     page = visit()
-    house = ask(page, "house, 3d", steps=60)
+    house = ask(page, "house, 3d", steps=30)
     expect(house.locator(".preview")).to_have_attribute("src", re.compile("^data:image/jpeg"))
     first = house.locator(".preview").get_attribute("src")
     frame, size = house.locator(".frame").bounding_box(), house.bounding_box()
-    expect(house.get_by_text(re.compile(r"^Step \d+ of 60, about \d+ sec left"))).to_be_visible()
+    expect(house.get_by_text(re.compile(r"^Step \d+ of 30, about \d+ sec left"))).to_be_visible()
     expect(house.locator(".preview")).not_to_have_attribute("src", first or "")
     done(house)
     expect(house.locator(".preview")).to_have_count(0)
@@ -72,7 +72,7 @@ def test_several_wait_in_line_and_say_so(visit: Visit, site: Site):
 
 def test_a_reload_in_the_middle_finds_the_job_and_its_end(visit: Visit):
     page = visit(PHONE)
-    page.evaluate("localStorage.setItem('darkroom.draft', JSON.stringify({ steps: 100 }))")
+    page.evaluate("localStorage.setItem('darkroom.draft', JSON.stringify({ steps: 50 }))")
     page.reload()
     page.get_by_label(PROMPT).fill("birthday cake, 3d")
     page.get_by_label(PROMPT).press("Enter")

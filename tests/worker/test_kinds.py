@@ -23,6 +23,11 @@ def scene(width: int = SIDE, height: int = SIDE) -> Image.Image:
     return Image.fromarray(np.dstack([across, down, 255 - across]).astype(np.uint8))
 
 
+def dyed(width: int, height: int) -> Image.Image:
+    """Another picture than `scene`."""
+    return scene(width, height).transpose(Image.Transpose.ROTATE_180)
+
+
 def disc(width: int = SIDE, height: int = SIDE) -> Image.Image:
     """A mask that is white in a circle in the middle."""
     mask = Image.new("L", (width, height))

@@ -52,7 +52,9 @@ class Accounts:
                 self._charge(task, theirs / riding)
             else:
                 self._charge(task, (seconds - theirs) / paying)
-            self.costs.belongs(kind(task), key.shape, limit)
+            # An edit takes longer than the pictures of words alone, whose times are told by this.
+            if not task.request.references:
+                self.costs.belongs(kind(task), key.shape, limit)
         if usual:
             self.costs.forward(key.shape, measurement.rows, seconds)
 

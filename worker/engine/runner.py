@@ -9,6 +9,7 @@ import torch
 
 from worker.engine.accounts import Accounts
 from worker.engine.batch import Batch, Step, TaskRows, keep_step
+from worker.engine.errors import NotFinite
 from worker.engine.families.model import LoadedModel
 from worker.engine.memory.device import (
     capacity,
@@ -279,7 +280,16 @@ class Runner:
     # 4. Decode the latents into pixels
 
     def _decode(self, task: Task) -> None:
-        task.finish(ready(task.model).autoencoder.decode(ready(task.latents)))
+        model = ready(task.model)
+        try:
+            task.finish(model.autoencoder.decode(ready(task.latents)))
+        except NotFinite as error:
+            if broken := broken_part(model):
+                raise NotFinite(
+                    f"{model.name} is broken: its {broken} has NaN or infinity among its weights;"
+                    " fetch its file again."
+                ) from error
+            raise
 
     # A pipeline that runs whole: one of its steps
 
@@ -293,10 +303,22 @@ class Runner:
             task.finish(task.run.image)
 
 
+def broken_part(model: LoadedModel) -> str | None:
+    """The class of a part whose weights are no numbers; None where all are."""
+    for module in model.modules():
+        if not all(bool(each.isfinite().all()) for each in module.parameters()):
+            return type(module).__name__
+    return None
+
+
 def is_long(task: Task) -> bool:
     """Whether encode and decode of a task's picture keep others waiting who come meanwhile."""
     request = task.request
     sizes = [request.width * request.height]
     if request.enlarge is not None:
         sizes.append(request.enlarge.width * request.enlarge.height)
-    return ready(task.model).device.type == "cpu" and max(sizes) > LARGE
+    model = ready(task.model)
+    for picture in request.references:
+        width, height = model.shown_size(picture.shape[1], picture.shape[0])
+        sizes.append(width * height)
+    return model.device.type == "cpu" and max(sizes) > LARGE

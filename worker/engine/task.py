@@ -154,7 +154,7 @@ class Task:
     @property
     def rows(self) -> int:
         """Rows of a forward that one step of this task takes."""
-        return 2 if self.guided else 1
+        return ready(self.model).guided_rows if self.guided else 1
 
     def begin(
         self,

@@ -143,7 +143,9 @@ def image_request(
         guidance_rescale=request.guidance_rescale,
         true_cfg_scale=request.true_cfg_scale,
         clip_skip=request.clip_skip,
+        image_guidance_scale=request.image_guidance_scale or 0.0,
         image=canvas.image,
+        references=canvas.references,
         mask=canvas.mask,
         differential=request.mask_grey == "strength",
         # The surroundings' colours are in the canvas already.

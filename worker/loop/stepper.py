@@ -14,7 +14,7 @@ from worker.loop.board import Board
 from worker.loop.offer import Offer
 from worker.loop.outcome.settler import Settler
 from worker.loop.slot import Slot, parse_task_id
-from worker.models.loading.model_store import ModelStore
+from worker.models.store.model_store import ModelStore
 
 IDLE_WAIT = 0.5
 """Seconds the engine's thread sleeps with nothing to do; work that comes wakes it at once."""
@@ -136,10 +136,11 @@ class WarmUp:
 
 def warm_up_request(card: ModelCard) -> ImageRequest:
     """A picture as callers most often ask this model for: its own size, steps and guidance, and
-    from a picture, or under a mask, where it makes no others."""
+    from a picture, by editing one, or under a mask, where it makes no others."""
     size = card.height, card.width
     from_picture = "text-to-image" not in card.kinds
-    under_mask = from_picture and "image-to-image" not in card.kinds
+    picture = np.zeros((*size, 3), np.uint8) if from_picture else None
+    under_mask = from_picture and "inpaint" in card.kinds and "image-to-image" not in card.kinds
     return ImageRequest(
         model=card.name,
         prompt="",
@@ -151,6 +152,7 @@ def warm_up_request(card: ModelCard) -> ImageRequest:
         seed=0,
         sampler=card.sampler,
         schedule=card.schedule,
-        image=np.zeros((*size, 3), np.uint8) if from_picture else None,
+        image=picture,
+        references=(picture,) if picture is not None and "edit" in card.kinds else (),
         mask=np.full(size, 255, np.uint8) if under_mask else None,
     )

@@ -28,6 +28,8 @@ export function model(some: Partial<Model> = {}): Model {
     samplers: ["dpmpp_2m"],
     schedules: ["automatic"],
     distilled_guidance: false,
+    edit_pictures: 0,
+    image_guidance: false,
     loras: [],
     embeddings: [],
     controlnets: [],

@@ -50,7 +50,7 @@ def test_the_last_of_5000_pictures_is_reached_and_few_are_in_the_page(
     ids = [key.decode() for key in site.redis.zrange("darkroom:jobs:local", 0, -1)]
     last = image_id(min(ids), 0)
     # So that each picture is seen, and as fast as a thumb can throw it.
-    for step, frames in ((40, 200), (400, 100_000)):
+    for step, frames in ((40, 60), (1200, 100_000)):
         figures = page.evaluate(SCROLL, {"step": step, "last": last, "most": frames})
         print(f"{step} pixels a frame:", figures)
         assert figures["most"] < MOST_NODES

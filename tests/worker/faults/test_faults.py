@@ -38,9 +38,10 @@ def kill(server: RedisServer) -> None:
 
 def test_jobs_of_a_killed_worker_run_again_and_give_the_same_pictures(start):
     worker, desk = start()
-    alone = desk.picture(desk.ended(desk.submit(**LONG, seed=0, exact=True)))
-    jobs = [desk.submit(f"caller{i}", **LONG, seed=i, exact=True) for i in range(4)]
-    desk.running(jobs[0], 5)
+    asked = {"steps": 10, "exact": True}
+    alone = desk.picture(desk.ended(desk.submit(**asked, seed=0)))
+    jobs = [desk.submit(f"caller{i}", **asked, seed=i) for i in range(4)]
+    desk.running(jobs[0], 2)
     worker.kill()
     killed = time.monotonic()
     assert leases.end_leases(desk.redis, worker.name) == 4

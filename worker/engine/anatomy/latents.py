@@ -19,7 +19,7 @@ from worker.engine.sampling.sampler import Sampler
 def encoded(model: LoadedModel, picture: Picture) -> Numbers:
     """The latents (C, h, w) that the autoencoder has a picture for, without a draw."""
     pixels = model.autoencoder.pixels(picture)
-    return numbers(model.autoencoder.expected(pixels))
+    return numbers(model.autoencoder.likeliest(pixels))
 
 
 @torch.inference_mode()

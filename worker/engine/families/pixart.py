@@ -66,5 +66,5 @@ class PixArtSigma(TransformerModel):
     ) -> Sampler:
         return noise_sampler(request, self.scheduler_config, steps, strength)
 
-    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         return self._encoder(ids, attention_mask=mask)[0]

@@ -48,9 +48,8 @@ class DeepAutoencoder(Autoencoder):
     def scale(self) -> int:
         return 2 ** (len(self.vae.config.encoder_block_out_channels) - 1)
 
-    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        latents = self.vae.encode(pixels).latent.float()
-        return latents, torch.zeros_like(latents)
+    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return self.vae.encode(pixels).latent.float(), None
 
 
 class Sana(TransformerModel):
@@ -88,16 +87,15 @@ class Sana(TransformerModel):
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
         self.refuse_clip_skip(request)
         prompt, *negative = (text.lower().strip() for text in self.texts(request))
-        shown = [0, *range(-LENGTH + 1, 0)]
         with self._visits.of(self._encoder):
             told = self._told.read(prompt, variant=variant)
             plain = [self._plain.read(text, variant=variant) for text in negative]
         return Text(
             {
                 "encoder_hidden_states": Pair(
-                    told.hidden[:, shown], *(each.hidden for each in plain)
+                    _shown(told.hidden), *(each.hidden for each in plain)
                 ),
-                "encoder_attention_mask": Pair(told.mask[:, shown], *(each.mask for each in plain)),
+                "encoder_attention_mask": Pair(_shown(told.mask), *(each.mask for each in plain)),
             },
             told.tokens,
         )
@@ -113,5 +111,10 @@ class Sana(TransformerModel):
     def course(self, steps: int, width: int, height: int) -> Course:
         return Course(steps)
 
-    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return self._encoder(ids, attention_mask=mask)[0]
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        return self._encoder(ids, attention_mask=mask, use_cache=False)[0]
+
+
+def _shown(rows: torch.Tensor) -> torch.Tensor:
+    """The first of the tokens, and the last."""
+    return torch.cat([rows[:, :1], rows[:, 1 - LENGTH :]], dim=1)

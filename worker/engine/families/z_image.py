@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Hashable, Mapping
-from typing import cast
 
 import torch
 from diffusers.models.transformers.transformer_z_image import SEQ_MULTI_OF
@@ -11,6 +10,7 @@ from worker.engine.families.model import Text
 from worker.engine.families.transformer import Parts, Reader, TransformerModel
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.chat import ChatReader
+from worker.engine.prompt.sequence import counted, counts_of
 from worker.engine.request import ImageRequest
 from worker.engine.trace.attention import Layout
 
@@ -18,9 +18,6 @@ MOST = 512
 """Tokens of a prompt within its template."""
 
 PLACE = "PROMPT"
-
-BASE = 64
-"""Counts of tokens travel as two digits to this base: bf16 holds no whole numbers above 256."""
 
 
 class ZImage(TransformerModel):
@@ -67,8 +64,7 @@ class ZImage(TransformerModel):
         self.refuse_clip_skip(request)
         with self._visits.of(self._encoder):
             read = self._reader.read_all(self.texts(request), variant)
-        # On the CPU, so that no step waits for the device to say how long a prompt is.
-        counts = [torch.tensor([divmod(each.seen, BASE)]) for each in read]
+        counts = [counted(each) for each in read]
         return Text(
             {"captions": Pair(*(each.hidden for each in read)), "counts": Pair(*counts)},
             read[0].tokens,
@@ -80,8 +76,7 @@ class ZImage(TransformerModel):
         return Layout(0, places, places + -places % SEQ_MULTI_OF)
 
     def forward(self, rows: Rows) -> torch.Tensor:
-        digits = cast("list[list[float]]", rows.inputs["counts"].tolist())
-        counts = [round(high) * BASE + round(low) for high, low in digits]
+        counts = counts_of(rows.inputs["counts"])
         captions = rows.inputs["captions"]
         predicted = self.transformer(
             list(rows.latents.unsqueeze(2)),
@@ -91,6 +86,6 @@ class ZImage(TransformerModel):
         )[0]
         return -torch.stack(list(predicted)).squeeze(2)
 
-    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        read = self._encoder(input_ids=ids, attention_mask=mask.bool(), output_hidden_states=True)
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        read = self._encoder(input_ids=ids, attention_mask=mask, output_hidden_states=True)
         return read.hidden_states[-2]

@@ -34,6 +34,7 @@ from worker.engine.sampling.solvers import (
     QuickKDPM2DiscreteScheduler,
     SeededDPMSolverSDEScheduler,
 )
+from worker.engine.transfer import unhurried
 
 AUTOMATIC = "automatic"
 
@@ -241,7 +242,8 @@ class Sampler:
         """The latents after one denoising step; ancestral samplers draw from `generator`."""
         extra = {"generator": generator} if self._takes_generator else {}
         timestep = self._timesteps[self.index]
-        after = self._scheduler.step(noise, timestep, latents, return_dict=False, **extra)[0]
+        with unhurried(latents.device):
+            after = self._scheduler.step(noise, timestep, latents, return_dict=False, **extra)[0]
         self.index += 1
         return after.to(latents.dtype)
 

@@ -178,6 +178,8 @@ def schedule(model: LoadedModel, asked: dict[str, Any]) -> dict[str, Any]:
 def words(model: LoadedModel, asked: TokenizeRequest) -> dict[str, Any]:
     """A prompt's tokens, words and windows for each text encoder."""
     spellings = model.spell(asked.prompt)
+    if not spellings:
+        raise Refusal(422, "does not say how it reads a prompt", "model")
     pieces = [each for window in spellings[0].windows for each in window]
     count = max((each.word for each in pieces), default=-1) + 1
     found: list[dict[str, Any]] = []

@@ -29,8 +29,8 @@ from worker.loop.board import Board
 from worker.loop.outcome.ledger import Ledger
 from worker.loop.outcome.safety import Guard
 from worker.loop.slot import Slot
-from worker.models.loading.model_store import ModelStore
-from worker.models.loading.shelf import Kind
+from worker.models.store.model_store import ModelStore
+from worker.models.store.shelf import Kind
 
 log = logging.getLogger("darkroom.worker")
 

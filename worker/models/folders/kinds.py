@@ -21,7 +21,7 @@ VAE = "first_stage_model."
 TEXT = ("cond_stage_model.", "conditioner.embedders.")
 
 LORA = re.compile(
-    r"lora_(down|up|mid|A|B|magnitude_vector)\b|[._]lora\.(down|up)\b|\.(hada|lokr)_w|dora_scale"
+    r"lora_(down|up|mid|A|B|magnitude_vector)\b|[._]lora\d?\.(down|up)\b|\.(hada|lokr)_w|dora_scale"
     r"|^lora_|^lycoris_|\.oft_(blocks|diag|R)\b|\.(w|b)_norm$"
 )
 """How a LoRA, or one of its relatives, names a tensor."""

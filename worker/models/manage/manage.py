@@ -14,8 +14,8 @@ from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
 from worker.models.files.add_ons import find
 from worker.models.files.cards import card
 from worker.models.files.errors import SourceError
-from worker.models.files.inventory import licence_beside, weight_files
 from worker.models.folders.offered import read_offered
+from worker.models.inventory.inventory import licence_beside, weight_files
 from worker.models.manage.pull import hub_id_of, plain_name, pull_entry
 from worker.models.manage.toml_text import (
     EditError,

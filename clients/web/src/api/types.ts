@@ -45,6 +45,8 @@ export type NoiseSchedule = Schemas["NoiseScheduleView"];
 export type Forward = Schemas["ForwardView"];
 export type Autoencoded = Schemas["AutoencodedView"];
 export type FieldError = Schemas["FieldError"];
+/** What a sentence of the server says, for saying it in another language. */
+export type Wording = Schemas["Wording"];
 export type Kind = Job["kind"] & NonNullable<JobRequest["kind"]>;
 
 export type ServerEvent =

@@ -21,7 +21,10 @@ function read(): Route {
 export const route = signal<Route>(read());
 
 addEventListener("hashchange", () => {
+  const { place } = route.peek();
   route.value = read();
+  // Each begins at its top; the gallery knows by itself where the user was.
+  if (route.peek().place !== place && route.peek().place !== "gallery") scrollTo(0, 0);
 });
 
 /** Goes to a place. */

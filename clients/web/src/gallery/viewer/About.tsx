@@ -54,7 +54,7 @@ export function About({ picture }: { picture: Picture }) {
           <div class="uses">
             <button type="button" onClick={() => void useRecipe(job, output)}>
               <Icon name="edit" />
-              {t("edit")}
+              {t("toForm")}
             </button>
             <button type="button" onClick={() => anatomy(job, output)}>
               <Icon name="anatomy" />

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from worker.engine.errors import ModelUnavailable
-from worker.models.loading.shelf import Key
+from worker.models.store.shelf import Key
 
 RETRY = 5.0
 """Seconds for which a failed load answers everybody who waited; the next one loads again."""

@@ -6,8 +6,9 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -18,17 +19,14 @@ from worker.engine.families.model import LoadedModel
 from worker.engine.model_source import AddOnKind
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.catalogue import Catalogue
-from worker.models.files.add_ons import add_on_parameters
-from worker.models.files.errors import SourceError
-from worker.models.loading.add_ons import load_add_on, load_autoencoder_for
-from worker.models.loading.embeddings import Embeddings
-from worker.models.loading.failures import Failures
 from worker.models.loading.free import HEADROOM, give_back
-from worker.models.loading.known import GONE, WHERE, Known
-from worker.models.loading.loader import load_model
-from worker.models.loading.shelf import Key, Kind, Mark, Shelf
-from worker.models.loading.sizes import add_on_bytes, model_bytes, model_dtype, needed_bytes
-from worker.models.loading.wanted import Took, Wanted
+from worker.models.loading.sizes import model_dtype
+from worker.models.store.embeddings import Embeddings
+from worker.models.store.failures import Failures
+from worker.models.store.known import GONE, WHERE, Known
+from worker.models.store.loads import Loads
+from worker.models.store.shelf import Key, Kind, Mark, Shelf
+from worker.models.store.wanted import Wanted, ready_in
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +85,7 @@ class ModelStore:
         self._shelf = Shelf(device, limit_bytes)
         self._wanted: OrderedDict[Key, Wanted] = OrderedDict()
         self._failures = Failures()
-        self._took: dict[str, Took] = {}
+        self._loads = Loads(device, self._embeddings)
         self._loaded_from: dict[str, Mark] = {}
         self._leaving: dict[Key, float] = {}
         self._tried: set[tuple[str, Mark]] = set()
@@ -229,17 +227,13 @@ class ModelStore:
         """The models that are not in memory, each with the seconds until it should be: of those
         that are being loaded, and of those that were before and have room. Others are missing."""
         with self._changed:
+            known = self._loads.took.items()
             cold = {
                 name: took.seconds
-                for name, took in self._took.items()
+                for name, took in known
                 if Key("model", name) not in self._shelf and self._shelf.fits(took.bytes, HEADROOM)
             }
-            for key, wanted in self._wanted.items():
-                if key.kind == "model":
-                    cold.pop(key.name, None)
-                    if (left := wanted.left(self._took.get(key.name))) is not None:
-                        cold[key.name] = left
-        return cold
+            return ready_in(cold, self._wanted, self._loads.took)
 
     def close(self) -> None:
         """Let go of every model and end the loading; waits up to 10 s for a load under way."""
@@ -329,40 +323,20 @@ class ModelStore:
             if wanted := self._wanted.get(key):
                 wanted.fraction = min(1.0, max(wanted.fraction, fraction))
 
-        try:
-            return self._load_add_on(key) if key.kind != "model" else self._load_model(key, told)
-        except SourceError as error:
-            raise ModelUnavailable(str(error)) from error
-
-    def _load_model(
-        self, key: Key, told: Callable[[float], None]
-    ) -> tuple[LoadedModel | WholeModel, int]:
+        make_room = partial(self._make_room, key)
         with self._changed:
-            entry = self._known.model(key.name)
-        self._make_room(key, needed_bytes(entry, self._device))
-        began = time.monotonic()
+            if key.kind == "model":
+                model, began = self._known.model(key.name), partial(self._began, key)
+                load = partial(self._loads.model, model, make_room, began=began, progress=told)
+            else:
+                entry = self._known.add_on(key)
+                beside = self._known.model(key.model) if key.model else None
+                load = partial(self._loads.add_on, key, entry, beside, make_room)
+        return load()
+
+    def _began(self, key: Key, at: float) -> None:
         if wanted := self._wanted.get(key):
-            wanted.began = began
-        model = load_model(entry, self._device, progress=told)
-        if isinstance(model, LoadedModel):
-            self._embeddings.read()
-            self._embeddings.teach(model)
-        size = model_bytes(model)
-        self._took[key.name] = Took(time.monotonic() - began, size)
-        return model, size
-
-    def _load_add_on(self, key: Key) -> tuple[Any, int]:
-        with self._changed:
-            entry = self._known.add_on(key)
-            beside = self._known.model(key.model) if key.model else None
-        if key.kind == "model" or key.dtype is None:
-            raise ValueError(f"{key} is no add-on.")
-        self._make_room(key, add_on_parameters(entry) * key.dtype.itemsize)
-        if beside is not None:
-            add_on = load_autoencoder_for(beside, entry, self._device, key.dtype)
-        else:
-            add_on = load_add_on(key.kind, entry, self._device, key.dtype)
-        return add_on, add_on_bytes(add_on)
+            wanted.began = at
 
     def _settle(self, key: Key, thing: Any | None, size: int, mark: Mark, reason: str) -> None:
         settled = self._known.is_settled(key)

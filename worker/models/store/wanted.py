@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from worker.models.store.shelf import Key
 
 TELLING = 0.1
 """Share of a model that must be there before the time so far says how long the rest takes."""
@@ -38,3 +41,17 @@ class Wanted:
         if self.fraction < TELLING:
             return None
         return passed / self.fraction * (1 - self.fraction)
+
+
+def ready_in(
+    cold: Mapping[str, float], wanted: Mapping[Key, Wanted], took: Mapping[str, Took]
+) -> dict[str, float]:
+    """Seconds until each model should be there: of the `cold` ones, and of those that somebody
+    waits for, where that can be said."""
+    ready = dict(cold)
+    for key, each in wanted.items():
+        if key.kind == "model":
+            ready.pop(key.name, None)
+            if (left := each.left(took.get(key.name))) is not None:
+                ready[key.name] = left
+    return ready

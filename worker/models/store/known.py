@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from worker.engine.errors import ModelUnavailable, NoLongerOffered
 from worker.models.catalogue import Catalogue
 from worker.models.folders.look import mark_of
-from worker.models.loading.shelf import WORDS, Key, Kind, Mark
+from worker.models.store.shelf import WORDS, Key, Kind, Mark
 from worker.models.tables import AddOnEntry, ModelEntry
 
 SECTIONS: dict[Kind, str] = {
