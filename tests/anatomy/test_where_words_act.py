@@ -48,7 +48,7 @@ def made(folder: Path) -> list[tuple[str, Finished]]:
 
 
 def on_the_thing(plane: Plane, thing: Plane) -> float:
-    """Of as many places as the thing has, where the plane is lightest, the share that lies on it."""
+    """Of as many places as the thing has, the lightest ones, the share that lies on it."""
     lightest = np.argsort(plane.ravel())[::-1][: int(thing.sum())]
     return float(thing.ravel()[lightest].mean())
 
