@@ -116,7 +116,7 @@ export const t = words({
     without: "Without what it sees",
     loss: (loss: string) => `wrong by ${loss} (mean square)`,
     losses: "How wrong, by timestep",
-    story: "The model that ships learned in three stages. First the autoencoder: pictures to latents and back. Then the text encoder and the network together: millions of the questions that you see here. Its figures are on its card, in the room of models.",
+    story: "The model that ships learned in stages. First the autoencoder: pictures to latents and back. Then the text encoder and the network together: millions of the questions that you see here. Its figures are on its card, in the room of models.",
   },
   vi: {
     anatomy: "Giải phẫu một bức ảnh",
