@@ -24,6 +24,8 @@ from server.routes import (
     samplers,
     session,
     state,
+    studies,
+    traces,
 )
 from server.routes.models import (
     addition_events,
@@ -74,7 +76,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     for part in (page, compat):
         part.init_app(app)
 
-    for noun in (jobs, recipes, events, images):
+    for noun in (jobs, traces, recipes, events, images):
         app.register_api(noun.routes.blueprint)
     for noun in (
         catalogue,
@@ -86,6 +88,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
         changes,
         previews,
         samplers,
+        studies,
     ):
         app.register_api(noun.routes.blueprint)
     for noun in (pairing, session, devices, state, health, metrics, docs):

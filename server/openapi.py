@@ -87,7 +87,10 @@ UPLOAD = "application/offset+octet-stream"
 """A part of a file, as tus has it."""
 
 ADDITION_EVENTS = ("AdditionStatusEvent", "AdditionProgressEvent", "AdditionDoneEvent")
-EVENTS = ("StatusEvent", "ProgressEvent", "PreviewEvent", "OutputEventView", "DoneEventView")
+EVENTS = (
+    *("StatusEvent", "ProgressEvent", "PreviewEvent", "TraceEvent"),
+    *("OutputEventView", "DoneEventView"),
+)
 """The models of what an event stream's `data` can be."""
 
 EXAMPLES: dict[str, Any] = {

@@ -17,7 +17,13 @@ from redis import Redis
 from jobs.connection import now
 from jobs.sentences import Wording, worded, wording_of
 
-Action = Literal["look-up", "search", "picture", "change", "delete", "wake", "forget"]
+Change = Literal["look-up", "search", "picture", "change", "delete", "wake", "forget"]
+"""What is asked of a machine's folder of models."""
+
+Question = Literal["schedule", "tokenize", "forward", "autoencode", "decode"]
+"""What is asked of a model that a worker has loaded (`studies`)."""
+
+Action = Change | Question
 
 KEPT = 60
 """Seconds for which an errand or an answer that nobody fetches is kept."""
@@ -82,13 +88,19 @@ def tell(connection: Redis, place: str, action: Literal["wake", "forget"]) -> No
     _send(connection, place, said)
 
 
-def take(connection: Redis, place: str) -> Errand | None:
-    """The next errand of a place; None after a second in which none came."""
-    taken = cast("tuple[bytes, bytes] | None", connection.blpop([_queue(place)], POLL))
+def take(connection: Redis, *places: str) -> Errand | None:
+    """The next errand of these places; None after a second in which none came."""
+    queues = [_queue(place) for place in places]
+    taken = cast("tuple[bytes, bytes] | None", connection.blpop(queues, POLL))
     if taken is None:
         return None
     errand = Errand(**json.loads(taken[1]))
     return errand if errand.until > now(connection) else None
+
+
+def waiting(connection: Redis, place: str) -> int:
+    """Errands of a place that nobody has taken yet."""
+    return connection.llen(_queue(place))
 
 
 def answer(connection: Redis, errand: Errand, done: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from jobs.request.request import (
     Pictures,
 )
 from jobs.request.samplers import AUTOMATIC, nearest, parts_of, schedule_problem
+from jobs.request.trace import fault
 
 SMALLEST = 8
 """Pixels of a side; a request that names its size cannot ask for fewer."""
@@ -46,7 +47,13 @@ def request_errors(
         *_add_on_errors(request, card, pictures),
         *_sampler_errors(request, card),
         *_model_errors(request, card),
+        *_trace_errors(request, card),
     ]
+
+
+def _trace_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:
+    detail = fault(request.trace, request.steps or card.steps, batched=card.batched)
+    return [FieldError(pointer="/trace", detail=detail)] if detail else []
 
 
 def size_errors(

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from jobs.request.masks import MaskGrey
 from jobs.request.model_card import Kind
 from jobs.request.samplers import SAMPLERS, canonical_sampler
+from jobs.request.trace import TraceField, restored
 from jobs.settings import settings
 
 LIMITS = settings()
@@ -299,6 +300,7 @@ class CommonFields(_Part):
         description="Equal to the pixel whatever else is running, by padding every forward to the "
         "same number of rows. Slower.",
     )
+    trace: TraceField = False
     priority: Priority = Field(default="normal", description="Which of the waiting jobs go first.")
     metadata: Metadata = Field(
         default_factory=dict[str, JsonValue],
@@ -384,6 +386,7 @@ class ResolvedRequest(CommonFields):
         hires: dict[str, Any] | None = fields.get("hires")
         drawn: dict[str, Any] | None = fields.get("drawn")
         parts: dict[str, Any] = {
+            "trace": restored(fields.get("trace", False)),
             "loras": [Lora.model_construct(**each) for each in fields.get("loras", [])],
             "controls": [Control.model_construct(**each) for each in fields.get("controls", [])],
             "expand": Expand.model_construct(**fields.get("expand", {})),

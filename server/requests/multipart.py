@@ -20,7 +20,7 @@ TYPE = "multipart/form-data"
 WHOLE = "request"
 """The part that may hold many fields at once, as JSON."""
 
-FILES = re.compile(r"image|mask|(?:control|reference)_([0-9])")
+FILES = re.compile(r"image|mask|mix|(?:control|reference)_([0-9])")
 """Names of parts that are files. The n of `control_n` and `reference_n` counts from 0."""
 
 PART = "part:"

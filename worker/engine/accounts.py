@@ -63,6 +63,10 @@ class Accounts:
         task.stage_seconds += seconds
         self._charge(task, seconds)
 
+    def extra(self, task: Task, seconds: float) -> None:
+        """The device did something for one task that no picture needs, such as a trace."""
+        self._charge(task, seconds)
+
     def stage(self, task: Task, name: str) -> None:
         """The task is through an encode or a decode."""
         self.costs.stage(kind(task), name, task.stage_seconds)

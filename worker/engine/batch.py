@@ -1,6 +1,6 @@
 """A batch is a throw-away view: tasks gathered into tensors for one forward, then forgotten."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -37,6 +37,26 @@ class TaskRows(Rows):
     def first_prompt(self) -> int:
         """Where the rows with prompts begin."""
         return len(self) - len(self.tasks)
+
+    def looking(self, start: int, end: int) -> dict[int, Task]:
+        """Of rows `start` to `end`, counted from there, those with the prompt of tasks that want
+        to know where words are looked at in this step."""
+        return {
+            row - start: task
+            for row in range(max(start, self.first_prompt), end)
+            if (task := self.owner(row)).traced and task.recording and task.recording.looks
+        }
+
+
+@dataclass(frozen=True)
+class Step:
+    """The step of task `index` that is about to be taken: the network's answers to all rows, and
+    (1, C, h, w) what guidance made of the task's."""
+
+    rows: TaskRows
+    noise: torch.Tensor
+    predicted: torch.Tensor
+    index: int
 
 
 @dataclass(frozen=True)
@@ -83,10 +103,17 @@ class Batch:
             controls=_controls(tasks, guided, beside, model),
         )
 
-    def scatter(self, rows: TaskRows, noise: torch.Tensor, failed: Mapping[int, Exception]) -> None:
+    def scatter(
+        self,
+        rows: TaskRows,
+        noise: torch.Tensor,
+        failed: Mapping[int, Exception],
+        keep: Callable[[Task, Step], None] | None = None,
+    ) -> None:
         """Gives each task its predicted noise, guided, and lets its sampler take the step.
 
-        `failed` names the rows without a prediction: their tasks fail, the others go on.
+        `keep` is told of the step of each task that is traced, before it is taken. `failed` names
+        the rows without a prediction: their tasks fail, the others go on.
         """
         for row, error in failed.items():
             rows.owner(row).fail(error)
@@ -99,9 +126,36 @@ class Batch:
             scaled = rows.latents[at : at + 1].float()
             timestep = ready(task.sampler).timestep
             try:
+                if keep is not None and task.traced:
+                    keep(task, Step(rows, noise, predicted[here], index))
                 task.advance(Prediction(scaled, predicted[here], timestep))
             except Exception as error:
                 task.fail(error)
+
+
+def keep_step(task: Task, step: Step) -> None:
+    """Has a task's recording keep a step."""
+    rows, noise, predicted, index = step.rows, step.noise, step.predicted, step.index
+    sampler, recording = ready(task.sampler), ready(task.recording)
+    timestep = sampler.timestep
+    at = rows.first_prompt + index
+    seen = rows.latents[at : at + 1].float()
+    signal, level = sampler.levels(timestep)
+
+    def as_noise(answer: torch.Tensor) -> torch.Tensor:
+        return (seen - signal * sampler.denoised(seen, answer, timestep)) / max(level, 1e-6)
+
+    tensors = {
+        "x": seen,
+        "noise": as_noise(predicted),
+        "x0": sampler.denoised(seen, predicted, timestep),
+    }
+    if index < rows.guided:
+        beside = at - rows.guided
+        tensors["noise_with"] = as_noise(noise[at : at + 1].float())
+        tensors["noise_without"] = as_noise(noise[beside : beside + 1].float())
+    share = signal**2 / (signal**2 + level**2)
+    recording.keep(task.progress[0], timestep, sampler.sigma(timestep), share, tensors)
 
 
 def guide(model: LoadedModel, noise: torch.Tensor, rows: TaskRows) -> torch.Tensor:

@@ -11,11 +11,14 @@ from worker.engine.parts.control import control_tensor
 from worker.engine.parts.upscaler import lanczos, nearest
 from worker.engine.request import Control, Enlarge, Picture
 from worker.engine.task import ControlInput, Repaint, Stage, Task, ready
+from worker.engine.trace.recording import Memory, Recording
 from worker.engine.transfer import sent
 
 
-def encode(task: Task) -> None:
-    """Reads the prompts and begins the first pass, or the second where there is no first."""
+def encode(task: Task, memory: Memory | None = None) -> None:
+    """Reads the prompts and begins the first pass, or the second where there is no first.
+
+    What is kept of its steps, where that is asked for, comes out of `memory`."""
     request, model = task.request, ready(task.model)
     added = [(task.add_ons.loras[lora.name], lora.weight) for lora in request.loras]
     for weights, _ in added:
@@ -24,6 +27,10 @@ def encode(task: Task) -> None:
     variant = tuple((weights.serial, weight) for weights, weight in added)
     task.text = model.read(request, variant=variant)
     task.generator.manual_seed(request.seed)
+    if request.trace is not None:
+        # Of pictures that are spoken of the words are read within another text.
+        spellings = [] if request.references else model.spell(request.prompt)
+        task.recording = Recording(request.trace, spellings, memory or Memory())
     if request.references:
         _edit(task, model)
         return

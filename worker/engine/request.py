@@ -61,6 +61,15 @@ class Enlarge:
     last: bool = False
 
 
+@dataclass(frozen=True)
+class TraceWish:
+    """What to keep of an image's steps: of which ones, counted from 0 (None is all), and where
+    words were looked at, on the whole or by layer."""
+
+    steps: frozenset[int] | None = None
+    attention: Literal["none", "words", "layers"] = "words"
+
+
 @dataclass(frozen=True, eq=False)
 class ImageRequest:
     """One image: what it shows, how large, and by which walk from which noise.
@@ -103,6 +112,7 @@ class ImageRequest:
     variation_strength: float = 0.0
     vae: str | None = None
     exact: bool = False
+    trace: TraceWish | None = None
 
     @property
     def guided(self) -> bool:

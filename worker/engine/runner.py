@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 
 from worker.engine.accounts import Accounts
-from worker.engine.batch import Batch, TaskRows
+from worker.engine.batch import Batch, Step, TaskRows, keep_step
 from worker.engine.errors import NotFinite
 from worker.engine.families.model import LoadedModel
 from worker.engine.memory.device import (
@@ -25,6 +25,8 @@ from worker.engine.parts.rows import Rows
 from worker.engine.piecework import Piecework
 from worker.engine.prepare import encode, enlarge
 from worker.engine.task import BatchKey, Stage, Task, ready
+from worker.engine.trace.attention import watched
+from worker.engine.trace.recording import Memory
 from worker.engine.whole.run import WholeRun
 
 # Seconds that somebody who comes while the engine warms up may wait for its forward; the next one
@@ -57,8 +59,13 @@ class Runner:
     """
 
     def __init__(
-        self, budget: Budgets, accounts: Accounts, observer: Observer | None = None
+        self,
+        budget: Budgets,
+        accounts: Accounts,
+        observer: Observer | None = None,
+        traces: Memory | None = None,
     ) -> None:
+        self._traces = traces
         self._budget = budget
         self._accounts = accounts
         self._observer = observer
@@ -98,7 +105,7 @@ class Runner:
         task = batch.tasks[0]
         match batch.stage:
             case Stage.ENCODE:
-                if self._in_pieces(task, partial(encode, task)):
+                if self._in_pieces(task, partial(encode, task, self._traces)):
                     self._check_fit(task)
             case Stage.ENLARGE:
                 if self._in_pieces(task, partial(enlarge, task)):
@@ -148,7 +155,13 @@ class Runner:
         if rows is None:
             return
         noise, failed = self._predict(batch, rows)
-        batch.scatter(rows, noise, failed)
+        batch.scatter(rows, noise, failed, self._keep)
+
+    def _keep(self, task: Task, step: Step) -> None:
+        """What a traced picture's step takes longer than another's is its caller's to pay."""
+        started = time.perf_counter()
+        keep_step(task, step)
+        self._accounts.extra(task, time.perf_counter() - started)
 
     def _predict(self, batch: Batch, rows: TaskRows) -> tuple[torch.Tensor, dict[int, Exception]]:
         """The prediction for every row, and the rows that have none because they raised.
@@ -196,7 +209,14 @@ class Runner:
         model.loras.use(key.loras)
         part = rows.span(start, end, self._budget.rows(key) if key.exact else 0)
         owners = [rows.owner(row) for row in range(start, end)]
-        return self._run(key, model, part, owners, batch.free)[: end - start]
+        looking = rows.looking(start, end)
+        if not looking:
+            return self._run(key, model, part, owners, batch.free)[: end - start]
+        with watched(model.attentions, list(looking)) as seen:
+            noise = self._run(key, model, part, owners, batch.free)
+        for row, task in looking.items():
+            ready(task.recording).saw(seen[row], model.layout(part, row))
+        return noise[: end - start]
 
     def _run(
         self,

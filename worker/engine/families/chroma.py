@@ -1,12 +1,13 @@
 """Chroma, made of Flux: T5 alone reads, and guidance takes a second row."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 import torch
 
 from worker.engine.families.model import Text
 from worker.engine.families.transformer import (
     Parts,
+    Reader,
     TransformerModel,
     packed,
     places,
@@ -15,6 +16,7 @@ from worker.engine.families.transformer import (
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.sequence import Read, SequenceReader
 from worker.engine.request import ImageRequest
+from worker.engine.trace.attention import Layout
 
 LENGTHS = (512,)
 
@@ -32,6 +34,10 @@ class Chroma(TransformerModel):
         self._reader = SequenceReader(encoder, LENGTHS, self._embed)
 
     @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._reader}
+
+    @property
     def window(self) -> int:
         return self._reader.window
 
@@ -46,6 +52,10 @@ class Chroma(TransformerModel):
             },
             read[0].tokens,
         )
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """The words first, and the picture behind them."""
+        return Layout(rows.inputs["encoder_hidden_states"].shape[1], self.places(rows))
 
     def forward(self, rows: Rows) -> torch.Tensor:
         count, _, height, width = rows.latents.shape

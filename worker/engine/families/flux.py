@@ -4,7 +4,7 @@ Kontext is shown the picture that it edits as more tokens beside those that it d
 masked picture and its mask as more channels of each.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
 import torch
@@ -12,6 +12,7 @@ import torch
 from worker.engine.families.model import Scene, Text
 from worker.engine.families.transformer import (
     Parts,
+    Reader,
     TransformerModel,
     packed,
     places,
@@ -21,8 +22,10 @@ from worker.engine.families.transformer import (
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.clip import ClipReader
 from worker.engine.prompt.sequence import SequenceReader
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course
+from worker.engine.trace.attention import Layout
 
 T5_LENGTHS = (512,)
 
@@ -50,8 +53,17 @@ class Flux(TransformerModel):
         self._encoders = clip.model, t5.model
 
     @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._clip, "text_encoder_2": self._t5}
+
+    @property
     def window(self) -> int:
         return self._t5.window
+
+    def spell(self, prompt: str) -> list[Spelling]:
+        clip, t5 = super().spell(prompt)
+        # Of CLIP the transformer sees one vector for the whole.
+        return [replace(clip, first=None), t5]
 
     @property
     def inpaints(self) -> bool:
@@ -74,6 +86,11 @@ class Flux(TransformerModel):
             },
             words[0].tokens,
         )
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """The words first, and the picture behind them."""
+        ahead = rows.inputs["encoder_hidden_states"].shape[1]
+        return Layout(ahead, self.places(rows))
 
     def inputs(self, scene: Scene) -> dict[str, Pair]:
         made = super().inputs(scene)

@@ -14,8 +14,10 @@ from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler, make_sampler
+from worker.engine.trace.attention import Layout
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,15 @@ class LoadedModel(ABC):
         """The request's prompts, as inputs of a row. `variant` is whatever changes the encoders
         (the LoRAs). Raises InvalidRequest for what would not be read."""
 
+    def spell(self, prompt: str) -> list[Spelling]:
+        """The prompt's tokens and words as each of the text encoders reads them; empty where the
+        family does not say."""
+        return []
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the model's first vocabulary has whole and that look most like this one."""
+        return []
+
     def inputs(self, scene: Scene) -> dict[str, Pair]:
         """Every input that a picture's rows have beside latents and timestep."""
         return dict(scene.text.inputs)
@@ -148,6 +159,16 @@ class LoadedModel(ABC):
     @abstractmethod
     def forward(self, rows: Rows) -> torch.Tensor:
         """What the network predicts for every row: (n, C, h, w)."""
+
+    @property
+    def attentions(self) -> Mapping[str, Any]:
+        """The modules in which the picture's places look at words, by their paths; none where that
+        cannot be told."""
+        return {}
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """Where in those attentions a row's places and words stand."""
+        return Layout()
 
     # What the prediction means, and how many steps lead where
 

@@ -4,7 +4,7 @@ Those that edit are shown each picture twice: the language model reads it with t
 latents are more tokens beside those that are drawn.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from math import sqrt
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from worker.engine.families.model import Text
 from worker.engine.families.transformer import (
     Parts,
+    Reader,
     TransformerModel,
     lengths,
     packed,
@@ -25,6 +26,7 @@ from worker.engine.parts.upscaler import lanczos
 from worker.engine.prompt.chat import ChatReader
 from worker.engine.prompt.seen import PLACE, SeeingReader
 from worker.engine.request import ImageRequest
+from worker.engine.trace.attention import Layout
 
 TEMPLATE = (
     "<|im_start|>system\nDescribe the image by detailing the color, shape, size, texture, quantity,"
@@ -105,6 +107,10 @@ class QwenImage(TransformerModel):
         self._seeing = processor and SeeingReader(encoder, processor, most, EDIT_TEMPLATE_TOKENS)
 
     @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._reader}
+
+    @property
     def window(self) -> int:
         return self._reader.window
 
@@ -121,6 +127,11 @@ class QwenImage(TransformerModel):
             },
             read[0].tokens,
         )
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """The words first, and the picture behind them."""
+        ahead = rows.inputs["encoder_hidden_states"].shape[1]
+        return Layout(ahead, self.places(rows))
 
     def _reader_of(self, request: ImageRequest) -> ChatReader:
         """What reads the request's texts, with the pictures that they speak of."""

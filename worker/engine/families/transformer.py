@@ -1,8 +1,9 @@
 """What the transformers of flow matching have in common: they differ in what a row takes."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -11,10 +12,11 @@ from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.lora import LoraSwitch
-from worker.engine.parts.rows import Pair
+from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.upscaler import lanczos
 from worker.engine.parts.visits import Visits
 from worker.engine.preview import LatentPreview, TinyPreview
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course, make_flow_sampler
@@ -56,6 +58,18 @@ class Parts:
         return [part for part in parts if isinstance(part, torch.nn.Module)]
 
 
+class Reader(Protocol):
+    """What reads a prompt for one text encoder, and can say what it reads."""
+
+    def spell(self, text: str) -> Spelling:
+        """The text's tokens and words."""
+        ...
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the vocabulary has whole and that look most like this one."""
+        ...
+
+
 class TransformerModel(LoadedModel):
     """A flow-matching transformer. A family derives from it, and says `read`, `forward` and, where
     it is another, the `course` of its pipeline.
@@ -65,6 +79,9 @@ class TransformerModel(LoadedModel):
     """
 
     autoencoder_class: ClassVar[type[Autoencoder]] = Autoencoder
+    looks: ClassVar[re.Pattern[str]] = re.compile(r".*blocks\.\d+\.attn")
+    """Paths of the modules in which places look at words."""
+
     patch: int = 2
     """Latent pixels a side that are one token."""
 
@@ -93,6 +110,31 @@ class TransformerModel(LoadedModel):
             self.preview = LatentPreview.fit(
                 self.autoencoder.decoded, self.latent_channels, self.device
             )
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        """What reads prompts, by the names that diffusers gives the text encoders; empty where it
+        is not said, and then a trace has no words."""
+        return {}
+
+    def spell(self, prompt: str) -> list[Spelling]:
+        return [replace(each.spell(prompt), encoder=name) for name, each in self.readers.items()]
+
+    def nearest(self, word: str) -> list[str]:
+        return next((each.nearest(word) for each in self.readers.values()), [])
+
+    @property
+    def attentions(self) -> Mapping[str, Any]:
+        return {
+            name: module
+            for name, module in self.transformer.named_modules()
+            if self.looks.fullmatch(name)
+        }
+
+    def places(self, rows: Rows) -> int:
+        """Tokens that a row's picture is."""
+        height, width = rows.latents.shape[-2:]
+        return height // self.patch * (width // self.patch)
 
     @property
     def edits(self) -> int:

@@ -22,6 +22,7 @@ from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.visits import Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler
@@ -136,10 +137,24 @@ class UNetModel(LoadedModel):
             inputs["text_embeds"] = Pair(read.pooled, read.negative_pooled)
         return Text(inputs, read.tokens, read.chunks)
 
+    def spell(self, prompt: str) -> list[Spelling]:
+        return self.prompts.spell(prompt)
+
+    def nearest(self, word: str) -> list[str]:
+        return self.prompts.nearest(word)
+
     def inputs(self, scene: Scene) -> dict[str, Pair]:
         made = {name: make(self, scene) for name, make in CONDITIONS.items()}
         found = {name: pair for name, pair in made.items() if pair is not None}
         return super().inputs(scene) | found
+
+    @property
+    def attentions(self) -> Mapping[str, Any]:
+        return {
+            name: module
+            for name, module in self.unet.named_modules()
+            if name.endswith(".attn2") and module.is_cross_attention
+        }
 
     def shown(self, request: ImageRequest) -> tuple[torch.Tensor, ...]:
         """The picture that it draws over, in the autoencoder's own numbers: so it was trained."""

@@ -9,6 +9,7 @@ import torch
 
 from worker.engine.errors import InvalidRequest
 from worker.engine.prompt.prompt import emphasize
+from worker.engine.prompt.spelling import Piece, Spelling, nearest, spell
 from worker.engine.prompt.syntax import Weighted, parse_attention
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.transfer import sent
@@ -107,6 +108,19 @@ class SequenceReader:
         if any(weight != 1 for weight in weights):
             hidden = emphasize(hidden, self._weights(weights, length))
         return Read(hidden, len(ids), len(content) - self._around)
+
+    def spell(self, text: str) -> Spelling:
+        """The text's tokens and words, as one window."""
+        pieces: list[Piece] = []
+        for part in (each for section in parse_attention(text) for each in section):
+            word = pieces[-1].word + 1 if pieces else 0
+            pieces += spell(self._tokenizer, part.text, word, part.weight)
+        ahead = len(self._ids(self._template[0], special=False)) if self._template[0] else 0
+        return Spelling("text_encoder", self.window, [pieces], first=len(self._before) + ahead)
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the vocabulary has whole and that look most like this one."""
+        return nearest(self._tokenizer, word)
 
     def _tokens(self, text: str) -> tuple[list[int], list[float]]:
         """The text's own tokens with the weight of each."""

@@ -170,7 +170,7 @@ class Porter:
                 return self._change(said)
             case "delete":
                 return self._delete(said)
-            case "wake" | "forget":
+            case _:
                 return {}
 
     def _look_up(self, said: dict[str, Any]) -> dict[str, Any]:
