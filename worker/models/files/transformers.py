@@ -209,6 +209,16 @@ def read_transformer(index: dict[str, Any], files: ModelFiles) -> BatchedTransfo
     )
 
 
+def unlike(index: dict[str, Any]) -> str:
+    """What about a pipeline that is known keeps it out of the batch: its first other part."""
+    known = TRANSFORMERS[str(index.get("_class_name"))]
+    for part, wanted in known.parts.items():
+        found = class_of(index, part)
+        if found != wanted and (found is not None or part not in known.optional):
+            return f"{part} is {found or 'missing'}, not {wanted}"
+    return f"scheduler, {class_of(index, 'scheduler')}, is for other samplers"
+
+
 def transformer_width(config: Path) -> tuple[str, int]:
     """The family of the model whose configuration lies there, and how many numbers each of its
     tokens is; another pipeline's family is its class. Raises SourceError."""
