@@ -164,6 +164,12 @@ class ControlNetTable(AddOnTable):
         "of the same shape, whose config.json it takes.",
     )
     variant: Variant = None
+    mode: int | None = Field(
+        None,
+        ge=0,
+        description="Of one that was trained for several kinds of pictures, which is meant, as its "
+        "makers count them.",
+    )
 
 
 class VaeTable(AddOnTable):

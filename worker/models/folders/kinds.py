@@ -13,7 +13,13 @@ from worker.models.files.safetensors_file import Shapes
 
 Section = Literal["models", "loras", "embeddings", "controlnets", "vaes", "upscalers"]
 
-PARTS: dict[str, Section] = {"ControlNetModel": "controlnets", "AutoencoderKL": "vaes"}
+PARTS: dict[str, Section] = {
+    "ControlNetModel": "controlnets",
+    "SD3ControlNetModel": "controlnets",
+    "FluxControlNetModel": "controlnets",
+    "QwenImageControlNetModel": "controlnets",
+    "AutoencoderKL": "vaes",
+}
 """Folders that hold one part of a model, by the `_class_name` of their configuration."""
 
 UNET = "model.diffusion_model."
