@@ -10,6 +10,7 @@ from typing import Literal
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import read_json
 from worker.models.files.safetensors_file import Shapes
+from worker.models.files.single_files.pieces import transformer_in
 
 Section = Literal["models", "loras", "embeddings", "controlnets", "vaes", "upscalers"]
 
@@ -79,6 +80,8 @@ def kind_of(shapes: Shapes, folder: str = "") -> Section:
     """
     if _any(shapes, lambda name: name.startswith(CONTROLNET)):
         return "controlnets"
+    if transformer_in(shapes) is not None:
+        return "models"
     if _any(shapes, lambda name: name.startswith(UNET)):
         return _whole_model(shapes)
     if _any(shapes, LORA.search):
