@@ -26,7 +26,7 @@ SECTION = (
     .split("\n### ")[0]
 )
 
-SAID_BY_ALL = {"__init__", "window"}
+SAID_BY_ALL = {"__init__", "window", "readers"}
 """What every family says in its own way."""
 
 VERBS = {

@@ -96,10 +96,9 @@ class StableDiffusion3(TransformerModel):
     def steering(
         self, control: LoadedControlNet, picture: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
-        """Its latents, drawn beside the picture's own draws. Those that are told no whole prompt
-        learned them without the autoencoder's shift."""
-        own = torch.Generator().manual_seed(generator.initial_seed())
-        latents = super().steering(control, picture, own)
+        """Its likeliest latents: diffusers draws some by no seed. Those nets that are told no whole
+        prompt learned them without the autoencoder's shift."""
+        latents = self.autoencoder.likeliest(picture * 2 - 1)
         if not control.net.config.force_zeros_for_pooled_projection:
             return latents
         config = self.autoencoder.vae.config
