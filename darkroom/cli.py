@@ -13,13 +13,13 @@ from darkroom import __version__, machine
 from darkroom.commands import (
     backup,
     devices,
-    generate,
     models,
     models_arguments,
     settings_page,
     webhooks,
 )
-from darkroom.commands.doctor import doctor, worker_health
+from darkroom.commands.doctor.command import doctor, worker_health
+from darkroom.commands.generate import command as generate
 from darkroom.commands.shared import Command, action
 from darkroom.instance import read_state
 from darkroom.network import tls

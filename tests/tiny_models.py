@@ -178,8 +178,8 @@ def save_tiny(family: str, folder: Path) -> Path:
     return folder
 
 
-def save_tiny_vae(folder: Path) -> Path:
-    """Writes an AutoencoderTiny for the latents of all of them."""
+def save_tiny_vae(folder: Path, channels: int = 4) -> Path:
+    """Writes an AutoencoderTiny for the latents of all of them, or for others with `channels`."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
         AutoencoderTiny(
@@ -187,6 +187,6 @@ def save_tiny_vae(folder: Path) -> Path:
             decoder_block_out_channels=(8, 8),
             num_encoder_blocks=(1, 1),
             num_decoder_blocks=(1, 1),
-            latent_channels=4,
+            latent_channels=channels,
         ).save_pretrained(folder, safe_serialization=True)
     return folder

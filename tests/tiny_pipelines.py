@@ -6,6 +6,7 @@ Each is small enough to run a step in some milliseconds, and is saved in the dif
 import json
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
@@ -66,9 +67,10 @@ def save_tiny_sd3(folder: Path) -> Path:
     return save_pipeline(_sd3, folder)
 
 
-def save_tiny_flux(folder: Path) -> Path:
-    """Flux: packed latents, distilled guidance. Multiples of 4 pixels, 16x16."""
-    return save_pipeline(_flux, folder)
+def save_tiny_flux(folder: Path, levels: int = 2) -> Path:
+    """Flux: packed latents, distilled guidance. Multiples of 4 pixels, 16x16; of 16 with the 4
+    `levels` of a real autoencoder."""
+    return save_pipeline(partial(_flux, levels), folder)
 
 
 def save_tiny_pixart(folder: Path) -> Path:
@@ -145,7 +147,7 @@ def _sd3() -> StableDiffusion3Pipeline:
             patch_size=2,
             in_channels=16,
             out_channels=16,
-            num_layers=1,
+            num_layers=2,
             attention_head_dim=8,
             num_attention_heads=4,
             caption_projection_dim=32,
@@ -164,7 +166,7 @@ def _sd3() -> StableDiffusion3Pipeline:
     )
 
 
-def _flux() -> FluxPipeline:
+def _flux(levels: int) -> FluxPipeline:
     return FluxPipeline(
         transformer=FluxTransformer2DModel(
             patch_size=1,
@@ -179,7 +181,7 @@ def _flux() -> FluxPipeline:
             guidance_embeds=True,
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
-        vae=tiny_kl(16, 2, scaling_factor=0.3611, shift_factor=0.1159),
+        vae=tiny_kl(16, levels, scaling_factor=0.3611, shift_factor=0.1159),
         text_encoder=CLIPTextModel(tiny_clip_config()),
         tokenizer=tiny_tokenizer(CLIP_WINDOW),
         text_encoder_2=tiny_t5(32),

@@ -44,7 +44,7 @@ def request_errors(
         *_kind_errors(request, card, pictures.get("/image"), pictures.get("/mask"), prompt),
         *_reference_errors(request, pictures),
         *_lora_errors(request, card, loras, cards),
-        *_add_on_errors(request, card, pictures),
+        *_add_on_errors(request, card, pictures, cards),
         *_sampler_errors(request, card),
         *_model_errors(request, card),
         *_trace_errors(request, card),
@@ -191,14 +191,25 @@ def _lora_errors(
 
 
 def _add_on_errors(
-    request: GenerationRequest, card: ModelCard, pictures: Pictures
+    request: GenerationRequest, card: ModelCard, pictures: Pictures, cards: list[ModelCard]
 ) -> list[FieldError]:
     errors: list[FieldError] = []
     for index, control in enumerate(request.controls):
         pointer = f"/controls/{index}"
         if f"{pointer}/image" not in pictures:
             errors.append(FieldError(pointer=f"{pointer}/image", detail="is required"))
-        errors += _unknown("ControlNet", control.model, card, card.controlnets, f"{pointer}/model")
+        where = f"{pointer}/model"
+        unknown = _unknown("ControlNet", control.model, card, card.controlnets, where)
+        for other in cards if unknown else []:
+            its = next((each for each in other.controlnets if each.name == control.model), None)
+            if its is not None:
+                detail = (
+                    f"the ControlNet {control.model!r} is for {its.family or other.family}"
+                    f" ({other.name}); the model {card.name} is {card.family}"
+                )
+                unknown = [FieldError(pointer=where, detail=detail)]
+                break
+        errors += unknown
         if control.end < control.start:
             detail = f"must be at least start, {control.start}; it is {control.end}"
             errors.append(FieldError(pointer=f"{pointer}/end", detail=detail))

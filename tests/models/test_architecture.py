@@ -173,7 +173,11 @@ def test_a_batched_pipeline_that_cannot_run_whole_is_refused_with_what_is_not_kn
 ):
     folder = SAVERS["hidream"](tmp_path / "model")
     edit_json(folder / "model_index.json", vae=["diffusers", "AutoencoderDC"])
-    with pytest.raises(SourceError, match="is a HiDreamImagePipeline"):
+    with pytest.raises(SourceError, match="its vae is AutoencoderDC, not AutoencoderKL"):
+        card_of(write_models, folder)
+    edit_json(folder / "model_index.json", vae=["diffusers", "AutoencoderKL"])
+    edit_json(folder / "model_index.json", text_encoder_4=[None, None])
+    with pytest.raises(SourceError, match="its text_encoder_4 is missing"):
         card_of(write_models, folder)
 
 

@@ -62,6 +62,7 @@ def enlarge(task: Task) -> None:
             return
         original = _encoded(task, model, picture)
     size = wanted.width, wanted.height
+    _look(task, model, *size)
     noise = _noise(task, model, *size)
     task.begin(*size, wanted.steps, wanted.strength, noise=noise, original=original)
     _condition(task, model, *size)
@@ -74,6 +75,7 @@ def _first_pass(task: Task, model: LoadedModel) -> None:
     size = request.width, request.height
     if model.only_edits:
         raise InvalidRequest(f"kind: the model {model.name} edits pictures, and nothing else.")
+    _look(task, model, *size)
     if request.image is None:
         if model.inpaints:
             raise InvalidRequest(f"kind: the model {model.name} needs a picture and a mask.")
@@ -100,6 +102,7 @@ def _edit(task: Task, model: LoadedModel) -> None:
         most = f"{model.edits} of them" if model.edits > 1 else "one picture"
         raise InvalidRequest(f"references: the model {model.name} edits at most {most}.")
     size = request.width, request.height
+    _look(task, model, *size)
     shown = model.shown(request)
     noise = _noise(task, model, *size)
     task.begin(*size, request.steps, noise=noise)
@@ -161,11 +164,18 @@ def _condition(
 ) -> None:
     """Makes the inputs that the network takes at this size."""
     text, scale = ready(task.text), task.request.guidance_scale
-    task.inputs = model.inputs(Scene(text, width, height, scale, mask, masked, painted, shown))
+    steered = bool(task.controls)
+    task.inputs = model.inputs(
+        Scene(text, width, height, scale, mask, masked, painted, shown, steered)
+    )
+    task.fix_key(width, height)
+
+
+def _look(task: Task, model: LoadedModel, width: int, height: int) -> None:
+    """Shows the ControlNets their pictures, before anything else is drawn, as diffusers does."""
     task.controls = tuple(
         _control(each, task, model, width, height) for each in task.request.controls
     )
-    task.fix_key(width, height)
 
 
 def _control(
@@ -177,7 +187,8 @@ def _control(
         picture = functional.interpolate(
             picture, size=(height, width), mode="bilinear", antialias=True
         )
-    return ControlInput(control, net, sent(picture, model.device))
+    shown = model.steering(net, sent(picture, model.device), task.generator)
+    return ControlInput(control, net, shown)
 
 
 def _noise(task: Task, model: LoadedModel, width: int, height: int) -> torch.Tensor:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import io
-from base64 import b64decode
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.records.events import ENDED
 from tests.engine.helpers import difference
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.running.sse import Events
-from tests.running.waiting import until
 from tests.worker.families.asking import USUAL, made, picture, rows, rows_since
 from tests.worker.families.stock import FAMILIES, pipeline_of, stock
 from worker.engine import TOLERANCE
@@ -64,17 +60,3 @@ def test_a_recipe_says_all_that_made_a_picture_and_makes_it_again(client: httpx.
     again = answer.raise_for_status().json()
     assert again["input"]["true_cfg_scale"] == 2.5
     assert np.array_equal(picture(client, again["urls"]["self"]), first)
-
-
-def test_a_job_shows_previews_and_ends_at_a_cancel(client: httpx.Client):
-    long = {**USUAL, "count": 4, "model": "sd3", "steps": 150, "preview_interval": 0.05}
-    job = client.post(f"{API}/jobs", json=long).raise_for_status().json()
-    with client.stream("GET", job["urls"]["events"]) as stream:
-        shown = next(Events(stream.iter_lines()).named("preview"))
-    small = np.asarray(Image.open(io.BytesIO(b64decode(shown["data"]["image"].split(",")[-1]))))
-    assert small.shape[2] == 3
-    assert small.std() > 5
-    client.post(job["urls"]["cancel"]).raise_for_status()
-    until(lambda: client.get(job["urls"]["self"]).json()["status"] in ENDED)
-    done = client.get(job["urls"]["self"]).json()
-    assert (done["status"], done["outputs"]) == ("canceled", [])

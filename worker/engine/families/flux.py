@@ -4,8 +4,10 @@ Kontext is shown the picture that it edits as more tokens beside those that it d
 masked picture and its mask as more channels of each.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import torch
 
@@ -17,8 +19,10 @@ from worker.engine.families.transformer import (
     packed,
     places,
     take_shown,
+    take_steered,
     unpacked,
 )
+from worker.engine.parts.control import ControlRows, LoadedControlNet, Samples, block_samples
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.clip import ClipReader
 from worker.engine.prompt.sequence import SequenceReader
@@ -26,6 +30,7 @@ from worker.engine.prompt.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course
 from worker.engine.trace.attention import Layout
+from worker.engine.transfer import sent
 
 T5_LENGTHS = (512,)
 
@@ -42,6 +47,8 @@ CHANNELS = "masked_channels"
 class Flux(TransformerModel):
     """The FluxTransformer2DModel with CLIP and T5: dev, Kontext and Fill, which are told the
     guidance scale, and schnell, which is not."""
+
+    steered_by_prompt = True
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -107,11 +114,25 @@ class Flux(TransformerModel):
         width, height = (side // self.factor * self.factor for side in nearest)
         return width, height
 
+    def steering(
+        self, control: LoadedControlNet, picture: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
+        """The latents of the picture, or of those that look at pixels, as XLabs', the pixels."""
+        if control.net.input_hint_block is not None:
+            return picture * 2 - 1
+        return super().steering(control, picture, generator)
+
     def forward(self, rows: Rows) -> torch.Tensor:
-        inputs = dict(rows.inputs)
+        inputs: dict[str, Any] = dict(rows.inputs)
         height, width = rows.latents.shape[-2:]
         sequence, where = packed(rows.latents), places(height // 2, width // 2, rows.latents.device)
         drawn = sequence.shape[1]
+        steered = take_steered(inputs)
+        added = block_samples(rows.controls, partial(self._ask, rows, steered, where))
+        if added:
+            inputs["controlnet_block_samples"], inputs["controlnet_single_block_samples"] = added
+            hints = rows.controls[0].control.net.input_hint_block is not None
+            inputs["controlnet_blocks_repeat"] = hints
         if CHANNELS in inputs:
             sequence = torch.cat([sequence, inputs.pop(CHANNELS)], dim=-1)
         for picture in take_shown(inputs):
@@ -128,6 +149,31 @@ class Flux(TransformerModel):
             **{"guidance": None, **inputs},
         )[0]
         return unpacked(predicted[:, :drawn], height, width)
+
+    def _ask(
+        self,
+        rows: Rows,
+        prompt: dict[str, torch.Tensor],
+        where: torch.Tensor,
+        each: ControlRows,
+        weights: torch.Tensor,
+    ) -> Sequence[Samples | None]:
+        net, text = each.control.net, prompt["encoder_hidden_states"]
+        pixels = net.input_hint_block is not None
+        if each.control.mode is not None:
+            modes = torch.full((len(rows), 1), each.control.mode)
+            prompt = {**prompt, "controlnet_mode": sent(modes, text.device)}
+        return net(
+            hidden_states=packed(rows.latents),
+            controlnet_cond=each.pictures if pixels else packed(each.pictures),
+            conditioning_scale=weights,
+            timestep=rows.timesteps / 1000,
+            guidance=rows.inputs.get("guidance") if net.config.guidance_embeds else None,
+            txt_ids=text.new_zeros(text.shape[1], 3),
+            img_ids=where.to(text.dtype),
+            return_dict=False,
+            **prompt,
+        )
 
     def course(self, steps: int, width: int, height: int) -> Course:
         """Its pipeline has solvers choose the levels themselves."""

@@ -10,6 +10,7 @@ import torch
 
 from worker.engine.errors import InvalidRequest
 from worker.engine.parts.autoencoder import Autoencoder
+from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.preview import LatentPreview, TinyPreview
@@ -33,8 +34,8 @@ class Text:
 class Scene:
     """What the other inputs of a picture are made from: its text, the size in pixels, guidance;
     for a network that is shown what it repaints, the mask (1, 1, h, w) and the latents of the
-    masked picture (1, C, h, w), with the mask in pixels (1, 1, height, width); and the latents of
-    the pictures that it edits, as it is shown them."""
+    masked picture (1, C, h, w), with the mask in pixels (1, 1, height, width); the latents of the
+    pictures that it edits, as it is shown them; and whether ControlNets steer it."""
 
     text: Text
     width: int
@@ -44,6 +45,7 @@ class Scene:
     masked: torch.Tensor | None = None
     painted: torch.Tensor | None = None
     shown: tuple[torch.Tensor, ...] = ()
+    steered: bool = False
 
 
 class LoadedModel(ABC):
@@ -150,6 +152,13 @@ class LoadedModel(ABC):
     def latent_size(self, width: int, height: int) -> tuple[int, int]:
         """Height and width of the latents of a picture."""
         return height // self.autoencoder.scale, width // self.autoencoder.scale
+
+    def steering(
+        self, control: LoadedControlNet, picture: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
+        """What a ControlNet is shown of its picture (1, 3, height, width), 0 to 1, on the device.
+        What is drawn for it is drawn by the picture's own generator."""
+        return picture
 
     def noise(self, width: int, height: int, generator: torch.Generator) -> torch.Tensor:
         """What a picture of this size begins from, (1, C, h, w) in fp32: drawn on the CPU."""

@@ -4,7 +4,8 @@ Those that edit are shown each picture twice: the language model reads it with t
 latents are more tokens beside those that are drawn.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from math import sqrt
 from typing import Any
 
@@ -18,9 +19,11 @@ from worker.engine.families.transformer import (
     lengths,
     packed,
     take_shown,
+    take_steered,
     unpacked,
 )
 from worker.engine.parts.autoencoder import Autoencoder
+from worker.engine.parts.control import ControlRows, Samples, block_samples
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.upscaler import lanczos
 from worker.engine.prompt.chat import ChatReader
@@ -90,6 +93,7 @@ class QwenImage(TransformerModel):
     where they are filled up to the same one."""
 
     autoencoder_class = FrameAutoencoder
+    steered_by_prompt = True
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -152,7 +156,11 @@ class QwenImage(TransformerModel):
 
     def forward(self, rows: Rows) -> torch.Tensor:
         count, _, height, width = rows.latents.shape
-        inputs = dict(rows.inputs)
+        inputs: dict[str, Any] = dict(rows.inputs)
+        prompt = take_steered(inputs)
+        added = block_samples(rows.controls, partial(self._ask, rows, prompt))
+        if added:
+            inputs["controlnet_block_samples"] = added[0]
         self._seen = inputs.pop("encoder_hidden_states_mask") > 0
         pictures = [rows.latents, *take_shown(inputs)]
         sequence = torch.cat([packed(each) for each in pictures], dim=1)
@@ -165,6 +173,26 @@ class QwenImage(TransformerModel):
             **{"guidance": None, **inputs},
         )[0]
         return unpacked(predicted[:, : height * width // 4], height, width)
+
+    def _ask(
+        self,
+        rows: Rows,
+        prompt: dict[str, torch.Tensor],
+        each: ControlRows,
+        weights: torch.Tensor,
+    ) -> Sequence[Samples | None]:
+        count, _, height, width = rows.latents.shape
+        found = each.control.net(
+            hidden_states=packed(rows.latents),
+            controlnet_cond=packed(each.pictures),
+            conditioning_scale=weights,
+            encoder_hidden_states=prompt["encoder_hidden_states"],
+            encoder_hidden_states_mask=prompt["encoder_hidden_states_mask"] > 0,
+            timestep=rows.timesteps / 1000,
+            img_shapes=[[(1, height // 2, width // 2)]] * count,
+            return_dict=False,
+        )
+        return [found]
 
     def guide(
         self, without: torch.Tensor, towards: torch.Tensor, scale: torch.Tensor

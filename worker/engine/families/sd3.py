@@ -1,7 +1,9 @@
 """Stable Diffusion 3 and 3.5 (arXiv 2403.03206): two CLIPs, and T5 where it is there."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -9,6 +11,7 @@ from torch.nn import functional
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import Text
 from worker.engine.families.transformer import Parts, Reader, TransformerModel
+from worker.engine.parts.control import ControlRows, LoadedControlNet, Samples, block_samples
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.clip import ClipReader
 from worker.engine.prompt.sequence import SequenceReader
@@ -90,10 +93,47 @@ class StableDiffusion3(TransformerModel):
         places = self.places(rows)
         return Layout(0, places, places)
 
+    def steering(
+        self, control: LoadedControlNet, picture: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
+        """Its latents, drawn beside the picture's own draws. Those that are told no whole prompt
+        learned them without the autoencoder's shift."""
+        own = torch.Generator().manual_seed(generator.initial_seed())
+        latents = super().steering(control, picture, own)
+        if not control.net.config.force_zeros_for_pooled_projection:
+            return latents
+        config = self.autoencoder.vae.config
+        return latents + (config.shift_factor or 0) * config.scaling_factor
+
     def forward(self, rows: Rows) -> torch.Tensor:
+        inputs: dict[str, Any] = dict(rows.inputs)
+        added = block_samples(rows.controls, partial(self._ask, rows))
+        if added:
+            inputs["block_controlnet_hidden_states"] = added[0]
         return self.transformer(
-            hidden_states=rows.latents, timestep=rows.timesteps, **rows.inputs, return_dict=False
+            hidden_states=rows.latents, timestep=rows.timesteps, **inputs, return_dict=False
         )[0]
+
+    def _ask(
+        self, rows: Rows, each: ControlRows, weights: torch.Tensor
+    ) -> Sequence[Samples | None]:
+        net, whole = each.control.net, rows.inputs["pooled_projections"]
+        if net.config.force_zeros_for_pooled_projection:
+            whole = torch.zeros_like(whole)
+        reads = net.config.joint_attention_dim is not None
+        if net.pos_embed is None:
+            # Those of SD3.5 large have the transformer's own.
+            places = net._get_pos_embed_from_transformer(self.transformer)
+            net.pos_embed = places.to(each.control.device, each.control.dtype)
+        return net(
+            hidden_states=rows.latents,
+            controlnet_cond=each.pictures,
+            conditioning_scale=weights,
+            encoder_hidden_states=rows.inputs["encoder_hidden_states"] if reads else None,
+            pooled_projections=whole,
+            timestep=rows.timesteps,
+            return_dict=False,
+        )
 
     def course(self, steps: int, width: int, height: int) -> Course:
         most = self.transformer.config.pos_embed_max_size * self.factor

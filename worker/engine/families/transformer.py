@@ -11,6 +11,7 @@ import torch
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene
 from worker.engine.parts.autoencoder import Autoencoder
+from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.upscaler import lanczos
@@ -25,6 +26,9 @@ from worker.engine.transfer import sent
 
 SHOWN = "shown_"
 """How inputs are named that are latents of pictures to edit."""
+
+STEERED = "steered_"
+"""How inputs are named that are for ControlNets alone: the prompt, for the row without it too."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ class TransformerModel(LoadedModel):
 
     patch: int = 2
     """Latent pixels a side that are one token."""
+    steered_by_prompt: ClassVar[bool] = False
+    """Whether ControlNets read the prompt for the row without it too."""
 
     def __init__(self, parts: Parts) -> None:
         self.name, self.device, self.dtype = parts.name, parts.device, parts.dtype
@@ -152,7 +158,18 @@ class TransformerModel(LoadedModel):
         made = super().inputs(scene)
         if self.distilled:
             made["guidance"] = Pair(sent(torch.tensor([scene.guidance_scale]), self.device))
+        if scene.steered and self.steered_by_prompt:
+            if scene.shown:
+                raise InvalidRequest(f"controls: the model {self.name} takes none where it edits.")
+            read = scene.text.inputs.items()
+            made |= {f"{STEERED}{name}": Pair(pair.prompt) for name, pair in read}
         return made | {f"{SHOWN}{n}": Pair(picture) for n, picture in enumerate(scene.shown)}
+
+    def steering(
+        self, control: LoadedControlNet, picture: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
+        """The latents of the picture."""
+        return self.autoencoder.encode(picture * 2 - 1, generator)
 
     def shown(self, request: ImageRequest) -> tuple[torch.Tensor, ...]:
         """Each picture at the size that the family is shown it at."""
@@ -215,6 +232,12 @@ def take_shown(inputs: dict[str, torch.Tensor]) -> list[torch.Tensor]:
     """The latents (n, C, h, w) of the pictures that rows are shown, taken out of their inputs."""
     names = sorted(name for name in inputs if name.startswith(SHOWN))
     return [inputs.pop(name) for name in names]
+
+
+def take_steered(inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What is for ControlNets alone, taken out of the inputs of rows."""
+    names = [name for name in inputs if name.startswith(STEERED)]
+    return {name.removeprefix(STEERED): inputs.pop(name) for name in names}
 
 
 def lengths(rows: torch.Tensor) -> torch.Tensor:

@@ -35,6 +35,9 @@ class LoraLayer:
         if not isinstance(module, torch.nn.Linear | torch.nn.Conv2d):
             return False
         down, up, weight = self.down.shape, self.up.shape, module.weight.shape
+        if isinstance(module, torch.nn.Linear):
+            # The weight itself may be packed.
+            weight = torch.Size((module.out_features, module.in_features))
         pointwise = up[2:] == (1,) * (len(down) - 2)
         return down[1:] == weight[1:] and up[:2] == (weight[0], down[0]) and pointwise
 

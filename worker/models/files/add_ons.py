@@ -24,11 +24,21 @@ from worker.models.files.layout import no_weights, read_json, weights_in
 from worker.models.files.loras.families import LoraFor, lora_for
 from worker.models.files.places import Patterns, find_file, find_folder, find_path
 from worker.models.files.safetensors_file import Shapes, numbers, read_complete, read_header
-from worker.models.files.transformers import transformer_width
+from worker.models.files.transformers import transformer_wide, transformer_width
 from worker.models.tables import AddOnEntry, ControlNetEntry, LoraEntry, VaeEntry
 
 LDM = "control_model."
 """How a ControlNet's own tensors begin in the layout that they were first shared in."""
+
+CONTROLLED: dict[str, str] = {
+    "SD3ControlNetModel": "sd3",
+    "FluxControlNetModel": "flux",
+    "QwenImageControlNetModel": "qwen-image",
+}
+"""The families of transformers that ControlNets steer, by diffusers' classes of those."""
+
+EXTRA_CHANNELS = ("extra_conditioning_channels", "extra_condition_channels")
+"""Where the configuration of a ControlNet for masks says so."""
 
 EMBEDDING = "emb_params"
 SDXL_EMBEDDING = ("clip_l", "clip_g")
@@ -59,7 +69,8 @@ class ModelWidths:
 
 @dataclass(frozen=True)
 class FoundAddOn:
-    """An add-on that is on this machine, with what a model must have for it; None fits any."""
+    """An add-on that is on this machine, with what a model must have for it; None fits any. What
+    `steers` transformers is for a family of them, and for those of one width."""
 
     entry: AddOnEntry
     text: int | None = None
@@ -67,9 +78,12 @@ class FoundAddOn:
     tokens: tuple[int, ...] | None = None
     latents: int | None = None
     lora: LoraFor = field(default_factory=LoraFor)
+    steers: tuple[str, int] | None = None
 
     def fits(self, model: ModelWidths) -> bool:
         """Whether it can be added to a model of these widths."""
+        if self.steers is not None:
+            return self.steers == (model.family, model.wide)
         if model.family:
             return model.family in self.lora.families and self.lora.wide in (None, model.wide)
         return (
@@ -83,6 +97,8 @@ class FoundAddOn:
     @property
     def family(self) -> str:
         """The family of the models that it fits; empty where it fits any, or a rare one."""
+        if self.steers is not None:
+            return self.steers[0]
         if self.lora.families:
             return self.lora.families[0] if len(self.lora.families) == 1 else ""
         if self.tokens is not None:
@@ -295,8 +311,22 @@ def _found_controlnet(entry: ControlNetEntry) -> FoundAddOn:
     folder, _ = controlnet_files(entry)
     config = read_json(folder / "config.json")
     kind = config.get("_class_name", "ControlNetModel")
+    if family := CONTROLLED.get(kind):
+        if any(config.get(key) for key in EXTRA_CHANNELS):
+            raise SourceError(
+                f"{entry.where}.source: it is a {kind} that is shown a mask as well, and runs in no"
+                " batch."
+            )
+        modes = int(config.get("num_mode") or 0)
+        if modes and (entry.mode is None or entry.mode >= modes):
+            raise SourceError(
+                f"{entry.where}.mode: it was trained for several kinds of pictures; `mode` says"
+                f" which, 0 to {modes - 1}."
+            )
+        return FoundAddOn(entry, steers=(family, transformer_wide(config)))
     if kind != "ControlNetModel":
-        raise SourceError(f"{entry.where}.source: it is a {kind}, not a ControlNetModel.")
+        names = ", ".join(("ControlNetModel", *CONTROLLED))
+        raise SourceError(f"{entry.where}.source: it is a {kind}, none of {names}.")
     return FoundAddOn(
         entry, text=_first(config.get("cross_attention_dim")), channels=_channels(config)
     )

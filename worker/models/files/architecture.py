@@ -16,7 +16,7 @@ from worker.models.files.configurations.scheduler import (
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import class_of, read_json, text_parts
 from worker.models.files.sources import ModelFiles
-from worker.models.files.transformers import read_transformer
+from worker.models.files.transformers import read_transformer, unlike
 from worker.models.files.whole_pipelines import BATCHED_ONLY, read_whole_pipeline
 
 KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "edit")
@@ -278,8 +278,8 @@ def _whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> Arch
         )
     if whole.pipeline in BATCHED_ONLY:
         raise SourceError(
-            f"model: {name} is a {whole.pipeline} with a {class_of(index, 'scheduler')} or parts"
-            " that Darkroom does not know."
+            f"model: {name} is a {whole.pipeline}, which runs in batches only, and its"
+            f" {unlike(index)}."
         )
     return Architecture(
         family=whole.pipeline,

@@ -209,6 +209,16 @@ def read_transformer(index: dict[str, Any], files: ModelFiles) -> BatchedTransfo
     )
 
 
+def unlike(index: dict[str, Any]) -> str:
+    """What about a pipeline that is known keeps it out of the batch: its first other part."""
+    known = TRANSFORMERS[str(index.get("_class_name"))]
+    for part, wanted in known.parts.items():
+        found = class_of(index, part)
+        if found != wanted and (found is not None or part not in known.optional):
+            return f"{part} is {found or 'missing'}, not {wanted}"
+    return f"scheduler, {class_of(index, 'scheduler')}, is for other samplers"
+
+
 def transformer_width(config: Path) -> tuple[str, int]:
     """The family of the model whose configuration lies there, and how many numbers each of its
     tokens is; another pipeline's family is its class. Raises SourceError."""
@@ -217,12 +227,17 @@ def transformer_width(config: Path) -> tuple[str, int]:
     known = TRANSFORMERS.get(pipeline)
     if known is None:
         return pipeline, 0
-    transformer = read_json(config / "transformer" / "config.json")
+    return known.family, transformer_wide(read_json(config / "transformer" / "config.json"))
+
+
+def transformer_wide(config: dict[str, Any]) -> int:
+    """How many numbers each token is, by the configuration of a transformer or of what is made
+    like one; 0 where it does not say."""
     for key in ("dim", "hidden_size"):
-        if isinstance(wide := transformer.get(key), int):
-            return known.family, wide
-    heads, each = (transformer.get(f"{key}") for key in HEADS)
-    return known.family, int(heads or 0) * int(each or 0)
+        if isinstance(wide := config.get(key), int):
+            return wide
+    heads, each = (config.get(key) for key in HEADS)
+    return int(heads or 0) * int(each or 0)
 
 
 HEADS = ("num_attention_heads", "attention_head_dim")

@@ -18,7 +18,8 @@ from typing import Any
 
 from jobs.request.model_card import name_from
 from worker.models.files.errors import SourceError
-from worker.models.files.safetensors_file import read_complete
+from worker.models.files.gguf_file import SUFFIX, header_of, problem_in
+from worker.models.files.single_files.pieces import encoder_in, transformer_in
 from worker.models.folders.kinds import Section, kind_of, kind_of_folder
 from worker.models.tables import (
     PICKLED,
@@ -37,7 +38,7 @@ may lie in any of them."""
 TREES = ("models", "embeddings", "extensions/sd-webui-controlnet/models")
 """Where an installation of A1111 or ComfyUI keeps model files."""
 
-NEVER = {"venv", "node_modules", "__pycache__", "outputs", "output", "text_encoders", "clip_vision"}
+NEVER = {"venv", "node_modules", "__pycache__", "outputs", "output", "clip_vision"}
 """Folders of which nothing is offered."""
 
 UNSAID = {"diffusion_pytorch_model", "pytorch_lora_weights", "model", "learned_embeds", "lora"}
@@ -54,10 +55,12 @@ class Unusable:
 
 @dataclass(frozen=True)
 class Found:
-    """What lies in some folders: entries as models.toml would have them, and what is no use."""
+    """What lies in some folders: entries as models.toml would have them, what is no use, and text
+    encoders, which models take."""
 
     entries: list[Entry] = field(default_factory=list[Entry])
     unusable: list[Unusable] = field(default_factory=list[Unusable])
+    encoders: list[Path] = field(default_factory=list[Path])
 
 
 Signature = frozenset[tuple[str, int, int]]
@@ -89,6 +92,9 @@ def scan(folders: Sequence[Path]) -> Found:
                 continue
             seen.add(real)
             try:
+                if _is_encoder(path):
+                    found.encoders.append(path)
+                    continue
                 section = _section(path)
             except SourceError as error:
                 found.unusable.append(Unusable(path, str(error)))
@@ -142,7 +148,7 @@ def _below(folder: Path, above: set[Path]) -> Iterator[Path]:
             continue
         if _is_folder(entry):
             yield from _below(path, above | {real})
-        elif entry.name.endswith((".safetensors", *PICKLED)):
+        elif entry.name.endswith((".safetensors", SUFFIX, *PICKLED)):
             yield path
 
 
@@ -182,9 +188,21 @@ def _section(path: Path) -> Section:
     return _file_section(path, state.st_size, state.st_mtime_ns)
 
 
+def _is_encoder(path: Path) -> bool:
+    """Whether it is a text encoder alone. Raises SourceError."""
+    if path.suffix != ".safetensors" or not path.is_file():
+        return False
+    if problem := problem_in(path):
+        raise SourceError(problem)
+    shapes = header_of(path).shapes
+    return encoder_in(shapes) is not None and transformer_in(shapes) is None
+
+
 @lru_cache(maxsize=4096)
 def _file_section(path: Path, _size: int, _time: int) -> Section:
-    shapes = read_complete(path).shapes
+    if problem := problem_in(path):
+        raise SourceError(problem)
+    shapes = header_of(path).shapes
     try:
         return kind_of(shapes, path.parent.name)
     except SourceError as error:

@@ -18,6 +18,9 @@ from diffusers.loaders import single_file_utils
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from diffusers.loaders.lora_pipeline import StableDiffusionXLLoraLoaderMixin
 from diffusers.models.controlnets.controlnet import ControlNetModel
+from diffusers.models.controlnets.controlnet_flux import FluxControlNetModel
+from diffusers.models.controlnets.controlnet_qwenimage import QwenImageControlNetModel
+from diffusers.models.controlnets.controlnet_sd3 import SD3ControlNetModel
 from diffusers.utils import state_dict_utils
 
 from worker.engine.errors import ModelUnavailable
@@ -57,6 +60,11 @@ unet_to_peft: Any = cast(Any, state_dict_utils).convert_unet_state_dict_to_peft
 text_to_diffusers: Any = cast(Any, state_dict_utils).convert_state_dict_to_diffusers
 diffusers_to_peft: Any = cast(Any, state_dict_utils).convert_state_dict_to_peft
 ControlNet: Any = ControlNetModel
+CONTROLNETS: dict[Any, Any] = {
+    "SD3ControlNetModel": SD3ControlNetModel,
+    "FluxControlNetModel": FluxControlNetModel,
+    "QwenImageControlNetModel": QwenImageControlNetModel,
+}
 Names: Any = cast(Any, state_dict_utils).StateDictType
 
 Tensors = dict[str, torch.Tensor]
@@ -143,9 +151,16 @@ def load_controlnet(
         net = _controlnet_from(file, folder, f"{entry.where}.source").to(dtype)
     else:
         where = f"{entry.where}.source: "
-        net = load_pretrained(ControlNet, folder, where, variant=entry.variant, torch_dtype=dtype)
+        kind = read_json(folder / "config.json").get("_class_name")
+        net = load_pretrained(
+            CONTROLNETS.get(kind, ControlNet),
+            folder,
+            where,
+            variant=entry.variant,
+            torch_dtype=dtype,
+        )
     net.eval().requires_grad_(False).to(device)
-    return LoadedControlNet(entry.name, net, device, dtype)
+    return LoadedControlNet(entry.name, net, device, dtype, entry.mode)
 
 
 def _controlnet_from(file: Path, folder: Path, where: str) -> Any:

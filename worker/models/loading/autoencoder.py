@@ -15,6 +15,7 @@ from worker.models.files.configurations.autoencoder import autoencoder_config
 from worker.models.files.configurations.composed import VAE, without
 from worker.models.files.errors import SourceError
 from worker.models.files.safetensors_file import read_complete
+from worker.models.files.single_files.pieces import Piece
 from worker.models.loading.finite import check_finite
 from worker.models.loading.pretrained import load_pretrained
 
@@ -50,9 +51,16 @@ def load_autoencoder(where: str, source: Path, own: dict[str, Any], dtype: torch
     return vae
 
 
-def _from_file(where: str, file: Path, own: dict[str, Any], dtype: torch.dtype) -> Any:
+def load_autoencoder_piece(piece: Piece, own: dict[str, Any], dtype: torch.dtype) -> Any:
+    """The autoencoder that a checkpoint holds beside its transformer. Raises SourceError."""
+    return _from_file(str(piece.file), piece.file, own, dtype, piece.prefix)
+
+
+def _from_file(
+    where: str, file: Path, own: dict[str, Any], dtype: torch.dtype, prefix: str = VAE
+) -> Any:
     shapes = read_complete(file).shapes
-    shapes = without(shapes, VAE) or shapes
+    shapes = without(shapes, prefix) or shapes
     try:
         config = {**own, **autoencoder_config(shapes, "", own.get("sample_size", 512))}
     except (KeyError, SourceError) as error:
@@ -60,7 +68,7 @@ def _from_file(where: str, file: Path, own: dict[str, Any], dtype: torch.dtype) 
     config |= {key: own[key] for key in NOT_SAID if key in own}
     vae = Autoencoder.from_config(config)
     tensors: Tensors = {
-        name.removeprefix(VAE): tensor for name, tensor in load_file(str(file)).items()
+        name.removeprefix(prefix): tensor for name, tensor in load_file(str(file)).items()
     }
     if any(name.startswith("encoder.down.") for name in tensors):
         tensors = from_original(tensors, vae.config)

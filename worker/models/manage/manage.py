@@ -76,6 +76,9 @@ def add(
     keys: dict[str, Value] = {"source": _from_file(path, source, here), **values}
     if isinstance(config := keys.get("config"), str):
         keys["config"] = _from_file(path, config, here)
+    encoders = keys.get("text_encoder")
+    if isinstance(encoders, list):
+        keys["text_encoder"] = [_from_file(path, each, here) for each in encoders]
     text = path.read_text(encoding="utf-8")
 
     entry = _entry(path, _with_table(path, text, section, name, keys), section, name)

@@ -25,9 +25,9 @@ from darkroom_client import (
     file_format,
 )
 
-from darkroom.commands import generate_arguments
-from darkroom.commands.bar import Bar
 from darkroom.commands.client import connect
+from darkroom.commands.generate import arguments
+from darkroom.commands.generate.bar import Bar
 
 AHEAD = 16
 """Jobs that are sent before the first one's pictures are there: together they share forwards."""
@@ -49,21 +49,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "pictures are numbered. Named after the prompt if left out",
     )
     parser.add_argument("--open", action="store_true", help="show each picture when it is there")
-    generate_arguments.add_to(parser)
+    arguments.add_to(parser)
 
 
 def generate(url: str, parsed: argparse.Namespace) -> int:
     """Make the pictures, save them, and say where; returns the exit code."""
     try:
         prompts = _prompts(parsed)
-        fields = generate_arguments.fields_of(parsed)
+        fields = arguments.fields_of(parsed)
         names = _names(parsed.output, fields.get("count", 1) * len(prompts))
         with connect(url) as darkroom:
             return _Run(darkroom, fields, names, parsed.open).all(prompts)
     except Unusable as error:
         print(error, file=sys.stderr)
     except RequestRefused as error:
-        wrong = [generate_arguments.said_of(each) for each in error.errors]
+        wrong = [arguments.said_of(each) for each in error.errors]
         print("\n".join(wrong or [str(error)]), file=sys.stderr)
     return 1
 
