@@ -30,6 +30,7 @@ from darkroom_client import (
     RequestRefused,
     State,
     StillRunning,
+    Trace,
     Unavailable,
     Webhook,
 )
@@ -39,7 +40,7 @@ from darkroom.network import tls
 from darkroom.supervision.redis_server import RedisServer
 from jobs import devices
 from jobs.records.events import Status as JobStatus
-from jobs.request import request
+from jobs.request import request, trace
 from tests.running.addresses import free_port
 from tests.running.api import Server, gunicorn
 from tests.running.hand_worker import HandWorker
@@ -279,6 +280,7 @@ def test_every_method_is_there_for_asyncio_too():
         (Expand, request.Expand),
         (Hires, request.Hires),
         (Webhook, request.Webhook),
+        (Trace, trace.Trace),
     ],
 )
 def test_every_field_of_a_request_is_typed_and_no_other(typed: type, model):

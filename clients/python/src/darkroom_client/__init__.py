@@ -23,6 +23,7 @@ from darkroom_client.fields import (
     Kind,
     Lora,
     PictureInput,
+    Trace,
     Webhook,
 )
 from darkroom_client.formats import file_format
@@ -81,6 +82,7 @@ __all__ = [
     "State",
     "Status",
     "StillRunning",
+    "Trace",
     "Unavailable",
     "Webhook",
     "file_format",

@@ -60,6 +60,13 @@ class Drawn(TypedDict):
     upscaler: NotRequired[str]
 
 
+class Trace(TypedDict, total=False):
+    """What to keep of the pictures: of which steps, and where words were looked at."""
+
+    steps: list[int]
+    attention: Literal["none", "words", "layers"]
+
+
 class Webhook(TypedDict):
     """Where to tell of the job, of what, and in which shape."""
 
@@ -109,6 +116,7 @@ class Fields(TypedDict, total=False):
     scale: float | None
     upscaler: str | None
     exact: bool
+    trace: bool | list[int] | Trace
     preview_interval: float
     priority: Literal["low", "normal", "high"]
     metadata: dict[str, Any]
