@@ -12,7 +12,7 @@ from jobs.additions.uploads import PieceStore
 from jobs.pictures.image_store import ImageStore
 from jobs.records.metrics import Metrics
 from jobs.settings import Settings
-from worker.engine import Engine, ModelUnavailable, Notebook, describe
+from worker.engine import Engine, ModelUnavailable, Notebook, describe, make_current
 from worker.loop.board import Board
 from worker.loop.errands.carrier import Carrier
 from worker.loop.errands.porter import Porter
@@ -65,6 +65,7 @@ def build_worker(
     if chosen.torch_threads:
         torch.set_num_threads(chosen.torch_threads)
     device = torch.device(pick_device(chosen.device))
+    make_current(device)
     make_folders(chosen.model_folders[0])
     watch = Watch(chosen.models, chosen.model_folders)
     catalogue, marks = watch.now.catalogue, watch.now.marks

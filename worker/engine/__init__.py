@@ -16,7 +16,7 @@ from worker.engine.errors import (
 from worker.engine.families.model import LoadedModel
 from worker.engine.families.unet import UNetModel
 from worker.engine.memory.costs import Cost
-from worker.engine.memory.device import describe
+from worker.engine.memory.device import describe, make_current
 from worker.engine.memory.notebook import Notebook
 from worker.engine.model_source import ModelSource
 from worker.engine.prompt.text_encoder import TextEncoder
@@ -50,4 +50,5 @@ __all__ = [
     "TextEncoder",
     "UNetModel",
     "describe",
+    "make_current",
 ]

@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional
 
 from worker.engine.errors import NotFinite
-from worker.engine.memory.device import is_out_of_memory, release_memory
+from worker.engine.memory.device import release_memory, starved
+from worker.engine.parts.tiling import in_tiles, tile_sides
 from worker.engine.parts.visits import Visits
 from worker.engine.request import Mask, Picture
 from worker.engine.transfer import sent
@@ -51,7 +52,8 @@ class Autoencoder:
         """
         with self._visits.of(self.vae):
             mean, deviation = self._in_tiles_if_need_be(
-                lambda: self.posterior(pixels.to(self.vae.dtype))
+                lambda: self.posterior(pixels.to(self.vae.dtype)),
+                max(pixels.shape[-2:]) // self.scale,
             )
         noise = sent(torch.randn(mean.shape, generator=generator), mean.device)
         return self._normalized(mean + deviation * noise)
@@ -62,7 +64,9 @@ class Autoencoder:
             decoded = self._tiny.decode(latents.to(self._tiny.dtype), return_dict=False)[0]
             return to_picture(decoded, latents)
         with self._visits.of(self.vae):
-            decoded = self._in_tiles_if_need_be(lambda: self.decoded(latents))
+            decoded = self._in_tiles_if_need_be(
+                lambda: self.decoded(latents), max(latents.shape[-2:])
+            )
         return to_picture(decoded, latents)
 
     def decoded(self, latents: torch.Tensor) -> torch.Tensor:
@@ -85,23 +89,25 @@ class Autoencoder:
         """What latents are multiplied by, after their mean was taken away."""
         return self.vae.config.scaling_factor
 
-    def _in_tiles_if_need_be(self, work: Callable[[], Any]) -> Any:
-        """The work on the whole picture, or where memory ends in overlapping tiles.
+    def _in_tiles_if_need_be(self, work: Callable[[], Any], longest: int) -> Any:
+        """The work on the whole picture, or where memory ends in overlapping tiles, as large as
+        there is room for; `longest` is the longer side of the latents.
 
         Tiles take less memory, and leave faint differences where they meet.
         """
         try:
             return work()
         except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-        # Outside the handler, whose traceback holds the tensors that took the memory.
-        release_memory()
-        self.vae.enable_tiling()
-        try:
-            return work()
-        finally:
-            self.vae.disable_tiling()
+            failed = starved(error)
+        for side in tile_sides(longest):
+            # Outside the handler, whose traceback holds the tensors that took the memory.
+            release_memory()
+            with in_tiles(self.vae, side, self.scale):
+                try:
+                    return work()
+                except Exception as error:
+                    failed = starved(error)
+        raise failed
 
     def _normalized(self, latents: torch.Tensor) -> torch.Tensor:
         mean, deviation = self._statistics(latents)

@@ -25,6 +25,7 @@ from worker.engine.families.known import TRANSFORMERS
 from worker.engine.families.model import LoadedModel
 from worker.engine.families.transformer import Parts
 from worker.engine.families.unet import UNetModel
+from worker.engine.memory.device import is_out_of_memory, make_current
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.files.architecture import Architecture, read_architecture, read_scheduler
@@ -69,6 +70,7 @@ def load_model(
     that names the model and what is wrong.
     """
     started = time.monotonic()
+    make_current(device)
     try:
         files = locate(entry)
         architecture = read_architecture(entry.name, files)
@@ -83,12 +85,11 @@ def load_model(
             model = _load_whole(entry, files, device, reading)
     except (ModelUnavailable, SourceError) as error:
         raise ModelUnavailable(str(error)) from error
-    except torch.OutOfMemoryError as error:
-        raise ModelUnavailable(
-            f"model: {entry.name} does not fit into the memory of {device}."
-        ) from error
     # Loading goes through two libraries that raise whatever a broken file makes them raise.
     except Exception as error:
+        if is_out_of_memory(error):
+            said = f"model: {entry.name} does not fit into the memory of {device}."
+            raise ModelUnavailable(said) from error
         reason = f"{type(error).__name__}: {error}"
         raise ModelUnavailable(f"model: {entry.name} does not load: {reason}") from error
     reading.done()
