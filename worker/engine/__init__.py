@@ -19,6 +19,7 @@ from worker.engine.memory.costs import Cost
 from worker.engine.memory.device import describe, make_current
 from worker.engine.memory.notebook import Notebook
 from worker.engine.model_source import ModelSource
+from worker.engine.prompt.kept import KeptEmbeddings
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import Control, Enlarge, ImageRequest, Lora
 from worker.engine.runner import Observer
@@ -36,6 +37,7 @@ __all__ = [
     "Finished",
     "ImageRequest",
     "InvalidRequest",
+    "KeptEmbeddings",
     "LoadedModel",
     "Lora",
     "ModelSource",

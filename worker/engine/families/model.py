@@ -11,6 +11,7 @@ import torch
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
+from worker.engine.parts.visits import Offload
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
 from worker.engine.request import ImageRequest
@@ -55,6 +56,9 @@ class LoadedModel(ABC):
     preview: LatentPreview | TinyPreview
     """RGB in uint8 of latents (1, C, h, w), without the decoder."""
 
+    offload: Offload | None
+    """Which parts lie in main memory until their turn."""
+
     original: "LoadedModel | None" = None
     """What this shares all but its autoencoder with."""
 
@@ -94,6 +98,11 @@ class LoadedModel(ABC):
     @abstractmethod
     def modules(self) -> Sequence[Any]:
         """Everything that has weights."""
+
+    @property
+    @abstractmethod
+    def denoiser(self) -> tuple[Any, ...]:
+        """Of these the network that makes the steps."""
 
     # What a prompt becomes, and what else a row has
 

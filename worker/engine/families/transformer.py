@@ -1,7 +1,7 @@
 """What the transformers of flow matching have in common: they differ in what a row takes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,8 +12,9 @@ from worker.engine.families.model import LoadedModel, Scene
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair
-from worker.engine.parts.visits import Visits
+from worker.engine.parts.visits import Offload, Visits
 from worker.engine.preview import LatentPreview, TinyPreview
+from worker.engine.prompt.away import Away
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course, make_flow_sampler
@@ -24,7 +25,8 @@ from worker.engine.transfer import sent
 @dataclass(frozen=True)
 class Parts:
     """A model as it was loaded: `components` are its modules and tokenizers by the names that
-    diffusers gives them; the rest is as in `UNetModel`."""
+    diffusers gives them; the rest is as in `UNetModel`. Text encoders that are `away` are so by
+    their names."""
 
     name: str
     components: Mapping[str, Any]
@@ -33,13 +35,15 @@ class Parts:
     dtype: torch.dtype
     tiny_vae: Any | None = None
     tiny_decode: bool = False
-    offload: bool = False
+    offload: Offload | None = None
+    away: Mapping[str, Away] = field(default_factory=dict[str, Away])
 
     def text_encoder(self, number: int = 1) -> TextEncoder | None:
         """A text encoder with its tokenizer, by its number; None where the model has none."""
         end = "" if number == 1 else f"_{number}"
         model = self.components.get(f"text_encoder{end}")
-        return model and TextEncoder(self.components[f"tokenizer{end}"], model)
+        away = self.away.get(f"text_encoder{end}")
+        return model and TextEncoder(self.components[f"tokenizer{end}"], model, away)
 
     @property
     def modules(self) -> list[Any]:
@@ -62,12 +66,15 @@ class TransformerModel(LoadedModel):
 
     def __init__(self, parts: Parts) -> None:
         self.name, self.device, self.dtype = parts.name, parts.device, parts.dtype
+        self.offload = parts.offload
         self.scheduler_config = parts.scheduler_config
         self.transformer = parts.components["transformer"]
         self._modules = parts.modules
         for module in self._modules:
             module.eval().requires_grad_(False)
-        self._visits = Visits(parts.device, parts.offload)
+        self._visits = Visits(
+            parts.device, parts.offload, self.transformer, list(parts.away.values())
+        )
         vae = parts.components["vae"]
         tiny = parts.tiny_vae if parts.tiny_decode else None
         self.autoencoder = self.autoencoder_class(vae, self._visits, tiny)
@@ -104,6 +111,10 @@ class TransformerModel(LoadedModel):
 
     def modules(self) -> list[Any]:
         return self._modules
+
+    @property
+    def denoiser(self) -> tuple[Any, ...]:
+        return (self.transformer,)
 
     def course(self, steps: int, width: int, height: int) -> Course:
         """The walk of a picture of this size, as the family's own pipeline lays it out."""

@@ -16,6 +16,7 @@ import torch
 from worker.engine.errors import EngineError, ModelUnavailable
 from worker.engine.families.model import LoadedModel
 from worker.engine.model_source import AddOnKind
+from worker.engine.prompt.kept import KeptEmbeddings
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.catalogue import Catalogue
 from worker.models.files.add_ons import add_on_parameters
@@ -67,7 +68,8 @@ class ModelStore:
     last of them is done, so that one name never means two things at once.
 
     `limit_bytes` caps the parameters of all that is loaded; without it what the device has free
-    decides. `marks` has what each table's weights are loaded from.
+    decides. `marks` has what each table's weights are loaded from, `kept` what text encoders made
+    that are not kept themselves.
     """
 
     def __init__(
@@ -78,10 +80,12 @@ class ModelStore:
         marks: Mapping[str, Mark] | None = None,
         limit_bytes: int | None = None,
         turn_s: float = TURN,
+        kept: KeptEmbeddings | None = None,
     ) -> None:
         self._known = Known(catalogue, marks)
         self._embeddings = Embeddings(catalogue)
         self._device = device
+        self._kept = kept
         self._turn_s = turn_s
         self._changed = threading.Condition()
         self._shelf = Shelf(device, limit_bytes)
@@ -343,7 +347,7 @@ class ModelStore:
         began = time.monotonic()
         if wanted := self._wanted.get(key):
             wanted.began = began
-        model = load_model(entry, self._device, progress=told)
+        model = load_model(entry, self._device, progress=told, kept=self._kept)
         if isinstance(model, LoadedModel):
             self._embeddings.read()
             self._embeddings.teach(model)
