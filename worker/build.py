@@ -33,17 +33,18 @@ from worker.models.adding.here import places_of, shop_of
 from worker.models.catalogue import Catalogue, CatalogueError
 from worker.models.files.cards import cards
 from worker.models.files.errors import SourceError
-from worker.models.files.hashes import HASHES, Hashes, HashMemory
 from worker.models.files.word_tables import WordTables
 from worker.models.folders.look import Watch
 from worker.models.folders.offered import make_folders
+from worker.models.inventory.hashes import HASHES, Hashes, HashMemory
 from worker.models.loading.checker import load_checker
 from worker.models.loading.free import freeze_libraries
-from worker.models.loading.model_store import ModelStore
+from worker.models.store.model_store import ModelStore
 
 log = logging.getLogger("darkroom.worker")
 
-MEGABYTE, GIGABYTE = 10**6, 10**9
+GIGABYTE = 10**9
+MEGABYTE = 10**6
 
 
 class EngineMetrics:
@@ -94,6 +95,7 @@ def build_worker(
         memory_limit=int(chosen.row_memory_gb * GIGABYTE) or None,
         notebook=Notebook(chosen.measured_folder / "row-budgets.json", describe(device)),
         observer=EngineMetrics(metrics),
+        trace_memory=chosen.trace_memory_mb * MEGABYTE,
     )
     hashes = Hashes(catalogue, HashMemory(chosen.measured_folder / HASHES), marks)
     words = WordTables(catalogue)

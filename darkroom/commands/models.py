@@ -16,8 +16,8 @@ from jobs.settings import Settings
 
 if TYPE_CHECKING:
     from jobs.additions.found import Found
-    from worker.models.files.hashes import HashMemory
-    from worker.models.files.inventory import Checked, Item
+    from worker.models.inventory.hashes import HashMemory
+    from worker.models.inventory.inventory import Checked, Item
 
 NEEDS_WORKER = (
     "This installation has only the server's part, which holds no models. "
@@ -68,8 +68,8 @@ def show(url: str, chosen: Settings) -> int:
 def list_here(chosen: Settings) -> int:
     """List what models.toml names and what lies in the folders of models, as it is on this
     machine."""
-    from worker.models.files.inventory import list_items
     from worker.models.folders.offered import read_offered
+    from worker.models.inventory.inventory import list_items
 
     catalogue, unusable = read_offered(chosen.models, chosen.model_folders)
     items, default = list_items(catalogue, _memory(chosen)), catalogue.default
@@ -84,7 +84,7 @@ def list_here(chosen: Settings) -> int:
 @_with_worker
 def pull(name: str, chosen: Settings, revision: str | None, variant: str | None) -> int:
     """Fetch a model from the hub, and say what to add to models.toml."""
-    from worker.models.files.inventory import licence_beside
+    from worker.models.inventory.inventory import licence_beside
     from worker.models.manage.pull import pull_model
 
     pulled = pull_model(name, chosen.models, revision=revision, variant=variant)
@@ -110,7 +110,7 @@ def add(
 ) -> int:
     """Add a model to models.toml, and show it as `check` does."""
     from worker.models.catalogue import read_catalogue
-    from worker.models.files import inventory
+    from worker.models.inventory import inventory
     from worker.models.manage import manage
 
     if source.startswith(("http://", "https://")):
@@ -186,8 +186,8 @@ def default(name: str, chosen: Settings) -> int:
 def check(name: str | None, chosen: Settings) -> int:
     """Look at every file of what models.toml names and of what lies in the folders of models; 1
     where anything is wrong."""
-    from worker.models.files import inventory
     from worker.models.folders.offered import read_offered
+    from worker.models.inventory import inventory
 
     catalogue, _ = read_offered(chosen.models, chosen.model_folders)
     entries = catalogue.named(name) if name else catalogue.everything
@@ -204,7 +204,7 @@ def check(name: str | None, chosen: Settings) -> int:
 
 
 def _memory(chosen: Settings) -> HashMemory:
-    from worker.models.files.hashes import HASHES, HashMemory
+    from worker.models.inventory.hashes import HASHES, HashMemory
 
     return HashMemory(chosen.measured_folder / HASHES)
 

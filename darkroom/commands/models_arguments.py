@@ -30,6 +30,8 @@ KEYS = (
     "config",
     "file",
     "dtype",
+    "quantize",
+    "vae",
     "sampler",
     "schedule",
 )
@@ -71,6 +73,9 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         add.add_argument(f"--{key}", metavar="TEXT")
     for key, number in NUMBERS.items():
         add.add_argument(f"--{key.replace('_', '-')}", type=number, metavar="N")
+    add.add_argument(
+        "--text-encoder", nargs="+", metavar="FILE", help="for a transformer in one file"
+    )
     add.add_argument("--triggers", nargs="+", metavar="WORD", help="words a LoRA wants in a prompt")
 
     remove = action(actions, "remove", _remove, "Take a model out of models.toml.")
@@ -110,7 +115,7 @@ def _pull(parsed: argparse.Namespace, chosen: Settings) -> int:
 
 
 def _add(parsed: argparse.Namespace, chosen: Settings) -> int:
-    said = {key: getattr(parsed, key) for key in (*KEYS, *NUMBERS, "triggers")}
+    said = {key: getattr(parsed, key) for key in (*KEYS, *NUMBERS, "text_encoder", "triggers")}
     values = {key: value for key, value in said.items() if value is not None}
     section = SECTIONS[parsed.kind]
     return models.add(parsed.source, section, values, chosen, name=parsed.name, here=Path.cwd())

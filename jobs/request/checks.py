@@ -15,6 +15,7 @@ from jobs.request.request import (
     Pictures,
 )
 from jobs.request.samplers import AUTOMATIC, nearest, parts_of, schedule_problem
+from jobs.request.trace import fault
 
 SMALLEST = 8
 """Pixels of a side; a request that names its size cannot ask for fewer."""
@@ -24,6 +25,9 @@ BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 
 WITH_MASK = ("inpaint",)
 WITHOUT_PICTURE = ("text-to-image",)
+BY_WORDS = ("text-to-image", "edit")
+"""Kinds in which the prompt says all that is to be done."""
+WITHOUT_STRENGTH = ("text-to-image", "edit")
 
 
 def request_errors(
@@ -32,14 +36,24 @@ def request_errors(
     pictures: Pictures,
     prompt: str,
     loras: list[Lora],
+    cards: list[ModelCard],
 ) -> list[FieldError]:
-    """What is wrong before a size is chosen; `prompt` without the tags that became `loras`."""
+    """What is wrong before a size is chosen; `prompt` without the tags that became `loras`. `cards`
+    are those of all models, `card` among them."""
     return [
         *_kind_errors(request, card, pictures.get("/image"), pictures.get("/mask"), prompt),
-        *_add_on_errors(request, card, loras, pictures),
+        *_reference_errors(request, pictures),
+        *_lora_errors(request, card, loras, cards),
+        *_add_on_errors(request, card, pictures, cards),
         *_sampler_errors(request, card),
         *_model_errors(request, card),
+        *_trace_errors(request, card),
     ]
+
+
+def _trace_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:
+    detail = fault(request.trace, request.steps or card.steps, batched=card.batched)
+    return [FieldError(pointer="/trace", detail=detail)] if detail else []
 
 
 def size_errors(
@@ -90,9 +104,10 @@ def _kind_errors(
     wrong: list[tuple[str, str]] = []
     if kind not in card.kinds:
         wrong.append(("/kind", f"the model {card.name} does {', '.join(card.kinds)}"))
+    if kind in BY_WORDS and not prompt.strip():
+        what = "what to change" if kind == "edit" else "what to draw"
+        wrong.append(("/prompt", f"must say {what}; it is empty"))
     if kind in WITHOUT_PICTURE:
-        if not prompt.strip():
-            wrong.append(("/prompt", "must say what to draw; it is empty"))
         if source:
             wrong.append(("/image", f"{kind} starts from no picture; image-to-image does"))
     elif source is None:
@@ -114,17 +129,44 @@ def _kind_errors(
                 wrong.append((f"/{field}", f"{kind} does not take it; upscale does"))
     if request.hires and kind not in ("text-to-image", "image-to-image", "variations"):
         wrong.append(("/hires", f"{kind} has no second pass; text-to-image does"))
-    if kind == "text-to-image" and request.strength not in (None, 1.0):
-        wrong.append(("/strength", f"{kind} starts from no picture; image-to-image does"))
+    if kind in WITHOUT_STRENGTH and request.strength not in (None, 1.0):
+        why = "starts from no picture" if kind in WITHOUT_PICTURE else "begins with noise alone"
+        wrong.append(("/strength", f"{kind} {why}; image-to-image does not"))
+    wrong += _edit_errors(request, card)
     return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong]
+
+
+def _reference_errors(request: GenerationRequest, pictures: Pictures) -> list[FieldError]:
+    pointers = [f"/references/{index}" for index in range(len(request.references))]
+    return [FieldError(pointer=at, detail="is required") for at in pointers if at not in pictures]
+
+
+def _edit_errors(request: GenerationRequest, card: ModelCard) -> list[tuple[str, str]]:
+    wrong: list[tuple[str, str]] = []
+    if request.kind != "edit":
+        if request.references:
+            wrong.append(("/references", f"{request.kind} takes one picture; edit takes several"))
+        if request.image_guidance_scale is not None:
+            detail = f"{request.kind} does not take it; edit does"
+            wrong.append(("/image_guidance_scale", detail))
+        return wrong
+    pictures = 1 + len(request.references)
+    if card.edit_pictures and pictures > card.edit_pictures:
+        most = "one picture" if card.edit_pictures == 1 else f"at most {card.edit_pictures}"
+        detail = f"the model {card.name} edits {most}, `image` included; there are {pictures}"
+        wrong.append(("/references", detail))
+    if request.image_guidance_scale is not None and not card.image_guidance:
+        detail = f"the model {card.name} is guided by the prompt alone; leave it out"
+        wrong.append(("/image_guidance_scale", detail))
+    return wrong
 
 
 def _paints(request: GenerationRequest, levels: tuple[int, int]) -> bool:
     return paints(levels, request.mask_grey, invert=request.mask_invert)
 
 
-def _add_on_errors(
-    request: GenerationRequest, card: ModelCard, loras: list[Lora], pictures: Pictures
+def _lora_errors(
+    request: GenerationRequest, card: ModelCard, loras: list[Lora], cards: list[ModelCard]
 ) -> list[FieldError]:
     errors: list[FieldError] = []
     if len(loras) > MAX_LORAS:
@@ -134,12 +176,40 @@ def _add_on_errors(
         errors.append(FieldError(pointer="/loras", detail=detail))
     for index, lora in enumerate(loras):
         pointer = f"/loras/{index}/name" if index < len(request.loras) else "/prompt"
-        errors += _unknown("LoRA", lora.name, card, card.loras, pointer)
+        unknown = _unknown("LoRA", lora.name, card, card.loras, pointer)
+        fitting = [each for each in cards if any(lora.name == its.name for its in each.loras)]
+        if unknown and fitting:
+            its = next(each for each in fitting[0].loras if each.name == lora.name)
+            names = ", ".join(each.name for each in fitting[:3])
+            detail = (
+                f"the LoRA {lora.name!r} is for {its.family or fitting[0].family} ({names}); the"
+                f" model {card.name} is {card.family}"
+            )
+            unknown = [FieldError(pointer=pointer, detail=detail)]
+        errors += unknown
+    return errors
+
+
+def _add_on_errors(
+    request: GenerationRequest, card: ModelCard, pictures: Pictures, cards: list[ModelCard]
+) -> list[FieldError]:
+    errors: list[FieldError] = []
     for index, control in enumerate(request.controls):
         pointer = f"/controls/{index}"
         if f"{pointer}/image" not in pictures:
             errors.append(FieldError(pointer=f"{pointer}/image", detail="is required"))
-        errors += _unknown("ControlNet", control.model, card, card.controlnets, f"{pointer}/model")
+        where = f"{pointer}/model"
+        unknown = _unknown("ControlNet", control.model, card, card.controlnets, where)
+        for other in cards if unknown else []:
+            its = next((each for each in other.controlnets if each.name == control.model), None)
+            if its is not None:
+                detail = (
+                    f"the ControlNet {control.model!r} is for {its.family or other.family}"
+                    f" ({other.name}); the model {card.name} is {card.family}"
+                )
+                unknown = [FieldError(pointer=where, detail=detail)]
+                break
+        errors += unknown
         if control.end < control.start:
             detail = f"must be at least start, {control.start}; it is {control.end}"
             errors.append(FieldError(pointer=f"{pointer}/end", detail=detail))

@@ -27,8 +27,8 @@ from worker.models.files.add_ons import find, wanted_files
 from worker.models.files.cards import cards
 from worker.models.files.errors import SourceError
 from worker.models.loading.add_ons import load_add_on, load_embedding
-from worker.models.loading.embeddings import Embeddings
-from worker.models.loading.model_store import ModelStore
+from worker.models.store.embeddings import Embeddings
+from worker.models.store.model_store import ModelStore
 
 CPU = torch.device("cpu")
 
@@ -116,14 +116,23 @@ def test_a_model_lists_only_the_add_ons_that_fit_it(
     [
         ({"lora_unet_a__a1__weight": (2, 2)}, "it is GLoRA, which is not read here"),
         ({"lora_unet_a__on_input": (2,)}, "it is IA3, which is not read here"),
-        ({"transformer__a__lora_A__weight": (2, 2)}, "it is a LoRA for a transformer; LoRAs are"),
-        ({"lora_unet_double_blocks_0_img_attn_qkv__diff": (2, 2)}, "it is a LoRA for Flux; LoRAs"),
-        ({"lora_unet_joint_blocks_0_x__hada_w1_a": (2, 2)}, "it is a LoRA for Stable Diffusion 3"),
+        ({"transformer__a__lora_A__weight": (2, 2)}, "it is a LoRA for a transformer of no family"),
+        (
+            {"lora_unet_double_blocks_0_img_attn_qkv__lokr_w1": (2, 2)},
+            "it changes double_blocks_0_img_attn_qkv as LoKr or OFT, which is several layers here",
+        ),
+        (
+            {
+                "diffusion_model__single_blocks__0__linear1__lora_A__weight": (2, 4),
+                "diffusion_model__single_blocks__0__linear1__lora_B__weight": (36, 2),
+            },
+            "it is a LoRA for Flux.2 or a relative, not run here",
+        ),
         (
             {"diffusion_model__blocks__0__cross_attn__k__lora_A__weight": (2, 2)},
-            "it is a LoRA for Wan; LoRAs",
+            "it is a LoRA for Wan, which is not run here",
         ),
-        ({"emb_params": (2, 768)}, "it is no LoRA for a Stable Diffusion model; it holds emb_par"),
+        ({"emb_params": (2, 768)}, "it is no LoRA that is known here; it holds emb_params"),
     ],
 )
 def test_what_is_no_lora_is_refused_by_what_it_is(

@@ -16,7 +16,7 @@ from worker.engine import ModelUnavailable
 from worker.engine.parts.lora import LoraWeights
 from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.files.sources import locate
-from worker.models.loading.model_store import ModelStore
+from worker.models.store.model_store import ModelStore
 
 CPU = torch.device("cpu")
 LAYER = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"

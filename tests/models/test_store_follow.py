@@ -14,7 +14,7 @@ from tests.running.waiting import until
 from worker.engine.errors import NoLongerOffered
 from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.folders.look import mark_of
-from worker.models.loading.model_store import ModelStore
+from worker.models.store.model_store import ModelStore
 
 CPU = torch.device("cpu")
 

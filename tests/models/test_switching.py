@@ -19,7 +19,7 @@ from worker.engine import Engine, ImageRequest
 from worker.models.catalogue import read_catalogue
 from worker.models.loading.free import freeze_libraries
 from worker.models.files.sources import locate
-from worker.models.loading.model_store import ModelStore
+from worker.models.store.model_store import ModelStore
 
 torch.set_num_threads(1)
 catalogue = read_catalogue(Path(sys.argv[1]))

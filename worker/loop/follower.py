@@ -22,9 +22,9 @@ from worker.loop.board import Board
 from worker.loop.offer import Offer
 from worker.models.catalogue import Catalogue, CatalogueError
 from worker.models.files.cards import cards
-from worker.models.files.hashes import Hashes
 from worker.models.files.word_tables import WordTables
 from worker.models.folders.look import Look, Watch
+from worker.models.inventory.hashes import Hashes
 
 log = logging.getLogger("darkroom.worker")
 

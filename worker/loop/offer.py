@@ -19,9 +19,9 @@ from jobs.request.model_card import ModelCard
 from jobs.request.request import ResolvedRequest
 from worker.engine import Cost
 from worker.models.adding.place import Place
-from worker.models.files.hashes import Hashes
 from worker.models.files.word_tables import WordTables
-from worker.models.loading.model_store import ModelStore
+from worker.models.inventory.hashes import Hashes
+from worker.models.store.model_store import ModelStore
 
 MEMORY = 120.0
 """Busy seconds after which a measurement has lost half its weight."""

@@ -36,7 +36,7 @@ class ModelTable(Table):
 
     source: str = Field(
         min_length=1,
-        description="A folder in the diffusers layout or a .safetensors file, relative to "
+        description="A folder in the diffusers layout, a .safetensors or .gguf file, relative to "
         "models.toml, or a hub id such as stabilityai/sd-turbo.",
     )
     revision: Revision = None
@@ -66,6 +66,15 @@ class ModelTable(Table):
         None,
         description="Whether its last step is noise alone (zero terminal SNR); without it what its "
         "files say.",
+    )
+    text_encoder: str | list[str] | None = Field(
+        None,
+        description="For a transformer in one file: the .safetensors files of its text encoders.",
+    )
+    quantize: Literal["int8", "fp8", "nf4", "int4"] | None = Field(
+        None,
+        description="The number format of a transformer's weights in memory: int8 and fp8 by "
+        "torchao, nf4 by bitsandbytes and int4 by torchao on a CUDA card.",
     )
     vae: str | None = Field(
         None,
@@ -171,6 +180,12 @@ class ControlNetTable(AddOnTable):
         "of the same shape, whose config.json it takes.",
     )
     variant: Variant = None
+    mode: int | None = Field(
+        None,
+        ge=0,
+        description="Of one that was trained for several kinds of pictures, which is meant, as its "
+        "makers count them.",
+    )
 
 
 class VaeTable(AddOnTable):

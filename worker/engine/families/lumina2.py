@@ -1,15 +1,17 @@
 """Lumina Image 2.0 (arXiv 2503.21758): a language model's tokens and the picture's in one row."""
 
-from collections.abc import Hashable
+import re
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
 
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, TransformerModel, lengths
+from worker.engine.families.transformer import Parts, Reader, TransformerModel, lengths
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.sequence import SequenceReader, counted, counts_of
 from worker.engine.request import ImageRequest
+from worker.engine.trace.attention import Layout
 
 SYSTEM = (
     "You are an assistant designed to generate superior images with the superior degree of"
@@ -22,6 +24,8 @@ LENGTHS = (256,)
 class Lumina2(TransformerModel):
     """The Lumina2Transformer2DModel with Gemma 2. Time goes the other way: 0 is noise."""
 
+    looks = re.compile(r"layers\.\d+\.attn")
+
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self.patch = self.transformer.config.patch_size
@@ -33,6 +37,10 @@ class Lumina2(TransformerModel):
         self._encoder = encoder.model
         self._told = SequenceReader(encoder, LENGTHS, self._embed, (SYSTEM, ""))
         self._plain = SequenceReader(encoder, LENGTHS, self._embed)
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._told}
 
     @property
     def window(self) -> int:
@@ -52,6 +60,11 @@ class Lumina2(TransformerModel):
             },
             read[0].tokens,
         )
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """As many words as the prompt has, and the picture behind them."""
+        ahead = int((rows.inputs["encoder_attention_mask"][row] > 0).sum())
+        return Layout(ahead, self.places(rows))
 
     def forward(self, rows: Rows) -> torch.Tensor:
         inputs = dict(rows.inputs)

@@ -1,6 +1,12 @@
-"""Qwen-Image (arXiv 2508.02324): a language model reads, an autoencoder of videos draws."""
+"""Qwen-Image (arXiv 2508.02324): a language model reads, an autoencoder of videos draws.
 
-from collections.abc import Hashable
+Those that edit are shown each picture twice: the language model reads it with the prompt, and its
+latents are more tokens beside those that are drawn.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
+from math import sqrt
 from typing import Any
 
 import torch
@@ -8,15 +14,22 @@ import torch
 from worker.engine.families.model import Text
 from worker.engine.families.transformer import (
     Parts,
+    Reader,
     TransformerModel,
     lengths,
     packed,
+    take_shown,
+    take_steered,
     unpacked,
 )
 from worker.engine.parts.autoencoder import Autoencoder
+from worker.engine.parts.control import ControlRows, Samples, block_samples
 from worker.engine.parts.rows import Pair, Rows
+from worker.engine.parts.upscaler import lanczos
 from worker.engine.prompt.chat import ChatReader
+from worker.engine.prompt.seen import PLACE, SeeingReader
 from worker.engine.request import ImageRequest
+from worker.engine.trace.attention import Layout
 
 TEMPLATE = (
     "<|im_start|>system\nDescribe the image by detailing the color, shape, size, texture, quantity,"
@@ -27,6 +40,26 @@ TEMPLATE = (
 TEMPLATE_TOKENS = 34
 
 MOST = 1024 + TEMPLATE_TOKENS
+
+EDIT_TEMPLATE = (
+    "<|im_start|>system\nDescribe the key features of the input image (color, shape, size, texture,"
+    " objects, background), then explain how the user's text instruction should alter or modify the"
+    " image. Generate a new image that meets the user's requirements while maintaining consistency"
+    " with the original input where appropriate.<|im_end|>\n<|im_start|>user\n",
+    TEMPLATE[1],
+)
+EDIT_TEMPLATE_TOKENS = 64
+PICTURE = f"<|vision_start|>{PLACE}<|vision_end|>"
+
+AREA = 1024 * 1024
+"""Pixels at which a picture is shown; to the language model of those that take several it is shown
+at fewer."""
+READ_AREA = 384 * 384
+
+SIDES = 32
+"""Shown pictures have sides of multiples of so many pixels."""
+
+SEVERAL = "QwenImageEditPlusPipeline"
 
 NOTHING = " "
 """What guidance leads away from where nothing else is said: an empty text has no tokens."""
@@ -47,9 +80,9 @@ class FrameAutoencoder(Autoencoder):
     def scaling(self) -> float:
         return 1.0
 
-    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         mean, deviation = super().posterior(pixels.unsqueeze(2))
-        return mean[:, :, 0], deviation[:, :, 0]
+        return mean[:, :, 0], None if deviation is None else deviation[:, :, 0]
 
     def raw_decoded(self, latents: torch.Tensor) -> torch.Tensor:
         return super().raw_decoded(latents.unsqueeze(2))[:, :, 0]
@@ -60,6 +93,7 @@ class QwenImage(TransformerModel):
     where they are filled up to the same one."""
 
     autoencoder_class = FrameAutoencoder
+    steered_by_prompt = True
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -71,6 +105,14 @@ class QwenImage(TransformerModel):
         for block in self.transformer.transformer_blocks:
             block.register_forward_pre_hook(self._show, with_kwargs=True)
         self._reader = ChatReader(encoder, TEMPLATE, MOST, self._embed, drop=TEMPLATE_TOKENS)
+        self._several = parts.pipeline == SEVERAL
+        processor = parts.components.get("image_processor")
+        most = MOST - TEMPLATE_TOKENS + EDIT_TEMPLATE_TOKENS
+        self._seeing = processor and SeeingReader(encoder, processor, most, EDIT_TEMPLATE_TOKENS)
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._reader}
 
     @property
     def window(self) -> int:
@@ -80,7 +122,8 @@ class QwenImage(TransformerModel):
         self.refuse_clip_skip(request)
         prompt, *negative = self.texts(request)
         with self._visits.of(self._reader_model):
-            read = self._reader.read_all([prompt, *(text or NOTHING for text in negative)], variant)
+            texts = [prompt, *(text or NOTHING for text in negative)]
+            read = self._reader_of(request).read_all(texts, variant)
         return Text(
             {
                 "encoder_hidden_states": Pair(*(each.hidden for each in read)),
@@ -89,18 +132,67 @@ class QwenImage(TransformerModel):
             read[0].tokens,
         )
 
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """The words first, and the picture behind them."""
+        ahead = rows.inputs["encoder_hidden_states"].shape[1]
+        return Layout(ahead, self.places(rows))
+
+    def _reader_of(self, request: ImageRequest) -> ChatReader:
+        """What reads the request's texts, with the pictures that they speak of."""
+        if not request.references or self._seeing is None:
+            return self._reader
+        area = READ_AREA if self._several else AREA
+        pictures = [
+            lanczos(each, *shaped(area, each.shape[1], each.shape[0]))
+            for each in request.references
+        ]
+        named = "Picture {}: " if self._several else ""
+        said = "".join(named.format(n + 1) + PICTURE for n in range(len(pictures)))
+        before, after = EDIT_TEMPLATE
+        return self._seeing.reader((before + said, after), pictures)
+
+    def shown_size(self, width: int, height: int) -> tuple[int, int]:
+        return shaped(AREA, width, height)
+
     def forward(self, rows: Rows) -> torch.Tensor:
         count, _, height, width = rows.latents.shape
-        inputs = {"guidance": None, **rows.inputs}
+        inputs: dict[str, Any] = dict(rows.inputs)
+        prompt = take_steered(inputs)
+        added = block_samples(rows.controls, partial(self._ask, rows, prompt))
+        if added:
+            inputs["controlnet_block_samples"] = added[0]
         self._seen = inputs.pop("encoder_hidden_states_mask") > 0
+        pictures = [rows.latents, *take_shown(inputs)]
+        sequence = torch.cat([packed(each) for each in pictures], dim=1)
+        sizes = [(1, each.shape[-2] // 2, each.shape[-1] // 2) for each in pictures]
         predicted = self.transformer(
+            hidden_states=sequence,
+            timestep=rows.timesteps / 1000,
+            img_shapes=[sizes] * count,
+            return_dict=False,
+            **{"guidance": None, **inputs},
+        )[0]
+        return unpacked(predicted[:, : height * width // 4], height, width)
+
+    def _ask(
+        self,
+        rows: Rows,
+        prompt: dict[str, torch.Tensor],
+        each: ControlRows,
+        weights: torch.Tensor,
+    ) -> Sequence[Samples | None]:
+        count, _, height, width = rows.latents.shape
+        found = each.control.net(
             hidden_states=packed(rows.latents),
+            controlnet_cond=packed(each.pictures),
+            conditioning_scale=weights,
+            encoder_hidden_states=prompt["encoder_hidden_states"],
+            encoder_hidden_states_mask=prompt["encoder_hidden_states_mask"] > 0,
             timestep=rows.timesteps / 1000,
             img_shapes=[[(1, height // 2, width // 2)]] * count,
             return_dict=False,
-            **inputs,
-        )[0]
-        return unpacked(predicted, height, width)
+        )
+        return [found]
 
     def guide(
         self, without: torch.Tensor, towards: torch.Tensor, scale: torch.Tensor
@@ -120,3 +212,12 @@ class QwenImage(TransformerModel):
     def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         read = self._reader_model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
         return read.hidden_states[-1]
+
+
+def shaped(area: int, width: int, height: int) -> tuple[int, int]:
+    """Width and height of about `area` pixels with the shape of a picture."""
+    shape = width / height
+    across = sqrt(area * shape)
+    sides = (max(SIDES, round(side / SIDES) * SIDES) for side in (across, across / shape))
+    width, height = sides
+    return width, height

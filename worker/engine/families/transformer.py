@@ -1,8 +1,9 @@
 """What the transformers of flow matching have in common: they differ in what a row takes."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -10,23 +11,33 @@ import torch
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene
 from worker.engine.parts.autoencoder import Autoencoder
+from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraSwitch
-from worker.engine.parts.rows import Pair
+from worker.engine.parts.rows import Pair, Rows
+from worker.engine.parts.upscaler import lanczos
 from worker.engine.parts.visits import Offload, Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.away import Away
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course, make_flow_sampler
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.transfer import sent
 
+SHOWN = "shown_"
+"""How inputs are named that are latents of pictures to edit."""
+
+STEERED = "steered_"
+"""How inputs are named that are for ControlNets alone: the prompt, for the row without it too."""
+
 
 @dataclass(frozen=True)
 class Parts:
     """A model as it was loaded: `components` are its modules and tokenizers by the names that
-    diffusers gives them; the rest is as in `UNetModel`. Text encoders that are `away` are so by
-    their names."""
+    diffusers gives them, `options` what else its model_index.json says, `pipeline` the name of its
+    pipeline's class, `edit_pictures` how many an edit is given; the rest is as in `UNetModel`. Text
+    encoders that are `away` are so by their names."""
 
     name: str
     components: Mapping[str, Any]
@@ -37,6 +48,9 @@ class Parts:
     tiny_decode: bool = False
     offload: Offload | None = None
     away: Mapping[str, Away] = field(default_factory=dict[str, Away])
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    pipeline: str = ""
+    edit_pictures: int = 0
 
     def text_encoder(self, number: int = 1) -> TextEncoder | None:
         """A text encoder with its tokenizer, by its number; None where the model has none."""
@@ -52,6 +66,18 @@ class Parts:
         return [part for part in parts if isinstance(part, torch.nn.Module)]
 
 
+class Reader(Protocol):
+    """What reads a prompt for one text encoder, and can say what it reads."""
+
+    def spell(self, text: str) -> Spelling:
+        """The text's tokens and words."""
+        ...
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the vocabulary has whole and that look most like this one."""
+        ...
+
+
 class TransformerModel(LoadedModel):
     """A flow-matching transformer. A family derives from it, and says `read`, `forward` and, where
     it is another, the `course` of its pipeline.
@@ -61,14 +87,20 @@ class TransformerModel(LoadedModel):
     """
 
     autoencoder_class: ClassVar[type[Autoencoder]] = Autoencoder
+    looks: ClassVar[re.Pattern[str]] = re.compile(r".*blocks\.\d+\.attn")
+    """Paths of the modules in which places look at words."""
+
     patch: int = 2
     """Latent pixels a side that are one token."""
+    steered_by_prompt: ClassVar[bool] = False
+    """Whether ControlNets read the prompt for the row without it too."""
 
     def __init__(self, parts: Parts) -> None:
         self.name, self.device, self.dtype = parts.name, parts.device, parts.dtype
         self.offload = parts.offload
         self.scheduler_config = parts.scheduler_config
         self.transformer = parts.components["transformer"]
+        self._edits = parts.edit_pictures
         self._modules = parts.modules
         for module in self._modules:
             module.eval().requires_grad_(False)
@@ -78,7 +110,12 @@ class TransformerModel(LoadedModel):
         vae = parts.components["vae"]
         tiny = parts.tiny_vae if parts.tiny_decode else None
         self.autoencoder = self.autoencoder_class(vae, self._visits, tiny)
-        self.loras = LoraSwitch(self.transformer, [])
+        encoders = [name for name in sorted(parts.components) if name.startswith("text_encoder")]
+        self.loras = LoraSwitch(
+            self.transformer,
+            [parts.components[name] for name in encoders if parts.components[name] is not None],
+            denoiser_name="transformer",
+        )
         if parts.tiny_vae is not None:
             self.preview = TinyPreview(parts.tiny_vae)
             return
@@ -86,6 +123,35 @@ class TransformerModel(LoadedModel):
             self.preview = LatentPreview.fit(
                 self.autoencoder.decoded, self.latent_channels, self.device
             )
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        """What reads prompts, by the names that diffusers gives the text encoders; empty where it
+        is not said, and then a trace has no words."""
+        return {}
+
+    def spell(self, prompt: str) -> list[Spelling]:
+        return [replace(each.spell(prompt), encoder=name) for name, each in self.readers.items()]
+
+    def nearest(self, word: str) -> list[str]:
+        return next((each.nearest(word) for each in self.readers.values()), [])
+
+    @property
+    def attentions(self) -> Mapping[str, Any]:
+        return {
+            name: module
+            for name, module in self.transformer.named_modules()
+            if self.looks.fullmatch(name)
+        }
+
+    def places(self, rows: Rows) -> int:
+        """Tokens that a row's picture is."""
+        height, width = rows.latents.shape[-2:]
+        return height // self.patch * (width // self.patch)
+
+    @property
+    def edits(self) -> int:
+        return self._edits
 
     @property
     def distilled(self) -> bool:
@@ -99,7 +165,28 @@ class TransformerModel(LoadedModel):
         made = super().inputs(scene)
         if self.distilled:
             made["guidance"] = Pair(sent(torch.tensor([scene.guidance_scale]), self.device))
-        return made
+        if scene.steered and self.steered_by_prompt:
+            if scene.shown:
+                raise InvalidRequest(f"controls: the model {self.name} takes none where it edits.")
+            read = scene.text.inputs.items()
+            made |= {f"{STEERED}{name}": Pair(pair.prompt) for name, pair in read}
+        return made | {f"{SHOWN}{n}": Pair(picture) for n, picture in enumerate(scene.shown)}
+
+    def steering(
+        self, control: LoadedControlNet, picture: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
+        """The latents of the picture."""
+        return self.autoencoder.encode(picture * 2 - 1, generator)
+
+    def shown(self, request: ImageRequest) -> tuple[torch.Tensor, ...]:
+        """Each picture at the size that the family is shown it at."""
+        if not self.edits:
+            return super().shown(request)
+        brought = [
+            lanczos(picture, *self.shown_size(picture.shape[1], picture.shape[0]))
+            for picture in request.references
+        ]
+        return tuple(self.autoencoder.likeliest(self.autoencoder.pixels(each)) for each in brought)
 
     def texts(self, request: ImageRequest) -> list[str]:
         """The prompt, and where the picture is guided the negative one."""
@@ -152,6 +239,18 @@ class TransformerModel(LoadedModel):
             raise InvalidRequest(f"clip_skip: the model {self.name} has no layers to skip.")
 
 
+def take_shown(inputs: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+    """The latents (n, C, h, w) of the pictures that rows are shown, taken out of their inputs."""
+    names = sorted(name for name in inputs if name.startswith(SHOWN))
+    return [inputs.pop(name) for name in names]
+
+
+def take_steered(inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What is for ControlNets alone, taken out of the inputs of rows."""
+    names = [name for name in inputs if name.startswith(STEERED)]
+    return {name.removeprefix(STEERED): inputs.pop(name) for name in names}
+
+
 def lengths(rows: torch.Tensor) -> torch.Tensor:
     """How long each row of the last axis is, that axis being 1 then."""
     linalg: Any = torch.linalg
@@ -171,3 +270,13 @@ def unpacked(sequence: torch.Tensor, height: int, width: int) -> torch.Tensor:
     rows, _, channels = sequence.shape
     patches = sequence.view(rows, height // 2, width // 2, channels // 4, 2, 2)
     return patches.permute(0, 3, 1, 4, 2, 5).reshape(rows, channels // 4, height, width)
+
+
+def places(height: int, width: int, device: torch.device, kind: int = 0) -> torch.Tensor:
+    """Where each patch stands, as Flux takes it: (height * width, 3), the first number 0 for what
+    is drawn and 1 for what is shown."""
+    grid = torch.zeros(height, width, 3, device=device)
+    grid[..., 0] = kind
+    grid[..., 1] += torch.arange(height, device=device)[:, None]
+    grid[..., 2] += torch.arange(width, device=device)[None, :]
+    return grid.reshape(height * width, 3)

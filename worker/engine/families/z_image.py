@@ -1,15 +1,18 @@
 """Z-Image (arXiv 2511.22699): one transformer for a language model's tokens and the picture's."""
 
-from collections.abc import Hashable
+import re
+from collections.abc import Hashable, Mapping
 
 import torch
+from diffusers.models.transformers.transformer_z_image import SEQ_MULTI_OF
 
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, TransformerModel
+from worker.engine.families.transformer import Parts, Reader, TransformerModel
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.chat import ChatReader
 from worker.engine.prompt.sequence import counted, counts_of
 from worker.engine.request import ImageRequest
+from worker.engine.trace.attention import Layout
 
 MOST = 512
 """Tokens of a prompt within its template."""
@@ -23,6 +26,8 @@ class ZImage(TransformerModel):
 
     Any guidance scale above 0 takes a second row, as in diffusers' pipeline.
     """
+
+    looks = re.compile(r"layers\.\d+\.attention")
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -38,6 +43,10 @@ class ZImage(TransformerModel):
         )
         before, after = said.split(PLACE)
         self._reader = ChatReader(encoder, (before, after), MOST, self._embed)
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._reader}
 
     @property
     def window(self) -> int:
@@ -60,6 +69,11 @@ class ZImage(TransformerModel):
             {"captions": Pair(*(each.hidden for each in read)), "counts": Pair(*counts)},
             read[0].tokens,
         )
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """The picture first, filled up to a whole number of blocks, and the words behind it."""
+        places = self.places(rows)
+        return Layout(0, places, places + -places % SEQ_MULTI_OF)
 
     def forward(self, rows: Rows) -> torch.Tensor:
         counts = counts_of(rows.inputs["counts"])

@@ -1,5 +1,6 @@
 """Between pixels and latents: the autoencoder's two directions, in little memory if need be."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from worker.engine.parts.tiling import in_tiles, tile_sides
 from worker.engine.parts.visits import Visits
 from worker.engine.request import Mask, Picture
 from worker.engine.transfer import sent
+
+log = logging.getLogger(__name__)
 
 
 class Autoencoder:
@@ -52,11 +55,26 @@ class Autoencoder:
         """
         with self._visits.of(self.vae):
             mean, deviation = self._in_tiles_if_need_be(
+                lambda: self._in_range(
+                    lambda: self.posterior(pixels.to(self.vae.dtype)),
+                    lambda found: all(each is None or _is_finite(each) for each in found),
+                ),
+                max(pixels.shape[-2:]) // self.scale,
+            )
+        if deviation is not None:
+            noise = sent(torch.randn(mean.shape, generator=generator), mean.device)
+            mean = mean + deviation * noise
+        return self._normalized(mean)
+
+    def likeliest(self, pixels: torch.Tensor, *, normalized: bool = True) -> torch.Tensor:
+        """Latents in fp32 of pixels, without a draw: the middle of their posterior. Networks that
+        are shown a picture to edit are shown these."""
+        with self._visits.of(self.vae):
+            mean, _ = self._in_tiles_if_need_be(
                 lambda: self.posterior(pixels.to(self.vae.dtype)),
                 max(pixels.shape[-2:]) // self.scale,
             )
-        noise = sent(torch.randn(mean.shape, generator=generator), mean.device)
-        return self._normalized(mean + deviation * noise)
+        return self._normalized(mean) if normalized else mean
 
     def decode(self, latents: torch.Tensor) -> Picture:
         """The picture (height, width, 3) in uint8, in one transfer. Raises NotFinite."""
@@ -71,12 +89,16 @@ class Autoencoder:
 
     def decoded(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels (n, 3, height, width), about -1 to 1, of latents (n, C, h, w)."""
-        return self.raw_decoded(self._denormalized(latents).to(self.vae.dtype))
+        return self._in_range(
+            lambda: self.raw_decoded(self._denormalized(latents).to(self.vae.dtype)),
+            lambda decoded: _is_finite(decoded) or not _is_finite(latents),
+        )
 
     # What another autoencoder does otherwise
 
-    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and deviation of what the pixels may be, in fp32 and not normalized yet."""
+    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Mean and deviation of what the pixels may be, in fp32 and not normalized yet; None for
+        the deviation where nothing is to be drawn."""
         found = self.vae.encode(pixels).latent_dist
         return found.mean.float(), found.std.float()
 
@@ -88,6 +110,36 @@ class Autoencoder:
     def scaling(self) -> float:
         """What latents are multiplied by, after their mean was taken away."""
         return self.vae.config.scaling_factor
+
+    def statistics(
+        self, latents: torch.Tensor
+    ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
+        """Mean and deviation: of each channel, which some of SDXL's autoencoders state, or of
+        all, as Stable Diffusion 3's and Flux's do."""
+        config = self.vae.config
+        if getattr(config, "latents_mean", None) is None:
+            return getattr(config, "shift_factor", None) or 0.0, 1.0
+        numbers = (config.latents_mean, config.latents_std)
+        mean, deviation = (
+            sent(torch.tensor(each), latents.device).view(1, -1, 1, 1) for each in numbers
+        )
+        return mean, deviation
+
+    def _in_range(self, work: Callable[[], Any], is_fine: Callable[[Any], bool]) -> Any:
+        """The work in the dtype of the weights, or where that ends in numbers that half precision
+        has none for, in fp32: SDXL's first autoencoder and some fine-tuned ones make black
+        pictures otherwise. Each picture by itself, so that none depends on those before it."""
+        found = work()
+        dtype = self.vae.dtype
+        if dtype != torch.float16 or is_fine(found):
+            return found
+        log.warning("an autoencoder leaves the range of float16; it works in float32 instead")
+        self.vae.float()
+        try:
+            return work()
+        finally:
+            # Nothing is lost on the way back: each weight was one of half precision.
+            self.vae.to(dtype)
 
     def _in_tiles_if_need_be(self, work: Callable[[], Any], longest: int) -> Any:
         """The work on the whole picture, or where memory ends in overlapping tiles, as large as
@@ -110,26 +162,16 @@ class Autoencoder:
         raise failed
 
     def _normalized(self, latents: torch.Tensor) -> torch.Tensor:
-        mean, deviation = self._statistics(latents)
+        mean, deviation = self.statistics(latents)
         return (latents - mean) * self.scaling / deviation
 
     def _denormalized(self, latents: torch.Tensor) -> torch.Tensor:
-        mean, deviation = self._statistics(latents)
+        mean, deviation = self.statistics(latents)
         return latents * deviation / self.scaling + mean
 
-    def _statistics(
-        self, latents: torch.Tensor
-    ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
-        """Mean and deviation: of each channel, which some of SDXL's autoencoders state, or of
-        all, as Stable Diffusion 3's and Flux's do."""
-        config = self.vae.config
-        if getattr(config, "latents_mean", None) is None:
-            return getattr(config, "shift_factor", None) or 0.0, 1.0
-        numbers = (config.latents_mean, config.latents_std)
-        mean, deviation = (
-            sent(torch.tensor(each), latents.device).view(1, -1, 1, 1) for each in numbers
-        )
-        return mean, deviation
+
+def _is_finite(numbers: torch.Tensor) -> bool:
+    return bool(numbers.isfinite().all())
 
 
 def latent_mask(mask: Mask, scale: int, device: torch.device) -> torch.Tensor:
@@ -157,7 +199,7 @@ def to_picture(decoded: torch.Tensor, latents: torch.Tensor) -> Picture:
     finite = decoded.isfinite().all().to(torch.uint8)
     copied = torch.cat([pixels.view(-1), finite.view(1)]).cpu().numpy()
     if not copied[-1]:
-        at = "latents" if not latents.isfinite().all() else "decoded picture"
+        at = "latents" if not _is_finite(latents) else "decoded picture"
         raise NotFinite(
             f"The {at} came out as NaN or infinity; another sampler, fewer steps, a lower"
             " guidance_scale or a wider dtype would help."

@@ -35,6 +35,9 @@ class LoraLayer:
         if not isinstance(module, torch.nn.Linear | torch.nn.Conv2d):
             return False
         down, up, weight = self.down.shape, self.up.shape, module.weight.shape
+        if isinstance(module, torch.nn.Linear):
+            # The weight itself may be packed.
+            weight = torch.Size((module.out_features, module.in_features))
         pointwise = up[2:] == (1,) * (len(down) - 2)
         return down[1:] == weight[1:] and up[:2] == (weight[0], down[0]) and pointwise
 
@@ -70,7 +73,8 @@ _serial = itertools.count()
 
 @dataclass(frozen=True, eq=False)
 class LoraWeights:
-    """A loaded LoRA on its device: its layers for the UNet and for each text encoder.
+    """A loaded LoRA on its device: its layers for the UNet, or the transformer that stands for one,
+    and for each text encoder.
 
     `serial` is another each time that one is loaded: what was remembered of a prompt with a LoRA
     is not true of the file that took its place under its name.
@@ -103,9 +107,14 @@ class LoraSwitch:
     It knows a LoRA for as long as somebody else holds it, and keeps no LoraWeights alive.
     """
 
-    def __init__(self, unet: Any, text_encoders: Sequence[Any]) -> None:
-        names = ["UNet", *(f"text encoder {number + 1}" for number in range(len(text_encoders)))]
-        models = [unet, *text_encoders]
+    def __init__(
+        self, denoiser: Any, text_encoders: Sequence[Any], *, denoiser_name: str = "UNet"
+    ) -> None:
+        names = [
+            denoiser_name,
+            *(f"text encoder {number + 1}" for number in range(len(text_encoders))),
+        ]
+        models = [denoiser, *text_encoders]
         self._parts = [(name, _modules(model)) for name, model in zip(names, models, strict=True)]
         self._known: weakref.WeakValueDictionary[str, LoraWeights] = weakref.WeakValueDictionary()
         self._active: list[tuple[weakref.ref[LoraWeights], float]] = []

@@ -9,6 +9,7 @@ import torch
 
 from worker.engine.errors import InvalidRequest
 from worker.engine.prompt.prompt import emphasize
+from worker.engine.prompt.spelling import Piece, Spelling, nearest, spell
 from worker.engine.prompt.syntax import Weighted, parse_attention
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.transfer import sent
@@ -61,7 +62,8 @@ class SequenceReader:
     model is called with the ids alone, as diffusers calls T5. A text in AUTOMATIC1111's syntax is
     read without it, and then each token's embedding is multiplied by its weight. Weights are taken
     where there are any: a text without is tokenized in one piece, as diffusers does. `template` is
-    what stands before and behind every text.
+    what stands before and behind every text; without `special` it has all the tokens that the
+    tokenizer would put round a text. With `left` a text is filled up in front of it.
     """
 
     def __init__(
@@ -70,14 +72,18 @@ class SequenceReader:
         lengths: Sequence[int],
         embed: Embed | None = None,
         template: tuple[str, str] = ("", ""),
+        *,
+        special: bool = True,
+        left: bool = False,
     ) -> None:
         self._tokenizer = encoder.tokenizer
         self._model = encoder.model
         self._away = encoder.away
         self._lengths = lengths
+        self._left = left
         self._embed = embed or self._call
         self._cache: OrderedDict[Hashable, torch.Tensor] = OrderedDict()
-        plain, wrapped = (self._ids("a", special) for special in (False, True))
+        plain, wrapped = self._ids("a", False), self._ids("a", special)
         begin = wrapped.index(plain[0])
         self._before, self._after = wrapped[:begin], wrapped[begin + len(plain) :]
         self._template = template
@@ -103,6 +109,19 @@ class SequenceReader:
         if any(weight != 1 for weight in weights):
             hidden = emphasize(hidden, self._weights(weights, length, hidden.device))
         return Read(hidden, len(ids), len(content) - self._around)
+
+    def spell(self, text: str) -> Spelling:
+        """The text's tokens and words, as one window."""
+        pieces: list[Piece] = []
+        for part in (each for section in parse_attention(text) for each in section):
+            word = pieces[-1].word + 1 if pieces else 0
+            pieces += spell(self._tokenizer, part.text, word, part.weight)
+        ahead = len(self._ids(self._template[0], special=False)) if self._template[0] else 0
+        return Spelling("text_encoder", self.window, [pieces], first=len(self._before) + ahead)
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the vocabulary has whole and that look most like this one."""
+        return nearest(self._tokenizer, word)
 
     def _tokens(self, text: str) -> tuple[list[int], list[float]]:
         """The text's own tokens with the weight of each."""
@@ -138,7 +157,8 @@ class SequenceReader:
 
     def _weights(self, weights: list[float], length: int, device: torch.device) -> torch.Tensor:
         filled = [1.0] * len(self._before) + weights
-        filled += [1.0] * (length - len(filled))
+        padding = [1.0] * (length - len(filled))
+        filled = padding + filled if self._left else filled + padding
         return sent(torch.tensor(filled), device)[None, :, None]
 
     def _remembered(self, ids: tuple[int, ...], length: int, variant: Hashable) -> torch.Tensor:
@@ -166,10 +186,12 @@ class SequenceReader:
     def _read(self, ids: tuple[int, ...], length: int) -> torch.Tensor:
         padding = length - len(ids)
         pad: int = self._tokenizer.pad_token_id or 0
+        row, seen = [*ids, *[pad] * padding], [1] * len(ids) + [0] * padding
+        if self._left:
+            row, seen = [*[pad] * padding, *ids], seen[::-1]
         device = self._model.device
-        filled = sent(torch.tensor([[*ids, *[pad] * padding]]), device)
-        seen = torch.tensor([[1] * len(ids) + [0] * padding])
-        return self._embed(filled, sent(seen, device) if padding else None)
+        filled, mask = (sent(torch.tensor([each]), device) for each in (row, seen))
+        return self._embed(filled, mask if padding else None)
 
     def _ids(self, text: str, special: bool) -> list[int]:
         return self._tokenizer(text, add_special_tokens=special, verbose=False).input_ids

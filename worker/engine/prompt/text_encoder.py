@@ -10,6 +10,7 @@ import torch
 
 from worker.engine.errors import InvalidRequest
 from worker.engine.prompt.away import Away
+from worker.engine.prompt.spelling import Piece, learned, nearest, spell
 from worker.engine.prompt.syntax import Weighted
 from worker.engine.prompt.textual_inversion import LearnedWords
 from worker.engine.prompt.windows import Tokens, Window
@@ -83,6 +84,22 @@ class WindowEncoder:
             else Tokens(part, text.weight, together=True)
             for part in self._words.split(text.text)
         ]
+
+    def spell(self, sections: Sequence[Sequence[Weighted]]) -> list[Piece]:
+        """The tokens of a parsed prompt one after another, each with its word."""
+        pieces: list[Piece] = []
+        for text in (each for section in sections for each in section):
+            for part in self._words.split(text.text):
+                word = pieces[-1].word + 1 if pieces else 0
+                if isinstance(part, str):
+                    pieces += spell(self._tokenizer, part, word, text.weight)
+                else:
+                    pieces += learned(part, self._words.name_of(part[0]), word, text.weight)
+        return pieces
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the vocabulary has whole and that look most like one that it has not."""
+        return nearest(self._tokenizer, word)
 
     def embed(self, window: Window, clip_skip: int, variant: Hashable) -> Embedded:
         """The window's embeddings, before its weights."""

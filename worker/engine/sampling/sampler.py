@@ -190,6 +190,26 @@ class Sampler:
         """The timestep of the next forward, as the UNet takes it."""
         return float(self._timesteps[self.index])
 
+    @property
+    def timesteps(self) -> list[float]:
+        """Where the walk stops, the noisiest first."""
+        return [float(each) for each in self._timesteps]
+
+    @property
+    def betas(self) -> list[float] | None:
+        """How much noise each step of training added; None where steps are not what adds it."""
+        return [float(each) for each in self._scheduler.betas]
+
+    def levels(self, timestep: float) -> tuple[float, float]:
+        """How much of the picture and how much noise is in what the network sees at a timestep."""
+        signal = self._signal(timestep)
+        return signal**0.5, (1 - signal) ** 0.5
+
+    def sigma(self, timestep: float) -> float:
+        """How much noise there is for one part of the picture (arXiv 2206.00364)."""
+        signal, noise = self.levels(timestep)
+        return noise / signal
+
     def begin(self, noise: torch.Tensor, original: torch.Tensor | None = None) -> torch.Tensor:
         """The latents to start from: `noise`, or the `original` with noise of the first step."""
         if original is None:

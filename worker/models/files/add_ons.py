@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -21,13 +21,24 @@ from worker.models.files.configurations.unet import controlnet_config
 from worker.models.files.configurations.written import write
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import no_weights, read_json, weights_in
-from worker.models.files.loras.families import lora_text_width
+from worker.models.files.loras.families import LoraFor, lora_for
 from worker.models.files.places import Patterns, find_file, find_folder, find_path
 from worker.models.files.safetensors_file import Shapes, numbers, read_complete, read_header
+from worker.models.files.transformers import transformer_wide, transformer_width
 from worker.models.tables import AddOnEntry, ControlNetEntry, LoraEntry, VaeEntry
 
 LDM = "control_model."
 """How a ControlNet's own tensors begin in the layout that they were first shared in."""
+
+CONTROLLED: dict[str, str] = {
+    "SD3ControlNetModel": "sd3",
+    "FluxControlNetModel": "flux",
+    "QwenImageControlNetModel": "qwen-image",
+}
+"""The families of transformers that ControlNets steer, by diffusers' classes of those."""
+
+EXTRA_CHANNELS = ("extra_conditioning_channels", "extra_condition_channels")
+"""Where the configuration of a ControlNet for masks says so."""
 
 EMBEDDING = "emb_params"
 SDXL_EMBEDDING = ("clip_l", "clip_g")
@@ -46,28 +57,38 @@ FAMILIES_BY_TOKENS: dict[tuple[int, ...], str] = {
 class ModelWidths:
     """What of a model decides which add-ons fit it: how wide the text is that its UNet reads, its
     UNet's channels at each level, how wide each text encoder's tokens are, and how many channels
-    its latents have."""
+    its latents have; for a transformer its family and how wide it is."""
 
-    text: int
-    channels: tuple[int, ...]
-    tokens: tuple[int, ...]
+    text: int = 0
+    channels: tuple[int, ...] = ()
+    tokens: tuple[int, ...] = ()
     latents: int = 4
+    family: str = ""
+    wide: int = 0
 
 
 @dataclass(frozen=True)
 class FoundAddOn:
-    """An add-on that is on this machine, with what a model must have for it; None fits any."""
+    """An add-on that is on this machine, with what a model must have for it; None fits any. What
+    `steers` transformers is for a family of them, and for those of one width."""
 
     entry: AddOnEntry
     text: int | None = None
     channels: tuple[int, ...] | None = None
     tokens: tuple[int, ...] | None = None
     latents: int | None = None
+    lora: LoraFor = field(default_factory=LoraFor)
+    steers: tuple[str, int] | None = None
 
     def fits(self, model: ModelWidths) -> bool:
         """Whether it can be added to a model of these widths."""
+        if self.steers is not None:
+            return self.steers == (model.family, model.wide)
+        if model.family:
+            return model.family in self.lora.families and self.lora.wide in (None, model.wide)
         return (
-            self.text in (None, model.text)
+            not self.lora.families
+            and self.text in (None, model.text)
             and self.channels in (None, model.channels)
             and self.tokens in (None, model.tokens)
             and self.latents in (None, model.latents)
@@ -76,6 +97,10 @@ class FoundAddOn:
     @property
     def family(self) -> str:
         """The family of the models that it fits; empty where it fits any, or a rare one."""
+        if self.steers is not None:
+            return self.steers[0]
+        if self.lora.families:
+            return self.lora.families[0] if len(self.lora.families) == 1 else ""
         if self.tokens is not None:
             return FAMILIES_BY_TOKENS.get(self.tokens, "")
         return FAMILIES_BY_TEXT.get(self.text or 0, "")
@@ -88,13 +113,9 @@ class FoundAddOn:
 
 def add_ons(found: Sequence[FoundAddOn], config: Path) -> dict[str, list[AddOn]]:
     """The add-ons that fit the model whose configuration lies in `config`, as its ModelCard lists
-    them: `loras`, `embeddings`, `controlnets`, `upscalers`; but for the last they are for UNets.
-    Raises SourceError."""
-    if (config / "unet").is_dir():
-        widths = model_widths(config)
-        fitting = [each for each in found if each.fits(widths)]
-    else:
-        fitting = [each for each in found if each.entry.section == "upscalers"]
+    them: `loras`, `embeddings`, `controlnets`, `vaes`, `upscalers`. Raises SourceError."""
+    widths = model_widths(config)
+    fitting = [each for each in found if each.entry.section == "upscalers" or each.fits(widths)]
     return {
         section: [each.told for each in fitting if each.entry.section == section]
         for section in ("loras", "embeddings", "controlnets", "upscalers", "vaes")
@@ -146,7 +167,8 @@ def find(entry: AddOnEntry) -> FoundAddOn:
             header = read_complete(file)
             base = read_claims(file, header).base
             where = f"{entry.where}.source"
-            return FoundAddOn(entry, text=lora_text_width(where, header.shapes, base))
+            told = lora_for(where, header.shapes, base)
+            return FoundAddOn(entry, text=told.text, lora=told)
         case "embeddings":
             shapes = read_complete(weights(entry)).shapes
             names = embedding_names(entry, shapes)
@@ -163,6 +185,9 @@ def find(entry: AddOnEntry) -> FoundAddOn:
 
 def model_widths(config: Path) -> ModelWidths:
     """The widths of a model in the diffusers layout. Raises SourceError."""
+    if not (config / "unet").is_dir():
+        family, wide = transformer_width(config)
+        return ModelWidths(family=family, wide=wide)
     unet = read_json(config / "unet" / "config.json")
     texts = [config / part / "config.json" for part in ("text_encoder", "text_encoder_2")]
     tokens = [read_json(file).get("hidden_size", 0) for file in texts if file.is_file()]
@@ -286,8 +311,22 @@ def _found_controlnet(entry: ControlNetEntry) -> FoundAddOn:
     folder, _ = controlnet_files(entry)
     config = read_json(folder / "config.json")
     kind = config.get("_class_name", "ControlNetModel")
+    if family := CONTROLLED.get(kind):
+        if any(config.get(key) for key in EXTRA_CHANNELS):
+            raise SourceError(
+                f"{entry.where}.source: it is a {kind} that is shown a mask as well, and runs in no"
+                " batch."
+            )
+        modes = int(config.get("num_mode") or 0)
+        if modes and (entry.mode is None or entry.mode >= modes):
+            raise SourceError(
+                f"{entry.where}.mode: it was trained for several kinds of pictures; `mode` says"
+                f" which, 0 to {modes - 1}."
+            )
+        return FoundAddOn(entry, steers=(family, transformer_wide(config)))
     if kind != "ControlNetModel":
-        raise SourceError(f"{entry.where}.source: it is a {kind}, not a ControlNetModel.")
+        names = ", ".join(("ControlNetModel", *CONTROLLED))
+        raise SourceError(f"{entry.where}.source: it is a {kind}, none of {names}.")
     return FoundAddOn(
         entry, text=_first(config.get("cross_attention_dim")), channels=_channels(config)
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from worker.models.files.checkpoint import check_checkpoint, check_parts, largest_part, parameters
 from worker.models.files.configurations.claims import Claims, read_claims
-from worker.models.files.configurations.composed import compose
+from worker.models.files.configurations.composed import compose, without
 from worker.models.files.configurations.written import write
 from worker.models.files.errors import SourceError
+from worker.models.files.gguf_file import SUFFIX, header_of, problem_in
 from worker.models.files.layout import (
     check_weights,
     only_variant,
@@ -19,7 +20,15 @@ from worker.models.files.layout import (
     weighty_parts,
 )
 from worker.models.files.places import Patterns, find_file, find_folder
-from worker.models.files.safetensors_file import Shapes, numbers, problem_of, read_header
+from worker.models.files.safetensors_file import Shapes, numbers, read_header
+from worker.models.files.single_files.assembled import assemble, is_transformer
+from worker.models.files.single_files.checkpoint import (
+    check_checkpoint,
+    check_parts,
+    largest_part,
+    parameters,
+)
+from worker.models.files.single_files.pieces import Piece
 from worker.models.tables import PICKLED, ModelEntry
 
 AUTOENCODER = Patterns(["config.json", "*.safetensors"], ["*.*.safetensors"])
@@ -34,8 +43,9 @@ class ModelFiles:
     """A model found on disk: `config` is a folder in the diffusers layout.
 
     The weights are the `checkpoint`, or without one the .safetensors files of `config`'s folders.
-    `vae` is a file or folder of an autoencoder that goes before its own. `claims` are what the
-    checkpoint says of itself, and what models.toml says instead.
+    `pieces` are parts whose weights lie in files of their own. `vae` is a file or folder of an
+    autoencoder that goes before its own. `claims` are what the checkpoint says of itself, and what
+    models.toml says instead.
     """
 
     config: Path
@@ -43,31 +53,40 @@ class ModelFiles:
     variant: str | None = None
     vae: Path | None = None
     claims: Claims = field(default_factory=Claims)
+    pieces: Mapping[str, Piece] = field(default_factory=dict[str, Piece])
 
     def weights(self) -> list[Path]:
         """The files that hold the model's parameters."""
         if self.checkpoint is not None:
             return [self.checkpoint]
         parts = weighty_parts(read_json(self.config / "model_index.json"))
-        return [file for part in parts for file in weights_in(self.config / part, self.variant)]
+        files = [file for part in parts for file in weights_in(self.config / part, self.variant)]
+        return list(dict.fromkeys([*(piece.file for piece in self.pieces.values()), *files]))
 
     def parameters(self) -> int:
         """How many numbers the model has, from the headers of its files."""
         if self.checkpoint is not None:
             return parameters(self.checkpoint)
-        return sum(self._parts().values())
+        return sum(self.parts().values())
 
     def largest(self) -> int:
         """How many numbers its largest part has: the UNet, or the transformer."""
         if self.checkpoint is not None:
             return largest_part(self.checkpoint)
-        return max(self._parts().values(), default=0)
+        return max(self.parts().values(), default=0)
 
-    def _parts(self) -> dict[Path, int]:
-        """How many numbers the part in each folder has."""
-        parts: dict[Path, int] = {}
-        for file in self.weights():
-            parts[file.parent] = parts.get(file.parent, 0) + numbers(read_header(file).shapes)
+    def parts(self) -> dict[str, int]:
+        """How many numbers each part of a model in the diffusers layout has."""
+        if self.checkpoint is not None:
+            return {}
+        index = read_json(self.config / "model_index.json")
+        parts = {
+            part: numbers(without(header_of(piece.file).shapes, piece.prefix))
+            for part, piece in self.pieces.items()
+        }
+        for part in weighty_parts(index):
+            files = weights_in(self.config / part, self.variant)
+            parts.setdefault(part, sum(numbers(read_header(file).shapes) for file in files))
         return parts
 
 
@@ -80,8 +99,14 @@ def locate(entry: ModelEntry) -> ModelFiles:
             " Darkroom loads .safetensors only."
         )
     vae = _vae(entry)
-    if entry.source.endswith(".safetensors"):
+    if entry.source.endswith((".safetensors", SUFFIX)):
         file = find_file(entry.source, entry.base, where)
+        if (single := is_transformer(file)) is not None:
+            config = _named_config(entry) if entry.config else None
+            there = assemble(entry, file, single, config, has_vae=vae is not None)
+            return ModelFiles(there.config, vae=vae, pieces=there.pieces)
+        if file.suffix == SUFFIX:
+            raise SourceError(f"{where}: {file} is a GGUF file of no transformer that is run here.")
         header = read_header(file)
         check_parts(where, file, header.shapes, needs_vae=vae is None)
         claims = _overridden(entry, read_claims(file, header))
@@ -101,7 +126,7 @@ def locate(entry: ModelEntry) -> ModelFiles:
 def check_complete(name: str, files: ModelFiles) -> None:
     """Raises SourceError for a file of weights that is cut off or no safetensors, naming it."""
     for file in files.weights():
-        problem = problem_of(file)
+        problem = problem_in(file)
         if problem is not None:
             raise SourceError(f"model: {name} does not load: {problem}")
 
@@ -153,9 +178,13 @@ def _config_folder(entry: ModelEntry, where: str, file: Path, shapes: Shapes) ->
             raise SourceError(
                 f"{where}: the configuration of {file} cannot be written: {error}."
             ) from error
-    folder = _folder(entry, f"{entry.where}.config", entry.config, weights=False)
+    folder = _named_config(entry)
     check_checkpoint(where, file, folder)
     return folder
+
+
+def _named_config(entry: ModelEntry) -> Path:
+    return _folder(entry, f"{entry.where}.config", entry.config or "", weights=False)
 
 
 def _folder(entry: ModelEntry, where: str, source: str, *, weights: bool) -> Path:

@@ -10,10 +10,17 @@ from typing import Literal
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import read_json
 from worker.models.files.safetensors_file import Shapes
+from worker.models.files.single_files.pieces import transformer_in
 
 Section = Literal["models", "loras", "embeddings", "controlnets", "vaes", "upscalers"]
 
-PARTS: dict[str, Section] = {"ControlNetModel": "controlnets", "AutoencoderKL": "vaes"}
+PARTS: dict[str, Section] = {
+    "ControlNetModel": "controlnets",
+    "SD3ControlNetModel": "controlnets",
+    "FluxControlNetModel": "controlnets",
+    "QwenImageControlNetModel": "controlnets",
+    "AutoencoderKL": "vaes",
+}
 """Folders that hold one part of a model, by the `_class_name` of their configuration."""
 
 UNET = "model.diffusion_model."
@@ -21,7 +28,7 @@ VAE = "first_stage_model."
 TEXT = ("cond_stage_model.", "conditioner.embedders.")
 
 LORA = re.compile(
-    r"lora_(down|up|mid|A|B|magnitude_vector)\b|[._]lora\.(down|up)\b|\.(hada|lokr)_w|dora_scale"
+    r"lora_(down|up|mid|A|B|magnitude_vector)\b|[._]lora\d?\.(down|up)\b|\.(hada|lokr)_w|dora_scale"
     r"|^lora_|^lycoris_|\.oft_(blocks|diag|R)\b|\.(w|b)_norm$"
 )
 """How a LoRA, or one of its relatives, names a tensor."""
@@ -73,6 +80,8 @@ def kind_of(shapes: Shapes, folder: str = "") -> Section:
     """
     if _any(shapes, lambda name: name.startswith(CONTROLNET)):
         return "controlnets"
+    if transformer_in(shapes) is not None:
+        return "models"
     if _any(shapes, lambda name: name.startswith(UNET)):
         return _whole_model(shapes)
     if _any(shapes, LORA.search):

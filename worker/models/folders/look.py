@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import huggingface_hub
 
@@ -38,7 +38,7 @@ SHOWN = {
 }
 """Keys of a table that callers see or send; the others decide what is loaded."""
 
-PLACES = ("source", "config", "tiny_vae", "vae")
+PLACES = ("source", "config", "text_encoder", "tiny_vae", "vae")
 """Keys of a table that say where files lie."""
 
 MOST = 2000
@@ -204,8 +204,11 @@ def _with_tables(catalogue: Catalogue, tables: Mapping[str, Mapping[str, Any]]) 
 
 def _places(entry: Entry) -> Iterator[str]:
     """Where an entry's files lie, there or not yet."""
-    for key in PLACES:
-        said: object = getattr(entry, key, None)
+    values: list[object] = [getattr(entry, key, None) for key in PLACES]
+    flat: list[object] = []
+    for said in values:
+        flat += cast("list[object]", said) if isinstance(said, list) else [said]
+    for said in flat:
         if not isinstance(said, str):
             continue
         path = find_path(said, entry.base)

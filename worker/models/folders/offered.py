@@ -12,6 +12,7 @@ from typing import Any
 from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.files.places import find_path
 from worker.models.folders.about import with_about
+from worker.models.folders.beside import with_parts
 from worker.models.folders.scan import SUBFOLDERS, Found, Unusable, scan
 from worker.models.tables import ModelEntry, VaeEntry
 
@@ -57,6 +58,10 @@ def with_found(named: Catalogue, found: Found) -> Catalogue:
     models: dict[str, ModelEntry] = tables.pop("models")
     vaes: dict[str, VaeEntry] = tables["vaes"]
     entries = {name: _with_vae(entry, vaes) for name, entry in models.items()}
+    entries = {
+        name: with_parts(entry, entries.values(), found.encoders, vaes)
+        for name, entry in entries.items()
+    }
     return replace(named, entries=entries, **tables)
 
 

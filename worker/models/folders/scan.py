@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,7 +18,8 @@ from typing import Any
 
 from jobs.request.model_card import name_from
 from worker.models.files.errors import SourceError
-from worker.models.files.safetensors_file import read_complete
+from worker.models.files.gguf_file import SUFFIX, header_of, problem_in
+from worker.models.files.single_files.pieces import encoder_in, transformer_in
 from worker.models.folders.kinds import Section, kind_of, kind_of_folder
 from worker.models.tables import (
     PICKLED,
@@ -36,7 +38,7 @@ may lie in any of them."""
 TREES = ("models", "embeddings", "extensions/sd-webui-controlnet/models")
 """Where an installation of A1111 or ComfyUI keeps model files."""
 
-NEVER = {"venv", "node_modules", "__pycache__", "outputs", "output", "text_encoders", "clip_vision"}
+NEVER = {"venv", "node_modules", "__pycache__", "outputs", "output", "clip_vision"}
 """Folders of which nothing is offered."""
 
 UNSAID = {"diffusion_pytorch_model", "pytorch_lora_weights", "model", "learned_embeds", "lora"}
@@ -53,10 +55,12 @@ class Unusable:
 
 @dataclass(frozen=True)
 class Found:
-    """What lies in some folders: entries as models.toml would have them, and what is no use."""
+    """What lies in some folders: entries as models.toml would have them, what is no use, and text
+    encoders, which models take."""
 
     entries: list[Entry] = field(default_factory=list[Entry])
     unusable: list[Unusable] = field(default_factory=list[Unusable])
+    encoders: list[Path] = field(default_factory=list[Path])
 
 
 Signature = frozenset[tuple[str, int, int]]
@@ -83,11 +87,14 @@ def scan(folders: Sequence[Path]) -> Found:
     for folder in folders:
         # The nearest to the top is the one that people mean where two have one name.
         for path in sorted(_candidates(folder), key=lambda each: (len(each.parts), str(each))):
-            real = path.resolve()
+            real = _real(path)
             if real in seen:
                 continue
             seen.add(real)
             try:
+                if _is_encoder(path):
+                    found.encoders.append(path)
+                    continue
                 section = _section(path)
             except SourceError as error:
                 found.unusable.append(Unusable(path, str(error)))
@@ -123,7 +130,7 @@ def _candidates(folder: Path) -> Iterator[Path]:
 
 
 def _below(folder: Path, above: set[Path]) -> Iterator[Path]:
-    real = folder.resolve()
+    real = _real(folder)
     if real in above:
         # A link to a folder above itself.
         return
@@ -139,10 +146,23 @@ def _below(folder: Path, above: set[Path]) -> Iterator[Path]:
         path = Path(entry.path)
         if entry.name.startswith(".") or entry.name.lower() in NEVER:
             continue
-        if entry.is_dir():
+        if _is_folder(entry):
             yield from _below(path, above | {real})
-        elif entry.name.endswith((".safetensors", *PICKLED)):
+        elif entry.name.endswith((".safetensors", SUFFIX, *PICKLED)):
             yield path
+
+
+def _real(path: Path) -> Path:
+    """Where links lead; of one that leads to itself, where it is."""
+    return Path(os.path.realpath(path))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that leads to itself, or a disk that is away.
+        return False
 
 
 def _weights_named(names: set[str]) -> bool:
@@ -161,13 +181,28 @@ def _section(path: Path) -> Section:
     try:
         state = path.stat()
     except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error}.") from error
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if not stat.S_ISREG(state.st_mode):
+        # Whoever opens a pipe waits for who writes to it.
+        raise SourceError(f"{path} cannot be read: it is no file.")
     return _file_section(path, state.st_size, state.st_mtime_ns)
+
+
+def _is_encoder(path: Path) -> bool:
+    """Whether it is a text encoder alone. Raises SourceError."""
+    if path.suffix != ".safetensors" or not path.is_file():
+        return False
+    if problem := problem_in(path):
+        raise SourceError(problem)
+    shapes = header_of(path).shapes
+    return encoder_in(shapes) is not None and transformer_in(shapes) is None
 
 
 @lru_cache(maxsize=4096)
 def _file_section(path: Path, _size: int, _time: int) -> Section:
-    shapes = read_complete(path).shapes
+    if problem := problem_in(path):
+        raise SourceError(problem)
+    shapes = header_of(path).shapes
     try:
         return kind_of(shapes, path.parent.name)
     except SourceError as error:

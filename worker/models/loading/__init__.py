@@ -1,1 +1,1 @@
-"""From files to models in memory, kept while they fit. The one room with torch."""
+"""From files to models and their add-ons on a device. Torch is here and in the store alone."""

@@ -18,6 +18,9 @@ from diffusers.loaders import single_file_utils
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from diffusers.loaders.lora_pipeline import StableDiffusionXLLoraLoaderMixin
 from diffusers.models.controlnets.controlnet import ControlNetModel
+from diffusers.models.controlnets.controlnet_flux import FluxControlNetModel
+from diffusers.models.controlnets.controlnet_qwenimage import QwenImageControlNetModel
+from diffusers.models.controlnets.controlnet_sd3 import SD3ControlNetModel
 from diffusers.utils import state_dict_utils
 
 from worker.engine.errors import ModelUnavailable
@@ -33,14 +36,16 @@ from worker.models.files.add_ons import (
     weights,
 )
 from worker.models.files.architecture import read_architecture
+from worker.models.files.configurations.claims import read_claims
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import read_json
-from worker.models.files.loras.families import lora_text_width
+from worker.models.files.loras.families import lora_for
 from worker.models.files.loras.names import is_plain
 from worker.models.files.places import find_path
 from worker.models.files.safetensors_file import read_complete
 from worker.models.files.sources import locate
 from worker.models.loading.autoencoder import load_autoencoder
+from worker.models.loading.finite import check_finite
 from worker.models.loading.loras import read_any_lora
 from worker.models.loading.pretrained import load_pretrained, one_at_a_time
 from worker.models.loading.upscaler import load_upscaler
@@ -56,6 +61,11 @@ unet_to_peft: Any = cast(Any, state_dict_utils).convert_unet_state_dict_to_peft
 text_to_diffusers: Any = cast(Any, state_dict_utils).convert_state_dict_to_diffusers
 diffusers_to_peft: Any = cast(Any, state_dict_utils).convert_state_dict_to_peft
 ControlNet: Any = ControlNetModel
+CONTROLNETS: dict[Any, Any] = {
+    "SD3ControlNetModel": SD3ControlNetModel,
+    "FluxControlNetModel": FluxControlNetModel,
+    "QwenImageControlNetModel": QwenImageControlNetModel,
+}
 Names: Any = cast(Any, state_dict_utils).StateDictType
 
 Tensors = dict[str, torch.Tensor]
@@ -118,10 +128,11 @@ def load_lora(entry: AddOnEntry, device: torch.device, dtype: torch.dtype) -> Lo
     file = weights(entry)
     header = read_complete(file)
     where = f"{entry.where}.source"
-    lora_text_width(where, header.shapes)
-    if not is_plain(header.shapes):
-        return read_any_lora(entry.name, where, file, header, device, dtype)
+    families = lora_for(where, header.shapes, read_claims(file, header).base).families
+    if families or not is_plain(header.shapes):
+        return read_any_lora(entry.name, where, file, header, device, dtype, families)
     tensors: Tensors = _with_alphas(load_file(str(file)))
+    check_finite(where, tensors)
     converted, _ = lora_state_dict(tensors, unet_config=SGM)
     # The peft configuration that diffusers writes into a LoRA's header: `unet.lora_alpha`.
     metadata = json.loads(header.metadata.get(LORA_ADAPTER_METADATA_KEY, "{}"))
@@ -143,9 +154,16 @@ def load_controlnet(
         net = _controlnet_from(file, folder, f"{entry.where}.source").to(dtype)
     else:
         where = f"{entry.where}.source: "
-        net = load_pretrained(ControlNet, folder, where, variant=entry.variant, torch_dtype=dtype)
+        kind = read_json(folder / "config.json").get("_class_name")
+        net = load_pretrained(
+            CONTROLNETS.get(kind, ControlNet),
+            folder,
+            where,
+            variant=entry.variant,
+            torch_dtype=dtype,
+        )
     net.eval().requires_grad_(False).to(device)
-    return LoadedControlNet(entry.name, net, device, dtype)
+    return LoadedControlNet(entry.name, net, device, dtype, entry.mode)
 
 
 def _controlnet_from(file: Path, folder: Path, where: str) -> Any:
@@ -154,6 +172,7 @@ def _controlnet_from(file: Path, folder: Path, where: str) -> Any:
     tensors: Tensors = {
         name.removeprefix(LDM): tensor for name, tensor in load_file(str(file)).items()
     }
+    check_finite(where, tensors)
     named: Tensors = control_to_diffusers(tensors, net.config)
     for name, tensor in tensors.items():
         # What SDXL's are told beside the text, which diffusers' own reading leaves out.
@@ -177,6 +196,7 @@ def load_embedding(entry: AddOnEntry) -> tuple[torch.Tensor, ...]:
         file = weights(entry)
         names = embedding_names(entry, read_complete(file).shapes)
         tensors: Tensors = load_file(str(file))
+        check_finite(f"{entry.where}.source", tensors)
         return tuple(tensors[name].float().view(-1, tensors[name].shape[-1]) for name in names)
 
     return _loading(entry, load)

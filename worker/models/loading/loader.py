@@ -17,7 +17,12 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.utils import logging as diffusers_logging
-from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
+from transformers import (
+    AutoImageProcessor,
+    AutoTokenizer,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+)
 from transformers.utils import logging as transformers_logging
 
 from worker.engine.errors import ModelUnavailable
@@ -32,12 +37,17 @@ from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.files.architecture import Architecture, read_architecture, read_scheduler
 from worker.models.files.errors import SourceError
+from worker.models.files.gguf_file import SUFFIX
 from worker.models.files.layout import UNUSED, class_of, read_json, text_parts, weighty_parts
+from worker.models.files.single_files.pieces import Piece
 from worker.models.files.sources import ModelFiles, check_complete, locate, locate_tiny_vae
-from worker.models.loading.autoencoder import load_autoencoder
+from worker.models.files.whole_pipelines import FROM_PICTURES
+from worker.models.loading.autoencoder import load_autoencoder, load_autoencoder_piece
 from worker.models.loading.dropping import refuse_dropping, text_encoders_away
 from worker.models.loading.free import HEADROOM, free_bytes
+from worker.models.loading.pieces import load_encoder, load_transformer
 from worker.models.loading.pretrained import load_pretrained, one_at_a_time
+from worker.models.loading.quantize import quantization, quantize
 from worker.models.loading.reading import Reading, Report
 from worker.models.loading.sizes import model_bytes, model_dtype
 from worker.models.tables import ModelEntry
@@ -54,6 +64,7 @@ TEXT_MODELS: dict[str, Any] = {
     "CLIPTextModelWithProjection": CLIPTextModelWithProjection,
 }
 Tokenizer: Any = AutoTokenizer
+ImageProcessor: Any = AutoImageProcessor
 load_file: Any = cast(Any, safetensors.torch).load_file
 create_clip: Any = cast(Any, single_file_utils).create_diffusers_clip_model_from_ldm
 
@@ -86,6 +97,10 @@ def load_model(
         reading = Reading(files, progress or (lambda fraction: None))
         if architecture.family in TRANSFORMERS:
             model = _load_transformer(entry, files, architecture, device, reading, kept)
+        elif entry.quantize is not None:
+            raise SourceError(
+                f"{entry.where}.quantize: it is for the transformers that share forwards."
+            )
         elif architecture.batched:
             model = _load(entry, files, architecture, device, reading, kept)
         else:
@@ -176,11 +191,11 @@ def _load_transformer(
 ) -> LoadedModel:
     dtype = _transformer_dtype(entry, device)
     index = read_json(files.config / "model_index.json")
-    parts = _weighty(files, index, dtype, reading)
+    quantized = quantization(entry, device, dtype)
+    parts = _weighty(files, index, dtype, reading, quantized)
     own = read_json(files.config / "vae" / "config.json")
     if files.vae is not None:
-        if not isinstance(parts["vae"], AutoencoderKL):
-            kind = type(parts["vae"]).__name__
+        if (kind := class_of(index, "vae")) != "AutoencoderKL":
             raise SourceError(f"{entry.where}.vae: a model with an {kind} takes no other.")
         parts["vae"] = load_autoencoder(f"{entry.where}.vae", files.vae, own, dtype)
     tiny_vae = _tiny_vae(entry, dtype, own.get("latent_channels") or own.get("z_dim"))
@@ -194,6 +209,11 @@ def _load_transformer(
         for name in index
         if "tokenizer" in name and class_of(index, name)
     }
+    if class_of(index, "processor"):
+        # The rest of a processor is the tokenizer, which is there, and one of films.
+        tokenizers["image_processor"] = ImageProcessor.from_pretrained(
+            files.config / "processor", local_files_only=True, trust_remote_code=False
+        )
     return TRANSFORMERS[architecture.family](
         Parts(
             name=entry.name,
@@ -205,6 +225,9 @@ def _load_transformer(
             tiny_decode=entry.tiny_decode,
             offload=offload,
             away=text_encoders_away(entry, files, texts, device, kept),
+            options={key: value for key, value in index.items() if not isinstance(value, list)},
+            pipeline=str(index["_class_name"]),
+            edit_pictures=architecture.edit_pictures,
         )
     )
 
@@ -218,18 +241,53 @@ def _transformer_dtype(entry: ModelEntry, device: torch.device) -> torch.dtype:
 
 
 def _weighty(
-    files: ModelFiles, index: dict[str, Any], dtype: torch.dtype, reading: Reading
+    files: ModelFiles,
+    index: dict[str, Any],
+    dtype: torch.dtype,
+    reading: Reading,
+    quantized: Any | None = None,
 ) -> dict[str, Any]:
-    """A pipeline's parts that have weights, but for those of the pipeline's own module."""
+    """A pipeline's parts that have weights, but for those of the pipeline's own module, and for an
+    autoencoder that another takes the place of. The transformer is `quantized`, where that says
+    how."""
     parts: dict[str, Any] = {}
     for name in weighty_parts(index):
         library, kind = index[name][:2]
-        reading.ahead(files.config / name)
-        if model_class := getattr(LIBRARIES.get(library), kind, None):
+        model_class = getattr(LIBRARIES.get(library), kind, None)
+        if model_class is None or (name == "vae" and files.vae is not None):
+            continue
+        piece = files.pieces.get(name)
+        place = files.config / name if piece is None else piece.file
+        reading.ahead(place)
+        if piece is not None:
+            parts[name] = _piece(model_class, files, name, piece, dtype, quantized)
+        else:
             option = "dtype" if library == "transformers" else "torch_dtype"
-            parts[name] = _part(model_class, files, name, **{option: dtype})
-            reading.made(files.config / name)
+            how = {"quantization_config": quantized} if name == "transformer" and quantized else {}
+            parts[name] = _part(model_class, files, name, **{option: dtype}, **how)
+        reading.made(place)
     return parts
+
+
+def _piece(
+    model_class: Any,
+    files: ModelFiles,
+    name: str,
+    piece: Piece,
+    dtype: torch.dtype,
+    quantized: Any | None,
+) -> Any:
+    config = files.config / name
+    if name == "vae":
+        return load_autoencoder_piece(piece, read_json(config / "config.json"), dtype)
+    if name != "transformer":
+        return load_encoder(model_class, piece, config, dtype)
+    transformer = load_transformer(model_class, piece, config, dtype)
+    if quantized is not None:
+        if piece.file.suffix == SUFFIX:
+            raise SourceError(f"{piece.file} is quantized; leave the key `quantize` out.")
+        quantize(transformer, quantized)
+    return transformer
 
 
 def _load_whole(
@@ -238,9 +296,11 @@ def _load_whole(
     dtype = _transformer_dtype(entry, device)
     index = read_json(files.config / "model_index.json")
     parts = _weighty(files, index, dtype, reading)
+    own = str(index["_class_name"])
     # Named here and not imported: it imports every pipeline there is, which takes a second and
     # some memory that a worker without such a model can do without.
-    pipeline = cast(Any, diffusers).AutoPipelineForText2Image.from_pretrained(
+    loads = own if own in FROM_PICTURES else "AutoPipelineForText2Image"
+    pipeline = getattr(cast(Any, diffusers), loads).from_pretrained(
         files.config,
         dtype=dtype,
         use_safetensors=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 
-from worker.engine.parts.lora import Layer, LoraWeights
+from worker.engine.parts.lora import Layer, LoraLayer, LoraWeights
 from worker.engine.parts.lora_forms import (
     Decomposed,
     Form,
@@ -26,41 +26,85 @@ from worker.engine.parts.lora_forms import (
 )
 from worker.models.files.errors import SourceError
 from worker.models.files.loras.names import Named, Part, named
+from worker.models.files.loras.originals import Rows, layers_of
 from worker.models.files.safetensors_file import Header
+from worker.models.loading.finite import check_finite
 
 load_file: Any = cast(Any, safetensors.torch).load_file
 
 Tensors = dict[str, torch.Tensor]
 
-PARTS: tuple[Part, ...] = ("unet", "text_encoder", "text_encoder_2")
+PARTS: tuple[Part, ...] = ("unet", "text_encoder", "text_encoder_2", "text_encoder_3")
+
+BY_ROW = ("up", "hada_w1_a", "hada_w2_a", "diff", "diff_b", "dora_scale")
+"""Tensors that have a row for each output of the layer."""
 
 
 def read_any_lora(
-    name: str, where: str, file: Path, header: Header, device: torch.device, dtype: torch.dtype
+    name: str,
+    where: str,
+    file: Path,
+    header: Header,
+    device: torch.device,
+    dtype: torch.dtype,
+    families: Sequence[str] = (),
 ) -> LoraWeights:
-    """A LoRA of any kind, by the names of its tensors. Raises SourceError, naming `where`."""
+    """A LoRA of any kind, by the names of its tensors; `families` are those of the transformers
+    that it is for, none for UNets. Raises SourceError, naming `where`."""
     layers: dict[Part, dict[str, Tensors]] = {part: {} for part in PARTS}
-    for key, tensor in load_file(str(file)).items():
+    tensors: Tensors = load_file(str(file))
+    check_finite(where, tensors)
+    for key, tensor in tensors.items():
         found: Named | None = named(key)
         if found is None:
             raise SourceError(f"{where}: it has a tensor that is no part of a LoRA: {key}.")
         layers[found.part].setdefault(found.layer, {})[found.tensor] = tensor
+    if families:
+        layers["unet"] = _of_transformer(families, layers["unet"])
+    if "flux" in families and not layers["text_encoder_2"]:
+        # Trainers count T5 as the third of all text encoders; Flux has two.
+        layers["text_encoder_2"], layers["text_encoder_3"] = layers["text_encoder_3"], {}
     config: dict[str, Any] = json.loads(header.metadata.get(LORA_ADAPTER_METADATA_KEY, "{}"))
     changes: dict[Part, dict[str, Layer]] = {}
     for part in PARTS:
+        told = "transformer." if families and part == "unet" else f"{part}."
         own = {
-            key.removeprefix(f"{part}."): value
-            for key, value in config.items()
-            if key.startswith(f"{part}.")
+            key.removeprefix(told): value for key, value in config.items() if key.startswith(told)
         }
         changes[part] = {
-            path: _change(where, path, _moved(tensors, device, dtype), own)
+            path: _change(where, path, _moved(tensors, device, dtype), own, linear=bool(families))
             for path, tensors in layers[part].items()
         }
     unet, *texts = (changes[part] for part in PARTS)
     while texts and not texts[-1]:
         texts.pop()
     return LoraWeights(name, unet, tuple(texts))
+
+
+def _of_transformer(families: Sequence[str], layers: Mapping[str, Tensors]) -> dict[str, Tensors]:
+    """The layers as diffusers names and divides them."""
+    divided: dict[str, Tensors] = {}
+    for path, tensors in layers.items():
+        outputs, inputs = _sides(tensors)
+        # Where several are left all of them have diffusers' own names.
+        for layer, rows in layers_of(families[0], path, outputs, inputs):
+            divided[layer] = {
+                name: _rows(tensor, rows) if name in BY_ROW and len(tensor) == outputs else tensor
+                for name, tensor in tensors.items()
+            }
+    return divided
+
+
+def _sides(tensors: Tensors) -> tuple[int, int]:
+    """How many outputs and inputs a layer has, where its tensors show it."""
+    up = next((tensors[name] for name in ("up", "hada_w1_a", "diff") if name in tensors), None)
+    down = next((tensors[name] for name in ("down", "hada_w1_b", "diff") if name in tensors), None)
+    outputs = 0 if up is None else len(up)
+    return outputs, 0 if down is None or down.dim() < 2 else down.shape[1]
+
+
+def _rows(tensor: torch.Tensor, rows: Rows) -> torch.Tensor:
+    return torch.cat([tensor[begin:end] for begin, end in rows]) if rows else tensor
 
 
 def _moved(tensors: Tensors, device: torch.device, dtype: torch.dtype) -> Tensors:
@@ -71,11 +115,16 @@ def _moved(tensors: Tensors, device: torch.device, dtype: torch.dtype) -> Tensor
     }
 
 
-def _change(where: str, path: str, tensors: Tensors, config: Mapping[str, Any]) -> WeightChange:
+def _change(
+    where: str, path: str, tensors: Tensors, config: Mapping[str, Any], *, linear: bool
+) -> Layer:
+    """`linear` says that every matrix is of a linear layer, for which low rank is least work."""
     try:
         form = _form(path, tensors, config)
     except (KeyError, ValueError) as error:
         raise SourceError(f"{where}: it has a part of {path} only: {error} is missing.") from None
+    if linear and tensors.keys() <= {"down", "up", "alpha"} and isinstance(form, LowRank):
+        return LoraLayer(form.down, form.up)
     magnitude = tensors.get("dora_scale")
     if magnitude is not None and form is not None:
         form = Decomposed(form, magnitude)

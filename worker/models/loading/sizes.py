@@ -10,6 +10,7 @@ import torch
 from worker.engine.families.model import LoadedModel
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.files.sources import locate
+from worker.models.inventory.sizes import part_bytes
 from worker.models.loading.free import HEADROOM
 from worker.models.tables import ModelEntry
 
@@ -35,7 +36,10 @@ def needed_bytes(entry: ModelEntry, device: torch.device) -> int:
     """
     files = locate(entry)
     itemsize = model_dtype(entry, device).itemsize
-    everything, largest = files.parameters() * itemsize, files.largest() * itemsize
+    if parts := part_bytes(files, itemsize, entry.quantize):
+        everything, largest = sum(parts.values()), max(parts.values())
+    else:
+        everything, largest = files.parameters() * itemsize, files.largest() * itemsize
     if device.type != "cuda" or entry.offload == "never":
         return everything
     total: int = cast(Any, torch.cuda).get_device_properties(device).total_memory
@@ -67,9 +71,19 @@ def add_on_bytes(add_on: Any) -> int:
 
 def _bytes_of(modules: Iterable[torch.nn.Module], where: str | None = None) -> int:
     return sum(
-        tensor.numel() * tensor.element_size()
+        held.numel() * held.element_size()
         for module in modules
         for tensor in (*module.parameters(), *module.buffers())
         # What is on disk until it is needed has shapes only.
         if tensor.device.type != "meta" and where in (None, tensor.device.type)
+        for held in _held(tensor)
     )
+
+
+def _held(tensor: Any) -> list[torch.Tensor]:
+    """What a tensor keeps in memory: a quantized one of torchao has several, and says its own size
+    as if it had numbers of the format that it stands for."""
+    if hasattr(tensor, "__tensor_flatten__") and type(tensor) is not torch.nn.Parameter:
+        names: list[str] = tensor.__tensor_flatten__()[0]
+        return [getattr(tensor, name) for name in names]
+    return [tensor]

@@ -14,8 +14,8 @@ from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
 from worker.models.files.add_ons import find
 from worker.models.files.cards import card
 from worker.models.files.errors import SourceError
-from worker.models.files.inventory import licence_beside, weight_files
 from worker.models.folders.offered import read_offered
+from worker.models.inventory.inventory import licence_beside, weight_files
 from worker.models.manage.pull import hub_id_of, plain_name, pull_entry
 from worker.models.manage.toml_text import (
     EditError,
@@ -76,6 +76,9 @@ def add(
     keys: dict[str, Value] = {"source": _from_file(path, source, here), **values}
     if isinstance(config := keys.get("config"), str):
         keys["config"] = _from_file(path, config, here)
+    encoders = keys.get("text_encoder")
+    if isinstance(encoders, list):
+        keys["text_encoder"] = [_from_file(path, each, here) for each in encoders]
     text = path.read_text(encoding="utf-8")
 
     entry = _entry(path, _with_table(path, text, section, name, keys), section, name)

@@ -4,23 +4,59 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import chain
 
 from worker.models.files.errors import SourceError
 from worker.models.files.loras.names import named
+from worker.models.files.loras.originals import layers_of
 from worker.models.files.safetensors_file import Shapes
 
+UNET = re.compile(r"(down|up|input|output)_blocks|mid_block|middle_block|^unet\.")
+"""What a transformer has none of; kohya's trainers say `lora_unet_` of everything."""
+
 FOREIGN: tuple[tuple[str, str], ...] = (
-    (r"double_blocks|single_blocks|single_transformer_blocks", "Flux"),
-    (r"joint_blocks|add_q_proj|context_block", "Stable Diffusion 3"),
     (r"lora_prior_unet|lora_unet_.*channelwise|clip_txt_mapper", "Stable Cascade"),
-    (r"img_mod|txt_mod|img_mlp", "Qwen-Image"),
     (r"(lora_unet_|diffusion_model\.)blocks[._]\d+[._](cross|self)_attn", "Wan"),
     (r"motion_modules", "AnimateDiff"),
-    (r"adaLN_modulation|feed_forward[._]w\d", "Lumina or Z-Image"),
-    (r"^(transformer\.|lora_transformer_)|transformer_blocks[._]\d+[._]attn[._]", "a transformer"),
+    (r"to_qkv_mlp_proj|double_stream_modulation", "Flux.2"),
+    (r"distilled_guidance_layer", "Chroma"),
 )
-"""How the LoRAs of other families name what they change."""
+"""How the LoRAs of families that are not run here name what they change."""
+
+JOINT = "sd3", "flux", "qwen-image"
+REFINING = "z-image", "lumina2"
+
+TRANSFORMERS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (r"(double|single)_blocks[._]\d|single_transformer_blocks", ("flux",)),
+    (r"joint_blocks[._]\d", ("sd3",)),
+    (r"transformer_blocks[._]\d+[._](img|txt)_(mod|mlp)", ("qwen-image",)),
+    (r"transformer_blocks[._]\d+[._](attn1[._]|ff[._]conv)", ("sana", "pixart-sigma")),
+    (r"transformer_blocks[._]\d+[._](attn|ff|norm)", JOINT),
+    (r"layers[._]\d+[._]attention[._]to_", ("z-image",)),
+    (r"layers[._]\d+[._](attn[._]to_|feed_forward[._]linear|norm1[._])", ("lumina2",)),
+    (r"layers[._]\d+[._](attention|feed_forward|adaLN_modulation)[._]", REFINING),
+    (r"^(transformer\.|lora_transformer_)", ()),
+)
+"""The families whose transformers have layers of such names. What fits several is told by what else
+there is of it: how many blocks, and how wide they are."""
+
+BASES: tuple[tuple[str, str], ...] = (
+    (r"flux", "flux"),
+    (r"stable-diffusion-3|sd_?3", "sd3"),
+    (r"qwen", "qwen-image"),
+    (r"z_?-?image", "z-image"),
+    (r"lumina", "lumina2"),
+    (r"sana", "sana"),
+    (r"pixart", "pixart-sigma"),
+)
+"""How a LoRA's metadata name the model that it was trained on."""
+
+BLOCKS = {"flux": 19, "sd3": 38, "qwen-image": 60}
+"""The most blocks of text and picture together that a model of the family has."""
+
+READS = re.compile(r"(to_[qkv]|qkv|add_[qkv]_proj|linear1|proj_mlp|img_mlp_net_0_proj)$")
+"""Layers that read what a transformer carries from block to block."""
 
 OTHER: tuple[tuple[str, str], ...] = (
     (r"\.a1\.weight$|\.b1\.weight$|\.(a|b)[12]\b", "GLoRA"),
@@ -41,13 +77,102 @@ WIDTHS: tuple[tuple[str, int], ...] = (
 CROSS = re.compile(r"attn2_to_[kv]$")
 
 
-def lora_text_width(where: str, shapes: Shapes, base: str = "") -> int | None:
-    """How wide the text is that the LoRA's model reads: by the layers that read it, else by the
-    `base` model that the file names. None where neither says.
+@dataclass(frozen=True)
+class LoraFor:
+    """What a model must have for a LoRA. For a UNet: how wide the text is that it reads; for a
+    transformer: one of `families`, and how wide it is. None where the LoRA does not say."""
 
-    Raises SourceError for a file that is no LoRA for a Stable Diffusion model.
+    text: int | None = None
+    families: tuple[str, ...] = ()
+    wide: int | None = None
+
+
+def lora_for(where: str, shapes: Shapes, base: str = "") -> LoraFor:
+    """Which models a LoRA is for, by its layers, else by the `base` model that the file names.
+
+    Raises SourceError for a file that is no LoRA for a model that is run here.
     """
-    _refuse(where, shapes, base)
+    _refuse(where, shapes)
+    if (families := _families(shapes, base)) is not None:
+        if not families:
+            names = ", ".join(sorted(shapes)[:3])
+            says = f", and says so: {base}" if base else ""
+            raise SourceError(
+                f"{where}: it is a LoRA for a transformer of no family that is known here{says};"
+                f" it holds {names}."
+            )
+        _check_fused(where, families, shapes)
+        return LoraFor(families=families, wide=_width(shapes))
+    return LoraFor(_text_width(where, shapes, base))
+
+
+def _families(shapes: Shapes, base: str) -> tuple[str, ...] | None:
+    """The families of transformers that a LoRA can be for; None for one for a UNet, or for text
+    encoders alone."""
+    if _any(shapes, UNET.pattern):
+        return None
+    fitting = next((each for pattern, each in TRANSFORMERS if _any(shapes, pattern)), None)
+    if fitting is None or len(fitting) < 2:
+        return fitting
+    if fitting == JOINT:
+        blocks = 1 + max(int(n) for n in _numbers(shapes, r"transformer_blocks[._](\d+)[._]"))
+        fitting = tuple(each for each in fitting if blocks <= BLOCKS[each])
+    elif fitting == REFINING and (told := _refining(shapes)):
+        fitting = (told,)
+    for pattern, family in BASES:
+        if family in fitting and re.search(pattern, base.lower()):
+            return (family,)
+    return fitting
+
+
+def _refining(shapes: Shapes) -> str | None:
+    """Z-Image or Lumina 2, whose inventors named most of their layers alike."""
+    if _any(shapes, r"adaLN_modulation[._]0"):
+        return "z-image"
+    if _any(shapes, r"adaLN_modulation[._]1"):
+        return "lumina2"
+    layers = _layers(shapes)
+    for path, tensors in layers.items():
+        if path.endswith("attention_qkv") and {"up", "down"} <= tensors.keys():
+            # Lumina 2 has fewer heads for keys and values.
+            return "z-image" if tensors["up"][0] == 3 * tensors["down"][1] else "lumina2"
+    return None
+
+
+def _width(shapes: Shapes) -> int | None:
+    for path, tensors in _layers(shapes).items():
+        if READS.search(path) and (reads := _reads(tensors)):
+            return reads
+    return None
+
+
+def _check_fused(where: str, families: tuple[str, ...], shapes: Shapes) -> None:
+    """Raises SourceError for a relative that cannot be divided among the layers it changes."""
+    for path, tensors in _layers(shapes).items():
+        whole = any(tensor.startswith(("lokr_", "oft_")) for tensor in tensors)
+        if whole and any(len(layers_of(each, path, 12, 2)) > 1 for each in families):
+            raise SourceError(
+                f"{where}: it changes {path} as LoKr or OFT, which is several layers here and"
+                " cannot be divided among them; one that was trained on diffusers' model can be"
+                " used."
+            )
+
+
+def _layers(shapes: Shapes) -> dict[str, dict[str, tuple[int, ...]]]:
+    """The tensors of each layer of a transformer."""
+    layers: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name, shape in shapes.items():
+        found = named(name)
+        if found is not None and found.part == "unet":
+            layers.setdefault(found.layer, {})[found.tensor] = shape
+    return layers
+
+
+def _numbers(names: Iterable[str], pattern: str) -> list[str]:
+    return [found[1] for name in names if (found := re.search(pattern, name))]
+
+
+def _text_width(where: str, shapes: Shapes, base: str) -> int | None:
     widths: dict[str, dict[str, tuple[int, ...]]] = {}
     known = False
     for name, shape in shapes.items():
@@ -82,22 +207,28 @@ def _reads(tensors: dict[str, tuple[int, ...]]) -> int | None:
     return first[1] * second[1] if first and second else None
 
 
-def _refuse(where: str, shapes: Shapes, base: str) -> None:
+def _refuse(where: str, shapes: Shapes) -> None:
     for pattern, kind in OTHER:
         if _any(shapes, pattern):
             raise SourceError(f"{where}: it is {kind}, which is not read here.")
     for pattern, family in FOREIGN:
         if _any(shapes, pattern):
-            says = f", and says so: {base}" if base else ""
-            raise SourceError(
-                f"{where}: it is a LoRA for {family}{says}; LoRAs are added to Stable Diffusion"
-                " 1, 2 and XL."
-            )
+            raise SourceError(f"{where}: it is a LoRA for {family}, which is not run here.")
+    for path, tensors in _layers(shapes).items():
+        fused = path.endswith("_linear1") and {"up", "down"} <= tensors.keys()
+        # Flux: queries, keys, values, and four times as much for what follows.
+        if fused and tensors["up"][0] != 7 * tensors["down"][1]:
+            raise SourceError(f"{where}: it is a LoRA for Flux.2 or a relative, not run here.")
+    for path, tensors in _layers(shapes).items():
+        fused = path.endswith("_linear1") and {"up", "down"} <= tensors.keys()
+        # Flux: queries, keys, values, and four times as much for what follows.
+        if fused and tensors["up"][0] != 7 * tensors["down"][1]:
+            raise SourceError(f"{where}: it is a LoRA for Flux.2 or a relative, not run here.")
 
 
 def _no_lora(where: str, shapes: Shapes) -> None:
     names = ", ".join(sorted(shapes)[:3]) or "nothing"
-    raise SourceError(f"{where}: it is no LoRA for a Stable Diffusion model; it holds {names}.")
+    raise SourceError(f"{where}: it is no LoRA that is known here; it holds {names}.")
 
 
 def _any(names: Iterable[str], pattern: str) -> bool:

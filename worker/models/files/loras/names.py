@@ -10,7 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Part = Literal["unet", "text_encoder", "text_encoder_2"]
+from worker.models.files.loras.originals import usual
+
+Part = Literal["unet", "text_encoder", "text_encoder_2", "text_encoder_3"]
+"""The transformer of a family that has one goes by the UNet's name."""
 
 TENSOR = re.compile(
     r"(?P<path>.+?)\.(?P<tensor>"
@@ -30,16 +33,29 @@ SAME = (
 """Names of one thing."""
 
 PREFIXES: tuple[tuple[re.Pattern[str], Part], ...] = (
-    (re.compile(r"lora_te2_|text_encoder_2\.|lora_te2\.|clip_g\.transformer\."), "text_encoder_2"),
+    (
+        re.compile(r"lora_te3_|text_encoder_3\.|(?:text_encoders\.)?t5xxl\.(?:transformer\.)?"),
+        "text_encoder_3",
+    ),
     (
         re.compile(
-            r"lora_te1?_|text_encoder\.|text_encoders\.clip_l\.|clip_l\.transformer\.|(?=text_model\.)"
+            r"lora_te2_|text_encoder_2\.|lora_te2\.|(?:text_encoders\.)?clip_g\.(?:transformer\.)?"
+        ),
+        "text_encoder_2",
+    ),
+    (
+        re.compile(
+            r"lora_te1?_|text_encoder\.|text_encoders\.clip_l\.(?:transformer\.)?"
+            r"|clip_l\.transformer\.|(?=text_model\.)"
         ),
         "text_encoder",
     ),
     (
         re.compile(
             r"lora_unet_|lycoris_|unet\.|(?:model\.)?diffusion_model\."
+            r"|lora_transformer_|transformer\.(?!text_model\.)"
+            r"|(?=(?:transformer_blocks|single_transformer_blocks|double_blocks|single_blocks"
+            r"|joint_blocks|layers|noise_refiner|context_refiner)[._]\d)"
             r"|(?=(?:down_blocks|mid_block|up_blocks|conv_in|conv_out|time_embedding|add_embedding"
             r"|input_blocks|middle_block|output_blocks|time_embed|label_emb)[._])"
         ),
@@ -87,7 +103,7 @@ class Named:
 
 def named(name: str) -> Named | None:
     """What a tensor of a LoRA is by its name; None for one that no reader knows."""
-    found = TENSOR.fullmatch(name)
+    found = TENSOR.fullmatch(usual(name))
     if found is None:
         return None
     tensor = found["tensor"]

@@ -1,0 +1,50 @@
+"""A whole server with a tiny model of each family, that a folder of tests shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.running.site import Site, site_in
+from tests.tiny_controlnets import NETS, save_tiny_control
+from tests.tiny_models import save_tiny, save_tiny_vae
+from tests.tiny_pipelines import SAVERS, save_tiny_flux
+
+UNETS = ("sd1", "sdxl")
+
+DEEP = "flux-deep"
+"""A Flux with an autoencoder as deep as a real one's."""
+
+TINY = "flux-tiny"
+"""The Flux with an AutoencoderTiny for its previews."""
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    data = tmp_path_factory.mktemp("families")
+    for name, save in SAVERS.items():
+        save(data / name)
+    for name in UNETS:
+        save_tiny(name, data / name)
+    for name in NETS:
+        # Nothing names most of these: what lies in the folder of models is found.
+        folder = data if name == "union" else data / "models" / "controlnets"
+        save_tiny_control(name, folder / f"{name}-control")
+    save_tiny_flux(data / DEEP, levels=4)
+    models = data / "models.toml"
+    names = (*SAVERS, *UNETS, DEEP)
+    named = [f'[models.{name}]\nsource = "{name}"' for name in names]
+    named.append('[controlnets.union-control]\nsource = "union-control"\nmode = 1')
+    save_tiny_vae(data / "tiny-vae", channels=16)
+    named.append(f'[models.{TINY}]\nsource = "flux"\ntiny_vae = "tiny-vae"')
+    models.write_text("\n".join(named))
+    with site_in(data, models=models) as site:
+        yield site
+
+
+@pytest.fixture(scope="package")
+def client(site: Site) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=site.url, timeout=90) as client:
+        yield client

@@ -1,0 +1,67 @@
+"""The header of a GGUF file: names, shapes and number formats of its tensors. No torch.
+
+Read by the package `gguf`, which is optional.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from worker.models.files.errors import SourceError
+from worker.models.files.safetensors_file import Header, problem_of, read_header
+
+SUFFIX = ".gguf"
+
+
+def header_of(file: Path) -> Header:
+    """The header of a file of either format. Raises SourceError."""
+    if file.suffix != SUFFIX:
+        return read_header(file)
+    if find_spec("gguf") is None:
+        raise SourceError(
+            f"{file} is a GGUF file, which needs the package gguf; the extra `gguf` of darkroom"
+            " brings it."
+        )
+    try:
+        state = file.stat()
+    except OSError as error:
+        raise SourceError(f"{file} cannot be read: {error}.") from error
+    return _read(file, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read(file: Path, size: int, _time: int) -> Header:
+    # Here, because it is optional. Any: it is typed in part.
+    import gguf
+
+    package: Any = gguf
+    try:
+        reader: Any = package.GGUFReader(str(file))
+        shapes = {
+            str(each.name): tuple(int(side) for side in reversed(each.shape))
+            for each in reader.tensors
+        }
+        ends = [int(each.data_offset + each.n_bytes) for each in reader.tensors]
+        said = reader.get_field("general.architecture")
+        architecture = str(said.contents()) if said is not None else ""
+    # It raises whatever a broken file makes numpy raise.
+    except Exception as error:
+        raise SourceError(f"{file} is no whole GGUF file: {error}.") from error
+    return Header(shapes, {"general.architecture": architecture}, max(ends, default=size))
+
+
+def problem_in(file: Path) -> str | None:
+    """What is wrong with a file of weights of either format; None if nothing is."""
+    if file.suffix != SUFFIX:
+        return problem_of(file)
+    try:
+        header = header_of(file)
+        size = file.stat().st_size
+    except (SourceError, OSError) as error:
+        return str(error)
+    if size < header.file_bytes:
+        return f"{file} is cut off: it has {size} bytes, and its header says {header.file_bytes}."
+    return None
