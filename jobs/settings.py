@@ -154,6 +154,12 @@ class Settings(BaseSettings):
         description="Memory for loaded models in GB; 0 is what the device has free.",
     )
 
+    embeddings_mb: int = Field(
+        default=512,
+        ge=0,
+        description="Disk in MB under DATA/embeddings for what text encoders made that models.toml "
+        "has dropped from memory (drop_text_encoders), so that a prompt is read once.",
+    )
     model_turn: float = Field(
         default=30,
         ge=0,
@@ -372,6 +378,11 @@ class Settings(BaseSettings):
     def measured_folder(self) -> Path:
         """Where a worker keeps what it measured of models and of its machine."""
         return self.data / "measured"
+
+    @property
+    def embeddings_folder(self) -> Path:
+        """Where a worker keeps what text encoders made that it does not keep in memory."""
+        return self.data / "embeddings"
 
     @property
     def image_store_url(self) -> str:

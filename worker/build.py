@@ -12,7 +12,14 @@ from jobs.additions.uploads import PieceStore
 from jobs.pictures.image_store import ImageStore
 from jobs.records.metrics import Metrics
 from jobs.settings import Settings
-from worker.engine import Engine, ModelUnavailable, Notebook, describe
+from worker.engine import (
+    Engine,
+    KeptEmbeddings,
+    ModelUnavailable,
+    Notebook,
+    describe,
+    make_current,
+)
 from worker.loop.board import Board
 from worker.loop.errands.carrier import Carrier
 from worker.loop.errands.porter import Porter
@@ -66,12 +73,20 @@ def build_worker(
     if chosen.torch_threads:
         torch.set_num_threads(chosen.torch_threads)
     device = torch.device(pick_device(chosen.device))
+    make_current(device)
     make_folders(chosen.model_folders[0])
     watch = Watch(chosen.models, chosen.model_folders)
     catalogue, marks = watch.now.catalogue, watch.now.marks
     found, problems = cards(catalogue)
     limit = int(chosen.model_memory_gb * GIGABYTE) or None
-    models = ModelStore(catalogue, device, marks=marks, limit_bytes=limit, turn_s=chosen.model_turn)
+    models = ModelStore(
+        catalogue,
+        device,
+        marks=marks,
+        limit_bytes=limit,
+        turn_s=chosen.model_turn,
+        kept=KeptEmbeddings(chosen.embeddings_folder, chosen.embeddings_mb * MEGABYTE),
+    )
     freeze_libraries()
     preload(models, catalogue.default)
     engine = Engine(

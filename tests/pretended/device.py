@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -77,6 +77,8 @@ SIZE_ON_HOST = _operations(
 """Operations whose result's size, or whose success, the host has to learn."""
 
 SCALAR = _operations("_local_scalar_dense", "item", "is_nonzero")
+
+SET_DATA: Any = cast(Any, torch.Tensor.data).__set__
 
 META = torch.device("meta")
 """Where C++ believes the pretended tensors to be: as good as where their neighbours are."""
@@ -442,6 +444,11 @@ class Numbered(TorchFunctionMode):
             if isinstance(value, int | float):
                 value = torch.full((), value, dtype=to.dtype, device=to.device)
             return func(to, place, value)
+        if func == SET_DATA and isinstance(args[0], OnDevice) != isinstance(args[1], OnDevice):
+            # A tensor of one kind takes no memory of another, as those of a CPU and CUDA do.
+            return torch.utils.swap_tensors(args[0], torch.nn.Parameter(args[1].detach(), False))
+        if func is torch.Tensor.to and isinstance(args[0], OnDevice) and META in map(_named, args):
+            return torch.empty_like(args[0].held, device="meta")
         if func is torch.Tensor.cuda:
             func, args = torch.Tensor.to, (args[0], *(args[1:] or ("cuda",)))
         if func is not torch.device:
@@ -454,6 +461,10 @@ class Numbered(TorchFunctionMode):
             index = self._mode.index_of(value)
             return value if index is None else torch.device("cuda", index)
         return value
+
+
+def _named(value: Any) -> Any:
+    return torch.device(value) if value == "meta" else value
 
 
 def where() -> tuple[str, ...]:

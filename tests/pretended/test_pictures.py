@@ -30,6 +30,10 @@ PADDED = {"pixart-sigma": 2}
 """Waits of a picture whose prompts were never read: where an encoder is told what its text was
 filled up with, transformers asks the device whether that is nothing; once a text."""
 
+IN_RANGE = "a number read at worker/engine/parts/autoencoder.py"
+"""Beside these in float16: whether the autoencoder left its range, once a decode and twice an
+encode, because then it works in float32 instead."""
+
 DTYPES = ("float16", "bfloat16")
 
 FAMILIES = [*models.TRANSFORMERS, *models.UNETS]
@@ -65,7 +69,8 @@ def check(device: Pretended, waits: int) -> None:
     record = device.record
     assert record.operations
     assert not record.mixes, "\n".join(map(str, record.mixes))
-    assert len(record.waits) == waits, "\n".join(map(str, record.waits))
+    found = [str(wait) for wait in record.waits if not str(wait).startswith(IN_RANGE)]
+    assert len(found) == waits, "\n".join(found)
     record.clear()
 
 

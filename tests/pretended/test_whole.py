@@ -13,9 +13,9 @@ from tests.pretended.cuda import pretended_cuda
 from worker.engine.whole.pipeline import WholeModel
 
 CASES = [
-    pytest.param(kind, offload, marks=() if (kind, offload) == ("sd3", False) else pytest.mark.slow)
+    pytest.param(kind, offload, marks=() if (kind, offload) == ("sd3", None) else pytest.mark.slow)
     for kind in SAVERS
-    for offload in (False, True)
+    for offload in (None, "model", "group")
 ]
 
 
@@ -24,7 +24,7 @@ CASES = [
 )
 @pytest.mark.parametrize(("kind", "offload"), CASES)
 def test_a_pipeline_that_runs_whole_mixes_nothing(
-    tmp_path: Path, kind: str, offload: bool, dtype: torch.dtype
+    tmp_path: Path, kind: str, offload: str | None, dtype: torch.dtype
 ):
     pipeline = open_whole(SAVERS[kind](tmp_path / kind)).to(dtype)
     with pretended_cuda() as device:

@@ -18,9 +18,10 @@ from worker.engine.errors import (
 from worker.engine.families.model import LoadedModel
 from worker.engine.families.unet import UNetModel
 from worker.engine.memory.costs import Cost
-from worker.engine.memory.device import describe
+from worker.engine.memory.device import describe, make_current
 from worker.engine.memory.notebook import Notebook
 from worker.engine.model_source import ModelSource
+from worker.engine.prompt.kept import KeptEmbeddings
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import Control, Enlarge, ImageRequest, Lora, Picture, TraceWish
 from worker.engine.runner import Observer
@@ -39,6 +40,7 @@ __all__ = [
     "Finished",
     "ImageRequest",
     "InvalidRequest",
+    "KeptEmbeddings",
     "LoadedModel",
     "Lora",
     "ModelSource",
@@ -58,4 +60,5 @@ __all__ = [
     "UNetModel",
     "anatomy",
     "describe",
+    "make_current",
 ]

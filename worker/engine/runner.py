@@ -16,6 +16,7 @@ from worker.engine.memory.device import (
     explained,
     is_device_lost,
     is_out_of_memory,
+    make_current,
     release_memory,
 )
 from worker.engine.memory.footprint import tracked
@@ -103,6 +104,8 @@ class Runner:
 
     def _advance(self, batch: Batch) -> None:
         task = batch.tasks[0]
+        if task.model is not None:
+            make_current(task.model.device)
         match batch.stage:
             case Stage.ENCODE:
                 if self._in_pieces(task, partial(encode, task, self._traces)):
@@ -260,6 +263,7 @@ class Runner:
         False where the size is settled, or where a forward takes so long that somebody who came
         meanwhile would notice.
         """
+        make_current(ready(task.model).device)
         if task.stage is Stage.ENCODE:
             encode(task)
         batch = Batch(Stage.DENOISE, [task])

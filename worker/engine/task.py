@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import torch
 
 from worker.engine.families.model import LoadedModel, Text
+from worker.engine.memory.device import make_current
 from worker.engine.memory.footprint import ForwardShape
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraWeights
@@ -256,6 +257,8 @@ class Task:
         last, model, sampler = self.prediction, self.model, self.sampler
         if last is None or model is None or sampler is None:
             return None
+        # Previews are asked for from other threads than the engine's.
+        make_current(model.device)
         return model.preview(sampler.denoised(last.scaled, last.noise, last.timestep))
 
 

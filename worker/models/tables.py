@@ -89,10 +89,17 @@ class ModelTable(Table):
     tiny_decode: bool = Field(
         False, description="Decode pictures with tiny_vae as well: faster, less fine."
     )
-    offload: Literal["auto", "never", "always"] = Field(
+    offload: Literal["auto", "never", "always", "model", "group"] = Field(
         "auto",
-        description="Keep the text encoders and the autoencoder in main memory and bring each to "
-        "the GPU for its own stage; auto does so where they would not fit beside the UNet.",
+        description="always keeps the text encoders and the autoencoder in main memory and brings "
+        "each to the GPU for its own stage, auto where they would not fit beside the UNet; model "
+        "has one part at a time on the GPU, the UNet or transformer too; group brings even that "
+        "layer by layer. Without a GPU nothing is another way.",
+    )
+    drop_text_encoders: bool = Field(
+        False,
+        description="Have the text encoders in memory only while they read a prompt that is new, "
+        "and keep what they made on disk (EMBEDDINGS_MB).",
     )
     width: int | None = Field(
         None, ge=8, description="Default width in pixels; without it what the model was trained at."

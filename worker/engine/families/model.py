@@ -13,6 +13,7 @@ from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
+from worker.engine.parts.visits import Offload
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
 from worker.engine.prompt.spelling import Spelling
@@ -62,6 +63,9 @@ class LoadedModel(ABC):
     loras: LoraSwitch
     preview: LatentPreview | TinyPreview
     """RGB in uint8 of latents (1, C, h, w), without the decoder."""
+
+    offload: Offload | None
+    """Which parts lie in main memory until their turn."""
 
     original: "LoadedModel | None" = None
     """What this shares all but its autoencoder with."""
@@ -118,6 +122,11 @@ class LoadedModel(ABC):
     @abstractmethod
     def modules(self) -> Sequence[Any]:
         """Everything that has weights."""
+
+    @property
+    @abstractmethod
+    def denoiser(self) -> tuple[Any, ...]:
+        """Of these the network that makes the steps."""
 
     # What a prompt becomes, and what else a row has
 

@@ -15,8 +15,9 @@ from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.upscaler import lanczos
-from worker.engine.parts.visits import Visits
+from worker.engine.parts.visits import Offload, Visits
 from worker.engine.preview import LatentPreview, TinyPreview
+from worker.engine.prompt.away import Away
 from worker.engine.prompt.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
@@ -35,7 +36,8 @@ STEERED = "steered_"
 class Parts:
     """A model as it was loaded: `components` are its modules and tokenizers by the names that
     diffusers gives them, `options` what else its model_index.json says, `pipeline` the name of its
-    pipeline's class, `edit_pictures` how many an edit is given; the rest is as in `UNetModel`."""
+    pipeline's class, `edit_pictures` how many an edit is given; the rest is as in `UNetModel`. Text
+    encoders that are `away` are so by their names."""
 
     name: str
     components: Mapping[str, Any]
@@ -44,7 +46,8 @@ class Parts:
     dtype: torch.dtype
     tiny_vae: Any | None = None
     tiny_decode: bool = False
-    offload: bool = False
+    offload: Offload | None = None
+    away: Mapping[str, Away] = field(default_factory=dict[str, Away])
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     pipeline: str = ""
     edit_pictures: int = 0
@@ -53,7 +56,8 @@ class Parts:
         """A text encoder with its tokenizer, by its number; None where the model has none."""
         end = "" if number == 1 else f"_{number}"
         model = self.components.get(f"text_encoder{end}")
-        return model and TextEncoder(self.components[f"tokenizer{end}"], model)
+        away = self.away.get(f"text_encoder{end}")
+        return model and TextEncoder(self.components[f"tokenizer{end}"], model, away)
 
     @property
     def modules(self) -> list[Any]:
@@ -93,13 +97,16 @@ class TransformerModel(LoadedModel):
 
     def __init__(self, parts: Parts) -> None:
         self.name, self.device, self.dtype = parts.name, parts.device, parts.dtype
+        self.offload = parts.offload
         self.scheduler_config = parts.scheduler_config
         self.transformer = parts.components["transformer"]
         self._edits = parts.edit_pictures
         self._modules = parts.modules
         for module in self._modules:
             module.eval().requires_grad_(False)
-        self._visits = Visits(parts.device, parts.offload)
+        self._visits = Visits(
+            parts.device, parts.offload, self.transformer, list(parts.away.values())
+        )
         vae = parts.components["vae"]
         tiny = parts.tiny_vae if parts.tiny_decode else None
         self.autoencoder = self.autoencoder_class(vae, self._visits, tiny)
@@ -191,6 +198,10 @@ class TransformerModel(LoadedModel):
 
     def modules(self) -> list[Any]:
         return self._modules
+
+    @property
+    def denoiser(self) -> tuple[Any, ...]:
+        return (self.transformer,)
 
     def course(self, steps: int, width: int, height: int) -> Course:
         """The walk of a picture of this size, as the family's own pipeline lays it out."""

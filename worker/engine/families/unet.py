@@ -19,7 +19,7 @@ from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import residuals
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
-from worker.engine.parts.visits import Visits
+from worker.engine.parts.visits import Offload, Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
 from worker.engine.prompt.spelling import Spelling
@@ -46,8 +46,8 @@ class UNetModel(LoadedModel):
 
     `unet` and `vae` are the diffusers objects, `text_encoders` one CLIP (SD 1.x, 2.x) or two
     (SDXL); `scheduler_config` is the model's own `scheduler/scheduler_config.json`. `tiny_vae` is
-    an AutoencoderTiny for previews, with `tiny_decode` for the pictures as well. With `offload`
-    text encoders and autoencoder lie in main memory and visit `device` for their own stage.
+    an AutoencoderTiny for previews, with `tiny_decode` for the pictures as well. `offload`
+    is which parts lie in main memory and visit `device` for their own stage.
     `zero_empty_negative` is SDXL's force_zeros_for_empty_prompt, `aesthetic_score` its refiner's
     requires_aesthetics_score. Raises ModelUnavailable for a UNet that wants other conditions.
     """
@@ -62,7 +62,7 @@ class UNetModel(LoadedModel):
     family: str = "sd1"
     tiny_vae: Any | None = None
     tiny_decode: bool = False
-    offload: bool = False
+    offload: Offload | None = None
     zero_empty_negative: bool = False
     aesthetic_score: bool = False
     autoencoder: Autoencoder = field(init=False, repr=False)
@@ -72,7 +72,8 @@ class UNetModel(LoadedModel):
     _visits: Visits = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._visits = Visits(self.device, self.offload)
+        away = [each.away for each in self.text_encoders if each.away]
+        self._visits = Visits(self.device, self.offload, self.unet, away)
         tiny = self.tiny_vae if self.tiny_decode else None
         self.autoencoder = Autoencoder(self.vae, self._visits, tiny)
         self._check_family()
@@ -123,6 +124,10 @@ class UNetModel(LoadedModel):
     def modules(self) -> list[Any]:
         texts = [each.model for each in self.text_encoders]
         return [self.unet, self.vae, *texts, *([self.tiny_vae] if self.tiny_vae else [])]
+
+    @property
+    def denoiser(self) -> tuple[Any, ...]:
+        return (self.unet,)
 
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
         with self._visits.of(*(each.model for each in self.text_encoders)):

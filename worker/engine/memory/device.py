@@ -1,6 +1,6 @@
 """What differs between a CPU and an accelerator: memory, and how running out of it shows."""
 
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import torch
@@ -8,17 +8,48 @@ import torch
 from worker.engine.errors import OutOfMemory
 from worker.engine.request import ImageRequest
 
-# PyTorch has no class of its own for a CPU allocation that failed; the second is oneDNN's word.
-CPU_ALLOCATION_FAILED = ("can't allocate memory", "could not create a primitive")
+OUT_OF_MEMORY = tuple(
+    sign.lower()
+    for sign in (
+        # A CPU's allocation, and oneDNN's word for it.
+        "can't allocate memory",
+        "could not create a primitive",
+        # What no class of PyTorch's is for: the driver's own word, and that of its libraries, which
+        # take memory for themselves beside PyTorch's allocator.
+        "CUDA error: out of memory",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+        "CUSOLVER_STATUS_ALLOC_FAILED",
+        "CUDNN_STATUS_ALLOC_FAILED",
+        "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
+        # cuDNN's, where no way to compute something has room for what it needs meanwhile.
+        "unable to find an engine to execute this computation",
+        "HIP error: out of memory",
+        "HIPBLAS_STATUS_ALLOC_FAILED",
+        "rocblas_status_memory_error",
+        "miopenStatusAllocFailed",
+        "MPS backend out of memory",
+        "Invalid buffer size",
+        "OUT_OF_DEVICE_MEMORY",
+    )
+)
+"""How errors that have no class of their own say that memory has ended."""
 
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether a smaller batch may succeed where this failed."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(
-        sign in str(error) for sign in CPU_ALLOCATION_FAILED
-    )
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and any(sign in said for sign in OUT_OF_MEMORY)
+
+
+def starved(error: Exception) -> Exception:
+    """The error, without the frames that hold the tensors which took the memory. Raises it where it
+    says anything else."""
+    if not is_out_of_memory(error):
+        raise error
+    return error.with_traceback(None)
 
 
 def explained(error: Exception, request: ImageRequest) -> Exception:
@@ -37,6 +68,13 @@ def explained(error: Exception, request: ImageRequest) -> Exception:
 def is_device_lost(error: Exception) -> bool:
     """Whether the process can do nothing more on this device (a sticky CUDA error)."""
     return isinstance(error, torch.AcceleratorError) and not is_out_of_memory(error)
+
+
+def make_current(device: torch.device) -> None:
+    """Has the calling thread work on `device`: every thread begins with the first one, where events
+    and whatever names no device go."""
+    if device.type == "cuda" and cast(int | None, device.index) is not None:
+        torch.cuda.set_device(device)
 
 
 def describe(device: torch.device) -> str:

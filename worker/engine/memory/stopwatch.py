@@ -72,9 +72,10 @@ class Stopwatch:
         before: int = cuda.memory_allocated(device)
         cuda.reset_peak_memory_stats(device)
         start, end = cuda.Event(enable_timing=True), cuda.Event(enable_timing=True)
-        start.record()
+        stream = cuda.current_stream(device)
+        start.record(stream)
         result = forward()
-        end.record()
+        end.record(stream)
         used: int = cuda.max_memory_allocated(device) - before
         idle: int = cuda.memory_reserved(device) - before
         free: int = cuda.mem_get_info(device)[0] + idle

@@ -8,7 +8,8 @@ import torch
 from torch.nn import functional
 
 from worker.engine.errors import NotFinite
-from worker.engine.memory.device import is_out_of_memory, release_memory
+from worker.engine.memory.device import release_memory, starved
+from worker.engine.parts.tiling import in_tiles, tile_sides
 from worker.engine.parts.visits import Visits
 from worker.engine.request import Mask, Picture
 from worker.engine.transfer import sent
@@ -57,7 +58,8 @@ class Autoencoder:
                 lambda: self._in_range(
                     lambda: self.posterior(pixels.to(self.vae.dtype)),
                     lambda found: all(each is None or _is_finite(each) for each in found),
-                )
+                ),
+                max(pixels.shape[-2:]) // self.scale,
             )
         if deviation is not None:
             noise = sent(torch.randn(mean.shape, generator=generator), mean.device)
@@ -68,7 +70,10 @@ class Autoencoder:
         """Latents in fp32 of pixels, without a draw: the middle of their posterior. Networks that
         are shown a picture to edit are shown these."""
         with self._visits.of(self.vae):
-            mean, _ = self._in_tiles_if_need_be(lambda: self.posterior(pixels.to(self.vae.dtype)))
+            mean, _ = self._in_tiles_if_need_be(
+                lambda: self.posterior(pixels.to(self.vae.dtype)),
+                max(pixels.shape[-2:]) // self.scale,
+            )
         return self._normalized(mean) if normalized else mean
 
     def decode(self, latents: torch.Tensor) -> Picture:
@@ -77,7 +82,9 @@ class Autoencoder:
             decoded = self._tiny.decode(latents.to(self._tiny.dtype), return_dict=False)[0]
             return to_picture(decoded, latents)
         with self._visits.of(self.vae):
-            decoded = self._in_tiles_if_need_be(lambda: self.decoded(latents))
+            decoded = self._in_tiles_if_need_be(
+                lambda: self.decoded(latents), max(latents.shape[-2:])
+            )
         return to_picture(decoded, latents)
 
     def decoded(self, latents: torch.Tensor) -> torch.Tensor:
@@ -134,23 +141,25 @@ class Autoencoder:
             # Nothing is lost on the way back: each weight was one of half precision.
             self.vae.to(dtype)
 
-    def _in_tiles_if_need_be(self, work: Callable[[], Any]) -> Any:
-        """The work on the whole picture, or where memory ends in overlapping tiles.
+    def _in_tiles_if_need_be(self, work: Callable[[], Any], longest: int) -> Any:
+        """The work on the whole picture, or where memory ends in overlapping tiles, as large as
+        there is room for; `longest` is the longer side of the latents.
 
         Tiles take less memory, and leave faint differences where they meet.
         """
         try:
             return work()
         except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-        # Outside the handler, whose traceback holds the tensors that took the memory.
-        release_memory()
-        self.vae.enable_tiling()
-        try:
-            return work()
-        finally:
-            self.vae.disable_tiling()
+            failed = starved(error)
+        for side in tile_sides(longest):
+            # Outside the handler, whose traceback holds the tensors that took the memory.
+            release_memory()
+            with in_tiles(self.vae, side, self.scale):
+                try:
+                    return work()
+                except Exception as error:
+                    failed = starved(error)
+        raise failed
 
     def _normalized(self, latents: torch.Tensor) -> torch.Tensor:
         mean, deviation = self.statistics(latents)

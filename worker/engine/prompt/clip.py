@@ -57,7 +57,7 @@ class ClipReader:
             raise TypeError("This CLIP has no vector for the whole of a text.")
         hidden = embedded.hidden
         if window.weighted:
-            hidden = emphasize(hidden, self._encoder.weights(window))
+            hidden = emphasize(hidden, self._encoder.weights(window, hidden.device))
         return FirstWindow(hidden, embedded.pooled, tokens)
 
     def spell(self, text: str) -> Spelling:

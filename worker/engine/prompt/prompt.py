@@ -176,7 +176,8 @@ class PromptEncoder:
         embedded = encoder.embed(window, clip_skip, variant)
         if not window.weighted:
             return embedded
-        return Embedded(emphasize(embedded.hidden, encoder.weights(window)), embedded.pooled)
+        weights = encoder.weights(window, embedded.hidden.device)
+        return Embedded(emphasize(embedded.hidden, weights), embedded.pooled)
 
     def _check_vectors(self, name: str, vectors: Sequence[torch.Tensor]) -> None:
         if not name.strip():

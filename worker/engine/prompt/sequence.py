@@ -78,6 +78,7 @@ class SequenceReader:
     ) -> None:
         self._tokenizer = encoder.tokenizer
         self._model = encoder.model
+        self._away = encoder.away
         self._lengths = lengths
         self._left = left
         self._embed = embed or self._call
@@ -106,7 +107,7 @@ class SequenceReader:
         ids = [*self._before, *content, *self._after]
         hidden = self._remembered(tuple(ids), length, variant)
         if any(weight != 1 for weight in weights):
-            hidden = emphasize(hidden, self._weights(weights, length))
+            hidden = emphasize(hidden, self._weights(weights, length, hidden.device))
         return Read(hidden, len(ids), len(content) - self._around)
 
     def spell(self, text: str) -> Spelling:
@@ -154,27 +155,43 @@ class SequenceReader:
         needed = tokens + len(self._before) + len(self._after)
         return next(length for length in self._lengths if length >= needed)
 
-    def _weights(self, weights: list[float], length: int) -> torch.Tensor:
+    def _weights(self, weights: list[float], length: int, device: torch.device) -> torch.Tensor:
         filled = [1.0] * len(self._before) + weights
         padding = [1.0] * (length - len(filled))
         filled = padding + filled if self._left else filled + padding
-        return sent(torch.tensor(filled), self._model.device)[None, :, None]
+        return sent(torch.tensor(filled), device)[None, :, None]
 
     def _remembered(self, ids: tuple[int, ...], length: int, variant: Hashable) -> torch.Tensor:
         key = (ids, length, variant)
         if key not in self._cache:
-            padding = length - len(ids)
-            pad: int = self._tokenizer.pad_token_id or 0
-            row, seen = [*ids, *[pad] * padding], [1] * len(ids) + [0] * padding
-            if self._left:
-                row, seen = [*[pad] * padding, *ids], seen[::-1]
-            device = self._model.device
-            filled, mask = (sent(torch.tensor([each]), device) for each in (row, seen))
-            self._cache[key] = self._embed(filled, mask if padding else None)
+            self._cache[key] = self._kept(ids, length, variant)
             if len(self._cache) > CACHED:
                 self._cache.popitem(last=False)
         self._cache.move_to_end(key)
         return self._cache[key]
+
+    def _kept(self, ids: tuple[int, ...], length: int, variant: Hashable) -> torch.Tensor:
+        """From disk, where the weights are there too and nothing else has a part in it."""
+        away = self._away
+        if away is None:
+            return self._read(ids, length)
+        if not variant and (found := away.remembered((ids, length))):
+            return found["hidden"]
+        away.bring()
+        made = self._read(ids, length)
+        if not variant:
+            away.remember((ids, length), {"hidden": made})
+        return made
+
+    def _read(self, ids: tuple[int, ...], length: int) -> torch.Tensor:
+        padding = length - len(ids)
+        pad: int = self._tokenizer.pad_token_id or 0
+        row, seen = [*ids, *[pad] * padding], [1] * len(ids) + [0] * padding
+        if self._left:
+            row, seen = [*[pad] * padding, *ids], seen[::-1]
+        device = self._model.device
+        filled, mask = (sent(torch.tensor([each]), device) for each in (row, seen))
+        return self._embed(filled, mask if padding else None)
 
     def _ids(self, text: str, special: bool) -> list[int]:
         return self._tokenizer(text, add_special_tokens=special, verbose=False).input_ids

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from worker.engine.errors import InvalidRequest
+from worker.engine.prompt.away import Away
 from worker.engine.prompt.spelling import Piece, learned, nearest, spell
 from worker.engine.prompt.syntax import Weighted
 from worker.engine.prompt.textual_inversion import LearnedWords
@@ -21,10 +22,12 @@ CACHED_WINDOWS = 128
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """A tokenizer with the CLIP text model that reads its tokens."""
+    """A tokenizer with the text model that reads its tokens, and where that one's weights are
+    between two texts, if not in memory."""
 
     tokenizer: Any
     model: Any
+    away: Away | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class WindowEncoder:
     ) -> None:
         self._tokenizer = encoder.tokenizer
         self._model = encoder.model
+        self._away = encoder.away
         self._index = index
         self._words = words
         self._penultimate = penultimate
@@ -103,23 +107,38 @@ class WindowEncoder:
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
-        embedded = self._embed(window.ids, clip_skip)
+        embedded = self._kept(window.ids, clip_skip, variant)
         self._cache[key] = embedded
         if len(self._cache) > CACHED_WINDOWS:
             self._cache.popitem(last=False)
         return embedded
 
-    def weights(self, window: Window) -> torch.Tensor:
+    def weights(self, window: Window, device: torch.device) -> torch.Tensor:
         """What each of the window's embeddings is multiplied by: (1, window length, 1).
 
         Begin, end and padding count 1.
         """
         padding = [1.0] * (self.size - len(window.weights) + 1)
         weights = torch.tensor([1.0, *window.weights, *padding])
-        return sent(weights, self._model.device)[None, :, None]
+        return sent(weights, device)[None, :, None]
 
     def _ids(self, text: str) -> list[int]:
         return self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+
+    def _kept(self, content: tuple[int, ...], clip_skip: int, variant: Hashable) -> Embedded:
+        """From disk, where the weights are there too and nothing else has a part in it."""
+        away = self._away
+        if away is None:
+            return self._embed(content, clip_skip)
+        asked = (content, clip_skip) if not variant and min(content, default=0) >= 0 else None
+        if asked and (found := away.remembered(asked)):
+            return Embedded(found["hidden"], found.get("pooled"))
+        away.bring()
+        made = self._embed(content, clip_skip)
+        if asked:
+            pooled = {} if made.pooled is None else {"pooled": made.pooled}
+            away.remember(asked, {"hidden": made.hidden, **pooled})
+        return made
 
     def _embed(self, content: tuple[int, ...], clip_skip: int) -> Embedded:
         # A learned word's tokens are in no vocabulary: any other stands in until its vector does.

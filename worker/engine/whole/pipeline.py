@@ -36,8 +36,8 @@ class WholeModel:
 
     `pipeline` is what `AutoPipelineForText2Image` loads, or one that edits, in `dtype`. It is
     brought to `device`; with `offload` it stays in main memory, and each part visits `device` for
-    its own work. Fits the preview, which takes some tenths of a second: build it where the loading
-    happens.
+    its own work, or with "group" each layer. Fits the preview, which takes some tenths of a second:
+    build it where the loading happens.
     Raises ModelUnavailable for a pipeline that makes something else of something else.
     """
 
@@ -45,7 +45,7 @@ class WholeModel:
     pipeline: Any
     device: torch.device
     dtype: torch.dtype
-    offload: bool = False
+    offload: str | None = None
     preview: WholePreview | None = field(init=False, repr=False)
     _variants: dict[str, Any] = field(init=False, repr=False, default_factory=dict[str, Any])
     _parameters: Mapping[str, inspect.Parameter] = field(init=False, repr=False)
@@ -64,7 +64,14 @@ class WholeModel:
         self.pipeline.set_progress_bar_config(disable=True)
         if self.offload:
             self.preview = WholePreview.fit(self.pipeline)
-            self.pipeline.enable_model_cpu_offload(device=self.device)
+            if self.offload == "group":
+                # Once, for every variant: they have the same parts.
+                self.pipeline.enable_group_offload(
+                    self.device,
+                    offload_type="leaf_level",
+                    use_stream=self.device.type == "cuda",
+                )
+            self.bring(self.pipeline)
         else:
             self.pipeline.to(self.device)
             self.preview = WholePreview.fit(self.pipeline)
@@ -150,6 +157,11 @@ class WholeModel:
         """The pipeline's parts that have weights."""
         parts: list[Any] = list(self.pipeline.components.values())
         return [part for part in parts if isinstance(part, torch.nn.Module)]
+
+    @property
+    def denoiser(self) -> tuple[torch.nn.Module, ...]:
+        """Those that come layer by layer where any do: all."""
+        return tuple(self.modules())
 
     def check(self, request: ImageRequest) -> None:
         """Raises InvalidRequest for what the pipeline would not do, or would do otherwise."""
@@ -242,7 +254,7 @@ class WholeModel:
 
     def bring(self, pipeline: Any) -> None:
         """Has the parts visit the device for this variant, where they lie in main memory."""
-        if self.offload:
+        if self.offload in ("always", "model"):
             pipeline.enable_model_cpu_offload(device=self.device)
 
     def take(self) -> None:

@@ -20,6 +20,7 @@ from worker.engine.memory.device import (
     explained,
     is_device_lost,
     is_out_of_memory,
+    make_current,
     release_memory,
 )
 from worker.engine.request import ImageRequest, Picture
@@ -145,6 +146,7 @@ class _Walk:
         if preview is None or watch is None or latents is None:
             return None
         # Whatever a pipeline's latents are, its picture does not fail for want of a preview.
+        make_current(self._model.device)
         with suppress(Exception), torch.inference_mode():
             return preview(watch.predicted(latents), self._request.width, self._request.height)
         return None
@@ -169,9 +171,7 @@ class _Walk:
             return request.image
         pipeline: Any = model.variant(request)
         model.bring(pipeline)
-        if model.device.type == "cuda" and cast(int | None, model.device.index) is not None:
-            # The current device is each thread's own.
-            torch.cuda.set_device(model.device)
+        make_current(model.device)
         arguments = model.arguments(request) | model.callbacks(pipeline, self._after_step)
         try:
             with torch.inference_mode(), watched(getattr(pipeline, "scheduler", None)) as watch:

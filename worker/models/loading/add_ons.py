@@ -24,6 +24,7 @@ from diffusers.models.controlnets.controlnet_sd3 import SD3ControlNetModel
 from diffusers.utils import state_dict_utils
 
 from worker.engine.errors import ModelUnavailable
+from worker.engine.memory.device import is_out_of_memory, make_current
 from worker.engine.model_source import AddOnKind
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraLayer, LoraWeights
@@ -89,6 +90,7 @@ def load_add_on(
         "upscaler": lambda: load_upscaler(weights(entry), device, dtype, entry.name),
     }
     started = time.monotonic()
+    make_current(device)
     loaded = _loading(entry, load[kind])
     log.info("Loaded %s in %.1f s.", entry.where, time.monotonic() - started)
     return loaded
@@ -115,6 +117,7 @@ def load_autoencoder_for(
         return vae.eval().requires_grad_(False).to(device)
 
     started = time.monotonic()
+    make_current(device)
     loaded = _loading(entry, load)
     log.info("Loaded %s for %s in %.1f s.", entry.where, model.name, time.monotonic() - started)
     return loaded
@@ -204,10 +207,11 @@ def _loading(entry: AddOnEntry, load: Callable[[], T]) -> T:
         return load()
     except (ModelUnavailable, SourceError) as error:
         raise ModelUnavailable(str(error)) from error
-    except torch.OutOfMemoryError as error:
-        raise ModelUnavailable(f"{entry.where} does not fit into the device's memory.") from error
     # Loading goes through libraries that raise whatever a broken file makes them raise.
     except Exception as error:
+        if is_out_of_memory(error):
+            said = f"{entry.where} does not fit into the device's memory."
+            raise ModelUnavailable(said) from error
         reason = f"{type(error).__name__}: {error}"
         raise ModelUnavailable(f"{entry.where} does not load: {reason[:300]}") from error
 

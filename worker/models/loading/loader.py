@@ -30,6 +30,9 @@ from worker.engine.families.known import TRANSFORMERS
 from worker.engine.families.model import LoadedModel
 from worker.engine.families.transformer import Parts
 from worker.engine.families.unet import UNetModel
+from worker.engine.memory.device import is_out_of_memory, make_current
+from worker.engine.parts.visits import Offload
+from worker.engine.prompt.kept import KeptEmbeddings
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.files.architecture import Architecture, read_architecture, read_scheduler
@@ -40,6 +43,7 @@ from worker.models.files.single_files.pieces import Piece
 from worker.models.files.sources import ModelFiles, check_complete, locate, locate_tiny_vae
 from worker.models.files.whole_pipelines import FROM_PICTURES
 from worker.models.loading.autoencoder import load_autoencoder, load_autoencoder_piece
+from worker.models.loading.dropping import refuse_dropping, text_encoders_away
 from worker.models.loading.free import HEADROOM, free_bytes
 from worker.models.loading.pieces import load_encoder, load_transformer
 from worker.models.loading.pretrained import load_pretrained, one_at_a_time
@@ -71,15 +75,20 @@ EARLY_TEXT = re.compile(r"^(cond_stage_model\.transformer\.)(embeddings\.|encode
 
 @one_at_a_time
 def load_model(
-    entry: ModelEntry, device: torch.device, progress: Report | None = None
+    entry: ModelEntry,
+    device: torch.device,
+    progress: Report | None = None,
+    kept: KeptEmbeddings | None = None,
 ) -> LoadedModel | WholeModel:
     """Load a model's weights, ready for inference on `device`. Takes seconds to minutes.
 
     Nothing is downloaded, no code of the model's own is run, and only safetensors are read.
-    `progress` is told how far it is as the files are read. Raises ModelUnavailable with a sentence
+    `progress` is told how far it is as the files are read. What text encoders that are dropped
+    made is in `kept`. Raises ModelUnavailable with a sentence
     that names the model and what is wrong.
     """
     started = time.monotonic()
+    make_current(device)
     try:
         files = locate(entry)
         architecture = read_architecture(entry.name, files)
@@ -87,23 +96,23 @@ def load_model(
         quiet()
         reading = Reading(files, progress or (lambda fraction: None))
         if architecture.family in TRANSFORMERS:
-            model = _load_transformer(entry, files, architecture, device, reading)
+            model = _load_transformer(entry, files, architecture, device, reading, kept)
         elif entry.quantize is not None:
             raise SourceError(
                 f"{entry.where}.quantize: it is for the transformers that share forwards."
             )
         elif architecture.batched:
-            model = _load(entry, files, architecture, device, reading)
+            model = _load(entry, files, architecture, device, reading, kept)
         else:
+            refuse_dropping(entry, "runs whole")
             model = _load_whole(entry, files, device, reading)
     except (ModelUnavailable, SourceError) as error:
         raise ModelUnavailable(str(error)) from error
-    except torch.OutOfMemoryError as error:
-        raise ModelUnavailable(
-            f"model: {entry.name} does not fit into the memory of {device}."
-        ) from error
     # Loading goes through two libraries that raise whatever a broken file makes them raise.
     except Exception as error:
+        if is_out_of_memory(error):
+            said = f"model: {entry.name} does not fit into the memory of {device}."
+            raise ModelUnavailable(said) from error
         reason = f"{type(error).__name__}: {error}"
         raise ModelUnavailable(f"model: {entry.name} does not load: {reason}") from error
     reading.done()
@@ -124,6 +133,7 @@ def _load(
     architecture: Architecture,
     device: torch.device,
     reading: Reading,
+    kept: KeptEmbeddings | None,
 ) -> LoadedModel:
     dtype = model_dtype(entry, device)
     index = read_json(files.config / "model_index.json")
@@ -141,7 +151,9 @@ def _load(
     tiny_vae = _tiny_vae(entry, dtype, parts["vae"].config.latent_channels)
     offload = _must_offload(entry, device, parts)
     for name, part in parts.items():
-        part.eval().requires_grad_(False).to("cpu" if offload and name != "unet" else device)
+        stays = offload and (name != "unet" or offload != "always")
+        part.eval().requires_grad_(False).to("cpu" if stays else device)
+    away = text_encoders_away(entry, files, {name: parts[name] for name in texts}, device, kept)
     if device.type == "cpu":
         # Measured with the model that ships: the decoder takes 5 to 20 % less time, the UNet none.
         parts["vae"].to(memory_format=torch.channels_last)
@@ -150,7 +162,11 @@ def _load(
         unet=parts["unet"],
         vae=parts["vae"],
         text_encoders=tuple(
-            TextEncoder(_tokenizer(files, part.replace("text_encoder", "tokenizer")), parts[part])
+            TextEncoder(
+                _tokenizer(files, part.replace("text_encoder", "tokenizer")),
+                parts[part],
+                away.get(part),
+            )
             for part in texts
         ),
         scheduler_config=read_scheduler(files),
@@ -171,6 +187,7 @@ def _load_transformer(
     architecture: Architecture,
     device: torch.device,
     reading: Reading,
+    kept: KeptEmbeddings | None,
 ) -> LoadedModel:
     dtype = _transformer_dtype(entry, device)
     index = read_json(files.config / "model_index.json")
@@ -184,8 +201,9 @@ def _load_transformer(
     tiny_vae = _tiny_vae(entry, dtype, own.get("latent_channels") or own.get("z_dim"))
     offload = _must_offload(entry, device, parts)
     for name, part in parts.items():
-        stays = offload and name != "transformer"
+        stays = offload and (name != "transformer" or offload != "always")
         part.eval().requires_grad_(False).to("cpu" if stays else device)
+    texts = {name: part for name, part in parts.items() if name.startswith("text_encoder")}
     tokenizers = {
         name: _tokenizer(files, name)
         for name in index
@@ -206,6 +224,7 @@ def _load_transformer(
             tiny_vae=tiny_vae if tiny_vae is None else tiny_vae.to(device),
             tiny_decode=entry.tiny_decode,
             offload=offload,
+            away=text_encoders_away(entry, files, texts, device, kept),
             options={key: value for key, value in index.items() if not isinstance(value, list)},
             pipeline=str(index["_class_name"]),
             edit_pictures=architecture.edit_pictures,
@@ -294,18 +313,20 @@ def _load_whole(
     return WholeModel(entry.name, pipeline, device, dtype, offload=offload)
 
 
-def _must_offload(entry: ModelEntry, device: torch.device, parts: Mapping[str, Any]) -> bool:
-    """Whether parts stay in main memory until their turn, so that the largest has room."""
+def _must_offload(
+    entry: ModelEntry, device: torch.device, parts: Mapping[str, Any]
+) -> Offload | None:
+    """Which parts stay in main memory until their turn, so that the largest has room."""
     if device.type != "cuda" or entry.offload == "never":
-        return False
-    if entry.offload == "always":
-        return True
+        return None
+    if entry.offload != "auto":
+        return entry.offload
     sizes = [
         sum(each.numel() * each.element_size() for each in part.parameters())
         for part in parts.values()
         if isinstance(part, torch.nn.Module)
     ]
-    return sum(sizes) + HEADROOM > free_bytes(device) >= max(sizes)
+    return "always" if sum(sizes) + HEADROOM > free_bytes(device) >= max(sizes) else None
 
 
 def _tokenizer(files: ModelFiles, part: str) -> Any:

@@ -29,10 +29,10 @@ def model_dtype(entry: ModelEntry, device: torch.device) -> torch.dtype:
 
 
 def needed_bytes(entry: ModelEntry, device: torch.device) -> int:
-    """Memory of `device` that loading a model needs at least, from the headers of its files.
+    """Memory of `device` that a model needs at least, from the headers of its files.
 
-    Where the text encoders and the autoencoder may stay in main memory that is its largest part.
-    Raises SourceError.
+    Where the text encoders and the autoencoder may stay in main memory that is its largest part;
+    where that comes layer by layer, as much as the others at most. Raises SourceError.
     """
     files = locate(entry)
     itemsize = model_dtype(entry, device).itemsize
@@ -43,13 +43,21 @@ def needed_bytes(entry: ModelEntry, device: torch.device) -> int:
     if device.type != "cuda" or entry.offload == "never":
         return everything
     total: int = cast(Any, torch.cuda).get_device_properties(device).total_memory
-    only_one = entry.offload == "always" or everything + HEADROOM > total
+    if entry.offload == "group":
+        return min(largest, everything - largest)
+    only_one = entry.offload in ("always", "model") or everything + HEADROOM > total
     return largest if only_one else everything
 
 
 def model_bytes(model: LoadedModel | WholeModel) -> int:
-    """Memory that a model's parameters and buffers take."""
-    return _bytes_of(model.modules())
+    """Memory of its device that a model's parameters and buffers take: of what lies there, and of
+    the largest part that comes in its turn."""
+    resting = _bytes_of(model.modules(), model.device.type)
+    if model.device.type == "cpu":
+        return resting
+    by_layers = model.denoiser if model.offload == "group" else ()
+    visitors = [_bytes_of([each], "cpu") for each in model.modules() if each not in by_layers]
+    return resting + max(visitors, default=0)
 
 
 def add_on_bytes(add_on: Any) -> int:
@@ -61,11 +69,13 @@ def add_on_bytes(add_on: Any) -> int:
     return _bytes_of(each for each in held if isinstance(each, torch.nn.Module))
 
 
-def _bytes_of(modules: Iterable[torch.nn.Module]) -> int:
+def _bytes_of(modules: Iterable[torch.nn.Module], where: str | None = None) -> int:
     return sum(
         held.numel() * held.element_size()
         for module in modules
         for tensor in (*module.parameters(), *module.buffers())
+        # What is on disk until it is needed has shapes only.
+        if tensor.device.type != "meta" and where in (None, tensor.device.type)
         for held in _held(tensor)
     )
 

@@ -11,6 +11,7 @@ import torch
 
 from worker.engine.errors import ModelUnavailable
 from worker.engine.families.model import LoadedModel
+from worker.engine.prompt.kept import KeptEmbeddings
 from worker.models.files.add_ons import add_on_parameters
 from worker.models.files.errors import SourceError
 from worker.models.loading.add_ons import load_add_on, load_autoencoder_for
@@ -27,10 +28,14 @@ MakeRoom = Callable[[int], None]
 
 
 class Loads:
-    """Loads models and add-ons onto a device; `took` has what each model took the last time."""
+    """Loads models and add-ons onto a device; `took` has what each model took the last time, and
+    `kept` what text encoders made that are not kept themselves."""
 
-    def __init__(self, device: torch.device, embeddings: Embeddings) -> None:
+    def __init__(
+        self, device: torch.device, embeddings: Embeddings, kept: KeptEmbeddings | None = None
+    ) -> None:
         self._device = device
+        self._kept = kept
         self._embeddings = embeddings
         self.took: dict[str, Took] = {}
 
@@ -47,7 +52,7 @@ class Loads:
             make_room(needed_bytes(entry, self._device))
             start = time.monotonic()
             began(start)
-            model = load_model(entry, self._device, progress=progress)
+            model = load_model(entry, self._device, progress=progress, kept=self._kept)
             if isinstance(model, LoadedModel):
                 self._embeddings.read()
                 self._embeddings.teach(model)

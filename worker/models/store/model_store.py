@@ -17,6 +17,7 @@ import torch
 from worker.engine.errors import EngineError, ModelUnavailable
 from worker.engine.families.model import LoadedModel
 from worker.engine.model_source import AddOnKind
+from worker.engine.prompt.kept import KeptEmbeddings
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.catalogue import Catalogue
 from worker.models.loading.free import HEADROOM, give_back
@@ -65,7 +66,8 @@ class ModelStore:
     last of them is done, so that one name never means two things at once.
 
     `limit_bytes` caps the parameters of all that is loaded; without it what the device has free
-    decides. `marks` has what each table's weights are loaded from.
+    decides. `marks` has what each table's weights are loaded from, `kept` what text encoders made
+    that are not kept themselves.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class ModelStore:
         marks: Mapping[str, Mark] | None = None,
         limit_bytes: int | None = None,
         turn_s: float = TURN,
+        kept: KeptEmbeddings | None = None,
     ) -> None:
         self._known = Known(catalogue, marks)
         self._embeddings = Embeddings(catalogue)
@@ -85,7 +88,7 @@ class ModelStore:
         self._shelf = Shelf(device, limit_bytes)
         self._wanted: OrderedDict[Key, Wanted] = OrderedDict()
         self._failures = Failures()
-        self._loads = Loads(device, self._embeddings)
+        self._loads = Loads(device, self._embeddings, kept)
         self._loaded_from: dict[str, Mark] = {}
         self._leaving: dict[Key, float] = {}
         self._tried: set[tuple[str, Mark]] = set()
