@@ -6,14 +6,20 @@ import argparse
 import os
 import sys
 from importlib import import_module
-from typing import cast
 
-from darkroom_client import DarkroomError, Fields, RequestRefused
+from darkroom_client import DarkroomError, RequestRefused
 
 from darkroom import __version__, machine
-from darkroom.commands import backup, devices, models, models_arguments, settings_page, webhooks
-from darkroom.commands.doctor import doctor, worker_health
-from darkroom.commands.generate import generate
+from darkroom.commands import (
+    backup,
+    devices,
+    models,
+    models_arguments,
+    settings_page,
+    webhooks,
+)
+from darkroom.commands.doctor.command import doctor, worker_health
+from darkroom.commands.generate import command as generate
 from darkroom.commands.shared import Command, action
 from darkroom.instance import read_state
 from darkroom.network import tls
@@ -60,14 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--name", help="a name that no worker had before")
 
     make = add("generate", _generate, "Make a picture from a prompt and save it.")
-    make.add_argument("prompt")
-    make.add_argument("-o", "--output", metavar="FILE", help="file to write; - is the output")
-    make.add_argument("--negative", metavar="TEXT", help="what to keep out of the picture")
-    make.add_argument("--model")
-    make.add_argument("--sampler")
-    for name in ("steps", "seed", "width", "height", "count"):
-        make.add_argument(f"--{name}", type=int, metavar="N")
-    make.add_argument("--guidance", type=float, metavar="SCALE")
+    generate.add_arguments(make)
     _add_url(make)
 
     tools = add("mcp", _mcp, "Serve tools to an assistant that speaks MCP, on stdin and stdout.")
@@ -122,19 +121,7 @@ def _deliver(parsed: argparse.Namespace, chosen: Settings) -> int:
 
 
 def _generate(parsed: argparse.Namespace, chosen: Settings) -> int:
-    fields = {
-        "negative_prompt": parsed.negative,
-        "model": parsed.model,
-        "sampler": parsed.sampler,
-        "steps": parsed.steps,
-        "seed": parsed.seed,
-        "width": parsed.width,
-        "height": parsed.height,
-        "count": parsed.count,
-        "guidance_scale": parsed.guidance,
-    }
-    given = {name: value for name, value in fields.items() if value is not None}
-    return generate(_url(parsed, chosen), parsed.prompt, cast("Fields", given), parsed.output)
+    return generate.generate(_url(parsed, chosen), parsed)
 
 
 def _mcp(parsed: argparse.Namespace, chosen: Settings) -> int:

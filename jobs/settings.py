@@ -167,6 +167,12 @@ class Settings(BaseSettings):
         description="Memory for the forwards of one worker in GB, beyond the weights; 0 is what "
         "the device has. A picture that would never fit is refused.",
     )
+    trace_memory_mb: int = Field(
+        default=512,
+        ge=1,
+        description="Memory for what traced pictures under way keep of their steps, in one worker, "
+        "in MB. Steps that find no room are left out of the trace, which says so.",
+    )
     warm_up: bool = Field(
         default=True,
         description="Measure, when there is nothing else to do, how many pictures a forward "

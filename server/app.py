@@ -24,8 +24,19 @@ from server.routes import (
     samplers,
     session,
     state,
+    studies,
+    traces,
 )
-from server.routes.models import additions, catalogue, changes, previews, residence, uploads
+from server.routes.models import (
+    addition_events,
+    additions,
+    catalogue,
+    changes,
+    lookups,
+    previews,
+    residence,
+    uploads,
+)
 from server.streams import hub
 
 
@@ -65,9 +76,20 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     for part in (page, compat):
         part.init_app(app)
 
-    for noun in (jobs, recipes, events, images):
+    for noun in (jobs, traces, recipes, events, images):
         app.register_api(noun.routes.blueprint)
-    for noun in (catalogue, residence, additions, uploads, changes, previews, samplers):
+    for noun in (
+        catalogue,
+        residence,
+        lookups,
+        additions,
+        addition_events,
+        uploads,
+        changes,
+        previews,
+        samplers,
+        studies,
+    ):
         app.register_api(noun.routes.blueprint)
     for noun in (pairing, session, devices, state, health, metrics, docs):
         app.register_api(noun.routes.blueprint)

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.request.request import FieldError
+from jobs.sentences import Wording, wording_of
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,11 @@ class Problem(BaseModel):
     status: int = Field(examples=[422])
     detail: str = Field(
         description="What is wrong, in words.", examples=["steps: must be at most 150; it is 500"]
+    )
+    wording: Wording | None = Field(
+        None,
+        description="What the detail says, for programs that say it in another language; absent "
+        "where it is in English only.",
     )
     errors: list[FieldError] = Field(
         description="Each field that is wrong, as a JSON pointer (RFC 6901) into the body, "
@@ -102,10 +108,11 @@ def _problem(error: ApiError) -> Response:
         title=error.code.replace("-", " ").capitalize(),
         status=error.status,
         detail=error.detail,
+        wording=wording_of(error.detail),
         errors=error.errors,
     )
     return Response(
-        problem.model_dump_json(),
+        problem.model_dump_json(exclude_none=True),
         error.status,
         {**error.headers, "Cache-Control": "no-store"},
         content_type="application/problem+json",

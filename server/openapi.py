@@ -87,7 +87,10 @@ UPLOAD = "application/offset+octet-stream"
 """A part of a file, as tus has it."""
 
 ADDITION_EVENTS = ("AdditionStatusEvent", "AdditionProgressEvent", "AdditionDoneEvent")
-EVENTS = ("StatusEvent", "ProgressEvent", "PreviewEvent", "OutputEventView", "DoneEventView")
+EVENTS = (
+    *("StatusEvent", "ProgressEvent", "PreviewEvent", "TraceEvent"),
+    *("OutputEventView", "DoneEventView"),
+)
 """The models of what an event stream's `data` can be."""
 
 EXAMPLES: dict[str, Any] = {
@@ -317,6 +320,7 @@ def _multipart(document: dict[str, Any]) -> dict[str, Any]:
     request = document["components"]["schemas"]["GenerationRequest"]["properties"]
     files = {name: request[name]["description"] for name in ("image", "mask")}
     files |= {f"control_{index}": f"The picture of `controls[{index}]`." for index in range(4)}
+    files |= {f"reference_{index}": f"The picture of `references[{index}]`." for index in range(9)}
     parts = {
         name: {"description": description, "contentMediaType": "application/octet-stream"}
         for name, description in files.items()

@@ -28,6 +28,7 @@ from jobs.records.events import (
 from jobs.records.record import JobRecord
 from jobs.request.notes import Note
 from jobs.request.request import GenerationRequest, ResolvedRequest, named_pictures
+from jobs.request.trace import wish
 from jobs.settings import settings
 from server.door.signing import Signer, current_signer
 from server.openapi import PREFIX
@@ -54,6 +55,14 @@ class InputView(BaseModel):
     pointer: str = Field(description="The field of `input` that names it, as a JSON pointer.")
     id: str
     url: str = Field(description="Signed, as those of the outputs are.")
+
+
+class TracedView(BaseModel):
+    """What was kept of one picture's steps."""
+
+    index: int = Field(description="Which picture of the job, from 0.")
+    image: str = Field(description="The id of the picture.")
+    url: str = Field(description="Where it is.")
 
 
 class Urls(BaseModel):
@@ -86,6 +95,9 @@ class JobView(BaseModel):
     )
     pictures: list[InputView] = Field(description="The pictures that it starts from.")
     outputs: list[OutputView]
+    traces: list[TracedView] = Field(
+        description="What was kept of the steps of its pictures, where that was asked for."
+    )
     error: Error | None = Field(description="Why it failed.")
     notes: list[Note] = Field(
         description="What is done otherwise than asked, such as a sampler's nearest schedule."
@@ -154,6 +166,7 @@ class Views:
             input=record.request,
             pictures=self.inputs(record.request),
             outputs=[self.output(output) for output in record.outputs],
+            traces=self._traces(record),
             error=record.error,
             notes=record.notes,
             created_at=record.created_at,
@@ -165,13 +178,22 @@ class Views:
     def inputs(self, request: GenerationRequest | ResolvedRequest) -> list[InputView]:
         """The pictures that a request names by their ids, with their signed URLs."""
         return [
-            InputView(pointer=pointer, id=image, url=self._image_url(image))
+            InputView(pointer=pointer, id=image, url=self.image_url(image))
             for pointer, image in named_pictures(request).items()
+        ]
+
+    def _traces(self, record: JobRecord) -> list[TracedView]:
+        if wish(record.request.trace) is None:
+            return []
+        numbers = [(int(each.id.rpartition("-")[2]), each.id) for each in record.outputs]
+        return [
+            TracedView(index=number, image=image, url=f"{job_url(record.id)}/traces/{number}")
+            for number, image in numbers
         ]
 
     def output(self, output: Output) -> OutputView:
         """A picture with its signed URL."""
-        return OutputView(**output.model_dump(), url=self._image_url(output.id))
+        return OutputView(**output.model_dump(), url=self.image_url(output.id))
 
     def event(
         self, event: LastingEvent, record: JobRecord | None
@@ -186,7 +208,8 @@ class Views:
         shown = self.job(record)
         return DoneEventView(job=shown.id, status=shown.status, error=shown.error, result=shown)
 
-    def _image_url(self, image: str) -> str:
+    def image_url(self, image: str) -> str:
+        """Where a stored file is, signed."""
         return f"{PREFIX}/images/{image}?{self._signer.query(image)}"
 
 

@@ -37,7 +37,7 @@ def test_every_line_of_the_page_gets_the_answer_it_says(site: Site, tmp_path: Pa
     device, token = devices.create(redis, "of the page")
     answer = httpx.post(
         f"{url}{API}/jobs",
-        json={"prompt": "x", "steps": 5},
+        json={"prompt": "x", "steps": 5, "trace": True},
         headers={"Prefer": "wait=60"},
         timeout=70,
     ).json()

@@ -67,7 +67,7 @@ def _text(model_class: Any, width: int, *, act: str = "quick_gelu", **options: A
     ).eval()
 
 
-def _unet(cross: int = WIDTH, channels: int = 4, **options: Any) -> UNet2DConditionModel:
+def tiny_unet(cross: int = WIDTH, channels: int = 4, **options: Any) -> UNet2DConditionModel:
     return UNet2DConditionModel(
         sample_size=8,
         in_channels=channels,
@@ -82,8 +82,10 @@ def _unet(cross: int = WIDTH, channels: int = 4, **options: Any) -> UNet2DCondit
     )
 
 
-def _xl_unet(cross: int = WIDTH + WIDTH_2, channels: int = 4, ids: int = 6) -> UNet2DConditionModel:
-    return _unet(
+def tiny_xl_unet(
+    cross: int = WIDTH + WIDTH_2, channels: int = 4, ids: int = 6
+) -> UNet2DConditionModel:
+    return tiny_unet(
         cross,
         channels,
         addition_embed_type="text_time",
@@ -92,7 +94,7 @@ def _xl_unet(cross: int = WIDTH + WIDTH_2, channels: int = 4, ids: int = 6) -> U
     )
 
 
-def _sd(unet: Any, scheduler: Any, *, act: str = "quick_gelu", kind: Any = None) -> Any:
+def tiny_sd(unet: Any, scheduler: Any, *, act: str = "quick_gelu", kind: Any = None) -> Any:
     pipeline = kind or StableDiffusionPipeline
     return pipeline(
         vae=tiny_vae(),
@@ -108,10 +110,10 @@ def _sd(unet: Any, scheduler: Any, *, act: str = "quick_gelu", kind: Any = None)
 
 def _sd2(**options: Any) -> Any:
     scheduler = DDIMScheduler(**BETAS, prediction_type="v_prediction", clip_sample=False, **options)
-    return _sd(_unet(), scheduler, act="gelu")
+    return tiny_sd(tiny_unet(), scheduler, act="gelu")
 
 
-def _xl(unet: Any, kind: Any = StableDiffusionXLPipeline, **options: Any) -> Any:
+def tiny_xl(unet: Any, kind: Any = StableDiffusionXLPipeline, **options: Any) -> Any:
     return kind(
         vae=tiny_vae(),
         text_encoder=_text(CLIPTextModel, WIDTH),
@@ -132,7 +134,7 @@ def _refiner() -> Any:
         text_encoder_2=_text(CLIPTextModelWithProjection, WIDTH_2, act="gelu"),
         tokenizer=None,
         tokenizer_2=tiny_tokenizer(),
-        unet=_xl_unet(WIDTH_2, ids=5),
+        unet=tiny_xl_unet(WIDTH_2, ids=5),
         scheduler=EulerDiscreteScheduler(**BETAS),
         requires_aesthetics_score=True,
         force_zeros_for_empty_prompt=False,
@@ -141,27 +143,28 @@ def _refiner() -> Any:
 
 
 FAMILIES: Mapping[str, Callable[[], Any]] = {
-    "sd1": lambda: _sd(_unet(), PNDMScheduler(**BETAS, skip_prk_steps=True)),
-    "sd1-inpainting": lambda: _sd(
-        _unet(channels=9),
+    "sd1": lambda: tiny_sd(tiny_unet(), PNDMScheduler(**BETAS, skip_prk_steps=True)),
+    "sd1-inpainting": lambda: tiny_sd(
+        tiny_unet(channels=9),
         DDIMScheduler(**BETAS, clip_sample=False),
         kind=StableDiffusionInpaintPipeline,
     ),
     "sd2": _sd2,
     "sd2-zero-snr": lambda: _sd2(rescale_betas_zero_snr=True, timestep_spacing="trailing"),
-    "sd1-cosine": lambda: _sd(
-        _unet(), DDIMScheduler(beta_schedule="squaredcos_cap_v2", steps_offset=1, clip_sample=False)
+    "sd1-cosine": lambda: tiny_sd(
+        tiny_unet(),
+        DDIMScheduler(beta_schedule="squaredcos_cap_v2", steps_offset=1, clip_sample=False),
     ),
-    "lcm": lambda: _sd(
-        _unet(time_cond_proj_dim=8),
+    "lcm": lambda: tiny_sd(
+        tiny_unet(time_cond_proj_dim=8),
         LCMScheduler(**BETAS, original_inference_steps=50),
         kind=LatentConsistencyModelPipeline,
     ),
-    "turbo": lambda: _sd(
-        _unet(), EulerDiscreteScheduler(**BETAS, timestep_spacing="trailing"), act="gelu"
+    "turbo": lambda: tiny_sd(
+        tiny_unet(), EulerDiscreteScheduler(**BETAS, timestep_spacing="trailing"), act="gelu"
     ),
-    "sdxl": lambda: _xl(_xl_unet()),
-    "sdxl-inpainting": lambda: _xl(_xl_unet(channels=9), StableDiffusionXLInpaintPipeline),
+    "sdxl": lambda: tiny_xl(tiny_xl_unet()),
+    "sdxl-inpainting": lambda: tiny_xl(tiny_xl_unet(channels=9), StableDiffusionXLInpaintPipeline),
     "sdxl-refiner": _refiner,
 }
 """What makes each: a whole pipeline of the family's own class."""

@@ -1,5 +1,10 @@
 """Random parts that tiny pipelines share: autoencoders and text encoders of the real classes."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from transformers import CLIPTextConfig, Gemma2Config, Gemma2Model, T5Config, T5EncoderModel
 
@@ -34,7 +39,15 @@ def tiny_kl(channels: int, levels: int, **config: float) -> AutoencoderKL:
     )
 
 
-def tiny_clip_config() -> CLIPTextConfig:
+def save_pipeline(make: Callable[[], Any], folder: Path) -> Path:
+    """Writes a pipeline in the diffusers layout: the same weights each time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        make().save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def tiny_clip_config(window: int = CLIP_WINDOW) -> CLIPTextConfig:
     return CLIPTextConfig(
         vocab_size=300,
         hidden_size=32,
@@ -42,7 +55,7 @@ def tiny_clip_config() -> CLIPTextConfig:
         num_hidden_layers=3,
         num_attention_heads=4,
         projection_dim=32,
-        max_position_embeddings=CLIP_WINDOW,
+        max_position_embeddings=window,
         bos_token_id=1,
         eos_token_id=2,
         pad_token_id=0,

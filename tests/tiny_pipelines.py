@@ -7,9 +7,7 @@ import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import torch
 from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKLQwenImage
 from diffusers.models.transformers.pixart_transformer_2d import PixArtTransformer2DModel
@@ -50,39 +48,51 @@ from transformers import (
 
 from tests.tiny_model import tiny_tokenizer
 from tests.tiny_models import save_tiny
-from tests.tiny_networks import CLIP_WINDOW, tiny_clip_config, tiny_gemma, tiny_kl, tiny_t5
+from tests.tiny_networks import (
+    CLIP_WINDOW,
+    save_pipeline,
+    tiny_clip_config,
+    tiny_gemma,
+    tiny_kl,
+    tiny_t5,
+)
+from tests.tiny_transformers import SAVERS as LATER
 
 T5_WINDOW = 32
 
 
 def save_tiny_sd3(folder: Path) -> Path:
     """Stable Diffusion 3: three text encoders, flow matching. Multiples of 4 pixels, 16x16."""
-    return _save(_sd3, folder)
+    return save_pipeline(_sd3, folder)
 
 
 def save_tiny_flux(folder: Path) -> Path:
     """Flux: packed latents, distilled guidance. Multiples of 4 pixels, 16x16."""
-    return _save(_flux, folder)
+    return save_pipeline(_flux, folder)
 
 
 def save_tiny_pixart(folder: Path) -> Path:
     """PixArt: a legacy `callback`, a learned variance, sizes of its own choice. 256x256."""
-    return _save(_pixart, folder)
+    return save_pipeline(_pixart, folder)
 
 
 def save_tiny_lcm(folder: Path) -> Path:
     """A latent consistency model: its call takes no negative prompt. Multiples of 2, 16x16."""
-    return _save(_lcm, folder)
+    return save_pipeline(_lcm, folder)
 
 
 def save_tiny_qwen(folder: Path) -> Path:
     """Qwen-Image: a language model reads, an autoencoder of videos draws. Multiples of 8, 16x16."""
-    return _save(_qwen, folder)
+    return save_pipeline(_qwen, folder)
 
 
 def save_tiny_edm(folder: Path) -> Path:
     """SDXL with the noise of EDM, as Playground 2.5. Multiples of 2 pixels, 16x16."""
-    save_tiny("sdxl", folder)
+    return with_edm(save_tiny("sdxl", folder))
+
+
+def with_edm(folder: Path) -> Path:
+    """A model that was saved, with the noise of EDM."""
     with warnings.catch_warnings():
         # numpy 2.4 deprecates how torch 2.13 hands it arrays, in diffusers' own code.
         warnings.filterwarnings("ignore", "__array", DeprecationWarning)
@@ -97,22 +107,22 @@ def save_tiny_edm(folder: Path) -> Path:
 
 def save_tiny_z_image(folder: Path) -> Path:
     """Z-Image: tokens of a language model and of the picture in one row. Multiples of 4 pixels."""
-    return _save(_z_image, folder)
+    return save_pipeline(_z_image, folder)
 
 
 def save_tiny_sana(folder: Path) -> Path:
     """Sana: a deep compression autoencoder, DPM++ 2M in its flow form. Multiples of 4 pixels."""
-    return _save(_sana, folder)
+    return save_pipeline(_sana, folder)
 
 
 def save_tiny_pixart_sigma(folder: Path) -> Path:
     """PixArt-Sigma: a transformer that predicts noise. Multiples of 4 pixels, 16x16."""
-    return _save(_pixart_sigma, folder)
+    return save_pipeline(_pixart_sigma, folder)
 
 
 def save_tiny_lumina2(folder: Path) -> Path:
     """Lumina 2: its own pipeline is for autoencoders of a scale of 8. Multiples of 16 pixels."""
-    return _save(_lumina2, folder)
+    return save_pipeline(_lumina2, folder)
 
 
 SAVERS: dict[str, Callable[[Path], Path]] = {
@@ -123,16 +133,9 @@ SAVERS: dict[str, Callable[[Path], Path]] = {
     "sana": save_tiny_sana,
     "pixart-sigma": save_tiny_pixart_sigma,
     "lumina2": save_tiny_lumina2,
+    **LATER,
 }
 """Those whose rows the engine batches, by their families."""
-
-
-def _save(make: Callable[[], Any], folder: Path) -> Path:
-    """The same weights each time."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        make().save_pretrained(folder, safe_serialization=True)
-    return folder
 
 
 def _sd3() -> StableDiffusion3Pipeline:

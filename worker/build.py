@@ -37,6 +37,7 @@ from worker.models.store.model_store import ModelStore
 log = logging.getLogger("darkroom.worker")
 
 GIGABYTE = 10**9
+MEGABYTE = 10**6
 
 
 class EngineMetrics:
@@ -79,6 +80,7 @@ def build_worker(
         memory_limit=int(chosen.row_memory_gb * GIGABYTE) or None,
         notebook=Notebook(chosen.measured_folder / "row-budgets.json", describe(device)),
         observer=EngineMetrics(metrics),
+        trace_memory=chosen.trace_memory_mb * MEGABYTE,
     )
     hashes = Hashes(catalogue, HashMemory(chosen.measured_folder / HASHES), marks)
     words = WordTables(catalogue)

@@ -13,7 +13,7 @@ const VIEW = ["i18n", "state", "ui", SIGNALS, "preact"];
 const MAY_IMPORT = {
   main: ["boot"],
   boot: ["App", "actions/drop", "state", "style", "preact"],
-  App: ["door", "gallery", "i18n", "jobs", "make", "models", "server", "state", "ui"],
+  App: ["anatomy", "door", "gallery", "i18n", "jobs", "make", "models", "server", "state", "ui"],
 
   platform: [SIGNALS],
   browser: [],
@@ -28,6 +28,9 @@ const MAY_IMPORT = {
   models: ["api", ...VIEW],
   "models/adding": ["api", "models/act", ...VIEW],
   "models/changing": ["api", "models/act", "models/shelf", "models/words", ...VIEW],
+  anatomy: ["api", "browser", ...VIEW],
+  "anatomy/draw": ["api", "anatomy/asked", "anatomy/run", "anatomy/state", "anatomy/words", ...VIEW],
+  "anatomy/parts": ["api", "browser", "anatomy/asked", "anatomy/draw", "anatomy/run", "anatomy/state", "anatomy/words", ...VIEW],
   editor: VIEW,
   "editor/paint": ["editor/Frame", "editor/props", "editor/view", "editor/words", ...VIEW],
   "editor/grow": ["editor/Frame", "editor/props", "editor/view", "editor/words", ...VIEW],

@@ -22,12 +22,12 @@ from typing import IO, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from jobs.pictures.image_store import IMAGE_ID
+from jobs.pictures.image_store import IMAGE_ID, SUFFIXES, place_of
 
 MANIFEST = "manifest.json"
 REDIS = "redis.rdb"
 COMPLETE = "complete.json"
-PICTURE = re.compile(rf"images/[0-9a-f]{{2}}/({IMAGE_ID.pattern})\.png")
+PICTURE = re.compile(rf"images/[0-9a-f]{{2}}/({IMAGE_ID.pattern})\.(?:{SUFFIXES})")
 
 Words = TypeVar("Words", bound=BaseModel)
 
@@ -208,4 +208,4 @@ def parse(words: type[Words], content: IO[bytes]) -> Words:
 
 def picture_name(image: str) -> str:
     """Where a backup has a picture."""
-    return f"images/{image[30:32]}/{image}.png"
+    return f"images/{place_of(image)}"

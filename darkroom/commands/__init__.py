@@ -1,1 +1,1 @@
-"""The commands of `darkroom`, one file each."""
+"""The commands of `darkroom`, a file or a folder each."""

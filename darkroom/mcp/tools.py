@@ -32,6 +32,9 @@ MAX_FILE = 128 * 1024 * 1024
 FAREWELL = 5.0
 """Seconds in which a job that was given up must be canceled."""
 
+DRAWN_OVER = 0.6
+"""The strength of a change where the assistant does not say."""
+
 Answer = list[str | Image]
 """What was made as JSON, and then each picture."""
 
@@ -54,9 +57,9 @@ class Studio:
     async def make(self, context: Context[Studio], prompt: str, fields: dict[str, Any]) -> Answer:
         """The pictures of a job once it has ended. Raises ToolError with the server's reason."""
         given = {name: value for name, value in fields.items() if value is not None}
-        for name in ("image", "mask"):
-            if name in given:
-                _check_picture(given[name])
+        pictures = [given[name] for name in ("image", "mask") if name in given]
+        for picture in [*pictures, *given.get("references", ())]:
+            _check_picture(picture)
         try:
             job = await self.darkroom.submit(prompt, **_fields(given))
             async with self._canceled_if_given_up(job):
@@ -69,6 +72,15 @@ class Studio:
         except (DarkroomError, OSError, httpx.HTTPError) as error:
             raise ToolError(str(error) or type(error).__name__) from error
         return [_said(job), *(Image(data=picture.data, format="png") for picture in loaded)]
+
+    async def edits(self, model: str | None) -> bool:
+        """Whether a model, the default one for None, edits by words. Raises ToolError."""
+        try:
+            models = await self.darkroom.models()
+        except (DarkroomError, OSError, httpx.HTTPError) as error:
+            raise ToolError(str(error) or type(error).__name__) from error
+        named = [each for each in models if (each.name == model if model else each.default)]
+        return any("edit" in each.kinds for each in named or models[:1])
 
     @asynccontextmanager
     async def _canceled_if_given_up(self, job: Job) -> AsyncIterator[None]:
@@ -125,7 +137,21 @@ def server(url: str) -> MCPServer[Studio]:
         context: Context[Studio],
         image: Picture,
         prompt: Prompt,
-        strength: Strength = 0.6,
+        references: Annotated[
+            list[str] | None,
+            Field(
+                description="More pictures that the prompt speaks of, where the model takes some."
+            ),
+        ] = None,
+        strength: Annotated[
+            float | None,
+            Field(
+                ge=0,
+                le=1,
+                description="0 is the picture itself, 1 forgets it; left out it is 0.6, and a model"
+                " that edits by words does what the prompt says to do.",
+            ),
+        ] = None,
         mask: Annotated[
             str | None, Field(description="White is repainted, the rest kept. As `image`.")
         ] = None,
@@ -134,12 +160,20 @@ def server(url: str) -> MCPServer[Studio]:
         steps: Steps = None,
         seed: Seed = None,
     ) -> Answer:
-        """Change a picture after a prompt: all of it, or with a mask what is white there."""
+        """Change a picture after a prompt: all of it, or with a mask what is white there. A model
+        whose `edit_pictures` are more than 0 is told what to do to it, any other what to draw."""
+        by_words = not mask and strength is None and await _studio(context).edits(model)
+        if references and not by_words:
+            raise ToolError(
+                "references: more pictures are for a model whose edit_pictures say so, without a"
+                " mask and a strength; list_models shows them"
+            )
         fields = {
-            "kind": "inpaint" if mask else "image-to-image",
+            "kind": "inpaint" if mask else "edit" if by_words else "image-to-image",
             "image": image,
+            "references": references,
             "mask": mask,
-            "strength": strength,
+            "strength": None if by_words else DRAWN_OVER if strength is None else strength,
             "negative_prompt": negative_prompt,
             "model": model,
             "steps": steps,
@@ -183,6 +217,7 @@ def server(url: str) -> MCPServer[Studio]:
                     "description": each.description,
                     "default": each.default,
                     "kinds": each.kinds,
+                    "edit_pictures": each.edit_pictures,
                     "width": each.width,
                     "height": each.height,
                     "steps": each.steps,

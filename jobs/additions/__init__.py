@@ -1,1 +1,1 @@
-"""Models that come, change and go at an admin's word: what API and workers say to each other."""
+"""What API and workers say to each other of models: how they come, change, go and work."""

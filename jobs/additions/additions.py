@@ -19,6 +19,7 @@ from jobs.additions.found import Kind
 from jobs.connection import now
 from jobs.records.events import ENDED, Error, Status
 from jobs.records.once import run_if_new, run_if_still
+from jobs.sentences import Wording, say
 
 INDEX = "darkroom:additions"
 """Sorted set: ids by the time of their creation."""
@@ -52,6 +53,12 @@ class Bytes(BaseModel):
     fraction: float | None = Field(description="0 to 1; null where the total is not known.")
 
 
+class WordedError(Error):
+    """Why it failed, also for clients that say it in another language."""
+
+    wording: Wording | None = None
+
+
 class Addition(BaseModel):
     """Something that is being added, was, or was not. `plan` is what its worker goes by."""
 
@@ -64,7 +71,7 @@ class Addition(BaseModel):
     status: Status
     bytes: int
     total: int | None
-    error: Error | None
+    error: WordedError | None
     created_at: datetime
     finished_at: datetime | None
     plan: dict[str, Any]
@@ -99,7 +106,7 @@ def create(
     addition_id = secrets.token_hex(12)
     created = now(connection)
     if not connection.hsetnx(NAMES, _name(place, kind, name), addition_id):
-        raise NameTaken(f"{name} is being added already")
+        raise NameTaken(say("being-added", "{name} is being added already", name=name))
     with connection.pipeline() as pipe:
         record = {
             "source": source,
@@ -183,7 +190,7 @@ def succeed(connection: Redis, addition: Addition, *, name: str, kind: Kind) -> 
         return _run(connection, addition, pipe)
 
 
-def fail(connection: Redis, addition: Addition, error: Error) -> bool:
+def fail(connection: Redis, addition: Addition, error: WordedError) -> bool:
     """It failed; what is here of it stays for another run."""
     with connection.pipeline() as pipe:
         _end(pipe, addition, "failed", error, now(connection))
@@ -214,7 +221,7 @@ def resume(connection: Redis, addition_id: str) -> Addition | None:
         raise NotNow(f"it is {addition.status}")
     name = _name(addition.place, addition.kind, addition.name)
     if not connection.hsetnx(NAMES, name, addition_id):
-        raise NameTaken(f"{addition.name} is being added already")
+        raise NameTaken(say("being-added", "{name} is being added already", name=addition.name))
     with connection.pipeline() as pipe:
         again = addition.model_copy(update={"status": "queued", "run": addition.run + 1})
         pipe.hset(_key(addition_id), "state", again.state)
@@ -243,7 +250,7 @@ def _end(
     pipe: Pipeline,
     addition: Addition,
     status: Status,
-    error: Error | None,
+    error: WordedError | None,
     at: float,
     **more: str,
 ) -> None:
@@ -291,7 +298,7 @@ def _parsed(addition_id: str, said: dict[bytes, bytes]) -> Addition:
         status=cast(Status, status),
         bytes=int(text["bytes"]),
         total=int(text["total"]) if text["total"] else None,
-        error=Error.model_validate_json(error) if error else None,
+        error=WordedError.model_validate_json(error) if error else None,
         created_at=_moment(text["created"]),
         finished_at=_moment(finished) if finished else None,
         plan=json.loads(text["plan"]),

@@ -15,8 +15,15 @@ from typing import Any, Literal, cast
 from redis import Redis
 
 from jobs.connection import now
+from jobs.sentences import Wording, worded, wording_of
 
-Action = Literal["look-up", "search", "change", "delete", "wake", "forget"]
+Change = Literal["look-up", "search", "picture", "change", "delete", "wake", "forget"]
+"""What is asked of a machine's folder of models."""
+
+Question = Literal["schedule", "tokenize", "forward", "autoencode", "decode"]
+"""What is asked of a model that a worker has loaded (`studies`)."""
+
+Action = Change | Question
 
 KEPT = 60
 """Seconds for which an errand or an answer that nobody fetches is kept."""
@@ -67,7 +74,9 @@ def ask(
             continue
         answer = cast("dict[str, Any]", json.loads(reply[1]))
         if refused := answer.get("refused"):
-            raise Refusal(refused["status"], refused["detail"], refused["field"])
+            wording = refused["wording"] and Wording.model_validate(refused["wording"])
+            detail = worded(refused["detail"], wording)
+            raise Refusal(refused["status"], detail, refused["field"])
         return answer["done"]
     raise NoAnswer("no worker answered in time")
 
@@ -79,13 +88,19 @@ def tell(connection: Redis, place: str, action: Literal["wake", "forget"]) -> No
     _send(connection, place, said)
 
 
-def take(connection: Redis, place: str) -> Errand | None:
-    """The next errand of a place; None after a second in which none came."""
-    taken = cast("tuple[bytes, bytes] | None", connection.blpop([_queue(place)], POLL))
+def take(connection: Redis, *places: str) -> Errand | None:
+    """The next errand of these places; None after a second in which none came."""
+    queues = [_queue(place) for place in places]
+    taken = cast("tuple[bytes, bytes] | None", connection.blpop(queues, POLL))
     if taken is None:
         return None
     errand = Errand(**json.loads(taken[1]))
     return errand if errand.until > now(connection) else None
+
+
+def waiting(connection: Redis, place: str) -> int:
+    """Errands of a place that nobody has taken yet."""
+    return connection.llen(_queue(place))
 
 
 def answer(connection: Redis, errand: Errand, done: dict[str, Any]) -> None:
@@ -95,7 +110,13 @@ def answer(connection: Redis, errand: Errand, done: dict[str, Any]) -> None:
 
 def refuse(connection: Redis, errand: Errand, refusal: Refusal) -> None:
     """Tell who asked that it cannot be done."""
-    told = {"status": refusal.status, "detail": refusal.detail, "field": refusal.field}
+    wording = wording_of(refusal.detail)
+    told = {
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "field": refusal.field,
+        "wording": wording and wording.model_dump(),
+    }
     _answer(connection, errand, {"refused": told})
 
 

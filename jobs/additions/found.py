@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.sentences import Wording
+
 Kind = Literal["model", "lora", "embedding", "controlnet", "vae", "upscaler"]
 
 SECTIONS: dict[Kind, str] = {
@@ -51,6 +53,7 @@ class Found(BaseModel):
     preview_url: str | None = Field(description="A picture of what it makes, at its source.")
     usable: bool = Field(description="Whether it can be added.")
     reason: str | None = Field(description="Why it cannot.")
+    wording: Wording | None = Field(None, description="What the reason says, for programs.")
 
 
 class SearchResult(BaseModel):

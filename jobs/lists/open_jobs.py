@@ -54,7 +54,7 @@ class Size(NamedTuple):
         steps = request.steps
         if request.kind in STARTS_FROM_A_PICTURE:
             steps = max(1, round(steps * request.strength))
-        plain = request.hires is None and request.kind != "upscale"
+        plain = request.hires is None and request.kind not in ("upscale", "edit")
         guided = request.guidance_scale > 1
         at = request.drawn or request
         return cls(steps, request.count, at.width, at.height, guided, plain)

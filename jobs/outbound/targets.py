@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
+from jobs.sentences import say
+
 MAX_URL = 2000
 """Characters of a URL; what is longer is refused by many servers."""
 
@@ -120,8 +122,13 @@ def check(url: str, allowed: Allowed) -> Target:
             if not _public(each) and not allowed.address(_unwrapped(each)):
                 # Not which one: the caller may not know this network's names.
                 raise Refused(
-                    f"{host} leads to an address that is not on the public internet; the "
-                    f"server's operator may allow it with {allowed.setting}"
+                    say(
+                        "private-address",
+                        "{host} leads to an address that is not on the public internet; the"
+                        " server's operator may allow it with {setting}",
+                        host=host,
+                        setting=allowed.setting,
+                    )
                 )
     return Target(parts, host, port, str(addresses[0]))
 
@@ -154,9 +161,16 @@ def _resolve(host: str, port: int) -> list[Address]:
         found = lookup.result(RESOLVE)
     except FutureTimeout:
         lookup.cancel()
-        raise Unresolved(f"{host} could not be resolved within {RESOLVE:g} s") from None
+        raise Unresolved(
+            say(
+                "unresolved-in-time",
+                "{host} could not be resolved within {seconds:g} s",
+                host=host,
+                seconds=RESOLVE,
+            )
+        ) from None
     except (OSError, UnicodeError):
-        raise Unresolved(f"{host} could not be resolved") from None
+        raise Unresolved(say("unresolved", "{host} could not be resolved", host=host)) from None
     addresses = list(dict.fromkeys(ip_address(str(each[4][0]).split("%")[0]) for each in found))
     if not addresses:
         raise Refused(f"{host} has no address")

@@ -17,9 +17,17 @@ from fsspec.implementations.local import LocalFileSystem
 
 from jobs.settings import settings
 
-IMAGE_ID = re.compile(r"([0-9a-f]{32})-i?[0-9]{1,4}")
-"""A job's id and the picture's number, with an `i` for one that the job starts from; anything else
-is no picture, and no path."""
+IMAGE_ID = re.compile(
+    r"([0-9a-f]{32})-(?:i?[0-9]{1,4}|t[0-9]{1,4}(?:-(?:x|noise|x0|difference|attention))?)"
+)
+"""A job's id and the picture's number, with an `i` for one that the job starts from and a `t` for
+what its trace has (`traces`); anything else is no picture, and no path."""
+
+TENSORS = re.compile(r"[0-9a-f]{32}-t[0-9]+")
+"""The ids of files that are no pictures: a trace's tensors."""
+
+SUFFIXES = "png|safetensors"
+"""What names of files end with."""
 
 ABANDONED = 3600.0
 """Seconds after which a temporary file belongs to a process that died: a write takes seconds."""
@@ -115,7 +123,7 @@ class ImageStore:
         with translated():
             for path in cast("list[str]", self._fs.find(self._root)):
                 image, dot, suffix = path.rpartition("/")[2].rpartition(".")
-                if dot and suffix == "png" and IMAGE_ID.fullmatch(image):
+                if dot and suffix == _suffix(image) and IMAGE_ID.fullmatch(image):
                     yield image
 
     def sweep(self) -> int:
@@ -131,8 +139,17 @@ class ImageStore:
     def _path(self, image: str) -> str:
         if not IMAGE_ID.fullmatch(image):
             raise FileNotFoundError(f"no picture has the id {image[:80]!r}")
-        # The chance part of the id, so that no folder gets more than its share.
-        return f"{self._root}/{image[30:32]}/{image}.png"
+        return f"{self._root}/{place_of(image)}"
+
+
+def place_of(image: str) -> str:
+    """Where below the store's folder the file of an id lies."""
+    # The chance part of the id, so that no folder gets more than its share.
+    return f"{image[30:32]}/{image}.{_suffix(image)}"
+
+
+def _suffix(image: str) -> str:
+    return "safetensors" if TENSORS.fullmatch(image) else "png"
 
 
 @contextmanager

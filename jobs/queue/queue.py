@@ -25,6 +25,7 @@ from jobs.records.events import ENDED, StatusEvent, job_stream, tell
 from jobs.records.record import STATUSES, Field, JobRecord, fetch, from_job, read
 from jobs.request.notes import Note
 from jobs.request.request import ResolvedRequest
+from jobs.request.trace import wish
 from jobs.settings import settings
 from jobs.webhooks import outbox
 from jobs.webhooks.outbox import Hook
@@ -89,7 +90,9 @@ def submit(
             raise QueueFull(settings().max_queue, stands.retry_after() or RETRY_AFTER)
     lane = lanes.lane(request.model, request.priority, caller or owner)
     account = account or lane.caller
-    quotas.admit(connection, job_id, account, request.count, lambda: busy_for(connection))
+    # A trace takes the room of another picture.
+    pictures = request.count * (1 if wish(request.trace) is None else 2)
+    quotas.admit(connection, job_id, account, pictures, lambda: busy_for(connection))
     rq_queue = lane.queue(connection)
     job = rq_queue.create_job(
         FUNCTION,

@@ -36,6 +36,7 @@ NUMBERS = {
     "CFG scale": "guidance_scale",
     "CFG rescale": "guidance_rescale",
     "True CFG scale": "true_cfg_scale",
+    "Image CFG scale": "image_guidance_scale",
     "Seed": "seed",
     "Clip skip": "clip_skip",
     "Variation seed": "variation_seed",
@@ -49,7 +50,13 @@ KNOWN = {*NUMBERS, "Sampler", "Size", "Model", "Model hash"}
 HIRES = {"Hires upscale": "scale", "Hires steps": "steps", "Hires upscaler": "upscaler"}
 HIRES_STRENGTH = "Denoising strength"
 
-FROM_A_PICTURE = ("Denoising strength", "Mask blur", "ControlNet", "Inpaint area")
+EDIT_PICTURES = "Edited pictures"
+"""Ours: how many pictures an edit was given."""
+
+FROM_A_PICTURE = (
+    *("Denoising strength", "Mask blur", "ControlNet", "Inpaint area"),
+    *("Image CFG scale", EDIT_PICTURES),
+)
 """Names by which a recipe shows that it starts from a picture, which no text can hold."""
 
 
@@ -167,7 +174,9 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
     if request.variation_seed is not None and request.variation_strength:
         fields["Variation seed"] = request.variation_seed
         fields["Variation seed strength"] = request.variation_strength
-    if request.kind != "text-to-image":
+    if request.kind == "edit":
+        fields[EDIT_PICTURES] = 1 + len(request.references)
+    elif request.kind != "text-to-image":
         fields[HIRES_STRENGTH] = request.strength
     elif request.hires:
         fields[HIRES_STRENGTH] = request.hires.strength
@@ -179,6 +188,8 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["CFG rescale"] = request.guidance_rescale
     if request.true_cfg_scale != 1:
         fields["True CFG scale"] = request.true_cfg_scale
+    if request.image_guidance_scale is not None:
+        fields["Image CFG scale"] = request.image_guidance_scale
     if request.kind == "inpaint":
         fields["Mask blur"] = request.mask_blur
         fields["Inpaint area"] = AREAS[request.inpaint_area]

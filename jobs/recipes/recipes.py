@@ -35,7 +35,7 @@ UNDEFINED = 7
 
 def record(request: ResolvedRequest, index: int, maker: Maker) -> dict[str, Any]:
     """The request that makes this one picture again."""
-    recipe = request.model_dump(mode="json", exclude={"count", "priority", "metadata"})
+    recipe = request.model_dump(mode="json", exclude={"count", "priority", "metadata", "trace"})
     return {
         "version": maker.version,
         "model_hash": maker.model_hash,

@@ -140,8 +140,21 @@ class PreviewEvent(_Event):
     image: str
 
 
+class TraceEvent(_Event):
+    """A step of picture `index` of a traced job was made: how noisy it was, its latents and those
+    without noise, as small pictures in data URIs."""
+
+    event: Literal["trace"] = "trace"
+    index: int
+    step: int
+    timestep: float
+    sigma: float
+    x: str
+    x0: str
+
+
 LastingEvent = StatusEvent | OutputEvent | DoneEvent
-LiveEvent = ProgressEvent | PreviewEvent
+LiveEvent = ProgressEvent | PreviewEvent | TraceEvent
 Event = LastingEvent | LiveEvent
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])

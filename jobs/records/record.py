@@ -14,9 +14,11 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from jobs.pictures.image_store import image_id
+from jobs.pictures.traces import all_ids
 from jobs.records.events import Error, Output, Progress, Status
 from jobs.request.notes import Note
 from jobs.request.request import ResolvedRequest, named_pictures
+from jobs.request.trace import wish
 
 STATUSES: dict[str, Status] = {
     "queued": "queued",
@@ -69,6 +71,8 @@ class JobRecord:
     def stored_pictures(self) -> list[str]:
         """Ids of all that may be in the image store for this job: it goes with the record."""
         made = [image_id(self.id, index) for index in range(self.request.count)]
+        if wish(self.request.trace) is not None:
+            made += [each for i in range(self.request.count) for each in all_ids(self.id, i)]
         return [*made, *named_pictures(self.request).values()]
 
 

@@ -15,6 +15,7 @@ from jobs.request.request import (
     Pictures,
 )
 from jobs.request.samplers import AUTOMATIC, nearest, parts_of, schedule_problem
+from jobs.request.trace import fault
 
 SMALLEST = 8
 """Pixels of a side; a request that names its size cannot ask for fewer."""
@@ -24,6 +25,9 @@ BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 
 WITH_MASK = ("inpaint",)
 WITHOUT_PICTURE = ("text-to-image",)
+BY_WORDS = ("text-to-image", "edit")
+"""Kinds in which the prompt says all that is to be done."""
+WITHOUT_STRENGTH = ("text-to-image", "edit")
 
 
 def request_errors(
@@ -38,11 +42,18 @@ def request_errors(
     are those of all models, `card` among them."""
     return [
         *_kind_errors(request, card, pictures.get("/image"), pictures.get("/mask"), prompt),
+        *_reference_errors(request, pictures),
         *_lora_errors(request, card, loras, cards),
         *_add_on_errors(request, card, pictures),
         *_sampler_errors(request, card),
         *_model_errors(request, card),
+        *_trace_errors(request, card),
     ]
+
+
+def _trace_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:
+    detail = fault(request.trace, request.steps or card.steps, batched=card.batched)
+    return [FieldError(pointer="/trace", detail=detail)] if detail else []
 
 
 def size_errors(
@@ -93,9 +104,10 @@ def _kind_errors(
     wrong: list[tuple[str, str]] = []
     if kind not in card.kinds:
         wrong.append(("/kind", f"the model {card.name} does {', '.join(card.kinds)}"))
+    if kind in BY_WORDS and not prompt.strip():
+        what = "what to change" if kind == "edit" else "what to draw"
+        wrong.append(("/prompt", f"must say {what}; it is empty"))
     if kind in WITHOUT_PICTURE:
-        if not prompt.strip():
-            wrong.append(("/prompt", "must say what to draw; it is empty"))
         if source:
             wrong.append(("/image", f"{kind} starts from no picture; image-to-image does"))
     elif source is None:
@@ -117,9 +129,36 @@ def _kind_errors(
                 wrong.append((f"/{field}", f"{kind} does not take it; upscale does"))
     if request.hires and kind not in ("text-to-image", "image-to-image", "variations"):
         wrong.append(("/hires", f"{kind} has no second pass; text-to-image does"))
-    if kind == "text-to-image" and request.strength not in (None, 1.0):
-        wrong.append(("/strength", f"{kind} starts from no picture; image-to-image does"))
+    if kind in WITHOUT_STRENGTH and request.strength not in (None, 1.0):
+        why = "starts from no picture" if kind in WITHOUT_PICTURE else "begins with noise alone"
+        wrong.append(("/strength", f"{kind} {why}; image-to-image does not"))
+    wrong += _edit_errors(request, card)
     return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong]
+
+
+def _reference_errors(request: GenerationRequest, pictures: Pictures) -> list[FieldError]:
+    pointers = [f"/references/{index}" for index in range(len(request.references))]
+    return [FieldError(pointer=at, detail="is required") for at in pointers if at not in pictures]
+
+
+def _edit_errors(request: GenerationRequest, card: ModelCard) -> list[tuple[str, str]]:
+    wrong: list[tuple[str, str]] = []
+    if request.kind != "edit":
+        if request.references:
+            wrong.append(("/references", f"{request.kind} takes one picture; edit takes several"))
+        if request.image_guidance_scale is not None:
+            detail = f"{request.kind} does not take it; edit does"
+            wrong.append(("/image_guidance_scale", detail))
+        return wrong
+    pictures = 1 + len(request.references)
+    if card.edit_pictures and pictures > card.edit_pictures:
+        most = "one picture" if card.edit_pictures == 1 else f"at most {card.edit_pictures}"
+        detail = f"the model {card.name} edits {most}, `image` included; there are {pictures}"
+        wrong.append(("/references", detail))
+    if request.image_guidance_scale is not None and not card.image_guidance:
+        detail = f"the model {card.name} is guided by the prompt alone; leave it out"
+        wrong.append(("/image_guidance_scale", detail))
+    return wrong
 
 
 def _paints(request: GenerationRequest, levels: tuple[int, int]) -> bool:

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.request.samplers import EVERY
 
-Kind = Literal["text-to-image", "image-to-image", "inpaint", "outpaint", "upscale", "variations"]
+Kind = Literal[
+    "text-to-image", "image-to-image", "edit", "inpaint", "outpaint", "upscale", "variations"
+]
 
 
 class AddOn(BaseModel):
@@ -89,6 +91,15 @@ class ModelCard(BaseModel):
     )
     kinds: list[Kind] = Field(
         default_factory=lambda: list[Kind](["text-to-image"]), description="What it can do."
+    )
+    edit_pictures: int = Field(
+        default=0,
+        description="How many pictures an edit may be given, the one in `image` included; 0 where "
+        "it does none.",
+    )
+    image_guidance: bool = Field(
+        default=False,
+        description="Whether its edits take an `image_guidance_scale` (InstructPix2Pix).",
     )
     samplers: list[str] = Field(default_factory=list[str])
     schedules: list[str] = Field(

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from jobs.request.masks import MaskGrey
 from jobs.request.model_card import Kind
 from jobs.request.samplers import SAMPLERS, canonical_sampler
+from jobs.request.trace import TraceField, restored
 from jobs.settings import settings
 
 LIMITS = settings()
@@ -25,6 +26,9 @@ MAX_METADATA_BYTES = 4096
 MAX_LORAS = 8
 MAX_CONTROLS = 4
 """Each is one more network in every forward."""
+
+MAX_REFERENCES = 9
+"""Each is as many tokens in every forward as a picture more; no model is known that takes more."""
 
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 """Characters that steer a terminal or end a line where nobody sees it; not newline and tab."""
@@ -218,6 +222,12 @@ class CommonFields(_Part):
         "with (`distilled_guidance` of /models): above 1 each step takes a second row, with the "
         "negative prompt.",
     )
+    image_guidance_scale: GuidanceScale | None = Field(
+        default=None,
+        description="Edit, where the model takes it (`image_guidance` of /models): how much the "
+        "result keeps to the picture, as `guidance_scale` says how much it keeps to the prompt "
+        "(arXiv 2211.09800); 1.5 if left out.",
+    )
     clip_skip: int = Field(
         default=1,
         ge=1,
@@ -290,6 +300,7 @@ class CommonFields(_Part):
         description="Equal to the pixel whatever else is running, by padding every forward to the "
         "same number of rows. Slower.",
     )
+    trace: TraceField = False
     priority: Priority = Field(default="normal", description="Which of the waiting jobs go first.")
     metadata: Metadata = Field(
         default_factory=dict[str, JsonValue],
@@ -310,6 +321,12 @@ class GenerationRequest(CommonFields):
     )
     mask: Picture | None = Field(
         default=None, description="Inpaint: white is repainted. Sent like `image`."
+    )
+    references: list[Picture] = Field(
+        default_factory=list[str],
+        max_length=MAX_REFERENCES,
+        description="Edit: more pictures that the prompt may speak of, after the one in `image`, "
+        "where the model takes several (`edit_pictures` of /models). Each sent like `image`.",
     )
     width: Size | None = Field(default=None, description="Width in pixels.")
     height: Size | None = Field(default=None, description="Height in pixels.")
@@ -345,6 +362,7 @@ class ResolvedRequest(CommonFields):
     model: str
     image: str | None = None
     mask: str | None = None
+    references: list[str] = Field(default_factory=list[str])
     width: int
     height: int
     steps: Steps
@@ -368,6 +386,7 @@ class ResolvedRequest(CommonFields):
         hires: dict[str, Any] | None = fields.get("hires")
         drawn: dict[str, Any] | None = fields.get("drawn")
         parts: dict[str, Any] = {
+            "trace": restored(fields.get("trace", False)),
             "loras": [Lora.model_construct(**each) for each in fields.get("loras", [])],
             "controls": [Control.model_construct(**each) for each in fields.get("controls", [])],
             "expand": Expand.model_construct(**fields.get("expand", {})),
@@ -380,6 +399,7 @@ class ResolvedRequest(CommonFields):
 def named_pictures(request: GenerationRequest | ResolvedRequest) -> dict[str, str]:
     """Each picture that a request starts from, by the JSON pointer of the field that names it."""
     named = {"/image": request.image, "/mask": request.mask}
+    named |= {f"/references/{index}": each for index, each in enumerate(request.references)}
     named |= {
         f"/controls/{index}/image": control.image for index, control in enumerate(request.controls)
     }

@@ -47,6 +47,10 @@ STRENGTH: Mapping[Kind, float] = {
 
 SCALE = 2.0
 
+IMAGE_GUIDANCE_SCALE = 1.5
+"""How much an edit keeps to its picture where the caller does not say, as diffusers and the paper
+have it (arXiv 2211.09800)."""
+
 
 def resolve(
     request: GenerationRequest,
@@ -97,6 +101,10 @@ def resolve(
         model=card.name,
         image=source.id if source else None,
         mask=mask.id if mask else None,
+        references=[
+            pictures[f"/references/{index}"].id for index in range(len(request.references))
+        ],
+        image_guidance_scale=_image_guidance_scale(request, card),
         width=width,
         height=height,
         steps=request.steps or card.steps,
@@ -140,11 +148,18 @@ def _painted_again(
     return hires, 0.0 if request.kind == "upscale" else strength
 
 
+def _image_guidance_scale(request: GenerationRequest, card: ModelCard) -> float | None:
+    if not card.image_guidance:
+        return None
+    asked = request.image_guidance_scale
+    return IMAGE_GUIDANCE_SCALE if asked is None else asked
+
+
 def _common(request: GenerationRequest) -> dict[str, Any]:
     """The fields that go over as they are."""
     chosen = {
         *("prompt", "negative_prompt", "loras", "controls", "schedule"),
-        *("hires", "drawn"),
+        *("hires", "drawn", "image_guidance_scale"),
     }
     return {name: getattr(request, name) for name in CommonFields.model_fields.keys() - chosen}
 

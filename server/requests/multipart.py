@@ -20,8 +20,8 @@ TYPE = "multipart/form-data"
 WHOLE = "request"
 """The part that may hold many fields at once, as JSON."""
 
-FILES = re.compile(r"image|mask|control_([0-9])")
-"""Names of parts that are files. The n of `control_n` counts from 0."""
+FILES = re.compile(r"image|mask|mix|(?:control|reference)_([0-9])")
+"""Names of parts that are files. The n of `control_n` and `reference_n` counts from 0."""
 
 PART = "part:"
 """What stands in a field whose picture came as a part; no id and no data URI begins so."""
@@ -103,6 +103,12 @@ def read(request: Request) -> tuple[dict[str, Any], dict[str, bytes], bytes]:
         elif match[1] is None:
             fields[name] = PART + name
             parts[f"/{name}"] = data
+        elif name.startswith("reference"):
+            if _give_reference(fields, int(match[1])):
+                parts[f"/references/{match[1]}"] = data
+            else:
+                detail = f"is reference {match[1]}, and the one before it did not come"
+                errors.append(FieldError(pointer=_pointer(name), detail=detail))
         elif _give_control(fields, int(match[1])):
             parts[f"/controls/{match[1]}/image"] = data
         else:
@@ -146,10 +152,20 @@ def _give_control(fields: dict[str, Any], index: int) -> bool:
     return True
 
 
+def _give_reference(fields: dict[str, Any], index: int) -> bool:
+    """Puts a file at its place among the references, which may be ids and data URIs as well."""
+    given = fields.setdefault("references", [])
+    if not isinstance(given, list) or index > len(cast("list[Any]", given)):
+        return False
+    references = cast("list[Any]", given)
+    references[index : index + 1] = [f"{PART}reference_{index}"]
+    return True
+
+
 def _no_file(name: str) -> str:
     if name in GenerationRequest.model_fields:
         return "is no file; send it as a text, without a file name"
-    return "is not a field of this request; files are image, mask, control_0, control_1 and so on"
+    return "is not a field of this request; files are image, mask, reference_0, control_0 and so on"
 
 
 def _pointer(name: str) -> str:

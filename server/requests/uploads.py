@@ -91,6 +91,18 @@ def open_uploads(
     return Uploads(uploads, store)
 
 
+def picture_bytes(pointer: str, named: str, parts: Mapping[str, bytes], store: ImageStore) -> bytes:
+    """A picture that a request names, as PNG and decoded safely; `parts` has what came as files.
+
+    Raises InvalidRequest for one that is none, or is not for the caller to see.
+    """
+    try:
+        data = parts[pointer] if pointer in parts else _bytes(named, store)
+        return sandbox.decode(data, "picture").png
+    except BadPicture as error:
+        raise InvalidRequest([FieldError(pointer=pointer, detail=str(error))]) from None
+
+
 def _open(data: bytes, image: str, pointer: str, request: GenerationRequest) -> Upload:
     opened = sandbox.decode(data, "mask" if pointer == "/mask" else "picture")
     wants_prompt = request.kind == "variations" and pointer == "/image"

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from flask import Response, request
 from pydantic import ConfigDict, Field
 
-from jobs.records.events import PreviewEvent, ProgressEvent, StatusEvent
+from jobs.records.events import PreviewEvent, ProgressEvent, StatusEvent, TraceEvent
 from server.door.auth import caller
 from server.errors import Unavailable
 from server.openapi import EVENT_STREAM, Parameters, Routes, content
@@ -18,14 +18,19 @@ from server.streams.hub import current_hub
 from server.streams.sse import Feed, JobStream, OwnerStream, begin
 from server.views import DoneEventView, OutputEventView, current_views
 
-TOLD = "Events `status`, `progress`, `preview`, `output` and `done`, each with JSON as its data."
+TOLD = (
+    "Events `status`, `progress`, `preview`, `trace`, `output` and `done`, each with JSON as its "
+    "data."
+)
 
 FULL = "every event stream that this server can hold, or holds for one caller, is taken"
 
 routes = Routes("events", "What happens, as it happens.")
 
 
-routes.describe(StatusEvent, ProgressEvent, PreviewEvent, OutputEventView, DoneEventView)
+routes.describe(
+    StatusEvent, ProgressEvent, PreviewEvent, TraceEvent, OutputEventView, DoneEventView
+)
 
 
 class EventsHeaders(Parameters):

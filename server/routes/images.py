@@ -7,7 +7,8 @@ from io import BytesIO
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.pictures.image_store import job_of
+from jobs.pictures import traces
+from jobs.pictures.image_store import TENSORS, job_of
 from jobs.queue import queue
 from jobs.records.events import ENDED
 from jobs.request.request import named_pictures
@@ -68,6 +69,8 @@ def get_image(path: ImagePath, query: ImageQuery) -> Response:
     With `Range`, a part of it; with `If-None-Match`, 304 if it is the one you have.
     """
     _check(path.image_id, query)
+    if TENSORS.fullmatch(path.image_id):
+        return _tensors(path.image_id)
     try:
         data = current_renditions().get(path.image_id, query.format, query.width)
     except FileNotFoundError as error:
@@ -109,12 +112,29 @@ def delete_image(path: ImagePath) -> tuple[str, int]:
     if image not in {output.id for output in record.outputs}:
         raise _unknown(image)
     try:
-        here.store.delete(image)
-        current_renditions().forget(image)
+        index = int(image.rpartition("-")[2])
+        for each in (image, *traces.all_ids(job_id, index)):
+            here.store.delete(each)
+            current_renditions().forget(each)
     except OSError as error:
         raise StoreAway from error
     queue.forget_picture(here.redis, job_id, image)
     return "", 204
+
+
+def _tensors(image: str) -> Response:
+    """A trace's tensors, as they were kept."""
+    try:
+        data = resources().store.read(image)
+    except FileNotFoundError as error:
+        raise _unknown(image) from error
+    except OSError as error:
+        raise StoreAway from error
+    response = Response(data, content_type="application/octet-stream")
+    response.headers["Cache-Control"] = FOREVER
+    name = f'attachment; filename="darkroom-{image}.safetensors"'
+    response.headers["Content-Disposition"] = name
+    return response
 
 
 def _check(image: str, query: ImageQuery) -> None:

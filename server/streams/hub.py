@@ -25,6 +25,7 @@ from jobs.records.events import (
     LIVE_CHANNELS,
     PreviewEvent,
     ProgressEvent,
+    TraceEvent,
     live_channel,
     parse,
 )
@@ -282,7 +283,7 @@ class Hub:
         if channel not in self._viewers:
             return
         event = parse(data)
-        if not isinstance(event, ProgressEvent | PreviewEvent):
+        if not isinstance(event, ProgressEvent | PreviewEvent | TraceEvent):
             return
         news = Live(event)
         for viewer in self._viewers_of(channel, event.job):

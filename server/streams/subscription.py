@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Condition, Lock
 
-from jobs.records.events import DoneEvent, LastingEvent, LiveEvent, PreviewEvent
+from jobs.records.events import DoneEvent, LastingEvent, LiveEvent, PreviewEvent, TraceEvent
 from jobs.records.record import JobRecord
 
 MAX_LASTING = 1024
@@ -38,6 +38,10 @@ class Frame:
             return self._made
 
 
+Key = tuple[str, str, int, int]
+"""What is told by a live event: the job, the kind, the picture and the step; the latest counts."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A lasting event and its id in the stream; the end of a job with the job as it ended.
@@ -61,6 +65,8 @@ class Live:
     @property
     def size(self) -> int:
         """Characters that it keeps in memory, where they are many."""
+        if isinstance(self.event, TraceEvent):
+            return len(self.event.x) + len(self.event.x0)
         return len(self.event.image) if isinstance(self.event, PreviewEvent) else 0
 
 
@@ -83,7 +89,7 @@ class Subscription:
         self.overrun = False
         self.revoked = False
         self._lasting: deque[Entry] = deque()
-        self._latest: OrderedDict[tuple[str, str, int], Live] = OrderedDict()
+        self._latest: OrderedDict[Key, Live] = OrderedDict()
         self._size = 0
         self._woken = False
         self._filled = Condition()
@@ -107,8 +113,9 @@ class Subscription:
         event = news.event
         if not self.live or self.overrun or self.job not in (None, event.job):
             return
-        index = event.index if isinstance(event, PreviewEvent) else 0
-        key = event.job, event.event, index
+        index = event.index if isinstance(event, PreviewEvent | TraceEvent) else 0
+        step = event.step if isinstance(event, TraceEvent) else 0
+        key = event.job, event.event, index, step
         with self._filled:
             if older := self._latest.get(key):
                 self._size -= older.size
@@ -139,6 +146,6 @@ class Subscription:
                 return news
             return None
 
-    def _drop_live(self, keys: list[tuple[str, str, int]]) -> None:
+    def _drop_live(self, keys: list[Key]) -> None:
         for key in keys:
             self._size -= self._latest.pop(key).size

@@ -27,6 +27,10 @@ from server.errors import ApiError
 BEAT = 20.0
 """Seconds between two pings: phones and proxies drop connections that are silent for longer."""
 
+SILENT = 3
+"""Pings in a row without a word from the other end, after which it is gone: a phone that went out
+of reach closes nothing, and would keep its seat for a quarter of an hour."""
+
 MAX_MESSAGE = 16 * 1024
 """Characters of a message that a client may send: those that there are have a hundred."""
 
@@ -49,6 +53,7 @@ class WebSocket:
         self._connection = connection
         self._protocol = protocol
         self._beat = time.monotonic() + BEAT
+        self._unanswered = 0
         self._text = ""
 
     def send(self, message: str | bytes) -> None:
@@ -62,13 +67,17 @@ class WebSocket:
         To be called every second or so. Raises Gone.
         """
         if time.monotonic() >= self._beat:
+            if self._unanswered == SILENT:
+                raise Gone
             self._beat = time.monotonic() + BEAT
+            self._unanswered += 1
             self._write(Ping())
         texts: list[str] = []
         for _ in range(READS):
             data = self._read()
             if data is None:
                 break
+            self._unanswered = 0
             texts += self._received(data)
         return texts
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 from safetensors.torch import save_file
@@ -171,15 +172,22 @@ def test_a_file_comes_in_pieces_by_tus_and_goes_on_where_it_broke_off(
     assert counter.send(url, data[:100], 0).headers["Upload-Offset"] == "100"
     assert counter.send(url, data[:100], 0).status_code == 409
     upload = url.rpartition("/")[2]
+    header = 8 + int.from_bytes(data[:8], "little")
+    assert 100 < header + 100 < len(data)
     early = counter.look_up(f"upload:{upload}")
+    assert early.status_code == (200 if header <= 100 else 422)
+    assert counter.send(url, data[100 : header + 100], 100).status_code == 204
+    found = counter.look_up(f"upload:{upload}").json()
+    assert (found["kind"], found["usable"]) == ("embedding", True), "its header says what it is"
+    early = counter.http.post(f"{MODELS}/additions", json={"source": f"upload:{upload}"})
     assert early.status_code == 422
-    assert "100 of" in early.json()["detail"]
+    assert f"{header + 100} of" in early.json()["detail"]
     counter.site.server.kill()
     counter.site.server.start()
     there = counter.http.head(url)
-    assert there.headers["Upload-Offset"] == "100"
+    assert there.headers["Upload-Offset"] == str(header + 100)
     assert there.headers["Upload-Length"] == str(len(data))
-    assert counter.send(url, data[100:], 100).status_code == 204
+    assert counter.send(url, data[header + 100 :], header + 100).status_code == 204
     found = counter.look_up(f"upload:{upload}").json()
     assert (found["kind"], found["bytes"]) == ("embedding", len(data))
     counter.added(f"upload:{upload}")
@@ -310,7 +318,12 @@ def test_what_does_not_fit_on_the_disk_is_not_begun(counter: Counter, tmp_path: 
 def test_hub_and_civitai_are_searched(counter: Counter, files: Path):
     there = counter.elsewhere
     data = (files / "lora.safetensors").read_bytes()
-    there.civitai_model(77, "LoCon", "found.safetensors", data, name="Findable")
+    there.files["found.png"] = png(900, 600, "green")
+    there.files["none.png"] = b"no picture"
+    images = [{"url": there.link("found.png"), "nsfwLevel": 1, "type": "image"}]
+    there.civitai_model(
+        77, "LoCon", "found.safetensors", data, name="Findable", version={"images": images}
+    )
     asked = {"q": "tiny", "where": "hub"}
     page = counter.http.get(f"{MODELS}/search", params=asked).json()
     assert [each["source"] for each in page["results"]] == ["someone/tiny-pictures"]
@@ -324,6 +337,19 @@ def test_hub_and_civitai_are_searched(counter: Counter, files: Path):
     assert (found["title"], found["kind"], found["family"]) == ("Findable v1", "lora", "sd1")
     assert (found["downloads"], found["bytes"], page["next"]) == (12, len(data), "17|2")
     assert counter.look_up(found["source"]).json()["name"] == "found"
+
+    def picture(url: str) -> httpx.Response:
+        return counter.http.post(f"{MODELS}/search/pictures", json={"url": url})
+
+    shown = picture(found["preview_url"])
+    assert shown.headers["Content-Type"] == "image/webp"
+    assert Image.open(io.BytesIO(shown.content)).size == (320, 213)
+    for wrong, why in (
+        (there.link("none.png"), "picture"),
+        ("http://192.168.7.7/a.png", "public"),
+        ("file:///etc/passwd", "http"),
+    ):
+        assert (picture(wrong).status_code, why in picture(wrong).text) == (422, True)
 
 
 def test_words_and_defaults_of_a_model_change_and_go_back(counter: Counter):

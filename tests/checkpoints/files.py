@@ -53,11 +53,12 @@ class Checkpoint:
     vae: bool = True
     more: Mapping[str, Shape] = field(default_factory=dict)
     scaling: float = 0.18215
+    vae_channels: int = 32
 
     def shapes(self) -> dict[str, Shape]:
         parts = {"model.diffusion_model": self.unet.shapes(), **self.texts}
         if self.vae:
-            parts["first_stage_model"] = autoencoder_shapes()
+            parts["first_stage_model"] = autoencoder_shapes(self.vae_channels)
         named = {f"{at}.{key}": shape for at, part in parts.items() for key, shape in part.items()}
         return named | dict(self.more)
 
@@ -86,7 +87,7 @@ class Checkpoint:
             folder / "vae" / "config.json",
             {
                 "_class_name": "AutoencoderKL",
-                "block_out_channels": [32, 64, 128, 128],
+                "block_out_channels": [mult * self.vae_channels for mult in (1, 2, 4, 4)],
                 "down_block_types": ["DownEncoderBlock2D"] * 4,
                 "up_block_types": ["UpDecoderBlock2D"] * 4,
                 "layers_per_block": 2,
@@ -236,10 +237,21 @@ XL_TEXTS = {
 
 def sd1(takes: int = 4, **options: Any) -> Checkpoint:
     unet = Unet(32, (1, 2, 4, 4), (1, 1, 1, 0), 1, 64, linear=False, takes=takes)
-    kind = "StableDiffusionInpaintPipeline" if takes == 9 else "StableDiffusionPipeline"
-    scheduler = "DDIMScheduler" if takes == 9 else "PNDMScheduler"
+    kind, scheduler = {
+        8: ("StableDiffusionInstructPix2PixPipeline", "EulerAncestralDiscreteScheduler"),
+        9: ("StableDiffusionInpaintPipeline", "DDIMScheduler"),
+    }.get(takes, ("StableDiffusionPipeline", "PNDMScheduler"))
     own = {"more": MEMORY} | options
     return Checkpoint(kind, unet, {SD1_TEXT: CLIP_L}, 8, scheduler, **own)
+
+
+def sd15() -> Checkpoint:
+    """Stable Diffusion 1.5 as it is: a thousand million numbers."""
+    unet = Unet(320, (1, 2, 4, 4), (1, 1, 1, 0), 1, 768, linear=False)
+    texts = {SD1_TEXT: clip_shapes(768)}
+    return Checkpoint(
+        "StableDiffusionPipeline", unet, texts, 8, "PNDMScheduler", more=MEMORY, vae_channels=128
+    )
 
 
 def sd2(takes: int = 4, **options: Any) -> Checkpoint:

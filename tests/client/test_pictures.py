@@ -167,3 +167,41 @@ def test_every_block_of_the_readme_runs(number: int, site: Site, tmp_path: Path)
     assert result.returncode == 0, result.stderr
     for name in re.findall(r'"([\w-]+\.png)"', BLOCKS[number]):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_picture_is_saved_as_its_files_name_says(darkroom: Darkroom, tmp_path: Path):
+    (picture,) = darkroom.generate("red apple, 3d", steps=1)
+    for name, format in (("a.jpg", "JPEG"), ("a.webp", "WEBP"), ("a.png", "PNG")):
+        with Image.open(darkroom.save(picture, tmp_path / name)) as saved:
+            assert saved.format == format
+    with pytest.raises(ValueError, match=r"not \.gif$"):
+        darkroom.save(picture, tmp_path / "a.gif")
+    with pytest.raises(ValueError, match="these bytes are a PNG"):
+        picture.save(tmp_path / "b.jpg")
+
+
+def test_what_is_no_picture_is_said_before_anything_is_sent(darkroom: Darkroom, tmp_path: Path):
+    with pytest.raises(TypeError, match=r"^A picture is a path, .*, not int\.$"):
+        darkroom.submit("apple", kind="image-to-image", image=12)  # pyright: ignore[reportArgumentType]
+    (tmp_path / "text").write_text("no picture")
+    with (tmp_path / "text").open() as text, pytest.raises(TypeError, match="opened as text"):
+        darkroom.submit("apple", kind="image-to-image", image=text)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_canceled_task_cancels_its_job(site: Site, darkroom: Darkroom):
+    async def leave() -> None:
+        async with AsyncDarkroom(site.url) as client:
+            begun = asyncio.Event()
+            task = asyncio.create_task(
+                client.generate("house", steps=150, on_progress=lambda _: begun.set())
+            )
+            await begun.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(leave())
+    (job,) = darkroom.jobs(limit=1)
+    assert job.input["prompt"] == "house"
+    with pytest.raises(JobCanceled):
+        darkroom.wait(job)

@@ -90,6 +90,12 @@ SLOW = {
     "sd1-inpainting": Case(
         checkpoints.sd1(9), says("sd1", "ddim", 512, **KINDS), INPAINT, INPAINTED
     ),
+    "sd1-pix2pix": Case(
+        checkpoints.sd1(8),
+        says("sd1", "euler_a", 512, kinds=["edit"], image_guidance=True),
+        {"kind": "edit", "image": sent(scene())},
+        {"image": scene()},
+    ),
     "sd2-inpainting": Case(
         checkpoints.sd2(9), says("sd2", "ddim", 512, **KINDS), INPAINT, INPAINTED
     ),
@@ -170,5 +176,5 @@ def _told(case: str, guidance: float) -> dict[str, Any]:
         "guidance_scale": guidance,
         "num_inference_steps": STEPS,
     }
-    # Of image-to-image stock takes the size from its picture.
-    return told if case == "refiner" else told | {"width": SIDE, "height": SIDE}
+    # Of what starts from a picture stock takes the size from that.
+    return told if case in ("refiner", "sd1-pix2pix") else told | {"width": SIDE, "height": SIDE}

@@ -16,6 +16,7 @@ from tests.checkpoints.files import fill
 from tests.checkpoints.layers import autoencoder_shapes
 from tests.dropped.conftest import Stock
 from tests.dropped.room import LEVELS, Room, difference, room_in
+from tests.dropped.stocked import steered, taught
 from tests.dropped.test_checkpoints import ASKED, SIDE, scene, sent
 from tests.tiny_models import save_tiny
 
@@ -117,25 +118,13 @@ def test_a_checkpoint_takes_the_autoencoder_that_is_named_for_it(room: Room, sto
 def test_a_controlnet_in_its_inventors_layout_steers_as_in_stock_diffusers(
     room: Room, stock: Stock
 ):
-    from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
-
     control = {"model": "edges", "image": sent(scene())}
     asked = {"model": "dream-v2", "seed": SEED, "steps": STEPS, **ASKED}
     made, plain = room.picture(**asked, controls=[control]), room.picture(**asked)
     file = room.site.data / "ComfyUI" / "models" / "controlnet" / "edges.safetensors"
 
-    def steered(pipe: Any, folder: Path) -> Any:
-        config = pipe.unet.config
-        own = ControlNetModel.from_unet(pipe.unet).config
-        net = ControlNetModel.from_config(own)
-        net.save_config(folder / "controlnet")
-        net = ControlNetModel.from_single_file(str(file), config=str(folder / "controlnet"))
-        assert config.cross_attention_dim == net.config.cross_attention_dim
-        parts = {**pipe.components, "controlnet": net.float()}
-        return StableDiffusionControlNetPipeline(**parts, requires_safety_checker=False)
-
     checkpoint = room.site.data / "named.safetensors"
-    theirs = stock(SD1, checkpoint, change=steered, image=scene(), **STOCK)
+    theirs = stock(SD1, checkpoint, change=steered(file), image=scene(), **STOCK)
     assert difference(made, theirs) <= LEVELS
     assert difference(made, plain) > LEVELS
 
@@ -145,14 +134,10 @@ def test_an_embedding_is_a_word_of_the_prompt(room: Room, stock: Stock):
     made = room.picture(**asked | {"negative_prompt": "Bad-Hands"})
     file = room.site.data / "webui" / "embeddings" / "bad-hands.safetensors"
 
-    def taught(pipe: Any, folder: Path) -> Any:
-        pipe.load_textual_inversion(str(file), token="bad-hands")
-        return pipe
-
     theirs = stock(
         SD1,
         room.site.data / "named.safetensors",
-        change=taught,
+        change=taught(file, "bad-hands"),
         negative_prompt="bad-hands",
         **STOCK,
     )

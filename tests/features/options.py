@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from jobs.request.model_card import Kind
+from tests.tiny_pipelines import SAVERS
 
 PROMPT = "a red apple"
 LONG = "a red apple, a cat face, a green heart, a rocket, a birthday cake"
@@ -20,10 +21,10 @@ Promise = Literal["shows", "kept", "exact", "larger"]
 """What a picture with the option must be: another one than without it; equal to the original where
 the mask is black; equal to the bit alone and among others; twice the size."""
 
-WITHOUT_GUIDANCE = ("lcm", "flux")
+WITHOUT_GUIDANCE = ("lcm", "flux", "flux2")
 """Families that are told the guidance scale, and take no second row."""
 
-TRANSFORMERS = ("sd3", "flux", "qwen-image", "z-image", "sana", "pixart-sigma", "lumina2")
+TRANSFORMERS = tuple(SAVERS)
 """Families without UNets: nothing is added to them, and they read a prompt in one piece."""
 
 

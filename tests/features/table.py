@@ -13,7 +13,8 @@ from jobs.request.samplers import SAMPLERS, SCHEDULES
 from tests.dropped.page import section
 from tests.features.options import OPTIONS
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "edit")
+"""Edits are what other models do, which tests/worker/test_edits.py compares with diffusers."""
 PASSED, FAILED, NOT_DONE = "yes", "failed", "-"
 
 INTRODUCTION = """# What works with what
@@ -48,10 +49,25 @@ DOES: Mapping[str, tuple[Kind, ...]] = {
     "sana": KINDS,
     "pixart-sigma": KINDS,
     "lumina2": KINDS,
+    "flux2": KINDS,
+    "flux2-klein": KINDS,
+    "chroma": KINDS,
+    "hidream": KINDS,
 }
 """The kinds of each family of tests/tiny_models.py and tests/tiny_pipelines.py."""
 
-FLOW = ("sd3", "flux", "qwen-image", "z-image", "sana", "lumina2")
+FLOW = (
+    "sd3",
+    "flux",
+    "qwen-image",
+    "z-image",
+    "sana",
+    "lumina2",
+    "flux2",
+    "flux2-klein",
+    "chroma",
+    "hidream",
+)
 """Those of them that predict a flow."""
 
 WHOLE: Mapping[str, tuple[str, tuple[Kind, ...]]] = {

@@ -16,7 +16,7 @@ from worker.models.files.cards import card
 from worker.models.files.errors import SourceError
 from worker.models.files.sources import ModelFiles
 
-EVERY_KIND = list(get_args(Kind))
+EVERY_KIND = [kind for kind in get_args(Kind) if kind != "edit"]
 WITH_A_MASK = ["inpaint", "outpaint"]
 FROM_A_PICTURE = ["image-to-image", "upscale", "variations"]
 
@@ -133,6 +133,10 @@ def test_other_families_run_whole_under_the_name_of_their_pipeline(
         ("z-image", 4, 1024, 1, False, "euler"),
         ("sana", 4, 16, 1, False, "dpmpp_2m"),
         ("lumina2", 16, 32, 1, False, "euler"),
+        ("flux2", 4, 1024, 1, True, "euler"),
+        ("flux2-klein", 4, 1024, 1, False, "euler"),
+        ("chroma", 4, 1024, 1, False, "euler"),
+        ("hidream", 4, 1024, 1, False, "euler"),
     ],
 )
 def test_flow_matching_transformers_are_batched_and_take_their_own_samplers(
@@ -152,6 +156,25 @@ def test_flow_matching_transformers_are_batched_and_take_their_own_samplers(
     assert known.sampler == sampler
     assert known.samplers == ["dpmpp_2m", "euler", "heun", "unipc"]
     assert known.schedules == ["automatic", "karras", "exponential", "beta"]
+
+
+def test_what_was_distilled_to_few_steps_says_so_in_its_defaults(
+    write_models: WriteModels, tmp_path: Path
+):
+    folder = SAVERS["flux2-klein"](tmp_path / "model")
+    assert card_of(write_models, folder).steps == 50
+    edit_json(folder / "model_index.json", is_distilled=True)
+    known = card_of(write_models, folder)
+    assert (known.steps, known.guidance_scale) == (4, 1.0)
+
+
+def test_a_batched_pipeline_that_cannot_run_whole_is_refused_with_what_is_not_known(
+    write_models: WriteModels, tmp_path: Path
+):
+    folder = SAVERS["hidream"](tmp_path / "model")
+    edit_json(folder / "model_index.json", vae=["diffusers", "AutoencoderDC"])
+    with pytest.raises(SourceError, match="is a HiDreamImagePipeline"):
+        card_of(write_models, folder)
 
 
 def test_a_transformer_that_predicts_noise_takes_the_samplers_of_unets(
@@ -203,7 +226,10 @@ def test_what_is_no_pipeline_is_refused_by_its_class(families: dict[str, Path], 
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"in_channels": 8}, "takes 8 channels, neither the 4 of its latents nor 9 for inpaint"),
+        (
+            {"in_channels": 7},
+            "takes 7 channels, neither the 4 of its latents nor 8 for editing nor 9",
+        ),
         ({"addition_embed_type": "image"}, "wants more than a prompt, a size and a mask: image."),
         ({"class_embed_type": "projection"}, "wants more than a prompt, a size and a mask: proj"),
         (

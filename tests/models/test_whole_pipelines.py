@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import pytest
 import torch
 from diffusers.pipelines.auto_pipeline import (
@@ -21,6 +22,10 @@ from worker.engine.whole.pipeline import WholeModel
 from worker.models.files.cards import card, cards
 from worker.models.files.sources import locate
 from worker.models.files.whole_pipelines import (
+    BATCHED_ONLY,
+    EDITS,
+    FROM_PICTURES,
+    IMAGE_GUIDED,
     IMAGE_TO_IMAGE,
     INPAINT,
     PIPELINES,
@@ -54,6 +59,11 @@ def test_every_pipeline_that_diffusers_makes_pictures_from_text_with_has_its_own
     assert theirs == PIPELINES
 
 
+def test_pipelines_that_only_the_engine_runs_have_their_own_defaults_too():
+    assert {name: told_by(getattr(diffusers, name)) for name in BATCHED_ONLY} == BATCHED_ONLY
+    assert not BATCHED_ONLY.keys() & PIPELINES.keys()
+
+
 @pytest.mark.parametrize(
     ("known", "auto"),
     [
@@ -71,6 +81,17 @@ def test_every_pipeline_that_diffusers_draws_over_a_picture_with_is_known(
         and "strength" in inspect.signature(pipeline.__call__).parameters
     }
     assert theirs & PIPELINES.keys() == known
+
+
+def test_every_pipeline_that_edits_takes_a_prompt_and_a_picture_and_no_strength():
+    calls = {name: getattr(diffusers, name).__call__ for name in EDITS}
+    takes = {name: inspect.signature(call).parameters for name, call in calls.items()}
+    for name, parameters in takes.items():
+        assert {"prompt", "image"} <= set(parameters), name
+        assert "strength" not in parameters, name
+    assert {name for name in takes if "image_guidance_scale" in takes[name]} == IMAGE_GUIDED
+    theirs = {name: told_by(getattr(diffusers, name)) for name in FROM_PICTURES}
+    assert theirs == FROM_PICTURES
 
 
 @pytest.mark.parametrize("save", [save_tiny_pixart])

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from darkroom.commands import doctor, doctor_redis
-from darkroom.commands.findings import Finding
+from darkroom.commands.doctor import command as doctor
+from darkroom.commands.doctor import redis as doctor_redis
+from darkroom.commands.doctor.findings import Finding
 from darkroom.supervision.redis_server import RedisMissing, RedisServer, check
 from jobs.settings import Settings
 from tests.running.addresses import free_port

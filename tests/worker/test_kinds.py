@@ -23,6 +23,11 @@ def scene(width: int = SIDE, height: int = SIDE) -> Image.Image:
     return Image.fromarray(np.dstack([across, down, 255 - across]).astype(np.uint8))
 
 
+def dyed(width: int, height: int) -> Image.Image:
+    """Another picture than `scene`."""
+    return scene(width, height).transpose(Image.Transpose.ROTATE_180)
+
+
 def disc(width: int = SIDE, height: int = SIDE) -> Image.Image:
     """A mask that is white in a circle in the middle."""
     mask = Image.new("L", (width, height))
@@ -131,3 +136,22 @@ def test_a_model_that_needs_a_picture_and_a_mask_is_measured_with_them(start, tm
     until(lambda: worker.process.poll() is not None or kept.exists(), 110)
     assert worker.process.poll() is None
     assert "could not be measured" not in (worker.data / "worker.log").read_text()
+
+
+@pytest.mark.slow
+def test_greys_are_strength_for_a_network_that_is_shown_the_mask_too(start, tmp_path):
+    save_tiny("sd1-inpainting", tmp_path / "tiny")
+    catalogue = tmp_path / "models.toml"
+    catalogue.write_text('[models.tiny]\nsource = "tiny"\n')
+    _, desk = start(models=catalogue)
+    until(lambda: desk.redis.keys("darkroom:worker:*"), 60)
+    mask = Image.new("L", (SIDE, SIDE))
+    mask.paste(60, (16, 0, 40, SIDE))
+    mask.paste(255, (40, 0, SIDE, SIDE))
+    pictures = {"/image": scene(), "/mask": mask}
+    asked = {"kind": "inpaint", "mask_grey": "strength", "mask_blur": 0, "steps": 12}
+    result = made(desk, desk.submit(pictures=pictures, **asked)).astype(int)
+    start_at = np.asarray(scene()).astype(int)
+    changed = np.abs(result - start_at).mean(axis=(0, 2))
+    assert changed[:16].max() == 0
+    assert 0 < changed[20:36].mean() < changed[44:].mean()

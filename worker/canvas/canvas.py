@@ -15,14 +15,16 @@ class Canvas:
     """What one job's pictures are worked on.
 
     `width` and `height` are the engine's, `image` and `mask` have that size, `enlarge` is the
-    second pass if there is one. `size` is the finished picture's. With a mask, `original` is what
-    the result is laid over, and `weights` say how much of it is seen there. With a `frame` the
-    engine's picture is only that part of the finished one, and its edges are drawn out.
+    second pass if there is one, `references` are pictures to be edited, as they came. `size` is the
+    finished picture's. With a mask, `original` is what the result is laid over, and `weights` say
+    how much of it is seen there. With a `frame` the engine's picture is only that part of the
+    finished one, and its edges are drawn out.
     """
 
     placement: Placement
     size: Size
     image: Picture | None = None
+    references: tuple[Picture, ...] = ()
     mask: Mask | None = None
     enlarge: Enlarge | None = None
     original: Picture | None = None

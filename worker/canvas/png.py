@@ -45,6 +45,13 @@ def encode(
     return file.getvalue()
 
 
+def plain_png(picture: Picture) -> bytes:
+    """A picture as PNG that says nothing of itself."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()
+
+
 def add_text(text: PngInfo, name: str, value: str) -> None:
     """Add a chunk: tEXt where Latin-1 can say it, else iTXt, as AUTOMATIC1111's readers expect."""
     clean = value.replace("\0", " ")

@@ -1,5 +1,6 @@
 """From a request and its pictures to a canvas: one function for each kind of job."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -41,15 +42,25 @@ ENOUGH = 0.9
 
 
 def prepare(
-    request: ResolvedRequest, image: Image.Image | None, mask: Image.Image | None, factor: int
+    request: ResolvedRequest,
+    image: Image.Image | None,
+    mask: Image.Image | None,
+    factor: int,
+    references: Sequence[Image.Image] = (),
 ) -> Canvas:
     """What the engine starts from: sides that are multiples of `factor`, the picture (RGB) and the
-    mask (L; white is repainted) brought to them. Raises CanvasError."""
+    mask (L; white is repainted) brought to them; and `references` (RGB) as they are. Raises
+    CanvasError."""
     match request.kind:
         case "text-to-image":
             canvas = _from_words(request, factor)
         case "image-to-image" | "variations":
             canvas = _from_picture(request, _given(image, "image"), factor)
+        case "edit":
+            edited = _given(image, "image")
+            canvas = _from_picture(request, edited, factor)
+            shown = tuple(np.array(each) for each in (edited, *references))
+            return _brought_to_size(request, replace(canvas, references=shown))
         case "inpaint":
             canvas = _inpaint(request, _given(image, "image"), _given(mask, "mask"), factor)
             return _brought_to_size(request, canvas)

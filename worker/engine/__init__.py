@@ -4,6 +4,8 @@
 it asks for models.
 """
 
+from worker.engine.anatomy import show as anatomy
+from worker.engine.anatomy.study import Study
 from worker.engine.engine import TOLERANCE, Engine, Finished, Progress
 from worker.engine.errors import (
     DeadlineExceeded,
@@ -20,10 +22,11 @@ from worker.engine.memory.device import describe
 from worker.engine.memory.notebook import Notebook
 from worker.engine.model_source import ModelSource
 from worker.engine.prompt.text_encoder import TextEncoder
-from worker.engine.request import Control, Enlarge, ImageRequest, Lora
+from worker.engine.request import Control, Enlarge, ImageRequest, Lora, Picture, TraceWish
 from worker.engine.runner import Observer
 from worker.engine.shares import Shares
 from worker.engine.task import Stage
+from worker.engine.trace.recording import Trace
 
 __all__ = [
     "TOLERANCE",
@@ -44,10 +47,15 @@ __all__ = [
     "Notebook",
     "Observer",
     "OutOfMemory",
+    "Picture",
     "Progress",
     "Shares",
     "Stage",
+    "Study",
     "TextEncoder",
+    "Trace",
+    "TraceWish",
     "UNetModel",
+    "anatomy",
     "describe",
 ]

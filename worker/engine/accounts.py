@@ -52,13 +52,19 @@ class Accounts:
                 self._charge(task, theirs / riding)
             else:
                 self._charge(task, (seconds - theirs) / paying)
-            self.costs.belongs(kind(task), key.shape, limit)
+            # An edit takes longer than the pictures of words alone, whose times are told by this.
+            if not task.request.references:
+                self.costs.belongs(kind(task), key.shape, limit)
         if usual:
             self.costs.forward(key.shape, measurement.rows, seconds)
 
     def piece(self, task: Task, seconds: float) -> None:
         """The device worked for one task alone."""
         task.stage_seconds += seconds
+        self._charge(task, seconds)
+
+    def extra(self, task: Task, seconds: float) -> None:
+        """The device did something for one task that no picture needs, such as a trace."""
         self._charge(task, seconds)
 
     def stage(self, task: Task, name: str) -> None:

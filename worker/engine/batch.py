@@ -1,6 +1,6 @@
 """A batch is a throw-away view: tasks gathered into tensors for one forward, then forgotten."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,24 +9,54 @@ from worker.engine.families.model import LoadedModel
 from worker.engine.parts.control import ControlRows, weight_at
 from worker.engine.parts.rows import Rows
 from worker.engine.task import BatchKey, Prediction, Stage, Task, ready
+from worker.engine.transfer import sent
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRows(Rows):
     """Rows with the tasks that they are of.
 
-    The rows without a prompt (the negative ones of guided tasks) come first, in the order of
-    `tasks`, which has the guided ones first; then one row a task with its prompt.
+    The rows of guided tasks that are not with their prompt come first, in the order of `tasks`,
+    which has the guided ones first: where a picture guides too those without both, then those
+    without the prompt. Last comes one row a task with its prompt. `beside` is how many rows each
+    guided task has beside that one.
     """
 
     tasks: list[Task]
+    beside: int = 1
 
     def owner(self, row: int) -> Task:
-        return self.tasks[row if row < self.guided else row - self.guided]
+        first = self.first_prompt
+        return self.tasks[row % self.guided if row < first else row - first]
 
     @property
     def guided(self) -> int:
+        return self.first_prompt // self.beside
+
+    @property
+    def first_prompt(self) -> int:
+        """Where the rows with prompts begin."""
         return len(self) - len(self.tasks)
+
+    def looking(self, start: int, end: int) -> dict[int, Task]:
+        """Of rows `start` to `end`, counted from there, those with the prompt of tasks that want
+        to know where words are looked at in this step."""
+        return {
+            row - start: task
+            for row in range(max(start, self.first_prompt), end)
+            if (task := self.owner(row)).traced and task.recording and task.recording.looks
+        }
+
+
+@dataclass(frozen=True)
+class Step:
+    """The step of task `index` that is about to be taken: the network's answers to all rows, and
+    (1, C, h, w) what guidance made of the task's."""
+
+    rows: TaskRows
+    noise: torch.Tensor
+    predicted: torch.Tensor
+    index: int
 
 
 @dataclass(frozen=True)
@@ -62,19 +92,28 @@ class Batch:
         if not tasks:
             return None
         guided = sum(task.guided for task in tasks)
+        beside = model.guided_rows - 1
         timesteps = [ready(task.sampler).timestep for task in tasks]
         return TaskRows(
             tasks=tasks,
-            latents=torch.cat(scaled[:guided] + scaled).to(model.dtype),
-            timesteps=to_device(timesteps[:guided] + timesteps, model.device),
+            beside=beside,
+            latents=torch.cat(scaled[:guided] * beside + scaled).to(model.dtype),
+            timesteps=sent(torch.tensor(timesteps[:guided] * beside + timesteps), model.device),
             inputs={name: _stacked(name, tasks, guided, model) for name in tasks[0].inputs},
-            controls=_controls(tasks, guided, model),
+            controls=_controls(tasks, guided, beside, model),
         )
 
-    def scatter(self, rows: TaskRows, noise: torch.Tensor, failed: Mapping[int, Exception]) -> None:
+    def scatter(
+        self,
+        rows: TaskRows,
+        noise: torch.Tensor,
+        failed: Mapping[int, Exception],
+        keep: Callable[[Task, Step], None] | None = None,
+    ) -> None:
         """Gives each task its predicted noise, guided, and lets its sampler take the step.
 
-        `failed` names the rows without a prediction: their tasks fail, the others go on.
+        `keep` is told of the step of each task that is traced, before it is taken. `failed` names
+        the rows without a prediction: their tasks fail, the others go on.
         """
         for row, error in failed.items():
             rows.owner(row).fail(error)
@@ -83,12 +122,40 @@ class Batch:
             if task.stage is not Stage.DENOISE:
                 continue
             here = slice(index, index + 1)
-            scaled = rows.latents[rows.guided + index : rows.guided + index + 1].float()
+            at = rows.first_prompt + index
+            scaled = rows.latents[at : at + 1].float()
             timestep = ready(task.sampler).timestep
             try:
+                if keep is not None and task.traced:
+                    keep(task, Step(rows, noise, predicted[here], index))
                 task.advance(Prediction(scaled, predicted[here], timestep))
             except Exception as error:
                 task.fail(error)
+
+
+def keep_step(task: Task, step: Step) -> None:
+    """Has a task's recording keep a step."""
+    rows, noise, predicted, index = step.rows, step.noise, step.predicted, step.index
+    sampler, recording = ready(task.sampler), ready(task.recording)
+    timestep = sampler.timestep
+    at = rows.first_prompt + index
+    seen = rows.latents[at : at + 1].float()
+    signal, level = sampler.levels(timestep)
+
+    def as_noise(answer: torch.Tensor) -> torch.Tensor:
+        return (seen - signal * sampler.denoised(seen, answer, timestep)) / max(level, 1e-6)
+
+    tensors = {
+        "x": seen,
+        "noise": as_noise(predicted),
+        "x0": sampler.denoised(seen, predicted, timestep),
+    }
+    if index < rows.guided:
+        beside = at - rows.guided
+        tensors["noise_with"] = as_noise(noise[at : at + 1].float())
+        tensors["noise_without"] = as_noise(noise[beside : beside + 1].float())
+    share = signal**2 / (signal**2 + level**2)
+    recording.keep(task.progress[0], timestep, sampler.sigma(timestep), share, tensors)
 
 
 def guide(model: LoadedModel, noise: torch.Tensor, rows: TaskRows) -> torch.Tensor:
@@ -97,13 +164,18 @@ def guide(model: LoadedModel, noise: torch.Tensor, rows: TaskRows) -> torch.Tens
     if not guided:
         return noise
     tasks = rows.tasks[:guided]
-    without, towards = noise[:guided], noise[guided : 2 * guided]
+    first = rows.first_prompt
+    without, towards = noise[first - guided : first], noise[first : first + guided]
     scale = _per_row([model.cfg_scale(task.request) for task in tasks], noise)
-    result = model.guide(without, towards, scale)
+    if rows.beside == 1:
+        result = model.guide(without, towards, scale)
+    else:
+        kept = _per_row([task.request.image_guidance_scale for task in tasks], noise)
+        result = model.guide_by_picture(noise[:guided], without, towards, scale, kept)
     if any(task.request.guidance_rescale for task in tasks):
         amount = _per_row([task.request.guidance_rescale for task in tasks], noise)
         result = rescale(result, towards, amount)
-    return torch.cat([result, noise[2 * guided :]])
+    return torch.cat([result, noise[first + guided :]])
 
 
 def rescale(guided: torch.Tensor, towards: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
@@ -114,22 +186,19 @@ def rescale(guided: torch.Tensor, towards: torch.Tensor, amount: torch.Tensor) -
     return torch.where(amount > 0, rescaled, guided)
 
 
-def to_device(numbers: list[float], device: torch.device) -> torch.Tensor:
-    """`numbers` in fp32, copied without waiting for what the device is doing."""
-    return torch.tensor(numbers).to(device, non_blocking=True)
-
-
 def _per_row(numbers: list[float], like: torch.Tensor) -> torch.Tensor:
-    return to_device(numbers, like.device).view(-1, 1, 1, 1)
+    return sent(torch.tensor(numbers), like.device).view(-1, 1, 1, 1)
 
 
 def _stacked(name: str, tasks: list[Task], guided: int, model: LoadedModel) -> torch.Tensor:
     pairs = [task.inputs[name] for task in tasks]
     rows = [pair.without for pair in pairs[:guided]] + [pair.prompt for pair in pairs]
+    if model.guided_rows > 2:
+        rows = [pair.without_both for pair in pairs[:guided]] + rows
     return torch.cat(rows).to(model.dtype)
 
 
-def _controls(tasks: list[Task], guided: int, model: LoadedModel) -> list[ControlRows]:
+def _controls(tasks: list[Task], guided: int, beside: int, model: LoadedModel) -> list[ControlRows]:
     """Each ControlNet's pictures and weights at this step, a row a row of the forward."""
     found: list[ControlRows] = []
     for index, first in enumerate(tasks[0].controls):
@@ -140,6 +209,6 @@ def _controls(tasks: list[Task], guided: int, model: LoadedModel) -> list[Contro
         ]
         without = [0.0] * guided if first.net.prompt_only else weights[:guided]
         pictures = [each.picture for each in inputs]
-        stacked = torch.cat(pictures[:guided] + pictures).to(model.dtype)
-        found.append(ControlRows(first.net, stacked, without + weights))
+        stacked = torch.cat(pictures[:guided] * beside + pictures).to(model.dtype)
+        found.append(ControlRows(first.net, stacked, without * beside + weights))
     return found

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, replace
 
 from worker.engine.accounts import Accounts
+from worker.engine.anatomy.study import Study
 from worker.engine.batcher import Batcher
 from worker.engine.families.model import LoadedModel
 from worker.engine.memory.costs import Cost
@@ -16,6 +17,7 @@ from worker.engine.request import ImageRequest, Picture
 from worker.engine.runner import Observer, Runner
 from worker.engine.shares import Shares
 from worker.engine.task import Stage, Task
+from worker.engine.trace.recording import Memory, Trace
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,8 @@ class Finished:
     """A task's end: its picture, RGB (height, width, 3) in uint8, or the error in its place.
 
     `prompt_tokens` counts the prompt's own tokens, `prompt_chunks` the text encoder's windows
-    they took; both are 0 where the prompt was never read.
+    they took; both are 0 where the prompt was never read. `trace` is what its steps were, where
+    that was asked for.
     """
 
     task_id: str
@@ -38,6 +41,7 @@ class Finished:
     error: Exception | None
     prompt_tokens: int
     prompt_chunks: int
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,18 @@ class Progress:
     step: int
     steps: int
     stage: Stage
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A step that was just kept: how noisy it was, its latents, and those without the noise, drawn
+    small."""
+
+    step: int
+    timestep: float
+    sigma: float
+    x: Picture
+    x0: Picture
 
 
 class Engine:
@@ -71,6 +87,7 @@ class Engine:
         memory_limit: int | None = None,
         notebook: Notebook | None = None,
         observer: Observer | None = None,
+        trace_memory: int | None = None,
     ) -> None:
         if exact_rows < 1 or exact_rows & (exact_rows - 1):
             raise ValueError(f"exact_rows: {exact_rows} is not a power of two.")
@@ -83,7 +100,7 @@ class Engine:
         self._budget = budget
         self._accounts = Accounts()
         self.batcher = Batcher(models, budget, self._accounts)
-        self.runner = Runner(budget, self._accounts, observer)
+        self.runner = Runner(budget, self._accounts, observer, Memory(trace_memory))
 
     def add(
         self,
@@ -125,6 +142,14 @@ class Engine:
         self._accounts.costs.step(time.perf_counter() - started)
         return [_finished(task) for task in done]
 
+    def study(self, study: Study) -> bool:
+        """Some of the work on something to see, between two steps; True once it is done. Its caller
+        pays as for pictures. From the thread that steps."""
+        started = time.perf_counter()
+        done = study.advance()
+        self._accounts.shares.charge(study.caller, time.perf_counter() - started)
+        return done
+
     def warm_up(self, request: ImageRequest) -> bool:
         """With nothing else to do: one forward towards the best number of rows for the shape of
         `request`, whose model is loaded. False once there is nothing more to learn.
@@ -160,6 +185,26 @@ class Engine:
         """How far a held task is. Raises KeyError for an id that is not held."""
         task = self._held(task_id)
         return Progress(*task.progress, task.stage)
+
+    def traced(self, task_id: str, since: int = 0) -> list[Seen]:
+        """What is kept of a task's steps by now, drawn, from the `since`th on.
+
+        Raises KeyError for an id that is not held.
+        """
+        task = self._held(task_id)
+        recording, model = task.recording, task.model
+        if recording is None or model is None:
+            return []
+        return [
+            Seen(
+                each.step,
+                each.timestep,
+                each.sigma,
+                model.preview(each.tensors["x"][None]),
+                model.preview(each.tensors["x0"][None]),
+            )
+            for each in recording.steps[since:]
+        ]
 
     def preview(self, task_id: str) -> Picture | None:
         """A small RGB picture of what the task is becoming, one pixel a latent pixel.
@@ -210,6 +255,18 @@ class Engine:
         return task
 
 
+def _trace(task: Task) -> Trace | None:
+    if task.recording is None:
+        return None
+    found = None
+    if task.model is not None and task.image is not None:
+        if task.latents is not None:
+            task.recording.ended(task.latents)
+        found = task.recording.finished(task.model.preview)
+    task.recording.close()
+    return found
+
+
 def _finished(task: Task) -> Finished:
     text = task.text
     return Finished(
@@ -218,4 +275,5 @@ def _finished(task: Task) -> Finished:
         error=task.error,
         prompt_tokens=text.tokens if text else 0,
         prompt_chunks=text.chunks if text else 0,
+        trace=_trace(task),
     )

@@ -11,10 +11,14 @@ from worker.engine.parts.control import control_tensor
 from worker.engine.parts.upscaler import lanczos, nearest
 from worker.engine.request import Control, Enlarge, Picture
 from worker.engine.task import ControlInput, Repaint, Stage, Task, ready
+from worker.engine.trace.recording import Memory, Recording
+from worker.engine.transfer import sent
 
 
-def encode(task: Task) -> None:
-    """Reads the prompts and begins the first pass, or the second where there is no first."""
+def encode(task: Task, memory: Memory | None = None) -> None:
+    """Reads the prompts and begins the first pass, or the second where there is no first.
+
+    What is kept of its steps, where that is asked for, comes out of `memory`."""
     request, model = task.request, ready(task.model)
     added = [(task.add_ons.loras[lora.name], lora.weight) for lora in request.loras]
     for weights, _ in added:
@@ -23,6 +27,13 @@ def encode(task: Task) -> None:
     variant = tuple((weights.serial, weight) for weights, weight in added)
     task.text = model.read(request, variant=variant)
     task.generator.manual_seed(request.seed)
+    if request.trace is not None:
+        # Of pictures that are spoken of the words are read within another text.
+        spellings = [] if request.references else model.spell(request.prompt)
+        task.recording = Recording(request.trace, spellings, memory or Memory())
+    if request.references:
+        _edit(task, model)
+        return
     if request.image is not None and request.enlarge is None and not request.strength:
         # The picture itself, which the autoencoder would not give back.
         _check_size(request.image, request.width, request.height)
@@ -61,6 +72,8 @@ def _first_pass(task: Task, model: LoadedModel) -> None:
     # the picture that it gives there.
     request = task.request
     size = request.width, request.height
+    if model.only_edits:
+        raise InvalidRequest(f"kind: the model {model.name} edits pictures, and nothing else.")
     if request.image is None:
         if model.inpaints:
             raise InvalidRequest(f"kind: the model {model.name} needs a picture and a mask.")
@@ -80,6 +93,19 @@ def _first_pass(task: Task, model: LoadedModel) -> None:
     _inpaint(task, model)
 
 
+def _edit(task: Task, model: LoadedModel) -> None:
+    """From noise alone, with the pictures beside it: the prompt says what becomes of them."""
+    request = task.request
+    if len(request.references) > model.edits > 0:
+        most = f"{model.edits} of them" if model.edits > 1 else "one picture"
+        raise InvalidRequest(f"references: the model {model.name} edits at most {most}.")
+    size = request.width, request.height
+    shown = model.shown(request)
+    noise = _noise(task, model, *size)
+    task.begin(*size, request.steps, noise=noise)
+    _condition(task, model, *size, shown=shown)
+
+
 def _inpaint(task: Task, model: LoadedModel) -> None:
     request, picture_mask = task.request, ready(task.request.mask)
     autoencoder = model.autoencoder
@@ -93,7 +119,8 @@ def _inpaint(task: Task, model: LoadedModel) -> None:
         mask = latent_mask(picture_mask, autoencoder.scale, model.device)
     from_noise = request.strength >= 1 and request.fill == "original"
     original = None
-    if request.differential or not (model.inpaints and from_noise):
+    unseen = model.inpaints and from_noise and not model.draws_unseen
+    if request.differential or not unseen:
         original = autoencoder.encode(pixels, task.generator)
     noise = _noise(task, model, *size)
     start = _with_fill(task, original, noise, mask)
@@ -104,7 +131,9 @@ def _inpaint(task: Task, model: LoadedModel) -> None:
         task.repaint = Repaint(ready(original), noise, mask, request.differential)
     if model.inpaints:
         masked = autoencoder.encode(hide_masked(pixels, painted), task.generator)
-        _condition(task, model, *size, mask=(mask > 0).to(mask.dtype), masked=masked)
+        area = torch.from_numpy(painted >= 128).to(mask)[None, None]
+        mask = (mask > 0).to(mask.dtype)
+        _condition(task, model, *size, mask=mask, masked=masked, painted=area)
         return
     _condition(task, model, *size)
 
@@ -127,10 +156,12 @@ def _condition(
     *,
     mask: torch.Tensor | None = None,
     masked: torch.Tensor | None = None,
+    painted: torch.Tensor | None = None,
+    shown: tuple[torch.Tensor, ...] = (),
 ) -> None:
     """Makes the inputs that the network takes at this size."""
     text, scale = ready(task.text), task.request.guidance_scale
-    task.inputs = model.inputs(Scene(text, width, height, scale, mask, masked))
+    task.inputs = model.inputs(Scene(text, width, height, scale, mask, masked, painted, shown))
     task.controls = tuple(
         _control(each, task, model, width, height) for each in task.request.controls
     )
@@ -146,19 +177,19 @@ def _control(
         picture = functional.interpolate(
             picture, size=(height, width), mode="bilinear", antialias=True
         )
-    return ControlInput(control, net, picture.to(model.device))
+    return ControlInput(control, net, sent(picture, model.device))
 
 
 def _noise(task: Task, model: LoadedModel, width: int, height: int) -> torch.Tensor:
     """The image's own noise (1, C, h, w), drawn on the CPU in fp32: the same on every device, in
     every dtype and in every batch; turned towards the variation's if there is one."""
     request = task.request
-    shape = (1, model.latent_channels, *model.latent_size(width, height))
-    noise = torch.randn(shape, generator=task.generator)
+    noise = model.noise(width, height, task.generator)
     if request.variation_seed is not None and request.variation_strength:
         other = torch.Generator().manual_seed(request.variation_seed)
-        noise = slerp(noise, torch.randn(shape, generator=other), request.variation_strength)
-    return noise.to(model.device)
+        another = model.noise(width, height, other)
+        noise = slerp(noise, another, request.variation_strength)
+    return sent(noise, model.device)
 
 
 def slerp(start: torch.Tensor, end: torch.Tensor, fraction: float) -> torch.Tensor:

@@ -40,7 +40,7 @@ class LatentPreview:
         same one each time, in well under a second on a CPU."""
         latents = _smooth_latents(channels)
         with torch.inference_mode():
-            pictures = [decoded(one[None]).float() for one in latents.to(device)]
+            pictures = [decoded(one[None]).float().nan_to_num() for one in latents.to(device)]
             visible = torch.cat(pictures).cpu().clamp(-1, 1)
             colours = functional.adaptive_avg_pool2d(visible, SIDE).movedim(1, -1).reshape(-1, 3)
         return cls(_least_squares(_features(latents), colours))

@@ -61,6 +61,15 @@ class Enlarge:
     last: bool = False
 
 
+@dataclass(frozen=True)
+class TraceWish:
+    """What to keep of an image's steps: of which ones, counted from 0 (None is all), and where
+    words were looked at, on the whole or by layer."""
+
+    steps: frozenset[int] | None = None
+    attention: Literal["none", "words", "layers"] = "words"
+
+
 @dataclass(frozen=True, eq=False)
 class ImageRequest:
     """One image: what it shows, how large, and by which walk from which noise.
@@ -70,7 +79,10 @@ class ImageRequest:
     much of the strength as it is light (arXiv 2306.00950). `clip_skip` counts the text encoder's
     layers from the last, which is 1. `true_cfg_scale` is classifier-free guidance beside the
     guidance that a model was distilled with. An `image` with `enlarge` goes to the second pass at
-    once. `vae` names an autoencoder that is taken instead of the model's own.
+    once. With `references` they are edited by the prompt: those are the pictures as they came, of
+    any size, and `image` the first of them brought to `width` x `height`, for networks that draw
+    over it, which `image_guidance_scale` has keep to it. `vae` names an autoencoder that is taken
+    instead of the model's own.
     """
 
     model: str
@@ -85,8 +97,10 @@ class ImageRequest:
     schedule: str = "automatic"
     guidance_rescale: float = 0.0
     true_cfg_scale: float = 1.0
+    image_guidance_scale: float = 1.0
     clip_skip: int = 1
     image: Picture | None = None
+    references: tuple[Picture, ...] = ()
     mask: Mask | None = None
     differential: bool = False
     fill: Fill = "original"
@@ -98,6 +112,7 @@ class ImageRequest:
     variation_strength: float = 0.0
     vae: str | None = None
     exact: bool = False
+    trace: TraceWish | None = None
 
     @property
     def guided(self) -> bool:

@@ -8,7 +8,8 @@ from typing import Protocol
 import torch
 
 from worker.engine.accounts import Accounts
-from worker.engine.batch import Batch, TaskRows
+from worker.engine.batch import Batch, Step, TaskRows, keep_step
+from worker.engine.errors import NotFinite
 from worker.engine.families.model import LoadedModel
 from worker.engine.memory.device import (
     capacity,
@@ -24,6 +25,8 @@ from worker.engine.parts.rows import Rows
 from worker.engine.piecework import Piecework
 from worker.engine.prepare import encode, enlarge
 from worker.engine.task import BatchKey, Stage, Task, ready
+from worker.engine.trace.attention import watched
+from worker.engine.trace.recording import Memory
 from worker.engine.whole.run import WholeRun
 
 # Seconds that somebody who comes while the engine warms up may wait for its forward; the next one
@@ -56,8 +59,13 @@ class Runner:
     """
 
     def __init__(
-        self, budget: Budgets, accounts: Accounts, observer: Observer | None = None
+        self,
+        budget: Budgets,
+        accounts: Accounts,
+        observer: Observer | None = None,
+        traces: Memory | None = None,
     ) -> None:
+        self._traces = traces
         self._budget = budget
         self._accounts = accounts
         self._observer = observer
@@ -97,7 +105,7 @@ class Runner:
         task = batch.tasks[0]
         match batch.stage:
             case Stage.ENCODE:
-                if self._in_pieces(task, partial(encode, task)):
+                if self._in_pieces(task, partial(encode, task, self._traces)):
                     self._check_fit(task)
             case Stage.ENLARGE:
                 if self._in_pieces(task, partial(enlarge, task)):
@@ -147,7 +155,13 @@ class Runner:
         if rows is None:
             return
         noise, failed = self._predict(batch, rows)
-        batch.scatter(rows, noise, failed)
+        batch.scatter(rows, noise, failed, self._keep)
+
+    def _keep(self, task: Task, step: Step) -> None:
+        """What a traced picture's step takes longer than another's is its caller's to pay."""
+        started = time.perf_counter()
+        keep_step(task, step)
+        self._accounts.extra(task, time.perf_counter() - started)
 
     def _predict(self, batch: Batch, rows: TaskRows) -> tuple[torch.Tensor, dict[int, Exception]]:
         """The prediction for every row, and the rows that have none because they raised.
@@ -195,7 +209,14 @@ class Runner:
         model.loras.use(key.loras)
         part = rows.span(start, end, self._budget.rows(key) if key.exact else 0)
         owners = [rows.owner(row) for row in range(start, end)]
-        return self._run(key, model, part, owners, batch.free)[: end - start]
+        looking = rows.looking(start, end)
+        if not looking:
+            return self._run(key, model, part, owners, batch.free)[: end - start]
+        with watched(model.attentions, list(looking)) as seen:
+            noise = self._run(key, model, part, owners, batch.free)
+        for row, task in looking.items():
+            ready(task.recording).saw(seen[row], model.layout(part, row))
+        return noise[: end - start]
 
     def _run(
         self,
@@ -259,7 +280,16 @@ class Runner:
     # 4. Decode the latents into pixels
 
     def _decode(self, task: Task) -> None:
-        task.finish(ready(task.model).autoencoder.decode(ready(task.latents)))
+        model = ready(task.model)
+        try:
+            task.finish(model.autoencoder.decode(ready(task.latents)))
+        except NotFinite as error:
+            if broken := broken_part(model):
+                raise NotFinite(
+                    f"{model.name} is broken: its {broken} has NaN or infinity among its weights;"
+                    " fetch its file again."
+                ) from error
+            raise
 
     # A pipeline that runs whole: one of its steps
 
@@ -273,10 +303,22 @@ class Runner:
             task.finish(task.run.image)
 
 
+def broken_part(model: LoadedModel) -> str | None:
+    """The class of a part whose weights are no numbers; None where all are."""
+    for module in model.modules():
+        if not all(bool(each.isfinite().all()) for each in module.parameters()):
+            return type(module).__name__
+    return None
+
+
 def is_long(task: Task) -> bool:
     """Whether encode and decode of a task's picture keep others waiting who come meanwhile."""
     request = task.request
     sizes = [request.width * request.height]
     if request.enlarge is not None:
         sizes.append(request.enlarge.width * request.enlarge.height)
-    return ready(task.model).device.type == "cpu" and max(sizes) > LARGE
+    model = ready(task.model)
+    for picture in request.references:
+        width, height = model.shown_size(picture.shape[1], picture.shape[0])
+        sizes.append(width * height)
+    return model.device.type == "cpu" and max(sizes) > LARGE

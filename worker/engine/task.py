@@ -15,6 +15,7 @@ from worker.engine.parts.upscaler import PixelUpscaler
 from worker.engine.piecework import Piecework
 from worker.engine.request import Control, ImageRequest, Lora, Picture, check_multiple
 from worker.engine.sampling.sampler import Sampler
+from worker.engine.trace.recording import Recording
 from worker.engine.whole.pipeline import WholeModel
 from worker.engine.whole.run import WholeRun
 
@@ -140,6 +141,7 @@ class Task:
     steps_before: int = 0
     steps_to_come: int = 0
     prediction: Prediction | None = None
+    recording: Recording | None = None
     key: BatchKey | None = None
     image: Picture | None = None
     error: Exception | None = None
@@ -152,7 +154,7 @@ class Task:
     @property
     def rows(self) -> int:
         """Rows of a forward that one step of this task takes."""
-        return 2 if self.guided else 1
+        return ready(self.model).guided_rows if self.guided else 1
 
     def begin(
         self,
@@ -225,6 +227,11 @@ class Task:
         done = self.steps_before + self.sampler.index
         return done, self.steps_before + len(self.sampler) + self.steps_to_come
 
+    @property
+    def traced(self) -> bool:
+        """Whether the step to come is to be kept."""
+        return self.recording is not None and self.recording.wants(self.progress[0])
+
     def finish(self, image: Picture) -> None:
         self.image = image
         self.stage = Stage.DONE
@@ -235,6 +242,8 @@ class Task:
 
     def leave(self) -> None:
         """Ends what the task has under way outside itself."""
+        if self.recording is not None:
+            self.recording.close()
         if self.run is not None:
             self.run.cancel()
         if self.piecework is not None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event
 
+from worker.engine import Study
 from worker.loop.slot import Slot
 
 
@@ -32,6 +33,7 @@ class Board:
         self.stepped = time.monotonic()
         self._slots: dict[str, Slot] = {}
         self._inbox: SimpleQueue[Slot] = SimpleQueue()
+        self._studies: SimpleQueue[Study] = SimpleQueue()
         # Not an Event: a signal that came while its own thread had the lock would wait for ever.
         self._wake: SimpleQueue[None] = SimpleQueue()
 
@@ -90,6 +92,17 @@ class Board:
         """End the rest of the engine's thread, or keep it from its next one."""
         if self._wake.empty():
             self._wake.put(None)
+
+    def show(self, study: Study) -> None:
+        """The engine's thread is to work this out between two steps."""
+        self._studies.put(study)
+        self.wake()
+
+    def next_study(self) -> Study | None:
+        """The study that has waited longest; None where none waits."""
+        with suppress(Empty):
+            return self._studies.get_nowait()
+        return None
 
     def handed_in(self) -> list[Slot]:
         """What was handed in since the last time. A `wake` from here on ends the next rest."""

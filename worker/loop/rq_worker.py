@@ -9,6 +9,7 @@ Beside them all the while:
 - beat, a thread: renews leases, notices cancels and lost leases, sweeps up after dead workers;
 - follower, a thread: looks whether models came, changed or went;
 - porter, a thread: adds, changes and removes models at an admin's word, if it is its machine's one;
+- explainer, a thread: answers questions on the models that it offers;
 - reporter, a thread: progress, previews, and what each caller had of the device.
 """
 
@@ -42,6 +43,7 @@ from jobs.signals import GIVE_BACK, Signals
 from worker.engine import Engine
 from worker.loop.beat import Beat
 from worker.loop.board import Board
+from worker.loop.errands.explainer import Explainer
 from worker.loop.errands.porter import Porter
 from worker.loop.follower import Follower
 from worker.loop.intake.inputs import Inputs
@@ -110,6 +112,7 @@ class BatchWorker(Worker):
         self.stepper = Stepper(board, engine, offer.models, self.settler, warm_up)
         self.follower = follow(board)
         self.porter = errands(board)
+        self.explainer = Explainer(board, connection, offer, store)
         self.beat = Beat(
             board,
             connection,
@@ -138,7 +141,10 @@ class BatchWorker(Worker):
         patiently(lambda: self.offer.advertise(running=0))
         threads = [
             threading.Thread(target=part.run, name=part.__class__.__name__.lower(), daemon=True)
-            for part in (self.intake, self.beat, self.reporter, self.follower, self.porter)
+            for part in (
+                *(self.intake, self.beat, self.reporter),
+                *(self.follower, self.porter, self.explainer),
+            )
         ]
         for thread in threads:
             thread.start()

@@ -14,9 +14,10 @@ from jobs.records.events import Error, Output, Progress
 from jobs.records.lanes import Lane
 from jobs.records.record import JobRecord
 from jobs.request.request import ResolvedRequest
+from jobs.request.trace import wish
 from jobs.tracing import NOTHING, Work
 from worker.canvas import Canvas
-from worker.engine import Control, Engine, ImageRequest, Lora, Stage
+from worker.engine import Control, Engine, ImageRequest, Lora, Stage, TraceWish
 from worker.loop.lease import Lease
 
 STAGES: dict[Stage, events.Stage] = {
@@ -52,6 +53,7 @@ class Slot:
     first_steps: int = 0
     reported: Progress | None = None
     previewed: float = 0.0
+    traced: dict[int, int] = field(default_factory=dict[int, int])
     furthest: float = 0.0
     stop: bool = False
     lost: bool = False
@@ -141,7 +143,9 @@ def image_request(
         guidance_rescale=request.guidance_rescale,
         true_cfg_scale=request.true_cfg_scale,
         clip_skip=request.clip_skip,
+        image_guidance_scale=request.image_guidance_scale or 0.0,
         image=canvas.image,
+        references=canvas.references,
         mask=canvas.mask,
         differential=request.mask_grey == "strength",
         # The surroundings' colours are in the canvas already.
@@ -154,7 +158,17 @@ def image_request(
         variation_strength=request.variation_strength,
         vae=request.vae,
         exact=request.exact,
+        trace=trace_wish(request),
     )
+
+
+def trace_wish(request: ResolvedRequest) -> TraceWish | None:
+    """What the engine is to keep of a picture's steps."""
+    asked = wish(request.trace)
+    if asked is None:
+        return None
+    steps = None if asked.steps is None else frozenset(asked.steps)
+    return TraceWish(steps, asked.attention)
 
 
 def parse_task_id(task_id: str) -> tuple[str, str, int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from jobs.records.shares import WEIGHTS
 from jobs.request.model_card import ModelCard
-from worker.engine import Engine, Finished, ImageRequest
+from worker.engine import Engine, Finished, ImageRequest, Study
 from worker.loop.board import Board
 from worker.loop.offer import Offer
 from worker.loop.outcome.settler import Settler
@@ -42,6 +42,7 @@ class Stepper:
         self.models = models
         self.settler = settler
         self.warm_up = warm_up
+        self._at: Study | None = None
 
     def turn(self) -> None:
         """Make one step, or rest where there is none to make."""
@@ -56,7 +57,10 @@ class Stepper:
             if (slot.stop or slot.lost) and not slot.settling:
                 self._drop_tasks(slot)
                 self.settler.end(slot)
+        studied = self._study()
         if self.engine.idle:
+            if studied:
+                return
             self.board.stepped = time.monotonic()
             if self.warm_up is None or not self.warm_up.step():
                 self.board.rest(IDLE_WAIT)
@@ -67,6 +71,16 @@ class Stepper:
             self._hand_on(each)
         if not finished and self.engine.waiting_for_models:
             self.board.rest(LOADING_WAIT)
+
+    def _study(self) -> bool:
+        """Some of what somebody wants to see of a model; whether there was any."""
+        self._at = self._at or self.board.next_study()
+        if self._at is None:
+            return False
+        if self.engine.study(self._at):
+            self._at = None
+        self.board.stepped = time.monotonic()
+        return True
 
     def _admit(self, slot: Slot) -> None:
         if slot.settling:
@@ -122,10 +136,11 @@ class WarmUp:
 
 def warm_up_request(card: ModelCard) -> ImageRequest:
     """A picture as callers most often ask this model for: its own size, steps and guidance, and
-    from a picture, or under a mask, where it makes no others."""
+    from a picture, by editing one, or under a mask, where it makes no others."""
     size = card.height, card.width
     from_picture = "text-to-image" not in card.kinds
-    under_mask = from_picture and "image-to-image" not in card.kinds
+    picture = np.zeros((*size, 3), np.uint8) if from_picture else None
+    under_mask = from_picture and "inpaint" in card.kinds and "image-to-image" not in card.kinds
     return ImageRequest(
         model=card.name,
         prompt="",
@@ -137,6 +152,7 @@ def warm_up_request(card: ModelCard) -> ImageRequest:
         seed=0,
         sampler=card.sampler,
         schedule=card.schedule,
-        image=np.zeros((*size, 3), np.uint8) if from_picture else None,
+        image=picture,
+        references=(picture,) if picture is not None and "edit" in card.kinds else (),
         mask=np.full(size, 255, np.uint8) if under_mask else None,
     )

@@ -17,6 +17,7 @@ const t = words({
     make: "Make",
     gallery: "Gallery",
     models: "Models",
+    anatomy: "Anatomy",
     server: "Server",
     places: "Places",
     offline: "No connection to the server. It is tried again by itself; what you send now goes out then.",
@@ -25,6 +26,7 @@ const t = words({
     make: "Tạo ảnh",
     gallery: "Thư viện",
     models: "Mô hình",
+    anatomy: "Giải phẫu",
     server: "Máy chủ",
     places: "Các trang",
     offline: "Mất kết nối với máy chủ. Trang tự kết nối lại; những gì bạn gửi bây giờ sẽ được gửi đi sau.",
@@ -35,11 +37,15 @@ const PLACES: readonly [Place, IconName][] = [
   ["make", "make"],
   ["gallery", "gallery"],
   ["models", "models"],
+  ["anatomy", "anatomy"],
   ["server", "server"],
 ];
 
 /** Few look at it, and it is not small. */
 const Models = later(async () => (await import("./models/Models")).Models);
+
+/** For those who want to know how it works. */
+const Anatomy = later(async () => (await import("./anatomy/Anatomy")).Anatomy);
 
 export function App() {
   const pairing = location.pathname === "/pair";
@@ -79,6 +85,7 @@ export function App() {
         )}
         {place === "gallery" && <Gallery />}
         {place === "models" && <Models />}
+        {place === "anatomy" && <Anatomy />}
         {place === "server" && <Server />}
       </main>
       <Toasts />

@@ -15,6 +15,7 @@ const start = {
   url: "blob:x",
   width: 640,
   height: 480,
+  more: [],
   mask: new Blob(["m"]),
   invert: true,
   feather: 9,
@@ -81,6 +82,16 @@ describe("a request", () => {
     expect(files(painted)).toEqual({ image: picture, mask: start.mask });
     expect(request(EMPTY, { ...start, use: "outpaint" })).toMatchObject({ expand: { left: 32 } });
     expect(request({ ...EMPTY, strength: 0.9 }, { ...start, use: "upscale" })).not.toHaveProperty("strength");
+  });
+
+  it("has the other pictures of an edit, files beside it at their places, and no strength", () => {
+    const shown = { url: "blob:y", width: 64, height: 64 };
+    const more = [{ ...shown, picture: "job-1" }, { ...shown, picture }];
+    const edit = { ...start, use: "edit" as const, more };
+    const asked = request({ ...EMPTY, prompt: "make it green", strength: 0.3 }, edit);
+    expect(asked).toMatchObject({ kind: "edit", references: ["job-1", "file"] });
+    expect(asked).not.toHaveProperty("strength");
+    expect(files(edit)).toEqual({ image: picture, reference_1: picture });
   });
 });
 

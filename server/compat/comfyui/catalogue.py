@@ -10,8 +10,9 @@ import psutil
 from flask import Blueprint, Response, jsonify
 
 from jobs.records.workers import live
+from server.compat.comfyui.graph.declared import Input, NodeType
 from server.compat.comfyui.graph.names import FOLDERS, Choices, bare
-from server.compat.comfyui.graph.nodes import NODES, Input, NodeType
+from server.compat.comfyui.graph.nodes import NODES
 from server.compat.comfyui.inputs import current_inputs
 from server.door.auth import caller
 from server.errors import ApiError

@@ -18,9 +18,10 @@ from server.compat.comfyui.files import named, open_file, shown_as
 from server.compat.comfyui.graph.errors import BadGraph
 from server.compat.comfyui.graph.graph import Node
 from server.compat.comfyui.graph.graph import read as read_graph
+from server.compat.comfyui.graph.meaning import Meaning
 from server.compat.comfyui.graph.names import Choices
 from server.compat.comfyui.graph.pixels import Loaded
-from server.compat.comfyui.graph.request import Meaning, meaning_of
+from server.compat.comfyui.graph.request import meaning_of
 from server.compat.comfyui.inputs import Inputs, current_inputs
 from server.compat.comfyui.prompts import MAX_GRAPH, Prompt, Prompts, current_prompts, id_of
 from server.compat.json_body import json_object

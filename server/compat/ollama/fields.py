@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -9,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
 from jobs.request.request import GenerationRequest, InvalidRequest
+from server.compat.editing import change_of
 from server.requests.validation import field_errors
 
 SEEDS = 2**32
@@ -65,20 +67,15 @@ class GenerateFields(_Sent):
         """Whether it has no more use for the model."""
         return str(self.keep_alive).rstrip("smh") in ("0", "0.0")
 
-    @property
-    def notes(self) -> list[Note]:
-        """What of the fields is done otherwise."""
-        sent = len(self.images or ())
-        if sent < 2:
-            return []
-        detail = f"one picture is edited here: the first of the {sent}; the others were not used"
-        return [Note(pointer="/images", detail=detail)]
-
-    def generation(self, card: ModelCard) -> GenerationRequest:
-        """The job. Raises InvalidRequest."""
+    def generation(
+        self, card: ModelCard, cards: Sequence[ModelCard]
+    ) -> tuple[GenerationRequest, Sequence[Note]]:
+        """The job, and what of the fields is done otherwise. Raises InvalidRequest."""
         options = self.options or Options()
+        sent = self.images or []
+        images = [each if each.startswith("data:") else f"data:;base64,{each}" for each in sent]
         asked: dict[str, Any] = {
-            "kind": "image-to-image" if self.images else "text-to-image",
+            "kind": "text-to-image",
             "model": card.name,
             "prompt": self.prompt,
             "width": self.width,
@@ -88,15 +85,26 @@ class GenerateFields(_Sent):
             # Ollama's seeds have 64 bits; nought is any there, and below it with other servers.
             "seed": options.seed % SEEDS if options.seed and options.seed > 0 else None,
         }
-        if self.images:
-            data = self.images[0]
-            asked["image"] = data if data.startswith("data:") else f"data:;base64,{data}"
+        notes: Sequence[Note] = ()
+        if images:
+            change = change_of(
+                len(images),
+                card,
+                cards,
+                prompt=self.prompt or "",
+                field="images",
+                strength=options.strength,
+            )
+            asked |= {"kind": change.kind, "strength": change.strength, "image": images[0]}
+            asked["references"] = images[1 : change.pictures]
+            notes = change.notes
         try:
-            return GenerationRequest.model_validate(
+            job = GenerationRequest.model_validate(
                 {name: value for name, value in asked.items() if value is not None}
             )
         except ValidationError as error:
             raise InvalidRequest(field_errors(error)) from error
+        return job, notes
 
 
 def read(sent: dict[str, Any]) -> GenerateFields:

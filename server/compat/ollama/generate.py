@@ -51,7 +51,9 @@ def generate() -> Response:
     if not asked.prompt:
         reason = "unload" if asked.unloads else "load"
         return jsonify(_line(name, done=True, done_reason=reason))
-    record = submit(asked.generation(card), {}, cards=known_models(), notes=asked.notes)
+    cards = known_models()
+    job, notes = asked.generation(card, cards)
+    record = submit(job, {}, cards=cards, notes=notes)
     if asked.streams:
         return _stream(record, name)
     return jsonify(_picture(waiting.wait(record, PATIENCE), name))

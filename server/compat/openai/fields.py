@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any, Literal, cast
 
 from flask import request
@@ -88,8 +89,11 @@ class ImageFields(BaseModel):
         """A stored picture as the client wants it."""
         return render(png, self.output_format, None, self.output_compression)
 
-    def generation(self, kind: Kind, card: ModelCard, pictures: set[str]) -> GenerationRequest:
-        """The job; `pictures` are the fields whose bytes came along. Raises InvalidRequest."""
+    def generation(
+        self, kind: Kind, card: ModelCard, pictures: Collection[str]
+    ) -> GenerationRequest:
+        """The job; `pictures` are JSON pointers of those whose bytes came along. Raises
+        InvalidRequest."""
         width, height = self._width_and_height()
         asked = {
             "kind": kind,
@@ -106,8 +110,10 @@ class ImageFields(BaseModel):
             "schedule": self.schedule,
             "strength": self.strength,
             "as_written": self.as_written,
-            **dict.fromkeys(pictures, multipart.PART),
+            **{name: multipart.PART for name in ("image", "mask") if f"/{name}" in pictures},
         }
+        references = sum(pointer.startswith("/references/") for pointer in pictures)
+        asked["references"] = [multipart.PART] * references
         try:
             return GenerationRequest.model_validate(
                 {name: value for name, value in asked.items() if value is not None}

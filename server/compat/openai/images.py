@@ -13,6 +13,7 @@ from jobs.records.record import JobRecord
 from jobs.request.model_card import Kind
 from jobs.request.notes import Note
 from server.compat import waiting
+from server.compat.editing import change_of
 from server.compat.openai import stream
 from server.compat.openai.beside import SIZES, notes_of, usage
 from server.compat.openai.errors import accepted, given_up, invalid
@@ -40,25 +41,39 @@ def generate() -> Response:
 
 @blueprint.post("/edits")
 def edit() -> Response:
-    """A picture made anew after a prompt; with a mask, only where that is transparent."""
+    """Pictures changed as a prompt says; with a mask one, and only where that is transparent."""
     fields = from_form()
     if fields.prompt is None:
         raise missing("prompt", "it says what the picture is to become")
     if files_of("markup"):
         raise invalid("markup", "is not done here; a mask says where to repaint")
-    picture, notes = _first_picture()
-    parts = {"image": picture}
-    masks = files_of("mask")
-    if masks:
-        parts["mask"] = _mask(masks)
-    return _make("inpaint" if masks else "image-to-image", fields, parts, "image_edit", notes)
+    pictures = _pictures()
+    cards = known_models()
+    card = card_named(fields.model, cards)
+    if masks := files_of("mask"):
+        picture, notes = _first(pictures)
+        parts = {"/image": picture, "/mask": _mask(masks)}
+        return _make("inpaint", fields, parts, "image_edit", notes)
+    change = change_of(
+        len(pictures),
+        card,
+        cards,
+        prompt=fields.prompt,
+        field="image",
+        strength=fields.strength,
+    )
+    parts = {"/image": pictures[0]}
+    more = pictures[1 : change.pictures]
+    parts |= {f"/references/{index}": each for index, each in enumerate(more)}
+    fields = fields.model_copy(update={"strength": change.strength})
+    return _make(change.kind, fields, parts, "image_edit", change.notes)
 
 
 @blueprint.post("/variations")
 def vary() -> Response:
     """Pictures like one that was sent."""
-    picture, notes = _first_picture()
-    return _make("variations", from_form(), {"image": picture}, "image_edit", notes)
+    picture, notes = _first(_pictures())
+    return _make("variations", from_form(), {"/image": picture}, "image_edit", notes)
 
 
 def _make(
@@ -69,10 +84,8 @@ def _make(
     notes: tuple[Note, ...] = (),
 ) -> Response:
     cards = known_models()
-    card = card_named(fields.model, cards)
-    asked = fields.generation(kind, card, set(parts))
-    sent = {f"/{name}": data for name, data in parts.items()}
-    record = submit(asked, sent, cards=cards, notes=[*fields.notes, *notes])
+    asked = fields.generation(kind, card_named(fields.model, cards), parts.keys())
+    record = submit(asked, parts, cards=cards, notes=[*fields.notes, *notes])
     accepted(record)
     try:
         if fields.stream:
@@ -125,15 +138,21 @@ def _url(output: Output, fields: ImageFields) -> str:
     return url if fields.output_format == "png" else f"{url}&format={fields.output_format}"
 
 
-def _first_picture() -> tuple[bytes, tuple[Note, ...]]:
-    """The picture to start from; of several the first, as a note says."""
+def _pictures() -> list[bytes]:
+    """The pictures to start from. Raises where there is none."""
     files = files_of("image")
     if not files:
         raise missing("image", "send the picture as a file")
-    if len(files) == 1:
-        return files[0], ()
-    detail = f"one picture is edited here: the first of the {len(files)}; the others were not used"
-    return files[0], (Note(pointer="/image", detail=detail),)
+    return files
+
+
+def _first(pictures: list[bytes]) -> tuple[bytes, tuple[Note, ...]]:
+    """The picture of which a part is made anew, or others like it; of several the first, as a note
+    says."""
+    if len(pictures) == 1:
+        return pictures[0], ()
+    detail = f"this is done to one picture: the first of the {len(pictures)} counted"
+    return pictures[0], (Note(pointer="/image", detail=detail),)
 
 
 def _mask(files: list[bytes]) -> bytes:

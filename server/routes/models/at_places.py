@@ -9,6 +9,7 @@ from jobs.additions.errands import Action, NoAnswer, Refusal
 from jobs.additions.found import SECTIONS, Kind
 from jobs.records.workers import WorkerInfo, live
 from jobs.request.request import FieldError
+from jobs.sentences import say
 from server.errors import ApiError, Unavailable
 from server.resources import resources
 
@@ -37,7 +38,11 @@ def place_of(worker: str | None) -> str:
         there = {named.place: named} if named.place else {}
     if not there:
         raise Unavailable(
-            "no-worker", "no worker is alive that can write to its folder of models, DATA/models"
+            "no-worker",
+            say(
+                "no-keeper",
+                "no worker is alive that can write to its folder of models, DATA/models",
+            ),
         )
     return next(iter(there))
 
@@ -61,7 +66,9 @@ def ask(place: str, action: Action, fields: dict[str, Any]) -> dict[str, Any]:
     try:
         return errands.ask(resources().redis, place, action, fields, SECONDS)
     except NoAnswer:
-        raise Unavailable("no-answer", "no worker answered in time; ask again") from None
+        raise Unavailable(
+            "no-answer", say("no-answer", "no worker answered in time; ask again")
+        ) from None
     except Refusal as refusal:
         raise problem_of(refusal) from None
 

@@ -11,6 +11,7 @@ from redis import Redis
 from jobs.queue import orders
 from jobs.records import workers
 from jobs.records.workers import WorkerInfo
+from jobs.sentences import say
 from server.door.auth import require_admin
 from server.errors import ApiError
 from server.openapi import Routes, response
@@ -99,7 +100,7 @@ def _order(action: Literal["load", "unload"], model: str) -> Response:
     redis = resources().redis
     offering = _offering(redis, model)
     if action == "unload" and any(model in worker.pinned for worker in offering):
-        raise ApiError(409, "pinned", f"{model} is pinned; unpin it first")
+        raise ApiError(409, "pinned", say("pinned", "{name} is pinned; unpin it first", name=model))
     orders.order(redis, offering, action, model)
     return response(Told(workers=[worker.name for worker in offering]), 200)
 

@@ -18,6 +18,7 @@ from werkzeug.exceptions import ClientDisconnected
 from jobs.additions import uploads
 from jobs.additions.uploads import PIECE, PieceStore, Upload
 from jobs.request.request import FieldError, InvalidRequest
+from jobs.sentences import say
 from jobs.settings import settings
 from server.door.auth import require_admin
 from server.errors import ApiError
@@ -223,7 +224,8 @@ def _check_room(length: int) -> None:
     if "://" not in _store_url() and store.is_dir():
         rooms.append(shutil.disk_usage(store).free)
     if rooms and length > (free := min(rooms)):
-        raise ApiError(413, "too-large", f"it has {length} bytes, and {free} are free on the disk")
+        detail = "it has {bytes} bytes, and {free} are free on the disk"
+        raise ApiError(413, "too-large", say("too-large", detail, bytes=length, free=free))
 
 
 def _store_url() -> str:

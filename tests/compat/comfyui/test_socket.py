@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import socket
 import ssl
 import uuid
 from pathlib import Path
@@ -202,6 +203,22 @@ def test_a_device_that_is_revoked_is_let_go(idle: Comfy, hand: HandWorker) -> No
         told.until(lambda messages: messages)
         devices.revoke(hand.redis, device.id)
         assert told.until_closed() == 1001
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_who_answers_no_pings_is_let_go(idle: Comfy) -> None:
+    address = httpx.URL(idle.url)
+    request = (
+        f"GET /ws?clientId=gone HTTP/1.1\r\nHost: {address.host}:{address.port}\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    with socket.create_connection((address.host, address.port), timeout=200) as connection:
+        connection.sendall(request.encode())
+        # It takes what is sent, as the kernel of a phone that sleeps does, and says nothing.
+        while connection.recv(4096):
+            pass
 
 
 def test_a_socket_by_tls_is_answered(redis_server: RedisServer, tmp_path: Path) -> None:

@@ -58,9 +58,7 @@ def test_a_picture_that_comes_along_is_made_anew(ollama: Client, address: str):
     assert "Denoising strength: 0.3" in made.info["parameters"]
     both = {"model": "emoji", "images": [base64.b64encode(sent).decode()] * 2, "stream": False}
     said = httpx.post(f"{address}/api/generate", json=both | asked, timeout=60).json()
-    assert said["notes"] == [
-        "images: one picture is edited here: the first of the 2; the others were not used"
-    ]
+    assert said["notes"] == ["images: emoji takes one picture: the first of the 2 counted"]
     assert said["seed"] >= 0
 
 

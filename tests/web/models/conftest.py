@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.adding.elsewhere import Elsewhere, Repository, served
+from tests.running.hand_worker import png
 from tests.running.site import Site, site_in
 from tests.tiny_model import save_tiny_model
 from tests.tiny_models import save_tiny
@@ -87,7 +88,9 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
         )
         save_lora(shared / "tiny", shared / "bright.safetensors", "Bright", {"sunny day": 5})
         bright = (shared / "bright.safetensors").read_bytes()
-        elsewhere.civitai_model(7, "LORA", "bright.safetensors", bright)
+        elsewhere.files["shown.png"] = png(640, 480, "orange")
+        images = [{"url": elsewhere.link("shown.png"), "nsfwLevel": 1, "type": "image"}]
+        elsewhere.civitai_model(7, "LORA", "bright.safetensors", bright, version={"images": images})
         yield elsewhere
 
 

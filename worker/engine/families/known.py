@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
+from worker.engine.families.chroma import Chroma
 from worker.engine.families.flux import Flux
+from worker.engine.families.flux2 import Flux2, Flux2Klein
+from worker.engine.families.hidream import HiDream
 from worker.engine.families.lumina2 import Lumina2
 from worker.engine.families.model import LoadedModel
 from worker.engine.families.pixart import PixArtSigma
@@ -20,5 +23,9 @@ TRANSFORMERS: Mapping[str, Callable[[Parts], LoadedModel]] = {
     "sana": Sana,
     "pixart-sigma": PixArtSigma,
     "lumina2": Lumina2,
+    "flux2": Flux2,
+    "flux2-klein": Flux2Klein,
+    "chroma": Chroma,
+    "hidream": HiDream,
 }
 """The transformers by the names of their families."""

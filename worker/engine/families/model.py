@@ -8,13 +8,16 @@ from typing import Any
 
 import torch
 
+from worker.engine.errors import InvalidRequest
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler, make_sampler
+from worker.engine.trace.attention import Layout
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,9 @@ class Text:
 @dataclass(frozen=True)
 class Scene:
     """What the other inputs of a picture are made from: its text, the size in pixels, guidance;
-    and for a network that is shown what it repaints, the mask (1, 1, h, w) and the latents of the
-    masked picture (1, C, h, w)."""
+    for a network that is shown what it repaints, the mask (1, 1, h, w) and the latents of the
+    masked picture (1, C, h, w), with the mask in pixels (1, 1, height, width); and the latents of
+    the pictures that it edits, as it is shown them."""
 
     text: Text
     width: int
@@ -38,6 +42,8 @@ class Scene:
     guidance_scale: float
     mask: torch.Tensor | None = None
     masked: torch.Tensor | None = None
+    painted: torch.Tensor | None = None
+    shown: tuple[torch.Tensor, ...] = ()
 
 
 class LoadedModel(ABC):
@@ -74,6 +80,22 @@ class LoadedModel(ABC):
         return False
 
     @property
+    def draws_unseen(self) -> bool:
+        """Whether an inpainting network's picture is encoded where the walk begins with noise alone
+        as well: the draw of its posterior moves those after it, and so it is in diffusers."""
+        return False
+
+    @property
+    def edits(self) -> int:
+        """How many pictures the network may be shown to edit them; 0 for one that edits none."""
+        return 0
+
+    @property
+    def only_edits(self) -> bool:
+        """Whether the network draws nothing without a picture to edit."""
+        return False
+
+    @property
     def latent_channels(self) -> int:
         """Channels of a latent pixel."""
         return self.autoencoder.channels
@@ -102,9 +124,26 @@ class LoadedModel(ABC):
         """The request's prompts, as inputs of a row. `variant` is whatever changes the encoders
         (the LoRAs). Raises InvalidRequest for what would not be read."""
 
+    def spell(self, prompt: str) -> list[Spelling]:
+        """The prompt's tokens and words as each of the text encoders reads them; empty where the
+        family does not say."""
+        return []
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the model's first vocabulary has whole and that look most like this one."""
+        return []
+
     def inputs(self, scene: Scene) -> dict[str, Pair]:
         """Every input that a picture's rows have beside latents and timestep."""
         return dict(scene.text.inputs)
+
+    def shown(self, request: ImageRequest) -> tuple[torch.Tensor, ...]:
+        """The latents of the pictures that a request has edited, as the network is shown them."""
+        raise InvalidRequest(f"kind: the model {self.name} edits no pictures.")
+
+    def shown_size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height at which it is shown a picture of this size to edit it."""
+        return width, height
 
     # Latents, and the forward over rows
 
@@ -112,9 +151,24 @@ class LoadedModel(ABC):
         """Height and width of the latents of a picture."""
         return height // self.autoencoder.scale, width // self.autoencoder.scale
 
+    def noise(self, width: int, height: int, generator: torch.Generator) -> torch.Tensor:
+        """What a picture of this size begins from, (1, C, h, w) in fp32: drawn on the CPU."""
+        shape = (1, self.latent_channels, *self.latent_size(width, height))
+        return torch.randn(shape, generator=generator)
+
     @abstractmethod
     def forward(self, rows: Rows) -> torch.Tensor:
         """What the network predicts for every row: (n, C, h, w)."""
+
+    @property
+    def attentions(self) -> Mapping[str, Any]:
+        """The modules in which the picture's places look at words, by their paths; none where that
+        cannot be told."""
+        return {}
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """Where in those attentions a row's places and words stand."""
+        return Layout()
 
     # What the prediction means, and how many steps lead where
 
@@ -134,11 +188,28 @@ class LoadedModel(ABC):
         """Whether a picture takes a second row, without the prompt."""
         return self.cfg_scale(request) > 1
 
+    @property
+    def guided_rows(self) -> int:
+        """Rows that a picture with guidance takes."""
+        return 2
+
     def guide(
         self, without: torch.Tensor, towards: torch.Tensor, scale: torch.Tensor
     ) -> torch.Tensor:
         """Classifier-free guidance (arXiv 2207.12598) over rows; `scale` is (n, 1, 1, 1)."""
         return without + scale * (towards - without)
+
+    def guide_by_picture(
+        self,
+        bare: torch.Tensor,
+        without: torch.Tensor,
+        towards: torch.Tensor,
+        scale: torch.Tensor,
+        kept: torch.Tensor,
+    ) -> torch.Tensor:
+        """Guidance by prompt and picture (arXiv 2211.09800, section 3.2.1): `bare` has neither,
+        `kept` is the picture's scale."""
+        return bare + kept * (without - bare) + scale * (towards - without)
 
 
 def noise_sampler(

@@ -1,11 +1,12 @@
 """PixArt-Sigma (arXiv 2403.04692): T5's words by cross-attention, and noise as UNets predict it."""
 
-from collections.abc import Hashable
+import re
+from collections.abc import Hashable, Mapping
 
 import torch
 
 from worker.engine.families.model import Text, noise_sampler
-from worker.engine.families.transformer import Parts, TransformerModel
+from worker.engine.families.transformer import Parts, Reader, TransformerModel
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.sequence import SequenceReader
 from worker.engine.request import ImageRequest
@@ -17,6 +18,8 @@ LENGTHS = (300,)
 class PixArtSigma(TransformerModel):
     """The PixArtTransformer2DModel with T5: a transformer that predicts noise, not a flow."""
 
+    looks = re.compile(r".*blocks\.\d+\.attn2")
+
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self.patch = self.transformer.config.patch_size
@@ -25,6 +28,10 @@ class PixArtSigma(TransformerModel):
             raise ValueError("PixArt has a text encoder.")
         self._encoder = encoder.model
         self._reader = SequenceReader(encoder, LENGTHS, self._embed)
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._reader}
 
     @property
     def window(self) -> int:
@@ -59,5 +66,5 @@ class PixArtSigma(TransformerModel):
     ) -> Sampler:
         return noise_sampler(request, self.scheduler_config, steps, strength)
 
-    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         return self._encoder(ids, attention_mask=mask)[0]

@@ -1,21 +1,32 @@
-"""Qwen-Image (arXiv 2508.02324): a language model reads, an autoencoder of videos draws."""
+"""Qwen-Image (arXiv 2508.02324): a language model reads, an autoencoder of videos draws.
 
-from collections.abc import Hashable
+Those that edit are shown each picture twice: the language model reads it with the prompt, and its
+latents are more tokens beside those that are drawn.
+"""
+
+from collections.abc import Hashable, Mapping
+from math import sqrt
+from typing import Any
 
 import torch
 
 from worker.engine.families.model import Text
 from worker.engine.families.transformer import (
     Parts,
+    Reader,
     TransformerModel,
     lengths,
     packed,
+    take_shown,
     unpacked,
 )
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.rows import Pair, Rows
+from worker.engine.parts.upscaler import lanczos
 from worker.engine.prompt.chat import ChatReader
+from worker.engine.prompt.seen import PLACE, SeeingReader
 from worker.engine.request import ImageRequest
+from worker.engine.trace.attention import Layout
 
 TEMPLATE = (
     "<|im_start|>system\nDescribe the image by detailing the color, shape, size, texture, quantity,"
@@ -26,6 +37,26 @@ TEMPLATE = (
 TEMPLATE_TOKENS = 34
 
 MOST = 1024 + TEMPLATE_TOKENS
+
+EDIT_TEMPLATE = (
+    "<|im_start|>system\nDescribe the key features of the input image (color, shape, size, texture,"
+    " objects, background), then explain how the user's text instruction should alter or modify the"
+    " image. Generate a new image that meets the user's requirements while maintaining consistency"
+    " with the original input where appropriate.<|im_end|>\n<|im_start|>user\n",
+    TEMPLATE[1],
+)
+EDIT_TEMPLATE_TOKENS = 64
+PICTURE = f"<|vision_start|>{PLACE}<|vision_end|>"
+
+AREA = 1024 * 1024
+"""Pixels at which a picture is shown; to the language model of those that take several it is shown
+at fewer."""
+READ_AREA = 384 * 384
+
+SIDES = 32
+"""Shown pictures have sides of multiples of so many pixels."""
+
+SEVERAL = "QwenImageEditPlusPipeline"
 
 NOTHING = " "
 """What guidance leads away from where nothing else is said: an empty text has no tokens."""
@@ -46,9 +77,9 @@ class FrameAutoencoder(Autoencoder):
     def scaling(self) -> float:
         return 1.0
 
-    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         mean, deviation = super().posterior(pixels.unsqueeze(2))
-        return mean[:, :, 0], deviation[:, :, 0]
+        return mean[:, :, 0], None if deviation is None else deviation[:, :, 0]
 
     def raw_decoded(self, latents: torch.Tensor) -> torch.Tensor:
         return super().raw_decoded(latents.unsqueeze(2))[:, :, 0]
@@ -66,7 +97,18 @@ class QwenImage(TransformerModel):
         if encoder is None:
             raise ValueError("Qwen-Image has a text encoder.")
         self._reader_model = encoder.model
+        self._seen: torch.Tensor | None = None
+        for block in self.transformer.transformer_blocks:
+            block.register_forward_pre_hook(self._show, with_kwargs=True)
         self._reader = ChatReader(encoder, TEMPLATE, MOST, self._embed, drop=TEMPLATE_TOKENS)
+        self._several = parts.pipeline == SEVERAL
+        processor = parts.components.get("image_processor")
+        most = MOST - TEMPLATE_TOKENS + EDIT_TEMPLATE_TOKENS
+        self._seeing = processor and SeeingReader(encoder, processor, most, EDIT_TEMPLATE_TOKENS)
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._reader}
 
     @property
     def window(self) -> int:
@@ -76,7 +118,8 @@ class QwenImage(TransformerModel):
         self.refuse_clip_skip(request)
         prompt, *negative = self.texts(request)
         with self._visits.of(self._reader_model):
-            read = self._reader.read_all([prompt, *(text or NOTHING for text in negative)], variant)
+            texts = [prompt, *(text or NOTHING for text in negative)]
+            read = self._reader_of(request).read_all(texts, variant)
         return Text(
             {
                 "encoder_hidden_states": Pair(*(each.hidden for each in read)),
@@ -85,18 +128,43 @@ class QwenImage(TransformerModel):
             read[0].tokens,
         )
 
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """The words first, and the picture behind them."""
+        ahead = rows.inputs["encoder_hidden_states"].shape[1]
+        return Layout(ahead, self.places(rows))
+
+    def _reader_of(self, request: ImageRequest) -> ChatReader:
+        """What reads the request's texts, with the pictures that they speak of."""
+        if not request.references or self._seeing is None:
+            return self._reader
+        area = READ_AREA if self._several else AREA
+        pictures = [
+            lanczos(each, *shaped(area, each.shape[1], each.shape[0]))
+            for each in request.references
+        ]
+        named = "Picture {}: " if self._several else ""
+        said = "".join(named.format(n + 1) + PICTURE for n in range(len(pictures)))
+        before, after = EDIT_TEMPLATE
+        return self._seeing.reader((before + said, after), pictures)
+
+    def shown_size(self, width: int, height: int) -> tuple[int, int]:
+        return shaped(AREA, width, height)
+
     def forward(self, rows: Rows) -> torch.Tensor:
         count, _, height, width = rows.latents.shape
-        inputs = {"guidance": None, **rows.inputs}
-        inputs["encoder_hidden_states_mask"] = rows.inputs["encoder_hidden_states_mask"] > 0
+        inputs = dict(rows.inputs)
+        self._seen = inputs.pop("encoder_hidden_states_mask") > 0
+        pictures = [rows.latents, *take_shown(inputs)]
+        sequence = torch.cat([packed(each) for each in pictures], dim=1)
+        sizes = [(1, each.shape[-2] // 2, each.shape[-1] // 2) for each in pictures]
         predicted = self.transformer(
-            hidden_states=packed(rows.latents),
+            hidden_states=sequence,
             timestep=rows.timesteps / 1000,
-            img_shapes=[[(1, height // 2, width // 2)]] * count,
+            img_shapes=[sizes] * count,
             return_dict=False,
-            **inputs,
+            **{"guidance": None, **inputs},
         )[0]
-        return unpacked(predicted, height, width)
+        return unpacked(predicted[:, : height * width // 4], height, width)
 
     def guide(
         self, without: torch.Tensor, towards: torch.Tensor, scale: torch.Tensor
@@ -106,6 +174,22 @@ class QwenImage(TransformerModel):
         kept = lengths(packed(towards)) / lengths(guided)
         return unpacked(guided * kept, *without.shape[-2:])
 
-    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _show(
+        self, _: torch.nn.Module, args: tuple[Any, ...], inputs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Tells a block which tokens there are. Told itself, the transformer would have the device
+        count them for nothing, and wait at each step."""
+        return args, {**inputs, "encoder_hidden_states_mask": self._seen}
+
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         read = self._reader_model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
         return read.hidden_states[-1]
+
+
+def shaped(area: int, width: int, height: int) -> tuple[int, int]:
+    """Width and height of about `area` pixels with the shape of a picture."""
+    shape = width / height
+    across = sqrt(area * shape)
+    sides = (max(SIDES, round(side / SIDES) * SIDES) for side in (across, across / shape))
+    width, height = sides
+    return width, height

@@ -1,14 +1,17 @@
 """Sana (arXiv 2410.10629): a deep compression autoencoder, and Gemma told to write more."""
 
-from collections.abc import Hashable
+import re
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
 
 import torch
 
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, TransformerModel
+from worker.engine.families.transformer import Parts, Reader, TransformerModel
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.sequence import SequenceReader
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course
 
@@ -45,15 +48,16 @@ class DeepAutoencoder(Autoencoder):
     def scale(self) -> int:
         return 2 ** (len(self.vae.config.encoder_block_out_channels) - 1)
 
-    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        latents = self.vae.encode(pixels).latent.float()
-        return latents, torch.zeros_like(latents)
+    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return self.vae.encode(pixels).latent.float(), None
 
 
 class Sana(TransformerModel):
     """The SanaTransformer2DModel with Gemma 2."""
 
     autoencoder_class = DeepAutoencoder
+
+    looks = re.compile(r".*blocks\.\d+\.attn2")
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -63,27 +67,35 @@ class Sana(TransformerModel):
             raise ValueError("Sana has a text encoder.")
         self._encoder = encoder.model
         instruction = len(encoder.tokenizer.encode(INSTRUCTION))
-        told = (instruction + LENGTH - 2,)
-        self._told = SequenceReader(encoder, told, self._embed, (INSTRUCTION, ""))
+        self._length = instruction + LENGTH - 2
+        self._told = SequenceReader(encoder, (self._length,), self._embed, (INSTRUCTION, ""))
         self._plain = SequenceReader(encoder, (LENGTH,), self._embed)
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._told}
 
     @property
     def window(self) -> int:
         return self._told.window
 
+    def spell(self, prompt: str) -> list[Spelling]:
+        told = super().spell(prompt)[0]
+        # Between the first token and the last ones lies what is not shown.
+        return [replace(told, first=(told.first or 0) - (self._length - LENGTH))]
+
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
         self.refuse_clip_skip(request)
         prompt, *negative = (text.lower().strip() for text in self.texts(request))
-        shown = [0, *range(-LENGTH + 1, 0)]
         with self._visits.of(self._encoder):
             told = self._told.read(prompt, variant=variant)
             plain = [self._plain.read(text, variant=variant) for text in negative]
         return Text(
             {
                 "encoder_hidden_states": Pair(
-                    told.hidden[:, shown], *(each.hidden for each in plain)
+                    _shown(told.hidden), *(each.hidden for each in plain)
                 ),
-                "encoder_attention_mask": Pair(told.mask[:, shown], *(each.mask for each in plain)),
+                "encoder_attention_mask": Pair(_shown(told.mask), *(each.mask for each in plain)),
             },
             told.tokens,
         )
@@ -99,5 +111,10 @@ class Sana(TransformerModel):
     def course(self, steps: int, width: int, height: int) -> Course:
         return Course(steps)
 
-    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return self._encoder(ids, attention_mask=mask)[0]
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        return self._encoder(ids, attention_mask=mask, use_cache=False)[0]
+
+
+def _shown(rows: torch.Tensor) -> torch.Tensor:
+    """The first of the tokens, and the last."""
+    return torch.cat([rows[:, :1], rows[:, 1 - LENGTH :]], dim=1)

@@ -1,18 +1,21 @@
 """Stable Diffusion 3 and 3.5 (arXiv 2403.03206): two CLIPs, and T5 where it is there."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
 
 import torch
 from torch.nn import functional
 
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, TransformerModel
+from worker.engine.families.transformer import Parts, Reader, TransformerModel
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.clip import ClipReader
 from worker.engine.prompt.sequence import SequenceReader
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course
+from worker.engine.trace.attention import Layout
 
 T5_LENGTHS = (256, 512)
 """Tokens that T5's part of a prompt is filled up to: diffusers' own number, and its most."""
@@ -29,6 +32,22 @@ class StableDiffusion3(TransformerModel):
         t5 = parts.text_encoder(3)
         self._t5 = t5 and SequenceReader(t5, T5_LENGTHS)
         self._encoders = [each.model for each in (*clips, t5) if each]
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        clips = {
+            f"text_encoder{end}": clip for end, clip in zip(("", "_2"), self._clips, strict=True)
+        }
+        return clips | ({"text_encoder_3": self._t5} if self._t5 else {})
+
+    def spell(self, prompt: str) -> list[Spelling]:
+        read = super().spell(prompt)
+        # T5's words stand behind the window of both CLIPs, which lie one over the other.
+        behind = self._clips[0].window + 2
+        return [
+            replace(each, first=(each.first or 0) + behind) if "_3" in each.encoder else each
+            for each in read
+        ]
 
     @property
     def window(self) -> int:
@@ -65,6 +84,11 @@ class StableDiffusion3(TransformerModel):
             return torch.cat([words, whole], dim=1), pooled, clips[0].tokens
         whole = self._t5.read(text, length=length, variant=variant)
         return torch.cat([words, whole.hidden.to(words.dtype)], dim=1), pooled, whole.tokens
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """The picture first, and the words behind it."""
+        places = self.places(rows)
+        return Layout(0, places, places)
 
     def forward(self, rows: Rows) -> torch.Tensor:
         return self.transformer(

@@ -1,8 +1,9 @@
 """What the transformers of flow matching have in common: they differ in what a row takes."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -11,19 +12,26 @@ from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.lora import LoraSwitch
-from worker.engine.parts.rows import Pair
+from worker.engine.parts.rows import Pair, Rows
+from worker.engine.parts.upscaler import lanczos
 from worker.engine.parts.visits import Visits
 from worker.engine.preview import LatentPreview, TinyPreview
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course, make_flow_sampler
 from worker.engine.sampling.sampler import Sampler
+from worker.engine.transfer import sent
+
+SHOWN = "shown_"
+"""How inputs are named that are latents of pictures to edit."""
 
 
 @dataclass(frozen=True)
 class Parts:
     """A model as it was loaded: `components` are its modules and tokenizers by the names that
-    diffusers gives them; the rest is as in `UNetModel`."""
+    diffusers gives them, `options` what else its model_index.json says, `pipeline` the name of its
+    pipeline's class, `edit_pictures` how many an edit is given; the rest is as in `UNetModel`."""
 
     name: str
     components: Mapping[str, Any]
@@ -33,6 +41,9 @@ class Parts:
     tiny_vae: Any | None = None
     tiny_decode: bool = False
     offload: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    pipeline: str = ""
+    edit_pictures: int = 0
 
     def text_encoder(self, number: int = 1) -> TextEncoder | None:
         """A text encoder with its tokenizer, by its number; None where the model has none."""
@@ -47,6 +58,18 @@ class Parts:
         return [part for part in parts if isinstance(part, torch.nn.Module)]
 
 
+class Reader(Protocol):
+    """What reads a prompt for one text encoder, and can say what it reads."""
+
+    def spell(self, text: str) -> Spelling:
+        """The text's tokens and words."""
+        ...
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the vocabulary has whole and that look most like this one."""
+        ...
+
+
 class TransformerModel(LoadedModel):
     """A flow-matching transformer. A family derives from it, and says `read`, `forward` and, where
     it is another, the `course` of its pipeline.
@@ -56,6 +79,9 @@ class TransformerModel(LoadedModel):
     """
 
     autoencoder_class: ClassVar[type[Autoencoder]] = Autoencoder
+    looks: ClassVar[re.Pattern[str]] = re.compile(r".*blocks\.\d+\.attn")
+    """Paths of the modules in which places look at words."""
+
     patch: int = 2
     """Latent pixels a side that are one token."""
 
@@ -63,6 +89,7 @@ class TransformerModel(LoadedModel):
         self.name, self.device, self.dtype = parts.name, parts.device, parts.dtype
         self.scheduler_config = parts.scheduler_config
         self.transformer = parts.components["transformer"]
+        self._edits = parts.edit_pictures
         self._modules = parts.modules
         for module in self._modules:
             module.eval().requires_grad_(False)
@@ -85,6 +112,35 @@ class TransformerModel(LoadedModel):
             )
 
     @property
+    def readers(self) -> Mapping[str, Reader]:
+        """What reads prompts, by the names that diffusers gives the text encoders; empty where it
+        is not said, and then a trace has no words."""
+        return {}
+
+    def spell(self, prompt: str) -> list[Spelling]:
+        return [replace(each.spell(prompt), encoder=name) for name, each in self.readers.items()]
+
+    def nearest(self, word: str) -> list[str]:
+        return next((each.nearest(word) for each in self.readers.values()), [])
+
+    @property
+    def attentions(self) -> Mapping[str, Any]:
+        return {
+            name: module
+            for name, module in self.transformer.named_modules()
+            if self.looks.fullmatch(name)
+        }
+
+    def places(self, rows: Rows) -> int:
+        """Tokens that a row's picture is."""
+        height, width = rows.latents.shape[-2:]
+        return height // self.patch * (width // self.patch)
+
+    @property
+    def edits(self) -> int:
+        return self._edits
+
+    @property
     def distilled(self) -> bool:
         """Whether the guidance scale is an input of each row."""
         return bool(getattr(self.transformer.config, "guidance_embeds", False))
@@ -95,8 +151,18 @@ class TransformerModel(LoadedModel):
     def inputs(self, scene: Scene) -> dict[str, Pair]:
         made = super().inputs(scene)
         if self.distilled:
-            made["guidance"] = Pair(torch.tensor([scene.guidance_scale]).to(self.device))
-        return made
+            made["guidance"] = Pair(sent(torch.tensor([scene.guidance_scale]), self.device))
+        return made | {f"{SHOWN}{n}": Pair(picture) for n, picture in enumerate(scene.shown)}
+
+    def shown(self, request: ImageRequest) -> tuple[torch.Tensor, ...]:
+        """Each picture at the size that the family is shown it at."""
+        if not self.edits:
+            return super().shown(request)
+        brought = [
+            lanczos(picture, *self.shown_size(picture.shape[1], picture.shape[0]))
+            for picture in request.references
+        ]
+        return tuple(self.autoencoder.likeliest(self.autoencoder.pixels(each)) for each in brought)
 
     def texts(self, request: ImageRequest) -> list[str]:
         """The prompt, and where the picture is guided the negative one."""
@@ -145,6 +211,12 @@ class TransformerModel(LoadedModel):
             raise InvalidRequest(f"clip_skip: the model {self.name} has no layers to skip.")
 
 
+def take_shown(inputs: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+    """The latents (n, C, h, w) of the pictures that rows are shown, taken out of their inputs."""
+    names = sorted(name for name in inputs if name.startswith(SHOWN))
+    return [inputs.pop(name) for name in names]
+
+
 def lengths(rows: torch.Tensor) -> torch.Tensor:
     """How long each row of the last axis is, that axis being 1 then."""
     linalg: Any = torch.linalg
@@ -164,3 +236,13 @@ def unpacked(sequence: torch.Tensor, height: int, width: int) -> torch.Tensor:
     rows, _, channels = sequence.shape
     patches = sequence.view(rows, height // 2, width // 2, channels // 4, 2, 2)
     return patches.permute(0, 3, 1, 4, 2, 5).reshape(rows, channels // 4, height, width)
+
+
+def places(height: int, width: int, device: torch.device, kind: int = 0) -> torch.Tensor:
+    """Where each patch stands, as Flux takes it: (height * width, 3), the first number 0 for what
+    is drawn and 1 for what is shown."""
+    grid = torch.zeros(height, width, 3, device=device)
+    grid[..., 0] = kind
+    grid[..., 1] += torch.arange(height, device=device)[:, None]
+    grid[..., 2] += torch.arange(width, device=device)[None, :]
+    return grid.reshape(height * width, 3)

@@ -22,9 +22,11 @@ from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.visits import Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler
+from worker.engine.transfer import sent
 
 # What SDXL's refiner was trained to be told of a good and of a bad picture (arXiv 2307.01952).
 AESTHETIC_SCORE = 6.0
@@ -104,6 +106,20 @@ class UNetModel(LoadedModel):
         """Whether the UNet takes the mask and the masked picture as channels of their own."""
         return self.unet.config.in_channels == 2 * self.latent_channels + 1
 
+    @property
+    def edits(self) -> int:
+        """Whether the UNet takes a picture's latents as channels of their own (InstructPix2Pix)."""
+        return int(self.unet.config.in_channels == 2 * self.latent_channels)
+
+    @property
+    def only_edits(self) -> bool:
+        return bool(self.edits)
+
+    @property
+    def guided_rows(self) -> int:
+        """A picture that is drawn over guides as well."""
+        return 3 if self.edits else 2
+
     def modules(self) -> list[Any]:
         texts = [each.model for each in self.text_encoders]
         return [self.unet, self.vae, *texts, *([self.tiny_vae] if self.tiny_vae else [])]
@@ -121,10 +137,31 @@ class UNetModel(LoadedModel):
             inputs["text_embeds"] = Pair(read.pooled, read.negative_pooled)
         return Text(inputs, read.tokens, read.chunks)
 
+    def spell(self, prompt: str) -> list[Spelling]:
+        return self.prompts.spell(prompt)
+
+    def nearest(self, word: str) -> list[str]:
+        return self.prompts.nearest(word)
+
     def inputs(self, scene: Scene) -> dict[str, Pair]:
         made = {name: make(self, scene) for name, make in CONDITIONS.items()}
         found = {name: pair for name, pair in made.items() if pair is not None}
         return super().inputs(scene) | found
+
+    @property
+    def attentions(self) -> Mapping[str, Any]:
+        return {
+            name: module
+            for name, module in self.unet.named_modules()
+            if name.endswith(".attn2") and module.is_cross_attention
+        }
+
+    def shown(self, request: ImageRequest) -> tuple[torch.Tensor, ...]:
+        """The picture that it draws over, in the autoencoder's own numbers: so it was trained."""
+        if not self.edits or request.image is None:
+            return super().shown(request)
+        pixels = self.autoencoder.pixels(request.image)
+        return (self.autoencoder.likeliest(pixels, normalized=False),)
 
     def forward(self, rows: Rows) -> torch.Tensor:
         """The UNet's prediction for every row, with what its ControlNets add."""
@@ -152,10 +189,11 @@ class UNetModel(LoadedModel):
                 f"model: {self.name} is taken for {self.family}, which has {expected} text"
                 f" encoders, not {len(self.text_encoders)}."
             )
-        if config.in_channels not in (self.latent_channels, 2 * self.latent_channels + 1):
+        latent = self.latent_channels
+        if config.in_channels not in (latent, 2 * latent, 2 * latent + 1):
             raise ModelUnavailable(
                 f"model: {self.name} takes {config.in_channels} input channels, neither the"
-                f" {self.latent_channels} of its latents nor {2 * self.latent_channels + 1} for"
+                f" {latent} of its latents nor {2 * latent} for editing nor {2 * latent + 1} for"
                 " inpainting."
             )
         if config.addition_embed_type not in (None, "text_time") or config.class_embed_type:
@@ -186,11 +224,14 @@ def guidance_embedding(model: UNetModel, scene: Scene) -> Pair | None:
     rates = torch.exp(torch.arange(half) * -(torch.log(torch.tensor(10000.0)) / (half - 1)))
     angles = (scene.guidance_scale - 1) * 1000.0 * rates
     row = torch.cat([angles.sin(), angles.cos()])
-    return Pair(functional.pad(row, (0, width % 2))[None].to(model.device))
+    return Pair(sent(functional.pad(row, (0, width % 2))[None], model.device))
 
 
-def inpainting_channels(_: UNetModel, scene: Scene) -> Pair | None:
-    """Inpainting UNets: the mask and the masked picture as more channels of the latents."""
+def more_channels(_: UNetModel, scene: Scene) -> Pair | None:
+    """More channels of the latents: inpainting UNets' mask and masked picture; the picture that is
+    edited, which is nothing for the row that is without it (arXiv 2211.09800)."""
+    for picture in scene.shown:
+        return Pair(picture, bare=torch.zeros_like(picture))
     if scene.mask is None or scene.masked is None:
         return None
     return Pair(torch.cat([scene.mask, scene.masked], dim=1))
@@ -199,7 +240,7 @@ def inpainting_channels(_: UNetModel, scene: Scene) -> Pair | None:
 CONDITIONS: Mapping[str, Callable[[UNetModel, Scene], Pair | None]] = {
     "time_ids": micro_conditioning,
     "timestep_cond": guidance_embedding,
-    CHANNELS: inpainting_channels,
+    CHANNELS: more_channels,
 }
 """What a UNet is told beside its text: one function for each condition."""
 
@@ -212,4 +253,4 @@ def unet_arguments(inputs: Mapping[str, torch.Tensor]) -> dict[str, Any]:
 
 
 def _row(numbers: list[float], device: torch.device) -> torch.Tensor:
-    return torch.tensor([numbers], dtype=torch.float32).to(device)
+    return sent(torch.tensor([numbers], dtype=torch.float32), device)

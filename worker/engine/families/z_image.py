@@ -1,23 +1,23 @@
 """Z-Image (arXiv 2511.22699): one transformer for a language model's tokens and the picture's."""
 
-from collections.abc import Hashable
-from typing import cast
+import re
+from collections.abc import Hashable, Mapping
 
 import torch
+from diffusers.models.transformers.transformer_z_image import SEQ_MULTI_OF
 
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, TransformerModel
+from worker.engine.families.transformer import Parts, Reader, TransformerModel
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.chat import ChatReader
+from worker.engine.prompt.sequence import counted, counts_of
 from worker.engine.request import ImageRequest
+from worker.engine.trace.attention import Layout
 
 MOST = 512
 """Tokens of a prompt within its template."""
 
 PLACE = "PROMPT"
-
-BASE = 64
-"""Counts of tokens travel as two digits to this base: bf16 holds no whole numbers above 256."""
 
 
 class ZImage(TransformerModel):
@@ -26,6 +26,8 @@ class ZImage(TransformerModel):
 
     Any guidance scale above 0 takes a second row, as in diffusers' pipeline.
     """
+
+    looks = re.compile(r"layers\.\d+\.attention")
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -43,6 +45,10 @@ class ZImage(TransformerModel):
         self._reader = ChatReader(encoder, (before, after), MOST, self._embed)
 
     @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._reader}
+
+    @property
     def window(self) -> int:
         return self._reader.window
 
@@ -58,16 +64,19 @@ class ZImage(TransformerModel):
         self.refuse_clip_skip(request)
         with self._visits.of(self._encoder):
             read = self._reader.read_all(self.texts(request), variant)
-        # On the CPU, so that no step waits for the device to say how long a prompt is.
-        counts = [torch.tensor([divmod(each.seen, BASE)]) for each in read]
+        counts = [counted(each) for each in read]
         return Text(
             {"captions": Pair(*(each.hidden for each in read)), "counts": Pair(*counts)},
             read[0].tokens,
         )
 
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """The picture first, filled up to a whole number of blocks, and the words behind it."""
+        places = self.places(rows)
+        return Layout(0, places, places + -places % SEQ_MULTI_OF)
+
     def forward(self, rows: Rows) -> torch.Tensor:
-        digits = cast("list[list[float]]", rows.inputs["counts"].tolist())
-        counts = [round(high) * BASE + round(low) for high, low in digits]
+        counts = counts_of(rows.inputs["counts"])
         captions = rows.inputs["captions"]
         predicted = self.transformer(
             list(rows.latents.unsqueeze(2)),
@@ -77,6 +86,6 @@ class ZImage(TransformerModel):
         )[0]
         return -torch.stack(list(predicted)).squeeze(2)
 
-    def _embed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        read = self._encoder(input_ids=ids, attention_mask=mask.bool(), output_hidden_states=True)
+    def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        read = self._encoder(input_ids=ids, attention_mask=mask, output_hidden_states=True)
         return read.hidden_states[-2]

@@ -1,5 +1,6 @@
 """Between pixels and latents: the autoencoder's two directions, in little memory if need be."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,9 @@ from worker.engine.errors import NotFinite
 from worker.engine.memory.device import is_out_of_memory, release_memory
 from worker.engine.parts.visits import Visits
 from worker.engine.request import Mask, Picture
+from worker.engine.transfer import sent
+
+log = logging.getLogger(__name__)
 
 
 class Autoencoder:
@@ -40,7 +44,7 @@ class Autoencoder:
 
     def pixels(self, picture: Picture) -> torch.Tensor:
         """The picture (height, width, 3) as (1, 3, height, width) in -1 to 1, on the device."""
-        moved = torch.from_numpy(picture).to(self._visits.device).permute(2, 0, 1)[None].float()
+        moved = sent(torch.from_numpy(picture), self._visits.device).permute(2, 0, 1)[None].float()
         return moved / 127.5 - 1
 
     def encode(self, pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -50,10 +54,22 @@ class Autoencoder:
         """
         with self._visits.of(self.vae):
             mean, deviation = self._in_tiles_if_need_be(
-                lambda: self.posterior(pixels.to(self.vae.dtype))
+                lambda: self._in_range(
+                    lambda: self.posterior(pixels.to(self.vae.dtype)),
+                    lambda found: all(each is None or _is_finite(each) for each in found),
+                )
             )
-        noise = torch.randn(mean.shape, generator=generator).to(mean.device)
-        return self._normalized(mean + deviation * noise)
+        if deviation is not None:
+            noise = sent(torch.randn(mean.shape, generator=generator), mean.device)
+            mean = mean + deviation * noise
+        return self._normalized(mean)
+
+    def likeliest(self, pixels: torch.Tensor, *, normalized: bool = True) -> torch.Tensor:
+        """Latents in fp32 of pixels, without a draw: the middle of their posterior. Networks that
+        are shown a picture to edit are shown these."""
+        with self._visits.of(self.vae):
+            mean, _ = self._in_tiles_if_need_be(lambda: self.posterior(pixels.to(self.vae.dtype)))
+        return self._normalized(mean) if normalized else mean
 
     def decode(self, latents: torch.Tensor) -> Picture:
         """The picture (height, width, 3) in uint8, in one transfer. Raises NotFinite."""
@@ -66,12 +82,16 @@ class Autoencoder:
 
     def decoded(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels (n, 3, height, width), about -1 to 1, of latents (n, C, h, w)."""
-        return self.raw_decoded(self._denormalized(latents).to(self.vae.dtype))
+        return self._in_range(
+            lambda: self.raw_decoded(self._denormalized(latents).to(self.vae.dtype)),
+            lambda decoded: _is_finite(decoded) or not _is_finite(latents),
+        )
 
     # What another autoencoder does otherwise
 
-    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and deviation of what the pixels may be, in fp32 and not normalized yet."""
+    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Mean and deviation of what the pixels may be, in fp32 and not normalized yet; None for
+        the deviation where nothing is to be drawn."""
         found = self.vae.encode(pixels).latent_dist
         return found.mean.float(), found.std.float()
 
@@ -83,6 +103,36 @@ class Autoencoder:
     def scaling(self) -> float:
         """What latents are multiplied by, after their mean was taken away."""
         return self.vae.config.scaling_factor
+
+    def statistics(
+        self, latents: torch.Tensor
+    ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
+        """Mean and deviation: of each channel, which some of SDXL's autoencoders state, or of
+        all, as Stable Diffusion 3's and Flux's do."""
+        config = self.vae.config
+        if getattr(config, "latents_mean", None) is None:
+            return getattr(config, "shift_factor", None) or 0.0, 1.0
+        numbers = (config.latents_mean, config.latents_std)
+        mean, deviation = (
+            sent(torch.tensor(each), latents.device).view(1, -1, 1, 1) for each in numbers
+        )
+        return mean, deviation
+
+    def _in_range(self, work: Callable[[], Any], is_fine: Callable[[Any], bool]) -> Any:
+        """The work in the dtype of the weights, or where that ends in numbers that half precision
+        has none for, in fp32: SDXL's first autoencoder and some fine-tuned ones make black
+        pictures otherwise. Each picture by itself, so that none depends on those before it."""
+        found = work()
+        dtype = self.vae.dtype
+        if dtype != torch.float16 or is_fine(found):
+            return found
+        log.warning("an autoencoder leaves the range of float16; it works in float32 instead")
+        self.vae.float()
+        try:
+            return work()
+        finally:
+            # Nothing is lost on the way back: each weight was one of half precision.
+            self.vae.to(dtype)
 
     def _in_tiles_if_need_be(self, work: Callable[[], Any]) -> Any:
         """The work on the whole picture, or where memory ends in overlapping tiles.
@@ -103,52 +153,46 @@ class Autoencoder:
             self.vae.disable_tiling()
 
     def _normalized(self, latents: torch.Tensor) -> torch.Tensor:
-        mean, deviation = self._statistics(latents)
+        mean, deviation = self.statistics(latents)
         return (latents - mean) * self.scaling / deviation
 
     def _denormalized(self, latents: torch.Tensor) -> torch.Tensor:
-        mean, deviation = self._statistics(latents)
+        mean, deviation = self.statistics(latents)
         return latents * deviation / self.scaling + mean
 
-    def _statistics(
-        self, latents: torch.Tensor
-    ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
-        """Mean and deviation: of each channel, which some of SDXL's autoencoders state, or of
-        all, as Stable Diffusion 3's and Flux's do."""
-        config = self.vae.config
-        if getattr(config, "latents_mean", None) is None:
-            return getattr(config, "shift_factor", None) or 0.0, 1.0
-        numbers = (config.latents_mean, config.latents_std)
-        mean, deviation = (
-            torch.tensor(each, device=latents.device).view(1, -1, 1, 1) for each in numbers
-        )
-        return mean, deviation
+
+def _is_finite(numbers: torch.Tensor) -> bool:
+    return bool(numbers.isfinite().all())
 
 
 def latent_mask(mask: Mask, scale: int, device: torch.device) -> torch.Tensor:
     """The mask (1, 1, h, w) of latents to repaint, 1 or 0: each that the mask touches at all."""
-    painted = torch.from_numpy(mask).to(device)[None, None].float() >= 128
+    painted = sent(torch.from_numpy(mask), device)[None, None].float() >= 128
     return functional.max_pool2d(painted.float(), scale)
 
 
 def latent_levels(mask: Mask, scale: int, device: torch.device) -> torch.Tensor:
     """The mask (1, 1, h, w) of latents, each as light as the lightest pixel that it touches."""
-    levels = torch.from_numpy(mask).to(device)[None, None].float() / 255
+    levels = sent(torch.from_numpy(mask), device)[None, None].float() / 255
     return functional.max_pool2d(levels, scale)
 
 
 def hide_masked(pixels: torch.Tensor, mask: Mask) -> torch.Tensor:
     """The pixels with 0, mid-grey, wherever the mask is white."""
-    return pixels * (torch.from_numpy(mask).to(pixels.device) < 128)
+    return pixels * (sent(torch.from_numpy(mask), pixels.device) < 128)
 
 
 def to_picture(decoded: torch.Tensor, latents: torch.Tensor) -> Picture:
     """RGB (height, width, 3) in uint8 of a decoded (1, 3, height, width) in -1 to 1."""
-    if not decoded.isfinite().all():
-        at = "latents" if not latents.isfinite().all() else "decoded picture"
+    unit = (decoded.float()[0] / 2 + 0.5).clamp(0, 1)
+    pixels = (unit * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous()
+    # With the picture in one copy, because each makes the host wait for the device.
+    finite = decoded.isfinite().all().to(torch.uint8)
+    copied = torch.cat([pixels.view(-1), finite.view(1)]).cpu().numpy()
+    if not copied[-1]:
+        at = "latents" if not _is_finite(latents) else "decoded picture"
         raise NotFinite(
             f"The {at} came out as NaN or infinity; another sampler, fewer steps, a lower"
             " guidance_scale or a wider dtype would help."
         )
-    unit = (decoded.float()[0] / 2 + 0.5).clamp(0, 1)
-    return (unit * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+    return copied[:-1].reshape(pixels.shape)

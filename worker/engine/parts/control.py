@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from worker.engine.request import Control, Picture
+from worker.engine.transfer import sent
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +54,14 @@ def residuals(
     for rows in controls:
         if not any(rows.weights):
             continue
-        dtype = rows.control.dtype
-        weights = torch.tensor(rows.weights, dtype=torch.float32)
+        device, dtype = rows.control.device, rows.control.dtype
+        weights = torch.tensor(rows.weights, dtype=torch.float32).to(dtype)
         more, more_middle = rows.control.net(
             latents.to(dtype),
             timesteps,
             encoder_hidden_states=text.to(dtype),
-            controlnet_cond=rows.pictures.to(rows.control.device, dtype),
-            conditioning_scale=weights.to(rows.control.device, dtype).view(-1, 1, 1, 1),
+            controlnet_cond=rows.pictures.to(device, dtype),
+            conditioning_scale=sent(weights, device).view(-1, 1, 1, 1),
             added_cond_kwargs=None if added is None else dict(added),
             return_dict=False,
         )

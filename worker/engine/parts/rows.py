@@ -10,15 +10,22 @@ from worker.engine.parts.control import ControlRows
 
 @dataclass(frozen=True)
 class Pair:
-    """One input for one image, each (1, ...): with the prompt, and without for guidance."""
+    """One input for one image, each (1, ...): with the prompt, and without for guidance; where a
+    picture guides as well, without both."""
 
     prompt: torch.Tensor
     negative: torch.Tensor | None = None
+    bare: torch.Tensor | None = None
 
     @property
     def without(self) -> torch.Tensor:
         """The row without the prompt; the same where the prompt makes no difference."""
         return self.prompt if self.negative is None else self.negative
+
+    @property
+    def without_both(self) -> torch.Tensor:
+        """The row without prompt and picture; the same where the picture makes no difference."""
+        return self.without if self.bare is None else self.bare
 
 
 @dataclass(frozen=True)

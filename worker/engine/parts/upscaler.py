@@ -10,6 +10,7 @@ from PIL import Image
 from worker.engine.errors import NotFinite, OutOfMemory
 from worker.engine.memory.device import is_out_of_memory, release_memory
 from worker.engine.request import Picture
+from worker.engine.transfer import sent
 
 TILE = 512
 """Side of what the network sees at once, in pixels of the small picture."""
@@ -77,12 +78,13 @@ class PixelUpscaler:
 
     def _run(self, part: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         pixels = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)[None]
-        result = self.module(pixels.to(self.device, self.dtype) / 255)[0].float()
+        here = sent(pixels, self.device).to(self.dtype)
+        result = self.module(here / 255)[0].float().permute(1, 2, 0).cpu()
         if not result.isfinite().all():
             raise NotFinite(
                 f"The upscaler {self.name} made NaN or infinity; a wider dtype would help."
             )
-        return result.permute(1, 2, 0).cpu().numpy()
+        return result.numpy()
 
     def _scaled(self, span: slice) -> slice:
         return slice(span.start * self.scale, span.stop * self.scale)

@@ -1,10 +1,12 @@
 """A prompt as a language model reads it: within a template, its last tokens only, masked."""
 
 from collections.abc import Hashable
+from dataclasses import replace
 
 from torch.nn import functional
 
 from worker.engine.prompt.sequence import Embed, Read, SequenceReader
+from worker.engine.prompt.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 
 BUCKET = 64
@@ -33,6 +35,15 @@ class ChatReader:
     def window(self) -> int:
         """Tokens of a text that it reads at most."""
         return self._reader.window
+
+    def spell(self, text: str) -> Spelling:
+        """The text's tokens and words, where they stand among those that are kept."""
+        read = self._reader.spell(text)
+        return replace(read, first=(read.first or 0) - self._drop)
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the vocabulary has whole and that look most like this one."""
+        return self._reader.nearest(word)
 
     def read_all(self, texts: list[str], variant: Hashable = ()) -> list[Read]:
         """The texts, filled up to one length with zeros; what was dropped is not `seen`."""

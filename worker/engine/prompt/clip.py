@@ -7,6 +7,7 @@ import torch
 
 from worker.engine.errors import InvalidRequest
 from worker.engine.prompt.prompt import emphasize
+from worker.engine.prompt.spelling import Spelling, dealt
 from worker.engine.prompt.syntax import parse_attention
 from worker.engine.prompt.text_encoder import TextEncoder, WindowEncoder
 from worker.engine.prompt.textual_inversion import LearnedWords
@@ -58,6 +59,17 @@ class ClipReader:
         if window.weighted:
             hidden = emphasize(hidden, self._encoder.weights(window))
         return FirstWindow(hidden, embedded.pooled, tokens)
+
+    def spell(self, text: str) -> Spelling:
+        """The first window's tokens and words; where the network sees them by themselves, they
+        stand from place 1 on."""
+        window, _ = self._windows(text)
+        pieces = self._encoder.spell(parse_attention(text))
+        return Spelling("text_encoder", self.window, dealt(pieces, [len(window.ids)]), first=1)
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the vocabulary has whole and that look most like this one."""
+        return self._encoder.nearest(word)
 
     def _windows(self, text: str) -> tuple[Window, int]:
         parts = [

@@ -7,6 +7,7 @@ from itertools import zip_longest
 import torch
 
 from worker.engine.errors import InvalidRequest, ModelUnavailable
+from worker.engine.prompt.spelling import Spelling, dealt
 from worker.engine.prompt.syntax import MAX_WEIGHT, Weighted, parse_attention
 from worker.engine.prompt.text_encoder import Embedded, TextEncoder, WindowEncoder
 from worker.engine.prompt.textual_inversion import LearnedWords
@@ -110,6 +111,25 @@ class PromptEncoder:
             opposite = torch.zeros_like(opposite)
             opposite_pooled = None if pooled is None else torch.zeros_like(pooled)
         return Conditioning(embedded, opposite, tokens, length, pooled, opposite_pooled)
+
+    def spell(self, prompt: str) -> list[Spelling]:
+        """The prompt's tokens and words in the windows of each text encoder."""
+        _, chunks = self._chunks(prompt)
+        sections = parse_attention(prompt)
+        return [
+            Spelling(
+                f"text_encoder_{index + 1}" if index else "text_encoder",
+                encoder.size,
+                dealt(encoder.spell(sections), [len(chunk[index].ids) for chunk in chunks]),
+                first=1,
+                stride=encoder.size + 2,
+            )
+            for index, encoder in enumerate(self._encoders)
+        ]
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the first text encoder knows whole and that look most like this one."""
+        return self._encoders[0].nearest(word)
 
     def _chunks(self, text: str) -> tuple[int, list[Chunk]]:
         """The text's number of tokens, and its chunks: one or more."""

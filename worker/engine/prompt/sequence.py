@@ -3,19 +3,23 @@
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 
 from worker.engine.errors import InvalidRequest
 from worker.engine.prompt.prompt import emphasize
+from worker.engine.prompt.spelling import Piece, Spelling, nearest, spell
 from worker.engine.prompt.syntax import Weighted, parse_attention
 from worker.engine.prompt.text_encoder import TextEncoder
+from worker.engine.transfer import sent
 
 CACHED = 16
 """Sequences that are remembered: 512 tokens of T5-XXL are 8 MB."""
 
-Embed = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""From ids and mask, both (1, tokens), to embeddings (1, tokens, width)."""
+Embed = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
+"""From ids and mask, both (1, tokens), to embeddings (1, tokens, width). There is no mask where
+nothing was filled up: transformers would ask the device whether it hides anything, and wait."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,22 @@ class Read:
         return mask
 
 
+BASE = 64
+"""Counts of tokens travel as two digits to this base: bf16 holds no whole numbers above 256."""
+
+
+def counted(read: Read) -> torch.Tensor:
+    """How many embeddings are seen, as an input of a row: on the CPU, so that no step waits for the
+    device to say how long a prompt is."""
+    return torch.tensor([divmod(read.seen, BASE)])
+
+
+def counts_of(rows: torch.Tensor) -> list[int]:
+    """The counts in rows of such an input."""
+    digits = cast("list[list[float]]", rows.tolist())
+    return [round(high) * BASE + round(low) for high, low in digits]
+
+
 class SequenceReader:
     """Reads a prompt as one sequence, and remembers those that it has read.
 
@@ -42,7 +62,8 @@ class SequenceReader:
     model is called with the ids alone, as diffusers calls T5. A text in AUTOMATIC1111's syntax is
     read without it, and then each token's embedding is multiplied by its weight. Weights are taken
     where there are any: a text without is tokenized in one piece, as diffusers does. `template` is
-    what stands before and behind every text.
+    what stands before and behind every text; without `special` it has all the tokens that the
+    tokenizer would put round a text. With `left` a text is filled up in front of it.
     """
 
     def __init__(
@@ -51,13 +72,17 @@ class SequenceReader:
         lengths: Sequence[int],
         embed: Embed | None = None,
         template: tuple[str, str] = ("", ""),
+        *,
+        special: bool = True,
+        left: bool = False,
     ) -> None:
         self._tokenizer = encoder.tokenizer
         self._model = encoder.model
         self._lengths = lengths
+        self._left = left
         self._embed = embed or self._call
         self._cache: OrderedDict[Hashable, torch.Tensor] = OrderedDict()
-        plain, wrapped = (self._ids("a", special) for special in (False, True))
+        plain, wrapped = self._ids("a", False), self._ids("a", special)
         begin = wrapped.index(plain[0])
         self._before, self._after = wrapped[:begin], wrapped[begin + len(plain) :]
         self._template = template
@@ -83,6 +108,19 @@ class SequenceReader:
         if any(weight != 1 for weight in weights):
             hidden = emphasize(hidden, self._weights(weights, length))
         return Read(hidden, len(ids), len(content) - self._around)
+
+    def spell(self, text: str) -> Spelling:
+        """The text's tokens and words, as one window."""
+        pieces: list[Piece] = []
+        for part in (each for section in parse_attention(text) for each in section):
+            word = pieces[-1].word + 1 if pieces else 0
+            pieces += spell(self._tokenizer, part.text, word, part.weight)
+        ahead = len(self._ids(self._template[0], special=False)) if self._template[0] else 0
+        return Spelling("text_encoder", self.window, [pieces], first=len(self._before) + ahead)
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the vocabulary has whole and that look most like this one."""
+        return nearest(self._tokenizer, word)
 
     def _tokens(self, text: str) -> tuple[list[int], list[float]]:
         """The text's own tokens with the weight of each."""
@@ -118,17 +156,21 @@ class SequenceReader:
 
     def _weights(self, weights: list[float], length: int) -> torch.Tensor:
         filled = [1.0] * len(self._before) + weights
-        filled += [1.0] * (length - len(filled))
-        return torch.tensor(filled, device=self._model.device)[None, :, None]
+        padding = [1.0] * (length - len(filled))
+        filled = padding + filled if self._left else filled + padding
+        return sent(torch.tensor(filled), self._model.device)[None, :, None]
 
     def _remembered(self, ids: tuple[int, ...], length: int, variant: Hashable) -> torch.Tensor:
         key = (ids, length, variant)
         if key not in self._cache:
             padding = length - len(ids)
             pad: int = self._tokenizer.pad_token_id or 0
-            filled = torch.tensor([[*ids, *[pad] * padding]], device=self._model.device)
-            mask = torch.tensor([[1] * len(ids) + [0] * padding], device=self._model.device)
-            self._cache[key] = self._embed(filled, mask)
+            row, seen = [*ids, *[pad] * padding], [1] * len(ids) + [0] * padding
+            if self._left:
+                row, seen = [*[pad] * padding, *ids], seen[::-1]
+            device = self._model.device
+            filled, mask = (sent(torch.tensor([each]), device) for each in (row, seen))
+            self._cache[key] = self._embed(filled, mask if padding else None)
             if len(self._cache) > CACHED:
                 self._cache.popitem(last=False)
         self._cache.move_to_end(key)
@@ -137,5 +179,5 @@ class SequenceReader:
     def _ids(self, text: str, special: bool) -> list[int]:
         return self._tokenizer(text, add_special_tokens=special, verbose=False).input_ids
 
-    def _call(self, ids: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+    def _call(self, ids: torch.Tensor, _: torch.Tensor | None) -> torch.Tensor:
         return self._model(ids)[0]

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 
 from worker.engine.errors import InvalidRequest
+from worker.engine.prompt.spelling import Piece, learned, nearest, spell
 from worker.engine.prompt.syntax import Weighted
 from worker.engine.prompt.textual_inversion import LearnedWords
 from worker.engine.prompt.windows import Tokens, Window
+from worker.engine.transfer import sent
 
 # 128 windows of Stable Diffusion 1.5 (77 tokens of 768 floats) are 30 MB.
 CACHED_WINDOWS = 128
@@ -79,6 +81,22 @@ class WindowEncoder:
             for part in self._words.split(text.text)
         ]
 
+    def spell(self, sections: Sequence[Sequence[Weighted]]) -> list[Piece]:
+        """The tokens of a parsed prompt one after another, each with its word."""
+        pieces: list[Piece] = []
+        for text in (each for section in sections for each in section):
+            for part in self._words.split(text.text):
+                word = pieces[-1].word + 1 if pieces else 0
+                if isinstance(part, str):
+                    pieces += spell(self._tokenizer, part, word, text.weight)
+                else:
+                    pieces += learned(part, self._words.name_of(part[0]), word, text.weight)
+        return pieces
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the vocabulary has whole and that look most like one that it has not."""
+        return nearest(self._tokenizer, word)
+
     def embed(self, window: Window, clip_skip: int, variant: Hashable) -> Embedded:
         """The window's embeddings, before its weights."""
         key = (window.ids, clip_skip, variant)
@@ -97,8 +115,8 @@ class WindowEncoder:
         Begin, end and padding count 1.
         """
         padding = [1.0] * (self.size - len(window.weights) + 1)
-        weights = torch.tensor([1.0, *window.weights, *padding], device=self._model.device)
-        return weights[None, :, None]
+        weights = torch.tensor([1.0, *window.weights, *padding])
+        return sent(weights, self._model.device)[None, :, None]
 
     def _ids(self, text: str) -> list[int]:
         return self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids
@@ -107,13 +125,11 @@ class WindowEncoder:
         # A learned word's tokens are in no vocabulary: any other stands in until its vector does.
         known = [self._begin if token < 0 else token for token in content]
         padding = self.size - len(content)
-        ids = torch.tensor(
-            [[self._begin, *known, self._end, *[self._pad] * padding]], device=self._model.device
-        )
+        ids = torch.tensor([[self._begin, *known, self._end, *[self._pad] * padding]])
         layer = clip_skip + 1 if self._penultimate else clip_skip
         with self._learned(content):
             output = self._model(
-                ids,
+                sent(ids, self._model.device),
                 attention_mask=self._mask(len(content)),
                 output_hidden_states=layer > 1,
             )
@@ -142,7 +158,7 @@ class WindowEncoder:
             return None
         seen = content + 2
         mask = [1] * seen + [0] * (self.size + 2 - seen)
-        return torch.tensor([mask], device=self._model.device)
+        return sent(torch.tensor([mask]), self._model.device)
 
     @contextmanager
     def _learned(self, content: tuple[int, ...]) -> Iterator[None]:
@@ -152,10 +168,13 @@ class WindowEncoder:
             yield
             return
         vectors = self._words.vectors([content[place] for place in places], self._index)
+        weight = self._model.get_input_embeddings().weight
+        vectors = sent(vectors.to(weight.dtype), weight.device)
 
         def put(_module: Any, _inputs: Any, embedded: torch.Tensor) -> torch.Tensor:
             embedded = embedded.clone()
-            embedded[0, [1 + place for place in places]] = vectors.to(embedded)
+            for place, vector in zip(places, vectors, strict=True):
+                embedded[0, 1 + place] = vector
             return embedded
 
         handle = self._model.get_input_embeddings().register_forward_hook(put)

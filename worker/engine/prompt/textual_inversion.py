@@ -48,6 +48,10 @@ class LearnedWords:
         if end < len(text):
             yield text[end:]
 
+    def name_of(self, token: int) -> str:
+        """The word that a learned token is of."""
+        return next(name for name, tokens in self._tokens.items() if token in tokens)
+
     def _meant(self, word: str) -> tuple[int, ...]:
         if word in self._tokens:
             return self._tokens[word]

@@ -49,6 +49,17 @@ class FlowSampler(Sampler):
     def initial_sigma(self) -> float:
         return 1.0
 
+    @property
+    def betas(self) -> list[float] | None:
+        return None
+
+    def levels(self, timestep: float) -> tuple[float, float]:
+        sigma = self.sigma(timestep)
+        return 1 - sigma, sigma
+
+    def sigma(self, timestep: float) -> float:
+        return timestep / self._scheduler.config.num_train_timesteps
+
     def noised(self, original: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         if self.done:
             return original

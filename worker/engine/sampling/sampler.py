@@ -34,6 +34,7 @@ from worker.engine.sampling.solvers import (
     QuickKDPM2DiscreteScheduler,
     SeededDPMSolverSDEScheduler,
 )
+from worker.engine.transfer import unhurried
 
 AUTOMATIC = "automatic"
 
@@ -189,6 +190,26 @@ class Sampler:
         """The timestep of the next forward, as the UNet takes it."""
         return float(self._timesteps[self.index])
 
+    @property
+    def timesteps(self) -> list[float]:
+        """Where the walk stops, the noisiest first."""
+        return [float(each) for each in self._timesteps]
+
+    @property
+    def betas(self) -> list[float] | None:
+        """How much noise each step of training added; None where steps are not what adds it."""
+        return [float(each) for each in self._scheduler.betas]
+
+    def levels(self, timestep: float) -> tuple[float, float]:
+        """How much of the picture and how much noise is in what the network sees at a timestep."""
+        signal = self._signal(timestep)
+        return signal**0.5, (1 - signal) ** 0.5
+
+    def sigma(self, timestep: float) -> float:
+        """How much noise there is for one part of the picture (arXiv 2206.00364)."""
+        signal, noise = self.levels(timestep)
+        return noise / signal
+
     def begin(self, noise: torch.Tensor, original: torch.Tensor | None = None) -> torch.Tensor:
         """The latents to start from: `noise`, or the `original` with noise of the first step."""
         if original is None:
@@ -221,7 +242,8 @@ class Sampler:
         """The latents after one denoising step; ancestral samplers draw from `generator`."""
         extra = {"generator": generator} if self._takes_generator else {}
         timestep = self._timesteps[self.index]
-        after = self._scheduler.step(noise, timestep, latents, return_dict=False, **extra)[0]
+        with unhurried(latents.device):
+            after = self._scheduler.step(noise, timestep, latents, return_dict=False, **extra)[0]
         self.index += 1
         return after.to(latents.dtype)
 

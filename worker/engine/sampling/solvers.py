@@ -18,6 +18,8 @@ from diffusers.schedulers.scheduling_k_dpm_2_ancestral_discrete import (
 from diffusers.schedulers.scheduling_k_dpm_2_discrete import KDPM2DiscreteScheduler
 from diffusers.schedulers.scheduling_lms_discrete import LMSDiscreteScheduler
 
+from worker.engine.transfer import sent
+
 SMALLEST_SIGNAL = 2.0**-24
 """What diffusers puts for a terminal signal of zero, which could not be divided by."""
 
@@ -89,7 +91,7 @@ class BrownianNoise:
             like = torch.zeros(self._latents.shape, dtype=self._latents.dtype)
             self._tree = BrownianTreeNoiseSampler(like, *self._range, self._seed)
         noise = self._tree(cast(Any, self._within(sigma)), cast(Any, self._within(sigma_next)))
-        return noise.to(self._latents.device, non_blocking=True)
+        return sent(noise, self._latents.device)
 
     def _within(self, sigma: torch.Tensor) -> torch.Tensor:
         """`sigma`, which a logarithm and back may have put outside the tree by its last bit."""

@@ -34,9 +34,10 @@ Arguments = dict[str, Any]
 class WholeModel:
     """A whole diffusers pipeline, which makes one picture at a time.
 
-    `pipeline` is what `AutoPipelineForText2Image` loads, in `dtype`. It is brought to `device`;
-    with `offload` it stays in main memory, and each part visits `device` for its own work. Fits
-    the preview, which takes some tenths of a second: build it where the loading happens.
+    `pipeline` is what `AutoPipelineForText2Image` loads, or one that edits, in `dtype`. It is
+    brought to `device`; with `offload` it stays in main memory, and each part visits `device` for
+    its own work. Fits the preview, which takes some tenths of a second: build it where the loading
+    happens.
     Raises ModelUnavailable for a pipeline that makes something else of something else.
     """
 
@@ -52,7 +53,8 @@ class WholeModel:
 
     def __post_init__(self) -> None:
         self._parameters = _parameters(self.pipeline)
-        if not self.accepts("prompt", "num_inference_steps", "width", "height", "output_type"):
+        sized = self.accepts("width", "height") or self.edits
+        if not (sized and self.accepts("prompt", "num_inference_steps", "output_type")):
             raise ModelUnavailable(
                 f"model: {self.name} is a {self.family}, which does not make a picture of a given"
                 " size from a prompt."
@@ -123,9 +125,16 @@ class WholeModel:
         """Whether the pipeline's call takes all of `arguments`."""
         return all(argument in self._parameters for argument in arguments)
 
+    @property
+    def edits(self) -> bool:
+        """Whether the pipeline's own call takes a picture to edit."""
+        return self.accepts("prompt", "image") and not self.accepts("strength")
+
     def variant(self, request: ImageRequest) -> Any | None:
         """The pipeline that makes such a picture, of the same parts: its own, or that which
         diffusers' auto pipelines have for a picture or a mask to start from; None without one."""
+        if request.references:
+            return self.pipeline if self.edits else None
         if request.image is None:
             return self.pipeline
         name = "AutoPipelineForImage2Image" if request.mask is None else "AutoPipelineForInpainting"
@@ -169,7 +178,9 @@ class WholeModel:
             "generator": torch.Generator().manual_seed(request.seed),
             "output_type": "np",
         }
-        if request.image is not None:
+        if request.references:
+            wanted |= self._edited(request)
+        elif request.image is not None:
             wanted["image"] = Image.fromarray(request.image)
             # The library would take no step at all.
             wanted["strength"] = min(1.0, max(request.strength, LEAST / request.steps))
@@ -188,6 +199,20 @@ class WholeModel:
                 wanted["negative_prompt"] = negative
         known = _parameters(self.variant(request))
         return {name: value for name, value in wanted.items() if name in known}
+
+    def _edited(self, request: ImageRequest) -> Arguments:
+        """The pictures to edit: as they came, or for what draws over one that at the size asked
+        for."""
+        # Kontext brings the size to one of this area, which is its trained one by default.
+        area = {"max_area": request.width * request.height}
+        if self.accepts("image_guidance_scale") and request.image is not None:
+            picture = Image.fromarray(request.image)
+            return area | {
+                "image": picture,
+                "image_guidance_scale": request.image_guidance_scale,
+            }
+        pictures = [Image.fromarray(each) for each in request.references]
+        return area | {"image": pictures if len(pictures) > 1 else pictures[0]}
 
     def callbacks(self, pipeline: Any, after_step: Callable[[Any, Any], None]) -> Arguments:
         """Arguments that have `after_step(pipeline, latents)` called after every step of a variant.
@@ -240,8 +265,9 @@ def _parameters(pipeline: Any) -> Mapping[str, inspect.Parameter]:
 def _beyond(request: ImageRequest, model: WholeModel) -> list[tuple[str, bool]]:
     """The fields that only the engine's own families know, and whether `request` uses them."""
     rescale = bool(request.guidance_rescale) and not model.accepts("guidance_rescale")
+    start = "references" if request.references else "image"
     return [
-        ("mask" if request.mask is not None else "image", model.variant(request) is None),
+        ("mask" if request.mask is not None else start, model.variant(request) is None),
         ("fill", request.fill != "original"),
         ("mask_grey", request.differential),
         ("hires", request.enlarge is not None),

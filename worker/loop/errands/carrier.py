@@ -11,19 +11,19 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.additions import additions, previews, uploads
-from jobs.additions.additions import Addition
+from jobs.additions.additions import Addition, WordedError
 from jobs.additions.found import KINDS, Kind
 from jobs.additions.uploads import PieceStore
-from jobs.pictures import sandbox
 from jobs.pictures.image_store import ImageStore
 from jobs.pictures.pictures import BadPicture
 from jobs.pictures.turns import Busy
 from jobs.queue import orders
-from jobs.records.events import Error
+from jobs.sentences import wording_of
+from worker.loop.errands.shown import read_picture
 from worker.models.adding.bring import bring
 from worker.models.adding.place import Place
 from worker.models.adding.plan import NotAddable, Plan
-from worker.models.adding.remote import Places, start_of
+from worker.models.adding.remote import Places
 from worker.models.adding.settle import is_here, settle
 
 log = logging.getLogger("darkroom.worker")
@@ -33,9 +33,6 @@ TELL = 0.5
 
 LOOK = 15.0
 """Seconds for which a worker waits until what was added is on offer, before it says so."""
-
-LARGEST_PREVIEW = 16 * 2**20
-"""Bytes of a source's picture that are read at most."""
 
 
 class Stopped(Exception):
@@ -134,10 +131,8 @@ class Carrier:
         if plan.preview is None:
             return
         try:
-            data, total, _ = start_of(plan.preview, self.places, LARGEST_PREVIEW)
-            if total is None or total <= LARGEST_PREVIEW:
-                png = sandbox.decode(data, "picture").png
-                previews.keep(self.connection, self.images, kind, plan.name, png)
+            png = read_picture(plan.preview, self.places)
+            previews.keep(self.connection, self.images, kind, plan.name, png)
         except (NotAddable, BadPicture, Busy, OSError) as error:
             log.warning("%s has no preview: %s", plan.name, error)
 
@@ -145,6 +140,7 @@ class Carrier:
         log.warning("%s was not added: %s", addition.name, detail)
         running = addition.model_copy(update={"status": "running"})
         try:
-            additions.fail(self.connection, running, Error(code=code, detail=detail))
+            error = WordedError(code=code, detail=detail, wording=wording_of(detail))
+            additions.fail(self.connection, running, error)
         except RedisError as error:
             log.error("cannot tell that %s was not added: %s", addition.name, error)

@@ -6,6 +6,7 @@ the next one takes up what is open. Nothing here waits for a picture, and no pic
 
 from __future__ import annotations
 
+import base64
 import logging
 import shutil
 import threading
@@ -26,6 +27,7 @@ from jobs.additions.uploads import PieceStore
 from jobs.queue import orders
 from worker.loop.board import Board
 from worker.loop.errands.carrier import Carrier
+from worker.loop.errands.shown import small
 from worker.models.adding.change import NotChanged, NotThere, Shop, change, delete
 from worker.models.adding.look_up import SentFile, look_up
 from worker.models.adding.plan import NotAddable
@@ -161,11 +163,14 @@ class Porter:
                     said["words"], said["where"], said["kind"], said["cursor"], self._places
                 )
                 return page.model_dump()
+            case "picture":
+                webp = small(said["url"], self._places)
+                return {"webp": base64.b64encode(webp).decode()}
             case "change":
                 return self._change(said)
             case "delete":
                 return self._delete(said)
-            case "wake" | "forget":
+            case _:
                 return {}
 
     def _look_up(self, said: dict[str, Any]) -> dict[str, Any]:
@@ -177,6 +182,7 @@ class Porter:
             self._sent,
             kind=kind,
             name=said.get("name"),
+            to_add=said["to_add"],
         )
         named = self._shop.catalogue().named(plan.name)
         taken = any(plan.section in (None, each.section) for each in named)

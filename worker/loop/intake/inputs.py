@@ -79,7 +79,9 @@ class Inputs:
             raise Blocked
         image = self._picture(slot, request.image, "RGB")
         mask = self._picture(slot, request.mask, "L")
-        slot.canvas = prepare(request, image, mask, self.offer.factor(request.model))
+        references = [self._given(slot, each) for each in request.references]
+        factor = self.offer.factor(request.model)
+        slot.canvas = prepare(request, image, mask, factor, references)
         slot.controls = tuple(
             Control(
                 name=each.model,
@@ -93,8 +95,9 @@ class Inputs:
         )
 
     def _picture(self, slot: Slot, image: str | None, mode: str) -> Image.Image | None:
-        if image is None:
-            return None
+        return None if image is None else self._given(slot, image, mode)
+
+    def _given(self, slot: Slot, image: str, mode: str = "RGB") -> Image.Image:
         data = self._bytes(slot, image)
         try:
             return Image.open(io.BytesIO(data)).convert(mode)

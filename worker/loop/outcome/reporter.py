@@ -6,6 +6,7 @@ import base64
 import io
 import logging
 import time
+from contextlib import suppress
 from typing import Any, cast
 
 import numpy as np
@@ -13,7 +14,14 @@ from PIL import Image
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.records.events import PreviewEvent, Progress, ProgressEvent, live_channel, publish_live
+from jobs.records.events import (
+    PreviewEvent,
+    Progress,
+    ProgressEvent,
+    TraceEvent,
+    live_channel,
+    publish_live,
+)
 from jobs.records.record import Field, progress_json
 from jobs.request.request import ResolvedRequest
 from worker.engine import Engine
@@ -76,6 +84,7 @@ class Reporter:
             try:
                 self._report()
                 self._preview_due()
+                self._trace()
                 self.ledger.keep()
             except RedisError as error:
                 log.debug("progress was not reported: %s", error)
@@ -118,6 +127,30 @@ class Reporter:
                 self._preview(slot)
                 spent = time.thread_time() - before
                 self._no_preview_until = now + spent / PREVIEW_SHARE
+
+    def _trace(self) -> None:
+        """Show the steps of traced jobs that came since the last time."""
+        if self._guard.hides:
+            return
+        for slot in self.board.held():
+            if slot.request.trace is False:
+                continue
+            for index in range(slot.request.count):
+                since = slot.traced.get(index, 0)
+                with suppress(KeyError):
+                    for each in self.engine.traced(slot.task_id(index), since):
+                        since += 1
+                        event = TraceEvent(
+                            job=slot.id,
+                            index=index,
+                            step=each.step,
+                            timestep=each.timestep,
+                            sigma=round(each.sigma, 6),
+                            x=data_uri(each.x),
+                            x0=data_uri(each.x0),
+                        )
+                        publish_live(self.connection, slot.record.owner, event)
+                slot.traced[index] = since
 
     def _preview(self, slot: Slot) -> None:
         for index in range(slot.request.count):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib.metadata import version
@@ -15,12 +15,13 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError
 
 from jobs.logs import about, prompt_words
+from jobs.pictures import traces
 from jobs.pictures.image_store import ImageStore, image_id
 from jobs.queue import settle
-from jobs.records.events import Error, Output, OutputEvent, Status, publish
+from jobs.records.events import Error, Output, OutputEvent, Safety, Status, publish
 from jobs.records.metrics import Metrics
-from worker.canvas.png import Maker, encode
-from worker.engine import EngineError, Finished
+from worker.canvas.png import Maker, encode, plain_png
+from worker.engine import EngineError, Finished, Trace, anatomy
 from worker.loop.board import Board
 from worker.loop.offer import Offer
 from worker.loop.outcome.safety import Guard, Refused
@@ -164,7 +165,10 @@ class Settler:
             safety=safety,
         )
         with slot.work.part("store", darkroom__picture=output.id):
-            stored = self._put(slot, output, data)
+            stored = self._put(slot, output.id, data)
+            if finished.trace is not None and stored and not hidden(safety):
+                files = trace_files(slot.id, index, finished.trace)
+                stored = all(self._put(slot, each, file) for each, file in files)
         if not stored:
             return
         self.metrics.observe("stage_seconds", "store", time.monotonic() - started)
@@ -184,11 +188,11 @@ class Settler:
             self.board.hand_in(slot)
             self._end(slot)
 
-    def _put(self, slot: Slot, output: Output, data: bytes) -> bool:
+    def _put(self, slot: Slot, image: str, data: bytes) -> bool:
         give_up = time.monotonic() + STORE_PATIENCE
         while not (slot.lost or slot.stop or self.board.cold):
             try:
-                self.images.put(output.id, data)
+                self.images.put(image, data)
             except OSError as error:
                 log.error("cannot store a picture of job %s: %s", slot.id, error.__cause__ or error)
                 if time.monotonic() > give_up:
@@ -264,8 +268,23 @@ class Settler:
         """Remove pictures of a job that was deleted while it ran; of a job that runs elsewhere
         they stay, since they are the same pictures."""
         if not self.connection.exists(slot.job.key):
-            for output in slot.outputs.values():
-                self.images.delete(output.id)
+            for index, output in slot.outputs.items():
+                for each in (output.id, *traces.all_ids(slot.id, index)):
+                    self.images.delete(each)
+
+
+def hidden(safety: Safety | None) -> bool:
+    """Whether a picture is kept from sight, and with it what its steps were."""
+    return safety is not None and safety.action != "mark"
+
+
+def trace_files(job_id: str, index: int, trace: Trace) -> Iterator[tuple[str, bytes]]:
+    """What is kept of a picture's steps, by the ids in the store."""
+    yield traces.file_id(job_id, index), anatomy.written(trace, traces.ABOUT)
+    made = anatomy.sheets(trace)
+    for sheet in traces.SHEETS:
+        if sheet in made:
+            yield traces.sheet_id(job_id, index, sheet), plain_png(made[sheet])
 
 
 def explain(error: Exception | None) -> Error:

@@ -12,6 +12,7 @@ from typing import IO
 
 from jobs.outbound.fetching import Answer
 from jobs.outbound.sending import Unreachable
+from jobs.sentences import say
 from worker.models.adding.place import Place
 from worker.models.adding.plan import NotAddable, Plan, PlannedFile, safe_name
 from worker.models.adding.remote import Places, read_from, total_of
@@ -82,8 +83,13 @@ def _fetch(
         total = total_of(answer)
         if file.bytes is not None and total not in (None, file.bytes):
             raise NotAddable(
-                f"{part.name.removesuffix('.part')} has {total} bytes now, not {file.bytes}: its"
-                " source has changed"
+                say(
+                    "changed-there",
+                    "{name} has {bytes} bytes now, not {before}: its source has changed",
+                    name=part.name.removesuffix(".part"),
+                    bytes=total or 0,
+                    before=file.bytes,
+                )
             )
         _refuse_full((total or 0) - here, place)
         etag = answer.header("ETag") or ""
@@ -95,8 +101,12 @@ def _fetch(
             _copy(answer, opened, here, place, advanced)
         if total is not None and part.stat().st_size < total:
             raise NotAddable(
-                f"its source hung up after {part.stat().st_size} of {total} bytes; resuming goes"
-                " on from there",
+                say(
+                    "hung-up",
+                    "its source hung up after {here} of {bytes} bytes; resuming goes on from there",
+                    here=part.stat().st_size,
+                    bytes=total,
+                ),
                 away=True,
             )
     mark.unlink(missing_ok=True)
@@ -112,8 +122,13 @@ def _copy(
                 data = answer.read(CHUNK)
             except Unreachable as error:
                 raise NotAddable(
-                    f"its source broke off after {here} bytes ({error}); resuming goes on from"
-                    " there",
+                    say(
+                        "broke-off",
+                        "its source broke off after {here} bytes ({why}); resuming goes on from"
+                        " there",
+                        here=here,
+                        why=str(error),
+                    ),
                     away=True,
                 ) from None
             if not data:
@@ -148,14 +163,28 @@ def _check(file: PlannedFile, part: Path, name: str) -> None:
     if file.bytes is not None and part.stat().st_size != file.bytes:
         size = part.stat().st_size
         part.unlink()
-        raise NotAddable(f"{name} came to {size} bytes, not {file.bytes}")
+        raise NotAddable(
+            say(
+                "wrong-size",
+                "{name} came to {bytes} bytes, not {wanted}",
+                name=name,
+                bytes=size,
+                wanted=file.bytes,
+            )
+        )
     if file.sha256 is not None:
         with part.open("rb") as opened:
             found = hashlib.file_digest(opened, "sha256").hexdigest()
         if found != file.sha256.lower():
             part.unlink()
             raise NotAddable(
-                f"{name} is not what it should be: its sha256 is {found}, not {file.sha256}"
+                say(
+                    "wrong-sha256",
+                    "{name} is not what it should be: its sha256 is {found}, not {wanted}",
+                    name=name,
+                    found=found,
+                    wanted=file.sha256,
+                )
             )
 
 
@@ -172,7 +201,12 @@ def _left(plan: Plan, files: Path) -> int:
 def _refuse_full(needed: int, place: Place) -> None:
     if needed > (free := place.free) or free == 0:
         raise NotAddable(
-            f"the disk is full: {needed} bytes are still to come, and {free} may be taken",
+            say(
+                "disk-full",
+                "the disk is full: {bytes} bytes are still to come, and {free} may be taken",
+                bytes=needed,
+                free=free,
+            ),
             away=True,
         )
 
@@ -187,4 +221,7 @@ def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise NotAddable(f"it cannot be written: {error.strerror or error}", away=True) from None
+        why = error.strerror or str(error)
+        raise NotAddable(
+            say("not-written", "it cannot be written: {why}", why=why), away=True
+        ) from None

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from jobs.sentences import say
 from worker.models.adding.place import Place
 from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
 from worker.models.files.cards import card
@@ -55,7 +56,9 @@ class Shop:
         named = self.catalogue().named(name)
         found = next((each for each in named if each.section == section), None)
         if found is None:
-            raise NotThere(f"nothing of that kind is named {name[:64]!r}")
+            raise NotThere(
+                say("not-there", "nothing of that kind is named {name!r}", name=name[:64])
+            )
         return found
 
     def named(self, name: str, section: str | None) -> bool:
@@ -103,7 +106,13 @@ def delete(shop: Shop, section: str, name: str) -> Deleted:
     catalogue = shop.catalogue()
     entry = shop.entry(section, name)
     if section == "models" and name == catalogue.default:
-        raise NotChanged(f"{name} is the default model; make another the default first")
+        raise NotChanged(
+            say(
+                "is-default",
+                "{name} is the default model; make another the default first",
+                name=name,
+            )
+        )
     named = shop.named(name, section)
     try:
         if named and hub_id_of(entry) == entry.source:
@@ -156,8 +165,13 @@ def _deletion(entry: Entry, place: Place) -> Callable[[], Deleted]:
     inside, root = _inside(entry, place), place.folder.resolve()
     if inside is None:
         raise NotChanged(
-            f"{entry.source} does not lie in {place.folder}, so it is left where it is; `darkroom"
-            " models remove` takes it out of models.toml, or delete it yourself"
+            say(
+                "not-ours",
+                "{source} does not lie in {folder}, so it is left where it is; `darkroom models"
+                " remove` takes it out of models.toml, or delete it yourself",
+                source=entry.source,
+                folder=str(place.folder),
+            )
         )
 
     def delete() -> Deleted:

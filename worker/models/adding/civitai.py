@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from jobs.additions.found import SECTIONS, Kind
 from jobs.request.model_card import name_from
+from jobs.sentences import say
 from worker.models.adding.plan import NotAddable, Plan, PlannedFile, Said
 from worker.models.adding.remote import Places, json_from
 from worker.models.adding.sources import FromCivitai
@@ -135,10 +136,13 @@ def _file(version: dict[str, Any]) -> dict[str, Any]:
     usable = [each for each in files if str(each.get("name", "")).endswith(".safetensors")]
     if not usable:
         raise NotAddable(
-            "Civitai has it as a pickle only, which can run any code when it is opened; Darkroom"
-            " loads .safetensors only"
+            say(
+                "civitai-pickle",
+                "Civitai has it as a pickle only, which can run any code when it is opened;"
+                " Darkroom loads .safetensors only",
+            )
             if files
-            else "Civitai has no file of it"
+            else say("civitai-nothing", "Civitai has no file of it")
         )
     return next((each for each in usable if each.get("primary")), usable[0])
 

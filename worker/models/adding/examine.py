@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.sentences import say
 from worker.models.adding.plan import NotAddable, Said
 from worker.models.files.add_ons import find
 from worker.models.files.cards import card
@@ -70,14 +71,18 @@ def laid_out(folder: Path, name: str, size: int, read: Read) -> Iterator[Path]:
     start = read(8)
     if start.startswith(PICKLES) and read(9)[8:9] != b"{":
         raise NotAddable(
-            f"{name} is a pickle, which can run any code when it is opened; Darkroom loads"
-            " .safetensors only."
+            say(
+                "pickle",
+                "{name} is a pickle, which can run any code when it is opened; Darkroom loads"
+                " .safetensors only.",
+                name=name,
+            )
         )
     length = int.from_bytes(start, "little")
     if len(start) < 8 or length > min(MOST, MAX_HEADER) or length > size - 8:
-        raise NotAddable(f"{name} is not a safetensors file")
+        raise NotAddable(say("no-safetensors", "{name} is not a safetensors file", name=name))
     if read(9)[8:9] != b"{":
-        raise NotAddable(f"{name} is not a safetensors file")
+        raise NotAddable(say("no-safetensors", "{name} is not a safetensors file", name=name))
     peeks = folder / secrets.token_hex(8)
     peeks.mkdir(parents=True)
     try:

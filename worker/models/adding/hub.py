@@ -18,6 +18,7 @@ from huggingface_hub.errors import (
 )
 
 from jobs.request.model_card import name_from
+from jobs.sentences import say
 from worker.models.adding.plan import NotAddable, Plan, PlannedFile, Said, safe_name
 from worker.models.adding.remote import Places, json_from
 from worker.models.adding.sources import FromHub
@@ -58,15 +59,24 @@ def plan_from_hub(source: FromHub, places: Places) -> Plan:
     if weights:
         names = ", ".join(sorted(weights)[:8])
         raise NotAddable(
-            f"{source.hub_id} has several files of weights; name one, such as"
-            f" {source.hub_id}/{sorted(weights)[0]}. It has {names}"
+            say(
+                "several-files",
+                "{id} has several files of weights; name one, such as {one}. It has {names}",
+                id=source.hub_id,
+                one=f"{source.hub_id}/{sorted(weights)[0]}",
+                names=names,
+            )
         )
     if any(name.endswith(PICKLED) for name in files):
         raise NotAddable(
-            f"{source.hub_id} has pickled weights only, which can run any code when they are"
-            " opened; Darkroom loads .safetensors only"
+            say(
+                "pickles-only",
+                "{id} has pickled weights only, which can run any code when they are opened;"
+                " Darkroom loads .safetensors only",
+                id=source.hub_id,
+            )
         )
-    raise NotAddable(f"{source.hub_id} has no .safetensors weights")
+    raise NotAddable(say("no-weights", "{id} has no .safetensors weights", id=source.hub_id))
 
 
 def family_of(tags: list[str]) -> str:
@@ -118,7 +128,9 @@ class _Repository:
 
 def _info(source: FromHub, places: Places) -> Any:
     if not places.switched_on:
-        raise NotAddable("adding from elsewhere is switched off on this server", away=True)
+        raise NotAddable(
+            say("switched-off", "adding from elsewhere is switched off on this server"), away=True
+        )
     try:
         return (
             cast(Any, huggingface_hub)
@@ -129,22 +141,35 @@ def _info(source: FromHub, places: Places) -> Any:
         )
     except GatedRepoError:
         raise NotAddable(
-            f"{source.hub_id} is shown only to those who accepted its terms: accept them on the"
-            " hub, and put an access token into HF_TOKEN"
+            say(
+                "hub-terms",
+                "{id} is shown only to those who accepted its terms: accept them on the hub, and"
+                " put an access token into HF_TOKEN",
+                id=source.hub_id,
+            )
         ) from None
     except RevisionNotFoundError:
         raise NotAddable(f"{source.hub_id} has no revision {source.revision}") from None
     except RepositoryNotFoundError:
-        raise NotAddable(f"the hub has no {source.hub_id}, or HF_TOKEN may not see it") from None
+        raise NotAddable(
+            say("not-on-hub", "the hub has no {id}, or HF_TOKEN may not see it", id=source.hub_id)
+        ) from None
     except OfflineModeIsEnabled:
-        raise NotAddable("HF_HUB_OFFLINE keeps this server from the hub", away=True) from None
+        raise NotAddable(
+            say("hub-offline", "HF_HUB_OFFLINE keeps this server from the hub"), away=True
+        ) from None
     except HfHubHTTPError as error:
         status = getattr(getattr(error, "response", None), "status_code", "an error")
-        raise NotAddable(f"the hub answers {status}", away=True) from None
+        raise NotAddable(
+            say("answers", "{host} answers {status}", host="the hub", status=str(status)),
+            away=True,
+        ) from None
     # Whatever else its HTTP client raises: no name, no route, no answer.
     except Exception as error:
         kind = type(error).__name__
-        raise NotAddable(f"the hub cannot be reached ({kind})", away=True) from None
+        raise NotAddable(
+            say("hub-unreachable", "the hub cannot be reached ({why})", why=kind), away=True
+        ) from None
 
 
 def _pipeline(repository: _Repository, told: str, common: dict[str, Any], places: Places) -> Plan:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from jobs.additions.found import KINDS, SECTIONS, Found, FoundFile, Kind
 from jobs.request.model_card import name_from
+from jobs.sentences import say, wording_of
 from worker.models.adding.civitai import plan_from_civitai
-from worker.models.adding.examine import Examined, Read, examine, laid_out
+from worker.models.adding.examine import MOST, Examined, Read, examine, laid_out
 from worker.models.adding.hub import plan_from_hub
 from worker.models.adding.place import Place
 from worker.models.adding.plan import (
@@ -57,10 +58,12 @@ def look_up(
     *,
     kind: Kind | None = None,
     name: str | None = None,
+    to_add: bool = False,
 ) -> tuple[Plan, Found]:
     """What a source has. `kind` is what somebody takes it for, `name` how it is to be called.
 
-    Raises NotAddable where there is nothing that could be added.
+    Of an upload its header is enough, unless it is `to_add`. Raises NotAddable where there is
+    nothing that could be added.
     """
     if name is not None and not NAME.fullmatch(name):
         raise NotAddable("a name is up to 64 of a-z, 0-9, dot, dash and underscore")
@@ -73,17 +76,27 @@ def look_up(
         case FromLink():
             plan = _plan_of_link(source, places)
         case FromUpload():
-            plan = _plan_of_upload(source, sent)
+            plan = _plan_of_upload(source, sent, to_add=to_add)
     reason: str | None = None
     if not plan.folder:
         plan, reason = _examined(plan, place, places, sent, kind)
     if kind is not None and plan.section not in (None, SECTIONS[kind]):
-        reason = reason or f"it is a {KINDS[str(plan.section)]}, not a {kind}"
+        reason = reason or say(
+            "other-kind",
+            "it is a {kind}, not a {wanted}",
+            kind=KINDS[str(plan.section)],
+            wanted=kind,
+        )
     if name is not None:
         plan = plan.model_copy(update={"name": name})
     free = place.free
     if reason is None and plan.total is not None and plan.total > free:
-        reason = f"it has {plan.total} bytes, and {free} are free on the disk"
+        reason = say(
+            "too-large",
+            "it has {bytes} bytes, and {free} are free on the disk",
+            bytes=plan.total,
+            free=free,
+        )
     return plan, _found(plan, free, reason)
 
 
@@ -105,6 +118,7 @@ def _found(plan: Plan, free: int, reason: str | None) -> Found:
         preview_url=plan.preview,
         usable=reason is None,
         reason=reason,
+        wording=wording_of(reason),
     )
 
 
@@ -117,18 +131,32 @@ def _plan_of_link(source: FromLink, places: Places) -> Plan:
     return Plan(source=source.url, name=named, files=[file])
 
 
-def _plan_of_upload(source: FromUpload, sent: Sent) -> Plan:
+def _plan_of_upload(source: FromUpload, sent: Sent, *, to_add: bool) -> Plan:
     file = sent(source.id)
     if file is None:
-        raise NotAddable(f"there is no upload {source.id[:64]!r}")
-    if file.offset < file.length:
-        raise NotAddable(f"of that upload {file.offset} of {file.length} bytes are here")
+        raise NotAddable(say("no-upload", "there is no upload {id!r}", id=source.id[:64]))
+    if file.offset < (file.length if to_add else min(file.length, _header_end(file))):
+        raise NotAddable(
+            say(
+                "upload-not-whole",
+                "of that upload {here} of {bytes} bytes are here",
+                here=file.offset,
+                bytes=file.length,
+            )
+        )
     refuse_pickle(file.filename)
     named = name_from(file.filename.removesuffix(".safetensors")) or "model"
     planned = PlannedFile(
         name=f"{named}.safetensors", url="", bytes=file.length, sha256=file.sha256
     )
     return Plan(source=f"upload:{source.id}", name=named, files=[planned], upload=source.id)
+
+
+def _header_end(file: SentFile) -> int:
+    """How many of a file's bytes say what it is; what is no header shows in its first bytes."""
+    start = file.read(8)
+    length = int.from_bytes(start, "little")
+    return 9 if len(start) == 8 and length > min(MOST, file.length) else 8 + length
 
 
 def _examined(
@@ -139,7 +167,9 @@ def _examined(
     safe_name(file.name)
     read, size = _reader(plan, file, places, sent)
     if size is None:
-        raise NotAddable("it does not say how many bytes it has, so it cannot be looked at")
+        raise NotAddable(
+            say("no-length", "it does not say how many bytes it has, so it cannot be looked at")
+        )
     plan = plan.model_copy(update={"files": [file.model_copy(update={"bytes": size})]})
     with laid_out(place.peeks, file.name, size, read) as laid:
         try:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.sentences import say
 from worker.models.tables import PICKLED
 
 
@@ -80,6 +81,10 @@ def refuse_pickle(name: str) -> None:
     """Raises NotAddable for a file whose format runs code."""
     if name.lower().endswith(PICKLED):
         raise NotAddable(
-            f"{name} is a pickle, which can run any code when it is opened; Darkroom loads"
-            " .safetensors only. Many models are shared in both formats."
+            say(
+                "pickle",
+                "{name} is a pickle, which can run any code when it is opened; Darkroom loads"
+                " .safetensors only. Many models are shared in both formats.",
+                name=name,
+            )
         )

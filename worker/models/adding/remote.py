@@ -15,6 +15,7 @@ import huggingface_hub
 from jobs.outbound.fetching import Answer, Elsewhere, fetched, origin_of
 from jobs.outbound.sending import Unreachable
 from jobs.outbound.targets import Allowed, Refused, Unresolved
+from jobs.sentences import Sentence, say
 from worker.models.adding.plan import NotAddable
 
 CHUNK = 1 << 20
@@ -56,7 +57,9 @@ class Places:
 def read_from(url: str, places: Places, headers: dict[str, str] | None = None) -> Iterator[Answer]:
     """The answer of a source, one that is fine. Raises NotAddable with the reason for any other."""
     if not places.switched_on:
-        raise NotAddable("adding from elsewhere is switched off on this server", away=True)
+        raise NotAddable(
+            say("switched-off", "adding from elsewhere is switched off on this server"), away=True
+        )
     host = urlsplit(url).hostname or "it"
     try:
         with fetched(url, places.elsewhere, headers) as answer:
@@ -67,9 +70,12 @@ def read_from(url: str, places: Places, headers: dict[str, str] | None = None) -
         away = origin_of(url) in places.elsewhere.trusted
         raise NotAddable(str(error), away=away) from None
     except Refused as error:
-        raise NotAddable(f"the link {error}") from None
+        said = str(error)
+        raise NotAddable(said if isinstance(said, Sentence) else f"the link {said}") from None
     except Unreachable as error:
-        raise NotAddable(f"{host} cannot be read: {error}", away=True) from None
+        raise NotAddable(
+            say("unreadable", "{host} cannot be read: {why}", host=host, why=str(error)), away=True
+        ) from None
 
 
 def json_from(url: str, places: Places) -> tuple[Any, Answer]:
@@ -117,16 +123,32 @@ def _refuse_bad(answer: Answer, host: str, places: Places) -> None:
     if status in (401, 403):
         if is_hub or host in urlsplit(places.hub).netloc:
             raise NotAddable(
-                "the hub shows it only to those who accepted its terms: accept them on the hub, and"
-                " put an access token into HF_TOKEN"
+                say(
+                    "hub-terms",
+                    "the hub shows it only to those who accepted its terms: accept them on the hub,"
+                    " and put an access token into HF_TOKEN",
+                )
             )
         if host == urlsplit(places.civitai).hostname:
             raise NotAddable(
-                "Civitai gives it only to accounts: put an API key of one into CIVITAI_TOKEN"
+                say(
+                    "civitai-account",
+                    "Civitai gives it only to accounts: put an API key of one into CIVITAI_TOKEN",
+                )
             )
-        raise NotAddable(f"{host} does not give it to us: it answers {status}")
+        raise NotAddable(
+            say(
+                "refused-there",
+                "{host} does not give it to us: it answers {status}",
+                host=host,
+                status=status,
+            )
+        )
     if status in (404, 410):
-        raise NotAddable(f"{host} has no such file")
+        raise NotAddable(say("no-such-file", "{host} has no such file", host=host))
     if status == 416:
         raise NotAddable(f"{host} has less of it than is here already")
-    raise NotAddable(f"{host} answers {status}", away=status >= 500 or status == 429)
+    raise NotAddable(
+        say("answers", "{host} answers {status}", host=host, status=status),
+        away=status >= 500 or status == 429,
+    )

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from jobs.additions.found import KINDS, Kind
+from jobs.sentences import say
 from worker.models.adding.examine import examine
 from worker.models.adding.place import Place
 from worker.models.adding.plan import NotAddable, Plan
@@ -66,7 +67,9 @@ def settle(plan: Plan, brought: Path, place: Place, addition: str, kind: Kind | 
             about_file(place.folder, section, plan.name).unlink(missing_ok=True)
             raise
     except FileExistsError:
-        raise NotAddable(f"{target.name} lies there already; give it another name") from None
+        raise NotAddable(
+            say("lies-there", "{name} lies there already; give it another name", name=target.name)
+        ) from None
     except OSError as error:
         raise NotAddable(f"it cannot be written: {error.strerror or error}", away=True) from None
     shutil.rmtree(staging, ignore_errors=True)

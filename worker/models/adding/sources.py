@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from jobs.outbound.fetching import origin_of
+from jobs.sentences import say
 from worker.models.adding.plan import NotAddable
 from worker.models.files.places import is_hub_id
 
@@ -80,14 +81,14 @@ def _link(text: str, hub: str, civitai: str) -> Source:
     if host in CIVITAI_HOSTS or origin_of(text) == origin_of(civitai):
         return _civitai_link(parts.path, parts.query, text)
     if parts.scheme not in ("http", "https"):
-        raise NotAddable("a link must begin with https://")
+        raise NotAddable(say("not-https", "a link must begin with https://"))
     return FromLink(text)
 
 
 def _hub_link(path: str, text: str) -> Source:
     parts = [each for each in path.split("/") if each]
     if len(parts) < 2 or parts[0] in ("datasets", "spaces", "api"):
-        raise NotAddable(f"{shown(text)} is no model of the hub")
+        raise NotAddable(say("no-hub-model", "{link} is no model of the hub", link=shown(text)))
     hub_id, rest = "/".join(parts[:2]), parts[2:]
     if not is_hub_id(hub_id):
         raise NotAddable(f"{hub_id[:80]} is no hub id such as stabilityai/sd-turbo")
@@ -103,7 +104,13 @@ def _civitai_link(path: str, query: str, text: str) -> Source:
         return FromCivitai(int(found[1]), int(version) if version.isdigit() else None)
     if found := re.match(r"/api/(?:download/models|v1/model-versions)/(\d{1,12})(?:/|$)", path):
         return FromCivitai(version=int(found[1]))
-    raise NotAddable(f"{shown(text)} is no page of a model at Civitai, nor a link to download one")
+    raise NotAddable(
+        say(
+            "no-civitai-page",
+            "{link} is no page of a model at Civitai, nor a link to download one",
+            link=shown(text),
+        )
+    )
 
 
 def _hub_path(text: str) -> Source:
@@ -112,7 +119,11 @@ def _hub_path(text: str) -> Source:
     hub_id = "/".join(parts[:2])
     if len(parts) < 2 or not is_hub_id(hub_id):
         raise NotAddable(
-            f"{text[:80]!r} is neither a hub id such as stabilityai/sd-turbo nor a link that begins"
-            " with https://"
+            say(
+                "no-source",
+                "{text!r} is neither a hub id such as stabilityai/sd-turbo nor a link that begins"
+                " with https://",
+                text=text[:80],
+            )
         )
     return FromHub(hub_id, revision or None, "/".join(parts[2:]) or None)

@@ -17,10 +17,12 @@ from worker.models.files.errors import SourceError
 from worker.models.files.layout import class_of, read_json, text_parts
 from worker.models.files.sources import ModelFiles
 from worker.models.files.transformers import read_transformer
-from worker.models.files.whole_pipelines import read_whole_pipeline
+from worker.models.files.whole_pipelines import BATCHED_ONLY, read_whole_pipeline
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "edit")
+"""What every model does that was not made for something else."""
 
+EDITS: tuple[Kind, ...] = ("edit",)
 FROM_A_PICTURE: tuple[Kind, ...] = ("image-to-image", "upscale", "variations")
 WITH_A_MASK: tuple[Kind, ...] = ("inpaint", "outpaint")
 
@@ -60,7 +62,8 @@ class Architecture:
     and `height` are what it was trained at, in pixels. `distilled` is whether its UNet is told the
     guidance scale (LCM). A model that is not `batched` runs as a whole diffusers pipeline; one that
     predicts a `flow` takes the samplers of flow matching, and with `distilled_guidance` is told its
-    guidance scale.
+    guidance scale. Edits are given up to `edit_pictures` pictures, and with `image_guidance` are
+    guided by the first as well.
     `defaults` is what it takes where models.toml does not say: fields of ModelEntry.
     """
 
@@ -75,6 +78,8 @@ class Architecture:
     batched: bool = True
     flow: bool = False
     distilled_guidance: bool = False
+    edit_pictures: int = 0
+    image_guidance: bool = False
     defaults: Defaults = field(default_factory=dict[str, str | int | float])
 
 
@@ -140,7 +145,10 @@ def _stable_diffusion(
         width = height = max(width, 768 // factor)
     family = _family(unet, texts)
     kinds = KINDS
-    if unet["in_channels"] != vae["latent_channels"]:
+    edits = unet["in_channels"] == 2 * vae["latent_channels"]
+    if edits:
+        kinds = EDITS
+    elif unet["in_channels"] != vae["latent_channels"]:
         kinds = WITH_A_MASK
     elif family == "sdxl-refiner" or index.get("requires_aesthetics_score"):
         kinds = FROM_A_PICTURE
@@ -153,6 +161,8 @@ def _stable_diffusion(
         clip_layers=_clip_layers(family, texts),
         kinds=kinds,
         distilled=bool(unet.get("time_cond_proj_dim")),
+        edit_pictures=int(edits),
+        image_guidance=edits,
         defaults=_defaults(family, unet, scheduler, claims),
     )
 
@@ -220,10 +230,11 @@ def _sides(size: int | list[int]) -> tuple[int, int]:
 
 def _check_inputs(name: str, unet: dict[str, Any], vae: dict[str, Any]) -> None:
     channels, latent = unet["in_channels"], vae["latent_channels"]
-    if channels not in (latent, 2 * latent + 1):
+    if channels not in (latent, 2 * latent, 2 * latent + 1):
         raise SourceError(
             f"model: {name} has a UNet2DConditionModel that takes {channels} channels, neither the"
-            f" {latent} of its latents nor {2 * latent + 1} for inpainting."
+            f" {latent} of its latents nor {2 * latent} for editing nor {2 * latent + 1} for"
+            " inpainting."
         )
     added = unet.get("addition_embed_type")
     others = (None if added == "text_time" else added, *map(unet.get, OTHER_CONDITIONS))
@@ -255,6 +266,8 @@ def _whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> Arch
             width=whole.width,
             height=whole.height,
             clip_layers=batched.clip_layers,
+            kinds=batched.kinds or (KINDS + (EDITS if batched.edit_pictures else ())),
+            edit_pictures=batched.edit_pictures,
             flow=batched.flow,
             distilled_guidance=batched.distilled_guidance,
             defaults={
@@ -263,6 +276,11 @@ def _whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> Arch
                 **batched.sampler,
             },
         )
+    if whole.pipeline in BATCHED_ONLY:
+        raise SourceError(
+            f"model: {name} is a {whole.pipeline} with a {class_of(index, 'scheduler')} or parts"
+            " that Darkroom does not know."
+        )
     return Architecture(
         family=whole.pipeline,
         factor=whole.factor,
@@ -270,6 +288,8 @@ def _whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> Arch
         width=whole.width,
         height=whole.height,
         kinds=whole.kinds,
+        edit_pictures=whole.edit_pictures,
+        image_guidance=whole.image_guidance,
         batched=False,
         defaults={
             "steps": whole.defaults.steps,

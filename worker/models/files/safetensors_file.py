@@ -25,6 +25,18 @@ MAX_HEADER = 100_000_000
 PICKLES = (b"\x80", b"PK\x03\x04")
 """How a bare pickle begins, and the zip that torch.save writes round one."""
 
+BROKEN = (
+    OSError,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
+"""What reading a header ends in that a stranger made up."""
+
 Shapes = Mapping[str, tuple[int, ...]]
 """The shape of every tensor of a file, by its name."""
 
@@ -63,11 +75,12 @@ def _read_header(file: Path, _size: int, _time: int) -> Header:
             if length > MAX_HEADER:
                 raise ValueError(f"its header would be {length} bytes")
             header: Any = json.loads(opened.read(length))
-        metadata: dict[str, str] = header.pop("__metadata__", None) or {}
+        said: Any = header.pop("__metadata__", None) or {}
+        metadata = {str(key): str(value) for key, value in said.items()}
         shapes = {name: tuple(map(int, tensor["shape"])) for name, tensor in header.items()}
         ends = (int(tensor["data_offsets"][1]) for tensor in header.values())
         return Header(shapes, metadata, 8 + length + max(ends, default=0))
-    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+    except BROKEN as error:
         raise SourceError(f"{file} is not a safetensors file: {error}.") from error
 
 
@@ -96,7 +109,7 @@ def read_numbers(file: Path, name: str) -> list[float]:
             begin, end = map(int, tensor["data_offsets"])
             opened.seek(8 + length + begin)
             data = opened.read(end - begin)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except BROKEN as error:
         raise SourceError(f"{file} is not a safetensors file: {error}.") from error
     match tensor["dtype"]:
         case "F32":

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.request.model_card import Kind
 from worker.models.files.configurations.scheduler import Defaults, sampler_of
 from worker.models.files.layout import class_of, read_json
 from worker.models.files.sources import ModelFiles
@@ -27,13 +28,16 @@ FLOW_SAMPLERS: Mapping[str, str] = {
 class Transformer:
     """A family: its name in the engine, and the classes that its parts have; one that may be left
     out is in `optional`. `guidance_input` is the key of the transformer's configuration that says
-    whether it is told the guidance scale; without `flow` it predicts noise, as UNets do."""
+    whether it is told the guidance scale; without `flow` it predicts noise, as UNets do. Edits are
+    given up to `edit_pictures` pictures; `kinds` are what it does, where that is not all."""
 
     family: str
     parts: Mapping[str, str]
     optional: tuple[str, ...] = ()
     guidance_input: str = ""
     flow: bool = True
+    edit_pictures: int = 0
+    kinds: tuple[Kind, ...] = ()
 
     def is_of(self, index: dict[str, Any]) -> bool:
         """Whether a model_index.json names these parts."""
@@ -43,6 +47,23 @@ class Transformer:
             for part, wanted in self.parts.items()
         )
 
+
+FLUX = {
+    "transformer": "FluxTransformer2DModel",
+    "vae": "AutoencoderKL",
+    "text_encoder": "CLIPTextModel",
+    "text_encoder_2": "T5EncoderModel",
+}
+
+QWEN_IMAGE = {
+    "transformer": "QwenImageTransformer2DModel",
+    "vae": "AutoencoderKLQwenImage",
+    "text_encoder": "Qwen2_5_VLForConditionalGeneration",
+}
+QWEN_PROCESSOR = {"processor": "Qwen2VLProcessor"}
+
+SEVERAL = 3
+"""Pictures that Qwen-Image-Edit 2509 and later were trained to be given."""
 
 TRANSFORMERS: Mapping[str, Transformer] = {
     "StableDiffusion3Pipeline": Transformer(
@@ -56,24 +77,27 @@ TRANSFORMERS: Mapping[str, Transformer] = {
         },
         optional=("text_encoder_3",),
     ),
-    "FluxPipeline": Transformer(
-        "flux",
-        {
-            "transformer": "FluxTransformer2DModel",
-            "vae": "AutoencoderKL",
-            "text_encoder": "CLIPTextModel",
-            "text_encoder_2": "T5EncoderModel",
-        },
-        guidance_input="guidance_embeds",
+    "FluxPipeline": Transformer("flux", FLUX, guidance_input="guidance_embeds"),
+    "FluxKontextPipeline": Transformer(
+        "flux", FLUX, guidance_input="guidance_embeds", edit_pictures=1
     ),
-    "QwenImagePipeline": Transformer(
+    "FluxFillPipeline": Transformer(
+        "flux", FLUX, guidance_input="guidance_embeds", kinds=("inpaint", "outpaint")
+    ),
+    "QwenImagePipeline": Transformer("qwen-image", QWEN_IMAGE, guidance_input="guidance_embeds"),
+    "QwenImageEditPipeline": Transformer(
         "qwen-image",
-        {
-            "transformer": "QwenImageTransformer2DModel",
-            "vae": "AutoencoderKLQwenImage",
-            "text_encoder": "Qwen2_5_VLForConditionalGeneration",
-        },
+        QWEN_IMAGE | QWEN_PROCESSOR,
         guidance_input="guidance_embeds",
+        edit_pictures=1,
+        kinds=("edit",),
+    ),
+    "QwenImageEditPlusPipeline": Transformer(
+        "qwen-image",
+        QWEN_IMAGE | QWEN_PROCESSOR,
+        guidance_input="guidance_embeds",
+        edit_pictures=SEVERAL,
+        kinds=("edit",),
     ),
     "ZImagePipeline": Transformer(
         "z-image",
@@ -108,6 +132,44 @@ TRANSFORMERS: Mapping[str, Transformer] = {
             "text_encoder": "Gemma2Model",
         },
     ),
+    "Flux2Pipeline": Transformer(
+        "flux2",
+        {
+            "transformer": "Flux2Transformer2DModel",
+            "vae": "AutoencoderKLFlux2",
+            "text_encoder": "Mistral3ForConditionalGeneration",
+        },
+        guidance_input="guidance_embeds",
+        edit_pictures=10,
+    ),
+    "Flux2KleinPipeline": Transformer(
+        "flux2-klein",
+        {
+            "transformer": "Flux2Transformer2DModel",
+            "vae": "AutoencoderKLFlux2",
+            "text_encoder": "Qwen3ForCausalLM",
+        },
+        edit_pictures=4,
+    ),
+    "ChromaPipeline": Transformer(
+        "chroma",
+        {
+            "transformer": "ChromaTransformer2DModel",
+            "vae": "AutoencoderKL",
+            "text_encoder": "T5EncoderModel",
+        },
+    ),
+    "HiDreamImagePipeline": Transformer(
+        "hidream",
+        {
+            "transformer": "HiDreamImageTransformer2DModel",
+            "vae": "AutoencoderKL",
+            "text_encoder": "CLIPTextModelWithProjection",
+            "text_encoder_2": "CLIPTextModelWithProjection",
+            "text_encoder_3": "T5EncoderModel",
+            "text_encoder_4": "LlamaForCausalLM",
+        },
+    ),
 }
 """By the class of the pipeline."""
 
@@ -115,13 +177,16 @@ TRANSFORMERS: Mapping[str, Transformer] = {
 @dataclass(frozen=True)
 class BatchedTransformer:
     """What is known of such a model: its family, the layers of CLIP that may be skipped, what it
-    predicts, whether it was distilled with a guidance scale, and its own sampler."""
+    predicts, whether it was distilled with a guidance scale, its own sampler, the pictures that an
+    edit is given, and the kinds that it does where that is not all."""
 
     family: str
     clip_layers: int
     flow: bool
     distilled_guidance: bool
     sampler: Defaults
+    edit_pictures: int
+    kinds: tuple[Kind, ...]
 
 
 def read_transformer(index: dict[str, Any], files: ModelFiles) -> BatchedTransformer | None:
@@ -139,7 +204,9 @@ def read_transformer(index: dict[str, Any], files: ModelFiles) -> BatchedTransfo
         # From the layer before the last, as SDXL.
         layers = max(1, min(int(text.get("num_hidden_layers", 12)) for text in texts) - 1)
     told = _config(files, "transformer").get(known.guidance_input)
-    return BatchedTransformer(known.family, layers, known.flow, bool(told), sampler)
+    return BatchedTransformer(
+        known.family, layers, known.flow, bool(told), sampler, known.edit_pictures, known.kinds
+    )
 
 
 def transformer_width(config: Path) -> tuple[str, int]:

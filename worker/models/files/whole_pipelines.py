@@ -77,6 +77,38 @@ PIPELINES: dict[str, PipelineDefaults] = {
 }
 """Everything that AutoPipelineForText2Image loads and that needs no more than a prompt."""
 
+BATCHED_ONLY: dict[str, PipelineDefaults] = {
+    "HiDreamImagePipeline": PipelineDefaults(50, 5.0, 128),
+}
+"""What it does not load, and the engine batches by the step: these do not run whole."""
+
+FROM_PICTURES: dict[str, PipelineDefaults] = {
+    "FluxFillPipeline": PipelineDefaults(50, 30.0, 512),
+    "QwenImageEditPipeline": PipelineDefaults(50, 4.0, 512),
+    "QwenImageEditPlusPipeline": PipelineDefaults(50, 4.0, 512),
+    "JoyImageEditPipeline": PipelineDefaults(40, 4.0, 4096),
+    "LongCatImageEditPipeline": PipelineDefaults(50, 4.5),
+    "StableDiffusionXLInstructPix2PixPipeline": PipelineDefaults(100, 5.0),
+}
+"""What needs a picture beside the prompt: to edit it, or to fill what is masked."""
+
+EDITS: dict[str, int] = {
+    "FluxKontextPipeline": 1,
+    "Flux2KleinPipeline": 4,
+    "Flux2Pipeline": 10,
+    "JoyImageEditPipeline": 1,
+    "LongCatImageEditPipeline": 1,
+    "QwenImage21Pipeline": 3,
+    "QwenImageEditPipeline": 1,
+    "QwenImageEditPlusPipeline": 3,
+    "StableDiffusionXLInstructPix2PixPipeline": 1,
+}
+"""Those that take a prompt and an `image` without a `strength`, and how many pictures that may be
+as their models were trained."""
+
+IMAGE_GUIDED = frozenset({"StableDiffusionXLInstructPix2PixPipeline"})
+"""Those that take an `image_guidance_scale`."""
+
 IMAGE_TO_IMAGE = frozenset(
     {
         "StableDiffusionPipeline",
@@ -113,7 +145,8 @@ INPAINT = frozenset(
 """Those for which AutoPipelineForInpainting has one that takes a `strength`."""
 
 FEW_STEPS = PipelineDefaults(4, 1.0, 512)
-"""FLUX.1 [schnell]: the transformer of a FluxPipeline that is told no guidance scale."""
+"""FLUX.1 [schnell]: the transformer of a FluxPipeline that is told no guidance scale; and what
+says of itself that it was distilled, as FLUX.2 [klein]."""
 
 
 @dataclass(frozen=True)
@@ -130,13 +163,26 @@ class WholePipeline:
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of jobs that it does."""
+        words: tuple[Kind, ...] = ("text-to-image",)
+        edits: tuple[Kind, ...] = ("edit",)
         drawn: tuple[Kind, ...] = ("image-to-image", "variations")
         masked: tuple[Kind, ...] = ("inpaint", "outpaint")
         return (
-            "text-to-image",
+            *(words if self.pipeline in PIPELINES else ()),
+            *(edits if self.pipeline in EDITS else ()),
             *(drawn if self.pipeline in IMAGE_TO_IMAGE else ()),
             *(masked if self.pipeline in INPAINT else ()),
         )
+
+    @property
+    def edit_pictures(self) -> int:
+        """How many pictures an edit may be given; 0 where it does none."""
+        return EDITS.get(self.pipeline, 0)
+
+    @property
+    def image_guidance(self) -> bool:
+        """Whether an edit is guided by its picture as well."""
+        return self.pipeline in IMAGE_GUIDED
 
 
 def read_whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> WholePipeline:
@@ -144,7 +190,8 @@ def read_whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> 
     pipeline = str(index.get("_class_name"))
     if not pipeline.endswith("Pipeline"):
         raise SourceError(f"model: {name} is a {pipeline}, which is no diffusers pipeline.")
-    if pipeline not in PIPELINES:
+    known = PIPELINES | FROM_PICTURES | BATCHED_ONLY
+    if pipeline not in known:
         raise SourceError(
             f"model: {name} is a {pipeline}, which is no pipeline that makes pictures from text"
             " alone, or none that this version of diffusers knows."
@@ -154,9 +201,11 @@ def read_whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> 
             f"model: {name} is a {pipeline}; a single file is read for Stable Diffusion only, so"
             " name its folder or hub id as the source."
         )
-    defaults = PIPELINES[pipeline]
+    defaults = known[pipeline]
     transformer = _config(files.config, "transformer")
     if pipeline == "FluxPipeline" and not transformer.get("guidance_embeds", False):
+        defaults = FEW_STEPS
+    if index.get("is_distilled"):
         defaults = FEW_STEPS
     denoiser = transformer or _config(files.config, "unet")
     vae = _config(files.config, "vae")
@@ -195,7 +244,9 @@ def _patch(transformer: dict[str, Any], vae: dict[str, Any]) -> int:
     patch = transformer.get("patch_size")
     if not isinstance(patch, int):
         return PACKED
-    channels, latent = transformer.get("in_channels"), vae.get("latent_channels")
+    # What goes in may be shown more beside the latents (Flux Fill).
+    channels = transformer.get("out_channels") or transformer.get("in_channels")
+    latent = vae.get("latent_channels")
     packed = 1
     if isinstance(channels, int) and isinstance(latent, int) and channels == PACKED**2 * latent:
         packed = PACKED

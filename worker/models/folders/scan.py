@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -86,7 +87,7 @@ def scan(folders: Sequence[Path]) -> Found:
     for folder in folders:
         # The nearest to the top is the one that people mean where two have one name.
         for path in sorted(_candidates(folder), key=lambda each: (len(each.parts), str(each))):
-            real = path.resolve()
+            real = _real(path)
             if real in seen:
                 continue
             seen.add(real)
@@ -129,7 +130,7 @@ def _candidates(folder: Path) -> Iterator[Path]:
 
 
 def _below(folder: Path, above: set[Path]) -> Iterator[Path]:
-    real = folder.resolve()
+    real = _real(folder)
     if real in above:
         # A link to a folder above itself.
         return
@@ -145,10 +146,23 @@ def _below(folder: Path, above: set[Path]) -> Iterator[Path]:
         path = Path(entry.path)
         if entry.name.startswith(".") or entry.name.lower() in NEVER:
             continue
-        if entry.is_dir():
+        if _is_folder(entry):
             yield from _below(path, above | {real})
         elif entry.name.endswith((".safetensors", SUFFIX, *PICKLED)):
             yield path
+
+
+def _real(path: Path) -> Path:
+    """Where links lead; of one that leads to itself, where it is."""
+    return Path(os.path.realpath(path))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that leads to itself, or a disk that is away.
+        return False
 
 
 def _weights_named(names: set[str]) -> bool:
@@ -167,7 +181,10 @@ def _section(path: Path) -> Section:
     try:
         state = path.stat()
     except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error}.") from error
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if not stat.S_ISREG(state.st_mode):
+        # Whoever opens a pipe waits for who writes to it.
+        raise SourceError(f"{path} cannot be read: it is no file.")
     return _file_section(path, state.st_size, state.st_mtime_ns)
 
 

@@ -41,6 +41,7 @@ from worker.models.files.places import find_path
 from worker.models.files.safetensors_file import read_complete
 from worker.models.files.sources import locate
 from worker.models.loading.autoencoder import load_autoencoder
+from worker.models.loading.finite import check_finite
 from worker.models.loading.loras import read_any_lora
 from worker.models.loading.pretrained import load_pretrained, one_at_a_time
 from worker.models.loading.upscaler import load_upscaler
@@ -120,6 +121,7 @@ def load_lora(entry: AddOnEntry, device: torch.device, dtype: torch.dtype) -> Lo
     if families or not is_plain(header.shapes):
         return read_any_lora(entry.name, where, file, header, device, dtype, families)
     tensors: Tensors = _with_alphas(load_file(str(file)))
+    check_finite(where, tensors)
     converted, _ = lora_state_dict(tensors, unet_config=SGM)
     # The peft configuration that diffusers writes into a LoRA's header: `unet.lora_alpha`.
     metadata = json.loads(header.metadata.get(LORA_ADAPTER_METADATA_KEY, "{}"))
@@ -152,6 +154,7 @@ def _controlnet_from(file: Path, folder: Path, where: str) -> Any:
     tensors: Tensors = {
         name.removeprefix(LDM): tensor for name, tensor in load_file(str(file)).items()
     }
+    check_finite(where, tensors)
     named: Tensors = control_to_diffusers(tensors, net.config)
     for name, tensor in tensors.items():
         # What SDXL's are told beside the text, which diffusers' own reading leaves out.
@@ -175,6 +178,7 @@ def load_embedding(entry: AddOnEntry) -> tuple[torch.Tensor, ...]:
         file = weights(entry)
         names = embedding_names(entry, read_complete(file).shapes)
         tensors: Tensors = load_file(str(file))
+        check_finite(f"{entry.where}.source", tensors)
         return tuple(tensors[name].float().view(-1, tensors[name].shape[-1]) for name in names)
 
     return _loading(entry, load)

@@ -16,6 +16,7 @@ from worker.models.files.configurations.composed import VAE, without
 from worker.models.files.errors import SourceError
 from worker.models.files.safetensors_file import read_complete
 from worker.models.files.single_files.pieces import Piece
+from worker.models.loading.finite import check_finite
 from worker.models.loading.pretrained import load_pretrained
 
 Tensors = dict[str, torch.Tensor]
@@ -26,6 +27,10 @@ Autoencoder: Any = AutoencoderKL
 
 EARLY_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 """diffusers' own names of the middle's attention, before and after they were changed."""
+
+
+NOT_SAID = ("scaling_factor", "norm_num_groups", "act_fn")
+"""What no tensor's name or shape says, and the model's own configuration does."""
 
 
 def load_autoencoder(where: str, source: Path, own: dict[str, Any], dtype: torch.dtype) -> Any:
@@ -60,11 +65,14 @@ def _from_file(
         config = {**own, **autoencoder_config(shapes, "", own.get("sample_size", 512))}
     except (KeyError, SourceError) as error:
         raise SourceError(f"{where}: {file} is no autoencoder for latents: {error}.") from None
-    for key in ("scaling_factor", "norm_num_groups"):
-        config[key] = own.get(key, config[key])
+    config |= {key: own[key] for key in NOT_SAID if key in own}
     vae = Autoencoder.from_config(config)
+    loaded: Tensors = load_file(str(file))
+    inside = any(name.startswith(prefix) for name in loaded)
     tensors: Tensors = {
-        name.removeprefix(prefix): tensor for name, tensor in load_file(str(file)).items()
+        name.removeprefix(prefix): tensor
+        for name, tensor in loaded.items()
+        if name.startswith(prefix) or not inside
     }
     if any(name.startswith("encoder.down.") for name in tensors):
         tensors = from_original(tensors, vae.config)
@@ -75,6 +83,7 @@ def _from_file(
         raise SourceError(
             f"{where}: {file} lacks {len(missing)} of its weights, such as {missing[0]}."
         )
+    check_finite(where, tensors)
     flat = {name: tensors[name].reshape(weight.shape).float() for name, weight in expected.items()}
     vae.load_state_dict(flat)
     return vae.to(dtype)

@@ -17,7 +17,12 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.utils import logging as diffusers_logging
-from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
+from transformers import (
+    AutoImageProcessor,
+    AutoTokenizer,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+)
 from transformers.utils import logging as transformers_logging
 
 from worker.engine.errors import ModelUnavailable
@@ -33,11 +38,12 @@ from worker.models.files.gguf_file import SUFFIX
 from worker.models.files.layout import UNUSED, class_of, read_json, text_parts, weighty_parts
 from worker.models.files.single_files.pieces import Piece
 from worker.models.files.sources import ModelFiles, check_complete, locate, locate_tiny_vae
+from worker.models.files.whole_pipelines import FROM_PICTURES
 from worker.models.loading.autoencoder import load_autoencoder, load_autoencoder_piece
 from worker.models.loading.free import HEADROOM, free_bytes
 from worker.models.loading.pieces import load_encoder, load_transformer
 from worker.models.loading.pretrained import load_pretrained, one_at_a_time
-from worker.models.loading.quantize import quantization, quantize
+from worker.models.loading.quantize import by_torchao, quantization, quantize
 from worker.models.loading.reading import Reading, Report
 from worker.models.loading.sizes import model_bytes, model_dtype
 from worker.models.tables import ModelEntry
@@ -54,6 +60,7 @@ TEXT_MODELS: dict[str, Any] = {
     "CLIPTextModelWithProjection": CLIPTextModelWithProjection,
 }
 Tokenizer: Any = AutoTokenizer
+ImageProcessor: Any = AutoImageProcessor
 load_file: Any = cast(Any, safetensors.torch).load_file
 create_clip: Any = cast(Any, single_file_utils).create_diffusers_clip_model_from_ldm
 
@@ -184,6 +191,11 @@ def _load_transformer(
         for name in index
         if "tokenizer" in name and class_of(index, name)
     }
+    if class_of(index, "processor"):
+        # The rest of a processor is the tokenizer, which is there, and one of films.
+        tokenizers["image_processor"] = ImageProcessor.from_pretrained(
+            files.config / "processor", local_files_only=True, trust_remote_code=False
+        )
     return TRANSFORMERS[architecture.family](
         Parts(
             name=entry.name,
@@ -194,6 +206,9 @@ def _load_transformer(
             tiny_vae=tiny_vae if tiny_vae is None else tiny_vae.to(device),
             tiny_decode=entry.tiny_decode,
             offload=offload,
+            options={key: value for key, value in index.items() if not isinstance(value, list)},
+            pipeline=str(index["_class_name"]),
+            edit_pictures=architecture.edit_pictures,
         )
     )
 
@@ -252,6 +267,8 @@ def _piece(
     if quantized is not None:
         if piece.file.suffix == SUFFIX:
             raise SourceError(f"{piece.file} is quantized; leave the key `quantize` out.")
+        if not by_torchao(quantized):
+            raise SourceError(f"{piece.file}: nf4 is for transformers in the diffusers layout.")
         quantize(transformer, quantized)
     return transformer
 
@@ -262,9 +279,11 @@ def _load_whole(
     dtype = _transformer_dtype(entry, device)
     index = read_json(files.config / "model_index.json")
     parts = _weighty(files, index, dtype, reading)
+    own = str(index["_class_name"])
     # Named here and not imported: it imports every pipeline there is, which takes a second and
     # some memory that a worker without such a model can do without.
-    pipeline = cast(Any, diffusers).AutoPipelineForText2Image.from_pretrained(
+    loads = own if own in FROM_PICTURES else "AutoPipelineForText2Image"
+    pipeline = getattr(cast(Any, diffusers), loads).from_pretrained(
         files.config,
         dtype=dtype,
         use_safetensors=True,

@@ -28,6 +28,7 @@ from worker.models.files.errors import SourceError
 from worker.models.files.loras.names import Named, Part, named
 from worker.models.files.loras.originals import Rows, layers_of
 from worker.models.files.safetensors_file import Header
+from worker.models.loading.finite import check_finite
 
 load_file: Any = cast(Any, safetensors.torch).load_file
 
@@ -51,7 +52,9 @@ def read_any_lora(
     """A LoRA of any kind, by the names of its tensors; `families` are those of the transformers
     that it is for, none for UNets. Raises SourceError, naming `where`."""
     layers: dict[Part, dict[str, Tensors]] = {part: {} for part in PARTS}
-    for key, tensor in load_file(str(file)).items():
+    tensors: Tensors = load_file(str(file))
+    check_finite(where, tensors)
+    for key, tensor in tensors.items():
         found: Named | None = named(key)
         if found is None:
             raise SourceError(f"{where}: it has a tensor that is no part of a LoRA: {key}.")

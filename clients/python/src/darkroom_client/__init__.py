@@ -25,6 +25,7 @@ from darkroom_client.fields import (
     PictureInput,
     Webhook,
 )
+from darkroom_client.formats import file_format
 from darkroom_client.records import (
     AddOn,
     Done,
@@ -82,4 +83,5 @@ __all__ = [
     "StillRunning",
     "Unavailable",
     "Webhook",
+    "file_format",
 ]

@@ -6,7 +6,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Unpack
 
@@ -16,6 +16,7 @@ from darkroom_client import calls
 from darkroom_client.calls import Call, Listing, Patience, Where
 from darkroom_client.errors import StillRunning, Unavailable
 from darkroom_client.fields import Fields
+from darkroom_client.formats import file_format
 from darkroom_client.records import Event, Job, LoadedPicture, Model, Picture, Progress, State
 from darkroom_client.stream import Follow, deadline, seats_taken
 
@@ -62,9 +63,16 @@ class AsyncDarkroom:
         timeout: float | None = None,
         **fields: Unpack[Fields],
     ) -> list[LoadedPicture]:
-        """Make pictures and fetch them. Raises what `submit` and `wait` raise."""
+        """Make pictures and fetch them; the job is canceled if the wait is.
+
+        Raises what `submit` and `wait` raise.
+        """
         job = await self.submit(prompt, **fields)
-        job = await self.wait(job, on_progress=on_progress, timeout=timeout)
+        try:
+            job = await self.wait(job, on_progress=on_progress, timeout=timeout)
+        except calls.INTERRUPTED:
+            await self._abandon(job)
+            raise
         return [await self.load(picture) for picture in job.outputs]
 
     async def submit(self, prompt: str = "", **fields: Unpack[Fields]) -> Job:
@@ -145,9 +153,23 @@ class AsyncDarkroom:
         return calls.loaded(picture, await self._send(calls.download(picture)))
 
     async def save(self, picture: Picture, path: str | os.PathLike[str]) -> Path:
-        """Fetch a picture into a file; returns the file's path."""
-        loaded = await self.load(picture)
-        return await asyncio.to_thread(loaded.save, path)
+        """Fetch a picture into a file, as the name says: .png, .jpg or .webp; returns its path.
+
+        Raises ValueError for the name of another format.
+        """
+        format, path = file_format(path), Path(path)
+        if format == "png":
+            loaded = await self.load(picture)
+            return await asyncio.to_thread(loaded.save, path)
+        response = await self._send(calls.download(picture, format))
+        await asyncio.to_thread(path.write_bytes, response.content)
+        return path
+
+    async def _abandon(self, job: Job) -> None:
+        """Cancel it in one short try: whoever waited for it is leaving."""
+        call = calls.cancel(job)
+        with suppress(httpx.HTTPError):
+            await self._http.request(call.method, call.path, timeout=5)
 
     async def _send(self, call: Call) -> httpx.Response:
         patience = Patience(self._where)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import ssl
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +19,7 @@ import httpx
 
 from darkroom_client import errors, records
 from darkroom_client.fields import Control, PictureInput
+from darkroom_client.formats import Format
 from darkroom_client.records import Job, Json, LoadedPicture, Model, Picture, State
 
 URL = "http://127.0.0.1:7860"
@@ -27,6 +29,9 @@ PREFIX = "/api/v1"
 
 IMAGE_ID = re.compile(r"[0-9a-f]{32}-i?[0-9]{1,4}")
 """The id of a picture; every other text names a file."""
+
+INTERRUPTED = (KeyboardInterrupt, asyncio.CancelledError)
+"""What ends a wait that nobody is interested in any more."""
 
 COME_BACK = (429, 502, 503, 504)
 """Answers that will be others in a while."""
@@ -138,6 +143,11 @@ def submit(prompt: str, fields: Mapping[str, Any]) -> Call:
     for name in ("image", "mask"):
         if request.get(name) is not None:
             request[name] = place(name, request[name])
+    if "references" in request:
+        request["references"] = [
+            place(f"reference_{index}", given)
+            for index, given in enumerate(cast("Sequence[PictureInput]", request["references"]))
+        ]
     if "controls" in request:
         request["controls"] = [
             {**control, "image": place(f"control_{index}", control["image"])}
@@ -172,9 +182,9 @@ def models() -> Call:
     return Call("GET", "/models")
 
 
-def download(picture: Picture | str) -> Call:
+def download(picture: Picture | str, format: Format = "png") -> Call:
     """The bytes of a picture: by its id, since the signature of its URL ends one day."""
-    return Call("GET", f"/images/{quote(_id(picture), safe='')}")
+    return Call("GET", f"/images/{quote(_id(picture), safe='')}", {"params": {"format": format}})
 
 
 class Listing:
@@ -272,4 +282,12 @@ def _read(given: PictureInput) -> bytes:
         return given
     if isinstance(given, str | os.PathLike):
         return Path(given).read_bytes()
-    return cast("Any", given).read()
+    read: Callable[[], object] = getattr(given, "read", lambda: None)
+    data = read()
+    if not isinstance(data, bytes):
+        found = "a file opened as text" if isinstance(data, str) else type(given).__name__
+        raise TypeError(
+            f"A picture is a path, bytes, a file opened with 'rb', an earlier picture or its id, "
+            f"not {found}."
+        )
+    return data

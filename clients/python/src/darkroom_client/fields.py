@@ -8,7 +8,9 @@ from typing import Any, BinaryIO, Literal, NotRequired, TypedDict
 
 from darkroom_client.records import Picture
 
-Kind = Literal["text-to-image", "image-to-image", "inpaint", "outpaint", "upscale", "variations"]
+Kind = Literal[
+    "text-to-image", "image-to-image", "edit", "inpaint", "outpaint", "upscale", "variations"
+]
 
 PictureInput = str | os.PathLike[str] | bytes | BinaryIO | Picture
 """A picture to start from: a path, the bytes, an open file, an earlier picture or its id."""
@@ -78,6 +80,7 @@ class Fields(TypedDict, total=False):
     guidance_scale: float | None
     guidance_rescale: float
     true_cfg_scale: float
+    image_guidance_scale: float | None
     sampler: str | None
     schedule: str
     seed: int | None
@@ -92,6 +95,7 @@ class Fields(TypedDict, total=False):
     hires: Hires | None
     drawn: Drawn | None
     image: PictureInput | None
+    references: Sequence[PictureInput]
     strength: float | None
     resize: Literal["stretch", "crop", "pad"]
     mask: PictureInput | None

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote_to_bytes
 
+from darkroom_client.formats import file_format
+
 Json = dict[str, Any]
 
 State = Literal["queued", "running", "succeeded", "failed", "canceled"]
@@ -46,8 +48,14 @@ class LoadedPicture(Picture):
     data: bytes
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it to a file; returns the file's path."""
+        """Write it to a file; returns the file's path.
+
+        Raises ValueError for the name of another format than PNG: `Darkroom.save` asks the
+        server for it.
+        """
         path = Path(path)
+        if file_format(path) != "png":
+            raise ValueError(f"{path}: these bytes are a PNG. Darkroom.save brings a JPEG or WebP.")
         path.write_bytes(self.data)
         return path
 
@@ -189,6 +197,8 @@ class Model:
     live: bool
     state: Literal["warm", "loading", "cold"]
     loaded: float
+    edit_pictures: int = 0
+    """How many pictures an edit may be given; 0 where it does none."""
 
 
 def picture(data: Json) -> Picture:
@@ -226,7 +236,8 @@ def progress(job_id: str, data: Json, event_id: str = "") -> Progress:
 
 def model(data: Json) -> Model:
     """A model of an answer."""
-    values: Json = {name: data[name] for name in Model.__dataclass_fields__}
+    # A server of before there were edits says nothing of them.
+    values: Json = {name: data[name] for name in Model.__dataclass_fields__ if name in data}
     for name in ("kinds", "samplers"):
         values[name] = tuple(data[name])
     for name in ("loras", "embeddings", "controlnets", "upscalers"):

@@ -9,7 +9,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Unpack
 
@@ -19,6 +19,7 @@ from darkroom_client import calls
 from darkroom_client.calls import Call, Listing, Patience, Where
 from darkroom_client.errors import StillRunning, Unavailable
 from darkroom_client.fields import Fields
+from darkroom_client.formats import file_format
 from darkroom_client.records import Event, Job, LoadedPicture, Model, Picture, Progress, State
 from darkroom_client.stream import Follow, deadline, seats_taken
 
@@ -65,9 +66,16 @@ class Darkroom:
         timeout: float | None = None,
         **fields: Unpack[Fields],
     ) -> list[LoadedPicture]:
-        """Make pictures and fetch them. Raises what `submit` and `wait` raise."""
+        """Make pictures and fetch them; the job is canceled if the wait is.
+
+        Raises what `submit` and `wait` raise.
+        """
         job = self.submit(prompt, **fields)
-        job = self.wait(job, on_progress=on_progress, timeout=timeout)
+        try:
+            job = self.wait(job, on_progress=on_progress, timeout=timeout)
+        except calls.INTERRUPTED:
+            self._abandon(job)
+            raise
         return [self.load(picture) for picture in job.outputs]
 
     def submit(self, prompt: str = "", **fields: Unpack[Fields]) -> Job:
@@ -145,9 +153,23 @@ class Darkroom:
         return calls.loaded(picture, self._send(calls.download(picture)))
 
     def save(self, picture: Picture, path: str | os.PathLike[str]) -> Path:
-        """Fetch a picture into a file; returns the file's path."""
-        loaded = self.load(picture)
-        return loaded.save(path)
+        """Fetch a picture into a file, as the name says: .png, .jpg or .webp; returns its path.
+
+        Raises ValueError for the name of another format.
+        """
+        format, path = file_format(path), Path(path)
+        if format == "png":
+            loaded = self.load(picture)
+            return loaded.save(path)
+        response = self._send(calls.download(picture, format))
+        path.write_bytes(response.content)
+        return path
+
+    def _abandon(self, job: Job) -> None:
+        """Cancel it in one short try: whoever waited for it is leaving."""
+        call = calls.cancel(job)
+        with suppress(httpx.HTTPError):
+            self._http.request(call.method, call.path, timeout=5)
 
     def _send(self, call: Call) -> httpx.Response:
         patience = Patience(self._where)

@@ -3,7 +3,7 @@ import { file, source } from "../api/images";
 import type { Files } from "../api/jobs";
 import type { Job, JobRequest, NamedPicture, Output, ResolvedRequest } from "../api/types";
 import { fill } from "../state/draft";
-import { input, inputOf, type Input } from "../state/input";
+import { input, inputOf, type Given, type Input } from "../state/input";
 import { usualUse } from "../state/models";
 import { go } from "../state/route";
 import { toast } from "../state/toasts";
@@ -43,7 +43,10 @@ export async function startOf(
   const url = source(picture);
   const size = await sizeOf(url);
   const mask = pictures.find((each) => each.pointer === "/mask");
-  return inputOf({ use, picture: picture.id, url, ...size }, request, mask ? await file(mask) : null);
+  const kept = mask ? await file(mask) : null;
+  const others = pictures.filter((each) => each.pointer.startsWith("/references/"));
+  const more = await Promise.all(others.map(given));
+  return inputOf({ use, picture: picture.id, url, ...size }, request, kept, more);
 }
 
 /** What a request that never got there starts from. */
@@ -53,7 +56,19 @@ export async function unsentStart(request: JobRequest, files: Files): Promise<In
   if (!picture || !use) return null;
   const url = typeof picture === "string" ? (input.peek()?.url ?? "") : URL.createObjectURL(picture);
   const size = await sizeOf(url).catch(() => ({ width: 0, height: 0 }));
-  return inputOf({ use, picture, url, ...size }, request, files.mask);
+  const more = (request.references ?? []).map((named, index) => files[`reference_${index}`] ?? named);
+  return inputOf({ use, picture, url, ...size }, request, files.mask, await Promise.all(more.map(unsent)));
+}
+
+async function given(named: NamedPicture): Promise<Given> {
+  const url = source(named);
+  return { picture: named.id, url, ...(await sizeOf(url)) };
+}
+
+/** A picture of a request that never got there; the address of one on the server is not known. */
+async function unsent(picture: Blob | string): Promise<Given> {
+  const url = typeof picture === "string" ? "" : URL.createObjectURL(picture);
+  return { picture, url, ...(await sizeOf(url).catch(() => ({ width: 0, height: 0 }))) };
 }
 
 function useOf({ kind }: Request): Input["use"] | null {

@@ -16,6 +16,18 @@ export async function take(file: Blob): Promise<void> {
   }
 }
 
+/** Takes a file as one more picture that an edit speaks of. */
+export async function takeMore(file: Blob): Promise<void> {
+  try {
+    const opened = await openPicture(file);
+    const source = input.peek();
+    if (source) input.value = { ...source, more: [...source.more, opened] };
+    mend("/references");
+  } catch (error) {
+    toast(error instanceof UnreadablePicture ? error.message : sentence(error));
+  }
+}
+
 /** The picture among what was pasted or dropped, if there is one. */
 export function pictureIn(data: DataTransfer | null): File | null {
   return [...(data?.files ?? [])].find((each) => each.type.startsWith("image/")) ?? null;

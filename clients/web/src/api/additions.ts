@@ -32,6 +32,11 @@ export async function forget({ urls }: Addition): Promise<void> {
   await send("DELETE", urls.self);
 }
 
+/** A picture of what was found, which the server read: nothing here asks anybody else. */
+export async function picture(url: string, signal: AbortSignal): Promise<Blob> {
+  return (await send("POST", "models/search/pictures", { json: { url }, patience: ABROAD, signal })).blob();
+}
+
 export type Where = "hub" | "civitai";
 
 export function search(

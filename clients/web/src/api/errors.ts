@@ -1,5 +1,5 @@
 /** What a request can end in other than an answer. The view turns them into sentences. */
-import type { FieldError } from "./types";
+import type { FieldError, Wording } from "./types";
 
 /** The server refused, and said why. */
 export class Refused extends Error {
@@ -13,6 +13,8 @@ export class Refused extends Error {
     readonly fields: readonly FieldError[] = [],
     /** Seconds after which to try again, where the server said so. */
     readonly retryAfter: number | null = null,
+    /** What the detail says, where the server says so. */
+    readonly wording: Wording | null = null,
   ) {
     super(detail);
   }

@@ -1,7 +1,7 @@
 /** One way to the server for every request, whichever server and whoever asks. */
 import { platform } from "../platform";
 import { Refused, Unreachable } from "./errors";
-import type { FieldError } from "./types";
+import type { FieldError, Wording } from "./types";
 
 const PREFIX = "/api/v1";
 
@@ -92,6 +92,7 @@ async function refusal(response: Response): Promise<Refused> {
   const problem = (await response.json().catch(() => ({}))) as {
     type?: string;
     detail?: string;
+    wording?: Wording;
     errors?: FieldError[];
   };
   const wait = Number(response.headers.get("Retry-After"));
@@ -101,5 +102,6 @@ async function refusal(response: Response): Promise<Refused> {
     problem.detail ?? response.statusText,
     problem.errors ?? [],
     Number.isFinite(wait) && wait > 0 ? wait : null,
+    problem.wording ?? null,
   );
 }

@@ -7,7 +7,7 @@ export interface JobPage {
 }
 
 /** Files of a request, by the name of the field that each is for. */
-export type Files = Partial<Record<"image" | "mask", Blob>>;
+export type Files = Partial<Record<"image" | "mask" | `reference_${number}`, Blob>>;
 
 /** Creates a job; the same `key` is the same job, however often it is sent. */
 export function create(request: JobRequest, key: string, files: Files = {}): Promise<Job> {
@@ -16,7 +16,7 @@ export function create(request: JobRequest, key: string, files: Files = {}): Pro
   if (!given.length) return post("jobs", { json: request, headers, patience: 60_000 });
   const form = new FormData();
   form.append("request", JSON.stringify(request));
-  for (const [name, file] of given) form.append(name, file, name);
+  for (const [name, file] of given) if (file) form.append(name, file, name);
   // A photograph takes its time on a weak network.
   return post("jobs", { form, headers, patience: 120_000 });
 }

@@ -36,13 +36,24 @@ export type ServerState = Schemas["ServerState"];
 export type NamedPicture = Schemas["InputView"];
 /** The recipe that a picture carries. */
 export type Recipe = Schemas["RecipeView"];
+/** What was kept of the steps of a picture. */
+export type Trace = Schemas["TraceView"];
+export type TraceStep = Schemas["TraceStepView"];
+export type TracedStep = Schemas["TraceEvent"];
+export type Tokens = Schemas["TokensView"];
+export type NoiseSchedule = Schemas["NoiseScheduleView"];
+export type Forward = Schemas["ForwardView"];
+export type Autoencoded = Schemas["AutoencodedView"];
 export type FieldError = Schemas["FieldError"];
+/** What a sentence of the server says, for saying it in another language. */
+export type Wording = Schemas["Wording"];
 export type Kind = Job["kind"] & NonNullable<JobRequest["kind"]>;
 
 export type ServerEvent =
   | Schemas["StatusEvent"]
   | Schemas["ProgressEvent"]
   | Schemas["PreviewEvent"]
+  | Schemas["TraceEvent"]
   | Schemas["OutputEventView"]
   | Schemas["DoneEventView"];
 

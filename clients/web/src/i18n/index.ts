@@ -57,7 +57,8 @@ export function bytes(count: number): string {
   const text = value.toLocaleString(language.value, {
     style: "unit",
     unit: units[power] as string,
-    unitDisplay: "short",
+    // "byte" has no short form of its own.
+    unitDisplay: power ? "short" : "long",
     maximumFractionDigits: power > 1 && value < 100 ? 1 : 0,
   });
   // A line does not break between the two.

@@ -2,8 +2,16 @@ import { useRef } from "preact/hooks";
 import { take } from "../actions/take";
 import { Icon, type IconName } from "../ui/Icon";
 
+interface Asked {
+  label: string;
+  icon: IconName;
+  camera?: boolean;
+  /** Who takes the file; it is the one to start from if nobody does. */
+  taken?(file: File): void;
+}
+
 /** A button that asks for a picture: from the files of this device, or from its camera. */
-export function FileButton({ label, icon, camera }: { label: string; icon: IconName; camera?: boolean }) {
+export function FileButton({ label, icon, camera, taken = (file) => void take(file) }: Asked) {
   const field = useRef<HTMLInputElement>(null);
   return (
     <>
@@ -19,7 +27,7 @@ export function FileButton({ label, icon, camera }: { label: string; icon: IconN
         {...(camera ? { capture: "environment" as const } : {})}
         onChange={(event) => {
           const file = event.currentTarget.files?.[0];
-          if (file) void take(file);
+          if (file) taken(file);
           // The same file once more is a choice, too.
           event.currentTarget.value = "";
         }}

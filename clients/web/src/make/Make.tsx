@@ -3,8 +3,8 @@ import { useEffect, useRef } from "preact/hooks";
 import { connection } from "../state/connection";
 import { draft, reset } from "../state/draft";
 import { input } from "../state/input";
-import { model, samplers, schedules } from "../state/models";
-import { found } from "../state/problems";
+import { model, needsPicture, samplers, schedules } from "../state/models";
+import { found, problems, tell } from "../state/problems";
 import { Icon } from "../ui/Icon";
 import { Sheet } from "../ui/Sheet";
 import { FileButton } from "./FileButton";
@@ -104,8 +104,14 @@ function settle(form: HTMLElement): void {
 /** What stands in the way without keeping anybody from sending. */
 function Notes() {
   if (connection.value !== "online") return null;
-  const note = model.value ? (model.value.live ? null : "asleep") : "noModels";
-  return note && <p class="muted note">{t(note)}</p>;
+  const note = !model.value
+    ? t("noModels")
+    : !model.value.live
+      ? t("asleep")
+      : needsPicture.value && !input.value && !problems.value.length
+        ? t("needsPicture", model.value.title)
+        : "";
+  return note ? <p class="muted note">{note}</p> : null;
 }
 
 /** What differs from the defaults, in a line. */
@@ -122,7 +128,14 @@ function Chips() {
         ))}
       </ul>
       {lasting.length > 0 && (
-        <button type="button" class="plain" onClick={reset}>
+        <button
+          type="button"
+          class="plain"
+          onClick={() => {
+            tell([]);
+            reset();
+          }}
+        >
           <Icon name="undo" />
           {t("reset")}
         </button>

@@ -1,6 +1,7 @@
 import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { pictureIn, take } from "../actions/take";
 import { change, draft } from "../state/draft";
+import { input } from "../state/input";
 import { mend } from "../state/problems";
 import { problemOf } from "./problems";
 import { t } from "./words";
@@ -11,6 +12,7 @@ export function Prompt({ send }: { send(): void }) {
   const field = useRef<HTMLTextAreaElement>(null);
   const { prompt } = draft.value;
   const problem = problemOf(["/prompt"]);
+  const edits = input.value?.use === "edit";
 
   useLayoutEffect(() => {
     const { style } = field.current!;
@@ -31,12 +33,12 @@ export function Prompt({ send }: { send(): void }) {
 
   return (
     <div class="prompt">
-      <label for={id}>{t("prompt")}</label>
+      <label for={id}>{t(edits ? "editPrompt" : "prompt")}</label>
       <textarea
         ref={field}
         id={id}
         rows={2}
-        placeholder={t("promptHint")}
+        placeholder={t(edits ? "editHint" : "promptHint")}
         enterkeyhint="send"
         autocapitalize="sentences"
         value={prompt}

@@ -6,21 +6,24 @@ import { input, STRENGTH, type Input } from "../state/input";
 import { model, uses } from "../state/models";
 import { mend } from "../state/problems";
 import { Icon } from "../ui/Icon";
+import { More } from "./More";
 import { problemOf } from "./problems";
 import { Range } from "./settings/Range";
 import { t } from "./words";
+
+const POINTERS = ["/image", "/references", "/mask", "/expand", "/kind"] as const;
 
 /** The picture to start from, and what to do with it. */
 export function Start({ source }: { source: Input }) {
   const name = useId();
   const editing = useSignal(false);
   const chosen = model.value;
-  const problem = problemOf(["/image", "/mask", "/expand", "/kind", "/mask_blur", "/mask_grey"]);
+  const problem = problemOf([...POINTERS, "/mask_blur", "/mask_grey"]);
   const strength = draft.value.strength ?? STRENGTH[source.use];
   const edited = source.use === "inpaint" || source.use === "outpaint";
 
   const set = (some: Partial<Input>) => {
-    mend("/image", "/mask", "/expand", "/kind");
+    mend(...POINTERS);
     input.value = { ...source, ...some };
   };
   return (
@@ -33,7 +36,7 @@ export function Start({ source }: { source: Input }) {
           aria-label={t("remove")}
           title={t("remove")}
           onClick={() => {
-            mend("/image", "/mask", "/expand", "/kind");
+            mend(...POINTERS);
             input.value = null;
           }}
         >
@@ -69,7 +72,8 @@ export function Start({ source }: { source: Input }) {
           {problem}
         </p>
       )}
-      {source.use !== "upscale" && (
+      {source.use === "edit" && <More source={source} set={set} />}
+      {source.use !== "upscale" && source.use !== "edit" && (
         <Range
           label={t("strength")}
           said={t("strengths", strength)}

@@ -1,10 +1,20 @@
 /** What is wrong with the form, each beside its field. */
 import { computed } from "@preact/signals";
+import { input } from "../state/input";
 import { isOf, problems } from "../state/problems";
 import { capital } from "../ui/sentence";
 
-/** Fields that stand in the form itself. */
-const HERE = ["/prompt", "/image", "/mask", "/expand", "/kind", "/strength", "/mask_blur", "/mask_grey"];
+/** Fields that stand beside the picture to start from, where there is one. */
+const START = [
+  "/image",
+  "/references",
+  "/mask",
+  "/expand",
+  "/kind",
+  "/strength",
+  "/mask_blur",
+  "/mask_grey",
+];
 
 /** Fields that stand among the settings, which may be folded away. */
 const SETTINGS = [
@@ -25,11 +35,11 @@ const SETTINGS = [
 /** Whether something is wrong among the settings. */
 export const inSettings = computed(() => problems.value.some((each) => isOf(each, SETTINGS)));
 
-/** What is wrong with fields that are nowhere on this page. */
+/** What is wrong with fields that stand nowhere just now. */
 export const elsewhere = computed(() =>
   problems.value
-    .filter((each) => !isOf(each, [...HERE, ...SETTINGS]))
-    .map((each) => `${each.pointer.slice(1)}: ${each.detail}`),
+    .filter((each) => !isOf(each, ["/prompt", ...SETTINGS, ...(input.value ? START : [])]))
+    .map((each) => (isOf(each, START) ? capital(each.detail) : `${each.pointer.slice(1)}: ${each.detail}`)),
 );
 
 /** What is wrong with any of these fields, as one text. */

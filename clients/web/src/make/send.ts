@@ -5,6 +5,7 @@ import { randomSeed } from "../browser";
 import { change, draft, files, request, type Draft } from "../state/draft";
 import { input, type Input } from "../state/input";
 import { drop, submit } from "../state/outgoing";
+import { model, needsPicture } from "../state/models";
 import { tell } from "../state/problems";
 import { t } from "./words";
 
@@ -32,7 +33,9 @@ async function follow(asked: Draft, seed: number, source: Input | null): Promise
 }
 
 function missing(asked: Draft, source: Input | null): FieldError[] {
+  if (!source && needsPicture.peek()) return [{ pointer: "/image", detail: t("needsPicture", model.peek()!.title) }];
   if (!source) return asked.prompt.trim() ? [] : [{ pointer: "/prompt", detail: t("emptyPrompt") }];
+  if (source.use === "edit" && !asked.prompt.trim()) return [{ pointer: "/prompt", detail: t("emptyEdit") }];
   if (source.use === "inpaint" && !source.mask) return [{ pointer: "/mask", detail: t("noMask") }];
   const edges = Object.values(source.expand).some((each) => each > 0);
   if (source.use === "outpaint" && !edges) return [{ pointer: "/expand", detail: t("noEdges") }];

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { AddOnKind, Model } from "../api/types";
 import { me } from "../state/connection";
 import { models, refreshModels } from "../state/models";
@@ -18,8 +18,12 @@ import { Aside } from "./Aside";
 import { AddOnCard, ModelCard } from "./Card";
 import "./models.css";
 import { ModelSheet } from "./ModelSheet";
+import { learn } from "../ui/said";
+import { SENTENCES } from "./said";
 import { ADD_ONS, fittings, titleOf } from "./shelf";
 import { t } from "./words";
+
+learn(SENTENCES);
 
 type Shown = "models" | AddOnKind;
 
@@ -139,9 +143,15 @@ function AddOnGrid({ kind, asked }: { kind: AddOnKind; asked: string }) {
 /** What is open above the room: the address says it. */
 function Opened({ admin }: { admin: boolean }) {
   const { open } = route.value;
-  if (!open) return null;
   const addOn = fittings.value.find((each) => `${each.kind}:${each.name}` === open);
-  if (addOn) return <AddOnSheet key={open} addOn={addOn} admin={admin} close={close} />;
   const model = models.value.find((each) => each.name === open);
+  const there = Boolean(addOn ?? model);
+  const seen = useRef<string | null>(null);
+  useEffect(() => {
+    // What went while it was open does not come up by itself when it is there again.
+    if (open && !there && seen.current === open) close();
+    seen.current = there ? open : null;
+  }, [open, there]);
+  if (addOn) return <AddOnSheet key={open} addOn={addOn} admin={admin} close={close} />;
   return model ? <ModelSheet key={open} model={model} admin={admin} close={close} /> : null;
 }

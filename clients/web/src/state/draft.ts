@@ -94,7 +94,7 @@ export function fill(request: JobRequest | ResolvedRequest): void {
     vae: request.vae ?? null,
     loras: (request.loras ?? []).map(({ name, weight }) => ({ name, weight })),
     // Without a picture it says nothing, and would make the next one forgotten.
-    strength: request.image ? (request.strength ?? null) : null,
+    strength: request.image && request.kind !== "edit" ? (request.strength ?? null) : null,
   });
 }
 
@@ -120,6 +120,10 @@ export function request(from: Draft, source: Input | null): JobRequest {
     return asked;
   }
   if (typeof source.picture === "string") asked.image = source.picture;
+  if (source.use === "edit") {
+    if (source.more.length) asked.references = source.more.map(({ picture }) => named(picture));
+    return asked;
+  }
   if (source.use !== "upscale") asked.strength = from.strength ?? STRENGTH[source.use];
   if (source.use === "inpaint") {
     asked.mask_invert = source.invert;
@@ -130,10 +134,20 @@ export function request(from: Draft, source: Input | null): JobRequest {
   return asked;
 }
 
+/** The id of a picture that the server has; a file of its own takes the place of any other word. */
+function named(picture: Blob | string): string {
+  return typeof picture === "string" ? picture : "file";
+}
+
 /** The files that go beside the request. */
 export function files(source: Input | null): Files {
   const given: Files = {};
   if (source && typeof source.picture !== "string") given.image = source.picture;
   if (source?.use === "inpaint" && source.mask) given.mask = source.mask;
+  if (source?.use === "edit") {
+    source.more.forEach(({ picture }, index) => {
+      if (typeof picture !== "string") given[`reference_${index}`] = picture;
+    });
+  }
   return given;
 }

@@ -3,7 +3,7 @@ import { effect, signal } from "@preact/signals";
 import { Kept } from "./kept";
 
 /** What can be done with a picture, the first one first. */
-export const USES = ["image-to-image", "inpaint", "outpaint", "variations", "upscale"] as const;
+export const USES = ["edit", "image-to-image", "inpaint", "outpaint", "variations", "upscale"] as const;
 
 export type Use = (typeof USES)[number];
 
@@ -20,15 +20,21 @@ export const MASK_GREYS = ["strength", "mix", "cut"] as const;
 
 export type MaskGrey = (typeof MASK_GREYS)[number];
 
-/** A picture to start from, and what to do with it. */
-export interface Input {
-  use: Use;
+/** A picture that a request takes. */
+export interface Given {
   /** The picture itself, or the id of one that the server has. */
   picture: Blob | string;
   /** Where to show it from. */
   url: string;
   width: number;
   height: number;
+}
+
+/** A picture to start from, and what to do with it. */
+export interface Input extends Given {
+  use: Use;
+  /** More pictures that an edit speaks of. */
+  more: readonly Given[];
   /** White is repainted; of the picture's size. */
   mask: Blob | null;
   invert: boolean;
@@ -41,6 +47,7 @@ export interface Input {
 
 /** How far to go from a picture where the user does not say, by what is done with it. */
 export const STRENGTH: Readonly<Record<Use, number>> = {
+  edit: 1,
   "image-to-image": 0.6,
   inpaint: 1,
   outpaint: 1,
@@ -65,9 +72,11 @@ export function inputOf(
   picture: Pick<Input, "use" | "picture" | "url" | "width" | "height">,
   said: Said = {},
   mask: Blob | null = null,
+  more: readonly Given[] = [],
 ): Input {
   return {
     ...picture,
+    more,
     mask,
     invert: said.mask_invert ?? false,
     feather: said.mask_blur ?? 4,
@@ -81,11 +90,16 @@ const inputs = new Kept<Input | null>("darkroom-input", "input");
 
 const INPUT = "input";
 
+/** The picture with an address that this page can show it from. */
+function shown<T extends Given>(given: T): T {
+  return typeof given.picture === "string" ? given : { ...given, url: URL.createObjectURL(given.picture) };
+}
+
 export async function restoreInput(): Promise<void> {
   const found = await inputs.get(INPUT);
   if (found && !input.peek()) {
-    const { picture } = found;
-    input.value = typeof picture === "string" ? found : { ...found, url: URL.createObjectURL(picture) };
+    // One that was kept before there were edits has no others.
+    input.value = { ...found, ...shown(found), more: (found.more ?? []).map(shown) };
   }
   effect(() => {
     void inputs.set(INPUT, input.value);

@@ -31,6 +31,12 @@ export const uses = computed<readonly Use[]>(() => {
   return kinds ? USES.filter((each) => kinds.includes(each)) : USES;
 });
 
+/** Whether the chosen model draws nothing from words alone. */
+export const needsPicture = computed(() => {
+  const kinds = model.value?.kinds;
+  return kinds !== undefined && kinds.length > 0 && !kinds.includes("text-to-image");
+});
+
 /** What is done with a picture unless the user says otherwise. */
 export function usualUse(): Use {
   return uses.peek()[0] ?? "image-to-image";

@@ -1,7 +1,7 @@
 /** Where the user is, in the address: back leads back, and a reload stays. */
 import { signal } from "@preact/signals";
 
-export type Place = "make" | "gallery" | "models" | "server";
+export type Place = "make" | "gallery" | "models" | "anatomy" | "server";
 
 export interface Route {
   place: Place;
@@ -11,7 +11,7 @@ export interface Route {
 
 function read(): Route {
   const [place, open] = location.hash.replace(/^#\/?/, "").split("/");
-  const known: Place[] = ["make", "gallery", "models", "server"];
+  const known: Place[] = ["make", "gallery", "models", "anatomy", "server"];
   return {
     place: known.find((each) => each === place) ?? "make",
     open: open ? decodeURIComponent(open) : null,
@@ -21,7 +21,10 @@ function read(): Route {
 export const route = signal<Route>(read());
 
 addEventListener("hashchange", () => {
+  const { place } = route.peek();
   route.value = read();
+  // Each begins at its top; the gallery knows by itself where the user was.
+  if (route.peek().place !== place && route.peek().place !== "gallery") scrollTo(0, 0);
 });
 
 /** Goes to a place. */

@@ -6,6 +6,7 @@ import { connection, me } from "./connection";
 import * as jobs from "./jobs";
 import { loadModels, waiting } from "./models";
 import { sendWaiting } from "./outgoing";
+import { heardOf } from "./traces";
 
 /** Milliseconds of silence after which the connection is dead; the server speaks every 15 s. */
 const SILENCE = 35_000;
@@ -127,7 +128,8 @@ async function opened(tried: AbortController): Promise<boolean> {
 const unknown = new Set<string>();
 
 function frame({ id, event }: Frame): void {
-  if (event && jobs.apply(event)) {
+  if (event?.event === "trace") heardOf(event);
+  else if (event && jobs.apply(event)) {
     // One question for all of them: after a long sleep there may be hundreds.
     if (!unknown.size) setTimeout(meet, SOON);
     unknown.add(event.job);

@@ -4,6 +4,8 @@ const PATHS = {
   gallery: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.5h.01",
   models: "M12 3.5l7.5 4.2v8.6L12 20.5l-7.5-4.2V7.7zM4.5 7.7l7.5 4.2 7.5-4.2M12 12v8.5",
   server: "M4 4h16v6H4zM4 14h16v6H4zM8 7h.01M8 17h.01",
+  anatomy: "M3 12h3l2-6 3 13 3-10 2 6 2-3h3",
+  play: "M7 5l11 7-11 7z",
   close: "M6 6l12 12M18 6L6 18",
   back: "M15 5l-7 7 7 7",
   forward: "M9 5l7 7-7 7",

@@ -156,6 +156,7 @@ class ImageToImage(Payload):
     """The body of img2img."""
 
     init_images: list[str] | None = None
+    image_cfg_scale: Number = None
     include_init_images: Flag = None
     resize_mode: Whole = None
     mask: Text = None

@@ -48,6 +48,8 @@ MASK_BLUR = 4
 
 NAMES = {
     "guidance_scale": "cfg_scale",
+    "image_guidance_scale": "image_cfg_scale",
+    "references": "init_images",
     "count": "batch_size",
     "sampler": "sampler_name",
     "schedule": "scheduler",
@@ -117,7 +119,7 @@ def asked(
             raise invalid("script_name", f"{SD_UPSCALE} starts from a picture; img2img takes it")
         fields |= _text_to_image(payload, card, notes)
     elif isinstance(payload, ImageToImage):
-        more, parts = _image_to_image(payload, scripts)
+        more, parts = _image_to_image(payload, card, scripts, notes)
         fields |= more
         if upscale := sd_upscale_of(payload.script_name, payload.script_args):
             fields = _sd_upscale(fields, upscale, card, notes)
@@ -260,11 +262,17 @@ def _sd_upscale(
 
 
 def _image_to_image(
-    payload: ImageToImage, scripts: Scripts
+    payload: ImageToImage, card: ModelCard, scripts: Scripts, notes: list[Note]
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     if not payload.init_images:
         # In AUTOMATIC1111's own words: some clients know them.
         raise ApiError(404, "no-picture", "Init image not found")
+    script = sd_upscale_of(payload.script_name, None)
+    words = (payload.prompt or "").strip()
+    if "edit" in card.kinds and words and payload.mask is None and not script:
+        return _edit(payload, payload.init_images, card, notes)
+    if payload.image_cfg_scale is not None:
+        notes.append(Note(pointer="/image_cfg_scale", detail=f"{card.name} has none"))
     if len(payload.init_images) > 1:
         detail = f"must be one picture; there are {len(payload.init_images)}"
         raise invalid("init_images", detail)
@@ -282,6 +290,32 @@ def _image_to_image(
         fields |= _inpaint(payload) | {"mask_grey": _grey(payload, scripts)}
         parts[MASK] = decode_base64(payload.mask, "mask")
     return fields, parts
+
+
+def _edit(
+    payload: ImageToImage, pictures: list[str], card: ModelCard, notes: list[Note]
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """What AUTOMATIC1111 makes of img2img where the checkpoint is one for instructions."""
+    if payload.denoising_strength is not None:
+        detail = f"{card.name} edits by words, which begins with noise alone; it has no strength"
+        notes.append(Note(pointer="/denoising_strength", detail=detail))
+    fields: dict[str, Any] = {
+        "kind": "edit",
+        "image": SENT,
+        "references": [SENT] * (len(pictures) - 1),
+        "width": payload.width,
+        "height": payload.height,
+        "resize": RESIZES[_choice("resize_mode", payload.resize_mode, len(RESIZES))],
+    }
+    if card.image_guidance:
+        fields["image_guidance_scale"] = payload.image_cfg_scale
+    elif payload.image_cfg_scale is not None:
+        notes.append(Note(pointer="/image_cfg_scale", detail=f"{card.name} has none"))
+    pointers = [IMAGE, *(f"/references/{index}" for index in range(len(pictures) - 1))]
+    return fields, {
+        pointer: decode_base64(picture, f"init_images/{index}")
+        for index, (pointer, picture) in enumerate(zip(pointers, pictures, strict=True))
+    }
 
 
 def _inpaint(payload: ImageToImage) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
+from server.compat.comfyui.graph.declared import Input, NodeType
 from server.compat.comfyui.graph.errors import NOT_HERE, BadGraph, NodeError, refused
 from server.compat.comfyui.graph.names import Choices
-from server.compat.comfyui.graph.nodes import HARMLESS, LOOSE, NODES, Input, NodeType
+from server.compat.comfyui.graph.nodes import HARMLESS, LOOSE, NODES
 
 MAX_NODES = 500
 """Nodes of one graph: what is made here has a dozen."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from jobs.request.request import Fill, Resize
+from server.compat.comfyui.graph.declared import MAX_SIDE
 from server.compat.comfyui.graph.graph import Graph, Node
 from server.compat.comfyui.graph.names import bare
-from server.compat.comfyui.graph.nodes import MAX_SIDE
 from server.compat.comfyui.graph.pixels import Loaded
 
 Size = tuple[int, int]
@@ -91,6 +91,9 @@ class Tracer:
                 loaded = self._load(of)
                 size = loaded.width, loaded.height
                 return Source(of, size, size)
+            case "FluxKontextImageScale":
+                # The family brings what it is shown to a size that it knows by itself.
+                return self.picture(of, "image")
             case "ImageScale" | "ImageScaleBy":
                 return self._scaled(of, self.picture(of, "image"))
             case "ImageUpscaleWithModel":
@@ -102,27 +105,30 @@ class Tracer:
 
     def _decoded(self, node: Node) -> Sampled:
         self.decoders.append(node)
-        made = self._latents(node, "samples")
+        made = self.latents(node, "samples")
         if isinstance(made, Start):
             raise node.wrong("samples", "nothing has sampled these latents")
         return made
 
-    def _latents(self, node: Node, name: str) -> Start | Sampled:
+    def latents(self, node: Node, name: str) -> Start | Sampled:
+        """What an input's latents come from. Raises BadGraph."""
         of, _ = self._graph.source(node, name)
         match of.type.name:
             case "EmptyLatentImage" | "EmptySD3LatentImage":
                 size = of.inputs["width"], of.inputs["height"]
                 return Start(of, size, of.inputs["batch_size"])
+            case "InstructPixToPixConditioning":
+                return self._drawn_over(of)
             case "VAEEncode" | "VAEEncodeTiled" | "VAEEncodeForInpaint":
                 return self._encoded(of)
             case "SetLatentNoiseMask":
-                return self._masked(of, self._latents(of, "samples"), "original")
+                return self._masked(of, self.latents(of, "samples"), "original")
             case "RepeatLatentBatch":
-                return self._repeated(of, self._latents(of, "samples"))
+                return self._repeated(of, self.latents(of, "samples"))
             case "LatentUpscale" | "LatentUpscaleBy":
-                return self._latents_enlarged(of, self._latents(of, "samples"))
+                return self._latents_enlarged(of, self.latents(of, "samples"))
             case _:
-                return self._sampled(of, self._latents(of, "latent_image"))
+                return self._sampled(of, self.latents(of, "latent_image"))
 
     def _sampled(self, node: Node, start: Start | Sampled) -> Sampled:
         if isinstance(start, Start):
@@ -142,6 +148,13 @@ class Tracer:
         if node.type.name == "VAEEncodeForInpaint":
             return self._masked(node, start, "nothing")
         return start
+
+    def _drawn_over(self, node: Node) -> Start:
+        self.decoders.append(node)
+        pixels = self.picture(node, "pixels")
+        if isinstance(pixels, Sampled):
+            raise node.wrong("pixels", "only a loaded picture can be edited here")
+        return Start(node, pixels.size, source=pixels)
 
     def _masked(self, node: Node, start: Start | Sampled, fill: Fill) -> Start:
         if isinstance(start, Sampled) or start.source is None:

@@ -14,6 +14,14 @@ EMBEDDING = re.compile(r"\bembedding:([\w.-]+)")
 
 LORAS = ("LoraLoader", "LoraLoaderModelOnly")
 
+TEXTS = (
+    "CLIPTextEncode",
+    "CLIPTextEncodeSDXL",
+    "TextEncodeQwenImageEdit",
+    "TextEncodeQwenImageEditPlus",
+)
+"""Nodes that make conditioning of words."""
+
 
 @dataclass(frozen=True)
 class Lora:
@@ -93,14 +101,9 @@ def vae_is_of(graph: Graph, node: Node, checkpoint: Node) -> None:
 
 def text_of(graph: Graph, node: Node, slot: int) -> Text:
     """The text behind conditioning. Raises BadGraph."""
-    zeroed = False
-    while node.type.name not in ("CLIPTextEncode", "CLIPTextEncodeSDXL"):
-        name = "conditioning"
-        if node.type.name == "ControlNetApplyAdvanced":
-            name = ("positive", "negative")[slot]
-        elif node.type.name == "ConditioningZeroOut":
-            zeroed = True
-        node, slot = graph.source(node, name)
+    way = list(before(graph, node, slot))
+    zeroed = any(each.type.name == "ConditioningZeroOut" for each in way)
+    node = way[-1]
     clip, _ = graph.source(node, "clip")
     field_name, text = _said(node)
     return Text(node, field_name, EMBEDDING.sub(r"\1", text), clip, zeroed)
@@ -108,19 +111,26 @@ def text_of(graph: Graph, node: Node, slot: int) -> Text:
 
 def controls_of(graph: Graph, node: Node, slot: int) -> Iterator[Node]:
     """The nodes that apply ControlNets to conditioning, the last first."""
-    while node.type.name not in ("CLIPTextEncode", "CLIPTextEncodeSDXL"):
-        name = "conditioning"
-        if node.type.name == "ControlNetApplyAdvanced":
-            name = ("positive", "negative")[slot]
-            yield node
-        elif node.type.name == "ControlNetApply":
-            yield node
+    for each in before(graph, node, slot):
+        if each.type.name in ("ControlNetApply", "ControlNetApplyAdvanced"):
+            yield each
+
+
+def before(graph: Graph, node: Node, slot: int) -> Iterator[Node]:
+    """The nodes that conditioning comes through, from its end to the text: the last one has it."""
+    yield node
+    while node.type.name not in TEXTS:
+        both = node.type.name in ("ControlNetApplyAdvanced", "InstructPixToPixConditioning")
+        name = ("positive", "negative")[slot] if both else "conditioning"
         node, slot = graph.source(node, name)
+        yield node
 
 
 def _said(node: Node) -> tuple[str, str]:
     if node.type.name == "CLIPTextEncode":
         return "text", node.inputs["text"]
+    if node.type.name.startswith("TextEncodeQwenImageEdit"):
+        return "prompt", node.inputs["prompt"]
     for name in ("crop_w", "crop_h"):
         if node.inputs[name]:
             raise node.wrong(name, "must be 0: pictures are conditioned on being whole here")

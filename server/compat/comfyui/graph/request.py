@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
-from jobs.request.request import LIMITS, SEEDS, FieldError, GenerationRequest
-from server.compat.comfyui.graph.errors import NOT_HERE, BadGraph, NodeError, refused
+from jobs.request.model_card import ModelCard
+from jobs.request.request import LIMITS, SEEDS
+from server.compat.comfyui.graph.edited import Edited, edited_by, guidance_of
 from server.compat.comfyui.graph.graph import Graph, Node
+from server.compat.comfyui.graph.meaning import SENT, Meaning
 from server.compat.comfyui.graph.names import SAMPLERS, SCHEDULERS, Choices, bare
 from server.compat.comfyui.graph.picture import (
     Load,
@@ -31,59 +29,8 @@ from server.compat.comfyui.graph.prompts import (
     text_of,
     vae_is_of,
 )
-from server.requests.validation import field_errors
-
-SENT = "sent"
-"""Stands in a field whose picture is passed beside the request."""
 
 MOST_BLUR = 64
-
-Place = tuple[Node, str]
-"""A node and one of its inputs."""
-
-
-@dataclass
-class Meaning:
-    """What a graph asks for: the fields of a request, its pictures, and whence each field is."""
-
-    outputs: list[Node]
-    worker: Node
-    """The node that the work is shown at: the first sampler, or what enlarges."""
-
-    second: Node | None = None
-    first_steps: int = 0
-    """Steps that the first sampler makes, over all pictures."""
-
-    fields: dict[str, Any] = field(default_factory=dict[str, Any])
-    parts: dict[str, bytes] = field(default_factory=dict[str, bytes])
-    places: dict[str, Place] = field(default_factory=dict[str, Place])
-    notes: list[str] = field(default_factory=list[str])
-
-    def put(self, name: str, value: Any, node: Node, input: str) -> None:
-        """A field, and where the graph says it."""
-        self.fields[name] = value
-        self.places[f"/{name}"] = node, input
-
-    def request(self) -> GenerationRequest:
-        """The request. Raises BadGraph."""
-        try:
-            return GenerationRequest(**self.fields)
-        except ValidationError as error:
-            raise self.refused(field_errors(error)) from None
-
-    def refused(self, errors: Iterable[FieldError]) -> BadGraph:
-        """What is wrong with fields, as what is wrong with the nodes that say them."""
-        found: list[NodeError] = []
-        for each in errors:
-            node, input = self._place(each.pointer)
-            kind = "value_not_in_list" if "is named" in each.detail else NOT_HERE
-            message = "Value not in list" if kind != NOT_HERE else "Value not possible here"
-            found.append(NodeError(node.id, node.type.name, input, kind, message, each.detail))
-        return refused(found, [each.id for each in self.outputs])
-
-    def _place(self, pointer: str) -> Place:
-        known = [each for each in self.places if f"{pointer}/".startswith(f"{each}/")]
-        return self.places[max(known, key=len)] if known else (self.worker, "")
 
 
 def meaning_of(graph: Graph, choices: Choices, load: Load) -> Meaning:
@@ -154,7 +101,14 @@ class _Sampling:
         _loras(meaning, model)
         self._texts(meaning, made.first, model)
         strength = _walk(meaning, made.first)
-        self._start(meaning, strength)
+        if told := guidance_of(graph, made.first):
+            # The scale of the walk is then classifier-free guidance beside it.
+            meaning.put("true_cfg_scale", meaning.fields["guidance_scale"], made.first, "cfg")
+            meaning.put("guidance_scale", float(told.inputs["guidance"]), told, "guidance")
+        if edited := edited_by(graph, made.first, self._tracer):
+            self._edit(meaning, edited, card, strength)
+        else:
+            self._start(meaning, strength)
         self._controls(meaning, made.first)
         if made.enlarged is not None:
             self._second_pass(meaning, model)
@@ -232,6 +186,32 @@ class _Sampling:
             meaning.put("kind", "image-to-image", sampler, "")
             self._size(meaning, source.sized_by or source.node, source.size)
             meaning.put("resize", source.resize, source.sized_by or source.node, "crop")
+
+    def _edit(
+        self, meaning: Meaning, edited: list[Edited], card: ModelCard, strength: float
+    ) -> None:
+        """The pictures are beside what is drawn, and a walk begins with noise alone."""
+        start, sampler = self._made.start, self._made.first
+        if strength < 1:
+            raise sampler.wrong("denoise", "must be 1 where a picture is edited by words")
+        first, *others = edited
+        meaning.put("kind", "edit", first.by, "")
+        counted = start.counted_by
+        meaning.put("count", start.count, counted or start.node, "amount" if counted else "")
+        meaning.first_steps = meaning.fields["steps"] * start.count
+        meaning.put("image", SENT, first.source.node, "image")
+        meaning.parts["/image"] = colours(self._load(first.source.node))
+        meaning.fields["references"] = [SENT] * len(others)
+        for index, each in enumerate(others):
+            meaning.places[f"/references/{index}"] = each.source.node, "image"
+            meaning.parts[f"/references/{index}"] = colours(self._load(each.source.node))
+        if start.source is None:
+            self._size(meaning, start.node, start.size)
+        elif start.source.sized_by is not None:
+            self._size(meaning, start.source.sized_by, start.size)
+        if card.image_guidance:
+            # There both rows of a step are shown the picture, which is this scale.
+            meaning.put("image_guidance_scale", 1.0, first.by, "")
 
     def _size(self, meaning: Meaning, node: Node, size: tuple[int, int]) -> None:
         for name, side in zip(("width", "height"), size, strict=True):

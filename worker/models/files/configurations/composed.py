@@ -139,9 +139,15 @@ def _texts(family: str, shapes: Shapes) -> dict[str, dict[str, Any]]:
             return {"text_encoder_2": open_clip_config(without(shapes, REFINER_TEXT))}
 
 
+EDITS = 8
+"""Channels that a UNet takes which edits (InstructPix2Pix): its latents and the picture's."""
+
+
 def _scheduler(family: str, unet: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if family.startswith("sdxl"):
         return "EulerDiscreteScheduler", NOISE | {"interpolation_type": "linear"}
+    if unet["in_channels"] == EDITS:
+        return "EulerAncestralDiscreteScheduler", NOISE
     if unet["in_channels"] > 4:
         return "DDIMScheduler", NOISE
     return "PNDMScheduler", NOISE

@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { useRecipe } from "../../actions/form";
 import { copyRecipe } from "../../actions/keep";
+import { anatomy } from "../../actions/anatomy";
 import { find } from "../../state/jobs";
 import { Icon } from "../../ui/Icon";
 import type { Picture } from "../pictures";
@@ -53,7 +54,11 @@ export function About({ picture }: { picture: Picture }) {
           <div class="uses">
             <button type="button" onClick={() => void useRecipe(job, output)}>
               <Icon name="edit" />
-              {t("edit")}
+              {t("toForm")}
+            </button>
+            <button type="button" onClick={() => anatomy(job, output)}>
+              <Icon name="anatomy" />
+              {t("how")}
             </button>
             <button type="button" onClick={() => void copyRecipe(job, output)}>
               <Icon name="copy" />

@@ -29,7 +29,8 @@ export function figures(job: Job, output: Output): Figure[] {
       !!input.variation_strength &&
         t("towards", number(input.variation_strength * 100), String(input.variation_seed)),
     ],
-    [t("strength"), fromPicture && number(input.strength, 2)],
+    [t("strength"), fromPicture && job.kind !== "edit" && number(input.strength, 2)],
+    [t("imageGuidance"), input.image_guidance_scale != null && number(input.image_guidance_scale, 2)],
     [t("loras"), input.loras?.map(({ name, weight }) => `${name} (${number(weight, 2)})`).join(", ")],
     [t("controls"), input.controls?.map(({ model, weight }) => `${model} (${number(weight, 2)})`).join(", ")],
     [t("hires"), input.hires && `${number(input.hires.scale, 2)} × (${input.hires.upscaler})`],

@@ -88,11 +88,13 @@ function FromFile({ close }: { close(): void }) {
 
 function FromLink({ source, busy, look }: { source: Signal<string>; busy: boolean; look(): void }) {
   const id = useId();
+  const field = useRef<HTMLInputElement>(null);
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
         if (source.peek().trim()) look();
+        else field.current!.focus();
       }}
     >
       <h3>
@@ -100,6 +102,7 @@ function FromLink({ source, busy, look }: { source: Signal<string>; busy: boolea
       </h3>
       <div class="row">
         <input
+          ref={field}
           id={id}
           type="text"
           inputMode="url"

@@ -7,6 +7,9 @@ import { Facts } from "./Facts";
 import { began } from "./running";
 import { t } from "./words";
 
+/** What a name for programs may be, as the server takes it. */
+const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
 interface BeginProps {
   found: Found;
   /** As it was asked for. */
@@ -25,10 +28,14 @@ export function Begin({ found, source, otherwise, leave, done }: BeginProps) {
   const busy = useSignal(false);
   const problem = useSignal("");
   const begin = async () => {
+    const own = name.peek().trim();
+    if (own && !NAME.test(own)) {
+      problem.value = t("badName");
+      return;
+    }
     busy.value = true;
     problem.value = "";
     try {
-      const own = name.peek().trim();
       began(await add(own && own !== found.name ? { source, name: own } : { source }));
       done();
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { Found } from "../../api/types";
 import { bytes } from "../../i18n";
 import { familyName } from "../../ui/family";
+import { said } from "../../ui/said";
 import { t } from "./words";
 
 /** What a source has, before any of it is added. */
@@ -11,7 +12,7 @@ export function Facts({ found }: { found: Found }) {
     <>
       {!found.usable && (
         <p class="error" role="alert">
-          {t("unusable")}: {found.reason}
+          {t("unusable")}: {said(found.reason ?? "", found.wording)}
         </p>
       )}
       {found.description && <p class="clipped">{found.description}</p>}

@@ -3,10 +3,10 @@ import { useEffect, useRef } from "preact/hooks";
 import { search, type Where } from "../../api/additions";
 import type { FileKind, SearchPage } from "../../api/types";
 import { bytes, number } from "../../i18n";
-import { Cover } from "../../ui/Cover";
 import { familyName } from "../../ui/family";
 import { Icon } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
+import { FoundCover } from "./FoundCover";
 import { t } from "./words";
 
 const PLACES: readonly Where[] = ["hub", "civitai"];
@@ -99,7 +99,7 @@ export function SearchForm({ busy, look }: { busy: boolean; look(source: string)
         {results.value?.map((each) => (
           <li key={each.source}>
             <button type="button" class="tile" disabled={busy} onClick={() => look(each.source)}>
-              <Cover name={each.title} family={each.family} />
+              <FoundCover name={each.title} family={each.family} url={each.preview_url} />
               <span>
                 <b>{each.title}</b>
                 <span class="muted">

@@ -5,6 +5,7 @@ import type { Addition } from "../../api/types";
 import { bytes } from "../../i18n";
 import { toast } from "../../state/toasts";
 import { usePoll } from "../../ui/poll";
+import { said } from "../../ui/said";
 import { capital, sentence } from "../../ui/sentence";
 import { Begin } from "./Begin";
 import { additions, refreshAdditions } from "./running";
@@ -89,7 +90,7 @@ function Fetching({ addition }: { addition: Addition }) {
     <Row name={name}>
       {status === "failed" ? (
         <p class="error" role="alert">
-          {capital(error?.detail ?? t("failed"))}
+          {error ? capital(said(error.detail, error.wording)) : t("failed")}
         </p>
       ) : (
         <p class="muted">{saysOf(addition)}</p>

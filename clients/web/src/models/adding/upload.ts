@@ -88,7 +88,15 @@ async function go(key: number): Promise<void> {
       keep(file, id);
       let sent = await api.offset(id);
       set(key, { id, sent, state: "sending" });
+      const head = await headerOf(file);
+      let looked = false;
       while (sent < file.size) {
+        // What is no use here is not sent to its end.
+        if (sent >= head && !looked) {
+          looked = true;
+          const found = await lookUp(`upload:${id}`, signal);
+          if (!found.usable) return set(key, { state: "found", found });
+        }
         sent = await api.piece(id, sent, file.slice(sent, sent + PIECE), signal);
         failures = 0;
         set(key, { sent, state: "sending" });
@@ -111,6 +119,12 @@ async function go(key: number): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }
+}
+
+/** How many of its bytes say what a file is: its header, by the length that it begins with. */
+async function headerOf(file: File): Promise<number> {
+  const start = new DataView(await file.slice(0, 8).arrayBuffer());
+  return start.byteLength < 8 ? file.size : 8 + start.getUint32(0, true);
 }
 
 /** The upload that was begun for this file before, if the server still has it. */

@@ -23,7 +23,7 @@ export function Change({ of, close }: { of: Model | Fitting; close(): void }) {
   return (
     <div class="ways">
       <button type="button" aria-haspopup="dialog" onClick={() => (editing.value = true)}>
-        {t("edit")}
+        {t("editThis")}
       </button>
       <button type="button" aria-haspopup="dialog" onClick={() => (picking.value = true)}>
         {t("picture")}

@@ -5,6 +5,7 @@ import * as api from "../../api/models";
 import type { Model, Output } from "../../api/types";
 import { find, ids, loadOlder, more } from "../../state/jobs";
 import { refreshModels } from "../../state/models";
+import { toast } from "../../state/toasts";
 import { askAgain } from "../../ui/again";
 import { Icon } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
@@ -24,6 +25,7 @@ export function PickPicture({ of, close }: { of: Model | Fitting; close(): void 
     try {
       await api.setPreview(namedOf(of), await picture());
       await refreshModels().catch(() => undefined);
+      toast(t("pictured", titleOf(of)));
       close();
     } catch (error) {
       problem.value = sentence(error, false);

@@ -17,8 +17,8 @@ import psutil
 from redis.exceptions import RedisError
 
 from darkroom import machine
-from darkroom.commands.doctor_redis import running_redis
-from darkroom.commands.findings import Finding, bad, good, warn
+from darkroom.commands.doctor.findings import Finding, bad, good, warn
+from darkroom.commands.doctor.redis import running_redis
 from darkroom.instance import read_state, redis_url
 from darkroom.network import tls
 from darkroom.supervision import redis_server

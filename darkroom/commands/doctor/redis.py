@@ -8,7 +8,7 @@ from typing import Any
 
 from redis import Redis
 
-from darkroom.commands.findings import Finding, bad, good, warn
+from darkroom.commands.doctor.findings import Finding, bad, good, warn
 from jobs.settings import Settings
 
 CLOCK_SECONDS = 1.0

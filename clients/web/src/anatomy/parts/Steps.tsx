@@ -1,0 +1,232 @@
+import { useEffect, useState } from "preact/hooks";
+import { decoded, sheet, trace as readTrace } from "../../api/anatomy";
+import { read as readJob } from "../../api/jobs";
+import { source } from "../../api/images";
+import type { Job, JobRequest, Trace } from "../../api/types";
+import { number } from "../../i18n";
+import { route } from "../../state/route";
+import { tracedSteps } from "../../state/traces";
+import { Icon } from "../../ui/Icon";
+import { sentence } from "../../ui/sentence";
+import { asked } from "../asked";
+import { Cell, Lit } from "../draw/Cell";
+import { Curve } from "../draw/Curve";
+import { Frame } from "../draw/Frame";
+import { made } from "../run";
+import { show, state, type State } from "../state";
+import { t } from "../words";
+import { Recipe } from "./Recipe";
+
+/** Milliseconds that a step is shown for while it plays. */
+const PACE = 450;
+
+/** A traced picture: its job, and what was kept. */
+interface Looked {
+  job: Job;
+  url: string;
+  trace: Trace;
+}
+
+/** Part 1: a picture, step by step. */
+export function Steps() {
+  const [looked, set] = useState<Looked | null>(null);
+  const [plain, setPlain] = useState<Looked | null>(null);
+  const [guided, guide] = useState(true);
+  const [problem, tell] = useState("");
+  const [working, work] = useState("");
+  const look = async (wanted: State, unguided = false) => {
+    tell("");
+    try {
+      const found = await traced(wanted, unguided, (job) => work(job.id));
+      if (unguided) setPlain(found);
+      else {
+        set(found);
+        setPlain(null);
+        guide(true);
+      }
+    } catch (error) {
+      tell(error instanceof Failed ? error.message : sentence(error));
+    } finally {
+      work("");
+    }
+  };
+  useEffect(() => {
+    // A link, or a picture, leads to something; nobody asked for anything by looking in.
+    if (/prompt|image|step|seed/.test(route.peek().open ?? "")) void look(state.peek());
+  }, []);
+  const shown = guided ? looked : (plain ?? looked);
+  return (
+    <Frame part="steps">
+      <Recipe run={() => void look({ ...state.peek(), image: "" })} busy={!!working} label={t("run")} />
+      <p class="error" role="alert">
+        {problem}
+      </p>
+      {working && <Coming job={working} />}
+      {shown && <Inside looked={shown} />}
+      {looked?.trace.sheets.difference && (
+        <div class="row" role="group" aria-label={t("guidance")}>
+          <button type="button" aria-pressed={guided} onClick={() => guide(true)}>
+            {t("guidanceOn")}
+          </button>
+          <button
+            type="button"
+            aria-pressed={!guided}
+            onClick={() => {
+              guide(false);
+              if (!plain) void look(state.peek(), true).then(() => guide(false));
+            }}
+          >
+            {t("guidanceOff")}
+          </button>
+        </div>
+      )}
+    </Frame>
+  );
+}
+
+class Failed extends Error {}
+
+/** The trace of what the state asks for: of the picture that led here, or of one that is made. */
+async function traced(wanted: State, unguided: boolean, begun: (job: Job) => void): Promise<Looked> {
+  let request: JobRequest = asked(wanted);
+  if (wanted.image) {
+    const of = await readJob(wanted.image.split("-")[0]!);
+    const index = of.outputs.findIndex((each) => each.id === wanted.image);
+    const known = of.traces.find((each) => each.image === wanted.image);
+    if (known && !unguided) return { job: of, url: known.url, trace: await readTrace(known.url) };
+    const seed = of.outputs[index]?.seed ?? of.input.seed;
+    request = { ...(of.input as JobRequest), seed, count: 1 };
+  }
+  if (unguided) request = { ...request, guidance_scale: 1 };
+  const job = await made({ ...request, trace: true }, begun);
+  const [first] = job.traces;
+  if (!first) throw new Failed(job.error?.detail ?? t("failed"));
+  return { job, url: first.url, trace: await readTrace(first.url) };
+}
+
+/** The steps as they come. */
+function Coming({ job }: { job: string }) {
+  const steps = tracedSteps.value.filter((each) => each.job === job);
+  const last = steps.at(-1);
+  return (
+    <div role="status">
+      <p class="muted">{t("waiting")}</p>
+      {last && (
+        <div class="panels">
+          <figure>
+            <img class="latents" src={last.x} alt={t("noisy")} />
+            <figcaption>{t("noisy")}</figcaption>
+          </figure>
+          <figure>
+            <img class="latents" src={last.x0} alt={t("clean")} />
+            <figcaption>{t("clean")}</figcaption>
+          </figure>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Inside({ looked: { job, url, trace } }: { looked: Looked }) {
+  const { step, word } = state.value;
+  const [playing, play] = useState(false);
+  const count = trace.steps.length;
+  const at = Math.min(step, count - 1);
+  const here = trace.steps[at];
+  useEffect(() => {
+    if (!playing) return;
+    const timer = setTimeout(() => {
+      if (at + 1 < count) show({ step: at + 1 });
+      else play(false);
+    }, PACE);
+    return () => clearTimeout(timer);
+  }, [playing, at, count]);
+  if (!here) return null;
+  const column = trace.steps.indexOf(here);
+  const { x, noise, x0, difference, attention } = trace.sheets;
+  const panels = [
+    [x, t("noisy")],
+    [noise, t("noise")],
+    [x0, t("clean")],
+    [difference, t("differs")],
+  ] as const;
+  const lit = attention && trace.words[word] ? { url: sheet(attention), column: word, row: column, size: trace.size } : null;
+  const output = job.outputs[0];
+  return (
+    <section class="inside">
+      <div class="player">
+        <button
+          type="button"
+          aria-label={t(playing ? "pause" : "play")}
+          onClick={() => {
+            if (!playing && at + 1 >= count) show({ step: 0 });
+            play(!playing);
+          }}
+        >
+          <Icon name={playing ? "minus" : "play"} />
+        </button>
+        <label>
+          <span>{t("stepOf", at + 1, count)}</span>
+          <input
+            type="range"
+            min={0}
+            max={count - 1}
+            value={at}
+            onInput={(event) => {
+              play(false);
+              show({ step: Number(event.currentTarget.value) });
+            }}
+          />
+        </label>
+      </div>
+      <p class="muted figures">
+        {t("figures", number(here.sigma, 2), number(here.alpha_bar, 3), number(here.timestep, 0))}
+      </p>
+      <div class="panels">
+        {panels.map(
+          ([each, label]) =>
+            each && (
+              <figure key={label}>
+                <Cell url={sheet(each)} column={column} size={trace.size} label={label} />
+                <figcaption>{label}</figcaption>
+              </figure>
+            ),
+        )}
+      </div>
+      <div class="chips" role="group" aria-label={t("wordsHelp")}>
+        {trace.words.map((each, index) => (
+          <button
+            type="button"
+            key={index}
+            aria-pressed={index === word}
+            onMouseEnter={() => matchMedia("(hover: hover)").matches && show({ word: index })}
+            onClick={() => show({ word: index === word && !matchMedia("(hover: hover)").matches ? -1 : index })}
+          >
+            {each.text}
+          </button>
+        ))}
+      </div>
+      <p class="muted">{t("wordsHelp")}</p>
+      <div class="panels two">
+        <figure>
+          <Lit under={decoded(url, "x0", here.step)} attention={lit} label={t("whatIf")} />
+          <figcaption>{t("whatIf")}</figcaption>
+        </figure>
+        {output && (
+          <figure>
+            <Lit under={source(output)} attention={lit} label={t("final")} />
+            <figcaption>{t("final")}</figcaption>
+          </figure>
+        )}
+      </div>
+      <Curve
+        lines={[{ name: t("sigma"), values: trace.steps.map((each) => each.sigma) }]}
+        at={count > 1 ? at / (count - 1) : 0}
+        log
+        label={t("sigma")}
+        from={t("noiseFrom")}
+        to={t("noiseTo")}
+      />
+    </section>
+  );
+}

@@ -1,0 +1,123 @@
+import { useEffect, useState } from "preact/hooks";
+import { tokenize } from "../../api/anatomy";
+import { source } from "../../api/images";
+import type { Job, Tokens } from "../../api/types";
+import { sentence } from "../../ui/sentence";
+import { asked } from "../asked";
+import { Frame } from "../draw/Frame";
+import { made } from "../run";
+import { show, state } from "../state";
+import { t } from "../words";
+
+/** Milliseconds without a key before a prompt is taken apart. */
+const REST = 350;
+
+/** Part 4: what a prompt is to the network, and two of them from the same noise. */
+export function Words() {
+  const { prompt, other } = state.value;
+  const [pair, set] = useState<readonly (Job | null)[]>([null, null]);
+  const [busy, work] = useState(false);
+  const [problem, tell] = useState("");
+  const compare = async () => {
+    const now = { ...state.peek(), image: "" };
+    tell("");
+    work(true);
+    try {
+      set(await Promise.all([made(asked(now)), made(asked({ ...now, prompt: now.other }))]));
+    } catch (error) {
+      tell(sentence(error));
+    } finally {
+      work(false);
+    }
+  };
+  return (
+    <Frame part="words">
+      <label>
+        {t("prompt")}
+        <input type="text" value={prompt} onInput={(event) => show({ prompt: event.currentTarget.value, image: "" })} />
+      </label>
+      <Apart prompt={prompt} />
+      <label>
+        {t("otherPrompt")}
+        <input type="text" value={other} onInput={(event) => show({ other: event.currentTarget.value })} />
+      </label>
+      <Apart prompt={other} />
+      <button type="button" class="primary" disabled={busy} onClick={() => void compare()}>
+        {t(busy ? "waiting" : "compare")}
+      </button>
+      <p class="error" role="alert">
+        {problem}
+      </p>
+      <div class="panels two">
+        {pair.map((job, index) => {
+          const output = job?.outputs[0];
+          return (
+            output && (
+              <figure key={index}>
+                <img src={source(output)} alt={job.input.prompt} />
+                <figcaption>{job.input.prompt}</figcaption>
+              </figure>
+            )
+          );
+        })}
+      </div>
+    </Frame>
+  );
+}
+
+/** A prompt in tokens. */
+function Apart({ prompt }: { prompt: string }) {
+  const { model } = state.value;
+  const [found, set] = useState<Tokens | null>(null);
+  const [problem, tell] = useState("");
+  useEffect(() => {
+    const asked = new AbortController();
+    const timer = setTimeout(() => {
+      tokenize(prompt, model || undefined, asked.signal).then(
+        (tokens) => {
+          set(tokens);
+          tell("");
+        },
+        (error: unknown) => !asked.signal.aborted && tell(sentence(error)),
+      );
+    }, REST);
+    return () => {
+      clearTimeout(timer);
+      asked.abort();
+    };
+  }, [prompt, model]);
+  if (problem) return <p class="error">{problem}</p>;
+  if (!found) return null;
+  const [encoder] = found.encoders;
+  return (
+    <div class="apart">
+      {encoder?.windows.map((window, index) => (
+        <div key={index}>
+          <ul class="tokens">
+            {window.tokens.map((token, place) => {
+              const word = found.words[token.word];
+              return (
+                <li key={place} class={word && !word.known ? "strange" : ""}>
+                  <strong>{token.token.replace("</w>", "").replace(/^[▁Ġ]/, "")}</strong>
+                  <span class="muted">{token.id}</span>
+                  {token.weight !== 1 && <span class="muted">×{token.weight}</span>}
+                </li>
+              );
+            })}
+          </ul>
+          <p class="muted">{t("tokens", window.used, window.size)}</p>
+        </div>
+      ))}
+      <ul class="strangers">
+        {found.words
+          .filter((word) => !word.known && /\p{L}/u.test(word.text))
+          .map((word) => (
+            <li key={word.text}>
+              <strong>{word.text}</strong>: {t("unknown")}
+              {word.nearest.length > 0 && `, ${t("nearest", word.nearest.join(", "))}`}
+            </li>
+          ))}
+      </ul>
+    </div>
+  );
+}

@@ -1,0 +1,97 @@
+/** What the room shows, all of it in the address: a link opens the same on every device. */
+import { signal } from "@preact/signals";
+import { route, turn } from "../state/route";
+
+export const PARTS = ["steps", "drown", "worlds", "words", "fewer", "taught"] as const;
+
+export type Part = (typeof PARTS)[number];
+
+export interface State {
+  part: Part;
+  lesson: boolean;
+  prompt: string;
+  /** The second prompt of part 4. */
+  other: string;
+  seed: number;
+  steps: number;
+  sampler: string;
+  schedule: string;
+  guidance: number;
+  /** Empty is the server's default. */
+  model: string;
+  /** The picture that led here: it is what is looked into, if it can be. */
+  image: string;
+  /** Which step is shown, and which word lights up. */
+  step: number;
+  word: number;
+  /** The timestep of parts 2 and 6. */
+  time: number;
+}
+
+const DEFAULT: State = {
+  part: "steps",
+  lesson: false,
+  prompt: "red apple, 3d",
+  other: "green apple, 3d",
+  seed: 7,
+  steps: 20,
+  sampler: "",
+  schedule: "automatic",
+  guidance: 4,
+  model: "",
+  image: "",
+  step: 0,
+  word: -1,
+  time: 400,
+};
+
+const OPTIONS: readonly (keyof State)[] = Object.keys(DEFAULT) as (keyof State)[];
+
+function read(text: string | null): State {
+  const given = new URLSearchParams(text ?? "");
+  const found: Record<string, unknown> = { ...DEFAULT };
+  for (const name of OPTIONS) {
+    const value = given.get(name);
+    if (value === null) continue;
+    const usual = DEFAULT[name];
+    if (typeof usual === "number") found[name] = Number.isFinite(Number(value)) ? Number(value) : usual;
+    else if (typeof usual === "boolean") found[name] = value === "true";
+    else found[name] = value.slice(0, 1000);
+  }
+  if (!PARTS.includes(found.part as Part)) found.part = DEFAULT.part;
+  return found as unknown as State;
+}
+
+function written(state: State): string {
+  const changed = OPTIONS.filter((name) => name === "part" || state[name] !== DEFAULT[name]);
+  return new URLSearchParams(changed.map((name) => [name, String(state[name])])).toString();
+}
+
+export const state = signal<State>(read(route.peek().open));
+
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/** Milliseconds of rest before the address follows: browsers allow a hundred changes in 30 s. */
+const REST = 400;
+
+/** Shows something else. */
+export function show(some: Partial<State>): void {
+  state.value = { ...state.peek(), ...some };
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    if (route.peek().place === "anatomy") turn(written(state.peek()));
+  }, REST);
+}
+
+/** Follows the address where it was changed by somebody else: a link, or the way back. */
+export function follow(): void {
+  const { place, open } = route.peek();
+  if (place !== "anatomy" || open === null || open === written(state.peek())) return;
+  clearTimeout(timer);
+  state.value = read(open);
+}
+
+/** The address of what is shown, for others. */
+export function link(): string {
+  return `${location.origin}${location.pathname}#/anatomy/${encodeURIComponent(written({ ...state.peek(), image: "" }))}`;
+}

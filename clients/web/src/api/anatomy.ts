@@ -1,0 +1,68 @@
+/** What the server shows of how a model works, and what it kept of a picture's steps. */
+import { absolute, get, post } from "./http";
+import type { Autoencoded, Forward, NoiseSchedule, Tokens, Trace } from "./types";
+
+/** Milliseconds for an answer that a model may have to be loaded for. */
+const PATIENCE = 60_000;
+
+/** What was kept of a picture's steps. */
+export function trace(url: string): Promise<Trace> {
+  return get(url);
+}
+
+/** Where the browser gets one step's latents as the autoencoder sees them. */
+export function decoded(url: string, what: "x" | "x0" | "noise", step: number): string {
+  return absolute(`${url}/pictures/${what}/${step}`);
+}
+
+/** Where the browser gets a file that the server named. */
+export function sheet(url: string): string {
+  return absolute(url);
+}
+
+export function tokenize(prompt: string, model?: string, signal?: AbortSignal): Promise<Tokens> {
+  return post("tokenize", { json: { prompt, ...named(model) }, patience: PATIENCE, ...aborted(signal) });
+}
+
+export function schedule(sampler: string, steps: number, model?: string): Promise<NoiseSchedule> {
+  return get(`schedules/${encodeURIComponent(sampler)}`, { query: { steps, model }, patience: PATIENCE });
+}
+
+export interface ForwardWish {
+  schedule: string;
+  timesteps: number[];
+  space: "pixels" | "latents";
+  way: "closed" | "stepwise" | "both";
+  seed?: number;
+  prompt?: string;
+}
+
+/** A picture, or the id of one, in noise. */
+export function forward(picture: Blob | string, wish: ForwardWish, model?: string): Promise<Forward> {
+  return post("forward", { ...sent(picture, { ...wish, ...named(model) }), patience: PATIENCE });
+}
+
+export interface AutoencodeWish {
+  zero?: number[];
+}
+
+/** A picture, or the id of one, through the autoencoder and back. */
+export function autoencode(picture: Blob | string, wish: AutoencodeWish, model?: string): Promise<Autoencoded> {
+  return post("autoencode", { ...sent(picture, { ...wish, ...named(model) }), patience: PATIENCE });
+}
+
+function named(model?: string) {
+  return model ? { model } : {};
+}
+
+function aborted(signal?: AbortSignal) {
+  return signal ? { signal } : {};
+}
+
+function sent(picture: Blob | string, wish: object): { json: unknown } | { form: FormData } {
+  if (typeof picture === "string") return { json: { ...wish, image: picture } };
+  const form = new FormData();
+  form.append("request", JSON.stringify(wish));
+  form.append("image", picture, "image");
+  return { form };
+}

@@ -1,0 +1,60 @@
+"""What else lies in people's folders: links that lead nowhere, pipes, headers that lie."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.dropped.room import Room, room_in
+from tests.running.waiting import until
+from tests.tiny_parts import save_tiny_embedding
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    with room_in(tmp_path_factory.mktemp("odd")) as room:
+        yield room
+
+
+def headed(file: Path, header: object, tail: bytes = b"0000") -> None:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    file.write_bytes(len(text).to_bytes(8, "little") + text + tail)
+
+
+def test_nothing_that_lies_in_a_folder_hides_what_lies_beside_it(room: Room):
+    folder = room.site.data / "models"
+    folder.mkdir(exist_ok=True)
+    (folder / "itself.safetensors").symlink_to(folder / "itself.safetensors")
+    (folder / "itself").symlink_to(folder / "itself")
+    (folder / "nowhere.safetensors").symlink_to("/nowhere.safetensors")
+    (folder / "above").symlink_to(folder)
+    os.mkfifo(folder / "pipe.safetensors")
+    (folder / "folder.safetensors").mkdir()
+    (folder / "empty.safetensors").touch()
+    tensor = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+    headed(folder / "huge.safetensors", {"a": tensor | {"shape": [1 << 40, 1 << 40]}})
+    headed(folder / "before.safetensors", {"a": tensor | {"data_offsets": [-4, 0]}})
+    headed(folder / "same.safetensors", {"a": tensor, "b": tensor})
+    headed(folder / "list.safetensors", ["a"])
+    headed(folder / "deep.safetensors", b'{"a":' * 2000)
+    headed(folder / "kinds.safetensors", {"a": {"dtype": "F9", "shape": "x", "data_offsets": 1}})
+    headed(folder / "metadata.safetensors", {"__metadata__": {"modelspec.title": 5}, "a": tensor})
+    (folder / "long.safetensors").write_bytes((1 << 60).to_bytes(8, "little") + b"{}")
+    (folder / "zipped.safetensors").write_bytes(b"PK\x03\x04" + bytes(300))
+    save_tiny_embedding(folder / 'a "b" <ü> 模型.safetensors')
+    save_tiny_embedding(folder / "linked" / "word.safetensors")
+    (folder / "word-2.safetensors").symlink_to(folder / "linked" / "word.safetensors")
+
+    def words() -> set[str]:
+        return {each["name"] for each in room.models()["tiny"]["embeddings"]}
+
+    until(lambda: len(words()) == 2)
+    assert "word-2" in words()
+    problems = "\n".join(room.client.get("/api/v1/models").json()["problems"])
+    for name in ("pipe", "huge", "before", "same", "list", "deep", "kinds", "long", "zipped"):
+        assert f"{name}.safetensors" in problems, name
+    assert "Traceback" not in room.site.worker.log()

@@ -1,0 +1,1 @@
+"""A pretended accelerator, for machines without one: what would not run on it, and what waits."""

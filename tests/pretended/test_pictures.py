@@ -1,0 +1,153 @@
+"""Every family and kind on a pretended GPU: nothing is mixed, and nobody waits for it in vain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.engine.helpers import Shelf, drain
+from tests.pretended import models
+from tests.pretended.cuda import pretended_cuda
+from tests.pretended.device import Pretended
+from worker.engine import Engine, ImageRequest
+from worker.engine.sampling.sampler import SAMPLERS
+
+Folder = Callable[[str], Path]
+
+PICTURE = 1
+"""Waits of a picture, whatever its steps: its pixels come to the host, and with them whether they
+are numbers. A step has none."""
+
+PREVIEW = 1
+"""Waits of a preview: its latents come to the host."""
+
+PADDED = {"pixart-sigma": 2}
+"""Waits of a picture whose prompts were never read: where an encoder is told what its text was
+filled up with, transformers asks the device whether that is nothing; once a text."""
+
+DTYPES = ("float16", "bfloat16")
+
+FAMILIES = [*models.TRANSFORMERS, *models.UNETS]
+
+slow = pytest.mark.slow
+
+
+@pytest.fixture
+def device() -> Iterator[Pretended]:
+    with pretended_cuda() as device:
+        yield device
+
+
+def warmed(device: Pretended, family: str, folder: Path, dtype: str, **entry: Any) -> Engine:
+    """An engine that has made a picture: what is brought to the device once for all is there."""
+    engine = Engine(Shelf(models.load(family, folder, dtype, **entry)))
+    made(engine, models.request(family, models.kinds(family)[0]))
+    assert not device.record.mixes
+    device.record.clear()
+    return engine
+
+
+def made(engine: Engine, request: ImageRequest) -> None:
+    engine.add("one", request)
+    done = drain(engine)["one"]
+    assert done.error is None, done.error
+    assert done.image is not None
+    assert done.image.std() > 0
+
+
+def check(device: Pretended, waits: int) -> None:
+    """So many waits were recorded, and no mixes; begins anew."""
+    record = device.record
+    assert record.operations
+    assert not record.mixes, "\n".join(map(str, record.mixes))
+    assert len(record.waits) == waits, "\n".join(map(str, record.waits))
+    record.clear()
+
+
+@pytest.mark.parametrize(
+    ("family", "kind"), [("sd1", "inpaint"), ("flux", "text-to-image"), ("lumina2", "hires")]
+)
+def test_a_picture_waits_once_for_its_pixels(
+    device: Pretended, folder: Folder, family: str, kind: str
+):
+    engine = warmed(device, family, folder(family), "bfloat16")
+    made(engine, models.request(family, kind))
+    check(device, PICTURE)
+
+
+@slow
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_kind_of_picture_of_every_family_waits_once_for_its_pixels(
+    device: Pretended, folder: Folder, family: str, dtype: str
+):
+    engine = warmed(device, family, folder(family), dtype)
+    for kind in models.kinds(family):
+        request = models.request(family, kind)
+        made(engine, request)
+        check(device, PICTURE)
+        made(engine, replace(request, steps=9, exact=True))
+        check(device, PICTURE)
+    made(engine, replace(models.request(family, models.kinds(family)[0]), prompt="a (new:1.2) one"))
+    check(device, PICTURE + PADDED.get(family, 0) // 2)
+
+
+@pytest.mark.parametrize(
+    ("family", "sampler"),
+    [pytest.param("sd1", name, marks=() if name == "unipc" else slow) for name in SAMPLERS]
+    + [
+        pytest.param("sd3", name, marks=slow)
+        for name, recipe in SAMPLERS.items()
+        if recipe.flow is not None
+    ],
+)
+def test_no_sampler_waits_at_a_step(device: Pretended, folder: Folder, family: str, sampler: str):
+    engine = warmed(device, family, folder(family), "float16")
+    for steps in (6, 12):
+        made(engine, models.request(family, sampler=sampler, steps=steps))
+        check(device, PICTURE)
+
+
+@pytest.mark.parametrize("dtype", ["float16", pytest.param("bfloat16", marks=slow)])
+@pytest.mark.parametrize("family", ["sd1", pytest.param("sdxl", marks=slow)])
+def test_what_a_picture_adds_to_a_unet_makes_nobody_wait(
+    device: Pretended,
+    folder: Folder,
+    add_ons: Callable[[str], models.AddOns],
+    family: str,
+    dtype: str,
+):
+    beside = add_ons(family)
+    model = models.load(family, folder(family), dtype)
+    engine = Engine(models.shelf_with(model, beside, getattr(torch, dtype)))
+    device.record.clear()
+    made(engine, models.with_all(family))
+    check(device, PICTURE)
+
+
+@pytest.mark.parametrize("tiny", [False, pytest.param(True, marks=slow)])
+def test_a_preview_waits_once(
+    device: Pretended, folder: Folder, add_ons: Callable[[str], models.AddOns], tiny: bool
+):
+    entry = {"tiny_vae": str(add_ons("sd1").tiny_vae)} if tiny else {}
+    engine = warmed(device, "sd1", folder("sd1"), "float16", **entry)
+    engine.add("one", models.request("sd1"))
+    shown = 0
+    while not engine.step():
+        shown += engine.preview("one") is not None
+    assert shown == 4
+    check(device, PICTURE + shown * PREVIEW)
+
+
+@slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_parts_that_visit_the_device_mix_nothing(device: Pretended, folder: Folder, family: str):
+    engine = warmed(device, family, folder(family), "bfloat16", offload="always")
+    for kind in models.kinds(family):
+        made(engine, models.request(family, kind))
+        assert not device.record.mixes, "\n".join(map(str, device.record.mixes))

@@ -1,0 +1,33 @@
+"""What the server says with a code, the page says in its own words."""
+
+from __future__ import annotations
+
+import re
+
+from jobs.sentences import say, worded, wording_of
+from tests.running.paths import REPOSITORY
+
+SAID = REPOSITORY / "clients" / "web" / "src" / "models" / "said.ts"
+CALL = re.compile(r'\bsay\(\s*"([a-z0-9-]+)"')
+ENTRY = re.compile(r'^ {2}"?([a-z0-9-]+)"?: \(', re.MULTILINE)
+
+
+def test_the_page_has_every_sentence_in_vietnamese():
+    files = (
+        each for part in ("jobs", "server", "worker") for each in (REPOSITORY / part).rglob("*.py")
+    )
+    codes = {code for each in files for code in CALL.findall(each.read_text(encoding="utf-8"))}
+    text = SAID.read_text(encoding="utf-8")
+    there = set(ENTRY.findall(text[text.index("const vi") :]))
+    assert len(codes) > 40
+    assert there == codes
+
+
+def test_the_text_of_an_exception_knows_its_wording():
+    sentence = say("unresolved", "{host} could not be resolved", host="a.b")
+    assert sentence == "a.b could not be resolved"
+    wording = wording_of(str(ValueError(sentence)))
+    assert wording is not None
+    assert (wording.code, wording.values) == ("unresolved", {"host": "a.b"})
+    assert wording_of(worded("other", wording)) == wording
+    assert wording_of(f"{sentence}!") is None

@@ -1,0 +1,53 @@
+"""The room of anatomy in a real browser: it comes when it is opened, and a link opens all of it."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from tests.running.waiting import until
+from tests.web.browser import PHONE
+from tests.web.conftest import Site, Visit
+from tests.web.form import submit
+from tests.web.test_page import violations
+
+
+def open_at(page: Page, site: Site, **state: object) -> None:
+    page.goto("about:blank")
+    page.goto(f"{site.url}/#/anatomy/{quote(urlencode(state))}")
+
+
+def test_a_picture_says_how_it_was_made_on_a_phone(visit: Visit, site: Site):
+    job = submit(site, prompt="red apple, 3d", steps=4, seed=7)
+    until(lambda: httpx.get(f"{site.url}/api/v1/jobs/{job}").json()["status"] == "succeeded", 90)
+    page = visit(PHONE, path=f"#/gallery/{job}-0")
+    page.get_by_role("button", name="About this picture").click()
+    page.get_by_role("button", name="How was this made?").click()
+    expect(page.get_by_text("Step 1 of 4")).to_be_visible()
+    for label in ("Noisy latents", "Predicted noise", "Clean guess", "What the prompt changes"):
+        expect(page.get_by_role("img", name=label)).to_be_visible()
+    page.get_by_role("slider").fill("3")
+    expect(page.get_by_text("Step 4 of 4")).to_be_visible()
+    apple = page.get_by_role("button", name="apple", exact=True)
+    apple.tap()
+    expect(apple).to_have_attribute("aria-pressed", "true")
+    page.get_by_text("Formula, source, code").click()
+    expect(page.locator("math").first).to_be_visible()
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    # All of it is in the address: another device opens the same.
+    page.wait_for_url("**step%3D3**")
+
+
+def test_a_lesson_opens_by_its_link_in_vietnamese(visit: Visit, site: Site):
+    page = visit(PHONE, locale="vi-VN")
+    open_at(page, site, part="words", lesson="true", prompt="red giraffle", other="blue boat")
+    expect(page.get_by_role("heading", name="4. Lời")).to_be_visible()
+    expect(page.get_by_text("giraffe")).to_be_visible()
+    page.get_by_role("button", name="Xem câu trả lời").click()
+    expect(page.get_by_role("status").filter(has_text="chú ý chéo")).to_be_visible()
+    page.get_by_role("button", name="Phần tiếp theo").click()
+    expect(page.get_by_role("heading", name="5. Ít bước hơn")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

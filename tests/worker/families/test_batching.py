@@ -1,0 +1,80 @@
+"""Transformers the whole way: by HTTP to PNGs that are diffusers' own pictures."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64decode
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from jobs.records.events import ENDED
+from tests.engine.helpers import difference
+from tests.running.paths import API
+from tests.running.site import Site
+from tests.running.sse import Events
+from tests.running.waiting import until
+from tests.worker.families.asking import USUAL, made, picture, rows, rows_since
+from tests.worker.families.stock import FAMILIES, pipeline_of, stock
+from worker.engine import TOLERANCE
+
+SMALL = ("sana", "pixart-sigma", "lumina2", "flux2", "flux2-klein", "chroma", "hidream")
+"""Families that add nothing to the ways in which the others are batched."""
+
+
+# numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own solvers.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in SMALL else []) for name in FAMILIES],
+)
+def test_jobs_that_come_at_once_share_forwards_and_each_is_diffusers_own_picture(
+    site: Site, client: httpx.Client, name: str
+):
+    family = FAMILIES[name]
+    asked = [{**USUAL, **fields} for fields in family.jobs]
+    before = rows(client, name)
+    jobs = [made(client, model=name, **fields) for fields in asked]
+    pictures = [picture(client, job) for job in jobs]
+    pipeline = pipeline_of(site.data / name)
+    for fields, ours in zip(asked, pictures, strict=True):
+        assert difference(ours, stock(family, pipeline, fields)) <= TOLERANCE, fields
+    alone = picture(client, made(client, model=name, **asked[0]))
+    assert difference(alone, pictures[0]) <= TOLERANCE
+    asked.append(asked[0])
+    expected = sum(family.rows(fields) for fields in asked)
+    total, forwards = rows_since(client, name, before, expected)
+    assert total == expected
+    # Alone it would be one a step.
+    assert forwards < 0.8 * sum(fields["steps"] for fields in asked)
+
+
+def test_a_recipe_says_all_that_made_a_picture_and_makes_it_again(client: httpx.Client):
+    asked = {**USUAL, "model": "flux", "steps": 4, "seed": 6, "true_cfg_scale": 2.5}
+    asked |= {"negative_prompt": "blue", "variation_seed": 3, "variation_strength": 0.2}
+    asked |= {"hires": {"scale": 1.5, "strength": 0.5}, "exact": True, "schedule": "beta"}
+    job = made(client, **asked)
+    first = picture(client, job)
+    assert first.shape == (48, 48, 3)
+    kept = client.get(client.get(job).json()["outputs"][0]["url"]).content
+    assert "True CFG scale: 2.5" in Image.open(io.BytesIO(kept)).text["parameters"]
+    answer = client.post(f"{API}/jobs", content=kept, headers={"Content-Type": "image/png"})
+    again = answer.raise_for_status().json()
+    assert again["input"]["true_cfg_scale"] == 2.5
+    assert np.array_equal(picture(client, again["urls"]["self"]), first)
+
+
+def test_a_job_shows_previews_and_ends_at_a_cancel(client: httpx.Client):
+    long = {**USUAL, "count": 4, "model": "sd3", "steps": 150, "preview_interval": 0.05}
+    job = client.post(f"{API}/jobs", json=long).raise_for_status().json()
+    with client.stream("GET", job["urls"]["events"]) as stream:
+        shown = next(Events(stream.iter_lines()).named("preview"))
+    small = np.asarray(Image.open(io.BytesIO(b64decode(shown["data"]["image"].split(",")[-1]))))
+    assert small.shape[2] == 3
+    assert small.std() > 5
+    client.post(job["urls"]["cancel"]).raise_for_status()
+    until(lambda: client.get(job["urls"]["self"]).json()["status"] in ENDED)
+    done = client.get(job["urls"]["self"]).json()
+    assert (done["status"], done["outputs"]) == ("canceled", [])

@@ -1,0 +1,49 @@
+"""All that can be shown of a loaded model, under one name for whoever answers questions."""
+
+from worker.engine.anatomy.latents import (
+    decoded,
+    difference,
+    drawn,
+    encoded,
+    grey,
+    psnr,
+    seen,
+)
+from worker.engine.anatomy.noise import (
+    STEPS,
+    at_once,
+    check_timesteps,
+    fresh_sampler,
+    named,
+    of_model,
+    question,
+    step_by_step,
+    training_sampler,
+    walk,
+)
+from worker.engine.prompt.spelling import is_whole
+from worker.engine.trace.file import sheets, tensor_in, written
+
+__all__ = [
+    "STEPS",
+    "at_once",
+    "check_timesteps",
+    "decoded",
+    "difference",
+    "drawn",
+    "encoded",
+    "fresh_sampler",
+    "grey",
+    "is_whole",
+    "named",
+    "of_model",
+    "psnr",
+    "question",
+    "seen",
+    "sheets",
+    "step_by_step",
+    "tensor_in",
+    "training_sampler",
+    "walk",
+    "written",
+]

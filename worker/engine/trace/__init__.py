@@ -1,0 +1,1 @@
+"""What a picture's steps were: noisy latents, predictions, and where each word was looked at."""

@@ -1,0 +1,106 @@
+"""A trace as it is kept: one file of tensors that says what they are, and sheets of pictures."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load, save
+
+from worker.engine.request import Picture
+from worker.engine.trace.recording import Step, Trace
+
+DRAWN = ("x", "noise", "x0")
+
+
+def norm(tensor: torch.Tensor) -> float:
+    """The root of the mean square."""
+    return round(float(tensor.square().mean().sqrt()), 6)
+
+
+def about(trace: Trace) -> dict[str, Any]:
+    """What the API says of a trace, but for where its files are."""
+    first = trace.steps[0].tensors["x"].shape if trace.steps else (0, 0, 0)
+    return {
+        "size": [int(first[2]), int(first[1])],
+        "channels": int(first[0]),
+        "words": [{"text": word} for word in trace.words],
+        "layers": list(trace.steps[0].layers) if trace.steps else [],
+        "left_out": trace.left_out,
+        "attention": bool(trace.steps) and trace.steps[0].attention is not None,
+        "steps": [
+            {
+                "step": each.step,
+                "timestep": each.timestep,
+                "sigma": round(each.sigma, 6),
+                "alpha_bar": round(each.alpha_bar, 6),
+                "norms": {name: norm(one) for name, one in each.tensors.items()}
+                | ({"difference": norm(gap)} if (gap := difference(each)) is not None else {}),
+            }
+            for each in trace.steps
+        ],
+    }
+
+
+def difference(step: Step) -> torch.Tensor | None:
+    """What the prompt changes in the predicted noise (C, h, w); None without guidance."""
+    if "noise_with" not in step.tensors:
+        return None
+    return step.tensors["noise_with"] - step.tensors["noise_without"]
+
+
+def written(trace: Trace, name: str) -> bytes:
+    """The file: tensors named `x.0`, `attention.0` and so on, by step, and what they are under
+    `name` of its metadata."""
+    tensors: dict[str, torch.Tensor] = {}
+    for each in trace.steps:
+        tensors |= {f"{kind}.{each.step}": one for kind, one in each.tensors.items()}
+        if each.attention is not None:
+            tensors[f"attention.{each.step}"] = each.attention
+        tensors |= {f"attention.{each.step}.{layer}": one for layer, one in each.layers.items()}
+    whole = {key: one.contiguous() for key, one in tensors.items()}
+    return save(whole, {name: json.dumps(about(trace))})
+
+
+def tensor_in(data: bytes, name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A tensor of such a file. Raises KeyError."""
+    found: Any = load(data)[name].float().numpy()
+    return found
+
+
+def sheets(trace: Trace) -> dict[str, Picture]:
+    """The pictures of all steps, a latent pixel a pixel: those of DRAWN, the `difference` that the
+    prompt makes, and the `attention` of each word; without those that there is nothing of."""
+    steps = [each for each in trace.steps if _size(each) == _size(trace.steps[0])]
+    if not steps:
+        return {}
+    found = {
+        name: np.concatenate([trace.draw(each.tensors[name][None]) for each in steps], axis=1)
+        for name in DRAWN
+    }
+    gaps = [gap for each in steps if (gap := difference(each)) is not None]
+    if len(gaps) == len(steps):
+        lengths = [gap.square().sum(0).sqrt() for gap in gaps]
+        found["difference"] = np.concatenate([_lit(each) for each in lengths], axis=1)
+    planes = [each.attention.float() for each in steps if each.attention is not None]
+    if len(planes) == len(steps) and len(planes[0]):
+        found["attention"] = _attention(planes)
+    return found
+
+
+def _attention(steps: Sequence[torch.Tensor]) -> Picture:
+    """A row a step and a column a word, each plane as light as it is within itself."""
+    rows = [np.concatenate([_lit(plane) for plane in each], axis=1) for each in steps]
+    return np.concatenate(rows)
+
+
+def _lit(plane: torch.Tensor) -> Picture:
+    least, most = plane.min(), plane.max()
+    levels = ((plane - least) / (most - least).clamp(min=1e-9) * 255).round().to(torch.uint8)
+    made: Any = levels[..., None].expand(-1, -1, 3).numpy()
+    return np.ascontiguousarray(made)
+
+
+def _size(step: Step) -> Sequence[int]:
+    return step.tensors["x"].shape[-2:]

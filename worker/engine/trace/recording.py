@@ -1,0 +1,193 @@
+"""A recording: what is kept of one picture's steps while they are made."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from worker.engine.prompt.spelling import Spelling
+from worker.engine.request import Picture, TraceWish
+from worker.engine.trace.attention import Layout, Look, grid
+
+Numbers = np.ndarray[Any, np.dtype[np.float32]]
+
+LAYERS = "layers"
+
+ROUNDING = 1e-4
+"""The most that latents differ by rounding alone: a thousandth of what a level of 255 takes."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step as it was: tensors (C, h, w) by name, and how noisy it was.
+
+    `x` are the noisy latents as the network saw them, of variance 1; `noise` the prediction that
+    the sampler went by, as noise whatever the network predicts; `x0` the latents without it. A
+    guided step has `noise_with` and `noise_without` the prompt. `attention` has a plane for each
+    word, and `layers` the same of each layer at its own size.
+    """
+
+    step: int
+    timestep: float
+    sigma: float
+    alpha_bar: float
+    tensors: Mapping[str, torch.Tensor]
+    attention: torch.Tensor | None = None
+    layers: Mapping[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A finished recording: its steps on the CPU, the words, and what draws latents in colours."""
+
+    steps: Sequence[Step]
+    words: Sequence[str]
+    draw: Callable[[torch.Tensor], Picture]
+    left_out: int = 0
+
+
+class Memory:
+    """How many bytes all recordings may take together; None is no end."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._left = limit
+
+    def take(self, size: int) -> bool:
+        """Take so many; False where there are not as many left."""
+        if self._left is None:
+            return True
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
+
+    def give_back(self, size: int) -> None:
+        """Give back what was taken."""
+        if self._left is not None:
+            self._left += size
+
+
+class Recording:
+    """Keeps what is wished of one picture's steps. The engine's thread writes; any may look."""
+
+    def __init__(self, wish: TraceWish, spellings: Sequence[Spelling], memory: Memory) -> None:
+        self._wish = wish
+        self._memory = memory
+        self._taken = 0
+        self._looks: Sequence[Look] = ()
+        self._layout = Layout()
+        self._places = _places(spellings)
+        pieces = [each for window in spellings[0].windows for each in window] if spellings else []
+        self.words = [
+            next(each.text for each in pieces if each.word == word) for word in self._places
+        ]
+        self.steps: list[Step] = []
+        self.left_out = 0
+
+    def wants(self, step: int) -> bool:
+        """Whether this step is to be kept."""
+        return self._wish.steps is None or step in self._wish.steps
+
+    @property
+    def looks(self) -> bool:
+        """Whether it wants to know where words were looked at."""
+        return self._wish.attention != "none" and bool(self._places)
+
+    def saw(self, looks: Sequence[Look], layout: Layout) -> None:
+        """What the forward of the step to come looked at with the prompt."""
+        self._looks, self._layout = looks, layout
+
+    def keep(
+        self,
+        step: int,
+        timestep: float,
+        sigma: float,
+        alpha_bar: float,
+        tensors: Mapping[str, torch.Tensor],
+    ) -> None:
+        """Keep a step; tensors are (1, C, h, w) of the batch, and are copied."""
+        copies = {name: each[0].detach().float().clone() for name, each in tensors.items()}
+        attention, layers = self._attention(*next(iter(copies.values())).shape[-2:])
+        kept = [*copies.values(), *layers.values(), *([] if attention is None else [attention])]
+        size = sum(each.numel() * each.element_size() for each in kept)
+        self._looks = ()
+        if not self._memory.take(size):
+            self.left_out += 1
+            return
+        self._taken += size
+        self.steps.append(Step(step, timestep, sigma, alpha_bar, copies, attention, layers))
+
+    def ended(self, latents: torch.Tensor) -> None:
+        """The walk ended at these latents (1, C, h, w). Where its last step took all noise away
+        they are that step's, and differ by how a sampler rounds on its way there."""
+        if not self.steps:
+            return
+        last, final = self.steps[-1], latents[0].float()
+        x0 = last.tensors["x0"]
+        if x0.shape == final.shape and torch.allclose(x0, final, atol=ROUNDING):
+            self.steps[-1] = replace(last, tensors={**last.tensors, "x0": final})
+
+    def finished(self, draw: Callable[[torch.Tensor], Picture]) -> Trace:
+        """All that was kept, on the CPU; what it took elsewhere is free."""
+        steps = [
+            Step(
+                each.step,
+                each.timestep,
+                each.sigma,
+                each.alpha_bar,
+                {name: one.cpu() for name, one in each.tensors.items()},
+                None if each.attention is None else each.attention.cpu(),
+                {name: one.cpu() for name, one in each.layers.items()},
+            )
+            for each in self.steps
+        ]
+        return Trace(steps, self.words, draw, self.left_out)
+
+    def close(self) -> None:
+        """What it took may be taken by others."""
+        self._memory.give_back(self._taken)
+        self._taken = 0
+
+    def _attention(
+        self, height: int, width: int
+    ) -> tuple[torch.Tensor | None, dict[str, torch.Tensor]]:
+        """For each word the mean over heads and layers (words, h, w), and that of each layer."""
+        maps: dict[str, torch.Tensor] = {}
+        whole: torch.Tensor | None = None
+        for look in self._looks:
+            own = self._of_words(look, height, width)
+            if own is None:
+                continue
+            maps[look.layer] = own.half()
+            larger = functional.interpolate(own[None], (height, width), mode="bilinear")[0]
+            whole = larger if whole is None else whole + larger
+        if whole is None:
+            return None, {}
+        return (whole / len(maps)).half(), maps if self._wish.attention == LAYERS else {}
+
+    def _of_words(self, look: Look, height: int, width: int) -> torch.Tensor | None:
+        """Of one layer the shares of each word (words, h, w) at its own size."""
+        tokens = [place for places in self._places.values() for place in places]
+        layout = self._layout
+        places = look.query.shape[1] if layout.count is None else layout.count
+        if layout.words + max(tokens) >= look.key.shape[1]:
+            return None
+        rows, columns = grid(places, height, width)
+        shares = look.shares(layout, tokens)
+        planes: list[torch.Tensor] = []
+        index = 0
+        for own in self._places.values():
+            planes.append(shares[index : index + len(own)].sum(0))
+            index += len(own)
+        return torch.stack(planes).reshape(-1, rows, columns)
+
+
+def _places(spellings: Sequence[Spelling]) -> dict[int, list[int]]:
+    """By each word of the first spelling that is seen token by token, its places."""
+    for each in spellings:
+        if found := each.places():
+            return dict(sorted(found.items()))
+    return {}
