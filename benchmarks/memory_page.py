@@ -230,7 +230,7 @@ def gb(size: float) -> str:
 
 
 def fits(card: int, whole: float, largest: float) -> str:
-    """Whether a model's weights fit with room for the work, as a worker asks before it loads."""
+    """Whether a model's weights fit with the room for the work that a worker wants beside them."""
     if whole + HEADROOM <= card * GIB:
         return "whole"
     return "by turns" if largest + HEADROOM <= card * GIB else "no"
@@ -251,22 +251,23 @@ def page() -> str:
 TEXT = """# Memory
 
 What runs on which card. Written by `python -m benchmarks.memory_page`: the networks are made of
-their published configurations without weights, their parameters are counted, and the rule is the
-one by which a worker loads. No card was measured for it.
+their published configurations without weights and their parameters are counted. No card was
+measured for it.
 
 {table}
 
 - **whole**: all parts lie on the card, with {headroom:.1f} GB left for the work itself.
 - **by turns**: text encoders and autoencoder lie in main memory and visit the card for their own
   stage (`offload`); the largest part fits alone.
-- **no**: the largest part alone does not fit with room for the work.
+- **no**: the largest part alone does not fit with that room. A worker tries all the same where it
+  fits with less, and draws what is small enough.
 
 *Weights that draw* are those of the UNet or the transformer, which `quantize` makes smaller; a GGUF
 file takes its own size, Q8 about as much as int8, Q4 as nf4. *The rest*, text encoders and
-autoencoder, is counted in 16 bits. [Fewer bits](models.md#fewer-bits) says what each format needs.
-A picture of more than 1024x1024, several of them in one forward, LoRAs and ControlNets come on top:
-a forward that does not fit is divided, and a picture that never could is refused with a size that
-would.
+autoencoder, is counted in 16 bits, Qwen-Image's autoencoder as FLUX.1's.
+[Fewer bits](models.md#fewer-bits) says what each format needs. A picture of more than 1024x1024,
+several of them in one forward, LoRAs and ControlNets come on top: a forward that does not fit is
+divided, and a picture that never could is refused with a size that would.
 """
 
 

@@ -126,11 +126,11 @@ def test_a_model_lists_only_the_add_ons_that_fit_it(
                 "diffusion_model__single_blocks__0__linear1__lora_A__weight": (2, 4),
                 "diffusion_model__single_blocks__0__linear1__lora_B__weight": (36, 2),
             },
-            "it is a LoRA for Flux.2 or a relative, not run here",
+            "it is a LoRA for Flux.2 or a relative, not read here",
         ),
         (
             {"diffusion_model__blocks__0__cross_attn__k__lora_A__weight": (2, 2)},
-            "it is a LoRA for Wan, which is not run here",
+            "it is a LoRA for Wan, which is not read here",
         ),
         ({"emb_params": (2, 768)}, "it is no LoRA that is known here; it holds emb_params"),
     ],

@@ -19,13 +19,14 @@ from diffusers import GGUFQuantizationConfig, TorchAoConfig
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from diffusers.pipelines.auto_pipeline import AutoPipelineForText2Image
 from safetensors.torch import load_file, save_file
-from tests.worker.test_families import FAMILIES, USUAL, made, picture, stock
 
 from tests.engine.helpers import difference
 from tests.running.paths import API
 from tests.running.site import Site, site_in
 from tests.tiny_pipelines import SAVERS
 from tests.transformer_layouts import original
+from tests.worker.families.asking import USUAL, made, picture
+from tests.worker.families.stock import FAMILIES, stock
 from worker.engine import TOLERANCE
 
 Tensors = dict[str, torch.Tensor]

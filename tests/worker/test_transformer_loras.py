@@ -11,12 +11,13 @@ import pytest
 import torch
 from diffusers.pipelines.auto_pipeline import AutoPipelineForText2Image
 from safetensors.torch import save_file
-from tests.worker.test_families import FAMILIES, USUAL, made, picture, stock
 
 from tests.engine.helpers import difference
 from tests.running.paths import API
 from tests.running.site import Site, site_in
 from tests.tiny_pipelines import SAVERS
+from tests.worker.families.asking import USUAL, made, picture
+from tests.worker.families.stock import FAMILIES, stock
 from worker.engine import TOLERANCE
 
 RANK, ALPHA = 4, 2.0

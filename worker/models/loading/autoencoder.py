@@ -67,8 +67,12 @@ def _from_file(
         raise SourceError(f"{where}: {file} is no autoencoder for latents: {error}.") from None
     config |= {key: own[key] for key in NOT_SAID if key in own}
     vae = Autoencoder.from_config(config)
+    loaded: Tensors = load_file(str(file))
+    inside = any(name.startswith(prefix) for name in loaded)
     tensors: Tensors = {
-        name.removeprefix(prefix): tensor for name, tensor in load_file(str(file)).items()
+        name.removeprefix(prefix): tensor
+        for name, tensor in loaded.items()
+        if name.startswith(prefix) or not inside
     }
     if any(name.startswith("encoder.down.") for name in tensors):
         tensors = from_original(tensors, vae.config)

@@ -47,7 +47,7 @@ from worker.models.loading.dropping import refuse_dropping, text_encoders_away
 from worker.models.loading.free import HEADROOM, free_bytes
 from worker.models.loading.pieces import load_encoder, load_transformer
 from worker.models.loading.pretrained import load_pretrained, one_at_a_time
-from worker.models.loading.quantize import quantization, quantize
+from worker.models.loading.quantize import by_torchao, quantization, quantize
 from worker.models.loading.reading import Reading, Report
 from worker.models.loading.sizes import model_bytes, model_dtype
 from worker.models.tables import ModelEntry
@@ -286,6 +286,8 @@ def _piece(
     if quantized is not None:
         if piece.file.suffix == SUFFIX:
             raise SourceError(f"{piece.file} is quantized; leave the key `quantize` out.")
+        if not by_torchao(quantized):
+            raise SourceError(f"{piece.file}: nf4 is for transformers in the diffusers layout.")
         quantize(transformer, quantized)
     return transformer
 

@@ -50,6 +50,11 @@ def quantization(entry: ModelEntry, device: torch.device, dtype: torch.dtype) ->
     return known.TorchAoConfig(_torchao(kind))
 
 
+def by_torchao(config: Any) -> bool:
+    """Whether torchao does it, which can also when the weights are there already."""
+    return hasattr(config, "quant_type")
+
+
 def quantize(model: Any, config: Any) -> None:
     """Quantizes a transformer that was loaded whole, part by part, in place."""
     import torchao.quantization

@@ -22,7 +22,7 @@ FOREIGN: tuple[tuple[str, str], ...] = (
     (r"to_qkv_mlp_proj|double_stream_modulation", "Flux.2"),
     (r"distilled_guidance_layer", "Chroma"),
 )
-"""How the LoRAs of families that are not run here name what they change."""
+"""How LoRAs that are not read here name what they change."""
 
 JOINT = "sd3", "flux", "qwen-image"
 REFINING = "z-image", "lumina2"
@@ -213,17 +213,17 @@ def _refuse(where: str, shapes: Shapes) -> None:
             raise SourceError(f"{where}: it is {kind}, which is not read here.")
     for pattern, family in FOREIGN:
         if _any(shapes, pattern):
-            raise SourceError(f"{where}: it is a LoRA for {family}, which is not run here.")
+            raise SourceError(f"{where}: it is a LoRA for {family}, which is not read here.")
     for path, tensors in _layers(shapes).items():
         fused = path.endswith("_linear1") and {"up", "down"} <= tensors.keys()
         # Flux: queries, keys, values, and four times as much for what follows.
         if fused and tensors["up"][0] != 7 * tensors["down"][1]:
-            raise SourceError(f"{where}: it is a LoRA for Flux.2 or a relative, not run here.")
+            raise SourceError(f"{where}: it is a LoRA for Flux.2 or a relative, not read here.")
     for path, tensors in _layers(shapes).items():
         fused = path.endswith("_linear1") and {"up", "down"} <= tensors.keys()
         # Flux: queries, keys, values, and four times as much for what follows.
         if fused and tensors["up"][0] != 7 * tensors["down"][1]:
-            raise SourceError(f"{where}: it is a LoRA for Flux.2 or a relative, not run here.")
+            raise SourceError(f"{where}: it is a LoRA for Flux.2 or a relative, not read here.")
 
 
 def _no_lora(where: str, shapes: Shapes) -> None:
