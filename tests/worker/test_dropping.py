@@ -6,10 +6,10 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-from tests.worker.test_families import USUAL, made, picture
 
 from tests.running.site import site_in
 from tests.tiny_pipelines import save_tiny_flux
+from tests.worker.families.asking import USUAL, made, picture
 
 
 def test_pictures_are_those_of_the_whole_model_and_a_prompt_is_read_once(tmp_path: Path):
