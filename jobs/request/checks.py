@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from jobs.request.masks import paints
 from jobs.request.model_card import AddOn, ModelCard
-from jobs.request.request import (
-    LIMITS,
-    MAX_LORAS,
-    Drawn,
-    FieldError,
-    GenerationRequest,
-    InputPicture,
-    Lora,
-    Pictures,
-)
+from jobs.request.parts import Drawn, Lora
+from jobs.request.request import FieldError, GenerationRequest, InputPicture, Pictures
 from jobs.request.samplers import AUTOMATIC, nearest, parts_of, schedule_problem
 from jobs.request.trace import fault
+from jobs.request.values import LIMITS, MAX_LORAS
 
 SMALLEST = 8
 """Pixels of a side; a request that names its size cannot ask for fewer."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from math import log
 
 from jobs.request.model_card import ModelCard
-from jobs.request.request import Drawn, ResolvedRequest
+from jobs.request.parts import Drawn
+from jobs.request.request import ResolvedRequest
 
 Size = tuple[int, int]
 

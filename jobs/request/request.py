@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from jobs.request.masks import MaskGrey
 from jobs.request.model_card import Kind
-from jobs.request.samplers import SAMPLERS, canonical_sampler
+from jobs.request.parts import Control, Drawn, Expand, Hires, Lora, Part, Webhook
 from jobs.request.trace import TraceField, restored
-from jobs.settings import settings
-
-LIMITS = settings()
-
-SEEDS = 2**32
-"""Seeds are below this, as in AUTOMATIC1111, whose users carry them over."""
-
-MAX_METADATA_BYTES = 4096
-"""Metadata travels with the job's record in Redis, so it stays small."""
-
-MAX_LORAS = 8
-MAX_CONTROLS = 4
-"""Each is one more network in every forward."""
-
-MAX_REFERENCES = 9
-"""Each is as many tokens in every forward as a picture more; no model is known that takes more."""
-
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-"""Characters that steer a terminal or end a line where nobody sees it; not newline and tab."""
-
-Priority = Literal["low", "normal", "high"]
-Resize = Literal["stretch", "crop", "pad"]
-Fill = Literal["fill", "original", "noise", "nothing"]
-Area = Literal["whole", "masked"]
-WebhookEvent = Literal["status", "output", "done"]
-Preprocessor = Literal["none", "canny", "scribble", "blur", "grayscale", "invert"]
+from jobs.request.values import (
+    LIMITS,
+    MAX_CONTROLS,
+    MAX_LORAS,
+    MAX_REFERENCES,
+    SEEDS,
+    Area,
+    Fill,
+    GuidanceScale,
+    Metadata,
+    Name,
+    Picture,
+    Priority,
+    Prompt,
+    Resize,
+    Sampler,
+    Seed,
+    Size,
+    Steps,
+    Strength,
+)
 
 
 class FieldError(BaseModel):
@@ -56,138 +50,7 @@ class InvalidRequest(Exception):
         self.errors = errors
 
 
-OWN_SAMPLER = "default"
-"""The sampler of the model's own choice; the only one of a pipeline that runs whole."""
-
-
-def _known_sampler(name: str) -> str:
-    known = OWN_SAMPLER if name == OWN_SAMPLER else canonical_sampler(name)
-    if known is None:
-        raise ValueError(f"no sampler is named {name[:60]!r}; there are {', '.join(SAMPLERS)}")
-    return known
-
-
-def _plain_text(text: str) -> str:
-    """The text with a space for each control character, and every line ended by a newline."""
-    return CONTROLS.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def _small(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    size = len(_METADATA.model_construct(metadata=metadata).model_dump_json().encode())
-    if size > MAX_METADATA_BYTES:
-        raise ValueError(f"must be at most {MAX_METADATA_BYTES} bytes of JSON; it has {size}")
-    return metadata
-
-
-class _METADATA(BaseModel):
-    metadata: dict[str, JsonValue]
-
-
-Prompt = Annotated[str, Field(max_length=LIMITS.max_prompt), AfterValidator(_plain_text)]
-Size = Annotated[int, Field(ge=8, le=LIMITS.max_size)]
-Steps = Annotated[int, Field(ge=1, le=LIMITS.max_steps)]
-GuidanceScale = Annotated[float, Field(ge=0, le=50)]
-Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
-Strength = Annotated[float, Field(ge=0, le=1)]
-Sampler = Annotated[str, Field(max_length=64), AfterValidator(_known_sampler)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Picture = Annotated[str, Field(min_length=1, max_length=LIMITS.max_body)]
-Metadata = Annotated[dict[str, JsonValue], AfterValidator(_small)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        # An error that ends up in a log must not take the prompt there.
-        hide_input_in_errors=True,
-    )
-
-
-class Lora(_Part):
-    """A LoRA (arXiv 2106.09685) and how strongly it acts."""
-
-    name: Name = Field(description="Name of a LoRA; see /models.")
-    weight: float = Field(default=1.0, ge=-4, le=4, description="How strongly it acts.")
-
-
-class Control(_Part):
-    """A ControlNet (arXiv 2302.05543) and the picture that it follows."""
-
-    model: Name = Field(description="Name of a ControlNet; see /models.")
-    image: Picture = Field(description="The picture that it follows; sent like `image`.")
-    preprocessor: Preprocessor = Field(
-        default="none",
-        description="What makes the picture into the kind that the ControlNet reads.",
-    )
-    weight: float = Field(default=1.0, ge=0, le=4, description="How strongly it acts.")
-    start: float = Field(
-        default=0.0, ge=0, le=1, description="Share of the steps before it begins to act."
-    )
-    end: float = Field(
-        default=1.0, ge=0, le=1, description="Share of the steps after which it no longer acts."
-    )
-
-
-class Expand(_Part):
-    """Pixels to add on each side."""
-
-    left: int = Field(default=0, ge=0, le=LIMITS.max_size)
-    top: int = Field(default=0, ge=0, le=LIMITS.max_size)
-    right: int = Field(default=0, ge=0, le=LIMITS.max_size)
-    bottom: int = Field(default=0, ge=0, le=LIMITS.max_size)
-
-
-class Hires(_Part):
-    """A second pass at a larger size, from what the first one made."""
-
-    scale: float = Field(default=2.0, ge=1, le=8, description="Times the first pass's size.")
-    steps: Steps | None = Field(default=None, description="Denoising steps; the first's if null.")
-    strength: Strength = Field(
-        default=0.6, description="How far the second pass may go from what was enlarged."
-    )
-    upscaler: Name = Field(
-        default="lanczos", description="`latent`, `lanczos`, `nearest`, or an upscaler of /models."
-    )
-
-
-class Drawn(_Part):
-    """The size that a model draws at, where that is another than the picture's."""
-
-    width: Size = Field(description="Width in pixels.")
-    height: Size = Field(description="Height in pixels.")
-    upscaler: Name = Field(
-        default="lanczos",
-        description="What brings the picture to its own size: `lanczos`, or the name of an "
-        "upscaler that the model lists.",
-    )
-
-
-class Webhook(_Part):
-    """Where to tell of a job, of what, and in which shape."""
-
-    url: str = Field(
-        min_length=1,
-        max_length=2000,
-        description="http or https, on the public internet or allowed by the server's operator.",
-        examples=["https://example.org/hook"],
-    )
-    events: list[WebhookEvent] = Field(
-        default=["done"],
-        min_length=1,
-        max_length=3,
-        description="`status`: queued, running; `output`: a picture is stored; `done`: the end.",
-    )
-    format: Literal["json", "ntfy"] = Field(
-        default="json",
-        description="`json`: the job, signed after Standard Webhooks; `ntfy`: a message for a "
-        "phone, with the topic in the URL.",
-    )
-
-
-class CommonFields(_Part):
+class CommonFields(Part):
     """What a request has in common as it is sent and with every choice made."""
 
     kind: Kind = Field(default="text-to-image", description="What to do.")

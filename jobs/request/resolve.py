@@ -15,16 +15,13 @@ from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, note_of
 from jobs.request.lora_tags import split_lora_tags
 from jobs.request.model_card import Kind, ModelCard, name_from
 from jobs.request.notes import Note
+from jobs.request.parts import Hires, Lora
 from jobs.request.request import (
-    LIMITS,
-    SEEDS,
     CommonFields,
     FieldError,
     GenerationRequest,
-    Hires,
     InputPicture,
     InvalidRequest,
-    Lora,
     Pictures,
     ResolvedRequest,
 )
@@ -35,6 +32,7 @@ from jobs.request.samplers import (
     nearest,
     parts_of,
 )
+from jobs.request.values import LIMITS, SEEDS
 
 STRENGTH: Mapping[Kind, float] = {
     "image-to-image": 0.75,

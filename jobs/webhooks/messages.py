@@ -13,7 +13,8 @@ from redis import Redis
 from standardwebhooks import Webhook as Signature
 
 from jobs.outbound.targets import Allowed, Refused, check
-from jobs.request.request import FieldError, InvalidRequest, Webhook
+from jobs.request.parts import Webhook
+from jobs.request.request import FieldError, InvalidRequest
 from jobs.settings import settings
 from jobs.shared_secret import shared_secret
 

@@ -40,7 +40,7 @@ from darkroom.network import tls
 from darkroom.supervision.redis_server import RedisServer
 from jobs import devices
 from jobs.records.events import Status as JobStatus
-from jobs.request import request, trace
+from jobs.request import parts, request, trace
 from tests.running.addresses import free_port
 from tests.running.api import Server, gunicorn
 from tests.running.hand_worker import HandWorker
@@ -275,11 +275,11 @@ def test_every_method_is_there_for_asyncio_too():
     ("typed", "model"),
     [
         (Fields, request.GenerationRequest),
-        (Lora, request.Lora),
-        (Control, request.Control),
-        (Expand, request.Expand),
-        (Hires, request.Hires),
-        (Webhook, request.Webhook),
+        (Lora, parts.Lora),
+        (Control, parts.Control),
+        (Expand, parts.Expand),
+        (Hires, parts.Hires),
+        (Webhook, parts.Webhook),
         (Trace, trace.Trace),
     ],
 )

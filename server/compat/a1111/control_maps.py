@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 
-from jobs.request.request import Preprocessor
+from jobs.request.values import Preprocessor
 from server.compat.pictures import TURNS
 
 MODULES: Mapping[str, Preprocessor] = {

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.notes import Note
-from jobs.request.request import LIMITS, FieldError, GenerationRequest, InvalidRequest
+from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
+from jobs.request.values import LIMITS
 from server.compat.openai.errors import invalid
 from server.compat.pictures import Format
 from server.errors import ApiError

@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.request.model_card import ModelCard
-from jobs.request.request import SEEDS, GenerationRequest, InvalidRequest
+from jobs.request.request import GenerationRequest, InvalidRequest
 from jobs.request.resolve import resolve
+from jobs.request.values import SEEDS
 
 
 def test_what_is_left_out_follows_the_model(card):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jobs.request.model_card import ModelCard
-from jobs.request.request import OWN_SAMPLER
 from jobs.request.samplers import EVERY, FLOW_SCHEDULES, SAMPLERS
+from jobs.request.values import OWN_SAMPLER
 from jobs.request.words import FILE as WORDS
 from worker.models.catalogue import Catalogue
 from worker.models.files.add_ons import add_ons, find_add_ons

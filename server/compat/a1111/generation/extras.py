@@ -18,7 +18,8 @@ from jobs.recipes.provenance import PNG_KEYWORD
 from jobs.request.checks import BUILT_IN_UPSCALERS
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
-from jobs.request.request import LIMITS, FieldError, GenerationRequest, InvalidRequest
+from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
+from jobs.request.values import LIMITS
 from server.compat import waiting
 from server.compat.a1111.add_ons import upscalers
 from server.compat.a1111.base64 import decode_picture, encode_base64

@@ -12,16 +12,9 @@ from pydantic import ValidationError
 from jobs.request.masks import MaskGrey
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
-from jobs.request.request import (
-    LIMITS,
-    SEEDS,
-    FieldError,
-    Fill,
-    GenerationRequest,
-    InvalidRequest,
-    Resize,
-)
+from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from jobs.request.samplers import AUTOMATIC, canonical_schedule, nearest, split_sampler
+from jobs.request.values import LIMITS, SEEDS, Fill, Resize
 from server.compat.a1111.base64 import decode_base64
 from server.compat.a1111.errors import invalid
 from server.compat.a1111.generation.hires import hires_of

@@ -8,7 +8,9 @@ from typing import Annotated, Any, NamedTuple, cast
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from jobs.request.notes import Note
-from jobs.request.request import MAX_CONTROLS, Control, InvalidRequest, Resize
+from jobs.request.parts import Control
+from jobs.request.request import InvalidRequest
+from jobs.request.values import MAX_CONTROLS, Resize
 from server.compat.a1111.base64 import decode_base64
 from server.compat.a1111.checkpoints import IN_BRACKETS
 from server.compat.a1111.control_maps import HIGH, LOW, MODULES

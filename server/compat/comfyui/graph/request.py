@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.request.model_card import ModelCard
-from jobs.request.request import LIMITS, SEEDS
+from jobs.request.values import LIMITS, SEEDS
 from server.compat.comfyui.graph.edited import Edited, edited_by, guidance_of
 from server.compat.comfyui.graph.graph import Graph, Node
 from server.compat.comfyui.graph.meaning import SENT, Meaning

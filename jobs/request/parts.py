@@ -1,0 +1,112 @@
+"""The parts of a request that have fields of their own."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.request.values import (
+    LIMITS,
+    Name,
+    Picture,
+    Preprocessor,
+    Size,
+    Steps,
+    Strength,
+    WebhookEvent,
+)
+
+
+class Part(BaseModel):
+    """What a request is made of: unknown fields, other types and NaN are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        # An error that ends up in a log must not take the prompt there.
+        hide_input_in_errors=True,
+    )
+
+
+class Lora(Part):
+    """A LoRA (arXiv 2106.09685) and how strongly it acts."""
+
+    name: Name = Field(description="Name of a LoRA; see /models.")
+    weight: float = Field(default=1.0, ge=-4, le=4, description="How strongly it acts.")
+
+
+class Control(Part):
+    """A ControlNet (arXiv 2302.05543) and the picture that it follows."""
+
+    model: Name = Field(description="Name of a ControlNet; see /models.")
+    image: Picture = Field(description="The picture that it follows; sent like `image`.")
+    preprocessor: Preprocessor = Field(
+        default="none",
+        description="What makes the picture into the kind that the ControlNet reads.",
+    )
+    weight: float = Field(default=1.0, ge=0, le=4, description="How strongly it acts.")
+    start: float = Field(
+        default=0.0, ge=0, le=1, description="Share of the steps before it begins to act."
+    )
+    end: float = Field(
+        default=1.0, ge=0, le=1, description="Share of the steps after which it no longer acts."
+    )
+
+
+class Expand(Part):
+    """Pixels to add on each side."""
+
+    left: int = Field(default=0, ge=0, le=LIMITS.max_size)
+    top: int = Field(default=0, ge=0, le=LIMITS.max_size)
+    right: int = Field(default=0, ge=0, le=LIMITS.max_size)
+    bottom: int = Field(default=0, ge=0, le=LIMITS.max_size)
+
+
+class Hires(Part):
+    """A second pass at a larger size, from what the first one made."""
+
+    scale: float = Field(default=2.0, ge=1, le=8, description="Times the first pass's size.")
+    steps: Steps | None = Field(default=None, description="Denoising steps; the first's if null.")
+    strength: Strength = Field(
+        default=0.6, description="How far the second pass may go from what was enlarged."
+    )
+    upscaler: Name = Field(
+        default="lanczos", description="`latent`, `lanczos`, `nearest`, or an upscaler of /models."
+    )
+
+
+class Drawn(Part):
+    """The size that a model draws at, where that is another than the picture's."""
+
+    width: Size = Field(description="Width in pixels.")
+    height: Size = Field(description="Height in pixels.")
+    upscaler: Name = Field(
+        default="lanczos",
+        description="What brings the picture to its own size: `lanczos`, or the name of an "
+        "upscaler that the model lists.",
+    )
+
+
+class Webhook(Part):
+    """Where to tell of a job, of what, and in which shape."""
+
+    url: str = Field(
+        min_length=1,
+        max_length=2000,
+        description="http or https, on the public internet or allowed by the server's operator.",
+        examples=["https://example.org/hook"],
+    )
+    events: list[WebhookEvent] = Field(
+        default=["done"],
+        min_length=1,
+        max_length=3,
+        description="`status`: queued, running; `output`: a picture is stored; `done`: the end.",
+    )
+    format: Literal["json", "ntfy"] = Field(
+        default="json",
+        description="`json`: the job, signed after Standard Webhooks; `ntfy`: a message for a "
+        "phone, with the topic in the URL.",
+    )
