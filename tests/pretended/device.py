@@ -170,12 +170,6 @@ class OnDevice(torch.Tensor):
         made.held, made.number = held, number
         return made
 
-    device = property(lambda self: torch.device("cuda", self.number))
-    is_cuda = property(lambda self: True)
-    is_cpu = property(lambda self: False)
-    is_meta = property(lambda self: False)
-    __torch_function__ = torch._C._disabled_torch_function_impl
-
     def __repr__(self, **_: Any) -> str:
         return f"OnDevice({tuple(self.shape)}, {self.dtype}, {self.device})"
 
@@ -188,7 +182,7 @@ class OnDevice(torch.Tensor):
     def numpy(self, **_: Any) -> Any:
         raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu().")
 
-    def record_stream(self, stream: Any) -> None:
+    def record_stream(self, s: Any) -> None:
         """Nothing: what a stream still reads is not freed here."""
 
     def untyped_storage(self) -> Any:
@@ -199,6 +193,21 @@ class OnDevice(torch.Tensor):
         cls, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         return Pretended.running.run(func, args, kwargs or {})
+
+
+def _number(tensor: OnDevice) -> torch.device:
+    return torch.device("cuda", tensor.number)
+
+
+# What C++ answers of a tensor is said by the class; torch's stubs know these as plain values.
+for name, value in {
+    "device": property(_number),
+    "is_cuda": True,
+    "is_cpu": False,
+    "is_meta": False,
+    "__torch_function__": torch._C._disabled_torch_function_impl,
+}.items():
+    setattr(OnDevice, name, value)
 
 
 def real(value: Any) -> Any:

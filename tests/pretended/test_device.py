@@ -27,10 +27,10 @@ def test_tensors_of_two_devices_or_dtypes_are_a_mix():
         here = torch.ones(2, 2, device="cuda:0")
         assert (here * torch.tensor(2.0)).tolist() == [[2.0, 2.0], [2.0, 2.0]]
         assert not device.record.mixes
-        here + torch.ones(2, 2)
-        here + torch.ones(2, 2, device="cuda:1")
+        _ = here + torch.ones(2, 2)
+        _ = here + torch.ones(2, 2, device="cuda:1")
         with pytest.raises(RuntimeError):
-            here.half() @ here
+            _ = here.half() @ here
         assert [mix.what for mix in device.record.mixes] == [
             "aten::add with [(2, 2)] of the CPU",
             "aten::add of tensors on two devices",

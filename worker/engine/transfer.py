@@ -1,10 +1,13 @@
 """Copies between the host and a device for which nobody waits without need."""
 
 from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
+
+_PARSER: Any = import_module("torch._C._nn")
 
 STAGED = 64 * 1024
 """Bytes that CUDA's driver takes from any memory at once; more only from memory that is pinned."""
@@ -32,7 +35,7 @@ class Unhurried(TorchFunctionMode):
         if func is torch.tensor or (func is torch.ones and args[0] == ()):
             return func(*args, **{**kwargs, "device": None})
         if func is torch.Tensor.to and args[0].device.type == "cpu":
-            device, dtype, *_ = torch._C._nn._parse_to(*args[1:], **kwargs)
+            device, dtype, *_ = _PARSER._parse_to(*args[1:], **kwargs)
             tensor = args[0] if dtype is None else func(args[0], dtype)
             # A tensor of no dimension is good for any device where it is.
             return sent(tensor, device) if device is not None and tensor.dim() else tensor

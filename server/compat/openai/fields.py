@@ -114,10 +114,10 @@ class ImageFields(BaseModel):
             **{name: multipart.PART for name in ("image", "mask") if f"/{name}" in pictures},
         }
         references = sum(pointer.startswith("/references/") for pointer in pictures)
-        asked["references"] = [multipart.PART] * references
         try:
             return GenerationRequest.model_validate(
                 {name: value for name, value in asked.items() if value is not None}
+                | {"references": [multipart.PART] * references}
             )
         except ValidationError as error:
             raise InvalidRequest(field_errors(error)) from error

@@ -134,7 +134,7 @@ class TransformerModel(LoadedModel):
         return [replace(each.spell(prompt), encoder=name) for name, each in self.readers.items()]
 
     def nearest(self, word: str) -> list[str]:
-        return next((each.nearest(word) for each in self.readers.values()), [])
+        return next((each.nearest(word) for each in self.readers.values()), list[str]())
 
     @property
     def attentions(self) -> Mapping[str, Any]:

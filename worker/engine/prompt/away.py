@@ -45,12 +45,15 @@ class Away:
         """The weights are on the device, read from disk where they were not."""
         if self._here:
             return
-        fresh = self._restore().to(self._device)
+        fresh: Any = self._restore().to(self._device)
+        own: Any = self._model
         modules = dict(fresh.named_modules())
-        for path, module in self._model.named_modules():
-            other = modules[path]
-            module._parameters.update(other._parameters)
-            module._buffers.update(other._buffers)
+        for path, module in own.named_modules():
+            for name, tensor in [
+                *modules[path].named_parameters(recurse=False),
+                *modules[path].named_buffers(recurse=False),
+            ]:
+                setattr(module, name, tensor)
         self._here = True
 
     def leave(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -57,17 +58,12 @@ def by_torchao(config: Any) -> bool:
 
 def quantize(model: Any, config: Any) -> None:
     """Quantizes a transformer that was loaded whole, part by part, in place."""
-    import torchao.quantization
-
-    torchao_quantization: Any = torchao.quantization
-    torchao_quantization.quantize_(model, config.quant_type)
+    import_module("torchao.quantization").quantize_(model, config.quant_type)
 
 
 def _torchao(kind: str) -> Any:
-    import torchao.quantization
-
-    known: Any = torchao.quantization
-    classes = {
+    known = import_module("torchao.quantization")
+    classes: dict[str, Any] = {
         "int8": known.Int8WeightOnlyConfig,
         "fp8": known.Float8WeightOnlyConfig,
         "int4": known.Int4WeightOnlyConfig,
