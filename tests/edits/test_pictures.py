@@ -124,7 +124,8 @@ TRANSFORMERS: dict[str, Case] = {
     ),
 }
 
-QUICK = ("kontext", "qwen-edit-plus", "flux2")
+QUICK = ("kontext",)
+"""The quickest; the others take the same way through the engine."""
 
 
 @pytest.mark.timeout(300)

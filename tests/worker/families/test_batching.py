@@ -16,15 +16,16 @@ from tests.worker.families.asking import USUAL, made, picture, rows, rows_since
 from tests.worker.families.stock import FAMILIES, pipeline_of, stock
 from worker.engine import TOLERANCE
 
-SMALL = ("sana", "pixart-sigma", "lumina2", "flux2", "flux2-klein", "chroma", "hidream")
-"""Families that add nothing to the ways in which the others are batched."""
+QUICK = ("flux", "qwen-image")
+"""Between them they have every way in which rows are brought together: a guidance scale of each
+row's own, and texts of different lengths."""
 
 
 # numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own solvers.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=[pytest.mark.slow] if name in SMALL else []) for name in FAMILIES],
+    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in FAMILIES],
 )
 def test_jobs_that_come_at_once_share_forwards_and_each_is_diffusers_own_picture(
     site: Site, client: httpx.Client, name: str

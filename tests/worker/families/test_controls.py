@@ -104,7 +104,10 @@ def likeliest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own solvers.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.parametrize("name", [*STOCK])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name == "sd3" else []) for name in STOCK],
+)
 def test_steered_pictures_share_forwards_and_each_is_diffusers_own(
     site: Site, client: httpx.Client, name: str
 ):

@@ -18,7 +18,7 @@ from tests.worker.families.asking import USUAL, Fields, made, picture
 from tests.worker.families.conftest import TINY
 from tests.worker.families.stock import FAMILIES
 
-QUICK = ("sd3", "flux2", TINY)
+QUICK = (TINY,)
 
 NAMES = [
     pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow)
