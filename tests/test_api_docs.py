@@ -52,6 +52,10 @@ def test_every_line_of_the_page_gets_the_answer_it_says(site: Site, tmp_path: Pa
         "TOKEN": token,
         "DEVICE": device.id,
         "MODEL": "emoji",
+        "SAMPLER": "dpmpp_2m",
+        "INDEX": "0",
+        "WHAT": "x0",
+        "STEP": "4",
         "WORKER": site.worker.name,
         **_added(url, tmp_path),
     }

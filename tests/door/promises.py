@@ -49,6 +49,7 @@ BODIES: dict[str, Callable[[Redis], dict[str, Any]]] = {
     "POST /sdapi/v1/png-info": lambda redis: {"image": PICTURE},
     "POST /sdapi/v1/interrogate": lambda redis: {"image": PICTURE, "model": "clip"},
     "POST /api/v1/models/lookups": lambda redis: {"source": "someone/something"},
+    "POST /api/v1/models/search/pictures": lambda redis: {"url": "https://127.0.0.1/x.png"},
     "POST /api/v1/models/additions": lambda redis: {"source": "someone/something"},
     "PATCH /api/v1/models/<model>": lambda redis: {"title": "Small"},
     "PATCH /api/v1/models/add-ons/<kind>/<add_on>": lambda redis: {"title": "Small"},
@@ -209,6 +210,8 @@ class Situation:
             return self._addition()
         if name == "upload_id":
             return uploads.create(self.redis, 5, "word.safetensors", None).id
+        if name in ("index", "step", "what"):
+            return "x0" if name == "what" else "0"
         if name == "kind":
             return "vae"
         if name == "worker":

@@ -300,7 +300,7 @@ def test_a_controlnet_that_cannot_be_used_is_named(tmp_path: Path, net_folder: P
         find(controlnet_entry(pickled))
     union = broken_net(tmp_path / "union", net_folder, _class_name="ControlNetUnionModel")
     (union / "diffusion_pytorch_model.safetensors").touch()
-    with pytest.raises(SourceError, match="it is a ControlNetUnionModel, not a ControlNetModel"):
+    with pytest.raises(SourceError, match="it is a ControlNetUnionModel, none of Contr"):
         find(controlnet_entry(union))
     (union / "config.json").unlink()
     with pytest.raises(SourceError, match=r"has no config\.json; it is no ControlNet"):

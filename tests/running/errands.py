@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ FOUND: dict[str, Any] = {
 ANSWERS: dict[str, dict[str, Any]] = {
     "look-up": {"plan": {"said": {}, "files": FOUND["files"]}, "found": FOUND, "taken": False},
     "search": {"results": [], "next": None},
+    "picture": {"webp": base64.b64encode(b"RIFF").decode()},
     "change": {},
     "delete": {"freed_bytes": 5, "files": ["something.safetensors"]},
     "wake": {},

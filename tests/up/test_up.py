@@ -98,7 +98,7 @@ def test_generate_tells_the_field_that_is_wrong(running: Running) -> None:
     made = running.run("generate", "red apple", "--steps", "9999")
 
     assert made.returncode == 1
-    assert "/steps" in made.stderr
+    assert made.stderr.startswith("--steps: ")
     assert "Traceback" not in made.stderr
 
 

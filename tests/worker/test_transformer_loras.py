@@ -48,8 +48,10 @@ SD3: Names = {
     "joint_blocks.0.x_block.attn.qkv": block(ATTENTION),
     "joint_blocks.0.context_block.attn.qkv": block(CONTEXT),
     "joint_blocks.0.x_block.mlp.fc1": block(["ff.net.0.proj"]),
-    # Of the last block, which is the only one here.
-    "joint_blocks.0.context_block.adaLN_modulation.1": block(["norm1_context.linear"]),
+    # Of the last block, where it is another kind of norm.
+    "joint_blocks.1.context_block.adaLN_modulation.1": block(
+        ["norm1_context.linear"], "transformer_blocks.1"
+    ),
     "final_layer.adaLN_modulation.1": ["norm_out.linear"],
 }
 QWEN: Names = {

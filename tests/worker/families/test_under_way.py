@@ -34,7 +34,7 @@ def test_a_job_shows_previews_and_progress_and_ends_at_a_cancel(client: httpx.Cl
     job = client.post(f"{API}/jobs", json=long).raise_for_status().json()
     seen: dict[str, Fields] = {}
     with client.stream("GET", job["urls"]["events"]) as stream:
-        for event in Events(stream.iter_lines()):
+        for event in Events(stream.iter_lines()).named("preview", "progress"):
             seen[event["event"]] = event["data"]
             if {"preview", "progress"} <= seen.keys():
                 break
