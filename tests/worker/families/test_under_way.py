@@ -42,8 +42,8 @@ def test_a_job_shows_previews_and_progress_and_ends_at_a_cancel(client: httpx.Cl
     assert small.shape[2] == 3
     assert small.std() > 5
     if name == TINY:
-        # A picture of its own size, which no map of latents to colours makes.
-        assert small.shape[:2] == (USUAL["height"], USUAL["width"])
+        # At least as large as the picture, which no map of latents to colours makes.
+        assert min(small.shape[:2]) >= USUAL["height"]
     client.post(job["urls"]["cancel"]).raise_for_status()
     until(lambda: client.get(job["urls"]["self"]).json()["status"] in ENDED)
     done = client.get(job["urls"]["self"]).json()
