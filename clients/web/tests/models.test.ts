@@ -58,7 +58,7 @@ describe("the shelf", () => {
       "512 × 512, 512 × 768, 768 × 512 …",
     );
     expect(sizesOf(model())).toBe("128 × 128");
-    expect([bytes(336), bytes(6_543), bytes(2_130_000_000)]).toEqual(["336\u00a0byte", "7\u00a0kB", "2.1\u00a0GB"]);
+    expect([bytes(336), bytes(6_543), bytes(2_130_000_000)]).toEqual(["336\u00a0bytes", "7\u00a0kB", "2.1\u00a0GB"]);
   });
 });
 
@@ -99,6 +99,8 @@ describe("a file on its way", () => {
       "POST uploads",
       "HEAD uploads/u1",
       "PATCH uploads/u1 0",
+      // Its header is there: whether the rest is worth sending.
+      "POST lookups",
       "PATCH uploads/u1 1",
       "PATCH uploads/u1 2",
       "POST lookups",
@@ -107,15 +109,16 @@ describe("a file on its way", () => {
   });
 
   it("goes on where it was when the network comes back", async () => {
-    lost = [4, 5];
+    lost = [5, 6];
     send([file()]);
     await vi.waitFor(() => expect(only().state).toBe("lost"));
     await vi.advanceTimersByTimeAsync(5000);
     await vi.waitFor(() => expect(only().state).toBe("found"));
-    expect(asked.slice(3)).toEqual([
+    expect(asked.slice(4)).toEqual([
       "PATCH uploads/u1 1",
       "HEAD uploads/u1",
       "HEAD uploads/u1",
+      "POST lookups",
       "PATCH uploads/u1 1",
       "PATCH uploads/u1 2",
       "POST lookups",
