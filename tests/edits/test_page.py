@@ -24,6 +24,7 @@ def newest(client: httpx.Client) -> dict[str, Any]:
 
 
 def test_a_picture_is_changed_by_words_and_another_is_added(site: Site, client: httpx.Client):
+    before = newest(client).get("id")
     with chromium() as browser:
         context = browser.new_context(viewport=PHONE, locale="en-US", has_touch=True)
         page = context.new_page()
@@ -42,7 +43,7 @@ def test_a_picture_is_changed_by_words_and_another_is_added(site: Site, client: 
         expect(page.get_by_text("Say what should change.")).to_be_visible()
         page.get_by_label("What should change?").fill(PROMPT)
         page.get_by_role("button", name="Make it").click()
-        until(lambda: newest(client).get("kind") == "edit")
+        until(lambda: newest(client).get("id") != before)
         asked = newest(client)["input"]
         assert (asked["model"], len(asked["references"])) == ("qwen-edit-plus", 1)
         context.close()
