@@ -27,9 +27,7 @@ class Chroma(TransformerModel):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        encoder = parts.text_encoder()
-        if encoder is None:
-            raise ValueError("Chroma has a text encoder.")
+        encoder = parts.only_text_encoder("Chroma")
         self._encoder = encoder.model
         self._reader = SequenceReader(encoder, LENGTHS, self._embed)
 

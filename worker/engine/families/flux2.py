@@ -74,9 +74,7 @@ class Flux2(TransformerModel):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        encoder = parts.text_encoder()
-        if encoder is None:
-            raise ValueError("Flux.2 has a text encoder.")
+        encoder = parts.only_text_encoder("Flux.2")
         self._encoder = encoder.model
         self._reader = self.reader(encoder)
 

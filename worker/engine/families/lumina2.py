@@ -31,9 +31,7 @@ class Lumina2(TransformerModel):
         self.patch = self.transformer.config.patch_size
         self._places = _Places(self.transformer.rope_embedder, parts.device)
         self.transformer.rope_embedder = self._places
-        encoder = parts.text_encoder()
-        if encoder is None:
-            raise ValueError("Lumina 2 has a text encoder.")
+        encoder = parts.only_text_encoder("Lumina 2")
         self._encoder = encoder.model
         self._told = SequenceReader(encoder, LENGTHS, self._embed, (SYSTEM, ""))
         self._plain = SequenceReader(encoder, LENGTHS, self._embed)

@@ -23,9 +23,7 @@ class PixArtSigma(TransformerModel):
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self.patch = self.transformer.config.patch_size
-        encoder = parts.text_encoder()
-        if encoder is None:
-            raise ValueError("PixArt has a text encoder.")
+        encoder = parts.only_text_encoder("PixArt")
         self._encoder = encoder.model
         self._reader = SequenceReader(encoder, LENGTHS, self._embed)
 

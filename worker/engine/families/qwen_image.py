@@ -97,9 +97,7 @@ class QwenImage(TransformerModel):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        encoder = parts.text_encoder()
-        if encoder is None:
-            raise ValueError("Qwen-Image has a text encoder.")
+        encoder = parts.only_text_encoder("Qwen-Image")
         self._reader_model = encoder.model
         self._seen: torch.Tensor | None = None
         for block in self.transformer.transformer_blocks:

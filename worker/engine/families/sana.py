@@ -62,9 +62,7 @@ class Sana(TransformerModel):
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self.patch = self.transformer.config.patch_size
-        encoder = parts.text_encoder()
-        if encoder is None:
-            raise ValueError("Sana has a text encoder.")
+        encoder = parts.only_text_encoder("Sana")
         self._encoder = encoder.model
         instruction = len(encoder.tokenizer.encode(INSTRUCTION))
         self._length = instruction + LENGTH - 2

@@ -59,6 +59,13 @@ class Parts:
         away = self.away.get(f"text_encoder{end}")
         return model and TextEncoder(self.components[f"tokenizer{end}"], model, away)
 
+    def only_text_encoder(self, family: str) -> TextEncoder:
+        """The text encoder of a family that has one. Raises ValueError where it is missing."""
+        encoder = self.text_encoder()
+        if encoder is None:
+            raise ValueError(f"{family} has a text encoder.")
+        return encoder
+
     @property
     def modules(self) -> list[Any]:
         """Those that have weights."""

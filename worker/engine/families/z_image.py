@@ -31,9 +31,7 @@ class ZImage(TransformerModel):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        encoder = parts.text_encoder()
-        if encoder is None:
-            raise ValueError("Z-Image has a text encoder.")
+        encoder = parts.only_text_encoder("Z-Image")
         self._encoder = encoder.model
         said = encoder.tokenizer.apply_chat_template(
             [{"role": "user", "content": PLACE}],

@@ -30,6 +30,7 @@ from worker.engine import (
     anatomy,
 )
 from worker.loop.board import Board
+from worker.loop.errands.answers import answer
 from worker.loop.offer import Offer
 
 log = logging.getLogger("darkroom.worker")
@@ -82,28 +83,7 @@ class Explainer:
         return [studies.place_of(name) for name in (*warm, *cold)] or [studies.place_of("")]
 
     def _do(self, errand: Errand) -> None:
-        try:
-            errands.answer(self._connection, errand, self._answered(errand))
-        except Refusal as refusal:
-            self._refuse(errand, refusal)
-        except InvalidRequest as error:
-            field, _, detail = str(error).partition(": ")
-            self._refuse(errand, Refusal(422, detail or field, field if detail else ""))
-        except ModelUnavailable as error:
-            self._refuse(errand, Refusal(503, str(error)))
-        except EngineError as error:
-            self._refuse(errand, Refusal(409, str(error)))
-        except RedisError as error:
-            log.error("who asked is not answered: %s", error)
-        except Exception:
-            log.exception("a question could not be answered")
-            self._refuse(errand, Refusal(500, "something went wrong; the worker's log says what"))
-
-    def _refuse(self, errand: Errand, refusal: Refusal) -> None:
-        try:
-            errands.refuse(self._connection, errand, refusal)
-        except RedisError as error:
-            log.error("who asked is not answered: %s", error)
+        answer(self._connection, errand, self._answered, _refusal_of)
 
     def _answered(self, errand: Errand) -> dict[str, Any]:
         said = errand.fields
@@ -385,3 +365,17 @@ def _uri(picture: Picture, form: str, **options: Any) -> str:
 def short(numbers: Any) -> list[float]:
     """Numbers with as many digits as anybody looks at; infinity as the largest that JSON has."""
     return [float(f"{min(float(each), 1e30):.6g}") for each in numbers]
+
+
+def _refusal_of(error: Exception) -> Refusal | None:
+    """What an error of the engine means for who asked."""
+    match error:
+        case InvalidRequest():
+            field, _, detail = str(error).partition(": ")
+            return Refusal(422, detail or field, field if detail else "")
+        case ModelUnavailable():
+            return Refusal(503, str(error))
+        case EngineError():
+            return Refusal(409, str(error))
+        case _:
+            return None

@@ -26,6 +26,7 @@ from jobs.additions.found import SECTIONS, Kind
 from jobs.additions.uploads import PieceStore
 from jobs.queue import orders
 from worker.loop.board import Board
+from worker.loop.errands.answers import answer
 from worker.loop.errands.carrier import Carrier
 from worker.loop.errands.shown import small
 from worker.models.adding.change import NotChanged, NotThere, Shop, change, delete
@@ -131,27 +132,7 @@ class Porter:
         thread.start()
 
     def _do(self, errand: Errand) -> None:
-        try:
-            errands.answer(self._connection, errand, self._done(errand))
-        except Refusal as refusal:
-            self._refuse(errand, refusal)
-        except NotAddable as error:
-            self._refuse(errand, Refusal(503 if error.away else 422, str(error), "source"))
-        except NotThere as error:
-            self._refuse(errand, Refusal(404, str(error)))
-        except NotChanged as error:
-            self._refuse(errand, Refusal(422 if error.field else 409, str(error), error.field))
-        except RedisError as error:
-            log.error("who asked is not answered: %s", error)
-        except Exception:
-            log.exception("an errand went wrong")
-            self._refuse(errand, Refusal(500, "something went wrong; the worker's log says what"))
-
-    def _refuse(self, errand: Errand, refusal: Refusal) -> None:
-        try:
-            errands.refuse(self._connection, errand, refusal)
-        except RedisError as error:
-            log.error("who asked is not answered: %s", error)
+        answer(self._connection, errand, self._done, _refusal_of)
 
     def _done(self, errand: Errand) -> dict[str, Any]:
         said = errand.fields
@@ -240,3 +221,16 @@ def sweep(connection: Redis, shop: Shop, pieces: PieceStore) -> None:
 
 def _folders(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _refusal_of(error: Exception) -> Refusal | None:
+    """What an error of the models' rooms means for who asked."""
+    match error:
+        case NotAddable():
+            return Refusal(503 if error.away else 422, str(error), "source")
+        case NotThere():
+            return Refusal(404, str(error))
+        case NotChanged():
+            return Refusal(422 if error.field else 409, str(error), error.field)
+        case _:
+            return None
