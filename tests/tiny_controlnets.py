@@ -9,6 +9,8 @@ from diffusers.models.controlnets.controlnet_flux import FluxControlNetModel
 from diffusers.models.controlnets.controlnet_qwenimage import QwenImageControlNetModel
 from diffusers.models.controlnets.controlnet_sd3 import SD3ControlNetModel
 
+from tests.tiny_networks import QWEN_IMAGE
+
 
 def _sd3() -> SD3ControlNetModel:
     return SD3ControlNetModel(
@@ -44,16 +46,7 @@ def _flux(pixels: int | None = None, modes: int | None = None) -> FluxControlNet
 
 
 def _qwen() -> QwenImageControlNetModel:
-    return QwenImageControlNetModel(
-        patch_size=2,
-        in_channels=16,
-        out_channels=4,
-        num_layers=1,
-        attention_head_dim=16,
-        num_attention_heads=2,
-        joint_attention_dim=16,
-        axes_dims_rope=(8, 4, 4),
-    )
+    return QwenImageControlNetModel(**QWEN_IMAGE)
 
 
 NETS: Mapping[str, Callable[[], Any]] = {

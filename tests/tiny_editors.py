@@ -40,7 +40,16 @@ from transformers.processing_utils import ProcessorMixin
 
 from tests.tiny_model import tiny_tokenizer
 from tests.tiny_models import BETAS, tiny_sd, tiny_unet, tiny_xl, tiny_xl_unet
-from tests.tiny_networks import CLIP_WINDOW, tiny_clip_config, tiny_kl, tiny_t5
+from tests.tiny_networks import (
+    CLIP_WINDOW,
+    QWEN_EYE,
+    QWEN_IMAGE,
+    QWEN_READER,
+    save_pipeline,
+    tiny_clip_config,
+    tiny_kl,
+    tiny_t5,
+)
 from tests.tiny_pipelines import with_edm
 from tests.tiny_transformers import save_tiny_flux2, save_tiny_flux2_klein
 
@@ -62,7 +71,7 @@ class StillProcessor(Qwen2VLProcessor):
 def save_tiny_pix2pix(folder: Path) -> Path:
     """InstructPix2Pix: a UNet of 8 channels. Multiples of 2 pixels, 16x16."""
     pipeline = StableDiffusionInstructPix2PixPipeline
-    return _save(
+    return save_pipeline(
         lambda: tiny_sd(tiny_unet(channels=8), EulerDiscreteScheduler(**BETAS), kind=pipeline),
         folder,
     )
@@ -71,18 +80,18 @@ def save_tiny_pix2pix(folder: Path) -> Path:
 def save_tiny_cosxl_edit(folder: Path) -> Path:
     """CosXL Edit: SDXL with a UNet of 8 channels and the noise of EDM, which runs whole."""
     save = partial(tiny_xl, tiny_xl_unet(channels=8), is_cosxl_edit=True)
-    _save(lambda: save(StableDiffusionXLInstructPix2PixPipeline), folder)
+    save_pipeline(lambda: save(StableDiffusionXLInstructPix2PixPipeline), folder)
     return with_edm(folder)
 
 
 def save_tiny_kontext(folder: Path) -> Path:
     """Flux Kontext: what it edits is more tokens."""
-    return _save(lambda: FluxKontextPipeline(**_flux(64)), folder)
+    return save_pipeline(lambda: FluxKontextPipeline(**_flux(64)), folder)
 
 
 def save_tiny_fill(folder: Path) -> Path:
     """Flux Fill: what it fills is more channels."""
-    return _save(lambda: FluxFillPipeline(**_flux(64 + 64 + 256)), folder)
+    return save_pipeline(lambda: FluxFillPipeline(**_flux(64 + 64 + 256)), folder)
 
 
 def save_tiny_qwen_edit(folder: Path) -> Path:
@@ -119,14 +128,6 @@ def tiny_qwen_edit(folder: Path) -> Any:
     )
 
 
-def _save(make: Callable[[], Any], folder: Path) -> Path:
-    """The same weights each time."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        make().save_pretrained(folder, safe_serialization=True)
-    return folder
-
-
 def _flux(channels: int) -> dict[str, Any]:
     return {
         "transformer": FluxTransformer2DModel(
@@ -158,16 +159,7 @@ def _save_qwen(pipeline: Any, folder: Path) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         made = pipeline(
-            transformer=QwenImageTransformer2DModel(
-                patch_size=2,
-                in_channels=16,
-                out_channels=4,
-                num_layers=1,
-                attention_head_dim=16,
-                num_attention_heads=2,
-                joint_attention_dim=16,
-                axes_dims_rope=(8, 4, 4),
-            ),
+            transformer=QwenImageTransformer2DModel(**QWEN_IMAGE),
             scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
             vae=AutoencoderKLQwenImage(
                 base_dim=4,
@@ -191,23 +183,10 @@ def _save_qwen(pipeline: Any, folder: Path) -> Path:
 
 
 def _reader(tokenizer: Any) -> Qwen2_5_VLConfig:
-    reader = {
-        "vocab_size": 310,
-        "hidden_size": 16,
-        "intermediate_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2]},
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "pad_token_id": 0,
-    }
-    eye = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2}
     pad, start, end = tokenizer.convert_tokens_to_ids(list(SIGNS))
     return Qwen2_5_VLConfig(
-        text_config=reader,
-        vision_config={**eye, "out_hidden_size": 16},
+        text_config={**QWEN_READER, "vocab_size": 310},
+        vision_config=QWEN_EYE,
         image_token_id=pad,
         vision_start_token_id=start,
         vision_end_token_id=end,

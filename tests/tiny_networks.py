@@ -10,6 +10,40 @@ from transformers import CLIPTextConfig, Gemma2Config, Gemma2Model, T5Config, T5
 
 CLIP_WINDOW = 77
 
+QWEN_IMAGE: dict[str, Any] = {
+    "patch_size": 2,
+    "in_channels": 16,
+    "out_channels": 4,
+    "num_layers": 1,
+    "attention_head_dim": 16,
+    "num_attention_heads": 2,
+    "joint_attention_dim": 16,
+    "axes_dims_rope": (8, 4, 4),
+}
+"""Sizes of a Qwen-Image transformer, and so of its ControlNets."""
+
+QWEN_READER: dict[str, Any] = {
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2]},
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+}
+"""Sizes of the language model that reads for it, without those of its vocabulary."""
+
+QWEN_EYE: dict[str, Any] = {
+    "depth": 1,
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "num_heads": 2,
+    "out_hidden_size": 16,
+}
+"""Sizes of what that model sees with."""
+
 
 def tiny_gemma() -> Gemma2Model:
     return Gemma2Model(

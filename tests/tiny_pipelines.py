@@ -51,6 +51,9 @@ from tests.tiny_model import tiny_tokenizer
 from tests.tiny_models import save_tiny
 from tests.tiny_networks import (
     CLIP_WINDOW,
+    QWEN_EYE,
+    QWEN_IMAGE,
+    QWEN_READER,
     save_pipeline,
     tiny_clip_config,
     tiny_gemma,
@@ -233,30 +236,8 @@ def _lcm() -> LatentConsistencyModelPipeline:
 
 
 def _qwen() -> QwenImagePipeline:
-    reader = {
-        "vocab_size": 300,
-        "hidden_size": 16,
-        "intermediate_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2]},
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "pad_token_id": 0,
-    }
-    eye = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2}
     return QwenImagePipeline(
-        transformer=QwenImageTransformer2DModel(
-            patch_size=2,
-            in_channels=16,
-            out_channels=4,
-            num_layers=1,
-            attention_head_dim=16,
-            num_attention_heads=2,
-            joint_attention_dim=16,
-            axes_dims_rope=(8, 4, 4),
-        ),
+        transformer=QwenImageTransformer2DModel(**QWEN_IMAGE),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
         vae=AutoencoderKLQwenImage(
             base_dim=16,
@@ -268,7 +249,7 @@ def _qwen() -> QwenImagePipeline:
             latents_std=[2.8, 1.5, 2.1, 1.7],
         ),
         text_encoder=Qwen2_5_VLForConditionalGeneration(
-            Qwen2_5_VLConfig(text_config=reader, vision_config={**eye, "out_hidden_size": 16})
+            Qwen2_5_VLConfig(text_config={**QWEN_READER, "vocab_size": 300}, vision_config=QWEN_EYE)
         ),
         tokenizer=tiny_tokenizer(CLIP_WINDOW),
     )
