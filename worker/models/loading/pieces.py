@@ -188,5 +188,6 @@ def _read(piece: Piece) -> Tensors:
         return {name.removeprefix(piece.prefix): tensor for name, tensor in whole.items()}
     opener: Callable[..., Any] = cast(Any, safetensors).safe_open
     with opener(str(piece.file), framework="pt") as opened:
+        # What safe_open gives is no mapping: its keys cannot be had by going through it.
         names: list[str] = [n for n in opened.keys() if n.startswith(piece.prefix)]  # noqa: SIM118
         return {name.removeprefix(piece.prefix): opened.get_tensor(name) for name in names}
