@@ -20,7 +20,8 @@ from worker.engine.model_source import AddOnKind
 from worker.engine.prompt.kept import KeptEmbeddings
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.catalogue import Catalogue
-from worker.models.loading.free import HEADROOM, give_back
+from worker.models.inventory.sizes import HEADROOM
+from worker.models.loading.free import give_back
 from worker.models.loading.sizes import model_dtype
 from worker.models.store.embeddings import Embeddings
 from worker.models.store.failures import Failures
@@ -88,7 +89,7 @@ class ModelStore:
         self._shelf = Shelf(device, limit_bytes)
         self._wanted: OrderedDict[Key, Wanted] = OrderedDict()
         self._failures = Failures()
-        self._loads = Loads(device, self._embeddings, kept)
+        self._loads = Loads(device, self._embeddings, kept, limit_bytes)
         self._loaded_from: dict[str, Mark] = {}
         self._leaving: dict[Key, float] = {}
         self._tried: set[tuple[str, Mark]] = set()
