@@ -12,6 +12,7 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
     FlowMatchEulerDiscreteScheduler,
 )
 from diffusers.schedulers.scheduling_flow_match_heun_discrete import FlowMatchHeunDiscreteScheduler
+from diffusers.schedulers.scheduling_flow_match_lcm import FlowMatchLCMScheduler
 
 from worker.engine.errors import InvalidRequest
 from worker.engine.sampling.sampler import AUTOMATIC, SAMPLERS, SIGMAS, FlowForm, Sampler
@@ -157,7 +158,7 @@ def _walk(scheduler: Any, levels: torch.Tensor) -> None:
         # Two forwards a step, at both of its ends, but one for the last.
         timesteps = torch.cat([timesteps[:1], timesteps[1:].repeat_interleave(2)])
         levels = torch.cat([levels[:1], levels[1:].repeat_interleave(2)])
-    else:
+    elif not isinstance(scheduler, FlowMatchLCMScheduler):
         levels = levels.clamp(max=1 - SHORT_OF_ONE)
     scheduler.timesteps = timesteps
     scheduler.sigmas = torch.cat([levels, levels.new_zeros(1)])
