@@ -327,6 +327,21 @@ def test_a_straight_flow_leads_to_its_picture(name, config, mu, schedule):
     assert torch.allclose(latents, clean, atol=0.02)
 
 
+@pytest.mark.parametrize("schedule", FLOW_SCHEDULES)
+@pytest.mark.parametrize(("config", "mu"), SHIFTS)
+@pytest.mark.parametrize("name", FLOWS)
+def test_one_step_leads_to_the_picture_too(name, config, mu, schedule):
+    sampler = make_flow_sampler(
+        name, config, Course(1, [1.0] if mu else None, mu), schedule=schedule
+    )
+    clean, noise = torch.full((1, 4, 2, 2), 0.5), drawn(1)
+    latents = sampler.begin(noise)
+    while not sampler.done:
+        flow = (latents - clean) / (sampler.timestep / 1000)
+        latents = sampler.step(flow, latents, torch.Generator().manual_seed(0))
+    assert torch.allclose(latents, clean, atol=0.02)
+
+
 @pytest.mark.parametrize(("config", "mu"), SHIFTS[:2])
 @pytest.mark.parametrize("name", FLOWS)
 def test_a_flow_is_walked_as_by_stock_diffusers(name, config, mu):

@@ -110,11 +110,15 @@ def make_flow_sampler(
         # numpy 2.4 deprecates how torch 2.13 hands it arrays, in diffusers' own code.
         warnings.filterwarnings("ignore", "__array", DeprecationWarning)
         scheduler = _laid_out(form, scheduler_config, course, schedule)
-    return FlowSampler(scheduler, _start(steps, strength))
+    return FlowSampler(scheduler, left_out(steps, strength))
 
 
 def _laid_out(form: FlowForm, config: Mapping[str, Any], course: Course, schedule: str) -> Any:
     """A scheduler of this form with the noise levels of its walk chosen."""
+    if course.steps == 1:
+        # A walk is stretched until its last level is this one. That of one step is its first, and
+        # diffusers' schedulers divide by what it is short of all noise: by nothing.
+        config = {**config, "shift_terminal": None}
     euler = _euler(config, course, schedule)
     if form.scheduler is type(euler):
         return euler
@@ -164,7 +168,7 @@ def _walk(scheduler: Any, levels: torch.Tensor) -> None:
     scheduler.sigmas = torch.cat([levels, levels.new_zeros(1)])
 
 
-def _start(steps: int, strength: float) -> int:
+def left_out(steps: int, strength: float) -> int:
     """How many steps are left out: those of `get_timesteps` in diffusers' flow-matching pipelines,
     which round the other way than Stable Diffusion's."""
     if strength <= 0:
