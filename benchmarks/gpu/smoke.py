@@ -42,6 +42,10 @@ ORDER = (
 Waits = Callable[[], int]
 
 
+class NoTime(Exception):
+    """What there was is over; the family is left out."""
+
+
 @dataclass
 class Found:
     """What is known of a family; `said` is why the rest is not."""
@@ -66,18 +70,21 @@ def main(asked: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="a file for the figures, as JSON")
     chosen = parser.parse_args(asked)
     ends = time.monotonic() + chosen.seconds
-    with card() as (name, waits), TemporaryDirectory() as home:
+    with card() as (name, waits, check), TemporaryDirectory() as home:
         results: list[Found] = []
         for family in (each for each in ORDER if each in chosen.only):
             found = Found(family)
             results.append(found)
-            if time.monotonic() > ends:
-                found.said = "no time"
-                continue
             try:
-                tiny = models.save(LIKE.get(family, family), Path(home) / LIKE.get(family, family))
-                found.levels = compared(LIKE.get(family, family), tiny)
+                if time.monotonic() > ends:
+                    raise NoTime
+                like = LIKE.get(family, family)
+                tiny = models.save(like, Path(home) / like)
+                found.levels = compared(like, tiny)
                 look(found, family, tiny, chosen, waits)
+                check()
+            except NoTime:
+                found.said = "no time"
             except torch.OutOfMemoryError:
                 found.said = "no room"
             # Whatever is wrong with one family, the others are looked at.
@@ -140,11 +147,17 @@ def compared(family: str, tiny: Path) -> int:
 
 
 @contextmanager
-def card() -> Iterator[tuple[str, Waits]]:
-    """The card of this machine, or a pretended one: its name, and how often it was waited for."""
+def card() -> Iterator[tuple[str, Waits, Callable[[], None]]]:
+    """The card of this machine, or a pretended one: its name, how often it was waited for, and what
+    raises where a pretended one was given tensors that a card would refuse."""
     if not torch.cuda.is_available():
         with pretended_cuda() as device:
-            yield "pretended", lambda: len(device.record.waits)
+
+            def check() -> None:
+                if device.record.mixes:
+                    raise RuntimeError("; ".join(map(str, device.record.mixes[:3])))
+
+            yield "pretended", lambda: len(device.record.waits), check
         return
     cuda: Any = torch.cuda
     with warnings.catch_warnings(record=True) as caught:
@@ -154,6 +167,7 @@ def card() -> Iterator[tuple[str, Waits]]:
             yield (
                 cuda.get_device_name(),
                 lambda: sum("synchronizing CUDA" in str(each.message) for each in caught),
+                lambda: None,
             )
         finally:
             cuda.set_sync_debug_mode("default")
