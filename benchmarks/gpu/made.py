@@ -41,7 +41,7 @@ def made(
             parts[name] = make(depth)
     for part in parts.values():
         _fill(part, generator)
-        part.to(device, dtype).eval().requires_grad_(False)
+        part.to(device).eval().requires_grad_(False)
     config = read_json(tiny / "scheduler" / "scheduler_config.json")
     files = ModelFiles(tiny)
     tokenizers = {

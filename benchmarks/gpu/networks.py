@@ -56,9 +56,13 @@ QWEN3_4B: Mapping[str, Any] = {
 }
 
 
-def least(layers: int, depth: int | None) -> int:
+TWO = 2
+"""Layers that a CLIP has to have where the last but one is read."""
+
+
+def least(layers: int, depth: int | None, needed: int = 1) -> int:
     """How many of a network's layers are made."""
-    return layers if depth is None else min(layers, depth)
+    return layers if depth is None else min(layers, max(depth, needed))
 
 
 def clip_l(depth: int | None) -> Any:
@@ -73,7 +77,7 @@ def _clip_l(depth: int | None) -> CLIPTextConfig:
     return CLIPTextConfig(
         hidden_size=768,
         intermediate_size=3072,
-        num_hidden_layers=least(12, depth),
+        num_hidden_layers=least(12, depth, TWO),
         num_attention_heads=12,
         projection_dim=768,
     )
@@ -84,7 +88,7 @@ def clip_g(depth: int | None) -> Any:
         CLIPTextConfig(
             hidden_size=1280,
             intermediate_size=5120,
-            num_hidden_layers=least(32, depth),
+            num_hidden_layers=least(32, depth, TWO),
             num_attention_heads=20,
             projection_dim=1280,
         )
@@ -126,7 +130,7 @@ def qwen3(depth: int | None) -> Any:
 
 def qwen3_layers(depth: int | None) -> Any:
     # Its reader takes the outputs of layers as high as this.
-    layers = 36 if depth is None else max(27, depth)
+    layers = least(36, depth, 27)
     return Qwen3ForCausalLM(Qwen3Config(**QWEN3_4B, num_hidden_layers=layers))
 
 
@@ -136,7 +140,7 @@ def mistral_24b(depth: int | None) -> Any:
         "vocab_size": 131072,
         "hidden_size": 5120,
         "intermediate_size": 32768,
-        "num_hidden_layers": 40 if depth is None else max(30, depth),
+        "num_hidden_layers": least(40, depth, 30),
         "num_attention_heads": 32,
         "num_key_value_heads": 8,
         "head_dim": 128,
