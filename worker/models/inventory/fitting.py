@@ -131,6 +131,8 @@ def _ways(weights: Weights, machine: Machine) -> Iterator[Way]:
     for dtype, quantize, offload in tried:
         if quantize is not None and not weights.quantizes:
             continue
+        if offload == "group" and weights.held:
+            continue
         if quantize == "nf4" and not weights.from_folder:
             continue
         yield _way(weights, machine, dtype, quantize, offload)

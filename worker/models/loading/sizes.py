@@ -9,6 +9,7 @@ import torch
 
 from worker.engine.families.model import LoadedModel
 from worker.engine.whole.pipeline import WholeModel
+from worker.models.files.gguf_file import SUFFIX
 from worker.models.files.sources import locate
 from worker.models.inventory.sizes import Offload, offload_for, on_device, part_bytes
 from worker.models.loading.machine import total_memory
@@ -44,7 +45,8 @@ def chosen_offload(
         return None
     if entry.offload != "auto":
         return entry.offload
-    return offload_for(sizes, room, quantized=entry.quantize is not None)
+    quantized = entry.quantize is not None or entry.source.endswith(SUFFIX)
+    return offload_for(sizes, room, quantized=quantized)
 
 
 def model_bytes(model: LoadedModel | WholeModel) -> int:
