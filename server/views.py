@@ -14,6 +14,7 @@ from redis import Redis
 from jobs.devices import Device, Kind, Role
 from jobs.lists import standing
 from jobs.lists.standing import Standing
+from jobs.pictures import walks
 from jobs.records.events import (
     ENDED,
     DoneEvent,
@@ -65,6 +66,18 @@ class TracedView(BaseModel):
     url: str = Field(description="Where it is.")
 
 
+class FileView(BaseModel):
+    """A file that shows all pictures of a job."""
+
+    name: walks.Name = Field(
+        description="`strip`: side by side; `animation`: one after another, at most 512 pixels "
+        "wide and high."
+    )
+    id: str
+    content_type: str
+    url: str = Field(description="Signed, as those of the outputs are.")
+
+
 class Urls(BaseModel):
     """Where to go on from a job."""
 
@@ -97,6 +110,9 @@ class JobView(BaseModel):
     outputs: list[OutputView]
     traces: list[TracedView] = Field(
         description="What was kept of the steps of its pictures, where that was asked for."
+    )
+    files: list[FileView] = Field(
+        description="Of a walk that has all its pictures: what shows them together."
     )
     error: Error | None = Field(description="Why it failed.")
     notes: list[Note] = Field(
@@ -167,6 +183,7 @@ class Views:
             pictures=self.inputs(record.request),
             outputs=[self.output(output) for output in record.outputs],
             traces=self._traces(record),
+            files=self._files(record),
             error=record.error,
             notes=record.notes,
             created_at=record.created_at,
@@ -189,6 +206,15 @@ class Views:
         return [
             TracedView(index=number, image=image, url=f"{job_url(record.id)}/traces/{number}")
             for number, image in numbers
+        ]
+
+    def _files(self, record: JobRecord) -> list[FileView]:
+        whole = record.status == "succeeded" and len(record.outputs) == record.request.count
+        return [
+            FileView(name=name, id=file, content_type=content_type, url=self.image_url(file))
+            for name, content_type in walks.TYPES.items()
+            if whole and record.request.walk is not None
+            for file in [walks.file_id(record.id, name)]
         ]
 
     def output(self, output: Output) -> OutputView:
