@@ -74,6 +74,7 @@ def test_between_two_prompts_the_words_vectors_go_from_one_to_the_other(client: 
     assert np.abs(middle - last).mean() > 1
 
 
+@pytest.mark.slow
 def test_a_prompt_is_revealed_word_by_word(client: httpx.Client):
     job = walked(client, "words", prompt="(red apple:1.2), 3d emoji")
     first, second, last = pictures(client, job)
@@ -90,6 +91,7 @@ def test_one_noise_in_more_and_more_steps(client: httpx.Client):
         is_as_alone(client, frame, steps=steps)
 
 
+@pytest.mark.slow
 def test_one_noise_by_two_samplers_or_schedules(client: httpx.Client):
     samplers = walked(client, "samplers", walk={"samplers": ["ddim", "DPM++ 2M Karras"]})
     first, second = pictures(client, samplers)
@@ -135,6 +137,7 @@ def test_a_walk_without_one_of_its_pictures_is_no_longer_shown_whole(client: htt
     assert client.get(job["files"][0]["url"]).status_code == 404
 
 
+@pytest.mark.slow
 def test_its_request_sent_again_makes_it_again(client: httpx.Client):
     job = walked(client, "seeds", walk={"frames": 2})
     again = made(client, **job["input"])
