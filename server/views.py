@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from flask import request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from redis import Redis
 
 from jobs.devices import Device, Kind, Role
@@ -40,6 +40,11 @@ class OutputView(Output):
     """One picture of a job and where to get it."""
 
     url: str = Field(description="Signed, so that it can be shown without a header for a while.")
+    own: dict[str, JsonValue] = Field(
+        default_factory=dict[str, JsonValue],
+        description="Of a walk: the fields that this picture has otherwise than `input`, which with "
+        "these, the kind `text-to-image` and no `walk` makes it again alone.",
+    )
 
 
 class OutputEventView(BaseModel):
@@ -181,7 +186,7 @@ class Views:
             attempts=record.attempts,
             input=record.request,
             pictures=self.inputs(record.request),
-            outputs=[self.output(output) for output in record.outputs],
+            outputs=[self.output(output, record) for output in record.outputs],
             traces=self._traces(record),
             files=self._files(record),
             error=record.error,
@@ -217,16 +222,17 @@ class Views:
             for file in [walks.file_id(record.id, name)]
         ]
 
-    def output(self, output: Output) -> OutputView:
-        """A picture with its signed URL."""
-        return OutputView(**output.model_dump(), url=self.image_url(output.id))
+    def output(self, output: Output, record: JobRecord | None = None) -> OutputView:
+        """A picture with its signed URL, and where its job is known, what is its own."""
+        own = record.request.own(int(output.id.rpartition("-")[2])) if record else {}
+        return OutputView(**output.model_dump(), url=self.image_url(output.id), own=own)
 
     def event(
         self, event: LastingEvent, record: JobRecord | None
     ) -> StatusEvent | OutputEventView | DoneEventView:
         """What a client is told: an output has its URL, the end has the whole job."""
         if isinstance(event, OutputEvent):
-            return OutputEventView(job=event.job, output=self.output(event.output))
+            return OutputEventView(job=event.job, output=self.output(event.output, record))
         if not isinstance(event, DoneEvent):
             return event
         if record is None:

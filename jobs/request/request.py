@@ -258,9 +258,14 @@ class ResolvedRequest(CommonFields):
         """The request that makes picture `index` (from 0) again, and no other."""
         if self.walk is None:
             return self.model_copy(update={"seed": (self.seed + index) % SEEDS, "count": 1})
-        own = frames.frame(self.walk, index, self.count, self.prompt)
         plain = {"kind": "text-to-image", "walk": None, "count": 1}
-        return self.model_copy(update=plain | own)
+        return self.model_copy(update=plain | self.own(index))
+
+    def own(self, index: int) -> dict[str, Any]:
+        """What picture `index` of a walk has otherwise than the request."""
+        if self.walk is None:
+            return {}
+        return frames.frame(self.walk, index, self.count, self.prompt)
 
     def picture_steps(self, index: int) -> int:
         """Denoising steps of picture `index`."""
