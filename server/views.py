@@ -42,8 +42,8 @@ class OutputView(Output):
     url: str = Field(description="Signed, so that it can be shown without a header for a while.")
     own: dict[str, JsonValue] = Field(
         default_factory=dict[str, JsonValue],
-        description="Of a walk: the fields that this picture has otherwise than `input`, which with "
-        "these, the kind `text-to-image` and no `walk` makes it again alone.",
+        description="Of a walk: the fields that this picture has otherwise than `input`, which "
+        "with these, the kind `text-to-image` and no `walk` makes it again alone.",
     )
 
 
