@@ -45,6 +45,8 @@ export type TracedStep = Schemas["TraceEvent"];
 export type Tokens = Schemas["TokensView"];
 export type NoiseSchedule = Schemas["NoiseScheduleView"];
 export type Forward = Schemas["ForwardView"];
+/** How a model was taught. */
+export type Story = Schemas["StoryView"];
 export type Autoencoded = Schemas["AutoencodedView"];
 export type FieldError = Schemas["FieldError"];
 /** What a sentence of the server says, for saying it in another language. */
