@@ -213,12 +213,12 @@ class AutoencodedView(BaseModel):
     psnr: float = Field(description="Decibels.")
 
 
-@routes.get("/models/<model>/training", {200: StoryView}, (404, 422, 503))
+@routes.get("/models/<model>/training", {200: StoryView}, (422, 503))
 def get_training(path: StoryPath) -> Response:
     """Get the story of a model's training
 
     The curve of its loss and what it drew at several ages, where its folder has them as the recipe
-    of the model that ships writes them (`training/`).
+    of the model that ships writes them (`training/`); both empty where it has not.
     """
     card = _card(path.model)
     return response(StoryView(model=card.name, **ask(card.name, "story", {})), 200)

@@ -88,9 +88,7 @@ class Explainer:
     def _answered(self, errand: Errand) -> dict[str, Any]:
         said = errand.fields
         if errand.action == "story":
-            if (told := self._offer.story(said["model"])) is None:
-                raise Refusal(404, f"{said['model']} brings no story of its training")
-            return told
+            return self._offer.story(said["model"]) or {"prompts": [], "curve": [], "grids": []}
         model = self._model(said["model"], errand.until)
         asked, caller = said["asked"], str(said["caller"])
 

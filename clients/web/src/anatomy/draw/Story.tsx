@@ -1,6 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
 import { story } from "../../api/anatomy";
-import { Refused } from "../../api/errors";
 import type { Story as Told } from "../../api/types";
 import { model as chosen } from "../../state/models";
 import { sentence } from "../../ui/sentence";
@@ -20,11 +19,12 @@ export function Story() {
     say("");
     story(name).then(
       (found) => here && tell(found),
-      (error: unknown) => here && say(isMissing(error) ? t("noStory") : sentence(error)),
+      (error: unknown) => here && say(sentence(error)),
     );
     return () => void (here = false);
   }, [name]);
   if (!told) return lacks ? <p class="muted">{lacks}</p> : null;
+  if (!told.curve.length) return <p class="muted">{t("noStory")}</p>;
   const last = told.curve[told.curve.length - 1];
   return (
     <>
@@ -54,8 +54,4 @@ export function Story() {
       )}
     </>
   );
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Refused && error.status === 404;
 }
