@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 
 import torch
 from redis import Redis
@@ -13,6 +14,8 @@ from jobs.pictures.image_store import ImageStore
 from jobs.records.metrics import Metrics
 from jobs.settings import Settings
 from worker.engine import (
+    Backends,
+    Cabinet,
     Engine,
     KeptEmbeddings,
     ModelUnavailable,
@@ -20,6 +23,7 @@ from worker.engine import (
     describe,
     make_current,
 )
+from worker.engine.backends import openvino
 from worker.loop.board import Board
 from worker.loop.errands.carrier import Carrier
 from worker.loop.errands.porter import Porter
@@ -96,6 +100,7 @@ def build_worker(
         notebook=Notebook(chosen.measured_folder / "row-budgets.json", describe(device)),
         observer=EngineMetrics(metrics),
         trace_memory=chosen.trace_memory_mb * MEGABYTE,
+        backends=back_ends(chosen, device, models.fits),
     )
     hashes = Hashes(catalogue, HashMemory(chosen.measured_folder / HASHES), marks)
     words = WordTables(catalogue)
@@ -109,6 +114,7 @@ def build_worker(
         device=str(device),
         capacity=chosen.capacity,
         costs=engine.costs,
+        compiled=engine.compiled,
         words=words,
         place=shop.place,
     )
@@ -147,6 +153,21 @@ def build_worker(
         follow=follow,
         errands=errands,
     )
+
+
+def back_ends(
+    chosen: Settings, device: torch.device, room: Callable[[int], bool]
+) -> Backends | None:
+    """What makes a processor's networks faster; None where PyTorch alone is to run them."""
+    if chosen.backend == "torch" or device.type != "cpu":
+        return None
+    if (version := openvino.version()) is None:
+        if chosen.backend == "openvino":
+            log.warning("BACKEND is openvino, which is not installed: PyTorch runs all networks")
+        return None
+    log.info("OpenVINO %s makes networks faster when there is nothing else to do", version)
+    notes = chosen.measured_folder / "back-ends.json"
+    return Backends(Cabinet(chosen.compiled_folder, notes, chosen.compiled_mb * MEGABYTE), room)
 
 
 def pick_device(wanted: str) -> str:

@@ -226,6 +226,11 @@ class ModelStore:
                 key.name: it.fraction for key, it in self._wanted.items() if key.kind == "model"
             }
 
+    def fits(self, size: int) -> bool:
+        """Whether so many bytes more have room beside what is loaded."""
+        with self._changed:
+            return self._shelf.fits(size, HEADROOM)
+
     def ready_in(self) -> dict[str, float]:
         """The models that are not in memory, each with the seconds until it should be: of those
         that are being loaded, and of those that were before and have room. Others are missing."""
