@@ -18,7 +18,7 @@ WORKDIR /app
 RUN groupadd --gid 1000 darkroom \
     && useradd --uid 1000 --gid darkroom --no-create-home --home-dir /data darkroom \
     && install --directory --owner=darkroom --group=darkroom \
-        /data /data/hub /data/images /data/measured /data/renditions \
+        /data /data/compiled /data/hub /data/images /data/measured /data/renditions \
     && python -m venv /opt/venv
 
 

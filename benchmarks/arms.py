@@ -135,7 +135,10 @@ class Callers:
         self._fields = {"prompt": PROMPT, "guidance_scale": guidance, "sampler": SAMPLER}
         self._steps = steps
         self._http = httpx.Client(
-            base_url=there.url, timeout=300, limits=httpx.Limits(max_connections=64)
+            base_url=there.url,
+            timeout=300,
+            # The server ends connections on which nothing came for two seconds.
+            limits=httpx.Limits(max_connections=64, keepalive_expiry=1),
         )
 
     def one(self, model: str, seed: int = 0, steps: int | None = None) -> tuple[float, bytes]:

@@ -156,7 +156,7 @@ def build_worker(
 
 
 def back_ends(
-    chosen: Settings, device: torch.device, room: Callable[[int], bool]
+    chosen: Settings, device: torch.device, room: Callable[[int, int], bool]
 ) -> Backends | None:
     """What makes a processor's networks faster; None where PyTorch alone is to run them."""
     if chosen.backend == "torch" or device.type != "cpu":

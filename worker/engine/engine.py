@@ -142,6 +142,8 @@ class Engine:
         batch = self.batcher.next_batch()
         self.runner.advance(batch)
         done = self.batcher.retire(batch)
+        if self.idle:
+            self.runner.rest()
         self._accounts.costs.step(time.perf_counter() - started)
         return [_finished(task) for task in done]
 
@@ -196,6 +198,8 @@ class Engine:
     def let_go(self, model: str) -> None:
         """Ends the warming up of a model that is to leave memory. From the thread that steps."""
         self._warming |= {each: None for each in self._warming if each.model == model}
+        if self._backends is not None:
+            self._backends.let_go()
 
     def forget(self, model: str) -> None:
         """The name stands for other weights from now on, or for none: drops what was measured of
@@ -203,6 +207,8 @@ class Engine:
         self._warming = {each: it for each, it in self._warming.items() if each.model != model}
         self._budget.forget(model)
         self._accounts.costs.forget(model)
+        if self._backends is not None:
+            self._backends.forget(model)
 
     def progress(self, task_id: str) -> Progress:
         """How far a held task is. Raises KeyError for an id that is not held."""

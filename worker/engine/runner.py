@@ -10,7 +10,7 @@ import torch
 
 from worker.engine.accounts import Accounts
 from worker.engine.backends.backends import Backends
-from worker.engine.batch import Batch, Step, TaskRows, keep_step
+from worker.engine.batch import Batch, Stacks, Step, TaskRows, keep_step
 from worker.engine.errors import NotFinite
 from worker.engine.families.model import LoadedModel
 from worker.engine.memory.device import (
@@ -75,6 +75,7 @@ class Runner:
         self._accounts = accounts
         self._observer = observer
         self._stopwatch = Stopwatch()
+        self._stacks = Stacks()
 
     @torch.inference_mode()
     def advance(self, batch: Batch | None) -> None:
@@ -93,6 +94,10 @@ class Runner:
         if batch.stage is not Stage.DENOISE:
             # A forward is charged to each of its tasks where it is measured.
             self._account(batch.tasks[0], batch.stage, time.perf_counter() - started)
+
+    def rest(self) -> None:
+        """Holds nothing for the next step."""
+        self._stacks.forget()
 
     def _account(self, task: Task, stage: Stage, seconds: float) -> None:
         self._accounts.piece(task, seconds)
@@ -158,7 +163,7 @@ class Runner:
     # 3. Denoise: one forward for all rows, then one sampler step a task
 
     def _denoise(self, batch: Batch) -> None:
-        rows = batch.gather()
+        rows = batch.gather(self._stacks)
         if rows is None:
             return
         noise, failed = self._predict(batch, rows)
@@ -190,6 +195,7 @@ class Runner:
                 raise error
             starved = is_out_of_memory(error)
             if starved:
+                self.rest()
                 release_memory()
                 self._budget.out_of_memory(batch.key, end - start)
             if end - start == 1 or (starved and batch.key.exact):

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 
@@ -74,13 +74,14 @@ class Backends:
     """Compiles, compares and remembers. One thread runs networks and asks for improvements.
 
     `cabinet` keeps all for the next start; `room` says whether so many bytes of memory may be
-    taken.
+    taken, beside as many that were taken before.
     """
 
-    def __init__(self, cabinet: Cabinet, room: Callable[[int], bool]) -> None:
+    def __init__(self, cabinet: Cabinet, room: Callable[[int, int], bool]) -> None:
         self._cabinet = cabinet
         self._room = room
         self._courses: WeakKeyDictionary[Network, dict[Signature, Course]] = WeakKeyDictionary()
+        self._offered: WeakSet[Network] = WeakSet()
         self._names: WeakKeyDictionary[Network, str] = WeakKeyDictionary()
         self._errands: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._models: frozenset[str] = frozenset()
@@ -90,6 +91,7 @@ class Backends:
 
     def over(self, networks: Sequence[Network]) -> AbstractContextManager[None]:
         """Within it calls of the networks run the fastest way that there is for them."""
+        self._offered.update(networks)
         return standing_in(networks, self._answer)
 
     @property
@@ -98,8 +100,8 @@ class Backends:
         return self._models
 
     def knows(self, networks: Sequence[Network]) -> bool:
-        """Whether each of the networks was called at all."""
-        return all(network in self._courses for network in networks)
+        """Whether each of the networks has had a chance to run another way."""
+        return all(network in self._offered for network in networks)
 
     def improve(self) -> bool:
         """Something that takes no longer than a forward, with nothing else to do; False where
@@ -120,6 +122,15 @@ class Backends:
                     return False
                 course.converted = None
         return False
+
+    def let_go(self) -> None:
+        """Holds no network that was being tried; it is tried anew when there is time."""
+        self._trial = None
+
+    def forget(self, model: str) -> None:
+        """The name stands for other weights from now on."""
+        self.let_go()
+        self._models -= {model}
 
     def close(self) -> None:
         """Ends what is done in the background."""
@@ -187,13 +198,22 @@ class Backends:
         )
         self._send(lambda: self._keep(network, course, compiled, compared))
 
+    @property
+    def _taken(self) -> int:
+        """Bytes that what was compiled should take: its weights, packed, and what it works on."""
+        return sum(
+            2 * network.bytes * len(course.there)
+            for network, courses in list(self._courses.items())
+            for course in list(courses.values())
+        )
+
     # In the background
 
     def _begin(self, network: Network, course: Course, rows: int) -> None:
         small = network.bytes <= SMALL
         courses = self._courses[network].values()
         full = sum(len(each.there) + len(each.untried) for each in courses) >= MOST[small]
-        if full or not self._room(network.bytes * (6 if small else 3)):
+        if full or not self._room(network.bytes * (6 if small else 3), self._taken):
             course.declined.add(rows)
             return
 
@@ -223,7 +243,7 @@ class Backends:
                 course.declined.add(rows)
                 continue
             file = self._cabinet.file(name)
-            if not file.exists() or not self._room(network.bytes * 3):
+            if not file.exists() or not self._room(network.bytes * 3, self._taken):
                 continue
             try:
                 compiled = openvino.load(file, network, course.sample, rows)
