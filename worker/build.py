@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from redis import Redis
@@ -100,7 +101,9 @@ def build_worker(
         notebook=Notebook(chosen.measured_folder / "row-budgets.json", describe(device)),
         observer=EngineMetrics(metrics),
         trace_memory=chosen.trace_memory_mb * MEGABYTE,
-        backends=back_ends(chosen, device, models.fits),
+        backends=back_ends(
+            chosen, device, models.fits, partial(metrics.count, "compiled_forwards")
+        ),
     )
     hashes = Hashes(catalogue, HashMemory(chosen.measured_folder / HASHES), marks)
     words = WordTables(catalogue)
@@ -156,7 +159,10 @@ def build_worker(
 
 
 def back_ends(
-    chosen: Settings, device: torch.device, room: Callable[[int, int], bool]
+    chosen: Settings,
+    device: torch.device,
+    room: Callable[[int, int], bool],
+    ran: Callable[[str], None],
 ) -> Backends | None:
     """What makes a processor's networks faster; None where PyTorch alone is to run them."""
     if chosen.backend == "torch" or device.type != "cpu":
@@ -167,7 +173,9 @@ def back_ends(
         return None
     log.info("OpenVINO %s makes networks faster when there is nothing else to do", version)
     notes = chosen.measured_folder / "back-ends.json"
-    return Backends(Cabinet(chosen.compiled_folder, notes, chosen.compiled_mb * MEGABYTE), room)
+    return Backends(
+        Cabinet(chosen.compiled_folder, notes, chosen.compiled_mb * MEGABYTE), room, ran
+    )
 
 
 def pick_device(wanted: str) -> str:

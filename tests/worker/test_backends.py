@@ -34,6 +34,10 @@ def backend(site: Site) -> str:
     return model["workers"][0]["backend"]
 
 
+def metrics(site: Site) -> str:
+    return httpx.get(f"{site.url}/api/v1/metrics").text
+
+
 def picture(site: Site, **fields: object) -> np.ndarray:
     asked = {"prompt": "a red apple", "seed": 7, "guidance_scale": 5.0, **fields}
     answer = httpx.post(
@@ -52,6 +56,7 @@ def test_what_was_compiled_when_idle_makes_the_picture_that_pytorch_makes(idle_s
     plain = picture(idle_site, exact=True)
     assert compiled.std() > 10
     assert np.abs(compiled - plain).max() <= 2
+    until(lambda: 'darkroom_compiled_forwards_total{model="tiny"}' in metrics(idle_site), 60)
 
 
 @pytest.mark.slow

@@ -74,11 +74,18 @@ class Backends:
     """Compiles, compares and remembers. One thread runs networks and asks for improvements.
 
     `cabinet` keeps all for the next start; `room` says whether so many bytes of memory may be
-    taken, beside as many that were taken before.
+    taken, beside as many that were taken before; `ran` is told the model of each forward that ran
+    compiled.
     """
 
-    def __init__(self, cabinet: Cabinet, room: Callable[[int, int], bool]) -> None:
+    def __init__(
+        self,
+        cabinet: Cabinet,
+        room: Callable[[int, int], bool],
+        ran: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._cabinet = cabinet
+        self._ran = ran
         self._room = room
         self._courses: WeakKeyDictionary[Network, dict[Signature, Course]] = WeakKeyDictionary()
         self._offered: WeakSet[Network] = WeakSet()
@@ -160,12 +167,15 @@ class Backends:
         if compiled is None:
             return None
         try:
-            return compiled.run(call)
+            answer = compiled.run(call)
         except Exception as error:
             log.warning("a compiled network failed, and the plain one takes over: %s", error)
             course.there.pop(compiled.rows, None)
             course.declined.add(compiled.rows)
             return None
+        if network.model:
+            self._ran(network.model)
+        return answer
 
     def _size(self, network: Network, rows: int) -> int | None:
         if network.bytes > SMALL:
