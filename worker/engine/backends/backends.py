@@ -280,7 +280,9 @@ class Backends:
                 self._cabinet.filed(name)
             except (OSError, RuntimeError) as error:
                 log.warning("a compiled network could not be kept: %s", error)
-        self._cabinet.note(name, compared)
+        if compared.won or not compared.agreed:
+            # What was only slower is tried again by the next start, which may have less beside it.
+            self._cabinet.note(name, compared)
 
     def _name(self, network: Network, course: Course, rows: int) -> str:
         if network not in self._names:
