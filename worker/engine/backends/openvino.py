@@ -23,13 +23,6 @@ units for bfloat16, OpenVINO takes them for networks of float32 as well."""
 
 _loading = threading.Lock()
 
-# A trace takes branches as they are; that this is right for a shape is proved before it is used.
-# OpenVINO reads traces, which are on their way out of PyTorch, and reads exported programs slower.
-warnings.filterwarnings(
-    "ignore", message="`torch.jit.*` is deprecated", category=DeprecationWarning
-)
-warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
-
 
 def version() -> str | None:
     """The version that is installed; None where there is none."""
@@ -128,7 +121,10 @@ def _traced(network: _Flat) -> Any:
     tensors = network.call.tensors
     numbers = tuple(each.float() if each.is_floating_point() else each for each in tensors)
     jit: Any = torch.jit
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        # A trace takes branches as they are; that this is right for a shape is proved before it is
+        # used. Traces are on their way out of PyTorch, and what OpenVINO reads best.
+        warnings.simplefilter("ignore")
         return jit.trace(network, numbers, strict=False, check_trace=False)
 
 
