@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from redis import Redis
@@ -13,6 +15,8 @@ from jobs.pictures.image_store import ImageStore
 from jobs.records.metrics import Metrics
 from jobs.settings import Settings
 from worker.engine import (
+    Backends,
+    Cabinet,
     Engine,
     KeptEmbeddings,
     ModelUnavailable,
@@ -20,6 +24,7 @@ from worker.engine import (
     describe,
     make_current,
 )
+from worker.engine.backends import openvino
 from worker.loop.board import Board
 from worker.loop.errands.carrier import Carrier
 from worker.loop.errands.porter import Porter
@@ -97,6 +102,9 @@ def build_worker(
         notebook=Notebook(chosen.measured_folder / "row-budgets.json", describe(device)),
         observer=EngineMetrics(metrics),
         trace_memory=chosen.trace_memory_mb * MEGABYTE,
+        backends=back_ends(
+            chosen, device, models.fits, partial(metrics.count, "compiled_forwards")
+        ),
     )
     hashes = Hashes(catalogue, HashMemory(chosen.measured_folder / HASHES), marks)
     words = WordTables(catalogue)
@@ -110,6 +118,7 @@ def build_worker(
         device=str(device),
         capacity=chosen.capacity,
         costs=engine.costs,
+        compiled=engine.compiled,
         words=words,
         place=shop.place,
     )
@@ -148,6 +157,26 @@ def build_worker(
         guard=guard,
         follow=follow,
         errands=errands,
+    )
+
+
+def back_ends(
+    chosen: Settings,
+    device: torch.device,
+    room: Callable[[int, int], bool],
+    ran: Callable[[str], None],
+) -> Backends | None:
+    """What makes a processor's networks faster; None where PyTorch alone is to run them."""
+    if chosen.backend == "torch" or device.type != "cpu":
+        return None
+    if (version := openvino.version()) is None:
+        if chosen.backend == "openvino":
+            log.warning("BACKEND is openvino, which is not installed: PyTorch runs all networks")
+        return None
+    log.info("OpenVINO %s makes networks faster when there is nothing else to do", version)
+    notes = chosen.measured_folder / "back-ends.json"
+    return Backends(
+        Cabinet(chosen.compiled_folder, notes, chosen.compiled_mb * MEGABYTE), room, ran
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from worker.engine.backends.network import Network
 from worker.engine.errors import InvalidRequest
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import LoadedControlNet
@@ -150,6 +151,11 @@ class LoadedModel(ABC):
     @abstractmethod
     def denoiser(self) -> tuple[Any, ...]:
         """Of these the network that makes the steps."""
+
+    @property
+    def networks(self) -> Sequence[Network]:
+        """The denoiser, where its calls may run another way than the plain one."""
+        return ()
 
     # What a prompt becomes, and what else a row has
 

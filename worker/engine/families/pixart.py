@@ -42,13 +42,12 @@ class PixArtSigma(OneReader[SequenceReader]):
         )
 
     def forward(self, rows: Rows) -> torch.Tensor:
-        predicted = self.transformer(
+        predicted = self._network(
             rows.latents,
             timestep=rows.timesteps,
             added_cond_kwargs={"resolution": None, "aspect_ratio": None},
-            return_dict=False,
             **rows.inputs,
-        )[0]
+        )
         # It learned how sure it is as well, which no sampler asks for.
         return predicted[:, : self.latent_channels]
 

@@ -95,9 +95,7 @@ class Sana(OneReader[SequenceReader]):
 
     def forward(self, rows: Rows) -> torch.Tensor:
         scale = self.transformer.config.timestep_scale
-        predicted = self.transformer(
-            rows.latents, timestep=rows.timesteps * scale, return_dict=False, **rows.inputs
-        )[0]
+        predicted = self._network(rows.latents, timestep=rows.timesteps * scale, **rows.inputs)
         # Some learned how sure they are, which no sampler asks for.
         return predicted[:, : self.latent_channels]
 

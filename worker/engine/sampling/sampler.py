@@ -1,6 +1,9 @@
 """The samplers: which diffusers scheduler a name means, and one image's place in its schedule."""
 
+import copy
 import inspect
+import json
+import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -313,6 +316,33 @@ def make_sampler(
     does, but for one where that would leave none; 0 takes none. `seed` is for the samplers that
     draw noise of their own. Raises InvalidRequest for what it cannot take.
     """
+    written = json.dumps(dict(scheduler_config), sort_keys=True, default=repr)
+    recipe = SAMPLERS.get(name)
+    # None but those that draw noise of their own differ from seed to seed.
+    seed = seed if recipe is not None and _seed(recipe, seed) else 0
+    with _at_rest:
+        key = name, written, steps, schedule, seed
+        scheduler = _made.pop(key, None)
+        if scheduler is None:
+            scheduler = _laid_out(name, scheduler_config, steps, schedule, seed)
+        _made[key] = scheduler
+        if len(_made) > KEPT:
+            _made.pop(next(iter(_made)))
+        # It is copied as it is before its first step.
+        return Sampler(copy.deepcopy(scheduler), _start(steps, strength))
+
+
+KEPT = 64
+"""Schedules that are remembered: to lay one out takes 2 ms, of DPM++ SDE 20, and a copy 0.2."""
+
+_made: dict[tuple[str, str, int, str, int], Any] = {}
+_at_rest = threading.Lock()
+
+
+def _laid_out(
+    name: str, scheduler_config: Mapping[str, Any], steps: int, schedule: str, seed: int
+) -> Any:
+    """A scheduler of diffusers before its first step. Raises as `make_sampler` does."""
     recipe = _recipe(name, schedule, scheduler_config)
     options = recipe.options(scheduler_config, schedule)
     with warnings.catch_warnings():
@@ -333,7 +363,7 @@ def make_sampler(
         )
     if steps == 1 and _stands_still(scheduler):
         raise InvalidRequest(f"steps: {name} takes 2 to {most} with this schedule, not 1.")
-    return Sampler(scheduler, _start(steps, strength))
+    return scheduler
 
 
 def _recipe(name: str, schedule: str, config: Mapping[str, Any]) -> Recipe:

@@ -228,6 +228,12 @@ class ModelStore:
                 key.name: it.fraction for key, it in self._wanted.items() if key.kind == "model"
             }
 
+    def fits(self, size: int, taken: int) -> bool:
+        """Whether so many bytes more have room beside what is loaded, where as many were `taken`
+        for the models' sake that are counted nowhere."""
+        with self._changed:
+            return self._shelf.fits(size + taken * self._shelf.limited, HEADROOM)
+
     def ready_in(self) -> dict[str, float]:
         """The models that are not in memory, each with the seconds until it should be: of those
         that are being loaded, and of those that were before and have room. Others are missing."""
