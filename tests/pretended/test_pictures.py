@@ -14,6 +14,7 @@ from tests.engine.helpers import Shelf, drain
 from tests.pretended import models
 from tests.pretended.cuda import pretended_cuda
 from tests.pretended.device import Pretended
+from tests.pretended.record import Event
 from tests.tiny_editors import EDITORS
 from worker.engine import Engine, ImageRequest
 from worker.engine.sampling.sampler import SAMPLERS
@@ -27,9 +28,16 @@ are numbers. A step has none."""
 PREVIEW = 1
 """Waits of a preview: its latents come to the host."""
 
-PADDED = {"pixart-sigma": 2}
-"""Waits of a picture whose prompts were never read: where an encoder is told what its text was
-filled up with, transformers asks the device whether that is nothing; once a text."""
+PADDED = {"pixart-sigma": 1, "chroma": 1, "flux2": 2, "flux2-klein": 2, "hidream": 3}
+"""Waits of a text that was never read: where an encoder is told what its text was filled up with,
+transformers asks the device whether that is nothing, of those that look back twice."""
+
+DIFFUSERS = (
+    "diffusers/models/transformers/transformer_chroma.py:",
+    "transformer_hidream_image.py:",
+)
+"""Where diffusers' own forwards wait: Chroma sends a row of zeros, and HiDream asks in each layer
+how many tokens each of its experts has."""
 
 IN_RANGE = "a number read at worker/engine/parts/autoencoder.py"
 """Beside these in float16: whether the autoencoder left its range, once a decode and twice an
@@ -73,9 +81,17 @@ def check(device: Pretended, waits: int) -> None:
     record = device.record
     assert record.operations
     assert not record.mixes, "\n".join(map(str, record.mixes))
-    found = [str(wait) for wait in record.waits if not str(wait).startswith(IN_RANGE)]
+    found = [
+        str(wait)
+        for wait in record.waits
+        if not str(wait).startswith(IN_RANGE) and not _of_diffusers(wait)
+    ]
     assert len(found) == waits, "\n".join(found)
     record.clear()
+
+
+def _of_diffusers(wait: Event) -> bool:
+    return any(each in place for each in DIFFUSERS for place in wait.where[:1])
 
 
 @pytest.mark.parametrize(
@@ -103,7 +119,7 @@ def test_every_kind_of_picture_of_every_family_waits_once_for_its_pixels(
         made(engine, replace(request, steps=9, exact=True))
         check(device, PICTURE)
     made(engine, replace(models.request(family, models.kinds(family)[0]), prompt="a (new:1.2) one"))
-    check(device, PICTURE + PADDED.get(family, 0) // 2)
+    check(device, PICTURE + PADDED.get(family, 0))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +176,8 @@ def test_edited_pictures_mix_nothing_and_no_step_waits(
     device: Pretended, tmp_path: Path, name: str, dtype: str
 ):
     engine = Engine(Shelf(models.load(name, EDITORS[name](tmp_path / name), dtype)))
-    asked = models.request(name, references=(models.picture(),))
+    shown = models.picture()
+    asked = models.request(name, image=shown, references=(shown,))
     waits: list[int] = []
     for steps in (4, 8):
         made(engine, replace(asked, steps=steps))
