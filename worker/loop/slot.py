@@ -46,7 +46,7 @@ class Slot:
     group: str | None = None
     canvas: Canvas | None = None
     controls: tuple[Control, ...] = ()
-    read_as: str | None = None
+    read_as: dict[int, str] = field(default_factory=dict[int, str])
     outputs: dict[int, Output] = field(default_factory=dict[int, Output])
     started: float = field(default_factory=time.monotonic)
     first_step: float | None = None
@@ -102,8 +102,9 @@ class Slot:
         """Picture `index` as the engine takes it."""
         if self.canvas is None:
             raise RuntimeError("A job went to the engine before its pictures were prepared.")
-        asked = image_request(self.request, index, self.canvas, self.controls)
-        return asked if self.read_as is None else replace(asked, prompt=self.read_as)
+        asked = image_request(self.request.of(index), index, self.canvas, self.controls)
+        read_as = self.read_as.get(index)
+        return asked if read_as is None else replace(asked, prompt=read_as)
 
     def progress(self, engine: Engine) -> Progress:
         """How far all the job's pictures are together, in the steps that were asked for."""
@@ -152,7 +153,9 @@ def image_request(
         fill="original" if request.fill == "fill" else request.fill,
         strength=request.strength,
         enlarge=canvas.enlarge,
-        loras=tuple(Lora(each.name, each.weight) for each in request.loras),
+        loras=tuple(
+            Lora(each.name, each.weight, each.text_encoder_weight) for each in request.loras
+        ),
         controls=controls,
         variation_seed=request.variation_seed,
         variation_strength=request.variation_strength,
