@@ -10,13 +10,14 @@ from pydantic import BaseModel, Field, JsonValue
 
 from jobs.request.masks import MaskGrey
 from jobs.request.model_card import Kind
-from jobs.request.parts import Control, Drawn, Expand, Hires, Lora, Part, Webhook
+from jobs.request.parts import Control, Drawn, Expand, Hires, Lora, Part, PictureWords, Webhook
 from jobs.request.trace import TraceField, restored
 from jobs.request.values import (
     LIMITS,
     MAX_CONTROLS,
     MAX_LORAS,
     MAX_REFERENCES,
+    MAX_STYLES,
     SEEDS,
     Area,
     Fill,
@@ -212,6 +213,12 @@ class GenerationRequest(CommonFields):
         default=None,
         description="Upscale: `latent`, `lanczos`, `nearest`, or an upscaler of /models.",
     )
+    styles: list[Name] = Field(
+        default_factory=list[str],
+        max_length=MAX_STYLES,
+        description="Names of styles, whose texts are put to prompt and negative prompt one after "
+        "another; see /styles. The job has the prompts that come of it.",
+    )
     webhook: Webhook | None = Field(
         default=None,
         description="Where to tell of the job. Kept apart from it: no answer and no picture "
@@ -235,6 +242,24 @@ class ResolvedRequest(CommonFields):
     strength: Strength = 1.0
     scale: float | None = None
     upscaler: str | None = None
+    wordings: list[PictureWords] = Field(
+        default_factory=list[PictureWords],
+        description="Where the prompts are templates, what they became for each picture.",
+    )
+
+    def of(self, index: int) -> Self:
+        """The request of picture `index` (from 0) with its own words, where prompts are
+        templates."""
+        if not self.wordings:
+            return self
+        own = self.wordings[index]
+        words = {
+            "prompt": own.prompt,
+            "negative_prompt": own.negative_prompt,
+            "loras": own.loras,
+            "wordings": [],
+        }
+        return self.model_copy(update=words)
 
     def image_seed(self, index: int) -> int:
         """Seed of picture `index` (from 0), which makes that picture again alone."""
@@ -255,8 +280,14 @@ class ResolvedRequest(CommonFields):
             "expand": Expand.model_construct(**fields.get("expand", {})),
             "hires": Hires.model_construct(**hires) if hires else None,
             "drawn": Drawn.model_construct(**drawn) if drawn else None,
+            "wordings": [_wording(each) for each in fields.get("wordings", [])],
         }
         return cls.model_construct(None, **fields | parts)
+
+
+def _wording(fields: dict[str, Any]) -> PictureWords:
+    loras = [Lora.model_construct(**each) for each in fields.get("loras", [])]
+    return PictureWords.model_construct(**fields | {"loras": loras})
 
 
 def named_pictures(request: GenerationRequest | ResolvedRequest) -> dict[str, str]:

@@ -73,8 +73,12 @@ class Inputs:
     def _prepare(self, slot: Slot) -> None:
         request = slot.request
         if not request.as_written:
-            slot.read_as = self.offer.read_as(request.model, request.prompt)
-        if slot.read_as and blocklist.current().blocks(slot.read_as):
+            read = {
+                index: self.offer.read_as(request.model, request.of(index).prompt)
+                for index in range(request.count)
+            }
+            slot.read_as = {index: text for index, text in read.items() if text is not None}
+        if any(blocklist.current().blocks(text) for text in slot.read_as.values()):
             # The server saw the prompt as it is written, not what the model takes it for.
             raise Blocked
         image = self._picture(slot, request.image, "RGB")

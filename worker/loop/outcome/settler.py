@@ -160,7 +160,7 @@ class Settler:
             seed=slot.request.image_seed(index),
             prompt_tokens=finished.prompt_tokens,
             prompt_chunks=finished.prompt_chunks,
-            read_as=slot.read_as,
+            read_as=slot.read_as.get(index),
             note=note,
             safety=safety,
         )
