@@ -170,10 +170,9 @@ def _parsed(prompt: str) -> list[_Text]:
             if opened and token in "[]":
                 opened[-1].square = max(0, opened[-1].square + (1 if token == "[" else -1))
             put(token)
-    while opened:
-        # A brace that is never closed is text.
-        for text in _as_written(opened.pop(), ""):
-            put(text)
+    for brace in opened:
+        # One that is never closed is text.
+        done += _as_written(brace, "")
     return done
 
 

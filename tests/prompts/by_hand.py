@@ -20,12 +20,19 @@ Words = Callable[[int], str]
 """A prompt at each forward, counted from 0."""
 
 
-def edited(folder: Path, words: Words, against: Words, **asked: Any) -> Pixels:
-    """A picture of stock diffusers, whose own callback changes the embeddings after each step."""
+def edited(
+    folder: Path, words: Words, against: Words, lora: dict[str, float] | None = None, **asked: Any
+) -> Pixels:
+    """A picture of stock diffusers, whose own callback changes the embeddings after each step.
+
+    `lora` are the weights of the one that lies beside the model, by the part that it changes."""
     family: Any = StableDiffusion3Pipeline if folder.name == "sd3" else StableDiffusionPipeline
     pipeline = _quiet(family.from_pretrained(folder, dtype=torch.float32))
     if folder.name != "sd3":
         pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=False)
+    if lora is not None:
+        pipeline.load_lora_weights(folder.parent, weight_name="ink.safetensors", adapter_name="ink")
+        pipeline.set_adapters(["ink"], [lora])
     if "image" in asked:
         pipeline = _quiet(AutoPipelineForImage2Image.from_pipe(pipeline))
     names = ["prompt_embeds"]
@@ -39,12 +46,14 @@ def edited(folder: Path, words: Words, against: Words, **asked: Any) -> Pixels:
     return pipeline(
         prompt=words(0),
         negative_prompt=against(0),
-        generator=torch.Generator().manual_seed(asked.pop("seed")),
         callback_on_step_end=turned,
         callback_on_step_end_tensor_inputs=names,
-        output_type="np",
-        **asked,
+        **{"output_type": "np"} | asked,
     ).images[0]
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
 def joined(
@@ -64,8 +73,7 @@ def joined(
     texts = torch.cat([_words(pipeline, text) for text in (negative, *(t for t, _ in parts))])
     side = size // pipeline.vae_scale_factor
     channels = pipeline.unet.config.in_channels
-    generator = torch.Generator().manual_seed(seed)
-    latents = torch.randn((1, channels, side, side), generator=generator)
+    latents = torch.randn((1, channels, side, side), generator=seeded(seed))
     with torch.inference_mode():
         for timestep in scheduler.timesteps:
             rows = torch.cat([latents] * len(texts))

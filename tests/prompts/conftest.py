@@ -9,6 +9,7 @@ import pytest
 
 from tests.running.site import Site, site_in
 from tests.tiny_models import save_tiny
+from tests.tiny_parts import save_tiny_lora
 from tests.tiny_pipelines import save_tiny_sd3
 
 
@@ -18,7 +19,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     save_tiny("sd1", data / "sd1")
     save_tiny_sd3(data / "sd3")
     models = data / "models.toml"
-    models.write_text('[models.sd1]\nsource = "sd1"\n[models.sd3]\nsource = "sd3"\n')
+    save_tiny_lora(data / "ink.safetensors", data / "sd1")
+    models.write_text(
+        '[models.sd1]\nsource = "sd1"\n[models.sd3]\nsource = "sd3"\n'
+        '[loras.ink]\nsource = "ink.safetensors"\n'
+    )
     with site_in(data, models=models) as site:
         yield site
 

@@ -7,10 +7,11 @@ import io
 import httpx
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.engine.helpers import difference
-from tests.prompts.by_hand import edited, joined, levels
+from tests.prompts.by_hand import edited, joined, levels, seeded
 from tests.running.paths import API
 from tests.running.site import Site
 from tests.worker.families.asking import ended, made, picture, rows, rows_since
@@ -51,7 +52,7 @@ def test_prompts_that_change_share_forwards_with_others_and_are_what_diffusers_m
             site.data / "sd1",
             words[index],
             against[index],
-            **{"width": 32, "height": 32, "seed": index + 1},
+            **{"width": 32, "height": 32, "generator": seeded(index + 1)},
             num_inference_steps=8,
             guidance_scale=5.0,
         )
@@ -107,9 +108,36 @@ def test_a_walk_that_begins_at_a_picture_is_counted_from_its_first_step(
         lambda step: "",
         image=start,
         strength=0.5,
-        seed=3,
+        generator=seeded(3),
         num_inference_steps=8,
         guidance_scale=5.0,
+    )
+    assert difference(picture(client, job), levels(stock)) <= TOLERANCE
+
+
+def test_a_second_pass_goes_on_counting_behind_the_first(site: Site, client: httpx.Client):
+    job = made(
+        client,
+        **USUAL,
+        prompt="a [red:green:0.25] [cat face:rocket:1.5]",
+        negative_prompt="",
+        seed=9,
+        hires={"scale": 2, "steps": 8, "strength": 0.5, "upscaler": "latent"},
+    )
+    usual = {"num_inference_steps": 8, "guidance_scale": 5.0, "generator": seeded(9)}
+    small = edited(
+        site.data / "sd1",
+        lambda step: "a red cat face" if step <= 2 else "a green cat face",
+        lambda step: "",
+        **{"width": 32, "height": 32, "output_type": "latent"} | usual,
+    )
+    larger = torch.nn.functional.interpolate(small[None], scale_factor=2, mode="bilinear")
+    # Of its 8 steps 4 are walked, and their middle is 2.
+    stock = edited(
+        site.data / "sd1",
+        lambda step: "a green cat face" if step <= 2 else "a green rocket",
+        lambda step: "",
+        **{"image": larger, "strength": 0.5} | usual,
     )
     assert difference(picture(client, job), levels(stock)) <= TOLERANCE
 
@@ -120,12 +148,41 @@ def test_a_transformers_prompt_changes_as_well(site: Site, client: httpx.Client)
         site.data / "sd3",
         lambda step: "a cat" if step <= 3 else "a red dog",
         lambda step: "blue",
-        **{"width": 32, "height": 32, "seed": 2},
+        **{"width": 32, "height": 32, "generator": seeded(2)},
         num_inference_steps=8,
         guidance_scale=5.0,
     )
     ours = picture(client, made(client, **asked, negative_prompt="blue"))
     assert difference(ours, levels(stock)) <= TOLERANCE
+
+
+def test_a_lora_has_a_weight_for_the_text_encoder_and_one_for_the_unet(
+    site: Site, client: httpx.Client
+):
+    asked = {**USUAL, "negative_prompt": "blue", "seed": 8, "steps": 4}
+    tags = ("<lora:ink:0.9:0.3>", "<lyco:ink:unet=0.3:te=-0.5>")
+    before = rows(client, "sd1")
+    jobs = [made(client, **asked, prompt=f"a red apple{tag}") for tag in tags]
+    ours = [picture(client, job) for job in jobs]
+    # Those that differ in how the prompt is read alone have one UNet.
+    total, forwards = rows_since(client, "sd1", before, 2 * 2 * 4)
+    assert total == 2 * 2 * 4
+    assert forwards < 2 * 4
+    for one, weights in zip(ours, ((0.9, 0.3), (-0.5, 0.3)), strict=True):
+        stock = edited(
+            site.data / "sd1",
+            lambda step: "a red apple",
+            lambda step: "blue",
+            dict(zip(("text_encoder", "unet"), weights, strict=True)),
+            **{"width": 32, "height": 32, "generator": seeded(8)},
+            num_inference_steps=4,
+            guidance_scale=5.0,
+        )
+        assert difference(one, levels(stock)) <= TOLERANCE
+    done = ended(client, jobs[0])
+    assert done["input"]["loras"] == [{"name": "ink", "weight": 0.3, "text_encoder_weight": 0.9}]
+    kept = client.get(done["outputs"][0]["url"]).content
+    assert "<lora:ink:0.9:0.3>" in Image.open(io.BytesIO(kept)).text["parameters"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -75,10 +76,13 @@ def test_automatic1111s_programs_find_and_name_styles(client: httpx.Client):
     }
     body = {"prompt": "a cat", "styles": ["Ink", "Anime"], "steps": 2, "width": 16, "height": 16}
     answer = client.post("/sdapi/v1/txt2img", json=body).json()
-    assert "ink drawing of a cat, black and white\nNegative prompt: colour" in answer[
-        "info"
-    ].replace("\\n", "\n")
-    assert "no style is named 'Anime'" in answer["info"]
+    info = json.loads(answer["info"])
+    assert info["all_prompts"] == ["ink drawing of a cat, black and white"]
+    assert info["negative_prompt"] == "colour"
+    assert info["infotexts"][0].startswith(
+        "ink drawing of a cat, black and white\nNegative prompt: colour"
+    )
+    assert "no style is named 'Anime'" in info["notes"][0]
 
 
 def test_a_style_that_is_not_there_is_named(client: httpx.Client):
