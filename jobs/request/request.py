@@ -58,7 +58,8 @@ class CommonFields(Part):
     prompt: Prompt = Field(
         default="",
         description="What to draw. `(word:1.3)` weighs, `<lora:name:0.8>` adds a LoRA, `BREAK` "
-        "begins a new window of the text encoder.",
+        "begins a new window of the text encoder, `[cat:dog:0.5]` changes half way, `AND` joins "
+        "prompts, `{red|green}` and `__animal__` pick words by the picture's seed.",
         examples=["red apple, 3d"],
     )
     negative_prompt: Prompt = Field(default="", description="What to keep out of the picture.")
@@ -101,9 +102,10 @@ class CommonFields(Part):
     )
     as_written: bool = Field(
         default=False,
-        description="Take the prompt as it is written. Otherwise a model that has a table of words "
-        "(`reads_words` of /models) reads in it what it was never taught, such as a mistyped word, "
-        "and each picture says in `read_as` what it was read as.",
+        description="Take the prompt as it is written. Otherwise choices and wildcards are picked "
+        "in it (`{red|green}`, `__animal__`), and a model that has a table of words (`reads_words` "
+        "of /models) reads in it what it was never taught, such as a mistyped word, and each "
+        "picture says in `read_as` what it was read as.",
     )
     loras: list[Lora] = Field(
         default_factory=list[Lora], max_length=MAX_LORAS, description="LoRAs to add; see /models."

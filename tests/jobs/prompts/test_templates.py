@@ -39,6 +39,7 @@ def every(prompt: str, lists: Wildcards, seeds: int = 200) -> Counter[str]:
         ("{-1$$a|b}", {"", "a", "b"}),
         ("{2-$$ $$a|b}", {"a b", "b a"}),
         ("{3$$ $$a}", {"a a a"}),
+        ("{2$${a|b}|c}", {"a, c", "b, c", "c, a", "c, b"}),
         ("{0::a|b}", {"b"}),
         ("{[a|b]|c}", {"[a|b]", "c"}),
         ("[x:{a|b}:0.5]", {"[x:a:0.5]", "[x:b:0.5]"}),
