@@ -33,6 +33,9 @@ FILLS = {
     "nothing": "latent nothing",
 }
 
+BLEND, BLEND_PROMPT = "Prompt blend", "Prompt blended with"
+"""Ours: a second prompt, and how far the first was moved towards it."""
+
 NUMBERS = {
     "Steps": "steps",
     "CFG scale": "guidance_scale",
@@ -43,6 +46,7 @@ NUMBERS = {
     "Clip skip": "clip_skip",
     "Variation seed": "variation_seed",
     "Variation seed strength": "variation_strength",
+    BLEND: "blend",
 }
 """Numbers that mean the same in a request."""
 
@@ -102,7 +106,7 @@ class Recipe:
 
 def write(request: ResolvedRequest, index: int, maker: Maker, note: str | None = None) -> str:
     """The recipe of picture `index` (from 0) of a request, and what is to be said of it."""
-    asked, request = request, request.of(index)
+    asked, request = request, request.alone(index)
     # A pipeline that runs whole has a sampler of its own, which the field has no name for.
     own = request.sampler not in SAMPLERS
     fields: dict[str, object] = {
@@ -110,7 +114,7 @@ def write(request: ResolvedRequest, index: int, maker: Maker, note: str | None =
         "Sampler": None if own else SAMPLERS[request.sampler].title,
         "Schedule type": None if own else SCHEDULES[request.schedule].label,
         "CFG scale": request.guidance_scale,
-        "Seed": request.image_seed(index),
+        "Seed": request.seed,
         "Size": f"{request.width}x{request.height}",
         "Model hash": maker.model_hash and maker.model_hash[:10],
         "Model": request.model,
@@ -152,6 +156,8 @@ def read(text: str) -> Recipe:
     ]
     fields: dict[str, Any] = {"prompt": parts.prompt, "negative_prompt": parts.negative_prompt}
     fields |= {ours: number(values[name]) for name, ours in NUMBERS.items() if name in values}
+    if BLEND_PROMPT in values:
+        fields["blend_prompt"] = values[BLEND_PROMPT]
     fields |= _size(values.get("Size"))
     if "Sampler" in values:
         fields |= _sampler(values["Sampler"], values.get("Schedule type"))
@@ -185,6 +191,9 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
     if request.variation_seed is not None and request.variation_strength:
         fields["Variation seed"] = request.variation_seed
         fields["Variation seed strength"] = request.variation_strength
+    if request.blend_prompt is not None and request.blend:
+        fields[BLEND_PROMPT] = request.blend_prompt
+        fields[BLEND] = request.blend
     if request.kind == "edit":
         fields[EDIT_PICTURES] = 1 + len(request.references)
     elif request.kind != "text-to-image":

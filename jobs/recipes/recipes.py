@@ -36,12 +36,12 @@ UNDEFINED = 7
 def record(request: ResolvedRequest, index: int, maker: Maker) -> dict[str, Any]:
     """The request that makes this one picture again."""
     left_out = {"count", "priority", "metadata", "trace", "wordings"}
-    recipe = request.of(index).model_dump(mode="json", exclude=left_out)
+    recipe = request.alone(index).model_dump(mode="json", exclude=left_out)
     template = {"prompt": request.prompt, "negative_prompt": request.negative_prompt}
     return {
         "version": maker.version,
         "model_hash": maker.model_hash,
-        "request": recipe | {"seed": request.image_seed(index)},
+        "request": recipe,
         **({"template": template} if request.wordings else {}),
     }
 

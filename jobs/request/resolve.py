@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from itertools import zip_longest
 from math import sqrt
 from typing import Any
 
 from jobs.request import blocklist
-from jobs.request.checks import prompt_errors, request_errors, size_errors
+from jobs.request.checks import count_errors, prompt_errors, request_errors, size_errors
 from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, note_of
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.notes import Note, prompt_notes
@@ -30,7 +31,9 @@ from jobs.request.samplers import (
     parts_of,
 )
 from jobs.request.values import LIMITS, SEEDS
-from jobs.request.wordings import words_of
+from jobs.request.walk.choices import chosen
+from jobs.request.walk.part import Walk
+from jobs.request.wordings import other_prompts, words_of
 
 STRENGTH: Mapping[Kind, float] = {
     "image-to-image": 0.75,
@@ -69,10 +72,7 @@ def resolve(
     for each in said.wordings:
         errors += request_errors(request, card, pictures, each.prompt, each.loras, cards)
         errors += prompt_errors(request, card, each.prompt)
-        # What is in a negative prompt is what the caller does not want to see.
-        if blocklist.current().blocks(each.prompt):
-            # Which word it is stays unsaid: the list is the operator's own.
-            errors.append(FieldError(pointer="/prompt", detail="asks for what is not made here"))
+    errors += _blocked(request, [each.prompt for each in said.wordings])
     if errors:
         # Pictures of one template may have one fault.
         raise InvalidRequest([each for n, each in enumerate(errors) if each not in errors[:n]])
@@ -85,6 +85,13 @@ def resolve(
     pair = nearest(*_sampler(request, card), card.schedules)
     if notes is not None:
         notes += [*_pair_notes(pair), *prompt_notes(card, prompt, negative)]
+    walk, pictures_made = (
+        (None, request.count) if request.walk is None else chosen(request.walk, prompt)
+    )
+    if errors := count_errors(request, pictures_made):
+        raise InvalidRequest(errors)
+    walk = walk and _with_pairs(walk, request, card, notes)
+    steps = max(walk.steps) if walk and walk.steps else request.steps or card.steps
     hires, strength = _painted_again(request, card, width, height)
     upscaling = request.kind == "upscale"
     resolved = ResolvedRequest(
@@ -106,7 +113,9 @@ def resolve(
         image_guidance_scale=_image_guidance_scale(request, card),
         width=width,
         height=height,
-        steps=request.steps or card.steps,
+        steps=steps,
+        count=pictures_made,
+        walk=walk,
         guidance_scale=(
             card.guidance_scale if request.guidance_scale is None else request.guidance_scale
         ),
@@ -122,6 +131,21 @@ def resolve(
     if notes is not None and (note := note_of(resolved, card.sizes)):
         notes.append(Note(pointer="/width", detail=note))
     return resolved
+
+
+def _blocked(request: GenerationRequest, prompts: list[str]) -> list[FieldError]:
+    """What the operator's list does not let anybody ask for.
+
+    What is in a negative prompt is what the caller does not want to see.
+    """
+    ends = [("/prompt", prompt) for prompt in prompts]
+    ends += [(pointer, text) for pointer, text in other_prompts(request).items()]
+    # Which word it is stays unsaid: the list is the operator's own.
+    return [
+        FieldError(pointer=pointer, detail="asks for what is not made here")
+        for pointer, text in ends
+        if blocklist.current().blocks(text)
+    ]
 
 
 def _own_upscaler(card: ModelCard) -> str:
@@ -158,7 +182,7 @@ def _common(request: GenerationRequest) -> dict[str, Any]:
     """The fields that go over as they are."""
     chosen = {
         *("prompt", "negative_prompt", "loras", "controls", "schedule"),
-        *("hires", "drawn", "image_guidance_scale"),
+        *("hires", "drawn", "image_guidance_scale", "count", "walk"),
     }
     return {name: getattr(request, name) for name in CommonFields.model_fields.keys() - chosen}
 
@@ -177,6 +201,35 @@ def _sampler(request: GenerationRequest, card: ModelCard) -> tuple[str, str]:
     if asked == AUTOMATIC and sampler == own[0]:
         asked = canonical_schedule(card.schedule) or AUTOMATIC
     return sampler, asked
+
+
+def _with_pairs(
+    walk: Walk, request: GenerationRequest, card: ModelCard, notes: list[Note] | None
+) -> Walk:
+    """A walk over samplers or schedules with each pair that is made here, and notes of what that
+    is instead of."""
+    if not walk.samplers and not walk.schedules:
+        return walk
+    asked = [
+        {"sampler": sampler, "schedule": schedule}
+        for sampler, schedule in zip_longest(walk.samplers or [], walk.schedules or [])
+    ]
+    pairs = [
+        nearest(
+            *_sampler(request.model_copy(update={k: v for k, v in each.items() if v}), card),
+            card.schedules,
+        )
+        for each in asked
+    ]
+    for index, pair in enumerate(pairs):
+        for field, detail in (("samplers", pair.sampler_note), ("schedules", pair.schedule_note)):
+            if detail and notes is not None:
+                where = field if getattr(walk, field) else "samplers"
+                notes.append(Note(pointer=f"/walk/{where}/{index}", detail=detail))
+    made: dict[str, list[str]] = {"schedules": [each.schedule for each in pairs]}
+    if walk.samplers:
+        made["samplers"] = [each.sampler for each in pairs]
+    return walk.model_copy(update=made)
 
 
 def _pair_notes(pair: Pair) -> list[Note]:

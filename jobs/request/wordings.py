@@ -38,7 +38,7 @@ def words_of(
     written, negative = request.prompt, request.negative_prompt
     if request.kind == "variations" and source and not written.strip():
         written, negative = source.prompt, negative or source.negative_prompt
-    errors: list[FieldError] = []
+    errors = _beside(request)
     if request.styles:
         known, missing = chosen(request.styles, StyleFile(settings().styles_file).all())
         there_are = "see /styles"
@@ -55,19 +55,19 @@ def words_of(
         return _nothing([*errors, _fault(written, error)])
     if errors:
         return _nothing(errors)
+    if template and request.walk is not None:
+        # All of its pictures have the same words, those of the first one's seed.
+        texts = {"/prompt": written, "/negative_prompt": negative}
+        if errors := _pick(texts, seed, 0):
+            return _nothing(errors)
+        (written, negative), template = texts.values(), False
     if not template:
         one = _worded(request, card, written, negative, errors)
         return Words(one.prompt, negative, one.loras, [one], errors=errors)
     wordings: list[PictureWords] = []
     for index in range(request.count):
-        own = (seed + index) % SEEDS
-        texts: dict[str, str] = {}
-        for pointer, text in (("/prompt", written), ("/negative_prompt", negative)):
-            try:
-                texts[pointer] = expanded(text, f"{own}{pointer}", _wildcards())
-            except (BadTemplate, NoWildcard) as error:
-                return _nothing([FieldError(pointer=pointer, detail=str(error))])
-        if errors := _too_long(texts, f"as picture {index + 1} has it"):
+        texts = {"/prompt": written, "/negative_prompt": negative}
+        if errors := _pick(texts, (seed + index) % SEEDS, index):
             return _nothing(errors)
         wordings.append(_worded(request, card, *texts.values(), errors))
         if errors:
@@ -75,8 +75,42 @@ def words_of(
     return Words(written, negative, request.loras, wordings, template=True)
 
 
-def _wildcards() -> Wildcards:
-    return Wildcards(settings().wildcards_folder)
+def other_prompts(request: GenerationRequest) -> dict[str, str]:
+    """The prompts that a request has beside its own, by the pointers of their fields."""
+    beside = {"/blend_prompt": request.blend_prompt}
+    beside |= {"/walk/prompt": request.walk.prompt} if request.walk else {}
+    return {pointer: text for pointer, text in beside.items() if text}
+
+
+def _beside(request: GenerationRequest) -> list[FieldError]:
+    """What of the language of prompts those others may not have."""
+    errors: list[FieldError] = []
+    for pointer, text in other_prompts(request).items():
+        tagged = split_tags(text)
+        if tagged.loras:
+            detail = "has a LoRA's tag; a LoRA acts on the whole picture: name it in /loras"
+            errors.append(FieldError(pointer=pointer, detail=detail))
+        errors += [FieldError(pointer=pointer, detail=fault) for fault in tagged.faults]
+        try:
+            template = not request.as_written and is_template(text)
+        except BadTemplate as error:
+            errors.append(FieldError(pointer=pointer, detail=str(error)))
+            continue
+        if template:
+            detail = "has a choice or a wildcard, which are picked in /prompt alone"
+            errors.append(FieldError(pointer=pointer, detail=detail))
+    return errors
+
+
+def _pick(texts: dict[str, str], seed: int, index: int) -> list[FieldError]:
+    """Picks what the templates of picture `index` become, or says what is wrong with them."""
+    wildcards = Wildcards(settings().wildcards_folder)
+    for pointer, text in texts.items():
+        try:
+            texts[pointer] = expanded(text, f"{seed}{pointer}", wildcards)
+        except (BadTemplate, NoWildcard) as error:
+            return [FieldError(pointer=pointer, detail=str(error))]
+    return _too_long(texts, f"as picture {index + 1} has it")
 
 
 def _nothing(errors: list[FieldError]) -> Words:

@@ -73,7 +73,7 @@ def test_the_lists_are_listed_and_shown(client: httpx.Client):
         ({"prompt": "a __creature__"}, "/prompt", "wildcards/creature.txt"),
         ({"negative_prompt": "__creature__"}, "/negative_prompt", "wildcards/creature.txt"),
         ({"prompt": "${x=a} b"}, "/prompt", "variable"),
-        ({"prompt": "{<lora:ink:1>|<lora:ink:2>} a"}, "/prompt", "no LoRA"),
+        ({"prompt": "{<lora:oil:1>|<lora:oil:2>} a"}, "/prompt", "no LoRA"),
         ({"prompt": "a <hypernet:ink:1>"}, "/prompt", "not done here"),
     ],
 )

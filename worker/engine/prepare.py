@@ -1,6 +1,6 @@
 """From a request to the first step: prompts read, picture encoded, noise drawn, inputs made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 
 import numpy as np
@@ -36,14 +36,13 @@ def encode(task: Task, memory: Memory | None = None) -> None:
     task.script = Script(request.prompt, request.negative_prompt)
     _check_script(task, model)
     task.variant = variant
-    task.text = model.read(
-        _worded(request, task.script.at(0, Count(request.steps))), variant=variant
-    )
+    task.text = _read(model, _worded(request, task.script.at(0, Count(request.steps))), variant)
     task.generator.manual_seed(request.seed)
     if request.trace is not None:
-        # Of pictures that are spoken of the words are read within another text.
-        spoken = request.references or task.script.changes
-        spellings = [] if spoken else model.spell(request.prompt)
+        # Of pictures that are spoken of the words are read within another text, and vectors between
+        # two prompts are no words.
+        mixed = request.references or _blends(request) or task.script.changes
+        spellings = [] if mixed else model.spell(request.prompt)
         task.recording = Recording(request.trace, spellings, memory or Memory())
     if request.references:
         _edit(task, model)
@@ -58,6 +57,18 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         task.stage = Stage.ENLARGE
         return
     _first_pass(task, model)
+
+
+def _blends(request: ImageRequest) -> bool:
+    return request.blend_prompt is not None and request.blend > 0
+
+
+def _read(model: LoadedModel, request: ImageRequest, variant: Hashable) -> Text:
+    text = model.read(request, variant=variant)
+    if request.blend_prompt is None or not _blends(request):
+        return text
+    other = replace(request, prompt=request.blend_prompt)
+    return text.towards(model.read(other, variant=variant), request.blend)
 
 
 def enlarge(task: Task) -> None:
@@ -201,6 +212,13 @@ def _check_script(task: Task, model: LoadedModel) -> None:
             "prompt: AND joins prompts by their guidance, and this picture has none; a guidance"
             " scale above 1 gives it some, where the model takes one."
         )
+    if _blends(request):
+        other = Script(request.blend_prompt or "", "")
+        if any(each.changes or each.joined for each in (script, other)):
+            raise InvalidRequest(
+                "blend_prompt: it is blended with one prompt that stays as it is; prompts that"
+                " change from step to step or are joined by AND are not."
+            )
     trace = request.trace
     if trace is not None and trace.attention != "none" and (script.changes or script.joined):
         raise InvalidRequest(

@@ -73,12 +73,8 @@ class Inputs:
     def _prepare(self, slot: Slot) -> None:
         request = slot.request
         if not request.as_written:
-            read = {
-                index: self.offer.read_as(request.model, request.of(index).prompt)
-                for index in range(request.count)
-            }
-            slot.read_as = {index: text for index, text in read.items() if text is not None}
-        if any(blocklist.current().blocks(text) for text in slot.read_as.values()):
+            slot.readings = self._readings(slot)
+        if any(map(blocklist.current().blocks, slot.readings.values())):
             # The server saw the prompt as it is written, not what the model takes it for.
             raise Blocked
         image = self._picture(slot, request.image, "RGB")
@@ -97,6 +93,15 @@ class Inputs:
             for each in request.controls
             if (control := self._picture(slot, each.image, "RGB")) is not None
         )
+
+    def _readings(self, slot: Slot) -> dict[str, str]:
+        """What the model takes each of the job's prompts for, where it takes it for another."""
+        request = slot.request
+        several = request.walk or request.wordings
+        pictures = [request.alone(index) for index in range(request.count if several else 1)]
+        prompts = {text for each in pictures for text in (each.prompt, each.blend_prompt) if text}
+        read = {text: self.offer.read_as(request.model, text) for text in prompts}
+        return {text: other for text, other in read.items() if other is not None}
 
     def _picture(self, slot: Slot, image: str | None, mode: str) -> Image.Image | None:
         return None if image is None else self._given(slot, image, mode)

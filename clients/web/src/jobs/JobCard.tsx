@@ -7,6 +7,7 @@ import { submit } from "../state/outgoing";
 import { toast } from "../state/toasts";
 import { Icon } from "../ui/Icon";
 import { sentence } from "../ui/sentence";
+import { Film } from "../walks/Film";
 import { Actions } from "./Actions";
 import { edit } from "./edit";
 import { Frame } from "./Frame";
@@ -51,6 +52,7 @@ function Card({ live }: { live: LiveJob }) {
             <Cancel id={live.id} />
           </div>
         )}
+        {status === "succeeded" && <Film job={job} />}
         {status === "failed" && <Failed job={job} />}
         {status === "canceled" && <Canceled job={job} />}
         {!open && <Actions live={live} />}

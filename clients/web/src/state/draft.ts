@@ -1,7 +1,7 @@
 /** What the user is about to ask for. Everything typed is kept on the device at once. */
 import { effect, signal } from "@preact/signals";
 import type { Files } from "../api/jobs";
-import type { JobRequest, ResolvedRequest } from "../api/types";
+import type { JobRequest, ResolvedRequest, Walk } from "../api/types";
 import { STRENGTH, type Input } from "./input";
 
 export interface Draft {
@@ -24,6 +24,8 @@ export interface Draft {
   loras: readonly { name: string; weight: number }[];
   /** How far to go from the picture; null is what suits its use. */
   strength: number | null;
+  /** What changes from picture to picture, where they are a walk. */
+  walk: Walk | null;
 }
 
 export const EMPTY: Draft = {
@@ -42,6 +44,7 @@ export const EMPTY: Draft = {
   vae: null,
   loras: [],
   strength: null,
+  walk: null,
 };
 
 const KEPT = "darkroom.draft";
@@ -95,7 +98,14 @@ export function fill(request: JobRequest | ResolvedRequest): void {
     loras: (request.loras ?? []).map(({ name, weight }) => ({ name, weight })),
     // Without a picture it says nothing, and would make the next one forgotten.
     strength: request.image && request.kind !== "edit" ? (request.strength ?? null) : null,
+    walk: request.walk ? walked(request.walk) : null,
   });
+}
+
+/** A walk without what the server filled in, but for where it leads. */
+function walked({ over, prompt, seed, steps, samplers, schedules, seconds }: Walk): Walk {
+  const said = Object.entries({ prompt, seed, steps, samplers, schedules, seconds }).filter(([, each]) => each != null);
+  return { over, ...Object.fromEntries(said) };
 }
 
 /** The draft as a request; pictures that are files go beside it. */
@@ -117,7 +127,12 @@ export function request(from: Draft, source: Input | null): JobRequest {
   if (!source) {
     if (from.width) asked.width = from.width;
     if (from.height) asked.height = from.height;
-    return asked;
+    if (!from.walk) return asked;
+    // How many pictures it has follows from it.
+    const { count, ...rest } = asked;
+    const ends = from.walk.over === "prompts" || from.walk.over === "seeds";
+    const walk = { ...from.walk, ...(ends ? { frames: Math.max(2, count ?? 2) } : {}) };
+    return { ...rest, kind: "walk", walk };
   }
   if (typeof source.picture === "string") asked.image = source.picture;
   if (source.use === "edit") {

@@ -115,7 +115,7 @@ def _words(request: ResolvedRequest, payload: Payload, output: Output) -> tuple[
     """A picture's prompts: as they were sent, or what styles and choices made of them."""
     if not request.wordings and not payload.styles:
         return payload.prompt or "", payload.negative_prompt or ""
-    own = request.of((output.seed - request.seed) % SEEDS)
+    own = request.alone((output.seed - request.seed) % SEEDS)
     return prompt_with_loras(own), own.negative_prompt
 
 

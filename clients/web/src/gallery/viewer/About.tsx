@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 import { useRecipe } from "../../actions/form";
 import { copyRecipe } from "../../actions/keep";
 import { anatomy } from "../../actions/anatomy";
+import { alone } from "../../state/alone";
 import { find } from "../../state/jobs";
 import { Icon } from "../../ui/Icon";
 import type { Picture } from "../pictures";
@@ -14,7 +15,7 @@ const unfolded = signal(innerWidth >= 900);
 /** Prompt and settings of a picture. */
 export function About({ picture }: { picture: Picture }) {
   const { output } = picture;
-  const job = find(picture.job.id)?.job.value ?? picture.job;
+  const job = alone(find(picture.job.id)?.job.value ?? picture.job, output);
   const { prompt, negative_prompt: negative } = job.input;
   return (
     <section class="about">
