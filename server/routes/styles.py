@@ -8,9 +8,10 @@ from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.prompts.styles import Style, StyleFile
+from jobs.request.request import FieldError, InvalidRequest
 from jobs.request.values import Prompt
 from jobs.settings import settings
-from server.door.auth import caller, require_admin
+from server.door.auth import require_admin
 from server.errors import ApiError
 from server.openapi import Routes, answer, response
 
@@ -64,7 +65,7 @@ def list_styles() -> dict[str, Any]:
 @routes.get("/styles/<path:name>", {200: StyleView}, (404, 503))
 def get_style(path: StylePath) -> dict[str, Any]:
     """Show a style"""
-    style = _file().all().get(path.name)
+    style = _file().all().get(_name(path))
     if style is None:
         raise _missing(path.name)
     return answer(_view(style))
@@ -76,13 +77,14 @@ def put_style(path: StylePath, body: StyleTexts) -> Response:
 
     Everybody may add one (201); in the place of another of its name (200) an admin may.
     """
-    name = " ".join(path.name.split())
+    name = _name(path)
+    if not name:
+        raise InvalidRequest([FieldError(pointer="name", detail="must have a sign in it")])
     styles = _file().all()
     if name in styles:
         require_admin()
     elif len(styles) >= MOST:
         raise ApiError(409, "too-many", f"there are {MOST} styles, and no more are kept")
-    caller()
     style = Style(name, body.prompt, body.negative_prompt)
     return response(_view(style), 201 if _file().put(style) else 200)
 
@@ -94,9 +96,14 @@ def delete_style(path: StylePath) -> Response:
     Pictures that were made with it keep its words. An admin may.
     """
     require_admin()
-    if not _file().remove(path.name):
+    if not _file().remove(_name(path)):
         raise _missing(path.name)
     return Response(status=204)
+
+
+def _name(path: StylePath) -> str:
+    """The name as it is kept: on one line."""
+    return " ".join(path.name.split())
 
 
 def _file() -> StyleFile:
