@@ -20,7 +20,7 @@ const MAY_IMPORT = {
   i18n: [SIGNALS],
   api: ["platform"],
   state: ["api", "browser", "platform", SIGNALS, "idb-keyval"],
-  ui: ["api/errors", "api/images", "api/types", "i18n", "state/toasts", SIGNALS, "preact"],
+  ui: ["api/errors", "api/images", "api/types", "i18n", "state/attention", "state/toasts", SIGNALS, "preact"],
   actions: ["api", "browser", "i18n", "platform", "state", "ui/sentence", SIGNALS],
 
   door: ["api", "platform", ...VIEW],

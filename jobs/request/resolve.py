@@ -33,6 +33,7 @@ from jobs.request.samplers import (
     parts_of,
 )
 from jobs.request.values import LIMITS, SEEDS
+from jobs.sentences import say
 
 STRENGTH: Mapping[Kind, float] = {
     "image-to-image": 0.75,
@@ -73,7 +74,8 @@ def resolve(
     # What is in a negative prompt is what the caller does not want to see.
     if blocklist.current().blocks(prompt):
         # Which word it is stays unsaid: the list is the operator's own.
-        errors.append(FieldError(pointer="/prompt", detail="asks for what is not made here"))
+        detail = say("blocked", "has words that this server's owner does not allow in prompts")
+        errors.append(FieldError(pointer="/prompt", detail=detail))
     if errors:
         raise InvalidRequest(errors)
     width, height = _size(request, card, source)
@@ -247,5 +249,10 @@ def _card(name: str | None, cards: list[ModelCard]) -> ModelCard:
     if name is None and cards:
         return cards[0]
     there_are = ", ".join(card.name for card in cards) or "none"
-    detail = f"no model is named {(name or '')[:60]!r}; there are: {there_are}"
+    detail = say(
+        "unknown-model",
+        "no model is named {name}; there are: {there_are}",
+        name=repr((name or "")[:60]),
+        there_are=there_are,
+    )
     raise InvalidRequest([FieldError(pointer="/model", detail=detail)])

@@ -3,7 +3,7 @@ import type { Job, JobRequest, Output } from "../api/types";
 import { randomSeed } from "../browser";
 import { models } from "../state/models";
 import { submit } from "../state/outgoing";
-import { go, route } from "../state/route";
+import { lead } from "../state/attention";
 import { toast } from "../state/toasts";
 import { t } from "./words";
 
@@ -25,8 +25,7 @@ export function vary(job: Job, output: Output): void {
 }
 
 function ask(request: JobRequest): void {
-  const elsewhere = route.peek().place !== "make";
-  toast(t("asked"), elsewhere ? { label: t("watch"), run: () => go("make") } : undefined);
+  toast(t("asked"), { label: t("watch"), run: () => lead("jobs") });
   void submit(request);
 }
 

@@ -12,6 +12,7 @@ import { t } from "./words";
 export const removed = signal<ReadonlySet<string>>(new Set());
 
 interface Deletion {
+  /** Of several pictures their ids with spaces between. */
   readonly id: string;
   hide(gone: boolean): void;
   send(keepalive: boolean): Promise<void>;
@@ -42,6 +43,24 @@ export function removePicture(job: Job, output: Output): void {
   });
 }
 
+/** Deletes all pictures of a job but one, unless it is undone. */
+export function keepOnly(job: Job, output: Output): void {
+  const others = job.outputs.filter((each) => each.id !== output.id);
+  if (!others.length) return;
+  begin(others.length, {
+    id: others.map((each) => each.id).join(" "),
+    hide: (gone) => others.forEach((each) => hidePicture(each, gone)),
+    send: async (keepalive) => {
+      for (const each of others) await api.removePicture(each.id, keepalive).catch(unlessGone);
+    },
+    forget: () => others.forEach(forgetPicture),
+  });
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof Refused && error.status === 404)) throw error;
+}
+
 function begin(pictures: number, deletion: Deletion): void {
   mark(deletion, true);
   doomed.set(deletion.id, deletion);
@@ -53,8 +72,10 @@ function begin(pictures: number, deletion: Deletion): void {
 
 function mark(deletion: Deletion, gone: boolean): void {
   const now = new Set(removed.peek());
-  if (gone) now.add(deletion.id);
-  else now.delete(deletion.id);
+  for (const id of deletion.id.split(" ")) {
+    if (gone) now.add(id);
+    else now.delete(id);
+  }
   removed.value = now;
   deletion.hide(gone);
 }

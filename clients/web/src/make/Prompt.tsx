@@ -3,7 +3,7 @@ import { pictureIn, take } from "../actions/take";
 import { change, draft } from "../state/draft";
 import { input } from "../state/input";
 import { mend } from "../state/problems";
-import { problemOf } from "./problems";
+import { useProblem } from "./problems";
 import { t } from "./words";
 
 /** Where the user says what to draw: as tall as what is said. */
@@ -11,7 +11,7 @@ export function Prompt({ send }: { send(): void }) {
   const id = useId();
   const field = useRef<HTMLTextAreaElement>(null);
   const { prompt } = draft.value;
-  const problem = problemOf(["/prompt"]);
+  const problem = useProblem(["/prompt"]);
   const edits = input.value?.use === "edit";
 
   useLayoutEffect(() => {
@@ -38,6 +38,7 @@ export function Prompt({ send }: { send(): void }) {
         ref={field}
         id={id}
         rows={2}
+        dir="auto"
         placeholder={t(edits ? "editHint" : "promptHint")}
         enterkeyhint="send"
         autocapitalize="sentences"

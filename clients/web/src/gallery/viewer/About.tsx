@@ -32,14 +32,14 @@ export function About({ picture }: { picture: Picture }) {
       </button>
       {unfolded.value && (
         <div class="recipe" tabIndex={0} role="region" aria-label={t("about")}>
-          <p class="words">{prompt}</p>
+          <p class="words" dir="auto">{prompt}</p>
           {output.read_as && (
             <p class="words muted">
               {t("readAs")}: {output.read_as}
             </p>
           )}
           {negative && (
-            <p class="words muted">
+            <p class="words muted" dir="auto">
               {t("negative")}: {negative}
             </p>
           )}

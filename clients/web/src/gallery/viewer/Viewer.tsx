@@ -24,6 +24,9 @@ const ACTIONS: readonly [Parameters<typeof t>[0], IconName, (picture: Picture) =
   ["share", "share", ({ job, output }) => share(output, job)],
 ];
 
+/** Times that a picture is enlarged until somebody asks for more. */
+const SHARP = 2;
+
 /** A picture that fills the screen, among those beside it. */
 export function Viewer({ id, pictures }: { id: string; pictures: readonly Picture[] }) {
   const among = pictures.some((each) => each.output.id === id) ? pictures : alone(id);
@@ -176,8 +179,7 @@ function Slide({ picture: { job, output }, by }: { picture: Picture; by: number 
         height={output.height}
         draggable={false}
         onError={askAgain}
-        // A small picture may grow, as long as it is still one.
-        style={{ width: `min(100%, ${output.width * 4}px)`, aspectRatio: `${output.width} / ${output.height}` }}
+        style={{ width: `min(100%, ${output.width * SHARP}px)`, aspectRatio: `${output.width} / ${output.height}` }}
       />
     </figure>
   );
