@@ -13,7 +13,7 @@ const VIEW = ["i18n", "state", "ui", SIGNALS, "preact"];
 const MAY_IMPORT = {
   main: ["boot"],
   boot: ["App", "actions/drop", "state", "style", "preact"],
-  App: ["anatomy", "door", "gallery", "i18n", "jobs", "make", "models", "server", "state", "ui"],
+  App: ["albums", "anatomy", "compare", "links", "door", "gallery", "i18n", "jobs", "make", "models", "server", "state", "ui"],
 
   platform: [SIGNALS],
   browser: [],
@@ -31,6 +31,9 @@ const MAY_IMPORT = {
   anatomy: ["api", "browser", ...VIEW],
   "anatomy/draw": ["api", "anatomy/asked", "anatomy/run", "anatomy/state", "anatomy/words", ...VIEW],
   "anatomy/parts": ["api", "browser", "anatomy/asked", "anatomy/draw", "anatomy/run", "anatomy/state", "anatomy/words", ...VIEW],
+  albums: ["api", ...VIEW],
+  links: ["api", "browser", ...VIEW],
+  compare: VIEW,
   editor: VIEW,
   "editor/paint": ["editor/Frame", "editor/props", "editor/view", "editor/words", ...VIEW],
   "editor/grow": ["editor/Frame", "editor/props", "editor/view", "editor/words", ...VIEW],
@@ -39,7 +42,8 @@ const MAY_IMPORT = {
   "make/picker": ["api", "make/problems", "make/settings/Range", "make/words", ...VIEW],
   jobs: ["actions", "api", ...VIEW],
   gallery: ["actions", "api", ...VIEW],
-  "gallery/grid": ["api", "gallery/pictures", "gallery/words", ...VIEW],
+  "gallery/choose": ["actions", "api", "gallery/pictures", "gallery/words", ...VIEW],
+  "gallery/grid": ["api", "gallery/choose", "gallery/pictures", "gallery/words", ...VIEW],
   "gallery/viewer": ["actions", "api", "gallery/pictures", "gallery/words", ...VIEW],
 };
 

@@ -3,7 +3,7 @@ import { file, source } from "../api/images";
 import type { Files } from "../api/jobs";
 import type { Job, JobRequest, NamedPicture, Output, ResolvedRequest } from "../api/types";
 import { fill } from "../state/draft";
-import { input, inputOf, type Given, type Input } from "../state/input";
+import { input, inputOf, type Given, type Input, type Use } from "../state/input";
 import { models, usualUse } from "../state/models";
 import { lead } from "../state/attention";
 import { toast } from "../state/toasts";
@@ -25,10 +25,10 @@ export async function useRecipe(job: Job, output: Output): Promise<void> {
   toast(t(lost ? "filledButStart" : "filled"));
 }
 
-/** Makes a picture the one to start from. */
-export function useAsInput(output: Output): void {
+/** Makes a picture the one to start from, for what is usually done with one if nothing is said. */
+export function useAsInput(output: Output, use: Use = usualUse()): void {
   const { id: picture, width, height } = output;
-  input.value = inputOf({ use: usualUse(), picture, url: source(output), width, height });
+  input.value = inputOf({ use, picture, url: source(output), width, height });
   lead("form");
 }
 

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { Refused } from "../api/errors";
 import * as api from "../api/jobs";
 import type { Job, Output } from "../api/types";
-import { forget, forgetPicture, hide, hidePicture } from "../state/jobs";
+import { find, forget, forgetPicture, hide, hidePicture, jobOf } from "../state/jobs";
 import { toast } from "../state/toasts";
 import { sentence } from "../ui/sentence";
 import { t } from "./words";
@@ -45,15 +45,31 @@ export function removePicture(job: Job, output: Output): void {
 
 /** Deletes all pictures of a job but one, unless it is undone. */
 export function keepOnly(job: Job, output: Output): void {
-  const others = job.outputs.filter((each) => each.id !== output.id);
-  if (!others.length) return;
-  begin(others.length, {
-    id: others.map((each) => each.id).join(" "),
-    hide: (gone) => others.forEach((each) => hidePicture(each, gone)),
-    send: async (keepalive) => {
-      for (const each of others) await api.removePicture(each.id, keepalive).catch(unlessGone);
+  removeSeveral(job.outputs.filter((each) => each.id !== output.id).map((each) => ({ job, output: each })));
+}
+
+/** Deletes several pictures, and with all of a job's the job, unless it is undone. */
+export function removeSeveral(pictures: readonly { job: Job; output: Output }[]): void {
+  if (!pictures.length) return;
+  const outputs = pictures.map((each) => each.output);
+  const jobs = new Map(pictures.map(({ job }) => [job.id, find(job.id)?.job.peek() ?? job]));
+  const doomed = new Set(outputs.map((each) => each.id));
+  const whole = [...jobs.values()].filter((job) => job.outputs.every((each) => doomed.has(each.id))).map((job) => job.id);
+  const single = outputs.filter((each) => !whole.includes(jobOf(each.id)));
+  begin(outputs.length, {
+    id: [...whole, ...outputs.map((each) => each.id)].join(" "),
+    hide: (gone) => {
+      for (const each of whole) hide(each, gone);
+      for (const each of single) hidePicture(each, gone);
     },
-    forget: () => others.forEach(forgetPicture),
+    send: async (keepalive) => {
+      for (const each of whole) await api.remove(each, keepalive).catch(unlessGone);
+      for (const each of single) await api.removePicture(each.id, keepalive).catch(unlessGone);
+    },
+    forget: () => {
+      whole.forEach(forget);
+      single.forEach(forgetPicture);
+    },
   });
 }
 

@@ -3,7 +3,11 @@ import { useAsInput, useRecipe } from "../actions/form";
 import { copyRecipe, save, share } from "../actions/keep";
 import { keepOnly, remove, removePicture } from "../actions/remove";
 import type { Job, Output } from "../api/types";
+import { favour, favourites } from "../state/albums";
+import { collecting, linking } from "../state/overlays";
+import { toast } from "../state/toasts";
 import { Icon, type IconName } from "../ui/Icon";
+import { sentence } from "../ui/sentence";
 import { Sheet } from "../ui/Sheet";
 import { t } from "./words";
 
@@ -18,6 +22,10 @@ export const FIRST: readonly Action[] = [
 ];
 
 const REST: readonly Action[] = [
+  ["favourite", "star", (_, { id }) => favour([id], !favourites.peek().has(id)).catch((error: unknown) => toast(sentence(error, false)))],
+  ["album", "album", (_, { id }) => (collecting.value = [id])],
+  ["enlarge", "expand", (_, output) => useAsInput(output, "upscale")],
+  ["link", "link", (_, output) => (linking.value = output)],
   ["share", "share", (job, output) => share(output, job)],
   ["toForm", "edit", (job, output) => useRecipe(job, output)],
   ["recipe", "copy", copyRecipe],

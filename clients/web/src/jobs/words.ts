@@ -39,6 +39,10 @@ export const t = words({
     moreOf: (at: number, count: number) => `What to do with picture ${at} of ${count}`,
     pictureOf: (at: number, count: number) => `Picture ${at} of ${count}`,
     keepOnly: "Keep only this one",
+    favourite: "Favourite",
+    album: "Put into an album",
+    enlarge: "Enlarge",
+    link: "A link for somebody",
     toForm: "Its recipe into the form",
     open: (prompt: string, at: number, count: number) =>
       count > 1 ? `Open ${prompt}, picture ${at} of ${count}` : `Open ${prompt}`,
@@ -95,6 +99,10 @@ export const t = words({
     moreOf: (at: number, count: number) => `Làm gì với ảnh ${at} trên ${count}`,
     pictureOf: (at: number, count: number) => `Ảnh ${at} trên ${count}`,
     keepOnly: "Chỉ giữ ảnh này",
+    favourite: "Yêu thích",
+    album: "Cho vào album",
+    enlarge: "Phóng to",
+    link: "Liên kết cho người khác",
     toForm: "Đưa công thức vào biểu mẫu",
     open: (prompt: string, at: number, count: number) =>
       count > 1 ? `Mở ${prompt}, ảnh ${at} trên ${count}` : `Mở ${prompt}`,

@@ -2,7 +2,9 @@ import { signal } from "@preact/signals";
 import { useRecipe } from "../../actions/form";
 import { copyRecipe } from "../../actions/keep";
 import { anatomy } from "../../actions/anatomy";
+import { source } from "../../api/images";
 import { find } from "../../state/jobs";
+import { comparing } from "../../state/overlays";
 import { Icon } from "../../ui/Icon";
 import type { Picture } from "../pictures";
 import { t } from "../words";
@@ -16,6 +18,7 @@ export function About({ picture }: { picture: Picture }) {
   const { output } = picture;
   const job = find(picture.job.id)?.job.value ?? picture.job;
   const { prompt, negative_prompt: negative } = job.input;
+  const before = job.pictures.find((each) => each.pointer === "/image");
   return (
     <section class="about">
       <button
@@ -56,6 +59,12 @@ export function About({ picture }: { picture: Picture }) {
               <Icon name="edit" />
               {t("toForm")}
             </button>
+            {before && (
+              <button type="button" onClick={() => (comparing.value = [{ url: source(before), name: t("before") }, { url: source(output), name: prompt || t("untitled") }])}>
+                <Icon name="compare" />
+                {t("beforeAfter")}
+              </button>
+            )}
             <button type="button" onClick={() => anatomy(job, output)}>
               <Icon name="anatomy" />
               {t("how")}

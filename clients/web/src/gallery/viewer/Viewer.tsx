@@ -5,10 +5,13 @@ import { save, share } from "../../actions/keep";
 import { original } from "../../actions/original";
 import { removePicture } from "../../actions/remove";
 import { source } from "../../api/images";
+import { favour, favourites } from "../../state/albums";
 import { find, ids, jobOf, reread } from "../../state/jobs";
+import { collecting, linking } from "../../state/overlays";
 import { toast } from "../../state/toasts";
 import { askAgain } from "../../ui/again";
 import { Icon, type IconName } from "../../ui/Icon";
+import { sentence } from "../../ui/sentence";
 import { picturesOfLive, type Picture } from "../pictures";
 import { t } from "../words";
 import { About } from "./About";
@@ -17,6 +20,9 @@ import { useHand } from "./useHand";
 import "./viewer.css";
 
 const ACTIONS: readonly [Parameters<typeof t>[0], IconName, (picture: Picture) => unknown][] = [
+  ["album", "album", ({ output }) => (collecting.value = [output.id])],
+  ["link", "link", ({ output }) => (linking.value = output)],
+  ["enlarge", "expand", ({ output }) => useAsInput(output, "upscale")],
   ["again", "again", ({ job, output }) => sameAgain(job, output)],
   ["vary", "vary", ({ job, output }) => vary(job, output)],
   ["start", "image", ({ output }) => useAsInput(output)],
@@ -146,6 +152,7 @@ function Stage({ among, at, picture }: { among: readonly Picture[]; at: number; 
       )}
       <aside class="under">
         <div class="doings">
+          <Favourite id={output.id} />
           {ACTIONS.map(([name, icon, run]) => (
             <button
               key={name}
@@ -165,6 +172,22 @@ function Stage({ among, at, picture }: { among: readonly Picture[]; at: number; 
         <About picture={picture} />
       </aside>
     </div>
+  );
+}
+
+function Favourite({ id }: { id: string }) {
+  const on = favourites.value.has(id);
+  return (
+    <button
+      type="button"
+      class="plain favourite"
+      aria-label={t("favourite")}
+      title={t("favourite")}
+      aria-pressed={on}
+      onClick={() => void favour([id], !on).catch((error: unknown) => toast(sentence(error, false)))}
+    >
+      <Icon name="star" />
+    </button>
   );
 }
 
