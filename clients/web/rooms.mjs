@@ -13,7 +13,7 @@ const VIEW = ["i18n", "state", "ui", SIGNALS, "preact"];
 const MAY_IMPORT = {
   main: ["boot"],
   boot: ["App", "actions/drop", "state", "style", "preact"],
-  App: ["albums", "anatomy", "compare", "links", "door", "gallery", "i18n", "jobs", "make", "models", "server", "state", "ui"],
+  App: ["albums", "anatomy", "compare", "links", "presets", "door", "gallery", "i18n", "jobs", "make", "models", "server", "state", "ui"],
 
   platform: [SIGNALS],
   browser: [],
@@ -32,6 +32,7 @@ const MAY_IMPORT = {
   "anatomy/draw": ["api", "anatomy/asked", "anatomy/run", "anatomy/state", "anatomy/words", ...VIEW],
   "anatomy/parts": ["api", "browser", "anatomy/asked", "anatomy/draw", "anatomy/run", "anatomy/state", "anatomy/words", ...VIEW],
   albums: ["api", ...VIEW],
+  presets: ["api", "browser", ...VIEW],
   links: ["api", "browser", ...VIEW],
   compare: VIEW,
   editor: VIEW,

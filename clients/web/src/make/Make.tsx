@@ -5,6 +5,9 @@ import { draft, reset } from "../state/draft";
 import { input } from "../state/input";
 import { model, needsPicture, samplers, schedules } from "../state/models";
 import { found, problems, tell } from "../state/problems";
+import { read, use } from "../state/preset";
+import { close, route } from "../state/route";
+import { toast } from "../state/toasts";
 import { Icon } from "../ui/Icon";
 import { Sheet } from "../ui/Sheet";
 import { useAttention } from "../ui/useAttention";
@@ -27,6 +30,15 @@ export function Make() {
   const go = () => {
     if (send()) settle(form.current!);
   };
+
+  const { open } = route.value;
+  useEffect(() => {
+    if (!open) return;
+    const preset = read(open);
+    if (preset) use(preset);
+    toast(t(preset ? "filledByLink" : "badLink"));
+    close();
+  }, [open]);
 
   const led = useRef(found.peek());
   useEffect(() => {

@@ -2,7 +2,9 @@ import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { pictureIn, take } from "../actions/take";
 import { change, draft } from "../state/draft";
 import { input } from "../state/input";
+import { picking } from "../state/overlays";
 import { mend } from "../state/problems";
+import { Icon } from "../ui/Icon";
 import { useProblem } from "./problems";
 import { t } from "./words";
 
@@ -33,7 +35,15 @@ export function Prompt({ send }: { send(): void }) {
 
   return (
     <div class="prompt">
-      <label for={id}>{t(edits ? "editPrompt" : "prompt")}</label>
+      <div class="prompt-head">
+        <label for={id}>{t(edits ? "editPrompt" : "prompt")}</label>
+        <button type="button" class="plain" aria-haspopup="dialog" aria-label={t("history")} title={t("history")} onClick={() => (picking.value = "history")}>
+          <Icon name="clock" />
+        </button>
+        <button type="button" class="plain" aria-haspopup="dialog" aria-label={t("presets")} title={t("presets")} onClick={() => (picking.value = "presets")}>
+          <Icon name="style" />
+        </button>
+      </div>
       <textarea
         ref={field}
         id={id}

@@ -38,7 +38,9 @@ export function send(): boolean {
 
 async function follow(asked: Draft, seed: number, source: Input | null): Promise<void> {
   const sent = draft.peek();
-  const { key, problem } = await submit(request({ ...asked, seed }, source, model.peek()), files(source));
+  const wish = request({ ...asked, seed }, source, model.peek());
+  if (wish.variation_strength) wish.variation_seed ??= randomSeed();
+  const { key, problem } = await submit(wish, files(source));
   const changed = draft.peek() !== sent || input.peek() !== source;
   // What was changed since is not what was wrong: then the card alone tells of it.
   if (changed || !(problem instanceof Refused) || !problem.fields.length) return;

@@ -28,6 +28,12 @@ export interface Draft {
   /** How many times an enlarged picture is larger, and what enlarges it. */
   scale: number | null;
   upscaler: string | null;
+  /** Times that a second pass enlarges; null is none. */
+  hires: number | null;
+  /** How far towards another seed, and which; a new one each time if none is named. */
+  variation: number;
+  variationSeed: number | null;
+  clipSkip: number;
 }
 
 export const EMPTY: Draft = {
@@ -48,6 +54,10 @@ export const EMPTY: Draft = {
   strength: null,
   scale: null,
   upscaler: null,
+  hires: null,
+  variation: 0,
+  variationSeed: null,
+  clipSkip: 1,
 };
 
 const KEPT = "darkroom.draft";
@@ -110,6 +120,10 @@ export function fill(request: JobRequest | ResolvedRequest, model: Model | null 
     // Without a picture it says nothing, and would make the next one forgotten.
     strength: use && use !== "edit" ? unless(request.strength, STRENGTH[use]) : null,
     scale: request.scale ?? null,
+    hires: request.hires?.scale ?? null,
+    variation: request.variation_strength ?? 0,
+    variationSeed: request.variation_seed ?? null,
+    clipSkip: request.clip_skip ?? 1,
     upscaler: unless(request.upscaler, ownUpscaler(model)),
   });
 }
@@ -141,7 +155,13 @@ export function request(from: Draft, source: Input | null, model: Model | null =
   if (from.seed !== null) asked.seed = from.seed;
   if (from.vae) asked.vae = from.vae;
   if (from.loras.length) asked.loras = from.loras.map((each) => ({ ...each }));
+  if (from.clipSkip > 1) asked.clip_skip = from.clipSkip;
+  if (from.variation) {
+    asked.variation_strength = from.variation;
+    if (from.variationSeed !== null) asked.variation_seed = from.variationSeed;
+  }
   if (!source) {
+    if (from.hires) asked.hires = { scale: from.hires } as JobRequest["hires"] & object;
     if (from.width) asked.width = from.width;
     if (from.height) asked.height = from.height;
     return asked;

@@ -12,6 +12,7 @@ import { useProblem } from "../problems";
 import { t } from "../words";
 import { Choice } from "./Choice";
 import { samplersOf, schedulesOf } from "./choices";
+import { More } from "./More";
 import { Range } from "./Range";
 import { SeedField } from "./SeedField";
 import { SizeField } from "./SizeField";
@@ -59,6 +60,7 @@ export function Settings() {
       {chosen && <EmbeddingField model={chosen} />}
       <SamplerFields />
       {chosen && <VaeField model={chosen} />}
+      {chosen && <More model={chosen} />}
     </div>
   );
 }
