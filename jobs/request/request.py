@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from jobs.request.masks import MaskGrey
 from jobs.request.model_card import Kind
@@ -35,6 +35,7 @@ from jobs.request.values import (
 )
 from jobs.request.walk import frames
 from jobs.request.walk.part import Walk
+from jobs.sentences import Wording, wording_of
 
 
 class FieldError(BaseModel):
@@ -42,6 +43,18 @@ class FieldError(BaseModel):
 
     pointer: str
     detail: str
+    wording: Wording | None = Field(
+        None,
+        description="What the detail says, for programs that say it in another language; absent "
+        "where it is in English only.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_wording(cls, fields: dict[str, object]) -> dict[str, object]:
+        detail = fields.get("detail")
+        wording = wording_of(detail) if isinstance(detail, str) else None
+        return {"wording": wording} | fields if wording else fields
 
 
 class InvalidRequest(Exception):

@@ -36,6 +36,7 @@ from jobs.request.samplers import (
 from jobs.request.values import LIMITS, SEEDS
 from jobs.request.walk.choices import chosen
 from jobs.request.walk.part import Walk
+from jobs.sentences import say
 
 STRENGTH: Mapping[Kind, float] = {
     "image-to-image": 0.75,
@@ -79,9 +80,13 @@ def resolve(
     for pointer, text in ends.items():
         if text and blocklist.current().blocks(text):
             # Which word it is stays unsaid: the list is the operator's own.
-            errors.append(FieldError(pointer=pointer, detail="asks for what is not made here"))
+            detail = say("blocked", "has words that this server's owner does not allow in prompts")
+            errors.append(FieldError(pointer=pointer, detail=detail))
         if pointer != "/prompt" and text and split_lora_tags(text)[1]:
-            detail = "has a LoRA's tag; a LoRA acts on the whole picture: name it in /loras"
+            detail = say(
+                "lora-tag-elsewhere",
+                "has a LoRA's tag; a LoRA acts on the whole picture: name it in /loras",
+            )
             errors.append(FieldError(pointer=pointer, detail=detail))
     if errors:
         raise InvalidRequest(errors)
@@ -294,5 +299,10 @@ def _card(name: str | None, cards: list[ModelCard]) -> ModelCard:
     if name is None and cards:
         return cards[0]
     there_are = ", ".join(card.name for card in cards) or "none"
-    detail = f"no model is named {(name or '')[:60]!r}; there are: {there_are}"
+    detail = say(
+        "unknown-model",
+        "no model is named {name}; there are: {there_are}",
+        name=repr((name or "")[:60]),
+        there_are=there_are,
+    )
     raise InvalidRequest([FieldError(pointer="/model", detail=detail)])
