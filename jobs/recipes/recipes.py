@@ -87,7 +87,7 @@ def prompts_of(data: bytes) -> tuple[str, str]:
     prompt, negative = (fields.get(name) for name in ("prompt", "negative_prompt"))
     loras = fields.get("loras")
     tags = [
-        _tag(each)
+        _tag(cast("dict[str, Any]", each))
         for each in (cast("list[Any]", loras) if isinstance(loras, list) else [])
         if isinstance(each, dict) and {"name", "weight"} <= each.keys()
     ]

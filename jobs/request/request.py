@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from jobs.request.masks import MaskGrey
 from jobs.request.model_card import Kind
@@ -36,6 +36,7 @@ from jobs.request.values import (
 )
 from jobs.request.walk import frames
 from jobs.request.walk.part import Walk
+from jobs.sentences import Wording, wording_of
 
 
 class FieldError(BaseModel):
@@ -43,6 +44,18 @@ class FieldError(BaseModel):
 
     pointer: str
     detail: str
+    wording: Wording | None = Field(
+        None,
+        description="What the detail says, for programs that say it in another language; absent "
+        "where it is in English only.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_wording(cls, fields: dict[str, object]) -> dict[str, object]:
+        detail = fields.get("detail")
+        wording = wording_of(detail) if isinstance(detail, str) else None
+        return {"wording": wording} | fields if wording else fields
 
 
 class InvalidRequest(Exception):
@@ -322,7 +335,7 @@ class ResolvedRequest(CommonFields):
 
 def _wording(fields: dict[str, Any]) -> PictureWords:
     loras = [Lora.model_construct(**each) for each in fields.get("loras", [])]
-    return PictureWords.model_construct(**fields | {"loras": loras})
+    return PictureWords.model_construct(None, **fields | {"loras": loras})
 
 
 def named_pictures(request: GenerationRequest | ResolvedRequest) -> dict[str, str]:

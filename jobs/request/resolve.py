@@ -34,6 +34,7 @@ from jobs.request.values import LIMITS, SEEDS
 from jobs.request.walk.choices import chosen
 from jobs.request.walk.part import Walk
 from jobs.request.wordings import other_prompts, words_of
+from jobs.sentences import say
 
 STRENGTH: Mapping[Kind, float] = {
     "image-to-image": 0.75,
@@ -142,7 +143,10 @@ def _blocked(request: GenerationRequest, prompts: list[str]) -> list[FieldError]
     ends += [(pointer, text) for pointer, text in other_prompts(request).items()]
     # Which word it is stays unsaid: the list is the operator's own.
     return [
-        FieldError(pointer=pointer, detail="asks for what is not made here")
+        FieldError(
+            pointer=pointer,
+            detail=say("blocked", "has words that this server's owner does not allow in prompts"),
+        )
         for pointer, text in ends
         if blocklist.current().blocks(text)
     ]
@@ -283,5 +287,10 @@ def _card(name: str | None, cards: list[ModelCard]) -> ModelCard:
     if name is None and cards:
         return cards[0]
     there_are = ", ".join(card.name for card in cards) or "none"
-    detail = f"no model is named {(name or '')[:60]!r}; there are: {there_are}"
+    detail = say(
+        "unknown-model",
+        "no model is named {name}; there are: {there_are}",
+        name=repr((name or "")[:60]),
+        there_are=there_are,
+    )
     raise InvalidRequest([FieldError(pointer="/model", detail=detail)])

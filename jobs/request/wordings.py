@@ -15,6 +15,7 @@ from jobs.request.model_card import ModelCard, name_from
 from jobs.request.parts import Lora, PictureWords
 from jobs.request.request import FieldError, GenerationRequest, InputPicture
 from jobs.request.values import LIMITS, SEEDS
+from jobs.sentences import say
 from jobs.settings import settings
 
 
@@ -60,7 +61,7 @@ def words_of(
         texts = {"/prompt": written, "/negative_prompt": negative}
         if errors := _pick(texts, seed, 0):
             return _nothing(errors)
-        (written, negative), template = texts.values(), False
+        written, negative, template = texts["/prompt"], texts["/negative_prompt"], False
     if not template:
         one = _worded(request, card, written, negative, errors)
         return Words(one.prompt, negative, one.loras, [one], errors=errors)
@@ -69,7 +70,8 @@ def words_of(
         texts = {"/prompt": written, "/negative_prompt": negative}
         if errors := _pick(texts, (seed + index) % SEEDS, index):
             return _nothing(errors)
-        wordings.append(_worded(request, card, *texts.values(), errors))
+        own = texts["/prompt"], texts["/negative_prompt"]
+        wordings.append(_worded(request, card, *own, errors))
         if errors:
             return _nothing(errors)
     return Words(written, negative, request.loras, wordings, template=True)
@@ -88,7 +90,10 @@ def _beside(request: GenerationRequest) -> list[FieldError]:
     for pointer, text in other_prompts(request).items():
         tagged = split_tags(text)
         if tagged.loras:
-            detail = "has a LoRA's tag; a LoRA acts on the whole picture: name it in /loras"
+            detail = say(
+                "lora-tag-elsewhere",
+                "has a LoRA's tag; a LoRA acts on the whole picture: name it in /loras",
+            )
             errors.append(FieldError(pointer=pointer, detail=detail))
         errors += [FieldError(pointer=pointer, detail=fault) for fault in tagged.faults]
         try:

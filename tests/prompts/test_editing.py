@@ -14,11 +14,17 @@ from tests.engine.helpers import difference
 from tests.prompts.by_hand import edited, joined, levels, seeded
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.worker.families.asking import ended, made, picture, rows, rows_since
+from tests.worker.families.asking import Fields, ended, made, picture, rows, rows_since
 from worker.engine import TOLERANCE
 
-USUAL = {"model": "sd1", "width": 32, "height": 32, "steps": 8, "sampler": "ddim"}
-USUAL |= {"guidance_scale": 5.0}
+USUAL: Fields = {
+    "model": "sd1",
+    "width": 32,
+    "height": 32,
+    "steps": 8,
+    "sampler": "ddim",
+    "guidance_scale": 5.0,
+}
 
 
 def test_prompts_that_change_share_forwards_with_others_and_are_what_diffusers_makes_by_hand(

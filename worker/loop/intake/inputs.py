@@ -57,7 +57,8 @@ class Inputs:
             with about(slot.id), slot.work.part("prepare"):
                 self._prepare(slot)
         except Blocked:
-            slot.error = Error(code="refused", detail="It asks for what is not made here.")
+            detail = "Its prompt has words that this server's owner does not allow."
+            slot.error = Error(code="refused", detail=detail)
         except (CanvasError, FileNotFoundError) as error:
             slot.error = Error(code="bad_input", detail=str(error))
         except OSError as error:
