@@ -44,6 +44,7 @@ from worker.models.folders.offered import make_folders
 from worker.models.inventory.hashes import HASHES, Hashes, HashMemory
 from worker.models.loading.checker import load_checker
 from worker.models.loading.free import freeze_libraries
+from worker.models.loading.machine import machine_of, pick_device
 from worker.models.store.model_store import ModelStore
 
 log = logging.getLogger("darkroom.worker")
@@ -125,7 +126,8 @@ def build_worker(
     def errands(board: Board) -> Porter:
         pieces = PieceStore()
         carrier = Carrier(connection, shop.place, places, images, pieces, board.over.is_set)
-        return Porter(board, connection, shop, places, carrier, pieces)
+        machine = machine_of(device, limit)
+        return Porter(board, connection, shop, places, carrier, pieces, machine)
 
     guard = Guard(safety_hook(catalogue))
 
@@ -176,15 +178,6 @@ def back_ends(
     return Backends(
         Cabinet(chosen.compiled_folder, notes, chosen.compiled_mb * MEGABYTE), room, ran
     )
-
-
-def pick_device(wanted: str) -> str:
-    """The device to use: the one asked for, or with `auto` the fastest there is."""
-    if wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def preload(models: ModelStore, name: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from statistics import median
 from threading import Lock
+from typing import Any
 
 from redis import Redis
 
@@ -141,6 +142,10 @@ class Offer:
     def read_as(self, model: str, prompt: str) -> str | None:
         """What a model's table of words takes a prompt for; None where it changes nothing."""
         return self._words.read_as(model, prompt) if self._words else None
+
+    def story(self, model: str) -> dict[str, Any] | None:
+        """How a model was taught; None where it brings no story of that."""
+        return self._words.story(model) if self._words else None
 
     def warm_lanes(self) -> set[str]:
         """The models in memory, by the names they have in lanes."""

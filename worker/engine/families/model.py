@@ -31,6 +31,29 @@ class Text:
     tokens: int
     chunks: int = 1
 
+    def towards(self, other: "Text", share: float) -> "Text":
+        """What lies this far on the straight line to another prompt's, number by number.
+
+        Raises InvalidRequest where the two are not equally long and so have no such line.
+        """
+        pairs = {
+            name: Pair(_between(name, pair.prompt, other.inputs[name].prompt, share), pair.negative)
+            for name, pair in self.inputs.items()
+        }
+        return Text(pairs, max(self.tokens, other.tokens), max(self.chunks, other.chunks))
+
+
+def _between(name: str, start: torch.Tensor, end: torch.Tensor, share: float) -> torch.Tensor:
+    if start.shape != end.shape:
+        raise InvalidRequest(
+            "blend_prompt: for this model the two prompts must be about equally long; one takes"
+            f" {start.shape[1]} places of the text encoder and the other {end.shape[1]}."
+        )
+    if "mask" in name or name == "counts" or not start.is_floating_point():
+        # As many places are looked at as the longer of the two has.
+        return torch.maximum(start, end)
+    return torch.lerp(start, end, share)
+
 
 @dataclass(frozen=True)
 class Scene:
