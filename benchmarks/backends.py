@@ -94,6 +94,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             for count in counts:
                 wanted = requests(count, options.steps)
                 took: list[tuple[float, ...]] = []
+                drawn = ours = list[np.ndarray]()
                 for _ in range(options.repeats):
                     drawn, *theirs = make(plain, wanted)
                     ours, *mine = make(compiled, wanted)

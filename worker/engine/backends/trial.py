@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 import torch
+from torch.nn import functional
 
 from worker.engine.backends.cabinet import WORTHWHILE, Comparison
 from worker.engine.backends.call import Call
@@ -85,8 +86,8 @@ class Trial:
         if self._right is None or self._right.shape != answer.shape:
             return False
         right = self._right.float()
-        apart, length = float((answer.float() - right).norm()), float(right.norm())
-        return apart <= APART[self.network.dtype] * length
+        apart = functional.mse_loss(answer.float(), right) ** 0.5
+        return bool(apart <= APART[self.network.dtype] * right.square().mean() ** 0.5)
 
 
 def is_clear(pairs: list[tuple[float, float]]) -> bool:
