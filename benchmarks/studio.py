@@ -47,7 +47,7 @@ class Order:
 
     def image_request(self) -> ImageRequest:
         """The order as the engine takes it."""
-        return image_request(self.request, 0, self.canvas, self.controls)
+        return image_request(self.request.alone(0), self.canvas, self.controls)
 
 
 class Studio:

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Literal
 
 from flask import request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from redis import Redis
 
 from jobs.devices import Device, Kind, Role
 from jobs.lists import standing
 from jobs.lists.standing import Standing
+from jobs.pictures import walks
 from jobs.records.events import (
     ENDED,
     DoneEvent,
@@ -39,6 +40,11 @@ class OutputView(Output):
     """One picture of a job and where to get it."""
 
     url: str = Field(description="Signed, so that it can be shown without a header for a while.")
+    own: dict[str, JsonValue] = Field(
+        default_factory=dict[str, JsonValue],
+        description="Of a walk: the fields that this picture has otherwise than `input`, which "
+        "with these, the kind `text-to-image` and no `walk` makes it again alone.",
+    )
 
 
 class OutputEventView(BaseModel):
@@ -63,6 +69,18 @@ class TracedView(BaseModel):
     index: int = Field(description="Which picture of the job, from 0.")
     image: str = Field(description="The id of the picture.")
     url: str = Field(description="Where it is.")
+
+
+class FileView(BaseModel):
+    """A file that shows all pictures of a job."""
+
+    name: walks.Name = Field(
+        description="`strip`: side by side; `animation`: one after another, at most 512 pixels "
+        "wide and high."
+    )
+    id: str
+    content_type: str
+    url: str = Field(description="Signed, as those of the outputs are.")
 
 
 class Urls(BaseModel):
@@ -97,6 +115,9 @@ class JobView(BaseModel):
     outputs: list[OutputView]
     traces: list[TracedView] = Field(
         description="What was kept of the steps of its pictures, where that was asked for."
+    )
+    files: list[FileView] = Field(
+        description="Of a walk that has all its pictures: what shows them together."
     )
     error: Error | None = Field(description="Why it failed.")
     notes: list[Note] = Field(
@@ -165,8 +186,9 @@ class Views:
             attempts=record.attempts,
             input=record.request,
             pictures=self.inputs(record.request),
-            outputs=[self.output(output) for output in record.outputs],
+            outputs=[self.output(output, record) for output in record.outputs],
             traces=self._traces(record),
+            files=self._files(record),
             error=record.error,
             notes=record.notes,
             created_at=record.created_at,
@@ -191,16 +213,26 @@ class Views:
             for number, image in numbers
         ]
 
-    def output(self, output: Output) -> OutputView:
-        """A picture with its signed URL."""
-        return OutputView(**output.model_dump(), url=self.image_url(output.id))
+    def _files(self, record: JobRecord) -> list[FileView]:
+        whole = record.status == "succeeded" and len(record.outputs) == record.request.count
+        return [
+            FileView(name=name, id=file, content_type=content_type, url=self.image_url(file))
+            for name, content_type in walks.TYPES.items()
+            if whole and record.request.walk is not None
+            for file in [walks.file_id(record.id, name)]
+        ]
+
+    def output(self, output: Output, record: JobRecord | None = None) -> OutputView:
+        """A picture with its signed URL, and where its job is known, what is its own."""
+        own = record.request.own(int(output.id.rpartition("-")[2])) if record else {}
+        return OutputView(**output.model_dump(), url=self.image_url(output.id), own=own)
 
     def event(
         self, event: LastingEvent, record: JobRecord | None
     ) -> StatusEvent | OutputEventView | DoneEventView:
         """What a client is told: an output has its URL, the end has the whole job."""
         if isinstance(event, OutputEvent):
-            return OutputEventView(job=event.job, output=self.output(event.output))
+            return OutputEventView(job=event.job, output=self.output(event.output, record))
         if not isinstance(event, DoneEvent):
             return event
         if record is None:

@@ -51,7 +51,7 @@ class Size(NamedTuple):
     @classmethod
     def asked(cls, request: ResolvedRequest) -> Size:
         """The size of what was asked for."""
-        steps = request.steps
+        steps = -(-request.all_steps // request.count)
         if request.kind in STARTS_FROM_A_PICTURE:
             steps = max(1, round(steps * request.strength))
         plain = request.hires is None and request.kind not in ("upscale", "edit")

@@ -18,15 +18,20 @@ from fsspec.implementations.local import LocalFileSystem
 from jobs.settings import settings
 
 IMAGE_ID = re.compile(
-    r"([0-9a-f]{32})-(?:i?[0-9]{1,4}|t[0-9]{1,4}(?:-(?:x|noise|x0|difference|attention))?)"
+    r"([0-9a-f]{32})-(?:i?[0-9]{1,4}|t[0-9]{1,4}(?:-(?:x|noise|x0|difference|attention))?"
+    r"|w-(?:strip|animation))"
 )
-"""A job's id and the picture's number, with an `i` for one that the job starts from and a `t` for
-what its trace has (`traces`); anything else is no picture, and no path."""
+"""A job's id and the picture's number, with an `i` for one that the job starts from, a `t` for
+what its trace has (`traces`) and a `w` for what shows all of a walk (`walks`); anything else is no
+picture, and no path."""
 
 TENSORS = re.compile(r"[0-9a-f]{32}-t[0-9]+")
 """The ids of files that are no pictures: a trace's tensors."""
 
-SUFFIXES = "png|safetensors"
+ANIMATIONS = re.compile(r"[0-9a-f]{32}-w-animation")
+"""The ids of animated WebPs."""
+
+SUFFIXES = "png|safetensors|webp"
 """What names of files end with."""
 
 ABANDONED = 3600.0
@@ -149,6 +154,8 @@ def place_of(image: str) -> str:
 
 
 def _suffix(image: str) -> str:
+    if ANIMATIONS.fullmatch(image):
+        return "webp"
     return "safetensors" if TENSORS.fullmatch(image) else "png"
 
 

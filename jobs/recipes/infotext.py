@@ -32,6 +32,9 @@ FILLS = {
     "nothing": "latent nothing",
 }
 
+BLEND, BLEND_PROMPT = "Prompt blend", "Prompt blended with"
+"""Ours: a second prompt, and how far the first was moved towards it."""
+
 NUMBERS = {
     "Steps": "steps",
     "CFG scale": "guidance_scale",
@@ -42,6 +45,7 @@ NUMBERS = {
     "Clip skip": "clip_skip",
     "Variation seed": "variation_seed",
     "Variation seed strength": "variation_strength",
+    BLEND: "blend",
 }
 """Numbers that mean the same in a request."""
 
@@ -149,6 +153,8 @@ def read(text: str) -> Recipe:
     ]
     fields: dict[str, Any] = {"prompt": parts.prompt, "negative_prompt": parts.negative_prompt}
     fields |= {ours: number(values[name]) for name, ours in NUMBERS.items() if name in values}
+    if BLEND_PROMPT in values:
+        fields["blend_prompt"] = values[BLEND_PROMPT]
     fields |= _size(values.get("Size"))
     if "Sampler" in values:
         fields |= _sampler(values["Sampler"], values.get("Schedule type"))
@@ -175,6 +181,9 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
     if request.variation_seed is not None and request.variation_strength:
         fields["Variation seed"] = request.variation_seed
         fields["Variation seed strength"] = request.variation_strength
+    if request.blend_prompt is not None and request.blend:
+        fields[BLEND_PROMPT] = request.blend_prompt
+        fields[BLEND] = request.blend
     if request.kind == "edit":
         fields[EDIT_PICTURES] = 1 + len(request.references)
     elif request.kind != "text-to-image":

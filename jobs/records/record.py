@@ -13,8 +13,8 @@ from redis.typing import EncodableT, FieldT
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from jobs.pictures import traces, walks
 from jobs.pictures.image_store import image_id
-from jobs.pictures.traces import all_ids
 from jobs.records.events import Error, Output, Progress, Status
 from jobs.request.notes import Note
 from jobs.request.request import ResolvedRequest, named_pictures
@@ -72,7 +72,9 @@ class JobRecord:
         """Ids of all that may be in the image store for this job: it goes with the record."""
         made = [image_id(self.id, index) for index in range(self.request.count)]
         if wish(self.request.trace) is not None:
-            made += [each for i in range(self.request.count) for each in all_ids(self.id, i)]
+            made += [each for i in range(self.request.count) for each in traces.all_ids(self.id, i)]
+        if self.request.walk is not None:
+            made += walks.all_ids(self.id)
         return [*made, *named_pictures(self.request).values()]
 
 
@@ -140,7 +142,7 @@ def from_hash(connection: Redis, job_id: str, raw: dict[bytes, bytes]) -> JobRec
     progress = Progress.model_construct(**reported["progress"]) if reported else None
     if status == "succeeded":
         # The last report is of before the last picture was stored.
-        steps = request.steps * request.count
+        steps = request.all_steps
         progress = Progress(step=steps, steps=steps, fraction=1.0)
     pictures: list[dict[str, Any]] = _json(raw, Field.OUTPUTS) or []
     notes: list[dict[str, Any]] = _json(raw, Field.NOTES) or []

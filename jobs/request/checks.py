@@ -9,6 +9,8 @@ from jobs.request.request import FieldError, GenerationRequest, InputPicture, Pi
 from jobs.request.samplers import AUTOMATIC, nearest, parts_of, schedule_problem
 from jobs.request.trace import fault
 from jobs.request.values import LIMITS, MAX_LORAS
+from jobs.request.walk.choices import faults
+from jobs.request.walk.part import SETS
 from jobs.sentences import say
 
 SMALLEST = 8
@@ -18,10 +20,10 @@ BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 """Ways to enlarge that need no weights of their own."""
 
 WITH_MASK = ("inpaint",)
-WITHOUT_PICTURE = ("text-to-image",)
-BY_WORDS = ("text-to-image", "edit")
+WITHOUT_PICTURE = ("text-to-image", "walk")
+BY_WORDS = ("text-to-image", "edit", "walk")
 """Kinds in which the prompt says all that is to be done."""
-WITHOUT_STRENGTH = ("text-to-image", "edit")
+WITHOUT_STRENGTH = ("text-to-image", "edit", "walk")
 
 
 def request_errors(
@@ -42,12 +44,39 @@ def request_errors(
         *_sampler_errors(request, card),
         *_model_errors(request, card),
         *_trace_errors(request, card),
+        *_walk_errors(request, prompt),
     ]
 
 
 def _trace_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:
-    detail = fault(request.trace, request.steps or card.steps, batched=card.batched)
+    steps = max(request.walk.steps or [0]) if request.walk else 0
+    detail = fault(request.trace, steps or request.steps or card.steps, batched=card.batched)
     return [FieldError(pointer="/trace", detail=detail)] if detail else []
+
+
+def _walk_errors(request: GenerationRequest, prompt: str) -> list[FieldError]:
+    walk = request.walk
+    if (request.kind == "walk") != (walk is not None):
+        detail = f"{request.kind} does not take it; the kind walk does"
+        needed = "is required: it says what changes from picture to picture"
+        return [FieldError(pointer="/walk", detail=detail if walk else needed)]
+    if walk is None:
+        return []
+    wrong = list(faults(walk, prompt))
+    wrong += [
+        (f"/{name}", f"the walk sets it for each picture; leave it out beside {walk.over}")
+        for name in SETS[walk.over]
+        if getattr(request, name) is not None
+    ]
+    return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong]
+
+
+def count_errors(request: GenerationRequest, pictures: int) -> list[FieldError]:
+    """How many pictures a walk has follows from it."""
+    if request.walk is None or request.count in (1, pictures):
+        return []
+    detail = f"follows from the walk: it is {pictures}, not {request.count}; leave it out"
+    return [FieldError(pointer="/count", detail=detail)]
 
 
 def size_errors(
@@ -265,15 +294,27 @@ def _unknown(
 
 
 def _sampler_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:
-    asked = request.sampler and nearest(parts_of(request.sampler)[0], AUTOMATIC).sampler
-    if asked and card.samplers and asked not in card.samplers:
-        samplers = ", ".join(card.samplers)
-        detail = say(
-            "samplers", "the model {model} takes {samplers}", model=card.name, samplers=samplers
-        )
-        return [FieldError(pointer="/sampler", detail=detail)]
+    walked = (request.walk.samplers if request.walk else None) or []
+    named = {"/sampler": request.sampler}
+    named |= {f"/walk/samplers/{index}": each for index, each in enumerate(walked)}
+    samplers = ", ".join(card.samplers)
+    detail = say(
+        "samplers", "the model {model} takes {samplers}", model=card.name, samplers=samplers
+    )
+    wrong = [
+        FieldError(pointer=pointer, detail=detail)
+        for pointer, name in named.items()
+        if name and card.samplers and _made_by(name) not in card.samplers
+    ]
+    if wrong:
+        return wrong
     problem = schedule_problem(request.schedule)
     return [FieldError(pointer="/schedule", detail=problem)] if problem else []
+
+
+def _made_by(name: str) -> str:
+    """The sampler of this server that a name leads to."""
+    return nearest(parts_of(name)[0], AUTOMATIC).sampler
 
 
 def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:
@@ -297,7 +338,7 @@ def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldErro
             "the model {model} runs as a whole pipeline, which does not take it",
             model=card.name,
         )
-        for field in ("hires", "variation_strength"):
+        for field in ("hires", "variation_strength", "blend"):
             if getattr(request, field):
                 errors.append(FieldError(pointer=f"/{field}", detail=detail))
         if request.kind in WITH_MASK and request.fill in ("noise", "nothing"):

@@ -10,7 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.request.samplers import EVERY
 
 Kind = Literal[
-    "text-to-image", "image-to-image", "edit", "inpaint", "outpaint", "upscale", "variations"
+    "text-to-image",
+    "image-to-image",
+    "edit",
+    "inpaint",
+    "outpaint",
+    "upscale",
+    "variations",
+    "walk",
 ]
 
 

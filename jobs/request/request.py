@@ -33,6 +33,8 @@ from jobs.request.values import (
     Steps,
     Strength,
 )
+from jobs.request.walk import frames
+from jobs.request.walk.part import Walk
 from jobs.sentences import Wording, wording_of
 
 
@@ -134,6 +136,18 @@ class CommonFields(Part):
     )
     variation_strength: Strength = Field(
         default=0.0, description="How far towards the second noise; 0 is the first alone."
+    )
+    blend_prompt: Prompt | None = Field(
+        default=None, description="A second prompt, towards whose vectors the first's are moved."
+    )
+    blend: Strength = Field(
+        default=0.0,
+        description="How far towards the second prompt; 0 is the first alone, 1 the second.",
+    )
+    walk: Walk | None = Field(
+        default=None,
+        description="Walk: what changes from picture to picture. How many there are follows from "
+        "it; beside them the job has a strip and an animation of all of them, in `files`.",
     )
     resize: Resize = Field(
         default="crop", description="How a picture is brought to another shape of width and height."
@@ -251,7 +265,30 @@ class ResolvedRequest(CommonFields):
 
     def image_seed(self, index: int) -> int:
         """Seed of picture `index` (from 0), which makes that picture again alone."""
-        return (self.seed + index) % SEEDS
+        return self.alone(index).seed
+
+    def alone(self, index: int) -> Self:
+        """The request that makes picture `index` (from 0) again, and no other."""
+        if self.walk is None:
+            return self.model_copy(update={"seed": (self.seed + index) % SEEDS, "count": 1})
+        plain = {"kind": "text-to-image", "walk": None, "count": 1}
+        return self.model_copy(update=plain | self.own(index))
+
+    def own(self, index: int) -> dict[str, Any]:
+        """What picture `index` of a walk has otherwise than the request."""
+        if self.walk is None:
+            return {}
+        return frames.frame(self.walk, index, self.count, self.prompt)
+
+    def picture_steps(self, index: int) -> int:
+        """Denoising steps of picture `index`."""
+        varied = self.walk.steps if self.walk else None
+        return varied[index] if varied else self.steps
+
+    @property
+    def all_steps(self) -> int:
+        """Denoising steps of all pictures together."""
+        return sum(self.picture_steps(index) for index in range(self.count))
 
     @classmethod
     def restored(cls, fields: dict[str, Any]) -> Self:
@@ -261,6 +298,7 @@ class ResolvedRequest(CommonFields):
         """
         hires: dict[str, Any] | None = fields.get("hires")
         drawn: dict[str, Any] | None = fields.get("drawn")
+        walk: dict[str, Any] | None = fields.get("walk")
         parts: dict[str, Any] = {
             "trace": restored(fields.get("trace", False)),
             "loras": [Lora.model_construct(**each) for each in fields.get("loras", [])],
@@ -268,6 +306,7 @@ class ResolvedRequest(CommonFields):
             "expand": Expand.model_construct(**fields.get("expand", {})),
             "hires": Hires.model_construct(**hires) if hires else None,
             "drawn": Drawn.model_construct(**drawn) if drawn else None,
+            "walk": Walk.model_construct(None, **walk) if walk else None,
         }
         return cls.model_construct(None, **fields | parts)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from itertools import zip_longest
 from math import sqrt
 from typing import Any
 
 from pydantic import ValidationError
 
 from jobs.request import blocklist
-from jobs.request.checks import request_errors, size_errors
+from jobs.request.checks import count_errors, request_errors, size_errors
 from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, note_of
 from jobs.request.lora_tags import split_lora_tags
 from jobs.request.model_card import Kind, ModelCard, name_from
@@ -33,6 +34,8 @@ from jobs.request.samplers import (
     parts_of,
 )
 from jobs.request.values import LIMITS, SEEDS
+from jobs.request.walk.choices import chosen
+from jobs.request.walk.part import Walk
 from jobs.sentences import say
 
 STRENGTH: Mapping[Kind, float] = {
@@ -72,10 +75,19 @@ def resolve(
     loras = [*request.loras, *_tagged(tags, card)]
     errors = request_errors(request, card, pictures, prompt, loras, cards)
     # What is in a negative prompt is what the caller does not want to see.
-    if blocklist.current().blocks(prompt):
-        # Which word it is stays unsaid: the list is the operator's own.
-        detail = say("blocked", "has words that this server's owner does not allow in prompts")
-        errors.append(FieldError(pointer="/prompt", detail=detail))
+    ends = {"/prompt": prompt, "/blend_prompt": request.blend_prompt}
+    ends |= {"/walk/prompt": request.walk.prompt} if request.walk else {}
+    for pointer, text in ends.items():
+        if text and blocklist.current().blocks(text):
+            # Which word it is stays unsaid: the list is the operator's own.
+            detail = say("blocked", "has words that this server's owner does not allow in prompts")
+            errors.append(FieldError(pointer=pointer, detail=detail))
+        if pointer != "/prompt" and text and split_lora_tags(text)[1]:
+            detail = say(
+                "lora-tag-elsewhere",
+                "has a LoRA's tag; a LoRA acts on the whole picture: name it in /loras",
+            )
+            errors.append(FieldError(pointer=pointer, detail=detail))
     if errors:
         raise InvalidRequest(errors)
     width, height = _size(request, card, source)
@@ -87,6 +99,13 @@ def resolve(
     pair = nearest(*_sampler(request, card), card.schedules)
     if notes is not None:
         notes += _pair_notes(pair)
+    walk, pictures_made = (
+        (None, request.count) if request.walk is None else chosen(request.walk, prompt)
+    )
+    if errors := count_errors(request, pictures_made):
+        raise InvalidRequest(errors)
+    walk = walk and _with_pairs(walk, request, card, notes)
+    steps = max(walk.steps) if walk and walk.steps else request.steps or card.steps
     hires, strength = _painted_again(request, card, width, height)
     upscaling = request.kind == "upscale"
     resolved = ResolvedRequest(
@@ -107,7 +126,9 @@ def resolve(
         image_guidance_scale=_image_guidance_scale(request, card),
         width=width,
         height=height,
-        steps=request.steps or card.steps,
+        steps=steps,
+        count=pictures_made,
+        walk=walk,
         guidance_scale=(
             card.guidance_scale if request.guidance_scale is None else request.guidance_scale
         ),
@@ -159,7 +180,7 @@ def _common(request: GenerationRequest) -> dict[str, Any]:
     """The fields that go over as they are."""
     chosen = {
         *("prompt", "negative_prompt", "loras", "controls", "schedule"),
-        *("hires", "drawn", "image_guidance_scale"),
+        *("hires", "drawn", "image_guidance_scale", "count", "walk"),
     }
     return {name: getattr(request, name) for name in CommonFields.model_fields.keys() - chosen}
 
@@ -196,6 +217,35 @@ def _sampler(request: GenerationRequest, card: ModelCard) -> tuple[str, str]:
     if asked == AUTOMATIC and sampler == own[0]:
         asked = canonical_schedule(card.schedule) or AUTOMATIC
     return sampler, asked
+
+
+def _with_pairs(
+    walk: Walk, request: GenerationRequest, card: ModelCard, notes: list[Note] | None
+) -> Walk:
+    """A walk over samplers or schedules with each pair that is made here, and notes of what that
+    is instead of."""
+    if not walk.samplers and not walk.schedules:
+        return walk
+    asked = [
+        {"sampler": sampler, "schedule": schedule}
+        for sampler, schedule in zip_longest(walk.samplers or [], walk.schedules or [])
+    ]
+    pairs = [
+        nearest(
+            *_sampler(request.model_copy(update={k: v for k, v in each.items() if v}), card),
+            card.schedules,
+        )
+        for each in asked
+    ]
+    for index, pair in enumerate(pairs):
+        for field, detail in (("samplers", pair.sampler_note), ("schedules", pair.schedule_note)):
+            if detail and notes is not None:
+                where = field if getattr(walk, field) else "samplers"
+                notes.append(Note(pointer=f"/walk/{where}/{index}", detail=detail))
+    made: dict[str, list[str]] = {"schedules": [each.schedule for each in pairs]}
+    if walk.samplers:
+        made["samplers"] = [each.sampler for each in pairs]
+    return walk.model_copy(update=made)
 
 
 def _pair_notes(pair: Pair) -> list[Note]:

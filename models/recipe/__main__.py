@@ -25,6 +25,7 @@ from . import (
     export,
     parallel,
     sampling,
+    story,
     words,
 )
 from .sampling import Model
@@ -63,6 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         sampling.save_grid(args.output / "grid.png", sampling.card_pictures(model))
         write_json(args.output / "training.json", describe(preset, pictures, device, args))
         words.write(args.output, pictures.emoji)
+        story.write(args.work, args.output)
     if "evaluation" in args.stages:
         return evaluate(pictures, device, args)
     return 0

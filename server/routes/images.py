@@ -10,8 +10,8 @@ from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.collections import albums
-from jobs.pictures import traces
-from jobs.pictures.image_store import TENSORS, job_of
+from jobs.pictures import traces, walks
+from jobs.pictures.image_store import ANIMATIONS, TENSORS, job_of
 from jobs.queue import queue
 from jobs.records.events import ENDED
 from jobs.request.request import named_pictures
@@ -90,7 +90,9 @@ def get_image(path: ImagePath, query: ImageQuery) -> Response:
     """
     _check(path.image_id, query)
     if TENSORS.fullmatch(path.image_id):
-        return _tensors(path.image_id)
+        return _as_kept(path.image_id, "application/octet-stream", "safetensors", download=True)
+    if ANIMATIONS.fullmatch(path.image_id):
+        return _as_kept(path.image_id, "image/webp", "webp", download=query.download)
     try:
         data = current_renditions().get(path.image_id, query.format, query.width)
     except FileNotFoundError as error:
@@ -116,7 +118,8 @@ def get_image(path: ImagePath, query: ImageQuery) -> Response:
 def delete_image(path: ImagePath) -> tuple[str, int]:
     """Delete one picture
 
-    The others of its job stay. What a job started from goes with the job alone.
+    The others of its job stay; of a walk, what shows all of them goes too. What a job started from
+    goes with the job alone.
     """
     image = path.image_id
     job_id = job_of(image)
@@ -131,7 +134,8 @@ def delete_image(path: ImagePath) -> tuple[str, int]:
         raise _unknown(image)
     try:
         index = int(image.rpartition("-")[2])
-        for each in (image, *traces.all_ids(job_id, index)):
+        shown_in = walks.all_ids(job_id) if record.request.walk else []
+        for each in (image, *traces.all_ids(job_id, index), *shown_in):
             here.store.delete(each)
             current_renditions().forget(each)
     except OSError as error:
@@ -156,18 +160,18 @@ def create_link(path: ImagePath, body: LinkRequest) -> Response:
     return response(view, 201)
 
 
-def _tensors(image: str) -> Response:
-    """A trace's tensors, as they were kept."""
+def _as_kept(image: str, content_type: str, suffix: str, *, download: bool) -> Response:
+    """A file that is given as it was kept: a trace's tensors, a walk's animation."""
     try:
         data = resources().store.read(image)
     except FileNotFoundError as error:
         raise _unknown(image) from error
     except OSError as error:
         raise StoreAway from error
-    answer = Response(data, content_type="application/octet-stream")
+    answer = Response(data, content_type=content_type)
     answer.headers["Cache-Control"] = FOREVER
-    name = f'attachment; filename="darkroom-{image}.safetensors"'
-    answer.headers["Content-Disposition"] = name
+    disposition = "attachment" if download else "inline"
+    answer.headers["Content-Disposition"] = f'{disposition}; filename="darkroom-{image}.{suffix}"'
     return answer
 
 

@@ -25,6 +25,12 @@ from server.resources import resources
 routes = Routes("studies", "How a model works, to be looked into.")
 
 
+class StoryPath(BaseModel):
+    """A model in the path."""
+
+    model: str = Field(max_length=200, description="Name of a model; see /models.")
+
+
 class SchedulePath(BaseModel):
     """A sampler in the path."""
 
@@ -124,6 +130,31 @@ class NoisyView(BaseModel):
     noise_deviation: float
 
 
+class StoryPointView(BaseModel):
+    """A stretch of a training."""
+
+    step: int = Field(description="Its last step.")
+    seconds: float = Field(description="How long the training had run by then.")
+    loss: float = Field(description="What the network was wrong by, in the mean.")
+    rate: float = Field(description="The learning rate.")
+
+
+class StoryGridView(BaseModel):
+    """What a model drew at one age."""
+
+    step: int
+    picture: str = Field(description="The prompts' pictures, eight in a row, as a data URI.")
+
+
+class StoryView(BaseModel):
+    """How a model was taught."""
+
+    model: str
+    prompts: list[str] = Field(description="What was drawn at each age, in the grids' order.")
+    curve: list[StoryPointView]
+    grids: list[StoryGridView]
+
+
 class PredictionView(BaseModel):
     """What the network takes for the noise."""
 
@@ -180,6 +211,17 @@ class AutoencodedView(BaseModel):
     reconstruction: str
     difference: str = Field(description="Four times the difference; mid-grey is none.")
     psnr: float = Field(description="Decibels.")
+
+
+@routes.get("/models/<model>/training", {200: StoryView}, (422, 503))
+def get_training(path: StoryPath) -> Response:
+    """Get the story of a model's training
+
+    The curve of its loss and what it drew at several ages, where its folder has them as the recipe
+    of the model that ships writes them (`training/`); both empty where it has not.
+    """
+    card = _card(path.model)
+    return response(StoryView(model=card.name, **ask(card.name, "story", {})), 200)
 
 
 @routes.get("/schedules/<sampler>", {200: NoiseScheduleView}, (404, 422, 503))

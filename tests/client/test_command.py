@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -40,7 +41,7 @@ def generate(site: Site, tmp_path: Path) -> Run:
     return run
 
 
-def newest(site: Site) -> dict[str, object]:
+def newest(site: Site) -> dict[str, Any]:
     """What the server was asked for last."""
     return httpx.get(f"{site.url}/api/v1/jobs?limit=1").json()["jobs"][0]["input"]
 
@@ -99,6 +100,17 @@ def test_pictures_and_every_other_field_go_by_their_names(
     asked = newest(site)
     assert asked["kind"] == "outpaint"
     assert asked["expand"] == {"left": 32, "top": 0, "right": 32, "bottom": 0}
+
+
+def test_a_walk_brings_its_strip_and_its_animation(generate: Run, site: Site, tmp_path: Path):
+    walk = "over=prompts,prompt=blue boat, 3d,frames=2,seconds=0.1"
+    made = generate("red apple, 3d", "--walk", walk, "--steps", "1", "-o", "walk.png")
+    assert made.returncode == 0, made.stderr
+    assert newest(site)["walk"]["prompt"] == "blue boat, 3d"
+    files = {each.name for each in tmp_path.glob("walk*")}
+    assert files == {"walk-1.png", "walk-2.png", "walk-strip.png", "walk-animation.webp"}
+    with Image.open(tmp_path / "walk-animation.webp") as animation:
+        assert animation.n_frames == 2
 
 
 def test_prompts_of_a_file_are_made_together_and_named_after_themselves(

@@ -49,6 +49,10 @@ DOES: Mapping[str, tuple[Kind, ...]] = {
     "sana": KINDS,
     "pixart-sigma": KINDS,
     "lumina2": KINDS,
+    "flux2": KINDS,
+    "flux2-klein": KINDS,
+    "chroma": KINDS,
+    "hidream": KINDS,
 }
 """The kinds of each family of tests/tiny_models.py and tests/tiny_pipelines.py."""
 
@@ -59,6 +63,10 @@ FLOW = (
     "z-image",
     "sana",
     "lumina2",
+    "flux2",
+    "flux2-klein",
+    "chroma",
+    "hidream",
 )
 """Those of them that predict a flow."""
 

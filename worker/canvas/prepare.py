@@ -52,7 +52,7 @@ def prepare(
     mask (L; white is repainted) brought to them; and `references` (RGB) as they are. Raises
     CanvasError."""
     match request.kind:
-        case "text-to-image":
+        case "text-to-image" | "walk":
             canvas = _from_words(request, factor)
         case "image-to-image" | "variations":
             canvas = _from_picture(request, _given(image, "image"), factor)

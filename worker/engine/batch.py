@@ -1,7 +1,10 @@
 """A batch is a throw-away view: tasks gathered into tensors for one forward, then forgotten."""
 
+import operator
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -59,6 +62,38 @@ class Step:
     index: int
 
 
+class Stacks:
+    """Rows that are the same in every step, stacked once for as long as the same tasks share them.
+
+    It holds those of the last KINDS kinds of batches.
+    """
+
+    KINDS = 4
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[BatchKey, dict[str, tuple[list[torch.Tensor], torch.Tensor]]]
+        self._kept = OrderedDict()
+
+    def stacked(
+        self, key: BatchKey, name: str, rows: list[torch.Tensor], dtype: torch.dtype
+    ) -> torch.Tensor:
+        """The rows in one tensor of this dtype."""
+        kept = self._kept.setdefault(key, {})
+        self._kept.move_to_end(key)
+        before, stacked = kept.get(name, ([], None))
+        same = len(before) == len(rows) and all(map(operator.is_, before, rows))
+        if stacked is None or not same:
+            stacked = torch.cat(rows).to(dtype)
+            kept[name] = rows, stacked
+            if len(self._kept) > self.KINDS:
+                self._kept.popitem(last=False)
+        return stacked
+
+    def forget(self) -> None:
+        """Holds nothing more."""
+        self._kept.clear()
+
+
 @dataclass(frozen=True)
 class Batch:
     """Tasks that take the same kind of step together: one encode, one denoise, one decode.
@@ -78,9 +113,11 @@ class Batch:
     def key(self) -> BatchKey:
         return ready(self.tasks[0].key)
 
-    def gather(self) -> TaskRows | None:
-        """One batch of rows of all tasks; a task whose sampler raises fails and is left out."""
+    def gather(self, stacks: Stacks | None = None) -> TaskRows | None:
+        """One batch of rows of all tasks; a task whose sampler raises fails and is left out.
+        `stacks` has what earlier steps stacked."""
         model = self.model
+        stack = partial((stacks or Stacks()).stacked, self.key)
         tasks: list[Task] = []
         scaled: list[torch.Tensor] = []
         for task in sorted(self.tasks, key=lambda task: not task.guided):
@@ -99,8 +136,11 @@ class Batch:
             beside=beside,
             latents=torch.cat(scaled[:guided] * beside + scaled).to(model.dtype),
             timesteps=sent(torch.tensor(timesteps[:guided] * beside + timesteps), model.device),
-            inputs={name: _stacked(name, tasks, guided, model) for name in tasks[0].inputs},
-            controls=_controls(tasks, guided, beside, model),
+            inputs={
+                name: stack(name, _inputs(name, tasks, guided, model), model.dtype)
+                for name in tasks[0].inputs
+            },
+            controls=_controls(tasks, guided, beside, partial(stack, dtype=model.dtype)),
         )
 
     def scatter(
@@ -190,15 +230,17 @@ def _per_row(numbers: list[float], like: torch.Tensor) -> torch.Tensor:
     return sent(torch.tensor(numbers), like.device).view(-1, 1, 1, 1)
 
 
-def _stacked(name: str, tasks: list[Task], guided: int, model: LoadedModel) -> torch.Tensor:
+def _inputs(name: str, tasks: list[Task], guided: int, model: LoadedModel) -> list[torch.Tensor]:
     pairs = [task.inputs[name] for task in tasks]
     rows = [pair.without for pair in pairs[:guided]] + [pair.prompt for pair in pairs]
     if model.guided_rows > 2:
         rows = [pair.without_both for pair in pairs[:guided]] + rows
-    return torch.cat(rows).to(model.dtype)
+    return rows
 
 
-def _controls(tasks: list[Task], guided: int, beside: int, model: LoadedModel) -> list[ControlRows]:
+def _controls(
+    tasks: list[Task], guided: int, beside: int, stack: Callable[..., torch.Tensor]
+) -> list[ControlRows]:
     """Each ControlNet's pictures and weights at this step, a row a row of the forward."""
     found: list[ControlRows] = []
     for index, first in enumerate(tasks[0].controls):
@@ -209,6 +251,6 @@ def _controls(tasks: list[Task], guided: int, beside: int, model: LoadedModel) -
         ]
         without = [0.0] * guided if first.net.prompt_only else weights[:guided]
         pictures = [each.picture for each in inputs]
-        stacked = torch.cat(pictures[:guided] * beside + pictures).to(model.dtype)
+        stacked = stack(f"control {index}", pictures[:guided] * beside + pictures)
         found.append(ControlRows(first.net, stacked, without * beside + weights))
     return found

@@ -1,15 +1,18 @@
 """From a request to the first step: prompts read, picture encoded, noise drawn, inputs made."""
 
+from collections.abc import Hashable
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch.nn import functional
 
 from worker.engine.errors import InvalidRequest
-from worker.engine.families.model import LoadedModel, Scene
+from worker.engine.families.model import LoadedModel, Scene, Text
 from worker.engine.parts.autoencoder import hide_masked, latent_levels, latent_mask
 from worker.engine.parts.control import control_tensor
 from worker.engine.parts.upscaler import lanczos, nearest
-from worker.engine.request import Control, Enlarge, Picture
+from worker.engine.request import Control, Enlarge, ImageRequest, Picture
 from worker.engine.task import ControlInput, Repaint, Stage, Task, ready
 from worker.engine.trace.recording import Memory, Recording
 from worker.engine.transfer import sent
@@ -25,11 +28,13 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         model.loras.hold(weights)
     model.loras.use(request.loras)
     variant = tuple((weights.serial, weight) for weights, weight in added)
-    task.text = model.read(request, variant=variant)
+    task.text = _read(model, request, variant)
     task.generator.manual_seed(request.seed)
     if request.trace is not None:
-        # Of pictures that are spoken of the words are read within another text.
-        spellings = [] if request.references else model.spell(request.prompt)
+        # Of pictures that are spoken of the words are read within another text, and vectors between
+        # two prompts are no words.
+        mixed = request.references or _blends(request)
+        spellings = [] if mixed else model.spell(request.prompt)
         task.recording = Recording(request.trace, spellings, memory or Memory())
     if request.references:
         _edit(task, model)
@@ -44,6 +49,18 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         task.stage = Stage.ENLARGE
         return
     _first_pass(task, model)
+
+
+def _blends(request: ImageRequest) -> bool:
+    return request.blend_prompt is not None and request.blend > 0
+
+
+def _read(model: LoadedModel, request: ImageRequest, variant: Hashable) -> Text:
+    text = model.read(request, variant=variant)
+    if request.blend_prompt is None or not _blends(request):
+        return text
+    other = replace(request, prompt=request.blend_prompt)
+    return text.towards(model.read(other, variant=variant), request.blend)
 
 
 def enlarge(task: Task) -> None:

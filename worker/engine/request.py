@@ -82,7 +82,8 @@ class ImageRequest:
     once. With `references` they are edited by the prompt: those are the pictures as they came, of
     any size, and `image` the first of them brought to `width` x `height`, for networks that draw
     over it, which `image_guidance_scale` has keep to it. `vae` names an autoencoder that is taken
-    instead of the model's own.
+    instead of the model's own. `blend` is how far the prompt's vectors are moved towards those of
+    `blend_prompt`.
     """
 
     model: str
@@ -110,6 +111,8 @@ class ImageRequest:
     controls: tuple[Control, ...] = ()
     variation_seed: int | None = None
     variation_strength: float = 0.0
+    blend_prompt: str | None = None
+    blend: float = 0.0
     vae: str | None = None
     exact: bool = False
     trace: TraceWish | None = None

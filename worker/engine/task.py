@@ -1,6 +1,6 @@
 """A task is one image on its way: its request, its latents, its own sampler and generator."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, TypeVar
 
@@ -52,8 +52,14 @@ class BatchKey:
 
     @property
     def shape(self) -> ForwardShape:
-        """What a forward's time and memory depend on."""
+        """What a forward's memory depends on, and the number of rows that is best."""
         return ForwardShape(self.model, self.height, self.width, self.inputs, self.controls)
+
+    @property
+    def timed(self) -> ForwardShape:
+        """What its time depends on: where LoRAs act, and where it must be exact, no compiled
+        network stands in."""
+        return replace(self.shape, plain=self.exact or bool(self.loras))
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from statistics import median
 from threading import Lock
+from typing import Any
 
 from redis import Redis
 
@@ -64,7 +65,7 @@ class Rate:
 
 class Offer:
     """The models of the worker `name`, as it advertises them; `costs` asks its engine what it
-    measured."""
+    measured, `compiled` which of them it made faster for its machine."""
 
     def __init__(
         self,
@@ -77,6 +78,7 @@ class Offer:
         device: str,
         capacity: int,
         costs: Callable[[], list[Cost]],
+        compiled: Callable[[], Collection[str]] = tuple,
         words: WordTables | None = None,
         place: Place | None = None,
     ) -> None:
@@ -95,6 +97,7 @@ class Offer:
         self.capacity = capacity
         self.rate = Rate()
         self._costs = costs
+        self._compiled = compiled
         self._finishing = deque[float](maxlen=RECENT)
 
     def change(self, cards: Sequence[ModelCard]) -> None:
@@ -140,6 +143,10 @@ class Offer:
         """What a model's table of words takes a prompt for; None where it changes nothing."""
         return self._words.read_as(model, prompt) if self._words else None
 
+    def story(self, model: str) -> dict[str, Any] | None:
+        """How a model was taught; None where it brings no story of that."""
+        return self._words.story(model) if self._words else None
+
     def warm_lanes(self) -> set[str]:
         """The models in memory, by the names they have in lanes."""
         return {lanes.lane(name, "normal", "").model for name in self.models.warm()}
@@ -167,6 +174,7 @@ class Offer:
             known=list(self.known),
             pinned=list(self.pinned),
             problems=list(self.problems),
+            compiled=sorted(self._compiled()),
             place=self._place.id if self._place else "",
             free_bytes=self._place.free if self._place else None,
             looked=self.looked,

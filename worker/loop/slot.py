@@ -17,7 +17,7 @@ from jobs.request.request import ResolvedRequest
 from jobs.request.trace import wish
 from jobs.tracing import NOTHING, Work
 from worker.canvas import Canvas
-from worker.engine import Control, Engine, ImageRequest, Lora, Stage, TraceWish
+from worker.engine import Control, Engine, ImageRequest, Lora, Picture, Stage, TraceWish
 from worker.loop.lease import Lease
 
 STAGES: dict[Stage, events.Stage] = {
@@ -36,6 +36,8 @@ STAGES: dict[Stage, events.Stage] = {
 class Slot:
     """What the worker knows of a job under way; all of it can be lost and made again.
 
+    `readings` is what the model takes prompts for that it was not taught, `frames` a walk's
+    pictures, small, as far as they are there.
     `group` is that of a suspect (`jobs.queue.suspects`), None of any other job.
     `stop` and `lost` go up and never down, on any thread. Whoever sets `settling` ends the job, and
     nobody else touches its outcome from then on.
@@ -46,7 +48,7 @@ class Slot:
     group: str | None = None
     canvas: Canvas | None = None
     controls: tuple[Control, ...] = ()
-    read_as: str | None = None
+    readings: dict[str, str] = field(default_factory=dict[str, str])
     outputs: dict[int, Output] = field(default_factory=dict[int, Output])
     started: float = field(default_factory=time.monotonic)
     first_step: float | None = None
@@ -54,6 +56,7 @@ class Slot:
     reported: Progress | None = None
     previewed: float = 0.0
     traced: dict[int, int] = field(default_factory=dict[int, int])
+    frames: dict[int, Picture] = field(default_factory=dict[int, Picture])
     furthest: float = 0.0
     stop: bool = False
     lost: bool = False
@@ -102,21 +105,27 @@ class Slot:
         """Picture `index` as the engine takes it."""
         if self.canvas is None:
             raise RuntimeError("A job went to the engine before its pictures were prepared.")
-        asked = image_request(self.request, index, self.canvas, self.controls)
-        return asked if self.read_as is None else replace(asked, prompt=self.read_as)
+        asked = image_request(self.request.alone(index), self.canvas, self.controls)
+        towards = asked.blend_prompt
+        return replace(
+            asked,
+            prompt=self.readings.get(asked.prompt, asked.prompt),
+            blend_prompt=towards and self.readings.get(towards, towards),
+        )
 
     def progress(self, engine: Engine) -> Progress:
         """How far all the job's pictures are together, in the steps that were asked for."""
-        done = float(len(self.outputs))
+        request = self.request
+        done = float(sum(map(request.picture_steps, self.outputs)))
         stages = set[Stage]()
         for index in set(range(self.request.count)) - self.outputs.keys():
             with suppress(KeyError):  # not yet in the engine, or out of it and being stored
                 state = engine.progress(self.task_id(index))
-                done += state.step / max(1, state.steps)
+                done += request.picture_steps(index) * state.step / max(1, state.steps)
                 stages.add(state.stage)
         # A picture that is being stored is no longer in the engine, and no less far.
-        fraction = self.furthest = max(self.furthest, done / self.request.count)
-        steps = self.request.steps * self.request.count
+        steps = request.all_steps
+        fraction = self.furthest = max(self.furthest, done / steps)
         return Progress(
             step=int(fraction * steps),
             steps=steps,
@@ -126,9 +135,9 @@ class Slot:
 
 
 def image_request(
-    request: ResolvedRequest, index: int, canvas: Canvas, controls: tuple[Control, ...] = ()
+    request: ResolvedRequest, canvas: Canvas, controls: tuple[Control, ...] = ()
 ) -> ImageRequest:
-    """Picture `index` of a request as the engine takes it, on its canvas."""
+    """A request for one picture as the engine takes it, on its canvas."""
     return ImageRequest(
         model=request.model,
         prompt=request.prompt,
@@ -137,7 +146,7 @@ def image_request(
         height=canvas.height,
         steps=request.steps,
         guidance_scale=request.guidance_scale,
-        seed=request.image_seed(index),
+        seed=request.seed,
         sampler=request.sampler,
         schedule=request.schedule,
         guidance_rescale=request.guidance_rescale,
@@ -156,6 +165,8 @@ def image_request(
         controls=controls,
         variation_seed=request.variation_seed,
         variation_strength=request.variation_strength,
+        blend_prompt=request.blend_prompt,
+        blend=request.blend,
         vae=request.vae,
         exact=request.exact,
         trace=trace_wish(request),

@@ -35,6 +35,15 @@ describe("a request", () => {
     });
   });
 
+  it("is a walk where one was chosen, as long as the form says", () => {
+    const asked = request({ ...EMPTY, prompt: "apple", count: 5, walk: { over: "prompts", prompt: "pear" } }, null);
+    expect(asked).toMatchObject({ kind: "walk", walk: { over: "prompts", prompt: "pear", frames: 5 } });
+    expect(asked).not.toHaveProperty("count");
+    const word = request({ ...EMPTY, prompt: "red apple", walk: { over: "words" } }, null);
+    expect(word.walk).toEqual({ over: "words" });
+    expect(request({ ...EMPTY, walk: { over: "words" } }, start).kind).toBe("image-to-image");
+  });
+
   it("says all that the user chose", () => {
     const chosen = {
       ...EMPTY,

@@ -67,6 +67,7 @@ export function job(id: string, some: Partial<Job> = {}): Job {
     input: { model: "emoji", prompt: "cat", width: 128, height: 128, steps: 20, guidance_scale: 4, seed: 1, sampler: "euler", count: 1 } as Job["input"],
     pictures: [],
     traces: [],
+    files: [],
     outputs: [],
     error: null,
     notes: [],
@@ -79,5 +80,5 @@ export function job(id: string, some: Partial<Job> = {}): Job {
 }
 
 export function output(id: string): Job["outputs"][number] {
-  return { id, width: 128, height: 128, seed: 1, content_type: "image/png", prompt_tokens: 1, prompt_chunks: 1, url: `/${id}` };
+  return { id, width: 128, height: 128, seed: 1, content_type: "image/png", prompt_tokens: 1, prompt_chunks: 1, url: `/${id}`, own: {} };
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -27,6 +28,9 @@ MORE = {
     "expand": " Here left=64,top=64,right=64,bottom=64, or some of them.",
     "hires": " Here scale=2,steps=10,strength=0.5,upscaler=NAME, or some of them.",
     "drawn": " Here width=512,height=512.",
+    "walk": " Here over=prompts,prompt=green apple,frames=8, over=seeds,seed=8, over=words, "
+    "over=steps,steps=1+4+16 or over=samplers,samplers=ddim+euler; seconds= is how long each "
+    "picture stands in the animation.",
     "metadata": " Here KEY=VALUE, once for each.",
     "webhook": " Here its URL.",
     "kind": " If left out, it follows from what is given.",
@@ -34,6 +38,7 @@ MORE = {
 """What the command line says of a field beside what the API says."""
 
 KINDS = (
+    ("walk", "walk"),
     ("expand", "outpaint"),
     ("mask", "inpaint"),
     ("references", "edit"),
@@ -157,14 +162,20 @@ def _control(text: str, values: dict[str, Any]) -> dict[str, Any]:
 
 def _values(text: str, known: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for each in text.split(","):
-        name, equals, value = each.partition("=")
+    # A comma in a prompt is followed by no name.
+    for each in re.split(rf",(?=\s*(?:{'|'.join(known)})\s*=)", text):
+        name, equals, value = each.strip().partition("=")
         if not equals or name not in known:
             raise argparse.ArgumentTypeError(
                 f"{each!r} is none of {', '.join(f'{known_name}=' for known_name in known)}"
             )
-        kind = _plain(known[name]).get("type")
+        schema = _plain(known[name])
+        kind = schema.get("type")
         try:
+            if kind == "array":
+                several = {"integer": int}.get(str(schema["items"].get("type")), str)
+                found[name] = [several(each) for each in value.split("+")]
+                continue
             found[name] = {"integer": int, "number": float}.get(str(kind), str)(value)
         except ValueError:
             raise argparse.ArgumentTypeError(f"{name}: {value!r} is no {kind}") from None

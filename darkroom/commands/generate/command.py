@@ -9,13 +9,14 @@ import webbrowser
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import count, islice
+from itertools import count, islice, repeat
 from pathlib import Path
 
 from darkroom_client import (
     Darkroom,
     DarkroomError,
     Fields,
+    File,
     Job,
     JobError,
     Picture,
@@ -57,9 +58,11 @@ def generate(url: str, parsed: argparse.Namespace) -> int:
     try:
         prompts = _prompts(parsed)
         fields = arguments.fields_of(parsed)
-        names = _names(parsed.output, fields.get("count", 1) * len(prompts))
+        # How many pictures a walk has, the server says; it is never one.
+        each = 2 if fields.get("walk") else fields.get("count", 1)
+        names = _names(parsed.output, each * len(prompts))
         with connect(url) as darkroom:
-            return _Run(darkroom, fields, names, parsed.open).all(prompts)
+            return _Run(darkroom, fields, names, parsed.output, parsed.open).all(prompts)
     except Unusable as error:
         print(error, file=sys.stderr)
     except RequestRefused as error:
@@ -72,11 +75,17 @@ class _Run:
     """The jobs of one command, in their order."""
 
     def __init__(
-        self, darkroom: Darkroom, fields: Fields, names: Iterator[str | None], opened: bool
+        self,
+        darkroom: Darkroom,
+        fields: Fields,
+        names: Iterator[str | None],
+        output: str | None,
+        opened: bool,
     ) -> None:
         self._darkroom = darkroom
         self._fields = fields
         self._names = names
+        self._output = output
         self._open = opened
         self._sent: deque[tuple[str, Job]] = deque()
 
@@ -89,8 +98,11 @@ class _Run:
                 prompt, job = self._sent[0]
                 self._follow(job, f"{number}/{len(prompts)} " if len(prompts) > 1 else "")
                 try:
-                    for picture in self._darkroom.wait(job).outputs:
+                    done = self._darkroom.wait(job)
+                    for picture in done.outputs:
                         self._save(prompt, picture)
+                    for file in done.files:
+                        self._save_file(prompt, file)
                 except JobError as error:
                     print(f"No picture of {prompt!r}: {error}", file=sys.stderr)
                     code = 1
@@ -138,11 +150,34 @@ class _Run:
         try:
             self._darkroom.save(picture, name)
         except OSError as error:
-            raise Unusable(
-                f"{name} cannot be written: {error.strerror}. The picture is on the server: "
-                f"{self._darkroom.url}/api/v1/images/{picture.id}"
-            ) from None
+            raise self._unwritten(name, error, picture.id) from None
         print(f"{name}  {picture.width}x{picture.height}  seed {picture.seed}")
+        self._show(name)
+
+    def _save_file(self, prompt: str, file: File) -> None:
+        """What shows all pictures of a walk, beside them."""
+        if self._output == "-":
+            return
+        suffix = "." + file.content_type.rpartition("/")[2]
+        path = Path(self._output or "")
+        if self._output is None or path.is_dir():
+            name = _free_name(path, f"{prompt} {file.name}", suffix)
+        else:
+            name = _free_name(path.parent, f"{path.stem} {file.name}", suffix)
+        try:
+            Path(name).write_bytes(self._darkroom.fetch(file))
+        except OSError as error:
+            raise self._unwritten(name, error, file.id) from None
+        print(f"{name}  all of them")
+        self._show(name)
+
+    def _unwritten(self, name: str, error: OSError, image: str) -> Unusable:
+        return Unusable(
+            f"{name} cannot be written: {error.strerror}. The picture is on the server: "
+            f"{self._darkroom.url}/api/v1/images/{image}"
+        )
+
+    def _show(self, name: str) -> None:
         if self._open and not webbrowser.open(Path(name).absolute().as_uri()):
             print("Nothing here shows pictures: --open did nothing.", file=sys.stderr)
 
@@ -170,11 +205,9 @@ def _names(output: str | None, total: int) -> Iterator[str | None]:
 
     Raises Unusable, before anything is made, where nothing could be written.
     """
-    if output is None or output == "-":
-        return iter([output] * total)
+    if output is None or output == "-" or Path(output).is_dir():
+        return repeat(output)
     path = Path(output)
-    if path.is_dir():
-        return iter([output] * total)
     if output.endswith("/") or not path.parent.is_dir():
         missing = path if output.endswith("/") else path.parent
         raise Unusable(f"--output: there is no folder {missing}")
@@ -188,8 +221,8 @@ def _names(output: str | None, total: int) -> Iterator[str | None]:
     return (str(path.with_name(f"{path.stem}-{number}{suffix}")) for number in count(1))
 
 
-def _free_name(folder: Path, prompt: str) -> str:
+def _free_name(folder: Path, prompt: str, suffix: str = ".png") -> str:
     """A name made of the prompt, of a file that is not there yet."""
     stem = re.sub(r"[^\w]+", "-", prompt.lower()).strip("-")[:60] or "picture"
-    names = (folder / f"{stem}{f'-{number}' if number else ''}.png" for number in count())
+    names = (folder / f"{stem}{f'-{number}' if number else ''}{suffix}" for number in count())
     return str(next(name for name in names if not name.exists()))

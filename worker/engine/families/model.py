@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from worker.engine.backends.network import Network
 from worker.engine.errors import InvalidRequest
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import LoadedControlNet
@@ -29,6 +30,29 @@ class Text:
     inputs: Mapping[str, Pair]
     tokens: int
     chunks: int = 1
+
+    def towards(self, other: "Text", share: float) -> "Text":
+        """What lies this far on the straight line to another prompt's, number by number.
+
+        Raises InvalidRequest where the two are not equally long and so have no such line.
+        """
+        pairs = {
+            name: Pair(_between(name, pair.prompt, other.inputs[name].prompt, share), pair.negative)
+            for name, pair in self.inputs.items()
+        }
+        return Text(pairs, max(self.tokens, other.tokens), max(self.chunks, other.chunks))
+
+
+def _between(name: str, start: torch.Tensor, end: torch.Tensor, share: float) -> torch.Tensor:
+    if start.shape != end.shape:
+        raise InvalidRequest(
+            "blend_prompt: for this model the two prompts must be about equally long; one takes"
+            f" {start.shape[1]} places of the text encoder and the other {end.shape[1]}."
+        )
+    if "mask" in name or name == "counts" or not start.is_floating_point():
+        # As many places are looked at as the longer of the two has.
+        return torch.maximum(start, end)
+    return torch.lerp(start, end, share)
 
 
 @dataclass(frozen=True)
@@ -127,6 +151,11 @@ class LoadedModel(ABC):
     @abstractmethod
     def denoiser(self) -> tuple[Any, ...]:
         """Of these the network that makes the steps."""
+
+    @property
+    def networks(self) -> Sequence[Network]:
+        """The denoiser, where its calls may run another way than the plain one."""
+        return ()
 
     # What a prompt becomes, and what else a row has
 

@@ -8,11 +8,13 @@ else follows: the batch key has its name and shape, `Batch.gather` stacks its ro
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch.nn import functional
 
+from worker.engine.backends.network import Network
 from worker.engine.errors import ModelUnavailable
 from worker.engine.families.model import LoadedModel, Scene, Text, noise_sampler
 from worker.engine.parts.autoencoder import Autoencoder
@@ -68,6 +70,7 @@ class UNetModel(LoadedModel):
     autoencoder: Autoencoder = field(init=False, repr=False)
     _prompts: PromptEncoder = field(init=False, repr=False)
     loras: LoraSwitch = field(init=False, repr=False)
+    _network: Network = field(init=False, repr=False)
     preview: LatentPreview | TinyPreview = field(init=False, repr=False)
     _visits: Visits = field(init=False, repr=False)
 
@@ -85,6 +88,7 @@ class UNetModel(LoadedModel):
             zero_empty_negative=self.zero_empty_negative,
         )
         self.loras = LoraSwitch(self.unet, [each.model for each in self.text_encoders])
+        self._network = Network(self.unet, self.name, make_plain=partial(self.loras.use, ()))
         if self.tiny_vae is not None:
             self.preview = TinyPreview(self.tiny_vae)
             return
@@ -128,6 +132,10 @@ class UNetModel(LoadedModel):
     @property
     def denoiser(self) -> tuple[Any, ...]:
         return (self.unet,)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        return (self._network,) if self._visits.none else ()
 
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
         with self._visits.of(*(each.model for each in self.text_encoders)):
@@ -176,7 +184,7 @@ class UNetModel(LoadedModel):
         latents = rows.latents
         if CHANNELS in rows.inputs:
             latents = torch.cat([latents, rows.inputs[CHANNELS]], dim=1)
-        return self.unet(latents, rows.timesteps, **arguments, **steered, return_dict=False)[0]
+        return self._network(latents, rows.timesteps, **arguments, **steered)
 
     def sampler(
         self, request: ImageRequest, width: int, height: int, steps: int, strength: float

@@ -87,6 +87,8 @@ class Explainer:
 
     def _answered(self, errand: Errand) -> dict[str, Any]:
         said = errand.fields
+        if errand.action == "story":
+            return self._offer.story(said["model"]) or {"prompts": [], "curve": [], "grids": []}
         model = self._model(said["model"], errand.until)
         asked, caller = said["asked"], str(said["caller"])
 

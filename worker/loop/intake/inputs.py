@@ -57,7 +57,8 @@ class Inputs:
             with about(slot.id), slot.work.part("prepare"):
                 self._prepare(slot)
         except Blocked:
-            slot.error = Error(code="refused", detail="Its prompt has words that this server's owner does not allow.")
+            detail = "Its prompt has words that this server's owner does not allow."
+            slot.error = Error(code="refused", detail=detail)
         except (CanvasError, FileNotFoundError) as error:
             slot.error = Error(code="bad_input", detail=str(error))
         except OSError as error:
@@ -73,8 +74,8 @@ class Inputs:
     def _prepare(self, slot: Slot) -> None:
         request = slot.request
         if not request.as_written:
-            slot.read_as = self.offer.read_as(request.model, request.prompt)
-        if slot.read_as and blocklist.current().blocks(slot.read_as):
+            slot.readings = self._readings(slot)
+        if any(map(blocklist.current().blocks, slot.readings.values())):
             # The server saw the prompt as it is written, not what the model takes it for.
             raise Blocked
         image = self._picture(slot, request.image, "RGB")
@@ -93,6 +94,14 @@ class Inputs:
             for each in request.controls
             if (control := self._picture(slot, each.image, "RGB")) is not None
         )
+
+    def _readings(self, slot: Slot) -> dict[str, str]:
+        """What the model takes each of the job's prompts for, where it takes it for another."""
+        request = slot.request
+        pictures = [request.alone(index) for index in range(request.count if request.walk else 1)]
+        prompts = {text for each in pictures for text in (each.prompt, each.blend_prompt) if text}
+        read = {text: self.offer.read_as(request.model, text) for text in prompts}
+        return {text: other for text, other in read.items() if other is not None}
 
     def _picture(self, slot: Slot, image: str | None, mode: str) -> Image.Image | None:
         return None if image is None else self._given(slot, image, mode)

@@ -15,11 +15,12 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError
 
 from jobs.logs import about, prompt_words
-from jobs.pictures import traces
+from jobs.pictures import traces, walks
 from jobs.pictures.image_store import ImageStore, image_id
 from jobs.queue import settle
 from jobs.records.events import Error, Output, OutputEvent, Safety, Status, publish
 from jobs.records.metrics import Metrics
+from worker.canvas import film
 from worker.canvas.png import Maker, encode, plain_png
 from worker.engine import EngineError, Finished, Trace, anatomy
 from worker.loop.board import Board
@@ -151,16 +152,17 @@ class Settler:
                 self._refuse(slot, error)
                 return
         with slot.work.part("encode", darkroom__picture=index):
-            data = encode(picture, slot.request, index, maker, safety, note)
+            alone = slot.request.alone(index)
+            data = encode(picture, alone, 0, maker, safety, note)
         self.metrics.observe("stage_seconds", "png", time.monotonic() - started)
         output = Output(
             id=image_id(slot.id, index),
             width=picture.shape[1],
             height=picture.shape[0],
-            seed=slot.request.image_seed(index),
+            seed=alone.seed,
             prompt_tokens=finished.prompt_tokens,
             prompt_chunks=finished.prompt_chunks,
-            read_as=slot.read_as,
+            read_as=slot.readings.get(alone.prompt),
             note=note,
             safety=safety,
         )
@@ -172,13 +174,26 @@ class Settler:
         if not stored:
             return
         self.metrics.observe("stage_seconds", "store", time.monotonic() - started)
+        if slot.request.walk is not None:
+            slot.frames[index] = film.small(picture)
         slot.outputs[index] = output
         if slot.request.count > 1:
             event = OutputEvent(job=slot.id, output=output)
             self._under_lease(slot, lambda pipe: publish(pipe, slot.record.owner, event))
-        if slot.complete and self._claim(slot):
+        if slot.complete and self._shown_whole(slot) and self._claim(slot):
             self._end(slot)
         self.offer.finished_in(time.monotonic() - started)
+
+    def _shown_whole(self, slot: Slot) -> bool:
+        """Store what shows all pictures of a walk; whether there is nothing left to store."""
+        walk = slot.request.walk
+        if walk is None:
+            return True
+        frames = [slot.frames[index] for index in sorted(slot.frames)]
+        made = {"strip": film.strip(frames), "animation": film.animation(frames, walk.seconds)}
+        return all(
+            self._put(slot, walks.file_id(slot.id, name), made[name]) for name in walks.TYPES
+        )
 
     def _refuse(self, slot: Slot, reason: Refused) -> None:
         """End the job: it fails, and its other pictures are not made any further."""
@@ -271,6 +286,8 @@ class Settler:
             for index, output in slot.outputs.items():
                 for each in (output.id, *traces.all_ids(slot.id, index)):
                     self.images.delete(each)
+            for each in walks.all_ids(slot.id) if slot.request.walk else ():
+                self.images.delete(each)
 
 
 def hidden(safety: Safety | None) -> bool:

@@ -1,17 +1,21 @@
-"""The tables of words that models bring with them, each read when its model is first asked."""
+"""What models bring beside their weights: tables of words, each read when its model is first asked,
+and the stories of their trainings."""
 
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 from jobs.request.words import WordTable
 from worker.models.catalogue import Catalogue
+from worker.models.files import story
 from worker.models.files.errors import SourceError
 from worker.models.files.sources import locate
 
 
 class WordTables:
-    """Says what the models of a catalogue take a prompt for."""
+    """Says what the models of a catalogue take a prompt for, and how they were taught."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
@@ -28,9 +32,18 @@ class WordTables:
         read = table.read_as(prompt) if table else prompt
         return read if read != prompt else None
 
+    def story(self, model: str) -> dict[str, Any] | None:
+        """How the model was taught; None where it brings no story."""
+        folder = self._folder(model)
+        return story.read(folder) if folder else None
+
     def _read(self, model: str) -> WordTable | None:
+        folder = self._folder(model)
+        return WordTable.load(folder) if folder else None
+
+    def _folder(self, model: str) -> Path | None:
         entry = self._catalogue.entries.get(model)
         try:
-            return WordTable.load(locate(entry).config) if entry else None
+            return locate(entry).config if entry else None
         except SourceError:
             return None

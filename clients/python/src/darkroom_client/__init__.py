@@ -24,6 +24,7 @@ from darkroom_client.fields import (
     Lora,
     PictureInput,
     Trace,
+    Walk,
     Webhook,
 )
 from darkroom_client.formats import file_format
@@ -32,6 +33,7 @@ from darkroom_client.records import (
     Done,
     Error,
     Event,
+    File,
     Job,
     LoadedPicture,
     Model,
@@ -58,6 +60,7 @@ __all__ = [
     "Expand",
     "FieldError",
     "Fields",
+    "File",
     "Hires",
     "Job",
     "JobCanceled",
@@ -84,6 +87,7 @@ __all__ = [
     "StillRunning",
     "Trace",
     "Unavailable",
+    "Walk",
     "Webhook",
     "file_format",
 ]

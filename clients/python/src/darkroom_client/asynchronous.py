@@ -17,7 +17,7 @@ from darkroom_client.calls import Call, Listing, Patience, Where
 from darkroom_client.errors import StillRunning, Unavailable
 from darkroom_client.fields import Fields
 from darkroom_client.formats import file_format
-from darkroom_client.records import Event, Job, LoadedPicture, Model, Picture, Progress, State
+from darkroom_client.records import Event, File, Job, LoadedPicture, Model, Picture, Progress, State
 from darkroom_client.stream import Follow, deadline, seats_taken
 
 
@@ -151,6 +151,10 @@ class AsyncDarkroom:
         if isinstance(picture, LoadedPicture):
             return picture
         return calls.loaded(picture, await self._send(calls.download(picture)))
+
+    async def fetch(self, file: File) -> bytes:
+        """What shows all pictures of a walk, in the format that its `content_type` names."""
+        return (await self._send(calls.download(file.id))).content
 
     async def save(self, picture: Picture, path: str | os.PathLike[str]) -> Path:
         """Fetch a picture into a file, as the name says: .png, .jpg or .webp; returns its path.

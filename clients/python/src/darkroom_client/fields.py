@@ -9,7 +9,14 @@ from typing import Any, BinaryIO, Literal, NotRequired, TypedDict
 from darkroom_client.records import Picture
 
 Kind = Literal[
-    "text-to-image", "image-to-image", "edit", "inpaint", "outpaint", "upscale", "variations"
+    "text-to-image",
+    "image-to-image",
+    "edit",
+    "inpaint",
+    "outpaint",
+    "upscale",
+    "variations",
+    "walk",
 ]
 
 PictureInput = str | os.PathLike[str] | bytes | BinaryIO | Picture
@@ -67,6 +74,19 @@ class Trace(TypedDict, total=False):
     attention: Literal["none", "words", "layers"]
 
 
+class Walk(TypedDict):
+    """What changes from picture to picture of a walk, and how far."""
+
+    over: Literal["prompts", "seeds", "words", "steps", "samplers", "schedules"]
+    prompt: NotRequired[str | None]
+    seed: NotRequired[int | None]
+    frames: NotRequired[int | None]
+    steps: NotRequired[Sequence[int] | None]
+    samplers: NotRequired[Sequence[str] | None]
+    schedules: NotRequired[Sequence[str] | None]
+    seconds: NotRequired[float]
+
+
 class Webhook(TypedDict):
     """Where to tell of the job, of what, and in which shape."""
 
@@ -93,6 +113,9 @@ class Fields(TypedDict, total=False):
     seed: int | None
     variation_seed: int | None
     variation_strength: float
+    blend_prompt: str | None
+    blend: float
+    walk: Walk | None
     count: int
     clip_skip: int
     as_written: bool

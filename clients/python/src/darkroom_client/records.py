@@ -61,6 +61,16 @@ class LoadedPicture(Picture):
 
 
 @dataclass(frozen=True)
+class File:
+    """A file that shows all pictures of a walk: its `strip` or its `animation`."""
+
+    name: str
+    id: str
+    content_type: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Error:
     """Why a job failed: a code for programs and a sentence for people."""
 
@@ -154,6 +164,8 @@ class Job:
     started_at: datetime | None
     finished_at: datetime | None
     notes: tuple[Note, ...] = ()
+    files: tuple[File, ...] = ()
+    """Of a walk: what shows all of its pictures."""
 
     @property
     def ended(self) -> bool:
@@ -210,11 +222,18 @@ def picture(data: Json) -> Picture:
     return Picture(**values)
 
 
+def file(data: Json) -> File:
+    """A file of an answer."""
+    return File(**{name: data[name] for name in File.__dataclass_fields__})
+
+
 def job(data: Json) -> Job:
     """A job of an answer."""
-    # A server of before there were notes sends none.
-    values: Json = {name: data[name] for name in Job.__dataclass_fields__ if name != "notes"}
+    # A server of before there were notes or walks sends none.
+    later = ("notes", "files")
+    values: Json = {name: data[name] for name in Job.__dataclass_fields__ if name not in later}
     values["notes"] = tuple(Note(**each) for each in data.get("notes", []))
+    values["files"] = tuple(map(file, data.get("files", [])))
     values["progress"] = data["progress"] and progress(data["id"], data["progress"])
     values["outputs"] = tuple(map(picture, data["outputs"]))
     values["error"] = error(data["error"])

@@ -20,7 +20,7 @@ from darkroom_client.calls import Call, Listing, Patience, Where
 from darkroom_client.errors import StillRunning, Unavailable
 from darkroom_client.fields import Fields
 from darkroom_client.formats import file_format
-from darkroom_client.records import Event, Job, LoadedPicture, Model, Picture, Progress, State
+from darkroom_client.records import Event, File, Job, LoadedPicture, Model, Picture, Progress, State
 from darkroom_client.stream import Follow, deadline, seats_taken
 
 
@@ -151,6 +151,10 @@ class Darkroom:
         if isinstance(picture, LoadedPicture):
             return picture
         return calls.loaded(picture, self._send(calls.download(picture)))
+
+    def fetch(self, file: File) -> bytes:
+        """What shows all pictures of a walk, in the format that its `content_type` names."""
+        return (self._send(calls.download(file.id))).content
 
     def save(self, picture: Picture, path: str | os.PathLike[str]) -> Path:
         """Fetch a picture into a file, as the name says: .png, .jpg or .webp; returns its path.

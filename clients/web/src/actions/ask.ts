@@ -1,6 +1,7 @@
 /** Asks for more of a picture: by the same recipe, or nearly. */
 import type { Job, JobRequest, Output } from "../api/types";
 import { randomSeed } from "../browser";
+import { alone } from "../state/alone";
 import { models } from "../state/models";
 import { submit } from "../state/outgoing";
 import { lead } from "../state/attention";
@@ -21,7 +22,7 @@ export function vary(job: Job, output: Output): void {
   // A pipeline that runs whole mixes no noises, and an upscale is all picture and no noise.
   const mixes = made?.batched !== false && job.kind !== "upscale";
   const near = { seed: output.seed, variation_seed: randomSeed(), variation_strength: NEAR_BY };
-  ask({ ...recipe(job), ...(mixes ? near : { seed: randomSeed() }) });
+  ask({ ...recipe(alone(job, output)), ...(mixes ? near : { seed: randomSeed() }) });
 }
 
 function ask(request: JobRequest): void {

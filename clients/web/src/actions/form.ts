@@ -72,7 +72,7 @@ async function unsent(picture: Blob | string): Promise<Given> {
 }
 
 function useOf({ kind }: Request): Input["use"] | null {
-  return !kind || kind === "text-to-image" ? null : kind;
+  return !kind || kind === "text-to-image" || kind === "walk" ? null : kind;
 }
 
 async function sizeOf(url: string): Promise<{ width: number; height: number }> {

@@ -9,28 +9,29 @@ const LOOK = 300;
 
 const known = new Map<string, Promise<Job>>();
 
-/** The job that makes this, once it has ended. */
-export function made(request: JobRequest, begun: (job: Job) => void = () => undefined): Promise<Job> {
+/** The job that makes this, once it has ended; until then `seen` is told how far it is. */
+export function made(request: JobRequest, seen: (job: Job) => void = () => undefined): Promise<Job> {
   const key = keyOf(request);
   const earlier = known.get(key);
   if (earlier) return earlier;
-  const job = run(request, key, begun);
+  const job = run(request, key, seen);
   known.set(key, job);
   job.catch(() => known.delete(key));
   return job;
 }
 
-async function run(request: JobRequest, key: string, begun: (job: Job) => void): Promise<Job> {
+async function run(request: JobRequest, key: string, seen: (job: Job) => void): Promise<Job> {
   let job = await create(request, key).catch(async (error: unknown) => {
     // What this key made before was deleted since.
     if ((error as { status?: number }).status !== 409) throw error;
     return create(request, `${key}-${Date.now()}`);
   });
-  begun(job);
+  seen(job);
   merge([job]);
   while (!ENDED.has(job.status)) {
     await new Promise((resolve) => setTimeout(resolve, LOOK));
     job = await read(job.id);
+    seen(job);
   }
   return job;
 }

@@ -1,18 +1,24 @@
 /** What the room shows, all of it in the address: a link opens the same on every device. */
 import { signal } from "@preact/signals";
+import type { Walk } from "../api/types";
 import { route, turn } from "../state/route";
 
 export const PARTS = ["steps", "drown", "worlds", "words", "fewer", "taught"] as const;
 
 export type Part = (typeof PARTS)[number];
 
+export const OVERS: readonly Walk["over"][] = ["steps", "samplers", "schedules", "prompts", "seeds", "words"];
+
 export interface State {
   part: Part;
   lesson: boolean;
   prompt: string;
-  /** The second prompt of part 4. */
+  /** The second prompt of parts 4 and 5, and the second seed. */
   other: string;
   seed: number;
+  otherSeed: number;
+  /** What changes from picture to picture in part 5. */
+  over: Walk["over"];
   steps: number;
   sampler: string;
   schedule: string;
@@ -34,6 +40,8 @@ const DEFAULT: State = {
   prompt: "red apple, 3d",
   other: "green apple, 3d",
   seed: 7,
+  otherSeed: 8,
+  over: "steps",
   steps: 20,
   sampler: "",
   schedule: "automatic",
@@ -59,6 +67,7 @@ function read(text: string | null): State {
     else found[name] = value.slice(0, 1000);
   }
   if (!PARTS.includes(found.part as Part)) found.part = DEFAULT.part;
+  if (!OVERS.includes(found.over as Walk["over"])) found.over = DEFAULT.over;
   return found as unknown as State;
 }
 

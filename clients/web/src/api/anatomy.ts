@@ -1,6 +1,6 @@
 /** What the server shows of how a model works, and what it kept of a picture's steps. */
 import { absolute, get, post } from "./http";
-import type { Autoencoded, Forward, NoiseSchedule, Tokens, Trace } from "./types";
+import type { Autoencoded, Forward, NoiseSchedule, Story, Tokens, Trace } from "./types";
 
 /** Milliseconds for an answer that a model may have to be loaded for. */
 const PATIENCE = 60_000;
@@ -49,6 +49,11 @@ export interface AutoencodeWish {
 /** A picture, or the id of one, through the autoencoder and back. */
 export function autoencode(picture: Blob | string, wish: AutoencodeWish, model?: string): Promise<Autoencoded> {
   return post("autoencode", { ...sent(picture, { ...wish, ...named(model) }), patience: PATIENCE });
+}
+
+/** How a model was taught, where it brings that with it. */
+export function story(model: string): Promise<Story> {
+  return get(`models/${encodeURIComponent(model)}/training`, { patience: PATIENCE });
 }
 
 function named(model?: string) {

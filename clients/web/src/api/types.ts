@@ -4,7 +4,9 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 export type Job = Schemas["JobView"];
-export type JobRequest = Partial<Schemas["GenerationRequest"]>;
+/** What changes from picture to picture of a walk. */
+export type Walk = Pick<Schemas["Walk"], "over"> & Partial<Schemas["Walk"]>;
+export type JobRequest = Partial<Omit<Schemas["GenerationRequest"], "walk">> & { walk?: Walk | null };
 export type ResolvedRequest = Schemas["ResolvedRequest"];
 export type Output = Schemas["OutputView"];
 export type Progress = Schemas["Progress"];
@@ -43,6 +45,8 @@ export type TracedStep = Schemas["TraceEvent"];
 export type Tokens = Schemas["TokensView"];
 export type NoiseSchedule = Schemas["NoiseScheduleView"];
 export type Forward = Schemas["ForwardView"];
+/** How a model was taught. */
+export type Story = Schemas["StoryView"];
 export type Autoencoded = Schemas["AutoencodedView"];
 export type Album = Schemas["AlbumView"];
 /** Pictures of an album and the jobs that made them. */

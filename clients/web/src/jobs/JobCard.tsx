@@ -4,6 +4,7 @@ import type { Job } from "../api/types";
 import { find, type LiveJob } from "../state/jobs";
 import { submit } from "../state/outgoing";
 import { Icon } from "../ui/Icon";
+import { Film } from "../walks/Film";
 import { Actions } from "./Actions";
 import { Cancel } from "./Cancel";
 import { edit } from "./edit";
@@ -49,6 +50,7 @@ function Card({ live }: { live: LiveJob }) {
             <Cancel id={live.id} />
           </div>
         )}
+        {status === "succeeded" && <Film job={job} />}
         {status === "failed" && <Failed job={job} />}
         {status === "canceled" && <Canceled job={job} />}
         {!open && <Actions live={live} />}

@@ -24,6 +24,7 @@ const SETTINGS = [
   "/hires",
   "/clip_skip",
   "/variation_strength",
+  "/walk",
 ];
 
 /** There as well where no picture says how large the result is. */

@@ -37,6 +37,7 @@ const vi: Sentences = {
   samplers: ({ model, samplers }: Values) => `mô hình ${model} chỉ nhận ${samplers}`,
   "no-multiple": ({ factor, model, nearest }: Values) => `phải là bội của ${factor} với mô hình ${model}; gần nhất là ${nearest}`,
   "whole-pipeline": ({ model }: Values) => `mô hình ${model} chạy nguyên một quy trình nên không nhận tùy chọn này`,
+  "lora-tag-elsewhere": () => "có thẻ LoRA; LoRA tác động lên cả ảnh: hãy ghi nó vào /loras",
   blocked: () => "có từ mà chủ máy chủ này không cho dùng trong mô tả",
   "unknown-model": ({ name, there_are }: Values) => `không có mô hình nào tên ${name}; ${thereAre(there_are)}`,
 };

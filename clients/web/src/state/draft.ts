@@ -1,7 +1,7 @@
 /** What the user is about to ask for. Everything typed is kept on the device at once. */
 import { effect, signal } from "@preact/signals";
 import type { Files } from "../api/jobs";
-import type { JobRequest, Model, ResolvedRequest } from "../api/types";
+import type { JobRequest, Model, ResolvedRequest, Walk } from "../api/types";
 import { ownUpscaler, timesChosen } from "./enlarge";
 import { STRENGTH, type Input } from "./input";
 
@@ -25,6 +25,8 @@ export interface Draft {
   loras: readonly { name: string; weight: number }[];
   /** How far to go from the picture; null is what suits its use. */
   strength: number | null;
+  /** What changes from picture to picture, where they are a walk. */
+  walk: Walk | null;
   /** How many times an enlarged picture is larger, and what enlarges it. */
   scale: number | null;
   upscaler: string | null;
@@ -52,6 +54,7 @@ export const EMPTY: Draft = {
   vae: null,
   loras: [],
   strength: null,
+  walk: null,
   scale: null,
   upscaler: null,
   hires: null,
@@ -101,7 +104,7 @@ export function fill(request: JobRequest | ResolvedRequest, model: Model | null 
     value === undefined || value === null || (model && value === own) ? null : value;
   const ownSize = model && request.width === model.width && request.height === model.height;
   const ownSchedule = model && request.schedule === model.schedule;
-  const use = request.image && request.kind !== "text-to-image" ? request.kind : undefined;
+  const use = request.image && request.kind !== "text-to-image" && request.kind !== "walk" ? request.kind : undefined;
   change({
     prompt: request.prompt ?? "",
     negative: request.negative_prompt ?? "",
@@ -125,7 +128,14 @@ export function fill(request: JobRequest | ResolvedRequest, model: Model | null 
     variationSeed: request.variation_seed ?? null,
     clipSkip: request.clip_skip ?? 1,
     upscaler: unless(request.upscaler, ownUpscaler(model)),
+    walk: request.walk ? walked(request.walk) : null,
   });
+}
+
+/** A walk without what the server filled in, but for where it leads. */
+function walked({ over, prompt, seed, steps, samplers, schedules, seconds }: Walk): Walk {
+  const said = Object.entries({ prompt, seed, steps, samplers, schedules, seconds }).filter(([, each]) => each != null);
+  return { over, ...Object.fromEntries(said) };
 }
 
 /** How much larger than a model's own a picture is that only its painted part is worked on. */
@@ -164,7 +174,12 @@ export function request(from: Draft, source: Input | null, model: Model | null =
     if (from.hires) asked.hires = { scale: from.hires } as JobRequest["hires"] & object;
     if (from.width) asked.width = from.width;
     if (from.height) asked.height = from.height;
-    return asked;
+    if (!from.walk) return asked;
+    // How many pictures it has follows from it.
+    const { count, ...rest } = asked;
+    const ends = from.walk.over === "prompts" || from.walk.over === "seeds";
+    const walk = { ...from.walk, ...(ends ? { frames: Math.max(2, count ?? 2) } : {}) };
+    return { ...rest, kind: "walk", walk };
   }
   if (typeof source.picture === "string") asked.image = source.picture;
   if (source.use === "edit") {

@@ -5,6 +5,7 @@ import { number } from "../../i18n";
 import { sentence } from "../../ui/sentence";
 import { Curve } from "../draw/Curve";
 import { Frame } from "../draw/Frame";
+import { Story } from "../draw/Story";
 import { Take, useSource } from "../draw/Source";
 import { show, state } from "../state";
 import { t } from "../words";
@@ -34,6 +35,7 @@ export function Taught() {
   return (
     <Frame part="taught">
       <p>{t("story")}</p>
+      <Story />
       <Take take={take} />
       <p class="error" role="alert">
         {problem || missing}

@@ -3,6 +3,7 @@ import { useRecipe } from "../../actions/form";
 import { copyRecipe } from "../../actions/keep";
 import { anatomy } from "../../actions/anatomy";
 import { source } from "../../api/images";
+import { alone } from "../../state/alone";
 import { find } from "../../state/jobs";
 import { comparing } from "../../state/overlays";
 import { Icon } from "../../ui/Icon";
@@ -16,7 +17,7 @@ const unfolded = signal(innerWidth >= 900);
 /** Prompt and settings of a picture. */
 export function About({ picture }: { picture: Picture }) {
   const { output } = picture;
-  const job = find(picture.job.id)?.job.value ?? picture.job;
+  const job = alone(find(picture.job.id)?.job.value ?? picture.job, output);
   const { prompt, negative_prompt: negative } = job.input;
   const before = job.pictures.find((each) => each.pointer === "/image");
   return (

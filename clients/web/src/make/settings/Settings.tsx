@@ -16,17 +16,21 @@ import { More } from "./More";
 import { Range } from "./Range";
 import { SeedField } from "./SeedField";
 import { SizeField } from "./SizeField";
+import { WalkField } from "./WalkField";
 
 /** All that can be set, the things that are changed most often first. */
 export function Settings() {
   const chosen = model.value;
-  const { steps, guidance, count } = draft.value;
+  const { steps, guidance, count, walk } = draft.value;
   return (
     <div class="settings">
       <ModelField />
       {chosen && <LoraField model={chosen} />}
       {chosen && !input.value && <SizeField model={chosen} />}
-      <CountField count={count} most={chosen?.limits.max_count ?? 4} />
+      {chosen && !input.value && <WalkField model={chosen} />}
+      {(input.value || !walk || walk.over === "prompts" || walk.over === "seeds") && (
+        <CountField count={count} most={chosen?.limits.max_count ?? 4} />
+      )}
       {chosen && (
         <>
           <Range

@@ -2,6 +2,7 @@
 import type { Model, Sampler, Schedule } from "../../api/types";
 import { language, number } from "../../i18n";
 import type { Draft } from "../../state/draft";
+import { t as walkName } from "../../walks/words";
 import { t } from "../words";
 
 /** The samplers of a model, in the server's order. */
@@ -47,6 +48,7 @@ export function differences(
     from.hires !== null && t("chipHires", number(from.hires, 2)),
     from.variation > 0 && t("chipVariation", Math.round(from.variation * 100)),
     from.clipSkip > 1 && t("chipClipSkip", from.clipSkip),
+    from.walk && walkName(from.walk.over),
     from.vae && titled(model?.vaes ?? [], from.vae),
     ...from.loras.map((each) => `${titled(model?.loras ?? [], each.name)} ${each.weight.toLocaleString(language.value)}`),
     negative && t("chipNegative", negative.length > 24 ? `${negative.slice(0, 24)}…` : negative),
