@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from worker.engine.families.transformer import Reader, TransformerModel
 
-R = TypeVar("R", bound=Reader)
+class Only(Reader, Protocol):
+    """What reads all of a prompt."""
+
+    @property
+    def window(self) -> int:
+        """Tokens that it takes in one pass."""
+        ...
+
+
+R = TypeVar("R", bound=Only)
 
 
 class OneReader(TransformerModel, Generic[R]):

@@ -122,6 +122,7 @@ def _settings(said: Mapping[str, str]) -> str:
 
 
 def _ways(weights: Weights, machine: Machine) -> Iterator[Way]:
+    tried: list[tuple[str, Quantize | None, Offload | None]]
     if machine.is_card:
         half = "float16" if "unet" in weights.numbers else "bfloat16"
         yield _way(weights, machine, "float32", None, None)
