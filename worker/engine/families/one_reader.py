@@ -7,6 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from worker.engine.families.transformer import Reader, TransformerModel
 
+
 class Only(Reader, Protocol):
     """What reads all of a prompt."""
 
