@@ -18,7 +18,7 @@ WORKDIR /app
 RUN groupadd --gid 1000 darkroom \
     && useradd --uid 1000 --gid darkroom --no-create-home --home-dir /data darkroom \
     && install --directory --owner=darkroom --group=darkroom \
-        /data /data/hub /data/images /data/measured /data/renditions \
+        /data /data/compiled /data/hub /data/images /data/measured /data/renditions \
     && python -m venv /opt/venv
 
 
@@ -53,7 +53,7 @@ CMD ["darkroom", "server"]
 FROM base AS worker-packages
 # A hub model that was pulled stays in the volume at /data/hub.
 ENV HF_HOME=/data/hub
-COPY requirements/worker.txt requirements/torch.txt requirements/
+COPY requirements/worker.txt requirements/torch.txt requirements/openvino.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --no-deps --require-hashes --requirement requirements/worker.txt
 
@@ -75,6 +75,11 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --no-deps ${TORCH_CPU_INDEX:+--index-url "$TORCH_CPU_INDEX"} \
         --requirement requirements/torch.txt \
     && python -c "import torch; assert torch.version.cuda is None, 'this is torch for CUDA: set TORCH_CPU_INDEX'"
+ARG TARGETARCH
+RUN --mount=type=cache,target=/root/.cache/pip \
+    if [ "$TARGETARCH" = amd64 ]; then \
+        pip install --no-deps --require-hashes --requirement requirements/openvino.txt; \
+    fi
 COPY --from=worker-code /app .
 RUN pip install --no-cache-dir --no-build-isolation --no-deps --editable .
 ENV DEVICE=cpu

@@ -2,9 +2,12 @@
 .DEFAULT_GOAL := help
 .PHONY: help up test lint types python clients slow chaos soak images audit features endpoints gallery model bench lock clean
 PY := .venv/bin/python
-# A file is one process's, so that what it starts it starts once; more processes than cores, since
-# much of what the tests do is wait.
-PYTEST := $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 10 --durations-min 1
+# Where it is set, as in many containers, each of the hundred processes that a run starts compiles
+# all that it imports anew.
+export PYTHONDONTWRITEBYTECODE :=
+# More processes than cores, since much of what the tests do is wait; which of them runs which test
+# is said in tests/conftest.py.
+PYTEST := $(PY) -m pytest -n 3 --no-loadscope-reorder --durations 10 --durations-min 1
 
 help:  ## List these commands
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10

@@ -1,4 +1,4 @@
-"""What this machine has: GPUs, addresses on the network, who holds a port."""
+"""What this machine has: GPUs, a processor, addresses on the network, who holds a port."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -32,6 +33,15 @@ def gpus() -> list[str]:
     except (OSError, subprocess.SubprocessError):
         return []
     return [line.strip() for line in answer.splitlines() if line.strip().isdigit()]
+
+
+def processor_flags() -> frozenset[str]:
+    """What the processor can, in the words of Linux; empty elsewhere."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("flags"):
+                return frozenset(line.split())
+    return frozenset()
 
 
 def worker_devices(chosen: Settings) -> list[str | None]:

@@ -185,6 +185,19 @@ class Settings(BaseSettings):
         "should take; DATA keeps the result.",
     )
 
+    backend: Literal["auto", "torch", "openvino"] = Field(
+        default="auto",
+        description="What runs the networks of models on a processor. `auto` and `openvino` have "
+        "OpenVINO compile them, where it is installed, in the background when there is nothing "
+        "else to do (WARM_UP), and use what was measured to be faster; `torch` compiles nothing.",
+    )
+    compiled_mb: int = Field(
+        default=4096,
+        ge=0,
+        description="Disk in MB under DATA/compiled for networks that were compiled, so that the "
+        "next start has them at once.",
+    )
+
     # Limits of a request
     max_prompt: int = Field(
         default=10_000,
@@ -380,9 +393,24 @@ class Settings(BaseSettings):
         return self.data / "measured"
 
     @property
+    def compiled_folder(self) -> Path:
+        """Where a worker keeps the networks that it compiled for its machine."""
+        return self.data / "compiled"
+
+    @property
     def embeddings_folder(self) -> Path:
         """Where a worker keeps what text encoders made that it does not keep in memory."""
         return self.data / "embeddings"
+
+    @property
+    def styles_file(self) -> Path:
+        """Where styles are kept, as AUTOMATIC1111 keeps them."""
+        return self.data / "styles.csv"
+
+    @property
+    def wildcards_folder(self) -> Path:
+        """Where the lists of words lie that a prompt names by `__name__`."""
+        return self.data / "wildcards"
 
     @property
     def image_store_url(self) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-LOCKS = ("server.txt", "worker.txt", "torch.txt", "dev.txt")
+LOCKS = ("server.txt", "worker.txt", "torch.txt", "openvino.txt", "dev.txt")
 SECONDS = 300
 SHOWN = 8
 """Names of packages that are shown where there are many."""

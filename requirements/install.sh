@@ -53,5 +53,14 @@ by_uv || $pip $hashed "$lock"
 if [ "$1" != server ]; then
     $pip --requirement requirements/torch.txt
 fi
+if [ "$1" != server ]; then
+    # Without it PyTorch runs all networks, only more slowly.
+    case $(uname -m) in
+    x86_64 | amd64)
+        $pip --quiet $hashed requirements/openvino.txt ||
+            echo "OpenVINO could not be installed: pictures are made on PyTorch alone." >&2
+        ;;
+    esac
+fi
 $pip --quiet --no-build-isolation --no-deps --editable .
 cat "$lock" pyproject.toml >"$stamp"

@@ -26,6 +26,14 @@ compile dev.txt --extra worker --extra s3 --extra recipe --extra otel --extra mc
 grep '==' requirements/dev.txt | sed 's/ *\\$//' >"$versions"
 compile worker.txt --extra worker --extra s3 --constraint "$versions"
 compile server.txt --extra s3 --constraint "$versions"
+# What tells its makers how it is used is left out; it does without.
+{
+    echo "# Written by \`make lock\` from pyproject.toml."
+    sed -n 's/^openvino = \["\(.*\)"\]$/\1/p' pyproject.toml |
+        uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+            --no-emit-index-url --generate-hashes --constraint "$versions" \
+            --no-emit-package openvino-telemetry --no-emit-package numpy -
+} >requirements/openvino.txt
 {
     echo "# Written by \`make lock\` from pyproject.toml. Without hashes: any build of this version."
     sed -n 's/^ *"\(torch==[0-9.]*\)",$/\1/p' pyproject.toml

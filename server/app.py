@@ -25,8 +25,11 @@ from server.routes import (
     session,
     state,
     studies,
+    styles,
     traces,
+    wildcards,
 )
+from server.routes.collections import albums, archives, presets
 from server.routes.models import (
     addition_events,
     additions,
@@ -76,7 +79,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     for part in (page, compat):
         part.init_app(app)
 
-    for noun in (jobs, traces, recipes, events, images):
+    for noun in (jobs, traces, recipes, events, images, albums, presets, archives):
         app.register_api(noun.routes.blueprint)
     for noun in (
         catalogue,
@@ -89,6 +92,8 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
         previews,
         samplers,
         studies,
+        styles,
+        wildcards,
     ):
         app.register_api(noun.routes.blueprint)
     for noun in (pairing, session, devices, state, health, metrics, docs):

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 import pytest
 from redis import Redis
+from xdist.scheduler import LoadFileScheduling
 
 from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
@@ -34,10 +35,44 @@ SLOWEST = (
 )
 """Files that take minutes: begun first, so that no process is left alone with one at the end."""
 
+SHARED = {
+    "tests/adding",
+    "tests/catalogue",
+    "tests/edits",
+    "tests/engine/whole",
+    "tests/features",
+    "tests/pretended",
+    "tests/web/gallery",
+    "tests/web/models",
+    "tests/worker/families",
+}
+"""Folders whose files use one server or some models together: one process runs all of them, and
+they begin next, since they are long."""
+
+
+class ByFile(LoadFileScheduling):
+    """Gives a process a file at a time, and a shared folder as if it were one file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        folder = file.rpartition("/")[0]
+        return folder if folder in SHARED else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> LoadFileScheduling:
+    """How the tests are given to several processes."""
+    return ByFile(config)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what takes longest first."""
-    items.sort(key=lambda item: item.path.name not in SLOWEST)
+
+    def turn(item: pytest.Item) -> int:
+        if item.path.name in SLOWEST:
+            return 0
+        return 1 if item.nodeid.rsplit("/", 1)[0] in SHARED else 2
+
+    items.sort(key=turn)
 
 
 def pytest_unconfigure() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from redis import Redis
@@ -13,6 +15,8 @@ from jobs.pictures.image_store import ImageStore
 from jobs.records.metrics import Metrics
 from jobs.settings import Settings
 from worker.engine import (
+    Backends,
+    Cabinet,
     Engine,
     KeptEmbeddings,
     ModelUnavailable,
@@ -20,6 +24,7 @@ from worker.engine import (
     describe,
     make_current,
 )
+from worker.engine.backends import openvino
 from worker.loop.board import Board
 from worker.loop.errands.carrier import Carrier
 from worker.loop.errands.porter import Porter
@@ -39,6 +44,7 @@ from worker.models.folders.offered import make_folders
 from worker.models.inventory.hashes import HASHES, Hashes, HashMemory
 from worker.models.loading.checker import load_checker
 from worker.models.loading.free import freeze_libraries
+from worker.models.loading.machine import machine_of, pick_device
 from worker.models.store.model_store import ModelStore
 
 log = logging.getLogger("darkroom.worker")
@@ -96,6 +102,9 @@ def build_worker(
         notebook=Notebook(chosen.measured_folder / "row-budgets.json", describe(device)),
         observer=EngineMetrics(metrics),
         trace_memory=chosen.trace_memory_mb * MEGABYTE,
+        backends=back_ends(
+            chosen, device, models.fits, partial(metrics.count, "compiled_forwards")
+        ),
     )
     hashes = Hashes(catalogue, HashMemory(chosen.measured_folder / HASHES), marks)
     words = WordTables(catalogue)
@@ -109,6 +118,7 @@ def build_worker(
         device=str(device),
         capacity=chosen.capacity,
         costs=engine.costs,
+        compiled=engine.compiled,
         words=words,
         place=shop.place,
     )
@@ -116,7 +126,8 @@ def build_worker(
     def errands(board: Board) -> Porter:
         pieces = PieceStore()
         carrier = Carrier(connection, shop.place, places, images, pieces, board.over.is_set)
-        return Porter(board, connection, shop, places, carrier, pieces)
+        machine = machine_of(device, limit)
+        return Porter(board, connection, shop, places, carrier, pieces, machine)
 
     guard = Guard(safety_hook(catalogue))
 
@@ -149,13 +160,24 @@ def build_worker(
     )
 
 
-def pick_device(wanted: str) -> str:
-    """The device to use: the one asked for, or with `auto` the fastest there is."""
-    if wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+def back_ends(
+    chosen: Settings,
+    device: torch.device,
+    room: Callable[[int, int], bool],
+    ran: Callable[[str], None],
+) -> Backends | None:
+    """What makes a processor's networks faster; None where PyTorch alone is to run them."""
+    if chosen.backend == "torch" or device.type != "cpu":
+        return None
+    if (version := openvino.version()) is None:
+        if chosen.backend == "openvino":
+            log.warning("BACKEND is openvino, which is not installed: PyTorch runs all networks")
+        return None
+    log.info("OpenVINO %s makes networks faster when there is nothing else to do", version)
+    notes = chosen.measured_folder / "back-ends.json"
+    return Backends(
+        Cabinet(chosen.compiled_folder, notes, chosen.compiled_mb * MEGABYTE), room, ran
+    )
 
 
 def preload(models: ModelStore, name: str) -> None:

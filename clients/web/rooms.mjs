@@ -13,14 +13,14 @@ const VIEW = ["i18n", "state", "ui", SIGNALS, "preact"];
 const MAY_IMPORT = {
   main: ["boot"],
   boot: ["App", "actions/drop", "state", "style", "preact"],
-  App: ["anatomy", "door", "gallery", "i18n", "jobs", "make", "models", "server", "state", "ui"],
+  App: ["albums", "anatomy", "compare", "links", "presets", "door", "gallery", "i18n", "jobs", "make", "models", "server", "state", "ui"],
 
   platform: [SIGNALS],
   browser: [],
   i18n: [SIGNALS],
   api: ["platform"],
   state: ["api", "browser", "platform", SIGNALS, "idb-keyval"],
-  ui: ["api/errors", "api/images", "api/types", "i18n", "state/toasts", SIGNALS, "preact"],
+  ui: ["api/errors", "api/images", "api/types", "i18n", "state/attention", "state/toasts", SIGNALS, "preact"],
   actions: ["api", "browser", "i18n", "platform", "state", "ui/sentence", SIGNALS],
 
   walks: ["api", ...VIEW],
@@ -33,6 +33,10 @@ const MAY_IMPORT = {
   anatomy: ["api", "browser", "walks", ...VIEW],
   "anatomy/draw": ["api", "anatomy/asked", "anatomy/run", "anatomy/state", "anatomy/words", ...VIEW],
   "anatomy/parts": ["api", "browser", "anatomy/asked", "anatomy/draw", "anatomy/run", "anatomy/state", "anatomy/words", "walks", ...VIEW],
+  albums: ["api", ...VIEW],
+  presets: ["api", "browser", ...VIEW],
+  links: ["api", "browser", ...VIEW],
+  compare: VIEW,
   editor: VIEW,
   "editor/paint": ["editor/Frame", "editor/props", "editor/view", "editor/words", ...VIEW],
   "editor/grow": ["editor/Frame", "editor/props", "editor/view", "editor/words", ...VIEW],
@@ -41,7 +45,8 @@ const MAY_IMPORT = {
   "make/picker": ["api", "make/problems", "make/settings/Range", "make/words", ...VIEW],
   jobs: ["actions", "api", "walks", ...VIEW],
   gallery: ["actions", "api", ...VIEW],
-  "gallery/grid": ["api", "gallery/pictures", "gallery/words", ...VIEW],
+  "gallery/choose": ["actions", "api", "gallery/pictures", "gallery/words", ...VIEW],
+  "gallery/grid": ["api", "gallery/choose", "gallery/pictures", "gallery/words", ...VIEW],
   "gallery/viewer": ["actions", "api", "gallery/pictures", "gallery/words", ...VIEW],
 };
 

@@ -15,7 +15,9 @@ from darkroom.commands.shared import columns
 from jobs.settings import Settings
 
 if TYPE_CHECKING:
+    from jobs.additions.fit import Fit, Way
     from jobs.additions.found import Found
+    from worker.models.inventory.fitting import Machine
     from worker.models.inventory.hashes import HashMemory
     from worker.models.inventory.inventory import Checked, Item
 
@@ -109,12 +111,15 @@ def add(
     here: Path,
 ) -> int:
     """Add a model to models.toml, and show it as `check` does."""
+    from worker.models.adding.here import fit_of
     from worker.models.catalogue import read_catalogue
     from worker.models.inventory import inventory
     from worker.models.manage import manage
 
     if source.startswith(("http://", "https://")):
         return _add_link(source, section, values, chosen, name)
+    if section == "models" and (fit := fit_of(source, chosen, _machine(chosen), here)):
+        print("\n".join([f"{source}: {fit.summary}.", *_ways(fit), ""]), flush=True)
     added = manage.add(chosen.models, source, section, values, name=name, here=here)
     catalogue = read_catalogue(chosen.models)
     checked = inventory.check(added.entry, catalogue, _memory(chosen))
@@ -135,7 +140,7 @@ def _add_link(
         keys = ", ".join(f"--{each.replace('_', '-')}" for each in values)
         raise ManageError(f"{keys}: a link is added without a table; say it in {chosen.models}.")
     kind = None if section == "models" else section
-    section, name = add_link(source, chosen, _shown, name=name, section=kind)
+    section, name = add_link(source, chosen, _shown, _machine(chosen), name=name, section=kind)
     print(f"Added as {section.removesuffix('s')} {name}, in {chosen.model_folders[0]}\n\n{SOON}")
     return 0
 
@@ -146,6 +151,33 @@ def _shown(found: Found) -> None:
         f"{found.title}  {found.kind or ''}  {found.family}\n  licence  {found.licence or NOT_SAID}"
     )
     print(f"  size     {size}", flush=True)
+    if found.fit is not None:
+        print("\n".join([f"  memory   {found.fit.summary}", *_ways(found.fit)]), flush=True)
+
+
+def _ways(fit: Fit) -> list[str]:
+    """How a model could lie here, a line a way, and which of them would do."""
+    rows = [(_way(each), f"{each.bytes / 1e9:.2f} GB", _verdict(each)) for each in fit.ways]
+    return [f"    {line}" for line in columns(rows).splitlines()]
+
+
+def _way(way: Way) -> str:
+    said = [way.dtype]
+    said += [f'quantize = "{way.quantize}"'] if way.quantize else []
+    said += [f'offload = "{way.offload}"'] if way.offload else []
+    return ", ".join(said)
+
+
+def _verdict(way: Way) -> str:
+    if not way.fits:
+        return "does not fit"
+    return f"fits; needs the package {way.package}" if way.package else "fits"
+
+
+def _machine(chosen: Settings) -> Machine:
+    from worker.models.loading.machine import this_machine
+
+    return this_machine(chosen.device, int(chosen.model_memory_gb * 1e9) or None)
 
 
 @_with_worker

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.additions.fit import Fit
 from jobs.sentences import Wording
 
 Kind = Literal["model", "lora", "embedding", "controlnet", "vae", "upscaler"]
@@ -54,6 +55,9 @@ class Found(BaseModel):
     usable: bool = Field(description="Whether it can be added.")
     reason: str | None = Field(description="Why it cannot.")
     wording: Wording | None = Field(None, description="What the reason says, for programs.")
+    fit: Fit | None = Field(
+        None, description="Whether the memory of its machine is enough for it; null for add-ons."
+    )
 
 
 class SearchResult(BaseModel):

@@ -81,6 +81,8 @@ class WorkerInfo(BaseModel):
     """Models that it could offer: those on offer, and those that it was told to leave alone."""
     pinned: list[str] = []
     """Models that are kept in memory."""
+    compiled: list[str] = []
+    """Models of which networks were compiled for its machine, and run so where they can."""
     problems: list[str] = []
     """Sentences on what lies there and cannot be offered."""
     place: str = ""

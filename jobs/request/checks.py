@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jobs.prompts.joined import join_fault
 from jobs.request.masks import paints
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.request.parts import Drawn, Lora
@@ -11,6 +12,7 @@ from jobs.request.trace import fault
 from jobs.request.values import LIMITS, MAX_LORAS
 from jobs.request.walk.choices import faults
 from jobs.request.walk.part import SETS
+from jobs.sentences import say
 
 SMALLEST = 8
 """Pixels of a side; a request that names its size cannot ask for fewer."""
@@ -45,6 +47,14 @@ def request_errors(
         *_trace_errors(request, card),
         *_walk_errors(request, prompt),
     ]
+
+
+def prompt_errors(request: GenerationRequest, card: ModelCard, prompt: str) -> list[FieldError]:
+    """What of a prompt's own language cannot be done."""
+    asked, usual = request.guidance_scale, card.guidance_scale
+    scale = request.true_cfg_scale if card.distilled_guidance else usual if asked is None else asked
+    detail = join_fault(prompt, guided=scale > 1) if card.batched else None
+    return [FieldError(pointer="/prompt", detail=detail)] if detail else []
 
 
 def _trace_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:
@@ -103,14 +113,29 @@ def size_errors(
     pixels = round(width * scale) * round(height * scale)
     pointer = "/hires/scale" if request.hires else "/width"
     if min(width, height) < SMALLEST:
-        detail = f"no side may be shorter than {SMALLEST}; it would be {width}x{height}"
+        detail = say(
+            "side-too-short",
+            "no side may be shorter than {least}; it would be {size}",
+            least=SMALLEST,
+            size=f"{width}x{height}",
+        )
         errors.append(FieldError(pointer="/image", detail=detail))
     elif max(width, height) * scale > LIMITS.max_size:
         size = f"{round(width * scale)}x{round(height * scale)}"
-        detail = f"no side may be longer than {LIMITS.max_size}; it would be {size}"
+        detail = say(
+            "side-too-long",
+            "no side may be longer than {most}; it would be {size}",
+            most=LIMITS.max_size,
+            size=size,
+        )
         errors.append(FieldError(pointer=pointer, detail=detail))
     elif pixels > LIMITS.max_pixels:
-        detail = f"width times height must be at most {LIMITS.max_pixels}; it is {pixels}"
+        detail = say(
+            "too-many-pixels",
+            "width times height must be at most {most}; it is {has}",
+            most=LIMITS.max_pixels,
+            has=pixels,
+        )
         errors.append(FieldError(pointer=pointer, detail=detail))
     return errors
 
@@ -125,24 +150,32 @@ def _kind_errors(
     kind = request.kind
     wrong: list[tuple[str, str]] = []
     if kind not in card.kinds:
-        wrong.append(("/kind", f"the model {card.name} does {', '.join(card.kinds)}"))
+        kinds = ", ".join(card.kinds)
+        detail = say("kinds", "the model {model} does {kinds}", model=card.name, kinds=kinds)
+        wrong.append(("/kind", detail))
     if kind in BY_WORDS and not prompt.strip():
-        what = "what to change" if kind == "edit" else "what to draw"
-        wrong.append(("/prompt", f"must say {what}; it is empty"))
+        if kind == "edit":
+            detail = say("says-no-change", "must say what to change; it is empty")
+        else:
+            detail = say("says-nothing", "must say what to draw; it is empty")
+        wrong.append(("/prompt", detail))
     if kind in WITHOUT_PICTURE:
         if source:
             wrong.append(("/image", f"{kind} starts from no picture; image-to-image does"))
     elif source is None:
-        wrong.append(("/image", f"is required: {kind} starts from a picture"))
+        detail = say("no-image", "is required: {kind} starts from a picture", kind=kind)
+        wrong.append(("/image", detail))
     if kind in WITH_MASK and mask is None:
-        wrong.append(("/mask", f"is required: {kind} repaints what is white in it"))
+        detail = say("no-mask", "is required: {kind} repaints what is white in it", kind=kind)
+        wrong.append(("/mask", detail))
     if kind in WITH_MASK and mask and mask.levels and not _paints(request, mask.levels):
         colour = "black" if request.mask_invert else "white"
-        wrong.append(("/mask", f"has nothing {colour}, so there is nothing to repaint"))
+        template = "has nothing {colour}, so there is nothing to repaint"
+        wrong.append(("/mask", say("empty-mask", template, colour=colour)))
     if kind not in WITH_MASK and mask is not None:
         wrong.append(("/mask", f"{kind} has no mask; inpaint does"))
     if kind == "outpaint" and not any(request.expand.model_dump().values()):
-        wrong.append(("/expand", "must add at least one pixel on one side"))
+        wrong.append(("/expand", say("no-edges", "must add at least one pixel on one side")))
     if kind != "outpaint" and any(request.expand.model_dump().values()):
         wrong.append(("/expand", f"{kind} adds nothing on the sides; outpaint does"))
     if kind != "upscale":
@@ -192,8 +225,11 @@ def _lora_errors(
 ) -> list[FieldError]:
     errors: list[FieldError] = []
     if len(loras) > MAX_LORAS:
-        detail = (
-            f"must be at most {MAX_LORAS}, those in the prompt included; there are {len(loras)}"
+        detail = say(
+            "too-many-loras",
+            "must be at most {most}, those in the prompt included; there are {has}",
+            most=MAX_LORAS,
+            has=len(loras),
         )
         errors.append(FieldError(pointer="/loras", detail=detail))
     for index, lora in enumerate(loras):
@@ -255,7 +291,14 @@ def _unknown(
     if what == "upscaler":
         names = [*BUILT_IN_UPSCALERS, *names]
     there_are = f"there are {', '.join(names)}" if names else "there is none"
-    detail = f"no {what} for the model {card.name} is named {name[:60]!r}; {there_are}"
+    detail = say(
+        "unknown-part",
+        "no {what} for the model {model} is named {name}; {there_are}",
+        what=what,
+        model=card.name,
+        name=repr(name[:60]),
+        there_are=there_are,
+    )
     return [FieldError(pointer=pointer, detail=detail)]
 
 
@@ -263,7 +306,10 @@ def _sampler_errors(request: GenerationRequest, card: ModelCard) -> list[FieldEr
     walked = (request.walk.samplers if request.walk else None) or []
     named = {"/sampler": request.sampler}
     named |= {f"/walk/samplers/{index}": each for index, each in enumerate(walked)}
-    detail = f"the model {card.name} takes {', '.join(card.samplers)}"
+    samplers = ", ".join(card.samplers)
+    detail = say(
+        "samplers", "the model {model} takes {samplers}", model=card.name, samplers=samplers
+    )
     wrong = [
         FieldError(pointer=pointer, detail=detail)
         for pointer, name in named.items()
@@ -284,16 +330,23 @@ def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldErro
     """What this model's parts cannot do, whatever else is asked for."""
     errors: list[FieldError] = []
     if request.clip_skip > card.clip_layers:
-        detail = (
-            f"must be at most {card.clip_layers} for the model {card.name}; it is "
-            f"{request.clip_skip}"
+        detail = say(
+            "above-for-model",
+            "must be at most {limit} for the model {model}; it is {given}",
+            limit=card.clip_layers,
+            model=card.name,
+            given=request.clip_skip,
         )
         errors.append(FieldError(pointer="/clip_skip", detail=detail))
     if request.true_cfg_scale != 1 and not card.distilled_guidance:
         detail = f"the model {card.name} is guided by guidance_scale; leave it out"
         errors.append(FieldError(pointer="/true_cfg_scale", detail=detail))
     if not card.batched:
-        detail = f"the model {card.name} runs as a whole pipeline, which does not take it"
+        detail = say(
+            "whole-pipeline",
+            "the model {model} runs as a whole pipeline, which does not take it",
+            model=card.name,
+        )
         for field in ("hires", "variation_strength", "blend"):
             if getattr(request, field):
                 errors.append(FieldError(pointer=f"/{field}", detail=detail))
@@ -310,7 +363,11 @@ def _multiple_error(field: str, value: int, card: ModelCard) -> FieldError | Non
     nearest = max(card.factor, round(value / card.factor) * card.factor)
     if nearest > LIMITS.max_size:
         nearest -= card.factor
-    detail = (
-        f"must be a multiple of {card.factor} for the model {card.name}; the nearest is {nearest}"
+    detail = say(
+        "no-multiple",
+        "must be a multiple of {factor} for the model {model}; the nearest is {nearest}",
+        factor=card.factor,
+        model=card.name,
+        nearest=nearest,
     )
     return FieldError(pointer=f"/{field}", detail=detail)

@@ -96,9 +96,13 @@ SAMPLERS: dict[str, SamplerInfo] = {
     for info in (
         SamplerInfo("dpmpp_2m", "DPM++ 2M", ("k_dpmpp_2m",), "karras", flow=True),
         SamplerInfo("dpmpp_sde", "DPM++ SDE", ("k_dpmpp_sde",), "karras", second_order=True),
-        SamplerInfo("dpmpp_2m_sde", "DPM++ 2M SDE", ("k_dpmpp_2m_sde",), "exponential"),
+        SamplerInfo("dpmpp_2m_sde", "DPM++ 2M SDE", ("k_dpmpp_2m_sde",), "exponential", flow=True),
         SamplerInfo(
-            "dpmpp_2m_sde_heun", "DPM++ 2M SDE Heun", ("k_dpmpp_2m_sde_heun",), "exponential"
+            "dpmpp_2m_sde_heun",
+            "DPM++ 2M SDE Heun",
+            ("k_dpmpp_2m_sde_heun",),
+            "exponential",
+            flow=True,
         ),
         SamplerInfo(
             "dpmpp_2s_a",
@@ -106,8 +110,9 @@ SAMPLERS: dict[str, SamplerInfo] = {
             ("k_dpmpp_2s_a",),
             "karras",
             schedules=(AUTOMATIC, *SIGMAS, "uniform", "normal"),
+            flow=True,
         ),
-        SamplerInfo("dpmpp_3m_sde", "DPM++ 3M SDE", ("k_dpmpp_3m_sde",), "exponential"),
+        SamplerInfo("dpmpp_3m_sde", "DPM++ 3M SDE", ("k_dpmpp_3m_sde",), "exponential", flow=True),
         SamplerInfo(
             "euler_a",
             "Euler a",
@@ -122,7 +127,7 @@ SAMPLERS: dict[str, SamplerInfo] = {
         SamplerInfo("ddim", "DDIM", schedules=(AUTOMATIC, *SPACINGS)),
         SamplerInfo("pndm", "PLMS", ("plms",), schedules=(AUTOMATIC, "ddim")),
         SamplerInfo("unipc", "UniPC", flow=True),
-        SamplerInfo("lcm", "LCM", ("k_lcm",), schedules=(AUTOMATIC,)),
+        SamplerInfo("lcm", "LCM", ("k_lcm",), schedules=(AUTOMATIC,), flow=True),
         SamplerInfo("tcd", "TCD", schedules=(AUTOMATIC,)),
         SamplerInfo("ipndm", "IPNDM", schedules=(AUTOMATIC, *SPACINGS)),
         SamplerInfo("deis", "DEIS"),

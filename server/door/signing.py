@@ -35,9 +35,13 @@ class Signer:
         self._signer: itsdangerous.Signer | None = None
         self._read_at = 0.0
 
-    def query(self, image: str) -> str:
-        """The query string that opens this picture. Raises RedisError before the first success."""
-        expires = -(-(int(time.time()) + self._lifetime) // DAY) * DAY
+    def query(self, image: str, expires: int | None = None) -> str:
+        """The query string that opens this picture, until `expires` (seconds since 1970).
+
+        Without it as long as the settings say. Raises RedisError before the first success.
+        """
+        if expires is None:
+            expires = -(-(int(time.time()) + self._lifetime) // DAY) * DAY
         signature = self._current().get_signature(_message(image, expires)).decode()
         return f"expires={expires}&signature={signature}"
 

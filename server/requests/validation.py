@@ -9,32 +9,54 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from jobs.request.request import FieldError
+from jobs.sentences import say
 
 SHOWN = 40
 """Characters of a wrong value that are shown: enough to know it by."""
 
 Words = Callable[[Mapping[str, Any], Any], str]
 
+
+def _whole(_ctx: Mapping[str, Any], value: object) -> str:
+    return say("not-whole", "must be a whole number; it is {given}", given=_show(value))
+
+
+def _number(_ctx: Mapping[str, Any], value: object) -> str:
+    return say("no-number", "must be a number; it is {given}", given=_show(value))
+
+
+def _bound(code: str, must_be: str, limit: str) -> Words:
+    """The words for a value beyond a limit, which the context names."""
+    template = f"{must_be} {{limit}}; it is {{given}}"
+    return lambda ctx, value: say(code, template, limit=ctx[limit], given=_show(value))
+
+
 WORDS: dict[str, Words] = {
-    "missing": lambda ctx, value: "is required",
+    "missing": lambda ctx, value: say("required", "is required"),
     "extra_forbidden": lambda ctx, value: "is not a field of this request",
     "string_type": lambda ctx, value: f"must be a string; it is {_show(value)}",
     "string_unicode": lambda ctx, value: "must be Unicode text; it has half of a surrogate pair",
-    "string_too_long": lambda ctx, value: (
-        f"must be at most {ctx['max_length']} characters; it has {len(value)}"
+    "string_too_long": lambda ctx, value: say(
+        "too-long",
+        "must be at most {most} characters; it has {has}",
+        most=ctx["max_length"],
+        has=len(value),
     ),
-    "string_too_short": lambda ctx, value: (
-        f"must be at least {ctx['min_length']} characters; it has {len(value)}"
+    "string_too_short": lambda ctx, value: say(
+        "too-short",
+        "must be at least {least} characters; it has {has}",
+        least=ctx["min_length"],
+        has=len(value),
     ),
     "string_pattern_mismatch": lambda ctx, value: (
         f"must match {ctx['pattern']}; it is {_show(value)}"
     ),
-    "int_type": lambda ctx, value: f"must be a whole number; it is {_show(value)}",
-    "int_parsing": lambda ctx, value: f"must be a whole number; it is {_show(value)}",
+    "int_type": _whole,
+    "int_parsing": _whole,
     "int_parsing_size": lambda ctx, value: f"must be a smaller number; it is {_show(value)}",
-    "int_from_float": lambda ctx, value: f"must be a whole number; it is {_show(value)}",
-    "float_type": lambda ctx, value: f"must be a number; it is {_show(value)}",
-    "float_parsing": lambda ctx, value: f"must be a number; it is {_show(value)}",
+    "int_from_float": _whole,
+    "float_type": _number,
+    "float_parsing": _number,
     "finite_number": lambda ctx, value: f"must be a finite number; it is {_show(value)}",
     "bool_type": lambda ctx, value: f"must be true or false; it is {_show(value)}",
     "bool_parsing": lambda ctx, value: f"must be true or false; it is {_show(value)}",
@@ -43,10 +65,10 @@ WORDS: dict[str, Words] = {
     "model_attributes_type": lambda ctx, value: f"must be an object; it is {_show(value)}",
     "list_type": lambda ctx, value: f"must be an array; it is {_show(value)}",
     "literal_error": lambda ctx, value: f"must be {ctx['expected']}; it is {_show(value)}",
-    "greater_than": lambda ctx, value: f"must be more than {ctx['gt']}; it is {_show(value)}",
-    "greater_than_equal": lambda ctx, value: f"must be at least {ctx['ge']}; it is {_show(value)}",
-    "less_than": lambda ctx, value: f"must be less than {ctx['lt']}; it is {_show(value)}",
-    "less_than_equal": lambda ctx, value: f"must be at most {ctx['le']}; it is {_show(value)}",
+    "greater_than": _bound("not-above", "must be more than", "gt"),
+    "greater_than_equal": _bound("below", "must be at least", "ge"),
+    "less_than": _bound("not-below", "must be less than", "lt"),
+    "less_than_equal": _bound("above", "must be at most", "le"),
     "value_error": lambda ctx, value: str(ctx["error"]),
 }
 

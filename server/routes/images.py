@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from io import BytesIO
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.collections import albums
 from jobs.pictures import traces, walks
 from jobs.pictures.image_store import ANIMATIONS, TENSORS, job_of
 from jobs.queue import queue
@@ -16,10 +19,11 @@ from jobs.settings import settings
 from server.door.auth import caller
 from server.door.signing import current_signer
 from server.errors import ApiError
-from server.openapi import Parameters, Routes, content
+from server.openapi import PREFIX, Parameters, Routes, content, response
 from server.outages import StoreAway
 from server.pages.renditions import Format, current_renditions
-from server.requests.named import find_job, is_of_own_job
+from server.requests.named import find_job, is_of_own_job, is_own_picture
+from server.requests.reaching import drawn, reachable_base
 from server.resources import resources
 
 FOREVER = "private, max-age=31536000, immutable"
@@ -54,6 +58,22 @@ class ImageQuery(Parameters):
     signature: str | None = Field(None, description="Part of the signature.", max_length=128)
 
 
+class LinkRequest(BaseModel):
+    """For how long."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    hours: int = Field(24, ge=1, le=24 * 30, description="Hours until the link ends.")
+
+
+class LinkView(BaseModel):
+    """A picture's public link."""
+
+    url: str = Field(description="Where the picture is, for whoever has this, until it ends.")
+    qr: str = Field(description="The same as a QR code, an SVG, dark on light.")
+    expires_at: datetime
+
+
 @routes.get(
     "/images/<image_id>",
     {
@@ -79,21 +99,19 @@ def get_image(path: ImagePath, query: ImageQuery) -> Response:
         raise _unknown(path.image_id) from error
     except OSError as error:
         raise StoreAway from error
-    response = Response(
-        BytesIO(data), content_type=f"image/{query.format}", direct_passthrough=True
-    )
-    response.content_length = len(data)
-    response.set_etag(f"{path.image_id}.{query.width or 'full'}.{query.format}")
-    response.headers["Cache-Control"] = FOREVER
+    answer = Response(BytesIO(data), content_type=f"image/{query.format}", direct_passthrough=True)
+    answer.content_length = len(data)
+    answer.set_etag(f"{path.image_id}.{query.width or 'full'}.{query.format}")
+    answer.headers["Cache-Control"] = FOREVER
     disposition = "attachment" if query.download else "inline"
     suffix = "jpg" if query.format == "jpeg" else query.format
-    response.headers["Content-Disposition"] = (
+    answer.headers["Content-Disposition"] = (
         f'{disposition}; filename="darkroom-{path.image_id}.{suffix}"'
     )
     # A unit nobody knows is no range at all (RFC 9110, 14.2).
     ranges = request.range is None or request.range.units == "bytes"
-    response.make_conditional(request, accept_ranges=ranges, complete_length=len(data))
-    return response
+    answer.make_conditional(request, accept_ranges=ranges, complete_length=len(data))
+    return answer
 
 
 @routes.delete("/images/<image_id>", {204: None}, (404, 409, 503))
@@ -123,7 +141,23 @@ def delete_image(path: ImagePath) -> tuple[str, int]:
     except OSError as error:
         raise StoreAway from error
     queue.forget_picture(here.redis, job_id, image)
+    albums.forget(here.redis, record.owner, [image])
     return "", 204
+
+
+@routes.post("/images/<image_id>/links", {201: LinkView}, (400, 404, 413, 415, 422, 503))
+def create_link(path: ImagePath, body: LinkRequest) -> Response:
+    """Make a link that ends
+
+    Whoever has it sees this one picture, without a token, until then; nothing else of yours.
+    """
+    if not is_own_picture(path.image_id):
+        raise _unknown(path.image_id)
+    expires = int(time.time()) + body.hours * 3600
+    query = current_signer().query(path.image_id, expires)
+    url = f"{reachable_base()}{PREFIX}/images/{path.image_id}?{query}"
+    view = LinkView(url=url, qr=drawn(url), expires_at=datetime.fromtimestamp(expires, UTC))
+    return response(view, 201)
 
 
 def _as_kept(image: str, content_type: str, suffix: str, *, download: bool) -> Response:
@@ -134,11 +168,11 @@ def _as_kept(image: str, content_type: str, suffix: str, *, download: bool) -> R
         raise _unknown(image) from error
     except OSError as error:
         raise StoreAway from error
-    response = Response(data, content_type=content_type)
-    response.headers["Cache-Control"] = FOREVER
+    answer = Response(data, content_type=content_type)
+    answer.headers["Cache-Control"] = FOREVER
     disposition = "attachment" if download else "inline"
-    response.headers["Content-Disposition"] = f'{disposition}; filename="darkroom-{image}.{suffix}"'
-    return response
+    answer.headers["Content-Disposition"] = f'{disposition}; filename="darkroom-{image}.{suffix}"'
+    return answer
 
 
 def _check(image: str, query: ImageQuery) -> None:

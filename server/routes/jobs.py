@@ -12,6 +12,7 @@ from flask import Response, request
 from pydantic import ConfigDict, Field
 from redis.exceptions import RedisError
 
+from jobs.collections import albums
 from jobs.lists import listing
 from jobs.queue import idempotency, queue
 from jobs.records.events import ENDED, Status
@@ -217,6 +218,7 @@ def delete_job(path: JobPath) -> tuple[str, int]:
     except OSError as error:
         raise StoreAway from error
     queue.delete(here.redis, record)
+    albums.forget(here.redis, record.owner, [output.id for output in record.outputs])
     return "", 204
 
 

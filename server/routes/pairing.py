@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
-import segno
-from flask import Response, request
+from flask import Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from jobs import devices, here
-from jobs.addresses import is_loopback
 from jobs.devices import CODE_SECONDS, MAX_NAME, BadDevice, Kind, Role
 from jobs.request.request import FieldError, InvalidRequest
 from jobs.settings import settings
@@ -20,6 +16,7 @@ from server.door import session, throttle
 from server.door.auth import caller
 from server.errors import ApiError
 from server.openapi import Routes, answer, response
+from server.requests.reaching import drawn, reachable_base
 from server.resources import resources
 from server.views import DeviceView, device_view
 
@@ -129,22 +126,12 @@ def create_pairing_code(body: CodeRequest) -> tuple[dict[str, Any], int]:
     expires = datetime.now(UTC) + timedelta(seconds=CODE_SECONDS)
     code = devices.new_code(resources().redis, role=body.role, owner=owner, issuer=who.device_id)
     url = _pairing_url(code)
-    view = Code(code=code, url=url, qr=_drawn(url), role=body.role, expires_at=expires)
+    view = Code(code=code, url=url, qr=drawn(url), role=body.role, expires_at=expires)
     return answer(view), 201
 
 
 def _pairing_url(code: str) -> str:
     """Where the next device comes in: as its maker did, unless only this machine can go there."""
     chosen = settings()
-    base = chosen.public_url or request.host_url
-    if is_loopback(urlsplit(base).hostname or ""):
-        base = next(iter(here.addresses(chosen)), base)
     authority = here.fingerprint(chosen.tls_folder) if chosen.tls else None
-    return devices.pairing_url(base, code, authority)
-
-
-def _drawn(text: str) -> str:
-    file = io.BytesIO()
-    drawn = segno.make_qr(text, error="m")
-    drawn.save(file, kind="svg", xmldecl=False, omitsize=True, light="#fff", nl=False)
-    return file.getvalue().decode()
+    return devices.pairing_url(reachable_base(), code, authority)

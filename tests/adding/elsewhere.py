@@ -23,12 +23,14 @@ PIECE = 4096
 
 @dataclass
 class Repository:
-    """A model of the hub: its files, and what its card says."""
+    """A model of the hub: its files, and what its card says; `sizes` where a file says that it is
+    larger than it is."""
 
     files: dict[str, bytes]
     card: dict[str, Any] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     gated: bool = False
+    sizes: dict[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass
@@ -188,7 +190,7 @@ class _Api(_Routes):
             siblings = [
                 {
                     "rfilename": name,
-                    "size": len(data),
+                    "size": found.sizes.get(name, len(data)),
                     "blobId": "0",
                     "lfs": {
                         "sha256": hashlib.sha256(data).hexdigest(),

@@ -48,6 +48,12 @@ BODIES: dict[str, Callable[[Redis], dict[str, Any]]] = {
     "POST /sdapi/v1/extra-batch-images": lambda redis: {"imageList": [{"data": PICTURE}]},
     "POST /sdapi/v1/png-info": lambda redis: {"image": PICTURE},
     "POST /sdapi/v1/interrogate": lambda redis: {"image": PICTURE, "model": "clip"},
+    "POST /api/v1/images/<image_id>/links": lambda redis: {"hours": 1},
+    "POST /api/v1/albums": lambda redis: {"name": "Summer"},
+    "PATCH /api/v1/albums/<album_id>": lambda redis: {"name": "Summer"},
+    "POST /api/v1/presets": lambda redis: {"name": "Ink", "request": {}},
+    "PUT /api/v1/presets/<preset_id>": lambda redis: {"name": "Ink", "request": {}},
+    "POST /api/v1/archives": lambda redis: {"images": ["x-0"]},
     "POST /api/v1/models/lookups": lambda redis: {"source": "someone/something"},
     "POST /api/v1/models/search/pictures": lambda redis: {"url": "https://127.0.0.1/x.png"},
     "POST /api/v1/models/additions": lambda redis: {"source": "someone/something"},
@@ -214,6 +220,8 @@ class Situation:
             return "x0" if name == "what" else "0"
         if name == "kind":
             return "vae"
+        if name == "album_id":
+            return "favourites"
         if name == "worker":
             return self.worker.info.name
         if name == "prompt_id":

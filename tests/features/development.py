@@ -53,7 +53,7 @@ class FamilyStudio:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self.kinds = studio.card.kinds
+        self.kinds = [kind for kind in studio.card.kinds if kind in KINDS]
 
     def order(self, kind: Kind, **fields: Any) -> Order:
         """A request of a kind, changed by `fields`."""

@@ -24,6 +24,9 @@ the mask is black; equal to the bit alone and among others; twice the size."""
 WITHOUT_GUIDANCE = ("lcm", "flux", "flux2")
 """Families that are told the guidance scale, and take no second row."""
 
+UNHEARD = ("flux2-klein",)
+"""Families that guide away from an empty prompt, whatever is said."""
+
 TRANSFORMERS = tuple(SAVERS)
 """Families without UNets: nothing is added to them, and they read a prompt in one piece."""
 
@@ -79,7 +82,7 @@ OPTIONS: Mapping[str, Option] = {
     "negative-prompt": Option(
         "Negative prompt",
         {"negative_prompt": "a cat"} | STRONG,
-        not_for=WITHOUT_GUIDANCE,
+        not_for=(*WITHOUT_GUIDANCE, *UNHEARD),
         without=STRONG,
     ),
     "guidance-scale": Option("Guidance scale", STRONG),

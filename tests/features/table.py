@@ -13,8 +13,11 @@ from jobs.request.samplers import SAMPLERS, SCHEDULES
 from tests.dropped.page import section
 from tests.features.options import OPTIONS
 
-KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "edit")
-"""Edits are what other models do, which tests/worker/test_edits.py compares with diffusers."""
+ELSEWHERE: tuple[Kind, ...] = ("edit", "walk")
+"""Edits are what other models do, which tests/worker/test_edits.py compares with diffusers; walks
+are several pictures of text-to-image, which tests/walks compares."""
+
+KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind not in ELSEWHERE)
 PASSED, FAILED, NOT_DONE = "yes", "failed", "-"
 
 INTRODUCTION = """# What works with what
@@ -49,6 +52,10 @@ DOES: Mapping[str, tuple[Kind, ...]] = {
     "sana": KINDS,
     "pixart-sigma": KINDS,
     "lumina2": KINDS,
+    "flux2": KINDS,
+    "flux2-klein": KINDS,
+    "chroma": KINDS,
+    "hidream": KINDS,
 }
 """The kinds of each family of tests/tiny_models.py and tests/tiny_pipelines.py."""
 
@@ -59,6 +66,10 @@ FLOW = (
     "z-image",
     "sana",
     "lumina2",
+    "flux2",
+    "flux2-klein",
+    "chroma",
+    "hidream",
 )
 """Those of them that predict a flow."""
 

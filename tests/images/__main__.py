@@ -68,6 +68,7 @@ def _try(engine: Engine, folder: Path) -> None:
     workers = pictures | {
         "/data/hub": folder / "hub",
         "/data/measured": folder / "measured",
+        "/data/compiled": folder / "compiled",
     }
     with ExitStack() as stack:
 

@@ -124,6 +124,13 @@ def test_other_families_run_whole_under_the_name_of_their_pipeline(
     assert (known.factor, known.width, known.height) == (factor, side, side)
 
 
+FLOWING = [
+    *("dpmpp_2m", "dpmpp_2m_sde", "dpmpp_2m_sde_heun", "dpmpp_2s_a", "dpmpp_3m_sde"),
+    *("euler", "heun", "unipc", "lcm"),
+]
+"""The samplers that have a form for flow matching."""
+
+
 @pytest.mark.parametrize(
     ("family", "factor", "side", "layers", "distilled", "sampler"),
     [
@@ -154,7 +161,7 @@ def test_flow_matching_transformers_are_batched_and_take_their_own_samplers(
     assert (known.factor, known.width, known.height) == (factor, side, side)
     assert known.distilled_guidance == distilled
     assert known.sampler == sampler
-    assert known.samplers == ["dpmpp_2m", "euler", "heun", "unipc"]
+    assert known.samplers == FLOWING
     assert known.schedules == ["automatic", "karras", "exponential", "beta"]
 
 

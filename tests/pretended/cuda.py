@@ -10,7 +10,8 @@ from unittest.mock import patch
 
 import torch
 
-from tests.pretended.device import Pretended, in_every_thread
+from tests.pretended.device import Pretended
+from tests.pretended.modes import in_every_thread
 
 
 @contextmanager

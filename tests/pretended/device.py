@@ -7,19 +7,17 @@ until the device has caught up.
 
 from __future__ import annotations
 
-import sys
 import threading
 import weakref
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from tests.pretended.memory import Memory
+from tests.pretended.record import Event, Record, where
 
 STAGED = 64 * 1024
 """Bytes up to which the driver takes a copy of ordinary memory at once; for more it waits for the
@@ -78,73 +76,8 @@ SIZE_ON_HOST = _operations(
 
 SCALAR = _operations("_local_scalar_dense", "item", "is_nonzero")
 
-SET_DATA: Any = cast(Any, torch.Tensor.data).__set__
-
 META = torch.device("meta")
 """Where C++ believes the pretended tensors to be: as good as where their neighbours are."""
-
-OURS = ("worker/", "diffusers/", "transformers/")
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something recorded: what it was, and the lines of code that led there, the nearest first."""
-
-    what: str
-    where: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.what} at {' < '.join(self.where) or 'nowhere known'}"
-
-
-@dataclass
-class Record:
-    """What happened since it was last `clear`ed."""
-
-    waits: list[Event] = field(default_factory=list[Event])
-    mixes: list[Event] = field(default_factory=list[Event])
-    operations: int = 0
-    calls: Counter[str] = field(default_factory=Counter[str])
-
-    def clear(self) -> None:
-        self.waits.clear()
-        self.mixes.clear()
-        self.calls.clear()
-        self.operations = 0
-
-    def places(self) -> Counter[str]:
-        """The waits by the nearest line of ours."""
-        return Counter(f"{wait.what} at {(wait.where or ('?',))[0]}" for wait in self.waits)
-
-
-class Memory:
-    """What each pretended device holds, and the most that it takes."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.used: defaultdict[int, int] = defaultdict(int)
-        self.peak: defaultdict[int, int] = defaultdict(int)
-        self._known: set[int] = set()
-
-    def take(self, tensor: torch.Tensor, index: int) -> None:
-        """The tensor's storage is on the device. Raises OutOfMemoryError where it has no room."""
-        storage = tensor.untyped_storage()
-        key, size = storage._cdata, storage.nbytes()
-        if key in self._known:
-            return
-        if self.used[index] + size > self.total:
-            raise torch.OutOfMemoryError(
-                f"CUDA out of memory. Tried to allocate {size} bytes; {self.used[index]} of"
-                f" {self.total} are in use."
-            )
-        self._known.add(key)
-        self.used[index] += size
-        self.peak[index] = max(self.peak[index], self.used[index])
-        weakref.finalize(storage, self._gone, key, index, size)
-
-    def _gone(self, key: int, index: int, size: int) -> None:
-        self._known.discard(key)
-        self.used[index] -= size
 
 
 class OnDevice(torch.Tensor):
@@ -434,72 +367,3 @@ class Pretended(TorchDispatchMode):
 
     def _is_pinned(self, tensor: torch.Tensor) -> bool:
         return tensor.untyped_storage()._cdata in self._pinned
-
-
-class Numbered(TorchFunctionMode):
-    """Gives a `cuda` its number before torch asks CUDA for the current device, and numbers that are
-    put into a tensor the tensor's device, which C++ would not find."""
-
-    def __init__(self, mode: Pretended) -> None:
-        super().__init__()
-        self._mode = mode
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func is torch.Tensor.__setitem__ and isinstance(args[0], OnDevice):
-            to, place, value = args
-            if isinstance(value, int | float):
-                value = torch.full((), value, dtype=to.dtype, device=to.device)
-            return func(to, place, value)
-        if func == SET_DATA and isinstance(args[0], OnDevice) != isinstance(args[1], OnDevice):
-            # A tensor of one kind takes no memory of another, as those of a CPU and CUDA do.
-            return torch.utils.swap_tensors(args[0], torch.nn.Parameter(args[1].detach(), False))
-        if func is torch.Tensor.to and isinstance(args[0], OnDevice) and META in map(_named, args):
-            return torch.empty_like(args[0].held, device="meta")
-        if func is torch.Tensor.cuda:
-            func, args = torch.Tensor.to, (args[0], *(args[1:] or ("cuda",)))
-        if func is not torch.device:
-            args = tuple(map(self._numbered, args))
-            kwargs = {name: self._numbered(value) for name, value in kwargs.items()}
-        return func(*args, **kwargs)
-
-    def _numbered(self, value: Any) -> Any:
-        if isinstance(value, torch.device) or (isinstance(value, str) and value == "cuda"):
-            index = self._mode.index_of(value)
-            return value if index is None else torch.device("cuda", index)
-        return value
-
-
-def _named(value: Any) -> Any:
-    return torch.device(value) if value == "meta" else value
-
-
-def where() -> tuple[str, ...]:
-    """The lines of code that led here, the nearest first."""
-    found: list[str] = []
-    frame = sys._getframe(2)
-    while frame is not None and len(found) < 6:
-        name = frame.f_code.co_filename
-        if start := next((each for each in OURS if each in name), None):
-            found.append(f"{start}{name.rpartition(start)[2]}:{frame.f_lineno}")
-        frame = frame.f_back
-    return tuple(found)
-
-
-@contextmanager
-def in_every_thread(mode: Pretended) -> Iterator[None]:
-    """The mode is on in threads that begin meanwhile; each thread has its own modes."""
-    run: Callable[[threading.Thread], None] = threading.Thread.run
-
-    def pretending(thread: threading.Thread) -> None:
-        with mode, Numbered(mode):
-            run(thread)
-
-    threading.Thread.run = pretending
-    try:
-        with mode, Numbered(mode):
-            yield
-    finally:
-        threading.Thread.run = run

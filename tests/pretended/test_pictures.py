@@ -14,6 +14,7 @@ from tests.engine.helpers import Shelf, drain
 from tests.pretended import models
 from tests.pretended.cuda import pretended_cuda
 from tests.pretended.device import Pretended
+from tests.tiny_editors import EDITORS
 from worker.engine import Engine, ImageRequest
 from worker.engine.sampling.sampler import SAMPLERS
 
@@ -35,6 +36,9 @@ IN_RANGE = "a number read at worker/engine/parts/autoencoder.py"
 encode, because then it works in float32 instead."""
 
 DTYPES = ("float16", "bfloat16")
+
+SHOWN_OTHERWISE = ("fill", "cosxl-edit")
+"""The one is shown a mask, the other runs whole."""
 
 FAMILIES = [*models.TRANSFORMERS, *models.UNETS]
 
@@ -147,6 +151,26 @@ def test_a_preview_waits_once(
         shown += engine.preview("one") is not None
     assert shown == 4
     check(device, PICTURE + shown * PREVIEW)
+
+
+@slow
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [name for name in EDITORS if name not in SHOWN_OTHERWISE])
+def test_edited_pictures_mix_nothing_and_no_step_waits(
+    device: Pretended, tmp_path: Path, name: str, dtype: str
+):
+    engine = Engine(Shelf(models.load(name, EDITORS[name](tmp_path / name), dtype)))
+    asked = models.request(name, references=(models.picture(),))
+    waits: list[int] = []
+    for steps in (4, 8):
+        made(engine, replace(asked, steps=steps))
+        assert not device.record.mixes, "\n".join(map(str, device.record.mixes))
+        waits.append(len(device.record.waits))
+        device.record.clear()
+    # What the first reads and is shown for the first time is kept for the second.
+    assert waits[1] <= waits[0]
+    made(engine, replace(asked, steps=12))
+    assert len(device.record.waits) == waits[1]
 
 
 @slow

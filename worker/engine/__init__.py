@@ -6,6 +6,8 @@ it asks for models.
 
 from worker.engine.anatomy import show as anatomy
 from worker.engine.anatomy.study import Study
+from worker.engine.backends.backends import Backends
+from worker.engine.backends.cabinet import Cabinet
 from worker.engine.engine import TOLERANCE, Engine, Finished, Progress
 from worker.engine.errors import (
     DeadlineExceeded,
@@ -31,6 +33,8 @@ from worker.engine.trace.recording import Trace
 
 __all__ = [
     "TOLERANCE",
+    "Backends",
+    "Cabinet",
     "Control",
     "Cost",
     "DeadlineExceeded",

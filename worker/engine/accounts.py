@@ -43,7 +43,7 @@ class Accounts:
         seconds = measurement.seconds
         riding = sum(task.id in free for task in tasks)
         paying = len(tasks) - riding
-        without = self.costs.seconds(key.shape, paying) if riding and paying else None
+        without = self.costs.seconds(key.timed, paying) if riding and paying else None
         # Never more than by the row.
         theirs = 0.0 if without is None else max(0.0, seconds - without)
         theirs = min(theirs, seconds * riding / max(1, len(tasks)))
@@ -54,9 +54,9 @@ class Accounts:
                 self._charge(task, (seconds - theirs) / paying)
             # An edit takes longer than the pictures of words alone, whose times are told by this.
             if not task.request.references:
-                self.costs.belongs(kind(task), key.shape, limit)
+                self.costs.belongs(kind(task), key.timed, limit)
         if usual:
-            self.costs.forward(key.shape, measurement.rows, seconds)
+            self.costs.forward(key.timed, measurement.rows, seconds)
 
     def piece(self, task: Task, seconds: float) -> None:
         """The device worked for one task alone."""

@@ -175,7 +175,7 @@ class Batcher:
         more rows where all have the same number."""
         if key.exact:
             rows = self._budget.rows(key)
-        return self._accounts.costs.seconds(key.shape, rows) or 0.0
+        return self._accounts.costs.seconds(key.timed, rows) or 0.0
 
     def _able(self) -> list[Task]:
         """The tasks for which something can be done now."""

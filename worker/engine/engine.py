@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from worker.engine.accounts import Accounts
 from worker.engine.anatomy.study import Study
+from worker.engine.backends.backends import Backends
 from worker.engine.batcher import Batcher
 from worker.engine.families.model import LoadedModel
 from worker.engine.memory.costs import Cost
@@ -88,6 +89,7 @@ class Engine:
         notebook: Notebook | None = None,
         observer: Observer | None = None,
         trace_memory: int | None = None,
+        backends: Backends | None = None,
     ) -> None:
         if exact_rows < 1 or exact_rows & (exact_rows - 1):
             raise ValueError(f"exact_rows: {exact_rows} is not a power of two.")
@@ -100,7 +102,8 @@ class Engine:
         self._budget = budget
         self._accounts = Accounts()
         self.batcher = Batcher(models, budget, self._accounts)
-        self.runner = Runner(budget, self._accounts, observer, Memory(trace_memory))
+        self._backends = backends
+        self.runner = Runner(budget, self._accounts, observer, Memory(trace_memory), backends)
 
     def add(
         self,
@@ -139,6 +142,8 @@ class Engine:
         batch = self.batcher.next_batch()
         self.runner.advance(batch)
         done = self.batcher.retire(batch)
+        if self.idle:
+            self.runner.rest()
         self._accounts.costs.step(time.perf_counter() - started)
         return [_finished(task) for task in done]
 
@@ -170,9 +175,31 @@ class Engine:
         self._warming[request] = task if more else None
         return more
 
+    def improve(self) -> bool:
+        """With nothing else to do and no row budget to measure: some work towards faster forwards.
+        False where there is none to be done now; there may be some later."""
+        try:
+            return self.runner.improve()
+        except Exception as error:
+            if is_device_lost(error):
+                raise
+            log.warning("nothing was made faster: %s", error)
+            return False
+
+    def compiled(self) -> frozenset[str]:
+        """The models that run compiled where they can; may be asked from any thread."""
+        return self._backends.models if self._backends else frozenset()
+
+    def close(self) -> None:
+        """Ends what is done in the background; waits some seconds for it."""
+        if self._backends is not None:
+            self._backends.close()
+
     def let_go(self, model: str) -> None:
         """Ends the warming up of a model that is to leave memory. From the thread that steps."""
         self._warming |= {each: None for each in self._warming if each.model == model}
+        if self._backends is not None:
+            self._backends.let_go()
 
     def forget(self, model: str) -> None:
         """The name stands for other weights from now on, or for none: drops what was measured of
@@ -180,6 +207,8 @@ class Engine:
         self._warming = {each: it for each, it in self._warming.items() if each.model != model}
         self._budget.forget(model)
         self._accounts.costs.forget(model)
+        if self._backends is not None:
+            self._backends.forget(model)
 
     def progress(self, task_id: str) -> Progress:
         """How far a held task is. Raises KeyError for an id that is not held."""

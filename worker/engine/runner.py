@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Protocol
 
 import torch
 
 from worker.engine.accounts import Accounts
-from worker.engine.batch import Batch, Step, TaskRows, keep_step
+from worker.engine.backends.backends import Backends
+from worker.engine.batch import Batch, Stacks, Step, TaskRows, keep_step
 from worker.engine.errors import NotFinite
 from worker.engine.families.model import LoadedModel
 from worker.engine.memory.device import (
@@ -65,12 +67,15 @@ class Runner:
         accounts: Accounts,
         observer: Observer | None = None,
         traces: Memory | None = None,
+        backends: Backends | None = None,
     ) -> None:
+        self._backends = backends
         self._traces = traces
         self._budget = budget
         self._accounts = accounts
         self._observer = observer
         self._stopwatch = Stopwatch()
+        self._stacks = Stacks()
 
     @torch.inference_mode()
     def advance(self, batch: Batch | None) -> None:
@@ -89,6 +94,10 @@ class Runner:
         if batch.stage is not Stage.DENOISE:
             # A forward is charged to each of its tasks where it is measured.
             self._account(batch.tasks[0], batch.stage, time.perf_counter() - started)
+
+    def rest(self) -> None:
+        """Holds nothing for the next step."""
+        self._stacks.forget()
 
     def _account(self, task: Task, stage: Stage, seconds: float) -> None:
         self._accounts.piece(task, seconds)
@@ -154,7 +163,7 @@ class Runner:
     # 3. Denoise: one forward for all rows, then one sampler step a task
 
     def _denoise(self, batch: Batch) -> None:
-        rows = batch.gather()
+        rows = batch.gather(self._stacks)
         if rows is None:
             return
         noise, failed = self._predict(batch, rows)
@@ -186,6 +195,7 @@ class Runner:
                 raise error
             starved = is_out_of_memory(error)
             if starved:
+                self.rest()
                 release_memory()
                 self._budget.out_of_memory(batch.key, end - start)
             if end - start == 1 or (starved and batch.key.exact):
@@ -214,12 +224,28 @@ class Runner:
         owners = [rows.owner(row) for row in range(start, end)]
         looking = rows.looking(start, end)
         if not looking:
-            return self._run(key, model, part, owners, batch.free)[: end - start]
+            with self._fastest(key, model):
+                return self._run(key, model, part, owners, batch.free)[: end - start]
         with watched(model.attentions, list(looking)) as seen:
             noise = self._run(key, model, part, owners, batch.free)
         for row, task in looking.items():
             ready(task.recording).saw(seen[row], model.layout(part, row))
         return noise[: end - start]
+
+    def _fastest(self, key: BatchKey, model: LoadedModel) -> AbstractContextManager[None]:
+        """Within it a forward runs the fastest way that there is. One that is weighed runs the
+        plain way, and so does what hangs on the plain network's layers; and what must be equal to
+        the bit, before something was compiled and after."""
+        plain = key.exact or key.loras or key.controls or not self._budget.weighed(key)
+        if self._backends is None or plain:
+            return nullcontext()
+        return self._backends.over(model.networks)
+
+    def _fastest_decoder(self, task: Task) -> AbstractContextManager[None]:
+        """The same for a decode. One in pieces rests between the layers of the plain network."""
+        if self._backends is None or task.request.exact or task.piecework is not None:
+            return nullcontext()
+        return self._backends.over(ready(task.model).autoencoder.networks)
 
     def _run(
         self,
@@ -268,12 +294,15 @@ class Runner:
             encode(task)
         batch = Batch(Stage.DENOISE, [task])
         key, model = batch.key, batch.model
-        if self._budget.settled(key) or (rows := batch.gather()) is None:
+        new = self._backends is not None and not self._backends.knows(model.networks)
+        if (self._budget.settled(key) and not new) or (rows := batch.gather()) is None:
             return False
         started = time.perf_counter()
-        wanted = self._budget.rows(key) if self._budget.weighed(key) else 1
+        weighed = self._budget.weighed(key)
+        wanted = (len(rows) if new else self._budget.rows(key)) if weighed else 1
         try:
-            self._run(key, model, rows.span(0, 1, wanted))
+            with self._fastest(key, model):
+                self._run(key, model, rows.span(0, 1, wanted))
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -281,12 +310,19 @@ class Runner:
             release_memory()
         return time.perf_counter() - started < NOTICED / 2
 
+    @torch.inference_mode()
+    def improve(self) -> bool:
+        """Something towards faster forwards, with nothing else to do; False where there is nothing
+        to be done now."""
+        return self._backends is not None and self._backends.improve()
+
     # 4. Decode the latents into pixels
 
     def _decode(self, task: Task) -> None:
         model = ready(task.model)
         try:
-            task.finish(model.autoencoder.decode(ready(task.latents)))
+            with self._fastest_decoder(task):
+                task.finish(model.autoencoder.decode(ready(task.latents)))
         except NotFinite as error:
             if broken := broken_part(model):
                 raise NotFinite(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from statistics import median
 from threading import Lock
@@ -65,7 +65,7 @@ class Rate:
 
 class Offer:
     """The models of the worker `name`, as it advertises them; `costs` asks its engine what it
-    measured."""
+    measured, `compiled` which of them it made faster for its machine."""
 
     def __init__(
         self,
@@ -78,6 +78,7 @@ class Offer:
         device: str,
         capacity: int,
         costs: Callable[[], list[Cost]],
+        compiled: Callable[[], Collection[str]] = tuple,
         words: WordTables | None = None,
         place: Place | None = None,
     ) -> None:
@@ -96,6 +97,7 @@ class Offer:
         self.capacity = capacity
         self.rate = Rate()
         self._costs = costs
+        self._compiled = compiled
         self._finishing = deque[float](maxlen=RECENT)
 
     def change(self, cards: Sequence[ModelCard]) -> None:
@@ -172,6 +174,7 @@ class Offer:
             known=list(self.known),
             pinned=list(self.pinned),
             problems=list(self.problems),
+            compiled=sorted(self._compiled()),
             place=self._place.id if self._place else "",
             free_bytes=self._place.free if self._place else None,
             looked=self.looked,

@@ -246,3 +246,4 @@ class BatchWorker(Worker):
         except RedisError as error:
             log.warning("could not say goodbye to Redis: %s", error)
         self.offer.models.close()
+        self.stepper.engine.close()

@@ -131,9 +131,10 @@ class WarmUp:
             self._cards = self.offer.plain_cards
             self._requests = [warm_up_request(card) for card in self._cards if card.batched]
         warm = self.offer.models.warm()
-        return any(
+        measured = any(
             request.model in warm and self.engine.warm_up(request) for request in self._requests
         )
+        return measured or self.engine.improve()
 
 
 def warm_up_request(card: ModelCard) -> ImageRequest:

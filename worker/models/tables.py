@@ -92,9 +92,9 @@ class ModelTable(Table):
     offload: Literal["auto", "never", "always", "model", "group"] = Field(
         "auto",
         description="always keeps the text encoders and the autoencoder in main memory and brings "
-        "each to the GPU for its own stage, auto where they would not fit beside the UNet; model "
-        "has one part at a time on the GPU, the UNet or transformer too; group brings even that "
-        "layer by layer. Without a GPU nothing is another way.",
+        "each to the GPU for its own stage; model has one part at a time on the GPU, the UNet or "
+        "transformer too; group brings even that layer by layer; auto is the first of these that "
+        "leaves room for the work. Without a GPU nothing is another way.",
     )
     drop_text_encoders: bool = Field(
         False,

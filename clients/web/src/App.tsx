@@ -6,6 +6,7 @@ import { Make } from "./make/Make";
 import { Welcome } from "./make/Welcome";
 import { Server } from "./server/Server";
 import { connection } from "./state/connection";
+import { collecting, comparing, linking, picking } from "./state/overlays";
 import { go, route, type Place } from "./state/route";
 import { Icon, type IconName } from "./ui/Icon";
 import { later } from "./ui/later";
@@ -46,6 +47,25 @@ const Models = later(async () => (await import("./models/Models")).Models);
 
 /** For those who want to know how it works. */
 const Anatomy = later(async () => (await import("./anatomy/Anatomy")).Anatomy);
+
+/** What comes up over a picture when it is asked for. */
+const AlbumSheet = later(async () => (await import("./albums/AlbumSheet")).AlbumSheet);
+const LinkSheet = later(async () => (await import("./links/LinkSheet")).LinkSheet);
+const HistorySheet = later(async () => (await import("./presets/HistorySheet")).HistorySheet);
+const PresetSheet = later(async () => (await import("./presets/PresetSheet")).PresetSheet);
+const Compare = later(async () => (await import("./compare/Compare")).Compare);
+
+function Overlays() {
+  return (
+    <>
+      {collecting.value && <AlbumSheet images={collecting.value} />}
+      {linking.value && <LinkSheet output={linking.value} />}
+      {picking.value === "history" && <HistorySheet />}
+      {picking.value === "presets" && <PresetSheet />}
+      {comparing.value && <Compare pair={comparing.value} />}
+    </>
+  );
+}
 
 export function App() {
   const pairing = location.pathname === "/pair";
@@ -88,6 +108,7 @@ export function App() {
         {place === "anatomy" && <Anatomy />}
         {place === "server" && <Server />}
       </main>
+      <Overlays />
       <Toasts />
     </>
   );

@@ -6,6 +6,7 @@ const { EMPTY, files, fill, draft, request, reset } = await import("../src/state
 const { NO_EDGES, STRENGTH } = await import("../src/state/input");
 const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../src/state/sizes");
 const { differences, samplersOf, schedulesOf } = await import("../src/make/settings/choices");
+const { mostTimes, ownUpscaler, timesChosen, timesOf } = await import("../src/state/enlarge");
 const { addWord, says, withModel } = await import("../src/state/choose");
 
 const picture = new Blob(["p"], { type: "image/png" });
@@ -90,7 +91,15 @@ describe("a request", () => {
     expect(request(EMPTY, painted)).not.toHaveProperty("expand");
     expect(files(painted)).toEqual({ image: picture, mask: start.mask });
     expect(request(EMPTY, { ...start, use: "outpaint" })).toMatchObject({ expand: { left: 32 } });
-    expect(request({ ...EMPTY, strength: 0.9 }, { ...start, use: "upscale" })).not.toHaveProperty("strength");
+    expect(request(EMPTY, { ...start, use: "upscale" })).toMatchObject({ strength: 0, scale: 2, upscaler: "lanczos" });
+  });
+
+  it("works on the painted part alone where the picture is larger than the model", () => {
+    const photograph = { ...start, use: "inpaint" as const, width: 2048, height: 1536 };
+    expect(request(EMPTY, photograph, model({ width: 512, height: 512 }))).toMatchObject({ inpaint_area: "masked", mask_padding: 128 });
+    const small = { ...photograph, width: 512, height: 640 };
+    expect(request(EMPTY, small, model({ width: 512, height: 512 }))).not.toHaveProperty("inpaint_area");
+    expect(request(EMPTY, { ...photograph, use: "image-to-image" }, model())).not.toHaveProperty("inpaint_area");
   });
 
   it("has the other pictures of an edit, files beside it at their places, and no strength", () => {
@@ -153,6 +162,33 @@ describe("sizes", () => {
 
   it("are left to the model where they are its own", () => {
     expect(asDrafted({ width: 128, height: 128 }, model())).toEqual({ width: null, height: null });
+  });
+});
+
+describe("enlarging", () => {
+  const limited = (some: Partial<ReturnType<typeof model>["limits"]> = {}) => model({ limits: { ...model().limits, ...some } });
+
+  it("is offered as far as the server's limits go, the largest included", () => {
+    expect(timesOf({ width: 512, height: 512 }, limited())).toEqual([1.5, 2, 3, 4]);
+    expect(timesOf({ width: 1600, height: 1200 }, limited())).toEqual([1.28]);
+    expect(timesOf({ width: 2048, height: 1536 }, limited())).toEqual([]);
+    expect(timesOf({ width: 100, height: 100 }, limited({ max_pixels: 90_000 }))).toEqual([1.5, 2, 3]);
+  });
+
+  it("never asks for more than fits, whatever was chosen before", () => {
+    for (const [width, height] of [[1365, 1023], [999, 2047], [700, 701]] as const) {
+      const times = mostTimes({ width, height }, limited());
+      expect(Math.round(width * times)).toBeLessThanOrEqual(2048);
+      expect(Math.round(height * times)).toBeLessThanOrEqual(2048);
+      expect(timesChosen(8, { width, height }, limited())).toBe(times);
+    }
+  });
+
+  it("takes the model's own upscaler, and else none that paints", () => {
+    const add = { name: "sharp" } as ReturnType<typeof model>["upscalers"][number];
+    expect(ownUpscaler(model({ upscalers: [add] }))).toBe("sharp");
+    expect(ownUpscaler(model({ upscalers: [add], batched: false }))).toBe("lanczos");
+    expect(ownUpscaler(null)).toBe("lanczos");
   });
 });
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { dragged, grown, most, withSide, type Limits } from "../src/editor/grow/edges";
 import { Gestures, type Meaning, type Touch } from "../src/editor/paint/gestures";
 import { boxes, weights } from "../src/editor/paint/soften";
-import { added, NOTHING, pieces, pressed, redone, undone, visible, worthKeeping, type Stroke } from "../src/editor/paint/strokes";
+import { BLUE, inkFor, RED } from "../src/editor/paint/colour";
+import { added, inverted, NOTHING, pieces, pressed, redone, undone, visible, worthKeeping, type Stroke } from "../src/editor/paint/strokes";
 import { fit, held, pinched, revealing, toPicture, toStage, zoomed } from "../src/editor/view";
 
 const PICTURE = { width: 400, height: 200 };
@@ -80,6 +81,21 @@ describe("strokes", () => {
     expect(visible(undone(history).done)).toEqual({ cleared: false, strokes: [stroke(1)] });
   });
 
+  test("stay when what was inverted after them is undone, and turn back by it", () => {
+    const painted = added(NOTHING, stroke(1));
+    const turned = added(painted, "invert");
+    expect(inverted(turned.done, false)).toBe(true);
+    expect(visible(turned.done).strokes).toEqual([stroke(1)]);
+    expect(undone(turned).done).toEqual([stroke(1)]);
+    expect(inverted(undone(turned).done, false)).toBe(false);
+  });
+
+  test("that are cleared leave nothing to repaint, inverted or not", () => {
+    const cleared = added(added(added(NOTHING, stroke(1)), "invert"), "clear");
+    expect(visible(cleared.done)).toEqual({ cleared: true, strokes: [] });
+    expect(inverted(cleared.done, true)).toBe(false);
+  });
+
   test("are the same whether drawn while they grow or at once", () => {
     const dabs = [0, 10, 20, 30, 40].map((x) => ({ x, y: (x * x) / 40, radius: 3 }));
     const grown = dabs.flatMap((_, at) => pieces(dabs.slice(0, at + 1), at, false));
@@ -107,6 +123,20 @@ describe("strokes", () => {
   test("are thinner where a pen presses less, and never by a finger", () => {
     expect(pressed("pen", 0.2)).toBeLessThan(pressed("pen", 0.9));
     expect(pressed("touch", 0.2)).toBe(1);
+  });
+});
+
+describe("the veil", () => {
+  const filled = (red: number, green: number, blue: number) =>
+    Uint8ClampedArray.from({ length: 4 * 100 }, (_, at) => [red, green, blue, 255][at % 4]!);
+
+  test("is red, and blue where the picture is red itself", () => {
+    expect(inkFor(filled(40, 160, 60))).toBe(RED);
+    expect(inkFor(filled(200, 190, 180))).toBe(RED);
+    expect(inkFor(filled(220, 40, 30))).toBe(BLUE);
+    const apple = filled(250, 250, 250);
+    apple.set(filled(200, 30, 20).subarray(0, 80));
+    expect(inkFor(apple)).toBe(BLUE);
   });
 });
 

@@ -95,6 +95,25 @@ def torch(chosen: Settings) -> Iterator[Finding]:
         yield bad("torch", f"{version} cannot use the GPU (driver {driver}): {reason}")
 
 
+def backend(chosen: Settings) -> Iterator[Finding]:
+    if importlib.util.find_spec("torch") is None or machine.gpus():
+        return
+    if chosen.backend == "torch":
+        yield good("back end", "PyTorch alone, as BACKEND says.")
+        return
+    if importlib.util.find_spec("openvino") is None:
+        says = "PyTorch alone: OpenVINO is not installed. On x86-64 pictures are faster with it:"
+        yield warn("back end", f"{says} pip install -r requirements/openvino.txt")
+        return
+    version = importlib.metadata.version("openvino")
+    units = (
+        'AMX, so `dtype = "bfloat16"` in models.toml is about twice as fast again.'
+        if "amx_bf16" in machine.processor_flags()
+        else "no matrix units for bfloat16 (AMX)."
+    )
+    yield good("back end", f"OpenVINO {version} beside PyTorch; the processor has {units}")
+
+
 def memory(chosen: Settings) -> Iterator[Finding]:
     found = psutil.virtual_memory()
     says = f"{found.available / 1e9:.1f} GB of {found.total / 1e9:.1f} GB free."
@@ -197,7 +216,7 @@ def api(chosen: Settings) -> Iterator[Finding]:
         yield warn("network", "OPEN: everybody on the network may do everything, without a token.")
 
 
-CHECKS: tuple[Check, ...] = (python, torch, memory, disk, models, redis, api)
+CHECKS: tuple[Check, ...] = (python, torch, backend, memory, disk, models, redis, api)
 
 
 def _is_up(chosen: Settings) -> bool:

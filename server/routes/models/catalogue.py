@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, Field
 
@@ -50,6 +50,10 @@ class ModelWorker(BaseModel):
         "first job."
     )
     loaded: float = Field(description="How much of it is in memory, 0 to 1.")
+    backend: Literal["torch", "openvino"] = Field(
+        description="What runs its network there: PyTorch, or OpenVINO where it was measured to be "
+        "faster. LoRAs, ControlNets, traces and `exact` always run on PyTorch."
+    )
 
 
 class ModelView(ModelCard):
@@ -143,4 +147,10 @@ def _view(card: ModelCard, workers: list[WorkerInfo], shown: bool) -> ModelView:
 
 def _on(worker: WorkerInfo, model: str) -> ModelWorker:
     here = worker.readiness(model)
-    return ModelWorker(name=worker.name, device=worker.device, state=here.state, loaded=here.loaded)
+    return ModelWorker(
+        name=worker.name,
+        device=worker.device,
+        state=here.state,
+        loaded=here.loaded,
+        backend="openvino" if model in worker.compiled else "torch",
+    )

@@ -48,6 +48,24 @@ STOCK: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
 }
 """Diffusers' class, its options, and those of the schedule that "automatic" means."""
 
+FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
+
+STOCK_FLOW: dict[str, tuple[Any, dict[str, Any]]] = {
+    "dpmpp_2m": (diffusers.DPMSolverMultistepScheduler, FLOW),
+    "dpmpp_2m_sde": (diffusers.DPMSolverMultistepScheduler, {**SDE, **FLOW}),
+    "dpmpp_2m_sde_heun": (
+        diffusers.DPMSolverMultistepScheduler,
+        {**SDE, **FLOW, "solver_type": "heun"},
+    ),
+    "dpmpp_2s_a": (diffusers.DPMSolverSinglestepScheduler, {**FLOW, "lower_order_final": True}),
+    "dpmpp_3m_sde": (diffusers.DPMSolverMultistepScheduler, {**SDE, **FLOW, "solver_order": 3}),
+    "euler": (diffusers.FlowMatchEulerDiscreteScheduler, {}),
+    "heun": (diffusers.FlowMatchHeunDiscreteScheduler, {}),
+    "unipc": (diffusers.UniPCMultistepScheduler, FLOW),
+    "lcm": (diffusers.FlowMatchLCMScheduler, {}),
+}
+"""Diffusers' class of each that has a form for flow matching, and its options."""
+
 SCHEDULES: dict[str, dict[str, Any]] = {
     "karras": KARRAS,
     "exponential": EXPONENTIAL,
@@ -77,3 +95,10 @@ def stock_scheduler(name: str, schedule: str, config: dict[str, Any], **more: An
     more.pop("seed", None)
     with quiet():
         return scheduler_class.from_config(config, **options, **more)
+
+
+def stock_flow(name: str, config: dict[str, Any]) -> Any:
+    """The scheduler that diffusers' own pipelines would be given instead of their Euler."""
+    kind, options = STOCK_FLOW[name]
+    with quiet():
+        return kind.from_config({**config, "flow_shift": config["shift"], **options})

@@ -1,5 +1,6 @@
 """Every sampler's steps against those of stock diffusers' schedulers, on made-up predictions."""
 
+import inspect
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from diffusers.schedulers.scheduling_lms_discrete import LMSDiscreteScheduler
 
 from jobs.request.samplers import FLOW_SCHEDULES as NAMED_FLOW_SCHEDULES
 from jobs.request.samplers import SAMPLERS as NAMED_SAMPLERS
-from tests.engine.sampling.stock_schedulers import quiet, stock_scheduler
+from tests.engine.sampling.stock_schedulers import quiet, stock_flow, stock_scheduler
 from worker.engine import InvalidRequest
 from worker.engine.sampling.flow import FLOW_SCHEDULES, Course, make_flow_sampler
 from worker.engine.sampling.sampler import SAMPLERS, Sampler, make_sampler
@@ -320,8 +321,49 @@ def test_a_straight_flow_leads_to_its_picture(name, config, mu, schedule):
     noise = torch.randn(clean.shape, generator=generator)
     latents = sampler.begin(noise)
     while not sampler.done:
-        latents = sampler.step(noise - clean, latents, generator)
+        # Some put other noise in its place, and the flow from there leads to the picture too.
+        flow = (latents - clean) / (sampler.timestep / 1000)
+        latents = sampler.step(flow, latents, generator)
     assert torch.allclose(latents, clean, atol=0.02)
+
+
+@pytest.mark.parametrize("schedule", FLOW_SCHEDULES)
+@pytest.mark.parametrize(("config", "mu"), SHIFTS)
+@pytest.mark.parametrize("name", FLOWS)
+def test_one_step_leads_to_the_picture_too(name, config, mu, schedule):
+    sampler = make_flow_sampler(
+        name, config, Course(1, [1.0] if mu else None, mu), schedule=schedule
+    )
+    clean, noise = torch.full((1, 4, 2, 2), 0.5), torch.randn(1, 4, 2, 2)
+    latents = sampler.begin(noise)
+    while not sampler.done:
+        flow = (latents - clean) / (sampler.timestep / 1000)
+        latents = sampler.step(flow, latents, torch.Generator().manual_seed(0))
+    assert torch.allclose(latents, clean, atol=0.02)
+
+
+@pytest.mark.parametrize(("config", "mu"), SHIFTS[:2])
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_flow_is_walked_as_by_stock_diffusers(name, config, mu):
+    if mu is not None and name == "heun":
+        pytest.skip("diffusers' Heun knows no shift by size")
+    scheduler = stock_flow(name, config)
+    dynamic = getattr(scheduler.config, "use_dynamic_shifting", False)
+    with quiet():
+        scheduler.set_timesteps(6, **({"mu": mu} if dynamic else {}))
+    sampler = make_flow_sampler(name, config, Course(6, None, mu))
+    draws = [torch.Generator().manual_seed(0) for _ in range(2)]
+    latents = stocks = torch.randn(1, 4, 4, 4, generator=torch.Generator().manual_seed(1))
+    takes = "generator" in inspect.signature(scheduler.step).parameters
+    for timestep in scheduler.timesteps:
+        assert sampler.timestep == timestep
+        ours, theirs = (each.sin() * 0.7 + 0.1 for each in (latents, stocks))
+        latents = sampler.step(ours, latents, draws[0])
+        extra = {"generator": draws[1]} if takes else {}
+        with quiet():
+            stocks = scheduler.step(theirs, timestep, stocks, return_dict=False, **extra)[0]
+        assert torch.equal(latents, stocks)
+    assert sampler.done
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def fill(data: Path) -> None:
 
 @pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
-    """A hub and Civitai, each with a LoRA."""
+    """A hub and Civitai, each with a LoRA, and the hub with a model."""
     shared = tmp_path_factory.mktemp("shared")
     save_tiny_model(shared / "tiny")
     with served() as elsewhere:
@@ -85,6 +85,13 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
             {"pytorch_lora_weights.safetensors": (shared / "snow.safetensors").read_bytes()},
             card={"license": "mit", "instance_prompt": "deep snow"},
             tags=["lora", "license:mit", "base_model:runwayml/stable-diffusion-v1-5"],
+        )
+        elsewhere.repositories["someone/tiny"] = Repository(
+            {
+                str(each.relative_to(shared / "tiny")): each.read_bytes()
+                for each in (shared / "tiny").rglob("*")
+                if each.is_file()
+            }
         )
         save_lora(shared / "tiny", shared / "bright.safetensors", "Bright", {"sunny day": 5})
         bright = (shared / "bright.safetensors").read_bytes()

@@ -39,6 +39,18 @@ def test_what_a_name_leads_to_is_shown_and_then_added(visit: Visit):
     ).to_be_visible()
 
 
+def test_a_model_says_before_it_comes_whether_it_fits(visit: Visit):
+    page = room(visit(PHONE, path="#/models"))
+    page.get_by_role("button", name="Add a model").tap()
+    sheet = page.get_by_role("dialog", name="Add a model")
+    sheet.get_by_label("By its name or a link").fill("someone/tiny")
+    sheet.get_by_role("button", name="Look").tap()
+    memory = page.get_by_role("definition").filter(has_text="It fits")
+    expect(memory).to_contain_text("its weights take")
+    expect(memory).to_contain_text("of cpu")
+    assert violations(page) == []
+
+
 @pytest.mark.slow
 def test_what_a_search_finds_is_stopped_gone_on_with_and_used(visit: Visit, elsewhere: Elsewhere):
     page = room(visit(path="#/models"))

@@ -22,9 +22,8 @@ class Laid(Exception):
     """The walk is laid out, and no more was wanted."""
 
 
-def begun(pipeline: Any, asked: Fields, call: Fields) -> Pixels:
+def begun(pipeline: Any, asked: Fields, call: Fields, generator: torch.Generator) -> Pixels:
     """The picture of a `call` that begins at the job's picture, with its strength and its mask."""
-    generator = torch.Generator().manual_seed(asked["seed"])
     picture = np.asarray(asked["image"], dtype=np.float32)
     with torch.inference_mode():
         original = _encoded(pipeline, torch.from_numpy(picture).permute(2, 0, 1)[None], generator)

@@ -10,12 +10,15 @@ import pytest
 from tests.running.site import Site, site_in
 from tests.tiny_controlnets import NETS, save_tiny_control
 from tests.tiny_models import save_tiny, save_tiny_vae
-from tests.tiny_pipelines import SAVERS, save_tiny_flux
+from tests.tiny_pipelines import SAVERS, save_tiny_flux, save_tiny_sana_sprint
 
 UNETS = ("sd1", "sdxl")
 
 DEEP = "flux-deep"
 """A Flux with an autoencoder as deep as a real one's."""
+
+SPRINT = "sana-sprint"
+"""The Sana that walks in its own way."""
 
 TINY = "flux-tiny"
 """The Flux with an AutoencoderTiny for its previews."""
@@ -33,8 +36,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         folder = data if name == "union" else data / "models" / "controlnets"
         save_tiny_control(name, folder / f"{name}-control")
     save_tiny_flux(data / DEEP, levels=4)
+    save_tiny_sana_sprint(data / SPRINT)
     models = data / "models.toml"
-    names = (*SAVERS, *UNETS, DEEP)
+    names = (*SAVERS, *UNETS, DEEP, SPRINT)
     named = [f'[models.{name}]\nsource = "{name}"' for name in names]
     named.append('[controlnets.union-control]\nsource = "union-control"\nmode = 1')
     save_tiny_vae(data / "tiny-vae", channels=16)

@@ -132,7 +132,10 @@ def pipeline_of(folder: Path) -> Any:
 
 
 def stock(family: Family, pipeline: Any, asked: Fields) -> Pixels:
-    """Diffusers' own picture; of an inpainted one what lies outside the mask is the original's."""
+    """Diffusers' own picture; of an inpainted one what lies outside the mask is the original's.
+
+    A `generator` that has drawn already takes the place of a seed.
+    """
     asked = dict(asked)
     kind, drawn_over = asked.pop("kind", "text-to-image"), asked.get("image") is not None
     variants = VARIANTS if family.variants is None else family.variants
@@ -140,7 +143,7 @@ def stock(family: Family, pipeline: Any, asked: Fields) -> Pixels:
         pipeline = _quiet(variants[kind].from_pipe(pipeline))
     call = {
         **family.options,
-        "generator": torch.Generator().manual_seed(asked["seed"]),
+        "generator": generator_of(asked),
         "num_inference_steps": asked["steps"],
         **({"mask_image": asked["mask"]} if "mask" in asked and kind in variants else {}),
     }
@@ -155,13 +158,14 @@ def stock(family: Family, pipeline: Any, asked: Fields) -> Pixels:
     # What a pipeline does not take says what the picture does anyway: its own size.
     takes = inspect.signature(pipeline.__call__).parameters
     others = () if kind in variants else ("image",)
+    others = (*others, "generator")
     call |= {name: value for name, value in asked.items() if name in takes and name not in others}
     family.prepare(pipeline, asked)
     own = pipeline.scheduler
     pipeline.scheduler = scheduler(asked.get("sampler"), own)
     try:
         if drawn_over and kind not in variants:
-            drawn = begun(pipeline, asked, call)
+            drawn = begun(pipeline, asked, call, call["generator"])
         else:
             drawn = np.asarray(pipeline(**call).images[0])
     finally:
@@ -169,6 +173,11 @@ def stock(family: Family, pipeline: Any, asked: Fields) -> Pixels:
     if "mask" not in asked:
         return drawn
     return np.where(np.asarray(asked["mask"])[..., None], drawn, np.asarray(asked["image"]))
+
+
+def generator_of(asked: Fields) -> torch.Generator:
+    """What draws the noise of a job."""
+    return asked.get("generator") or torch.Generator().manual_seed(asked["seed"])
 
 
 def scheduler(sampler: str | None, own: Any) -> Any:

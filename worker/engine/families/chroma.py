@@ -1,14 +1,13 @@
 """Chroma, made of Flux: T5 alone reads, and guidance takes a second row."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 
 import torch
 
 from worker.engine.families.model import Text
+from worker.engine.families.one_reader import OneReader
 from worker.engine.families.transformer import (
     Parts,
-    Reader,
-    TransformerModel,
     packed,
     places,
     unpacked,
@@ -21,7 +20,7 @@ from worker.engine.trace.attention import Layout
 LENGTHS = (512,)
 
 
-class Chroma(TransformerModel):
+class Chroma(OneReader[SequenceReader]):
     """The ChromaTransformer2DModel with T5, which is shown a text and one token of what it was
     filled up with."""
 
@@ -30,14 +29,6 @@ class Chroma(TransformerModel):
         encoder = parts.only_text_encoder("Chroma")
         self._encoder = encoder.model
         self._reader = SequenceReader(encoder, LENGTHS, self._embed)
-
-    @property
-    def readers(self) -> Mapping[str, Reader]:
-        return {"text_encoder": self._reader}
-
-    @property
-    def window(self) -> int:
-        return self._reader.window
 
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
         self.refuse_clip_skip(request)

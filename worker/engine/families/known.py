@@ -10,7 +10,7 @@ from worker.engine.families.lumina2 import Lumina2
 from worker.engine.families.model import LoadedModel
 from worker.engine.families.pixart import PixArtSigma
 from worker.engine.families.qwen_image import QwenImage
-from worker.engine.families.sana import Sana
+from worker.engine.families.sana import Sana, SanaSprint
 from worker.engine.families.sd3 import StableDiffusion3
 from worker.engine.families.transformer import Parts
 from worker.engine.families.z_image import ZImage
@@ -21,6 +21,7 @@ TRANSFORMERS: Mapping[str, Callable[[Parts], LoadedModel]] = {
     "qwen-image": QwenImage,
     "z-image": ZImage,
     "sana": Sana,
+    "sana-sprint": SanaSprint,
     "pixart-sigma": PixArtSigma,
     "lumina2": Lumina2,
     "flux2": Flux2,

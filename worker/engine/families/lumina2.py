@@ -1,13 +1,14 @@
 """Lumina Image 2.0 (arXiv 2503.21758): a language model's tokens and the picture's in one row."""
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from typing import Any
 
 import torch
 
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, Reader, TransformerModel, lengths
+from worker.engine.families.one_reader import OneReader
+from worker.engine.families.transformer import Parts, lengths
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.sequence import SequenceReader, counted, counts_of
 from worker.engine.request import ImageRequest
@@ -21,7 +22,7 @@ SYSTEM = (
 LENGTHS = (256,)
 
 
-class Lumina2(TransformerModel):
+class Lumina2(OneReader[SequenceReader]):
     """The Lumina2Transformer2DModel with Gemma 2. Time goes the other way: 0 is noise."""
 
     looks = re.compile(r"layers\.\d+\.attn")
@@ -33,22 +34,14 @@ class Lumina2(TransformerModel):
         self.transformer.rope_embedder = self._places
         encoder = parts.only_text_encoder("Lumina 2")
         self._encoder = encoder.model
-        self._told = SequenceReader(encoder, LENGTHS, self._embed, (SYSTEM, ""))
+        self._reader = SequenceReader(encoder, LENGTHS, self._embed, (SYSTEM, ""))
         self._plain = SequenceReader(encoder, LENGTHS, self._embed)
-
-    @property
-    def readers(self) -> Mapping[str, Reader]:
-        return {"text_encoder": self._told}
-
-    @property
-    def window(self) -> int:
-        return self._told.window
 
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
         self.refuse_clip_skip(request)
         prompt, *negative = self.texts(request)
         with self._visits.of(self._encoder):
-            read = [self._told.read(prompt, variant=variant)]
+            read = [self._reader.read(prompt, variant=variant)]
             read += [self._plain.read(text, variant=variant) for text in negative]
         return Text(
             {

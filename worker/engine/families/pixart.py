@@ -1,12 +1,13 @@
 """PixArt-Sigma (arXiv 2403.04692): T5's words by cross-attention, and noise as UNets predict it."""
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 
 import torch
 
 from worker.engine.families.model import Text, noise_sampler
-from worker.engine.families.transformer import Parts, Reader, TransformerModel
+from worker.engine.families.one_reader import OneReader
+from worker.engine.families.transformer import Parts
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.sequence import SequenceReader
 from worker.engine.request import ImageRequest
@@ -15,7 +16,7 @@ from worker.engine.sampling.sampler import Sampler
 LENGTHS = (300,)
 
 
-class PixArtSigma(TransformerModel):
+class PixArtSigma(OneReader[SequenceReader]):
     """The PixArtTransformer2DModel with T5: a transformer that predicts noise, not a flow."""
 
     looks = re.compile(r".*blocks\.\d+\.attn2")
@@ -26,14 +27,6 @@ class PixArtSigma(TransformerModel):
         encoder = parts.only_text_encoder("PixArt")
         self._encoder = encoder.model
         self._reader = SequenceReader(encoder, LENGTHS, self._embed)
-
-    @property
-    def readers(self) -> Mapping[str, Reader]:
-        return {"text_encoder": self._reader}
-
-    @property
-    def window(self) -> int:
-        return self._reader.window
 
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
         self.refuse_clip_skip(request)
@@ -49,13 +42,12 @@ class PixArtSigma(TransformerModel):
         )
 
     def forward(self, rows: Rows) -> torch.Tensor:
-        predicted = self.transformer(
+        predicted = self._network(
             rows.latents,
             timestep=rows.timesteps,
             added_cond_kwargs={"resolution": None, "aspect_ratio": None},
-            return_dict=False,
             **rows.inputs,
-        )[0]
+        )
         # It learned how sure it is as well, which no sampler asks for.
         return predicted[:, : self.latent_channels]
 

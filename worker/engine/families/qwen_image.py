@@ -4,7 +4,7 @@ Those that edit are shown each picture twice: the language model reads it with t
 latents are more tokens beside those that are drawn.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from functools import partial
 from math import sqrt
 from typing import Any
@@ -12,10 +12,9 @@ from typing import Any
 import torch
 
 from worker.engine.families.model import Text
+from worker.engine.families.one_reader import OneReader
 from worker.engine.families.transformer import (
     Parts,
-    Reader,
-    TransformerModel,
     lengths,
     packed,
     take_shown,
@@ -88,7 +87,7 @@ class FrameAutoencoder(Autoencoder):
         return super().raw_decoded(latents.unsqueeze(2))[:, :, 0]
 
 
-class QwenImage(TransformerModel):
+class QwenImage(OneReader[ChatReader]):
     """The QwenImageTransformer2DModel with Qwen2.5-VL; prompts of different lengths share forwards
     where they are filled up to the same one."""
 
@@ -107,14 +106,6 @@ class QwenImage(TransformerModel):
         processor = parts.components.get("image_processor")
         most = MOST - TEMPLATE_TOKENS + EDIT_TEMPLATE_TOKENS
         self._seeing = processor and SeeingReader(encoder, processor, most, EDIT_TEMPLATE_TOKENS)
-
-    @property
-    def readers(self) -> Mapping[str, Reader]:
-        return {"text_encoder": self._reader}
-
-    @property
-    def window(self) -> int:
-        return self._reader.window
 
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
         self.refuse_clip_skip(request)

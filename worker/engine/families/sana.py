@@ -1,19 +1,22 @@
-"""Sana (arXiv 2410.10629): a deep compression autoencoder, and Gemma told to write more."""
+"""Sana (arXiv 2410.10629) and Sana Sprint: a deep autoencoder, and Gemma told to write more."""
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import replace
 
 import torch
 
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, Reader, TransformerModel
+from worker.engine.families.one_reader import OneReader
+from worker.engine.families.transformer import Parts
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.sequence import SequenceReader
 from worker.engine.prompt.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course
+from worker.engine.sampling.sampler import Sampler
+from worker.engine.sampling.trig import make_trig_sampler
 
 INSTRUCTION = "\n".join(
     (
@@ -52,7 +55,7 @@ class DeepAutoencoder(Autoencoder):
         return self.vae.encode(pixels).latent.float(), None
 
 
-class Sana(TransformerModel):
+class Sana(OneReader[SequenceReader]):
     """The SanaTransformer2DModel with Gemma 2."""
 
     autoencoder_class = DeepAutoencoder
@@ -66,16 +69,8 @@ class Sana(TransformerModel):
         self._encoder = encoder.model
         instruction = len(encoder.tokenizer.encode(INSTRUCTION))
         self._length = instruction + LENGTH - 2
-        self._told = SequenceReader(encoder, (self._length,), self._embed, (INSTRUCTION, ""))
+        self._reader = SequenceReader(encoder, (self._length,), self._embed, (INSTRUCTION, ""))
         self._plain = SequenceReader(encoder, (LENGTH,), self._embed)
-
-    @property
-    def readers(self) -> Mapping[str, Reader]:
-        return {"text_encoder": self._told}
-
-    @property
-    def window(self) -> int:
-        return self._told.window
 
     def spell(self, prompt: str) -> list[Spelling]:
         told = super().spell(prompt)[0]
@@ -86,7 +81,7 @@ class Sana(TransformerModel):
         self.refuse_clip_skip(request)
         prompt, *negative = (text.lower().strip() for text in self.texts(request))
         with self._visits.of(self._encoder):
-            told = self._told.read(prompt, variant=variant)
+            told = self._reader.read(prompt, variant=variant)
             plain = [self._plain.read(text, variant=variant) for text in negative]
         return Text(
             {
@@ -100,9 +95,7 @@ class Sana(TransformerModel):
 
     def forward(self, rows: Rows) -> torch.Tensor:
         scale = self.transformer.config.timestep_scale
-        predicted = self.transformer(
-            rows.latents, timestep=rows.timesteps * scale, return_dict=False, **rows.inputs
-        )[0]
+        predicted = self._network(rows.latents, timestep=rows.timesteps * scale, **rows.inputs)
         # Some learned how sure they are, which no sampler asks for.
         return predicted[:, : self.latent_channels]
 
@@ -111,6 +104,31 @@ class Sana(TransformerModel):
 
     def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         return self._encoder(ids, attention_mask=mask, use_cache=False)[0]
+
+
+class SanaSprint(Sana):
+    """A Sana that was distilled to a few steps (arXiv 2503.09641): it is told the guidance scale,
+    and walks a quarter of a circle. What its transformer learned before is a flow, so it is asked
+    where on a straight line the same mixture lies."""
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        inputs = dict(rows.inputs)
+        inputs["guidance"] = inputs["guidance"] * self.transformer.config.guidance_embeds_scale
+        sine, cosine = torch.sin(rows.timesteps), torch.cos(rows.timesteps)
+        times = sine / (cosine + sine)
+        time = times.view(-1, 1, 1, 1)
+        length = torch.sqrt(time**2 + (1 - time) ** 2)
+        latents = rows.latents * length
+        flow = self.transformer(
+            latents.to(self.dtype), timestep=times, return_dict=False, **inputs
+        )[0]
+        flow = flow[:, : self.latent_channels]
+        return ((1 - 2 * time) * latents + (1 - 2 * time + 2 * time**2) * flow) / length
+
+    def sampler(
+        self, request: ImageRequest, width: int, height: int, steps: int, strength: float
+    ) -> Sampler:
+        return make_trig_sampler(self.scheduler_config, steps, strength)
 
 
 def _shown(rows: torch.Tensor) -> torch.Tensor:

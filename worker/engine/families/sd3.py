@@ -109,9 +109,7 @@ class StableDiffusion3(TransformerModel):
         added = block_samples(rows.controls, partial(self._ask, rows))
         if added:
             inputs["block_controlnet_hidden_states"] = added[0]
-        return self.transformer(
-            hidden_states=rows.latents, timestep=rows.timesteps, **inputs, return_dict=False
-        )[0]
+        return self._network(hidden_states=rows.latents, timestep=rows.timesteps, **inputs)
 
     def _ask(
         self, rows: Rows, each: ControlRows, weights: torch.Tensor

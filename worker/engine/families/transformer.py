@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 
+from worker.engine.backends.network import Network
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene
 from worker.engine.parts.autoencoder import Autoencoder
@@ -123,6 +125,9 @@ class TransformerModel(LoadedModel):
             [parts.components[name] for name in encoders if parts.components[name] is not None],
             denoiser_name="transformer",
         )
+        self._network = Network(
+            self.transformer, parts.name, make_plain=partial(self.loras.use, ())
+        )
         if parts.tiny_vae is not None:
             self.preview = TinyPreview(parts.tiny_vae)
             return
@@ -130,6 +135,10 @@ class TransformerModel(LoadedModel):
             self.preview = LatentPreview.fit(
                 self.autoencoder.decoded, self.latent_channels, self.device
             )
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        return (self._network,) if self._visits.none else ()
 
     @property
     def readers(self) -> Mapping[str, Reader]:

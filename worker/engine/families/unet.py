@@ -8,11 +8,13 @@ else follows: the batch key has its name and shape, `Batch.gather` stacks its ro
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch.nn import functional
 
+from worker.engine.backends.network import Network
 from worker.engine.errors import ModelUnavailable
 from worker.engine.families.model import LoadedModel, Scene, Text, noise_sampler
 from worker.engine.parts.autoencoder import Autoencoder
@@ -68,6 +70,7 @@ class UNetModel(LoadedModel):
     autoencoder: Autoencoder = field(init=False, repr=False)
     _prompts: PromptEncoder = field(init=False, repr=False)
     loras: LoraSwitch = field(init=False, repr=False)
+    _network: Network = field(init=False, repr=False)
     preview: LatentPreview | TinyPreview = field(init=False, repr=False)
     _visits: Visits = field(init=False, repr=False)
 
@@ -85,6 +88,7 @@ class UNetModel(LoadedModel):
             zero_empty_negative=self.zero_empty_negative,
         )
         self.loras = LoraSwitch(self.unet, [each.model for each in self.text_encoders])
+        self._network = Network(self.unet, self.name, make_plain=partial(self.loras.use, ()))
         if self.tiny_vae is not None:
             self.preview = TinyPreview(self.tiny_vae)
             return
@@ -129,14 +133,30 @@ class UNetModel(LoadedModel):
     def denoiser(self) -> tuple[Any, ...]:
         return (self.unet,)
 
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        return (self._network,) if self._visits.none else ()
+
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
+        return self.read_all([request], variant=variant)[0]
+
+    def read_all(self, requests: Sequence[ImageRequest], *, variant: Hashable = ()) -> list[Text]:
+        """All of them filled up to the windows of the longest."""
+        windows = 1
+        if len(requests) > 1:
+            texts = {text for each in requests for text in (each.prompt, each.negative_prompt)}
+            windows = max(self.prompts.windows(text) for text in texts)
         with self._visits.of(*(each.model for each in self.text_encoders)):
-            read = self.prompts.encode(
-                request.prompt,
-                request.negative_prompt if self.guided(request) else None,
-                clip_skip=request.clip_skip,
-                variant=variant,
-            )
+            return [self._read(each, variant, windows) for each in requests]
+
+    def _read(self, request: ImageRequest, variant: Hashable, windows: int) -> Text:
+        read = self.prompts.encode(
+            request.prompt,
+            request.negative_prompt if self.guided(request) else None,
+            clip_skip=request.clip_skip,
+            variant=variant,
+            windows=windows,
+        )
         inputs = {"encoder_hidden_states": Pair(read.prompt, read.negative)}
         if read.pooled is not None and self.unet.config.addition_embed_type == "text_time":
             inputs["text_embeds"] = Pair(read.pooled, read.negative_pooled)
@@ -176,7 +196,7 @@ class UNetModel(LoadedModel):
         latents = rows.latents
         if CHANNELS in rows.inputs:
             latents = torch.cat([latents, rows.inputs[CHANNELS]], dim=1)
-        return self.unet(latents, rows.timesteps, **arguments, **steered, return_dict=False)[0]
+        return self._network(latents, rows.timesteps, **arguments, **steered)
 
     def sampler(
         self, request: ImageRequest, width: int, height: int, steps: int, strength: float

@@ -1,13 +1,14 @@
 """Z-Image (arXiv 2511.22699): one transformer for a language model's tokens and the picture's."""
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 
 import torch
 from diffusers.models.transformers.transformer_z_image import SEQ_MULTI_OF
 
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, Reader, TransformerModel
+from worker.engine.families.one_reader import OneReader
+from worker.engine.families.transformer import Parts
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.chat import ChatReader
 from worker.engine.prompt.sequence import counted, counts_of
@@ -20,7 +21,7 @@ MOST = 512
 PLACE = "PROMPT"
 
 
-class ZImage(TransformerModel):
+class ZImage(OneReader[ChatReader]):
     """The ZImageTransformer2DModel with Qwen3. It takes prompts as a list, each with its own
     length, so that those filled up to the same one share forwards.
 
@@ -41,14 +42,6 @@ class ZImage(TransformerModel):
         )
         before, after = said.split(PLACE)
         self._reader = ChatReader(encoder, (before, after), MOST, self._embed)
-
-    @property
-    def readers(self) -> Mapping[str, Reader]:
-        return {"text_encoder": self._reader}
-
-    @property
-    def window(self) -> int:
-        return self._reader.window
 
     def guided(self, request: ImageRequest) -> bool:
         return request.guidance_scale > 0

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from worker.engine.backends.network import Network
 from worker.engine.errors import NotFinite
 from worker.engine.memory.device import release_memory, starved
 from worker.engine.parts.tiling import in_tiles, tile_sides
@@ -28,10 +29,16 @@ class Autoencoder:
         self.vae = vae
         self._visits = visits
         self._tiny = tiny
+        self._decoder = Network(vae, run=lambda module, z: module.decode(z, return_dict=False)[0])
 
     def of(self, vae: Any) -> "Autoencoder":
         """The same for other weights."""
         return type(self)(vae, self._visits)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """Those whose calls may run another way than the plain one."""
+        return (self._decoder,) if self._visits.none else ()
 
     @property
     def channels(self) -> int:
@@ -104,7 +111,7 @@ class Autoencoder:
 
     def raw_decoded(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels of latents that are not normalized any more."""
-        return self.vae.decode(latents, return_dict=False)[0]
+        return self._decoder(latents)
 
     @property
     def scaling(self) -> float:

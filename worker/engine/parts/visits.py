@@ -37,6 +37,11 @@ class Visits:
         if away or offload == "model":
             denoiser.register_forward_pre_hook(self._before_a_step)
 
+    @property
+    def none(self) -> bool:
+        """Whether every part lies on the device for good."""
+        return not (self.offload or self._away)
+
     @contextmanager
     def of(self, *parts: Any) -> Iterator[None]:
         """The parts are on the device for as long as they work."""

@@ -12,6 +12,7 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
     FlowMatchEulerDiscreteScheduler,
 )
 from diffusers.schedulers.scheduling_flow_match_heun_discrete import FlowMatchHeunDiscreteScheduler
+from diffusers.schedulers.scheduling_flow_match_lcm import FlowMatchLCMScheduler
 
 from worker.engine.errors import InvalidRequest
 from worker.engine.sampling.sampler import AUTOMATIC, SAMPLERS, SIGMAS, FlowForm, Sampler
@@ -109,11 +110,15 @@ def make_flow_sampler(
         # numpy 2.4 deprecates how torch 2.13 hands it arrays, in diffusers' own code.
         warnings.filterwarnings("ignore", "__array", DeprecationWarning)
         scheduler = _laid_out(form, scheduler_config, course, schedule)
-    return FlowSampler(scheduler, _start(steps, strength))
+    return FlowSampler(scheduler, left_out(steps, strength))
 
 
 def _laid_out(form: FlowForm, config: Mapping[str, Any], course: Course, schedule: str) -> Any:
     """A scheduler of this form with the noise levels of its walk chosen."""
+    if course.steps == 1:
+        # A walk is stretched until its last level is this one. That of one step is its first, and
+        # diffusers' schedulers divide by what it is short of all noise: by nothing.
+        config = {**config, "shift_terminal": None}
     euler = _euler(config, course, schedule)
     if form.scheduler is type(euler):
         return euler
@@ -157,13 +162,13 @@ def _walk(scheduler: Any, levels: torch.Tensor) -> None:
         # Two forwards a step, at both of its ends, but one for the last.
         timesteps = torch.cat([timesteps[:1], timesteps[1:].repeat_interleave(2)])
         levels = torch.cat([levels[:1], levels[1:].repeat_interleave(2)])
-    else:
+    elif not isinstance(scheduler, FlowMatchLCMScheduler):
         levels = levels.clamp(max=1 - SHORT_OF_ONE)
     scheduler.timesteps = timesteps
     scheduler.sigmas = torch.cat([levels, levels.new_zeros(1)])
 
 
-def _start(steps: int, strength: float) -> int:
+def left_out(steps: int, strength: float) -> int:
     """How many steps are left out: those of `get_timesteps` in diffusers' flow-matching pipelines,
     which round the other way than Stable Diffusion's."""
     if strength <= 0:

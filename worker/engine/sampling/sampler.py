@@ -1,6 +1,9 @@
 """The samplers: which diffusers scheduler a name means, and one image's place in its schedule."""
 
+import copy
 import inspect
+import json
+import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +20,7 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
     FlowMatchEulerDiscreteScheduler,
 )
 from diffusers.schedulers.scheduling_flow_match_heun_discrete import FlowMatchHeunDiscreteScheduler
+from diffusers.schedulers.scheduling_flow_match_lcm import FlowMatchLCMScheduler
 from diffusers.schedulers.scheduling_heun_discrete import HeunDiscreteScheduler
 from diffusers.schedulers.scheduling_lcm import LCMScheduler
 from diffusers.schedulers.scheduling_pndm import PNDMScheduler
@@ -108,6 +112,11 @@ UNCLIPPED = {"clip_sample": False}
 # A model's own config may be that of another DPM++, which would make them all the same.
 DPMPP = {"algorithm_type": "dpmsolver++", "solver_type": "midpoint", "solver_order": 2}
 DPMPP_SDE = {**DPMPP, "algorithm_type": "sde-dpmsolver++"}
+HEUN = {"solver_type": "heun"}
+THIRD = {"solver_order": 3}
+
+# Any number of steps, the odd ones too, needs a last step of order one.
+ANY_NUMBER = {"lower_order_final": True}
 
 DEIS = {"algorithm_type": "deis", "solver_type": "logrho"}
 
@@ -121,16 +130,30 @@ SAMPLERS: Mapping[str, Recipe] = {
         flow=FlowForm(DPMSolverMultistepScheduler, DPMPP | FLOW),
     ),
     "dpmpp_sde": Recipe(SeededDPMSolverSDEScheduler, {}, "karras", predicts_sample=False),
-    "dpmpp_2m_sde": Recipe(DPMSolverMultistepScheduler, DPMPP_SDE, "exponential"),
-    "dpmpp_2m_sde_heun": Recipe(
-        DPMSolverMultistepScheduler, {**DPMPP_SDE, "solver_type": "heun"}, "exponential"
+    "dpmpp_2m_sde": Recipe(
+        DPMSolverMultistepScheduler,
+        DPMPP_SDE,
+        "exponential",
+        flow=FlowForm(DPMSolverMultistepScheduler, DPMPP_SDE | FLOW),
     ),
-    # Any number of steps, the odd ones too, needs a last step of order one.
+    "dpmpp_2m_sde_heun": Recipe(
+        DPMSolverMultistepScheduler,
+        DPMPP_SDE | HEUN,
+        "exponential",
+        flow=FlowForm(DPMSolverMultistepScheduler, DPMPP_SDE | HEUN | FLOW),
+    ),
     "dpmpp_2s_a": Recipe(
-        DPMSolverSinglestepScheduler, {**DPMPP, "lower_order_final": True}, "karras", EVEN
+        DPMSolverSinglestepScheduler,
+        DPMPP | ANY_NUMBER,
+        "karras",
+        EVEN,
+        flow=FlowForm(DPMSolverSinglestepScheduler, DPMPP | ANY_NUMBER | FLOW),
     ),
     "dpmpp_3m_sde": Recipe(
-        DPMSolverMultistepScheduler, {**DPMPP_SDE, "solver_order": 3}, "exponential"
+        DPMSolverMultistepScheduler,
+        DPMPP_SDE | THIRD,
+        "exponential",
+        flow=FlowForm(DPMSolverMultistepScheduler, DPMPP_SDE | THIRD | FLOW),
     ),
     "euler_a": Recipe(EulerAncestralDiscreteScheduler, schedules=SPACED, predicts_sample=False),
     "euler": Recipe(EulerDiscreteScheduler, flow=FlowForm(FlowMatchEulerDiscreteScheduler)),
@@ -146,12 +169,15 @@ SAMPLERS: Mapping[str, Recipe] = {
     ),
     "unipc": Recipe(UniPCMultistepScheduler, flow=FlowForm(UniPCMultistepScheduler, FLOW)),
     # LCM and TCD walk a subset of the steps that their models were distilled on.
-    "lcm": Recipe(LCMScheduler, UNCLIPPED, schedules=(AUTOMATIC,)),
+    "lcm": Recipe(
+        LCMScheduler, UNCLIPPED, schedules=(AUTOMATIC,), flow=FlowForm(FlowMatchLCMScheduler)
+    ),
     "tcd": Recipe(TCDScheduler, UNCLIPPED, schedules=(AUTOMATIC,)),
     "ipndm": Recipe(DiscreteIPNDMScheduler, UNCLIPPED, schedules=SPACED),
     "deis": Recipe(FloatDEISMultistepScheduler, DEIS),
     "ddpm": Recipe(DDPMScheduler, UNCLIPPED, schedules=SPACED),
-    # A model's own config may name an algorithm of DPM++, which this class does not have.
+    # A model's own config may name an algorithm of DPM++, which this class has not. Diffusers' flow
+    # forms of this one and of DEIS end where there is still noise: they have no last step to 0.
     "sa_solver": Recipe(SASolverScheduler, {"algorithm_type": "data_prediction"}),
 }
 
@@ -179,6 +205,11 @@ class Sampler:
     @property
     def done(self) -> bool:
         return self.index == len(self)
+
+    @property
+    def order(self) -> int:
+        """Forwards that a step takes: 2 for Heun's and others of the second order."""
+        return int(self._scheduler.order)
 
     @property
     def initial_sigma(self) -> float:
@@ -290,6 +321,33 @@ def make_sampler(
     does, but for one where that would leave none; 0 takes none. `seed` is for the samplers that
     draw noise of their own. Raises InvalidRequest for what it cannot take.
     """
+    written = json.dumps(dict(scheduler_config), sort_keys=True, default=repr)
+    recipe = SAMPLERS.get(name)
+    # None but those that draw noise of their own differ from seed to seed.
+    seed = seed if recipe is not None and _seed(recipe, seed) else 0
+    with _at_rest:
+        key = name, written, steps, schedule, seed
+        scheduler = _made.pop(key, None)
+        if scheduler is None:
+            scheduler = _laid_out(name, scheduler_config, steps, schedule, seed)
+        _made[key] = scheduler
+        if len(_made) > KEPT:
+            _made.pop(next(iter(_made)))
+        # It is copied as it is before its first step.
+        return Sampler(copy.deepcopy(scheduler), _start(steps, strength))
+
+
+KEPT = 64
+"""Schedules that are remembered: to lay one out takes 2 ms, of DPM++ SDE 20, and a copy 0.2."""
+
+_made: dict[tuple[str, str, int, str, int], Any] = {}
+_at_rest = threading.Lock()
+
+
+def _laid_out(
+    name: str, scheduler_config: Mapping[str, Any], steps: int, schedule: str, seed: int
+) -> Any:
+    """A scheduler of diffusers before its first step. Raises as `make_sampler` does."""
     recipe = _recipe(name, schedule, scheduler_config)
     options = recipe.options(scheduler_config, schedule)
     with warnings.catch_warnings():
@@ -310,7 +368,7 @@ def make_sampler(
         )
     if steps == 1 and _stands_still(scheduler):
         raise InvalidRequest(f"steps: {name} takes 2 to {most} with this schedule, not 1.")
-    return Sampler(scheduler, _start(steps, strength))
+    return scheduler
 
 
 def _recipe(name: str, schedule: str, config: Mapping[str, Any]) -> Recipe:

@@ -34,6 +34,7 @@ from worker.models.adding.look_up import SentFile, look_up
 from worker.models.adding.plan import NotAddable
 from worker.models.adding.remote import Places
 from worker.models.adding.search import search
+from worker.models.inventory.fitting import Machine
 
 log = logging.getLogger("darkroom.worker")
 
@@ -64,6 +65,7 @@ class Porter:
         places: Places,
         carrier: Carrier,
         pieces: PieceStore,
+        machine: Machine,
     ) -> None:
         self._board = board
         self._connection = connection
@@ -71,6 +73,7 @@ class Porter:
         self._places = places
         self._carrier = carrier
         self._pieces = pieces
+        self._machine = machine
         self._errands = ThreadPoolExecutor(4, thread_name_prefix="errand")
         self._changing = threading.Lock()
         self._carried: dict[str, threading.Thread] = {}
@@ -164,6 +167,8 @@ class Porter:
             kind=kind,
             name=said.get("name"),
             to_add=said["to_add"],
+            # Who adds it has seen that already.
+            machine=None if said["to_add"] else self._machine,
         )
         named = self._shop.catalogue().named(plan.name)
         taken = any(plan.section in (None, each.section) for each in named)

@@ -161,7 +161,10 @@ class Settler:
                 return
         with slot.work.part("encode", darkroom__picture=index):
             alone = slot.request.alone(index)
-            data = encode(picture, alone, 0, maker, safety, note)
+            # A picture of a walk is one of a request that knows of none; of a template it is told.
+            walked = slot.request.walk is not None
+            said = (alone, 0) if walked else (slot.request, index)
+            data = encode(picture, *said, maker, safety, note)
         self.metrics.observe("stage_seconds", "png", time.monotonic() - started)
         output = Output(
             id=image_id(slot.id, index),

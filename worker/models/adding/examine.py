@@ -20,8 +20,10 @@ from worker.models.files.cards import card
 from worker.models.files.configurations.claims import read_claims
 from worker.models.files.errors import SourceError
 from worker.models.files.safetensors_file import MAX_HEADER, PICKLES, read_complete
+from worker.models.files.sources import locate
 from worker.models.folders.kinds import Section, kind_of, kind_of_folder
 from worker.models.folders.scan import entry_of
+from worker.models.inventory.fitting import Weights, weights_of
 from worker.models.tables import ModelEntry
 
 MOST = 32 * 2**20
@@ -33,11 +35,13 @@ Read = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class Examined:
-    """What a file or folder is, the models it is for, and what it says of itself."""
+    """What a file or folder is, the models it is for, and what it says of itself; of a model also
+    how many numbers its parts have."""
 
     section: Section
     family: str
     said: Said
+    weights: Weights | None = None
 
 
 def examine(path: Path, hint: str = "") -> Examined:
@@ -101,7 +105,7 @@ def _examined(path: Path, section: Section, said: Said) -> Examined:
         known = card(entry)
         if known.description and not said.description:
             said = said.model_copy(update={"description": known.description})
-        return Examined(section, known.family, said)
+        return Examined(section, known.family, said, weights_of(locate(entry)))
     return Examined(section, find(entry).family, said)
 
 

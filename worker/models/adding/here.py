@@ -5,16 +5,20 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
+from jobs.additions.fit import Fit
 from jobs.additions.found import KINDS, SECTIONS, Found, Kind
 from jobs.settings import Settings
 from worker.models.adding.bring import bring
 from worker.models.adding.change import Deleted, NotChanged, NotThere, Shop, delete
+from worker.models.adding.examine import examine
 from worker.models.adding.look_up import look_up
 from worker.models.adding.place import Place
 from worker.models.adding.plan import NotAddable
 from worker.models.adding.remote import Places
 from worker.models.adding.settle import settle
+from worker.models.inventory.fitting import Machine, fit
 from worker.models.manage.manage import ManageError
 from worker.models.tables import Entry
 
@@ -39,15 +43,39 @@ def places_of(chosen: Settings) -> Places:
     )
 
 
+def fit_of(source: str, chosen: Settings, machine: Machine, here: Path) -> Fit | None:
+    """Whether a model fits this machine: of a path from `here`, and of a hub id before anything is
+    fetched. None where that cannot be told."""
+    file = here / source
+    try:
+        if file.exists():
+            weights = examine(file).weights
+            return None if weights is None else fit(weights, machine)
+        shop = shop_of(chosen)
+        _, found = look_up(source, shop.place, places_of(chosen), lambda _: None, machine=machine)
+        return found.fit
+    except NotAddable:
+        # What is wrong is said when it is added, by what adds it.
+        return None
+
+
 def add_link(
-    source: str, chosen: Settings, say: Say, *, name: str | None, section: str | None
+    source: str,
+    chosen: Settings,
+    say: Say,
+    machine: Machine,
+    *,
+    name: str | None,
+    section: str | None,
 ) -> tuple[str, str]:
     """Fetch what a link leads to into DATA/models; its section and name. Raises ManageError."""
     shop, places = shop_of(chosen), places_of(chosen)
     place = shop.place
     kind: Kind | None = KINDS[section] if section else None
     try:
-        plan, found = look_up(source, place, places, lambda _: None, kind=kind, name=name)
+        plan, found = look_up(
+            source, place, places, lambda _: None, kind=kind, name=name, machine=machine
+        )
         if not found.usable:
             raise NotAddable(str(found.reason))
         there = shop.catalogue().named(plan.name)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from jobs.additions.fit import Fit
 from jobs.additions.found import KINDS, SECTIONS, Found, FoundFile, Kind
 from jobs.request.model_card import name_from
 from jobs.sentences import say, wording_of
 from worker.models.adding.civitai import plan_from_civitai
 from worker.models.adding.examine import MOST, Examined, Read, examine, laid_out
 from worker.models.adding.hub import plan_from_hub
+from worker.models.adding.measure import measured
 from worker.models.adding.place import Place
 from worker.models.adding.plan import (
     NotAddable,
@@ -30,6 +32,7 @@ from worker.models.adding.sources import (
     shown,
 )
 from worker.models.catalogue import NAME
+from worker.models.inventory.fitting import Machine, Weights, fit
 
 FIRST = 64 * 1024
 """Bytes that are asked for first: the header of a LoRA, and how long that of a model is."""
@@ -59,10 +62,12 @@ def look_up(
     kind: Kind | None = None,
     name: str | None = None,
     to_add: bool = False,
+    machine: Machine | None = None,
 ) -> tuple[Plan, Found]:
     """What a source has. `kind` is what somebody takes it for, `name` how it is to be called.
 
-    Of an upload its header is enough, unless it is `to_add`. Raises NotAddable where there is
+    Of an upload its header is enough, unless it is `to_add`. Whether a model fits is said of the
+    `machine`. Raises NotAddable where there is
     nothing that could be added.
     """
     if name is not None and not NAME.fullmatch(name):
@@ -78,8 +83,11 @@ def look_up(
         case FromUpload():
             plan = _plan_of_upload(source, sent, to_add=to_add)
     reason: str | None = None
+    weights: Weights | None = None
     if not plan.folder:
-        plan, reason = _examined(plan, place, places, sent, kind)
+        plan, weights, reason = _examined(plan, place, places, sent, kind)
+    elif machine is not None:
+        weights = measured(plan, places)
     if kind is not None and plan.section not in (None, SECTIONS[kind]):
         reason = reason or say(
             "other-kind",
@@ -97,10 +105,11 @@ def look_up(
             bytes=plan.total,
             free=free,
         )
-    return plan, _found(plan, free, reason)
+    fitting = None if machine is None or weights is None else fit(weights, machine)
+    return plan, _found(plan, free, reason, fitting)
 
 
-def _found(plan: Plan, free: int, reason: str | None) -> Found:
+def _found(plan: Plan, free: int, reason: str | None, fitting: Fit | None) -> Found:
     return Found(
         source=shown(plan.source),
         name=plan.name,
@@ -119,6 +128,7 @@ def _found(plan: Plan, free: int, reason: str | None) -> Found:
         usable=reason is None,
         reason=reason,
         wording=wording_of(reason),
+        fit=fitting,
     )
 
 
@@ -161,8 +171,9 @@ def _header_end(file: SentFile) -> int:
 
 def _examined(
     plan: Plan, place: Place, places: Places, sent: Sent, kind: Kind | None
-) -> tuple[Plan, str | None]:
-    """The plan of one file with what its header says; or why it cannot be used."""
+) -> tuple[Plan, Weights | None, str | None]:
+    """The plan of one file with what its header says, and its weights where it is a model; or why
+    it cannot be used."""
     [file] = plan.files
     safe_name(file.name)
     read, size = _reader(plan, file, places, sent)
@@ -175,8 +186,8 @@ def _examined(
         try:
             seen = examine(laid, _hint(plan, kind))
         except NotAddable as error:
-            return plan, str(error)
-    return _with(plan, seen), None
+            return plan, None, str(error)
+    return _with(plan, seen), seen.weights, None
 
 
 def _with(plan: Plan, seen: Examined) -> Plan:

@@ -63,7 +63,7 @@ class Architecture:
     guidance scale (LCM). A model that is not `batched` runs as a whole diffusers pipeline; one that
     predicts a `flow` takes the samplers of flow matching, and with `distilled_guidance` is told its
     guidance scale. Edits are given up to `edit_pictures` pictures, and with `image_guidance` are
-    guided by the first as well.
+    guided by the first as well. One that has its `own_sampler` takes no other.
     `defaults` is what it takes where models.toml does not say: fields of ModelEntry.
     """
 
@@ -76,6 +76,7 @@ class Architecture:
     kinds: tuple[Kind, ...] = KINDS
     distilled: bool = False
     batched: bool = True
+    own_sampler: bool = False
     flow: bool = False
     distilled_guidance: bool = False
     edit_pictures: int = 0
@@ -270,6 +271,7 @@ def _whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> Arch
             edit_pictures=batched.edit_pictures,
             flow=batched.flow,
             distilled_guidance=batched.distilled_guidance,
+            own_sampler=batched.own_sampler,
             defaults={
                 "steps": whole.defaults.steps,
                 "guidance_scale": whole.defaults.guidance_scale,
@@ -291,6 +293,7 @@ def _whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> Arch
         edit_pictures=whole.edit_pictures,
         image_guidance=whole.image_guidance,
         batched=False,
+        own_sampler=True,
         defaults={
             "steps": whole.defaults.steps,
             "guidance_scale": whole.defaults.guidance_scale,

@@ -49,8 +49,8 @@ def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
         factor=model.factor,
         steps=entry.steps,
         guidance_scale=entry.guidance_scale,
-        sampler=entry.sampler if model.batched else OWN_SAMPLER,
-        schedule=entry.schedule if model.batched else "automatic",
+        sampler=OWN_SAMPLER if model.own_sampler else entry.sampler,
+        schedule="automatic" if model.own_sampler else entry.schedule,
         reads_words=(found.config / WORDS).is_file(),
         window=model.window,
         clip_layers=model.clip_layers,
@@ -67,7 +67,7 @@ def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
 
 def _samplers(model: Architecture) -> list[str]:
     """The samplers that fit what a model predicts."""
-    if not model.batched:
+    if model.own_sampler:
         return [OWN_SAMPLER]
     return [name for name, info in SAMPLERS.items() if info.flow or not model.flow]
 

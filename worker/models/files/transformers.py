@@ -29,7 +29,8 @@ class Transformer:
     """A family: its name in the engine, and the classes that its parts have; one that may be left
     out is in `optional`. `guidance_input` is the key of the transformer's configuration that says
     whether it is told the guidance scale; without `flow` it predicts noise, as UNets do. Edits are
-    given up to `edit_pictures` pictures; `kinds` are what it does, where that is not all."""
+    given up to `edit_pictures` pictures; `kinds` are what it does, where that is not all. One
+    with a `scheduler` walks by that class alone, and takes no sampler."""
 
     family: str
     parts: Mapping[str, str]
@@ -38,6 +39,7 @@ class Transformer:
     flow: bool = True
     edit_pictures: int = 0
     kinds: tuple[Kind, ...] = ()
+    scheduler: str = ""
 
     def is_of(self, index: dict[str, Any]) -> bool:
         """Whether a model_index.json names these parts."""
@@ -61,6 +63,12 @@ QWEN_IMAGE = {
     "text_encoder": "Qwen2_5_VLForConditionalGeneration",
 }
 QWEN_PROCESSOR = {"processor": "Qwen2VLProcessor"}
+
+SANA = {
+    "transformer": "SanaTransformer2DModel",
+    "vae": "AutoencoderDC",
+    "text_encoder": "Gemma2Model",
+}
 
 SEVERAL = 3
 """Pictures that Qwen-Image-Edit 2509 and later were trained to be given."""
@@ -107,13 +115,9 @@ TRANSFORMERS: Mapping[str, Transformer] = {
             "text_encoder": "Qwen3Model",
         },
     ),
-    "SanaPipeline": Transformer(
-        "sana",
-        {
-            "transformer": "SanaTransformer2DModel",
-            "vae": "AutoencoderDC",
-            "text_encoder": "Gemma2Model",
-        },
+    "SanaPipeline": Transformer("sana", SANA),
+    "SanaSprintPipeline": Transformer(
+        "sana-sprint", SANA, guidance_input="guidance_embeds", scheduler="SCMScheduler"
     ),
     "PixArtSigmaPipeline": Transformer(
         "pixart-sigma",
@@ -178,7 +182,8 @@ TRANSFORMERS: Mapping[str, Transformer] = {
 class BatchedTransformer:
     """What is known of such a model: its family, the layers of CLIP that may be skipped, what it
     predicts, whether it was distilled with a guidance scale, its own sampler, the pictures that an
-    edit is given, and the kinds that it does where that is not all."""
+    edit is given, the kinds that it does where that is not all, and whether it takes no sampler but
+    its own."""
 
     family: str
     clip_layers: int
@@ -187,6 +192,7 @@ class BatchedTransformer:
     sampler: Defaults
     edit_pictures: int
     kinds: tuple[Kind, ...]
+    own_sampler: bool = False
 
 
 def read_transformer(index: dict[str, Any], files: ModelFiles) -> BatchedTransformer | None:
@@ -205,7 +211,14 @@ def read_transformer(index: dict[str, Any], files: ModelFiles) -> BatchedTransfo
         layers = max(1, min(int(text.get("num_hidden_layers", 12)) for text in texts) - 1)
     told = _config(files, "transformer").get(known.guidance_input)
     return BatchedTransformer(
-        known.family, layers, known.flow, bool(told), sampler, known.edit_pictures, known.kinds
+        known.family,
+        layers,
+        known.flow,
+        bool(told),
+        sampler,
+        known.edit_pictures,
+        known.kinds,
+        own_sampler=bool(known.scheduler),
     )
 
 
@@ -246,6 +259,8 @@ HEADS = ("num_attention_heads", "attention_head_dim")
 def _sampler(known: Transformer, scheduler: dict[str, Any]) -> Defaults | None:
     """The sampler that a model's scheduler means; None for a scheduler of another kind."""
     own = str(scheduler.get("_class_name"))
+    if known.scheduler:
+        return {} if own == known.scheduler else None
     flows = own.startswith("FlowMatch") or bool(scheduler.get("use_flow_sigmas"))
     if flows != known.flow:
         return None

@@ -79,6 +79,7 @@ PIPELINES: dict[str, PipelineDefaults] = {
 
 BATCHED_ONLY: dict[str, PipelineDefaults] = {
     "HiDreamImagePipeline": PipelineDefaults(50, 5.0, 128),
+    "SanaSprintPipeline": PipelineDefaults(2, 4.5, 300),
 }
 """What it does not load, and the engine batches by the step: these do not run whole."""
 

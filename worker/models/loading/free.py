@@ -7,9 +7,6 @@ import gc
 import psutil
 import torch
 
-HEADROOM = 1_500_000_000
-"""Bytes left for the forwards: one 512x512 row of Stable Diffusion and its decode take less."""
-
 
 def free_bytes(device: torch.device) -> int:
     """Memory that new tensors on `device` can take."""

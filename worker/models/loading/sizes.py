@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 
 from worker.engine.families.model import LoadedModel
 from worker.engine.whole.pipeline import WholeModel
+from worker.models.files.gguf_file import SUFFIX
 from worker.models.files.sources import locate
-from worker.models.inventory.sizes import part_bytes
-from worker.models.loading.free import HEADROOM
+from worker.models.inventory.sizes import Offload, offload_for, on_device, part_bytes
+from worker.models.loading.machine import total_memory
 from worker.models.tables import ModelEntry
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -29,24 +30,23 @@ def model_dtype(entry: ModelEntry, device: torch.device) -> torch.dtype:
 
 
 def needed_bytes(entry: ModelEntry, device: torch.device) -> int:
-    """Memory of `device` that a model needs at least, from the headers of its files.
+    """Memory of `device` that a model needs at least, from the headers of its files: of what lies
+    in main memory until its turn, as much as lies there at once. Raises SourceError."""
+    sizes = part_bytes(locate(entry), model_dtype(entry, device).itemsize, entry.quantize)
+    return on_device(sizes, chosen_offload(entry, device, sizes, total_memory(device)))
 
-    Where the text encoders and the autoencoder may stay in main memory that is its largest part;
-    where that comes layer by layer, as much as the others at most. Raises SourceError.
-    """
-    files = locate(entry)
-    itemsize = model_dtype(entry, device).itemsize
-    if parts := part_bytes(files, itemsize, entry.quantize):
-        everything, largest = sum(parts.values()), max(parts.values())
-    else:
-        everything, largest = files.parameters() * itemsize, files.largest() * itemsize
+
+def chosen_offload(
+    entry: ModelEntry, device: torch.device, sizes: Mapping[str, int], room: int
+) -> Offload | None:
+    """Which parts stay in main memory until their turn: those that an entry says, and by itself as
+    few as leave its model `room`."""
     if device.type != "cuda" or entry.offload == "never":
-        return everything
-    total: int = cast(Any, torch.cuda).get_device_properties(device).total_memory
-    if entry.offload == "group":
-        return min(largest, everything - largest)
-    only_one = entry.offload in ("always", "model") or everything + HEADROOM > total
-    return largest if only_one else everything
+        return None
+    if entry.offload != "auto":
+        return entry.offload
+    quantized = entry.quantize is not None or entry.source.endswith(SUFFIX)
+    return offload_for(sizes, room, quantized=quantized)
 
 
 def model_bytes(model: LoadedModel | WholeModel) -> int:

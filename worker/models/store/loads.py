@@ -14,8 +14,11 @@ from worker.engine.families.model import LoadedModel
 from worker.engine.prompt.kept import KeptEmbeddings
 from worker.models.files.add_ons import add_on_parameters
 from worker.models.files.errors import SourceError
+from worker.models.files.sources import locate
+from worker.models.inventory.fitting import advice, fit, weights_of
 from worker.models.loading.add_ons import load_add_on, load_autoencoder_for
 from worker.models.loading.loader import load_model
+from worker.models.loading.machine import machine_of
 from worker.models.loading.reading import Report
 from worker.models.loading.sizes import add_on_bytes, model_bytes, needed_bytes
 from worker.models.store.embeddings import Embeddings
@@ -32,9 +35,14 @@ class Loads:
     `kept` what text encoders made that are not kept themselves."""
 
     def __init__(
-        self, device: torch.device, embeddings: Embeddings, kept: KeptEmbeddings | None = None
+        self,
+        device: torch.device,
+        embeddings: Embeddings,
+        kept: KeptEmbeddings | None = None,
+        limit_bytes: int | None = None,
     ) -> None:
         self._device = device
+        self._machine = machine_of(device, limit_bytes)
         self._kept = kept
         self._embeddings = embeddings
         self.took: dict[str, Took] = {}
@@ -49,7 +57,7 @@ class Loads:
     ) -> tuple[Any, int]:
         """A model and its bytes. `began` is told when it had room. Raises ModelUnavailable."""
         with _as_unavailable():
-            make_room(needed_bytes(entry, self._device))
+            self._room_for(entry, make_room)
             start = time.monotonic()
             began(start)
             model = load_model(entry, self._device, progress=progress, kept=self._kept)
@@ -59,6 +67,13 @@ class Loads:
             size = model_bytes(model)
             self.took[entry.name] = Took(time.monotonic() - start, size)
             return model, size
+
+    def _room_for(self, entry: ModelEntry, make_room: MakeRoom) -> None:
+        try:
+            make_room(needed_bytes(entry, self._device))
+        except ModelUnavailable as error:
+            best = fit(weights_of(locate(entry)), self._machine)
+            raise ModelUnavailable(f"{error} {advice(best, self._machine)}") from error
 
     def add_on(
         self, key: Key, entry: AddOnEntry, beside: ModelEntry | None, make_room: MakeRoom

@@ -20,12 +20,14 @@ from worker.engine.model_source import AddOnKind
 from worker.engine.prompt.kept import KeptEmbeddings
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.catalogue import Catalogue
-from worker.models.loading.free import HEADROOM, give_back
+from worker.models.inventory.sizes import HEADROOM
+from worker.models.loading.free import give_back
 from worker.models.loading.sizes import model_dtype
 from worker.models.store.embeddings import Embeddings
 from worker.models.store.failures import Failures
 from worker.models.store.known import GONE, WHERE, Known
 from worker.models.store.loads import Loads
+from worker.models.store.room import check_fits
 from worker.models.store.shelf import Key, Kind, Mark, Shelf
 from worker.models.store.wanted import Wanted, ready_in
 
@@ -88,7 +90,7 @@ class ModelStore:
         self._shelf = Shelf(device, limit_bytes)
         self._wanted: OrderedDict[Key, Wanted] = OrderedDict()
         self._failures = Failures()
-        self._loads = Loads(device, self._embeddings, kept)
+        self._loads = Loads(device, self._embeddings, kept, limit_bytes)
         self._loaded_from: dict[str, Mark] = {}
         self._leaving: dict[Key, float] = {}
         self._tried: set[tuple[str, Mark]] = set()
@@ -225,6 +227,12 @@ class ModelStore:
             return {
                 key.name: it.fraction for key, it in self._wanted.items() if key.kind == "model"
             }
+
+    def fits(self, size: int, taken: int) -> bool:
+        """Whether so many bytes more have room beside what is loaded, where as many were `taken`
+        for the models' sake that are counted nowhere."""
+        with self._changed:
+            return self._shelf.fits(size + taken * self._shelf.limited, HEADROOM)
 
     def ready_in(self) -> dict[str, float]:
         """The models that are not in memory, each with the seconds until it should be: of those
@@ -381,7 +389,7 @@ class ModelStore:
                     others = self._shelf.in_the_way(beside)
                     # With nothing left to unload, little headroom is better than no model at all.
                     if not others:
-                        self._check_fits(key, needed)
+                        check_fits(self._shelf, key, needed, self._device)
                         return
                     if now > wanted.turn:
                         self._closing = others[0]
@@ -390,13 +398,3 @@ class ModelStore:
             # Not under the lock, which the engine's thread takes between two steps.
             give_back(self._device)
             log.info("Unloaded %s.", unloaded)
-
-    def _check_fits(self, key: Key, needed: int) -> None:
-        if self._shelf.fits(needed, 0):
-            return
-        beside = f" beside {self._shelf}" if str(self._shelf) else ""
-        raise ModelUnavailable(
-            f"{WHERE[key.kind]}: {key.name} needs {needed / 1e9:.2f} GB of memory for its weights"
-            f" on {self._device}, and {self._shelf.room() / 1e9:.2f} GB are there for models"
-            f"{beside}."
-        )

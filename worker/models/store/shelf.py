@@ -144,6 +144,11 @@ class Shelf:
             headroom = 0
         return needed + headroom <= self.room()
 
+    @property
+    def limited(self) -> bool:
+        """Whether a number says what there is room for, and not the device."""
+        return self._limit_bytes is not None
+
     def room(self) -> int:
         """Bytes that more may take."""
         if self._limit_bytes is not None:

@@ -4,7 +4,7 @@ import { randomSeed } from "../browser";
 import { alone } from "../state/alone";
 import { models } from "../state/models";
 import { submit } from "../state/outgoing";
-import { go, route } from "../state/route";
+import { lead } from "../state/attention";
 import { toast } from "../state/toasts";
 import { t } from "./words";
 
@@ -26,8 +26,7 @@ export function vary(job: Job, output: Output): void {
 }
 
 function ask(request: JobRequest): void {
-  const elsewhere = route.peek().place !== "make";
-  toast(t("asked"), elsewhere ? { label: t("watch"), run: () => go("make") } : undefined);
+  toast(t("asked"), { label: t("watch"), run: () => lead("jobs") });
   void submit(request);
 }
 

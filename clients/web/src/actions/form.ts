@@ -3,9 +3,9 @@ import { file, source } from "../api/images";
 import type { Files } from "../api/jobs";
 import type { Job, JobRequest, NamedPicture, Output, ResolvedRequest } from "../api/types";
 import { fill } from "../state/draft";
-import { input, inputOf, type Given, type Input } from "../state/input";
-import { usualUse } from "../state/models";
-import { go } from "../state/route";
+import { input, inputOf, type Given, type Input, type Use } from "../state/input";
+import { models, usualUse } from "../state/models";
+import { lead } from "../state/attention";
 import { toast } from "../state/toasts";
 import { t } from "./words";
 
@@ -13,23 +13,23 @@ type Request = JobRequest | ResolvedRequest;
 
 /** Fills the form with a request, and with the picture that it starts from, if that is to be had. */
 export async function fillForm(request: Request, start: Promise<Input | null>): Promise<void> {
-  fill(request);
+  fill(request, models.peek().find((each) => (request.model ? each.name === request.model : each.default)) ?? null);
   input.value = await start.catch(() => null);
 }
 
 /** Fills the form with the recipe of a picture: its seed, and the picture that it started from. */
 export async function useRecipe(job: Job, output: Output): Promise<void> {
-  go("make");
+  lead("form");
   await fillForm({ ...job.input, seed: output.seed, count: 1 }, startOf(job.input, job.pictures));
   const lost = job.kind !== "text-to-image" && !input.peek();
   toast(t(lost ? "filledButStart" : "filled"));
 }
 
-/** Makes a picture the one to start from. */
-export function useAsInput(output: Output): void {
+/** Makes a picture the one to start from, for what is usually done with one if nothing is said. */
+export function useAsInput(output: Output, use: Use = usualUse()): void {
   const { id: picture, width, height } = output;
-  input.value = inputOf({ use: usualUse(), picture, url: source(output), width, height });
-  go("make");
+  input.value = inputOf({ use, picture, url: source(output), width, height });
+  lead("form");
 }
 
 /** What a request that the server had starts from; null for one that starts from words alone. */

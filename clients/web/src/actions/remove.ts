@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { Refused } from "../api/errors";
 import * as api from "../api/jobs";
 import type { Job, Output } from "../api/types";
-import { forget, forgetPicture, hide, hidePicture } from "../state/jobs";
+import { find, forget, forgetPicture, hide, hidePicture, jobOf } from "../state/jobs";
 import { toast } from "../state/toasts";
 import { sentence } from "../ui/sentence";
 import { t } from "./words";
@@ -12,6 +12,7 @@ import { t } from "./words";
 export const removed = signal<ReadonlySet<string>>(new Set());
 
 interface Deletion {
+  /** Of several pictures their ids with spaces between. */
   readonly id: string;
   hide(gone: boolean): void;
   send(keepalive: boolean): Promise<void>;
@@ -42,6 +43,40 @@ export function removePicture(job: Job, output: Output): void {
   });
 }
 
+/** Deletes all pictures of a job but one, unless it is undone. */
+export function keepOnly(job: Job, output: Output): void {
+  removeSeveral(job.outputs.filter((each) => each.id !== output.id).map((each) => ({ job, output: each })));
+}
+
+/** Deletes several pictures, and with all of a job's the job, unless it is undone. */
+export function removeSeveral(pictures: readonly { job: Job; output: Output }[]): void {
+  if (!pictures.length) return;
+  const outputs = pictures.map((each) => each.output);
+  const jobs = new Map(pictures.map(({ job }) => [job.id, find(job.id)?.job.peek() ?? job]));
+  const doomed = new Set(outputs.map((each) => each.id));
+  const whole = [...jobs.values()].filter((job) => job.outputs.every((each) => doomed.has(each.id))).map((job) => job.id);
+  const single = outputs.filter((each) => !whole.includes(jobOf(each.id)));
+  begin(outputs.length, {
+    id: [...whole, ...outputs.map((each) => each.id)].join(" "),
+    hide: (gone) => {
+      for (const each of whole) hide(each, gone);
+      for (const each of single) hidePicture(each, gone);
+    },
+    send: async (keepalive) => {
+      for (const each of whole) await api.remove(each, keepalive).catch(unlessGone);
+      for (const each of single) await api.removePicture(each.id, keepalive).catch(unlessGone);
+    },
+    forget: () => {
+      whole.forEach(forget);
+      single.forEach(forgetPicture);
+    },
+  });
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof Refused && error.status === 404)) throw error;
+}
+
 function begin(pictures: number, deletion: Deletion): void {
   mark(deletion, true);
   doomed.set(deletion.id, deletion);
@@ -53,8 +88,10 @@ function begin(pictures: number, deletion: Deletion): void {
 
 function mark(deletion: Deletion, gone: boolean): void {
   const now = new Set(removed.peek());
-  if (gone) now.add(deletion.id);
-  else now.delete(deletion.id);
+  for (const id of deletion.id.split(" ")) {
+    if (gone) now.add(id);
+    else now.delete(id);
+  }
   removed.value = now;
   deletion.hide(gone);
 }

@@ -48,6 +48,12 @@ export type Forward = Schemas["ForwardView"];
 /** How a model was taught. */
 export type Story = Schemas["StoryView"];
 export type Autoencoded = Schemas["AutoencodedView"];
+export type Album = Schemas["AlbumView"];
+/** Pictures of an album and the jobs that made them. */
+export type AlbumPage = Schemas["AlbumPage"];
+export type Preset = Schemas["PresetView"];
+/** A link to one picture, which ends. */
+export type PictureLink = Schemas["LinkView"];
 export type FieldError = Schemas["FieldError"];
 /** What a sentence of the server says, for saying it in another language. */
 export type Wording = Schemas["Wording"];

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../ui/Icon";
 import { Sheet } from "../ui/Sheet";
+import { useWayBack } from "../ui/useWayBack";
 import { t } from "./words";
 
 interface FrameProps {
@@ -77,24 +78,4 @@ export function Frame(props: FrameProps) {
       )}
     </>
   );
-}
-
-/** Lets the phone's way back leave the editor instead of the page. */
-function useWayBack(leave: () => void): void {
-  const latest = useRef(leave);
-  latest.current = leave;
-  useEffect(() => {
-    const mark = () => history.pushState({ editor: true }, "");
-    const popped = () => {
-      // Put back at once: whether the user may leave is not known yet.
-      mark();
-      latest.current();
-    };
-    mark();
-    addEventListener("popstate", popped);
-    return () => {
-      removeEventListener("popstate", popped);
-      if ((history.state as { editor?: boolean } | null)?.editor) history.back();
-    };
-  }, []);
 }

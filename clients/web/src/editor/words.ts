@@ -20,7 +20,7 @@ export const t = words({
     stage: "The picture, to paint on",
     keys:
       "Arrow keys move the brush, with Shift in large steps. Space paints a dot; hold it while you move to paint a line. " +
-      "B is the brush, E the eraser, the square brackets change its size, I inverts, plus and minus zoom, 0 shows the whole picture. " +
+      "B is the brush, L draws round something, E is the eraser, the square brackets change its size, I inverts, plus and minus zoom, 0 shows the whole picture. " +
       "Control Z undoes, Control Y redoes.",
     at: (x: number, y: number) => `Brush at ${number(x)} % from the left, ${number(y)} % from the top.`,
     hint: "Paint with a finger over what should change. Two fingers zoom and move.",
@@ -29,6 +29,7 @@ export const t = words({
 
     tools: "Tools",
     brush: "Brush",
+    lasso: "Draw round it",
     eraser: "Eraser",
     hand: "Move the picture",
     undo: "Undo",
@@ -75,7 +76,7 @@ export const t = words({
     stage: "Ảnh để tô lên",
     keys:
       "Các phím mũi tên di chuyển cọ, giữ Shift để đi bước lớn. Phím cách tô một chấm; giữ phím cách khi di chuyển để tô một nét. " +
-      "B là cọ, E là tẩy, hai phím ngoặc vuông đổi cỡ cọ, I đảo vùng tô, phím cộng và trừ để phóng to thu nhỏ, 0 để xem cả ảnh. " +
+      "B là cọ, L khoanh vùng, E là tẩy, hai phím ngoặc vuông đổi cỡ cọ, I đảo vùng tô, phím cộng và trừ để phóng to thu nhỏ, 0 để xem cả ảnh. " +
       "Control Z hoàn tác, Control Y làm lại.",
     at: (x: number, y: number) => `Cọ ở ${number(x)} % từ bên trái, ${number(y)} % từ trên xuống.`,
     hint: "Dùng ngón tay tô lên phần cần thay đổi. Dùng hai ngón để phóng to và di chuyển.",
@@ -84,6 +85,7 @@ export const t = words({
 
     tools: "Công cụ",
     brush: "Cọ",
+    lasso: "Khoanh vùng",
     eraser: "Tẩy",
     hand: "Di chuyển ảnh",
     undo: "Hoàn tác",

@@ -1,34 +1,58 @@
 import { useSignal } from "@preact/signals";
-import { useCallback, useEffect } from "preact/hooks";
+import { useCallback, useEffect, useMemo } from "preact/hooks";
 import { choosePicture } from "../actions/drop";
 import { number } from "../i18n";
 import { connection } from "../state/connection";
 import { ids, loadOlder, more } from "../state/jobs";
-import { go, route } from "../state/route";
+import { close, go, route } from "../state/route";
 import { Icon } from "../ui/Icon";
 import { sentence } from "../ui/sentence";
 import "./gallery.css";
 import { Grid } from "./grid/Grid";
 import { findMore, moreToFind, problem, query, search, searching, shown, wordsOf } from "./search";
+import { album, failure, inAlbum, lookAt, readOn, whole as wholeAlbum } from "./choose/album";
+import { FilterRow } from "./choose/FilterRow";
+import { anyOf, filtered, filters } from "./choose/filters";
+import { SelectBar } from "./choose/SelectBar";
+import { begin, end, selecting } from "./choose/selection";
+import { Shelf } from "./choose/Shelf";
+import { t as choose } from "./choose/words";
 import { Viewer } from "./viewer/Viewer";
 import { t } from "./words";
 
+/** What an album's id has before it in the address. */
+const ALBUM = "album:";
+
 /** All of one's pictures. */
 export function Gallery() {
-  const open = route.value.open;
+  const { open: named } = route.value;
+  const shelf = named?.startsWith(ALBUM) ? named.slice(ALBUM.length) : null;
+  const open = shelf === null ? named : null;
+  useEffect(() => {
+    if (shelf === null) return;
+    lookAt(shelf);
+    close();
+  }, [shelf]);
+  useEffect(() => end, []);
+  const filtering = useSignal(anyOf(filters.peek()));
   const last = useSignal<string | null>(null);
   useEffect(() => {
     if (open) last.value = open;
   }, [open]);
   const looking = wordsOf(query.value).length > 0;
-  const whole = looking ? !moreToFind.value : !more.value;
+  const at = album.value;
+  const whole = at ? wholeAlbum.value : looking ? !moreToFind.value : !more.value;
+  const here = at ? inAlbum.value : shown.value;
+  const now = filters.value;
+  const pictures = useMemo(() => filtered(here, now), [here, now]);
   const online = connection.value === "online";
   const length = ids.value.length;
   const further = useCallback(() => {
-    if (looking) findMore();
+    if (at) void readOn();
+    else if (looking) findMore();
     // Once the connection is back this is called again.
     else if (online) void loadOlder().catch(() => undefined);
-  }, [looking, online, length, searching.value]);
+  }, [at, looking, online, length, searching.value]);
 
   return (
     <div class="gallery">
@@ -36,14 +60,37 @@ export function Gallery() {
         <div class="gallery-head">
           <h2 class="unseen">{t("gallery")}</h2>
           <Search />
+          <button
+            type="button"
+            class="plain"
+            aria-label={choose("filter")}
+            title={choose("filter")}
+            aria-expanded={filtering.value}
+            onClick={() => (filtering.value = !filtering.value)}
+          >
+            <Icon name="filter" />
+          </button>
+          <button
+            type="button"
+            class="plain"
+            aria-label={choose("select")}
+            title={choose("select")}
+            aria-pressed={selecting.value}
+            onClick={() => (selecting.value ? end() : begin())}
+          >
+            <Icon name="select" />
+          </button>
           <button type="button" class="plain" aria-label={t("open")} title={t("open")} onClick={choosePicture}>
             <Icon name="plus" />
           </button>
         </div>
-        <Standing looking={looking} whole={whole} />
-        <Grid pictures={shown.value} whole={whole} at={open ? null : last.value} more={further} />
+        {!looking && <Shelf />}
+        {filtering.value && <FilterRow />}
+        <Standing looking={looking && !at} whole={whole} count={pictures.length} filtered={anyOf(now)} />
+        <Grid pictures={pictures} whole={whole} at={open ? null : last.value} more={further} />
+        {selecting.value && <SelectBar pictures={pictures} />}
       </div>
-      {open && <Viewer id={open} pictures={shown.value} />}
+      {open && <Viewer id={open} pictures={pictures} />}
     </div>
   );
 }
@@ -55,7 +102,7 @@ function Search() {
       <input
         type="search"
         aria-label={t("searchFor")}
-        placeholder={t("searchFor")}
+        placeholder={t("search")}
         maxLength={200}
         enterkeyhint="search"
         value={query.value}
@@ -74,23 +121,24 @@ function Search() {
   );
 }
 
-function Standing({ looking, whole }: { looking: boolean; whole: boolean }) {
-  const count = shown.value.length;
+function Standing({ looking, whole, count, filtered }: { looking: boolean; whole: boolean; count: number; filtered: boolean }) {
   const words = query.value.trim();
   let text = "";
-  if (problem.value) text = sentence(problem.value);
+  if (failure.value ?? problem.value) text = sentence(failure.value ?? problem.value);
   else if (count) {
     const written = number(count);
     text = looking ? t("found", written, !whole) : count === 1 && whole ? t("one") : t("count", written, !whole);
   } else if (looking) text = searching.value ? t("searching") : whole ? t("nothingFound", words) : t("searching");
   else if (!whole) text = t("loading");
+  else if (filtered) text = choose("noneFits");
+  else if (album.value) text = choose("emptyAlbum");
   return (
     <>
       {/* Said only where it is the answer to what was typed: it changes with every page otherwise. */}
       <p class="muted standing" role={looking ? "status" : undefined}>
         {text}
       </p>
-      {!count && !looking && whole && (
+      {!count && !looking && !filtered && !album.value && whole && (
         <div class="nothing">
           <Icon name="gallery" />
           <p>{t("empty")}</p>

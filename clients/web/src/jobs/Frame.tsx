@@ -1,10 +1,15 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { source } from "../api/images";
+import { ENDED } from "../api/types";
 import { reread, type LiveJob } from "../state/jobs";
 import { askAgain } from "../ui/again";
+import { PictureSheet } from "./PictureSheet";
 import { named } from "./sentence";
 import { t } from "./words";
+
+/** Times that a picture is enlarged at most: more, and it is a blur. */
+const SHARP = 2;
 
 /** Pixels that a card's picture is fetched at; the viewer has them all. */
 const WIDTH = 768;
@@ -20,8 +25,11 @@ export function Frame({ live, index }: { live: LiveJob; index: number }) {
   // The last one stays until the picture itself is there, or the card would be empty between them.
   const preview = useComputed(() => (last.current = live.previews.value[index] ?? last.current));
   const size = output ?? { width, height };
+  const more = useSignal(false);
+  // The addresses of pictures are renewed now and then: the job of this moment.
+  const several = useComputed(() => live.job.value.outputs.length > 1 && ENDED.has(live.job.value.status));
   return (
-    <div class="frame" style={{ aspectRatio: `${size.width} / ${size.height}` }}>
+    <div class="frame" style={{ aspectRatio: `${size.width} / ${size.height}`, "--sharp": `${size.width * SHARP}px`, "--sharp-high": `${size.height * SHARP}px` }}>
       {!shown.value && <img class="preview" alt="" src={preview} decoding="sync" />}
       {output && (
         <a href={`#/gallery/${output.id}`} aria-label={t("open", named(prompt), index + 1, count)}>
@@ -40,6 +48,26 @@ export function Frame({ live, index }: { live: LiveJob; index: number }) {
             }}
           />
         </a>
+      )}
+      {output && several.value && (
+        <button
+          type="button"
+          class="of-picture"
+          aria-haspopup="dialog"
+          aria-label={t("moreOf", index + 1, count)}
+          title={t("moreOf", index + 1, count)}
+          onClick={() => (more.value = true)}
+        >
+          <span class="dots" aria-hidden="true" />
+        </button>
+      )}
+      {output && more.value && (
+        <PictureSheet
+          job={live.job.value}
+          output={output}
+          title={t("pictureOf", index + 1, count)}
+          close={() => (more.value = false)}
+        />
       )}
     </div>
   );

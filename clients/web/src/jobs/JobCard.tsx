@@ -1,14 +1,12 @@
-import { useComputed, useSignal } from "@preact/signals";
+import { useComputed } from "@preact/signals";
 import { remove } from "../actions/remove";
-import { cancel } from "../api/jobs";
 import type { Job } from "../api/types";
-import { find, merge, type LiveJob } from "../state/jobs";
+import { find, type LiveJob } from "../state/jobs";
 import { submit } from "../state/outgoing";
-import { toast } from "../state/toasts";
 import { Icon } from "../ui/Icon";
-import { sentence } from "../ui/sentence";
 import { Film } from "../walks/Film";
 import { Actions } from "./Actions";
+import { Cancel } from "./Cancel";
 import { edit } from "./edit";
 import { Frame } from "./Frame";
 import { failure, named } from "./sentence";
@@ -25,21 +23,21 @@ function Card({ live }: { live: LiveJob }) {
   const made = useComputed(() => live.job.value.outputs.length).value;
   const job = live.job.peek();
   const open = status === "queued" || status === "running";
-  // One that ended early shows what it has, and no empty places.
-  const places = open || status === "succeeded" ? (job.input.count ?? 1) : made;
+  // One that ended shows what it has, and no empty places.
+  const frames = Array.from({ length: job.input.count ?? 1 }, (_, index) => index).filter(
+    (index) => open || job.outputs.some((each) => each.id === `${live.id}-${index}`),
+  );
   return (
     <article class="card" data-status={status} aria-label={named(job.input.prompt)}>
-      {places > 0 && (
-        <div class="frames" data-count={Math.min(places, 5)}>
-          {Array.from({ length: places }, (_, index) => index)
-            .filter((index) => open || job.outputs.some((each) => each.id === `${live.id}-${index}`))
-            .map((index) => (
-              <Frame key={index} live={live} index={index} />
-            ))}
+      {frames.length > 0 && (
+        <div class="frames" data-count={Math.min(frames.length, 5)}>
+          {frames.map((index) => (
+            <Frame key={index} live={live} index={index} />
+          ))}
         </div>
       )}
       <div class="below">
-        <p class="words">{named(job.input.prompt)}</p>
+        <p class="words" dir="auto">{named(job.input.prompt)}</p>
         {made > 0 && <ReadAs job={job} />}
         {job.notes.map((note) => (
           <p class="muted" key={note.pointer}>
@@ -72,24 +70,6 @@ function ReadAs({ job }: { job: Job }) {
         {t("asWritten")}
       </button>
     </p>
-  );
-}
-
-function Cancel({ id }: { id: string }) {
-  const asked = useSignal(false);
-  const stop = async () => {
-    asked.value = true;
-    try {
-      merge([await cancel(id)]);
-    } catch (error) {
-      asked.value = false;
-      toast(sentence(error));
-    }
-  };
-  return (
-    <button type="button" class="cancel" aria-label={t("cancel")} title={t("cancel")} disabled={asked.value} onClick={() => void stop()}>
-      <Icon name="close" />
-    </button>
   );
 }
 

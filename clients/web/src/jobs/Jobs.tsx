@@ -1,18 +1,23 @@
 import { useComputed, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { ENDED } from "../api/types";
 import { connection } from "../state/connection";
 import { find, ids, more, onDone, reread } from "../state/jobs";
 import { outgoing } from "../state/outgoing";
+import { useAttention } from "../ui/useAttention";
 import { JobCard } from "./JobCard";
 import { OutgoingCard } from "./OutgoingCard";
+import { Queue } from "./Queue";
 import { named } from "./sentence";
 import { t } from "./words";
 import "./jobs.css";
 
 /** Ended jobs that are shown here; all others are in the gallery. */
 const LATEST = 12;
+
+/** Unfinished jobs that each have a card; more of them stand in a queue of rows. */
+const AS_CARDS = 3;
 
 /** Jobs among which the unfinished ones are looked for. */
 const LOOKED = 100;
@@ -32,15 +37,24 @@ export function Jobs({ welcome }: { welcome: ComponentChildren }) {
       .filter((id, at) => at < LATEST || !ENDED.has(find(id)?.job.value.status ?? "succeeded"))
       .join(" "),
   ).value;
-  const cards = shown ? shown.split(" ") : [];
+  const every = shown ? shown.split(" ") : [];
+  const queued = useComputed(() => {
+    const open = shown ? shown.split(" ").filter((id) => !ENDED.has(find(id)?.job.value.status ?? "succeeded")) : [];
+    return open.length > AS_CARDS ? open.join(" ") : "";
+  }).value;
+  const waiting = queued ? queued.split(" ") : [];
+  const cards = every.filter((id) => !waiting.includes(id));
   const sending = [...outgoing.value].reverse();
+  const section = useRef<HTMLElement>(null);
+  useAttention("jobs", section);
   useEffect(askForPlaces, []);
   return (
-    <section class="jobs" aria-label={t("heading")}>
+    <section ref={section} class="jobs" aria-label={t("heading")}>
       <Announcer />
-      {cards.length + sending.length > 0 && (
+      {every.length + sending.length > 0 && (
         <>
           <h2>{t("heading")}</h2>
+          {waiting.length > 0 && <Queue ids={waiting} />}
           <div class="cards">
             {sending.map((entry) => (
               <OutgoingCard key={entry.key} entry={entry} />
@@ -51,8 +65,8 @@ export function Jobs({ welcome }: { welcome: ComponentChildren }) {
           </div>
         </>
       )}
-      {!cards.length && !sending.length && connection.value === "online" && welcome}
-      {(more.value || ids.value.length > cards.length) && cards.length > 0 && (
+      {!every.length && !sending.length && connection.value === "online" && welcome}
+      {(more.value || ids.value.length > every.length) && every.length > 0 && (
         <a class="button" href="#/gallery">
           {t("all")}
         </a>

@@ -2,6 +2,7 @@ import { Refused } from "../api/errors";
 import { model } from "../state/models";
 import { drop, retry, type Outgoing } from "../state/outgoing";
 import { Icon } from "../ui/Icon";
+import { said } from "../ui/said";
 import { sentence } from "../ui/sentence";
 import { editUnsent } from "./edit";
 import { named } from "./sentence";
@@ -23,15 +24,15 @@ export function OutgoingCard({ entry }: { entry: Outgoing }) {
         </div>
       )}
       <div class="below">
-        <p class="words">{named(request.prompt)}</p>
+        <p class="words" dir="auto">{named(request.prompt)}</p>
         <p class={refused ? "error" : "standing"} role={refused ? "alert" : undefined}>
-          {said(problem)}
+          {standing(problem)}
         </p>
         {refused && problem.fields.length > 0 && (
           <ul class="error">
             {problem.fields.map((each) => (
               <li key={each.pointer}>
-                {each.pointer.slice(1)}: {each.detail}
+                {each.pointer.slice(1)}: {said(each.detail, each.wording)}
               </li>
             ))}
           </ul>
@@ -62,7 +63,7 @@ export function OutgoingCard({ entry }: { entry: Outgoing }) {
   );
 }
 
-function said(problem: Outgoing["problem"]): string {
+function standing(problem: Outgoing["problem"]): string {
   if (!problem) return t("sending");
   if (!(problem instanceof Refused)) return t("unsent");
   return problem.passing ? `${sentence(problem)} ${t("unsentBusy")}` : sentence(problem);

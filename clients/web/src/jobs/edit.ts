@@ -1,6 +1,7 @@
 /** Brings what a card asked for back into the form, and the user to it. */
 import { fillForm, startOf, unsentStart } from "../actions/form";
 import type { Job } from "../api/types";
+import { lead } from "../state/attention";
 import type { Outgoing } from "../state/outgoing";
 
 /** A job that the server has. */
@@ -16,6 +17,6 @@ export async function editUnsent({ request, files }: Outgoing): Promise<void> {
 }
 
 function show(): void {
-  document.querySelector<HTMLElement>(".prompt textarea")?.focus();
-  scrollTo({ top: 0 });
+  lead("form");
+  document.querySelector<HTMLElement>(".prompt textarea")?.focus({ preventScroll: true });
 }

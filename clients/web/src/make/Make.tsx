@@ -5,8 +5,12 @@ import { draft, reset } from "../state/draft";
 import { input } from "../state/input";
 import { model, needsPicture, samplers, schedules } from "../state/models";
 import { found, problems, tell } from "../state/problems";
+import { read, use } from "../state/preset";
+import { close, route } from "../state/route";
+import { toast } from "../state/toasts";
 import { Icon } from "../ui/Icon";
 import { Sheet } from "../ui/Sheet";
+import { useAttention } from "../ui/useAttention";
 import { FileButton } from "./FileButton";
 import { elsewhere, inSettings } from "./problems";
 import { Prompt } from "./Prompt";
@@ -22,9 +26,19 @@ import "./make.css";
 export function Make() {
   const form = useRef<HTMLFormElement>(null);
   const sheet = useSignal(false);
+  useAttention("form", form);
   const go = () => {
     if (send()) settle(form.current!);
   };
+
+  const { open } = route.value;
+  useEffect(() => {
+    if (!open) return;
+    const preset = read(open);
+    if (preset) use(preset);
+    toast(t(preset ? "filledByLink" : "badLink"));
+    close();
+  }, [open]);
 
   const led = useRef(found.peek());
   useEffect(() => {
@@ -71,11 +85,7 @@ export function Make() {
           {t("make")}
         </button>
       </div>
-      {elsewhere.value.length > 0 && (
-        <p class="error" role="alert">
-          {elsewhere.value.join("; ")}
-        </p>
-      )}
+      {!sheet.value && <Elsewhere />}
       <Notes />
       <Chips />
       {wide.value ? (
@@ -85,11 +95,22 @@ export function Make() {
       ) : (
         sheet.value && (
           <Sheet title={t("settings")} close={() => (sheet.value = false)}>
+            <Elsewhere />
             <Settings />
           </Sheet>
         )
       )}
     </form>
+  );
+}
+
+/** What is wrong and belongs to no field in sight. */
+function Elsewhere() {
+  if (!elsewhere.value.length) return null;
+  return (
+    <p class="error" role="alert">
+      {elsewhere.value.join(" ")}
+    </p>
   );
 }
 

@@ -2,8 +2,10 @@ import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { pictureIn, take } from "../actions/take";
 import { change, draft } from "../state/draft";
 import { input } from "../state/input";
+import { picking } from "../state/overlays";
 import { mend } from "../state/problems";
-import { problemOf } from "./problems";
+import { Icon } from "../ui/Icon";
+import { useProblem } from "./problems";
 import { t } from "./words";
 
 /** Where the user says what to draw: as tall as what is said. */
@@ -11,7 +13,7 @@ export function Prompt({ send }: { send(): void }) {
   const id = useId();
   const field = useRef<HTMLTextAreaElement>(null);
   const { prompt } = draft.value;
-  const problem = problemOf(["/prompt"]);
+  const problem = useProblem(["/prompt"]);
   const edits = input.value?.use === "edit";
 
   useLayoutEffect(() => {
@@ -33,11 +35,20 @@ export function Prompt({ send }: { send(): void }) {
 
   return (
     <div class="prompt">
-      <label for={id}>{t(edits ? "editPrompt" : "prompt")}</label>
+      <div class="prompt-head">
+        <label for={id}>{t(edits ? "editPrompt" : "prompt")}</label>
+        <button type="button" class="plain" aria-haspopup="dialog" aria-label={t("history")} title={t("history")} onClick={() => (picking.value = "history")}>
+          <Icon name="clock" />
+        </button>
+        <button type="button" class="plain" aria-haspopup="dialog" aria-label={t("presets")} title={t("presets")} onClick={() => (picking.value = "presets")}>
+          <Icon name="style" />
+        </button>
+      </div>
       <textarea
         ref={field}
         id={id}
         rows={2}
+        dir="auto"
         placeholder={t(edits ? "editHint" : "promptHint")}
         enterkeyhint="send"
         autocapitalize="sentences"

@@ -1,36 +1,50 @@
 import { useSignal } from "@preact/signals";
-import { useId } from "preact/hooks";
+import { useEffect, useId, useMemo } from "preact/hooks";
 import { Editor } from "../editor/Editor";
-import { change, draft } from "../state/draft";
+import { change, draft, worksOnPart } from "../state/draft";
 import { input, STRENGTH, type Input } from "../state/input";
 import { model, uses } from "../state/models";
 import { mend } from "../state/problems";
 import { Icon } from "../ui/Icon";
+import { Enlarge } from "./Enlarge";
 import { More } from "./More";
-import { problemOf } from "./problems";
+import { useProblem } from "./problems";
 import { Range } from "./settings/Range";
 import { t } from "./words";
 
 const POINTERS = ["/image", "/references", "/mask", "/expand", "/kind"] as const;
+
+/** The picture, with what of it is painted over. */
+function Shown({ source }: { source: Input }) {
+  const { use, mask, invert } = source;
+  const url = useMemo(() => (use === "inpaint" && mask ? URL.createObjectURL(mask) : null), [use, mask]);
+  useEffect(() => () => void (url && URL.revokeObjectURL(url)), [url]);
+  return (
+    <span class="masked">
+      <img src={source.url} alt={t("start")} width={source.width} height={source.height} />
+      {url && <span class={invert ? "mask inverted" : "mask"} style={{ maskImage: `url("${url}")${invert ? ", linear-gradient(#fff, #fff)" : ""}` }} />}
+    </span>
+  );
+}
 
 /** The picture to start from, and what to do with it. */
 export function Start({ source }: { source: Input }) {
   const name = useId();
   const editing = useSignal(false);
   const chosen = model.value;
-  const problem = problemOf([...POINTERS, "/mask_blur", "/mask_grey"]);
+  const problem = useProblem([...POINTERS, "/mask_blur", "/mask_grey"]);
   const strength = draft.value.strength ?? STRENGTH[source.use];
   const edited = source.use === "inpaint" || source.use === "outpaint";
 
   const set = (some: Partial<Input>) => {
-    mend(...POINTERS);
+    mend(...POINTERS, "/scale", "/width", "/height");
     input.value = { ...source, ...some };
   };
   return (
     <fieldset class="start">
       <legend class="unseen">{t("start")}</legend>
       <div class="start-picture">
-        <img src={source.url} alt={t("start")} width={source.width} height={source.height} />
+        <Shown source={source} />
         <button
           type="button"
           aria-label={t("remove")}
@@ -67,12 +81,14 @@ export function Start({ source }: { source: Input }) {
           {source.use === "outpaint" ? t("extend") : t(source.mask ? "paintAgain" : "paint")}
         </button>
       )}
+      {worksOnPart(source, chosen) && <p class="muted">{t("onlyPart", `${chosen!.width} × ${chosen!.height}`)}</p>}
       {problem && (
         <p class="error" role="alert">
           {problem}
         </p>
       )}
       {source.use === "edit" && <More source={source} set={set} />}
+      {source.use === "upscale" && <Enlarge source={source} />}
       {source.use !== "upscale" && source.use !== "edit" && (
         <Range
           label={t("strength")}

@@ -3,11 +3,24 @@ import { Refused } from "../api/errors";
 import type { FieldError } from "../api/types";
 import { randomSeed } from "../browser";
 import { change, draft, files, request, type Draft } from "../state/draft";
+import { mostTimes } from "../state/enlarge";
 import { input, type Input } from "../state/input";
 import { drop, submit } from "../state/outgoing";
 import { model, needsPicture } from "../state/models";
 import { tell } from "../state/problems";
 import { t } from "./words";
+
+/** Milliseconds in which the same once more is a finger that tapped twice. */
+const TWICE = 700;
+
+let last: { asked: string; source: Input | null; at: number } | null = null;
+
+/** Whether this very request was just sent. */
+function again(asked: Draft, source: Input | null): boolean {
+  const before = last;
+  last = { asked: JSON.stringify(asked), source, at: performance.now() };
+  return before !== null && last.at - before.at < TWICE && before.asked === last.asked && before.source === source;
+}
 
 /** Sends what the form says. False where something is missing, which the form then says. */
 export function send(): boolean {
@@ -15,6 +28,8 @@ export function send(): boolean {
   const lacking = missing(asked, source);
   tell(lacking);
   if (lacking.length) return false;
+  const { seed: rolled, ...rest } = asked;
+  if (again({ ...rest, seed: asked.seedLocked ? rolled : null }, source)) return true;
   const seed = asked.seed ?? randomSeed();
   change({ seed: asked.seedLocked ? seed : null });
   void follow(asked, seed, source);
@@ -23,7 +38,9 @@ export function send(): boolean {
 
 async function follow(asked: Draft, seed: number, source: Input | null): Promise<void> {
   const sent = draft.peek();
-  const { key, problem } = await submit(request({ ...asked, seed }, source), files(source));
+  const wish = request({ ...asked, seed }, source, model.peek());
+  if (wish.variation_strength) wish.variation_seed ??= randomSeed();
+  const { key, problem } = await submit(wish, files(source));
   const changed = draft.peek() !== sent || input.peek() !== source;
   // What was changed since is not what was wrong: then the card alone tells of it.
   if (changed || !(problem instanceof Refused) || !problem.fields.length) return;
@@ -37,6 +54,11 @@ function missing(asked: Draft, source: Input | null): FieldError[] {
   if (!source) return asked.prompt.trim() ? [] : [{ pointer: "/prompt", detail: t("emptyPrompt") }];
   if (source.use === "edit" && !asked.prompt.trim()) return [{ pointer: "/prompt", detail: t("emptyEdit") }];
   if (source.use === "inpaint" && !source.mask) return [{ pointer: "/mask", detail: t("noMask") }];
+  const chosen = model.peek();
+  if (source.use === "upscale" && chosen && mostTimes(source, chosen) === 1) {
+    const { max_width, max_height } = chosen.limits;
+    return [{ pointer: "/scale", detail: t("largest", `${max_width} × ${max_height}`) }];
+  }
   const edges = Object.values(source.expand).some((each) => each > 0);
   if (source.use === "outpaint" && !edges) return [{ pointer: "/expand", detail: t("noEdges") }];
   return [];

@@ -2,6 +2,7 @@ import type { Model } from "../api/types";
 import { bytes, number } from "../i18n";
 import { samplers } from "../state/models";
 import { Cover } from "../ui/Cover";
+import { described } from "../ui/described";
 import { familyName } from "../ui/family";
 import { Icon } from "../ui/Icon";
 import { Readiness } from "../ui/Readiness";
@@ -26,7 +27,7 @@ export function ModelSheet({ model, admin, close }: { model: Model; admin: boole
             {model.default && <span class="badge">{t("standard")}</span>}
             {model.pinned && <span class="badge">{t("pinned")}</span>}
           </p>
-          {model.description && <p>{model.description}</p>}
+          {model.description && <p>{described(model)}</p>}
           <dl class="facts">
             <Fact name={t("family")} value={familyName(model.family)} />
             <Fact name={t("size")} value={model.bytes ? bytes(model.bytes) : ""} />

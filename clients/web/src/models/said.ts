@@ -7,6 +7,12 @@ const en = {
   "too-large": (v: Values) => `It has ${size(v["bytes"])}, and ${size(v["free"])} are free on the server's disk.`,
   "disk-full": (v: Values) =>
     `The server's disk is full: ${size(v["bytes"])} are still to come, and ${size(v["free"])} may be taken.`,
+  fits: (v: Values) => `It fits${turns(v, " by turns")}: its weights take ${gb(v["gb"])} of the ${gb(v["there"])} of ${v["device"]}.`,
+  "fits-not": (v: Values) =>
+    `It does not fit: its weights take ${gb(v["gb"])} of ${v["device"]} at least, the work ${gb(v["work"])}, and ${gb(v["there"])} are there.`,
+  "fits-with": (v: Values) =>
+    `With ${v["settings"]} in models.toml it fits${turns(v, " by turns")}: its weights take ${gb(v["gb"])} of the ${gb(v["there"])} of ${v["device"]}.` +
+    (v["package"] ? ` That needs the package ${v["package"]}, which is not installed.` : ""),
 };
 
 const vi = {
@@ -21,6 +27,13 @@ const vi = {
     "Civitai chỉ có nó ở dạng pickle, loại có thể chạy chương trình khi được mở; chỉ nhận tệp .safetensors.",
   "disk-full": (v: Values) =>
     `Đĩa của máy chủ đã đầy: còn phải nhận ${size(v["bytes"])}, mà chỉ được dùng ${size(v["free"])}.`,
+  fits: (v: Values) =>
+    `Vừa máy này${turns(v, " nếu nạp từng phần")}: trọng số chiếm ${gb(v["gb"])} trong ${gb(v["there"])} của ${v["device"]}.`,
+  "fits-not": (v: Values) =>
+    `Không vừa máy này: trọng số chiếm ít nhất ${gb(v["gb"])} của ${v["device"]}, việc vẽ cần ${gb(v["work"])}, mà chỉ có ${gb(v["there"])}.`,
+  "fits-with": (v: Values) =>
+    `Với ${v["settings"]} trong models.toml thì vừa máy này${turns(v, " nếu nạp từng phần")}: trọng số chiếm ${gb(v["gb"])} trong ${gb(v["there"])} của ${v["device"]}.` +
+    (v["package"] ? ` Cần gói ${v["package"]}, hiện chưa được cài.` : ""),
   "goes-on": () => "Nó vẫn đang được thêm; hãy dừng trước.",
   "hub-offline": () => "HF_HUB_OFFLINE không cho máy chủ này lên Hugging Face.",
   "hub-terms": () =>
@@ -70,4 +83,12 @@ export const SENTENCES = { en, vi };
 
 function size(count: string | number | undefined): string {
   return bytes(Number(count ?? 0));
+}
+
+function gb(count: string | number | undefined): string {
+  return bytes(Number(count ?? 0) * 1e9);
+}
+
+function turns(values: Values, words: string): string {
+  return values["offload"] ? words : "";
 }

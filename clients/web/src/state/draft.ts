@@ -1,7 +1,8 @@
 /** What the user is about to ask for. Everything typed is kept on the device at once. */
 import { effect, signal } from "@preact/signals";
 import type { Files } from "../api/jobs";
-import type { JobRequest, ResolvedRequest, Walk } from "../api/types";
+import type { JobRequest, Model, ResolvedRequest, Walk } from "../api/types";
+import { ownUpscaler, timesChosen } from "./enlarge";
 import { STRENGTH, type Input } from "./input";
 
 export interface Draft {
@@ -26,6 +27,15 @@ export interface Draft {
   strength: number | null;
   /** What changes from picture to picture, where they are a walk. */
   walk: Walk | null;
+  /** How many times an enlarged picture is larger, and what enlarges it. */
+  scale: number | null;
+  upscaler: string | null;
+  /** Times that a second pass enlarges; null is none. */
+  hires: number | null;
+  /** How far towards another seed, and which; a new one each time if none is named. */
+  variation: number;
+  variationSeed: number | null;
+  clipSkip: number;
 }
 
 export const EMPTY: Draft = {
@@ -45,6 +55,12 @@ export const EMPTY: Draft = {
   loras: [],
   strength: null,
   walk: null,
+  scale: null,
+  upscaler: null,
+  hires: null,
+  variation: 0,
+  variationSeed: null,
+  clipSkip: 1,
 };
 
 const KEPT = "darkroom.draft";
@@ -79,25 +95,39 @@ export function reset(): void {
   draft.value = { ...EMPTY, prompt, negative };
 }
 
-/** Fills the form with a request that was made before, or that a picture carries. */
-export function fill(request: JobRequest | ResolvedRequest): void {
+/**
+ * Fills the form with a request that was made before, or that a picture carries. What `model`, which
+ * it is for, would choose by itself is left to it: another model later chooses for itself.
+ */
+export function fill(request: JobRequest | ResolvedRequest, model: Model | null = null): void {
+  const unless = <V>(value: V | null | undefined, own: V | undefined): V | null =>
+    value === undefined || value === null || (model && value === own) ? null : value;
+  const ownSize = model && request.width === model.width && request.height === model.height;
+  const ownSchedule = model && request.schedule === model.schedule;
+  const use = request.image && request.kind !== "text-to-image" && request.kind !== "walk" ? request.kind : undefined;
   change({
     prompt: request.prompt ?? "",
     negative: request.negative_prompt ?? "",
-    model: request.model ?? null,
-    width: request.width ?? null,
-    height: request.height ?? null,
-    steps: request.steps ?? null,
-    guidance: request.guidance_scale ?? null,
-    sampler: request.sampler ?? null,
-    schedule: request.schedule ?? "automatic",
+    model: model?.default ? null : (request.model ?? null),
+    width: ownSize ? null : (request.width ?? null),
+    height: ownSize ? null : (request.height ?? null),
+    steps: unless(request.steps, model?.steps),
+    guidance: unless(request.guidance_scale, model?.guidance_scale),
+    sampler: unless(request.sampler, model?.sampler),
+    schedule: ownSchedule ? "automatic" : (request.schedule ?? "automatic"),
     seed: request.seed ?? null,
     seedLocked: request.seed !== undefined,
     count: request.count ?? 1,
     vae: request.vae ?? null,
     loras: (request.loras ?? []).map(({ name, weight }) => ({ name, weight })),
     // Without a picture it says nothing, and would make the next one forgotten.
-    strength: request.image && request.kind !== "edit" ? (request.strength ?? null) : null,
+    strength: use && use !== "edit" ? unless(request.strength, STRENGTH[use]) : null,
+    scale: request.scale ?? null,
+    hires: request.hires?.scale ?? null,
+    variation: request.variation_strength ?? 0,
+    variationSeed: request.variation_seed ?? null,
+    clipSkip: request.clip_skip ?? 1,
+    upscaler: unless(request.upscaler, ownUpscaler(model)),
     walk: request.walk ? walked(request.walk) : null,
   });
 }
@@ -108,8 +138,19 @@ function walked({ over, prompt, seed, steps, samplers, schedules, seconds }: Wal
   return { over, ...Object.fromEntries(said) };
 }
 
-/** The draft as a request; pictures that are files go beside it. */
-export function request(from: Draft, source: Input | null): JobRequest {
+/** How much larger than a model's own a picture is that only its painted part is worked on. */
+const LARGE = 1.5;
+
+/** Pixels round the painted part that the model gets to see: enough of the whole to fit in. */
+const SEEN = { least: 32, most: 512, share: 16 };
+
+/** Whether only the painted part is worked on: the model would be lost at the picture's own size. */
+export function worksOnPart({ use, width, height }: Pick<Input, "use" | "width" | "height">, model: Pick<Model, "width" | "height"> | null): boolean {
+  return use === "inpaint" && model !== null && width * height > LARGE * model.width * model.height;
+}
+
+/** The draft as a request for a model; pictures that are files go beside it. */
+export function request(from: Draft, source: Input | null, model: Model | null = null): JobRequest {
   const asked: JobRequest = {
     kind: source?.use ?? "text-to-image",
     prompt: from.prompt.trim(),
@@ -124,7 +165,13 @@ export function request(from: Draft, source: Input | null): JobRequest {
   if (from.seed !== null) asked.seed = from.seed;
   if (from.vae) asked.vae = from.vae;
   if (from.loras.length) asked.loras = from.loras.map((each) => ({ ...each }));
+  if (from.clipSkip > 1) asked.clip_skip = from.clipSkip;
+  if (from.variation) {
+    asked.variation_strength = from.variation;
+    if (from.variationSeed !== null) asked.variation_seed = from.variationSeed;
+  }
   if (!source) {
+    if (from.hires) asked.hires = { scale: from.hires } as JobRequest["hires"] & object;
     if (from.width) asked.width = from.width;
     if (from.height) asked.height = from.height;
     if (!from.walk) return asked;
@@ -139,11 +186,20 @@ export function request(from: Draft, source: Input | null): JobRequest {
     if (source.more.length) asked.references = source.more.map(({ picture }) => named(picture));
     return asked;
   }
-  if (source.use !== "upscale") asked.strength = from.strength ?? STRENGTH[source.use];
+  asked.strength = from.strength ?? STRENGTH[source.use];
+  if (source.use === "upscale") {
+    asked.scale = model ? timesChosen(from.scale, source, model) : (from.scale ?? 2);
+    asked.upscaler = from.upscaler ?? ownUpscaler(model);
+  }
   if (source.use === "inpaint") {
     asked.mask_invert = source.invert;
     asked.mask_blur = source.feather;
     if (source.grey) asked.mask_grey = source.grey;
+    if (worksOnPart(source, model)) {
+      asked.inpaint_area = "masked";
+      const round = Math.round(Math.max(source.width, source.height) / SEEN.share);
+      asked.mask_padding = Math.min(SEEN.most, Math.max(SEEN.least, round));
+    }
   }
   if (source.use === "outpaint") asked.expand = { ...source.expand };
   return asked;

@@ -52,7 +52,7 @@ export const STRENGTH: Readonly<Record<Use, number>> = {
   inpaint: 1,
   outpaint: 1,
   variations: 0.6,
-  upscale: 0.35,
+  upscale: 0,
 };
 
 export const NO_EDGES: Edges = { left: 0, top: 0, right: 0, bottom: 0 };

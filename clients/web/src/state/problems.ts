@@ -13,6 +13,11 @@ export function tell(errors: readonly FieldError[]): void {
   if (errors.length) found.value++;
 }
 
+/** Says what is wrong with a field without leading anybody to it: it was typed there just now. */
+export function remark(error: FieldError): void {
+  problems.value = [...problems.peek().filter((each) => each.pointer !== error.pointer), error];
+}
+
 /** Forgets what was wrong with a field: it is being changed. */
 export function mend(...pointers: string[]): void {
   const left = problems.peek().filter((each) => !isOf(each, pointers));

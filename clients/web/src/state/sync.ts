@@ -2,6 +2,7 @@
 import { readMe } from "../api/devices";
 import { Refused } from "../api/errors";
 import { follow, type Frame } from "../api/events";
+import { loadAlbums } from "./albums";
 import { connection, me } from "./connection";
 import * as jobs from "./jobs";
 import { loadModels, waiting } from "./models";
@@ -117,6 +118,7 @@ async function opened(tried: AbortController): Promise<boolean> {
     lostAt = null;
     connection.value = "online";
     void sendWaiting();
+    void loadAlbums().catch(() => undefined);
     return true;
   } catch {
     // Half a connection: tried again as a whole.

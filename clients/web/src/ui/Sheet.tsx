@@ -4,6 +4,7 @@ import { words } from "../i18n";
 import { Icon } from "./Icon";
 import { sheets } from "./sheets";
 import { ToastsOnSheet } from "./Toasts";
+import { useWayBack } from "./useWayBack";
 
 const t = words({ en: { close: "Close" }, vi: { close: "Đóng" } });
 
@@ -11,6 +12,7 @@ const t = words({ en: { close: "Close" }, vi: { close: "Đóng" } });
 export function Sheet(props: { title: string; close(): void; wide?: boolean; children: ComponentChildren }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [own] = useState({});
+  useWayBack(props.close);
   useEffect(() => {
     const element = dialog.current!;
     // The browser's own modal: it keeps the focus inside, and gives it back.

@@ -5,9 +5,11 @@ import { Frame } from "../Frame";
 import type { EditorProps } from "../props";
 import { t } from "../words";
 import { onKey } from "./keys";
-import { Painter, ZOOM } from "./painter";
+import { Painter } from "./painter";
 import { Stage } from "./Stage";
+import { ZOOM } from "./tool";
 import { Tools } from "./Tools";
+import { settle } from "./unfinished";
 
 /** Painting with a finger over what is to be repainted. */
 export function Paint({ input, done, close }: EditorProps) {
@@ -16,6 +18,7 @@ export function Paint({ input, done, close }: EditorProps) {
   useEffect(() => () => painter.close(), [painter]);
   const keep = async () => {
     const mask = await painter.png();
+    settle();
     done({
       mask,
       invert: painter.invert.peek(),
@@ -28,7 +31,10 @@ export function Paint({ input, done, close }: EditorProps) {
       title={t("paintTitle")}
       changed={() => painter.changed}
       done={() => void keep()}
-      close={close}
+      close={() => {
+        settle();
+        close();
+      }}
       bar={<Zoom painter={painter} />}
       onKeyDown={(event) => onKey(painter, event)}
     >

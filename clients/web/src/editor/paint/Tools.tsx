@@ -2,12 +2,13 @@ import { useSignal } from "@preact/signals";
 import { MASK_GREYS, type MaskGrey } from "../../state/input";
 import { Icon, type IconName } from "../../ui/Icon";
 import { t } from "../words";
-import { LARGEST, SMALLEST, type Painter, type Tool } from "./painter";
+import type { Painter } from "./painter";
+import { LARGEST, SMALLEST, type Tool } from "./tool";
 
 /** The most that the server softens an edge by. */
 const SOFTEST = 64;
 
-const TOOLS: readonly Tool[] = ["brush", "eraser", "hand"];
+const TOOLS: readonly Tool[] = ["brush", "lasso", "eraser", "hand"];
 
 /** What to paint with. */
 export function Tools({ painter, shortest }: { painter: Painter; shortest: number }) {

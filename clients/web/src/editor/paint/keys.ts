@@ -1,5 +1,6 @@
 /** The keyboard in the painting editor. */
-import { ZOOM, type Painter } from "./painter";
+import type { Painter } from "./painter";
+import { ZOOM } from "./tool";
 
 const ARROWS: Record<string, { x: number; y: number }> = {
   ArrowLeft: { x: -1, y: 0 },
@@ -35,6 +36,7 @@ export function onStageKey(painter: Painter, event: KeyboardEvent, drawing: bool
 const SHORTCUTS: Record<string, (painter: Painter) => true> = {
   b: (painter) => ((painter.tool.value = "brush"), true),
   e: (painter) => ((painter.tool.value = "eraser"), true),
+  l: (painter) => ((painter.tool.value = "lasso"), true),
   h: (painter) => ((painter.tool.value = "hand"), true),
   i: (painter) => (painter.setInvert(!painter.invert.peek()), true),
   "[": (painter) => (painter.setSize(painter.size.peek() - 4), true),

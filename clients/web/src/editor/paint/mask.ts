@@ -1,7 +1,7 @@
 /** What will be repainted, at the picture's own size, and how it is drawn there and on the screen. */
 import type { Size, View } from "../view";
 import { weights } from "./soften";
-import { pieces, visible, type History, type Piece, type Stroke } from "./strokes";
+import { pieces, visible, type Dab, type History, type Piece, type Stroke } from "./strokes";
 
 /** The longest side that soft edges are worked out at: in between they are smooth anyway. */
 const FINE = 512;
@@ -72,13 +72,18 @@ export class Mask {
       this.greys = true;
       const alone = pen(this.#stroke);
       alone.clearRect(0, 0, this.size.width, this.size.height);
-      draw(alone, pieces(stroke.dabs), ITSELF);
+      this.#draw(alone, stroke);
       lay(context, this.#stroke, invert ? 1 - stroke.level : stroke.level);
       return;
     }
     context.globalCompositeOperation = operation(stroke.erase, invert);
-    draw(context, pieces(stroke.dabs), ITSELF);
+    this.#draw(context, stroke);
     context.globalCompositeOperation = "source-over";
+  }
+
+  #draw(context: CanvasRenderingContext2D, { dabs, round }: Stroke): void {
+    if (round) enclose(context, dabs, ITSELF);
+    else draw(context, pieces(dabs), ITSELF);
   }
 
   /** Works the soft edges out, and the share. */
@@ -157,6 +162,14 @@ export function draw(context: CanvasRenderingContext2D, all: readonly Piece[], v
     context.quadraticCurveTo(across(by.x), down(by.y), across(to.x), down(to.y));
     context.stroke();
   }
+}
+
+/** Fills what a line goes round. */
+export function enclose(context: CanvasRenderingContext2D, dabs: readonly Dab[], view: View): void {
+  context.beginPath();
+  for (const { x, y } of dabs) context.lineTo(view.x + x * view.scale, view.y + y * view.scale);
+  context.closePath();
+  context.fill();
 }
 
 function sheet({ width, height }: Size): HTMLCanvasElement {

@@ -1,27 +1,28 @@
 /** Painting a mask: joins fingers, strokes, the mask and the screen. */
-import { signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import type { Input, MaskGrey } from "../../state/input";
 import * as views from "../view";
 import type { Point, Size, View } from "../view";
+import { inkOf } from "./colour";
 import { Gestures, type Touch } from "./gestures";
 import { Mask, operation } from "./mask";
-import { added, NOTHING, pieces, pressed, redone, undone, worthKeeping, type Dab, type History } from "./strokes";
+import { added, inverted, NOTHING, pieces, pressed, redone, undone, worthKeeping } from "./strokes";
+import type { Dab, History } from "./strokes";
+import { keep, unfinished } from "./unfinished";
+import { LARGEST, SMALLEST, type Tool } from "./tool";
 import { Veil } from "./veil";
 
-export type Tool = "brush" | "eraser" | "hand";
+/** Milliseconds for which the veil only moves with the picture, until it is drawn sharp again. */
+const FOLLOWED = 120;
 
-/** Diameters of the brush in pixels of the page. */
-export const SMALLEST = 4;
-export const LARGEST = 160;
-
-/** How much closer one press of a button or key brings the picture. */
-export const ZOOM = 1.5;
+/** Pixels of the page that a line is wide which goes round something. */
+const LINE = 3;
 
 export class Painter {
   readonly tool = signal<Tool>("brush");
   readonly size = signal(40);
   readonly history = signal<History>(NOTHING);
-  readonly invert = signal(false);
+  readonly invert = computed(() => inverted(this.history.value.done, this.input.invert));
   readonly feather = signal(0);
   /** How strongly the brush paints, to 1. */
   readonly level = signal(1);
@@ -48,11 +49,12 @@ export class Painter {
   /** Frames that are asked for: to work out soft edges, and to show a view. */
   #frame = 0;
   #moved = 0;
+  #following = 0;
+  #kept: (() => void) | null = null;
 
   constructor(private readonly input: Input) {
     this.#picture = { width: input.width, height: input.height };
     this.#mask = new Mask(this.#picture);
-    this.invert.value = input.invert;
     this.feather.value = input.feather;
     this.grey.value = input.grey ?? "strength";
     this.gestures = new Gestures({
@@ -78,14 +80,29 @@ export class Painter {
 
   /** Begins to show the mask on a canvas. */
   async open(canvas: HTMLCanvasElement): Promise<void> {
-    this.#veil = new Veil(canvas, this.#picture);
-    if (this.input.mask) await this.#mask.load(this.input.mask);
+    const veil = new Veil(canvas, this.#picture);
+    this.#veil = veil;
+    const [before] = await Promise.all([
+      unfinished(this.input),
+      this.input.mask && this.#mask.load(this.input.mask),
+      inkOf(this.input.url).then((ink) => veil.dip(ink)),
+    ]);
+    if (before && this.history.peek() === NOTHING) {
+      this.history.value = { done: before.steps, undone: [] };
+      this.feather.value = before.feather;
+    }
     this.#again();
+    this.#kept = effect(() => {
+      const { done } = this.history.value;
+      if (done.length) keep(this.input, done, this.feather.value);
+    });
   }
 
   close(): void {
     cancelAnimationFrame(this.#frame);
     cancelAnimationFrame(this.#moved);
+    clearTimeout(this.#following);
+    this.#kept?.();
     this.#veil = null;
   }
 
@@ -112,8 +129,7 @@ export class Painter {
   }
 
   setInvert(invert: boolean): void {
-    this.invert.value = invert;
-    this.#again();
+    if (invert !== this.invert.peek()) this.#change(added(this.history.peek(), "invert"));
   }
 
   setFeather(feather: number): void {
@@ -197,7 +213,8 @@ export class Painter {
 
   #dab(at: Point, pressure = 1): void {
     const { scale } = this.view.peek();
-    const dab = { ...at, radius: (this.size.peek() / 2 / scale) * pressure };
+    const width = this.#rounds ? LINE : this.size.peek();
+    const dab = { ...at, radius: (width / 2 / scale) * pressure };
     if (!worthKeeping(this.#dabs, dab, 1 / scale)) return;
     this.#dabs.push(dab);
     const fresh = this.#dabs.length - 1;
@@ -210,7 +227,7 @@ export class Painter {
   }
 
   #end(): void {
-    const stroke = { erase: this.#erases, level: this.#level, dabs: this.#dabs };
+    const stroke = { erase: this.#erases, level: this.#level, dabs: this.#dabs, round: this.#rounds };
     this.#dabs = [];
     this.#mask.add(stroke, this.invert.peek());
     this.history.value = added(this.history.peek(), stroke);
@@ -219,6 +236,10 @@ export class Painter {
 
   get #erases(): boolean {
     return this.tool.peek() === "eraser";
+  }
+
+  get #rounds(): boolean {
+    return this.tool.peek() === "lasso";
   }
 
   get #level(): number {
@@ -239,8 +260,13 @@ export class Painter {
   #see(view: View): void {
     this.view.value = views.held(view, this.#picture, this.#stage!);
     this.zoomed.value = this.view.value.scale / views.fit(this.#picture, this.#stage!).scale;
-    // Each of two fingers says where it is: once a frame is enough.
-    this.#moved ||= requestAnimationFrame(() => this.#show());
+    // A stroke that is under way belongs where the finger is.
+    if (this.#dabs.length) {
+      this.#moved ||= requestAnimationFrame(() => this.#show());
+      return;
+    }
+    this.#veil?.follow(this.view.value);
+    this.#following ||= window.setTimeout(() => this.#show(), FOLLOWED);
   }
 
   /** Soft edges are worked out once a frame, and not while a stroke is under way. */
@@ -256,7 +282,8 @@ export class Painter {
 
   #show(): void {
     cancelAnimationFrame(this.#moved);
-    this.#moved = 0;
+    clearTimeout(this.#following);
+    this.#moved = this.#following = 0;
     this.#veil?.show(this.#mask, this.view.peek());
     if (!this.#dabs.length) return;
     if (this.#level < 1) {

@@ -11,9 +11,12 @@ export interface Stroke {
   /** How strongly it was painted, to 1. */
   readonly level: number;
   readonly dabs: readonly Dab[];
+  /** Whether it goes round an area that is meant as a whole. */
+  readonly round?: boolean;
 }
 
-export type Step = Stroke | "clear";
+/** `invert` is that the rest is repainted instead. */
+export type Step = Stroke | "clear" | "invert";
 
 /** What was done, and what was taken back of it, each oldest first. */
 export interface History {
@@ -42,7 +45,13 @@ export function redone(history: History): History {
 /** The steps that still show: a "clear" covers all before it. */
 export function visible(steps: readonly Step[]): { cleared: boolean; strokes: readonly Stroke[] } {
   const last = steps.lastIndexOf("clear");
-  return { cleared: last >= 0, strokes: steps.slice(last + 1) as Stroke[] };
+  const strokes = steps.slice(last + 1).filter((each): each is Stroke => typeof each !== "string");
+  return { cleared: last >= 0, strokes };
+}
+
+/** Whether what is not painted is repainted. A "clear" leaves nothing to repaint, so not after one. */
+export function inverted(steps: readonly Step[], before: boolean): boolean {
+  return steps.reduce((now, step) => (step === "clear" ? false : step === "invert" ? !now : now), before);
 }
 
 /** One curve of a stroke, to be drawn with round ends. */

@@ -1,20 +1,21 @@
 /** The red veil over what will be repainted, as large as the screen shows it and no larger. */
 import { toStage, type Size, type View } from "../view";
+import { RED, type Ink } from "./colour";
 import { draw, lay, type Mask } from "./mask";
 import type { Piece } from "./strokes";
 
 /** More than this many pixels of the screen for one of the page are not seen, but cost. */
 const SHARPEST = 2;
 
-/** Safelight red with a lighter line across it, so that it shows on a red picture as well. */
-const RED = "#ff3a22";
-const LINE = "#ffb3a6";
+/** Pixels of the page between two lines across it. */
 const PITCH = 12;
 
 export class Veil {
   readonly #context: CanvasRenderingContext2D;
   readonly #ratio: number;
-  readonly #ink: CanvasPattern | string;
+  #ink: CanvasPattern | string;
+  /** The view that is on the canvas. */
+  #shown: View | null = null;
   readonly #stroke = document.createElement("canvas");
 
   constructor(
@@ -23,7 +24,20 @@ export class Veil {
   ) {
     this.#context = canvas.getContext("2d")!;
     this.#ratio = Math.min(SHARPEST, devicePixelRatio);
-    this.#ink = ink(this.#context, Math.round(PITCH * this.#ratio));
+    this.#ink = ink(this.#context, Math.round(PITCH * this.#ratio), RED);
+  }
+
+  /** Takes another colour. */
+  dip(colour: Ink): void {
+    this.#ink = ink(this.#context, Math.round(PITCH * this.#ratio), colour);
+  }
+
+  /** Moves what is shown to where it lies in another view: far cheaper than showing it anew. */
+  follow(view: View): void {
+    if (!this.#shown) return;
+    const { x, y, scale } = this.#shown;
+    const times = view.scale / scale;
+    this.canvas.style.transform = `translate(${view.x - times * x}px, ${view.y - times * y}px) scale(${times})`;
   }
 
   resize({ width, height }: Size): void {
@@ -33,6 +47,8 @@ export class Veil {
 
   /** Shows a mask as it is. */
   show(mask: Mask, view: View): void {
+    this.#shown = view;
+    this.canvas.style.transform = "";
     const context = this.#context;
     const { width, height } = this.canvas;
     const [x, y, across, down] = this.#frame(view);
@@ -85,18 +101,18 @@ export class Veil {
   }
 }
 
-function ink(context: CanvasRenderingContext2D, pitch: number): CanvasPattern | string {
+function ink(context: CanvasRenderingContext2D, pitch: number, { full, line }: Ink): CanvasPattern | string {
   const tile = document.createElement("canvas");
   tile.width = tile.height = pitch;
   const pen = tile.getContext("2d")!;
-  pen.fillStyle = RED;
+  pen.fillStyle = full;
   pen.fillRect(0, 0, pitch, pitch);
-  pen.strokeStyle = LINE;
+  pen.strokeStyle = line;
   pen.lineWidth = pitch / 8;
   for (const start of [-pitch, 0, pitch]) {
     pen.moveTo(start - 1, pitch + 1);
     pen.lineTo(start + pitch + 1, -1);
   }
   pen.stroke();
-  return context.createPattern(tile, "repeat") ?? RED;
+  return context.createPattern(tile, "repeat") ?? full;
 }

@@ -1,5 +1,8 @@
 import { source } from "../../api/images";
 import { askAgain } from "../../ui/again";
+import { Icon } from "../../ui/Icon";
+import { favourites } from "../../state/albums";
+import { chosen, selecting, toggle } from "../choose/selection";
 import { t } from "../words";
 import type { Cell } from "./cell";
 import { fast } from "./scroll";
@@ -14,7 +17,7 @@ export function Thumb({ picture, box, place, of, focusable, focus }: Cell) {
   const { output, job, index } = picture;
   const wanted = box.width * devicePixelRatio;
   const width = WIDTHS.find((each) => each >= wanted) ?? WIDTHS.at(-1)!;
-  const count = job.input.count;
+  const count = job.outputs.length;
   if (!fast.value) shown.add(output.id);
   const name = job.input.prompt || t("untitled");
   return (
@@ -33,6 +36,13 @@ export function Thumb({ picture, box, place, of, focusable, focus }: Cell) {
         tabIndex={focusable ? 0 : -1}
         aria-label={count > 1 ? `${name} (${t("ofJob", index + 1, count)})` : name}
         onFocus={focus}
+        role={selecting.value ? "checkbox" : undefined}
+        aria-checked={selecting.value ? chosen.value.has(output.id) : undefined}
+        onClick={(event) => {
+          if (!selecting.peek()) return;
+          event.preventDefault();
+          toggle(picture);
+        }}
       >
         <img
           src={shown.has(output.id) ? source(output, width) : undefined}
@@ -41,6 +51,16 @@ export function Thumb({ picture, box, place, of, focusable, focus }: Cell) {
           draggable={false}
           onError={askAgain}
         />
+        {favourites.value.has(output.id) && (
+          <span class="heart" aria-hidden="true">
+            <Icon name="star" />
+          </span>
+        )}
+        {selecting.value && (
+          <span class="tick" aria-hidden="true">
+            {chosen.value.has(output.id) && <Icon name="check" />}
+          </span>
+        )}
         {count > 1 && (
           <span class="badge" aria-hidden="true">
             {index + 1}/{count}

@@ -2,8 +2,10 @@ import { signal } from "@preact/signals";
 import { useRecipe } from "../../actions/form";
 import { copyRecipe } from "../../actions/keep";
 import { anatomy } from "../../actions/anatomy";
+import { source } from "../../api/images";
 import { alone } from "../../state/alone";
 import { find } from "../../state/jobs";
+import { comparing } from "../../state/overlays";
 import { Icon } from "../../ui/Icon";
 import type { Picture } from "../pictures";
 import { t } from "../words";
@@ -17,6 +19,7 @@ export function About({ picture }: { picture: Picture }) {
   const { output } = picture;
   const job = alone(find(picture.job.id)?.job.value ?? picture.job, output);
   const { prompt, negative_prompt: negative } = job.input;
+  const before = job.pictures.find((each) => each.pointer === "/image");
   return (
     <section class="about">
       <button
@@ -33,14 +36,14 @@ export function About({ picture }: { picture: Picture }) {
       </button>
       {unfolded.value && (
         <div class="recipe" tabIndex={0} role="region" aria-label={t("about")}>
-          <p class="words">{prompt}</p>
+          <p class="words" dir="auto">{prompt}</p>
           {output.read_as && (
             <p class="words muted">
               {t("readAs")}: {output.read_as}
             </p>
           )}
           {negative && (
-            <p class="words muted">
+            <p class="words muted" dir="auto">
               {t("negative")}: {negative}
             </p>
           )}
@@ -57,6 +60,12 @@ export function About({ picture }: { picture: Picture }) {
               <Icon name="edit" />
               {t("toForm")}
             </button>
+            {before && (
+              <button type="button" onClick={() => (comparing.value = [{ url: source(before), name: t("before") }, { url: source(output), name: prompt || t("untitled") }])}>
+                <Icon name="compare" />
+                {t("beforeAfter")}
+              </button>
+            )}
             <button type="button" onClick={() => anatomy(job, output)}>
               <Icon name="anatomy" />
               {t("how")}

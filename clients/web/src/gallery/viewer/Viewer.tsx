@@ -5,10 +5,13 @@ import { save, share } from "../../actions/keep";
 import { original } from "../../actions/original";
 import { removePicture } from "../../actions/remove";
 import { source } from "../../api/images";
+import { favour, favourites } from "../../state/albums";
 import { find, ids, jobOf, reread } from "../../state/jobs";
+import { collecting, linking } from "../../state/overlays";
 import { toast } from "../../state/toasts";
 import { askAgain } from "../../ui/again";
 import { Icon, type IconName } from "../../ui/Icon";
+import { sentence } from "../../ui/sentence";
 import { picturesOfLive, type Picture } from "../pictures";
 import { t } from "../words";
 import { About } from "./About";
@@ -17,12 +20,18 @@ import { useHand } from "./useHand";
 import "./viewer.css";
 
 const ACTIONS: readonly [Parameters<typeof t>[0], IconName, (picture: Picture) => unknown][] = [
+  ["album", "album", ({ output }) => (collecting.value = [output.id])],
+  ["link", "link", ({ output }) => (linking.value = output)],
+  ["enlarge", "expand", ({ output }) => useAsInput(output, "upscale")],
   ["again", "again", ({ job, output }) => sameAgain(job, output)],
   ["vary", "vary", ({ job, output }) => vary(job, output)],
   ["start", "image", ({ output }) => useAsInput(output)],
   ["save", "download", ({ job, output }) => save(output, job)],
   ["share", "share", ({ job, output }) => share(output, job)],
 ];
+
+/** Times that a picture is enlarged until somebody asks for more. */
+const SHARP = 2;
 
 /** A picture that fills the screen, among those beside it. */
 export function Viewer({ id, pictures }: { id: string; pictures: readonly Picture[] }) {
@@ -143,6 +152,7 @@ function Stage({ among, at, picture }: { among: readonly Picture[]; at: number; 
       )}
       <aside class="under">
         <div class="doings">
+          <Favourite id={output.id} />
           {ACTIONS.map(([name, icon, run]) => (
             <button
               key={name}
@@ -165,6 +175,22 @@ function Stage({ among, at, picture }: { among: readonly Picture[]; at: number; 
   );
 }
 
+function Favourite({ id }: { id: string }) {
+  const on = favourites.value.has(id);
+  return (
+    <button
+      type="button"
+      class="plain favourite"
+      aria-label={t("favourite")}
+      title={t("favourite")}
+      aria-pressed={on}
+      onClick={() => void favour([id], !on).catch((error: unknown) => toast(sentence(error, false)))}
+    >
+      <Icon name="star" />
+    </button>
+  );
+}
+
 function Slide({ picture: { job, output }, by }: { picture: Picture; by: number }) {
   const place = by < 0 ? { "data-before": true } : by > 0 ? { "data-after": true } : { "data-current": true };
   return (
@@ -176,8 +202,7 @@ function Slide({ picture: { job, output }, by }: { picture: Picture; by: number 
         height={output.height}
         draggable={false}
         onError={askAgain}
-        // A small picture may grow, as long as it is still one.
-        style={{ width: `min(100%, ${output.width * 4}px)`, aspectRatio: `${output.width} / ${output.height}` }}
+        style={{ width: `min(100%, ${output.width * SHARP}px)`, aspectRatio: `${output.width} / ${output.height}` }}
       />
     </figure>
   );

@@ -6,22 +6,25 @@ import { change, draft } from "../../state/draft";
 import { mend } from "../../state/problems";
 import { Cover } from "../../ui/Cover";
 import { Icon } from "../../ui/Icon";
-import { problemOf } from "../problems";
+import { useProblem } from "../problems";
 import { Range } from "../settings/Range";
 import { t } from "../words";
 import { AddOnSheet } from "./AddOnSheet";
 
 /** What can be added to the model, how strongly, and the words that go with it. */
 export function LoraField({ model }: { model: Model }) {
+  return model.loras.length || draft.value.loras.length ? <Loras model={model} /> : null;
+}
+
+function Loras({ model }: { model: Model }) {
   const open = useSignal(false);
   const { loras } = draft.value;
   const left = model.loras.filter((each) => !loras.some((chosen) => chosen.name === each.name));
-  const problem = problemOf(["/loras"]);
+  const problem = useProblem(["/loras"]);
   const set = (next: typeof loras) => {
     mend("/loras");
     change({ loras: next });
   };
-  if (!model.loras.length && !loras.length) return null;
   return (
     <fieldset class="field loras">
       <legend>{t("loras")}</legend>

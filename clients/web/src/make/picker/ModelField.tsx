@@ -3,10 +3,11 @@ import { useId } from "preact/hooks";
 import { draft } from "../../state/draft";
 import { model } from "../../state/models";
 import { Cover } from "../../ui/Cover";
+import { described } from "../../ui/described";
 import { familyName } from "../../ui/family";
 import { Icon } from "../../ui/Icon";
 import { Readiness } from "../../ui/Readiness";
-import { problemOf } from "../problems";
+import { useProblem } from "../problems";
 import { t } from "../words";
 import { ModelSheet } from "./ModelSheet";
 
@@ -19,7 +20,7 @@ export function ModelField() {
   // A model that is gone stays named until another is chosen, so that nothing changes unseen.
   const gone = named !== null && chosen?.name !== named;
   const title = gone ? named : (chosen?.title ?? t("ownModel"));
-  const problem = problemOf(["/model"]);
+  const problem = useProblem(["/model"]);
   return (
     <div class="field">
       <span class="label" aria-hidden="true">
@@ -48,7 +49,7 @@ export function ModelField() {
         </span>
         <Icon name="forward" />
       </button>
-      {chosen && !gone && chosen.description && <p class="muted">{chosen.description}</p>}
+      {chosen && !gone && chosen.description && <p class="muted">{described(chosen)}</p>}
       {problem && (
         <p id={`${id}-problem`} class="error">
           {problem}

@@ -1,6 +1,6 @@
 import { useId } from "preact/hooks";
 import { mend } from "../../state/problems";
-import { problemOf } from "../problems";
+import { useProblem } from "../problems";
 
 interface ChoiceProps {
   label: string;
@@ -14,7 +14,7 @@ interface ChoiceProps {
 /** One of several, as the system's own list: a thumb knows it. */
 export function Choice({ label, pointer, value, options, help, change }: ChoiceProps) {
   const id = useId();
-  const problem = problemOf([pointer]);
+  const problem = useProblem([pointer]);
   const said = problem || help;
   return (
     <div class="field">

@@ -1,6 +1,6 @@
 import { useId } from "preact/hooks";
 import { mend } from "../../state/problems";
-import { problemOf } from "../problems";
+import { useProblem } from "../problems";
 import { t } from "../words";
 
 interface RangeProps {
@@ -25,7 +25,7 @@ interface RangeProps {
 export function Range(props: RangeProps) {
   const { label, pointer, value, min, max, step, most = max } = props;
   const id = useId();
-  const problem = problemOf([pointer]);
+  const problem = useProblem([pointer]);
   const take = (text: string) => {
     const number = Number(text);
     if (text.trim() === "" || !Number.isFinite(number)) return;

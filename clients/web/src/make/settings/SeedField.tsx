@@ -3,14 +3,14 @@ import { randomSeed } from "../../browser";
 import { change, draft } from "../../state/draft";
 import { mend } from "../../state/problems";
 import { Icon } from "../../ui/Icon";
-import { problemOf } from "../problems";
+import { useProblem } from "../problems";
 import { t } from "../words";
 
 /** The seed: rolled, typed, or kept for the pictures to come. */
 export function SeedField() {
   const id = useId();
   const { seed, seedLocked } = draft.value;
-  const problem = problemOf(["/seed"]);
+  const problem = useProblem(["/seed"]);
   return (
     <div class="field">
       <label for={id}>{t("seed")}</label>

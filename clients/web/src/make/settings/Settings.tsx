@@ -8,10 +8,11 @@ import { Icon } from "../../ui/Icon";
 import { EmbeddingField } from "../picker/EmbeddingField";
 import { LoraField } from "../picker/LoraField";
 import { ModelField } from "../picker/ModelField";
-import { problemOf } from "../problems";
+import { useProblem } from "../problems";
 import { t } from "../words";
 import { Choice } from "./Choice";
 import { samplersOf, schedulesOf } from "./choices";
+import { More } from "./More";
 import { Range } from "./Range";
 import { SeedField } from "./SeedField";
 import { SizeField } from "./SizeField";
@@ -63,12 +64,13 @@ export function Settings() {
       {chosen && <EmbeddingField model={chosen} />}
       <SamplerFields />
       {chosen && <VaeField model={chosen} />}
+      {chosen && <More model={chosen} />}
     </div>
   );
 }
 
 function CountField({ count, most }: { count: number; most: number }) {
-  const problem = problemOf(["/count"]);
+  const problem = useProblem(["/count"]);
   const set = (value: number) => {
     mend("/count");
     change({ count: Math.min(most, Math.max(1, value)) });
@@ -92,13 +94,14 @@ function CountField({ count, most }: { count: number; most: number }) {
 
 function NegativeField() {
   const id = useId();
-  const problem = problemOf(["/negative_prompt"]);
+  const problem = useProblem(["/negative_prompt"]);
   return (
     <div class="field">
       <label for={id}>{t("negative")}</label>
       <textarea
         id={id}
         rows={2}
+        dir="auto"
         value={draft.value.negative}
         aria-invalid={problem ? true : undefined}
         onInput={(event) => {

@@ -2,8 +2,8 @@ import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import type { Model } from "../../api/types";
 import { change, draft } from "../../state/draft";
-import { mend } from "../../state/problems";
-import { problemOf } from "../problems";
+import { mend, remark } from "../../state/problems";
+import { useProblem } from "../problems";
 import { t } from "../words";
 import { asDrafted, fit, RATIOS, ratioOf, sized, type Size } from "../../state/sizes";
 
@@ -15,7 +15,7 @@ export function SizeField({ model }: { model: Model }) {
   const ratio = ratioOf(size, model);
   const own = useSignal(false);
   const custom = own.value || ratio === null;
-  const problem = problemOf(["/width", "/height"]);
+  const problem = useProblem(["/width", "/height"]);
 
   const take = (next: Size) => {
     mend("/width", "/height");
@@ -58,8 +58,8 @@ export function SizeField({ model }: { model: Model }) {
       </div>
       {custom && (
         <div class="pair">
-          <Side label={t("width")} value={size.width} most={model.limits.max_width} model={model} take={(next) => take({ ...size, width: next })} />
-          <Side label={t("height")} value={size.height} most={model.limits.max_height} model={model} take={(next) => take({ ...size, height: next })} />
+          <Side label={t("width")} value={size.width} most={model.limits.max_width} model={model} pointer="/width" wrong={problem !== ""} take={(next) => take({ ...size, width: next })} />
+          <Side label={t("height")} value={size.height} most={model.limits.max_height} model={model} pointer="/height" wrong={problem !== ""} take={(next) => take({ ...size, height: next })} />
         </div>
       )}
       {problem && <p class="error">{problem}</p>}
@@ -72,10 +72,12 @@ interface SideProps {
   value: number;
   most: number;
   model: Model;
+  pointer: string;
+  wrong: boolean;
   take(pixels: number): void;
 }
 
-function Side({ label, value, most, model, take }: SideProps) {
+function Side({ label, value, most, model, pointer, wrong, take }: SideProps) {
   return (
     <label>
       {label}
@@ -86,12 +88,16 @@ function Side({ label, value, most, model, take }: SideProps) {
         max={most}
         step={model.factor}
         value={value}
-        aria-invalid={problemOf(["/width", "/height"]) ? true : undefined}
+        aria-invalid={wrong || undefined}
         onChange={(event) => {
           const pixels = event.currentTarget.valueAsNumber;
           const next = Number.isFinite(pixels) ? fit(pixels, model, most) : value;
           event.currentTarget.value = String(next);
           take(next);
+          // A multiple close by is what was meant; half of it or ten times is not.
+          if (Number.isFinite(pixels) && Math.abs(pixels - next) >= model.factor) {
+            remark({ pointer, detail: t(pixels > next ? "longest" : "shortest", next, pixels) });
+          }
         }}
       />
     </label>

@@ -1,9 +1,9 @@
 import { useId } from "preact/hooks";
-import type { Model } from "../../api/types";
+import type { Model, Walk } from "../../api/types";
 import { change, draft } from "../../state/draft";
 import { mend } from "../../state/problems";
 import { t } from "../../walks/words";
-import { problemOf } from "../problems";
+import { useProblem } from "../problems";
 import { Choice } from "./Choice";
 
 const OFFERED = ["prompts", "seeds", "words", "steps"] as const;
@@ -15,17 +15,15 @@ const FRAMES = 8;
 
 /** Whether the pictures are a walk, and where it leads. */
 export function WalkField({ model }: { model: Model }) {
-  const id = useId();
   const { walk } = draft.value;
   if (!model.kinds.includes("walk")) return null;
-  const problem = problemOf(["/walk/prompt"]);
   // One that was filled in from another job may be of a kind that the room of anatomy alone offers.
   const more = walk && !OFFERED.includes(walk.over as Offered) ? [walk.over] : [];
   return (
     <>
       <Choice
         label={t("walk")}
-        pointer="/walk"
+        pointer={walk?.over === "prompts" ? "/walk/over" : "/walk"}
         value={walk?.over ?? ""}
         options={[
           { value: "", text: t("none") },
@@ -37,22 +35,29 @@ export function WalkField({ model }: { model: Model }) {
           change({ walk: over ? { over: over as Offered } : null, count: between ? Math.min(FRAMES, model.limits.max_count) : 1 });
         }}
       />
-      {walk?.over === "prompts" && (
-        <div class="field">
-          <label for={id}>{t("to")}</label>
-          <textarea
-            id={id}
-            rows={2}
-            value={walk.prompt ?? ""}
-            aria-invalid={problem ? true : undefined}
-            onInput={(event) => {
-              mend("/walk/prompt");
-              change({ walk: { ...walk, prompt: event.currentTarget.value } });
-            }}
-          />
-          {problem && <p class="error">{problem}</p>}
-        </div>
-      )}
+      {walk?.over === "prompts" && <Towards walk={walk} />}
     </>
+  );
+}
+
+/** The prompt at the other end. */
+function Towards({ walk }: { walk: Walk }) {
+  const id = useId();
+  const problem = useProblem(["/walk/prompt"]);
+  return (
+    <div class="field">
+      <label for={id}>{t("to")}</label>
+      <textarea
+        id={id}
+        rows={2}
+        value={walk.prompt ?? ""}
+        aria-invalid={problem ? true : undefined}
+        onInput={(event) => {
+          mend("/walk/prompt");
+          change({ walk: { ...walk, prompt: event.currentTarget.value } });
+        }}
+      />
+      {problem && <p class="error">{problem}</p>}
+    </div>
   );
 }

@@ -45,6 +45,9 @@ export function differences(
     // A seed is no quantity: it is written without separators.
     from.seed !== null && t("chipSeed", String(from.seed)),
     from.count > 1 && t("chipCount", from.count),
+    from.hires !== null && t("chipHires", number(from.hires, 2)),
+    from.variation > 0 && t("chipVariation", Math.round(from.variation * 100)),
+    from.clipSkip > 1 && t("chipClipSkip", from.clipSkip),
     from.walk && walkName(from.walk.over),
     from.vae && titled(model?.vaes ?? [], from.vae),
     ...from.loras.map((each) => `${titled(model?.loras ?? [], each.name)} ${each.weight.toLocaleString(language.value)}`),

@@ -2,6 +2,7 @@ import type { Found } from "../../api/types";
 import { bytes } from "../../i18n";
 import { familyName } from "../../ui/family";
 import { said } from "../../ui/said";
+import { capital } from "../../ui/sentence";
 import { t } from "./words";
 
 /** What a source has, before any of it is added. */
@@ -21,6 +22,7 @@ export function Facts({ found }: { found: Found }) {
         <Fact name={t("family")} value={familyName(found.family)} />
         <Fact name={t("licence")} value={found.licence || t("noLicence")} />
         <Fact name={t("size")} value={`${size}${files} (${t("free", bytes(found.free_bytes))})`} />
+        {found.fit && <Fact name={t("memory")} value={capital(said(found.fit.summary, found.fit.wording))} />}
         <Fact name={t("triggers")} value={found.triggers.join(", ")} />
       </dl>
     </>

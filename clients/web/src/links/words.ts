@@ -1,0 +1,36 @@
+import { words } from "../i18n";
+
+export const t = words({
+  en: {
+    title: "A link to this picture",
+    about: "Whoever has it sees this one picture and nothing else, until it ends. It works where this server can be reached.",
+    ends: "It ends after",
+    day: "a day",
+    week: "a week",
+    month: "a month",
+    make: "Make the link",
+    link: "The link",
+    copy: "Copy",
+    copied: "The link is copied.",
+    refused: "This browser does not let pages copy: hold the link to copy it.",
+    send: "Send it",
+    qr: "The link as a QR code",
+    until: (when: string) => `It ends ${when}.`,
+  },
+  vi: {
+    title: "Liên kết tới ảnh này",
+    about: "Ai có liên kết chỉ xem được đúng ảnh này cho đến khi hết hạn, ở nơi kết nối được với máy chủ này.",
+    ends: "Hết hạn sau",
+    day: "một ngày",
+    week: "một tuần",
+    month: "một tháng",
+    make: "Tạo liên kết",
+    link: "Liên kết",
+    copy: "Sao chép",
+    copied: "Đã sao chép liên kết.",
+    refused: "Trình duyệt này không cho trang sao chép: hãy nhấn giữ liên kết để chép.",
+    send: "Gửi đi",
+    qr: "Liên kết dưới dạng mã QR",
+    until: (when: string) => `Hết hạn ${when}.`,
+  },
+});

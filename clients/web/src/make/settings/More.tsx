@@ -1,0 +1,59 @@
+import type { Model } from "../../api/types";
+import { number } from "../../i18n";
+import { change, draft } from "../../state/draft";
+import { input } from "../../state/input";
+import { t } from "../words";
+import { Range } from "./Range";
+
+/** The most that a second pass enlarges here; the API takes more. */
+const LARGEST = 3;
+
+/** What few change: a second pass, how far from the seed's own picture, where the words are read. */
+export function More({ model }: { model: Model }) {
+  const { hires, variation, clipSkip } = draft.value;
+  const passes = model.batched && !input.value;
+  return (
+    <details class="more-settings">
+      <summary>{t("moreSettings")}</summary>
+      {passes && (
+        <Range
+          label={t("hires")}
+          help={t("hiresHelp")}
+          said={hires === null ? t("none") : t("times", number(hires, 2))}
+          pointer="/hires"
+          value={hires ?? 1}
+          min={1}
+          max={LARGEST}
+          step={0.25}
+          change={(value) => change({ hires: value > 1 ? value : null })}
+        />
+      )}
+      {model.batched && (
+        <Range
+          label={t("variation")}
+          help={t("variationHelp")}
+          said={variation ? t("percent", Math.round(variation * 100)) : t("none")}
+          pointer="/variation_strength"
+          value={variation}
+          min={0}
+          max={1}
+          step={0.05}
+          change={(value) => change({ variation: value, variationSeed: null })}
+        />
+      )}
+      {model.clip_layers > 1 && (
+        <Range
+          label={t("clipSkip")}
+          help={t("clipSkipHelp")}
+          said={clipSkip > 1 ? String(clipSkip) : t("none")}
+          pointer="/clip_skip"
+          value={clipSkip}
+          min={1}
+          max={model.clip_layers}
+          step={1}
+          change={(value) => change({ clipSkip: Math.round(value) })}
+        />
+      )}
+    </details>
+  );
+}

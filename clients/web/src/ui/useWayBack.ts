@@ -1,0 +1,49 @@
+import { useEffect, useRef } from "preact/hooks";
+
+/** What lies over the page, the uppermost last. */
+const over: { id: number; leave(): void }[] = [];
+
+let last = 0;
+
+/** Steps back that were taken here and are nobody's wish. */
+let own = 0;
+
+interface Mark {
+  over?: number;
+}
+
+const marked = () => (history.state as Mark | null)?.over;
+
+function mark(id: number): void {
+  history.pushState({ over: id } satisfies Mark, "");
+}
+
+addEventListener("popstate", () => {
+  if (own > 0) {
+    own--;
+    return;
+  }
+  const top = over.at(-1);
+  if (!top) return;
+  // Put back at once: whether the user may leave is not known yet.
+  mark(top.id);
+  top.leave();
+});
+
+/** Lets the way back of a phone or a browser leave what lies over the page, instead of the page. */
+export function useWayBack(leave: () => void): void {
+  const latest = useRef(leave);
+  latest.current = leave;
+  useEffect(() => {
+    const id = ++last;
+    over.push({ id, leave: () => latest.current() });
+    mark(id);
+    return () => {
+      over.splice(over.findIndex((each) => each.id === id), 1);
+      // Where the user went on to another place, the way back leads from there.
+      if (marked() !== id) return;
+      own++;
+      history.back();
+    };
+  }, []);
+}

@@ -1,0 +1,1 @@
+"""What a user puts together of pictures and settings: albums, favourites, presets, archives."""

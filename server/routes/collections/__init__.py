@@ -1,0 +1,1 @@
+"""What users put together: albums, presets, archives of pictures."""

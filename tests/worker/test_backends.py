@@ -1,0 +1,80 @@
+"""A network that was compiled for this machine makes the pictures that PyTorch makes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.running.site import Site, site_in
+from tests.running.waiting import until
+from tests.tiny_model import save_tiny_model
+
+pytest.importorskip("openvino", reason="OpenVINO is not installed: `make up` does on x86-64")
+
+
+@pytest.fixture(scope="module")
+def idle_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server with nothing to do, so that its worker measures and compiles."""
+    folder = tmp_path_factory.mktemp("compiled")
+    save_tiny_model(folder / "tiny")
+    catalogue = folder / "models.toml"
+    catalogue.write_text('[models.tiny]\nsource = "tiny"\nsteps = 4\n')
+    with site_in(folder / "data", warm_up=True, models=catalogue) as site:
+        yield site
+
+
+def backend(site: Site) -> str:
+    (model,) = httpx.get(f"{site.url}/api/v1/models").json()["models"]
+    return model["workers"][0]["backend"]
+
+
+def metrics(site: Site) -> str:
+    return httpx.get(f"{site.url}/api/v1/metrics").text
+
+
+def picture(site: Site, **fields: object) -> np.ndarray:
+    asked = {"prompt": "a red apple", "seed": 7, "guidance_scale": 5.0, **fields}
+    answer = httpx.post(
+        f"{site.url}/api/v1/jobs", json=asked, headers={"Prefer": "wait=60"}, timeout=90
+    ).json()
+    assert answer["status"] == "succeeded", answer
+    file = httpx.get(site.url + answer["outputs"][0]["url"]).content
+    return np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).astype(int)
+
+
+@pytest.mark.timeout(300)
+def test_what_was_compiled_when_idle_makes_the_picture_that_pytorch_makes(idle_site: Site):
+    until(lambda: backend(idle_site) == "openvino", 240)
+    compiled = picture(idle_site)
+    # Exact pictures always run on PyTorch.
+    plain = picture(idle_site, exact=True)
+    assert compiled.std() > 10
+    assert np.abs(compiled - plain).max() <= 2
+    until(lambda: 'darkroom_compiled_forwards_total{model="tiny"}' in metrics(idle_site), 60)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_second_start_has_what_the_first_compiled_and_compiles_nothing(idle_site: Site):
+    until(lambda: backend(idle_site) == "openvino", 240)
+    first = picture(idle_site)
+    until(lambda: any((idle_site.data / "compiled").glob("*.blob")), 60)
+    log = idle_site.worker.log()
+    compared = log.count("ms compiled")
+    idle_site.worker.kill()
+    idle_site.worker.wait()
+    idle_site.worker.start()
+    until(lambda: backend(idle_site) == "openvino", 240)
+    assert np.abs(picture(idle_site) - first).max() <= 2
+    assert idle_site.worker.log().count("ms compiled") <= compared
+
+
+def test_the_folder_of_what_was_compiled_is_written_under_data(idle_site: Site):
+    until(lambda: any(Path(idle_site.data / "compiled").glob("*.blob")), 240)
+    assert (idle_site.data / "measured" / "back-ends.json").exists()

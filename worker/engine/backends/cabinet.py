@@ -1,0 +1,100 @@
+"""Compiled networks on disk, and how each compared with the plain one: for the next start."""
+
+import json
+import logging
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Seconds that the plain network and the compiled one took for the same rows, and whether they
+    answered the same."""
+
+    eager: float
+    compiled: float
+    agreed: bool
+
+    @property
+    def won(self) -> bool:
+        """Whether the compiled one is to be used."""
+        return self.agreed and self.compiled < WORTHWHILE * self.eager
+
+
+WORTHWHILE = 0.97
+"""A compiled network must be this much faster: it takes memory of its own."""
+
+
+class Cabinet:
+    """A file for each compiled network in `folder`, of at most `most` bytes together, and what was
+    measured of them in the file `notes`.
+
+    Workers of one machine share both; what cannot be read is made again, and nothing fails for
+    want of it.
+    """
+
+    def __init__(self, folder: Path, notes: Path, most: int) -> None:
+        self._folder = folder
+        self._notes = notes
+        self._most = most
+
+    def file(self, name: str) -> Path:
+        """Where a network lies, whether or not it is there."""
+        return self._folder / f"{name}.blob"
+
+    def partial(self, name: str) -> Path:
+        """Where it is written before it is whole."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder / f"{name}.{os.getpid()}.part"
+
+    def filed(self, name: str) -> None:
+        """It is whole. What was not used for longest goes where there is too much."""
+        self.partial(name).replace(self.file(name))
+        self._tidy()
+
+    def used(self, name: str) -> None:
+        """It was read."""
+        with suppress(OSError):
+            os.utime(self.file(name))
+
+    def comparison(self, name: str) -> Comparison | None:
+        """What was measured of it."""
+        with suppress(KeyError, TypeError, ValueError):
+            return Comparison(**self._all()[name])
+        return None
+
+    def note(self, name: str, comparison: Comparison) -> None:
+        """Keeps what was measured of it."""
+        temporary = self._notes.with_suffix(f".{os.getpid()}.part")
+        try:
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            every = self._all() | {name: asdict(comparison)}
+            temporary.write_text(json.dumps(every, indent=1), encoding="utf-8")
+            temporary.replace(self._notes)
+        except OSError as error:
+            log.warning("what was measured could not be kept: %s", error)
+
+    def _all(self) -> dict[str, Any]:
+        try:
+            every: object = json.loads(self._notes.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return every if isinstance(every, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+
+    def _tidy(self) -> None:
+        files: list[tuple[float, int, Path]] = []
+        for file in self._folder.glob("*.blob"):
+            with suppress(OSError):
+                about = file.stat()
+                files.append((about.st_mtime, about.st_size, file))
+        used = sum(size for _, size, _ in files)
+        for _, size, file in sorted(files):
+            if used <= self._most:
+                return
+            file.unlink(missing_ok=True)
+            used -= size

@@ -1,0 +1,96 @@
+"""A network of a model, which runs the plain way or by whatever was allowed to stand in for it."""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from typing import Any, Protocol
+
+import torch
+
+
+class StandIn(Protocol):
+    """Runs a network another way."""
+
+    def __call__(
+        self, network: "Network", args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> torch.Tensor | None:
+        """What the network makes of these arguments; None where only the network itself can."""
+        ...
+
+
+Run = Callable[..., torch.Tensor]
+
+
+def predicted(module: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+    """The one tensor that diffusers' networks answer with."""
+    return module(*args, **kwargs, return_dict=False)[0]
+
+
+class Network:
+    """A module whose calls have tensors of rows alone and answer with one tensor of them.
+
+    `model` is the name of the model whose denoiser it is, `run` how it is called, and `make_plain`
+    takes off what others hang on its layers. Without `standing_in` a call is that of the module
+    itself, hooks and all.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        model: str = "",
+        *,
+        run: Run = predicted,
+        make_plain: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.module = module
+        self.model = model
+        self.make_plain = make_plain
+        self.run = run
+        self._stand_in: StandIn | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if self._stand_in is not None:
+            answer = self._stand_in(self, args, kwargs)
+            if answer is not None:
+                return answer
+        return self.eager(*args, **kwargs)
+
+    def eager(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """The module's own answer."""
+        return self.run(self.module, *args, **kwargs)
+
+    def twin(self) -> Any:
+        """The module again, on the same weights, with none of its hooks and no part in what is
+        done with it meanwhile."""
+        weights = [*self.module.parameters(), *self.module.buffers()]
+        twin = copy.deepcopy(self.module, {id(each): each for each in weights})
+        for module in twin.modules():
+            module._forward_hooks.clear()
+            module._forward_pre_hooks.clear()
+        return twin
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the weights; of no weights float32."""
+        return next((each.dtype for each in self.module.parameters()), torch.float32)
+
+    @cached_property
+    def bytes(self) -> int:
+        """Memory that its weights take."""
+        return sum(each.numel() * each.element_size() for each in self.module.parameters())
+
+    @property
+    def is_on_cpu(self) -> bool:
+        """Whether its weights are in main memory."""
+        return all(each.device.type == "cpu" for each in self.module.parameters())
+
+
+@contextmanager
+def standing_in(networks: Sequence[Network], stand_in: StandIn) -> Iterator[None]:
+    """Within it calls of the networks go to `stand_in` first."""
+    with ExitStack() as after:
+        for network in networks:
+            after.callback(setattr, network, "_stand_in", None)
+            network._stand_in = stand_in  # pyright: ignore[reportPrivateUsage]
+        yield
