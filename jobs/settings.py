@@ -403,6 +403,16 @@ class Settings(BaseSettings):
         return self.data / "embeddings"
 
     @property
+    def styles_file(self) -> Path:
+        """Where styles are kept, as AUTOMATIC1111 keeps them."""
+        return self.data / "styles.csv"
+
+    @property
+    def wildcards_folder(self) -> Path:
+        """Where the lists of words lie that a prompt names by `__name__`."""
+        return self.data / "wildcards"
+
+    @property
     def image_store_url(self) -> str:
         """The image store as an fsspec URL or a folder."""
         return self.image_store or str(self.data / "images")

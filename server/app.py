@@ -25,7 +25,9 @@ from server.routes import (
     session,
     state,
     studies,
+    styles,
     traces,
+    wildcards,
 )
 from server.routes.collections import albums, archives, presets
 from server.routes.models import (
@@ -90,6 +92,8 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
         previews,
         samplers,
         studies,
+        styles,
+        wildcards,
     ):
         app.register_api(noun.routes.blueprint)
     for noun in (pairing, session, devices, state, health, metrics, docs):

@@ -17,6 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from jobs.pictures.turns import Busy
+from jobs.prompts.styles import BadStyles
 from server.errors import Unavailable, respond, unforeseen
 
 log = logging.getLogger(__name__)
@@ -76,14 +77,28 @@ class PicturesBusy(Unavailable):
         super().__init__("too-many-pictures", "as many pictures as can be are worked on just now")
 
 
+class StylesAway(Unavailable):
+    """The caller gets 503: the file of styles cannot be read or written."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("styles-unavailable", why)
+
+
 def init_app(app: Flask) -> None:
-    """Answer every error of Redis that no view has caught, and every picture that had no turn."""
+    """Answer every error of Redis that no view has caught, every picture that had no turn, and a
+    file of styles that is none."""
     app.register_error_handler(RedisError, _redis_error)
     app.register_error_handler(Busy, _busy)
+    app.register_error_handler(BadStyles, _bad_styles)
 
 
 def _busy(error: Busy) -> Response:
     return respond(PicturesBusy())
+
+
+def _bad_styles(error: BadStyles) -> Response:
+    log.error("%s", error)
+    return respond(StylesAway(str(error)))
 
 
 def is_full(error: RedisError) -> bool:

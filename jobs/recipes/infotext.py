@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.prompts.tags import tag_of
 from jobs.request.parts import Control
 from jobs.request.request import ResolvedRequest
 from jobs.request.samplers import AUTOMATIC, SAMPLERS, SCHEDULES, canonical_schedule, split_sampler
@@ -105,6 +106,7 @@ class Recipe:
 
 def write(request: ResolvedRequest, index: int, maker: Maker, note: str | None = None) -> str:
     """The recipe of picture `index` (from 0) of a request, and what is to be said of it."""
+    asked, request = request, request.alone(index)
     # A pipeline that runs whole has a sampler of its own, which the field has no name for.
     own = request.sampler not in SAMPLERS
     fields: dict[str, object] = {
@@ -112,11 +114,12 @@ def write(request: ResolvedRequest, index: int, maker: Maker, note: str | None =
         "Sampler": None if own else SAMPLERS[request.sampler].title,
         "Schedule type": None if own else SCHEDULES[request.schedule].label,
         "CFG scale": request.guidance_scale,
-        "Seed": request.image_seed(index),
+        "Seed": request.seed,
         "Size": f"{request.width}x{request.height}",
         "Model hash": maker.model_hash and maker.model_hash[:10],
         "Model": request.model,
         **_extras(request),
+        **_template(asked),
         "Drawn at": request.drawn and f"{request.drawn.width}x{request.drawn.height}",
         "Note": note,
         "Version": f"Darkroom {maker.version}",
@@ -131,7 +134,7 @@ def write(request: ResolvedRequest, index: int, maker: Maker, note: str | None =
 
 def prompt_with_loras(request: ResolvedRequest) -> str:
     """The prompt with its LoRAs as tags again."""
-    tags = (f"<lora:{each.name}:{each.weight:g}>" for each in request.loras)
+    tags = (tag_of(each.name, each.weight, each.text_encoder_weight) for each in request.loras)
     return " ".join([*filter(None, [request.prompt.strip()]), *tags])
 
 
@@ -173,6 +176,13 @@ def split(text: str) -> Parts:
     if len(pairs) < FEWEST_PAIRS or not KNOWN & {name for name, _ in pairs}:
         lines, pairs = [*lines, last], []
     return Parts(*_prompts(lines), dict(pairs))
+
+
+def _template(asked: ResolvedRequest) -> dict[str, object]:
+    """What the prompts were picked from, by the names that Dynamic Prompts gives it."""
+    if not asked.wordings:
+        return {}
+    return {"Template": asked.prompt, "Negative Template": asked.negative_prompt or None}
 
 
 def _extras(request: ResolvedRequest) -> dict[str, object]:

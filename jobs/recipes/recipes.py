@@ -35,11 +35,14 @@ UNDEFINED = 7
 
 def record(request: ResolvedRequest, index: int, maker: Maker) -> dict[str, Any]:
     """The request that makes this one picture again."""
-    recipe = request.model_dump(mode="json", exclude={"count", "priority", "metadata", "trace"})
+    left_out = {"count", "priority", "metadata", "trace", "wordings"}
+    recipe = request.alone(index).model_dump(mode="json", exclude=left_out)
+    template = {"prompt": request.prompt, "negative_prompt": request.negative_prompt}
     return {
         "version": maker.version,
         "model_hash": maker.model_hash,
-        "request": recipe | {"seed": request.image_seed(index)},
+        "request": recipe,
+        **({"template": template} if request.wordings else {}),
     }
 
 
@@ -84,7 +87,7 @@ def prompts_of(data: bytes) -> tuple[str, str]:
     prompt, negative = (fields.get(name) for name in ("prompt", "negative_prompt"))
     loras = fields.get("loras")
     tags = [
-        f"<lora:{each['name']}:{each['weight']}>"
+        _tag(cast("dict[str, Any]", each))
         for each in (cast("list[Any]", loras) if isinstance(loras, list) else [])
         if isinstance(each, dict) and {"name", "weight"} <= each.keys()
     ]
@@ -92,6 +95,11 @@ def prompts_of(data: bytes) -> tuple[str, str]:
         " ".join([prompt, *tags]) if isinstance(prompt, str) else "",
         negative if isinstance(negative, str) else "",
     )
+
+
+def _tag(lora: dict[str, Any]) -> str:
+    name, weight, reading = (lora.get(key) for key in ("name", "weight", "text_encoder_weight"))
+    return f"<lora:{name}:{weight if reading is None else f'{reading}:{weight}'}>"
 
 
 def exif_with(text: str) -> bytes | None:

@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.request.values import (
     LIMITS,
+    MAX_LORAS,
     Name,
     Picture,
     Preprocessor,
+    Prompt,
     Size,
     Steps,
     Strength,
@@ -36,6 +38,20 @@ class Lora(Part):
 
     name: Name = Field(description="Name of a LoRA; see /models.")
     weight: float = Field(default=1.0, ge=-4, le=4, description="How strongly it acts.")
+    text_encoder_weight: float | None = Field(
+        default=None,
+        ge=-4,
+        le=4,
+        description="How strongly it acts on the text encoders, where that is another number.",
+    )
+
+
+class PictureWords(Part):
+    """What a template became for one picture."""
+
+    prompt: Prompt
+    negative_prompt: Prompt = ""
+    loras: list[Lora] = Field(default_factory=list[Lora], max_length=MAX_LORAS)
 
 
 class Control(Part):

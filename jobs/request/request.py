@@ -10,13 +10,14 @@ from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from jobs.request.masks import MaskGrey
 from jobs.request.model_card import Kind
-from jobs.request.parts import Control, Drawn, Expand, Hires, Lora, Part, Webhook
+from jobs.request.parts import Control, Drawn, Expand, Hires, Lora, Part, PictureWords, Webhook
 from jobs.request.trace import TraceField, restored
 from jobs.request.values import (
     LIMITS,
     MAX_CONTROLS,
     MAX_LORAS,
     MAX_REFERENCES,
+    MAX_STYLES,
     SEEDS,
     Area,
     Fill,
@@ -72,7 +73,8 @@ class CommonFields(Part):
     prompt: Prompt = Field(
         default="",
         description="What to draw. `(word:1.3)` weighs, `<lora:name:0.8>` adds a LoRA, `BREAK` "
-        "begins a new window of the text encoder.",
+        "begins a new window of the text encoder, `[cat:dog:0.5]` changes half way, `AND` joins "
+        "prompts, `{red|green}` and `__animal__` pick words by the picture's seed.",
         examples=["red apple, 3d"],
     )
     negative_prompt: Prompt = Field(default="", description="What to keep out of the picture.")
@@ -115,9 +117,10 @@ class CommonFields(Part):
     )
     as_written: bool = Field(
         default=False,
-        description="Take the prompt as it is written. Otherwise a model that has a table of words "
-        "(`reads_words` of /models) reads in it what it was never taught, such as a mistyped word, "
-        "and each picture says in `read_as` what it was read as.",
+        description="Take the prompt as it is written. Otherwise choices and wildcards are picked "
+        "in it (`{red|green}`, `__animal__`), and a model that has a table of words (`reads_words` "
+        "of /models) reads in it what it was never taught, such as a mistyped word, and each "
+        "picture says in `read_as` what it was read as.",
     )
     loras: list[Lora] = Field(
         default_factory=list[Lora], max_length=MAX_LORAS, description="LoRAs to add; see /models."
@@ -239,6 +242,12 @@ class GenerationRequest(CommonFields):
         default=None,
         description="Upscale: `latent`, `lanczos`, `nearest`, or an upscaler of /models.",
     )
+    styles: list[Name] = Field(
+        default_factory=list[str],
+        max_length=MAX_STYLES,
+        description="Names of styles, whose texts are put to prompt and negative prompt one after "
+        "another; see /styles. The job has the prompts that come of it.",
+    )
     webhook: Webhook | None = Field(
         default=None,
         description="Where to tell of the job. Kept apart from it: no answer and no picture "
@@ -262,6 +271,10 @@ class ResolvedRequest(CommonFields):
     strength: Strength = 1.0
     scale: float | None = None
     upscaler: str | None = None
+    wordings: list[PictureWords] = Field(
+        default_factory=list[PictureWords],
+        description="Where the prompts are templates, what they became for each picture.",
+    )
 
     def image_seed(self, index: int) -> int:
         """Seed of picture `index` (from 0), which makes that picture again alone."""
@@ -270,9 +283,17 @@ class ResolvedRequest(CommonFields):
     def alone(self, index: int) -> Self:
         """The request that makes picture `index` (from 0) again, and no other."""
         if self.walk is None:
-            return self.model_copy(update={"seed": (self.seed + index) % SEEDS, "count": 1})
+            words = self._words(index) if self.wordings else {}
+            seed = {"seed": (self.seed + index) % SEEDS, "count": 1}
+            return self.model_copy(update=seed | words)
         plain = {"kind": "text-to-image", "walk": None, "count": 1}
         return self.model_copy(update=plain | self.own(index))
+
+    def _words(self, index: int) -> dict[str, Any]:
+        """What a template became for picture `index`."""
+        own = self.wordings[index]
+        words = {"prompt": own.prompt, "negative_prompt": own.negative_prompt, "loras": own.loras}
+        return words | {"wordings": []}
 
     def own(self, index: int) -> dict[str, Any]:
         """What picture `index` of a walk has otherwise than the request."""
@@ -306,9 +327,15 @@ class ResolvedRequest(CommonFields):
             "expand": Expand.model_construct(**fields.get("expand", {})),
             "hires": Hires.model_construct(**hires) if hires else None,
             "drawn": Drawn.model_construct(**drawn) if drawn else None,
+            "wordings": [_wording(each) for each in fields.get("wordings", [])],
             "walk": Walk.model_construct(None, **walk) if walk else None,
         }
         return cls.model_construct(None, **fields | parts)
+
+
+def _wording(fields: dict[str, Any]) -> PictureWords:
+    loras = [Lora.model_construct(**each) for each in fields.get("loras", [])]
+    return PictureWords.model_construct(None, **fields | {"loras": loras})
 
 
 def named_pictures(request: GenerationRequest | ResolvedRequest) -> dict[str, str]:

@@ -8,15 +8,12 @@ from itertools import zip_longest
 from math import sqrt
 from typing import Any
 
-from pydantic import ValidationError
-
 from jobs.request import blocklist
-from jobs.request.checks import count_errors, request_errors, size_errors
+from jobs.request.checks import count_errors, prompt_errors, request_errors, size_errors
 from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, note_of
-from jobs.request.lora_tags import split_lora_tags
-from jobs.request.model_card import Kind, ModelCard, name_from
-from jobs.request.notes import Note
-from jobs.request.parts import Hires, Lora
+from jobs.request.model_card import Kind, ModelCard
+from jobs.request.notes import Note, prompt_notes
+from jobs.request.parts import Hires
 from jobs.request.request import (
     CommonFields,
     FieldError,
@@ -36,6 +33,7 @@ from jobs.request.samplers import (
 from jobs.request.values import LIMITS, SEEDS
 from jobs.request.walk.choices import chosen
 from jobs.request.walk.part import Walk
+from jobs.request.wordings import other_prompts, words_of
 from jobs.sentences import say
 
 STRENGTH: Mapping[Kind, float] = {
@@ -68,28 +66,17 @@ def resolve(
     pictures = pictures or {}
     card = _card(request.model, cards)
     source, mask = pictures.get("/image"), pictures.get("/mask")
-    written, negative = request.prompt, request.negative_prompt
-    if request.kind == "variations" and source and not written.strip():
-        written, negative = source.prompt, negative or source.negative_prompt
-    prompt, tags = split_lora_tags(written)
-    loras = [*request.loras, *_tagged(tags, card)]
-    errors = request_errors(request, card, pictures, prompt, loras, cards)
-    # What is in a negative prompt is what the caller does not want to see.
-    ends = {"/prompt": prompt, "/blend_prompt": request.blend_prompt}
-    ends |= {"/walk/prompt": request.walk.prompt} if request.walk else {}
-    for pointer, text in ends.items():
-        if text and blocklist.current().blocks(text):
-            # Which word it is stays unsaid: the list is the operator's own.
-            detail = say("blocked", "has words that this server's owner does not allow in prompts")
-            errors.append(FieldError(pointer=pointer, detail=detail))
-        if pointer != "/prompt" and text and split_lora_tags(text)[1]:
-            detail = say(
-                "lora-tag-elsewhere",
-                "has a LoRA's tag; a LoRA acts on the whole picture: name it in /loras",
-            )
-            errors.append(FieldError(pointer=pointer, detail=detail))
+    seed = secrets.randbelow(SEEDS) if request.seed is None else request.seed
+    said = words_of(request, card, source, seed)
+    prompt, negative = said.prompt, said.negative_prompt
+    errors = said.errors
+    for each in said.wordings:
+        errors += request_errors(request, card, pictures, each.prompt, each.loras, cards)
+        errors += prompt_errors(request, card, each.prompt)
+    errors += _blocked(request, [each.prompt for each in said.wordings])
     if errors:
-        raise InvalidRequest(errors)
+        # Pictures of one template may have one fault.
+        raise InvalidRequest([each for n, each in enumerate(errors) if each not in errors[:n]])
     width, height = _size(request, card, source)
     # With no strength nothing is drawn, at whatever size: the result is the picture.
     as_it_is = request.kind == "upscale" or (request.strength == 0 and not request.hires)
@@ -98,7 +85,7 @@ def resolve(
         raise InvalidRequest(errors)
     pair = nearest(*_sampler(request, card), card.schedules)
     if notes is not None:
-        notes += _pair_notes(pair)
+        notes += [*_pair_notes(pair), *prompt_notes(card, prompt, negative)]
     walk, pictures_made = (
         (None, request.count) if request.walk is None else chosen(request.walk, prompt)
     )
@@ -112,7 +99,8 @@ def resolve(
         **_common(request),
         prompt=prompt,
         negative_prompt=negative,
-        loras=loras,
+        loras=said.loras,
+        wordings=said.wordings if said.template else [],
         controls=[
             control.model_copy(update={"image": pictures[f"/controls/{index}/image"].id})
             for index, control in enumerate(request.controls)
@@ -132,7 +120,7 @@ def resolve(
         guidance_scale=(
             card.guidance_scale if request.guidance_scale is None else request.guidance_scale
         ),
-        seed=secrets.randbelow(SEEDS) if request.seed is None else request.seed,
+        seed=seed,
         sampler=pair.sampler,
         schedule=pair.schedule,
         strength=strength,
@@ -144,6 +132,24 @@ def resolve(
     if notes is not None and (note := note_of(resolved, card.sizes)):
         notes.append(Note(pointer="/width", detail=note))
     return resolved
+
+
+def _blocked(request: GenerationRequest, prompts: list[str]) -> list[FieldError]:
+    """What the operator's list does not let anybody ask for.
+
+    What is in a negative prompt is what the caller does not want to see.
+    """
+    ends = [("/prompt", prompt) for prompt in prompts]
+    ends += [(pointer, text) for pointer, text in other_prompts(request).items()]
+    # Which word it is stays unsaid: the list is the operator's own.
+    return [
+        FieldError(
+            pointer=pointer,
+            detail=say("blocked", "has words that this server's owner does not allow in prompts"),
+        )
+        for pointer, text in ends
+        if blocklist.current().blocks(text)
+    ]
 
 
 def _own_upscaler(card: ModelCard) -> str:
@@ -183,24 +189,6 @@ def _common(request: GenerationRequest) -> dict[str, Any]:
         *("hires", "drawn", "image_guidance_scale", "count", "walk"),
     }
     return {name: getattr(request, name) for name in CommonFields.model_fields.keys() - chosen}
-
-
-def _tagged(tags: list[tuple[str, float]], card: ModelCard) -> list[Lora]:
-    """The LoRAs that a prompt asks for. Raises InvalidRequest.
-
-    Prompts of other programs name the file, of which a name here is made.
-    """
-    names = {each.name for each in card.loras}
-
-    def ours(name: str) -> str:
-        plain = name_from(name)
-        return plain if name not in names and plain in names else name
-
-    try:
-        return [Lora(name=ours(name), weight=weight) for name, weight in tags]
-    except ValidationError:
-        detail = "a LoRA in it must have a name of at most 200 characters and a weight from -4 to 4"
-        raise InvalidRequest([FieldError(pointer="/prompt", detail=detail)]) from None
 
 
 def _sampler(request: GenerationRequest, card: ModelCard) -> tuple[str, str]:

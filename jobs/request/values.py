@@ -25,6 +25,8 @@ MAX_CONTROLS = 4
 MAX_REFERENCES = 9
 """Each is as many tokens in every forward as a picture more; no model is known that takes more."""
 
+MAX_STYLES = 8
+
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 """Characters that steer a terminal or end a line where nobody sees it; not newline and tab."""
 

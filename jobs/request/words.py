@@ -55,6 +55,7 @@ AFTER = re.compile(
 )
 
 SEGMENT = re.compile(r"[^,;.!?\n()\[\]{}<>|:\"]+")
+BETWEEN = re.compile(r"\b(AND|BREAK)\b")
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 TOKEN = re.compile(r"[\w'\u2019-]+")
 
@@ -121,7 +122,12 @@ class WordTable:
 
     def read_as(self, prompt: str) -> str:
         """The prompt in words that the model knows; the same prompt where it knows them all."""
-        return SEGMENT.sub(lambda found: self._segment(found.group()), prompt)
+        # Prompts that stand side by side are each read by itself.
+        parts = BETWEEN.split(prompt)
+        parts[::2] = [
+            SEGMENT.sub(lambda found: self._segment(found.group()), part) for part in parts[::2]
+        ]
+        return "".join(parts)
 
     def _segment(self, text: str) -> str:
         """One part of a prompt between commas or brackets, in words that the model knows."""

@@ -2,7 +2,7 @@
 
 import operator
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,16 +21,20 @@ class TaskRows(Rows):
 
     The rows of guided tasks that are not with their prompt come first, in the order of `tasks`,
     which has the guided ones first: where a picture guides too those without both, then those
-    without the prompt. Last comes one row a task with its prompt. `beside` is how many rows each
-    guided task has beside that one.
+    without the prompt. Then comes one row a task with its prompt, and behind them, for each task
+    that has several prompts, those after the first: `more` are the places of their tasks. `beside`
+    is how many rows each guided task has beside those with prompts.
     """
 
     tasks: list[Task]
     beside: int = 1
+    more: Sequence[int] = ()
 
     def owner(self, row: int) -> Task:
         first = self.first_prompt
-        return self.tasks[row % self.guided if row < first else row - first]
+        if row < first:
+            return self.tasks[row % self.guided]
+        return self.tasks[[*range(len(self.tasks)), *self.more][row - first]]
 
     @property
     def guided(self) -> int:
@@ -39,14 +43,15 @@ class TaskRows(Rows):
     @property
     def first_prompt(self) -> int:
         """Where the rows with prompts begin."""
-        return len(self) - len(self.tasks)
+        return len(self) - len(self.tasks) - len(self.more)
 
     def looking(self, start: int, end: int) -> dict[int, Task]:
         """Of rows `start` to `end`, counted from there, those with the prompt of tasks that want
         to know where words are looked at in this step."""
+        behind = self.first_prompt + len(self.tasks)
         return {
             row - start: task
-            for row in range(max(start, self.first_prompt), end)
+            for row in range(max(start, self.first_prompt), min(end, behind))
             if (task := self.owner(row)).traced and task.recording and task.recording.looks
         }
 
@@ -131,17 +136,21 @@ class Batch:
             return None
         guided = sum(task.guided for task in tasks)
         beside = model.guided_rows - 1
+        more = [at for at, task in enumerate(tasks) for _ in task.conditions[1:]]
+        # Where each row's picture stands among the tasks.
+        places = [*[*range(guided)] * beside, *range(len(tasks)), *more]
         timesteps = [ready(task.sampler).timestep for task in tasks]
         return TaskRows(
             tasks=tasks,
             beside=beside,
-            latents=torch.cat(scaled[:guided] * beside + scaled).to(model.dtype),
-            timesteps=sent(torch.tensor(timesteps[:guided] * beside + timesteps), model.device),
+            more=more,
+            latents=torch.cat([scaled[at] for at in places]).to(model.dtype),
+            timesteps=sent(torch.tensor([timesteps[at] for at in places]), model.device),
             inputs={
                 name: stack(name, _inputs(name, tasks, guided, model), model.dtype)
                 for name in tasks[0].inputs
             },
-            controls=_controls(tasks, guided, beside, partial(stack, dtype=model.dtype)),
+            controls=_controls(tasks, places, partial(stack, dtype=model.dtype)),
         )
 
     def scatter(
@@ -205,8 +214,10 @@ def guide(model: LoadedModel, noise: torch.Tensor, rows: TaskRows) -> torch.Tens
     if not guided:
         return noise
     tasks = rows.tasks[:guided]
-    first = rows.first_prompt
+    first, behind = rows.first_prompt, rows.first_prompt + len(rows.tasks)
     without, towards = noise[first - guided : first], noise[first : first + guided]
+    if rows.more:
+        towards = _joined(without, towards, noise[behind:], rows)
     scale = _per_row([model.cfg_scale(task.request) for task in tasks], noise)
     if rows.beside == 1:
         result = model.guide(without, towards, scale)
@@ -216,7 +227,22 @@ def guide(model: LoadedModel, noise: torch.Tensor, rows: TaskRows) -> torch.Tens
     if any(task.request.guidance_rescale for task in tasks):
         amount = _per_row([task.request.guidance_rescale for task in tasks], noise)
         result = rescale(result, towards, amount)
-    return torch.cat([result, noise[first + guided :]])
+    return torch.cat([result, noise[first + guided : behind]])
+
+
+def _joined(
+    without: torch.Tensor, towards: torch.Tensor, more: torch.Tensor, rows: TaskRows
+) -> torch.Tensor:
+    """Where all of a task's prompts together point, each as far from the row without them as it
+    weighs (arXiv 2206.01714, algorithm 1). Only guided tasks have several."""
+    joined = towards.clone()
+    for at in dict.fromkeys(rows.more):
+        weight = rows.tasks[at].conditions[0].weight
+        joined[at] = without[at] + weight * (towards[at] - without[at])
+    each = [part.weight for task in rows.tasks for part in task.conditions[1:]]
+    for at, weight, row in zip(rows.more, each, more, strict=True):
+        joined[at] += weight * (row - without[at])
+    return joined
 
 
 def rescale(guided: torch.Tensor, towards: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
@@ -234,13 +260,14 @@ def _per_row(numbers: list[float], like: torch.Tensor) -> torch.Tensor:
 def _inputs(name: str, tasks: list[Task], guided: int, model: LoadedModel) -> list[torch.Tensor]:
     pairs = [task.inputs[name] for task in tasks]
     rows = [pair.without for pair in pairs[:guided]] + [pair.prompt for pair in pairs]
+    rows += [part.inputs[name].prompt for task in tasks for part in task.conditions[1:]]
     if model.guided_rows > 2:
         rows = [pair.without_both for pair in pairs[:guided]] + rows
     return rows
 
 
 def _controls(
-    tasks: list[Task], guided: int, beside: int, stack: Callable[..., torch.Tensor]
+    tasks: list[Task], places: list[int], stack: Callable[..., torch.Tensor]
 ) -> list[ControlRows]:
     """Each ControlNet's pictures and weights at this step, a row a row of the forward."""
     found: list[ControlRows] = []
@@ -250,8 +277,11 @@ def _controls(
             weight_at(each.control, ready(task.sampler).index, len(ready(task.sampler)))
             for each, task in zip(inputs, tasks, strict=True)
         ]
-        without = [0.0] * guided if first.net.prompt_only else weights[:guided]
-        pictures = [each.picture for each in inputs]
-        stacked = stack(f"control {index}", pictures[:guided] * beside + pictures)
-        found.append(ControlRows(first.net, stacked, without * beside + weights))
+        without = len(places) - sum(len(task.conditions) for task in tasks)
+        acting = [
+            0.0 if first.net.prompt_only and row < without else weights[at]
+            for row, at in enumerate(places)
+        ]
+        stacked = stack(f"control {index}", [inputs[at].picture for at in places])
+        found.append(ControlRows(first.net, stacked, acting))
     return found

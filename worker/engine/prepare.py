@@ -1,6 +1,6 @@
 """From a request to the first step: prompts read, picture encoded, noise drawn, inputs made."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +11,16 @@ from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene, Text
 from worker.engine.parts.autoencoder import hide_masked, latent_levels, latent_mask
 from worker.engine.parts.control import control_tensor
+from worker.engine.parts.rows import Pair
 from worker.engine.parts.upscaler import lanczos, nearest
+from worker.engine.prompt.editing import Count, Script, Wording
 from worker.engine.request import Control, Enlarge, ImageRequest, Picture
-from worker.engine.task import ControlInput, Repaint, Stage, Task, ready
+from worker.engine.task import Condition, ControlInput, Repaint, Stage, Task, ready
 from worker.engine.trace.recording import Memory, Recording
 from worker.engine.transfer import sent
+
+MAX_WORDINGS = 64
+"""Texts that a prompt may become from step to step: 64 of T5-XXL's are 270 MB."""
 
 
 def encode(task: Task, memory: Memory | None = None) -> None:
@@ -23,17 +28,20 @@ def encode(task: Task, memory: Memory | None = None) -> None:
 
     What is kept of its steps, where that is asked for, comes out of `memory`."""
     request, model = task.request, ready(task.model)
-    added = [(task.add_ons.loras[lora.name], lora.weight) for lora in request.loras]
+    added = [(task.add_ons.loras[lora.name], lora.reading) for lora in request.loras]
     for weights, _ in added:
         model.loras.hold(weights)
     model.loras.use(request.loras)
     variant = tuple((weights.serial, weight) for weights, weight in added)
-    task.text = _read(model, request, variant)
+    task.script = Script(request.prompt, request.negative_prompt)
+    _check_script(task, model)
+    task.variant = variant
+    task.text = _read(model, _worded(request, task.script.at(0, Count(request.steps))), variant)
     task.generator.manual_seed(request.seed)
     if request.trace is not None:
         # Of pictures that are spoken of the words are read within another text, and vectors between
         # two prompts are no words.
-        mixed = request.references or _blends(request)
+        mixed = request.references or _blends(request) or task.script.changes
         spellings = [] if mixed else model.spell(request.prompt)
         task.recording = Recording(request.trace, spellings, memory or Memory())
     if request.references:
@@ -151,7 +159,7 @@ def _inpaint(task: Task, model: LoadedModel) -> None:
         task.repaint = Repaint(ready(original), noise, mask, request.differential)
     if model.inpaints:
         masked = autoencoder.encode(hide_masked(pixels, painted), task.generator)
-        area = torch.from_numpy(painted >= 128).to(mask)[None, None]
+        area = sent(torch.from_numpy(painted >= 128)[None, None].to(mask.dtype), model.device)
         mask = (mask > 0).to(mask.dtype)
         _condition(task, model, *size, mask=mask, masked=masked, painted=area)
         return
@@ -180,12 +188,88 @@ def _condition(
     shown: tuple[torch.Tensor, ...] = (),
 ) -> None:
     """Makes the inputs that the network takes at this size."""
-    text, scale = ready(task.text), task.request.guidance_scale
-    steered = bool(task.controls)
-    task.inputs = model.inputs(
-        Scene(text, width, height, scale, mask, masked, painted, shown, steered)
-    )
+    scale, steered = task.request.guidance_scale, bool(task.controls)
+
+    def inputs(text: Text) -> dict[str, Pair]:
+        return model.inputs(
+            Scene(text, width, height, scale, mask, masked, painted, shown, steered)
+        )
+
+    task.turns = ()
+    script = ready(task.script)
+    if script.changes or script.joined:
+        task.turns = _turns(task, model, script, inputs)
+        task.conditions = task.turns[0]
+    else:
+        task.conditions = (Condition(inputs(ready(task.text))),)
     task.fix_key(width, height)
+
+
+def _check_script(task: Task, model: LoadedModel) -> None:
+    request, script = task.request, ready(task.script)
+    if script.joined and not model.guided(request):
+        raise InvalidRequest(
+            "prompt: AND joins prompts by their guidance, and this picture has none; a guidance"
+            " scale above 1 gives it some, where the model takes one."
+        )
+    if _blends(request):
+        other = Script(request.blend_prompt or "", "")
+        if any(each.changes or each.joined for each in (script, other)):
+            raise InvalidRequest(
+                "blend_prompt: it is blended with one prompt that stays as it is; prompts that"
+                " change from step to step or are joined by AND are not."
+            )
+    trace = request.trace
+    if trace is not None and trace.attention != "none" and (script.changes or script.joined):
+        raise InvalidRequest(
+            "trace: where words are looked at is told of one prompt that stays as it is; with"
+            " `attention` none the rest is."
+        )
+
+
+def _turns(
+    task: Task, model: LoadedModel, script: Script, inputs: Callable[[Text], dict[str, Pair]]
+) -> list[tuple[Condition, ...]]:
+    """The conditions of each forward of this pass; where the words are the same, the same ones."""
+    count = _count(task)
+    forwards = max(1, len(ready(task.sampler)))
+    said = [script.at(forward, count) for forward in range(forwards)]
+    pairs = list(dict.fromkeys((part.text, negative) for parts, negative in said for part in parts))
+    if len(pairs) > MAX_WORDINGS:
+        raise InvalidRequest(
+            f"prompt: from step to step it becomes {len(pairs)} different texts, and at most"
+            f" {MAX_WORDINGS} are read."
+        )
+    asked = [
+        replace(task.request, prompt=prompt, negative_prompt=negative) for prompt, negative in pairs
+    ]
+    texts = model.read_all(asked, variant=task.variant)
+    made = dict(zip(pairs, map(inputs, texts), strict=True))
+    turns = {
+        (parts, negative): tuple(
+            Condition(made[part.text, negative], part.weight) for part in parts
+        )
+        for parts, negative in dict.fromkeys(said)
+    }
+    return [turns[wording] for wording in said]
+
+
+def _count(task: Task) -> Count:
+    """How AUTOMATIC1111 counts the forwards of this pass: a walk that begins at a picture from its
+    first one and as if it had all its steps, a second pass by the steps that it walks."""
+    request, sampler = task.request, ready(task.sampler)
+    first = request.steps * sampler.order
+    if not task.enlarged or request.enlarge is None:
+        return Count(first)
+    if not task.steps_before:
+        return Count(request.enlarge.steps * sampler.order)
+    walked = -(-len(sampler) // sampler.order)
+    return Count(walked * sampler.order, before=first)
+
+
+def _worded(request: ImageRequest, wording: Wording) -> ImageRequest:
+    parts, negative = wording
+    return replace(request, prompt=parts[0].text, negative_prompt=negative)
 
 
 def _look(task: Task, model: LoadedModel, width: int, height: int) -> None:

@@ -20,10 +20,17 @@ Fill = Literal["original", "noise", "nothing"]
 
 @dataclass(frozen=True)
 class Lora:
-    """A LoRA (arXiv 2106.09685) by name, and how strongly it acts."""
+    """A LoRA (arXiv 2106.09685) by name, how strongly it acts, and where that is another number how
+    strongly on the text encoders."""
 
     name: str
     weight: float = 1.0
+    text_encoder_weight: float | None = None
+
+    @property
+    def reading(self) -> float:
+        """How strongly it acts on the text encoders."""
+        return self.weight if self.text_encoder_weight is None else self.text_encoder_weight
 
 
 @dataclass(frozen=True, eq=False)

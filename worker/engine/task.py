@@ -1,5 +1,6 @@
 """A task is one image on its way: its request, its latents, its own sampler and generator."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from worker.engine.parts.lora import LoraWeights
 from worker.engine.parts.rows import Pair
 from worker.engine.parts.upscaler import PixelUpscaler
 from worker.engine.piecework import Piecework
+from worker.engine.prompt.editing import Script
 from worker.engine.request import Control, ImageRequest, Lora, Picture, check_multiple
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.trace.recording import Recording
@@ -69,6 +71,14 @@ class Prediction:
     scaled: torch.Tensor
     noise: torch.Tensor
     timestep: float
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One prompt of a picture as inputs of its rows, and how much it counts beside others."""
+
+    inputs: dict[str, Pair]
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -141,7 +151,10 @@ class Task:
     generator: torch.Generator = field(default_factory=torch.Generator)
     sampler: Sampler | None = None
     latents: torch.Tensor | None = None
-    inputs: dict[str, Pair] = field(default_factory=dict[str, Pair])
+    script: Script | None = None
+    variant: Hashable = ()
+    conditions: tuple[Condition, ...] = ()
+    turns: Sequence[tuple[Condition, ...]] = ()
     controls: tuple[ControlInput, ...] = ()
     repaint: Repaint | None = None
     enlarged: bool = False
@@ -161,7 +174,16 @@ class Task:
     @property
     def rows(self) -> int:
         """Rows of a forward that one step of this task takes."""
-        return ready(self.model).guided_rows if self.guided else 1
+        beside = ready(self.model).guided_rows - 1 if self.guided else 0
+        return beside + max(1, len(self.conditions))
+
+    @property
+    def inputs(self) -> dict[str, Pair]:
+        """Of the forward to come: the first prompt's, and the negative one's.
+
+        It is another object for other words: whoever keeps rows for the next step looks at that.
+        """
+        return self.conditions[0].inputs if self.conditions else {}
 
     def begin(
         self,
@@ -195,14 +217,16 @@ class Task:
         self.stage = self.after_steps if self.sampler.done else Stage.DENOISE
 
     def fix_key(self, width: int, height: int) -> None:
-        """Says who may share this task's forwards, once its inputs are there."""
+        """Says who may share this task's forwards, once its conditions are there: whatever words
+        come later have the shapes of these."""
         model = ready(self.model)
         self.key = BatchKey(
             model=model.name,
             height=height // model.factor,
             width=width // model.factor,
             inputs=tuple((name, tuple(pair.prompt.shape)) for name, pair in self.inputs.items()),
-            loras=self.request.loras,
+            # Those that differ in how prompts are read alone have one denoiser.
+            loras=tuple(Lora(each.name, each.weight) for each in self.request.loras),
             controls=tuple(each.control.name for each in self.controls),
             exact=self.request.exact,
         )
@@ -217,6 +241,8 @@ class Task:
         self.latents = latents
         if sampler.done:
             self.stage = self.after_steps
+        elif self.turns:
+            self.conditions = self.turns[sampler.index]
 
     @property
     def after_steps(self) -> Stage:
@@ -248,8 +274,9 @@ class Task:
         self.stage = Stage.DONE
 
     def leave(self) -> None:
-        """Ends what the task has under way outside itself."""
-        if self.recording is not None:
+        """Ends what the task has under way outside itself. What was kept of the steps of a finished
+        picture goes on with it."""
+        if self.recording is not None and (self.canceled or self.image is None):
             self.recording.close()
         if self.run is not None:
             self.run.cancel()

@@ -161,7 +161,9 @@ def image_request(
         fill="original" if request.fill == "fill" else request.fill,
         strength=request.strength,
         enlarge=canvas.enlarge,
-        loras=tuple(Lora(each.name, each.weight) for each in request.loras),
+        loras=tuple(
+            Lora(each.name, each.weight, each.text_encoder_weight) for each in request.loras
+        ),
         controls=controls,
         variation_seed=request.variation_seed,
         variation_strength=request.variation_strength,

@@ -15,7 +15,12 @@ from jobs.request.request import GenerationRequest
 SHORT = {"negative_prompt": "--negative", "guidance_scale": "--guidance"}
 """Names that are typed often, beside the whole ones."""
 
-SINGULAR = {"loras": "lora", "controls": "control", "references": "reference"}
+SINGULAR = {
+    "loras": "lora",
+    "controls": "control",
+    "references": "reference",
+    "styles": "style",
+}
 """What is given once for each."""
 
 MORE = {
@@ -23,6 +28,7 @@ MORE = {
     "mask": " Here a file, or the id of a picture.",
     "references": " Here a file, or the id of a picture, once for each.",
     "loras": " Here NAME or NAME:WEIGHT, once for each.",
+    "styles": " Once for each.",
     "controls": " Here MODEL=FILE, and after commas weight=, start=, end= or preprocessor=; "
     "once for each.",
     "expand": " Here left=64,top=64,right=64,bottom=64, or some of them.",
@@ -133,7 +139,7 @@ def _reader(name: str, schema: dict[str, Any], parts: dict[str, Any]) -> Callabl
             return _pair
         case "webhook":
             return lambda text: {"url": text}
-        case "references":
+        case "references" | "styles":
             return str
         case _ if "$ref" in schema:
             values = parts[schema["$ref"].rpartition("/")[2]]["properties"]

@@ -187,12 +187,13 @@ def test_a_lora(comfy: Comfy) -> None:
     assert said["notes"] == []
 
 
-def test_a_lora_on_the_model_only_is_noted(comfy: Comfy) -> None:
+def test_a_lora_on_the_model_only_acts_there_alone(comfy: Comfy) -> None:
     inputs = {"lora_name": "ink", "strength_model": 0.5, "model": ["4", 0]}
     graph = changed(text_to_image(model=["30", 0]), n30=node("LoraLoaderModelOnly", **inputs))
     said, record = comfy.made(graph)
-    assert [each.weight for each in record.request.loras] == [0.5]
-    assert said["notes"] == ["ink acts on the text encoder as strongly as on the model"]
+    (lora,) = record.request.loras
+    assert (lora.weight, lora.text_encoder_weight) == (0.5, 0.0)
+    assert said["notes"] == []
 
 
 @pytest.mark.parametrize(

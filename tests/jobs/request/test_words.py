@@ -52,6 +52,7 @@ PLAINLY = WordTable(
         ("hai con mèo", "two cats"),
         ("2 con mèo", "2 cats"),
         ("con mèo màu tím", "purple cat"),
+        ("con mèo màu tím AND quả táo đỏ :0.4", "purple cat AND red apple :0.4"),
         ("con meo mau tim", "purple cat"),
         ("vẽ một con mèo nhỏ", "small cat"),
         ("con mèo màu cam", "orange cat"),

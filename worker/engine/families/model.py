@@ -164,6 +164,21 @@ class LoadedModel(ABC):
         """The request's prompts, as inputs of a row. `variant` is whatever changes the encoders
         (the LoRAs). Raises InvalidRequest for what would not be read."""
 
+    def read_all(self, requests: Sequence[ImageRequest], *, variant: Hashable = ()) -> list[Text]:
+        """Prompts that one picture has at different steps or side by side: of one shape, so that it
+        keeps its mates from step to step. Raises InvalidRequest where they are too unlike."""
+        texts = [self.read(each, variant=variant) for each in requests]
+        shapes = {
+            tuple((name, pair.prompt.shape) for name, pair in text.inputs.items()) for text in texts
+        }
+        if len(shapes) > 1:
+            raise InvalidRequest(
+                f"prompt: the texts that it changes between or joins have {_lengths(texts)} tokens,"
+                f" for which the model {self.name} reads sequences of different lengths; bring them"
+                " nearer to each other."
+            )
+        return texts
+
     def spell(self, prompt: str) -> list[Spelling]:
         """The prompt's tokens and words as each of the text encoders reads them; empty where the
         family does not say."""
@@ -257,6 +272,11 @@ class LoadedModel(ABC):
         """Guidance by prompt and picture (arXiv 2211.09800, section 3.2.1): `bare` has neither,
         `kept` is the picture's scale."""
         return bare + kept * (without - bare) + scale * (towards - without)
+
+
+def _lengths(texts: Sequence[Text]) -> str:
+    counts = sorted({text.tokens for text in texts})
+    return f"{counts[0]} to {counts[-1]}"
 
 
 def noise_sampler(

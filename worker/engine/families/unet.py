@@ -138,13 +138,25 @@ class UNetModel(LoadedModel):
         return (self._network,) if self._visits.none else ()
 
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
+        return self.read_all([request], variant=variant)[0]
+
+    def read_all(self, requests: Sequence[ImageRequest], *, variant: Hashable = ()) -> list[Text]:
+        """All of them filled up to the windows of the longest."""
+        windows = 1
+        if len(requests) > 1:
+            texts = {text for each in requests for text in (each.prompt, each.negative_prompt)}
+            windows = max(self.prompts.windows(text) for text in texts)
         with self._visits.of(*(each.model for each in self.text_encoders)):
-            read = self.prompts.encode(
-                request.prompt,
-                request.negative_prompt if self.guided(request) else None,
-                clip_skip=request.clip_skip,
-                variant=variant,
-            )
+            return [self._read(each, variant, windows) for each in requests]
+
+    def _read(self, request: ImageRequest, variant: Hashable, windows: int) -> Text:
+        read = self.prompts.encode(
+            request.prompt,
+            request.negative_prompt if self.guided(request) else None,
+            clip_skip=request.clip_skip,
+            variant=variant,
+            windows=windows,
+        )
         inputs = {"encoder_hidden_states": Pair(read.prompt, read.negative)}
         if read.pooled is not None and self.unet.config.addition_embed_type == "text_time":
             inputs["text_embeds"] = Pair(read.pooled, read.negative_pooled)

@@ -117,7 +117,7 @@ class LoraSwitch:
         models = [denoiser, *text_encoders]
         self._parts = [(name, _modules(model)) for name, model in zip(names, models, strict=True)]
         self._known: weakref.WeakValueDictionary[str, LoraWeights] = weakref.WeakValueDictionary()
-        self._active: list[tuple[weakref.ref[LoraWeights], float]] = []
+        self._active: list[tuple[weakref.ref[LoraWeights], tuple[float, float]]] = []
         self._hooks: list[Any] = []
 
     def hold(self, weights: LoraWeights) -> None:
@@ -134,8 +134,8 @@ class LoraSwitch:
 
         Costs nothing where they are on already. Raises KeyError for one that nobody holds.
         """
-        wanted = [(self._known[lora.name], lora.weight) for lora in loras]
-        if [(held(), weight) for held, weight in self._active] == wanted:
+        wanted = [(self._known[lora.name], (lora.weight, lora.reading)) for lora in loras]
+        if [(held(), weights) for held, weights in self._active] == wanted:
             return
         for hook in self._hooks:
             hook.remove()
@@ -143,15 +143,18 @@ class LoraSwitch:
             module.register_forward_hook(_adding(changes))
             for module, changes in self._changes(wanted)
         ]
-        self._active = [(weakref.ref(weights), weight) for weights, weight in wanted]
+        self._active = [(weakref.ref(lora), weights) for lora, weights in wanted]
 
     def _changes(
-        self, wanted: list[tuple[LoraWeights, float]]
+        self, wanted: list[tuple[LoraWeights, tuple[float, float]]]
     ) -> Iterator[tuple[Any, list[tuple[Layer, float]]]]:
         """Each layer that changes, with what is added to it."""
-        acting = [(weights.parts, weight) for weights, weight in wanted if weight]
         for index, (_, modules) in enumerate(self._parts):
-            present = [(parts[index], weight) for parts, weight in acting if index < len(parts)]
+            # The denoiser comes first, and text encoders behind it.
+            acting = [(lora.parts, weights[index > 0]) for lora, weights in wanted]
+            present = [
+                (parts[index], weight) for parts, weight in acting if weight and index < len(parts)
+            ]
             for path in {path: None for layers, _ in present for path in layers}:
                 changes = [(layers[path], weight) for layers, weight in present if path in layers]
                 yield modules[path], changes

@@ -90,19 +90,30 @@ class PromptEncoder:
         not to be called while another thread encodes."""
         self._words.remove(name)
 
+    def windows(self, text: str) -> int:
+        """How many windows a text fills. Raises InvalidRequest for more than MAX_WINDOWS."""
+        return len(self._chunks(text)[1])
+
     def encode(
-        self, prompt: str, negative: str | None, *, clip_skip: int = 1, variant: Hashable = ()
+        self,
+        prompt: str,
+        negative: str | None,
+        *,
+        clip_skip: int = 1,
+        variant: Hashable = (),
+        windows: int = 1,
     ) -> Conditioning:
         """Embeddings of `prompt`, and of `negative` unless guidance is off (None).
 
-        The shorter of the two is filled up with empty windows, so that both fit one batch.
+        The shorter of the two is filled up with empty windows, so that both fit one batch, and both
+        to as many `windows` where they have fewer.
         `clip_skip` is the layer that counts, from the last one that the family takes (1).
         `variant` is whatever else changes the encoders (the LoRAs). Raises InvalidRequest for a
         `clip_skip` beyond the first layer, and for a text of more than MAX_WINDOWS.
         """
         tokens, chunks = self._chunks(prompt)
         _, against = self._chunks(negative or "")
-        length = len(chunks) if negative is None else max(len(chunks), len(against))
+        length = max(windows, len(chunks), 0 if negative is None else len(against))
         embedded, pooled = self._embed(chunks, length, clip_skip, variant)
         if negative is None:
             return Conditioning(embedded, None, tokens, length, pooled)

@@ -207,6 +207,11 @@ class Sampler:
         return self.index == len(self)
 
     @property
+    def order(self) -> int:
+        """Forwards that a step takes: 2 for Heun's and others of the second order."""
+        return int(self._scheduler.order)
+
+    @property
     def initial_sigma(self) -> float:
         """Standard deviation of the noise that the whole schedule starts from."""
         return float(self._scheduler.init_noise_sigma)

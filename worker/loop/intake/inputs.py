@@ -98,7 +98,8 @@ class Inputs:
     def _readings(self, slot: Slot) -> dict[str, str]:
         """What the model takes each of the job's prompts for, where it takes it for another."""
         request = slot.request
-        pictures = [request.alone(index) for index in range(request.count if request.walk else 1)]
+        several = request.walk or request.wordings
+        pictures = [request.alone(index) for index in range(request.count if several else 1)]
         prompts = {text for each in pictures for text in (each.prompt, each.blend_prompt) if text}
         read = {text: self.offer.read_as(request.model, text) for text in prompts}
         return {text: other for text, other in read.items() if other is not None}

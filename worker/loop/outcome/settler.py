@@ -81,7 +81,7 @@ class Settler:
         """Encode and store picture `index`; the last one of a job settles it."""
         # Of the weights that it was made with: others may be loaded under the name in a moment.
         maker = Maker(VERSION, self.offer.sha256(slot.request.model))
-        self._submit(slot, lambda slot: self._store(slot, index, finished, maker))
+        self._submit(slot, lambda slot: self._stored(slot, index, finished, maker))
 
     def fail(self, slot: Slot, error: Exception | None) -> None:
         """Settle a job of which the engine could not make a picture."""
@@ -137,6 +137,14 @@ class Settler:
             log.exception("job %s could not be settled", slot.id)
             self.board.forget(slot)
 
+    def _stored(self, slot: Slot, index: int, finished: Finished, maker: Maker) -> None:
+        try:
+            self._store(slot, index, finished, maker)
+        finally:
+            if finished.trace is not None:
+                # Others' steps have room again.
+                finished.trace.close()
+
     def _store(self, slot: Slot, index: int, finished: Finished, maker: Maker) -> None:
         if finished.image is None or slot.canvas is None or slot.settling:
             return
@@ -153,7 +161,10 @@ class Settler:
                 return
         with slot.work.part("encode", darkroom__picture=index):
             alone = slot.request.alone(index)
-            data = encode(picture, alone, 0, maker, safety, note)
+            # A picture of a walk is one of a request that knows of none; of a template it is told.
+            walked = slot.request.walk is not None
+            said = (alone, 0) if walked else (slot.request, index)
+            data = encode(picture, *said, maker, safety, note)
         self.metrics.observe("stage_seconds", "png", time.monotonic() - started)
         output = Output(
             id=image_id(slot.id, index),

@@ -28,6 +28,7 @@ class Lora(TypedDict):
 
     name: str
     weight: NotRequired[float]
+    text_encoder_weight: NotRequired[float | None]
 
 
 class Control(TypedDict):
@@ -119,6 +120,7 @@ class Fields(TypedDict, total=False):
     count: int
     clip_skip: int
     as_written: bool
+    styles: Sequence[str]
     vae: str | None
     loras: Sequence[Lora]
     controls: Sequence[Control]

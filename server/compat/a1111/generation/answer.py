@@ -12,11 +12,13 @@ from flask import Response, jsonify
 from PIL import Image
 
 from jobs.pictures.pictures import INFOTEXT
+from jobs.recipes.infotext import prompt_with_loras
 from jobs.records.events import Output
 from jobs.records.record import JobRecord
 from jobs.request.model_card import ModelCard
 from jobs.request.request import ResolvedRequest
 from jobs.request.samplers import SAMPLERS, SCHEDULES
+from jobs.request.values import SEEDS
 from server.compat.a1111.base64 import encode_base64
 from server.compat.a1111.checkpoints import short_hash
 from server.compat.a1111.generation.payload import ImageToImage, Payload
@@ -68,13 +70,14 @@ def _info(
     card: ModelCard,
 ) -> dict[str, Any]:
     request, count = record.request, len(made)
-    prompt, negative = payload.prompt or "", payload.negative_prompt or ""
+    words = [_words(request, payload, output) for output, _ in made]
+    prompt, negative = words[0] if words else (payload.prompt or "", payload.negative_prompt or "")
     subseed = NONE_DRAWN if request.variation_seed is None else request.variation_seed
     return {
         "prompt": prompt,
-        "all_prompts": [prompt] * count,
+        "all_prompts": [prompt for prompt, _ in words],
         "negative_prompt": negative,
-        "all_negative_prompts": [negative] * count,
+        "all_negative_prompts": [negative for _, negative in words],
         "seed": request.seed,
         "all_seeds": [output.seed for output, _ in made],
         "subseed": subseed,
@@ -106,6 +109,14 @@ def _info(
         "notes": sentences(record.notes),
         "version": f"Darkroom {server_version()}",
     }
+
+
+def _words(request: ResolvedRequest, payload: Payload, output: Output) -> tuple[str, str]:
+    """A picture's prompts: as they were sent, or what styles and choices made of them."""
+    if not request.wordings and not payload.styles:
+        return payload.prompt or "", payload.negative_prompt or ""
+    own = request.alone((output.seed - request.seed) % SEEDS)
+    return prompt_with_loras(own), own.negative_prompt
 
 
 def _parameters(record: JobRecord, payload: Payload, sent: dict[str, Any]) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from jobs.prompts.styles import StyleFile
 from jobs.request.masks import MaskGrey
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from jobs.request.samplers import AUTOMATIC, canonical_schedule, nearest, split_sampler
 from jobs.request.values import LIMITS, SEEDS, Fill, Resize
+from jobs.settings import settings
 from server.compat.a1111.base64 import decode_base64
 from server.compat.a1111.errors import invalid
 from server.compat.a1111.generation.hires import hires_of
@@ -102,6 +104,7 @@ def asked(
         "steps": payload.steps,
         "guidance_scale": payload.cfg_scale,
         "vae": vae,
+        "styles": _styles(payload, notes),
         **_variation(payload),
     }
     if clip_skip is not None:
@@ -175,6 +178,17 @@ def _left_out(payload: Payload) -> list[Note]:
         detail = "one model makes a picture here; it was made without a refiner"
         notes.append(Note(pointer="/refiner_checkpoint", detail=detail))
     return notes
+
+
+def _styles(payload: Payload, notes: list[Note]) -> list[str]:
+    """The styles that there are: programs send the names of others from a server before."""
+    names = [name for name in payload.styles or () if name not in ("", "None")]
+    known = StyleFile(settings().styles_file).all() if names else {}
+    for name in names:
+        if name not in known:
+            detail = f"no style is named {name[:60]!r}; the picture was made without it"
+            notes.append(Note(pointer="/styles", detail=detail))
+    return [name for name in names if name in known]
 
 
 def _sampler(payload: Payload, card: ModelCard, notes: list[Note]) -> tuple[str | None, str]:

@@ -6,8 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from jobs.prompts.styles import StyleFile
 from jobs.request.model_card import ModelCard
 from jobs.request.samplers import SAMPLERS, SCHEDULES
+from jobs.settings import settings
 from server.compat.a1111.add_ons import add_ons, upscalers
 from server.compat.a1111.checkpoints import (
     FILE,
@@ -132,11 +134,16 @@ def list_vaes() -> Response:
 @blueprint.get("/hypernetworks")
 @blueprint.get("/sd-modules")
 @blueprint.get("/face-restorers")
-@blueprint.get("/prompt-styles")
 @blueprint.get("/extensions")
 def list_nothing() -> Response:
     """What there is none of here; clients ask, and take an empty list for an answer."""
     return jsonify([])
+
+
+@blueprint.get("/prompt-styles")
+def list_styles() -> Response:
+    """The styles that `styles` of a request may name."""
+    return jsonify([vars(style) for style in StyleFile(settings().styles_file).all().values()])
 
 
 @blueprint.get("/scripts")

@@ -149,13 +149,12 @@ class _Sampling:
                 detail = "a LoRA acts on the text encoder and the model here, or on neither"
                 raise node.wrong("clip", detail)
         on_clip = {node.id for node in clip.loras}
-        for lora in model.loras:
-            inputs = lora.node.inputs
-            same = inputs.get("strength_clip") == inputs["strength_model"]
-            if (lora.node.id not in on_clip or not same) and lora.weight:
-                note = f"{lora.name} acts on the text encoder as strongly as on the model"
-                if note not in meaning.notes:
-                    meaning.notes.append(note)
+        for lora, said in zip(model.loras, meaning.fields["loras"], strict=True):
+            strength = float(lora.node.inputs.get("strength_clip", 0))
+            reading = strength if lora.node.id in on_clip else 0.0
+            wanted = None if reading == lora.weight else reading
+            if said.setdefault("text_encoder_weight", wanted) != wanted:
+                meaning.notes.append(f"{lora.name} acts on both prompts as on the positive one")
 
     def _start(self, meaning: Meaning, strength: float) -> None:
         start, sampler = self._made.start, self._made.first
@@ -316,6 +315,7 @@ def _loras(meaning: Meaning, model: Model) -> None:
     for index, lora in enumerate(model.loras):
         meaning.places[f"/loras/{index}"] = lora.node, "lora_name"
         meaning.places[f"/loras/{index}/weight"] = lora.node, "strength_model"
+        meaning.places[f"/loras/{index}/text_encoder_weight"] = lora.node, "strength_clip"
 
 
 def _walk(meaning: Meaning, sampler: Node) -> float:

@@ -1,0 +1,103 @@
+"""`<lora:name:0.8>` in a prompt: AUTOMATIC1111's way to ask for a LoRA."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+TAG = re.compile(r"<\s*([A-Za-z]\w*)\s*:([^<>]*)>")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
+NAMED = re.compile(r"(\w+)\s*=\s*(.*)", re.ASCII)
+
+KINDS = ("lora", "lyco")
+"""Both name what lies in one folder; `lyco` was an extension's word for the later forms of it."""
+
+SHOWN = 60
+
+
+@dataclass(frozen=True)
+class LoraTag:
+    """A LoRA that a prompt asks for, how strongly it acts, and where that is another number how
+    strongly on the text encoders."""
+
+    name: str
+    weight: float = 1.0
+    text_encoder_weight: float | None = None
+
+    def __add__(self, other: LoraTag) -> LoraTag:
+        weight = round(self.weight + other.weight, 6)
+        reading = round(self._reading + other._reading, 6)
+        return LoraTag(self.name, weight, None if reading == weight else reading)
+
+    @property
+    def _reading(self) -> float:
+        return self.weight if self.text_encoder_weight is None else self.text_encoder_weight
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """A prompt without its tags, otherwise as it was, the LoRAs that they name, and what is wrong
+    with others, in sentences."""
+
+    prompt: str
+    loras: list[LoraTag]
+    faults: list[str]
+
+
+def split_tags(prompt: str) -> Tagged:
+    """Takes the tags out of a prompt.
+
+    As AUTOMATIC1111's: `<lora:name:0.8>`, where a weight that is left out is 1, and
+    `<lora:name:0.8:0.5>` with one for the text encoders and one for the UNet, which may be named
+    (`te=0.8`, `unet=0.5`). A LoRA that is named twice comes once, in its first place, with the sums
+    of its weights.
+    """
+    loras: dict[str, LoraTag] = {}
+    faults: list[str] = []
+
+    def take(tag: re.Match[str]) -> str:
+        written = tag[0][:SHOWN]
+        if tag[1].lower() not in KINDS:
+            faults.append(
+                f"`{written}` is a tag of a kind that is not done here; lora and lyco are"
+            )
+            return tag[0]
+        found = _read(tag[2])
+        if isinstance(found, str):
+            faults.append(f"`{written}` {found}")
+            return tag[0]
+        loras[found.name] = loras[found.name] + found if found.name in loras else found
+        return ""
+
+    rest = TAG.sub(take, prompt)
+    return Tagged(rest, list(loras.values()), faults)
+
+
+def tag_of(name: str, weight: float, text_encoder_weight: float | None) -> str:
+    """A LoRA as a tag."""
+    if text_encoder_weight is None or text_encoder_weight == weight:
+        return f"<lora:{name}:{weight:g}>"
+    return f"<lora:{name}:{text_encoder_weight:g}:{weight:g}>"
+
+
+def _read(inside: str) -> LoraTag | str:
+    """The tag's LoRA, or what is wrong with it."""
+    name, *options = (part.strip() for part in inside.split(":"))
+    if not name:
+        return "names no LoRA"
+    places = ["te", "unet"]
+    weights: dict[str, float] = {}
+    for option in options:
+        named = NAMED.fullmatch(option)
+        place = named[1].lower() if named else places.pop(0) if places else None
+        if place not in ("te", "unet"):
+            what = f"`{option[:SHOWN]}`" if option else "more"
+            return f"says {what} beside its two weights, which is not done here"
+        written = named[2].strip() if named else option
+        if written and not NUMBER.fullmatch(written):
+            return f"has a weight that is no number: {written[:SHOWN]}"
+        if written:
+            weights[place] = float(written)
+    reading = weights.get("te", 1.0)
+    weight = weights.get("unet", reading)
+    return LoraTag(name, weight, None if reading == weight else reading)

@@ -1,0 +1,69 @@
+"""Wildcards: lists of words in text files, one of which a prompt takes by the list's name."""
+
+from __future__ import annotations
+
+import fnmatch
+from functools import lru_cache
+from pathlib import Path
+
+SUFFIX = ".txt"
+
+MAX_BYTES = 4_000_000
+"""Of a file that is read: lists that people share have up to 100,000 lines."""
+
+MAX_NAMES = 20_000
+"""Files that are listed."""
+
+
+class NoWildcard(Exception):
+    """The caller gets 422: a prompt names a list that is not there or cannot be read."""
+
+
+class Wildcards:
+    """The lists of a folder and its folders: a line of a text file is a value, `#` begins a
+    comment. They are read again when they change."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> list[str]:
+        """The lists by name: the file's path in the folder, without its suffix."""
+        found = (path.relative_to(self._folder) for path in self._folder.rglob(f"*{SUFFIX}"))
+        return sorted(path.with_suffix("").as_posix() for path in found)[:MAX_NAMES]
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values of a list, or of all whose names fit a pattern with `*`. Raises NoWildcard."""
+        if "*" in name:
+            fitting = [each for each in self.names() if fnmatch.fnmatchcase(each, name)]
+            if not fitting:
+                raise NoWildcard(f"`__{name}__` fits no file in {self._folder.name}/")
+            return tuple(value for each in fitting for value in self._of(each))
+        return self._of(name)
+
+    def _of(self, name: str) -> tuple[str, ...]:
+        shown = f"{self._folder.name}/{name}{SUFFIX}"
+        if any(part in ("", ".", "..") for part in name.split("/")):
+            raise NoWildcard(f"`__{name}__` is no name of a file")
+        path = self._folder / f"{name}{SUFFIX}"
+        try:
+            about = path.stat()
+            if about.st_size > MAX_BYTES:
+                raise NoWildcard(f"{shown} has more than {MAX_BYTES} bytes")
+            values = _read(path, about.st_mtime_ns, about.st_size)
+        except FileNotFoundError:
+            raise NoWildcard(
+                f"`__{name}__` wants the file {shown}, which is not there; with `as_written` it is"
+                " text"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise NoWildcard(f"{shown} cannot be read: {error}") from error
+        if not values:
+            raise NoWildcard(f"{shown} has no values")
+        return values
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, changed: int, size: int) -> tuple[str, ...]:
+    """What a file said when it was last changed then and had this size."""
+    lines = (line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines())
+    return tuple(line for line in lines if line and not line.startswith("#"))

@@ -1,0 +1,176 @@
+"""The words of a job's pictures: styles put in, templates picked, tags taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from jobs.prompts.styles import StyleFile, chosen, merged
+from jobs.prompts.tags import LoraTag, split_tags
+from jobs.prompts.templates import BadTemplate, expanded, is_template
+from jobs.prompts.wildcards import NoWildcard, Wildcards
+from jobs.request.model_card import ModelCard, name_from
+from jobs.request.parts import Lora, PictureWords
+from jobs.request.request import FieldError, GenerationRequest, InputPicture
+from jobs.request.values import LIMITS, SEEDS
+from jobs.sentences import say
+from jobs.settings import settings
+
+
+@dataclass(frozen=True)
+class Words:
+    """Prompt, negative prompt and LoRAs of a job, and of each of its pictures where the prompts
+    are a `template`; else of one that stands for all."""
+
+    prompt: str
+    negative_prompt: str
+    loras: list[Lora]
+    wordings: list[PictureWords]
+    template: bool = False
+    errors: list[FieldError] = field(default_factory=list[FieldError])
+
+
+def words_of(
+    request: GenerationRequest, card: ModelCard, source: InputPicture | None, seed: int
+) -> Words:
+    """The words that a request means, and what is wrong with them. Raises BadStyles."""
+    written, negative = request.prompt, request.negative_prompt
+    if request.kind == "variations" and source and not written.strip():
+        written, negative = source.prompt, negative or source.negative_prompt
+    errors = _beside(request)
+    if request.styles:
+        known, missing = chosen(request.styles, StyleFile(settings().styles_file).all())
+        there_are = "see /styles"
+        errors += [
+            FieldError(pointer="/styles", detail=f"no style is named {name[:60]!r}; {there_are}")
+            for name in missing
+        ]
+        written = merged(written, (style.prompt for style in known))
+        negative = merged(negative, (style.negative_prompt for style in known))
+        errors += _too_long({"/prompt": written, "/negative_prompt": negative}, "with its styles")
+    try:
+        template = not request.as_written and (is_template(written) or is_template(negative))
+    except BadTemplate as error:
+        return _nothing([*errors, _fault(written, error)])
+    if errors:
+        return _nothing(errors)
+    if template and request.walk is not None:
+        # All of its pictures have the same words, those of the first one's seed.
+        texts = {"/prompt": written, "/negative_prompt": negative}
+        if errors := _pick(texts, seed, 0):
+            return _nothing(errors)
+        written, negative, template = texts["/prompt"], texts["/negative_prompt"], False
+    if not template:
+        one = _worded(request, card, written, negative, errors)
+        return Words(one.prompt, negative, one.loras, [one], errors=errors)
+    wordings: list[PictureWords] = []
+    for index in range(request.count):
+        texts = {"/prompt": written, "/negative_prompt": negative}
+        if errors := _pick(texts, (seed + index) % SEEDS, index):
+            return _nothing(errors)
+        own = texts["/prompt"], texts["/negative_prompt"]
+        wordings.append(_worded(request, card, *own, errors))
+        if errors:
+            return _nothing(errors)
+    return Words(written, negative, request.loras, wordings, template=True)
+
+
+def other_prompts(request: GenerationRequest) -> dict[str, str]:
+    """The prompts that a request has beside its own, by the pointers of their fields."""
+    beside = {"/blend_prompt": request.blend_prompt}
+    beside |= {"/walk/prompt": request.walk.prompt} if request.walk else {}
+    return {pointer: text for pointer, text in beside.items() if text}
+
+
+def _beside(request: GenerationRequest) -> list[FieldError]:
+    """What of the language of prompts those others may not have."""
+    errors: list[FieldError] = []
+    for pointer, text in other_prompts(request).items():
+        tagged = split_tags(text)
+        if tagged.loras:
+            detail = say(
+                "lora-tag-elsewhere",
+                "has a LoRA's tag; a LoRA acts on the whole picture: name it in /loras",
+            )
+            errors.append(FieldError(pointer=pointer, detail=detail))
+        errors += [FieldError(pointer=pointer, detail=fault) for fault in tagged.faults]
+        try:
+            template = not request.as_written and is_template(text)
+        except BadTemplate as error:
+            errors.append(FieldError(pointer=pointer, detail=str(error)))
+            continue
+        if template:
+            detail = "has a choice or a wildcard, which are picked in /prompt alone"
+            errors.append(FieldError(pointer=pointer, detail=detail))
+    return errors
+
+
+def _pick(texts: dict[str, str], seed: int, index: int) -> list[FieldError]:
+    """Picks what the templates of picture `index` become, or says what is wrong with them."""
+    wildcards = Wildcards(settings().wildcards_folder)
+    for pointer, text in texts.items():
+        try:
+            texts[pointer] = expanded(text, f"{seed}{pointer}", wildcards)
+        except (BadTemplate, NoWildcard) as error:
+            return [FieldError(pointer=pointer, detail=str(error))]
+    return _too_long(texts, f"as picture {index + 1} has it")
+
+
+def _nothing(errors: list[FieldError]) -> Words:
+    return Words("", "", [], [], errors=errors)
+
+
+def _fault(written: str, error: BadTemplate) -> FieldError:
+    try:
+        is_template(written)
+    except BadTemplate:
+        return FieldError(pointer="/prompt", detail=str(error))
+    return FieldError(pointer="/negative_prompt", detail=str(error))
+
+
+def _too_long(texts: dict[str, str], how: str) -> list[FieldError]:
+    most = LIMITS.max_prompt
+    return [
+        FieldError(
+            pointer=pointer, detail=f"must be at most {most} characters; {how} it has {len(text)}"
+        )
+        for pointer, text in texts.items()
+        if len(text) > most
+    ]
+
+
+def _worded(
+    request: GenerationRequest,
+    card: ModelCard,
+    written: str,
+    negative: str,
+    errors: list[FieldError],
+) -> PictureWords:
+    """A picture's words, without the tags that name LoRAs."""
+    tagged = split_tags(written)
+    errors += [FieldError(pointer="/prompt", detail=fault) for fault in tagged.faults]
+    loras = [*request.loras]
+    try:
+        loras += _named(tagged.loras, card)
+    except ValidationError:
+        detail = "a LoRA in it must have a name of at most 200 characters and weights from -4 to 4"
+        errors.append(FieldError(pointer="/prompt", detail=detail))
+    # Too many of them are a fault that is told of with its limit.
+    return PictureWords.model_construct(prompt=tagged.prompt, negative_prompt=negative, loras=loras)
+
+
+def _named(tags: Sequence[LoraTag], card: ModelCard) -> list[Lora]:
+    """The LoRAs that a prompt asks for: those of other programs name the file, of which a name
+    here is made."""
+    names = {each.name for each in card.loras}
+
+    def ours(name: str) -> str:
+        plain = name_from(name)
+        return plain if name not in names and plain in names else name
+
+    return [
+        Lora(name=ours(each.name), weight=each.weight, text_encoder_weight=each.text_encoder_weight)
+        for each in tags
+    ]

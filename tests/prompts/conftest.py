@@ -1,0 +1,34 @@
+"""A server with tiny models whose prompts speak the language of this field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.running.site import Site, site_in
+from tests.tiny_models import save_tiny
+from tests.tiny_parts import save_tiny_lora
+from tests.tiny_pipelines import save_tiny_sd3
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    data = tmp_path_factory.mktemp("prompts")
+    save_tiny("sd1", data / "sd1")
+    save_tiny_sd3(data / "sd3")
+    models = data / "models.toml"
+    save_tiny_lora(data / "ink.safetensors", data / "sd1")
+    models.write_text(
+        '[models.sd1]\nsource = "sd1"\n[models.sd3]\nsource = "sd3"\n'
+        '[loras.ink]\nsource = "ink.safetensors"\n'
+    )
+    with site_in(data, models=models) as site:
+        yield site
+
+
+@pytest.fixture(scope="package")
+def client(site: Site) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=site.url, timeout=90) as client:
+        yield client

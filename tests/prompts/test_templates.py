@@ -1,0 +1,92 @@
+"""Choices and wildcards by HTTP: each picture has words of its own, and its recipe has them."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.running.paths import API
+from tests.running.site import Site
+from tests.worker.families.asking import Fields, ended, made, pixels
+
+USUAL = {"model": "sd1", "width": 16, "height": 16, "steps": 2, "seed": 4, "sampler": "ddim"}
+
+TEMPLATE = "{red|green|blue} {2$$ and $$cat|dog|bird}, __place__"
+
+
+@pytest.fixture(autouse=True)
+def wildcards(site: Site) -> None:
+    folder = site.data / "wildcards"
+    (folder / "far").mkdir(parents=True, exist_ok=True)
+    (folder / "place.txt").write_text("# where\na {wide|dark} room\n\non the moon\n")
+    (folder / "far" / "star.txt").write_text("a star\n")
+
+
+def recipe(client: httpx.Client, output: Fields) -> tuple[bytes, dict[str, str]]:
+    data = client.get(output["url"]).content
+    return data, Image.open(io.BytesIO(data)).text
+
+
+def test_each_picture_has_its_own_words_and_makes_itself_again(client: httpx.Client):
+    job = made(client, **USUAL, prompt=TEMPLATE, negative_prompt="{dull|grey}", count=6)
+    done = ended(client, job)
+    said = done["input"]["wordings"]
+    assert done["input"]["prompt"] == TEMPLATE
+    assert len({each["prompt"] for each in said}) > 1
+    for index, (output, words) in enumerate(zip(done["outputs"], said, strict=True)):
+        assert "{" not in words["prompt"]
+        assert "__" not in words["prompt"]
+        data, texts = recipe(client, output)
+        assert texts["parameters"].startswith(words["prompt"] + "\nNegative prompt: ")
+        assert "Template: " in texts["parameters"]
+        record = json.loads(texts["darkroom"])
+        assert record["request"]["prompt"] == words["prompt"]
+        assert record["template"] == {"prompt": TEMPLATE, "negative_prompt": "{dull|grey}"}
+        if index in (0, 5):
+            plain = made(client, **USUAL | {"seed": 4 + index}, **words)
+            made_plain = client.get(ended(client, plain)["outputs"][0]["url"]).content
+            assert np.array_equal(pixels(data), pixels(made_plain))
+            sent = client.post(f"{API}/jobs", content=data, headers={"Content-Type": "image/png"})
+            assert sent.json()["input"]["prompt"] == words["prompt"]
+    # Picture 4 of the job is picture 1 of one that begins with its seed.
+    later = made(client, **USUAL | {"seed": 7}, prompt=TEMPLATE, negative_prompt="{dull|grey}")
+    assert client.get(later).json()["input"]["wordings"] == [said[3]]
+
+
+def test_the_lists_are_listed_and_shown(client: httpx.Client):
+    assert client.get(f"{API}/wildcards").json() == {
+        "wildcards": [{"name": "far/star"}, {"name": "place"}]
+    }
+    shown = client.get(f"{API}/wildcards/place").json()
+    assert shown == {"name": "place", "count": 2, "values": ["a {wide|dark} room", "on the moon"]}
+    assert client.get(f"{API}/wildcards/nowhere").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer", "said"),
+    [
+        ({"prompt": "a __creature__"}, "/prompt", "wildcards/creature.txt"),
+        ({"negative_prompt": "__creature__"}, "/negative_prompt", "wildcards/creature.txt"),
+        ({"prompt": "${x=a} b"}, "/prompt", "variable"),
+        ({"prompt": "{<lora:oil:1>|<lora:oil:2>} a"}, "/prompt", "no LoRA"),
+        ({"prompt": "a <hypernet:ink:1>"}, "/prompt", "not done here"),
+    ],
+)
+def test_what_cannot_be_picked_is_refused_by_its_name(
+    client: httpx.Client, fields: Fields, pointer: str, said: str
+):
+    answer = client.post(f"{API}/jobs", json={**USUAL, "prompt": "a", **fields})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert said in answer.json()["errors"][0]["detail"]
+
+
+def test_a_prompt_that_is_taken_as_it_is_written_has_nothing_picked(client: httpx.Client):
+    job = made(client, **USUAL, prompt="a __creature__ {a|b}", as_written=True)
+    assert client.get(job).json()["input"]["prompt"] == "a __creature__ {a|b}"
+    assert client.get(job).json()["input"]["wordings"] == []
