@@ -107,7 +107,7 @@ def backend(chosen: Settings) -> Iterator[Finding]:
         return
     version = importlib.metadata.version("openvino")
     units = (
-        'AMX, so `dtype = "bfloat16"` in models.toml is about twice as fast again.'
+        'AMX, so `dtype = "bfloat16"` in models.toml takes less time again.'
         if "amx_bf16" in machine.processor_flags()
         else "no matrix units for bfloat16 (AMX)."
     )
