@@ -3,6 +3,16 @@
 import subprocess
 import sys
 
-for benchmark in ("engine", "serving", "tolerance", "previews", "memory", "page", "fairness"):
+for benchmark in (
+    "arms",
+    "backends",
+    "engine",
+    "serving",
+    "tolerance",
+    "previews",
+    "memory",
+    "page",
+    "fairness",
+):
     print(f"\n== {benchmark}", flush=True)
     subprocess.run([sys.executable, "-m", f"benchmarks.{benchmark}"], check=True)

@@ -7,8 +7,9 @@ import re
 from jobs.sentences import say, worded, wording_of
 from tests.running.paths import REPOSITORY
 
-SAID = REPOSITORY / "clients" / "web" / "src" / "models" / "said.ts"
-CALL = re.compile(r'\bsay\(\s*"([a-z0-9-]+)"')
+SOURCES = REPOSITORY / "clients" / "web" / "src"
+SAID = (SOURCES / "models" / "said.ts", SOURCES / "make" / "refusals.ts")
+CALL = re.compile(r'\b(?:say|_bound)\(\s*"([a-z0-9-]+)"')
 ENTRY = re.compile(r'^ {2}"?([a-z0-9-]+)"?: \(', re.MULTILINE)
 
 
@@ -17,8 +18,8 @@ def test_the_page_has_every_sentence_in_vietnamese():
         each for part in ("jobs", "server", "worker") for each in (REPOSITORY / part).rglob("*.py")
     )
     codes = {code for each in files for code in CALL.findall(each.read_text(encoding="utf-8"))}
-    text = SAID.read_text(encoding="utf-8")
-    there = set(ENTRY.findall(text[text.index("const vi") :]))
+    texts = (each.read_text(encoding="utf-8") for each in SAID)
+    there = {code for text in texts for code in ENTRY.findall(text[text.index("const vi") :])}
     assert len(codes) > 40
     assert there == codes
 

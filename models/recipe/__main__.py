@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         sampling.save_grid(args.output / "grid.png", sampling.card_pictures(model))
         write_json(args.output / "training.json", describe(preset, pictures, device, args))
         words.write(args.output, pictures.emoji)
-        story.write(args.work, args.output)
+        story.write(args.work, args.output, continued=bool(args.init))
     if "evaluation" in args.stages:
         return evaluate(pictures, device, args)
     return 0

@@ -22,9 +22,10 @@ MOST_BYTES = 300_000  # of all grids: what is looked at once must not weigh like
 SIZES = ((1024, 80), (1024, 60), (768, 60), (512, 60), (512, 40))  # widths and qualities, to try
 
 
-def write(run: Path, output: Path) -> None:
+def write(run: Path, output: Path, *, continued: bool = False) -> None:
     """Write the story of the training in `run` beside the model in `output`; without a curve to
-    tell of there is none, and one of an earlier training goes."""
+    tell of there is none, and one of an earlier training goes. `continued` says that it began from
+    weights that could draw already."""
     folder = output / FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     points = curve(run / "diffusion.jsonl")
@@ -37,6 +38,7 @@ def write(run: Path, output: Path) -> None:
     for name, data in zip(files, shown, strict=True):
         (folder / name).write_bytes(data)
     story = {
+        "continued": continued,
         "curve": points,
         "prompts": list(PROMPTS),
         "grids": [{"step": step, "file": name} for step, name in zip(ages, files, strict=True)],

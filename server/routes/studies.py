@@ -150,6 +150,7 @@ class StoryView(BaseModel):
     """How a model was taught."""
 
     model: str
+    continued: bool = Field(description="Whether it began from weights that could draw already.")
     prompts: list[str] = Field(description="What was drawn at each age, in the grids' order.")
     curve: list[StoryPointView]
     grids: list[StoryGridView]

@@ -51,7 +51,7 @@ def test_a_family_predicts_the_same_compiled(family: str, dtype: str, tmp_path: 
     entry = ModelEntry(name="tiny", base=tmp_path, source=str(source), dtype=dtype)
     model = load_model(entry, torch.device("cpu"))
     assert isinstance(model, LoadedModel)
-    apart = {"float32": 1e-5, "bfloat16": 3e-2}[dtype]
+    apart = {"float32": 1e-5, "bfloat16": 6e-2}[dtype]
     for network in (*model.networks, *model.autoencoder.networks):
         last = max(calls_of(model, [network]), key=lambda call: call.rows)
         last = replace(last, tensors=[each[:3] for each in last.tensors])

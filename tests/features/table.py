@@ -13,8 +13,11 @@ from jobs.request.samplers import SAMPLERS, SCHEDULES
 from tests.dropped.page import section
 from tests.features.options import OPTIONS
 
-KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "edit")
-"""Edits are what other models do, which tests/worker/test_edits.py compares with diffusers."""
+ELSEWHERE: tuple[Kind, ...] = ("edit", "walk")
+"""Edits are what other models do, which tests/worker/test_edits.py compares with diffusers; walks
+are several pictures of text-to-image, which tests/walks compares."""
+
+KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind not in ELSEWHERE)
 PASSED, FAILED, NOT_DONE = "yes", "failed", "-"
 
 INTRODUCTION = """# What works with what

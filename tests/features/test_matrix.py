@@ -14,7 +14,7 @@ from jobs.request.samplers import SAMPLERS
 from tests.engine.helpers import difference
 from tests.features.development import EDGE, SIDE, FamilyStudio, left_part_kept, photograph
 from tests.features.options import TRANSFORMERS
-from tests.features.table import DOES, KINDS, Cell, cells, samplers_of
+from tests.features.table import DOES, ELSEWHERE, KINDS, Cell, cells, samplers_of
 from worker.engine import TOLERANCE
 from worker.models.files.cards import card
 from worker.models.tables import ModelEntry
@@ -85,7 +85,7 @@ def test_a_model_says_it_does_the_kinds_of_its_family_and_no_others(
 ):
     home = folder(family)
     said = card(ModelEntry(name=family, base=home.parent, source=home.name))
-    assert set(said.kinds) - {"edit"} == set(DOES[family])
+    assert set(said.kinds) - {*ELSEWHERE} == set(DOES[family])
     assert said.samplers == samplers_of(family)
 
 

@@ -85,13 +85,14 @@ class Stacks:
         """The rows in one tensor of this dtype."""
         kept = self._kept.setdefault(key, {})
         self._kept.move_to_end(key)
-        before, stacked = kept.get(name, ([], None))
-        same = len(before) == len(rows) and all(map(operator.is_, before, rows))
-        if stacked is None or not same:
-            stacked = torch.cat(rows).to(dtype)
-            kept[name] = rows, stacked
-            if len(self._kept) > self.KINDS:
-                self._kept.popitem(last=False)
+        if name in kept:
+            before, stacked = kept[name]
+            if len(before) == len(rows) and all(map(operator.is_, before, rows)):
+                return stacked
+        stacked = torch.cat(rows).to(dtype)
+        kept[name] = rows, stacked
+        if len(self._kept) > self.KINDS:
+            self._kept.popitem(last=False)
         return stacked
 
     def forget(self) -> None:

@@ -287,13 +287,12 @@ class Engine:
 def _trace(task: Task) -> Trace | None:
     if task.recording is None:
         return None
-    found = None
-    if task.model is not None and task.image is not None:
-        if task.latents is not None:
-            task.recording.ended(task.latents)
-        found = task.recording.finished(task.model.preview)
-    task.recording.close()
-    return found
+    if task.model is None or task.image is None:
+        task.recording.close()
+        return None
+    if task.latents is not None:
+        task.recording.ended(task.latents)
+    return task.recording.finished(task.model.preview)
 
 
 def _finished(task: Task) -> Finished:

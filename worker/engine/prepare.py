@@ -159,7 +159,7 @@ def _inpaint(task: Task, model: LoadedModel) -> None:
         task.repaint = Repaint(ready(original), noise, mask, request.differential)
     if model.inpaints:
         masked = autoencoder.encode(hide_masked(pixels, painted), task.generator)
-        area = torch.from_numpy(painted >= 128).to(mask)[None, None]
+        area = sent(torch.from_numpy(painted >= 128)[None, None].to(mask.dtype), model.device)
         mask = (mask > 0).to(mask.dtype)
         _condition(task, model, *size, mask=mask, masked=masked, painted=area)
         return

@@ -274,8 +274,9 @@ class Task:
         self.stage = Stage.DONE
 
     def leave(self) -> None:
-        """Ends what the task has under way outside itself."""
-        if self.recording is not None:
+        """Ends what the task has under way outside itself. What was kept of the steps of a finished
+        picture goes on with it."""
+        if self.recording is not None and (self.canceled or self.image is None):
             self.recording.close()
         if self.run is not None:
             self.run.cancel()

@@ -102,6 +102,8 @@ class Stepper:
         job_id, lease_id, index = parse_task_id(finished.task_id)
         slot = self.board.get(job_id)
         if slot is None or slot.settling or slot.lease.id != lease_id:
+            if finished.trace is not None:
+                finished.trace.close()
             return
         if finished.image is not None:
             self.settler.store(slot, index, finished)

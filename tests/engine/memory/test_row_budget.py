@@ -49,7 +49,7 @@ def on_a_small_device(folder, room: int) -> UNetModel:
     small = SmallDevice.from_config(dict(model.unet.config))
     small.load_state_dict(model.unet.state_dict())
     small.room, small.sizes = room, []
-    model.unet = small.eval()
+    model.networks[0].module = model.unet = small.eval()
     return model
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 import torch
+from torch.nn import functional
 
 from worker.engine.backends.cabinet import WORTHWHILE, Comparison
 from worker.engine.backends.call import Call
@@ -18,12 +19,24 @@ only warms up. More than the fewest where those do not say which is faster. Medi
 machine the fastest of a few tells who was lucky once (65 ms in PyTorch and 94 compiled, where the
 medians were 853 and 246)."""
 
+BUSY = 1.5
+"""Where the plain network takes so many times as long as it has the processors, most of that is
+waiting for others, and what it has of the processors counts."""
+
 SLOW = 2.0
 """Seconds of a forward past which one round has to say it all."""
 
 APART = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
 """How far the answers may be apart, in parts of their length. In float32 OpenVINO came to 1e-6, and
 a picture moves by a level in a colour here and there; in bfloat16 either is 6e-3 from float32."""
+
+
+@dataclass(frozen=True)
+class Took:
+    """Seconds of a forward, and those that it had of the processors."""
+
+    wall: float
+    used: float
 
 
 @dataclass
@@ -33,49 +46,58 @@ class Trial:
     network: Network
     compiled: CompiledNetwork
     call: Call
-    eager_s: list[float] = field(default_factory=list[float])
-    compiled_s: list[float] = field(default_factory=list[float])
+    plain_took: list[Took] = field(default_factory=list[Took])
+    compiled_took: list[Took] = field(default_factory=list[Took])
     agreed: bool = True
     _right: torch.Tensor | None = None
 
     def advance(self) -> Comparison | None:
         """One forward; what came of it all once it is over."""
-        if len(self.eager_s) == len(self.compiled_s):
+        if len(self.plain_took) == len(self.compiled_took):
             self.network.make_plain()
             args, kwargs = self.call.arguments(self.call.tensors)
-            self._right, seconds = timed(lambda: self.network.eager(*args, **kwargs))
-            self.eager_s.append(seconds)
+            self._right, took = timed(lambda: self.network.eager(*args, **kwargs))
+            self.plain_took.append(took)
             return None
-        answer, seconds = timed(lambda: self.compiled.run(self.call))
-        self.compiled_s.append(seconds)
+        answer, took = timed(lambda: self.compiled.run(self.call))
+        self.compiled_took.append(took)
         self.agreed = self.agreed and self._agrees(answer)
         self._right = None
-        if self.agreed and len(self.compiled_s) < self._rounds and not self._is_clear:
+        pairs = self._seconds()
+        if self.agreed and len(self.compiled_took) < self._rounds and not is_clear(pairs):
             return None
-        eager, compiled = (median(each[1:] or each) for each in (self.eager_s, self.compiled_s))
-        return Comparison(eager, compiled, self.agreed)
+        plain, compiled = (median(each) for each in zip(*pairs, strict=True))
+        return Comparison(plain, compiled, self.agreed)
 
     @property
     def _rounds(self) -> int:
-        return MOST if min(self.eager_s) < SLOW else 2
+        return MOST if min(each.wall for each in self.plain_took) < SLOW else 2
 
-    @property
-    def _is_clear(self) -> bool:
-        """Whether three quarters of the rounds say the same."""
-        pairs = list(zip(self.eager_s, self.compiled_s, strict=True))[1:]
-        won = sum(compiled < WORTHWHILE * eager for eager, compiled in pairs)
-        return len(pairs) >= FEWEST - 1 and not len(pairs) / 4 < won < len(pairs) * 3 / 4
+    def _seconds(self) -> list[tuple[float, float]]:
+        """What the plain network and the compiled one took in each round that counts."""
+        pairs = list(zip(self.plain_took, self.compiled_took, strict=True))
+        pairs = pairs[1:] or pairs
+        waited = median(plain.wall for plain, _ in pairs)
+        if waited > BUSY * median(plain.used for plain, _ in pairs):
+            return [(plain.used, compiled.used) for plain, compiled in pairs]
+        return [(plain.wall, compiled.wall) for plain, compiled in pairs]
 
     def _agrees(self, answer: torch.Tensor) -> bool:
         if self._right is None or self._right.shape != answer.shape:
             return False
         right = self._right.float()
-        apart = (answer.float() - right).norm() / right.norm().clamp(min=1e-6)
-        return bool(apart <= APART[self.network.dtype])
+        apart = functional.mse_loss(answer.float(), right) ** 0.5
+        return bool(apart <= APART[self.network.dtype] * right.square().mean() ** 0.5)
 
 
-def timed(work: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, float]:
+def is_clear(pairs: list[tuple[float, float]]) -> bool:
+    """Whether there are enough rounds, and three quarters of them say the same."""
+    won = sum(compiled < WORTHWHILE * plain for plain, compiled in pairs)
+    return len(pairs) >= FEWEST - 1 and not len(pairs) / 4 < won < len(pairs) * 3 / 4
+
+
+def timed(work: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, Took]:
     """What the work makes, and its seconds."""
-    started = time.perf_counter()
+    started, before = time.perf_counter(), time.process_time()
     made = work()
-    return made, time.perf_counter() - started
+    return made, Took(time.perf_counter() - started, time.process_time() - before)

@@ -3,7 +3,7 @@
 Pictures to edit are more tokens beside those that it draws, each further on in time.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ import torch
 from worker.engine.families.model import Text
 from worker.engine.families.transformer import (
     Parts,
+    Reader,
     TransformerModel,
     packed,
     take_shown,
@@ -23,6 +24,7 @@ from worker.engine.prompt.sequence import SequenceReader
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course
+from worker.engine.trace.attention import Layout
 
 PLACE = "PROMPT"
 
@@ -95,6 +97,10 @@ class Flux2(TransformerModel):
         )
 
     @property
+    def readers(self) -> Mapping[str, Reader]:
+        return {"text_encoder": self._reader}
+
+    @property
     def window(self) -> int:
         return self._reader.window
 
@@ -105,6 +111,11 @@ class Flux2(TransformerModel):
         return Text(
             {"encoder_hidden_states": Pair(*(each.hidden for each in read))}, read[0].tokens
         )
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """The words first, and the picture behind them."""
+        ahead = rows.inputs["encoder_hidden_states"].shape[1]
+        return Layout(ahead, self.places(rows))
 
     def forward(self, rows: Rows) -> torch.Tensor:
         inputs = dict(rows.inputs)

@@ -1,23 +1,27 @@
 """HiDream (arXiv 2505.22705): two CLIPs, T5 and every layer of Llama, for a mixture of experts."""
 
-from collections.abc import Hashable
+import re
+from collections.abc import Hashable, Mapping
 
 import torch
 
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import Text
-from worker.engine.families.transformer import Parts, TransformerModel
+from worker.engine.families.transformer import Parts, Reader, TransformerModel
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.clip import ClipReader
 from worker.engine.prompt.sequence import SequenceReader
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course
+from worker.engine.trace.attention import Layout
 
 LENGTHS = (128,)
 
 
 class HiDream(TransformerModel):
     """The HiDreamImageTransformer2DModel with its four text encoders."""
+
+    looks = re.compile(r"(double|single)_stream_blocks\.\d+\.block\.attn1")
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -33,6 +37,19 @@ class HiDream(TransformerModel):
         left = llama.tokenizer.padding_side == "left"
         self._layers = SequenceReader(llama, LENGTHS, self._embed_layers, left=left)
         self._encoders = [each.model for each in (clip, second, t5, llama)]
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        """Words are followed by the tokens of T5, which alone stand one by one behind the picture
+        in every block."""
+        return {"text_encoder_3": self._words}
+
+    def layout(self, rows: Rows, row: int) -> Layout:
+        """The picture first, filled up to the largest where it is no square, and the words of T5
+        behind it."""
+        height, width = rows.latents.shape[-2:]
+        places = self.places(rows)
+        return Layout(0, places, places if height == width else self.transformer.max_seq)
 
     @property
     def window(self) -> int:

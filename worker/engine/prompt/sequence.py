@@ -117,6 +117,10 @@ class SequenceReader:
             word = pieces[-1].word + 1 if pieces else 0
             pieces += spell(self._tokenizer, part.text, word, part.weight)
         ahead = len(self._ids(self._template[0], special=False)) if self._template[0] else 0
+        if self._left:
+            content = self._tokens(text)[0]
+            ahead += self._length(len(content)) - len(self._before) - len(content)
+            ahead -= len(self._after)
         return Spelling("text_encoder", self.window, [pieces], first=len(self._before) + ahead)
 
     def nearest(self, word: str) -> list[str]:

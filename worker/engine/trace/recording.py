@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -41,33 +42,39 @@ class Step:
 
 @dataclass(frozen=True)
 class Trace:
-    """A finished recording: its steps on the CPU, the words, and what draws latents in colours."""
+    """A finished recording: its steps on the CPU, the words, and what draws latents in colours.
+
+    Whoever has it closes it once it is stored: until then it takes its share of the memory."""
 
     steps: Sequence[Step]
     words: Sequence[str]
     draw: Callable[[torch.Tensor], Picture]
     left_out: int = 0
+    close: Callable[[], None] = lambda: None
 
 
 class Memory:
-    """How many bytes all recordings may take together; None is no end."""
+    """How many bytes all recordings may take together, in every thread; None is no end."""
 
     def __init__(self, limit: int | None = None) -> None:
         self._left = limit
+        self._lock = Lock()
 
     def take(self, size: int) -> bool:
         """Take so many; False where there are not as many left."""
-        if self._left is None:
+        with self._lock:
+            if self._left is None:
+                return True
+            if size > self._left:
+                return False
+            self._left -= size
             return True
-        if size > self._left:
-            return False
-        self._left -= size
-        return True
 
     def give_back(self, size: int) -> None:
         """Give back what was taken."""
-        if self._left is not None:
-            self._left += size
+        with self._lock:
+            if self._left is not None:
+                self._left += size
 
 
 class Recording:
@@ -131,7 +138,7 @@ class Recording:
             self.steps[-1] = replace(last, tensors={**last.tensors, "x0": final})
 
     def finished(self, draw: Callable[[torch.Tensor], Picture]) -> Trace:
-        """All that was kept, on the CPU; what it took elsewhere is free."""
+        """All that was kept, on the CPU. What it takes of the memory goes over to it."""
         steps = [
             Step(
                 each.step,
@@ -144,7 +151,8 @@ class Recording:
             )
             for each in self.steps
         ]
-        return Trace(steps, self.words, draw, self.left_out)
+        taken, self._taken = self._taken, 0
+        return Trace(steps, self.words, draw, self.left_out, _once(self._memory, taken))
 
     def close(self) -> None:
         """What it took may be taken by others."""
@@ -183,6 +191,17 @@ class Recording:
             planes.append(shares[index : index + len(own)].sum(0))
             index += len(own)
         return torch.stack(planes).reshape(-1, rows, columns)
+
+
+def _once(memory: Memory, size: int) -> Callable[[], None]:
+    """What gives back so many, however often it is called."""
+    left = [size]
+
+    def close() -> None:
+        while left:
+            memory.give_back(left.pop())
+
+    return close
 
 
 def _places(spellings: Sequence[Spelling]) -> dict[int, list[int]]:

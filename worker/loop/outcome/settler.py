@@ -81,7 +81,7 @@ class Settler:
         """Encode and store picture `index`; the last one of a job settles it."""
         # Of the weights that it was made with: others may be loaded under the name in a moment.
         maker = Maker(VERSION, self.offer.sha256(slot.request.model))
-        self._submit(slot, lambda slot: self._store(slot, index, finished, maker))
+        self._submit(slot, lambda slot: self._stored(slot, index, finished, maker))
 
     def fail(self, slot: Slot, error: Exception | None) -> None:
         """Settle a job of which the engine could not make a picture."""
@@ -136,6 +136,14 @@ class Settler:
         except Exception:
             log.exception("job %s could not be settled", slot.id)
             self.board.forget(slot)
+
+    def _stored(self, slot: Slot, index: int, finished: Finished, maker: Maker) -> None:
+        try:
+            self._store(slot, index, finished, maker)
+        finally:
+            if finished.trace is not None:
+                # Others' steps have room again.
+                finished.trace.close()
 
     def _store(self, slot: Slot, index: int, finished: Finished, maker: Maker) -> None:
         if finished.image is None or slot.canvas is None or slot.settling:

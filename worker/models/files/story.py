@@ -39,7 +39,8 @@ def read(folder: Path) -> dict[str, Any] | None:
         prompts = [str(each) for each in story["prompts"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return {"curve": curve, "prompts": prompts, "grids": grids}
+    continued = bool(story.get("continued"))
+    return {"continued": continued, "curve": curve, "prompts": prompts, "grids": grids}
 
 
 def _bytes(path: Path) -> bytes:

@@ -102,7 +102,7 @@ function Search() {
       <input
         type="search"
         aria-label={t("searchFor")}
-        placeholder={t("searchFor")}
+        placeholder={t("search")}
         maxLength={200}
         enterkeyhint="search"
         value={query.value}

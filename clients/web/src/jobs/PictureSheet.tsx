@@ -31,8 +31,9 @@ const REST: readonly Action[] = [
   ["recipe", "copy", copyRecipe],
 ];
 
+const KEEP: Action = ["keepOnly", "check", keepOnly];
+
 const OF_SEVERAL: readonly Action[] = [
-  ["keepOnly", "check", keepOnly],
   ["delete", "trash", removePicture],
   ["deleteAll", "trash", (job) => remove(job)],
 ];
@@ -50,7 +51,7 @@ interface Props {
 /** All that can be done with one picture of a card. */
 export function PictureSheet({ job, output, title, close }: Props) {
   const words = t as (key: Action[0]) => string;
-  const all = [...FIRST, ...REST, ...(job.outputs.length > 1 ? OF_SEVERAL : OF_ONE)];
+  const all = job.outputs.length > 1 ? [KEEP, ...FIRST, ...REST, ...OF_SEVERAL] : [...FIRST, ...REST, ...OF_ONE];
   return (
     <Sheet title={title} close={close}>
       <div class="rest">

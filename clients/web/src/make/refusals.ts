@@ -1,5 +1,5 @@
 /** What the server says of a request's fields, in the languages that it does not speak. */
-import { learn, type Values } from "../ui/said";
+import { learn, type Sentences, type Values } from "../ui/said";
 
 const COLOURS: Record<string, string> = { white: "trắng", black: "đen" };
 const PARTS: Record<string, string> = { LoRA: "LoRA", ControlNet: "ControlNet", autoencoder: "bộ mã hóa", upscaler: "bộ phóng to" };
@@ -10,37 +10,36 @@ function thereAre(text: unknown): string {
   return list === "there is none" || list === "none" ? "hiện không có cái nào" : `hiện có ${list}`;
 }
 
-learn({
-  en: {},
-  vi: {
-    required: () => "bắt buộc phải có",
-    "too-long": ({ most, has }: Values) => `nhiều nhất ${most} ký tự; hiện có ${has}`,
-    "too-short": ({ least, has }: Values) => `ít nhất ${least} ký tự; hiện có ${has}`,
-    "not-whole": ({ given }: Values) => `phải là số nguyên; hiện là ${given}`,
-    "no-number": ({ given }: Values) => `phải là một con số; hiện là ${given}`,
-    "not-above": ({ limit, given }: Values) => `phải lớn hơn ${limit}; hiện là ${given}`,
-    below: ({ limit, given }: Values) => `phải từ ${limit} trở lên; hiện là ${given}`,
-    "not-below": ({ limit, given }: Values) => `phải nhỏ hơn ${limit}; hiện là ${given}`,
-    above: ({ limit, given }: Values) => `nhiều nhất là ${limit}; hiện là ${given}`,
-    "above-for-model": ({ limit, model, given }: Values) => `mô hình ${model} nhận nhiều nhất ${limit}; hiện là ${given}`,
-    "side-too-short": ({ least, size }: Values) => `không cạnh nào được ngắn hơn ${least} pixel; ảnh sẽ là ${size}`,
-    "side-too-long": ({ most, size }: Values) => `không cạnh nào được dài hơn ${most} pixel; ảnh sẽ là ${size}`,
-    "too-many-pixels": ({ most, has }: Values) => `ảnh được nhiều nhất ${most} pixel; ảnh này sẽ có ${has}`,
-    kinds: ({ model, kinds }: Values) => `mô hình ${model} chỉ làm được: ${kinds}`,
-    "says-no-change": () => "hãy viết điều cần sửa",
-    "says-nothing": () => "hãy viết điều muốn vẽ",
-    "no-image": () => "hãy chọn một ảnh để bắt đầu",
-    "no-mask": () => "hãy tô lên phần cần vẽ lại",
-    "empty-mask": ({ colour }: Values) => `không có chỗ nào màu ${COLOURS[colour!] ?? colour}, nên không có gì để vẽ lại`,
-    "no-edges": () => "hãy thêm ít nhất một pixel ở một cạnh",
-    "too-many-loras": ({ most, has }: Values) => `nhiều nhất ${most} LoRA, kể cả trong mô tả; hiện có ${has}`,
-    "unknown-part": ({ what, model, name, there_are }: Values) =>
-      `mô hình ${model} không có ${PARTS[what!] ?? what} nào tên ${name}; ${thereAre(there_are)}`,
-    samplers: ({ model, samplers }: Values) => `mô hình ${model} chỉ nhận ${samplers}`,
-    "no-multiple": ({ factor, model, nearest }: Values) => `phải là bội của ${factor} với mô hình ${model}; gần nhất là ${nearest}`,
-    "whole-pipeline": ({ model }: Values) => `mô hình ${model} chạy nguyên một quy trình nên không nhận tùy chọn này`,
-    "lora-tag-elsewhere": () => "có thẻ LoRA; LoRA tác động lên cả ảnh: hãy ghi nó vào /loras",
-    blocked: () => "có từ mà chủ máy chủ này không cho dùng trong mô tả",
-    "unknown-model": ({ name, there_are }: Values) => `không có mô hình nào tên ${name}; ${thereAre(there_are)}`,
-  },
-});
+const vi: Sentences = {
+  required: () => "bắt buộc phải có",
+  "too-long": ({ most, has }: Values) => `nhiều nhất ${most} ký tự; hiện có ${has}`,
+  "too-short": ({ least, has }: Values) => `ít nhất ${least} ký tự; hiện có ${has}`,
+  "not-whole": ({ given }: Values) => `phải là số nguyên; hiện là ${given}`,
+  "no-number": ({ given }: Values) => `phải là một con số; hiện là ${given}`,
+  "not-above": ({ limit, given }: Values) => `phải lớn hơn ${limit}; hiện là ${given}`,
+  below: ({ limit, given }: Values) => `phải từ ${limit} trở lên; hiện là ${given}`,
+  "not-below": ({ limit, given }: Values) => `phải nhỏ hơn ${limit}; hiện là ${given}`,
+  above: ({ limit, given }: Values) => `nhiều nhất là ${limit}; hiện là ${given}`,
+  "above-for-model": ({ limit, model, given }: Values) => `mô hình ${model} nhận nhiều nhất ${limit}; hiện là ${given}`,
+  "side-too-short": ({ least, size }: Values) => `không cạnh nào được ngắn hơn ${least} pixel; ảnh sẽ là ${size}`,
+  "side-too-long": ({ most, size }: Values) => `không cạnh nào được dài hơn ${most} pixel; ảnh sẽ là ${size}`,
+  "too-many-pixels": ({ most, has }: Values) => `ảnh được nhiều nhất ${most} pixel; ảnh này sẽ có ${has}`,
+  kinds: ({ model, kinds }: Values) => `mô hình ${model} chỉ làm được: ${kinds}`,
+  "says-no-change": () => "hãy viết điều cần sửa",
+  "says-nothing": () => "hãy viết điều muốn vẽ",
+  "no-image": () => "hãy chọn một ảnh để bắt đầu",
+  "no-mask": () => "hãy tô lên phần cần vẽ lại",
+  "empty-mask": ({ colour }: Values) => `không có chỗ nào màu ${COLOURS[colour!] ?? colour}, nên không có gì để vẽ lại`,
+  "no-edges": () => "hãy thêm ít nhất một pixel ở một cạnh",
+  "too-many-loras": ({ most, has }: Values) => `nhiều nhất ${most} LoRA, kể cả trong mô tả; hiện có ${has}`,
+  "unknown-part": ({ what, model, name, there_are }: Values) =>
+    `mô hình ${model} không có ${PARTS[what!] ?? what} nào tên ${name}; ${thereAre(there_are)}`,
+  samplers: ({ model, samplers }: Values) => `mô hình ${model} chỉ nhận ${samplers}`,
+  "no-multiple": ({ factor, model, nearest }: Values) => `phải là bội của ${factor} với mô hình ${model}; gần nhất là ${nearest}`,
+  "whole-pipeline": ({ model }: Values) => `mô hình ${model} chạy nguyên một quy trình nên không nhận tùy chọn này`,
+  "lora-tag-elsewhere": () => "có thẻ LoRA; LoRA tác động lên cả ảnh: hãy ghi nó vào /loras",
+  blocked: () => "có từ mà chủ máy chủ này không cho dùng trong mô tả",
+  "unknown-model": ({ name, there_are }: Values) => `không có mô hình nào tên ${name}; ${thereAre(there_are)}`,
+};
+
+learn({ en: {}, vi });

@@ -195,7 +195,7 @@ export const t = words({
     remove: "Bỏ ảnh này",
     cannot: (model: string) => `${model} không bắt đầu từ ảnh được. Hãy chọn mô hình khác hoặc bỏ ảnh.`,
     history: "Những gì bạn đã yêu cầu",
-    presets: "Phong cách và bộ cài đặt",
+    presets: "Phong cách và mẫu sẵn",
     filledByLink: "Biểu mẫu đã có nội dung của liên kết.",
     badLink: "Liên kết này không có gì biểu mẫu dùng được.",
     moreSettings: "Thêm",

@@ -31,6 +31,7 @@ export function Story() {
       {last && (
         <section>
           <h3>{t("curve")}</h3>
+          {told.continued && <p>{t("continued")}</p>}
           <Curve
             lines={[{ name: t("curve"), values: told.curve.map((each) => each.loss) }]}
             at={1}

@@ -17,7 +17,7 @@ export function Thumb({ picture, box, place, of, focusable, focus }: Cell) {
   const { output, job, index } = picture;
   const wanted = box.width * devicePixelRatio;
   const width = WIDTHS.find((each) => each >= wanted) ?? WIDTHS.at(-1)!;
-  const count = job.input.count;
+  const count = job.outputs.length;
   if (!fast.value) shown.add(output.id);
   const name = job.input.prompt || t("untitled");
   return (

@@ -1,0 +1,132 @@
+"""What is wrong is said where it is seen, in the user's language; a tap does what it says, once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.running.hand_worker import png
+from tests.web.browser import DESK, PHONE
+from tests.web.conftest import Site
+from tests.web.form import NETWORK, PROMPT, card, done, jobs, submit
+
+Visit = Callable[..., Page]
+
+
+def choose(page: Page, width: int, height: int, colour: str = "orange") -> None:
+    """Choose a picture to start from."""
+    file = {"name": "me.png", "mimeType": "image/png", "buffer": png(width, height, colour)}
+    page.locator("input[type=file]:not([capture])").set_input_files(file)
+
+
+def test_enlarging_offers_what_fits_and_says_where_nothing_does(visit: Visit, site: Site):
+    page = visit(PHONE)
+    choose(page, 1600, 1200)
+    start = page.get_by_role("group", name="Start from this picture")
+    start.get_by_text("Enlarge").tap()
+    expect(start.get_by_role("group")).to_contain_text("2048 \u00d7 1536")
+    start.get_by_role("button", name="Remove the picture").tap()
+    choose(page, 2048, 1536)
+    start.get_by_text("Enlarge").tap()
+    before = len(jobs(site))
+    page.get_by_role("button", name="Make it").tap()
+    expect(start.get_by_role("alert")).to_contain_text("as large already as this server makes")
+    assert len(jobs(site)) == before
+
+
+def test_an_enlarged_picture_is_the_picture_larger(visit: Visit, site: Site):
+    page = visit(PHONE)
+    choose(page, 64, 48)
+    start = page.get_by_role("group", name="Start from this picture")
+    start.get_by_text("Enlarge").tap()
+    page.get_by_role("button", name="Make it").tap()
+    expect(page.locator(".card[data-status=succeeded]").first).to_be_visible(timeout=120_000)
+    made = jobs(site)[0]
+    assert (made["kind"], made["input"]["strength"]) == ("upscale", 0)
+    assert (made["outputs"][0]["width"], made["outputs"][0]["height"]) == (128, 96)
+
+
+def test_a_double_tap_sends_one_job(visit: Visit, site: Site):
+    page = visit(DESK)
+    before = len(jobs(site))
+    page.get_by_label(PROMPT).fill("sun, flat")
+    page.get_by_role("button", name="Make it").dblclick()
+    done(card(page, "sun, flat"))
+    assert len(jobs(site)) == before + 1
+
+
+def test_a_size_beyond_the_limits_is_said(visit: Visit):
+    page = visit()
+    page.locator(".ratio", has_text="Custom").click()
+    page.get_by_label("Width").fill("77777")
+    page.get_by_label("Width").press("Tab")
+    expect(page.get_by_label("Width")).to_have_value("2048")
+    expect(page.get_by_text("At most 2048 pixels here; 77777 were asked for.")).to_be_visible()
+
+
+def test_the_servers_errors_are_said_in_vietnamese(visit: Visit):
+    page = visit(PHONE, noise=NETWORK, locale="vi-VN")
+    page.get_by_label("Bạn muốn thấy gì trong ảnh?").fill("x" * 10_001)
+    page.get_by_role("button", name="Tạo ảnh", exact=True).tap()
+    expect(page.locator(".prompt .error")).to_have_text("Nhiều nhất 10000 ký tự; hiện có 10001.")
+
+
+def test_the_way_back_closes_a_sheet_and_stays(visit: Visit):
+    page = visit(PHONE)
+    page.get_by_role("button", name="Settings").tap()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.evaluate("history.back()")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_label(PROMPT)).to_be_visible()
+    page.get_by_role("button", name="Settings").tap()
+    page.get_by_role("button", name="Close").tap()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Make it")).to_be_visible()
+
+
+def test_many_jobs_are_a_queue_that_folds_and_ends_as_one(visit: Visit, site: Site):
+    page = visit(PHONE)
+    ids = [submit(site, prompt=f"star {each}, flat", steps=140, count=4) for each in range(6)]
+    queue = page.get_by_role("region", name="Queue")
+    expect(queue.get_by_role("listitem")).to_have_count(3)
+    queue.get_by_role("button", name=re.compile("more$")).tap()
+    expect(queue.get_by_role("listitem").nth(4)).to_be_visible()
+    queue.get_by_role("button", name="Cancel all").tap()
+    queue.get_by_role("button", name="Cancel all").tap()
+    expect(queue).to_have_count(0)
+    ended = {each["id"]: each["status"] for each in jobs(site)}
+    assert {ended[each] for each in ids} <= {"canceled", "succeeded"}
+
+
+def test_same_again_leads_to_the_new_card(visit: Visit, site: Site):
+    for each in range(4):
+        submit(site, prompt=f"leaf {each}, flat", steps=1)
+    page = visit(PHONE)
+    last = page.locator(".card[data-status=succeeded]").last
+    last.scroll_into_view_if_needed()
+    last.get_by_role("button", name="Same again").tap()
+    page.get_by_role("button", name="See it").tap()
+    expect(page.locator(".card").first).to_be_in_viewport()
+    last.scroll_into_view_if_needed()
+    last.get_by_role("button", name="Use as input").tap()
+    expect(page.get_by_role("group", name="Start from this picture")).to_be_in_viewport()
+
+
+def test_a_preset_is_kept_used_and_handed_on_by_a_link(visit: Visit):
+    page = visit()
+    page.get_by_label(PROMPT).fill("ink drawing")
+    page.get_by_role("button", name="Styles and presets").click()
+    page.get_by_label("Name").fill("Ink")
+    page.get_by_role("dialog").get_by_role("button", name="Keep what the form says").click()
+    expect(page.get_by_role("button", name=re.compile("^Ink style"))).to_be_visible()
+    page.get_by_role("button", name="Close").click()
+    page.get_by_label(PROMPT).fill("a fox")
+    page.get_by_role("button", name="Styles and presets").click()
+    page.get_by_role("button", name=re.compile("^Ink style")).click()
+    expect(page.get_by_label(PROMPT)).to_have_value("a fox, ink drawing")
+    # {"prompt":"a boat","steps":7}
+    page.goto(page.url.split("#")[0] + "#/make/eyJwcm9tcHQiOiJhIGJvYXQiLCJzdGVwcyI6N30")
+    expect(page.get_by_label(PROMPT)).to_have_value("a boat")
+    expect(page.get_by_label("Steps, exactly")).to_have_value("7")
