@@ -273,6 +273,8 @@ class ResolvedRequest(CommonFields):
     upscaler: str | None = None
     wordings: list[PictureWords] = Field(
         default_factory=list[PictureWords],
+        # Without them what was resolved is a request again.
+        exclude_if=lambda wordings: not wordings,
         description="Where the prompts are templates, what they became for each picture.",
     )
 

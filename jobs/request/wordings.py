@@ -155,7 +155,7 @@ def _worded(
     try:
         loras += _named(tagged.loras, card)
     except ValidationError:
-        detail = "a LoRA in it must have a name of at most 200 characters and weights from -4 to 4"
+        detail = "a LoRA in it must have a name of at most 200 characters and a weight from -4 to 4"
         errors.append(FieldError(pointer="/prompt", detail=detail))
     # Too many of them are a fault that is told of with its limit.
     return PictureWords.model_construct(prompt=tagged.prompt, negative_prompt=negative, loras=loras)
