@@ -8,8 +8,18 @@ AND = re.compile(r"\bAND\b")
 MAX_JOINED = 16
 """Prompts that AND may join: each is one more row of every forward."""
 
+MAX_WEIGHT = 100.0
+"""Of a prompt that AND joins."""
+
 LANGUAGE = re.compile(r"\bAND\b|\bBREAK\b|\([^()]*:\s*[\d.]+\s*\)|\[[^\[\]]*[:|][^\[\]]*\]")
 """What says something else than its letters."""
+
+_WEIGHT = re.compile(r":\s*([-+]?(?:\d+\.?|\d*\.\d+))\s*\Z", re.ASCII)
+
+
+def joins(prompt: str) -> bool:
+    """Whether a prompt is several that AND joins."""
+    return AND.search(prompt) is not None
 
 
 def join_fault(prompt: str, *, guided: bool) -> str | None:
@@ -24,6 +34,9 @@ def join_fault(prompt: str, *, guided: bool) -> str | None:
             "AND joins prompts by their guidance, and there is none; a guidance scale above 1 gives"
             " it some"
         )
+    for match in filter(None, map(_WEIGHT.search, AND.split(prompt))):
+        if abs(float(match[1])) > MAX_WEIGHT:
+            return f"what AND joins weighs at most {MAX_WEIGHT:g}, not {float(match[1]):g}"
     return None
 
 

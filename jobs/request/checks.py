@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from jobs.prompts.joined import join_fault
 from jobs.request.masks import paints
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.request.parts import Drawn, Lora
@@ -47,14 +46,6 @@ def request_errors(
         *_trace_errors(request, card),
         *_walk_errors(request, prompt),
     ]
-
-
-def prompt_errors(request: GenerationRequest, card: ModelCard, prompt: str) -> list[FieldError]:
-    """What of a prompt's own language cannot be done."""
-    asked, usual = request.guidance_scale, card.guidance_scale
-    scale = request.true_cfg_scale if card.distilled_guidance else usual if asked is None else asked
-    detail = join_fault(prompt, guided=scale > 1) if card.batched else None
-    return [FieldError(pointer="/prompt", detail=detail)] if detail else []
 
 
 def _trace_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:

@@ -9,11 +9,12 @@ from math import sqrt
 from typing import Any
 
 from jobs.request import blocklist
-from jobs.request.checks import count_errors, prompt_errors, request_errors, size_errors
+from jobs.request.checks import count_errors, request_errors, size_errors
 from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, note_of
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.notes import Note, prompt_notes
 from jobs.request.parts import Hires
+from jobs.request.prompt_checks import prompt_errors
 from jobs.request.request import (
     CommonFields,
     FieldError,
@@ -72,7 +73,7 @@ def resolve(
     errors = said.errors
     for each in said.wordings:
         errors += request_errors(request, card, pictures, each.prompt, each.loras, cards)
-        errors += prompt_errors(request, card, each.prompt)
+        errors += prompt_errors(request, card, each)
     errors += _blocked(request, [each.prompt for each in said.wordings])
     if errors:
         # Pictures of one template may have one fault.

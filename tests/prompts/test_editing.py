@@ -196,9 +196,20 @@ def test_a_lora_has_a_weight_for_the_text_encoder_and_one_for_the_unet(
     [
         ({"prompt": "a AND b", "guidance_scale": 1.0}, "/prompt", "guidance"),
         ({"prompt": " AND ".join("abcdefghijklmnopq")}, "/prompt", "at most 16"),
+        ({"prompt": "a AND b :101"}, "/prompt", "at most 100"),
+        ({"prompt": "a [b|c]", "trace": True}, "/trace", "`attention` `none`"),
+        ({"prompt": "a AND b", "trace": [0]}, "/trace", "`attention` `none`"),
+        ({"prompt": "a", "negative_prompt": "[b:c:1]", "trace": True}, "/trace", "change"),
+        ({"prompt": "a [b|c]", "blend_prompt": "d", "blend": 0.5}, "/blend_prompt", "change"),
+        ({"prompt": "a", "blend_prompt": "[d:1]", "blend": 0.5}, "/blend_prompt", "change"),
+        (
+            {"kind": "walk", "prompt": "a", "walk": {"over": "prompts", "prompt": "b AND c"}},
+            "/walk/prompt",
+            "AND",
+        ),
     ],
 )
-def test_what_cannot_be_joined_is_refused(
+def test_what_cannot_be_joined_or_cannot_change_is_refused(
     client: httpx.Client, fields: dict[str, object], pointer: str, said: str
 ):
     answer = client.post(f"{API}/jobs", json={**USUAL, **fields})

@@ -1,0 +1,47 @@
+"""What of a prompt's own language cannot be done beside what else a request asks for."""
+
+from __future__ import annotations
+
+from jobs.prompts.edits import changes
+from jobs.prompts.joined import join_fault, joins
+from jobs.request.model_card import ModelCard
+from jobs.request.parts import PictureWords
+from jobs.request.request import FieldError, GenerationRequest
+from jobs.request.trace import wish
+
+
+def prompt_errors(
+    request: GenerationRequest, card: ModelCard, words: PictureWords
+) -> list[FieldError]:
+    """What of a prompt's own language cannot be done, or not beside what else is asked for."""
+    if not card.batched:
+        return []
+    asked, usual = request.guidance_scale, card.guidance_scale
+    scale = request.true_cfg_scale if card.distilled_guidance else usual if asked is None else asked
+    wrong = [("/prompt", join_fault(words.prompt, guided=scale > 1))]
+    several = changes(words.prompt) or changes(words.negative_prompt) or joins(words.prompt)
+    for pointer, text in _blended(request).items():
+        if several or changes(text) or joins(text):
+            detail = (
+                "goes between prompts that stay as they are; those whose words change from step to"
+                " step, or that AND joins, are not blended"
+            )
+            wrong.append((pointer, detail))
+    trace = wish(request.trace)
+    if trace and trace.attention != "none" and several:
+        detail = (
+            "cannot say where words are looked at in a picture whose words change from step to"
+            " step, or whose prompts AND joins; with `attention` `none` the rest is kept"
+        )
+        wrong.append(("/trace", detail))
+    return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong if detail]
+
+
+def _blended(request: GenerationRequest) -> dict[str, str]:
+    """The prompts that the request's own is blended with, by the pointers of their fields."""
+    blended: dict[str, str] = {}
+    if request.blend_prompt is not None and request.blend > 0:
+        blended["/blend_prompt"] = request.blend_prompt
+    if request.walk and request.walk.over == "prompts" and request.walk.prompt is not None:
+        blended["/walk/prompt"] = request.walk.prompt
+    return blended
