@@ -28,6 +28,10 @@ class BadStyles(Exception):
     """The caller gets 503: the file cannot be read or written, and the message says why."""
 
 
+class StylesFull(Exception):
+    """The caller gets 409: with one more the file would be too large to be read."""
+
+
 @dataclass(frozen=True)
 class Style:
     """A prompt and a negative prompt that go by one name."""
@@ -37,9 +41,15 @@ class Style:
     negative_prompt: str = ""
 
 
-def merged(text: str, others: Iterable[str]) -> str:
-    """A prompt with the texts of styles, one after another, as AUTOMATIC1111 joins them."""
+def merged(text: str, others: Iterable[str], most: int) -> str:
+    """A prompt with the texts of styles, one after another, as AUTOMATIC1111 joins them.
+
+    What is longer than `most` is too long already, and no more is put to it: a style that has the
+    prompt several times multiplies it.
+    """
     for other in others:
+        if len(text) > most:
+            break
         if PLACE in other:
             text = other.replace(PLACE, text)
         else:
@@ -67,7 +77,10 @@ class StyleFile:
         return {style.name: style for style in _styles(text)}
 
     def put(self, style: Style) -> bool:
-        """Keeps a style, in the place of one of that name; whether it is a new one."""
+        """Keeps a style, in the place of one of that name; whether it is a new one.
+
+        Raises StylesFull and BadStyles.
+        """
         with self._changing() as styles:
             new = style.name not in styles
             styles[style.name] = style
@@ -87,7 +100,10 @@ class StyleFile:
                 styles = self.all()
                 yield styles
                 part = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-                part.write_text(written(styles.values()), encoding="utf-8-sig", newline="")
+                data = written(styles.values()).encode("utf-8-sig")
+                if len(data) > MAX_BYTES:
+                    raise StylesFull(f"all styles together may have at most {MAX_BYTES} bytes")
+                part.write_bytes(data)
                 part.replace(self._path)
         except OSError as error:
             raise BadStyles(f"{self._path} cannot be written: {error}") from error

@@ -22,6 +22,9 @@ MAX_DEPTH = 20
 MAX_PICKS = 2000
 """Choices and wildcards of one prompt that are picked, those in picked values included."""
 
+MAX_LENGTH = 1_000_000
+"""Characters that are picked for one prompt, those in other choices counted in each of them."""
+
 SEPARATOR = ", "
 
 _TOKEN = re.compile(
@@ -74,19 +77,26 @@ class _Open:
     square: int = 0
 
 
-def is_template(prompt: str) -> bool:
-    """Whether a prompt has anything to pick."""
+def is_template(prompt: str, *, lists: bool = True) -> bool:
+    """Whether a prompt has anything to pick. Without `lists` of words their names are text."""
     return ("{" in prompt or "__" in prompt or "${" in prompt) and any(
-        not isinstance(each, str) for each in _parsed(prompt)
+        not isinstance(each, str) for each in _parsed(prompt, lists=lists)
     )
 
 
+def wildcard_in(prompt: str) -> str | None:
+    """The first name of a list that stands in a prompt, as it is written there."""
+    return next((match[0] for match in _TOKEN.finditer(prompt) if match["name"]), None)
+
+
 def expanded(prompt: str, seed: str, wildcards: Wildcards) -> str:
-    """What a template becomes: the same for the same seed and the same files.
+    """What a template becomes: the same for the same seed and the same files. Where there are no
+    lists at all, their names are text.
 
     Raises BadTemplate, and NoWildcard for a list that is not there.
     """
-    return _Picker(random.Random(seed), wildcards).text(_parsed(prompt), 0)
+    lists = "__" not in prompt or wildcards.any()
+    return _Picker(random.Random(seed), wildcards).text(_parsed(prompt, lists=lists), 0)
 
 
 class _Picker:
@@ -94,6 +104,7 @@ class _Picker:
         self._dice = dice
         self._wildcards = wildcards
         self._picks = 0
+        self._length = 0
         self._lists: dict[str, tuple[list[str], list[float]]] = {}
 
     def text(self, texts: Sequence[_Text], depth: int) -> str:
@@ -112,10 +123,16 @@ class _Picker:
         if self._picks > MAX_PICKS:
             raise BadTemplate(f"more than {MAX_PICKS} choices and wildcards are picked for it")
         if isinstance(text, _Wildcard):
-            return self.text(self._value(text.name), depth + 1)
+            return self._counted(self.text(self._value(text.name), depth + 1))
         number = text.low + int(self._dice.random() * (text.high - text.low + 1))
         picked = [self.text(option.texts, depth + 1) for option in self._some(text.options, number)]
-        return text.between.join(picked)
+        return self._counted(text.between.join(picked))
+
+    def _counted(self, text: str) -> str:
+        self._length += len(text)
+        if self._length > MAX_LENGTH:
+            raise BadTemplate(f"more than {MAX_LENGTH} characters are picked for it")
+        return text
 
     def _value(self, name: str) -> Sequence[_Text]:
         if name not in self._lists:
@@ -145,7 +162,7 @@ class _Picker:
         return some
 
 
-def _parsed(prompt: str) -> list[_Text]:
+def _parsed(prompt: str, *, lists: bool = True) -> list[_Text]:
     done: list[_Text] = []
     opened: list[_Open] = []
 
@@ -156,7 +173,7 @@ def _parsed(prompt: str) -> list[_Text]:
         token = match[0]
         if token == "${":
             raise BadTemplate("it has a variable `${`, which is not done here")
-        if match["name"]:
+        if match["name"] and lists:
             if match["more"] or match["name"].startswith("~"):
                 raise BadTemplate(f"`{token[:60]}` has a parameter, which is not done here")
             put(_Wildcard(match["name"]))

@@ -26,6 +26,10 @@ class Wildcards:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def any(self) -> bool:
+        """Whether there is any list."""
+        return next(self._folder.rglob(f"*{SUFFIX}"), None) is not None
+
     def names(self) -> list[str]:
         """The lists by name: the file's path in the folder, without its suffix."""
         found = (path.relative_to(self._folder) for path in self._folder.rglob(f"*{SUFFIX}"))
@@ -42,7 +46,7 @@ class Wildcards:
 
     def _of(self, name: str) -> tuple[str, ...]:
         shown = f"{self._folder.name}/{name}{SUFFIX}"
-        if any(part in ("", ".", "..") for part in name.split("/")):
+        if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
             raise NoWildcard(f"`__{name}__` is no name of a file")
         path = self._folder / f"{name}{SUFFIX}"
         try:
@@ -55,7 +59,10 @@ class Wildcards:
                 f"`__{name}__` wants the file {shown}, which is not there; with `as_written` it is"
                 " text"
             ) from None
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            # Not the error's own words: they have the whole path.
+            raise NoWildcard(f"{shown} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
             raise NoWildcard(f"{shown} cannot be read: {error}") from error
         if not values:
             raise NoWildcard(f"{shown} has no values")

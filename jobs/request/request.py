@@ -152,6 +152,14 @@ class CommonFields(Part):
         description="Walk: what changes from picture to picture. How many there are follows from "
         "it; beside them the job has a strip and an animation of all of them, in `files`.",
     )
+    wordings: list[PictureWords] = Field(
+        default_factory=list[PictureWords],
+        max_length=LIMITS.max_count,
+        # Without them what was resolved is a request again.
+        exclude_if=lambda wordings: not wordings,
+        description="Where the prompts are templates, what they became for each picture. A request "
+        "that has it, as a job's `input` does, gets these words again, and none are picked.",
+    )
     resize: Resize = Field(
         default="crop", description="How a picture is brought to another shape of width and height."
     )
@@ -271,12 +279,6 @@ class ResolvedRequest(CommonFields):
     strength: Strength = 1.0
     scale: float | None = None
     upscaler: str | None = None
-    wordings: list[PictureWords] = Field(
-        default_factory=list[PictureWords],
-        # Without them what was resolved is a request again.
-        exclude_if=lambda wordings: not wordings,
-        description="Where the prompts are templates, what they became for each picture.",
-    )
 
     def image_seed(self, index: int) -> int:
         """Seed of picture `index` (from 0), which makes that picture again alone."""

@@ -86,7 +86,7 @@ def resolve(
         raise InvalidRequest(errors)
     pair = nearest(*_sampler(request, card), card.schedules)
     if notes is not None:
-        notes += [*_pair_notes(pair), *prompt_notes(card, prompt, negative)]
+        notes += [*_pair_notes(pair), *prompt_notes(card, prompt, negative), *said.notes]
     walk, pictures_made = (
         (None, request.count) if request.walk is None else chosen(request.walk, prompt)
     )
@@ -187,7 +187,7 @@ def _common(request: GenerationRequest) -> dict[str, Any]:
     """The fields that go over as they are."""
     chosen = {
         *("prompt", "negative_prompt", "loras", "controls", "schedule"),
-        *("hires", "drawn", "image_guidance_scale", "count", "walk"),
+        *("hires", "drawn", "image_guidance_scale", "count", "walk", "wordings"),
     }
     return {name: getattr(request, name) for name in CommonFields.model_fields.keys() - chosen}
 

@@ -9,14 +9,17 @@ from pydantic import ValidationError
 
 from jobs.prompts.styles import StyleFile, chosen, merged
 from jobs.prompts.tags import LoraTag, split_tags
-from jobs.prompts.templates import BadTemplate, expanded, is_template
+from jobs.prompts.templates import BadTemplate, expanded, is_template, wildcard_in
 from jobs.prompts.wildcards import NoWildcard, Wildcards
 from jobs.request.model_card import ModelCard, name_from
+from jobs.request.notes import Note
 from jobs.request.parts import Lora, PictureWords
 from jobs.request.request import FieldError, GenerationRequest, InputPicture
 from jobs.request.values import LIMITS, SEEDS
 from jobs.sentences import say
 from jobs.settings import settings
+
+KEPT = "are used as they were sent; picked now, by this seed and these files, they would be others"
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Words:
     loras: list[Lora]
     wordings: list[PictureWords]
     template: bool = False
+    notes: list[Note] = field(default_factory=list[Note])
     errors: list[FieldError] = field(default_factory=list[FieldError])
 
 
@@ -47,24 +51,38 @@ def words_of(
             FieldError(pointer="/styles", detail=f"no style is named {name[:60]!r}; {there_are}")
             for name in missing
         ]
-        written = merged(written, (style.prompt for style in known))
-        negative = merged(negative, (style.negative_prompt for style in known))
+        most = LIMITS.max_prompt
+        written = merged(written, (style.prompt for style in known), most)
+        negative = merged(negative, (style.negative_prompt for style in known), most)
         errors += _too_long({"/prompt": written, "/negative_prompt": negative}, "with its styles")
+    texts = {"/prompt": written, "/negative_prompt": negative}
+    # Words that were picked before need no lists.
+    lists = bool(request.wordings) or _lists(texts)
     try:
-        template = not request.as_written and (is_template(written) or is_template(negative))
+        template = not request.as_written and any(
+            is_template(each, lists=lists) for each in texts.values()
+        )
     except BadTemplate as error:
         return _nothing([*errors, _fault(written, error)])
+    if request.wordings:
+        errors += _wordings_faults(request, template=template)
     if errors:
         return _nothing(errors)
+    if request.wordings:
+        notes = (
+            [] if _picked_again(request, texts, seed) else [Note(pointer="/wordings", detail=KEPT)]
+        )
+        own = list(request.wordings)
+        return Words(written, negative, request.loras, own, template=True, notes=notes)
+    notes = [] if lists or request.as_written else _read_as_text(texts)
     if template and request.walk is not None:
         # All of its pictures have the same words, those of the first one's seed.
-        texts = {"/prompt": written, "/negative_prompt": negative}
         if errors := _pick(texts, seed, 0):
             return _nothing(errors)
         written, negative, template = texts["/prompt"], texts["/negative_prompt"], False
     if not template:
         one = _worded(request, card, written, negative, errors)
-        return Words(one.prompt, negative, one.loras, [one], errors=errors)
+        return Words(one.prompt, negative, one.loras, [one], notes=notes, errors=errors)
     wordings: list[PictureWords] = []
     for index in range(request.count):
         texts = {"/prompt": written, "/negative_prompt": negative}
@@ -74,7 +92,7 @@ def words_of(
         wordings.append(_worded(request, card, *own, errors))
         if errors:
             return _nothing(errors)
-    return Words(written, negative, request.loras, wordings, template=True)
+    return Words(written, negative, request.loras, wordings, template=True, notes=notes)
 
 
 def other_prompts(request: GenerationRequest) -> dict[str, str]:
@@ -82,6 +100,59 @@ def other_prompts(request: GenerationRequest) -> dict[str, str]:
     beside = {"/blend_prompt": request.blend_prompt}
     beside |= {"/walk/prompt": request.walk.prompt} if request.walk else {}
     return {pointer: text for pointer, text in beside.items() if text}
+
+
+def _lists(texts: dict[str, str]) -> bool:
+    """Whether there are lists of words, as far as these texts may name one."""
+    named = any("__" in text for text in texts.values())
+    return not named or Wildcards(settings().wildcards_folder).any()
+
+
+def _read_as_text(texts: dict[str, str]) -> list[Note]:
+    """Notes of names that are text because there are no lists."""
+    folder = settings().wildcards_folder.name
+    return [
+        Note(
+            pointer=pointer,
+            detail=f"`{name[:60]}` is read as text: there are no lists of words in {folder}/",
+        )
+        for pointer, text in texts.items()
+        if (name := wildcard_in(text))
+    ]
+
+
+def _wordings_faults(request: GenerationRequest, *, template: bool) -> list[FieldError]:
+    """Why the words that a request has for its pictures cannot be theirs."""
+    wrong: list[tuple[str, str]] = []
+    given = len(request.wordings)
+    if request.walk is not None:
+        wrong.append(("/wordings", "are for pictures with other words; those of a walk have one"))
+    elif not template:
+        wrong.append(("/wordings", "are what choices and wildcards became; no prompt here has any"))
+    elif given != request.count:
+        wrong.append(("/wordings", f"must be as many as count, {request.count}; there are {given}"))
+    if request.styles:
+        wrong.append(("/styles", "would change words that /wordings has already; leave one out"))
+    for index, words in enumerate(request.wordings):
+        tagged = split_tags(words.prompt)
+        if tagged.loras or tagged.faults:
+            detail = "has a tag; there a LoRA is named in `loras`"
+            wrong.append((f"/wordings/{index}/prompt", detail))
+    return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong]
+
+
+def _picked_again(request: GenerationRequest, texts: dict[str, str], seed: int) -> bool:
+    """Whether the words that a request has are those that its seed and the files give now."""
+    for index, words in enumerate(request.wordings):
+        own = dict(texts)
+        if _pick(own, (seed + index) % SEEDS, index):
+            return False
+        if (split_tags(own["/prompt"]).prompt, own["/negative_prompt"]) != (
+            words.prompt,
+            words.negative_prompt,
+        ):
+            return False
+    return True
 
 
 def _beside(request: GenerationRequest) -> list[FieldError]:
@@ -97,7 +168,8 @@ def _beside(request: GenerationRequest) -> list[FieldError]:
             errors.append(FieldError(pointer=pointer, detail=detail))
         errors += [FieldError(pointer=pointer, detail=fault) for fault in tagged.faults]
         try:
-            template = not request.as_written and is_template(text)
+            lists = _lists({pointer: text})
+            template = not request.as_written and is_template(text, lists=lists)
         except BadTemplate as error:
             errors.append(FieldError(pointer=pointer, detail=str(error)))
             continue

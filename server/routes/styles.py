@@ -7,9 +7,9 @@ from typing import Any
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.prompts.styles import Style, StyleFile
+from jobs.prompts.styles import Style, StyleFile, StylesFull
 from jobs.request.request import FieldError, InvalidRequest
-from jobs.request.values import Prompt
+from jobs.request.values import CONTROLS, Prompt
 from jobs.settings import settings
 from server.door.auth import require_admin
 from server.errors import ApiError
@@ -79,14 +79,18 @@ def put_style(path: StylePath, body: StyleTexts) -> Response:
     """
     name = _name(path)
     if not name:
-        raise InvalidRequest([FieldError(pointer="name", detail="must have a sign in it")])
+        raise InvalidRequest([FieldError(pointer="/name", detail="must have a sign in it")])
     styles = _file().all()
     if name in styles:
         require_admin()
     elif len(styles) >= MOST:
         raise ApiError(409, "too-many", f"there are {MOST} styles, and no more are kept")
     style = Style(name, body.prompt, body.negative_prompt)
-    return response(_view(style), 201 if _file().put(style) else 200)
+    try:
+        new = _file().put(style)
+    except StylesFull as full:
+        raise ApiError(409, "full", str(full)) from full
+    return response(_view(style), 201 if new else 200)
 
 
 @routes.delete("/styles/<path:name>", {204: None}, (403, 404, 503))
@@ -102,8 +106,8 @@ def delete_style(path: StylePath) -> Response:
 
 
 def _name(path: StylePath) -> str:
-    """The name as it is kept: on one line."""
-    return " ".join(path.name.split())
+    """The name as it is kept: on one line, without what steers a terminal."""
+    return " ".join(CONTROLS.sub(" ", path.name).split())
 
 
 def _file() -> StyleFile:

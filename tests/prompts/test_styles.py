@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
+from jobs.prompts.styles import Style, StyleFile
 from tests.running.paths import API
 from tests.running.site import Site
 from tests.worker.families.asking import made, picture
@@ -99,3 +100,25 @@ def test_a_file_that_is_no_list_of_styles_is_said_to_be_none(site: Site, client:
     file.unlink()
     assert answer.status_code == 503
     assert "styles.csv cannot be read" in answer.json()["detail"]
+
+
+def test_styles_that_multiply_a_prompt_or_fill_the_file_are_refused(
+    site: Site, client: httpx.Client
+):
+    texts = {"prompt": "{prompt}" * 1000}
+    assert client.put(f"{API}/styles/Echo", json=texts).status_code == 201
+    asked = {**USUAL, "prompt": "a cat", "styles": ["Echo"] * 8}
+    answer = client.post(f"{API}/jobs", json=asked)
+    assert answer.status_code == 422
+    assert "at most" in answer.json()["errors"][0]["detail"]
+    assert client.delete(f"{API}/styles/Echo").status_code == 204
+    StyleFile(site.data / "styles.csv").put(Style("Full", "x" * 120_000))
+    with (site.data / "styles.csv").open("a") as file:
+        file.writelines(f"Full {number},{'x' * 120_000},\n" for number in range(32))
+    most = {"prompt": "x" * 10_000, "negative_prompt": "y" * 10_000}
+    codes = [client.put(f"{API}/styles/{each}", json=most).status_code for each in range(4)]
+    assert codes[-1] == 409
+    assert client.get(f"{API}/styles").status_code == 200
+    empty = client.put(f"{API}/styles/%00", json={})
+    assert (empty.status_code, empty.json()["errors"][0]["pointer"]) == (422, "/name")
+    (site.data / "styles.csv").unlink()

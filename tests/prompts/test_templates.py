@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 
 import httpx
 import numpy as np
@@ -90,3 +91,71 @@ def test_a_prompt_that_is_taken_as_it_is_written_has_nothing_picked(client: http
     job = made(client, **USUAL, prompt="a __creature__ {a|b}", as_written=True)
     assert client.get(job).json()["input"]["prompt"] == "a __creature__ {a|b}"
     assert "wordings" not in client.get(job).json()["input"]
+
+
+def test_what_a_job_picked_is_sent_back_and_makes_the_same_whatever_became_of_the_files(
+    client: httpx.Client, site: Site
+):
+    first = ended(client, made(client, **USUAL, prompt="__place__ {a|b}", count=3))
+    path = site.data / "wildcards" / "place.txt"
+    again = client.post(f"{API}/jobs", json=first["input"])
+    assert again.status_code == 202, again.text
+    assert again.json()["input"] == first["input"]
+    assert again.json()["notes"] == first["notes"]
+    path.write_text("under water\n")
+    later = client.post(f"{API}/jobs", json=first["input"]).json()
+    assert later["input"] == first["input"]
+    assert [note["pointer"] for note in later["notes"]] == ["/wordings"]
+    done = ended(client, later["urls"]["self"])
+    for one, other in zip(first["outputs"], done["outputs"], strict=True):
+        pictures = [pixels(client.get(each["url"]).content) for each in (one, other)]
+        assert np.array_equal(*pictures)
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "said"),
+    [
+        ({"count": 2}, "/wordings", "as many as count"),
+        ({"prompt": "a cat"}, "/wordings", "no prompt here has any"),
+        ({"as_written": True}, "/wordings", "no prompt here has any"),
+        ({"wordings": [{"prompt": "<lora:ink:1>"}]}, "/wordings/0/prompt", "tag"),
+        ({"wordings": [{"prompt": " "}]}, "/prompt", "empty"),
+        ({"wordings": [{"prompt": "a", "loras": [{"name": "oil"}]}]}, "/prompt", "oil"),
+        ({"wordings": [{"prompt": 5}]}, "/wordings/0/prompt", "string"),
+        ({"wordings": "a"}, "/wordings", "array"),
+    ],
+)
+def test_wordings_that_cannot_be_those_of_the_pictures_are_refused(
+    client: httpx.Client, change: Fields, pointer: str, said: str
+):
+    asked = {**USUAL, "prompt": "{a|b}", "wordings": [{"prompt": "a"}], **change}
+    answer = client.post(f"{API}/jobs", json=asked)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert said in answer.json()["errors"][0]["detail"]
+
+
+def test_names_of_lists_are_text_with_a_note_where_there_are_no_lists(
+    client: httpx.Client, site: Site
+):
+    shutil.rmtree(site.data / "wildcards")
+    job = client.get(made(client, **USUAL, prompt="__bold__ text {a|b}")).json()
+    assert job["input"]["wordings"][0]["prompt"] in ("__bold__ text a", "__bold__ text b")
+    plain = ended(
+        client, made(client, **USUAL, prompt="__bold(x)__", blend_prompt="__bold(y)__", blend=1)
+    )
+    assert plain["status"] == "succeeded"
+    assert plain["input"]["prompt"] == "__bold(x)__"
+    assert "wordings" not in plain["input"]
+    for each in (job, plain):
+        (note,) = each["notes"]
+        assert note["pointer"] == "/prompt"
+        assert "is read as text" in note["detail"]
+    assert ended(client, job["urls"]["self"])["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "%F0%9F%8D%8E" * 150])
+def test_a_name_that_no_file_can_have_is_not_found(client: httpx.Client, site: Site, name: str):
+    answer = client.get(f"{API}/wildcards/{name}")
+    assert answer.status_code == 404
+    assert str(site.data) not in answer.text

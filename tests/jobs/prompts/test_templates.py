@@ -89,7 +89,8 @@ def test_one_seed_gives_one_prompt(lists: Wildcards):
         ("__animal(size=big)__", BadTemplate, "parameter"),
         ("{0::a|0::b}", BadTemplate, "all weights are 0"),
         ("{3-1$$a|b}", BadTemplate, "3 at least and 1 at most"),
-        ("{999$$ $$a|{999$$ $$b|{99$$c|d}}}", BadTemplate, "more than 2000"),
+        ("{99$$ $$a|{99$$ $$b|{9$$c|d}}}", BadTemplate, "more than 2000"),
+        ("{999$${999$$" + "a" * 900 + "|b}|c}", BadTemplate, "more than 1000000 characters"),
     ],
 )
 def test_what_cannot_be_picked_says_why(
