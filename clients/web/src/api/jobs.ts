@@ -9,31 +9,38 @@ export interface JobPage {
 /** Files of a request, by the name of the field that each is for. */
 export type Files = Partial<Record<"image" | "mask" | `reference_${number}`, Blob>>;
 
+/** A job with the lists that a server of an earlier version does not send; an app may be newer than it. */
+export function whole(job: Job): Job {
+  const lists: Partial<Pick<Job, "files" | "notes" | "outputs" | "pictures">> = job;
+  return { ...job, files: lists.files ?? [], notes: lists.notes ?? [], outputs: lists.outputs ?? [], pictures: lists.pictures ?? [] };
+}
+
 /** Creates a job; the same `key` is the same job, however often it is sent. */
-export function create(request: JobRequest, key: string, files: Files = {}): Promise<Job> {
+export async function create(request: JobRequest, key: string, files: Files = {}): Promise<Job> {
   const headers = { "Idempotency-Key": key };
   const given = Object.entries(files).filter(([, file]) => file !== undefined);
-  if (!given.length) return post("jobs", { json: request, headers, patience: 60_000 });
+  if (!given.length) return whole(await post("jobs", { json: request, headers, patience: 60_000 }));
   const form = new FormData();
   form.append("request", JSON.stringify(request));
   for (const [name, file] of given) if (file) form.append(name, file, name);
   // A photograph takes its time on a weak network.
-  return post("jobs", { form, headers, patience: 120_000 });
+  return whole(await post("jobs", { form, headers, patience: 120_000 }));
 }
 
 /** The caller's jobs, newest first; `search` looks in the prompts. */
-export function list(options: { cursor?: string; limit?: number; search?: string } = {}): Promise<JobPage> {
-  return get("jobs", {
+export async function list(options: { cursor?: string; limit?: number; search?: string } = {}): Promise<JobPage> {
+  const page = await get<JobPage>("jobs", {
     query: { cursor: options.cursor, limit: options.limit, q: options.search || undefined },
   });
+  return { ...page, jobs: page.jobs.map(whole) };
 }
 
-export function read(id: string): Promise<Job> {
-  return get(`jobs/${id}`);
+export async function read(id: string): Promise<Job> {
+  return whole(await get(`jobs/${id}`));
 }
 
-export function cancel(id: string): Promise<Job> {
-  return post(`jobs/${id}/cancel`);
+export async function cancel(id: string): Promise<Job> {
+  return whole(await post(`jobs/${id}/cancel`));
 }
 
 /** Removes one picture; the others of its job stay. */

@@ -1,9 +1,12 @@
 import { get, send } from "./http";
-import type { AddOnChange, FileKind, ModelChange, ModelList, Sampler, Schedule } from "./types";
+import type { AddOnChange, FileKind, Model, ModelChange, ModelList, Sampler, Schedule } from "./types";
 
 /** The models, the default one first, and what of them is not on offer. */
-export function models(): Promise<ModelList> {
-  return get("models");
+export async function models(): Promise<ModelList> {
+  const list = await get<Partial<ModelList>>("models");
+  // A server of an earlier version does not send all of them.
+  const models = (list.models ?? []).map((each: Model & Partial<Pick<Model, "sizes">>) => ({ ...each, sizes: each.sizes ?? [] }));
+  return { models, left_alone: list.left_alone ?? [], problems: list.problems ?? [] };
 }
 
 export function samplers(): Promise<{ samplers: Sampler[]; schedules: Schedule[] }> {

@@ -4,26 +4,32 @@ import { addWord, says } from "./choose";
 import { change, draft, fill, request } from "./draft";
 import { model, models } from "./models";
 
-/** Fields that a link may set: none that starts a job or names a picture. */
-const CARRIED = [
-  "prompt",
-  "negative_prompt",
-  "model",
-  "width",
-  "height",
-  "steps",
-  "guidance_scale",
-  "sampler",
-  "schedule",
-  "seed",
-  "count",
-  "vae",
-  "loras",
-  "hires",
-  "clip_skip",
-  "variation_strength",
-  "variation_seed",
-] as const;
+const text = (value: unknown) => typeof value === "string";
+const number = (value: unknown) => typeof value === "number";
+const part = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+
+/** Fields that a link may set, none that starts a job or names a picture, and what each takes. */
+const CARRIED = {
+  prompt: text,
+  negative_prompt: text,
+  model: text,
+  width: number,
+  height: number,
+  steps: number,
+  guidance_scale: number,
+  sampler: text,
+  schedule: text,
+  seed: number,
+  count: number,
+  vae: text,
+  loras: (value: unknown) => Array.isArray(value) && value.every((each) => part(each) && text(each.name)),
+  hires: part,
+  clip_skip: number,
+  variation_strength: number,
+  variation_seed: number,
+} satisfies Partial<Record<keyof JobRequest, (value: unknown) => boolean>>;
+
+const FIELDS = Object.keys(CARRIED) as (keyof typeof CARRIED)[];
 
 /** Whether it has words alone, which are added to what is there. */
 export function isStyle(preset: JobRequest): boolean {
@@ -38,7 +44,8 @@ export function presetOf(words: boolean): JobRequest {
 }
 
 /** Puts a preset into the form: a style beside the words, anything else in place of what is there. */
-export function use(preset: JobRequest): void {
+export function use(kept: JobRequest): void {
+  const preset = carried(kept);
   if (!isStyle(preset)) {
     const named = models.peek().find((each) => (preset.model ? each.name === preset.model : each.default));
     fill(preset, named ?? null);
@@ -67,7 +74,8 @@ export function read(text: string): JobRequest | null {
   }
 }
 
+/** What a form takes of a request that may come from anywhere: no field with a value of another kind. */
 function carried(from: JobRequest): JobRequest {
-  const has = CARRIED.filter((field) => from[field] !== undefined && from[field] !== null);
+  const has = FIELDS.filter((field) => CARRIED[field](from[field]));
   return Object.fromEntries(has.map((field) => [field, from[field]])) as JobRequest;
 }
