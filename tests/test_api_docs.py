@@ -52,6 +52,11 @@ def test_every_line_of_the_page_gets_the_answer_it_says(site: Site, tmp_path: Pa
         "TOKEN": token,
         "DEVICE": device.id,
         "MODEL": "emoji",
+        "ALBUM": "favourites",
+        "STYLE": "Round",
+        "WILDCARD": "nowhere",
+        "ARCHIVE": _id(f"{url}{API}/archives", {"images": [picture["id"]]}),
+        "PRESET": _id(f"{url}{API}/presets", {"name": "Round", "request": {"steps": 20}}),
         "SAMPLER": "dpmpp_2m",
         "INDEX": "0",
         "WHAT": "x0",
@@ -76,6 +81,11 @@ def test_every_line_of_the_page_gets_the_answer_it_says(site: Site, tmp_path: Pa
         assert f"HTTP {status}" in result.stderr, (command, result.stdout[-500:])
     assert (tmp_path / "apple.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "apple.webp").read_bytes()[8:12] == b"WEBP"
+
+
+def _id(url: str, body: dict[str, object]) -> str:
+    """The id of what is made there."""
+    return httpx.post(url, json=body).raise_for_status().json()["id"]
 
 
 def _added(url: str, folder: Path) -> dict[str, str]:

@@ -57,6 +57,7 @@ BODIES: dict[str, Callable[[Redis], dict[str, Any]]] = {
     "POST /api/v1/models/lookups": lambda redis: {"source": "someone/something"},
     "POST /api/v1/models/search/pictures": lambda redis: {"url": "https://127.0.0.1/x.png"},
     "POST /api/v1/models/additions": lambda redis: {"source": "someone/something"},
+    "PUT /api/v1/styles/<path:name>": lambda redis: {"prompt": "round"},
     "PATCH /api/v1/models/<model>": lambda redis: {"title": "Small"},
     "PATCH /api/v1/models/add-ons/<kind>/<add_on>": lambda redis: {"title": "Small"},
     "POST /api/show": lambda redis: {"model": CARD.name},
@@ -220,6 +221,9 @@ class Situation:
             return "x0" if name == "what" else "0"
         if name == "kind":
             return "vae"
+        if rule.endswith("/training"):
+            # What a model was taught is told by a worker that has it.
+            return "nothing"
         if name == "album_id":
             return "favourites"
         if name == "worker":
