@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 import pytest
 from redis import Redis
+from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from darkroom.supervision.redis_server import RedisServer
@@ -59,9 +60,9 @@ class ByFile(LoadFileScheduling):
         return folder if folder in SHARED else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> LoadFileScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
     """How the tests are given to several processes."""
-    return ByFile(config)
+    return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -71,12 +71,12 @@ def find(redis: Redis, owner: str, album: str) -> Album | None:
         said = json.loads(raw)
     key = _pictures(owner, album)
     last = cast("list[bytes]", redis.zrange(key, 0, 0, desc=True))
-    return _album(album, said, cast("int", redis.zcard(key)), last)
+    return _album(album, said, redis.zcard(key), last)
 
 
 def create(redis: Redis, owner: str, name: str) -> Album:
     """A new album without pictures. Raises Full."""
-    if cast("int", redis.hlen(_names(owner))) >= MOST_ALBUMS:
+    if redis.hlen(_names(owner)) >= MOST_ALBUMS:
         raise Full(f"there may be at most {MOST_ALBUMS} albums")
     album, now = secrets.token_hex(6), datetime.now(UTC)
     redis.hset(_names(owner), album, json.dumps({"name": name, "created_at": now.isoformat()}))
@@ -100,7 +100,7 @@ def delete(redis: Redis, owner: str, album: str) -> None:
 def put(redis: Redis, owner: str, album: str, image: str) -> None:
     """Put a picture into an album; one that is there stays where it is. Raises Full."""
     key = _pictures(owner, album)
-    if cast("int", redis.zcard(key)) >= MOST_PICTURES:
+    if redis.zcard(key) >= MOST_PICTURES:
         raise Full(f"an album may have at most {MOST_PICTURES} pictures")
     redis.zadd(key, {image: time.time()}, nx=True)
 

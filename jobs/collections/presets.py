@@ -47,7 +47,7 @@ def save(
 ) -> Preset:
     """Keep a preset, a new one unless its id is given. Raises Full."""
     if preset is None:
-        if cast("int", redis.hlen(_key(owner))) >= MOST_PRESETS:
+        if redis.hlen(_key(owner)) >= MOST_PRESETS:
             raise Full(f"there may be at most {MOST_PRESETS} presets")
         preset = secrets.token_hex(6)
     text = json.dumps({"name": name, "request": request})

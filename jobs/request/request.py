@@ -45,7 +45,7 @@ class FieldError(BaseModel):
     pointer: str
     detail: str
     wording: Wording | None = Field(
-        None,
+        default=None,
         description="What the detail says, for programs that say it in another language; absent "
         "where it is in English only.",
     )

@@ -18,6 +18,10 @@ from worker.engine.transfer import sent
 log = logging.getLogger(__name__)
 
 
+def _decoded(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    return vae.decode(latents, return_dict=False)[0]
+
+
 class Autoencoder:
     """A diffusers AutoencoderKL behind the normalization that its configuration states.
 
@@ -29,7 +33,7 @@ class Autoencoder:
         self.vae = vae
         self._visits = visits
         self._tiny = tiny
-        self._decoder = Network(vae, run=lambda module, z: module.decode(z, return_dict=False)[0])
+        self._decoder = Network(vae, run=_decoded)
 
     def of(self, vae: Any) -> "Autoencoder":
         """The same for other weights."""

@@ -88,7 +88,7 @@ class Explainer:
     def _answered(self, errand: Errand) -> dict[str, Any]:
         said = errand.fields
         if errand.action == "story":
-            nothing = {"continued": False, "prompts": [], "curve": [], "grids": []}
+            nothing: dict[str, Any] = {"continued": False, "prompts": [], "curve": [], "grids": []}
             return self._offer.story(said["model"]) or nothing
         model = self._model(said["model"], errand.until)
         asked, caller = said["asked"], str(said["caller"])
