@@ -1,5 +1,5 @@
-import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { effect, useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import type { AddOnKind, Model } from "../api/types";
 import { me } from "../state/connection";
 import { models, refreshModels } from "../state/models";
@@ -140,18 +140,28 @@ function AddOnGrid({ kind, asked }: { kind: AddOnKind; asked: string }) {
   );
 }
 
+/** The model or the addition that an address names. */
+function named(open: string | null) {
+  const addOn = fittings.value.find((each) => `${each.kind}:${each.name}` === open);
+  return { addOn, model: models.value.find((each) => each.name === open) };
+}
+
 /** What is open above the room: the address says it. */
 function Opened({ admin }: { admin: boolean }) {
   const { open } = route.value;
-  const addOn = fittings.value.find((each) => `${each.kind}:${each.name}` === open);
-  const model = models.value.find((each) => each.name === open);
-  const there = Boolean(addOn ?? model);
-  const seen = useRef<string | null>(null);
+  const { addOn, model } = named(open);
   useEffect(() => {
-    // What went while it was open does not come up by itself when it is there again.
-    if (open && !there && seen.current === open) close();
-    seen.current = there ? open : null;
-  }, [open, there]);
+    let seen: string | null = null;
+    // Before the sheet goes, which would step back to the address that opens it.
+    return effect(() => {
+      const { open } = route.value;
+      const { addOn, model } = named(open);
+      const there = Boolean(addOn ?? model);
+      // What went while it was open does not come up by itself when it is there again.
+      if (open && !there && seen === open) close();
+      seen = there ? open : null;
+    });
+  }, []);
   if (addOn) return <AddOnSheet key={open} addOn={addOn} admin={admin} close={close} />;
   return model ? <ModelSheet key={open} model={model} admin={admin} close={close} /> : null;
 }

@@ -20,16 +20,22 @@ function read(): Route {
 
 export const route = signal<Route>(read());
 
-addEventListener("hashchange", () => {
+function arrive(): void {
   const { place } = route.peek();
   route.value = read();
   // Each begins at its top; the gallery knows by itself where the user was.
   if (route.peek().place !== place && route.peek().place !== "gallery") scrollTo(0, 0);
-});
+}
+
+addEventListener("hashchange", arrive);
 
 /** Goes to a place. */
 export function go(place: Place, open: string | null = null): void {
-  location.hash = `/${place}${open ? `/${encodeURIComponent(open)}` : ""}`;
+  const address = `#/${place}${open ? `/${encodeURIComponent(open)}` : ""}`;
+  if (address === location.hash) return;
+  // By history: to an address that is set, what lies over the page takes it for a step back.
+  history.pushState(null, "", address);
+  arrive();
 }
 
 /** Shows something else in place of what is open: back leads past both. Done when it returns. */
