@@ -28,18 +28,22 @@ const PLACES = 4000;
 /** How many of them: those further back wait for long enough. */
 const ASKED = 8;
 
+function isOpen(id: string): boolean {
+  return !ENDED.has(find(id)?.job.value.status ?? "succeeded");
+}
+
 /** What is under way, and the latest pictures; `welcome` where there are none yet. */
 export function Jobs({ welcome }: { welcome: ComponentChildren }) {
   // A text, so that the list is drawn again only if it is another list.
   const shown = useComputed(() =>
     ids.value
       .slice(0, LOOKED)
-      .filter((id, at) => at < LATEST || !ENDED.has(find(id)?.job.value.status ?? "succeeded"))
+      .filter((id, at) => at < LATEST || isOpen(id))
       .join(" "),
   ).value;
   const every = shown ? shown.split(" ") : [];
   const queued = useComputed(() => {
-    const open = shown ? shown.split(" ").filter((id) => !ENDED.has(find(id)?.job.value.status ?? "succeeded")) : [];
+    const open = ids.value.slice(0, LOOKED).filter(isOpen);
     return open.length > AS_CARDS ? open.join(" ") : "";
   }).value;
   const waiting = queued ? queued.split(" ") : [];
