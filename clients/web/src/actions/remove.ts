@@ -63,8 +63,13 @@ export function removeSeveral(pictures: readonly { job: Job; output: Output }[])
       for (const each of single) hidePicture(each, gone);
     },
     send: async (keepalive) => {
-      for (const each of whole) await api.remove(each, keepalive).catch(unlessGone);
-      for (const each of single) await api.removePicture(each.id, keepalive).catch(unlessGone);
+      const each = [
+        ...whole.map((id) => () => api.remove(id, keepalive).catch(unlessGone)),
+        ...single.map(({ id }) => () => api.removePicture(id, keepalive).catch(unlessGone)),
+      ];
+      // A page that goes waits for no answer: what it has not sent by then it never sends.
+      if (keepalive) await Promise.all(each.map((run) => run()));
+      else for (const run of each) await run();
     },
     forget: () => {
       whole.forEach(forget);

@@ -12,6 +12,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.running.paths import API
+from tests.running.waiting import until
 from tests.web.browser import PHONE
 from tests.web.conftest import Site
 from tests.web.form import jobs, submit
@@ -57,7 +58,7 @@ def test_a_picture_becomes_a_favourite_goes_into_an_album_and_gets_a_link(visit:
 def test_many_pictures_are_chosen_fetched_as_one_file_and_deleted(
     visit: Visit, site: Site, tmp_path: Path
 ):
-    finished(site, count=2)
+    gone = finished(site, count=2)
     kept = finished(site, prompt="rocket, flat")
     page = visit(PHONE, path="#/gallery")
     expect(page.locator(".grid li").nth(2)).to_be_visible()
@@ -75,7 +76,7 @@ def test_many_pictures_are_chosen_fetched_as_one_file_and_deleted(
     page.get_by_role("button", name="Delete", exact=True).tap()
     expect(page.get_by_role("link", name=re.compile("rocket"))).to_be_visible()
     page.goto("about:blank")
-    page.wait_for_timeout(1000)
+    until(lambda: gone not in {each["id"] for each in jobs(site)})
     assert kept in {each["id"] for each in jobs(site)}
 
 
@@ -100,6 +101,9 @@ def test_of_four_pictures_one_is_kept_from_its_own_place_on_the_card(visit: Visi
     expect(card.locator(".frame")).to_have_count(1)
     expect(page.get_by_text("3 pictures deleted.")).to_be_visible()
     page.goto("about:blank")
-    page.wait_for_timeout(1000)
-    left = next(each for each in jobs(site) if each["id"] == job)
-    assert [each["id"] for each in left["outputs"]] == [f"{job}-2"]
+
+    def left() -> list[str]:
+        return [made["id"] for each in jobs(site) if each["id"] == job for made in each["outputs"]]
+
+    until(lambda: len(left()) < 2)
+    assert left() == [f"{job}-2"]
