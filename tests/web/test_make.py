@@ -64,7 +64,7 @@ def test_what_is_set_on_a_phone_is_asked_for_and_remembered(visit: Visit, site: 
     assert (asked["width"], asked["height"], asked["steps"], asked["count"]) == (168, 96, 3, 2)
     assert (asked["sampler"], asked["schedule"]) == ("euler", "karras")
     assert asked["negative_prompt"] == "leaves"
-    page.get_by_role("button", name="Reset").tap()
+    page.get_by_role("button", name="Reset", exact=True).tap()
     expect(page.get_by_label(PROMPT)).to_have_value("green heart, 3d")
     expect(chips).to_have_text("without leaves")
 
@@ -133,8 +133,9 @@ def test_a_picture_from_the_gallery_is_where_the_next_one_starts(visit: Visit, s
     start = page.get_by_role("group", name="Start from this picture")
     expect(start.get_by_role("img")).to_be_visible()
     assert page.locator("input[type=file][capture=environment]").count() == 1
-    start.get_by_label("Change it").fill("0.2")
-    expect(start.get_by_label("Change it")).to_have_attribute("aria-valuetext", "a little")
+    change = start.get_by_label("How much changes")
+    change.fill("0.2")
+    expect(change).to_have_attribute("aria-valuetext", "a little")
     page.reload()
     expect(start.get_by_role("img")).to_be_visible()
     page.get_by_label(PROMPT).fill("cat face, 3d")

@@ -33,7 +33,7 @@ def test_a_model_that_starts_from_a_picture_says_so_before_and_after_one_asks(
     page.get_by_role("button", name="Make it").tap()
     expect(page.get_by_role("alert").filter(has=note).or_(note)).to_be_in_viewport()
     expect(page.locator(".card", has_text="a hat")).to_have_count(0)
-    page.get_by_role("button", name="Reset").tap()
+    page.get_by_role("button", name="Reset", exact=True).tap()
     expect(note).to_have_count(0)
     (site.data / "models" / "mender").rename(site.data / "mender")
 
