@@ -56,7 +56,7 @@ def split_tags(prompt: str) -> Tagged:
     faults: list[str] = []
 
     def take(tag: re.Match[str]) -> str:
-        written = tag[0][:SHOWN]
+        written = _shown(tag[0])
         if tag[1].lower() not in KINDS:
             faults.append(
                 f"`{written}` is a tag of a kind that is not done here; lora and lyco are"
@@ -80,6 +80,11 @@ def tag_of(name: str, weight: float, text_encoder_weight: float | None) -> str:
     return f"<lora:{name}:{text_encoder_weight:g}:{weight:g}>"
 
 
+def _shown(written: str) -> str:
+    """As much of what somebody wrote as a sentence has room for, on one line."""
+    return " ".join(written.split())[:SHOWN]
+
+
 def _read(inside: str) -> LoraTag | str:
     """The tag's LoRA, or what is wrong with it."""
     name, *options = (part.strip() for part in inside.split(":"))
@@ -91,11 +96,11 @@ def _read(inside: str) -> LoraTag | str:
         named = NAMED.fullmatch(option)
         place = named[1].lower() if named else places.pop(0) if places else None
         if place not in ("te", "unet"):
-            what = f"`{option[:SHOWN]}`" if option else "more"
+            what = f"`{_shown(option)}`" if option else "more"
             return f"says {what} beside its two weights, which is not done here"
         written = named[2].strip() if named else option
         if written and not NUMBER.fullmatch(written):
-            return f"has a weight that is no number: {written[:SHOWN]}"
+            return f"has a weight that is no number: {_shown(written)}"
         if written:
             weights[place] = float(written)
     reading = weights.get("te", 1.0)

@@ -175,7 +175,9 @@ def _parsed(prompt: str, *, lists: bool = True) -> list[_Text]:
             raise BadTemplate("it has a variable `${`, which is not done here")
         if match["name"] and lists:
             if match["more"] or match["name"].startswith("~"):
-                raise BadTemplate(f"`{token[:60]}` has a parameter, which is not done here")
+                raise BadTemplate(
+                    f"`{' '.join(token.split())[:60]}` has a parameter, which is not done here"
+                )
             put(_Wildcard(match["name"]))
         elif token == "{":
             opened.append(_Open())

@@ -26,6 +26,7 @@ from darkroom_client import (
     NoServer,
     NotAllowed,
     NotFound,
+    PictureWords,
     QueueFull,
     RequestRefused,
     State,
@@ -276,6 +277,7 @@ def test_every_method_is_there_for_asyncio_too():
     [
         (Fields, request.GenerationRequest),
         (Lora, parts.Lora),
+        (PictureWords, parts.PictureWords),
         (Control, parts.Control),
         (Expand, parts.Expand),
         (Hires, parts.Hires),

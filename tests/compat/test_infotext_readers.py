@@ -43,7 +43,7 @@ PROMPTS = [
     "the words Negative prompt: on a wall",
     "a list\nNegative prompt: cats\nSteps: 3, Sampler: Euler, Seed: 9, CFG scale: 1",
     "Steps: of stone, Sampler: none\nSteps: up",
-    "a\\b {c|d} 100%, C:\\pictures",
+    "a\\b c|d} 100%, C:\\pictures",
     "",
 ]
 

@@ -16,6 +16,7 @@ from redis import Redis
 from darkroom.network import tls
 from jobs import devices, here
 from jobs.settings import Settings, settings
+from server.requests import reaching
 from server.routes import pairing
 from tests.door.conftest import MakeDevice
 from tests.running.api import Server
@@ -68,7 +69,8 @@ def test_a_code_leads_to_the_public_url_and_says_whom_to_trust(
 ):
     tls.ensure(tmp_path / "tls", ["localhost"])
     chosen = Settings(public_url="https://pictures.example/", tls=True, data=tmp_path)
-    monkeypatch.setattr(pairing, "settings", lambda: chosen)
+    for part in (pairing, reaching):
+        monkeypatch.setattr(part, "settings", lambda: chosen)
     code = client.post(f"{API}/pairing-codes", json={}).json
     authority = here.fingerprint(tmp_path / "tls")
     assert code["url"] == f"https://pictures.example/pair#{code['code']}&ca={authority}"

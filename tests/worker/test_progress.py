@@ -22,7 +22,7 @@ class Engine:
 
 
 def test_a_picture_that_is_being_stored_is_no_less_far():
-    request = SimpleNamespace(count=2, steps=20)
+    request = SimpleNamespace(count=2, all_steps=40, picture_steps=lambda _index: 20)
     lease = SimpleNamespace(id="lease", job=SimpleNamespace(id="job"))
     slot = Slot(cast("Any", lease), cast("Any", SimpleNamespace(request=request)))
     engine = Engine()

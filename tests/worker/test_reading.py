@@ -26,7 +26,7 @@ def prepared(request: ResolvedRequest) -> Any:
     board = Board()
     inputs = Inputs(board, cast("Any", None), cast("Any", offer))
     work = SimpleNamespace(part=lambda _name: nullcontext())
-    slot = SimpleNamespace(id="1", request=request, read_as=None, error=None, work=work)
+    slot = SimpleNamespace(id="1", request=request, readings={}, error=None, work=work)
     inputs.admit(cast("Any", slot))
     inputs.close()
     (handed_in,) = board.handed_in()
@@ -35,11 +35,11 @@ def prepared(request: ResolvedRequest) -> Any:
 
 def test_a_prompt_is_read_by_the_models_table():
     slot = prepared(REQUEST)
-    assert (slot.read_as, slot.error) == ("skull", None)
+    assert (slot.readings, slot.error) == ({"đầu lâu": "skull"}, None)
 
 
 def test_a_prompt_is_not_read_where_that_was_asked_for():
-    assert prepared(REQUEST.model_copy(update={"as_written": True})).read_as is None
+    assert prepared(REQUEST.model_copy(update={"as_written": True})).readings == {}
 
 
 def test_what_is_blocked_is_refused_in_every_language_that_is_read(

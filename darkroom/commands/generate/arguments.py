@@ -29,6 +29,7 @@ MORE = {
     "references": " Here a file, or the id of a picture, once for each.",
     "loras": " Here NAME or NAME:WEIGHT, once for each.",
     "styles": " Once for each.",
+    "wordings": " Here JSON, as that has it.",
     "controls": " Here MODEL=FILE, and after commas weight=, start=, end= or preprocessor=; "
     "once for each.",
     "expand": " Here left=64,top=64,right=64,bottom=64, or some of them.",
@@ -137,6 +138,8 @@ def _reader(name: str, schema: dict[str, Any], parts: dict[str, Any]) -> Callabl
             return lambda text: _control(text, parts["Control"]["properties"])
         case "metadata":
             return _pair
+        case "wordings":
+            return _json
         case "webhook":
             return lambda text: {"url": text}
         case "references" | "styles":
@@ -146,6 +149,13 @@ def _reader(name: str, schema: dict[str, Any], parts: dict[str, Any]) -> Callabl
             return lambda text: _values(text, values)
         case _:
             return {"integer": int, "number": float}.get(schema["type"], str)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"is not JSON: {error}") from error
 
 
 def _lora(text: str) -> dict[str, Any]:

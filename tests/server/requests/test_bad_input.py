@@ -46,7 +46,7 @@ def send(client: FlaskClient, body: str | bytes, content_type: str = "applicatio
         ({"negative_prompt": None}, "/negative_prompt", "must be a string; it is null"),
         ({"model": "sdxl"}, "/model", "no model is named 'sdxl'; there are: small"),
         ({"sampler": "zigzag"}, "/sampler", "no sampler is named 'zigzag'; there are dpmpp_2m, "),
-        ({"kind": "video"}, "/kind", "'upscale' or 'variations'; it is \"video\""),
+        ({"kind": "video"}, "/kind", "'variations' or 'walk'; it is \"video\""),
         ({"priority": "urgent"}, "/priority", "'low', 'normal' or 'high'"),
         ({"metadata": []}, "/metadata", "must be an object; it is an array"),
         ({"metadata": {"a": "x" * 5000}}, "/metadata", "at most 4096 bytes"),

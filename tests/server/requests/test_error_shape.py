@@ -42,7 +42,7 @@ def check(answer: Any, status: int) -> None:
     assert answer.json["type"].startswith("urn:darkroom:")
     assert answer.json["detail"]
     for error in answer.json["errors"]:
-        assert list(error) == ["pointer", "detail"]
+        assert list(error) in (["pointer", "detail"], ["pointer", "detail", "wording"])
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cache-Control"] == "no-store"
     if status in (429, 503):

@@ -45,7 +45,9 @@ def test_models_say_what_a_request_may_ask_for(client: FlaskClient, worker: Hand
 
 def test_models_say_on_which_workers_they_are_how_warm(client: FlaskClient, worker: HandWorker):
     [model] = client.get(f"{API}/models").json["models"]
-    assert model["workers"] == [{"name": "hand", "device": "cpu", "state": "warm", "loaded": 1.0}]
+    assert model["workers"] == [
+        {"name": "hand", "device": "cpu", "state": "warm", "loaded": 1.0, "backend": "torch"}
+    ]
     worker.info = worker.info.model_copy(update={"warm": [], "loading": {"small": 0.4}})
     worker.advertise()
     other = worker.info.model_copy(update={"name": "other", "device": "cuda:1", "loading": {}})

@@ -96,6 +96,14 @@ class Webhook(TypedDict):
     format: NotRequired[Literal["json", "ntfy"]]
 
 
+class PictureWords(TypedDict):
+    """What a template became for one picture, as a job's `input` has it."""
+
+    prompt: str
+    negative_prompt: NotRequired[str]
+    loras: NotRequired[Sequence[Lora]]
+
+
 class Fields(TypedDict, total=False):
     """All that a request may say besides its prompt; what is left out follows the model."""
 
@@ -121,6 +129,7 @@ class Fields(TypedDict, total=False):
     clip_skip: int
     as_written: bool
     styles: Sequence[str]
+    wordings: Sequence[PictureWords]
     vae: str | None
     loras: Sequence[Lora]
     controls: Sequence[Control]
