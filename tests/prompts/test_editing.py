@@ -14,7 +14,7 @@ from tests.engine.helpers import difference
 from tests.prompts.by_hand import edited, joined, levels, seeded
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.worker.families.asking import Fields, ended, made, picture, rows, rows_since
+from tests.worker.families.asking import Fields, ended, made, picture, rows_since, settled
 from worker.engine import TOLERANCE
 
 USUAL: Fields = {
@@ -48,7 +48,7 @@ def test_prompts_that_change_share_forwards_with_others_and_are_what_diffusers_m
         lambda step: "",
         lambda step: "blue",
     ]
-    before = rows(client, "sd1")
+    before = settled(client, "sd1")
     jobs = [
         made(client, **USUAL, seed=seed, **fields) for seed, fields in enumerate(asked, start=1)
     ]
@@ -72,7 +72,7 @@ def test_prompts_that_change_share_forwards_with_others_and_are_what_diffusers_m
 
 def test_prompts_joined_by_and_are_rows_of_one_picture(site: Site, client: httpx.Client):
     asked = {**USUAL, "prompt": "a red apple :1.2 AND a cat face :0.4 AND rain", "seed": 5}
-    before = rows(client, "sd1")
+    before = settled(client, "sd1")
     job = made(client, **asked, negative_prompt="blue")
     mate = made(client, **{**asked, "prompt": "a green pear", "seed": 6})
     ours = picture(client, job)
@@ -167,7 +167,7 @@ def test_a_lora_has_a_weight_for_the_text_encoder_and_one_for_the_unet(
 ):
     asked = {**USUAL, "negative_prompt": "blue", "seed": 8, "steps": 4}
     tags = ("<lora:ink:0.9:0.3>", "<lyco:ink:unet=0.3:te=-0.5>")
-    before = rows(client, "sd1")
+    before = settled(client, "sd1")
     jobs = [made(client, **asked, prompt=f"a red apple{tag}") for tag in tags]
     ours = [picture(client, job) for job in jobs]
     # Those that differ in how the prompt is read alone have one UNet.

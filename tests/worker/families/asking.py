@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from base64 import b64encode
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from jobs.queue.leases import BEAT
 from jobs.records.events import ENDED
 from tests.running.paths import API
 from tests.running.waiting import until
@@ -64,6 +66,17 @@ def rows(client: httpx.Client, model: str) -> tuple[float, float]:
     ends = ("sum", "count")
     total, forwards = (said.get(f"darkroom_forward_rows_{end}", 0) for end in ends)
     return total, forwards
+
+
+def settled(client: httpx.Client, model: str) -> tuple[float, float]:
+    """What `rows` says once all that ran before is in it: a worker adds up once a beat."""
+    said, since = rows(client, model), time.monotonic()
+    while time.monotonic() - since < 1.5 * BEAT:
+        time.sleep(0.1)
+        now = rows(client, model)
+        if now != said:
+            said, since = now, time.monotonic()
+    return said
 
 
 def rows_since(

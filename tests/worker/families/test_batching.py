@@ -12,7 +12,7 @@ from PIL import Image
 from tests.engine.helpers import difference
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.worker.families.asking import USUAL, made, picture, rows, rows_since
+from tests.worker.families.asking import USUAL, made, picture, rows_since, settled
 from tests.worker.families.stock import FAMILIES, pipeline_of, stock
 from worker.engine import TOLERANCE
 
@@ -32,7 +32,7 @@ def test_jobs_that_come_at_once_share_forwards_and_each_is_diffusers_own_picture
 ):
     family = FAMILIES[name]
     asked = [{**USUAL, **fields} for fields in family.jobs]
-    before = rows(client, name)
+    before = settled(client, name)
     jobs = [made(client, model=name, **fields) for fields in asked]
     pictures = [picture(client, job) for job in jobs]
     pipeline = pipeline_of(site.data / name)

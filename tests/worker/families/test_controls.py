@@ -32,8 +32,8 @@ from tests.worker.families.asking import (
     data_uri,
     made,
     picture,
-    rows,
     rows_since,
+    settled,
 )
 from tests.worker.families.stock import FAMILIES, FLUX
 from worker.engine import TOLERANCE
@@ -112,7 +112,7 @@ def test_steered_pictures_share_forwards_and_each_is_diffusers_own(
     site: Site, client: httpx.Client, name: str
 ):
     jobs: list[tuple[Fields, str]] = []
-    start = rows(client, name)
+    start = settled(client, name)
     for fields in ASKED:
         asked = {**USUAL, **{key: fields[key] for key in fields if key not in CONTROLS}}
         if name == "flux" and "negative_prompt" in fields:

@@ -10,7 +10,7 @@ import pytest
 from tests.engine.helpers import difference
 from tests.features.development import photograph, right_half
 from tests.running.site import Site
-from tests.worker.families.asking import USUAL, Fields, made, picture, rows, rows_since
+from tests.worker.families.asking import USUAL, Fields, made, picture, rows, rows_since, settled
 from tests.worker.families.stock import FAMILIES, UNETS, Family, pipeline_of, stock
 from worker.engine import TOLERANCE
 
@@ -88,7 +88,7 @@ def test_mixed_traffic_shares_forwards_within_each_family_and_each_picture_is_di
 
 def warm(client: httpx.Client, name: str) -> tuple[float, float]:
     """Has a model loaded by a job of one step; what `rows` says after it."""
-    start, fields = rows(client, name), {**USUAL, "sampler": "euler", "steps": 1, "seed": 0}
+    start, fields = settled(client, name), {**USUAL, "sampler": "euler", "steps": 1, "seed": 0}
     picture(client, made(client, model=name, **fields))
     rows_since(client, name, start, MIXED[name].rows(fields))
     return rows(client, name)

@@ -14,7 +14,7 @@ from tests.engine.helpers import difference
 from tests.features.development import photograph
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.worker.families.asking import USUAL, Fields, Pixels, made, picture, rows, rows_since
+from tests.worker.families.asking import USUAL, Fields, Pixels, made, picture, rows_since, settled
 from tests.worker.families.conftest import SPRINT
 from worker.engine import TOLERANCE
 
@@ -51,7 +51,7 @@ def test_few_steps_of_sana_sprint_share_forwards_and_are_diffusers_own(
     [card] = [m for m in client.get(f"{API}/models").json()["models"] if m["name"] == SPRINT]
     assert (card["steps"], card["samplers"], card["guidance_scale"]) == (2, ["default"], 4.5)
     asked = [USUAL | fields for fields in JOBS]
-    before = rows(client, SPRINT)
+    before = settled(client, SPRINT)
     jobs = [made(client, model=SPRINT, **fields) for fields in asked]
     pictures = [picture(client, job) for job in jobs]
     total, forwards = rows_since(client, SPRINT, before, 10)
