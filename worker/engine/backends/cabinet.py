@@ -1,14 +1,11 @@
 """Compiled networks on disk, and how each compared with the plain one: for the next start."""
 
-import json
-import logging
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-log = logging.getLogger(__name__)
+from worker.engine.disk import add_notes, make_room, read_notes
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class Cabinet:
     def filed(self, name: str) -> None:
         """It is whole. What was not used for longest goes where there is too much."""
         self.partial(name).replace(self.file(name))
-        self._tidy()
+        make_room(self._folder, "*.blob", self._most)
 
     def used(self, name: str) -> None:
         """It was read."""
@@ -65,36 +62,9 @@ class Cabinet:
     def comparison(self, name: str) -> Comparison | None:
         """What was measured of it."""
         with suppress(KeyError, TypeError, ValueError):
-            return Comparison(**self._all()[name])
+            return Comparison(**read_notes(self._notes)[name])
         return None
 
     def note(self, name: str, comparison: Comparison) -> None:
         """Keeps what was measured of it."""
-        temporary = self._notes.with_suffix(f".{os.getpid()}.part")
-        try:
-            temporary.parent.mkdir(parents=True, exist_ok=True)
-            every = self._all() | {name: asdict(comparison)}
-            temporary.write_text(json.dumps(every, indent=1), encoding="utf-8")
-            temporary.replace(self._notes)
-        except OSError as error:
-            log.warning("what was measured could not be kept: %s", error)
-
-    def _all(self) -> dict[str, Any]:
-        try:
-            every: object = json.loads(self._notes.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return every if isinstance(every, dict) else {}  # pyright: ignore[reportUnknownVariableType]
-
-    def _tidy(self) -> None:
-        files: list[tuple[float, int, Path]] = []
-        for file in self._folder.glob("*.blob"):
-            with suppress(OSError):
-                about = file.stat()
-                files.append((about.st_mtime, about.st_size, file))
-        used = sum(size for _, size, _ in files)
-        for _, size, file in sorted(files):
-            if used <= self._most:
-                return
-            file.unlink(missing_ok=True)
-            used -= size
+        add_notes(self._notes, {name: asdict(comparison)})

@@ -3,17 +3,16 @@
 Pictures to edit are more tokens beside those that it draws, each further on in time.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 
 from worker.engine.families.model import Text
+from worker.engine.families.one_reader import OneReader
 from worker.engine.families.transformer import (
     Parts,
-    Reader,
-    TransformerModel,
     packed,
     take_shown,
     unpacked,
@@ -67,7 +66,7 @@ class PatchAutoencoder(Autoencoder):
         return mean, deviation
 
 
-class Flux2(TransformerModel):
+class Flux2(OneReader[SequenceReader]):
     """The Flux2Transformer2DModel with Mistral Small (dev), which is told the guidance scale."""
 
     autoencoder_class = PatchAutoencoder
@@ -95,14 +94,6 @@ class Flux2(TransformerModel):
             special=not (begin and before.startswith(begin)),
             left=encoder.tokenizer.padding_side == "left",
         )
-
-    @property
-    def readers(self) -> Mapping[str, Reader]:
-        return {"text_encoder": self._reader}
-
-    @property
-    def window(self) -> int:
-        return self._reader.window
 
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
         self.refuse_clip_skip(request)

@@ -1,15 +1,12 @@
 """What was measured on this machine, kept on disk: a worker that starts again knows it already."""
 
-import json
-import logging
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from worker.engine.disk import add_notes, read_notes
 from worker.engine.memory.footprint import ForwardShape
-
-log = logging.getLogger(__name__)
 
 
 class Notebook:
@@ -28,7 +25,7 @@ class Notebook:
         rows: dict[ForwardShape, int] = {}
         sizes: dict[ForwardShape, int] = {}
         with suppress(TypeError, KeyError, ValueError, AttributeError):
-            for entry in self._pages().get(self._device, []):
+            for entry in read_notes(self._path).get(self._device, []):
                 shape = _shape(entry["shape"])
                 if entry.get("rows"):
                     rows[shape] = int(entry["rows"])
@@ -43,21 +40,7 @@ class Notebook:
             {"shape": asdict(shape), "rows": rows.get(shape), "bytes": sizes.get(shape)}
             for shape in shapes
         ]
-        temporary = self._path.with_suffix(".tmp")
-        try:
-            temporary.parent.mkdir(parents=True, exist_ok=True)
-            pages = self._pages() | {self._device: page}
-            temporary.write_text(json.dumps(pages, indent=1), encoding="utf-8")
-            temporary.replace(self._path)
-        except OSError as error:
-            log.warning("what was measured could not be kept: %s", error)
-
-    def _pages(self) -> dict[str, Any]:
-        try:
-            pages: object = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return pages if isinstance(pages, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+        add_notes(self._path, {self._device: page})
 
 
 def _shape(fields: dict[str, Any]) -> ForwardShape:

@@ -14,6 +14,8 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
+from worker.engine.disk import make_room
+
 log = logging.getLogger(__name__)
 
 load_file: Any = cast(Any, safetensors.torch).load_file
@@ -55,23 +57,8 @@ class KeptEmbeddings:
             part.unlink(missing_ok=True)
             return
         with self._lock:
-            self._tidy()
+            make_room(self._folder, "*.safetensors*", self._most)
 
     def _file(self, encoder: str, asked: Hashable) -> Path:
         name = hashlib.sha256(json.dumps([encoder, repr(asked)]).encode()).hexdigest()
         return self._folder / f"{name}.safetensors"
-
-    def _tidy(self) -> None:
-        files: list[tuple[float, int, Path]] = []
-        with suppress(OSError):
-            for file in self._folder.glob("*.safetensors*"):
-                # Another worker may take it away meanwhile.
-                with suppress(FileNotFoundError):
-                    about = file.stat()
-                    files.append((about.st_mtime, about.st_size, file))
-        used = sum(size for _, size, _ in files)
-        for _, size, file in sorted(files):
-            if used <= self._most:
-                return
-            file.unlink(missing_ok=True)
-            used -= size
