@@ -41,11 +41,10 @@ def test_a_map_is_of_the_tokens_of_its_word(family: str, tmp_path: Path):
     embeddings of two prompts are equal."""
     save(family, tmp_path / family)
     model = load(family, tmp_path / family, "float32", "cpu")
-    prompts = ("a red apple", "a red zpple")
+    prompts = ("a red apple", "a red cat")
     read = [model.read(replace(request(family), prompt=each)) for each in prompts]
     one, other = (each.inputs["encoder_hidden_states"].prompt[0] for each in read)
-    if one.shape != other.shape or read[0].tokens != read[1].tokens:
-        pytest.skip("the tiny vocabulary spells the two in other numbers of tokens")
+    assert read[0].tokens == read[1].tokens
     differs = (one - other).abs().amax(-1) > 1e-6
     first = int(torch.nonzero(differs)[0])
     [spelling] = model.spell(prompts[0])

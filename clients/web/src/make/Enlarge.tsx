@@ -7,7 +7,7 @@ import { model } from "../state/models";
 import { mend } from "../state/problems";
 import { useProblem } from "./problems";
 import { Choice } from "./settings/Choice";
-import { Range } from "./settings/Range";
+import { StrengthField } from "./settings/StrengthField";
 import { t } from "./words";
 
 /** What is painted anew at first where the user wants more than a larger picture. */
@@ -77,18 +77,7 @@ export function Enlarge({ source }: { source: Input }) {
             />
             {t("onlyEnlarge")}
           </label>
-          {!!strength && (
-            <Range
-              label={t("strength")}
-              said={t("strengths", strength)}
-              pointer="/strength"
-              value={strength}
-              min={0.05}
-              max={1}
-              step={0.05}
-              change={(value) => change({ strength: value })}
-            />
-          )}
+          {!!strength && <StrengthField value={strength} />}
         </>
       )}
     </>

@@ -9,7 +9,7 @@ import { Icon } from "../ui/Icon";
 import { Enlarge } from "./Enlarge";
 import { More } from "./More";
 import { useProblem } from "./problems";
-import { Range } from "./settings/Range";
+import { StrengthField } from "./settings/StrengthField";
 import { t } from "./words";
 
 const POINTERS = ["/image", "/references", "/mask", "/expand", "/kind"] as const;
@@ -90,16 +90,7 @@ export function Start({ source }: { source: Input }) {
       {source.use === "edit" && <More source={source} set={set} />}
       {source.use === "upscale" && <Enlarge source={source} />}
       {source.use !== "upscale" && source.use !== "edit" && (
-        <Range
-          label={t("strength")}
-          said={t("strengths", strength)}
-          pointer="/strength"
-          value={strength}
-          min={0.05}
-          max={1}
-          step={0.05}
-          change={(value) => change({ strength: value })}
-        />
+        <StrengthField value={strength} />
       )}
       {editing.value && (
         <Editor

@@ -1,0 +1,19 @@
+import { change } from "../../state/draft";
+import { t } from "../words";
+import { Range } from "./Range";
+
+/** How much of a picture is painted anew. */
+export function StrengthField({ value }: { value: number }) {
+  return (
+    <Range
+      label={t("strength")}
+      said={t("strengths", value)}
+      pointer="/strength"
+      value={value}
+      min={0.05}
+      max={1}
+      step={0.05}
+      change={(strength) => change({ strength })}
+    />
+  );
+}
