@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, Field
 
 from jobs.logs import note_job
@@ -35,21 +37,26 @@ def no_such_job(job_id: str) -> ApiError:
 
 def is_of_own_job(image: str) -> bool:
     """Whether this is an id of a job's pictures, and the job is for the caller to see."""
-    return _job_with(image) is not None
+    job_id = job_of(image)
+    return job_id is not None and _seen(job_id) is not None
 
 
 def is_own_picture(image: str) -> bool:
     """Whether the caller may see the picture of this id: a job has made it, or started from it."""
-    job = _job_with(image)
+    return not strangers([image])
+
+
+def strangers(images: Sequence[str]) -> list[str]:
+    """Those of these ids that are of no picture that the caller may see; each job is read once."""
+    own = {job: _pictures_of(job) for job in {job_of(image) for image in images}}
+    return [image for image in images if image not in own[job_of(image)]]
+
+
+def _pictures_of(job_id: str | None) -> set[str]:
+    job = _seen(job_id) if job_id else None
     if job is None:
-        return False
-    made = {output.id for output in job.outputs}
-    return image in made or image in named_pictures(job.request).values()
-
-
-def _job_with(image: str) -> JobRecord | None:
-    job_id = job_of(image)
-    return _seen(job_id) if job_id else None
+        return set()
+    return {output.id for output in job.outputs} | {*named_pictures(job.request).values()}
 
 
 def _seen(job_id: str) -> JobRecord | None:

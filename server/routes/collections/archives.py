@@ -12,7 +12,7 @@ from jobs.collections.archives import LIFETIME, MOST_PICTURES
 from server.door.auth import caller
 from server.errors import ApiError
 from server.openapi import PREFIX, Routes, content, response
-from server.requests.named import is_own_picture
+from server.requests.named import strangers
 from server.resources import resources
 
 routes = Routes("archives", "Many pictures as one ZIP file.")
@@ -51,9 +51,8 @@ def create_archive(body: ArchiveRequest) -> Response:
     It is made while it is fetched; the server keeps only what is to be in it.
     """
     images = list(dict.fromkeys(body.images))
-    strangers = [each for each in images if not is_own_picture(each)]
-    if strangers:
-        raise ApiError(404, "not-found", f"there is no picture {strangers[0][:64]!r}")
+    if unknown := strangers(images):
+        raise ApiError(404, "not-found", f"there is no picture {unknown[0][:64]!r}")
     files = {each: f"darkroom-{each}.png" for each in images}
     archive = archives.create(resources().redis, caller().owner, files)
     expires = datetime.now(UTC) + timedelta(seconds=LIFETIME)
