@@ -27,7 +27,7 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import Stabl
 from benchmarks import save
 from worker.engine import Engine, ImageRequest, LoadedModel, TextEncoder
 from worker.engine.families.unet import UNetModel
-from worker.engine.sampling.sampler import SAMPLERS
+from worker.engine.sampling.recipes import SAMPLERS
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

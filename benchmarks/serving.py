@@ -34,7 +34,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks import save
 from benchmarks.engine import PROMPTS, RESULTS, ROOT, ratio
-from worker.engine.sampling.sampler import SAMPLERS
+from worker.engine.sampling.recipes import SAMPLERS
 from worker.models.catalogue import read_catalogue
 from worker.models.files.sources import locate
 

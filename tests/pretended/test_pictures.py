@@ -17,7 +17,7 @@ from tests.pretended.device import Pretended
 from tests.pretended.record import Event
 from tests.tiny_editors import EDITORS
 from worker.engine import Engine, ImageRequest
-from worker.engine.sampling.sampler import SAMPLERS
+from worker.engine.sampling.recipes import SAMPLERS
 
 Folder = Callable[[str], Path]
 

@@ -16,7 +16,7 @@ from PIL import Image
 from tests.engine.helpers import Shelf, difference, load, open_pipeline, picture, tiny
 from tests.engine.sampling.stock_schedulers import quiet, stock_scheduler
 from worker.engine import TOLERANCE, Engine, ImageRequest
-from worker.engine.sampling.sampler import SAMPLERS
+from worker.engine.sampling.recipes import SAMPLERS
 
 PICTURES = [
     pytest.param(name, schedule, marks=[pytest.mark.slow] * ((number + which) % 2))

@@ -17,7 +17,8 @@ from jobs.request.samplers import SAMPLERS as NAMED_SAMPLERS
 from tests.engine.sampling.stock_schedulers import quiet, stock_flow, stock_scheduler
 from worker.engine import InvalidRequest
 from worker.engine.sampling.flow import FLOW_SCHEDULES, Course, make_flow_sampler
-from worker.engine.sampling.sampler import SAMPLERS, Sampler, make_sampler
+from worker.engine.sampling.recipes import SAMPLERS
+from worker.engine.sampling.sampler import Sampler, make_sampler
 from worker.engine.sampling.solvers import FloatLMSDiscreteScheduler
 
 SLOW = ("dpmpp_sde", "sa_solver", "unipc")

@@ -15,7 +15,8 @@ from diffusers.schedulers.scheduling_flow_match_heun_discrete import FlowMatchHe
 from diffusers.schedulers.scheduling_flow_match_lcm import FlowMatchLCMScheduler
 
 from worker.engine.errors import InvalidRequest
-from worker.engine.sampling.sampler import AUTOMATIC, SAMPLERS, SIGMAS, FlowForm, Sampler
+from worker.engine.sampling.recipes import AUTOMATIC, SAMPLERS, SIGMAS, FlowForm
+from worker.engine.sampling.sampler import Sampler
 
 FLOW_SCHEDULES = (AUTOMATIC, *SIGMAS)
 """The schedules that a flow-matching model takes, whatever the sampler."""
