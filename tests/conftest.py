@@ -15,6 +15,7 @@ os.environ["DATA"] = tempfile.mkdtemp(prefix="darkroom-tests-")
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from redis import Redis
 from xdist.remote import Producer
@@ -129,6 +130,13 @@ def site(one_site: Site) -> Site:
     """
     one_site.empty()
     return one_site
+
+
+@pytest.fixture(scope="module")
+def client(site: Site) -> Iterator[httpx.Client]:
+    """Asks the site."""
+    with httpx.Client(base_url=site.url, timeout=120) as client:
+        yield client
 
 
 @pytest.fixture

@@ -8,12 +8,9 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKLQwenImage
 from diffusers.models.transformers.pixart_transformer_2d import PixArtTransformer2DModel
-from diffusers.models.transformers.sana_transformer import SanaTransformer2DModel
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from diffusers.models.transformers.transformer_lumina2 import Lumina2Transformer2DModel
 from diffusers.models.transformers.transformer_qwenimage import QwenImageTransformer2DModel
@@ -28,8 +25,6 @@ from diffusers.pipelines.lumina2.pipeline_lumina2 import Lumina2Pipeline
 from diffusers.pipelines.pixart_alpha.pipeline_pixart_alpha import PixArtAlphaPipeline
 from diffusers.pipelines.pixart_alpha.pipeline_pixart_sigma import PixArtSigmaPipeline
 from diffusers.pipelines.qwenimage.pipeline_qwenimage import QwenImagePipeline
-from diffusers.pipelines.sana.pipeline_sana import SanaPipeline
-from diffusers.pipelines.sana.pipeline_sana_sprint import SanaSprintPipeline
 from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import (
     StableDiffusion3Pipeline,
 )
@@ -40,7 +35,6 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
     FlowMatchEulerDiscreteScheduler,
 )
 from diffusers.schedulers.scheduling_lcm import LCMScheduler
-from diffusers.schedulers.scheduling_scm import SCMScheduler
 from transformers import (
     CLIPTextModel,
     CLIPTextModelWithProjection,
@@ -63,6 +57,7 @@ from tests.tiny_networks import (
     tiny_kl,
     tiny_t5,
 )
+from tests.tiny_sana import tiny_sana, tiny_sana_sprint
 from tests.tiny_transformers import SAVERS as LATER
 
 T5_WINDOW = 32
@@ -120,12 +115,12 @@ def save_tiny_z_image(folder: Path) -> Path:
 
 def save_tiny_sana(folder: Path) -> Path:
     """Sana: a deep compression autoencoder, DPM++ 2M in its flow form. Multiples of 4 pixels."""
-    return save_pipeline(_sana, folder)
+    return save_pipeline(tiny_sana, folder)
 
 
 def save_tiny_sana_sprint(folder: Path) -> Path:
     """Sana Sprint: told its guidance, walked by its own scheduler. Multiples of 4 pixels."""
-    return save_pipeline(_sana_sprint, folder)
+    return save_pipeline(tiny_sana_sprint, folder)
 
 
 def save_tiny_pixart_sigma(folder: Path) -> Path:
@@ -294,66 +289,6 @@ def _z_image() -> ZImagePipeline:
             )
         ),
         tokenizer=tokenizer,
-    )
-
-
-def _sana() -> SanaPipeline:
-    return SanaPipeline(
-        transformer=_sana_transformer(),
-        scheduler=DPMSolverMultistepScheduler(
-            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
-        ),
-        vae=_sana_autoencoder(),
-        text_encoder=tiny_gemma(),
-        tokenizer=tiny_tokenizer(300),
-    )
-
-
-def _sana_sprint() -> SanaSprintPipeline:
-    return SanaSprintPipeline(
-        transformer=_sana_transformer(guidance_embeds=True, qk_norm="rms_norm_across_heads"),
-        scheduler=SCMScheduler(),
-        vae=_sana_autoencoder(),
-        text_encoder=tiny_gemma(),
-        tokenizer=tiny_tokenizer(300),
-    )
-
-
-def _sana_transformer(**more: Any) -> SanaTransformer2DModel:
-    return SanaTransformer2DModel(
-        in_channels=4,
-        out_channels=4,
-        num_attention_heads=2,
-        attention_head_dim=8,
-        num_layers=1,
-        num_cross_attention_heads=2,
-        cross_attention_head_dim=8,
-        cross_attention_dim=16,
-        caption_channels=16,
-        sample_size=4,
-        patch_size=1,
-        **more,
-    )
-
-
-def _sana_autoencoder() -> AutoencoderDC:
-    return AutoencoderDC(
-        in_channels=3,
-        latent_channels=4,
-        attention_head_dim=4,
-        encoder_block_types=("ResBlock", "ResBlock", "EfficientViTBlock"),
-        decoder_block_types=("ResBlock", "ResBlock", "EfficientViTBlock"),
-        encoder_block_out_channels=(8, 8, 8),
-        decoder_block_out_channels=(8, 8, 8),
-        encoder_layers_per_block=(1, 1, 1),
-        decoder_layers_per_block=(1, 1, 1),
-        encoder_qkv_multiscales=((), (), (3,)),
-        decoder_qkv_multiscales=((), (), (3,)),
-        scaling_factor=0.41407,
-        downsample_block_type="conv",
-        upsample_block_type="interpolate",
-        decoder_norm_types="rms_norm",
-        decoder_act_fns="silu",
     )
 
 

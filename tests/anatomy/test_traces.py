@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,24 +12,15 @@ from PIL import Image
 from safetensors.numpy import load
 
 from jobs import devices
+from tests.running.jobs import succeeded
 from tests.running.paths import API
 from tests.running.site import Site
 
 APPLE: dict[str, Any] = {"prompt": "red apple, 3d", "seed": 7, "steps": 8, "sampler": "euler"}
 
 
-@pytest.fixture(scope="module")
-def client(site: Site) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=site.url, timeout=120) as client:
-        yield client
-
-
 def made(client: httpx.Client, **asked: Any) -> dict[str, Any]:
-    answer = client.post(f"{API}/jobs", json=APPLE | asked, headers={"Prefer": "wait=60"})
-    assert answer.status_code == 200, answer.text
-    job = answer.json()
-    assert job["status"] == "succeeded", job
-    return job
+    return succeeded(client, **APPLE | asked)
 
 
 def picture(client: httpx.Client, url: str) -> np.ndarray[Any, Any]:

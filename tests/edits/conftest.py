@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from tests.running.site import Site, site_in
@@ -21,9 +20,3 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     models.write_text("\n".join(f'[models.{name}]\nsource = "{name}"' for name in EDITORS))
     with site_in(data, models=models) as site:
         yield site
-
-
-@pytest.fixture(scope="session")
-def client(site: Site) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=site.url, timeout=90) as client:
-        yield client

@@ -193,12 +193,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture(scope="module")
-def client(site: Site) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=site.url, timeout=90) as client:
-        yield client
-
-
 def pipeline_of(data: Path, family: str, **parts: Any) -> Any:
     pipeline = AutoPipelineForText2Image.from_pretrained(data / family, **parts)
     pipeline.set_progress_bar_config(disable=True)

@@ -179,12 +179,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture(scope="module")
-def client(site: Site) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=site.url, timeout=90) as client:
-        yield client
-
-
 def with_loras(pipeline: Any, expected: Path, family: str, loras: dict[str, float]) -> None:
     """Puts LoRAs on diffusers' pipeline, in its own layout."""
     pipeline.unload_lora_weights()
