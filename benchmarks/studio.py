@@ -32,6 +32,7 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 SECTIONS: Mapping[AddOnKind, str] = {
     "lora": "loras",
     "controlnet": "controlnets",
+    "ip-adapter": "ip_adapters",
     "upscaler": "upscalers",
 }
 """Where a model's card lists what can be added to it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.prompts.tags import tag_of
-from jobs.request.parts import Control
+from jobs.request.parts import Control, IPAdapter
 from jobs.request.request import ResolvedRequest
 from jobs.request.samplers import AUTOMATIC, SAMPLERS, SCHEDULES, canonical_schedule, split_sampler
 
@@ -60,7 +60,7 @@ EDIT_PICTURES = "Edited pictures"
 """Ours: how many pictures an edit was given."""
 
 FROM_A_PICTURE = (
-    *("Denoising strength", "Mask blur", "ControlNet", "Inpaint area"),
+    *("Denoising strength", "Mask blur", "ControlNet", "IP-Adapter", "Inpaint area"),
     *("Image CFG scale", EDIT_PICTURES),
 )
 """Names by which a recipe shows that it starts from a picture, which no text can hold."""
@@ -227,6 +227,8 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["Upscaler"] = request.upscaler and _title(request.upscaler)
     for index, control in enumerate(request.controls):
         fields[f"ControlNet {index}"] = _control(control)
+    for index, adapter in enumerate(request.ip_adapters):
+        fields[f"IP-Adapter {index}"] = _ip_adapter(adapter)
     return fields
 
 
@@ -235,6 +237,15 @@ def _control(control: Control) -> str:
     return (
         f"Module: {control.preprocessor}, Model: {control.model}, Weight: {control.weight:g}, "
         f"Guidance Start: {control.start:g}, Guidance End: {control.end:g}"
+    )
+
+
+def _ip_adapter(adapter: IPAdapter) -> str:
+    """One IP-Adapter in the same way; how many pictures it was shown is ours."""
+    return (
+        f"Model: {adapter.model}, Weight: {adapter.weight:g}, "
+        f"Guidance Start: {adapter.start:g}, Guidance End: {adapter.end:g}, "
+        f"Pictures: {len(adapter.images)}"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs.request.masks import paints
 from jobs.request.model_card import AddOn, ModelCard
-from jobs.request.parts import Drawn, Lora
+from jobs.request.parts import Control, Drawn, IPAdapter, Lora
 from jobs.request.request import FieldError, GenerationRequest, InputPicture, Pictures
 from jobs.request.samplers import AUTOMATIC, nearest, parts_of, schedule_problem
 from jobs.request.trace import fault
@@ -18,6 +18,9 @@ SMALLEST = 8
 
 BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 """Ways to enlarge that need no weights of their own."""
+
+WORDS = {"controlnets": "ControlNet", "ip_adapters": "IP-Adapter"}
+"""What the fields of a card list."""
 
 WITH_MASK = ("inpaint",)
 WITHOUT_PICTURE = ("text-to-image", "walk")
@@ -248,20 +251,9 @@ def _add_on_errors(
         if f"{pointer}/image" not in pictures:
             errors.append(FieldError(pointer=f"{pointer}/image", detail="is required"))
         where = f"{pointer}/model"
-        unknown = _unknown("ControlNet", control.model, card, card.controlnets, where)
-        for other in cards if unknown else []:
-            its = next((each for each in other.controlnets if each.name == control.model), None)
-            if its is not None:
-                detail = (
-                    f"the ControlNet {control.model!r} is for {its.family or other.family}"
-                    f" ({other.name}); the model {card.name} is {card.family}"
-                )
-                unknown = [FieldError(pointer=where, detail=detail)]
-                break
-        errors += unknown
-        if control.end < control.start:
-            detail = f"must be at least start, {control.start}; it is {control.end}"
-            errors.append(FieldError(pointer=f"{pointer}/end", detail=detail))
+        errors += _fit_errors("controlnets", control.model, card, where, cards)
+        errors += _span_errors(control, pointer)
+    errors += _ip_adapter_errors(request, card, pictures, cards)
     if request.vae is not None:
         errors += _unknown("autoencoder", request.vae, card, card.vaes, "/vae")
     upscalers = {"/upscaler": request.upscaler}
@@ -271,6 +263,49 @@ def _add_on_errors(
         if name is not None and name not in BUILT_IN_UPSCALERS:
             errors += _unknown("upscaler", name, card, card.upscalers, pointer)
     return errors
+
+
+def _ip_adapter_errors(
+    request: GenerationRequest, card: ModelCard, pictures: Pictures, cards: list[ModelCard]
+) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for number, adapter in enumerate(request.ip_adapters):
+        pointer = f"/ip_adapters/{number}"
+        needed = [f"{pointer}/images/{index}" for index in range(len(adapter.images))]
+        needed += [f"{pointer}/mask"] if adapter.mask is not None else []
+        errors += [
+            FieldError(pointer=each, detail="is required")
+            for each in needed
+            if each not in pictures
+        ]
+        errors += _fit_errors("ip_adapters", adapter.model, card, f"{pointer}/model", cards)
+        errors += _span_errors(adapter, pointer)
+    return errors
+
+
+def _span_errors(part: Control | IPAdapter, pointer: str) -> list[FieldError]:
+    if part.end >= part.start:
+        return []
+    detail = f"must be at least start, {part.start}; it is {part.end}"
+    return [FieldError(pointer=f"{pointer}/end", detail=detail)]
+
+
+def _fit_errors(
+    field: str, name: str, card: ModelCard, pointer: str, cards: list[ModelCard]
+) -> list[FieldError]:
+    """Whether a model lists an add-on in a field of its card; and whose it is, where it is
+    another's."""
+    what = WORDS[field]
+    unknown = _unknown(what, name, card, getattr(card, field), pointer)
+    for other in cards if unknown else []:
+        its = next((each for each in getattr(other, field) if each.name == name), None)
+        if its is not None:
+            detail = (
+                f"the {what} {name!r} is for {its.family or other.family}"
+                f" ({other.name}); the model {card.name} is {card.family}"
+            )
+            return [FieldError(pointer=pointer, detail=detail)]
+    return unknown
 
 
 def _unknown(

@@ -22,7 +22,8 @@ Kind = Literal[
 
 
 class AddOn(BaseModel):
-    """Something that can be added to a model: a LoRA, an embedding, a ControlNet, an upscaler."""
+    """Something that can be added to a model: a LoRA, an embedding, a ControlNet, an IP-Adapter, an
+    upscaler."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -121,6 +122,9 @@ class ModelCard(BaseModel):
     loras: list[AddOn] = Field(default_factory=list[AddOn])
     embeddings: list[AddOn] = Field(default_factory=list[AddOn])
     controlnets: list[AddOn] = Field(default_factory=list[AddOn])
+    ip_adapters: list[AddOn] = Field(
+        default_factory=list[AddOn], description="What has a picture be like others."
+    )
     upscalers: list[AddOn] = Field(default_factory=list[AddOn])
     vaes: list[AddOn] = Field(
         default_factory=list[AddOn],

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.request.values import (
     LIMITS,
+    MAX_IP_PICTURES,
     MAX_LORAS,
     Name,
     Picture,
@@ -69,6 +70,29 @@ class Control(Part):
     )
     end: float = Field(
         default=1.0, ge=0, le=1, description="Share of the steps after which it no longer acts."
+    )
+
+
+class IPAdapter(Part):
+    """An IP-Adapter (arXiv 2308.06721) and the pictures that the result is to be like."""
+
+    model: Name = Field(description="Name of an IP-Adapter; see `ip_adapters` of /models.")
+    images: list[Picture] = Field(
+        min_length=1,
+        max_length=MAX_IP_PICTURES,
+        description="The pictures that it looks at, all together; each sent like `image`.",
+    )
+    weight: float = Field(default=1.0, ge=-1, le=4, description="How strongly it acts.")
+    start: float = Field(
+        default=0.0, ge=0, le=1, description="Share of the steps before it begins to act."
+    )
+    end: float = Field(
+        default=1.0, ge=0, le=1, description="Share of the steps after which it no longer acts."
+    )
+    mask: Picture | None = Field(
+        default=None,
+        description="Where in the result it acts: as much as this is light there; everywhere "
+        "without it. Sent like `image`.",
     )
 
 

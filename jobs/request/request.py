@@ -10,11 +10,22 @@ from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from jobs.request.masks import MaskGrey
 from jobs.request.model_card import Kind
-from jobs.request.parts import Control, Drawn, Expand, Hires, Lora, Part, PictureWords, Webhook
+from jobs.request.parts import (
+    Control,
+    Drawn,
+    Expand,
+    Hires,
+    IPAdapter,
+    Lora,
+    Part,
+    PictureWords,
+    Webhook,
+)
 from jobs.request.trace import TraceField, restored
 from jobs.request.values import (
     LIMITS,
     MAX_CONTROLS,
+    MAX_IP_ADAPTERS,
     MAX_LORAS,
     MAX_REFERENCES,
     MAX_STYLES,
@@ -129,6 +140,11 @@ class CommonFields(Part):
         default_factory=list[Control],
         max_length=MAX_CONTROLS,
         description="ControlNets, each with the picture that it follows.",
+    )
+    ip_adapters: list[IPAdapter] = Field(
+        default_factory=list[IPAdapter],
+        max_length=MAX_IP_ADAPTERS,
+        description="IP-Adapters, each with the pictures that the result is to be like.",
     )
     vae: Name | None = Field(
         default=None,
@@ -328,6 +344,9 @@ class ResolvedRequest(CommonFields):
             "trace": restored(fields.get("trace", False)),
             "loras": [Lora.model_construct(**each) for each in fields.get("loras", [])],
             "controls": [Control.model_construct(**each) for each in fields.get("controls", [])],
+            "ip_adapters": [
+                IPAdapter.model_construct(**each) for each in fields.get("ip_adapters", [])
+            ],
             "expand": Expand.model_construct(**fields.get("expand", {})),
             "hires": Hires.model_construct(**hires) if hires else None,
             "drawn": Drawn.model_construct(**drawn) if drawn else None,
@@ -349,6 +368,9 @@ def named_pictures(request: GenerationRequest | ResolvedRequest) -> dict[str, st
     named |= {
         f"/controls/{index}/image": control.image for index, control in enumerate(request.controls)
     }
+    for number, each in enumerate(request.ip_adapters):
+        named |= {f"/ip_adapters/{number}/images/{at}": one for at, one in enumerate(each.images)}
+        named[f"/ip_adapters/{number}/mask"] = each.mask
     return {pointer: picture for pointer, picture in named.items() if picture is not None}
 
 

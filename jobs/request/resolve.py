@@ -13,7 +13,7 @@ from jobs.request.checks import count_errors, request_errors, size_errors
 from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, note_of
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.notes import Note, prompt_notes
-from jobs.request.parts import Hires
+from jobs.request.parts import Hires, IPAdapter
 from jobs.request.prompt_checks import prompt_errors
 from jobs.request.request import (
     CommonFields,
@@ -106,6 +106,7 @@ def resolve(
             control.model_copy(update={"image": pictures[f"/controls/{index}/image"].id})
             for index, control in enumerate(request.controls)
         ],
+        ip_adapters=[_referring(each, at, pictures) for at, each in enumerate(request.ip_adapters)],
         model=card.name,
         image=source.id if source else None,
         mask=mask.id if mask else None,
@@ -133,6 +134,14 @@ def resolve(
     if notes is not None and (note := note_of(resolved, card.sizes)):
         notes.append(Note(pointer="/width", detail=note))
     return resolved
+
+
+def _referring(adapter: IPAdapter, number: int, pictures: Pictures) -> IPAdapter:
+    """An IP-Adapter with its pictures by their ids."""
+    at = f"/ip_adapters/{number}"
+    images = [pictures[f"{at}/images/{index}"].id for index in range(len(adapter.images))]
+    mask = pictures[f"{at}/mask"].id if adapter.mask is not None else None
+    return adapter.model_copy(update={"images": images, "mask": mask})
 
 
 def _blocked(request: GenerationRequest, prompts: list[str]) -> list[FieldError]:
@@ -186,7 +195,7 @@ def _image_guidance_scale(request: GenerationRequest, card: ModelCard) -> float 
 def _common(request: GenerationRequest) -> dict[str, Any]:
     """The fields that go over as they are."""
     chosen = {
-        *("prompt", "negative_prompt", "loras", "controls", "schedule"),
+        *("prompt", "negative_prompt", "loras", "controls", "ip_adapters", "schedule"),
         *("hires", "drawn", "image_guidance_scale", "count", "walk", "wordings"),
     }
     return {name: getattr(request, name) for name in CommonFields.model_fields.keys() - chosen}

@@ -22,6 +22,10 @@ MAX_LORAS = 8
 MAX_CONTROLS = 4
 """Each is one more network in every forward."""
 
+MAX_IP_ADAPTERS = 4
+MAX_IP_PICTURES = 8
+"""Each is read once, and then some tokens more in every forward."""
+
 MAX_REFERENCES = 9
 """Each is as many tokens in every forward as a picture more; no model is known that takes more."""
 

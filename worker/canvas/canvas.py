@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from worker.canvas.masks import blend
-from worker.canvas.placement import Box, Placement, Size, extended
+from worker.canvas.placement import Box, Placement, Size, extended, scale_levels
 from worker.engine.request import Enlarge, Mask, Picture
 
 
@@ -66,3 +66,8 @@ class Canvas:
         shows the whole.
         """
         return np.ascontiguousarray(self.placement.place(self.placement.fit(image)))
+
+    def fit_mask(self, mask: Image.Image) -> Mask:
+        """The same of a mask (L) of a ControlNet or an IP-Adapter, its greys kept."""
+        placed = self.placement.place(self.placement.fit(mask, scale_levels), scale_levels)
+        return np.ascontiguousarray(placed)

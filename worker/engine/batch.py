@@ -11,6 +11,7 @@ import torch
 from worker.engine.families.model import LoadedModel
 from worker.engine.parts.control import ControlRows, weight_at
 from worker.engine.parts.rows import Rows
+from worker.engine.references.rows import ReferenceRows, Seen, gathered
 from worker.engine.task import BatchKey, Prediction, Stage, Task, ready
 from worker.engine.transfer import sent
 
@@ -151,6 +152,7 @@ class Batch:
                 for name in tasks[0].inputs
             },
             controls=_controls(tasks, places, partial(stack, dtype=model.dtype)),
+            references=_references(tasks, places),
         )
 
     def scatter(
@@ -285,3 +287,22 @@ def _controls(
         stacked = stack(f"control {index}", [inputs[at].picture for at in places])
         found.append(ControlRows(first.net, stacked, acting))
     return found
+
+
+def _references(tasks: list[Task], places: list[int]) -> list[ReferenceRows]:
+    """What each row is shown of pictures at this step."""
+    without = len(places) - sum(len(task.conditions) for task in tasks)
+    return gathered([_seen(tasks[at], row >= without) for row, at in enumerate(places)])
+
+
+def _seen(task: Task, prompted: bool) -> list[Seen]:
+    index, steps = ready(task.sampler).index, len(ready(task.sampler))
+    return [
+        Seen(
+            each.adapter,
+            each.tokens.prompt if prompted else each.tokens.without,
+            weight_at(each.wanted, index, steps),
+            each.area,
+        )
+        for each in task.references
+    ]

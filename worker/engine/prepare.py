@@ -14,8 +14,16 @@ from worker.engine.parts.control import control_tensor
 from worker.engine.parts.rows import Pair
 from worker.engine.parts.upscaler import lanczos, nearest
 from worker.engine.prompt.editing import Count, Script, Wording
-from worker.engine.request import Control, Enlarge, ImageRequest, Picture
-from worker.engine.task import Condition, ControlInput, Repaint, Stage, Task, ready
+from worker.engine.request import Control, Enlarge, ImageRequest, IPAdapter, Picture
+from worker.engine.task import (
+    Condition,
+    ControlInput,
+    ReferenceInput,
+    Repaint,
+    Stage,
+    Task,
+    ready,
+)
 from worker.engine.trace.recording import Memory, Recording
 from worker.engine.transfer import sent
 
@@ -44,6 +52,7 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         mixed = request.references or _blends(request) or task.script.changes
         spellings = [] if mixed else model.spell(request.prompt)
         task.recording = Recording(request.trace, spellings, memory or Memory())
+    _refer(task, model)
     if request.references:
         _edit(task, model)
         return
@@ -290,6 +299,22 @@ def _control(
         )
     shown = model.steering(net, sent(picture, model.device), task.generator)
     return ControlInput(control, net, shown)
+
+
+def _refer(task: Task, model: LoadedModel) -> None:
+    """Reads the pictures that the image is to be like."""
+    task.references = tuple(_reference(each, task, model) for each in task.request.ip_adapters)
+
+
+def _reference(wanted: IPAdapter, task: Task, model: LoadedModel) -> ReferenceInput:
+    if not model.refers:
+        raise InvalidRequest(f"ip_adapters: the model {model.name} takes none.")
+    adapter = task.add_ons.ip_adapters[wanted.name]
+    shown, nothing = adapter.tokens(wanted.images)
+    area = None
+    if wanted.mask is not None:
+        area = sent(torch.from_numpy(wanted.mask)[None, None].float() / 255, model.device)
+    return ReferenceInput(wanted, adapter, Pair(shown, negative=nothing), area)
 
 
 def _noise(task: Task, model: LoadedModel, width: int, height: int) -> torch.Tensor:

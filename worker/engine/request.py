@@ -47,6 +47,19 @@ class Control:
     end: float = 1.0
 
 
+@dataclass(frozen=True, eq=False)
+class IPAdapter:
+    """An IP-Adapter (arXiv 2308.06721) by name, the pictures that the image is to be like, of any
+    size, and when it acts; with a `mask` of the image's size only where that is light."""
+
+    name: str
+    images: tuple[Picture, ...]
+    weight: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    mask: Mask | None = None
+
+
 BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 """Ways to enlarge that need no weights of their own."""
 
@@ -116,6 +129,7 @@ class ImageRequest:
     enlarge: Enlarge | None = None
     loras: tuple[Lora, ...] = ()
     controls: tuple[Control, ...] = ()
+    ip_adapters: tuple[IPAdapter, ...] = ()
     variation_seed: int | None = None
     variation_strength: float = 0.0
     blend_prompt: str | None = None

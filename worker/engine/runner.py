@@ -224,7 +224,7 @@ class Runner:
         owners = [rows.owner(row) for row in range(start, end)]
         looking = rows.looking(start, end)
         if not looking:
-            with self._fastest(key, model):
+            with self._fastest(key, model, part):
                 return self._run(key, model, part, owners, batch.free)[: end - start]
         with watched(model.attentions, list(looking)) as seen:
             noise = self._run(key, model, part, owners, batch.free)
@@ -232,12 +232,14 @@ class Runner:
             ready(task.recording).saw(seen[row], model.layout(part, row))
         return noise[: end - start]
 
-    def _fastest(self, key: BatchKey, model: LoadedModel) -> AbstractContextManager[None]:
+    def _fastest(
+        self, key: BatchKey, model: LoadedModel, rows: Rows
+    ) -> AbstractContextManager[None]:
         """Within it a forward runs the fastest way that there is. One that is weighed runs the
         plain way, and so does what hangs on the plain network's layers; and what must be equal to
         the bit, before something was compiled and after."""
-        plain = key.exact or key.loras or key.controls or not self._budget.weighed(key)
-        if self._backends is None or plain:
+        hung = key.loras or key.controls or rows.references
+        if self._backends is None or key.exact or hung or not self._budget.weighed(key):
             return nullcontext()
         return self._backends.over(model.networks)
 
@@ -301,7 +303,7 @@ class Runner:
         weighed = self._budget.weighed(key)
         wanted = (len(rows) if new else self._budget.rows(key)) if weighed else 1
         try:
-            with self._fastest(key, model):
+            with self._fastest(key, model, rows):
                 self._run(key, model, rows.span(0, 1, wanted))
         except Exception as error:
             if not is_out_of_memory(error):

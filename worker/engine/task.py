@@ -16,7 +16,8 @@ from worker.engine.parts.rows import Pair
 from worker.engine.parts.upscaler import PixelUpscaler
 from worker.engine.piecework import Piecework
 from worker.engine.prompt.editing import Script
-from worker.engine.request import Control, ImageRequest, Lora, Picture, check_multiple
+from worker.engine.references.ip_adapter import LoadedIPAdapter
+from worker.engine.request import Control, ImageRequest, IPAdapter, Lora, Picture, check_multiple
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.trace.recording import Recording
 from worker.engine.whole.pipeline import WholeModel
@@ -87,6 +88,7 @@ class AddOns:
 
     loras: dict[str, LoraWeights] = field(default_factory=dict[str, LoraWeights])
     controls: dict[str, LoadedControlNet] = field(default_factory=dict[str, LoadedControlNet])
+    ip_adapters: dict[str, LoadedIPAdapter] = field(default_factory=dict[str, LoadedIPAdapter])
     upscaler: PixelUpscaler | None = None
     vae: Any | None = None
 
@@ -98,6 +100,17 @@ class ControlInput:
     control: Control
     net: LoadedControlNet
     picture: torch.Tensor
+
+
+@dataclass(frozen=True)
+class ReferenceInput:
+    """An IP-Adapter with what it shows the rows of a picture, and where in the picture it acts
+    (1, 1, height, width), on the device."""
+
+    wanted: IPAdapter
+    adapter: LoadedIPAdapter
+    tokens: Pair
+    area: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +169,7 @@ class Task:
     conditions: tuple[Condition, ...] = ()
     turns: Sequence[tuple[Condition, ...]] = ()
     controls: tuple[ControlInput, ...] = ()
+    references: tuple[ReferenceInput, ...] = ()
     repaint: Repaint | None = None
     enlarged: bool = False
     steps_before: int = 0

@@ -17,7 +17,16 @@ from jobs.request.request import ResolvedRequest
 from jobs.request.trace import wish
 from jobs.tracing import NOTHING, Work
 from worker.canvas import Canvas
-from worker.engine import Control, Engine, ImageRequest, Lora, Picture, Stage, TraceWish
+from worker.engine import (
+    Control,
+    Engine,
+    ImageRequest,
+    IPAdapter,
+    Lora,
+    Picture,
+    Stage,
+    TraceWish,
+)
 from worker.loop.lease import Lease
 
 STAGES: dict[Stage, events.Stage] = {
@@ -48,6 +57,7 @@ class Slot:
     group: str | None = None
     canvas: Canvas | None = None
     controls: tuple[Control, ...] = ()
+    ip_adapters: tuple[IPAdapter, ...] = ()
     readings: dict[str, str] = field(default_factory=dict[str, str])
     outputs: dict[int, Output] = field(default_factory=dict[int, Output])
     started: float = field(default_factory=time.monotonic)
@@ -105,7 +115,9 @@ class Slot:
         """Picture `index` as the engine takes it."""
         if self.canvas is None:
             raise RuntimeError("A job went to the engine before its pictures were prepared.")
-        asked = image_request(self.request.alone(index), self.canvas, self.controls)
+        asked = image_request(
+            self.request.alone(index), self.canvas, self.controls, self.ip_adapters
+        )
         towards = asked.blend_prompt
         return replace(
             asked,
@@ -135,7 +147,10 @@ class Slot:
 
 
 def image_request(
-    request: ResolvedRequest, canvas: Canvas, controls: tuple[Control, ...] = ()
+    request: ResolvedRequest,
+    canvas: Canvas,
+    controls: tuple[Control, ...] = (),
+    ip_adapters: tuple[IPAdapter, ...] = (),
 ) -> ImageRequest:
     """A request for one picture as the engine takes it, on its canvas."""
     return ImageRequest(
@@ -165,6 +180,7 @@ def image_request(
             Lora(each.name, each.weight, each.text_encoder_weight) for each in request.loras
         ),
         controls=controls,
+        ip_adapters=ip_adapters,
         variation_seed=request.variation_seed,
         variation_strength=request.variation_strength,
         blend_prompt=request.blend_prompt,

@@ -19,6 +19,8 @@ from worker.models.tables import (
     ControlNetEntry,
     ControlNetTable,
     Entry,
+    IPAdapterEntry,
+    IPAdapterTable,
     LoraEntry,
     LoraTable,
     ModelEntry,
@@ -47,6 +49,7 @@ class Catalogue:
     loras: dict[str, LoraEntry] = field(default_factory=dict[str, LoraEntry])
     embeddings: dict[str, AddOnEntry] = field(default_factory=dict[str, AddOnEntry])
     controlnets: dict[str, ControlNetEntry] = field(default_factory=dict[str, ControlNetEntry])
+    ip_adapters: dict[str, IPAdapterEntry] = field(default_factory=dict[str, IPAdapterEntry])
     vaes: dict[str, VaeEntry] = field(default_factory=dict[str, VaeEntry])
     upscalers: dict[str, AddOnEntry] = field(default_factory=dict[str, AddOnEntry])
     safety: SafetyEntry | None = None
@@ -58,6 +61,7 @@ class Catalogue:
             *self.loras.values(),
             *self.embeddings.values(),
             *self.controlnets.values(),
+            *self.ip_adapters.values(),
             *self.vaes.values(),
             *self.upscalers.values(),
         ]
@@ -83,6 +87,7 @@ SECTIONS = {
     "loras": "a LoRA",
     "embeddings": "an embedding",
     "controlnets": "a ControlNet",
+    "ip_adapters": "an IP-Adapter",
     "vaes": "an autoencoder",
     "upscalers": "an upscaler",
 }
@@ -116,6 +121,7 @@ def read_catalogue(path: Path) -> Catalogue:
         loras=_section(path, document, "loras", LoraTable, LoraEntry),
         embeddings=_section(path, document, "embeddings", AddOnTable, AddOnEntry),
         controlnets=controlnets,
+        ip_adapters=_section(path, document, "ip_adapters", IPAdapterTable, IPAdapterEntry),
         vaes=_section(path, document, "vaes", VaeTable, VaeEntry),
         upscalers=_section(path, document, "upscalers", AddOnTable, AddOnEntry),
         safety=_safety(path, safety) if safety is not None else None,
@@ -139,7 +145,7 @@ def _document(path: Path) -> dict[str, object]:
 
 
 T = TypeVar("T", bound=Table)
-E = TypeVar("E", ModelEntry, AddOnEntry, LoraEntry, ControlNetEntry, VaeEntry)
+E = TypeVar("E", ModelEntry, AddOnEntry, LoraEntry, ControlNetEntry, IPAdapterEntry, VaeEntry)
 
 
 def _section(

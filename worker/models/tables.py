@@ -188,6 +188,17 @@ class ControlNetTable(AddOnTable):
     )
 
 
+class IPAdapterTable(AddOnTable):
+    """One `[ip_adapters.NAME]` table of models.toml."""
+
+    image_encoder: str | None = Field(
+        None,
+        description="The CLIP image encoder that reads pictures for it: a folder or a .safetensors "
+        "file, relative to models.toml or to the adapter's own folder, or a hub id; without it one "
+        "that lies beside it or in a folder of models and fits.",
+    )
+
+
 class VaeTable(AddOnTable):
     """One `[vaes.NAME]` table of models.toml."""
 
@@ -218,6 +229,10 @@ class LoraEntry(LoraTable, AddOnEntry):
 
 class ControlNetEntry(ControlNetTable, AddOnEntry):
     """A ControlNet of the catalogue."""
+
+
+class IPAdapterEntry(IPAdapterTable, AddOnEntry):
+    """An IP-Adapter of the catalogue."""
 
 
 class VaeEntry(VaeTable, AddOnEntry):

@@ -10,8 +10,12 @@ from tests.running.site import Site, site_in
 from tests.tiny_controlnets import NETS, save_tiny_control
 from tests.tiny_models import save_tiny, save_tiny_vae
 from tests.tiny_pipelines import SAVERS, save_tiny_flux, save_tiny_sana_sprint
+from tests.tiny_references import Form, save_tiny_image_encoder, save_tiny_ip_adapter
 
 UNETS = ("sd1", "sdxl")
+
+FORMS: tuple[Form, ...] = ("base", "plus", "full")
+"""Of the IP-Adapters for UNets."""
 
 DEEP = "flux-deep"
 """A Flux with an autoencoder as deep as a real one's."""
@@ -30,6 +34,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         save(data / name)
     for name in UNETS:
         save_tiny(name, data / name)
+        for form in FORMS:
+            file = data / "models" / "ip_adapters" / f"{name}-{form}.safetensors"
+            save_tiny_ip_adapter(file, data / name, form)
+    save_tiny_image_encoder(data / "models" / "ip_adapters" / "image_encoder")
     for name in NETS:
         # Nothing names most of these: what lies in the folder of models is found.
         folder = data if name == "union" else data / "models" / "controlnets"

@@ -26,6 +26,7 @@ from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
 from worker.engine.prompt.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
+from worker.engine.references.attention import referring
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.transfer import sent
@@ -117,6 +118,10 @@ class UNetModel(LoadedModel):
         return int(self.unet.config.in_channels == 2 * self.latent_channels)
 
     @property
+    def refers(self) -> bool:
+        return True
+
+    @property
     def only_edits(self) -> bool:
         return bool(self.edits)
 
@@ -189,14 +194,15 @@ class UNetModel(LoadedModel):
         return (self.autoencoder.likeliest(pixels, normalized=False),)
 
     def forward(self, rows: Rows) -> torch.Tensor:
-        """The UNet's prediction for every row, with what its ControlNets add."""
+        """The UNet's prediction for every row, with what ControlNets and references add."""
         arguments = unet_arguments(rows.inputs)
         text, added = arguments["encoder_hidden_states"], arguments.get("added_cond_kwargs")
         steered = residuals(rows.latents, rows.timesteps, text, rows.controls, added)
         latents = rows.latents
         if CHANNELS in rows.inputs:
             latents = torch.cat([latents, rows.inputs[CHANNELS]], dim=1)
-        return self._network(latents, rows.timesteps, **arguments, **steered)
+        with referring(self.attentions, rows.references, *latents.shape[-2:]):
+            return self._network(latents, rows.timesteps, **arguments, **steered)
 
     def sampler(
         self, request: ImageRequest, width: int, height: int, steps: int, strength: float

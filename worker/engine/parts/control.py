@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from worker.engine.errors import InvalidRequest
-from worker.engine.request import Control, Picture
+from worker.engine.request import Control, IPAdapter, Picture
 from worker.engine.transfer import sent
 
 
@@ -118,8 +118,8 @@ def control_tensor(picture: Picture) -> torch.Tensor:
     return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
 
 
-def weight_at(control: Control, index: int, steps: int) -> float:
-    """How strongly a ControlNet acts at forward `index` of `steps`: its weight, or 0 outside its
-    `start` and `end`."""
+def weight_at(control: Control | IPAdapter, index: int, steps: int) -> float:
+    """How strongly a ControlNet or an IP-Adapter acts at forward `index` of `steps`: its weight, or
+    0 outside its `start` and `end`."""
     outside = index / steps < control.start or (index + 1) / steps > control.end
     return 0.0 if outside else control.weight

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from worker.engine.parts.control import ControlRows
+from worker.engine.references.rows import ReferenceRows
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Rows:
     timesteps: torch.Tensor
     inputs: dict[str, torch.Tensor]
     controls: list[ControlRows] = field(default_factory=list[ControlRows])
+    references: list[ReferenceRows] = field(default_factory=list[ReferenceRows])
 
     def __len__(self) -> int:
         return len(self.timesteps)
@@ -59,6 +61,15 @@ class Rows:
                     weights=_padded_weights(rows.weights[start:end], pad_to),
                 )
                 for rows in self.controls
+            ],
+            references=[
+                replace(
+                    rows,
+                    tokens=part(rows.tokens),
+                    weights=_padded_weights(rows.weights[start:end], pad_to),
+                    areas=None if rows.areas is None else part(rows.areas),
+                )
+                for rows in self.references
             ],
         )
 

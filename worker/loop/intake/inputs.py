@@ -7,15 +7,16 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 from PIL import Image
 
 from jobs.logs import about
 from jobs.pictures.image_store import ImageStore
 from jobs.pictures.preprocess import preprocess
 from jobs.records.events import Error
-from jobs.request import blocklist
-from worker.canvas import CanvasError, prepare
-from worker.engine import Control
+from jobs.request import blocklist, parts
+from worker.canvas import Canvas, CanvasError, prepare
+from worker.engine import Control, IPAdapter
 from worker.loop.board import Board
 from worker.loop.offer import Offer
 from worker.loop.slot import Slot
@@ -93,6 +94,20 @@ class Inputs:
             )
             for each in request.controls
             if (control := self._picture(slot, each.image, "RGB")) is not None
+        )
+        slot.ip_adapters = tuple(
+            self._ip_adapter(slot, slot.canvas, each) for each in request.ip_adapters
+        )
+
+    def _ip_adapter(self, slot: Slot, canvas: Canvas, asked: parts.IPAdapter) -> IPAdapter:
+        mask = self._picture(slot, asked.mask, "L")
+        return IPAdapter(
+            name=asked.model,
+            images=tuple(np.array(self._given(slot, each)) for each in asked.images),
+            weight=asked.weight,
+            start=asked.start,
+            end=asked.end,
+            mask=None if mask is None else canvas.fit_mask(mask),
         )
 
     def _readings(self, slot: Slot) -> dict[str, str]:

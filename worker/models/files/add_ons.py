@@ -23,9 +23,18 @@ from worker.models.files.errors import SourceError
 from worker.models.files.layout import no_weights, read_json, weights_in
 from worker.models.files.loras.families import LoraFor, lora_for
 from worker.models.files.places import Patterns, find_file, find_folder, find_path
+from worker.models.files.references.adapters import adapter_for
+from worker.models.files.references.located import encoder_for
+from worker.models.files.references.located import wanted_files as ip_adapter_files
 from worker.models.files.safetensors_file import Shapes, numbers, read_complete, read_header
 from worker.models.files.transformers import transformer_wide, transformer_width
-from worker.models.tables import AddOnEntry, ControlNetEntry, LoraEntry, VaeEntry
+from worker.models.tables import (
+    AddOnEntry,
+    ControlNetEntry,
+    IPAdapterEntry,
+    LoraEntry,
+    VaeEntry,
+)
 
 LDM = "control_model."
 """How a ControlNet's own tensors begin in the layout that they were first shared in."""
@@ -43,6 +52,9 @@ EXTRA_CHANNELS = ("extra_conditioning_channels", "extra_condition_channels")
 EMBEDDING = "emb_params"
 SDXL_EMBEDDING = ("clip_l", "clip_g")
 
+
+SECTIONS = ("loras", "embeddings", "controlnets", "ip_adapters", "upscalers", "vaes")
+"""The fields of a ModelCard that list add-ons."""
 
 FAMILIES_BY_TEXT = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 FAMILIES_BY_TOKENS: dict[tuple[int, ...], str] = {
@@ -113,12 +125,12 @@ class FoundAddOn:
 
 def add_ons(found: Sequence[FoundAddOn], config: Path) -> dict[str, list[AddOn]]:
     """The add-ons that fit the model whose configuration lies in `config`, as its ModelCard lists
-    them: `loras`, `embeddings`, `controlnets`, `vaes`, `upscalers`. Raises SourceError."""
+    them: `loras`, `embeddings`, `controlnets` and so on. Raises SourceError."""
     widths = model_widths(config)
     fitting = [each for each in found if each.entry.section == "upscalers" or each.fits(widths)]
     return {
         section: [each.told for each in fitting if each.entry.section == section]
-        for section in ("loras", "embeddings", "controlnets", "upscalers", "vaes")
+        for section in SECTIONS
     }
 
 
@@ -146,7 +158,7 @@ def _found_before(entry: AddOnEntry) -> FoundAddOn | None:
         state = file.stat()
     except OSError:
         return None
-    if entry.section == "controlnets" or not stat.S_ISREG(state.st_mode):
+    if entry.section in ("controlnets", "ip_adapters") or not stat.S_ISREG(state.st_mode):
         return None
     size, changed, found = _found.get(str(file), (0, 0, None))
     if (
@@ -175,6 +187,11 @@ def find(entry: AddOnEntry) -> FoundAddOn:
             return FoundAddOn(entry, tokens=tuple(shapes[name][-1] for name in names))
         case "controlnets":
             return _found_controlnet(cast(ControlNetEntry, entry))
+        case "ip_adapters":
+            file = weights(entry)
+            wanted = adapter_for(f"{entry.where}.source", read_complete(file).shapes)
+            encoder_for(cast(IPAdapterEntry, entry), file, wanted)
+            return FoundAddOn(entry, text=wanted.text)
         case "vaes":
             files = vae_files(cast(VaeEntry, entry))
             return FoundAddOn(entry, latents=_latents(read_complete(files[0]).shapes))
@@ -254,6 +271,10 @@ def add_on_weights(entry: AddOnEntry) -> list[Path]:
     """The files of an add-on's weights. Raises SourceError where they are not on this machine."""
     if isinstance(entry, VaeEntry):
         return vae_files(entry)
+    if isinstance(entry, IPAdapterEntry):
+        file = weights(entry)
+        wanted = adapter_for(f"{entry.where}.source", read_complete(file).shapes)
+        return [file, encoder_for(entry, file, wanted).file]
     if not isinstance(entry, ControlNetEntry):
         return [weights(entry)]
     folder, file = controlnet_files(entry)
@@ -285,6 +306,8 @@ def wanted_files(entry: AddOnEntry) -> Patterns:
         # A second dot is another variant; a folder in the repository another ControlNet.
         others = ["*/*"] if entry.variant else ["*/*", "*.*.safetensors"]
         return Patterns(["config.json", files], others)
+    if isinstance(entry, IPAdapterEntry):
+        return ip_adapter_files(entry)
     return Patterns([entry.file], []) if entry.file else Patterns(["*.safetensors"], ["*/*"])
 
 

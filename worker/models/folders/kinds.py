@@ -9,10 +9,13 @@ from typing import Literal
 
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import read_json
+from worker.models.files.references.adapters import is_adapter
 from worker.models.files.safetensors_file import Shapes
 from worker.models.files.single_files.pieces import transformer_in
 
-Section = Literal["models", "loras", "embeddings", "controlnets", "vaes", "upscalers"]
+Section = Literal[
+    "models", "loras", "embeddings", "controlnets", "ip_adapters", "vaes", "upscalers"
+]
 
 PARTS: dict[str, Section] = {
     "ControlNetModel": "controlnets",
@@ -80,6 +83,8 @@ def kind_of(shapes: Shapes, folder: str = "") -> Section:
     """
     if _any(shapes, lambda name: name.startswith(CONTROLNET)):
         return "controlnets"
+    if is_adapter(shapes):
+        return "ip_adapters"
     if transformer_in(shapes) is not None:
         return "models"
     if _any(shapes, lambda name: name.startswith(UNET)):
