@@ -56,6 +56,13 @@ KNOWN = {*NUMBERS, "Sampler", "Size", "Model", "Model hash"}
 HIRES = {"Hires upscale": "scale", "Hires steps": "steps", "Hires upscaler": "upscaler"}
 HIRES_STRENGTH = "Denoising strength"
 
+MODES = {
+    "prompt": "My prompt is more important",
+    "control": "ControlNet is more important",
+    "guess": "Guess",
+}
+"""A ControlNet's modes but the usual one, as its extension for AUTOMATIC1111 calls them."""
+
 EDIT_PICTURES = "Edited pictures"
 """Ours: how many pictures an edit was given."""
 
@@ -234,10 +241,19 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
 
 def _control(control: Control) -> str:
     """One ControlNet as its extension for AUTOMATIC1111 writes it."""
-    return (
-        f"Module: {control.preprocessor}, Model: {control.model}, Weight: {control.weight:g}, "
-        f"Guidance Start: {control.start:g}, Guidance End: {control.end:g}"
-    )
+    fields: dict[str, object] = {
+        "Module": control.preprocessor,
+        "Model": control.model,
+        "Weight": f"{control.weight:g}",
+        "Threshold A": None if control.threshold_a is None else f"{control.threshold_a:g}",
+        "Threshold B": None if control.threshold_b is None else f"{control.threshold_b:g}",
+        "Guidance Start": f"{control.start:g}",
+        "Guidance End": f"{control.end:g}",
+        "Control Mode": MODES.get(control.control_mode),
+        "Union Control Type": control.control_type,
+        "Mask": "its own" if control.mask is not None else None,
+    }
+    return ", ".join(f"{name}: {value}" for name, value in fields.items() if value is not None)
 
 
 def _ip_adapter(adapter: IPAdapter) -> str:

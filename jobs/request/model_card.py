@@ -34,6 +34,11 @@ class AddOn(BaseModel):
     triggers: list[str] = Field(
         default_factory=list[str], description="Words that a prompt should have with it."
     )
+    control_types: list[str] = Field(
+        default_factory=list[str],
+        description="Of a ControlNet for several kinds of pictures, the kinds that it tells apart: "
+        "`control_type` of a request says one of them.",
+    )
     family: str = Field(
         default="",
         description="The family of the models that it fits: sd1, sd2, sdxl; empty where it fits "

@@ -10,6 +10,8 @@ from jobs.request.values import (
     LIMITS,
     MAX_IP_PICTURES,
     MAX_LORAS,
+    ControlMode,
+    ControlType,
     Name,
     Picture,
     Preprocessor,
@@ -56,9 +58,10 @@ class PictureWords(Part):
 
 
 class Control(Part):
-    """A ControlNet (arXiv 2302.05543) and the picture that it follows."""
+    """A ControlNet (arXiv 2302.05543) or a T2I-Adapter (arXiv 2302.08453), and the picture that it
+    follows."""
 
-    model: Name = Field(description="Name of a ControlNet; see /models.")
+    model: Name = Field(description="Name of one of the `controlnets` of /models.")
     image: Picture = Field(description="The picture that it follows; sent like `image`.")
     preprocessor: Preprocessor = Field(
         default="none",
@@ -70,6 +73,33 @@ class Control(Part):
     )
     end: float = Field(
         default=1.0, ge=0, le=1, description="Share of the steps after which it no longer acts."
+    )
+    threshold_a: float | None = Field(
+        default=None,
+        ge=0,
+        le=255,
+        description="What tunes the preprocessor: canny's lower threshold (100), scribble's "
+        "threshold (32), threshold's own (127), by how much tile is coarser (1), the exponent of "
+        "luminance and intensity (1), the deviation of blur in pixels (9).",
+    )
+    threshold_b: float | None = Field(
+        default=None, ge=0, le=255, description="Canny's upper threshold (200)."
+    )
+    control_mode: ControlMode = Field(
+        default="balanced",
+        description="What counts more: `prompt` has the upper levels of the network steered less, "
+        "`control` does so too and leaves the row without the prompt alone, as in AUTOMATIC1111; "
+        "`guess` is diffusers' guess mode.",
+    )
+    control_type: ControlType | None = Field(
+        default=None,
+        description="Of which kind the picture is, for a ControlNet that tells several apart "
+        "(`control_types`); that of the preprocessor if left out.",
+    )
+    mask: Picture | None = Field(
+        default=None,
+        description="Where in the result it acts: as much as this is light there; everywhere "
+        "without it. Sent like `image`.",
     )
 
 

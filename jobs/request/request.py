@@ -365,9 +365,9 @@ def named_pictures(request: GenerationRequest | ResolvedRequest) -> dict[str, st
     """Each picture that a request starts from, by the JSON pointer of the field that names it."""
     named = {"/image": request.image, "/mask": request.mask}
     named |= {f"/references/{index}": each for index, each in enumerate(request.references)}
-    named |= {
-        f"/controls/{index}/image": control.image for index, control in enumerate(request.controls)
-    }
+    for index, control in enumerate(request.controls):
+        named[f"/controls/{index}/image"] = control.image
+        named[f"/controls/{index}/mask"] = control.mask
     for number, each in enumerate(request.ip_adapters):
         named |= {f"/ip_adapters/{number}/images/{at}": one for at, one in enumerate(each.images)}
         named[f"/ip_adapters/{number}/mask"] = each.mask

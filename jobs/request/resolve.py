@@ -9,11 +9,12 @@ from math import sqrt
 from typing import Any
 
 from jobs.request import blocklist
+from jobs.request.add_ons.checks import type_of
 from jobs.request.checks import count_errors, request_errors, size_errors
 from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, note_of
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.notes import Note, prompt_notes
-from jobs.request.parts import Hires, IPAdapter
+from jobs.request.parts import Control, Hires, IPAdapter
 from jobs.request.prompt_checks import prompt_errors
 from jobs.request.request import (
     CommonFields,
@@ -103,8 +104,7 @@ def resolve(
         loras=said.loras,
         wordings=said.wordings if said.template else [],
         controls=[
-            control.model_copy(update={"image": pictures[f"/controls/{index}/image"].id})
-            for index, control in enumerate(request.controls)
+            _steering(each, index, card, pictures) for index, each in enumerate(request.controls)
         ],
         ip_adapters=[_referring(each, at, pictures) for at, each in enumerate(request.ip_adapters)],
         model=card.name,
@@ -134,6 +134,14 @@ def resolve(
     if notes is not None and (note := note_of(resolved, card.sizes)):
         notes.append(Note(pointer="/width", detail=note))
     return resolved
+
+
+def _steering(control: Control, number: int, card: ModelCard, pictures: Pictures) -> Control:
+    """A ControlNet with its pictures by their ids, and the kind that it takes them for."""
+    at = f"/controls/{number}"
+    mask = pictures[f"{at}/mask"].id if control.mask is not None else None
+    found = {"image": pictures[f"{at}/image"].id, "mask": mask}
+    return control.model_copy(update=found | {"control_type": type_of(control, card)})
 
 
 def _referring(adapter: IPAdapter, number: int, pictures: Pictures) -> IPAdapter:

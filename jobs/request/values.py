@@ -39,7 +39,24 @@ Resize = Literal["stretch", "crop", "pad"]
 Fill = Literal["fill", "original", "noise", "nothing"]
 Area = Literal["whole", "masked"]
 WebhookEvent = Literal["status", "output", "done"]
-Preprocessor = Literal["none", "canny", "scribble", "blur", "grayscale", "invert"]
+Preprocessor = Literal[
+    "none",
+    "canny",
+    "lineart",
+    "scribble",
+    "tile",
+    "blur",
+    "grayscale",
+    "luminance",
+    "intensity",
+    "threshold",
+    "color-grid",
+    "invert",
+]
+ControlMode = Literal["balanced", "prompt", "control", "guess"]
+ControlType = Literal[
+    "openpose", "depth", "scribble", "canny", "normal", "segment", "tile", "repaint"
+]
 
 
 OWN_SAMPLER = "default"

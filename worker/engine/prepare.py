@@ -12,10 +12,12 @@ from worker.engine.families.model import LoadedModel, Scene, Text
 from worker.engine.parts.autoencoder import hide_masked, latent_levels, latent_mask
 from worker.engine.parts.control import control_tensor
 from worker.engine.parts.rows import Pair
+from worker.engine.parts.t2i_adapter import LoadedT2IAdapter
 from worker.engine.parts.upscaler import lanczos, nearest
 from worker.engine.prompt.editing import Count, Script, Wording
-from worker.engine.request import Control, Enlarge, ImageRequest, IPAdapter, Picture
+from worker.engine.request import Control, Enlarge, ImageRequest, IPAdapter, Mask, Picture
 from worker.engine.task import (
+    AdapterInput,
     Condition,
     ControlInput,
     ReferenceInput,
@@ -282,23 +284,36 @@ def _worded(request: ImageRequest, wording: Wording) -> ImageRequest:
 
 
 def _look(task: Task, model: LoadedModel, width: int, height: int) -> None:
-    """Shows the ControlNets their pictures, before anything else is drawn, as diffusers does."""
-    task.controls = tuple(
-        _control(each, task, model, width, height) for each in task.request.controls
-    )
+    """Shows what steers the picture its own, before anything else is drawn, as diffusers does."""
+    found = [_control(each, task, model, width, height) for each in task.request.controls]
+    task.controls = tuple(each for each in found if isinstance(each, ControlInput))
+    task.adapters = tuple(each for each in found if isinstance(each, AdapterInput))
 
 
 def _control(
     control: Control, task: Task, model: LoadedModel, width: int, height: int
-) -> ControlInput:
+) -> ControlInput | AdapterInput:
     net = task.add_ons.controls[control.name]
+    if not model.refers and (control.mask is not None or control.control_mode != "balanced"):
+        raise InvalidRequest(
+            f"controls: for the model {model.name} a ControlNet acts on all of a picture, balanced."
+        )
     picture = control_tensor(control.image)
     if picture.shape[-2:] != (height, width):
         picture = functional.interpolate(
             picture, size=(height, width), mode="bilinear", antialias=True
         )
-    shown = model.steering(net, sent(picture, model.device), task.generator)
-    return ControlInput(control, net, shown)
+    shown, area = sent(picture, model.device), _area(control.mask, model)
+    if isinstance(net, LoadedT2IAdapter):
+        return AdapterInput(control, net, net.features(shown), area)
+    return ControlInput(control, net, model.steering(net, shown, task.generator), area)
+
+
+def _area(mask: Mask | None, model: LoadedModel) -> torch.Tensor | None:
+    """A mask as (1, 1, height, width) on the device, 0 to 1."""
+    if mask is None:
+        return None
+    return sent(torch.from_numpy(mask)[None, None].float() / 255, model.device)
 
 
 def _refer(task: Task, model: LoadedModel) -> None:
@@ -311,10 +326,7 @@ def _reference(wanted: IPAdapter, task: Task, model: LoadedModel) -> ReferenceIn
         raise InvalidRequest(f"ip_adapters: the model {model.name} takes none.")
     adapter = task.add_ons.ip_adapters[wanted.name]
     shown, nothing = adapter.tokens(wanted.images)
-    area = None
-    if wanted.mask is not None:
-        area = sent(torch.from_numpy(wanted.mask)[None, None].float() / 255, model.device)
-    return ReferenceInput(wanted, adapter, Pair(shown, negative=nothing), area)
+    return ReferenceInput(wanted, adapter, Pair(shown, negative=nothing), _area(wanted.mask, model))
 
 
 def _noise(task: Task, model: LoadedModel, width: int, height: int) -> torch.Tensor:

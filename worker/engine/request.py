@@ -33,11 +33,18 @@ class Lora:
         return self.weight if self.text_encoder_weight is None else self.text_encoder_weight
 
 
+ControlMode = Literal["balanced", "prompt", "control", "guess"]
+"""What counts more where prompt and picture disagree."""
+
+
 @dataclass(frozen=True, eq=False)
 class Control:
-    """A ControlNet (arXiv 2302.05543) by name, its picture at the image's size, and when it acts.
+    """A ControlNet (arXiv 2302.05543) or T2I-Adapter (arXiv 2302.08453) by name, its picture at the
+    image's size, and when it acts.
 
-    `start` and `end` are shares of the steps, as in diffusers.
+    `start` and `end` are shares of the steps, as in diffusers. `control_type` says for one of
+    several kinds of pictures which this is, as it counts them. With a `mask` of the image's size it
+    acts only where that is light.
     """
 
     name: str
@@ -45,6 +52,9 @@ class Control:
     weight: float = 1.0
     start: float = 0.0
     end: float = 1.0
+    control_mode: ControlMode = "balanced"
+    control_type: int | None = None
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,13 +9,22 @@ import pytest
 from tests.running.site import Site, site_in
 from tests.tiny_controlnets import NETS, save_tiny_control
 from tests.tiny_models import save_tiny, save_tiny_vae
+from tests.tiny_parts import save_tiny_controlnet
 from tests.tiny_pipelines import SAVERS, save_tiny_flux, save_tiny_sana_sprint
 from tests.tiny_references import Form, save_tiny_image_encoder, save_tiny_ip_adapter
+from tests.tiny_steering import (
+    save_tiny_from_first_level,
+    save_tiny_t2i_adapter,
+    save_tiny_union,
+)
 
 UNETS = ("sd1", "sdxl")
 
 FORMS: tuple[Form, ...] = ("base", "plus", "full")
 """Of the IP-Adapters for UNets."""
+
+CROSSED = "sd1-crossed"
+"""A Stable Diffusion 1 that attends to words on its first level, as the real one does."""
 
 DEEP = "flux-deep"
 """A Flux with an autoencoder as deep as a real one's."""
@@ -42,10 +51,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         # Nothing names most of these: what lies in the folder of models is found.
         folder = data if name == "union" else data / "models" / "controlnets"
         save_tiny_control(name, folder / f"{name}-control")
+    nets = data / "models" / "controlnets"
+    save_tiny_controlnet(nets / "edges", data / "sd1")
+    save_tiny_from_first_level(data / CROSSED)
+    save_tiny_t2i_adapter(nets / f"{CROSSED}-t2i", "full_adapter")
+    save_tiny_t2i_adapter(nets / "sdxl-t2i", seed=1)
+    save_tiny_union(nets / "sdxl-union", data / "sdxl")
     save_tiny_flux(data / DEEP, levels=4)
     save_tiny_sana_sprint(data / SPRINT)
     models = data / "models.toml"
-    names = (*SAVERS, *UNETS, DEEP, SPRINT)
+    names = (*SAVERS, *UNETS, CROSSED, DEEP, SPRINT)
     named = [f'[models.{name}]\nsource = "{name}"' for name in names]
     named.append('[controlnets.union-control]\nsource = "union-control"\nmode = 1')
     save_tiny_vae(data / "tiny-vae", channels=16)

@@ -21,6 +21,7 @@ from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import residuals
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
+from worker.engine.parts.t2i_adapter import intrablock
 from worker.engine.parts.visits import Offload, Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
@@ -198,6 +199,7 @@ class UNetModel(LoadedModel):
         arguments = unet_arguments(rows.inputs)
         text, added = arguments["encoder_hidden_states"], arguments.get("added_cond_kwargs")
         steered = residuals(rows.latents, rows.timesteps, text, rows.controls, added)
+        steered |= intrablock(rows.adapters)
         latents = rows.latents
         if CHANNELS in rows.inputs:
             latents = torch.cat([latents, rows.inputs[CHANNELS]], dim=1)

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from worker.engine.padding import padded, padded_numbers
 from worker.engine.references.ip_adapter import LoadedIPAdapter
 
 
@@ -29,6 +30,15 @@ class ReferenceRows:
     tokens: torch.Tensor
     weights: Sequence[float]
     areas: torch.Tensor | None = None
+
+    def span(self, start: int, end: int, pad_to: int) -> "ReferenceRows":
+        """Rows `start` to `end`, followed by copies of the first of them up to `pad_to` rows."""
+        return replace(
+            self,
+            tokens=padded(self.tokens[start:end], pad_to),
+            weights=padded_numbers(self.weights[start:end], pad_to),
+            areas=None if self.areas is None else padded(self.areas[start:end], pad_to),
+        )
 
 
 def gathered(rows: Sequence[Sequence[Seen]]) -> list[ReferenceRows]:

@@ -6,6 +6,7 @@ import io
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import get_args
 
 import numpy as np
 from PIL import Image
@@ -15,6 +16,7 @@ from jobs.pictures.image_store import ImageStore
 from jobs.pictures.preprocess import preprocess
 from jobs.records.events import Error
 from jobs.request import blocklist, parts
+from jobs.request.values import ControlType
 from worker.canvas import Canvas, CanvasError, prepare
 from worker.engine import Control, IPAdapter
 from worker.loop.board import Board
@@ -25,6 +27,9 @@ log = logging.getLogger("darkroom.worker")
 
 THREADS = 2
 """Jobs prepared at once: decoding a photograph takes a tenth of a second."""
+
+TYPES: tuple[str, ...] = get_args(ControlType)
+"""As ControlNets of several kinds count them."""
 
 PATIENCE = 120.0
 """Seconds to go on asking for a picture before its job fails for want of a store."""
@@ -84,19 +89,23 @@ class Inputs:
         references = [self._given(slot, each) for each in request.references]
         factor = self.offer.factor(request.model)
         slot.canvas = prepare(request, image, mask, factor, references)
-        slot.controls = tuple(
-            Control(
-                name=each.model,
-                image=preprocess(each.preprocessor, slot.canvas.fit_control(control)),
-                weight=each.weight,
-                start=each.start,
-                end=each.end,
-            )
-            for each in request.controls
-            if (control := self._picture(slot, each.image, "RGB")) is not None
-        )
+        slot.controls = tuple(self._control(slot, slot.canvas, each) for each in request.controls)
         slot.ip_adapters = tuple(
             self._ip_adapter(slot, slot.canvas, each) for each in request.ip_adapters
+        )
+
+    def _control(self, slot: Slot, canvas: Canvas, asked: parts.Control) -> Control:
+        fitted = canvas.fit_control(self._given(slot, asked.image))
+        mask = self._picture(slot, asked.mask, "L")
+        return Control(
+            name=asked.model,
+            image=preprocess(asked.preprocessor, fitted, asked.threshold_a, asked.threshold_b),
+            weight=asked.weight,
+            start=asked.start,
+            end=asked.end,
+            control_mode=asked.control_mode,
+            control_type=asked.control_type and TYPES.index(asked.control_type),
+            mask=None if mask is None else canvas.fit_mask(mask),
         )
 
     def _ip_adapter(self, slot: Slot, canvas: Canvas, asked: parts.IPAdapter) -> IPAdapter:

@@ -11,14 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from jobs.request.model_card import AddOn
 from worker.models.catalogue import Catalogue
 from worker.models.files.configurations.claims import Claims, read_claims
-from worker.models.files.configurations.composed import without
-from worker.models.files.configurations.unet import controlnet_config
-from worker.models.files.configurations.written import write
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import no_weights, read_json, weights_in
 from worker.models.files.loras.families import LoraFor, lora_for
@@ -27,7 +24,13 @@ from worker.models.files.references.adapters import adapter_for
 from worker.models.files.references.located import encoder_for
 from worker.models.files.references.located import wanted_files as ip_adapter_files
 from worker.models.files.safetensors_file import Shapes, numbers, read_complete, read_header
-from worker.models.files.transformers import transformer_wide, transformer_width
+from worker.models.files.steering.controlnets import (
+    controlnet_files,
+    first_width,
+    steers,
+    wanted_part,
+)
+from worker.models.files.transformers import transformer_width
 from worker.models.tables import (
     AddOnEntry,
     ControlNetEntry,
@@ -35,19 +38,6 @@ from worker.models.tables import (
     LoraEntry,
     VaeEntry,
 )
-
-LDM = "control_model."
-"""How a ControlNet's own tensors begin in the layout that they were first shared in."""
-
-CONTROLLED: dict[str, str] = {
-    "SD3ControlNetModel": "sd3",
-    "FluxControlNetModel": "flux",
-    "QwenImageControlNetModel": "qwen-image",
-}
-"""The families of transformers that ControlNets steer, by diffusers' classes of those."""
-
-EXTRA_CHANNELS = ("extra_conditioning_channels", "extra_condition_channels")
-"""Where the configuration of a ControlNet for masks says so."""
 
 EMBEDDING = "emb_params"
 SDXL_EMBEDDING = ("clip_l", "clip_g")
@@ -91,6 +81,7 @@ class FoundAddOn:
     latents: int | None = None
     lora: LoraFor = field(default_factory=LoraFor)
     steers: tuple[str, int] | None = None
+    control_types: tuple[str, ...] = ()
 
     def fits(self, model: ModelWidths) -> bool:
         """Whether it can be added to a model of these widths."""
@@ -120,7 +111,8 @@ class FoundAddOn:
     @cached_property
     def told(self) -> AddOn:
         """What callers are told of it."""
-        return _told(self.entry).model_copy(update={"family": self.family})
+        own = {"family": self.family, "control_types": list(self.control_types)}
+        return _told(self.entry).model_copy(update=own)
 
 
 def add_ons(found: Sequence[FoundAddOn], config: Path) -> dict[str, list[AddOn]]:
@@ -186,7 +178,14 @@ def find(entry: AddOnEntry) -> FoundAddOn:
             names = embedding_names(entry, shapes)
             return FoundAddOn(entry, tokens=tuple(shapes[name][-1] for name in names))
         case "controlnets":
-            return _found_controlnet(cast(ControlNetEntry, entry))
+            steered = steers(cast(ControlNetEntry, entry))
+            return FoundAddOn(
+                entry,
+                text=steered.text,
+                channels=steered.channels,
+                steers=steered.transformer,
+                control_types=steered.types,
+            )
         case "ip_adapters":
             file = weights(entry)
             wanted = adapter_for(f"{entry.where}.source", read_complete(file).shapes)
@@ -211,7 +210,10 @@ def model_widths(config: Path) -> ModelWidths:
     vae = config / "vae" / "config.json"
     latents = int(read_json(vae).get("latent_channels", 4)) if vae.is_file() else 4
     return ModelWidths(
-        _first(unet.get("cross_attention_dim")), _channels(unet), tuple(map(int, tokens)), latents
+        first_width(unet.get("cross_attention_dim")),
+        tuple(int(width) for width in unet.get("block_out_channels", [])),
+        tuple(map(int, tokens)),
+        latents,
     )
 
 
@@ -232,39 +234,15 @@ def weights(entry: AddOnEntry) -> Path:
     return _one_file(entry, _folder(entry, entry.source))
 
 
-def controlnet_files(entry: ControlNetEntry) -> tuple[Path, Path | None]:
-    """A ControlNet's folder with its config.json, and its single file if it is one.
-
-    Raises SourceError.
-    """
-    file = None
-    source = entry.source
-    if source.endswith(".safetensors"):
-        file = find_file(source, entry.base, f"{entry.where}.source")
-        if entry.config is None:
-            return _written_config(entry, file), file
-        source = entry.config
-    folder = _folder(entry, source)
-    if not (folder / "config.json").is_file():
-        raise SourceError(f"{entry.where}: {folder} has no config.json; it is no ControlNet.")
-    if file is None and not weights_in(folder, entry.variant):
-        raise SourceError(f"{entry.where}.source: {no_weights(folder, entry.variant)}")
-    return folder, file
-
-
-def _written_config(entry: ControlNetEntry, file: Path) -> Path:
-    """A folder with the configuration that a ControlNet's shapes say."""
-    shapes = read_header(file).shapes
-    where = f"{entry.where}.source"
-    if "difference" in shapes:
-        raise SourceError(
-            f"{where}: {file} holds the difference to a model, not a ControlNet; the whole one"
-            " is shared as well."
-        )
-    try:
-        return write({"config.json": controlnet_config(without(shapes, LDM) or shapes)})
-    except (SourceError, KeyError, IndexError, OSError) as error:
-        raise SourceError(f"{where}: {file} is no ControlNet for a UNet: {error}.") from error
+def _folder(entry: AddOnEntry, source: str) -> Path:
+    return find_folder(
+        source,
+        entry.base,
+        f"{entry.where}.source",
+        wanted_files(entry),
+        revision=entry.revision,
+        fetch=f"darkroom models pull {entry.name}",
+    )
 
 
 def add_on_weights(entry: AddOnEntry) -> list[Path]:
@@ -300,12 +278,7 @@ def add_on_parameters(entry: AddOnEntry) -> int:
 def wanted_files(entry: AddOnEntry) -> Patterns:
     """Which files of a hub repository an add-on needs, for a pull."""
     if isinstance(entry, ControlNetEntry | VaeEntry):
-        if entry.source.endswith(".safetensors"):
-            return Patterns(["config.json"], [])
-        files = f"*.{entry.variant}.safetensors" if entry.variant else "*.safetensors"
-        # A second dot is another variant; a folder in the repository another ControlNet.
-        others = ["*/*"] if entry.variant else ["*/*", "*.*.safetensors"]
-        return Patterns(["config.json", files], others)
+        return wanted_part(entry)
     if isinstance(entry, IPAdapterEntry):
         return ip_adapter_files(entry)
     return Patterns([entry.file], []) if entry.file else Patterns(["*.safetensors"], ["*/*"])
@@ -327,31 +300,6 @@ def embedding_names(entry: AddOnEntry, shapes: Shapes) -> list[str]:
     raise SourceError(
         f"{entry.where}.source: it is no embedding: it holds {names}, not {EMBEDDING}, one token,"
         f" or {' and '.join(SDXL_EMBEDDING)}."
-    )
-
-
-def _found_controlnet(entry: ControlNetEntry) -> FoundAddOn:
-    folder, _ = controlnet_files(entry)
-    config = read_json(folder / "config.json")
-    kind = config.get("_class_name", "ControlNetModel")
-    if family := CONTROLLED.get(kind):
-        if any(config.get(key) for key in EXTRA_CHANNELS):
-            raise SourceError(
-                f"{entry.where}.source: it is a {kind} that is shown a mask as well, and runs in no"
-                " batch."
-            )
-        modes = int(config.get("num_mode") or 0)
-        if modes and (entry.mode is None or entry.mode >= modes):
-            raise SourceError(
-                f"{entry.where}.mode: it was trained for several kinds of pictures; `mode` says"
-                f" which, 0 to {modes - 1}."
-            )
-        return FoundAddOn(entry, steers=(family, transformer_wide(config)))
-    if kind != "ControlNetModel":
-        names = ", ".join(("ControlNetModel", *CONTROLLED))
-        raise SourceError(f"{entry.where}.source: it is a {kind}, none of {names}.")
-    return FoundAddOn(
-        entry, text=_first(config.get("cross_attention_dim")), channels=_channels(config)
     )
 
 
@@ -386,17 +334,6 @@ def _claims(entry: AddOnEntry) -> Claims:
         return Claims()
 
 
-def _folder(entry: AddOnEntry, source: str) -> Path:
-    return find_folder(
-        source,
-        entry.base,
-        f"{entry.where}.source",
-        wanted_files(entry),
-        revision=entry.revision,
-        fetch=f"darkroom models pull {entry.name}",
-    )
-
-
 def _one_file(entry: AddOnEntry, folder: Path) -> Path:
     if entry.file is not None:
         file = folder / entry.file
@@ -410,11 +347,3 @@ def _one_file(entry: AddOnEntry, folder: Path) -> Path:
         raise SourceError(f"{entry.where}.source: {no_weights(folder)}")
     names = ", ".join(file.name for file in files)
     raise SourceError(f"{entry.where}.file: must name one of the files of {folder}: {names}.")
-
-
-def _first(width: int | list[int] | None) -> int:
-    return width[0] if isinstance(width, list) else width or 0
-
-
-def _channels(config: dict[str, Any]) -> tuple[int, ...]:
-    return tuple(int(width) for width in config.get("block_out_channels", []))

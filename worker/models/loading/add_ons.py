@@ -17,10 +17,12 @@ import torch
 from diffusers.loaders import single_file_utils
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from diffusers.loaders.lora_pipeline import StableDiffusionXLLoraLoaderMixin
+from diffusers.models.adapter import T2IAdapter
 from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.models.controlnets.controlnet_flux import FluxControlNetModel
 from diffusers.models.controlnets.controlnet_qwenimage import QwenImageControlNetModel
 from diffusers.models.controlnets.controlnet_sd3 import SD3ControlNetModel
+from diffusers.models.controlnets.controlnet_union import ControlNetUnionModel
 from diffusers.utils import state_dict_utils
 
 from worker.engine.errors import ModelUnavailable
@@ -28,9 +30,8 @@ from worker.engine.memory.device import is_out_of_memory, make_current
 from worker.engine.model_source import AddOnKind
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraLayer, LoraWeights
+from worker.engine.parts.t2i_adapter import LoadedT2IAdapter
 from worker.models.files.add_ons import (
-    LDM,
-    controlnet_files,
     embedding_names,
     vae_files,
     weights,
@@ -44,6 +45,9 @@ from worker.models.files.loras.names import is_plain
 from worker.models.files.places import find_path
 from worker.models.files.safetensors_file import read_complete
 from worker.models.files.sources import locate
+from worker.models.files.steering.controlnets import LDM, controlnet_files
+from worker.models.files.steering.t2i_adapters import CLASS as T2I_ADAPTER
+from worker.models.files.steering.t2i_adapters import diffusers_name, is_light
 from worker.models.loading.autoencoder import load_autoencoder
 from worker.models.loading.finite import check_finite
 from worker.models.loading.loras import read_any_lora
@@ -72,6 +76,8 @@ CONTROLNETS: dict[Any, Any] = {
     "SD3ControlNetModel": SD3ControlNetModel,
     "FluxControlNetModel": FluxControlNetModel,
     "QwenImageControlNetModel": QwenImageControlNetModel,
+    "ControlNetUnionModel": ControlNetUnionModel,
+    T2I_ADAPTER: T2IAdapter,
 }
 Names: Any = cast(Any, state_dict_utils).StateDictType
 
@@ -155,14 +161,17 @@ def load_lora(entry: AddOnEntry, device: torch.device, dtype: torch.dtype) -> Lo
 
 def load_controlnet(
     entry: ControlNetEntry, device: torch.device, dtype: torch.dtype
-) -> LoadedControlNet:
-    """Read a ControlNet, in diffusers' layout or as a single file. Raises SourceError."""
+) -> LoadedControlNet | LoadedT2IAdapter:
+    """Read a ControlNet or a T2I-Adapter, in diffusers' layout or as a single file. Raises
+    SourceError."""
     folder, file = controlnet_files(entry)
-    if file is not None:
+    kind = read_json(folder / "config.json").get("_class_name")
+    if file is not None and kind in CONTROLNETS:
+        net = _named_from(CONTROLNETS[kind], file, folder, f"{entry.where}.source").to(dtype)
+    elif file is not None:
         net = _controlnet_from(file, folder, f"{entry.where}.source").to(dtype)
     else:
         where = f"{entry.where}.source: "
-        kind = read_json(folder / "config.json").get("_class_name")
         net = load_pretrained(
             CONTROLNETS.get(kind, ControlNet),
             folder,
@@ -171,7 +180,24 @@ def load_controlnet(
             torch_dtype=dtype,
         )
     net.eval().requires_grad_(False).to(device)
+    if kind == T2I_ADAPTER:
+        return LoadedT2IAdapter(entry.name, net, device, dtype)
     return LoadedControlNet(entry.name, net, device, dtype, entry.mode)
+
+
+def _named_from(model_class: Any, file: Path, folder: Path, where: str) -> Any:
+    """A T2I-Adapter or a ControlNet of several kinds in one file. Raises SourceError."""
+    net = model_class.from_config(model_class.load_config(folder))
+    tensors: Tensors = load_file(str(file))
+    check_finite(where, tensors)
+    if model_class is T2IAdapter:
+        light = is_light({name: tuple(each.shape) for name, each in tensors.items()})
+        tensors = {diffusers_name(name, light): each for name, each in tensors.items()}
+    missing = sorted(net.state_dict().keys() - tensors.keys())
+    if missing:
+        raise SourceError(f"{where}: {file} lacks {len(missing)} of its weights: {missing[0]}.")
+    net.load_state_dict({name: tensors[name] for name in net.state_dict()})
+    return net
 
 
 def _controlnet_from(file: Path, folder: Path, where: str) -> Any:
