@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import CLIPVisionModelWithProjection
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from tests.tiny_references import (
     VECTOR,
@@ -117,7 +117,7 @@ def test_the_shapes_of_a_single_file_say_the_configuration_that_it_was_made_with
         "hidden_act": act,
     }
     with torch.device("meta"):
-        config = CLIPVisionModelWithProjection.config_class(**said)
+        config = CLIPVisionConfig(**said)
         shapes = {
             name: list(each.shape)
             for name, each in CLIPVisionModelWithProjection(config).state_dict().items()

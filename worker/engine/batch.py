@@ -14,7 +14,7 @@ from worker.engine.parts.emphasis import PROMPT_ONLY, Emphasis
 from worker.engine.parts.rows import Rows
 from worker.engine.parts.t2i_adapter import AdapterRows, Steered, steered_rows
 from worker.engine.references.rows import ReferenceRows, Seen, gathered
-from worker.engine.request import Control, IPAdapter
+from worker.engine.request import Control, ControlMode, IPAdapter
 from worker.engine.task import BatchKey, Prediction, Stage, Task, ready
 from worker.engine.transfer import sent
 
@@ -281,7 +281,7 @@ def _controls(
         inputs = [task.controls[index] for task in tasks]
         weights = [_weight(task, each.control) for task, each in zip(tasks, inputs, strict=True)]
         without = len(places) - sum(len(task.conditions) for task in tasks)
-        modes = [inputs[at].control.control_mode for at in places]
+        modes: list[ControlMode] = [inputs[at].control.control_mode for at in places]
         acting = [
             0.0
             if row < without and (first.net.prompt_only or modes[row] in PROMPT_ONLY)
@@ -319,12 +319,13 @@ def _steered(task: Task, prompted: bool) -> list[Steered]:
         Steered(
             each.adapter,
             each.features,
-            _weight(task, each.control) if prompted or mode not in PROMPT_ONLY else 0.0,
-            mode,
+            _weight(task, each.control)
+            if prompted or each.control.control_mode not in PROMPT_ONLY
+            else 0.0,
+            each.control.control_mode,
             each.area,
         )
         for each in task.adapters
-        for mode in [each.control.control_mode]
     ]
 
 

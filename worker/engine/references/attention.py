@@ -104,7 +104,7 @@ class _Sight:
             return rows.unflatten(-1, (self._heads, -1)).transpose(1, 2)
 
         # By the operator itself: a trace that watches attentions to words sees the function.
-        found = torch.ops.aten.scaled_dot_product_attention(
+        found: torch.Tensor = torch.ops.aten.scaled_dot_product_attention(
             split(query), split(keys), split(values)
         )
         return found.transpose(1, 2).flatten(2)
