@@ -13,12 +13,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from jobs.pictures.preprocess import preprocess
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.request.request import GenerationRequest, ResolvedRequest
 from jobs.request.resolve import InputPicture, resolve
-from worker.canvas import Canvas, prepare
-from worker.engine import Control, Engine, ImageRequest, LoadedModel
+from worker.canvas import Canvas, prepare, shown
+from worker.engine import Control, Engine, ImageRequest, IPAdapter, LoadedModel
 from worker.engine.model_source import AddOnKind
 from worker.engine.whole.pipeline import WholeModel
 from worker.loop.slot import image_request
@@ -45,10 +44,11 @@ class Order:
     request: ResolvedRequest
     canvas: Canvas
     controls: tuple[Control, ...] = ()
+    ip_adapters: tuple[IPAdapter, ...] = ()
 
     def image_request(self) -> ImageRequest:
         """The order as the engine takes it."""
-        return image_request(self.request.alone(0), self.canvas, self.controls)
+        return image_request(self.request.alone(0), self.canvas, self.controls, self.ip_adapters)
 
 
 class Studio:
@@ -103,16 +103,19 @@ class Studio:
             self.models[request.model].factor,
         )
         controls = tuple(
-            Control(
-                name=each.model,
-                image=preprocess(each.preprocessor, canvas.fit_control(pictures[each.image])),
-                weight=each.weight,
-                start=each.start,
-                end=each.end,
-            )
+            shown.control(each, canvas, pictures[each.image], pictures.get(each.mask or ""))
             for each in request.controls
         )
-        return Order(request, canvas, controls)
+        ip_adapters = tuple(
+            shown.ip_adapter(
+                each,
+                canvas,
+                [pictures[image] for image in each.images],
+                pictures.get(each.mask or ""),
+            )
+            for each in request.ip_adapters
+        )
+        return Order(request, canvas, controls, ip_adapters)
 
     def develop(
         self, orders: Mapping[str, Order], engine: Engine | None = None

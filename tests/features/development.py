@@ -22,6 +22,13 @@ from tests.tiny_parts import (
     save_tiny_embedding,
     save_tiny_lora,
 )
+from tests.tiny_references import (
+    Form,
+    ip_adapter_entry,
+    save_tiny_image_encoder,
+    save_tiny_ip_adapter,
+)
+from tests.tiny_steering import save_tiny_t2i_adapter
 from worker.engine import UNetModel
 from worker.models.loading.add_ons import load_add_on, load_embedding
 from worker.models.tables import ModelEntry
@@ -45,6 +52,9 @@ KINDS: Mapping[Kind, dict[str, Any]] = {
 CONTROLLED_AS = {"sd1-inpainting": "sd1", "lcm": "sd1", "sdxl-inpainting": "sdxl"}
 """Families whose ControlNets are those of another: they read latents alone, and no guidance."""
 
+FORMS: tuple[Form, ...] = ("base", "plus")
+"""Of the IP-Adapters."""
+
 CPU = torch.device("cpu")
 
 
@@ -64,6 +74,13 @@ class FamilyStudio:
             pictures["/mask"] = right_half()
         for number, control in enumerate(fields.get("controls", [])):
             pictures[control["image"]] = photograph(seed=number + 1)
+            if "mask" in control:
+                pictures[control["mask"]] = right_half()
+        for adapter in fields.get("ip_adapters", []):
+            for number, image in enumerate(adapter["images"]):
+                pictures[image] = photograph(seed=number + 11)
+            if "mask" in adapter:
+                pictures[adapter["mask"]] = right_half()
         usual = {"kind": kind, "prompt": PROMPT, "steps": 4, "seed": 5}
         return self.studio.order(pictures, **(usual | KINDS[kind] | fields))
 
@@ -95,6 +112,13 @@ def open_family(family: str, folder: Callable[[str], Path]) -> FamilyStudio:
         model = folder(CONTROLLED_AS.get(family, family))
         net = controlnet_entry(save_tiny_controlnet(add / name, model, seed), name)
         studio.offer("controlnet", name, load_add_on("controlnet", net, CPU, torch.float32))
+    sketch = controlnet_entry(save_tiny_t2i_adapter(add / "sketch"), "sketch")
+    studio.offer("controlnet", "sketch", load_add_on("controlnet", sketch, CPU, torch.float32))
+    save_tiny_image_encoder(add / "image_encoder")
+    for form in FORMS:
+        file = save_tiny_ip_adapter(add / f"{form}.safetensors", home, form)
+        adapter = load_add_on("ip-adapter", ip_adapter_entry(file, form), CPU, torch.float32)
+        studio.offer("ip-adapter", form, adapter)
     model = studio.models[family]
     assert isinstance(model, UNetModel)
     widths = tuple(each.model.config.hidden_size for each in model.text_encoders)

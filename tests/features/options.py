@@ -68,6 +68,14 @@ def _control(number: int, **fields: Any) -> dict[str, Any]:
 STRONG = {"guidance_scale": 20.0}
 """Random models listen to their prompts faintly."""
 
+
+def _ip_adapter(*images: int, number: int = 0, **fields: Any) -> dict[str, Any]:
+    at = f"/ip_adapters/{number}"
+    named = [f"{at}/images/{image}" for image in images]
+    masked = {"mask": f"{at}/mask"} if fields.pop("masked", False) else {}
+    return {"model": ("base", "plus")[number], "images": named, **masked, **fields}
+
+
 SECOND_PASS: tuple[Kind, ...] = ("text-to-image", "image-to-image")
 INPAINT: tuple[Kind, ...] = ("inpaint",)
 
@@ -128,6 +136,34 @@ OPTIONS: Mapping[str, Option] = {
         {"controls": [_control(0), _control(1, weight=0.5, end=0.6)]},
         not_for=TRANSFORMERS,
         without={"controls": [_control(0)]},
+    ),
+    "control-mode": Option(
+        "ControlNet in mode prompt",
+        {"controls": [_control(0, control_mode="prompt")]},
+        not_for=TRANSFORMERS,
+        without={"controls": [_control(0)]},
+    ),
+    "control-mask": Option(
+        "ControlNet in a part",
+        {"controls": [_control(0, mask="/controls/0/mask")]},
+        not_for=TRANSFORMERS,
+        without={"controls": [_control(0)]},
+    ),
+    "t2i-adapter": Option(
+        "T2I-Adapter",
+        {"controls": [_control(0) | {"model": "sketch", "weight": 0.8}]},
+        not_for=TRANSFORMERS,
+    ),
+    "ip-adapter": Option(
+        "IP-Adapter",
+        {"ip_adapters": [_ip_adapter(0, weight=0.8, end=0.8)]},
+        not_for=TRANSFORMERS,
+    ),
+    "ip-adapters": Option(
+        "Two IP-Adapters, of several pictures and in a part",
+        {"ip_adapters": [_ip_adapter(0, 1), _ip_adapter(0, number=1, masked=True)]},
+        not_for=TRANSFORMERS,
+        without={"ip_adapters": [_ip_adapter(0, 1)]},
     ),
     "variation-seed": Option("Variation seed", {"variation_seed": 9, "variation_strength": 0.3}),
     "exact": Option("Exact", {"exact": True}, promises=("exact",)),

@@ -4,8 +4,9 @@
 pixels only: no tensors, no queue.
 """
 
+from worker.canvas import shown
 from worker.canvas.canvas import Canvas
 from worker.canvas.placement import CanvasError
 from worker.canvas.prepare import prepare
 
-__all__ = ["Canvas", "CanvasError", "prepare"]
+__all__ = ["Canvas", "CanvasError", "prepare", "shown"]

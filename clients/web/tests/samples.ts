@@ -33,6 +33,7 @@ export function model(some: Partial<Model> = {}): Model {
     loras: [],
     embeddings: [],
     controlnets: [],
+    ip_adapters: [],
     upscalers: [],
     vaes: [],
     live: true,

@@ -6,19 +6,14 @@ import io
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import get_args
 
-import numpy as np
 from PIL import Image
 
 from jobs.logs import about
 from jobs.pictures.image_store import ImageStore
-from jobs.pictures.preprocess import preprocess
 from jobs.records.events import Error
-from jobs.request import blocklist, parts
-from jobs.request.values import ControlType
-from worker.canvas import Canvas, CanvasError, prepare
-from worker.engine import Control, IPAdapter
+from jobs.request import blocklist
+from worker.canvas import CanvasError, prepare, shown
 from worker.loop.board import Board
 from worker.loop.offer import Offer
 from worker.loop.slot import Slot
@@ -27,9 +22,6 @@ log = logging.getLogger("darkroom.worker")
 
 THREADS = 2
 """Jobs prepared at once: decoding a photograph takes a tenth of a second."""
-
-TYPES: tuple[str, ...] = get_args(ControlType)
-"""As ControlNets of several kinds count them."""
 
 PATIENCE = 120.0
 """Seconds to go on asking for a picture before its job fails for want of a store."""
@@ -89,34 +81,23 @@ class Inputs:
         references = [self._given(slot, each) for each in request.references]
         factor = self.offer.factor(request.model)
         slot.canvas = prepare(request, image, mask, factor, references)
-        slot.controls = tuple(self._control(slot, slot.canvas, each) for each in request.controls)
+        slot.controls = tuple(
+            shown.control(
+                each,
+                slot.canvas,
+                self._given(slot, each.image),
+                self._picture(slot, each.mask, "L"),
+            )
+            for each in request.controls
+        )
         slot.ip_adapters = tuple(
-            self._ip_adapter(slot, slot.canvas, each) for each in request.ip_adapters
-        )
-
-    def _control(self, slot: Slot, canvas: Canvas, asked: parts.Control) -> Control:
-        fitted = canvas.fit_control(self._given(slot, asked.image))
-        mask = self._picture(slot, asked.mask, "L")
-        return Control(
-            name=asked.model,
-            image=preprocess(asked.preprocessor, fitted, asked.threshold_a, asked.threshold_b),
-            weight=asked.weight,
-            start=asked.start,
-            end=asked.end,
-            control_mode=asked.control_mode,
-            control_type=asked.control_type and TYPES.index(asked.control_type),
-            mask=None if mask is None else canvas.fit_mask(mask),
-        )
-
-    def _ip_adapter(self, slot: Slot, canvas: Canvas, asked: parts.IPAdapter) -> IPAdapter:
-        mask = self._picture(slot, asked.mask, "L")
-        return IPAdapter(
-            name=asked.model,
-            images=tuple(np.array(self._given(slot, each)) for each in asked.images),
-            weight=asked.weight,
-            start=asked.start,
-            end=asked.end,
-            mask=None if mask is None else canvas.fit_mask(mask),
+            shown.ip_adapter(
+                each,
+                slot.canvas,
+                [self._given(slot, image) for image in each.images],
+                self._picture(slot, each.mask, "L"),
+            )
+            for each in request.ip_adapters
         )
 
     def _readings(self, slot: Slot) -> dict[str, str]:
