@@ -130,6 +130,10 @@ class ModelCard(BaseModel):
     ip_adapters: list[AddOn] = Field(
         default_factory=list[AddOn], description="What has a picture be like others."
     )
+    preprocessors: list[AddOn] = Field(
+        default_factory=list[AddOn],
+        description="Models that make maps of pictures for ControlNets, such as of depth.",
+    )
     upscalers: list[AddOn] = Field(default_factory=list[AddOn])
     vaes: list[AddOn] = Field(
         default_factory=list[AddOn],

@@ -10,11 +10,11 @@ from jobs.request.values import (
     LIMITS,
     MAX_IP_PICTURES,
     MAX_LORAS,
+    PREPROCESSORS,
     ControlMode,
     ControlType,
     Name,
     Picture,
-    Preprocessor,
     Prompt,
     Size,
     Steps,
@@ -63,9 +63,10 @@ class Control(Part):
 
     model: Name = Field(description="Name of one of the `controlnets` of /models.")
     image: Picture = Field(description="The picture that it follows; sent like `image`.")
-    preprocessor: Preprocessor = Field(
+    preprocessor: Name = Field(
         default="none",
-        description="What makes the picture into the kind that the ControlNet reads.",
+        description="What makes the picture into the kind that the ControlNet reads: "
+        f"{', '.join(PREPROCESSORS)}, or one of the `preprocessors` of /models.",
     )
     weight: float = Field(default=1.0, ge=0, le=4, description="How strongly it acts.")
     start: float = Field(

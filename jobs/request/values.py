@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeGuard, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
@@ -53,6 +53,14 @@ Preprocessor = Literal[
     "color-grid",
     "invert",
 ]
+PREPROCESSORS: tuple[str, ...] = get_args(Preprocessor)
+
+
+def is_built_in(name: str) -> TypeGuard[Preprocessor]:
+    """Whether it is one of the preprocessors that need no weights."""
+    return name in PREPROCESSORS
+
+
 ControlMode = Literal["balanced", "prompt", "control", "guess"]
 ControlType = Literal[
     "openpose", "depth", "scribble", "canny", "normal", "segment", "tile", "repaint"

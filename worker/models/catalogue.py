@@ -25,6 +25,8 @@ from worker.models.tables import (
     LoraTable,
     ModelEntry,
     ModelTable,
+    PreprocessorEntry,
+    PreprocessorTable,
     SafetyEntry,
     SafetyTable,
     Table,
@@ -52,6 +54,9 @@ class Catalogue:
     ip_adapters: dict[str, IPAdapterEntry] = field(default_factory=dict[str, IPAdapterEntry])
     vaes: dict[str, VaeEntry] = field(default_factory=dict[str, VaeEntry])
     upscalers: dict[str, AddOnEntry] = field(default_factory=dict[str, AddOnEntry])
+    preprocessors: dict[str, PreprocessorEntry] = field(
+        default_factory=dict[str, PreprocessorEntry]
+    )
     safety: SafetyEntry | None = None
 
     @property
@@ -64,6 +69,7 @@ class Catalogue:
             *self.ip_adapters.values(),
             *self.vaes.values(),
             *self.upscalers.values(),
+            *self.preprocessors.values(),
         ]
 
     @property
@@ -90,6 +96,7 @@ SECTIONS = {
     "ip_adapters": "an IP-Adapter",
     "vaes": "an autoencoder",
     "upscalers": "an upscaler",
+    "preprocessors": "a preprocessor",
 }
 """What each table of tables in models.toml names."""
 
@@ -124,6 +131,9 @@ def read_catalogue(path: Path) -> Catalogue:
         ip_adapters=_section(path, document, "ip_adapters", IPAdapterTable, IPAdapterEntry),
         vaes=_section(path, document, "vaes", VaeTable, VaeEntry),
         upscalers=_section(path, document, "upscalers", AddOnTable, AddOnEntry),
+        preprocessors=_section(
+            path, document, "preprocessors", PreprocessorTable, PreprocessorEntry
+        ),
         safety=_safety(path, safety) if safety is not None else None,
     )
 
@@ -145,7 +155,16 @@ def _document(path: Path) -> dict[str, object]:
 
 
 T = TypeVar("T", bound=Table)
-E = TypeVar("E", ModelEntry, AddOnEntry, LoraEntry, ControlNetEntry, IPAdapterEntry, VaeEntry)
+E = TypeVar(
+    "E",
+    ModelEntry,
+    AddOnEntry,
+    LoraEntry,
+    ControlNetEntry,
+    IPAdapterEntry,
+    PreprocessorEntry,
+    VaeEntry,
+)
 
 
 def _section(

@@ -199,6 +199,20 @@ class IPAdapterTable(AddOnTable):
     )
 
 
+MapTask = Literal["depth", "normal"]
+"""What a model of depth makes of a picture: how near each place is, or which way it looks."""
+
+
+class PreprocessorTable(AddOnTable):
+    """One `[preprocessors.NAME]` table of models.toml."""
+
+    task: MapTask = Field(
+        "depth",
+        description="What it makes of a picture for a ControlNet: `depth`, or `normal` (the way "
+        "that surfaces look, worked out from their depth).",
+    )
+
+
 class VaeTable(AddOnTable):
     """One `[vaes.NAME]` table of models.toml."""
 
@@ -233,6 +247,10 @@ class ControlNetEntry(ControlNetTable, AddOnEntry):
 
 class IPAdapterEntry(IPAdapterTable, AddOnEntry):
     """An IP-Adapter of the catalogue."""
+
+
+class PreprocessorEntry(PreprocessorTable, AddOnEntry):
+    """A preprocessor of the catalogue: a model that makes maps of pictures."""
 
 
 class VaeEntry(VaeTable, AddOnEntry):

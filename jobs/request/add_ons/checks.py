@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.request.parts import Control, IPAdapter, Lora
 from jobs.request.request import FieldError, GenerationRequest, Pictures
-from jobs.request.values import MAX_LORAS, ControlType, Preprocessor
+from jobs.request.values import MAX_LORAS, PREPROCESSORS, ControlType, is_built_in
 from jobs.sentences import say
 
 BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
@@ -16,12 +16,14 @@ BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 WORDS = {"controlnets": "ControlNet", "ip_adapters": "IP-Adapter"}
 """What the fields of a card list."""
 
-TYPES: Mapping[Preprocessor, ControlType] = {
+TYPES: Mapping[str, ControlType] = {
     "canny": "canny",
     "lineart": "canny",
     "scribble": "scribble",
     "tile": "tile",
     "blur": "tile",
+    "depth": "depth",
+    "normal": "normal",
 }
 """The kinds of pictures that preprocessors make, for ControlNets that tell several apart."""
 
@@ -116,6 +118,10 @@ def _control_errors(control: Control, card: ModelCard, pointer: str) -> list[Fie
     if its is None:
         return []
     errors: list[FieldError] = []
+    if not is_built_in(control.preprocessor):
+        where = f"{pointer}/preprocessor"
+        known = card.preprocessors
+        errors += unknown_errors("preprocessor", control.preprocessor, card, known, where)
     kinds = ", ".join(its.control_types)
     if its.control_types and type_of(control, card) is None:
         detail = f"must say of which kind the picture is: {kinds}"
@@ -165,8 +171,11 @@ def unknown_errors(
     names = [each.name for each in known]
     if name in names:
         return []
-    if what == "upscaler":
-        names = [*BUILT_IN_UPSCALERS, *names]
+    built_in: dict[str, tuple[str, ...]] = {
+        "upscaler": BUILT_IN_UPSCALERS,
+        "preprocessor": PREPROCESSORS,
+    }
+    names = [*built_in.get(what, ()), *names]
     there_are = f"there are {', '.join(names)}" if names else "there is none"
     detail = say(
         "unknown-part",

@@ -8,6 +8,7 @@ import pytest
 
 from tests.running.site import Site, site_in
 from tests.tiny_controlnets import NETS, save_tiny_control
+from tests.tiny_depth import save_tiny_depth
 from tests.tiny_models import save_tiny, save_tiny_vae
 from tests.tiny_parts import save_tiny_controlnet
 from tests.tiny_pipelines import SAVERS, save_tiny_flux, save_tiny_sana_sprint
@@ -62,6 +63,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     models = data / "models.toml"
     names = (*SAVERS, *UNETS, CROSSED, DEEP, SPRINT)
     named = [f'[models.{name}]\nsource = "{name}"' for name in names]
+    save_tiny_depth(data / "depth")
+    named += [
+        f'[preprocessors.{task}-model]\nsource = "depth"\ntask = "{task}"'
+        for task in ("depth", "normal")
+    ]
     named.append('[controlnets.union-control]\nsource = "union-control"\nmode = 1')
     save_tiny_vae(data / "tiny-vae", channels=16)
     named.append(f'[models.{TINY}]\nsource = "flux"\ntiny_vae = "tiny-vae"')

@@ -24,6 +24,8 @@ from diffusers.pipelines.t2i_adapter.pipeline_stable_diffusion_xl_adapter import
 )
 from PIL import Image
 from torch.nn import functional
+from transformers import DPTForDepthEstimation, pipeline
+from transformers.models.dpt.image_processing_pil_dpt import DPTImageProcessorPil
 
 from jobs.pictures.preprocess import preprocess
 from tests.engine.helpers import difference
@@ -93,8 +95,8 @@ def controlled(site: Site, seed: int, reshape: Reshape | None = None, **asked: A
             return shaped[:-1], shaped[-1]
 
         net.forward = forward
-    pipeline = pipeline_with(site, "sd1", StableDiffusionControlNetPipeline, controlnet=net)
-    return drawn(pipeline, "sd1", seed, image=SHOWN, **asked)
+    drawing = pipeline_with(site, "sd1", StableDiffusionControlNetPipeline, controlnet=net)
+    return drawn(drawing, "sd1", seed, image=SHOWN, **asked)
 
 
 def softly(level: int, added: torch.Tensor) -> torch.Tensor:
@@ -154,15 +156,15 @@ def test_t2i_adapters_share_forwards_with_plain_pictures_and_are_diffusers_own(
     parted = made(client, **usual, seed=1, controls=two)
     adapter = T2IAdapter.from_pretrained(site.data / "models" / "controlnets" / f"{family}-t2i")
     kinds = {CROSSED: StableDiffusionAdapterPipeline, "sdxl": StableDiffusionXLAdapterPipeline}
-    pipeline = pipeline_with(site, family, kinds[family], adapter=adapter)
+    drawing = pipeline_with(site, family, kinds[family], adapter=adapter)
     ours, without, part = (picture(client, job) for job in (steered, plain, parted))
-    expected = drawn(pipeline, family, 1, image=SHOWN, adapter_conditioning_scale=0.7)
+    expected = drawn(drawing, family, 1, image=SHOWN, adapter_conditioning_scale=0.7)
     assert difference(ours, expected) <= TOLERANCE
     assert difference(ours, without) > 10 * TOLERANCE
-    whole = drawn(pipeline, family, 1, image=SHOWN)
+    whole = drawn(drawing, family, 1, image=SHOWN)
     plain_forward = adapter.forward
     adapter.forward = lambda *given: [on_the_right(0, each) for each in plain_forward(*given)]
-    assert difference(part, drawn(pipeline, family, 1, image=SHOWN)) <= TOLERANCE
+    assert difference(part, drawn(drawing, family, 1, image=SHOWN)) <= TOLERANCE
     assert difference(part, whole) > 10 * TOLERANCE
     total, forwards = rows_since(client, family, start, 6 * FORWARDS[family])
     assert total == 6 * FORWARDS[family]
@@ -186,8 +188,36 @@ def test_a_controlnet_of_several_kinds_takes_the_one_that_is_said_or_was_made(
     canny = made(client, **usual, controls=[control("sdxl-union", preprocessor="canny")])
     depth = made(client, **usual, controls=[control("sdxl-union", control_type="depth")])
     net = ControlNetUnionModel.from_pretrained(site.data / "models/controlnets/sdxl-union")
-    pipeline = pipeline_with(site, "sdxl", StableDiffusionXLControlNetUnionPipeline, controlnet=net)
+    drawing = pipeline_with(site, "sdxl", StableDiffusionXLControlNetUnionPipeline, controlnet=net)
     edges = Image.fromarray(preprocess("canny", np.asarray(SHOWN)))
     for job, shown, mode in ((canny, edges, 3), (depth, SHOWN, 1)):
-        expected = drawn(pipeline, "sdxl", 2, control_image=[shown], control_mode=[mode])
+        expected = drawn(drawing, "sdxl", 2, control_image=[shown], control_mode=[mode])
         assert difference(picture(client, job), expected) <= TOLERANCE
+
+
+def test_a_model_of_depth_that_models_toml_names_makes_what_a_controlnet_follows(
+    site: Site, client: httpx.Client
+):
+    folder = site.data / "depth"
+    estimate = pipeline(
+        "depth-estimation",
+        model=DPTForDepthEstimation.from_pretrained(folder),
+        image_processor=DPTImageProcessorPil.from_pretrained(folder),
+    )
+    made_of_it = estimate(SHOWN)["depth"].convert("RGB")
+    usual = {**USUAL, "model": CROSSED, "steps": STEPS[CROSSED], "seed": 3}
+    # A ControlNet with random weights hardly looks at its picture.
+    steering = control(f"{CROSSED}-t2i")
+    elsewhere = steering | {"image": data_uri(made_of_it)}
+    names = ("depth-model", "normal-model")
+    depth, normal = (
+        made(client, **usual, controls=[steering | {"preprocessor": name}]) for name in names
+    )
+    given = picture(client, made(client, **usual, controls=[elsewhere]))
+    assert difference(picture(client, depth), given) <= TOLERANCE
+    assert difference(picture(client, normal), given) > 10 * TOLERANCE
+    unknown = [steering | {"preprocessor": "pose-model"}]
+    answer = client.post(f"{API}/jobs", json={**usual, "controls": unknown})
+    [error] = answer.json()["errors"]
+    assert error["pointer"] == "/controls/0/preprocessor"
+    assert error["detail"].endswith("invert, depth-model, normal-model")

@@ -30,12 +30,14 @@ from worker.models.files.steering.controlnets import (
     steers,
     wanted_part,
 )
+from worker.models.files.steering.mappers import WANTED, mapper_folder, mapper_weights
 from worker.models.files.transformers import transformer_width
 from worker.models.tables import (
     AddOnEntry,
     ControlNetEntry,
     IPAdapterEntry,
     LoraEntry,
+    PreprocessorEntry,
     VaeEntry,
 )
 
@@ -43,8 +45,14 @@ EMBEDDING = "emb_params"
 SDXL_EMBEDDING = ("clip_l", "clip_g")
 
 
-SECTIONS = ("loras", "embeddings", "controlnets", "ip_adapters", "upscalers", "vaes")
+SECTIONS = (
+    *("loras", "embeddings", "controlnets", "ip_adapters", "preprocessors"),
+    *("upscalers", "vaes"),
+)
 """The fields of a ModelCard that list add-ons."""
+
+FOR_ALL = ("preprocessors", "upscalers")
+"""Those that work on pixels, and fit every model."""
 
 FAMILIES_BY_TEXT = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 FAMILIES_BY_TOKENS: dict[tuple[int, ...], str] = {
@@ -119,7 +127,7 @@ def add_ons(found: Sequence[FoundAddOn], config: Path) -> dict[str, list[AddOn]]
     """The add-ons that fit the model whose configuration lies in `config`, as its ModelCard lists
     them: `loras`, `embeddings`, `controlnets` and so on. Raises SourceError."""
     widths = model_widths(config)
-    fitting = [each for each in found if each.entry.section == "upscalers" or each.fits(widths)]
+    fitting = [each for each in found if each.entry.section in FOR_ALL or each.fits(widths)]
     return {
         section: [each.told for each in fitting if each.entry.section == section]
         for section in SECTIONS
@@ -191,6 +199,9 @@ def find(entry: AddOnEntry) -> FoundAddOn:
             wanted = adapter_for(f"{entry.where}.source", read_complete(file).shapes)
             encoder_for(cast(IPAdapterEntry, entry), file, wanted)
             return FoundAddOn(entry, text=wanted.text)
+        case "preprocessors":
+            mapper_folder(cast(PreprocessorEntry, entry))
+            return FoundAddOn(entry)
         case "vaes":
             files = vae_files(cast(VaeEntry, entry))
             return FoundAddOn(entry, latents=_latents(read_complete(files[0]).shapes))
@@ -249,6 +260,8 @@ def add_on_weights(entry: AddOnEntry) -> list[Path]:
     """The files of an add-on's weights. Raises SourceError where they are not on this machine."""
     if isinstance(entry, VaeEntry):
         return vae_files(entry)
+    if isinstance(entry, PreprocessorEntry):
+        return mapper_weights(mapper_folder(entry))
     if isinstance(entry, IPAdapterEntry):
         file = weights(entry)
         wanted = adapter_for(f"{entry.where}.source", read_complete(file).shapes)
@@ -279,6 +292,8 @@ def wanted_files(entry: AddOnEntry) -> Patterns:
     """Which files of a hub repository an add-on needs, for a pull."""
     if isinstance(entry, ControlNetEntry | VaeEntry):
         return wanted_part(entry)
+    if isinstance(entry, PreprocessorEntry):
+        return WANTED
     if isinstance(entry, IPAdapterEntry):
         return ip_adapter_files(entry)
     return Patterns([entry.file], []) if entry.file else Patterns(["*.safetensors"], ["*/*"])

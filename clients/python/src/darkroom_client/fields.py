@@ -36,22 +36,7 @@ class Control(TypedDict):
 
     model: str
     image: PictureInput
-    preprocessor: NotRequired[
-        Literal[
-            "none",
-            "canny",
-            "lineart",
-            "scribble",
-            "tile",
-            "blur",
-            "grayscale",
-            "luminance",
-            "intensity",
-            "threshold",
-            "color-grid",
-            "invert",
-        ]
-    ]
+    preprocessor: NotRequired[str]
     weight: NotRequired[float]
     start: NotRequired[float]
     end: NotRequired[float]

@@ -15,6 +15,7 @@ from server.compat.a1111.base64 import decode_base64
 from server.compat.a1111.checkpoints import IN_BRACKETS
 from server.compat.a1111.control_maps import MODULES, Tuned, tuned
 from server.compat.a1111.errors import invalid
+from server.requests.submission import known_models
 from server.requests.validation import field_errors
 
 SCRIPT = "ControlNet"
@@ -129,7 +130,8 @@ def controls_of(scripts: Mapping[str, Any] | None, source: bytes | None = None) 
         else:
             pointer = f"/controls/{len(controls)}"
             parts[f"{pointer}/image"] = picture
-            if unit.save_detected_map:
+            # What a model makes of it is made by a worker.
+            if unit.save_detected_map and how.module in MODULES:
                 maps[f"{pointer}/image"] = how
             resizes.add(_resize(unit, where))
             controls.append(_control(unit, where, name, how, mask))
@@ -150,7 +152,7 @@ def _control(unit: Unit, where: str, name: str, how: Tuned, mask: bytes | None) 
     return Control(
         model=name,
         image="image",
-        preprocessor=MODULES[how.module],
+        preprocessor=MODULES.get(how.module, how.module),
         threshold_a=how.threshold_a,
         threshold_b=how.threshold_b,
         weight=unit.weight,
@@ -214,12 +216,20 @@ def _unit(given: object, where: str) -> Unit | None:
 
 
 def module_named(text: str, field: str) -> str:
-    """The extension's name of one of our preprocessors. Raises a 422."""
+    """The extension's name of one of our preprocessors; one with weights goes by its own. Raises a
+    422."""
     name = text.strip().lower()
     name = ALIASES.get(name, name)
-    if name not in MODULES:
-        raise invalid(field, f"no module is named {text[:60]!r}; there are {', '.join(MODULES)}")
+    if name not in MODULES and name not in (by_model := modules_by_model()):
+        there_are = ", ".join((*MODULES, *by_model))
+        raise invalid(field, f"no module is named {text[:60]!r}; there are {there_are}")
     return name
+
+
+def modules_by_model() -> list[str]:
+    """The preprocessors with weights of their own, each once."""
+    found = [each.name for card in known_models() for each in card.preprocessors]
+    return list(dict.fromkeys(found))
 
 
 def _model(unit: Unit, where: str) -> str:

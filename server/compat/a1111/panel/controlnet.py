@@ -13,7 +13,12 @@ from jobs.request.values import MAX_CONTROLS
 from server.compat.a1111.base64 import decode_picture, encode_base64
 from server.compat.a1111.control_maps import MODULES, SLIDERS, NoOpenCV, control_map, tuned
 from server.compat.a1111.errors import invalid
-from server.compat.a1111.generation.units import IP_MODULES, Text, module_named
+from server.compat.a1111.generation.units import (
+    IP_MODULES,
+    Text,
+    module_named,
+    modules_by_model,
+)
 from server.requests.submission import known_models
 from server.requests.validation import field_errors
 
@@ -86,7 +91,7 @@ def list_models() -> Response:
 @blueprint.get("/module_list")
 def list_modules() -> Response:
     """The preprocessors that a unit may name, and their sliders."""
-    modules = [*MODULES, *IP_MODULES]
+    modules = [*MODULES, *IP_MODULES, *modules_by_model()]
     detail = {name: {"model_free": False, "sliders": _sliders(name)} for name in modules}
     return jsonify(module_list=modules, module_detail=detail)
 
@@ -105,7 +110,11 @@ def _sliders(module: str) -> list[dict[str, Any]]:
 def list_control_types() -> Response:
     """The preprocessors and ControlNets under each heading: by their names, as the extension
     sorts them."""
-    return jsonify(control_types={name: _type(name, modules) for name, modules in TYPES.items()})
+    more = modules_by_model()
+    types = {name: _type(name, modules) for name, modules in TYPES.items()}
+    for name in ("All", "Depth", "NormalMap"):
+        types[name]["module_list"] += more
+    return jsonify(control_types=types)
 
 
 def _type(name: str, modules: Sequence[str]) -> dict[str, Any]:
@@ -134,6 +143,11 @@ def detect() -> Response:
     module = module_named(wanted.controlnet_module, "controlnet_module")
     if not wanted.controlnet_images:
         raise invalid("controlnet_images", "must have at least one picture; it is empty")
+    if module not in MODULES:
+        detail = (
+            f"{module} is a model, which the workers have; a picture with it shows what it does"
+        )
+        raise invalid("controlnet_module", detail)
     how = tuned(module, wanted.controlnet_threshold_a, wanted.controlnet_threshold_b)
     made: list[str] = []
     for index, text in enumerate(wanted.controlnet_images):

@@ -48,7 +48,7 @@ def adapter_config(shapes: Shapes) -> dict[str, Any]:
     light = is_light(shapes)
     named = {diffusers_name(name, light): shape for name, shape in shapes.items()}
     if light:
-        levels = _levels(named, "out_conv.weight")
+        levels = _levels(named, "out_conv.weight")[:-1]
         first = named[f"{OWN}body.0.in_conv.weight"][1]
         factor, kind = FULL_FACTOR, "light_adapter"
     else:
@@ -78,6 +78,9 @@ def _levels(named: Shapes, end: str) -> list[int]:
 
 def channels_of(config: dict[str, Any]) -> tuple[int, ...]:
     """The channels of the UNets that an adapter steers, level by level; one for SDXL steers the
-    middle as well, which is as wide as the last."""
+    middle as well, which is as wide as the last, and of a light one the last level is unsaid."""
     channels = tuple(int(each) for each in config.get("channels", []))
-    return channels[:-1] if config.get("adapter_type") == "full_adapter_xl" else channels
+    kind = config.get("adapter_type")
+    if kind == "full_adapter_xl":
+        return channels[:-1]
+    return (*channels, *channels[-1:]) if kind == "light_adapter" else channels
