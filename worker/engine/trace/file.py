@@ -26,6 +26,7 @@ def about(trace: Trace) -> dict[str, Any]:
         "size": [int(first[2]), int(first[1])],
         "channels": int(first[0]),
         "words": [{"text": word} for word in trace.words],
+        "asked": dict(trace.asked),
         "layers": list(trace.steps[0].layers) if trace.steps else [],
         "left_out": trace.left_out,
         "attention": bool(trace.steps) and trace.steps[0].attention is not None,
@@ -82,7 +83,7 @@ def sheets(trace: Trace) -> dict[str, Picture]:
     gaps = [gap for each in steps if (gap := difference(each)) is not None]
     if len(gaps) == len(steps):
         lengths = [gap.square().sum(0).sqrt() for gap in gaps]
-        found["difference"] = np.concatenate([_lit(each) for each in lengths], axis=1)
+        found["difference"] = np.concatenate([lit(each) for each in lengths], axis=1)
     planes = [each.attention.float() for each in steps if each.attention is not None]
     if len(planes) == len(steps) and len(planes[0]):
         found["attention"] = _attention(planes)
@@ -91,11 +92,12 @@ def sheets(trace: Trace) -> dict[str, Picture]:
 
 def _attention(steps: Sequence[torch.Tensor]) -> Picture:
     """A row a step and a column a word, each plane as light as it is within itself."""
-    rows = [np.concatenate([_lit(plane) for plane in each], axis=1) for each in steps]
+    rows = [np.concatenate([lit(plane) for plane in each], axis=1) for each in steps]
     return np.concatenate(rows)
 
 
-def _lit(plane: torch.Tensor) -> Picture:
+def lit(plane: torch.Tensor) -> Picture:
+    """Numbers (h, w) as light: black where they are smallest, white where they are largest."""
     least, most = plane.min(), plane.max()
     levels = ((plane - least) / (most - least).clamp(min=1e-9) * 255).round().to(torch.uint8)
     made: Any = levels[..., None].expand(-1, -1, 3).numpy()

@@ -42,12 +42,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Trace:
-    """A finished recording: its steps on the CPU, the words, and what draws latents in colours.
+    """A finished recording: its steps on the CPU, the words, what was asked for beside the noise,
+    and what draws latents in colours.
 
     Whoever has it closes it once it is stored: until then it takes its share of the memory."""
 
     steps: Sequence[Step]
     words: Sequence[str]
+    asked: Mapping[str, Any]
     draw: Callable[[torch.Tensor], Picture]
     left_out: int = 0
     close: Callable[[], None] = lambda: None
@@ -78,10 +80,19 @@ class Memory:
 
 
 class Recording:
-    """Keeps what is wished of one picture's steps. The engine's thread writes; any may look."""
+    """Keeps what is wished of one picture's steps. The engine's thread writes; any may look.
 
-    def __init__(self, wish: TraceWish, spellings: Sequence[Spelling], memory: Memory) -> None:
+    `asked` is what the network was told beside latents and timestep, to ask it again by."""
+
+    def __init__(
+        self,
+        wish: TraceWish,
+        spellings: Sequence[Spelling],
+        asked: Mapping[str, Any],
+        memory: Memory,
+    ) -> None:
         self._wish = wish
+        self._asked = asked
         self._memory = memory
         self._taken = 0
         self._looks: Sequence[Look] = ()
@@ -152,7 +163,8 @@ class Recording:
             for each in self.steps
         ]
         taken, self._taken = self._taken, 0
-        return Trace(steps, self.words, draw, self.left_out, _once(self._memory, taken))
+        close = _once(self._memory, taken)
+        return Trace(steps, self.words, self._asked, draw, self.left_out, close)
 
     def close(self) -> None:
         """What it took may be taken by others."""

@@ -115,6 +115,10 @@ class Explainer:
                 except KeyError:
                     raise Refusal(404, f"the trace has no {asked['tensor']}") from None
                 return {"picture": png(study(lambda: anatomy.decoded(model, latents)))}
+            case "acted":
+                return {
+                    "picture": png(acted(model, self._images.read(asked["file"]), asked, study))
+                }
             case _:
                 raise Refusal(500, f"nobody knows how to {errand.action}")
 
@@ -328,6 +332,24 @@ def encoded(
         "difference": png(anatomy.difference(back, source)),
         "psnr": round(anatomy.psnr(back, source), 2),
     }
+
+
+def acted(
+    model: LoadedModel,
+    trace: bytes,
+    asked: dict[str, Any],
+    study: Callable[[Callable[[], Any]], Any],
+) -> Picture:
+    """Where a word changed the network's answers, the steps of a trace side by side."""
+    moments = anatomy.moments(trace, asked["steps"])
+    request = anatomy.told(model, asked["asked"], moments[0].x)
+    rest = anatomy.without(model, request.prompt, asked["word"])
+    sampler = anatomy.training_sampler(model, (request.width, request.height))
+    planes: list[Picture] = []
+    for part in anatomy.parts(moments):
+        # One after another, so that others' steps come between.
+        planes += study(lambda part=part: anatomy.acted(model, sampler, request, rest, part))
+    return anatomy.side_by_side(planes)
 
 
 def opened(data: str) -> Picture:
