@@ -85,7 +85,7 @@ class TraceView(BaseModel):
 
     job: str
     index: int
-    size: list[int] = Field(description="Width and height of the latents.")
+    size: list[int] = Field(description="Width and height of the latents, of a second pass if any.")
     channels: int
     words: list[TraceWordView]
     layers: list[str] = Field(description="Layers whose attention was kept by itself.")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -226,10 +227,16 @@ class Runner:
         if not looking:
             with self._fastest(key, model):
                 return self._run(key, model, part, owners, batch.free)[: end - start]
-        with watched(model.attentions, list(looking)) as seen:
-            noise = self._run(key, model, part, owners, batch.free)
+        wanted = {
+            row: ready(task.recording).wanted(model.layout(part, row))
+            for row, task in looking.items()
+        }
+        with watched(model.attentions, wanted) as watch:
+            noise = self._run(key, model, part, owners, batch.free, lambda: watch.seconds)
         for row, task in looking.items():
-            ready(task.recording).saw(seen[row], model.layout(part, row))
+            ready(task.recording).saw(watch.seen[row])
+            # Its caller's to pay, as is what is kept of a step.
+            self._accounts.extra(task, watch.seconds / len(looking))
         return noise[: end - start]
 
     def _fastest(self, key: BatchKey, model: LoadedModel) -> AbstractContextManager[None]:
@@ -254,10 +261,12 @@ class Runner:
         rows: Rows,
         owners: Sequence[Task] = (),
         free: frozenset[str] = frozenset(),
+        beside: Callable[[], float] = lambda: 0.0,
     ) -> torch.Tensor:
-        """One forward, weighed if it is the first of its shape, else timed."""
+        """One forward, weighed if it is the first of its shape, else timed; `beside` says how many
+        of its seconds were not for the pictures."""
         forward, usual = partial(model.forward, rows), self._budget.weighed(key)
-        report = partial(self._report, key, owners, free, usual)
+        report = partial(self._report, key, owners, free, usual, beside)
         if usual:
             return self._stopwatch.time(model.device, len(rows), forward, report)
         noise, size = self._stopwatch.time(
@@ -272,8 +281,11 @@ class Runner:
         owners: Sequence[Task],
         free: frozenset[str],
         usual: bool,
+        beside: Callable[[], float],
         measurement: Measurement,
     ) -> None:
+        seconds = max(0.0, measurement.seconds - beside())
+        measurement = replace(measurement, seconds=seconds)
         self._budget.record(key, measurement)
         limit = self._budget.rows(key)
         self._accounts.forward(key, owners, limit, measurement, free, usual=usual)

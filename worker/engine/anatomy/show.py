@@ -21,9 +21,9 @@ from worker.engine.anatomy.noise import (
     training_sampler,
     walk,
 )
-from worker.engine.anatomy.words import acted, moments, parts, side_by_side, told, without
+from worker.engine.anatomy.words import acted, moments, parts, told, without
 from worker.engine.prompt.spelling import is_whole
-from worker.engine.trace.file import sheets, tensor_in, written
+from worker.engine.trace.file import sheets, side_by_side, tensor_in, written
 
 __all__ = [
     "STEPS",

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load
 
@@ -36,10 +36,9 @@ class Moment:
 
 
 def moments(data: bytes, steps: Sequence[Mapping[str, Any]]) -> list[Moment]:
-    """Of a trace's file those of `steps` that are as large as the first: each has the number of a
-    `step` and its `timestep`."""
+    """What a trace's file has of `steps`: each has the number of a `step` and its `timestep`."""
     tensors = load(data)
-    found = [
+    return [
         Moment(
             tensors[f"x.{each['step']}"],
             tensors.get(f"noise_with.{each['step']}", tensors[f"noise.{each['step']}"]),
@@ -47,14 +46,14 @@ def moments(data: bytes, steps: Sequence[Mapping[str, Any]]) -> list[Moment]:
         )
         for each in steps
     ]
-    return [each for each in found if each.x.shape == found[0].x.shape]
 
 
 def parts(found: Sequence[Moment]) -> Iterator[Sequence[Moment]]:
-    """Moments that are asked about together: as many as one forward should take."""
-    count = max(1, PLACES // found[0].x[0].numel()) if found else 1
-    for start in range(0, len(found), count):
-        yield found[start : start + count]
+    """Moments that are asked about together: of one size, as many as one forward should take."""
+    for _, alike in groupby(found, lambda each: each.x.shape):
+        same = list(alike)
+        count = max(1, PLACES // same[0].x[0].numel())
+        yield from (same[start : start + count] for start in range(0, len(same), count))
 
 
 def told(model: LoadedModel, asked: Mapping[str, Any], latents: torch.Tensor) -> ImageRequest:
@@ -105,11 +104,6 @@ def acted(
             )
     apart = with_word - _answers(model, sampler, replace(request, prompt=rest), found)
     return [lit(each.square().sum(0).sqrt()) for each in apart]
-
-
-def side_by_side(planes: Sequence[Picture]) -> Picture:
-    """Pictures of one height in one."""
-    return np.concatenate(planes, axis=1)
 
 
 def _words(model: LoadedModel, prompt: str) -> list[str]:

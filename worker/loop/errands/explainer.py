@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -341,14 +342,13 @@ def acted(
     study: Callable[[Callable[[], Any]], Any],
 ) -> Picture:
     """Where a word changed the network's answers, the steps of a trace side by side."""
-    moments = anatomy.moments(trace, asked["steps"])
-    request = anatomy.told(model, asked["asked"], moments[0].x)
-    rest = anatomy.without(model, request.prompt, asked["word"])
-    sampler = anatomy.training_sampler(model, (request.width, request.height))
     planes: list[Picture] = []
-    for part in anatomy.parts(moments):
-        # One after another, so that others' steps come between.
-        planes += study(lambda part=part: anatomy.acted(model, sampler, request, rest, part))
+    for part in anatomy.parts(anatomy.moments(trace, asked["steps"])):
+        request = anatomy.told(model, asked["asked"], part[0].x)
+        rest = anatomy.without(model, request.prompt, asked["word"])
+        sampler = anatomy.training_sampler(model, (request.width, request.height))
+        # One part after another, so that others' steps come between.
+        planes += study(partial(anatomy.acted, model, sampler, request, rest, part))
     return anatomy.side_by_side(planes)
 
 

@@ -1,8 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { trace as readTrace } from "../../api/anatomy";
+import { Refused } from "../../api/errors";
 import { read as readJob } from "../../api/jobs";
 import type { Job, JobRequest, Trace } from "../../api/types";
 import { number } from "../../i18n";
+import { alone } from "../../state/alone";
 import { route } from "../../state/route";
 import { tracedSteps } from "../../state/traces";
 import { Icon } from "../../ui/Icon";
@@ -91,14 +93,18 @@ async function traced(wanted: State, unguided: boolean, begun: (job: Job) => voi
   let request: JobRequest = asked(wanted);
   if (wanted.image) {
     const of = await readJob(wanted.image.split("-")[0]!);
-    const index = of.outputs.findIndex((each) => each.id === wanted.image);
     const known = of.traces.find((each) => each.image === wanted.image);
     if (known && !unguided) return { job: of, url: known.url, trace: await readTrace(known.url) };
-    const seed = of.outputs[index]?.seed ?? of.input.seed;
-    request = { ...(of.input as JobRequest), seed, count: 1 };
+    const output = of.outputs.find((each) => each.id === wanted.image);
+    if (!output) throw new Failed(t("gone"));
+    request = { ...(alone(of, output).input as JobRequest), seed: output.seed, count: 1 };
   }
   if (unguided) request = { ...request, guidance_scale: 1 };
-  const job = await made({ ...request, trace: true }, begun);
+  const job = await made({ ...request, trace: true }, begun).catch((error: unknown) => {
+    // Words that change from step to step, or that AND joins, have no places to be looked at.
+    if (!(error instanceof Refused) || !error.fields.some(({ pointer }) => pointer === "/trace")) throw error;
+    return made({ ...request, trace: { attention: "none" } }, begun);
+  });
   const [first] = job.traces;
   if (!first) throw new Failed(job.error?.detail ?? t("failed"));
   return { job, url: first.url, trace: await readTrace(first.url) };
@@ -141,7 +147,7 @@ function Inside({ looked: { job, url, trace } }: { looked: Looked }) {
     }, PACE);
     return () => clearTimeout(timer);
   }, [playing, at, count]);
-  if (!here) return <p class="error">{t("allLeftOut")}</p>;
+  if (!here) return <p class="error">{t(trace.left_out ? "allLeftOut" : "noSteps")}</p>;
   const { x, noise, x0, difference } = trace.sheets;
   const panels = [
     [x, t("noisy")],
