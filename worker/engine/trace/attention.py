@@ -98,10 +98,12 @@ class _Reader(TorchFunctionMode):
 
 @dataclass
 class Watch:
-    """What rows of a forward looked at, filled as it runs, and the seconds that it took to tell."""
+    """What rows of a forward looked at, filled as it runs, the seconds that it took to tell, and
+    whether any of the modules ran at all."""
 
     seen: Mapping[int, list[Look]]
     seconds: float = 0.0
+    ran: bool = False
 
 
 @contextmanager
@@ -137,6 +139,7 @@ def watched(modules: Mapping[str, Any], rows: Mapping[int, Wanted]) -> Iterator[
         reader = _Reader(see)
 
         def begin(*_: Any) -> None:
+            watch.ran = True
             reader.__enter__()
 
         def end(*_: Any) -> None:
