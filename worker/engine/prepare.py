@@ -43,7 +43,8 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         # two prompts are no words.
         mixed = request.references or _blends(request) or task.script.changes
         spellings = [] if mixed else model.spell(request.prompt)
-        task.recording = Recording(request.trace, spellings, memory or Memory())
+        again = asked_again(request)
+        task.recording = Recording(request.trace, spellings, again, memory or Memory())
     if request.references:
         _edit(task, model)
         return
@@ -57,6 +58,17 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         task.stage = Stage.ENLARGE
         return
     _first_pass(task, model)
+
+
+def asked_again(request: ImageRequest) -> dict[str, str | float]:
+    """What a network's answer hangs on beside latents and timestep, by the names of a request."""
+    return {
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "guidance_scale": request.guidance_scale,
+        "true_cfg_scale": request.true_cfg_scale,
+        "clip_skip": request.clip_skip,
+    }
 
 
 def _blends(request: ImageRequest) -> bool:
