@@ -35,7 +35,7 @@ from worker.models.files.add_ons import (
     vae_files,
     weights,
 )
-from worker.models.files.architecture import read_architecture
+from worker.models.files.architecture import is_xl, read_architecture
 from worker.models.files.configurations.claims import read_claims
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import read_json
@@ -112,7 +112,7 @@ def load_autoencoder_for(
         source = file if file == find_path(entry.source, entry.base) else file.parent
         vae = load_autoencoder(f"{entry.where}.source", source, own, dtype)
         family = read_architecture(model.name, files).family
-        if dtype == torch.float16 and family.startswith("sdxl") and vae.config.force_upcast:
+        if dtype == torch.float16 and is_xl(family) and vae.config.force_upcast:
             vae = vae.float()
         return vae.eval().requires_grad_(False).to(device)
 
