@@ -17,6 +17,7 @@ from jobs.request.model_card import AddOn
 from worker.models.catalogue import Catalogue
 from worker.models.files.configurations.claims import Claims, read_claims
 from worker.models.files.configurations.composed import without
+from worker.models.files.configurations.steering import steering_config
 from worker.models.files.configurations.unet import controlnet_config
 from worker.models.files.configurations.written import write
 from worker.models.files.errors import SourceError
@@ -245,9 +246,10 @@ def _written_config(entry: ControlNetEntry, file: Path) -> Path:
             " is shared as well."
         )
     try:
-        return write({"config.json": controlnet_config(without(shapes, LDM) or shapes)})
-    except (SourceError, KeyError, IndexError, OSError) as error:
-        raise SourceError(f"{where}: {file} is no ControlNet for a UNet: {error}.") from error
+        config = steering_config(shapes) or controlnet_config(without(shapes, LDM) or shapes)
+        return write({"config.json": config})
+    except (SourceError, KeyError, IndexError, ValueError, OSError) as error:
+        raise SourceError(f"{where}: {file} is no ControlNet that is known: {error}.") from error
 
 
 def add_on_weights(entry: AddOnEntry) -> list[Path]:
