@@ -73,6 +73,7 @@ def rows() -> Iterator[Row]:
             }
             yield Row(f"each schedule, {SAMPLERS[sampler].title}", info.label, fields)
     yield from _prompts()
+    yield from _several()
     yield from _noise()
     yield from _pictures()
     yield from _masks()
@@ -99,6 +100,24 @@ def _prompts() -> Iterator[Row]:
     for amount in (0.0, 0.7):
         fields = {"prompt": "sun, 3d", "seed": 5, "guidance_scale": 12.0}
         yield Row(section, f"Guidance 12, rescale {amount}", fields | {"guidance_rescale": amount})
+
+
+def _several() -> Iterator[Row]:
+    section = "Several prompts"
+    wide = {"width": 384, "height": 128, "drawn": {"width": 384, "height": 128}}
+    wide |= {"prompt": "", "seed": 3}
+    places = [
+        {"prompt": "red apple, 3d", "box": {"width": 1 / 3}},
+        {"prompt": "green heart, 3d", "box": {"left": 2 / 3, "width": 1 / 3}},
+    ]
+    yield Row(section, "An apple left, a heart right", wide | {"regions": places})
+    faces = [
+        {"prompt": "cat face, 3d", "box": {"width": 0.5}},
+        {"prompt": "rocket, 3d", "box": {"left": 0.5, "width": 0.5}},
+    ]
+    half = {"width": 256, "height": 128, "drawn": {"width": 256, "height": 128}}
+    half |= {"prompt": "", "seed": 0}
+    yield Row(section, "A cat left, a rocket right", half | {"regions": faces})
 
 
 def _noise() -> Iterator[Row]:

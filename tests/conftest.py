@@ -40,6 +40,7 @@ SLOWEST = (
 SHARED = {
     "tests/adding",
     "tests/catalogue",
+    "tests/conditions",
     "tests/edits",
     "tests/engine/whole",
     "tests/features",

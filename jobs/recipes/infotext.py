@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.prompts.tags import tag_of
 from jobs.request.parts import Control
+from jobs.request.regions import Region
 from jobs.request.request import ResolvedRequest
 from jobs.request.samplers import AUTOMATIC, SAMPLERS, SCHEDULES, canonical_schedule, split_sampler
 
@@ -35,6 +36,9 @@ FILLS = {
 
 BLEND, BLEND_PROMPT = "Prompt blend", "Prompt blended with"
 """Ours: a second prompt, and how far the first was moved towards it."""
+
+REGIONS = "Regions"
+"""Ours: the prompts that have places, as JSON."""
 
 NUMBERS = {
     "Steps": "steps",
@@ -156,6 +160,10 @@ def read(text: str) -> Recipe:
     ]
     fields: dict[str, Any] = {"prompt": parts.prompt, "negative_prompt": parts.negative_prompt}
     fields |= {ours: number(values[name]) for name, ours in NUMBERS.items() if name in values}
+    if REGIONS in values:
+        fields["regions"] = _read_regions(values[REGIONS])
+        if '"mask"' in values[REGIONS]:
+            shown.append(REGIONS)
     if BLEND_PROMPT in values:
         fields["blend_prompt"] = values[BLEND_PROMPT]
     fields |= _size(values.get("Size"))
@@ -225,9 +233,24 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
     if request.kind == "upscale":
         fields["Upscale"] = request.scale
         fields["Upscaler"] = request.upscaler and _title(request.upscaler)
+    if request.regions:
+        fields[REGIONS] = _harmless(json.dumps([_region(each) for each in request.regions]))
     for index, control in enumerate(request.controls):
         fields[f"ControlNet {index}"] = _control(control)
     return fields
+
+
+def _region(region: Region) -> dict[str, Any]:
+    said = region.model_dump(exclude_none=True)
+    return said | ({"mask": "a picture"} if region.mask else {})
+
+
+def _read_regions(text: str) -> Any:
+    """Regions as they were written; what is no JSON the field's own check refuses."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _control(control: Control) -> str:

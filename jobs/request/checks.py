@@ -5,6 +5,7 @@ from __future__ import annotations
 from jobs.request.masks import paints
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.request.parts import Drawn, Lora
+from jobs.request.regions import faults as region_faults
 from jobs.request.request import FieldError, GenerationRequest, InputPicture, Pictures
 from jobs.request.samplers import AUTOMATIC, nearest, parts_of, schedule_problem
 from jobs.request.trace import fault
@@ -39,6 +40,7 @@ def request_errors(
     return [
         *_kind_errors(request, card, pictures.get("/image"), pictures.get("/mask"), prompt),
         *_reference_errors(request, pictures),
+        *_region_errors(request, pictures, prompt),
         *_lora_errors(request, card, loras, cards),
         *_add_on_errors(request, card, pictures, cards),
         *_sampler_errors(request, card),
@@ -144,7 +146,7 @@ def _kind_errors(
         kinds = ", ".join(card.kinds)
         detail = say("kinds", "the model {model} does {kinds}", model=card.name, kinds=kinds)
         wrong.append(("/kind", detail))
-    if kind in BY_WORDS and not prompt.strip():
+    if kind in BY_WORDS and not prompt.strip() and not request.regions:
         if kind == "edit":
             detail = say("says-no-change", "must say what to change; it is empty")
         else:
@@ -185,6 +187,15 @@ def _kind_errors(
 def _reference_errors(request: GenerationRequest, pictures: Pictures) -> list[FieldError]:
     pointers = [f"/references/{index}" for index in range(len(request.references))]
     return [FieldError(pointer=at, detail="is required") for at in pointers if at not in pictures]
+
+
+def _region_errors(request: GenerationRequest, pictures: Pictures, prompt: str) -> list[FieldError]:
+    masks = (pictures.get(f"/regions/{index}/mask") for index in range(len(request.regions)))
+    levels = [mask and mask.levels for mask in masks]
+    return [
+        FieldError(pointer=pointer, detail=detail)
+        for pointer, detail in region_faults(request.regions, prompt, levels)
+    ]
 
 
 def _edit_errors(request: GenerationRequest, card: ModelCard) -> list[tuple[str, str]]:
@@ -338,7 +349,7 @@ def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldErro
             "the model {model} runs as a whole pipeline, which does not take it",
             model=card.name,
         )
-        for field in ("hires", "variation_strength", "blend"):
+        for field in ("hires", "variation_strength", "blend", "regions"):
             if getattr(request, field):
                 errors.append(FieldError(pointer=f"/{field}", detail=detail))
         if request.kind in WITH_MASK and request.fill in ("noise", "nothing"):

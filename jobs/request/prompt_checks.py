@@ -19,19 +19,20 @@ def prompt_errors(
     asked, usual = request.guidance_scale, card.guidance_scale
     scale = request.true_cfg_scale if card.distilled_guidance else usual if asked is None else asked
     wrong = [("/prompt", join_fault(words.prompt, guided=scale > 1))]
-    several = changes(words.prompt) or changes(words.negative_prompt) or joins(words.prompt)
+    changing = changes(words.prompt) or changes(words.negative_prompt)
+    several = changing or joins(words.prompt) or bool(request.regions)
     for pointer, text in _blended(request).items():
         if several or changes(text) or joins(text):
             detail = (
                 "goes between prompts that stay as they are; those whose words change from step to"
-                " step, or that AND joins, are not blended"
+                " step, that AND joins or that have regions, are not blended"
             )
             wrong.append((pointer, detail))
     trace = wish(request.trace)
     if trace and trace.attention != "none" and several:
         detail = (
             "cannot say where words are looked at in a picture whose words change from step to"
-            " step, or whose prompts AND joins; with `attention` `none` the rest is kept"
+            " step, or that has several prompts; with `attention` `none` the rest is kept"
         )
         wrong.append(("/trace", detail))
     return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong if detail]

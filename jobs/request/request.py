@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, JsonValue, model_validator
 from jobs.request.masks import MaskGrey
 from jobs.request.model_card import Kind
 from jobs.request.parts import Control, Drawn, Expand, Hires, Lora, Part, PictureWords, Webhook
+from jobs.request.regions import MAX_REGIONS, Box, Region
 from jobs.request.trace import TraceField, restored
 from jobs.request.values import (
     LIMITS,
@@ -129,6 +130,11 @@ class CommonFields(Part):
         default_factory=list[Control],
         max_length=MAX_CONTROLS,
         description="ControlNets, each with the picture that it follows.",
+    )
+    regions: list[Region] = Field(
+        default_factory=list[Region],
+        max_length=MAX_REGIONS,
+        description="Prompts for parts of the picture. Where none says all, its own prompt does.",
     )
     vae: Name | None = Field(
         default=None,
@@ -328,6 +334,7 @@ class ResolvedRequest(CommonFields):
             "trace": restored(fields.get("trace", False)),
             "loras": [Lora.model_construct(**each) for each in fields.get("loras", [])],
             "controls": [Control.model_construct(**each) for each in fields.get("controls", [])],
+            "regions": [_region(each) for each in fields.get("regions", [])],
             "expand": Expand.model_construct(**fields.get("expand", {})),
             "hires": Hires.model_construct(**hires) if hires else None,
             "drawn": Drawn.model_construct(**drawn) if drawn else None,
@@ -335,6 +342,13 @@ class ResolvedRequest(CommonFields):
             "walk": Walk.model_construct(None, **walk) if walk else None,
         }
         return cls.model_construct(None, **fields | parts)
+
+
+def _region(fields: dict[str, Any]) -> Region:
+    box: dict[str, Any] | None = fields.get("box")
+    return Region.model_construct(
+        None, **fields | {"box": Box.model_construct(**box) if box else None}
+    )
 
 
 def _wording(fields: dict[str, Any]) -> PictureWords:
@@ -349,6 +363,7 @@ def named_pictures(request: GenerationRequest | ResolvedRequest) -> dict[str, st
     named |= {
         f"/controls/{index}/image": control.image for index, control in enumerate(request.controls)
     }
+    named |= {f"/regions/{index}/mask": each.mask for index, each in enumerate(request.regions)}
     return {pointer: picture for pointer, picture in named.items() if picture is not None}
 
 

@@ -129,6 +129,11 @@ OPTIONS: Mapping[str, Option] = {
         not_for=TRANSFORMERS,
         without={"controls": [_control(0)]},
     ),
+    "regions": Option(
+        "Regions",
+        {"regions": [{"prompt": "a cat", "box": {"width": 0.5}, "weight": 0.8}]} | STRONG,
+        without=STRONG,
+    ),
     "variation-seed": Option("Variation seed", {"variation_seed": 9, "variation_strength": 0.3}),
     "exact": Option("Exact", {"exact": True}, promises=("exact",)),
     "hires-latent": Option(

@@ -1,6 +1,6 @@
 """From a request to the first step: prompts read, picture encoded, noise drawn, inputs made."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene, Text
+from worker.engine.guidance.places import shares
 from worker.engine.parts.autoencoder import hide_masked, latent_levels, latent_mask
 from worker.engine.parts.control import control_tensor
 from worker.engine.parts.rows import Pair
@@ -33,7 +34,8 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         model.loras.hold(weights)
     model.loras.use(request.loras)
     variant = tuple((weights.serial, weight) for weights, weight in added)
-    task.script = Script(request.prompt, request.negative_prompt)
+    placed = [region.prompt for region in request.regions]
+    task.script = Script(request.prompt, request.negative_prompt, placed)
     _check_script(task, model)
     task.variant = variant
     task.text = _read(model, _worded(request, task.script.at(0, Count(request.steps))), variant)
@@ -41,7 +43,7 @@ def encode(task: Task, memory: Memory | None = None) -> None:
     if request.trace is not None:
         # Of pictures that are spoken of the words are read within another text, and vectors between
         # two prompts are no words.
-        mixed = request.references or _blends(request) or task.script.changes
+        mixed = request.references or _blends(request) or task.script.several
         spellings = [] if mixed else model.spell(request.prompt)
         task.recording = Recording(request.trace, spellings, memory or Memory())
     if request.references:
@@ -197,8 +199,8 @@ def _condition(
 
     task.turns = ()
     script = ready(task.script)
-    if script.changes or script.joined:
-        task.turns = _turns(task, model, script, inputs)
+    if script.several:
+        task.turns = _turns(task, model, script, inputs, (width, height))
         task.conditions = task.turns[0]
     else:
         task.conditions = (Condition(inputs(ready(task.text))),)
@@ -214,13 +216,15 @@ def _check_script(task: Task, model: LoadedModel) -> None:
         )
     if _blends(request):
         other = Script(request.blend_prompt or "", "")
-        if any(each.changes or each.joined for each in (script, other)):
+        if script.several or other.several:
             raise InvalidRequest(
                 "blend_prompt: it is blended with one prompt that stays as it is; prompts that"
-                " change from step to step or are joined by AND are not."
+                " change from step to step, are joined by AND or have a place are not."
             )
+    if script.joined and script.placed:
+        raise InvalidRequest("regions: prompts that AND joins have no places.")
     trace = request.trace
-    if trace is not None and trace.attention != "none" and (script.changes or script.joined):
+    if trace is not None and trace.attention != "none" and script.several:
         raise InvalidRequest(
             "trace: where words are looked at is told of one prompt that stays as it is; with"
             " `attention` none the rest is."
@@ -228,12 +232,24 @@ def _check_script(task: Task, model: LoadedModel) -> None:
 
 
 def _turns(
-    task: Task, model: LoadedModel, script: Script, inputs: Callable[[Text], dict[str, Pair]]
+    task: Task,
+    model: LoadedModel,
+    script: Script,
+    inputs: Callable[[Text], dict[str, Pair]],
+    size: tuple[int, int],
 ) -> list[tuple[Condition, ...]]:
     """The conditions of each forward of this pass; where the words are the same, the same ones."""
     count = _count(task)
     forwards = max(1, len(ready(task.sampler)))
     said = [script.at(forward, count) for forward in range(forwards)]
+    places: Sequence[torch.Tensor | None] = ()
+    if script.placed:
+        found = shares(task.request.regions, *model.latent_size(*size))
+        places = [sent(share, model.device) for share in found if share is not None]
+        said = [
+            (tuple(part for part, share in zip(parts, found, strict=True) if share is not None), no)
+            for parts, no in said
+        ]
     pairs = list(dict.fromkeys((part.text, negative) for parts, negative in said for part in parts))
     if len(pairs) > MAX_WORDINGS:
         raise InvalidRequest(
@@ -247,7 +263,8 @@ def _turns(
     made = dict(zip(pairs, map(inputs, texts), strict=True))
     turns = {
         (parts, negative): tuple(
-            Condition(made[part.text, negative], part.weight) for part in parts
+            Condition(made[part.text, negative], part.weight, share)
+            for part, share in zip(parts, places or [None] * len(parts), strict=True)
         )
         for parts, negative in dict.fromkeys(said)
     }

@@ -47,6 +47,16 @@ class Control:
     end: float = 1.0
 
 
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A prompt for a part of a picture: the white of `mask`, at the image's size, of which it says
+    as much as its weight (0 to 1); the rest is left to the picture's own prompt."""
+
+    prompt: str
+    mask: Mask
+    weight: float = 1.0
+
+
 BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 """Ways to enlarge that need no weights of their own."""
 
@@ -116,6 +126,7 @@ class ImageRequest:
     enlarge: Enlarge | None = None
     loras: tuple[Lora, ...] = ()
     controls: tuple[Control, ...] = ()
+    regions: tuple[Region, ...] = ()
     variation_seed: int | None = None
     variation_strength: float = 0.0
     blend_prompt: str | None = None

@@ -10,9 +10,10 @@ import torch
 
 from worker.engine.accounts import Accounts
 from worker.engine.backends.backends import Backends
-from worker.engine.batch import Batch, Stacks, Step, TaskRows, keep_step
+from worker.engine.batch import Batch, Stacks, Step, keep_step
 from worker.engine.errors import NotFinite
 from worker.engine.families.model import LoadedModel
+from worker.engine.guidance.task_rows import TaskRows
 from worker.engine.memory.device import (
     capacity,
     explained,

@@ -75,10 +75,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Condition:
-    """One prompt of a picture as inputs of its rows, and how much it counts beside others."""
+    """One prompt of a picture as inputs of its rows, and how much it counts beside others: by its
+    weight, or where prompts have places by its `share` of each latent pixel (1, 1, h, w)."""
 
     inputs: dict[str, Pair]
     weight: float = 1.0
+    share: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -214,10 +214,17 @@ Wording = tuple[tuple[Part, ...], str]
 
 
 class Script:
-    """A picture's prompts as they are written, to be read forward by forward."""
+    """A picture's prompts as they are written, to be read forward by forward; `placed` are those
+    of its regions, which come behind its own."""
 
-    def __init__(self, prompt: str, negative: str) -> None:
-        self._parts = [(Edited(part.text), part.weight) for part in parts_of(prompt)]
+    def __init__(self, prompt: str, negative: str, placed: Sequence[str] = ()) -> None:
+        own = parts_of(prompt)
+        self.joined = len(own) > 1
+        """Whether AND joins several prompts."""
+        self.placed = bool(placed)
+        """Whether there are prompts for parts of the picture."""
+        parts = [*own, *(Part(text) for text in placed)]
+        self._parts = [(Edited(part.text), part.weight) for part in parts]
         self._negative = Edited(negative)
 
     @property
@@ -226,9 +233,9 @@ class Script:
         return self._negative.changes or any(part.changes for part, _ in self._parts)
 
     @property
-    def joined(self) -> bool:
-        """Whether there are several prompts."""
-        return len(self._parts) > 1
+    def several(self) -> bool:
+        """Whether there is more than one prompt, at once or one after the other."""
+        return self.changes or self.joined or self.placed
 
     def at(self, forward: int, count: Count) -> Wording:
         """The prompts at a forward of a pass, counted from 0."""

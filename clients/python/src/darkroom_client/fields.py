@@ -42,6 +42,24 @@ class Control(TypedDict):
     end: NotRequired[float]
 
 
+class Box(TypedDict, total=False):
+    """A part of a picture, in shares of its width and height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class Region(TypedDict):
+    """A prompt for a part of the picture: a box, or the white of a mask."""
+
+    prompt: str
+    box: NotRequired[Box | None]
+    mask: NotRequired[PictureInput | None]
+    weight: NotRequired[float]
+
+
 class Expand(TypedDict, total=False):
     """Pixels to add on each side."""
 
@@ -133,6 +151,7 @@ class Fields(TypedDict, total=False):
     vae: str | None
     loras: Sequence[Lora]
     controls: Sequence[Control]
+    regions: Sequence[Region]
     hires: Hires | None
     drawn: Drawn | None
     image: PictureInput | None
