@@ -74,6 +74,7 @@ def rows() -> Iterator[Row]:
             yield Row(f"each schedule, {SAMPLERS[sampler].title}", info.label, fields)
     yield from _prompts()
     yield from _several()
+    yield from _edges()
     yield from _noise()
     yield from _pictures()
     yield from _masks()
@@ -116,8 +117,15 @@ def _several() -> Iterator[Row]:
         {"prompt": "rocket, 3d", "box": {"left": 0.5, "width": 0.5}},
     ]
     half = {"width": 256, "height": 128, "drawn": {"width": 256, "height": 128}}
-    half |= {"prompt": "", "seed": 0}
+    half |= {"prompt": "", "seed": 2}
     yield Row(section, "A cat left, a rocket right", half | {"regions": faces})
+
+
+def _edges() -> Iterator[Row]:
+    section = "Edges that meet"
+    for tiling in ("none", "x", "both"):
+        fields = {"prompt": "tulips, 3d", "seed": 7, "tiling": tiling}
+        yield Row(section, f"Tiling: {tiling}", fields)
 
 
 def _noise() -> Iterator[Row]:

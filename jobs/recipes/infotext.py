@@ -37,6 +37,10 @@ FILLS = {
 BLEND, BLEND_PROMPT = "Prompt blend", "Prompt blended with"
 """Ours: a second prompt, and how far the first was moved towards it."""
 
+TILING = "Tiling"
+TILINGS = {"both": "True", "x": "x", "y": "y"}
+"""AUTOMATIC1111 says whether all edges meet; one way alone is ours."""
+
 REGIONS = "Regions"
 """Ours: the prompts that have places, as JSON."""
 
@@ -160,6 +164,9 @@ def read(text: str) -> Recipe:
     ]
     fields: dict[str, Any] = {"prompt": parts.prompt, "negative_prompt": parts.negative_prompt}
     fields |= {ours: number(values[name]) for name, ours in NUMBERS.items() if name in values}
+    ways = {said: way for way, said in TILINGS.items()}
+    if values.get(TILING) in ways:
+        fields["tiling"] = ways[values[TILING]]
     if REGIONS in values:
         fields["regions"] = _read_regions(values[REGIONS])
         if '"mask"' in values[REGIONS]:
@@ -212,6 +219,8 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["Clip skip"] = request.clip_skip
     if request.vae is not None:
         fields["VAE"] = request.vae
+    if request.tiling != "none":
+        fields[TILING] = TILINGS[request.tiling]
     if request.guidance_rescale:
         fields["CFG rescale"] = request.guidance_rescale
     if request.true_cfg_scale != 1:

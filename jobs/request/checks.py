@@ -343,6 +343,12 @@ def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldErro
     if request.true_cfg_scale != 1 and not card.distilled_guidance:
         detail = f"the model {card.name} is guided by guidance_scale; leave it out"
         errors.append(FieldError(pointer="/true_cfg_scale", detail=detail))
+    if request.tiling != "none" and not card.wraps:
+        detail = (
+            f"the model {card.name} knows its edges: it has no convolutions that could wrap, as"
+            " Stable Diffusion 1, 2 and XL have"
+        )
+        errors.append(FieldError(pointer="/tiling", detail=detail))
     if not card.batched:
         detail = say(
             "whole-pipeline",

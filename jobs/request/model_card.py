@@ -21,6 +21,10 @@ Kind = Literal[
 ]
 
 
+UNETS = ("sd1", "sd2", "sdxl", "sdxl-refiner")
+"""Families whose networks are UNets."""
+
+
 class AddOn(BaseModel):
     """Something that can be added to a model: a LoRA, an embedding, a ControlNet, an upscaler."""
 
@@ -126,6 +130,11 @@ class ModelCard(BaseModel):
         default_factory=list[AddOn],
         description="Autoencoders that a picture may take instead of the model's own, as `vae`.",
     )
+
+    @property
+    def wraps(self) -> bool:
+        """Whether edges of its pictures can meet (`tiling`)."""
+        return self.batched and self.family in UNETS
 
 
 def name_from(text: str) -> str:

@@ -34,6 +34,7 @@ from jobs.request.values import (
     Size,
     Steps,
     Strength,
+    Tiling,
 )
 from jobs.request.walk import frames
 from jobs.request.walk.part import Walk
@@ -198,6 +199,11 @@ class CommonFields(Part):
         description="The size to draw at where that is to be another than the picture's. Without "
         "it that is so where the model is good at some sizes only (`sizes` of /models), and the "
         "picture's `note` says so.",
+    )
+    tiling: Tiling = Field(
+        default="none",
+        description="Which edges meet, so that the picture can be laid beside itself: left and "
+        "right (`x`), top and bottom (`y`), `both`.",
     )
     preview_interval: float = Field(
         default=0.4, ge=0, le=60, description="Seconds between two previews; 0 is none."

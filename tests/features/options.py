@@ -134,6 +134,7 @@ OPTIONS: Mapping[str, Option] = {
         {"regions": [{"prompt": "a cat", "box": {"width": 0.5}, "weight": 0.8}]} | STRONG,
         without=STRONG,
     ),
+    "tiling": Option("Edges that meet", {"tiling": "both"}, not_for=TRANSFORMERS),
     "variation-seed": Option("Variation seed", {"variation_seed": 9, "variation_strength": 0.3}),
     "exact": Option("Exact", {"exact": True}, promises=("exact",)),
     "hires-latent": Option(

@@ -46,6 +46,8 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         mixed = request.references or _blends(request) or task.script.several
         spellings = [] if mixed else model.spell(request.prompt)
         task.recording = Recording(request.trace, spellings, memory or Memory())
+    if request.tiling != "none" and not model.wraps:
+        raise InvalidRequest(f"tiling: the model {model.name} has no convolutions that could wrap.")
     if request.references:
         _edit(task, model)
         return
@@ -347,7 +349,7 @@ def _enlarged_latents(task: Task, model: LoadedModel, wanted: Enlarge) -> torch.
 def _enlarged_picture(task: Task, model: LoadedModel, wanted: Enlarge) -> Picture:
     small = task.request.image
     if task.latents is not None:
-        small = model.autoencoder.decode(task.latents)
+        small = task.autoencoder.decode(task.latents)
     picture = ready(small)
     if task.add_ons.upscaler is not None:
         return task.add_ons.upscaler.enlarge_to(picture, wanted.width, wanted.height)

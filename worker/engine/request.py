@@ -18,6 +18,10 @@ Fill = Literal["original", "noise", "nothing"]
 """What the latents under a mask begin with."""
 
 
+Tiling = Literal["none", "x", "y", "both"]
+"""Which edges of a picture meet, so that it can be laid beside itself."""
+
+
 @dataclass(frozen=True)
 class Lora:
     """A LoRA (arXiv 2106.09685) by name, how strongly it acts, and where that is another number how
@@ -132,6 +136,7 @@ class ImageRequest:
     blend_prompt: str | None = None
     blend: float = 0.0
     vae: str | None = None
+    tiling: Tiling = "none"
     exact: bool = False
     trace: TraceWish | None = None
 

@@ -26,8 +26,10 @@ from worker.engine.memory.footprint import tracked
 from worker.engine.memory.row_budget import Budgets
 from worker.engine.memory.stopwatch import Measurement, Stopwatch
 from worker.engine.parts.rows import Rows
+from worker.engine.parts.seamless import wrapping
 from worker.engine.piecework import Piecework
 from worker.engine.prepare import encode, enlarge
+from worker.engine.request import Tiling
 from worker.engine.task import BatchKey, Stage, Task, ready
 from worker.engine.trace.attention import watched
 from worker.engine.trace.recording import Memory
@@ -138,7 +140,8 @@ class Runner:
             if not is_long(task):
                 work()
                 return True
-            modules = [ready(task.model).autoencoder.vae]
+            encoders = ready(task.model).autoencoder.vae, task.autoencoder.vae
+            modules = list(dict.fromkeys(encoders))
             upscaler = task.add_ons.upscaler
             if upscaler is not None and isinstance(upscaler.module, torch.nn.Module):
                 modules.append(upscaler.module)
@@ -224,10 +227,12 @@ class Runner:
         part = rows.span(start, end, self._budget.rows(key) if key.exact else 0)
         owners = [rows.owner(row) for row in range(start, end)]
         looking = rows.looking(start, end)
-        if not looking:
+        edges = _edges(owners, len(part))
+        networks = [*model.denoiser, *(each.control.net for each in part.controls)] if edges else []
+        if not looking and not edges:
             with self._fastest(key, model):
                 return self._run(key, model, part, owners, batch.free)[: end - start]
-        with watched(model.attentions, list(looking)) as seen:
+        with wrapping(networks, edges), watched(model.attentions, list(looking)) as seen:
             noise = self._run(key, model, part, owners, batch.free)
         for row, task in looking.items():
             ready(task.recording).saw(seen[row], model.layout(part, row))
@@ -244,7 +249,9 @@ class Runner:
 
     def _fastest_decoder(self, task: Task) -> AbstractContextManager[None]:
         """The same for a decode. One in pieces rests between the layers of the plain network."""
-        if self._backends is None or task.request.exact or task.piecework is not None:
+        seamless = task.request.tiling != "none"
+        plain = seamless or task.request.exact or task.piecework is not None
+        if self._backends is None or plain:
             return nullcontext()
         return self._backends.over(ready(task.model).autoencoder.networks)
 
@@ -323,7 +330,7 @@ class Runner:
         model = ready(task.model)
         try:
             with self._fastest_decoder(task):
-                task.finish(model.autoencoder.decode(ready(task.latents)))
+                task.finish(task.autoencoder.decode(ready(task.latents)))
         except NotFinite as error:
             if broken := broken_part(model):
                 raise NotFinite(
@@ -342,6 +349,13 @@ class Runner:
             task.fail(task.run.error)
         elif task.run.image is not None:
             task.finish(task.run.image)
+
+
+def _edges(owners: Sequence[Task], rows: int) -> list[Tiling]:
+    """Which edges meet in each row of a forward; empty where none do. Rows that fill it up are
+    like the first."""
+    edges = [owner.request.tiling for owner in owners]
+    return [*edges, *edges[:1] * (rows - len(edges))] if set(edges) != {"none"} else []
 
 
 def broken_part(model: LoadedModel) -> str | None:

@@ -179,6 +179,7 @@ def image_request(
         blend_prompt=request.blend_prompt,
         blend=request.blend,
         vae=request.vae,
+        tiling=request.tiling,
         exact=request.exact,
         trace=trace_wish(request),
     )

@@ -126,6 +126,11 @@ class LoadedModel(ABC):
         return False
 
     @property
+    def wraps(self) -> bool:
+        """Whether pictures' edges can meet: what the network knows of places are convolutions."""
+        return False
+
+    @property
     def latent_channels(self) -> int:
         """Channels of a latent pixel."""
         return self.autoencoder.channels

@@ -121,6 +121,10 @@ class UNetModel(LoadedModel):
         return bool(self.edits)
 
     @property
+    def wraps(self) -> bool:
+        return True
+
+    @property
     def guided_rows(self) -> int:
         """A picture that is drawn over guides as well."""
         return 3 if self.edits else 2

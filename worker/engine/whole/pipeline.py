@@ -286,6 +286,7 @@ def _beyond(request: ImageRequest, model: WholeModel) -> list[tuple[str, bool]]:
         ("loras", bool(request.loras)),
         ("controls", bool(request.controls)),
         ("regions", bool(request.regions)),
+        ("tiling", request.tiling != "none"),
         ("clip_skip", request.clip_skip != 1),
         ("variation_strength", request.variation_strength != 0),
         ("guidance_rescale", rescale),

@@ -166,6 +166,7 @@ class Fields(TypedDict, total=False):
     inpaint_area: Literal["whole", "masked"]
     fill: Literal["fill", "original", "noise", "nothing"]
     expand: Expand
+    tiling: Literal["none", "x", "y", "both"]
     scale: float | None
     upscaler: str | None
     exact: bool
