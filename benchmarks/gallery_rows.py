@@ -74,6 +74,7 @@ def rows() -> Iterator[Row]:
             yield Row(f"each schedule, {SAMPLERS[sampler].title}", info.label, fields)
     yield from _prompts()
     yield from _several()
+    yield from _steered()
     yield from _edges()
     yield from _noise()
     yield from _pictures()
@@ -119,6 +120,18 @@ def _several() -> Iterator[Row]:
     half = {"width": 256, "height": 128, "drawn": {"width": 256, "height": 128}}
     half |= {"prompt": "", "seed": 2}
     yield Row(section, "A cat left, a rocket right", half | {"regions": faces})
+
+
+def _steered() -> Iterator[Row]:
+    section = "FreeU and perturbed attention"
+    plain = {"prompt": "dragon, 3d", "seed": 3}
+    yield Row(section, "Plain", plain)
+    yield Row(section, "FreeU", plain | {"freeu": {"b1": 1.3, "b2": 1.4}})
+    for scale in (2.0, 5.0):
+        yield Row(section, f"PAG {scale:g}", plain | {"pag_scale": scale})
+    unguided = plain | {"guidance_scale": 1.0}
+    yield Row(section, "Without guidance", unguided)
+    yield Row(section, "Without guidance, PAG 5", unguided | {"pag_scale": 5.0})
 
 
 def _edges() -> Iterator[Row]:

@@ -37,6 +37,9 @@ FILLS = {
 BLEND, BLEND_PROMPT = "Prompt blend", "Prompt blended with"
 """Ours: a second prompt, and how far the first was moved towards it."""
 
+FREEU = "FreeU"
+"""Its numbers, such as `b1 1.5, b2 1.6, s1 0.9, s2 0.2`."""
+
 TILING = "Tiling"
 TILINGS = {"both": "True", "x": "x", "y": "y"}
 """AUTOMATIC1111 says whether all edges meet; one way alone is ours."""
@@ -49,6 +52,7 @@ NUMBERS = {
     "CFG scale": "guidance_scale",
     "CFG rescale": "guidance_rescale",
     "True CFG scale": "true_cfg_scale",
+    "PAG scale": "pag_scale",
     "Image CFG scale": "image_guidance_scale",
     "Seed": "seed",
     "Clip skip": "clip_skip",
@@ -167,6 +171,9 @@ def read(text: str) -> Recipe:
     ways = {said: way for way, said in TILINGS.items()}
     if values.get(TILING) in ways:
         fields["tiling"] = ways[values[TILING]]
+    if FREEU in values:
+        said = (each.partition(" ") for each in values[FREEU].split(", "))
+        fields["freeu"] = {name: number(value) for name, _, value in said}
     if REGIONS in values:
         fields["regions"] = _read_regions(values[REGIONS])
         if '"mask"' in values[REGIONS]:
@@ -219,6 +226,10 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["Clip skip"] = request.clip_skip
     if request.vae is not None:
         fields["VAE"] = request.vae
+    if request.pag_scale:
+        fields["PAG scale"] = request.pag_scale
+    if request.freeu:
+        fields[FREEU] = ", ".join(f"{name} {n:g}" for name, n in request.freeu)
     if request.tiling != "none":
         fields[TILING] = TILINGS[request.tiling]
     if request.guidance_rescale:

@@ -343,12 +343,16 @@ def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldErro
     if request.true_cfg_scale != 1 and not card.distilled_guidance:
         detail = f"the model {card.name} is guided by guidance_scale; leave it out"
         errors.append(FieldError(pointer="/true_cfg_scale", detail=detail))
-    if request.tiling != "none" and not card.wraps:
+    if request.tiling != "none" and not card.unet:
         detail = (
             f"the model {card.name} knows its edges: it has no convolutions that could wrap, as"
             " Stable Diffusion 1, 2 and XL have"
         )
         errors.append(FieldError(pointer="/tiling", detail=detail))
+    for field, asked in (("freeu", request.freeu), ("pag_scale", request.pag_scale)):
+        if asked and not card.unet:
+            detail = f"acts on a U-Net, and the model {card.name} has none here"
+            errors.append(FieldError(pointer=f"/{field}", detail=detail))
     if not card.batched:
         detail = say(
             "whole-pipeline",

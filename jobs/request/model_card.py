@@ -132,8 +132,8 @@ class ModelCard(BaseModel):
     )
 
     @property
-    def wraps(self) -> bool:
-        """Whether edges of its pictures can meet (`tiling`)."""
+    def unet(self) -> bool:
+        """Whether its network is a U-Net whose rows share forwards."""
         return self.batched and self.family in UNETS
 
 

@@ -28,6 +28,8 @@ def prompt_errors(
                 " step, that AND joins or that have regions, are not blended"
             )
             wrong.append((pointer, detail))
+    if request.pag_scale and (joins(words.prompt) or request.regions):
+        wrong.append(("/pag_scale", "takes one prompt, and there are several"))
     trace = wish(request.trace)
     if trace and trace.attention != "none" and several:
         detail = (

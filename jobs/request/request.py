@@ -10,9 +10,20 @@ from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from jobs.request.masks import MaskGrey
 from jobs.request.model_card import Kind
-from jobs.request.parts import Control, Drawn, Expand, Hires, Lora, Part, PictureWords, Webhook
-from jobs.request.regions import MAX_REGIONS, Box, Region
-from jobs.request.trace import TraceField, restored
+from jobs.request.parts import (
+    Control,
+    Drawn,
+    Expand,
+    FreeU,
+    Hires,
+    Lora,
+    Part,
+    PictureWords,
+    Webhook,
+)
+from jobs.request.regions import MAX_REGIONS, Region
+from jobs.request.restoring import restored_parts
+from jobs.request.trace import TraceField
 from jobs.request.values import (
     LIMITS,
     MAX_CONTROLS,
@@ -200,6 +211,16 @@ class CommonFields(Part):
         "it that is so where the model is good at some sizes only (`sizes` of /models), and the "
         "picture's `note` says so.",
     )
+    freeu: FreeU | None = Field(
+        default=None, description="FreeU: more of a U-Net's backbone, less of what skips it."
+    )
+    pag_scale: float = Field(
+        default=0.0,
+        ge=0,
+        le=20,
+        description="Perturbed-attention guidance (arXiv 2403.17377) of a U-Net: how far away from "
+        "what it draws that does not look about itself. One row more.",
+    )
     tiling: Tiling = Field(
         default="none",
         description="Which edges meet, so that the picture can be laid beside itself: left and "
@@ -333,33 +354,7 @@ class ResolvedRequest(CommonFields):
 
         A limit that was lowered since must not make the record of an old job unreadable.
         """
-        hires: dict[str, Any] | None = fields.get("hires")
-        drawn: dict[str, Any] | None = fields.get("drawn")
-        walk: dict[str, Any] | None = fields.get("walk")
-        parts: dict[str, Any] = {
-            "trace": restored(fields.get("trace", False)),
-            "loras": [Lora.model_construct(**each) for each in fields.get("loras", [])],
-            "controls": [Control.model_construct(**each) for each in fields.get("controls", [])],
-            "regions": [_region(each) for each in fields.get("regions", [])],
-            "expand": Expand.model_construct(**fields.get("expand", {})),
-            "hires": Hires.model_construct(**hires) if hires else None,
-            "drawn": Drawn.model_construct(**drawn) if drawn else None,
-            "wordings": [_wording(each) for each in fields.get("wordings", [])],
-            "walk": Walk.model_construct(None, **walk) if walk else None,
-        }
-        return cls.model_construct(None, **fields | parts)
-
-
-def _region(fields: dict[str, Any]) -> Region:
-    box: dict[str, Any] | None = fields.get("box")
-    return Region.model_construct(
-        None, **fields | {"box": Box.model_construct(**box) if box else None}
-    )
-
-
-def _wording(fields: dict[str, Any]) -> PictureWords:
-    loras = [Lora.model_construct(**each) for each in fields.get("loras", [])]
-    return PictureWords.model_construct(None, **fields | {"loras": loras})
+        return cls.model_construct(None, **fields | restored_parts(fields))
 
 
 def named_pictures(request: GenerationRequest | ResolvedRequest) -> dict[str, str]:

@@ -48,6 +48,12 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         task.recording = Recording(request.trace, spellings, memory or Memory())
     if request.tiling != "none" and not model.wraps:
         raise InvalidRequest(f"tiling: the model {model.name} has no convolutions that could wrap.")
+    for field, asked, able in (
+        ("freeu", request.freeu is not None, model.junctions),
+        ("pag_scale", request.pag_scale > 0, model.looking_about),
+    ):
+        if asked and not able:
+            raise InvalidRequest(f"{field}: the model {model.name} has no U-Net.")
     if request.references:
         _edit(task, model)
         return
@@ -206,7 +212,15 @@ def _condition(
         task.conditions = task.turns[0]
     else:
         task.conditions = (Condition(inputs(ready(task.text))),)
+    if task.request.pag_scale:
+        task.conditions = _perturbed(task.conditions)
+        again = {id(each): _perturbed(each) for each in task.turns}
+        task.turns = [again[id(each)] for each in task.turns]
     task.fix_key(width, height)
+
+
+def _perturbed(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    return (*conditions, Condition(conditions[0].inputs, perturbed=True))
 
 
 def _check_script(task: Task, model: LoadedModel) -> None:
@@ -223,6 +237,8 @@ def _check_script(task: Task, model: LoadedModel) -> None:
                 "blend_prompt: it is blended with one prompt that stays as it is; prompts that"
                 " change from step to step, are joined by AND or have a place are not."
             )
+    if request.pag_scale and (script.joined or script.placed):
+        raise InvalidRequest("pag_scale: it takes one prompt, and there are several.")
     if script.joined and script.placed:
         raise InvalidRequest("regions: prompts that AND joins have no places.")
     trace = request.trace

@@ -61,6 +61,17 @@ class Region:
     weight: float = 1.0
 
 
+@dataclass(frozen=True)
+class FreeU:
+    """FreeU (arXiv 2309.11497): how much more of the backbone, and how much less of the skips, in
+    the first and the second stage of the way up."""
+
+    b1: float
+    b2: float
+    s1: float
+    s2: float
+
+
 BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 """Ways to enlarge that need no weights of their own."""
 
@@ -104,7 +115,7 @@ class ImageRequest:
     any size, and `image` the first of them brought to `width` x `height`, for networks that draw
     over it, which `image_guidance_scale` has keep to it. `vae` names an autoencoder that is taken
     instead of the model's own. `blend` is how far the prompt's vectors are moved towards those of
-    `blend_prompt`.
+    `blend_prompt`. `pag_scale` is that of perturbed-attention guidance (arXiv 2403.17377).
     """
 
     model: str
@@ -137,6 +148,8 @@ class ImageRequest:
     blend: float = 0.0
     vae: str | None = None
     tiling: Tiling = "none"
+    freeu: FreeU | None = None
+    pag_scale: float = 0.0
     exact: bool = False
     trace: TraceWish | None = None
 

@@ -13,6 +13,7 @@ from worker.engine.backends.backends import Backends
 from worker.engine.batch import Batch, Stacks, Step, keep_step
 from worker.engine.errors import NotFinite
 from worker.engine.families.model import LoadedModel
+from worker.engine.guidance.acting import acts
 from worker.engine.guidance.task_rows import TaskRows
 from worker.engine.memory.device import (
     capacity,
@@ -26,10 +27,8 @@ from worker.engine.memory.footprint import tracked
 from worker.engine.memory.row_budget import Budgets
 from worker.engine.memory.stopwatch import Measurement, Stopwatch
 from worker.engine.parts.rows import Rows
-from worker.engine.parts.seamless import wrapping
 from worker.engine.piecework import Piecework
 from worker.engine.prepare import encode, enlarge
-from worker.engine.request import Tiling
 from worker.engine.task import BatchKey, Stage, Task, ready
 from worker.engine.trace.attention import watched
 from worker.engine.trace.recording import Memory
@@ -227,12 +226,11 @@ class Runner:
         part = rows.span(start, end, self._budget.rows(key) if key.exact else 0)
         owners = [rows.owner(row) for row in range(start, end)]
         looking = rows.looking(start, end)
-        edges = _edges(owners, len(part))
-        networks = [*model.denoiser, *(each.control.net for each in part.controls)] if edges else []
-        if not looking and not edges:
+        acting = acts(model, rows, start, end, part)
+        if not looking and acting is None:
             with self._fastest(key, model):
                 return self._run(key, model, part, owners, batch.free)[: end - start]
-        with wrapping(networks, edges), watched(model.attentions, list(looking)) as seen:
+        with acting or nullcontext(), watched(model.attentions, list(looking)) as seen:
             noise = self._run(key, model, part, owners, batch.free)
         for row, task in looking.items():
             ready(task.recording).saw(seen[row], model.layout(part, row))
@@ -349,13 +347,6 @@ class Runner:
             task.fail(task.run.error)
         elif task.run.image is not None:
             task.finish(task.run.image)
-
-
-def _edges(owners: Sequence[Task], rows: int) -> list[Tiling]:
-    """Which edges meet in each row of a forward; empty where none do. Rows that fill it up are
-    like the first."""
-    edges = [owner.request.tiling for owner in owners]
-    return [*edges, *edges[:1] * (rows - len(edges))] if set(edges) != {"none"} else []
 
 
 def broken_part(model: LoadedModel) -> str | None:

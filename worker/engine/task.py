@@ -79,11 +79,15 @@ class Prediction:
 @dataclass(frozen=True)
 class Condition:
     """One prompt of a picture as inputs of its rows, and how much it counts beside others: by its
-    weight, or where prompts have places by its `share` of each latent pixel (1, 1, h, w)."""
+    weight, or where prompts have places by its `share` of each latent pixel (1, 1, h, w).
+
+    A `perturbed` one is the first again, for a network that does not look about itself.
+    """
 
     inputs: dict[str, Pair]
     weight: float = 1.0
     share: torch.Tensor | None = None
+    perturbed: bool = False
 
 
 @dataclass(frozen=True)

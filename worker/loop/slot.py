@@ -17,7 +17,17 @@ from jobs.request.request import ResolvedRequest
 from jobs.request.trace import wish
 from jobs.tracing import NOTHING, Work
 from worker.canvas import Canvas
-from worker.engine import Control, Engine, ImageRequest, Lora, Picture, Region, Stage, TraceWish
+from worker.engine import (
+    Control,
+    Engine,
+    FreeU,
+    ImageRequest,
+    Lora,
+    Picture,
+    Region,
+    Stage,
+    TraceWish,
+)
 from worker.loop.lease import Lease
 
 STAGES: dict[Stage, events.Stage] = {
@@ -180,6 +190,8 @@ def image_request(
         blend=request.blend,
         vae=request.vae,
         tiling=request.tiling,
+        freeu=request.freeu and FreeU(**request.freeu.model_dump()),
+        pag_scale=request.pag_scale,
         exact=request.exact,
         trace=trace_wish(request),
     )

@@ -12,6 +12,7 @@ from worker.engine.backends.network import Network
 from worker.engine.errors import InvalidRequest
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import LoadedControlNet
+from worker.engine.parts.junction import Junction
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.visits import Offload
@@ -129,6 +130,17 @@ class LoadedModel(ABC):
     def wraps(self) -> bool:
         """Whether pictures' edges can meet: what the network knows of places are convolutions."""
         return False
+
+    @property
+    def junctions(self) -> Sequence[Junction]:
+        """Where a U-Net's skips join its way up, in the stages that FreeU knows; else none."""
+        return ()
+
+    @property
+    def looking_about(self) -> Sequence[Any]:
+        """The attentions in which places see each other that perturbed-attention guidance acts on:
+        a U-Net's middle; else none."""
+        return ()
 
     @property
     def latent_channels(self) -> int:

@@ -8,7 +8,7 @@ else follows: the batch key has its name and shape, `Batch.gather` stacks its ro
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from worker.engine.errors import ModelUnavailable
 from worker.engine.families.model import LoadedModel, Scene, Text, noise_sampler
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import residuals
+from worker.engine.parts.junction import Junction
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.visits import Offload, Visits
@@ -123,6 +124,21 @@ class UNetModel(LoadedModel):
     @property
     def wraps(self) -> bool:
         return True
+
+    @cached_property
+    def junctions(self) -> Sequence[Junction]:
+        found: list[Junction] = []
+        channels: int = self.unet.mid_block.resnets[-1].out_channels
+        for stage, block in enumerate(self.unet.up_blocks):
+            for layer in block.resnets:
+                found.append(Junction(layer, channels, stage))
+                channels = layer.out_channels
+        return [each for each in found if each.stage < 2]
+
+    @property
+    def looking_about(self) -> Sequence[Any]:
+        middle = self.unet.mid_block
+        return [each for name, each in middle.named_modules() if name.endswith(".attn1")]
 
     @property
     def guided_rows(self) -> int:

@@ -14,8 +14,9 @@ def guide(model: LoadedModel, noise: torch.Tensor, rows: TaskRows) -> torch.Tens
     guided = rows.guided
     first, behind = rows.first_prompt, rows.first_prompt + len(rows.tasks)
     towards = _together(noise, rows) if rows.more else noise[first:behind]
+    perturbed = _perturbed(noise, rows) if rows.more else {}
     if not guided:
-        return towards
+        return _away(towards, towards, perturbed, rows)
     towards, unguided = towards[:guided], towards[guided:]
     tasks = rows.tasks[:guided]
     without = noise[first - guided : first]
@@ -25,10 +26,38 @@ def guide(model: LoadedModel, noise: torch.Tensor, rows: TaskRows) -> torch.Tens
     else:
         kept = _per_row([task.request.image_guidance_scale for task in tasks], noise)
         result = model.guide_by_picture(noise[:guided], without, towards, scale, kept)
+    result = _away(result, noise[first : first + guided], perturbed, rows)
     if any(task.request.guidance_rescale for task in tasks):
         amount = _per_row([task.request.guidance_rescale for task in tasks], noise)
         result = rescale(result, towards, amount)
-    return torch.cat([result, unguided])
+    if not len(unguided):
+        return result
+    return torch.cat([result, _away(unguided, unguided, perturbed, rows, guided)])
+
+
+def _perturbed(noise: torch.Tensor, rows: TaskRows) -> dict[int, torch.Tensor]:
+    """The answers of the network that does not look about itself, by the places of their tasks."""
+    behind = rows.first_prompt + len(rows.tasks)
+    found = enumerate(rows.more, behind)
+    return {at: noise[row] for row, at in found if rows.is_perturbed(row)}
+
+
+def _away(
+    predicted: torch.Tensor,
+    towards: torch.Tensor,
+    perturbed: dict[int, torch.Tensor],
+    rows: TaskRows,
+    first: int = 0,
+) -> torch.Tensor:
+    """Predictions of the tasks from `first` on, as much further from the perturbed ones as each
+    asks (arXiv 2403.17377, equation 17)."""
+    mine = {at - first: row for at, row in perturbed.items() if 0 <= at - first < len(predicted)}
+    if not mine:
+        return predicted
+    moved = predicted.clone()
+    for at, row in mine.items():
+        moved[at] += rows.tasks[first + at].request.pag_scale * (towards[at] - row)
+    return moved
 
 
 def _together(noise: torch.Tensor, rows: TaskRows) -> torch.Tensor:
@@ -37,7 +66,9 @@ def _together(noise: torch.Tensor, rows: TaskRows) -> torch.Tensor:
     behind = first + len(rows.tasks)
     towards = noise[first:behind].clone()
     for at in dict.fromkeys(rows.more):
-        parts = rows.tasks[at].conditions
+        parts = [part for part in rows.tasks[at].conditions if not part.perturbed]
+        if len(parts) < 2:
+            continue
         each = [towards[at], *compress(noise[behind:], (place == at for place in rows.more))]
         shares = [part.share for part in parts if part.share is not None]
         if shares:

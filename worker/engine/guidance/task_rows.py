@@ -28,6 +28,15 @@ class TaskRows(Rows):
             return self.tasks[row % self.guided]
         return self.tasks[[*range(len(self.tasks)), *self.more][row - first]]
 
+    def is_perturbed(self, row: int) -> bool:
+        """Whether a row is a prompt's again, for the network that does not look about itself."""
+        behind = row - self.first_prompt - len(self.tasks)
+        if behind < 0:
+            return False
+        at = self.more[behind]
+        before = sum(place == at for place in self.more[:behind])
+        return self.tasks[at].conditions[1 + before].perturbed
+
     @property
     def guided(self) -> int:
         return self.first_prompt // self.beside

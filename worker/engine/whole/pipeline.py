@@ -287,6 +287,8 @@ def _beyond(request: ImageRequest, model: WholeModel) -> list[tuple[str, bool]]:
         ("controls", bool(request.controls)),
         ("regions", bool(request.regions)),
         ("tiling", request.tiling != "none"),
+        ("freeu", request.freeu is not None),
+        ("pag_scale", request.pag_scale != 0),
         ("clip_skip", request.clip_skip != 1),
         ("variation_strength", request.variation_strength != 0),
         ("guidance_rescale", rescale),

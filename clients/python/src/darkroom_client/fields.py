@@ -60,6 +60,15 @@ class Region(TypedDict):
     weight: NotRequired[float]
 
 
+class FreeU(TypedDict, total=False):
+    """FreeU: more of a U-Net's backbone, less of what skips it."""
+
+    b1: float
+    b2: float
+    s1: float
+    s2: float
+
+
 class Expand(TypedDict, total=False):
     """Pixels to add on each side."""
 
@@ -166,6 +175,8 @@ class Fields(TypedDict, total=False):
     inpaint_area: Literal["whole", "masked"]
     fill: Literal["fill", "original", "noise", "nothing"]
     expand: Expand
+    freeu: FreeU | None
+    pag_scale: float
     tiling: Literal["none", "x", "y", "both"]
     scale: float | None
     upscaler: str | None

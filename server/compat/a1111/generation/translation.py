@@ -104,7 +104,7 @@ def asked(
         "steps": payload.steps,
         "guidance_scale": payload.cfg_scale,
         "vae": vae,
-        "tiling": "both" if payload.tiling and card.wraps else "none",
+        "tiling": "both" if payload.tiling and card.unet else "none",
         "styles": _styles(payload, notes),
         **_variation(payload),
     }
@@ -172,7 +172,7 @@ def _left_out(payload: Payload, card: ModelCard) -> list[Note]:
     if payload.restore_faces:
         detail = "there is no face restorer here; faces are as the model made them"
         notes.append(Note(pointer="/restore_faces", detail=detail))
-    if payload.tiling and not card.wraps:
+    if payload.tiling and not card.unet:
         detail = f"{card.name} makes no pictures whose edges meet; this one is as any other"
         notes.append(Note(pointer="/tiling", detail=detail))
     if payload.refiner_checkpoint not in (None, "None"):
