@@ -7,6 +7,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from grammar.edits import Count
+from grammar.errors import BadPrompt
+from grammar.script import Script, Wording
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene, Text
 from worker.engine.guidance.places import shares
@@ -14,7 +17,6 @@ from worker.engine.parts.autoencoder import hide_masked, latent_levels, latent_m
 from worker.engine.parts.control import control_tensor
 from worker.engine.parts.rows import Pair
 from worker.engine.parts.upscaler import lanczos, nearest
-from worker.engine.prompt.editing import Count, Script, Wording
 from worker.engine.request import Control, Enlarge, ImageRequest, Picture
 from worker.engine.task import Condition, ControlInput, Repaint, Stage, Task, ready
 from worker.engine.trace.recording import Memory, Recording
@@ -35,7 +37,7 @@ def encode(task: Task, memory: Memory | None = None) -> None:
     model.loras.use(request.loras)
     variant = tuple((weights.serial, weight) for weights, weight in added)
     placed = [region.prompt for region in request.regions]
-    task.script = Script(request.prompt, request.negative_prompt, placed)
+    task.script = _script(request.prompt, request.negative_prompt, placed)
     _check_script(task, model)
     task.variant = variant
     task.text = _read(model, _worded(request, task.script.at(0, Count(request.steps))), variant)
@@ -67,6 +69,13 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         task.stage = Stage.ENLARGE
         return
     _first_pass(task, model)
+
+
+def _script(prompt: str, negative: str, placed: Sequence[str] = ()) -> Script:
+    try:
+        return Script(prompt, negative, placed)
+    except BadPrompt as error:
+        raise InvalidRequest(f"prompt: {error}.") from error
 
 
 def _blends(request: ImageRequest) -> bool:
@@ -231,7 +240,7 @@ def _check_script(task: Task, model: LoadedModel) -> None:
             " scale above 1 gives it some, where the model takes one."
         )
     if _blends(request):
-        other = Script(request.blend_prompt or "", "")
+        other = _script(request.blend_prompt or "", "")
         if script.several or other.several:
             raise InvalidRequest(
                 "blend_prompt: it is blended with one prompt that stays as it is; prompts that"

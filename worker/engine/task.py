@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from grammar.script import Script
 from worker.engine.families.model import LoadedModel, Text
 from worker.engine.memory.device import make_current
 from worker.engine.memory.footprint import ForwardShape
@@ -16,7 +17,6 @@ from worker.engine.parts.lora import LoraWeights
 from worker.engine.parts.rows import Pair
 from worker.engine.parts.upscaler import PixelUpscaler
 from worker.engine.piecework import Piecework
-from worker.engine.prompt.editing import Script
 from worker.engine.request import Control, ImageRequest, Lora, Picture, Tiling, check_multiple
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.trace.recording import Recording
