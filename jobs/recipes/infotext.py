@@ -53,6 +53,7 @@ NUMBERS = {
     "CFG rescale": "guidance_rescale",
     "True CFG scale": "true_cfg_scale",
     "PAG scale": "pag_scale",
+    "Class label": "class_label",
     "Image CFG scale": "image_guidance_scale",
     "Seed": "seed",
     "Clip skip": "clip_skip",
@@ -226,6 +227,8 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["Clip skip"] = request.clip_skip
     if request.vae is not None:
         fields["VAE"] = request.vae
+    if request.class_label is not None:
+        fields["Class label"] = request.class_label
     if request.pag_scale:
         fields["PAG scale"] = request.pag_scale
     if request.freeu:

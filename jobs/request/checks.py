@@ -343,6 +343,10 @@ def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldErro
     if request.true_cfg_scale != 1 and not card.distilled_guidance:
         detail = f"the model {card.name} is guided by guidance_scale; leave it out"
         errors.append(FieldError(pointer="/true_cfg_scale", detail=detail))
+    if request.class_label is not None and request.class_label >= card.classes:
+        most = f"must be at most {card.classes - 1}; it is {request.class_label}"
+        detail = most if card.classes else f"the model {card.name} has no classes; leave it out"
+        errors.append(FieldError(pointer="/class_label", detail=detail))
     if request.tiling != "none" and not card.unet:
         detail = (
             f"the model {card.name} knows its edges: it has no convolutions that could wrap, as"

@@ -112,6 +112,10 @@ class ModelCard(BaseModel):
         default=False,
         description="Whether its edits take an `image_guidance_scale` (InstructPix2Pix).",
     )
+    classes: int = Field(
+        default=0,
+        description="How many classes of pictures it was taught, of which `class_label` names one.",
+    )
     samplers: list[str] = Field(default_factory=list[str])
     schedules: list[str] = Field(
         default_factory=lambda: list(EVERY),

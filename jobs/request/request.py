@@ -211,6 +211,12 @@ class CommonFields(Part):
         "it that is so where the model is good at some sizes only (`sizes` of /models), and the "
         "picture's `note` says so.",
     )
+    class_label: int | None = Field(
+        default=None,
+        ge=0,
+        description="Which of the model's classes the picture is of, from 0 (`classes` of "
+        "/models); none if left out.",
+    )
     freeu: FreeU | None = Field(
         default=None, description="FreeU: more of a U-Net's backbone, less of what skips it."
     )

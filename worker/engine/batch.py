@@ -12,6 +12,7 @@ from worker.engine.families.model import LoadedModel
 from worker.engine.guidance.guide import guide
 from worker.engine.guidance.task_rows import TaskRows
 from worker.engine.parts.control import ControlRows, weight_at
+from worker.engine.parts.rows import COUNTED
 from worker.engine.task import BatchKey, Prediction, Stage, Task, ready
 from worker.engine.transfer import sent
 
@@ -42,14 +43,16 @@ class Stacks:
     def stacked(
         self, key: BatchKey, name: str, rows: list[torch.Tensor], dtype: torch.dtype
     ) -> torch.Tensor:
-        """The rows in one tensor of this dtype."""
+        """The rows in one tensor of this dtype, but for numbers of something."""
         kept = self._kept.setdefault(key, {})
         self._kept.move_to_end(key)
         if name in kept:
             before, stacked = kept[name]
             if len(before) == len(rows) and all(map(operator.is_, before, rows)):
                 return stacked
-        stacked = torch.cat(rows).to(dtype)
+        stacked = torch.cat(rows)
+        if stacked.dtype != COUNTED:
+            stacked = stacked.to(dtype)
         kept[name] = rows, stacked
         if len(self._kept) > self.KINDS:
             self._kept.popitem(last=False)

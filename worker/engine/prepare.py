@@ -210,8 +210,9 @@ def _condition(
     scale, steered = task.request.guidance_scale, bool(task.controls)
 
     def inputs(text: Text) -> dict[str, Pair]:
+        label = task.request.class_label
         return model.inputs(
-            Scene(text, width, height, scale, mask, masked, painted, shown, steered)
+            Scene(text, width, height, scale, mask, masked, painted, shown, steered, label)
         )
 
     task.turns = ()

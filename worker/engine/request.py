@@ -147,6 +147,7 @@ class ImageRequest:
     blend_prompt: str | None = None
     blend: float = 0.0
     vae: str | None = None
+    class_label: int | None = None
     tiling: Tiling = "none"
     freeu: FreeU | None = None
     pag_scale: float = 0.0

@@ -189,6 +189,7 @@ def image_request(
         blend_prompt=request.blend_prompt,
         blend=request.blend,
         vae=request.vae,
+        class_label=request.class_label,
         tiling=request.tiling,
         freeu=request.freeu and FreeU(**request.freeu.model_dump()),
         pag_scale=request.pag_scale,

@@ -61,7 +61,7 @@ class Scene:
     """What the other inputs of a picture are made from: its text, the size in pixels, guidance;
     for a network that is shown what it repaints, the mask (1, 1, h, w) and the latents of the
     masked picture (1, C, h, w), with the mask in pixels (1, 1, height, width); the latents of the
-    pictures that it edits, as it is shown them; and whether ControlNets steer it."""
+    pictures that it edits, as it is shown them; whether ControlNets steer it; its class."""
 
     text: Text
     width: int
@@ -72,6 +72,7 @@ class Scene:
     painted: torch.Tensor | None = None
     shown: tuple[torch.Tensor, ...] = ()
     steered: bool = False
+    label: int | None = None
 
 
 class LoadedModel(ABC):

@@ -8,7 +8,7 @@ else follows: the batch key has its name and shape, `Batch.gather` stacks its ro
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import residuals
 from worker.engine.parts.junction import Junction
 from worker.engine.parts.lora import LoraSwitch
-from worker.engine.parts.rows import Pair, Rows
+from worker.engine.parts.rows import COUNTED, Pair, Rows
 from worker.engine.parts.visits import Offload, Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
@@ -125,7 +125,7 @@ class UNetModel(LoadedModel):
     def wraps(self) -> bool:
         return True
 
-    @cached_property
+    @property
     def junctions(self) -> Sequence[Junction]:
         found: list[Junction] = []
         channels: int = self.unet.mid_block.resnets[-1].out_channels
@@ -272,6 +272,17 @@ def guidance_embedding(model: UNetModel, scene: Scene) -> Pair | None:
     return Pair(sent(functional.pad(row, (0, width % 2))[None], model.device))
 
 
+def class_label(model: UNetModel, scene: Scene) -> Pair | None:
+    """The picture's class (1,); the last of those that the UNet has stands for none."""
+    classes: int | None = model.unet.config.num_class_embeds
+    if classes is None:
+        return None
+    none = classes - 1
+    label = none if scene.label is None else scene.label
+    told, nothing = (torch.tensor([each], dtype=COUNTED) for each in (label, none))
+    return Pair(sent(told, model.device), sent(nothing, model.device))
+
+
 def more_channels(_: UNetModel, scene: Scene) -> Pair | None:
     """More channels of the latents: inpainting UNets' mask and masked picture; the picture that is
     edited, which is nothing for the row that is without it (arXiv 2211.09800)."""
@@ -285,6 +296,7 @@ def more_channels(_: UNetModel, scene: Scene) -> Pair | None:
 CONDITIONS: Mapping[str, Callable[[UNetModel, Scene], Pair | None]] = {
     "time_ids": micro_conditioning,
     "timestep_cond": guidance_embedding,
+    "class_labels": class_label,
     CHANNELS: more_channels,
 }
 """What a UNet is told beside its text: one function for each condition."""

@@ -10,6 +10,7 @@ from worker.engine.guidance.perturbed import perturbed
 from worker.engine.guidance.task_rows import TaskRows
 from worker.engine.parts.rows import Rows
 from worker.engine.parts.seamless import wrapping
+from worker.engine.request import Tiling
 
 T = TypeVar("T")
 
@@ -20,7 +21,8 @@ def acts(
     """Within it the forward of rows `start` to `end`, as `part` has them, goes as each row asks;
     None where none asks for anything."""
     requests = [rows.owner(row).request for row in range(start, end)]
-    edges = _filled([request.tiling for request in requests], len(part))
+    tilings: list[Tiling] = [request.tiling for request in requests]
+    edges = _filled(tilings, len(part))
     free = _filled([request.freeu for request in requests], len(part))
     alone = _filled([rows.is_perturbed(row) for row in range(start, end)], len(part))
     wanted: list[AbstractContextManager[None]] = []

@@ -175,6 +175,7 @@ class Fields(TypedDict, total=False):
     inpaint_area: Literal["whole", "masked"]
     fill: Literal["fill", "original", "noise", "nothing"]
     expand: Expand
+    class_label: int | None
     freeu: FreeU | None
     pag_scale: float
     tiling: Literal["none", "x", "y", "both"]
