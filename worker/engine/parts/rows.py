@@ -7,6 +7,9 @@ import torch
 
 from worker.engine.parts.control import ControlRows
 
+COUNTED = torch.int32
+"""The dtype of inputs that are numbers of something, which stay what they are in any model."""
+
 
 @dataclass(frozen=True)
 class Pair:
