@@ -6,7 +6,7 @@ import re
 import signal
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.running.hand_worker import png
 from tests.web.browser import DESK, PHONE
@@ -35,6 +35,28 @@ def test_enlarging_offers_what_fits_and_says_where_nothing_does(visit: Visit, si
     page.get_by_role("button", name="Make it").tap()
     expect(start.get_by_role("alert")).to_contain_text("as large already as this server makes")
     assert len(jobs(site)) == before
+
+
+def test_what_makes_a_picture_is_in_reach_on_a_small_phone(visit: Visit):
+    page = visit(ViewportSize(width=360, height=640))
+    choose(page, 900, 1200)
+    start = page.get_by_role("group", name="Start from this picture")
+    start.get_by_text("Extend").tap()
+    expect(start.get_by_role("img")).to_be_visible()
+    places = page.get_by_role("navigation").bounding_box()
+    send = page.get_by_role("button", name="Make it").bounding_box()
+    assert places is not None and send is not None
+    assert send["y"] + send["height"] <= places["y"]
+
+
+def test_a_photograph_that_is_made_smaller_says_so(visit: Visit):
+    page = visit(PHONE)
+    choose(page, 4000, 3000)
+    start = page.get_by_role("group", name="Start from this picture")
+    expect(start).to_contain_text("4000 \u00d7 3000 pixels. It is used at 2048 \u00d7 1536")
+    choose(page, 400, 300)
+    expect(start).to_contain_text("400 \u00d7 300")
+    expect(start).not_to_contain_text("It is used at")
 
 
 def test_an_enlarged_picture_is_the_picture_larger(visit: Visit, site: Site):

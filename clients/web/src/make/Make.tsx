@@ -80,11 +80,11 @@ export function Make() {
             {t("settings")}
           </button>
         )}
-        <button type="submit" class="primary">
-          <Icon name="make" />
-          {t("make")}
-        </button>
       </div>
+      <button type="submit" class="primary send">
+        <Icon name="make" />
+        {t("make")}
+      </button>
       {!sheet.value && <Elsewhere />}
       <Notes />
       <Chips />
