@@ -6,9 +6,11 @@ import re
 import signal
 from collections.abc import Callable
 
+import httpx
 from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.running.hand_worker import png
+from tests.running.paths import API
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Site
 from tests.web.form import NETWORK, PROMPT, card, done, jobs, submit
@@ -142,18 +144,43 @@ def test_same_again_leads_to_the_new_card(visit: Visit, site: Site):
     expect(page.get_by_role("group", name="Start from this picture")).to_be_in_viewport()
 
 
+def test_a_style_is_kept_on_the_server_and_its_words_are_drawn(visit: Visit, site: Site):
+    page = visit(PHONE)
+    page.get_by_label(PROMPT).fill("ink drawing of {prompt}")
+    page.get_by_role("button", name="Styles and presets").tap()
+    page.get_by_label("Name").fill("Ink")
+    page.get_by_role("dialog").get_by_role("button", name="Keep what the form says").tap()
+    ink = page.get_by_role("dialog").get_by_role("button", name=re.compile("^Ink"))
+    ink.tap()
+    expect(ink).to_have_attribute("aria-pressed", "true")
+    kept = httpx.get(f"{site.url}{API}/styles").json()["styles"]
+    assert {"name": "Ink", "prompt": "ink drawing of {prompt}", "negative_prompt": ""} in kept
+    page.get_by_role("button", name="Close").tap()
+    page.get_by_label(PROMPT).fill("a fox")
+    page.reload()
+    expect(page.get_by_role("button", name="Leave the style \u201cInk\u201d")).to_be_visible()
+    page.get_by_role("button", name="Make it").tap()
+    done(card(page, "ink drawing of a fox"))
+    page.get_by_role("button", name="Leave the style \u201cInk\u201d").tap()
+    expect(page.get_by_role("button", name="Leave the style \u201cInk\u201d")).to_have_count(0)
+    assert httpx.delete(f"{site.url}{API}/styles/Ink").status_code == 204
+
+
 def test_a_preset_is_kept_used_and_handed_on_by_a_link(visit: Visit):
     page = visit()
     page.get_by_label(PROMPT).fill("ink drawing")
+    page.get_by_label("Steps, exactly").fill("3")
+    page.get_by_label("Steps, exactly").press("Tab")
     page.get_by_role("button", name="Styles and presets").click()
-    page.get_by_label("Name").fill("Ink")
+    page.get_by_label("All settings, as a preset of yours").check()
+    page.get_by_label("Name").fill("Fast ink")
     page.get_by_role("dialog").get_by_role("button", name="Keep what the form says").click()
-    expect(page.get_by_role("button", name=re.compile("^Ink style"))).to_be_visible()
+    expect(page.get_by_role("button", name="Fast ink", exact=True)).to_be_visible()
     page.get_by_role("button", name="Close").click()
     page.get_by_label(PROMPT).fill("a fox")
     page.get_by_role("button", name="Styles and presets").click()
-    page.get_by_role("button", name=re.compile("^Ink style")).click()
-    expect(page.get_by_label(PROMPT)).to_have_value("a fox, ink drawing")
+    page.get_by_role("button", name="Fast ink", exact=True).click()
+    expect(page.get_by_label(PROMPT)).to_have_value("ink drawing")
     # {"prompt":"a boat","steps":7}
     page.goto(page.url.split("#")[0] + "#/make/eyJwcm9tcHQiOiJhIGJvYXQiLCJzdGVwcyI6N30")
     expect(page.get_by_label(PROMPT)).to_have_value("a boat")

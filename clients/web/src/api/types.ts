@@ -52,6 +52,8 @@ export type Album = Schemas["AlbumView"];
 /** Pictures of an album and the jobs that made them. */
 export type AlbumPage = Schemas["AlbumPage"];
 export type Preset = Schemas["PresetView"];
+/** Texts for both prompts that go by a name. */
+export type Style = Schemas["StyleView"];
 /** A link to one picture, which ends. */
 export type PictureLink = Schemas["LinkView"];
 export type FieldError = Schemas["FieldError"];

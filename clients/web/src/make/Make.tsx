@@ -19,6 +19,7 @@ import { send } from "./send";
 import { differences } from "./settings/choices";
 import { Settings } from "./settings/Settings";
 import { Start } from "./Start";
+import { Styles } from "./Styles";
 import { t } from "./words";
 import "./make.css";
 
@@ -70,6 +71,7 @@ export function Make() {
       }}
     >
       <Prompt send={go} />
+      <Styles />
       {input.value && <Start source={input.value} />}
       <div class="tools">
         {touched.value && <FileButton label={t("camera")} icon="camera" camera />}
