@@ -47,7 +47,8 @@ def test_what_makes_a_picture_is_in_reach_on_a_small_phone(visit: Visit):
     expect(start.get_by_role("img")).to_be_visible()
     places = page.get_by_role("navigation").bounding_box()
     send = page.get_by_role("button", name="Make it").bounding_box()
-    assert places is not None and send is not None
+    assert places is not None
+    assert send is not None
     assert send["y"] + send["height"] <= places["y"]
 
 
