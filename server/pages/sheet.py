@@ -50,7 +50,8 @@ def sheet(axes: Sequence[Axis], pictures: Sequence[Picture], width: int, height:
     columns = [_lines(label, width) for label in across.labels]
     rows = [_lines(label, width) for label in down.labels]
     head = LINE * max(map(len, columns)) + GAP
-    side = (width if down.name else 0) + GAP
+    longest = max(len(line) for lines in rows for line in lines)
+    side = GAP + (min(width, int(longest * FONT * 0.7) + GAP) if down.name else 0)
     wide = side + len(columns) * (width + GAP)
     parts: list[str] = []
     top = GAP

@@ -4,6 +4,7 @@ import { connection } from "../state/connection";
 import { draft, reset } from "../state/draft";
 import { input } from "../state/input";
 import { model, needsPicture, samplers, schedules } from "../state/models";
+import { picking } from "../state/overlays";
 import { found, problems, tell } from "../state/problems";
 import { read, use } from "../state/preset";
 import { close, route } from "../state/route";
@@ -76,6 +77,9 @@ export function Make() {
       <div class="tools">
         {touched.value && <FileButton label={t("camera")} icon="camera" camera />}
         <FileButton label={t("picture")} icon="image" />
+        <button type="button" aria-haspopup="dialog" aria-label={t("grid")} title={t("grid")} onClick={() => (picking.value = "grid")}>
+          <Icon name="grid" />
+        </button>
         {!wide.value && (
           <button type="button" aria-haspopup="dialog" onClick={() => (sheet.value = true)}>
             <Icon name="settings" />
