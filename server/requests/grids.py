@@ -91,9 +91,9 @@ def _planned(body: GridRequest, grid_id: str) -> list[tuple[Cell, GenerationRequ
     if fields.get("seed") is None:
         fields["seed"] = secrets.randbelow(SEEDS)
     planned: list[tuple[Cell, GenerationRequest]] = []
-    for name in ("count", "walk"):
+    for name in ("count", "walk", "webhook"):
         if fields.get(name) not in (None, 1):
-            detail = "is not for a grid: each of its cells is one picture"
+            detail = "is not for a grid: each of its cells is one picture, and nobody is told of it"
             raise InvalidRequest([FieldError(pointer=f"/request/{name}", detail=detail)])
     metadata = fields.get("metadata")
     if isinstance(metadata, dict | None):

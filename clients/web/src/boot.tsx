@@ -1,5 +1,6 @@
 import { render } from "preact";
 import { installDrop } from "./actions/drop";
+import { installNotices } from "./actions/notify";
 import { App } from "./App";
 import { restoreInput } from "./state/input";
 import { start } from "./state/sync";
@@ -9,6 +10,7 @@ import "./style.css";
 export function boot(): void {
   void restoreInput();
   installDrop();
+  installNotices();
   start();
   render(<App />, document.getElementById("app")!);
 }
