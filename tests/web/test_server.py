@@ -14,6 +14,7 @@ from redis import Redis
 from jobs import devices
 from jobs.connection import connect
 from tests.running.addresses import lan_address
+from tests.running.waiting import until
 from tests.up.scan import scan_png
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Site, Visit
@@ -172,7 +173,7 @@ def test_a_picture_that_is_done_is_told_of_while_nobody_looks(visit: Visit, site
     hidden = "Object.defineProperty(document, 'visibilityState', {get: () => 'hidden'})"
     page.evaluate(hidden)
     submit(site, prompt="cat face, 3d", steps=1)
-    page.wait_for_function("window.told.length > 0")
+    until(lambda: page.evaluate("window.told.length") > 0)
     assert page.evaluate("window.told") == [["Your picture is done", "cat face, 3d"]]
 
 

@@ -13,7 +13,7 @@ import { later } from "./ui/later";
 import { Toasts } from "./ui/Toasts";
 import "./ui/theme";
 
-const t = words({
+const t = words("App", {
   en: {
     make: "Make",
     gallery: "Gallery",

@@ -2,6 +2,7 @@ import { render } from "preact";
 import { installDrop } from "./actions/drop";
 import { installNotices } from "./actions/notify";
 import { App } from "./App";
+import { ready } from "./i18n";
 import { restoreInput } from "./state/input";
 import { start } from "./state/sync";
 import "./style.css";
@@ -12,5 +13,8 @@ export function boot(): void {
   installDrop();
   installNotices();
   start();
-  render(<App />, document.getElementById("app")!);
+  // A language whose file does not come is English.
+  void ready()
+    .catch(() => undefined)
+    .then(() => render(<App />, document.getElementById("app")!));
 }

@@ -13,7 +13,7 @@ export const USUAL: Most = { longest: 2048, pixels: 2048 * 2048 };
 /** Of JPEG, where what was lost cannot be seen. */
 const QUALITY = 0.93;
 
-const t = words({
+const t = words("actions/picture", {
   en: {
     unreadable:
       "This browser cannot read that picture. A JPEG, PNG or WebP file works; a screenshot of the picture does too.",

@@ -1,6 +1,6 @@
 import { words } from "../i18n";
 
-export const t = words({
+export const t = words("actions", {
   en: {
     asked: "Asked for one more.",
     filled: "The form has the recipe of this picture.",

@@ -133,8 +133,8 @@ function Standing({ looking, whole, count, filtered }: { looking: boolean; whole
   let text = "";
   if (failure.value ?? problem.value) text = sentence(failure.value ?? problem.value);
   else if (count) {
-    const written = number(count);
-    text = looking ? t("found", written, !whole) : count === 1 && whole ? t("one") : t("count", written, !whole);
+    const written = `${number(count)}${whole ? "" : "+"}`;
+    text = looking ? t("found", written) : count === 1 && whole ? t("one") : t("count", written);
   } else if (looking) text = searching.value ? t("searching") : whole ? t("nothingFound", words) : t("searching");
   else if (!whole) text = t("loading");
   else if (filtered) text = choose("noneFits");

@@ -1,6 +1,6 @@
 import { words } from "../i18n";
 
-export const t = words({
+export const t = words("grids", {
   en: {
     grid: "Grid of variants",
     about: "Every combination is one picture, with the same seed unless that is what changes.",

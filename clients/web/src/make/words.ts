@@ -1,6 +1,6 @@
 import { words } from "../i18n";
 
-export const t = words({
+export const t = words("make", {
   en: {
     welcome: "Type what you would like to see, or tap one of these.",
     prompt: "What should the picture show?",
@@ -78,8 +78,10 @@ export const t = words({
     plainly: "Plainly (Lanczos)",
     onlyEnlarge: "Only enlarge, change nothing",
     strength: "How much changes",
-    strengths: (share: number) =>
-      share < 0.25 ? "a little" : share < 0.5 ? "some" : share < 0.75 ? "a lot" : "almost everything",
+    "strength-0": "a little",
+    "strength-1": "some",
+    "strength-2": "a lot",
+    "strength-3": "almost everything",
     onlyPart: (size: string) => `What you paint is worked on by itself at ${size} and put back: the rest keeps every pixel.`,
     paint: "Paint",
     paintAgain: "Change the mask",
@@ -190,8 +192,10 @@ export const t = words({
     plainly: "Đơn thuần (Lanczos)",
     onlyEnlarge: "Chỉ phóng to, không đổi gì",
     strength: "Mức thay đổi",
-    strengths: (share: number) =>
-      share < 0.25 ? "một chút" : share < 0.5 ? "vừa phải" : share < 0.75 ? "nhiều" : "gần như tất cả",
+    "strength-0": "một chút",
+    "strength-1": "vừa phải",
+    "strength-2": "nhiều",
+    "strength-3": "gần như tất cả",
     onlyPart: (size: string) => `Riêng phần bạn tô được vẽ lại ở ${size} rồi ghép vào: phần còn lại giữ nguyên từng pixel.`,
     paint: "Tô vùng",
     paintAgain: "Sửa vùng tô",

@@ -1,6 +1,6 @@
 import { words } from "../i18n";
 
-export const t = words({
+export const t = words("presets", {
   en: {
     history: "What you asked for before",
     noHistory: "Nothing yet. What you ask for is listed here.",

@@ -1,6 +1,6 @@
 import { words } from "../i18n";
 
-export const t = words({
+export const t = words("server", {
   en: {
     // Who this is
     thisDevice: "This device",

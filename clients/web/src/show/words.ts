@@ -1,6 +1,6 @@
 import { words } from "../i18n";
 
-export const t = words({
+export const t = words("show", {
   en: {
     show: "Big screen",
     title: "The newest pictures",
