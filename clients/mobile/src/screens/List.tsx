@@ -23,8 +23,12 @@ function Row({ server }: { server: Server }) {
   const inUse = servers.current.value?.id === server.id;
 
   const use = async () => {
-    choosing.value = false;
-    if (inUse) return;
+    if (inUse) {
+      choosing.value = false;
+      return;
+    }
+    // The sheet stays until the page is new: closing it is a step of the history, which may come
+    // before the reload and undo it.
     await servers.choose(server);
     reload();
   };
