@@ -16,8 +16,8 @@ from PIL import Image
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.request.request import GenerationRequest, ResolvedRequest
 from jobs.request.resolve import InputPicture, resolve
-from worker.canvas import Canvas, prepare, shown
-from worker.engine import Control, Engine, ImageRequest, IPAdapter, LoadedModel
+from worker.canvas import Canvas, prepare, regions_on, shown
+from worker.engine import Control, Engine, ImageRequest, IPAdapter, LoadedModel, Region
 from worker.engine.model_source import AddOnKind
 from worker.engine.whole.pipeline import WholeModel
 from worker.loop.slot import image_request
@@ -45,10 +45,13 @@ class Order:
     canvas: Canvas
     controls: tuple[Control, ...] = ()
     ip_adapters: tuple[IPAdapter, ...] = ()
+    regions: tuple[Region, ...] = ()
 
     def image_request(self) -> ImageRequest:
         """The order as the engine takes it."""
-        return image_request(self.request.alone(0), self.canvas, self.controls, self.ip_adapters)
+        return image_request(
+            self.request.alone(0), self.canvas, self.controls, self.ip_adapters, self.regions
+        )
 
 
 class Studio:
@@ -115,7 +118,8 @@ class Studio:
             )
             for each in request.ip_adapters
         )
-        return Order(request, canvas, controls, ip_adapters)
+        regions = regions_on(canvas, request, lambda mask: pictures[mask].convert("L"))
+        return Order(request, canvas, controls, ip_adapters, regions)
 
     def develop(
         self, orders: Mapping[str, Order], engine: Engine | None = None

@@ -107,6 +107,12 @@ def resolve(
             _steering(each, index, card, pictures) for index, each in enumerate(request.controls)
         ],
         ip_adapters=[_referring(each, at, pictures) for at, each in enumerate(request.ip_adapters)],
+        regions=[
+            region.model_copy(update={"mask": pictures[f"/regions/{index}/mask"].id})
+            if region.mask
+            else region
+            for index, region in enumerate(request.regions)
+        ],
         model=card.name,
         image=source.id if source else None,
         mask=mask.id if mask else None,
@@ -203,7 +209,7 @@ def _image_guidance_scale(request: GenerationRequest, card: ModelCard) -> float 
 def _common(request: GenerationRequest) -> dict[str, Any]:
     """The fields that go over as they are."""
     chosen = {
-        *("prompt", "negative_prompt", "loras", "controls", "ip_adapters", "schedule"),
+        *("prompt", "negative_prompt", "loras", "controls", "ip_adapters", "regions", "schedule"),
         *("hires", "drawn", "image_guidance_scale", "count", "walk", "wordings"),
     }
     return {name: getattr(request, name) for name in CommonFields.model_fields.keys() - chosen}

@@ -8,5 +8,6 @@ from worker.canvas import shown
 from worker.canvas.canvas import Canvas
 from worker.canvas.placement import CanvasError
 from worker.canvas.prepare import prepare
+from worker.canvas.regions import regions_on
 
-__all__ = ["Canvas", "CanvasError", "prepare", "shown"]
+__all__ = ["Canvas", "CanvasError", "prepare", "regions_on", "shown"]

@@ -28,10 +28,12 @@ from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import (
     Control,
     Enlarge,
+    FreeU,
     ImageRequest,
     IPAdapter,
     Lora,
     Picture,
+    Region,
     TraceWish,
 )
 from worker.engine.runner import Observer
@@ -50,6 +52,7 @@ __all__ = [
     "EngineError",
     "Enlarge",
     "Finished",
+    "FreeU",
     "IPAdapter",
     "ImageRequest",
     "InvalidRequest",
@@ -64,6 +67,7 @@ __all__ = [
     "OutOfMemory",
     "Picture",
     "Progress",
+    "Region",
     "Shares",
     "Stage",
     "Study",

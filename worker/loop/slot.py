@@ -20,10 +20,12 @@ from worker.canvas import Canvas
 from worker.engine import (
     Control,
     Engine,
+    FreeU,
     ImageRequest,
     IPAdapter,
     Lora,
     Picture,
+    Region,
     Stage,
     TraceWish,
 )
@@ -58,6 +60,7 @@ class Slot:
     canvas: Canvas | None = None
     controls: tuple[Control, ...] = ()
     ip_adapters: tuple[IPAdapter, ...] = ()
+    regions: tuple[Region, ...] = ()
     readings: dict[str, str] = field(default_factory=dict[str, str])
     outputs: dict[int, Output] = field(default_factory=dict[int, Output])
     started: float = field(default_factory=time.monotonic)
@@ -116,13 +119,17 @@ class Slot:
         if self.canvas is None:
             raise RuntimeError("A job went to the engine before its pictures were prepared.")
         asked = image_request(
-            self.request.alone(index), self.canvas, self.controls, self.ip_adapters
+            self.request.alone(index), self.canvas, self.controls, self.ip_adapters, self.regions
         )
         towards = asked.blend_prompt
         return replace(
             asked,
             prompt=self.readings.get(asked.prompt, asked.prompt),
             blend_prompt=towards and self.readings.get(towards, towards),
+            regions=tuple(
+                replace(each, prompt=self.readings.get(each.prompt, each.prompt))
+                for each in asked.regions
+            ),
         )
 
     def progress(self, engine: Engine) -> Progress:
@@ -151,6 +158,7 @@ def image_request(
     canvas: Canvas,
     controls: tuple[Control, ...] = (),
     ip_adapters: tuple[IPAdapter, ...] = (),
+    regions: tuple[Region, ...] = (),
 ) -> ImageRequest:
     """A request for one picture as the engine takes it, on its canvas."""
     return ImageRequest(
@@ -181,11 +189,16 @@ def image_request(
         ),
         controls=controls,
         ip_adapters=ip_adapters,
+        regions=regions,
         variation_seed=request.variation_seed,
         variation_strength=request.variation_strength,
         blend_prompt=request.blend_prompt,
         blend=request.blend,
         vae=request.vae,
+        class_label=request.class_label,
+        tiling=request.tiling,
+        freeu=request.freeu and FreeU(**request.freeu.model_dump()),
+        pag_scale=request.pag_scale,
         exact=request.exact,
         trace=trace_wish(request),
     )

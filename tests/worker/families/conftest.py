@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.running.site import Site, site_in
-from tests.tiny_controlnets import NETS, save_tiny_control
+from tests.tiny_controlnets import NETS, SINGLE, save_single_control, save_tiny_control
 from tests.tiny_depth import save_tiny_depth
 from tests.tiny_models import save_tiny, save_tiny_vae
 from tests.tiny_parts import save_tiny_controlnet
@@ -58,6 +58,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     save_tiny_t2i_adapter(nets / f"{CROSSED}-t2i", "full_adapter")
     save_tiny_t2i_adapter(nets / "sdxl-t2i", seed=1)
     save_tiny_union(nets / "sdxl-union", data / "sdxl")
+    for name in SINGLE:
+        file = data / "models" / "controlnets" / f"{name}-control.safetensors"
+        save_single_control(name, file, data / "stock" / f"{name}-control")
     save_tiny_flux(data / DEEP, levels=4)
     save_tiny_sana_sprint(data / SPRINT)
     models = data / "models.toml"

@@ -1,5 +1,6 @@
 """Rows: what a forward takes, each row one picture's question with its own timestep."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -8,6 +9,9 @@ from worker.engine.padding import padded
 from worker.engine.parts.control import ControlRows
 from worker.engine.parts.t2i_adapter import AdapterRows
 from worker.engine.references.rows import ReferenceRows
+
+COUNTED = torch.int32
+"""The dtype of inputs that are numbers of something, which stay what they are in any model."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.timesteps)
+
+    def only(self, places: Sequence[int]) -> "Rows":
+        """These rows without what steers them."""
+        inputs = {name: rows[list(places)] for name, rows in self.inputs.items()}
+        return Rows(self.latents[list(places)], self.timesteps[list(places)], inputs)
 
     def span(self, start: int, end: int, pad_to: int = 0) -> "Rows":
         """Rows `start` to `end`, followed by copies of the first of them up to `pad_to` rows."""

@@ -13,7 +13,7 @@ from jobs.logs import about
 from jobs.pictures.image_store import ImageStore
 from jobs.records.events import Error
 from jobs.request import blocklist
-from worker.canvas import CanvasError, prepare, shown
+from worker.canvas import CanvasError, prepare, regions_on, shown
 from worker.engine import Picture
 from worker.loop.board import Board
 from worker.loop.offer import Offer
@@ -106,6 +106,7 @@ class Inputs:
             )
             for each in request.ip_adapters
         )
+        slot.regions = regions_on(slot.canvas, request, lambda mask: self._given(slot, mask, "L"))
 
     def _map(self, name: str, picture: Picture) -> Picture:
         """What a preprocessor with weights of its own makes of a picture."""
@@ -123,6 +124,7 @@ class Inputs:
         several = request.walk or request.wordings
         pictures = [request.alone(index) for index in range(request.count if several else 1)]
         prompts = {text for each in pictures for text in (each.prompt, each.blend_prompt) if text}
+        prompts |= {each.prompt for each in request.regions}
         read = {text: self.offer.read_as(request.model, text) for text in prompts}
         return {text: other for text, other in read.items() if other is not None}
 

@@ -17,21 +17,16 @@ from jobs.request.model_card import AddOn
 from worker.models.catalogue import Catalogue
 from worker.models.files.configurations.claims import Claims, read_claims
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import no_weights, read_json, weights_in
+from worker.models.files.layout import no_weights, weights_in
 from worker.models.files.loras.families import LoraFor, lora_for
 from worker.models.files.places import Patterns, find_file, find_folder, find_path
 from worker.models.files.references.adapters import adapter_for
 from worker.models.files.references.located import encoder_for
 from worker.models.files.references.located import wanted_files as ip_adapter_files
 from worker.models.files.safetensors_file import Shapes, numbers, read_complete, read_header
-from worker.models.files.steering.controlnets import (
-    controlnet_files,
-    first_width,
-    steers,
-    wanted_part,
-)
+from worker.models.files.steering.controlnets import controlnet_files, steers, wanted_part
 from worker.models.files.steering.mappers import WANTED, mapper_folder, mapper_weights
-from worker.models.files.transformers import transformer_width
+from worker.models.files.widths import ModelWidths, model_widths
 from worker.models.tables import (
     AddOnEntry,
     ControlNetEntry,
@@ -64,26 +59,13 @@ FAMILIES_BY_TOKENS: dict[tuple[int, ...], str] = {
 
 
 @dataclass(frozen=True)
-class ModelWidths:
-    """What of a model decides which add-ons fit it: how wide the text is that its UNet reads, its
-    UNet's channels at each level, how wide each text encoder's tokens are, and how many channels
-    its latents have; for a transformer its family and how wide it is."""
-
-    text: int = 0
-    channels: tuple[int, ...] = ()
-    tokens: tuple[int, ...] = ()
-    latents: int = 4
-    family: str = ""
-    wide: int = 0
-
-
-@dataclass(frozen=True)
 class FoundAddOn:
     """An add-on that is on this machine, with what a model must have for it; None fits any. What
     `steers` transformers is for a family of them, and for those of one width."""
 
     entry: AddOnEntry
     text: int | None = None
+    given: int | None = None
     channels: tuple[int, ...] | None = None
     tokens: tuple[int, ...] | None = None
     latents: int | None = None
@@ -100,6 +82,7 @@ class FoundAddOn:
         return (
             not self.lora.families
             and self.text in (None, model.text)
+            and self.given in (None, model.given)
             and self.channels in (None, model.channels)
             and self.tokens in (None, model.tokens)
             and self.latents in (None, model.latents)
@@ -114,7 +97,7 @@ class FoundAddOn:
             return self.lora.families[0] if len(self.lora.families) == 1 else ""
         if self.tokens is not None:
             return FAMILIES_BY_TOKENS.get(self.tokens, "")
-        return FAMILIES_BY_TEXT.get(self.text or 0, "")
+        return FAMILIES_BY_TEXT.get(self.text or self.given or 0, "")
 
     @cached_property
     def told(self) -> AddOn:
@@ -189,7 +172,7 @@ def find(entry: AddOnEntry) -> FoundAddOn:
             steered = steers(cast(ControlNetEntry, entry))
             return FoundAddOn(
                 entry,
-                text=steered.text,
+                given=steered.given,
                 channels=steered.channels,
                 steers=steered.transformer,
                 control_types=steered.types,
@@ -208,24 +191,6 @@ def find(entry: AddOnEntry) -> FoundAddOn:
         case _:
             weights(entry)
             return FoundAddOn(entry)
-
-
-def model_widths(config: Path) -> ModelWidths:
-    """The widths of a model in the diffusers layout. Raises SourceError."""
-    if not (config / "unet").is_dir():
-        family, wide = transformer_width(config)
-        return ModelWidths(family=family, wide=wide)
-    unet = read_json(config / "unet" / "config.json")
-    texts = [config / part / "config.json" for part in ("text_encoder", "text_encoder_2")]
-    tokens = [read_json(file).get("hidden_size", 0) for file in texts if file.is_file()]
-    vae = config / "vae" / "config.json"
-    latents = int(read_json(vae).get("latent_channels", 4)) if vae.is_file() else 4
-    return ModelWidths(
-        first_width(unet.get("cross_attention_dim")),
-        tuple(int(width) for width in unet.get("block_out_channels", [])),
-        tuple(map(int, tokens)),
-        latents,
-    )
 
 
 def _latents(shapes: Shapes) -> int | None:

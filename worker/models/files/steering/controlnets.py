@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from jobs.request.values import ControlType
 from worker.models.files.configurations.composed import without
+from worker.models.files.configurations.steering import steering_config
 from worker.models.files.configurations.unet import controlnet_config
 from worker.models.files.configurations.written import write
 from worker.models.files.errors import SourceError
@@ -21,6 +22,7 @@ from worker.models.files.steering.t2i_adapters import (
     is_t2i_adapter,
 )
 from worker.models.files.transformers import transformer_wide
+from worker.models.files.widths import channels, first
 from worker.models.tables import ControlNetEntry, VaeEntry
 
 LDM = "control_model."
@@ -48,7 +50,7 @@ class Steers:
     """What a model must have to be steered, None where it may be any; for a transformer its family
     and width. `types` are the kinds of pictures that a request has to say one of."""
 
-    text: int | None = None
+    given: int | None = None
     channels: tuple[int, ...] | None = None
     transformer: tuple[str, int] | None = None
     types: tuple[str, ...] = ()
@@ -74,6 +76,11 @@ def steers(entry: ControlNetEntry) -> Steers:
         return Steers(transformer=(family, transformer_wide(config)))
     if kind == CLASS:
         return Steers(channels=channels_of(config))
+    if config.get("encoder_hid_dim"):
+        raise SourceError(
+            f"{entry.where}.source: it reads text as Kolors' nets do, by a class that diffusers has"
+            " not."
+        )
     if kind not in (PLAIN, UNION):
         names = ", ".join((PLAIN, UNION, CLASS, *CONTROLLED))
         raise SourceError(f"{entry.where}.source: it is a {kind}, none of {names}.")
@@ -82,8 +89,7 @@ def steers(entry: ControlNetEntry) -> Steers:
         if entry.mode >= len(types):
             raise SourceError(f"{entry.where}.mode: it knows 0 to {len(types) - 1}.")
         types = ()
-    channels = tuple(int(width) for width in config.get("block_out_channels", []))
-    return Steers(first_width(config.get("cross_attention_dim")), channels, types=types)
+    return Steers(first(config.get("cross_attention_dim")), channels(config), types=types)
 
 
 def controlnet_files(entry: ControlNetEntry) -> tuple[Path, Path | None]:
@@ -134,13 +140,15 @@ def _written_config(entry: ControlNetEntry, file: Path) -> Path:
         )
     try:
         return write({"config.json": _config(shapes)})
-    except (SourceError, KeyError, IndexError, OSError) as error:
-        raise SourceError(f"{where}: {file} is no ControlNet for a UNet: {error}.") from error
+    except (SourceError, KeyError, IndexError, ValueError, OSError) as error:
+        raise SourceError(f"{where}: {file} is no ControlNet that is known: {error}.") from error
 
 
 def _config(shapes: Shapes) -> dict[str, Any]:
     if is_t2i_adapter(shapes):
         return adapter_config(shapes)
+    if (known := steering_config(shapes)) is not None:
+        return known
     config = controlnet_config(without(shapes, LDM) or shapes)
     if (tasks := shapes.get("task_embedding")) is None:
         return config
@@ -156,8 +164,3 @@ def _config(shapes: Shapes) -> dict[str, Any]:
         ),
         "num_proj_channel": shapes["spatial_ch_projs.weight"][0],
     }
-
-
-def first_width(width: int | list[int] | None) -> int:
-    """How wide the text is that a UNet reads, as its configuration has it."""
-    return width[0] if isinstance(width, list) else width or 0
