@@ -34,6 +34,7 @@ export function model(some: Partial<Model> = {}): Model {
     embeddings: [],
     controlnets: [],
     ip_adapters: [],
+    preprocessors: [],
     upscalers: [],
     vaes: [],
     live: true,
