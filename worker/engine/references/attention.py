@@ -17,6 +17,9 @@ from worker.engine.references.rows import ReferenceRows
 from worker.engine.trace.attention import grid
 from worker.engine.transfer import sent
 
+attend: Any = torch.ops.aten.scaled_dot_product_attention
+"""The operator itself: a trace that watches attentions to words sees the function."""
+
 
 @contextmanager
 def referring(
@@ -101,10 +104,7 @@ class _Sight:
 
     def _look(self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         def split(rows: torch.Tensor) -> torch.Tensor:
-            return rows.unflatten(-1, (self._heads, -1)).transpose(1, 2)
+            return rows.view(*rows.shape[:2], self._heads, -1).transpose(1, 2)
 
-        # By the operator itself: a trace that watches attentions to words sees the function.
-        found: torch.Tensor = torch.ops.aten.scaled_dot_product_attention(
-            split(query), split(keys), split(values)
-        )
-        return found.transpose(1, 2).flatten(2)
+        answer: torch.Tensor = attend(split(query), split(keys), split(values))
+        return answer.transpose(1, 2).flatten(2)

@@ -29,7 +29,8 @@ def mapper_folder(entry: PreprocessorEntry) -> Path:
     )
     if not mapper_weights(folder):
         raise SourceError(f"{where}: {no_weights(folder)}")
-    names = [str(each) for each in read_json(folder / "config.json").get("architectures") or []]
+    said: list[object] = read_json(folder / "config.json").get("architectures") or []
+    names = list(map(str, said))
     if not any(name.endswith(DEPTH) for name in names):
         raise SourceError(
             f"{where}: it is {', '.join(names) or 'nothing known'}, no model of depth."
