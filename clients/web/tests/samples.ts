@@ -37,6 +37,7 @@ export function model(some: Partial<Model> = {}): Model {
     preprocessors: [],
     upscalers: [],
     vaes: [],
+    classes: 0,
     live: true,
     warm: true,
     state: "warm",
@@ -49,7 +50,7 @@ export function model(some: Partial<Model> = {}): Model {
 }
 
 export function sampler(name: string, schedules: string[]): Sampler {
-  return { name, title: name, aliases: [], schedules, default_schedule: "automatic", second_order: false };
+  return { name, title: name, aliases: [], schedules, flow_schedules: schedules, default_schedule: "automatic", second_order: false };
 }
 
 export function schedule(name: string): Schedule {
