@@ -88,3 +88,35 @@ def test_blur_takes_the_detail_and_keeps_the_mean():
     made = preprocess("blur", picture)
     assert made.std() < picture.std() / 10
     assert abs(made.mean() - picture.mean()) < 2
+
+
+def test_lineart_shows_ink_on_paper_as_white_on_black():
+    paper = np.full((96, 96, 3), 255, np.uint8)
+    cv2.line(paper, (10, 48), (86, 48), (0, 0, 0), 2)
+    made = preprocess("lineart", paper)
+    assert made[48, 48].min() > 100
+    assert made[10].max() == 0
+
+
+def test_a_threshold_is_white_above_it_alone():
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2)
+    for level in (127, 200):
+        made = preprocess("threshold", ramp, level)[0, :, 0]
+        assert made.tolist() == [255 * (value > level) for value in range(256)]
+    assert np.array_equal(preprocess("threshold", ramp), preprocess("threshold", ramp, 127))
+
+
+def test_tiles_lose_detail_and_a_grid_has_one_colour_a_square():
+    noise = np.random.default_rng(0).integers(0, 256, (128, 192, 3), np.uint8)
+    assert np.array_equal(preprocess("tile", noise), noise)
+    assert preprocess("tile", noise, 8).std() < noise.std() / 2
+    grid = preprocess("color-grid", noise)
+    assert all((grid[y : y + 64, x : x + 64] == grid[y, x]).all() for y in (0, 64) for x in (0, 64))
+
+
+def test_cannys_thresholds_and_an_exponent_act():
+    faint = np.full((64, 64, 3), 90, np.uint8)
+    faint[20:44, 20:44] = 110
+    assert not preprocess("canny", faint).any()
+    assert preprocess("canny", faint, 10, 30).any()
+    assert preprocess("luminance", faint, 2.0).mean() < preprocess("luminance", faint).mean()
