@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple, cast
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from jobs.records.workers import offered_models
 from jobs.request.parts import Control, IPAdapter
 from jobs.request.request import InvalidRequest
 from jobs.request.values import MAX_CONTROLS, MAX_IP_ADAPTERS, ControlMode, Resize
@@ -15,8 +16,8 @@ from server.compat.a1111.base64 import decode_base64
 from server.compat.a1111.checkpoints import IN_BRACKETS
 from server.compat.a1111.control_maps import MODULES, Tuned, tuned
 from server.compat.a1111.errors import invalid
-from server.requests.submission import known_models
 from server.requests.validation import field_errors
+from server.resources import resources
 
 SCRIPT = "ControlNet"
 
@@ -227,8 +228,9 @@ def module_named(text: str, field: str) -> str:
 
 
 def modules_by_model() -> list[str]:
-    """The preprocessors with weights of their own, each once."""
-    found = [each.name for card in known_models() for each in card.preprocessors]
+    """The preprocessors with weights of their own, each once; none before a worker has started."""
+    cards = offered_models(resources().redis)
+    found = [each.name for card in cards for each in card.preprocessors]
     return list(dict.fromkeys(found))
 
 
