@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.running.site import Site, site_in
 from tests.tiny_controlnets import NETS, SINGLE, save_single_control, save_tiny_control
 from tests.tiny_models import save_tiny, save_tiny_vae
 from tests.tiny_pipelines import SAVERS, save_tiny_flux, save_tiny_sana_sprint
+from tests.worker.families.page import Figures, write_page
 
 UNETS = ("sd1", "sdxl")
 
@@ -21,6 +23,29 @@ SPRINT = "sana-sprint"
 
 TINY = "flux-tiny"
 """The Flux with an AutoencoderTiny for its previews."""
+
+
+FOUND = pytest.StashKey[dict[str, Figures]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-families", type=Path, help="file for the page of what was measured")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FOUND] = {}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    target: Path | None = session.config.getoption("--write-families", None)
+    if target is not None:
+        write_page(target, session.config.stash[FOUND])
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> dict[str, Figures]:
+    """What was measured of families, by their names."""
+    return request.config.stash.setdefault(FOUND, {})
 
 
 @pytest.fixture(scope="package")
