@@ -29,8 +29,8 @@ HEADER = (
 
 NOTES = """
 - *Kinds*: all are text-to-image, image-to-image, inpaint, outpaint, upscale, variations, walks and
-  second passes (`hires`). `test_kinds.py` compares image-to-image and masks of each family with diffusers'
-  pipelines, or with its own pipeline begun in the middle, `test_larger.py` second passes,
+  second passes (`hires`). `test_kinds.py` compares image-to-image and masks of each family with
+  diffusers' pipelines, or with its own begun in the middle, `test_larger.py` second passes,
   outpainting and variations with the same made by hand; `tests/edits` compares edits.
 - *Added*: LoRAs are compared in `tests/worker/test_transformer_loras.py` under diffusers', kohya's,
   ComfyUI's and XLabs' names, ControlNets in `test_controls.py`, as folders and as single files.
