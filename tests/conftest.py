@@ -23,6 +23,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
+from tests.running.apps import Apps
 from tests.running.services.redis import redis_in
 from tests.running.site import Site, site_in
 from tests.web.browser import NO_CHROMIUM
@@ -40,6 +41,7 @@ SLOWEST = (
 SHARED = {
     "tests/adding",
     "tests/catalogue",
+    "tests/conditions",
     "tests/edits",
     "tests/engine/whole",
     "tests/features",
@@ -114,6 +116,14 @@ def redis(redis_server: RedisServer) -> Iterator[Redis]:
     yield client
     client.flushall()
     client.close()
+
+
+@pytest.fixture(scope="session")
+def apps() -> Iterator[Apps]:
+    """The applications of this test process."""
+    apps = Apps()
+    yield apps
+    apps.close()
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from tests.running.errands import PLACE, answered
 from tests.running.hand_worker import CARD, HandWorker
 from tests.running.paths import API
 
-SECONDS = 8
+SECONDS = 5
 """For all its phases: a few hundred requests."""
 
 EXCLUDED = "positive_data_acceptance,allow_header_conformance"

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from jobs.settings import Settings, settings
-from server.app import create_app
 from server.door.hosts import allowed
-from server.resources import of
+from tests.running.apps import Apps
 
 HEALTH = "/api/v1/health"
 SHORT = socket.gethostname().lower().partition(".")[0]
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[FlaskClient]:
-    app: Flask = create_app("redis://127.0.0.1:1", str(tmp_path))
-    yield app.test_client()
-    of(app).close()
+def client(tmp_path_factory: pytest.TempPathFactory, apps: Apps) -> FlaskClient:
+    images = str(tmp_path_factory.getbasetemp() / "images")
+    return apps.one("redis://127.0.0.1:1", images).test_client()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from jobs.settings import settings
 from server.app import create_app
 from server.door.proxies import indirect
 from server.resources import of
+from tests.running.apps import Apps
 
 JOBS = "/api/v1/jobs"
 HEALTH = "/api/v1/health"
@@ -67,8 +68,8 @@ def make_app(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def client(make_app: MakeApp) -> FlaskClient:
-    return make_app().test_client()
+def client(redis_url: str, tmp_path_factory: pytest.TempPathFactory, apps: Apps) -> FlaskClient:
+    return apps.one(redis_url, str(tmp_path_factory.getbasetemp() / "images")).test_client()
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -13,9 +13,8 @@ from redis import Redis
 
 from jobs import devices
 from jobs.settings import settings
-from server.app import create_app
-from server.resources import of
 from tests.door.conftest import MakeDevice
+from tests.running.apps import Apps
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
 
@@ -157,13 +156,11 @@ def test_a_redis_that_cannot_write_still_lets_devices_in(
 
 @pytest.fixture
 def open_client(
-    redis_url: str, data: Path, monkeypatch: pytest.MonkeyPatch
+    redis_url: str, data: Path, apps: Apps, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FlaskClient]:
     monkeypatch.setenv("OPEN", "true")
     settings.cache_clear()
-    app = create_app(redis_url, str(data / "images"))
-    yield app.test_client()
-    of(app).close()
+    yield apps.one(redis_url, str(data / "images")).test_client()
     monkeypatch.undo()
     settings.cache_clear()
 

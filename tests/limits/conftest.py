@@ -11,8 +11,7 @@ from redis import Redis
 
 from jobs.pictures.image_store import ImageStore
 from jobs.settings import settings
-from server.app import create_app
-from server.resources import of
+from tests.running.apps import Apps
 from tests.running.hand_worker import HandWorker
 
 
@@ -30,20 +29,16 @@ def worker(redis: Redis, data: Path) -> HandWorker:
 
 @pytest.fixture
 def limited(
-    redis_url: str, data: Path, monkeypatch: pytest.MonkeyPatch
+    redis_url: str, data: Path, apps: Apps, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., FlaskClient]]:
     """A client of the API with these settings."""
-    apps = []
 
     def make(**limits: object) -> FlaskClient:
         for name, value in limits.items():
             monkeypatch.setenv(name.upper(), str(value))
         settings.cache_clear()
-        apps.append(create_app(redis_url, str(data / "images")))
-        return apps[-1].test_client()
+        return apps.one(redis_url, str(data / "images")).test_client()
 
     yield make
-    for app in apps:
-        of(app).close()
     monkeypatch.undo()
     settings.cache_clear()

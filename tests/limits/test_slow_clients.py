@@ -200,7 +200,7 @@ def test_over_tls_half_a_handshake_holds_up_nobody_either(
     certificate(tmp_path, "localhost").rename(folder / "server.pem")
     context = ssl.create_default_context(cafile=str(folder / "server.pem"))
     with (
-        gunicorn(redis_url, tmp_path, tls="true", head_timeout=5, sse_clients=8) as server,
+        gunicorn(redis_url, tmp_path, tls="true", head_timeout=60, sse_clients=8) as server,
         half_open(server, b"", 60),
         half_open(server, b"\x16\x03\x01\x02", 60),
     ):
@@ -212,4 +212,4 @@ def test_over_tls_half_a_handshake_holds_up_nobody_either(
                 client.sendall(head(len(body), extra="Connection: close\r\n"))
                 client.sendall(body)
                 assert said(client).startswith(b"HTTP/1.1 202")
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 30

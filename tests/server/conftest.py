@@ -12,9 +12,8 @@ from redis import Redis
 
 from darkroom.supervision.redis_server import RedisServer
 from jobs.pictures.image_store import ImageStore
-from server.app import create_app
-from server.resources import of
 from tests.running.api import Server, gunicorn
+from tests.running.apps import Apps
 from tests.running.hand_worker import HandWorker
 from tests.running.services.redis import redis_in
 
@@ -39,10 +38,8 @@ def worker(redis: Redis, store: ImageStore) -> HandWorker:
 
 
 @pytest.fixture
-def app(redis_url: str, data: Path) -> Iterator[Flask]:
-    app = create_app(redis_url, str(data / "images"))
-    yield app
-    of(app).close()
+def app(redis_url: str, data: Path, apps: Apps) -> Flask:
+    return apps.one(redis_url, str(data / "images"))
 
 
 @pytest.fixture

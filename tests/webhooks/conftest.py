@@ -11,14 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
 
 from jobs.pictures.image_store import ImageStore
 from jobs.settings import settings
-from server.app import create_app
-from server.resources import of
+from tests.running.apps import Apps
 from tests.running.hand_worker import HandWorker
 from tests.running.program import Program
 
@@ -96,10 +94,8 @@ def allow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def client(redis_url: str, data: Path, allow: None) -> Iterator[FlaskClient]:
-    app: Flask = create_app(redis_url, str(data / "images"))
-    yield app.test_client()
-    of(app).close()
+def client(redis_url: str, data: Path, allow: None, apps: Apps) -> FlaskClient:
+    return apps.one(redis_url, str(data / "images")).test_client()
 
 
 @pytest.fixture

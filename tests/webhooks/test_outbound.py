@@ -18,8 +18,7 @@ from redis import Redis
 from jobs.outbound import sending
 from jobs.outbound.sending import Unreachable, post
 from jobs.outbound.targets import Allowed, Refused, check
-from server.app import create_app
-from server.resources import of
+from tests.running.apps import Apps
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
 from tests.webhooks.conftest import Receiver, deliverer
@@ -233,11 +232,10 @@ def test_a_receiver_that_draws_out_the_tls_handshake_is_cut_off():
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:6379/", "ftp://example.org/", "http://u:p@a.b/"])
 def test_a_job_with_a_receiver_inside_is_refused_with_a_sentence(
-    redis_url: str, data: Path, worker: HandWorker, url: str
+    redis_url: str, data: Path, worker: HandWorker, apps: Apps, url: str
 ):
-    app = create_app(redis_url, str(data / "images"))
-    answer = app.test_client().post(f"{API}/jobs", json={"prompt": "x", "webhook": {"url": url}})
-    of(app).close()
+    client = apps.one(redis_url, str(data / "images")).test_client()
+    answer = client.post(f"{API}/jobs", json={"prompt": "x", "webhook": {"url": url}})
     assert answer.status_code == 422
     assert answer.get_json()["errors"][0]["pointer"] == "/webhook/url"
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 
-from flask import Flask
 from redis import Redis
 
+from server.app import create_app
 from server.resources import of
 from tests.running.waiting import until
 
 
-def test_a_request_that_waits_for_redis_at_the_end_gets_its_answer(app: Flask, redis: Redis):
-    here, answers = of(app), list[object]()
+def test_a_request_that_waits_for_redis_at_the_end_gets_its_answer(redis_url: str, redis: Redis):
+    here, answers = of(create_app(redis_url)), list[object]()
 
     def ask() -> None:
         try:

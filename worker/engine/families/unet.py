@@ -19,8 +19,9 @@ from worker.engine.errors import ModelUnavailable
 from worker.engine.families.model import LoadedModel, Scene, Text, noise_sampler
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import residuals
+from worker.engine.parts.junction import Junction
 from worker.engine.parts.lora import LoraSwitch
-from worker.engine.parts.rows import Pair, Rows
+from worker.engine.parts.rows import COUNTED, Pair, Rows
 from worker.engine.parts.visits import Offload, Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.chatglm import ChatGLMEncoder
@@ -130,6 +131,25 @@ class UNetModel(LoadedModel):
     @property
     def only_edits(self) -> bool:
         return bool(self.edits)
+
+    @property
+    def wraps(self) -> bool:
+        return True
+
+    @property
+    def junctions(self) -> Sequence[Junction]:
+        found: list[Junction] = []
+        channels: int = self.unet.mid_block.resnets[-1].out_channels
+        for stage, block in enumerate(self.unet.up_blocks):
+            for layer in block.resnets:
+                found.append(Junction(layer, channels, stage))
+                channels = layer.out_channels
+        return [each for each in found if each.stage < 2]
+
+    @property
+    def looking_about(self) -> Sequence[Any]:
+        middle = self.unet.mid_block
+        return [each for name, each in middle.named_modules() if name.endswith(".attn1")]
 
     @property
     def guided_rows(self) -> int:
@@ -263,6 +283,17 @@ def guidance_embedding(model: UNetModel, scene: Scene) -> Pair | None:
     return Pair(sent(functional.pad(row, (0, width % 2))[None], model.device))
 
 
+def class_label(model: UNetModel, scene: Scene) -> Pair | None:
+    """The picture's class (1,); the last of those that the UNet has stands for none."""
+    classes: int | None = model.unet.config.num_class_embeds
+    if classes is None:
+        return None
+    none = classes - 1
+    label = none if scene.label is None else scene.label
+    told, nothing = (torch.tensor([each], dtype=COUNTED) for each in (label, none))
+    return Pair(sent(told, model.device), sent(nothing, model.device))
+
+
 def more_channels(_: UNetModel, scene: Scene) -> Pair | None:
     """More channels of the latents: inpainting UNets' mask and masked picture; the picture that is
     edited, which is nothing for the row that is without it (arXiv 2211.09800)."""
@@ -276,6 +307,7 @@ def more_channels(_: UNetModel, scene: Scene) -> Pair | None:
 CONDITIONS: Mapping[str, Callable[[UNetModel, Scene], Pair | None]] = {
     "time_ids": micro_conditioning,
     "timestep_cond": guidance_embedding,
+    "class_labels": class_label,
     CHANNELS: more_channels,
 }
 """What a UNet is told beside its text: one function for each condition."""

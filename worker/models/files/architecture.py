@@ -69,7 +69,8 @@ class Architecture:
     guidance scale (LCM). A model that is not `batched` runs as a whole diffusers pipeline; one that
     predicts a `flow` takes the samplers of flow matching, and with `distilled_guidance` is told its
     guidance scale. Edits are given up to `edit_pictures` pictures, and with `image_guidance` are
-    guided by the first as well. One that has its `own_sampler` takes no other.
+    guided by the first as well. It was taught so many `classes`. One that has its `own_sampler`
+    takes no other.
     `defaults` is what it takes where models.toml does not say: fields of ModelEntry.
     """
 
@@ -87,6 +88,7 @@ class Architecture:
     distilled_guidance: bool = False
     edit_pictures: int = 0
     image_guidance: bool = False
+    classes: int = 0
     defaults: Defaults = field(default_factory=dict[str, str | int | float])
 
 
@@ -178,6 +180,8 @@ def _stable_diffusion(
         distilled=bool(unet.get("time_cond_proj_dim")),
         edit_pictures=int(edits),
         image_guidance=edits,
+        # The last stands for none.
+        classes=max(0, (unet.get("num_class_embeds") or 0) - 1),
         defaults=_defaults(family, unet, scheduler, claims),
     )
 
