@@ -30,6 +30,9 @@ UNHEARD = ("flux2-klein",)
 LATER = tuple(SAVERS)
 """Families that read a prompt in one piece, and know no learned words."""
 
+TRANSFORMERS = tuple(family for family in LATER if family != "kolors")
+"""Those of them without a UNet."""
+
 WITH_LORAS = ("sd3", "flux", "qwen-image", "z-image", "lumina2", "kolors")
 WITH_CONTROLS = ("sd3", "flux", "qwen-image")
 """Those of them that take LoRAs, and that have ControlNets."""
