@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from jobs.sentences import say
+
 AUTOMATIC = "automatic"
 
 
@@ -272,7 +274,10 @@ def nearest(sampler: str, schedule: str, schedules: Sequence[str] = EVERY) -> Pa
     """
     stand_in = SAMPLER_STAND_INS.get(sampler)
     used = stand_in.nearest if stand_in else sampler
-    sampler_note = f"{sampler} is not made here; {used} is the nearest" if stand_in else None
+    sampler_note = None
+    if stand_in:
+        template = "{asked} is not made here; {nearest} is the nearest"
+        sampler_note = say("not-made-nearest", template, asked=sampler, nearest=used)
     info = SAMPLERS.get(used)
     if info is None:
         return Pair(used, schedule, sampler_note)
@@ -283,6 +288,8 @@ def nearest(sampler: str, schedule: str, schedules: Sequence[str] = EVERY) -> Pa
     chosen = near or AUTOMATIC
     if chosen == schedule:
         return Pair(used, chosen, sampler_note)
-    reason = f"{schedule} is not made here" if other else f"{used} does not go by {schedule}"
-    instead = f"{chosen} is the nearest" if near else f"the schedule is {used}'s own"
-    return Pair(used, chosen, sampler_note, f"{reason}; {instead}")
+    reason = "{asked} is not made here" if other else "{sampler} does not go by {asked}"
+    instead = "{nearest} is the nearest" if near else "the schedule is {sampler}'s own"
+    code = f"{'not-made' if other else 'not-taken'}-{'nearest' if near else 'own'}"
+    note = say(code, f"{reason}; {instead}", asked=schedule, sampler=used, nearest=chosen)
+    return Pair(used, chosen, sampler_note, note)
