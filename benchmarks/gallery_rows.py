@@ -73,6 +73,9 @@ def rows() -> Iterator[Row]:
             }
             yield Row(f"each schedule, {SAMPLERS[sampler].title}", info.label, fields)
     yield from _prompts()
+    yield from _several()
+    yield from _steered()
+    yield from _edges()
     yield from _noise()
     yield from _pictures()
     yield from _masks()
@@ -99,6 +102,43 @@ def _prompts() -> Iterator[Row]:
     for amount in (0.0, 0.7):
         fields = {"prompt": "sun, 3d", "seed": 5, "guidance_scale": 12.0}
         yield Row(section, f"Guidance 12, rescale {amount}", fields | {"guidance_rescale": amount})
+
+
+def _several() -> Iterator[Row]:
+    section = "Several prompts"
+    wide = {"width": 384, "height": 128, "drawn": {"width": 384, "height": 128}}
+    wide |= {"prompt": "", "seed": 3}
+    places = [
+        {"prompt": "red apple, 3d", "box": {"width": 1 / 3}},
+        {"prompt": "green heart, 3d", "box": {"left": 2 / 3, "width": 1 / 3}},
+    ]
+    yield Row(section, "An apple left, a heart right", wide | {"regions": places})
+    faces = [
+        {"prompt": "cat face, 3d", "box": {"width": 0.5}},
+        {"prompt": "rocket, 3d", "box": {"left": 0.5, "width": 0.5}},
+    ]
+    half = {"width": 256, "height": 128, "drawn": {"width": 256, "height": 128}}
+    half |= {"prompt": "", "seed": 2}
+    yield Row(section, "A cat left, a rocket right", half | {"regions": faces})
+
+
+def _steered() -> Iterator[Row]:
+    section = "FreeU and perturbed attention"
+    plain = {"prompt": "dragon, 3d", "seed": 3}
+    yield Row(section, "Plain", plain)
+    yield Row(section, "FreeU", plain | {"freeu": {"b1": 1.3, "b2": 1.4}})
+    for scale in (2.0, 5.0):
+        yield Row(section, f"PAG {scale:g}", plain | {"pag_scale": scale})
+    unguided = plain | {"guidance_scale": 1.0}
+    yield Row(section, "Without guidance", unguided)
+    yield Row(section, "Without guidance, PAG 5", unguided | {"pag_scale": 5.0})
+
+
+def _edges() -> Iterator[Row]:
+    section = "Edges that meet"
+    for tiling in ("none", "x", "both"):
+        fields = {"prompt": "tulips, 3d", "seed": 7, "tiling": tiling}
+        yield Row(section, f"Tiling: {tiling}", fields)
 
 
 def _noise() -> Iterator[Row]:

@@ -17,8 +17,8 @@ from jobs.pictures.preprocess import preprocess
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.request.request import GenerationRequest, ResolvedRequest
 from jobs.request.resolve import InputPicture, resolve
-from worker.canvas import Canvas, prepare
-from worker.engine import Control, Engine, ImageRequest, LoadedModel
+from worker.canvas import Canvas, prepare, regions_on
+from worker.engine import Control, Engine, ImageRequest, LoadedModel, Region
 from worker.engine.model_source import AddOnKind
 from worker.engine.whole.pipeline import WholeModel
 from worker.loop.slot import image_request
@@ -44,10 +44,11 @@ class Order:
     request: ResolvedRequest
     canvas: Canvas
     controls: tuple[Control, ...] = ()
+    regions: tuple[Region, ...] = ()
 
     def image_request(self) -> ImageRequest:
         """The order as the engine takes it."""
-        return image_request(self.request.alone(0), self.canvas, self.controls)
+        return image_request(self.request.alone(0), self.canvas, self.controls, self.regions)
 
 
 class Studio:
@@ -111,7 +112,8 @@ class Studio:
             )
             for each in request.controls
         )
-        return Order(request, canvas, controls)
+        regions = regions_on(canvas, request, lambda mask: pictures[mask].convert("L"))
+        return Order(request, canvas, controls, regions)
 
     def develop(
         self, orders: Mapping[str, Order], engine: Engine | None = None

@@ -65,6 +65,7 @@ def test_every_line_of_the_page_gets_the_answer_it_says(site: Site, tmp_path: Pa
         "INDEX": "0",
         "WHAT": "x0",
         "STEP": "4",
+        "NUMBER": "0",
         "WORKER": site.worker.name,
         **_added(url, tmp_path),
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.prompts.tags import tag_of
 from jobs.request.parts import Control
+from jobs.request.regions import Region
 from jobs.request.request import ResolvedRequest
 from jobs.request.samplers import AUTOMATIC, SAMPLERS, SCHEDULES, canonical_schedule, split_sampler
 
@@ -36,11 +37,23 @@ FILLS = {
 BLEND, BLEND_PROMPT = "Prompt blend", "Prompt blended with"
 """Ours: a second prompt, and how far the first was moved towards it."""
 
+FREEU = "FreeU"
+"""Its numbers, such as `b1 1.5, b2 1.6, s1 0.9, s2 0.2`."""
+
+TILING = "Tiling"
+TILINGS = {"both": "True", "x": "x", "y": "y"}
+"""AUTOMATIC1111 says whether all edges meet; one way alone is ours."""
+
+REGIONS = "Regions"
+"""Ours: the prompts that have places, as JSON."""
+
 NUMBERS = {
     "Steps": "steps",
     "CFG scale": "guidance_scale",
     "CFG rescale": "guidance_rescale",
     "True CFG scale": "true_cfg_scale",
+    "PAG scale": "pag_scale",
+    "Class label": "class_label",
     "Image CFG scale": "image_guidance_scale",
     "Seed": "seed",
     "Clip skip": "clip_skip",
@@ -156,6 +169,16 @@ def read(text: str) -> Recipe:
     ]
     fields: dict[str, Any] = {"prompt": parts.prompt, "negative_prompt": parts.negative_prompt}
     fields |= {ours: number(values[name]) for name, ours in NUMBERS.items() if name in values}
+    ways = {said: way for way, said in TILINGS.items()}
+    if values.get(TILING) in ways:
+        fields["tiling"] = ways[values[TILING]]
+    if FREEU in values:
+        said = (each.partition(" ") for each in values[FREEU].split(", "))
+        fields["freeu"] = {name: number(value) for name, _, value in said}
+    if REGIONS in values:
+        fields["regions"] = _read_regions(values[REGIONS])
+        if '"mask"' in values[REGIONS]:
+            shown.append(REGIONS)
     if BLEND_PROMPT in values:
         fields["blend_prompt"] = values[BLEND_PROMPT]
     fields |= _size(values.get("Size"))
@@ -204,6 +227,14 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["Clip skip"] = request.clip_skip
     if request.vae is not None:
         fields["VAE"] = request.vae
+    if request.class_label is not None:
+        fields["Class label"] = request.class_label
+    if request.pag_scale:
+        fields["PAG scale"] = request.pag_scale
+    if request.freeu:
+        fields[FREEU] = ", ".join(f"{name} {n:g}" for name, n in request.freeu)
+    if request.tiling != "none":
+        fields[TILING] = TILINGS[request.tiling]
     if request.guidance_rescale:
         fields["CFG rescale"] = request.guidance_rescale
     if request.true_cfg_scale != 1:
@@ -225,9 +256,24 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
     if request.kind == "upscale":
         fields["Upscale"] = request.scale
         fields["Upscaler"] = request.upscaler and _title(request.upscaler)
+    if request.regions:
+        fields[REGIONS] = _harmless(json.dumps([_region(each) for each in request.regions]))
     for index, control in enumerate(request.controls):
         fields[f"ControlNet {index}"] = _control(control)
     return fields
+
+
+def _region(region: Region) -> dict[str, Any]:
+    said = region.model_dump(exclude_none=True)
+    return said | ({"mask": "a picture"} if region.mask else {})
+
+
+def _read_regions(text: str) -> Any:
+    """Regions as they were written; what is no JSON the field's own check refuses."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _control(control: Control) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jobs.request.masks import paints
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.request.parts import Drawn, Lora
+from jobs.request.regions import faults as region_faults
 from jobs.request.request import FieldError, GenerationRequest, InputPicture, Pictures
 from jobs.request.samplers import AUTOMATIC, nearest, parts_of, schedule_problem
 from jobs.request.trace import fault
@@ -39,6 +40,7 @@ def request_errors(
     return [
         *_kind_errors(request, card, pictures.get("/image"), pictures.get("/mask"), prompt),
         *_reference_errors(request, pictures),
+        *_region_errors(request, pictures, prompt),
         *_lora_errors(request, card, loras, cards),
         *_add_on_errors(request, card, pictures, cards),
         *_sampler_errors(request, card),
@@ -144,7 +146,7 @@ def _kind_errors(
         kinds = ", ".join(card.kinds)
         detail = say("kinds", "the model {model} does {kinds}", model=card.name, kinds=kinds)
         wrong.append(("/kind", detail))
-    if kind in BY_WORDS and not prompt.strip():
+    if kind in BY_WORDS and not prompt.strip() and not request.regions:
         if kind == "edit":
             detail = say("says-no-change", "must say what to change; it is empty")
         else:
@@ -185,6 +187,15 @@ def _kind_errors(
 def _reference_errors(request: GenerationRequest, pictures: Pictures) -> list[FieldError]:
     pointers = [f"/references/{index}" for index in range(len(request.references))]
     return [FieldError(pointer=at, detail="is required") for at in pointers if at not in pictures]
+
+
+def _region_errors(request: GenerationRequest, pictures: Pictures, prompt: str) -> list[FieldError]:
+    masks = (pictures.get(f"/regions/{index}/mask") for index in range(len(request.regions)))
+    levels = [mask and mask.levels for mask in masks]
+    return [
+        FieldError(pointer=pointer, detail=detail)
+        for pointer, detail in region_faults(request.regions, prompt, levels)
+    ]
 
 
 def _edit_errors(request: GenerationRequest, card: ModelCard) -> list[tuple[str, str]]:
@@ -332,13 +343,27 @@ def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldErro
     if request.true_cfg_scale != 1 and not card.distilled_guidance:
         detail = f"the model {card.name} is guided by guidance_scale; leave it out"
         errors.append(FieldError(pointer="/true_cfg_scale", detail=detail))
+    if request.class_label is not None and request.class_label >= card.classes:
+        most = f"must be at most {card.classes - 1}; it is {request.class_label}"
+        detail = most if card.classes else f"the model {card.name} has no classes; leave it out"
+        errors.append(FieldError(pointer="/class_label", detail=detail))
+    if request.tiling != "none" and not card.unet:
+        detail = (
+            f"the model {card.name} knows its edges: it has no convolutions that could wrap, as"
+            " Stable Diffusion 1, 2 and XL have"
+        )
+        errors.append(FieldError(pointer="/tiling", detail=detail))
+    for field, asked in (("freeu", request.freeu), ("pag_scale", request.pag_scale)):
+        if asked and not card.unet:
+            detail = f"acts on a U-Net, and the model {card.name} has none here"
+            errors.append(FieldError(pointer=f"/{field}", detail=detail))
     if not card.batched:
         detail = say(
             "whole-pipeline",
             "the model {model} runs as a whole pipeline, which does not take it",
             model=card.name,
         )
-        for field in ("hires", "variation_strength", "blend"):
+        for field in ("hires", "variation_strength", "blend", "regions"):
             if getattr(request, field):
                 errors.append(FieldError(pointer=f"/{field}", detail=detail))
         if request.kind in WITH_MASK and request.fill in ("noise", "nothing"):

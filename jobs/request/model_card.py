@@ -21,6 +21,10 @@ Kind = Literal[
 ]
 
 
+UNETS = ("sd1", "sd2", "sdxl", "sdxl-refiner")
+"""Families whose networks are UNets."""
+
+
 class AddOn(BaseModel):
     """Something that can be added to a model: a LoRA, an embedding, a ControlNet, an upscaler."""
 
@@ -108,6 +112,10 @@ class ModelCard(BaseModel):
         default=False,
         description="Whether its edits take an `image_guidance_scale` (InstructPix2Pix).",
     )
+    classes: int = Field(
+        default=0,
+        description="How many classes of pictures it was taught, of which `class_label` names one.",
+    )
     samplers: list[str] = Field(default_factory=list[str])
     schedules: list[str] = Field(
         default_factory=lambda: list(EVERY),
@@ -126,6 +134,11 @@ class ModelCard(BaseModel):
         default_factory=list[AddOn],
         description="Autoencoders that a picture may take instead of the model's own, as `vae`.",
     )
+
+    @property
+    def unet(self) -> bool:
+        """Whether its network is a U-Net whose rows share forwards."""
+        return self.batched and self.family in UNETS
 
 
 def name_from(text: str) -> str:

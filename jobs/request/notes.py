@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from jobs.prompts.joined import AND, read_as_text
+from grammar.script import AND
+from jobs.prompts.joined import read_as_text
 from jobs.request.model_card import ModelCard
 from jobs.sentences import Wording, say, wording_of
 

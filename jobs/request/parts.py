@@ -72,6 +72,15 @@ class Control(Part):
     )
 
 
+class FreeU(Part):
+    """FreeU (arXiv 2309.11497), with the numbers that suit Stable Diffusion 1.5."""
+
+    b1: float = Field(default=1.5, gt=0, le=4, description="Times the backbone, first stage.")
+    b2: float = Field(default=1.6, gt=0, le=4, description="Times the backbone, second stage.")
+    s1: float = Field(default=0.9, gt=0, le=4, description="Times the skips, first stage.")
+    s2: float = Field(default=0.2, gt=0, le=4, description="Times the skips, second stage.")
+
+
 class Expand(Part):
     """Pixels to add on each side."""
 

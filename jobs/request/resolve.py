@@ -106,6 +106,12 @@ def resolve(
             control.model_copy(update={"image": pictures[f"/controls/{index}/image"].id})
             for index, control in enumerate(request.controls)
         ],
+        regions=[
+            region.model_copy(update={"mask": pictures[f"/regions/{index}/mask"].id})
+            if region.mask
+            else region
+            for index, region in enumerate(request.regions)
+        ],
         model=card.name,
         image=source.id if source else None,
         mask=mask.id if mask else None,
@@ -187,7 +193,7 @@ def _image_guidance_scale(request: GenerationRequest, card: ModelCard) -> float 
 def _common(request: GenerationRequest) -> dict[str, Any]:
     """The fields that go over as they are."""
     chosen = {
-        *("prompt", "negative_prompt", "loras", "controls", "schedule"),
+        *("prompt", "negative_prompt", "loras", "controls", "regions", "schedule"),
         *("hires", "drawn", "image_guidance_scale", "count", "walk", "wordings"),
     }
     return {name: getattr(request, name) for name in CommonFields.model_fields.keys() - chosen}

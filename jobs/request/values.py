@@ -33,6 +33,7 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 Priority = Literal["low", "normal", "high"]
 Resize = Literal["stretch", "crop", "pad"]
 Fill = Literal["fill", "original", "noise", "nothing"]
+Tiling = Literal["none", "x", "y", "both"]
 Area = Literal["whole", "masked"]
 WebhookEvent = Literal["status", "output", "done"]
 Preprocessor = Literal["none", "canny", "scribble", "blur", "grayscale", "invert"]

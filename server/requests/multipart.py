@@ -20,8 +20,11 @@ TYPE = "multipart/form-data"
 WHOLE = "request"
 """The part that may hold many fields at once, as JSON."""
 
-FILES = re.compile(r"image|mask|mix|(?:control|reference)_([0-9])")
-"""Names of parts that are files. The n of `control_n` and `reference_n` counts from 0."""
+FILES = re.compile(r"image|mask|mix|(?:control|reference|region)_([0-9])")
+"""Names of parts that are files: the n of `control_n` and the others like it counts from 0."""
+
+PARTS = {"control": "image", "region": "mask"}
+"""The field that is a picture of each of `controls` and `regions`."""
 
 PART = "part:"
 """What stands in a field whose picture came as a part; no id and no data URI begins so."""
@@ -109,10 +112,11 @@ def read(request: Request) -> tuple[dict[str, Any], dict[str, bytes], bytes]:
             else:
                 detail = f"is reference {match[1]}, and the one before it did not come"
                 errors.append(FieldError(pointer=_pointer(name), detail=detail))
-        elif _give_control(fields, int(match[1])):
-            parts[f"/controls/{match[1]}/image"] = data
+        elif pointer := _give_part(fields, name):
+            parts[pointer] = data
         else:
-            detail = f"is a picture for control {match[1]}, which `controls` does not have"
+            what, _, index = name.partition("_")
+            detail = f"is a picture for {what} {index}, which `{what}s` does not have"
             errors.append(FieldError(pointer=_pointer(name), detail=detail))
     if errors:
         raise InvalidRequest(errors)
@@ -141,15 +145,17 @@ def _value(name: str, text: str) -> Any:
         return text  # refused by the field's own check, which says what it should be
 
 
-def _give_control(fields: dict[str, Any], index: int) -> bool:
-    controls = fields.get("controls")
-    if not isinstance(controls, list) or index >= len(cast("list[Any]", controls)):
-        return False
-    control = cast("list[Any]", controls)[index]
-    if not isinstance(control, dict):
-        return False
-    control["image"] = f"{PART}control_{index}"
-    return True
+def _give_part(fields: dict[str, Any], name: str) -> str | None:
+    """Puts a file into its control or region, and says where; None where that is not there."""
+    what, _, index = name.partition("_")
+    parts, field = fields.get(f"{what}s"), PARTS[what]
+    if not isinstance(parts, list) or int(index) >= len(cast("list[Any]", parts)):
+        return None
+    part = cast("list[Any]", parts)[int(index)]
+    if not isinstance(part, dict):
+        return None
+    part[field] = f"{PART}{name}"
+    return f"/{what}s/{index}/{field}"
 
 
 def _give_reference(fields: dict[str, Any], index: int) -> bool:

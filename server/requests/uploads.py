@@ -112,7 +112,7 @@ def picture_bytes(pointer: str, named: str, parts: Mapping[str, bytes], store: I
 
 
 def _open(data: bytes, image: str, pointer: str, request: GenerationRequest) -> Upload:
-    opened = sandbox.decode(data, "mask" if pointer == "/mask" else "picture")
+    opened = sandbox.decode(data, "mask" if pointer.endswith("/mask") else "picture")
     wants_prompt = request.kind == "variations" and pointer == "/image"
     prompt, negative = prompts_of(data) if wants_prompt else ("", "")
     picture = InputPicture(image, opened.width, opened.height, prompt, negative, opened.levels)

@@ -129,6 +129,14 @@ OPTIONS: Mapping[str, Option] = {
         not_for=TRANSFORMERS,
         without={"controls": [_control(0)]},
     ),
+    "regions": Option(
+        "Regions",
+        {"regions": [{"prompt": "a cat", "box": {"width": 0.5}, "weight": 0.8}]} | STRONG,
+        without=STRONG,
+    ),
+    "tiling": Option("Edges that meet", {"tiling": "both"}, not_for=TRANSFORMERS),
+    "freeu": Option("FreeU", {"freeu": {"b1": 1.8, "b2": 1.8}}, not_for=TRANSFORMERS),
+    "pag": Option("Perturbed-attention guidance", {"pag_scale": 20.0}, not_for=TRANSFORMERS),
     "variation-seed": Option("Variation seed", {"variation_seed": 9, "variation_strength": 0.3}),
     "exact": Option("Exact", {"exact": True}, promises=("exact",)),
     "hires-latent": Option(

@@ -197,6 +197,12 @@ def test_a_lora_has_a_weight_for_the_text_encoder_and_one_for_the_unet(
         ({"prompt": "a AND b", "guidance_scale": 1.0}, "/prompt", "guidance"),
         ({"prompt": " AND ".join("abcdefghijklmnopq")}, "/prompt", "at most 16"),
         ({"prompt": "a AND b :101"}, "/prompt", "at most 100"),
+        ({"prompt": f"a {'[' * 60}b{':3]' * 60}"}, "/prompt", "up to 50 deep"),
+        (
+            {"prompt": "a", "negative_prompt": f"{'[' * 60}b{':3]' * 60}"},
+            "/negative_prompt",
+            "deep",
+        ),
         ({"prompt": "a [b|c]", "trace": True}, "/trace", "`attention` `none`"),
         ({"prompt": "a AND b", "trace": [0]}, "/trace", "`attention` `none`"),
         ({"prompt": "a", "negative_prompt": "[b:c:1]", "trace": True}, "/trace", "change"),

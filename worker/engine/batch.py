@@ -2,58 +2,19 @@
 
 import operator
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 
 from worker.engine.families.model import LoadedModel
+from worker.engine.guidance.guide import guide
+from worker.engine.guidance.task_rows import TaskRows
 from worker.engine.parts.control import ControlRows, weight_at
-from worker.engine.parts.rows import Rows
+from worker.engine.parts.rows import COUNTED
 from worker.engine.task import BatchKey, Prediction, Stage, Task, ready
 from worker.engine.transfer import sent
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskRows(Rows):
-    """Rows with the tasks that they are of.
-
-    The rows of guided tasks that are not with their prompt come first, in the order of `tasks`,
-    which has the guided ones first: where a picture guides too those without both, then those
-    without the prompt. Then comes one row a task with its prompt, and behind them, for each task
-    that has several prompts, those after the first: `more` are the places of their tasks. `beside`
-    is how many rows each guided task has beside those with prompts.
-    """
-
-    tasks: list[Task]
-    beside: int = 1
-    more: Sequence[int] = ()
-
-    def owner(self, row: int) -> Task:
-        first = self.first_prompt
-        if row < first:
-            return self.tasks[row % self.guided]
-        return self.tasks[[*range(len(self.tasks)), *self.more][row - first]]
-
-    @property
-    def guided(self) -> int:
-        return self.first_prompt // self.beside
-
-    @property
-    def first_prompt(self) -> int:
-        """Where the rows with prompts begin."""
-        return len(self) - len(self.tasks) - len(self.more)
-
-    def looking(self, start: int, end: int) -> dict[int, Task]:
-        """Of rows `start` to `end`, counted from there, those with the prompt of tasks that want
-        to know where words are looked at in this step."""
-        behind = self.first_prompt + len(self.tasks)
-        return {
-            row - start: task
-            for row in range(max(start, self.first_prompt), min(end, behind))
-            if (task := self.owner(row)).traced and task.recording and task.recording.looks
-        }
 
 
 @dataclass(frozen=True)
@@ -82,14 +43,16 @@ class Stacks:
     def stacked(
         self, key: BatchKey, name: str, rows: list[torch.Tensor], dtype: torch.dtype
     ) -> torch.Tensor:
-        """The rows in one tensor of this dtype."""
+        """The rows in one tensor of this dtype, but for numbers of something."""
         kept = self._kept.setdefault(key, {})
         self._kept.move_to_end(key)
         if name in kept:
             before, stacked = kept[name]
             if len(before) == len(rows) and all(map(operator.is_, before, rows)):
                 return stacked
-        stacked = torch.cat(rows).to(dtype)
+        stacked = torch.cat(rows)
+        if stacked.dtype != COUNTED:
+            stacked = stacked.to(dtype)
         kept[name] = rows, stacked
         if len(self._kept) > self.KINDS:
             self._kept.popitem(last=False)
@@ -206,55 +169,6 @@ def keep_step(task: Task, step: Step) -> None:
         tensors["noise_without"] = as_noise(noise[beside : beside + 1].float())
     share = signal**2 / (signal**2 + level**2)
     recording.keep(task.progress[0], timestep, sampler.sigma(timestep), share, tensors)
-
-
-def guide(model: LoadedModel, noise: torch.Tensor, rows: TaskRows) -> torch.Tensor:
-    """Guidance as the model has it, with each task's own scale: one row a task."""
-    guided = rows.guided
-    if not guided:
-        return noise
-    tasks = rows.tasks[:guided]
-    first, behind = rows.first_prompt, rows.first_prompt + len(rows.tasks)
-    without, towards = noise[first - guided : first], noise[first : first + guided]
-    if rows.more:
-        towards = _joined(without, towards, noise[behind:], rows)
-    scale = _per_row([model.cfg_scale(task.request) for task in tasks], noise)
-    if rows.beside == 1:
-        result = model.guide(without, towards, scale)
-    else:
-        kept = _per_row([task.request.image_guidance_scale for task in tasks], noise)
-        result = model.guide_by_picture(noise[:guided], without, towards, scale, kept)
-    if any(task.request.guidance_rescale for task in tasks):
-        amount = _per_row([task.request.guidance_rescale for task in tasks], noise)
-        result = rescale(result, towards, amount)
-    return torch.cat([result, noise[first + guided : behind]])
-
-
-def _joined(
-    without: torch.Tensor, towards: torch.Tensor, more: torch.Tensor, rows: TaskRows
-) -> torch.Tensor:
-    """Where all of a task's prompts together point, each as far from the row without them as it
-    weighs (arXiv 2206.01714, algorithm 1). Only guided tasks have several."""
-    joined = towards.clone()
-    for at in dict.fromkeys(rows.more):
-        weight = rows.tasks[at].conditions[0].weight
-        joined[at] = without[at] + weight * (towards[at] - without[at])
-    each = [part.weight for task in rows.tasks for part in task.conditions[1:]]
-    for at, weight, row in zip(rows.more, each, more, strict=True):
-        joined[at] += weight * (row - without[at])
-    return joined
-
-
-def rescale(guided: torch.Tensor, towards: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
-    """Takes the contrast that guidance added back by `amount` (arXiv 2305.08891, section 3.4)."""
-    inner = list(range(1, guided.ndim))
-    contrast = towards.std(dim=inner, keepdim=True) / guided.std(dim=inner, keepdim=True)
-    rescaled = amount * (guided * contrast) + (1 - amount) * guided
-    return torch.where(amount > 0, rescaled, guided)
-
-
-def _per_row(numbers: list[float], like: torch.Tensor) -> torch.Tensor:
-    return sent(torch.tensor(numbers), like.device).view(-1, 1, 1, 1)
 
 
 def _inputs(name: str, tasks: list[Task], guided: int, model: LoadedModel) -> list[torch.Tensor]:

@@ -1,19 +1,22 @@
 """From a request to the first step: prompts read, picture encoded, noise drawn, inputs made."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+from grammar.edits import Count
+from grammar.errors import BadPrompt
+from grammar.script import Script, Wording
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene, Text
+from worker.engine.guidance.places import shares
 from worker.engine.parts.autoencoder import hide_masked, latent_levels, latent_mask
 from worker.engine.parts.control import control_tensor
 from worker.engine.parts.rows import Pair
 from worker.engine.parts.upscaler import lanczos, nearest
-from worker.engine.prompt.editing import Count, Script, Wording
 from worker.engine.request import Control, Enlarge, ImageRequest, Picture
 from worker.engine.task import Condition, ControlInput, Repaint, Stage, Task, ready
 from worker.engine.trace.recording import Memory, Recording
@@ -33,7 +36,8 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         model.loras.hold(weights)
     model.loras.use(request.loras)
     variant = tuple((weights.serial, weight) for weights, weight in added)
-    task.script = Script(request.prompt, request.negative_prompt)
+    placed = [region.prompt for region in request.regions]
+    task.script = _script(request.prompt, request.negative_prompt, placed)
     _check_script(task, model)
     task.variant = variant
     task.text = _read(model, _worded(request, task.script.at(0, Count(request.steps))), variant)
@@ -41,9 +45,18 @@ def encode(task: Task, memory: Memory | None = None) -> None:
     if request.trace is not None:
         # Of pictures that are spoken of the words are read within another text, and vectors between
         # two prompts are no words.
-        mixed = request.references or _blends(request) or task.script.changes
+        mixed = request.references or _blends(request) or task.script.several
         spellings = [] if mixed else model.spell(request.prompt)
-        task.recording = Recording(request.trace, spellings, memory or Memory())
+        again = asked_again(request)
+        task.recording = Recording(request.trace, spellings, again, memory or Memory())
+    if request.tiling != "none" and not model.wraps:
+        raise InvalidRequest(f"tiling: the model {model.name} has no convolutions that could wrap.")
+    for field, asked, able in (
+        ("freeu", request.freeu is not None, model.junctions),
+        ("pag_scale", request.pag_scale > 0, model.looking_about),
+    ):
+        if asked and not able:
+            raise InvalidRequest(f"{field}: the model {model.name} has no U-Net.")
     if request.references:
         _edit(task, model)
         return
@@ -57,6 +70,24 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         task.stage = Stage.ENLARGE
         return
     _first_pass(task, model)
+
+
+def asked_again(request: ImageRequest) -> dict[str, str | float]:
+    """What a network's answer hangs on beside latents and timestep, by the names of a request."""
+    return {
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "guidance_scale": request.guidance_scale,
+        "true_cfg_scale": request.true_cfg_scale,
+        "clip_skip": request.clip_skip,
+    }
+
+
+def _script(prompt: str, negative: str, placed: Sequence[str] = ()) -> Script:
+    try:
+        return Script(prompt, negative, placed)
+    except BadPrompt as error:
+        raise InvalidRequest(f"prompt: {error}.") from error
 
 
 def _blends(request: ImageRequest) -> bool:
@@ -191,18 +222,27 @@ def _condition(
     scale, steered = task.request.guidance_scale, bool(task.controls)
 
     def inputs(text: Text) -> dict[str, Pair]:
+        label = task.request.class_label
         return model.inputs(
-            Scene(text, width, height, scale, mask, masked, painted, shown, steered)
+            Scene(text, width, height, scale, mask, masked, painted, shown, steered, label)
         )
 
     task.turns = ()
     script = ready(task.script)
-    if script.changes or script.joined:
-        task.turns = _turns(task, model, script, inputs)
+    if script.several:
+        task.turns = _turns(task, model, script, inputs, (width, height))
         task.conditions = task.turns[0]
     else:
         task.conditions = (Condition(inputs(ready(task.text))),)
+    if task.request.pag_scale:
+        task.conditions = _perturbed(task.conditions)
+        again = {id(each): _perturbed(each) for each in task.turns}
+        task.turns = [again[id(each)] for each in task.turns]
     task.fix_key(width, height)
+
+
+def _perturbed(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    return (*conditions, Condition(conditions[0].inputs, perturbed=True))
 
 
 def _check_script(task: Task, model: LoadedModel) -> None:
@@ -213,14 +253,18 @@ def _check_script(task: Task, model: LoadedModel) -> None:
             " scale above 1 gives it some, where the model takes one."
         )
     if _blends(request):
-        other = Script(request.blend_prompt or "", "")
-        if any(each.changes or each.joined for each in (script, other)):
+        other = _script(request.blend_prompt or "", "")
+        if script.several or other.several:
             raise InvalidRequest(
                 "blend_prompt: it is blended with one prompt that stays as it is; prompts that"
-                " change from step to step or are joined by AND are not."
+                " change from step to step, are joined by AND or have a place are not."
             )
+    if request.pag_scale and (script.joined or script.placed):
+        raise InvalidRequest("pag_scale: it takes one prompt, and there are several.")
+    if script.joined and script.placed:
+        raise InvalidRequest("regions: prompts that AND joins have no places.")
     trace = request.trace
-    if trace is not None and trace.attention != "none" and (script.changes or script.joined):
+    if trace is not None and trace.attention != "none" and script.several:
         raise InvalidRequest(
             "trace: where words are looked at is told of one prompt that stays as it is; with"
             " `attention` none the rest is."
@@ -228,12 +272,24 @@ def _check_script(task: Task, model: LoadedModel) -> None:
 
 
 def _turns(
-    task: Task, model: LoadedModel, script: Script, inputs: Callable[[Text], dict[str, Pair]]
+    task: Task,
+    model: LoadedModel,
+    script: Script,
+    inputs: Callable[[Text], dict[str, Pair]],
+    size: tuple[int, int],
 ) -> list[tuple[Condition, ...]]:
     """The conditions of each forward of this pass; where the words are the same, the same ones."""
     count = _count(task)
     forwards = max(1, len(ready(task.sampler)))
     said = [script.at(forward, count) for forward in range(forwards)]
+    places: Sequence[torch.Tensor | None] = ()
+    if script.placed:
+        found = shares(task.request.regions, *model.latent_size(*size))
+        places = [sent(share, model.device) for share in found if share is not None]
+        said = [
+            (tuple(part for part, share in zip(parts, found, strict=True) if share is not None), no)
+            for parts, no in said
+        ]
     pairs = list(dict.fromkeys((part.text, negative) for parts, negative in said for part in parts))
     if len(pairs) > MAX_WORDINGS:
         raise InvalidRequest(
@@ -247,7 +303,8 @@ def _turns(
     made = dict(zip(pairs, map(inputs, texts), strict=True))
     turns = {
         (parts, negative): tuple(
-            Condition(made[part.text, negative], part.weight) for part in parts
+            Condition(made[part.text, negative], part.weight, share)
+            for part, share in zip(parts, places or [None] * len(parts), strict=True)
         )
         for parts, negative in dict.fromkeys(said)
     }
@@ -330,7 +387,7 @@ def _enlarged_latents(task: Task, model: LoadedModel, wanted: Enlarge) -> torch.
 def _enlarged_picture(task: Task, model: LoadedModel, wanted: Enlarge) -> Picture:
     small = task.request.image
     if task.latents is not None:
-        small = model.autoencoder.decode(task.latents)
+        small = task.autoencoder.decode(task.latents)
     picture = ready(small)
     if task.add_ons.upscaler is not None:
         return task.add_ons.upscaler.enlarge_to(picture, wanted.width, wanted.height)

@@ -18,6 +18,10 @@ Fill = Literal["original", "noise", "nothing"]
 """What the latents under a mask begin with."""
 
 
+Tiling = Literal["none", "x", "y", "both"]
+"""Which edges of a picture meet, so that it can be laid beside itself."""
+
+
 @dataclass(frozen=True)
 class Lora:
     """A LoRA (arXiv 2106.09685) by name, how strongly it acts, and where that is another number how
@@ -45,6 +49,27 @@ class Control:
     weight: float = 1.0
     start: float = 0.0
     end: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A prompt for a part of a picture: the white of `mask`, at the image's size, of which it says
+    as much as its weight (0 to 1); the rest is left to the picture's own prompt."""
+
+    prompt: str
+    mask: Mask
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class FreeU:
+    """FreeU (arXiv 2309.11497): how much more of the backbone, and how much less of the skips, in
+    the first and the second stage of the way up."""
+
+    b1: float
+    b2: float
+    s1: float
+    s2: float
 
 
 BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
@@ -90,7 +115,7 @@ class ImageRequest:
     any size, and `image` the first of them brought to `width` x `height`, for networks that draw
     over it, which `image_guidance_scale` has keep to it. `vae` names an autoencoder that is taken
     instead of the model's own. `blend` is how far the prompt's vectors are moved towards those of
-    `blend_prompt`.
+    `blend_prompt`. `pag_scale` is that of perturbed-attention guidance (arXiv 2403.17377).
     """
 
     model: str
@@ -116,11 +141,16 @@ class ImageRequest:
     enlarge: Enlarge | None = None
     loras: tuple[Lora, ...] = ()
     controls: tuple[Control, ...] = ()
+    regions: tuple[Region, ...] = ()
     variation_seed: int | None = None
     variation_strength: float = 0.0
     blend_prompt: str | None = None
     blend: float = 0.0
     vae: str | None = None
+    class_label: int | None = None
+    tiling: Tiling = "none"
+    freeu: FreeU | None = None
+    pag_scale: float = 0.0
     exact: bool = False
     trace: TraceWish | None = None
 

@@ -1,8 +1,9 @@
 """From prompt to picture in four stages, in file order: tensors, no policy."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -10,9 +11,11 @@ import torch
 
 from worker.engine.accounts import Accounts
 from worker.engine.backends.backends import Backends
-from worker.engine.batch import Batch, Stacks, Step, TaskRows, keep_step
+from worker.engine.batch import Batch, Stacks, Step, keep_step
 from worker.engine.errors import NotFinite
 from worker.engine.families.model import LoadedModel
+from worker.engine.guidance.acting import acts
+from worker.engine.guidance.task_rows import TaskRows
 from worker.engine.memory.device import (
     capacity,
     explained,
@@ -28,7 +31,7 @@ from worker.engine.parts.rows import Rows
 from worker.engine.piecework import Piecework
 from worker.engine.prepare import encode, enlarge
 from worker.engine.task import BatchKey, Stage, Task, ready
-from worker.engine.trace.attention import watched
+from worker.engine.trace.attention import Wanted, Watch, watched
 from worker.engine.trace.recording import Memory
 from worker.engine.whole.run import WholeRun
 
@@ -137,7 +140,8 @@ class Runner:
             if not is_long(task):
                 work()
                 return True
-            modules = [ready(task.model).autoencoder.vae]
+            encoders = ready(task.model).autoencoder.vae, task.autoencoder.vae
+            modules = list(dict.fromkeys(encoders))
             upscaler = task.add_ons.upscaler
             if upscaler is not None and isinstance(upscaler.module, torch.nn.Module):
                 modules.append(upscaler.module)
@@ -223,14 +227,33 @@ class Runner:
         part = rows.span(start, end, self._budget.rows(key) if key.exact else 0)
         owners = [rows.owner(row) for row in range(start, end)]
         looking = rows.looking(start, end)
-        if not looking:
+        acting = acts(model, rows, start, end, part)
+        if not looking and acting is None:
             with self._fastest(key, model):
                 return self._run(key, model, part, owners, batch.free)[: end - start]
-        with watched(model.attentions, list(looking)) as seen:
-            noise = self._run(key, model, part, owners, batch.free)
+        wanted = {
+            row: ready(task.recording).wanted(model.layout(part, row))
+            for row, task in looking.items()
+        }
+        with acting or self._fastest(key, model), watched(model.attentions, wanted) as watch:
+            noise = self._run(key, model, part, owners, batch.free, lambda: watch.seconds)
+        if model.attentions and not watch.ran:
+            watch = self._looked_again(model, part, wanted)
         for row, task in looking.items():
-            ready(task.recording).saw(seen[row], model.layout(part, row))
+            ready(task.recording).saw(watch.seen[row])
+            # Its caller's to pay, as is what is kept of a step.
+            self._accounts.extra(task, watch.seconds / len(looking))
         return noise[: end - start]
+
+    def _looked_again(self, model: LoadedModel, rows: Rows, wanted: Mapping[int, Wanted]) -> Watch:
+        """What rows look at of which a compiled network does not say it: the plain one is asked of
+        them alone, so that the others' go as fast and every answer is as it would have been."""
+        started = time.perf_counter()
+        own = dict(enumerate(wanted.values()))
+        with watched(model.attentions, own) as watch:
+            model.forward(rows.only(list(wanted)))
+        seen = {row: watch.seen[index] for index, row in enumerate(wanted)}
+        return Watch(seen, time.perf_counter() - started)
 
     def _fastest(self, key: BatchKey, model: LoadedModel) -> AbstractContextManager[None]:
         """Within it a forward runs the fastest way that there is. One that is weighed runs the
@@ -243,7 +266,9 @@ class Runner:
 
     def _fastest_decoder(self, task: Task) -> AbstractContextManager[None]:
         """The same for a decode. One in pieces rests between the layers of the plain network."""
-        if self._backends is None or task.request.exact or task.piecework is not None:
+        seamless = task.request.tiling != "none"
+        plain = seamless or task.request.exact or task.piecework is not None
+        if self._backends is None or plain:
             return nullcontext()
         return self._backends.over(ready(task.model).autoencoder.networks)
 
@@ -254,10 +279,12 @@ class Runner:
         rows: Rows,
         owners: Sequence[Task] = (),
         free: frozenset[str] = frozenset(),
+        beside: Callable[[], float] = lambda: 0.0,
     ) -> torch.Tensor:
-        """One forward, weighed if it is the first of its shape, else timed."""
+        """One forward, weighed if it is the first of its shape, else timed; `beside` says how many
+        of its seconds were not for the pictures."""
         forward, usual = partial(model.forward, rows), self._budget.weighed(key)
-        report = partial(self._report, key, owners, free, usual)
+        report = partial(self._report, key, owners, free, usual, beside)
         if usual:
             return self._stopwatch.time(model.device, len(rows), forward, report)
         noise, size = self._stopwatch.time(
@@ -272,8 +299,11 @@ class Runner:
         owners: Sequence[Task],
         free: frozenset[str],
         usual: bool,
+        beside: Callable[[], float],
         measurement: Measurement,
     ) -> None:
+        seconds = max(0.0, measurement.seconds - beside())
+        measurement = replace(measurement, seconds=seconds)
         self._budget.record(key, measurement)
         limit = self._budget.rows(key)
         self._accounts.forward(key, owners, limit, measurement, free, usual=usual)
@@ -322,7 +352,7 @@ class Runner:
         model = ready(task.model)
         try:
             with self._fastest_decoder(task):
-                task.finish(model.autoencoder.decode(ready(task.latents)))
+                task.finish(task.autoencoder.decode(ready(task.latents)))
         except NotFinite as error:
             if broken := broken_part(model):
                 raise NotFinite(

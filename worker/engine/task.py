@@ -7,16 +7,17 @@ from typing import Any, TypeVar
 
 import torch
 
+from grammar.script import Script
 from worker.engine.families.model import LoadedModel, Text
 from worker.engine.memory.device import make_current
 from worker.engine.memory.footprint import ForwardShape
+from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraWeights
 from worker.engine.parts.rows import Pair
 from worker.engine.parts.upscaler import PixelUpscaler
 from worker.engine.piecework import Piecework
-from worker.engine.prompt.editing import Script
-from worker.engine.request import Control, ImageRequest, Lora, Picture, check_multiple
+from worker.engine.request import Control, ImageRequest, Lora, Picture, Tiling, check_multiple
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.trace.recording import Recording
 from worker.engine.whole.pipeline import WholeModel
@@ -41,7 +42,8 @@ class Stage(IntEnum):
 class BatchKey:
     """Tasks with equal keys may share a forward: same weights, same tensor shapes.
 
-    `inputs` names the conditions with the shape of a row, `controls` the ControlNets.
+    `inputs` names the conditions with the shape of a row, `controls` the ControlNets. Edges that
+    meet are each row's own, but where all must be `exact`.
     """
 
     model: str
@@ -51,6 +53,7 @@ class BatchKey:
     loras: tuple[Lora, ...] = ()
     controls: tuple[str, ...] = ()
     exact: bool = False
+    tiling: Tiling = "none"
 
     @property
     def shape(self) -> ForwardShape:
@@ -75,10 +78,16 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Condition:
-    """One prompt of a picture as inputs of its rows, and how much it counts beside others."""
+    """One prompt of a picture as inputs of its rows, and how much it counts beside others: by its
+    weight, or where prompts have places by its `share` of each latent pixel (1, 1, h, w).
+
+    A `perturbed` one is the first again, for a network that does not look about itself.
+    """
 
     inputs: dict[str, Pair]
     weight: float = 1.0
+    share: torch.Tensor | None = None
+    perturbed: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,6 +187,11 @@ class Task:
         return beside + max(1, len(self.conditions))
 
     @property
+    def autoencoder(self) -> Autoencoder:
+        """What decodes its picture."""
+        return ready(self.model).autoencoder.seamless(self.request.tiling)
+
+    @property
     def inputs(self) -> dict[str, Pair]:
         """Of the forward to come: the first prompt's, and the negative one's.
 
@@ -229,6 +243,7 @@ class Task:
             loras=tuple(Lora(each.name, each.weight) for each in self.request.loras),
             controls=tuple(each.control.name for each in self.controls),
             exact=self.request.exact,
+            tiling=self.request.tiling if self.request.exact else "none",
         )
 
     def advance(self, prediction: Prediction) -> None:

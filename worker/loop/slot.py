@@ -17,7 +17,17 @@ from jobs.request.request import ResolvedRequest
 from jobs.request.trace import wish
 from jobs.tracing import NOTHING, Work
 from worker.canvas import Canvas
-from worker.engine import Control, Engine, ImageRequest, Lora, Picture, Stage, TraceWish
+from worker.engine import (
+    Control,
+    Engine,
+    FreeU,
+    ImageRequest,
+    Lora,
+    Picture,
+    Region,
+    Stage,
+    TraceWish,
+)
 from worker.loop.lease import Lease
 
 STAGES: dict[Stage, events.Stage] = {
@@ -48,6 +58,7 @@ class Slot:
     group: str | None = None
     canvas: Canvas | None = None
     controls: tuple[Control, ...] = ()
+    regions: tuple[Region, ...] = ()
     readings: dict[str, str] = field(default_factory=dict[str, str])
     outputs: dict[int, Output] = field(default_factory=dict[int, Output])
     started: float = field(default_factory=time.monotonic)
@@ -105,12 +116,16 @@ class Slot:
         """Picture `index` as the engine takes it."""
         if self.canvas is None:
             raise RuntimeError("A job went to the engine before its pictures were prepared.")
-        asked = image_request(self.request.alone(index), self.canvas, self.controls)
+        asked = image_request(self.request.alone(index), self.canvas, self.controls, self.regions)
         towards = asked.blend_prompt
         return replace(
             asked,
             prompt=self.readings.get(asked.prompt, asked.prompt),
             blend_prompt=towards and self.readings.get(towards, towards),
+            regions=tuple(
+                replace(each, prompt=self.readings.get(each.prompt, each.prompt))
+                for each in asked.regions
+            ),
         )
 
     def progress(self, engine: Engine) -> Progress:
@@ -135,7 +150,10 @@ class Slot:
 
 
 def image_request(
-    request: ResolvedRequest, canvas: Canvas, controls: tuple[Control, ...] = ()
+    request: ResolvedRequest,
+    canvas: Canvas,
+    controls: tuple[Control, ...] = (),
+    regions: tuple[Region, ...] = (),
 ) -> ImageRequest:
     """A request for one picture as the engine takes it, on its canvas."""
     return ImageRequest(
@@ -165,11 +183,16 @@ def image_request(
             Lora(each.name, each.weight, each.text_encoder_weight) for each in request.loras
         ),
         controls=controls,
+        regions=regions,
         variation_seed=request.variation_seed,
         variation_strength=request.variation_strength,
         blend_prompt=request.blend_prompt,
         blend=request.blend,
         vae=request.vae,
+        class_label=request.class_label,
+        tiling=request.tiling,
+        freeu=request.freeu and FreeU(**request.freeu.model_dump()),
+        pag_scale=request.pag_scale,
         exact=request.exact,
         trace=trace_wish(request),
     )

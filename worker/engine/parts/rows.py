@@ -7,6 +7,9 @@ import torch
 
 from worker.engine.parts.control import ControlRows
 
+COUNTED = torch.int32
+"""The dtype of inputs that are numbers of something, which stay what they are in any model."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -40,6 +43,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.timesteps)
+
+    def only(self, places: Sequence[int]) -> "Rows":
+        """These rows without what steers them."""
+        inputs = {name: rows[list(places)] for name, rows in self.inputs.items()}
+        return Rows(self.latents[list(places)], self.timesteps[list(places)], inputs)
 
     def span(self, start: int, end: int, pad_to: int = 0) -> "Rows":
         """Rows `start` to `end`, followed by copies of the first of them up to `pad_to` rows."""

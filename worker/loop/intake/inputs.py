@@ -14,7 +14,7 @@ from jobs.pictures.image_store import ImageStore
 from jobs.pictures.preprocess import preprocess
 from jobs.records.events import Error
 from jobs.request import blocklist
-from worker.canvas import CanvasError, prepare
+from worker.canvas import CanvasError, prepare, regions_on
 from worker.engine import Control
 from worker.loop.board import Board
 from worker.loop.offer import Offer
@@ -94,6 +94,7 @@ class Inputs:
             for each in request.controls
             if (control := self._picture(slot, each.image, "RGB")) is not None
         )
+        slot.regions = regions_on(slot.canvas, request, lambda mask: self._given(slot, mask, "L"))
 
     def _readings(self, slot: Slot) -> dict[str, str]:
         """What the model takes each of the job's prompts for, where it takes it for another."""
@@ -101,6 +102,7 @@ class Inputs:
         several = request.walk or request.wordings
         pictures = [request.alone(index) for index in range(request.count if several else 1)]
         prompts = {text for each in pictures for text in (each.prompt, each.blend_prompt) if text}
+        prompts |= {each.prompt for each in request.regions}
         read = {text: self.offer.read_as(request.model, text) for text in prompts}
         return {text: other for text, other in read.items() if other is not None}
 

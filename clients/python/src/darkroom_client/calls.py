@@ -18,7 +18,7 @@ from urllib.parse import quote
 import httpx
 
 from darkroom_client import errors, records
-from darkroom_client.fields import Control, PictureInput
+from darkroom_client.fields import Control, PictureInput, Region
 from darkroom_client.formats import Format
 from darkroom_client.records import Job, Json, LoadedPicture, Model, Picture, State
 
@@ -152,6 +152,13 @@ def submit(prompt: str, fields: Mapping[str, Any]) -> Call:
         request["controls"] = [
             {**control, "image": place(f"control_{index}", control["image"])}
             for index, control in enumerate(cast("Sequence[Control]", request["controls"]))
+        ]
+    if "regions" in request:
+        request["regions"] = [
+            {**region, "mask": place(f"region_{index}", mask)}
+            if (mask := region.get("mask")) is not None
+            else region
+            for index, region in enumerate(cast("Sequence[Region]", request["regions"]))
         ]
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     if files:

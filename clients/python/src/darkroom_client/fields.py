@@ -42,6 +42,33 @@ class Control(TypedDict):
     end: NotRequired[float]
 
 
+class Box(TypedDict, total=False):
+    """A part of a picture, in shares of its width and height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class Region(TypedDict):
+    """A prompt for a part of the picture: a box, or the white of a mask."""
+
+    prompt: str
+    box: NotRequired[Box | None]
+    mask: NotRequired[PictureInput | None]
+    weight: NotRequired[float]
+
+
+class FreeU(TypedDict, total=False):
+    """FreeU: more of a U-Net's backbone, less of what skips it."""
+
+    b1: float
+    b2: float
+    s1: float
+    s2: float
+
+
 class Expand(TypedDict, total=False):
     """Pixels to add on each side."""
 
@@ -133,6 +160,7 @@ class Fields(TypedDict, total=False):
     vae: str | None
     loras: Sequence[Lora]
     controls: Sequence[Control]
+    regions: Sequence[Region]
     hires: Hires | None
     drawn: Drawn | None
     image: PictureInput | None
@@ -147,6 +175,10 @@ class Fields(TypedDict, total=False):
     inpaint_area: Literal["whole", "masked"]
     fill: Literal["fill", "original", "noise", "nothing"]
     expand: Expand
+    class_label: int | None
+    freeu: FreeU | None
+    pag_scale: float
+    tiling: Literal["none", "x", "y", "both"]
     scale: float | None
     upscaler: str | None
     exact: bool

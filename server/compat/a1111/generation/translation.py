@@ -91,7 +91,7 @@ def asked(
     What is left out follows the model, not AUTOMATIC1111: its 512x512 in 50 steps at a scale of 7
     are made for one family of models and make rubbish with another, such as the one that ships.
     """
-    notes = [*_left_out(payload), *scripts.notes]
+    notes = [*_left_out(payload, card), *scripts.notes]
     sampler, schedule = _sampler(payload, card, notes)
     fields: dict[str, Any] = {
         "model": card.name,
@@ -104,6 +104,7 @@ def asked(
         "steps": payload.steps,
         "guidance_scale": payload.cfg_scale,
         "vae": vae,
+        "tiling": "both" if payload.tiling and card.unet else "none",
         "styles": _styles(payload, notes),
         **_variation(payload),
     }
@@ -165,14 +166,14 @@ def _count(payload: Payload) -> int:
     return count
 
 
-def _left_out(payload: Payload) -> list[Note]:
+def _left_out(payload: Payload, card: ModelCard) -> list[Note]:
     """What programs send by their defaults and is not done here."""
     notes: list[Note] = []
     if payload.restore_faces:
         detail = "there is no face restorer here; faces are as the model made them"
         notes.append(Note(pointer="/restore_faces", detail=detail))
-    if payload.tiling:
-        detail = "pictures whose edges meet are not made here; this one is as any other"
+    if payload.tiling and not card.unet:
+        detail = f"{card.name} makes no pictures whose edges meet; this one is as any other"
         notes.append(Note(pointer="/tiling", detail=detail))
     if payload.refiner_checkpoint not in (None, "None"):
         detail = "one model makes a picture here; it was made without a refiner"
