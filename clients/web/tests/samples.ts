@@ -19,6 +19,7 @@ export function model(some: Partial<Model> = {}): Model {
     schedule: "automatic",
     window: 20,
     clip_layers: 2,
+    classes: 0,
     reads_words: false,
     licence: "",
     sha256: null,
@@ -47,7 +48,7 @@ export function model(some: Partial<Model> = {}): Model {
 }
 
 export function sampler(name: string, schedules: string[]): Sampler {
-  return { name, title: name, aliases: [], schedules, default_schedule: "automatic", second_order: false };
+  return { name, title: name, aliases: [], schedules, flow_schedules: [], default_schedule: "automatic", second_order: false };
 }
 
 export function schedule(name: string): Schedule {
