@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from jobs.sentences import say
+from jobs.sentences import Sentence, say
 
 AUTOMATIC = "automatic"
 
@@ -303,8 +303,20 @@ def nearest(sampler: str, schedule: str, schedules: Sequence[str] = EVERY) -> Pa
     chosen = near or AUTOMATIC
     if chosen == schedule:
         return Pair(used, chosen, sampler_note)
-    reason = "{asked} is not made here" if other else "{sampler} does not go by {asked}"
-    instead = "{nearest} is the nearest" if near else "the schedule is {sampler}'s own"
-    code = f"{'not-made' if other else 'not-taken'}-{'nearest' if near else 'own'}"
-    note = say(code, f"{reason}; {instead}", asked=schedule, sampler=used, nearest=chosen)
+    note = _instead(schedule, used, near, known=other is None)
     return Pair(used, chosen, sampler_note, note)
+
+
+def _instead(asked: str, sampler: str, near: str, *, known: bool) -> Sentence:
+    """Why a sampler's schedule is another than was asked for: the one that is `near`, if any is."""
+    if known and near:
+        template = "{sampler} does not go by {asked}; {nearest} is the nearest"
+        return say("not-taken-nearest", template, asked=asked, sampler=sampler, nearest=near)
+    if known:
+        template = "{sampler} does not go by {asked}; the schedule is {sampler}'s own"
+        return say("not-taken-own", template, asked=asked, sampler=sampler)
+    if near:
+        template = "{asked} is not made here; {nearest} is the nearest"
+        return say("not-made-nearest", template, asked=asked, nearest=near)
+    template = "{asked} is not made here; the schedule is {sampler}'s own"
+    return say("not-made-own", template, asked=asked, sampler=sampler)
