@@ -17,7 +17,11 @@ from tests.web.browser import PHONE, chromium
 
 STEPS = 12
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # diffusers' DPM-Solver++ calls numpy on a tensor in a way that numpy 2 is about to end.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 
 def prepared(path: Path) -> Path:
@@ -44,6 +48,7 @@ def told(page: Page, url: str, model: str) -> None:
     expect(page.get_by_role("heading", name="Loss while it learned")).to_be_visible()
     expect(page.get_by_role("img", name="Loss while it learned")).to_be_visible()
     ages = page.locator(".ages figure")
+    expect(ages.first).to_contain_text("after 1 step")
     expect(ages.last).to_contain_text(f"after {STEPS} steps")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -58,10 +63,10 @@ def test_a_training_is_told_by_the_api_and_on_the_page(tmp_path: Path):
     catalogue.write_text('[models.taught]\nsource = "taught"\nsteps = 4\n')
     with chromium() as browser, site_in(tmp_path / "data", models=catalogue) as site:
         story = httpx.get(f"{site.url}{API}/models/taught/training", timeout=60).json()
-        assert story["curve"][-1]["step"] == STEPS
+        assert [each["step"] for each in story["curve"]] == [1, STEPS]
         assert all(each["loss"] > 0 for each in story["curve"])
         assert not story["continued"]
-        assert story["grids"][-1]["step"] == STEPS
+        assert [each["step"] for each in story["grids"]] == [1, STEPS]
         assert len(story["prompts"]) == 16
         assert story["grids"][0]["picture"].startswith("data:image/webp;base64,")
         phone = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
