@@ -73,6 +73,7 @@ def rows() -> Iterator[Row]:
             }
             yield Row(f"each schedule, {SAMPLERS[sampler].title}", info.label, fields)
     yield from _prompts()
+    yield from _changing()
     yield from _several()
     yield from _steered()
     yield from _edges()
@@ -104,8 +105,22 @@ def _prompts() -> Iterator[Row]:
         yield Row(section, f"Guidance 12, rescale {amount}", fields | {"guidance_rescale": amount})
 
 
+def _changing() -> Iterator[Row]:
+    section = "Words that change"
+    for title, prompt in (
+        ("At half of the steps", "[cat face:dog face:0.5], 3d"),
+        ("After two steps", "[cat face:dog face:2], 3d"),
+        ("By turns", "[cat face|dog face], 3d"),
+        ("A choice", "{red|green|purple} apple, 3d"),
+    ):
+        yield Row(section, title, {"prompt": prompt, "seed": 5})
+
+
 def _several() -> Iterator[Row]:
     section = "Several prompts"
+    for weight in (0.4, 1.0):
+        prompt = f"heart, 3d AND apple, 3d :{weight}"
+        yield Row(section, f"AND, {weight}", {"prompt": prompt, "seed": 5})
     wide = {"width": 384, "height": 128, "drawn": {"width": 384, "height": 128}}
     wide |= {"prompt": "", "seed": 3}
     places = [

@@ -251,6 +251,9 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["Hires upscale"] = request.hires.scale
         fields["Hires steps"] = request.hires.steps
         fields["Hires upscaler"] = _title(request.hires.upscaler)
+        fields["Hires prompt"] = request.hires.prompt and _harmless(request.hires.prompt)
+        negative = request.hires.negative_prompt
+        fields["Hires negative prompt"] = negative and _harmless(negative)
     if request.kind == "inpaint" and request.mask_grey != "mix":
         fields["Mask grey"] = request.mask_grey
     if request.kind == "upscale":
@@ -292,6 +295,8 @@ def _hires(values: dict[str, str]) -> dict[str, Any] | None:
         hires["upscaler"] = _upscaler(values["Hires upscaler"])
     if hires.get("steps") == 0:
         del hires["steps"]  # as many as the first pass
+    prompts = {"Hires prompt": "prompt", "Hires negative prompt": "negative_prompt"}
+    hires |= {ours: values[name] for name, ours in prompts.items() if name in values}
     if HIRES_STRENGTH in values:
         hires["strength"] = number(values[HIRES_STRENGTH])
     return hires

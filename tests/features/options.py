@@ -101,6 +101,23 @@ OPTIONS: Mapping[str, Option] = {
         without={"true_cfg_scale": 20.0},
     ),
     "break": Option("Prompt with BREAK", {"prompt": "a red BREAK apple"}, not_for=TRANSFORMERS),
+    "editing": Option(
+        "Words that change at a step",
+        {"prompt": "a [red:green:1] apple", "strength": 1.0},
+        without={"strength": 1.0},
+    ),
+    "alternation": Option(
+        "Words by turns",
+        {"prompt": "a [red|green] apple", "strength": 1.0},
+        without={"strength": 1.0},
+    ),
+    "and": Option(
+        "Prompts joined by AND",
+        {"prompt": "a red apple AND a cat :0.8"} | STRONG,
+        not_for=WITHOUT_GUIDANCE,
+        without=STRONG,
+    ),
+    "choice": Option("Choices and wildcards", {"prompt": "a {green|blue} apple"}),
     "clip-skip": Option("Clip skip", {"clip_skip": 2}, not_for=TRANSFORMERS[1:]),
     "textual-inversion": Option(
         "Textual inversion",
@@ -151,6 +168,13 @@ OPTIONS: Mapping[str, Option] = {
         SECOND_PASS,
         ("larger", "shows"),
         without={"hires": {"scale": 2.0, "strength": 0.6, "upscaler": "latent"}},
+    ),
+    "hires-prompt": Option(
+        "Second pass with words of its own",
+        {"hires": {"strength": 0.8, "upscaler": "latent", "prompt": "a green heart"}},
+        SECOND_PASS,
+        ("larger", "shows"),
+        without={"hires": {"strength": 0.8, "upscaler": "latent"}},
     ),
     "upscale-latent": Option(
         "Upscale from latents",

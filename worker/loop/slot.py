@@ -20,6 +20,7 @@ from worker.canvas import Canvas
 from worker.engine import (
     Control,
     Engine,
+    Enlarge,
     FreeU,
     ImageRequest,
     Lora,
@@ -117,10 +118,13 @@ class Slot:
         if self.canvas is None:
             raise RuntimeError("A job went to the engine before its pictures were prepared.")
         asked = image_request(self.request.alone(index), self.canvas, self.controls, self.regions)
-        towards = asked.blend_prompt
+        towards, second = asked.blend_prompt, asked.enlarge
+        if second and second.prompt:
+            second = replace(second, prompt=self.readings.get(second.prompt, second.prompt))
         return replace(
             asked,
             prompt=self.readings.get(asked.prompt, asked.prompt),
+            enlarge=second,
             blend_prompt=towards and self.readings.get(towards, towards),
             regions=tuple(
                 replace(each, prompt=self.readings.get(each.prompt, each.prompt))
@@ -178,7 +182,7 @@ def image_request(
         # The surroundings' colours are in the canvas already.
         fill="original" if request.fill == "fill" else request.fill,
         strength=request.strength,
-        enlarge=canvas.enlarge,
+        enlarge=_second_pass(canvas, request),
         loras=tuple(
             Lora(each.name, each.weight, each.text_encoder_weight) for each in request.loras
         ),
@@ -196,6 +200,14 @@ def image_request(
         exact=request.exact,
         trace=trace_wish(request),
     )
+
+
+def _second_pass(canvas: Canvas, request: ResolvedRequest) -> Enlarge | None:
+    """The second pass, with the words that it has of its own."""
+    if canvas.enlarge is None or request.hires is None:
+        return canvas.enlarge
+    hires = request.hires
+    return replace(canvas.enlarge, prompt=hires.prompt, negative_prompt=hires.negative_prompt)
 
 
 def trace_wish(request: ResolvedRequest) -> TraceWish | None:

@@ -85,6 +85,8 @@ class Hires(TypedDict, total=False):
     steps: int | None
     strength: float
     upscaler: str
+    prompt: str | None
+    negative_prompt: str | None
 
 
 class Drawn(TypedDict):

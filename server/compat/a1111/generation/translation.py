@@ -66,6 +66,8 @@ NAMES = {
     "hires/steps": "hr_second_pass_steps",
     "hires/strength": "denoising_strength",
     "hires/upscaler": "hr_upscaler",
+    "hires/prompt": "hr_prompt",
+    "hires/negative_prompt": "hr_negative_prompt",
     "hires": "enable_hr",
     "controls": "alwayson_scripts/ControlNet/args",
 }
