@@ -20,7 +20,7 @@ from jobs.sentences import Wording, worded, wording_of
 Change = Literal["look-up", "search", "picture", "change", "delete", "wake", "forget"]
 """What is asked of a machine's folder of models."""
 
-Question = Literal["schedule", "tokenize", "forward", "autoencode", "decode", "story"]
+Question = Literal["schedule", "tokenize", "forward", "autoencode", "decode", "acted", "story"]
 """What is asked of a model that a worker has loaded (`studies`)."""
 
 Action = Change | Question

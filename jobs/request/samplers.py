@@ -57,13 +57,21 @@ SCHEDULES: dict[str, ScheduleInfo] = {
             aliases=("ddim_uniform",),
             need_inner_model=True,
         ),
+        ScheduleInfo(
+            "linear_quadratic",
+            "Linear Quadratic",
+            "Half of the steps at the noisiest end: for models that predict a flow.",
+            aliases=("linear-quadratic",),
+            need_inner_model=True,
+        ),
     )
 }
 
+LINEAR_QUADRATIC = "linear_quadratic"
 SIGMAS = ("karras", "exponential", "beta")
 SPACINGS = ("sgm_uniform", "simple", "uniform", "normal", "ddim")
 EVERY = (AUTOMATIC, *SIGMAS, *SPACINGS)
-FLOW_SCHEDULES = (AUTOMATIC, *SIGMAS)
+FLOW_SCHEDULES = (AUTOMATIC, *SIGMAS, LINEAR_QUADRATIC)
 """The schedules of flow-matching models, whatever the sampler."""
 
 
@@ -83,6 +91,13 @@ class SamplerInfo:
     schedules: tuple[str, ...] = EVERY
     second_order: bool = False
     flow: bool = False
+
+    @property
+    def flow_schedules(self) -> tuple[str, ...]:
+        """The schedules that it takes where a flow is predicted; none where it has no such form."""
+        if not self.flow:
+            return ()
+        return (*(each for each in self.schedules if each in FLOW_SCHEDULES), LINEAR_QUADRATIC)
 
     @property
     def options(self) -> dict[str, str]:
@@ -130,7 +145,7 @@ SAMPLERS: dict[str, SamplerInfo] = {
         SamplerInfo("lcm", "LCM", ("k_lcm",), schedules=(AUTOMATIC,), flow=True),
         SamplerInfo("tcd", "TCD", schedules=(AUTOMATIC,)),
         SamplerInfo("ipndm", "IPNDM", schedules=(AUTOMATIC, *SPACINGS)),
-        SamplerInfo("deis", "DEIS"),
+        SamplerInfo("deis", "DEIS", flow=True),
         SamplerInfo("ddpm", "DDPM", schedules=(AUTOMATIC, *SPACINGS)),
         SamplerInfo("sa_solver", "SA-Solver"),
     )
@@ -176,7 +191,6 @@ SCHEDULE_STAND_INS: dict[str, StandIn] = {
             "karras",
             ("Align Your Steps", "Align Your Steps GITS", "Align Your Steps 11", "ays"),
         ),
-        StandIn("linear_quadratic", "simple"),
     )
 }
 
@@ -187,6 +201,7 @@ NEARER: dict[str, tuple[str, ...]] = {
     "sgm_uniform": ("simple", "uniform"),
     "simple": ("sgm_uniform", "uniform"),
     "ddim": ("uniform",),
+    "linear_quadratic": ("simple", "sgm_uniform"),
 }
 """What is nearest to each schedule, for samplers that do not take it; after these, their own."""
 
@@ -278,7 +293,7 @@ def nearest(sampler: str, schedule: str, schedules: Sequence[str] = EVERY) -> Pa
         return Pair(used, schedule, sampler_note)
     other = SCHEDULE_STAND_INS.get(schedule)
     wanted = other.nearest if other else schedule
-    taken = [each for each in info.schedules if each in schedules]
+    taken = [each for each in (*info.schedules, *info.flow_schedules) if each in schedules]
     near = next((each for each in (wanted, *NEARER.get(wanted, ())) if each in taken), "")
     chosen = near or AUTOMATIC
     if chosen == schedule:

@@ -24,6 +24,9 @@ routes = Routes("traces", "What the steps of a picture were.")
 FOREVER = "private, max-age=31536000, immutable"
 """A step that was made never changes."""
 
+UNSAID = ("attention", "asked")
+"""What a trace says of itself for the server alone."""
+
 
 class TracePath(JobPath):
     """A picture of a job in the path."""
@@ -39,6 +42,12 @@ class TracePicturePath(TracePath):
         description="`x`, `x0`, `noise`, `noise_with` or `noise_without`.",
     )
     step: int = Field(ge=0, description="Which step, from 0.")
+
+
+class TraceWordPath(TracePath):
+    """A word of a trace in the path."""
+
+    word: int = Field(ge=0, description="Which of `words`, from 0.")
 
 
 class TraceWordView(BaseModel):
@@ -76,7 +85,7 @@ class TraceView(BaseModel):
 
     job: str
     index: int
-    size: list[int] = Field(description="Width and height of the latents.")
+    size: list[int] = Field(description="Width and height of the latents, of a second pass if any.")
     channels: int
     words: list[TraceWordView]
     layers: list[str] = Field(description="Layers whose attention was kept by itself.")
@@ -103,7 +112,7 @@ def get_trace(path: TracePath) -> Response:
         index=path.index,
         sheets=SheetsView(**{name: sheet(name) for name in traces.SHEETS}),
         file=views.image_url(traces.file_id(record.id, path.index)),
-        **{name: said[name] for name in said if name != "attention"},
+        **{name: said[name] for name in said if name not in UNSAID},
     )
     return response(view, 200)
 
@@ -126,8 +135,36 @@ def decode_trace(path: TracePicturePath) -> Response:
         "file": traces.file_id(record.id, path.index),
         "tensor": f"{path.what}.{path.step}",
     }
-    made = ask(record.request.model, "decode", asked)["picture"]
-    answer = Response(base64.b64decode(made.partition(",")[2]), content_type="image/png")
+    return _picture(ask(record.request.model, "decode", asked)["picture"])
+
+
+@routes.get(
+    "/jobs/<job_id>/traces/<int:index>/words/<int:word>",
+    {200: content("The picture.", "image/png", schema={"type": "string", "format": "binary"})},
+    (404, 422, 503),
+)
+def see_where_a_word_acted(path: TraceWordPath) -> Response:
+    """Get where a word of the prompt acted
+
+    All steps side by side, a latent pixel a pixel: how far the network's prediction is, at each
+    place, from the one that it makes without this word. Each step is as light as it is within
+    itself. A worker asks the network again when this is asked for.
+    """
+    record = find_job(path.job_id)
+    said = _about(record, path.index)
+    if path.word >= len(said["words"]) or "asked" not in said:
+        raise ApiError(404, "not-found", f"the trace has no word {path.word}")
+    asked = {
+        "file": traces.file_id(record.id, path.index),
+        "word": path.word,
+        "asked": said["asked"],
+        "steps": [{"step": each["step"], "timestep": each["timestep"]} for each in said["steps"]],
+    }
+    return _picture(ask(record.request.model, "acted", asked)["picture"])
+
+
+def _picture(uri: str) -> Response:
+    answer = Response(base64.b64decode(uri.partition(",")[2]), content_type="image/png")
     answer.headers["Cache-Control"] = FOREVER
     return answer
 

@@ -95,6 +95,19 @@ def test_words_light_up_somewhere(client: httpx.Client, trace: dict[str, Any]):
         assert picture(client, trace["sheets"][name]).shape == (16, 8 * 16, 3)
 
 
+def test_a_word_lights_up_where_it_acted(client: httpx.Client, traced: dict[str, Any]):
+    url = traced["traces"][0]["url"]
+    sheets = [picture(client, f"{url}/words/{word}")[..., 0] for word in range(4)]
+    for sheet in sheets:
+        assert sheet.shape == (16, 8 * 16)
+        steps = sheet.reshape(16, 8, 16).transpose(1, 0, 2)
+        assert {(int(each.min()), int(each.max())) for each in steps} == {(0, 255)}
+    assert np.abs(sheets[0] - sheets[1]).mean() > 10, "each word acts in its own places"
+    answer = client.get(f"{url}/words/4")
+    assert answer.status_code == 404
+    assert "no word 4" in answer.json()["detail"]
+
+
 def test_steps_and_layers_are_chosen(client: httpx.Client):
     wanted = {"steps": [0, 5], "attention": "layers"}
     job = made(client, trace=wanted, count=2, guidance_scale=1.0)
@@ -105,6 +118,8 @@ def test_steps_and_layers_are_chosen(client: httpx.Client):
     tensors = load(client.get(trace["file"]).content)
     layer = tensors[f"attention.5.{trace['layers'][0]}"]
     assert layer.shape[0] == 4
+    words = picture(client, f"{job['traces'][1]['url']}/words/1")
+    assert words.shape == (16, 2 * 16, 3)
     # Nothing is guided, and so there is one prediction.
     assert "noise_without.5" not in tensors
     assert trace["sheets"]["difference"] is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, urlencode
 
 import httpx
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.running.waiting import until
 from tests.web.browser import PHONE
@@ -17,6 +17,17 @@ from tests.web.test_page import violations
 def open_at(page: Page, site: Site, **state: object) -> None:
     page.goto("about:blank")
     page.goto(f"{site.url}/#/anatomy/{quote(urlencode(state))}")
+
+
+def spread(canvas: Locator) -> int:
+    """How far the darkest and the least dark place of a canvas over a picture are apart."""
+    return canvas.evaluate(
+        """canvas => {
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          const dark = data.filter((_, at) => at % 4 === 3);
+          return Math.max(...dark) - Math.min(...dark);
+        }"""
+    )
 
 
 def test_a_picture_says_how_it_was_made_on_a_phone(visit: Visit, site: Site):
@@ -33,6 +44,11 @@ def test_a_picture_says_how_it_was_made_on_a_phone(visit: Visit, site: Site):
     apple = page.get_by_role("button", name="apple", exact=True)
     apple.tap()
     expect(apple).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text("The network was asked again without “apple”")).to_be_visible()
+    lit = [page.locator(".lit canvas").nth(number) for number in range(2)]
+    assert [spread(each) > 40 for each in lit] == [True, True]
+    page.get_by_role("button", name="Where it was looked at").tap()
+    expect(page.get_by_text("the picture looked at “apple” most")).to_be_visible()
     page.get_by_text("Formula, source, code").click()
     expect(page.locator("math").first).to_be_visible()
     assert violations(page) == []

@@ -38,6 +38,13 @@ def metrics(site: Site) -> str:
     return httpx.get(f"{site.url}/api/v1/metrics").text
 
 
+def forwards(site: Site) -> float:
+    """Forwards that ran compiled, as far as the worker has said so."""
+    name = 'darkroom_compiled_forwards_total{model="tiny"}'
+    lines = [line for line in metrics(site).splitlines() if line.startswith(name)]
+    return float(lines[0].split()[-1]) if lines else 0.0
+
+
 def picture(site: Site, **fields: object) -> np.ndarray:
     asked = {"prompt": "a red apple", "seed": 7, "guidance_scale": 5.0, **fields}
     answer = httpx.post(
@@ -57,6 +64,22 @@ def test_what_was_compiled_when_idle_makes_the_picture_that_pytorch_makes(idle_s
     assert compiled.std() > 10
     assert np.abs(compiled - plain).max() <= 2
     until(lambda: 'darkroom_compiled_forwards_total{model="tiny"}' in metrics(idle_site), 60)
+
+
+@pytest.mark.timeout(300)
+def test_a_traced_picture_runs_compiled_and_is_the_untraced_one(idle_site: Site):
+    until(lambda: backend(idle_site) == "openvino", 240)
+    began = forwards(idle_site)
+    plain = picture(idle_site)
+    until(lambda: forwards(idle_site) >= began + 4, 60)
+    before = forwards(idle_site)
+    traced = picture(idle_site, trace=True)
+    assert np.array_equal(traced, plain)
+    until(lambda: forwards(idle_site) >= before + 4, 60)
+    job = httpx.get(f"{idle_site.url}/api/v1/jobs?limit=1").json()["jobs"][0]
+    trace = httpx.get(idle_site.url + job["traces"][0]["url"]).json()
+    assert [each["text"] for each in trace["words"]] == ["a", "red", "apple"]
+    assert trace["sheets"]["attention"] is not None
 
 
 @pytest.mark.slow

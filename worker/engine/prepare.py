@@ -35,7 +35,8 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         # two prompts are no words.
         mixed = request.references or _blends(request) or ready(task.script).several
         spellings = [] if mixed else model.spell(request.prompt)
-        task.recording = Recording(request.trace, spellings, memory or Memory())
+        again = asked_again(request)
+        task.recording = Recording(request.trace, spellings, again, memory or Memory())
     if request.tiling != "none" and not model.wraps:
         raise InvalidRequest(f"tiling: the model {model.name} has no convolutions that could wrap.")
     for field, asked, able in (
@@ -73,6 +74,17 @@ def _read_words(task: Task, model: LoadedModel) -> None:
     task.script, task.variant = script, variant
     _check_script(task, model)
     task.text = _read(model, _worded(request, script.at(0, Count(request.steps))), variant)
+
+
+def asked_again(request: ImageRequest) -> dict[str, str | float]:
+    """What a network's answer hangs on beside latents and timestep, by the names of a request."""
+    return {
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "guidance_scale": request.guidance_scale,
+        "true_cfg_scale": request.true_cfg_scale,
+        "clip_skip": request.clip_skip,
+    }
 
 
 def _script(prompt: str, negative: str, placed: Sequence[str] = ()) -> Script:

@@ -1,8 +1,9 @@
 """From prompt to picture in four stages, in file order: tensors, no policy."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -30,7 +31,7 @@ from worker.engine.parts.rows import Rows
 from worker.engine.piecework import Piecework
 from worker.engine.prepare import encode, enlarge
 from worker.engine.task import BatchKey, Stage, Task, ready
-from worker.engine.trace.attention import watched
+from worker.engine.trace.attention import Wanted, Watch, watched
 from worker.engine.trace.recording import Memory
 from worker.engine.whole.run import WholeRun
 
@@ -230,11 +231,29 @@ class Runner:
         if not looking and acting is None:
             with self._fastest(key, model):
                 return self._run(key, model, part, owners, batch.free)[: end - start]
-        with acting or nullcontext(), watched(model.attentions, list(looking)) as seen:
-            noise = self._run(key, model, part, owners, batch.free)
+        wanted = {
+            row: ready(task.recording).wanted(model.layout(part, row))
+            for row, task in looking.items()
+        }
+        with acting or self._fastest(key, model), watched(model.attentions, wanted) as watch:
+            noise = self._run(key, model, part, owners, batch.free, lambda: watch.seconds)
+        if model.attentions and not watch.ran:
+            watch = self._looked_again(model, part, wanted)
         for row, task in looking.items():
-            ready(task.recording).saw(seen[row], model.layout(part, row))
+            ready(task.recording).saw(watch.seen[row])
+            # Its caller's to pay, as is what is kept of a step.
+            self._accounts.extra(task, watch.seconds / len(looking))
         return noise[: end - start]
+
+    def _looked_again(self, model: LoadedModel, rows: Rows, wanted: Mapping[int, Wanted]) -> Watch:
+        """What rows look at of which a compiled network does not say it: the plain one is asked of
+        them alone, so that the others' go as fast and every answer is as it would have been."""
+        started = time.perf_counter()
+        own = dict(enumerate(wanted.values()))
+        with watched(model.attentions, own) as watch:
+            model.forward(rows.only(list(wanted)))
+        seen = {row: watch.seen[index] for index, row in enumerate(wanted)}
+        return Watch(seen, time.perf_counter() - started)
 
     def _fastest(self, key: BatchKey, model: LoadedModel) -> AbstractContextManager[None]:
         """Within it a forward runs the fastest way that there is. One that is weighed runs the
@@ -260,10 +279,12 @@ class Runner:
         rows: Rows,
         owners: Sequence[Task] = (),
         free: frozenset[str] = frozenset(),
+        beside: Callable[[], float] = lambda: 0.0,
     ) -> torch.Tensor:
-        """One forward, weighed if it is the first of its shape, else timed."""
+        """One forward, weighed if it is the first of its shape, else timed; `beside` says how many
+        of its seconds were not for the pictures."""
         forward, usual = partial(model.forward, rows), self._budget.weighed(key)
-        report = partial(self._report, key, owners, free, usual)
+        report = partial(self._report, key, owners, free, usual, beside)
         if usual:
             return self._stopwatch.time(model.device, len(rows), forward, report)
         noise, size = self._stopwatch.time(
@@ -278,8 +299,11 @@ class Runner:
         owners: Sequence[Task],
         free: frozenset[str],
         usual: bool,
+        beside: Callable[[], float],
         measurement: Measurement,
     ) -> None:
+        seconds = max(0.0, measurement.seconds - beside())
+        measurement = replace(measurement, seconds=seconds)
         self._budget.record(key, measurement)
         limit = self._budget.rows(key)
         self._accounts.forward(key, owners, limit, measurement, free, usual=usual)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.running.site import Site, site_in
-from tests.tiny_controlnets import NETS, save_tiny_control
+from tests.tiny_controlnets import NETS, SINGLE, save_single_control, save_tiny_control
 from tests.tiny_models import save_tiny, save_tiny_vae
 from tests.tiny_pipelines import SAVERS, save_tiny_flux, save_tiny_sana_sprint
 
@@ -34,6 +34,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         # Nothing names most of these: what lies in the folder of models is found.
         folder = data if name == "union" else data / "models" / "controlnets"
         save_tiny_control(name, folder / f"{name}-control")
+    for name in SINGLE:
+        file = data / "models" / "controlnets" / f"{name}-control.safetensors"
+        save_single_control(name, file, data / "stock" / f"{name}-control")
     save_tiny_flux(data / DEEP, levels=4)
     save_tiny_sana_sprint(data / SPRINT)
     models = data / "models.toml"

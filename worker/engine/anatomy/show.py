@@ -21,11 +21,13 @@ from worker.engine.anatomy.noise import (
     training_sampler,
     walk,
 )
+from worker.engine.anatomy.words import acted, moments, parts, told, without
 from worker.engine.prompt.spelling import is_whole
-from worker.engine.trace.file import sheets, tensor_in, written
+from worker.engine.trace.file import sheets, side_by_side, tensor_in, written
 
 __all__ = [
     "STEPS",
+    "acted",
     "at_once",
     "check_timesteps",
     "decoded",
@@ -35,15 +37,20 @@ __all__ = [
     "fresh_sampler",
     "grey",
     "is_whole",
+    "moments",
     "named",
     "of_model",
+    "parts",
     "psnr",
     "question",
     "seen",
     "sheets",
+    "side_by_side",
     "step_by_step",
     "tensor_in",
+    "told",
     "training_sampler",
     "walk",
+    "without",
     "written",
 ]

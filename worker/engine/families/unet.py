@@ -1,4 +1,4 @@
-"""UNets: Stable Diffusion 1.x, 2.x and XL, its refiner, and their inpainting and distilled kin.
+"""UNets: Stable Diffusion 1.x, 2.x and XL, its refiner, Kolors, and their distilled kin.
 
 To add a condition: write a function that makes its pair of rows for one image (None where the
 image or the model has none), and name it in CONDITIONS by the UNet's own argument. Everything
@@ -24,7 +24,8 @@ from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import COUNTED, Pair, Rows
 from worker.engine.parts.visits import Offload, Visits
 from worker.engine.preview import LatentPreview, TinyPreview
-from worker.engine.prompt.prompt import PromptEncoder
+from worker.engine.prompt.chatglm import ChatGLMEncoder
+from worker.engine.prompt.prompt import PromptEncoder, PromptReader
 from worker.engine.prompt.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
@@ -38,6 +39,9 @@ NEGATIVE_AESTHETIC_SCORE = 2.5
 # Families that read the layer before the last, without its norm, and take a pooled vector.
 PENULTIMATE = ("sdxl", "sdxl-refiner")
 
+KOLORS = "kolors"
+"""SDXL's UNet, for which ChatGLM reads (Kolors)."""
+
 # Where diffusers' UNet2DConditionModel takes an input that is no argument of its own.
 ADDED = ("text_embeds", "time_ids")
 CHANNELS = "channels"
@@ -47,10 +51,11 @@ CHANNELS = "channels"
 class UNetModel(LoadedModel):
     """The parts of one Stable Diffusion model, on their device and in their dtype.
 
-    `unet` and `vae` are the diffusers objects, `text_encoders` one CLIP (SD 1.x, 2.x) or two
-    (SDXL); `scheduler_config` is the model's own `scheduler/scheduler_config.json`. `tiny_vae` is
-    an AutoencoderTiny for previews, with `tiny_decode` for the pictures as well. `offload`
-    is which parts lie in main memory and visit `device` for their own stage.
+    `unet` and `vae` are the diffusers objects, `text_encoders` one CLIP (SD 1.x, 2.x), two
+    (SDXL) or ChatGLM (Kolors); `scheduler_config` is the model's own
+    `scheduler/scheduler_config.json`. `tiny_vae` is an AutoencoderTiny for previews, with
+    `tiny_decode` for the pictures as well. `offload` is which parts lie in main memory and visit
+    `device` for their own stage.
     `zero_empty_negative` is SDXL's force_zeros_for_empty_prompt, `aesthetic_score` its refiner's
     requires_aesthetics_score. Raises ModelUnavailable for a UNet that wants other conditions.
     """
@@ -69,7 +74,8 @@ class UNetModel(LoadedModel):
     zero_empty_negative: bool = False
     aesthetic_score: bool = False
     autoencoder: Autoencoder = field(init=False, repr=False)
-    _prompts: PromptEncoder = field(init=False, repr=False)
+    reads: PromptReader = field(init=False, repr=False)
+    """What reads its prompts."""
     loras: LoraSwitch = field(init=False, repr=False)
     _network: Network = field(init=False, repr=False)
     preview: LatentPreview | TinyPreview = field(init=False, repr=False)
@@ -83,11 +89,16 @@ class UNetModel(LoadedModel):
         self._check_family()
         for part in self.modules():
             part.eval().requires_grad_(False)
-        self._prompts = PromptEncoder(
-            self.text_encoders,
-            penultimate=self.family in PENULTIMATE,
-            zero_empty_negative=self.zero_empty_negative,
-        )
+        if self.family == KOLORS:
+            self.reads = ChatGLMEncoder(
+                self.text_encoders[0], zero_empty_negative=self.zero_empty_negative
+            )
+        else:
+            self.reads = PromptEncoder(
+                self.text_encoders,
+                penultimate=self.family in PENULTIMATE,
+                zero_empty_negative=self.zero_empty_negative,
+            )
         self.loras = LoraSwitch(self.unet, [each.model for each in self.text_encoders])
         self._network = Network(self.unet, self.name, make_plain=partial(self.loras.use, ()))
         if self.tiny_vae is not None:
@@ -99,13 +110,13 @@ class UNetModel(LoadedModel):
             )
 
     @property
-    def prompts(self) -> PromptEncoder:
-        return self._prompts
+    def prompts(self) -> PromptEncoder | None:
+        return self.reads if isinstance(self.reads, PromptEncoder) else None
 
     @property
     def window(self) -> int:
         """Prompt tokens that one pass of the text encoder takes."""
-        return self.prompts.window
+        return self.reads.window
 
     @property
     def inpaints(self) -> bool:
@@ -165,12 +176,12 @@ class UNetModel(LoadedModel):
         windows = 1
         if len(requests) > 1:
             texts = {text for each in requests for text in (each.prompt, each.negative_prompt)}
-            windows = max(self.prompts.windows(text) for text in texts)
+            windows = max(self.reads.windows(text) for text in texts)
         with self._visits.of(*(each.model for each in self.text_encoders)):
             return [self._read(each, variant, windows) for each in requests]
 
     def _read(self, request: ImageRequest, variant: Hashable, windows: int) -> Text:
-        read = self.prompts.encode(
+        read = self.reads.encode(
             request.prompt,
             request.negative_prompt if self.guided(request) else None,
             clip_skip=request.clip_skip,
@@ -183,10 +194,10 @@ class UNetModel(LoadedModel):
         return Text(inputs, read.tokens, read.chunks)
 
     def spell(self, prompt: str) -> list[Spelling]:
-        return self.prompts.spell(prompt)
+        return self.reads.spell(prompt)
 
     def nearest(self, word: str) -> list[str]:
-        return self.prompts.nearest(word)
+        return self.reads.nearest(word)
 
     def inputs(self, scene: Scene) -> dict[str, Pair]:
         made = {name: make(self, scene) for name, make in CONDITIONS.items()}

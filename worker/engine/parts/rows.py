@@ -44,6 +44,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.timesteps)
 
+    def only(self, places: Sequence[int]) -> "Rows":
+        """These rows without what steers them."""
+        inputs = {name: rows[list(places)] for name, rows in self.inputs.items()}
+        return Rows(self.latents[list(places)], self.timesteps[list(places)], inputs)
+
     def span(self, start: int, end: int, pad_to: int = 0) -> "Rows":
         """Rows `start` to `end`, followed by copies of the first of them up to `pad_to` rows."""
 

@@ -1,5 +1,6 @@
 """Where a network looks at words: read from its own attention, without changing what it does."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,34 +22,62 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """Whose looks one row is watched for: the words, each by its tokens' places, and the layout."""
+
+    words: Sequence[Sequence[int]]
+    layout: Layout
+
+
+@dataclass(frozen=True)
 class Look:
-    """What went into one attention for one row: queries and keys (heads, length, width)."""
+    """Of one attention of one row how much of each place's look went to each word: (words,
+    places), the mean of heads."""
 
     layer: str
-    query: torch.Tensor
-    key: torch.Tensor
-    mask: torch.Tensor | None
-    scale: float | None
+    shares: torch.Tensor
 
-    def shares(self, layout: Layout, words: Sequence[int]) -> torch.Tensor:
-        """How much of each place's look goes to each word: (words, places), the mean of heads."""
-        end = None if layout.count is None else layout.places + layout.count
-        here = slice(layout.places, end)
-        query, key = self.query[:, here].float(), self.key.float()
-        if len(key) != len(query):
-            key = key.repeat_interleave(len(query) // len(key), 0)
-        scale = query.shape[-1] ** -0.5 if self.scale is None else self.scale
-        scores = query @ key.transpose(-1, -2) * scale
-        mask = self.mask
+
+SCORES = 2**24
+"""Numbers that are worked out at once: 64 MB, where all heads of a large picture take gigabytes."""
+
+
+def shares(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    mask: torch.Tensor | None,
+    scale: float | None,
+    wanted: Wanted,
+) -> torch.Tensor | None:
+    """How much of each place's look goes to each word, from queries and keys (heads, length,
+    width); None where the keys are not those of the words."""
+    layout, tokens = wanted.layout, [each for word in wanted.words for each in word]
+    if layout.words + max(tokens) >= key.shape[1]:
+        return None
+    end = None if layout.count is None else layout.places + layout.count
+    here = slice(layout.places, end)
+    query = query[:, here]
+    if len(key) != len(query):
+        key = key.repeat_interleave(len(query) // len(key), 0)
+    factor = float(query.shape[-1] ** -0.5 if scale is None else scale)
+    if mask is not None:
+        mask = (mask[:, here] if mask.shape[-2] > 1 else mask).expand(len(query), -1, -1)
+    places = torch.tensor(tokens, device=query.device) + layout.words
+    heads = max(1, SCORES // (query.shape[1] * key.shape[1]))
+    found = query.new_zeros(len(tokens), query.shape[1], dtype=torch.float32)
+    for start in range(0, len(query), heads):
+        part = slice(start, start + heads)
+        scores = query[part].float() @ key[part].float().transpose(-1, -2) * factor
         if mask is not None:
-            mask = mask[:, here] if mask.shape[-2] > 1 else mask
-            if mask.dtype == torch.bool:
-                scores = scores.masked_fill(~mask, float("-inf"))
+            own = mask[part]
+            if own.dtype == torch.bool:
+                scores = scores.masked_fill(~own, float("-inf"))
             else:
-                scores = scores + mask
-        shares = scores.softmax(-1).mean(0)
-        keys = torch.tensor(words, device=shares.device) + layout.words
-        return shares[:, keys].transpose(0, 1)
+                scores = scores + own
+        found += scores.softmax(-1)[..., places].sum(0).transpose(0, 1)
+    found = found / len(query)
+    words: Sequence[torch.Tensor] = found.split([len(word) for word in wanted.words])
+    return torch.stack([each.sum(0) for each in words])
 
 
 class _Reader(TorchFunctionMode):
@@ -67,15 +96,24 @@ class _Reader(TorchFunctionMode):
         return func(*args, **given)
 
 
-@contextmanager
-def watched(
-    modules: Mapping[str, Any], rows: Sequence[int]
-) -> Iterator[Mapping[int, Sequence[Look]]]:
-    """Of these rows of the forwards within, what each module looked at, filled as they run.
+@dataclass
+class Watch:
+    """What rows of a forward looked at, filled as it runs, the seconds that it took to tell, and
+    whether any of the modules ran at all."""
 
-    The others' rows are not touched, nor is any result: what goes in is copied for these rows.
+    seen: Mapping[int, list[Look]]
+    seconds: float = 0.0
+    ran: bool = False
+
+
+@contextmanager
+def watched(modules: Mapping[str, Any], rows: Mapping[int, Wanted]) -> Iterator[Watch]:
+    """Of these rows of the forwards within, what each module looked at.
+
+    The others' rows are not touched, nor is any result. What went in is not kept: the queries of
+    one large picture take hundreds of megabytes.
     """
-    seen: dict[int, list[Look]] = {row: [] for row in rows}
+    watch = Watch({row: [] for row in rows})
 
     def hook(layer: str) -> tuple[Callable[..., None], Callable[..., None]]:
         def see(
@@ -88,15 +126,20 @@ def watched(
             scale: float | None = None,
             **_: Any,
         ) -> None:
-            for row in rows:
+            started = time.perf_counter()
+            for row, wanted in rows.items():
                 mask = None if attn_mask is None else attn_mask[row if len(attn_mask) > 1 else 0]
                 while mask is not None and mask.dim() < 3:
                     mask = mask[None]
-                seen[row].append(Look(layer, query[row].clone(), key[row].clone(), mask, scale))
+                found = shares(query[row], key[row], mask, scale, wanted)
+                if found is not None:
+                    watch.seen[row].append(Look(layer, found))
+            watch.seconds += time.perf_counter() - started
 
         reader = _Reader(see)
 
         def begin(*_: Any) -> None:
+            watch.ran = True
             reader.__enter__()
 
         def end(*_: Any) -> None:
@@ -109,7 +152,7 @@ def watched(
             begin, end = hook(layer)
             hooks.callback(module.register_forward_pre_hook(begin).remove)
             hooks.callback(module.register_forward_hook(end, always_call=True).remove)
-        yield seen
+        yield watch
 
 
 def grid(places: int, height: int, width: int) -> tuple[int, int]:

@@ -21,11 +21,12 @@ def norm(tensor: torch.Tensor) -> float:
 
 def about(trace: Trace) -> dict[str, Any]:
     """What the API says of a trace, but for where its files are."""
-    first = trace.steps[0].tensors["x"].shape if trace.steps else (0, 0, 0)
+    largest = max((tuple(each.tensors["x"].shape) for each in trace.steps), default=(0, 0, 0))
     return {
-        "size": [int(first[2]), int(first[1])],
-        "channels": int(first[0]),
+        "size": [int(largest[2]), int(largest[1])],
+        "channels": int(largest[0]),
         "words": [{"text": word} for word in trace.words],
+        "asked": dict(trace.asked),
         "layers": list(trace.steps[0].layers) if trace.steps else [],
         "left_out": trace.left_out,
         "attention": bool(trace.steps) and trace.steps[0].attention is not None,
@@ -72,17 +73,17 @@ def tensor_in(data: bytes, name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
 def sheets(trace: Trace) -> dict[str, Picture]:
     """The pictures of all steps, a latent pixel a pixel: those of DRAWN, the `difference` that the
     prompt makes, and the `attention` of each word; without those that there is nothing of."""
-    steps = [each for each in trace.steps if _size(each) == _size(trace.steps[0])]
+    steps = trace.steps
     if not steps:
         return {}
     found = {
-        name: np.concatenate([trace.draw(each.tensors[name][None]) for each in steps], axis=1)
+        name: side_by_side([trace.draw(each.tensors[name][None]) for each in steps])
         for name in DRAWN
     }
     gaps = [gap for each in steps if (gap := difference(each)) is not None]
     if len(gaps) == len(steps):
         lengths = [gap.square().sum(0).sqrt() for gap in gaps]
-        found["difference"] = np.concatenate([_lit(each) for each in lengths], axis=1)
+        found["difference"] = side_by_side([lit(each) for each in lengths])
     planes = [each.attention.float() for each in steps if each.attention is not None]
     if len(planes) == len(steps) and len(planes[0]):
         found["attention"] = _attention(planes)
@@ -91,16 +92,31 @@ def sheets(trace: Trace) -> dict[str, Picture]:
 
 def _attention(steps: Sequence[torch.Tensor]) -> Picture:
     """A row a step and a column a word, each plane as light as it is within itself."""
-    rows = [np.concatenate([_lit(plane) for plane in each], axis=1) for each in steps]
-    return np.concatenate(rows)
+    count = len(steps[0])
+    columns = [[lit(planes[word]) for planes in steps] for word in range(count)]
+    # As pictures of one height, word by word, each of all steps from top to bottom.
+    return np.concatenate([np.concatenate(evened(column)) for column in columns], axis=1)
 
 
-def _lit(plane: torch.Tensor) -> Picture:
+def side_by_side(pictures: Sequence[Picture]) -> Picture:
+    """Pictures in one, each as large as the largest."""
+    return np.concatenate(evened(pictures), axis=1)
+
+
+def evened(pictures: Sequence[Picture]) -> list[Picture]:
+    """Each as large as the largest, by the nearest pixel: a second pass has larger latents."""
+    height, width = max(each.shape[:2] for each in pictures)
+    return [
+        each[np.arange(height) * each.shape[0] // height][
+            :, np.arange(width) * each.shape[1] // width
+        ]
+        for each in pictures
+    ]
+
+
+def lit(plane: torch.Tensor) -> Picture:
+    """Numbers (h, w) as light: black where they are smallest, white where they are largest."""
     least, most = plane.min(), plane.max()
     levels = ((plane - least) / (most - least).clamp(min=1e-9) * 255).round().to(torch.uint8)
     made: Any = levels[..., None].expand(-1, -1, 3).numpy()
     return np.ascontiguousarray(made)
-
-
-def _size(step: Step) -> Sequence[int]:
-    return step.tensors["x"].shape[-2:]

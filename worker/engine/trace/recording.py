@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from worker.engine.prompt.spelling import Spelling
 from worker.engine.request import Picture, TraceWish
-from worker.engine.trace.attention import Layout, Look, grid
+from worker.engine.trace.attention import Layout, Look, Wanted, grid
 
 Numbers = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -42,12 +42,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Trace:
-    """A finished recording: its steps on the CPU, the words, and what draws latents in colours.
+    """A finished recording: its steps on the CPU, the words, what was asked for beside the noise,
+    and what draws latents in colours.
 
     Whoever has it closes it once it is stored: until then it takes its share of the memory."""
 
     steps: Sequence[Step]
     words: Sequence[str]
+    asked: Mapping[str, Any]
     draw: Callable[[torch.Tensor], Picture]
     left_out: int = 0
     close: Callable[[], None] = lambda: None
@@ -78,14 +80,22 @@ class Memory:
 
 
 class Recording:
-    """Keeps what is wished of one picture's steps. The engine's thread writes; any may look."""
+    """Keeps what is wished of one picture's steps. The engine's thread writes; any may look.
 
-    def __init__(self, wish: TraceWish, spellings: Sequence[Spelling], memory: Memory) -> None:
+    `asked` is what the network was told beside latents and timestep, to ask it again by."""
+
+    def __init__(
+        self,
+        wish: TraceWish,
+        spellings: Sequence[Spelling],
+        asked: Mapping[str, Any],
+        memory: Memory,
+    ) -> None:
         self._wish = wish
+        self._asked = asked
         self._memory = memory
         self._taken = 0
         self._looks: Sequence[Look] = ()
-        self._layout = Layout()
         self._places = _places(spellings)
         pieces = [each for window in spellings[0].windows for each in window] if spellings else []
         self.words = [
@@ -103,9 +113,13 @@ class Recording:
         """Whether it wants to know where words were looked at."""
         return self._wish.attention != "none" and bool(self._places)
 
-    def saw(self, looks: Sequence[Look], layout: Layout) -> None:
-        """What the forward of the step to come looked at with the prompt."""
-        self._looks, self._layout = looks, layout
+    def wanted(self, layout: Layout) -> Wanted:
+        """What the forward of the step to come is to be watched for."""
+        return Wanted(list(self._places.values()), layout)
+
+    def saw(self, looks: Sequence[Look]) -> None:
+        """What it looked at with the prompt."""
+        self._looks = looks
 
     def keep(
         self,
@@ -152,7 +166,8 @@ class Recording:
             for each in self.steps
         ]
         taken, self._taken = self._taken, 0
-        return Trace(steps, self.words, draw, self.left_out, _once(self._memory, taken))
+        close = _once(self._memory, taken)
+        return Trace(steps, self.words, self._asked, draw, self.left_out, close)
 
     def close(self) -> None:
         """What it took may be taken by others."""
@@ -166,31 +181,14 @@ class Recording:
         maps: dict[str, torch.Tensor] = {}
         whole: torch.Tensor | None = None
         for look in self._looks:
-            own = self._of_words(look, height, width)
-            if own is None:
-                continue
+            words, places = look.shares.shape
+            own = look.shares.reshape(words, *grid(places, height, width))
             maps[look.layer] = own.half()
             larger = functional.interpolate(own[None], (height, width), mode="bilinear")[0]
             whole = larger if whole is None else whole + larger
         if whole is None:
             return None, {}
         return (whole / len(maps)).half(), maps if self._wish.attention == LAYERS else {}
-
-    def _of_words(self, look: Look, height: int, width: int) -> torch.Tensor | None:
-        """Of one layer the shares of each word (words, h, w) at its own size."""
-        tokens = [place for places in self._places.values() for place in places]
-        layout = self._layout
-        places = look.query.shape[1] if layout.count is None else layout.count
-        if layout.words + max(tokens) >= look.key.shape[1]:
-            return None
-        rows, columns = grid(places, height, width)
-        shares = look.shares(layout, tokens)
-        planes: list[torch.Tensor] = []
-        index = 0
-        for own in self._places.values():
-            planes.append(shares[index : index + len(own)].sum(0))
-            index += len(own)
-        return torch.stack(planes).reshape(-1, rows, columns)
 
 
 def _once(memory: Memory, size: int) -> Callable[[], None]:

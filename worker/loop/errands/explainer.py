@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -115,6 +116,10 @@ class Explainer:
                 except KeyError:
                     raise Refusal(404, f"the trace has no {asked['tensor']}") from None
                 return {"picture": png(study(lambda: anatomy.decoded(model, latents)))}
+            case "acted":
+                return {
+                    "picture": png(acted(model, self._images.read(asked["file"]), asked, study))
+                }
             case _:
                 raise Refusal(500, f"nobody knows how to {errand.action}")
 
@@ -328,6 +333,23 @@ def encoded(
         "difference": png(anatomy.difference(back, source)),
         "psnr": round(anatomy.psnr(back, source), 2),
     }
+
+
+def acted(
+    model: LoadedModel,
+    trace: bytes,
+    asked: dict[str, Any],
+    study: Callable[[Callable[[], Any]], Any],
+) -> Picture:
+    """Where a word changed the network's answers, the steps of a trace side by side."""
+    planes: list[Picture] = []
+    for part in anatomy.parts(anatomy.moments(trace, asked["steps"])):
+        request = anatomy.told(model, asked["asked"], part[0].x)
+        rest = anatomy.without(model, request.prompt, asked["word"])
+        sampler = anatomy.training_sampler(model, (request.width, request.height))
+        # One part after another, so that others' steps come between.
+        planes += study(partial(anatomy.acted, model, sampler, request, rest, part))
+    return anatomy.side_by_side(planes)
 
 
 def opened(data: str) -> Picture:

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from jobs.request.model_card import AddOn
 from worker.models.catalogue import Catalogue
 from worker.models.files.configurations.claims import Claims, read_claims
 from worker.models.files.configurations.composed import without
+from worker.models.files.configurations.steering import steering_config
 from worker.models.files.configurations.unet import controlnet_config
 from worker.models.files.configurations.written import write
 from worker.models.files.errors import SourceError
@@ -24,7 +25,8 @@ from worker.models.files.layout import no_weights, read_json, weights_in
 from worker.models.files.loras.families import LoraFor, lora_for
 from worker.models.files.places import Patterns, find_file, find_folder, find_path
 from worker.models.files.safetensors_file import Shapes, numbers, read_complete, read_header
-from worker.models.files.transformers import transformer_wide, transformer_width
+from worker.models.files.transformers import transformer_wide
+from worker.models.files.widths import ModelWidths, channels, first, model_widths
 from worker.models.tables import AddOnEntry, ControlNetEntry, LoraEntry, VaeEntry
 
 LDM = "control_model."
@@ -54,26 +56,13 @@ FAMILIES_BY_TOKENS: dict[tuple[int, ...], str] = {
 
 
 @dataclass(frozen=True)
-class ModelWidths:
-    """What of a model decides which add-ons fit it: how wide the text is that its UNet reads, its
-    UNet's channels at each level, how wide each text encoder's tokens are, and how many channels
-    its latents have; for a transformer its family and how wide it is."""
-
-    text: int = 0
-    channels: tuple[int, ...] = ()
-    tokens: tuple[int, ...] = ()
-    latents: int = 4
-    family: str = ""
-    wide: int = 0
-
-
-@dataclass(frozen=True)
 class FoundAddOn:
     """An add-on that is on this machine, with what a model must have for it; None fits any. What
     `steers` transformers is for a family of them, and for those of one width."""
 
     entry: AddOnEntry
     text: int | None = None
+    given: int | None = None
     channels: tuple[int, ...] | None = None
     tokens: tuple[int, ...] | None = None
     latents: int | None = None
@@ -89,6 +78,7 @@ class FoundAddOn:
         return (
             not self.lora.families
             and self.text in (None, model.text)
+            and self.given in (None, model.given)
             and self.channels in (None, model.channels)
             and self.tokens in (None, model.tokens)
             and self.latents in (None, model.latents)
@@ -103,7 +93,7 @@ class FoundAddOn:
             return self.lora.families[0] if len(self.lora.families) == 1 else ""
         if self.tokens is not None:
             return FAMILIES_BY_TOKENS.get(self.tokens, "")
-        return FAMILIES_BY_TEXT.get(self.text or 0, "")
+        return FAMILIES_BY_TEXT.get(self.text or self.given or 0, "")
 
     @cached_property
     def told(self) -> AddOn:
@@ -183,21 +173,6 @@ def find(entry: AddOnEntry) -> FoundAddOn:
             return FoundAddOn(entry)
 
 
-def model_widths(config: Path) -> ModelWidths:
-    """The widths of a model in the diffusers layout. Raises SourceError."""
-    if not (config / "unet").is_dir():
-        family, wide = transformer_width(config)
-        return ModelWidths(family=family, wide=wide)
-    unet = read_json(config / "unet" / "config.json")
-    texts = [config / part / "config.json" for part in ("text_encoder", "text_encoder_2")]
-    tokens = [read_json(file).get("hidden_size", 0) for file in texts if file.is_file()]
-    vae = config / "vae" / "config.json"
-    latents = int(read_json(vae).get("latent_channels", 4)) if vae.is_file() else 4
-    return ModelWidths(
-        _first(unet.get("cross_attention_dim")), _channels(unet), tuple(map(int, tokens)), latents
-    )
-
-
 def _latents(shapes: Shapes) -> int | None:
     """The channels of the latents that an autoencoder decodes; None where it does not show."""
     ends = ("decoder.conv_in.weight",)
@@ -245,9 +220,10 @@ def _written_config(entry: ControlNetEntry, file: Path) -> Path:
             " is shared as well."
         )
     try:
-        return write({"config.json": controlnet_config(without(shapes, LDM) or shapes)})
-    except (SourceError, KeyError, IndexError, OSError) as error:
-        raise SourceError(f"{where}: {file} is no ControlNet for a UNet: {error}.") from error
+        config = steering_config(shapes) or controlnet_config(without(shapes, LDM) or shapes)
+        return write({"config.json": config})
+    except (SourceError, KeyError, IndexError, ValueError, OSError) as error:
+        raise SourceError(f"{where}: {file} is no ControlNet that is known: {error}.") from error
 
 
 def add_on_weights(entry: AddOnEntry) -> list[Path]:
@@ -327,9 +303,13 @@ def _found_controlnet(entry: ControlNetEntry) -> FoundAddOn:
     if kind != "ControlNetModel":
         names = ", ".join(("ControlNetModel", *CONTROLLED))
         raise SourceError(f"{entry.where}.source: it is a {kind}, none of {names}.")
-    return FoundAddOn(
-        entry, text=_first(config.get("cross_attention_dim")), channels=_channels(config)
-    )
+    if config.get("encoder_hid_dim"):
+        raise SourceError(
+            f"{entry.where}.source: it reads text as Kolors' nets do, by a class that diffusers has"
+            " not."
+        )
+    given = first(config.get("cross_attention_dim"))
+    return FoundAddOn(entry, given=given, channels=channels(config))
 
 
 def _told(entry: AddOnEntry) -> AddOn:
@@ -387,11 +367,3 @@ def _one_file(entry: AddOnEntry, folder: Path) -> Path:
         raise SourceError(f"{entry.where}.source: {no_weights(folder)}")
     names = ", ".join(file.name for file in files)
     raise SourceError(f"{entry.where}.file: must name one of the files of {folder}: {names}.")
-
-
-def _first(width: int | list[int] | None) -> int:
-    return width[0] if isinstance(width, list) else width or 0
-
-
-def _channels(config: dict[str, Any]) -> tuple[int, ...]:
-    return tuple(int(width) for width in config.get("block_out_channels", []))

@@ -6,11 +6,10 @@ Read by the package `gguf`, which is optional.
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from worker.models.files.errors import SourceError
+from worker.models.files.errors import SourceError, check_package
 from worker.models.files.safetensors_file import Header, problem_of, read_header
 
 SUFFIX = ".gguf"
@@ -20,11 +19,7 @@ def header_of(file: Path) -> Header:
     """The header of a file of either format. Raises SourceError."""
     if file.suffix != SUFFIX:
         return read_header(file)
-    if find_spec("gguf") is None:
-        raise SourceError(
-            f"{file} is a GGUF file, which needs the package gguf; the extra `gguf` of darkroom"
-            " brings it."
-        )
+    check_package(f"{file} is a GGUF file", "gguf", "gguf")
     try:
         state = file.stat()
     except OSError as error:

@@ -38,6 +38,8 @@ CONTROLNET = (
     "input_hint_block.",
     "controlnet_cond_embedding.",
     "controlnet_down_blocks.",
+    "controlnet_blocks.",
+    "controlnet_x_embedder.",
 )
 
 UPSCALER_FOLDERS = {

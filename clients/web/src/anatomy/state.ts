@@ -9,6 +9,9 @@ export type Part = (typeof PARTS)[number];
 
 export const OVERS: readonly Walk["over"][] = ["steps", "samplers", "schedules", "prompts", "seeds", "words"];
 
+/** What lights up of a word. */
+export const MAPS = ["acted", "looked"] as const;
+
 export interface State {
   part: Part;
   lesson: boolean;
@@ -30,6 +33,7 @@ export interface State {
   /** Which step is shown, and which word lights up. */
   step: number;
   word: number;
+  map: (typeof MAPS)[number];
   /** The timestep of parts 2 and 6. */
   time: number;
 }
@@ -50,6 +54,7 @@ const DEFAULT: State = {
   image: "",
   step: 0,
   word: -1,
+  map: "acted",
   time: 400,
 };
 
@@ -68,6 +73,7 @@ function read(text: string | null): State {
   }
   if (!PARTS.includes(found.part as Part)) found.part = DEFAULT.part;
   if (!OVERS.includes(found.over as Walk["over"])) found.over = DEFAULT.over;
+  if (!MAPS.includes(found.map as State["map"])) found.map = DEFAULT.map;
   return found as unknown as State;
 }
 

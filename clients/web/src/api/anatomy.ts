@@ -1,5 +1,5 @@
 /** What the server shows of how a model works, and what it kept of a picture's steps. */
-import { absolute, get, post } from "./http";
+import { get, post, send } from "./http";
 import type { Autoencoded, Forward, NoiseSchedule, Story, Tokens, Trace } from "./types";
 
 /** Milliseconds for an answer that a model may have to be loaded for. */
@@ -10,14 +10,19 @@ export function trace(url: string): Promise<Trace> {
   return get(url);
 }
 
-/** Where the browser gets one step's latents as the autoencoder sees them. */
+/** Where one step's latents are, as the autoencoder sees them. */
 export function decoded(url: string, what: "x" | "x0" | "noise", step: number): string {
-  return absolute(`${url}/pictures/${what}/${step}`);
+  return `${url}/pictures/${what}/${step}`;
 }
 
-/** Where the browser gets a file that the server named. */
-export function sheet(url: string): string {
-  return absolute(url);
+/** Where a word acted: all steps side by side. */
+export function acted(url: string, word: number): string {
+  return `${url}/words/${word}`;
+}
+
+/** A picture by its path; the network may have to be asked for it. */
+export async function drawn(path: string): Promise<Blob> {
+  return (await send("GET", path, { patience: PATIENCE })).blob();
 }
 
 export function tokenize(prompt: string, model?: string, signal?: AbortSignal): Promise<Tokens> {

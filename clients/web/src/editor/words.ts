@@ -1,6 +1,6 @@
 import { number, words } from "../i18n";
 
-export const t = words({
+export const t = words("editor", {
   en: {
     paintTitle: "Paint what should change",
     growTitle: "Extend the picture",
@@ -24,8 +24,8 @@ export const t = words({
       "Control Z undoes, Control Y redoes.",
     at: (x: number, y: number) => `Brush at ${number(x)} % from the left, ${number(y)} % from the top.`,
     hint: "Paint with a finger over what should change. Two fingers zoom and move.",
-    share: (percent: number) =>
-      percent < 1 ? "Less than 1 % of the picture is repainted." : `${number(percent)} % of the picture is repainted.`,
+    shareLittle: "Less than 1 % of the picture is repainted.",
+    share: (percent: number) => `${number(percent)} % of the picture is repainted.`,
 
     tools: "Tools",
     brush: "Brush",
@@ -80,8 +80,8 @@ export const t = words({
       "Control Z hoàn tác, Control Y làm lại.",
     at: (x: number, y: number) => `Cọ ở ${number(x)} % từ bên trái, ${number(y)} % từ trên xuống.`,
     hint: "Dùng ngón tay tô lên phần cần thay đổi. Dùng hai ngón để phóng to và di chuyển.",
-    share: (percent: number) =>
-      percent < 1 ? "Chưa đến 1 % ảnh được vẽ lại." : `${number(percent)} % ảnh được vẽ lại.`,
+    shareLittle: "Chưa đến 1 % ảnh được vẽ lại.",
+    share: (percent: number) => `${number(percent)} % ảnh được vẽ lại.`,
 
     tools: "Công cụ",
     brush: "Cọ",

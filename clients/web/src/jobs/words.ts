@@ -1,6 +1,6 @@
 import { words } from "../i18n";
 
-export const t = words({
+export const t = words("jobs", {
   en: {
     heading: "Latest pictures",
     sending: "Sending…",
@@ -44,8 +44,8 @@ export const t = words({
     enlarge: "Enlarge",
     link: "A link for somebody",
     toForm: "Its recipe into the form",
-    open: (prompt: string, at: number, count: number) =>
-      count > 1 ? `Open ${prompt}, picture ${at} of ${count}` : `Open ${prompt}`,
+    open: (prompt: string) => `Open ${prompt}`,
+    openOf: (prompt: string, at: number, count: number) => `Open ${prompt}, picture ${at} of ${count}`,
     picture: "a picture",
     again: "Same again",
     vary: "Vary",
@@ -104,8 +104,8 @@ export const t = words({
     enlarge: "Phóng to",
     link: "Liên kết cho người khác",
     toForm: "Đưa công thức vào biểu mẫu",
-    open: (prompt: string, at: number, count: number) =>
-      count > 1 ? `Mở ${prompt}, ảnh ${at} trên ${count}` : `Mở ${prompt}`,
+    open: (prompt: string) => `Mở ${prompt}`,
+    openOf: (prompt: string, at: number, count: number) => `Mở ${prompt}, ảnh ${at} trên ${count}`,
     picture: "một bức ảnh",
     again: "Làm thêm như vậy",
     vary: "Biến tấu",

@@ -1,6 +1,6 @@
 import { number, words } from "../i18n";
 
-export const t = words({
+export const t = words("models", {
   en: {
     kindOfFile: "What to show",
     models: "Models",

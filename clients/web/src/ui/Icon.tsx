@@ -43,14 +43,19 @@ const PATHS = {
   check: "M5 12.5l5 5L19 7",
   expand: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
   phone: "M8 3h8v18H8zM11 18h2",
+  grid: "M4 4h16v16H4zM4 9.3h16M4 14.7h16M9.3 4v16M14.7 4v16",
+  screen: "M3 5h18v12H3zM9 21h6M12 17v4",
   edit: "M5 19l1-4L16 5l3 3L9 18zM14 7l3 3",
 } as const;
 
 export type IconName = keyof typeof PATHS;
 
+/** Those that point along the line of writing. */
+const TURNED: ReadonlySet<IconName> = new Set(["back", "forward", "undo", "redo"]);
+
 export function Icon({ name }: { name: IconName }) {
   return (
-    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+    <svg class={TURNED.has(name) ? "icon turns" : "icon"} viewBox="0 0 24 24" aria-hidden="true">
       <path d={PATHS[name]} />
     </svg>
   );

@@ -50,7 +50,6 @@ export function Drown() {
           onInput={(event) => show({ time: TIMES[Number(event.currentTarget.value)]! })}
         />
       </label>
-      {!drowned.length && !problem && !missing && <p role="status">{t("waiting")}</p>}
       <div class="schedules">
         {drowned.map((each) => {
           const step = each.steps[at];
@@ -80,6 +79,9 @@ export function Drown() {
           );
         })}
       </div>
+      {drowned.length < SCHEDULES.length && !problem && !missing && (
+        <p role="status">{t("scheduleOf", drowned.length + 1, SCHEDULES.length)}</p>
+      )}
       {drowned.length > 0 && (
         <Curve
           lines={drowned.map((each) => ({
@@ -92,7 +94,7 @@ export function Drown() {
           to="999"
         />
       )}
-      <p class="muted">{t("share")}</p>
+      {drowned.length > 0 && <p class="muted">{t("share")}</p>}
     </Frame>
   );
 }

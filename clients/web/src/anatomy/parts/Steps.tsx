@@ -1,20 +1,22 @@
 import { useEffect, useState } from "preact/hooks";
-import { decoded, sheet, trace as readTrace } from "../../api/anatomy";
+import { trace as readTrace } from "../../api/anatomy";
+import { Refused } from "../../api/errors";
 import { read as readJob } from "../../api/jobs";
-import { source } from "../../api/images";
 import type { Job, JobRequest, Trace } from "../../api/types";
 import { number } from "../../i18n";
+import { alone } from "../../state/alone";
 import { route } from "../../state/route";
 import { tracedSteps } from "../../state/traces";
 import { Icon } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
 import { asked } from "../asked";
-import { Cell, Lit } from "../draw/Cell";
+import { Cell } from "../draw/Cell";
 import { Curve } from "../draw/Curve";
 import { Frame } from "../draw/Frame";
 import { made } from "../run";
 import { show, state, type State } from "../state";
 import { t } from "../words";
+import { Acting } from "./Acting";
 import { Recipe } from "./Recipe";
 
 /** Milliseconds that a step is shown for while it plays. */
@@ -91,14 +93,18 @@ async function traced(wanted: State, unguided: boolean, begun: (job: Job) => voi
   let request: JobRequest = asked(wanted);
   if (wanted.image) {
     const of = await readJob(wanted.image.split("-")[0]!);
-    const index = of.outputs.findIndex((each) => each.id === wanted.image);
     const known = of.traces.find((each) => each.image === wanted.image);
     if (known && !unguided) return { job: of, url: known.url, trace: await readTrace(known.url) };
-    const seed = of.outputs[index]?.seed ?? of.input.seed;
-    request = { ...(of.input as JobRequest), seed, count: 1 };
+    const output = of.outputs.find((each) => each.id === wanted.image);
+    if (!output) throw new Failed(t("gone"));
+    request = { ...(alone(of, output).input as JobRequest), seed: output.seed, count: 1 };
   }
   if (unguided) request = { ...request, guidance_scale: 1 };
-  const job = await made({ ...request, trace: true }, begun);
+  const job = await made({ ...request, trace: true }, begun).catch((error: unknown) => {
+    // Words that change from step to step, or that AND joins, have no places to be looked at.
+    if (!(error instanceof Refused) || !error.fields.some(({ pointer }) => pointer === "/trace")) throw error;
+    return made({ ...request, trace: { attention: "none" } }, begun);
+  });
   const [first] = job.traces;
   if (!first) throw new Failed(job.error?.detail ?? t("failed"));
   return { job, url: first.url, trace: await readTrace(first.url) };
@@ -128,10 +134,10 @@ function Coming({ job }: { job: string }) {
 }
 
 function Inside({ looked: { job, url, trace } }: { looked: Looked }) {
-  const { step, word } = state.value;
+  const { step } = state.value;
   const [playing, play] = useState(false);
   const count = trace.steps.length;
-  const at = Math.min(step, count - 1);
+  const at = Math.min(Math.max(0, step), count - 1);
   const here = trace.steps[at];
   useEffect(() => {
     if (!playing) return;
@@ -141,19 +147,17 @@ function Inside({ looked: { job, url, trace } }: { looked: Looked }) {
     }, PACE);
     return () => clearTimeout(timer);
   }, [playing, at, count]);
-  if (!here) return null;
-  const column = trace.steps.indexOf(here);
-  const { x, noise, x0, difference, attention } = trace.sheets;
+  if (!here) return <p class="error">{t(trace.left_out ? "allLeftOut" : "noSteps")}</p>;
+  const { x, noise, x0, difference } = trace.sheets;
   const panels = [
     [x, t("noisy")],
     [noise, t("noise")],
     [x0, t("clean")],
     [difference, t("differs")],
   ] as const;
-  const lit = attention && trace.words[word] ? { url: sheet(attention), column: word, row: column, size: trace.size } : null;
-  const output = job.outputs[0];
   return (
     <section class="inside">
+      {trace.left_out > 0 && <p class="muted">{t("leftOut", trace.left_out)}</p>}
       <div class="player">
         <button
           type="button"
@@ -166,7 +170,7 @@ function Inside({ looked: { job, url, trace } }: { looked: Looked }) {
           <Icon name={playing ? "minus" : "play"} />
         </button>
         <label>
-          <span>{t("stepOf", at + 1, count)}</span>
+          <span>{t("stepOf", here.step + 1, stepsOf(trace))}</span>
           <input
             type="range"
             min={0}
@@ -187,38 +191,13 @@ function Inside({ looked: { job, url, trace } }: { looked: Looked }) {
           ([each, label]) =>
             each && (
               <figure key={label}>
-                <Cell url={sheet(each)} column={column} size={trace.size} label={label} />
+                <Cell url={each} column={at} size={trace.size} label={label} />
                 <figcaption>{label}</figcaption>
               </figure>
             ),
         )}
       </div>
-      <div class="chips" role="group" aria-label={t("wordsHelp")}>
-        {trace.words.map((each, index) => (
-          <button
-            type="button"
-            key={index}
-            aria-pressed={index === word}
-            onMouseEnter={() => matchMedia("(hover: hover)").matches && show({ word: index })}
-            onClick={() => show({ word: index === word && !matchMedia("(hover: hover)").matches ? -1 : index })}
-          >
-            {each.text}
-          </button>
-        ))}
-      </div>
-      <p class="muted">{t("wordsHelp")}</p>
-      <div class="panels two">
-        <figure>
-          <Lit under={decoded(url, "x0", here.step)} attention={lit} label={t("whatIf")} />
-          <figcaption>{t("whatIf")}</figcaption>
-        </figure>
-        {output && (
-          <figure>
-            <Lit under={source(output)} attention={lit} label={t("final")} />
-            <figcaption>{t("final")}</figcaption>
-          </figure>
-        )}
-      </div>
+      <Acting key={url} job={job} url={url} trace={trace} at={at} />
       <Curve
         lines={[{ name: t("sigma"), values: trace.steps.map((each) => each.sigma) }]}
         at={count > 1 ? at / (count - 1) : 0}
@@ -229,4 +208,9 @@ function Inside({ looked: { job, url, trace } }: { looked: Looked }) {
       />
     </section>
   );
+}
+
+/** How many steps there were, those that were left out as well. */
+function stepsOf({ steps, left_out }: Trace): number {
+  return Math.max(steps.length + left_out, (steps.at(-1)?.step ?? 0) + 1);
 }

@@ -1,6 +1,6 @@
 import { words } from "../../i18n";
 
-export const t = words({
+export const t = words("models/adding", {
   en: {
     add: "Add a model",
     drop: "Drop the file of a model: it is sent to the server, and nothing is added before you say so.",
