@@ -144,6 +144,8 @@ def _steered() -> Iterator[Row]:
     yield Row(section, "FreeU", plain | {"freeu": {"b1": 1.3, "b2": 1.4}})
     for scale in (2.0, 5.0):
         yield Row(section, f"PAG {scale:g}", plain | {"pag_scale": scale})
+    natural = {"cfg_plus_plus": True, "guidance_scale": 0.6, "sampler": "ddim"}
+    yield Row(section, "CFG++ 0.6", plain | natural)
     unguided = plain | {"guidance_scale": 1.0}
     yield Row(section, "Without guidance", unguided)
     yield Row(section, "Without guidance, PAG 5", unguided | {"pag_scale": 5.0})

@@ -37,6 +37,8 @@ FILLS = {
 BLEND, BLEND_PROMPT = "Prompt blend", "Prompt blended with"
 """Ours: a second prompt, and how far the first was moved towards it."""
 
+CFG_PLUS_PLUS = "CFG++"
+
 FREEU = "FreeU"
 """Its numbers, such as `b1 1.5, b2 1.6, s1 0.9, s2 0.2`."""
 
@@ -172,6 +174,8 @@ def read(text: str) -> Recipe:
     ways = {said: way for way, said in TILINGS.items()}
     if values.get(TILING) in ways:
         fields["tiling"] = ways[values[TILING]]
+    if values.get(CFG_PLUS_PLUS) == "True":
+        fields["cfg_plus_plus"] = True
     if FREEU in values:
         said = (each.partition(" ") for each in values[FREEU].split(", "))
         fields["freeu"] = {name: number(value) for name, _, value in said}
@@ -229,6 +233,8 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["VAE"] = request.vae
     if request.class_label is not None:
         fields["Class label"] = request.class_label
+    if request.cfg_plus_plus:
+        fields[CFG_PLUS_PLUS] = "True"
     if request.pag_scale:
         fields["PAG scale"] = request.pag_scale
     if request.freeu:

@@ -153,6 +153,12 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "tiling": Option("Edges that meet", {"tiling": "both"}, not_for=TRANSFORMERS),
     "freeu": Option("FreeU", {"freeu": {"b1": 1.8, "b2": 1.8}}, not_for=TRANSFORMERS),
+    "cfg-plus-plus": Option(
+        "CFG++",
+        {"cfg_plus_plus": True, "sampler": "euler"} | STRONG,
+        not_for=(*TRANSFORMERS, "lcm"),
+        without={"sampler": "euler"} | STRONG,
+    ),
     "pag": Option("Perturbed-attention guidance", {"pag_scale": 20.0}, not_for=TRANSFORMERS),
     "variation-seed": Option("Variation seed", {"variation_seed": 9, "variation_strength": 0.3}),
     "exact": Option("Exact", {"exact": True}, promises=("exact",)),

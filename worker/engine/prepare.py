@@ -45,6 +45,10 @@ def encode(task: Task, memory: Memory | None = None) -> None:
     ):
         if asked and not able:
             raise InvalidRequest(f"{field}: the model {model.name} has no U-Net.")
+    if request.cfg_plus_plus and not (model.junctions and model.guided(request)):
+        raise InvalidRequest(
+            f"cfg_plus_plus: the model {model.name} is not guided by a second row."
+        )
     if request.references:
         _edit(task, model)
         return

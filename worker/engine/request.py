@@ -153,6 +153,7 @@ class ImageRequest:
     tiling: Tiling = "none"
     freeu: FreeU | None = None
     pag_scale: float = 0.0
+    cfg_plus_plus: bool = False
     exact: bool = False
     trace: TraceWish | None = None
 

@@ -197,6 +197,7 @@ def image_request(
         tiling=request.tiling,
         freeu=request.freeu and FreeU(**request.freeu.model_dump()),
         pag_scale=request.pag_scale,
+        cfg_plus_plus=request.cfg_plus_plus,
         exact=request.exact,
         trace=trace_wish(request),
     )

@@ -32,9 +32,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     loras = data / "models" / "loras"
     loras.mkdir(parents=True)
     for layout in ("kohya", "diffusers"):
-        save_tiny_lora(
-            loras / f"{layout}.safetensors", data / "kolors", layout, seed=3, text=False
-        )
+        save_tiny_lora(loras / f"{layout}.safetensors", data / "kolors", layout, seed=3, text=False)
     save_tiny_controlnet(data / "models" / "controlnets" / "edges", data / "sdxl")
     models = data / "models.toml"
     models.write_text("\n".join(f'[models.{n}]\nsource = "{n}"' for n in ("kolors", "sdxl")))

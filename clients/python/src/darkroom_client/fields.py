@@ -180,6 +180,7 @@ class Fields(TypedDict, total=False):
     class_label: int | None
     freeu: FreeU | None
     pag_scale: float
+    cfg_plus_plus: bool
     tiling: Literal["none", "x", "y", "both"]
     scale: float | None
     upscaler: str | None
