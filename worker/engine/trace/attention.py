@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.nn import functional
@@ -76,7 +76,7 @@ def shares(
                 scores = scores + own
         found += scores.softmax(-1)[..., places].sum(0).transpose(0, 1)
     found = found / len(query)
-    words: Sequence[torch.Tensor] = found.split([len(word) for word in wanted.words])
+    words = cast("tuple[torch.Tensor, ...]", found.split([len(word) for word in wanted.words]))
     return torch.stack([each.sum(0) for each in words])
 
 
