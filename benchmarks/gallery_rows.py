@@ -121,20 +121,18 @@ def _several() -> Iterator[Row]:
     for weight in (0.4, 1.0):
         prompt = f"heart, 3d AND apple, 3d :{weight}"
         yield Row(section, f"AND, {weight}", {"prompt": prompt, "seed": 5})
-    wide = {"width": 384, "height": 128, "drawn": {"width": 384, "height": 128}}
-    wide |= {"prompt": "", "seed": 3}
-    places = [
-        {"prompt": "red apple, 3d", "box": {"width": 1 / 3}},
-        {"prompt": "green heart, 3d", "box": {"left": 2 / 3, "width": 1 / 3}},
-    ]
-    yield Row(section, "An apple left, a heart right", wide | {"regions": places})
+    half = {"width": 256, "height": 128, "drawn": {"width": 256, "height": 128}}
+    half |= {"prompt": "", "seed": 2}
     faces = [
         {"prompt": "cat face, 3d", "box": {"width": 0.5}},
         {"prompt": "rocket, 3d", "box": {"left": 0.5, "width": 0.5}},
     ]
-    half = {"width": 256, "height": 128, "drawn": {"width": 256, "height": 128}}
-    half |= {"prompt": "", "seed": 2}
     yield Row(section, "A cat left, a rocket right", half | {"regions": faces})
+    fruit = [
+        {"prompt": "red apple, 3d", "box": {"width": 0.5}},
+        {"prompt": "green heart, 3d", "box": {"left": 0.5, "width": 0.5}},
+    ]
+    yield Row(section, "An apple left, a heart right", half | {"regions": fruit})
 
 
 def _steered() -> Iterator[Row]:
