@@ -102,6 +102,7 @@ def other_prompts(request: GenerationRequest) -> dict[str, str]:
     """The prompts that a request has beside its own, by the pointers of their fields."""
     beside = {"/blend_prompt": request.blend_prompt}
     beside |= {"/walk/prompt": request.walk.prompt} if request.walk else {}
+    beside |= {"/hires/prompt": request.hires.prompt} if request.hires else {}
     beside |= {f"/regions/{n}/prompt": each.prompt for n, each in enumerate(request.regions)}
     return {pointer: text for pointer, text in beside.items() if text}
 

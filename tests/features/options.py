@@ -119,6 +119,23 @@ OPTIONS: Mapping[str, Option] = {
         without={"true_cfg_scale": 20.0},
     ),
     "break": Option("Prompt with BREAK", {"prompt": "a red BREAK apple"}, not_for=LATER),
+    "editing": Option(
+        "Words that change at a step",
+        {"prompt": "a [red:green:1] apple", "strength": 1.0},
+        without={"strength": 1.0},
+    ),
+    "alternation": Option(
+        "Words by turns",
+        {"prompt": "a [red|green] apple", "strength": 1.0},
+        without={"strength": 1.0},
+    ),
+    "and": Option(
+        "Prompts joined by AND",
+        {"prompt": "a red apple AND a cat :0.8"} | STRONG,
+        not_for=WITHOUT_GUIDANCE,
+        without=STRONG,
+    ),
+    "choice": Option("Choices and wildcards", {"prompt": "a {green|blue} apple"}),
     "clip-skip": Option("Clip skip", {"clip_skip": 2}, not_for=LATER[1:]),
     "textual-inversion": Option(
         "Textual inversion",
@@ -182,6 +199,12 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "tiling": Option("Edges that meet", {"tiling": "both"}, not_for=TRANSFORMERS),
     "freeu": Option("FreeU", {"freeu": {"b1": 1.8, "b2": 1.8}}, not_for=TRANSFORMERS),
+    "cfg-plus-plus": Option(
+        "CFG++",
+        {"cfg_plus_plus": True, "sampler": "euler"} | STRONG,
+        not_for=(*TRANSFORMERS, "lcm"),
+        without={"sampler": "euler"} | STRONG,
+    ),
     "pag": Option("Perturbed-attention guidance", {"pag_scale": 20.0}, not_for=TRANSFORMERS),
     "variation-seed": Option("Variation seed", {"variation_seed": 9, "variation_strength": 0.3}),
     "exact": Option("Exact", {"exact": True}, promises=("exact",)),
@@ -197,6 +220,13 @@ OPTIONS: Mapping[str, Option] = {
         SECOND_PASS,
         ("larger", "shows"),
         without={"hires": {"scale": 2.0, "strength": 0.6, "upscaler": "latent"}},
+    ),
+    "hires-prompt": Option(
+        "Second pass with words of its own",
+        {"hires": {"strength": 0.8, "upscaler": "latent", "prompt": "a green heart"}},
+        SECOND_PASS,
+        ("larger", "shows"),
+        without={"hires": {"strength": 0.8, "upscaler": "latent"}},
     ),
     "upscale-latent": Option(
         "Upscale from latents",
