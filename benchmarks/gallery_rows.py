@@ -73,6 +73,7 @@ def rows() -> Iterator[Row]:
             }
             yield Row(f"each schedule, {SAMPLERS[sampler].title}", info.label, fields)
     yield from _prompts()
+    yield from _changing()
     yield from _several()
     yield from _steered()
     yield from _edges()
@@ -104,22 +105,34 @@ def _prompts() -> Iterator[Row]:
         yield Row(section, f"Guidance 12, rescale {amount}", fields | {"guidance_rescale": amount})
 
 
+def _changing() -> Iterator[Row]:
+    section = "Words that change"
+    for title, prompt in (
+        ("At half of the steps", "[cat face:dog face:0.5], 3d"),
+        ("After two steps", "[cat face:dog face:2], 3d"),
+        ("By turns", "[cat face|dog face], 3d"),
+        ("A choice", "{red|green|purple} apple, 3d"),
+    ):
+        yield Row(section, title, {"prompt": prompt, "seed": 5})
+
+
 def _several() -> Iterator[Row]:
     section = "Several prompts"
-    wide = {"width": 384, "height": 128, "drawn": {"width": 384, "height": 128}}
-    wide |= {"prompt": "", "seed": 3}
-    places = [
-        {"prompt": "red apple, 3d", "box": {"width": 1 / 3}},
-        {"prompt": "green heart, 3d", "box": {"left": 2 / 3, "width": 1 / 3}},
-    ]
-    yield Row(section, "An apple left, a heart right", wide | {"regions": places})
+    for weight in (0.4, 1.0):
+        prompt = f"heart, 3d AND apple, 3d :{weight}"
+        yield Row(section, f"AND, {weight}", {"prompt": prompt, "seed": 5})
+    half = {"width": 256, "height": 128, "drawn": {"width": 256, "height": 128}}
+    half |= {"prompt": "", "seed": 2}
     faces = [
         {"prompt": "cat face, 3d", "box": {"width": 0.5}},
         {"prompt": "rocket, 3d", "box": {"left": 0.5, "width": 0.5}},
     ]
-    half = {"width": 256, "height": 128, "drawn": {"width": 256, "height": 128}}
-    half |= {"prompt": "", "seed": 2}
     yield Row(section, "A cat left, a rocket right", half | {"regions": faces})
+    fruit = [
+        {"prompt": "red apple, 3d", "box": {"width": 0.5}},
+        {"prompt": "green heart, 3d", "box": {"left": 0.5, "width": 0.5}},
+    ]
+    yield Row(section, "An apple left, a heart right", half | {"regions": fruit})
 
 
 def _steered() -> Iterator[Row]:
@@ -129,6 +142,8 @@ def _steered() -> Iterator[Row]:
     yield Row(section, "FreeU", plain | {"freeu": {"b1": 1.3, "b2": 1.4}})
     for scale in (2.0, 5.0):
         yield Row(section, f"PAG {scale:g}", plain | {"pag_scale": scale})
+    natural = {"cfg_plus_plus": True, "guidance_scale": 0.6, "sampler": "ddim"}
+    yield Row(section, "CFG++ 0.6", plain | natural)
     unguided = plain | {"guidance_scale": 1.0}
     yield Row(section, "Without guidance", unguided)
     yield Row(section, "Without guidance, PAG 5", unguided | {"pag_scale": 5.0})

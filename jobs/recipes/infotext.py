@@ -37,6 +37,8 @@ FILLS = {
 BLEND, BLEND_PROMPT = "Prompt blend", "Prompt blended with"
 """Ours: a second prompt, and how far the first was moved towards it."""
 
+CFG_PLUS_PLUS = "CFG++"
+
 FREEU = "FreeU"
 """Its numbers, such as `b1 1.5, b2 1.6, s1 0.9, s2 0.2`."""
 
@@ -179,6 +181,8 @@ def read(text: str) -> Recipe:
     ways = {said: way for way, said in TILINGS.items()}
     if values.get(TILING) in ways:
         fields["tiling"] = ways[values[TILING]]
+    if values.get(CFG_PLUS_PLUS) == "True":
+        fields["cfg_plus_plus"] = True
     if FREEU in values:
         said = (each.partition(" ") for each in values[FREEU].split(", "))
         fields["freeu"] = {name: number(value) for name, _, value in said}
@@ -236,6 +240,8 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["VAE"] = request.vae
     if request.class_label is not None:
         fields["Class label"] = request.class_label
+    if request.cfg_plus_plus:
+        fields[CFG_PLUS_PLUS] = "True"
     if request.pag_scale:
         fields["PAG scale"] = request.pag_scale
     if request.freeu:
@@ -258,6 +264,9 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["Hires upscale"] = request.hires.scale
         fields["Hires steps"] = request.hires.steps
         fields["Hires upscaler"] = _title(request.hires.upscaler)
+        fields["Hires prompt"] = request.hires.prompt and _harmless(request.hires.prompt)
+        negative = request.hires.negative_prompt
+        fields["Hires negative prompt"] = negative and _harmless(negative)
     if request.kind == "inpaint" and request.mask_grey != "mix":
         fields["Mask grey"] = request.mask_grey
     if request.kind == "upscale":
@@ -319,6 +328,8 @@ def _hires(values: dict[str, str]) -> dict[str, Any] | None:
         hires["upscaler"] = _upscaler(values["Hires upscaler"])
     if hires.get("steps") == 0:
         del hires["steps"]  # as many as the first pass
+    prompts = {"Hires prompt": "prompt", "Hires negative prompt": "negative_prompt"}
+    hires |= {ours: values[name] for name, ours in prompts.items() if name in values}
     if HIRES_STRENGTH in values:
         hires["strength"] = number(values[HIRES_STRENGTH])
     return hires

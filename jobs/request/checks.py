@@ -14,6 +14,7 @@ from jobs.request.parts import Drawn, Lora
 from jobs.request.regions import faults as region_faults
 from jobs.request.request import FieldError, GenerationRequest, InputPicture, Pictures
 from jobs.request.samplers import AUTOMATIC, nearest, parts_of, schedule_problem
+from jobs.request.steering import faults as steering
 from jobs.request.trace import fault
 from jobs.request.values import LIMITS
 from jobs.request.walk.choices import faults
@@ -264,20 +265,7 @@ def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldErro
     if request.true_cfg_scale != 1 and not card.distilled_guidance:
         detail = f"the model {card.name} is guided by guidance_scale; leave it out"
         errors.append(FieldError(pointer="/true_cfg_scale", detail=detail))
-    if request.class_label is not None and request.class_label >= card.classes:
-        most = f"must be at most {card.classes - 1}; it is {request.class_label}"
-        detail = most if card.classes else f"the model {card.name} has no classes; leave it out"
-        errors.append(FieldError(pointer="/class_label", detail=detail))
-    if request.tiling != "none" and not card.unet:
-        detail = (
-            f"the model {card.name} knows its edges: it has no convolutions that could wrap, as"
-            " Stable Diffusion 1, 2 and XL have"
-        )
-        errors.append(FieldError(pointer="/tiling", detail=detail))
-    for field, asked in (("freeu", request.freeu), ("pag_scale", request.pag_scale)):
-        if asked and not card.unet:
-            detail = f"acts on a U-Net, and the model {card.name} has none here"
-            errors.append(FieldError(pointer=f"/{field}", detail=detail))
+    errors += [FieldError(pointer=at, detail=detail) for at, detail in steering(request, card)]
     if not card.batched:
         detail = say(
             "whole-pipeline",

@@ -21,7 +21,7 @@ Kind = Literal[
 ]
 
 
-UNETS = ("sd1", "sd2", "sdxl", "sdxl-refiner")
+UNETS = ("sd1", "sd2", "sdxl", "sdxl-refiner", "kolors")
 """Families whose networks are UNets."""
 
 

@@ -156,6 +156,12 @@ class Hires(Part):
     upscaler: Name = Field(
         default="lanczos", description="`latent`, `lanczos`, `nearest`, or an upscaler of /models."
     )
+    prompt: Prompt | None = Field(
+        default=None, description="What the second pass draws, where that is something else."
+    )
+    negative_prompt: Prompt | None = Field(
+        default=None, description="What it keeps out, where that is something else."
+    )
 
 
 class Drawn(Part):

@@ -24,6 +24,10 @@ def prompt_errors(
         ("/negative_prompt", unreadable(words.negative_prompt)),
         *((pointer, fault(text, guided=True)) for pointer, text in _blended(request).items()),
         *(
+            (f"/hires/{field}", unreadable(text))
+            for field, text in _of_second_pass(request).items()
+        ),
+        *(
             (f"/regions/{index}/prompt", unreadable(region.prompt))
             for index, region in enumerate(request.regions)
         ),
@@ -42,13 +46,20 @@ def prompt_errors(
     if request.pag_scale and (script.joined or script.placed):
         wrong.append(("/pag_scale", "takes one prompt, and there are several"))
     trace = wish(request.trace)
-    if trace and trace.attention != "none" and several:
+    hires = request.hires
+    if trace and trace.attention != "none" and (several or (hires and hires.prompt)):
         detail = (
             "cannot say where words are looked at in a picture whose words change from step to"
             " step, or that has several prompts; with `attention` `none` the rest is kept"
         )
         wrong.append(("/trace", detail))
     return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong if detail]
+
+
+def _of_second_pass(request: GenerationRequest) -> dict[str, str]:
+    hires = request.hires
+    both = {"prompt": hires.prompt, "negative_prompt": hires.negative_prompt} if hires else {}
+    return {field: text for field, text in both.items() if text}
 
 
 def _blended(request: GenerationRequest) -> dict[str, str]:

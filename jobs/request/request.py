@@ -234,6 +234,11 @@ class CommonFields(Part):
         description="Perturbed-attention guidance (arXiv 2403.17377) of a U-Net: how far away from "
         "what it draws that does not look about itself. One row more.",
     )
+    cfg_plus_plus: bool = Field(
+        default=False,
+        description="CFG++ (arXiv 2406.08070): a guidance scale of about 0.2 to 1 acts on the "
+        "picture, and the noise is that without the prompt. Samplers ddim and euler.",
+    )
     tiling: Tiling = Field(
         default="none",
         description="Which edges meet, so that the picture can be laid beside itself: left and "

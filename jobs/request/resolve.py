@@ -11,7 +11,7 @@ from typing import Any
 from jobs.request import blocklist
 from jobs.request.add_ons.checks import type_of
 from jobs.request.checks import count_errors, request_errors, size_errors
-from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, note_of
+from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, notes_of
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.notes import Note, prompt_notes
 from jobs.request.parts import Control, Hires, IPAdapter
@@ -137,8 +137,9 @@ def resolve(
         scale=(request.scale or SCALE) if upscaling else None,
         upscaler=(request.upscaler or _own_upscaler(card)) if upscaling else None,
     )
-    if notes is not None and (note := note_of(resolved, card.sizes)):
-        notes.append(Note(pointer="/width", detail=note))
+    if notes is not None:
+        said = notes_of(resolved, card.sizes)
+        notes += [Note(pointer="/width", detail=each) for each in said]
     return resolved
 
 

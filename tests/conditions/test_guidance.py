@@ -8,11 +8,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import torch
 from diffusers.pipelines.auto_pipeline import AutoPipelineForText2Image
 from PIL import Image
 
-from tests.conditions.by_hand import pipeline_of, seeded
+from tests.conditions.by_hand import decoded, pipeline_of, seeded, words
 from tests.engine.helpers import difference
+from tests.engine.sampling.stock_schedulers import quiet, stock_scheduler
 from tests.running.paths import API
 from tests.running.site import Site
 from tests.worker.families.asking import Fields, ended, made, picture, rows_since, settled
@@ -80,6 +82,50 @@ def test_freeu_and_perturbed_attention_are_diffusers_own_and_share_forwards(
     assert np.array_equal(picture(client, answer.json()["urls"]["self"]), ours["unguided"])
 
 
+@pytest.mark.parametrize("sampler", ["ddim", "euler"])
+def test_cfg_plus_plus_guides_the_picture_and_leaves_the_noise(
+    site: Site, client: httpx.Client, sampler: str
+):
+    # Tiny models listen to their prompts faintly.
+    asked = USUAL | {"guidance_scale": 9.0, "sampler": sampler}
+    job, mate = made(client, **asked, cfg_plus_plus=True), made(client, **asked)
+    pipeline = pipeline_of(site.data / "sd1")
+    said = torch.cat([words(pipeline, text) for text in ("blue", "a red apple")])
+    scheduler = stock_scheduler(sampler, "automatic", dict(pipeline.scheduler.config))
+    with quiet():
+        scheduler.set_timesteps(6)
+    latents = torch.randn((1, 4, 16, 16), generator=seeded(4)) * scheduler.init_noise_sigma
+    # In variance-exploding numbers, in which both samplers go the same straight lines.
+    scale = latents.new_ones(())
+    if sampler == "ddim":
+        sigmas = [_sigma(pipeline, each) for each in scheduler.timesteps]
+        sigmas.append(_sigma(pipeline, torch.tensor(0)))
+        scale = (1 + sigmas[0] ** 2).sqrt()
+    else:
+        sigmas = list(scheduler.sigmas)
+    latents = latents * scale
+    with torch.inference_mode():
+        for index, timestep in enumerate(scheduler.timesteps):
+            sigma, after = sigmas[index], sigmas[index + 1]
+            shown = latents / (1 + sigma**2).sqrt()
+            without, towards = pipeline.unet(shown.expand(2, -1, -1, -1), timestep, said).sample
+            picture_seen = latents - sigma * (without + 9.0 * (towards - without))
+            latents = picture_seen + after * without
+        if sampler == "ddim":
+            latents = latents / (1 + sigmas[-1] ** 2).sqrt()
+        by_hand = decoded(pipeline, latents)
+    ours = picture(client, job)
+    assert difference(ours, by_hand) <= TOLERANCE
+    assert difference(ours, picture(client, mate)) > TOLERANCE
+    kept = client.get(ended(client, job)["outputs"][0]["url"]).content
+    assert "CFG++: True" in Image.open(io.BytesIO(kept)).text["parameters"]
+
+
+def _sigma(pipeline: Any, timestep: torch.Tensor) -> torch.Tensor:
+    signal = pipeline.scheduler.alphas_cumprod[int(timestep)]
+    return ((1 - signal) / signal).sqrt()
+
+
 @pytest.mark.parametrize(
     ("fields", "pointer", "said"),
     [
@@ -91,6 +137,7 @@ def test_freeu_and_perturbed_attention_are_diffusers_own_and_share_forwards(
             "/pag_scale",
             "one prompt",
         ),
+        ({"cfg_plus_plus": True, "sampler": "dpmpp_2m"}, "/cfg_plus_plus", "ddim or euler"),
         ({"freeu": {"b1": 0.0}}, "/freeu/b1", "more than"),
     ],
 )

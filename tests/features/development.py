@@ -13,7 +13,8 @@ from PIL import Image
 
 from benchmarks.studio import Order, Pixels, Studio
 from jobs.request.model_card import Kind
-from tests.features.options import LEARNED, PROMPT, TRANSFORMERS, TWIN
+from tests.features.options import LATER, LEARNED, PROMPT, TWIN, WITH_CONTROLS, WITH_LORAS
+from tests.tiny_controlnets import save_tiny_control
 from tests.tiny_parts import (
     controlnet_entry,
     embedding_entry,
@@ -21,6 +22,7 @@ from tests.tiny_parts import (
     save_tiny_controlnet,
     save_tiny_embedding,
     save_tiny_lora,
+    save_transformer_lora,
 )
 from tests.tiny_references import (
     Form,
@@ -54,6 +56,9 @@ CONTROLLED_AS = {"sd1-inpainting": "sd1", "lcm": "sd1", "sdxl-inpainting": "sdxl
 
 FORMS: tuple[Form, ...] = ("base", "plus")
 """Of the IP-Adapters."""
+
+WITHOUT_CLIP = ("sdxl-refiner", "kolors")
+"""Families whose LoRAs change no first CLIP."""
 
 CPU = torch.device("cpu")
 
@@ -95,23 +100,33 @@ class FamilyStudio:
 
 
 def open_family(family: str, folder: Callable[[str], Path]) -> FamilyStudio:
-    """Loads the family's tiny model, and of UNets two LoRAs, two ControlNets and an embedding."""
+    """Loads the family's tiny model with two LoRAs, two ControlNets and an embedding, or as many of
+    these as it takes."""
     home = folder(family)
     entry = ModelEntry(name=family, base=home.parent, source=home.name)
-    if family in TRANSFORMERS:
+    if family in LATER:
         # Some do not say what they were trained at, and are taken for large ones.
-        return FamilyStudio(Studio(entry.model_copy(update={"width": 16, "height": 16})))
+        entry = entry.model_copy(update={"width": 16, "height": 16})
     studio = Studio(entry)
     add = home / "add-ons"
-    for seed, name in enumerate(("first", "second")):
+    for seed, name in enumerate(("first", "second") if _takes(family, WITH_LORAS) else ()):
         file = add / f"{name}.safetensors"
-        save_tiny_lora(file, home, seed=seed, text=family != "sdxl-refiner")
+        if (home / "unet").is_dir():
+            save_tiny_lora(file, home, seed=seed, text=family not in WITHOUT_CLIP)
+        else:
+            save_transformer_lora(file, studio.models[family].denoiser[0], seed)
         lora = load_add_on("lora", lora_entry(file, name), CPU, torch.float32)
         studio.offer("lora", name, lora)
-    for seed, name in enumerate(("edges", "depth")):
-        model = folder(CONTROLLED_AS.get(family, family))
-        net = controlnet_entry(save_tiny_controlnet(add / name, model, seed), name)
+    for seed, name in enumerate(("edges", "depth") if _takes(family, WITH_CONTROLS) else ()):
+        if family in LATER:
+            saved = save_tiny_control(family, add / name, seed)
+        else:
+            model = folder(CONTROLLED_AS.get(family, family))
+            saved = save_tiny_controlnet(add / name, model, seed)
+        net = controlnet_entry(saved, name)
         studio.offer("controlnet", name, load_add_on("controlnet", net, CPU, torch.float32))
+    if family in LATER:
+        return FamilyStudio(studio)
     sketch = controlnet_entry(save_tiny_t2i_adapter(add / "sketch"), "sketch")
     studio.offer("controlnet", "sketch", load_add_on("controlnet", sketch, CPU, torch.float32))
     save_tiny_image_encoder(add / "image_encoder")
@@ -126,9 +141,14 @@ def open_family(family: str, folder: Callable[[str], Path]) -> FamilyStudio:
         add / "word.safetensors", "sdxl" if len(widths) > 1 else "a1111", widths=widths
     )
     vectors = load_embedding(embedding_entry(file))
+    assert model.prompts is not None
     for name in (LEARNED, TWIN):
         model.prompts.add_embedding(name, vectors)
     return FamilyStudio(studio)
+
+
+def _takes(family: str, those: tuple[str, ...]) -> bool:
+    return family not in LATER or family in those
 
 
 def photograph(side: int = SIDE, seed: int = 0) -> Image.Image:

@@ -147,7 +147,10 @@ class Batch:
             try:
                 if keep is not None and task.traced:
                     keep(task, Step(rows, noise, predicted[here], index))
-                task.advance(Prediction(scaled, predicted[here], timestep))
+                unsaid = None
+                if index < rows.guided:
+                    unsaid = noise[at - rows.guided : at - rows.guided + 1].float()
+                task.advance(Prediction(scaled, predicted[here], timestep, unsaid))
             except Exception as error:
                 task.fail(error)
 

@@ -1,6 +1,6 @@
 """From a request to the first step: prompts read, picture encoded, noise drawn, inputs made."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from grammar.errors import BadPrompt
 from grammar.script import Script, Wording
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene, Text
-from worker.engine.guidance.places import shares
+from worker.engine.guidance.turns import perturbed, turns_of
 from worker.engine.parts.autoencoder import hide_masked, latent_levels, latent_mask
 from worker.engine.parts.control import control_tensor
 from worker.engine.parts.rows import Pair
@@ -32,30 +32,18 @@ from worker.engine.task import (
 from worker.engine.trace.recording import Memory, Recording
 from worker.engine.transfer import sent
 
-MAX_WORDINGS = 64
-"""Texts that a prompt may become from step to step: 64 of T5-XXL's are 270 MB."""
-
 
 def encode(task: Task, memory: Memory | None = None) -> None:
     """Reads the prompts and begins the first pass, or the second where there is no first.
 
     What is kept of its steps, where that is asked for, comes out of `memory`."""
     request, model = task.request, ready(task.model)
-    added = [(task.add_ons.loras[lora.name], lora.reading) for lora in request.loras]
-    for weights, _ in added:
-        model.loras.hold(weights)
-    model.loras.use(request.loras)
-    variant = tuple((weights.serial, weight) for weights, weight in added)
-    placed = [region.prompt for region in request.regions]
-    task.script = _script(request.prompt, request.negative_prompt, placed)
-    _check_script(task, model)
-    task.variant = variant
-    task.text = _read(model, _worded(request, task.script.at(0, Count(request.steps))), variant)
+    _read_words(task, model)
     task.generator.manual_seed(request.seed)
     if request.trace is not None:
         # Of pictures that are spoken of the words are read within another text, and vectors between
         # two prompts are no words.
-        mixed = request.references or _blends(request) or task.script.several
+        mixed = request.references or _blends(request) or ready(task.script).several
         spellings = [] if mixed else model.spell(request.prompt)
         again = asked_again(request)
         task.recording = Recording(request.trace, spellings, again, memory or Memory())
@@ -67,6 +55,10 @@ def encode(task: Task, memory: Memory | None = None) -> None:
     ):
         if asked and not able:
             raise InvalidRequest(f"{field}: the model {model.name} has no U-Net.")
+    if request.cfg_plus_plus and not (model.junctions and model.guided(request)):
+        raise InvalidRequest(
+            f"cfg_plus_plus: the model {model.name} is not guided by a second row."
+        )
     _refer(task, model)
     if request.references:
         _edit(task, model)
@@ -81,6 +73,22 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         task.stage = Stage.ENLARGE
         return
     _first_pass(task, model)
+
+
+def _read_words(task: Task, model: LoadedModel) -> None:
+    """Reads the request's prompts, with the LoRAs that act on how they are read."""
+    request = task.request
+    added = [(task.add_ons.loras[lora.name], lora.reading) for lora in request.loras]
+    for weights, _ in added:
+        model.loras.hold(weights)
+    model.loras.use(request.loras)
+    variant = tuple((weights.serial, weight) for weights, weight in added)
+    script = _script(
+        request.prompt, request.negative_prompt, [region.prompt for region in request.regions]
+    )
+    task.script, task.variant = script, variant
+    _check_script(task, model)
+    task.text = _read(model, _worded(request, script.at(0, Count(request.steps))), variant)
 
 
 def asked_again(request: ImageRequest) -> dict[str, str | float]:
@@ -128,6 +136,11 @@ def enlarge(task: Task) -> None:
             task.finish(picture)
             return
         original = _encoded(task, model, picture)
+    if wanted.prompt is not None or wanted.negative_prompt is not None:
+        own = {"prompt": wanted.prompt, "negative_prompt": wanted.negative_prompt}
+        said = {name: text for name, text in own.items() if text is not None}
+        task.request = replace(request, **said)
+        _read_words(task, model)
     size = wanted.width, wanted.height
     _look(task, model, *size)
     noise = _noise(task, model, *size)
@@ -241,19 +254,15 @@ def _condition(
     task.turns = ()
     script = ready(task.script)
     if script.several:
-        task.turns = _turns(task, model, script, inputs, (width, height))
+        task.turns = turns_of(task, model, script, inputs, (width, height))
         task.conditions = task.turns[0]
     else:
         task.conditions = (Condition(inputs(ready(task.text))),)
     if task.request.pag_scale:
-        task.conditions = _perturbed(task.conditions)
-        again = {id(each): _perturbed(each) for each in task.turns}
+        task.conditions = perturbed(task.conditions)
+        again = {id(each): perturbed(each) for each in task.turns}
         task.turns = [again[id(each)] for each in task.turns]
     task.fix_key(width, height)
-
-
-def _perturbed(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    return (*conditions, Condition(conditions[0].inputs, perturbed=True))
 
 
 def _check_script(task: Task, model: LoadedModel) -> None:
@@ -280,59 +289,6 @@ def _check_script(task: Task, model: LoadedModel) -> None:
             "trace: where words are looked at is told of one prompt that stays as it is; with"
             " `attention` none the rest is."
         )
-
-
-def _turns(
-    task: Task,
-    model: LoadedModel,
-    script: Script,
-    inputs: Callable[[Text], dict[str, Pair]],
-    size: tuple[int, int],
-) -> list[tuple[Condition, ...]]:
-    """The conditions of each forward of this pass; where the words are the same, the same ones."""
-    count = _count(task)
-    forwards = max(1, len(ready(task.sampler)))
-    said = [script.at(forward, count) for forward in range(forwards)]
-    places: Sequence[torch.Tensor | None] = ()
-    if script.placed:
-        found = shares(task.request.regions, *model.latent_size(*size))
-        places = [sent(share, model.device) for share in found if share is not None]
-        said = [
-            (tuple(part for part, share in zip(parts, found, strict=True) if share is not None), no)
-            for parts, no in said
-        ]
-    pairs = list(dict.fromkeys((part.text, negative) for parts, negative in said for part in parts))
-    if len(pairs) > MAX_WORDINGS:
-        raise InvalidRequest(
-            f"prompt: from step to step it becomes {len(pairs)} different texts, and at most"
-            f" {MAX_WORDINGS} are read."
-        )
-    asked = [
-        replace(task.request, prompt=prompt, negative_prompt=negative) for prompt, negative in pairs
-    ]
-    texts = model.read_all(asked, variant=task.variant)
-    made = dict(zip(pairs, map(inputs, texts), strict=True))
-    turns = {
-        (parts, negative): tuple(
-            Condition(made[part.text, negative], part.weight, share)
-            for part, share in zip(parts, places or [None] * len(parts), strict=True)
-        )
-        for parts, negative in dict.fromkeys(said)
-    }
-    return [turns[wording] for wording in said]
-
-
-def _count(task: Task) -> Count:
-    """How AUTOMATIC1111 counts the forwards of this pass: a walk that begins at a picture from its
-    first one and as if it had all its steps, a second pass by the steps that it walks."""
-    request, sampler = task.request, ready(task.sampler)
-    first = request.steps * sampler.order
-    if not task.enlarged or request.enlarge is None:
-        return Count(first)
-    if not task.steps_before:
-        return Count(request.enlarge.steps * sampler.order)
-    walked = -(-len(sampler) // sampler.order)
-    return Count(walked * sampler.order, before=first)
 
 
 def _worded(request: ImageRequest, wording: Wording) -> ImageRequest:

@@ -105,7 +105,7 @@ class Enlarge:
 
     `upscaler` is `latent`, `lanczos`, `nearest` or the name of a loaded upscaler; `strength` of 0
     leaves it at the enlarging. With `last` the first pass goes before it whatever that
-    began from.
+    began from. With a `prompt` or a `negative_prompt` of its own it draws by that.
     """
 
     width: int
@@ -114,6 +114,8 @@ class Enlarge:
     strength: float
     upscaler: str = "latent"
     last: bool = False
+    prompt: str | None = None
+    negative_prompt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,7 @@ class ImageRequest:
     tiling: Tiling = "none"
     freeu: FreeU | None = None
     pag_scale: float = 0.0
+    cfg_plus_plus: bool = False
     exact: bool = False
     trace: TraceWish | None = None
 

@@ -79,11 +79,13 @@ class BatchKey:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The last forward of one task, kept for previews: views of the batch's tensors."""
+    """The last forward of one task, kept for previews: views of the batch's tensors. `without` is
+    the answer without the prompt, where there is one."""
 
     scaled: torch.Tensor
     noise: torch.Tensor
     timestep: float
+    without: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -302,6 +304,8 @@ class Task:
         sampler = ready(self.sampler)
         self.prediction = prediction
         latents = sampler.step(prediction.noise, ready(self.latents), self.generator)
+        if self.request.cfg_plus_plus:
+            latents = latents + renoised(sampler, prediction)
         if self.repaint is not None:
             latents = self.repaint.held(latents, sampler)
         self.latents = latents
@@ -359,6 +363,18 @@ class Task:
         # Previews are asked for from other threads than the engine's.
         make_current(model.device)
         return model.preview(sampler.denoised(last.scaled, last.noise, last.timestep))
+
+
+def renoised(sampler: Sampler, last: Prediction) -> torch.Tensor:
+    """What a step with the noise that there is without the prompt ends beside one with the guided
+    noise: the picture is the guided one all the same (CFG++, arXiv 2406.08070, algorithm 2)."""
+    signal, level = sampler.levels(last.timestep)
+
+    def noise(answer: torch.Tensor) -> torch.Tensor:
+        return (last.scaled - signal * sampler.denoised(last.scaled, answer, last.timestep)) / level
+
+    nothing = torch.zeros_like(last.noise)
+    return sampler.noised(nothing, noise(ready(last.without)) - noise(last.noise))
 
 
 def ready(part: T | None) -> T:

@@ -20,6 +20,7 @@ from worker.canvas import Canvas
 from worker.engine import (
     Control,
     Engine,
+    Enlarge,
     FreeU,
     ImageRequest,
     IPAdapter,
@@ -121,10 +122,13 @@ class Slot:
         asked = image_request(
             self.request.alone(index), self.canvas, self.controls, self.ip_adapters, self.regions
         )
-        towards = asked.blend_prompt
+        towards, second = asked.blend_prompt, asked.enlarge
+        if second and second.prompt:
+            second = replace(second, prompt=self.readings.get(second.prompt, second.prompt))
         return replace(
             asked,
             prompt=self.readings.get(asked.prompt, asked.prompt),
+            enlarge=second,
             blend_prompt=towards and self.readings.get(towards, towards),
             regions=tuple(
                 replace(each, prompt=self.readings.get(each.prompt, each.prompt))
@@ -183,7 +187,7 @@ def image_request(
         # The surroundings' colours are in the canvas already.
         fill="original" if request.fill == "fill" else request.fill,
         strength=request.strength,
-        enlarge=canvas.enlarge,
+        enlarge=_second_pass(canvas, request),
         loras=tuple(
             Lora(each.name, each.weight, each.text_encoder_weight) for each in request.loras
         ),
@@ -199,9 +203,18 @@ def image_request(
         tiling=request.tiling,
         freeu=request.freeu and FreeU(**request.freeu.model_dump()),
         pag_scale=request.pag_scale,
+        cfg_plus_plus=request.cfg_plus_plus,
         exact=request.exact,
         trace=trace_wish(request),
     )
+
+
+def _second_pass(canvas: Canvas, request: ResolvedRequest) -> Enlarge | None:
+    """The second pass, with the words that it has of its own."""
+    if canvas.enlarge is None or request.hires is None:
+        return canvas.enlarge
+    hires = request.hires
+    return replace(canvas.enlarge, prompt=hires.prompt, negative_prompt=hires.negative_prompt)
 
 
 def trace_wish(request: ResolvedRequest) -> TraceWish | None:

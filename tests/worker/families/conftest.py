@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.tiny_steering import (
     save_tiny_t2i_adapter,
     save_tiny_union,
 )
+from tests.worker.families.page import Figures, write_page
 
 UNETS = ("sd1", "sdxl")
 
@@ -35,6 +37,29 @@ SPRINT = "sana-sprint"
 
 TINY = "flux-tiny"
 """The Flux with an AutoencoderTiny for its previews."""
+
+
+FOUND = pytest.StashKey[dict[str, Figures]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-families", type=Path, help="file for the page of what was measured")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FOUND] = {}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    target: Path | None = session.config.getoption("--write-families", None)
+    if target is not None:
+        write_page(target, session.config.stash[FOUND])
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> dict[str, Figures]:
+    """What was measured of families, by their names."""
+    return request.config.stash.setdefault(FOUND, {})
 
 
 @pytest.fixture(scope="package")

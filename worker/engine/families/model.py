@@ -271,7 +271,7 @@ class LoadedModel(ABC):
 
     def guided(self, request: ImageRequest) -> bool:
         """Whether a picture takes a second row, without the prompt."""
-        return self.cfg_scale(request) > 1
+        return self.cfg_scale(request) > 1 or request.cfg_plus_plus
 
     @property
     def guided_rows(self) -> int:

@@ -290,6 +290,7 @@ def _beyond(request: ImageRequest, model: WholeModel) -> list[tuple[str, bool]]:
         ("tiling", request.tiling != "none"),
         ("freeu", request.freeu is not None),
         ("pag_scale", request.pag_scale != 0),
+        ("cfg_plus_plus", request.cfg_plus_plus),
         ("clip_skip", request.clip_skip != 1),
         ("variation_strength", request.variation_strength != 0),
         ("guidance_rescale", rescale),

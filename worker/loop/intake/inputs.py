@@ -125,6 +125,8 @@ class Inputs:
         pictures = [request.alone(index) for index in range(request.count if several else 1)]
         prompts = {text for each in pictures for text in (each.prompt, each.blend_prompt) if text}
         prompts |= {each.prompt for each in request.regions}
+        if request.hires and request.hires.prompt:
+            prompts.add(request.hires.prompt)
         read = {text: self.offer.read_as(request.model, text) for text in prompts}
         return {text: other for text, other in read.items() if other is not None}
 

@@ -104,6 +104,8 @@ class Hires(TypedDict, total=False):
     steps: int | None
     strength: float
     upscaler: str
+    prompt: str | None
+    negative_prompt: str | None
 
 
 class Drawn(TypedDict):
@@ -198,6 +200,7 @@ class Fields(TypedDict, total=False):
     class_label: int | None
     freeu: FreeU | None
     pag_scale: float
+    cfg_plus_plus: bool
     tiling: Literal["none", "x", "y", "both"]
     scale: float | None
     upscaler: str | None

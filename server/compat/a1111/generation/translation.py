@@ -69,6 +69,8 @@ NAMES = {
     "hires/steps": "hr_second_pass_steps",
     "hires/strength": "denoising_strength",
     "hires/upscaler": "hr_upscaler",
+    "hires/prompt": "hr_prompt",
+    "hires/negative_prompt": "hr_negative_prompt",
     "hires": "enable_hr",
     "controls": UNITS,
     "ip_adapters": UNITS,
