@@ -105,6 +105,7 @@ def test_a_model_lists_only_the_add_ons_that_fit_it(
         "licence": "MIT",
         "triggers": ["in the style"],
         "family": "",
+        "control_types": [],
         "bytes": (tmp_path / "fits.safetensors").stat().st_size,
         "preview_url": None,
     }
@@ -267,7 +268,7 @@ def test_a_controlnet_may_be_a_single_file(tmp_path: Path, net_folder: Path):
     file = tmp_path / "edges.safetensors"
     file.symlink_to(net_folder / "diffusion_pytorch_model.safetensors")
     single = controlnet_entry(file, config=str(net_folder))
-    assert find(single).text == 32
+    assert find(single).given == 32
     nets = [
         load_add_on("controlnet", entry, CPU, torch.float32).net.state_dict()
         for entry in (single, controlnet_entry(net_folder))
@@ -298,13 +299,13 @@ def test_a_controlnet_that_cannot_be_used_is_named(tmp_path: Path, net_folder: P
     (pickled / "diffusion_pytorch_model.bin").touch()
     with pytest.raises(SourceError, match=r"controlnets\.tiny\.source: .*pickled weights only"):
         find(controlnet_entry(pickled))
-    union = broken_net(tmp_path / "union", net_folder, _class_name="ControlNetUnionModel")
-    (union / "diffusion_pytorch_model.safetensors").touch()
-    with pytest.raises(SourceError, match="it is a ControlNetUnionModel, none of Contr"):
-        find(controlnet_entry(union))
-    (union / "config.json").unlink()
+    sparse = broken_net(tmp_path / "sparse", net_folder, _class_name="SparseControlNetModel")
+    (sparse / "diffusion_pytorch_model.safetensors").touch()
+    with pytest.raises(SourceError, match="it is a SparseControlNetModel, none of Contr"):
+        find(controlnet_entry(sparse))
+    (sparse / "config.json").unlink()
     with pytest.raises(SourceError, match=r"has no config\.json; it is no ControlNet"):
-        find(controlnet_entry(union))
+        find(controlnet_entry(sparse))
 
 
 def test_a_pull_fetches_one_set_of_a_controlnets_weights():
