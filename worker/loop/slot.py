@@ -22,6 +22,7 @@ from worker.engine import (
     Engine,
     FreeU,
     ImageRequest,
+    IPAdapter,
     Lora,
     Picture,
     Region,
@@ -58,6 +59,7 @@ class Slot:
     group: str | None = None
     canvas: Canvas | None = None
     controls: tuple[Control, ...] = ()
+    ip_adapters: tuple[IPAdapter, ...] = ()
     regions: tuple[Region, ...] = ()
     readings: dict[str, str] = field(default_factory=dict[str, str])
     outputs: dict[int, Output] = field(default_factory=dict[int, Output])
@@ -116,7 +118,9 @@ class Slot:
         """Picture `index` as the engine takes it."""
         if self.canvas is None:
             raise RuntimeError("A job went to the engine before its pictures were prepared.")
-        asked = image_request(self.request.alone(index), self.canvas, self.controls, self.regions)
+        asked = image_request(
+            self.request.alone(index), self.canvas, self.controls, self.ip_adapters, self.regions
+        )
         towards = asked.blend_prompt
         return replace(
             asked,
@@ -153,6 +157,7 @@ def image_request(
     request: ResolvedRequest,
     canvas: Canvas,
     controls: tuple[Control, ...] = (),
+    ip_adapters: tuple[IPAdapter, ...] = (),
     regions: tuple[Region, ...] = (),
 ) -> ImageRequest:
     """A request for one picture as the engine takes it, on its canvas."""
@@ -183,6 +188,7 @@ def image_request(
             Lora(each.name, each.weight, each.text_encoder_weight) for each in request.loras
         ),
         controls=controls,
+        ip_adapters=ip_adapters,
         regions=regions,
         variation_seed=request.variation_seed,
         variation_strength=request.variation_strength,
