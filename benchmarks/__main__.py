@@ -13,6 +13,7 @@ for benchmark in (
     "memory",
     "page",
     "fairness",
+    "tracing",
 ):
     print(f"\n== {benchmark}", flush=True)
     subprocess.run([sys.executable, "-m", f"benchmarks.{benchmark}"], check=True)

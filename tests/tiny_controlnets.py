@@ -123,15 +123,15 @@ def save_single_control(name: str, file: Path, folder: Path) -> None:
     save_file(SINGLE[name].layout(net.state_dict()), file)
 
 
-def save_tiny_control(name: str, folder: Path) -> Path:
+def save_tiny_control(name: str, folder: Path, seed: int = 1) -> Path:
     """Writes one of NETS for its family's tiny model, in the diffusers layout."""
-    _drawn(NETS[name]).save_pretrained(folder, safe_serialization=True)
+    _drawn(NETS[name], seed).save_pretrained(folder, safe_serialization=True)
     return folder
 
 
-def _drawn(make: Callable[[], Any]) -> Any:
+def _drawn(make: Callable[[], Any], seed: int = 1) -> Any:
     with torch.random.fork_rng():
-        torch.manual_seed(1)
+        torch.manual_seed(seed)
         net = make()
         # What joins it to the transformer begins at zero, and would stay without an effect.
         for parameter in net.parameters():

@@ -91,8 +91,10 @@ def submit(
     lane = lanes.lane(request.model, request.priority, caller or owner)
     account = account or lane.caller
     # A trace takes the room of another picture.
-    pictures = request.count * (1 if wish(request.trace) is None else 2)
-    quotas.admit(connection, job_id, account, pictures, lambda: busy_for(connection))
+    traced = wish(request.trace) is not None
+    pictures = request.count * (2 if traced else 1)
+    pointer = "/trace" if traced else "/walk" if request.walk else "/count"
+    quotas.admit(connection, job_id, account, pictures, lambda: busy_for(connection), pointer)
     rq_queue = lane.queue(connection)
     job = rq_queue.create_job(
         FUNCTION,

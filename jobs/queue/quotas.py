@@ -75,12 +75,18 @@ class _Limit:
 
 
 def admit(
-    connection: Redis, job_id: str, caller: str, pictures: int, busy_for: Callable[[], int]
+    connection: Redis,
+    job_id: str,
+    caller: str,
+    pictures: int,
+    busy_for: Callable[[], int],
+    pointer: str = "/count",
 ) -> None:
     """Count a job that is about to be submitted; a second time it counts no more.
 
-    `busy_for` says how many seconds the caller is asked to wait where a limit is full that frees
-    itself as jobs end. Raises QuotaExceeded, or InvalidRequest where the job alone is too much.
+    `pointer` leads to the field that its number of pictures comes from. `busy_for` says how many
+    seconds the caller is asked to wait where a limit is full that frees itself as jobs end. Raises
+    QuotaExceeded, or InvalidRequest where the job alone is too much.
     """
     limits = _limits()
     if not any(each.value for each in limits):
@@ -88,7 +94,10 @@ def admit(
     for each in limits[1:]:
         if 0 < each.value < pictures:
             detail = f"must be at most {each.value}, the limit of {each.said}"
-            raise InvalidRequest([FieldError(pointer="/count", detail=detail)])
+            if pointer != "/count":
+                counts = f"makes the job count as {pictures} pictures"
+                detail = f"{counts}; {each.value} is the limit of {each.said}"
+            raise InvalidRequest([FieldError(pointer=pointer, detail=detail)])
     values = [str(each.value) for each in limits]
     reply = cast(
         "list[int]",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.prompts.tags import tag_of
-from jobs.request.parts import Control
+from jobs.request.parts import Control, IPAdapter
 from jobs.request.regions import Region
 from jobs.request.request import ResolvedRequest
 from jobs.request.samplers import AUTOMATIC, SAMPLERS, SCHEDULES, canonical_schedule, split_sampler
@@ -71,11 +71,18 @@ KNOWN = {*NUMBERS, "Sampler", "Size", "Model", "Model hash"}
 HIRES = {"Hires upscale": "scale", "Hires steps": "steps", "Hires upscaler": "upscaler"}
 HIRES_STRENGTH = "Denoising strength"
 
+MODES = {
+    "prompt": "My prompt is more important",
+    "control": "ControlNet is more important",
+    "guess": "Guess",
+}
+"""A ControlNet's modes but the usual one, as its extension for AUTOMATIC1111 calls them."""
+
 EDIT_PICTURES = "Edited pictures"
 """Ours: how many pictures an edit was given."""
 
 FROM_A_PICTURE = (
-    *("Denoising strength", "Mask blur", "ControlNet", "Inpaint area"),
+    *("Denoising strength", "Mask blur", "ControlNet", "IP-Adapter", "Inpaint area"),
     *("Image CFG scale", EDIT_PICTURES),
 )
 """Names by which a recipe shows that it starts from a picture, which no text can hold."""
@@ -269,6 +276,8 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields[REGIONS] = _harmless(json.dumps([_region(each) for each in request.regions]))
     for index, control in enumerate(request.controls):
         fields[f"ControlNet {index}"] = _control(control)
+    for index, adapter in enumerate(request.ip_adapters):
+        fields[f"IP-Adapter {index}"] = _ip_adapter(adapter)
     return fields
 
 
@@ -287,9 +296,27 @@ def _read_regions(text: str) -> Any:
 
 def _control(control: Control) -> str:
     """One ControlNet as its extension for AUTOMATIC1111 writes it."""
+    fields: dict[str, object] = {
+        "Module": control.preprocessor,
+        "Model": control.model,
+        "Weight": f"{control.weight:g}",
+        "Threshold A": None if control.threshold_a is None else f"{control.threshold_a:g}",
+        "Threshold B": None if control.threshold_b is None else f"{control.threshold_b:g}",
+        "Guidance Start": f"{control.start:g}",
+        "Guidance End": f"{control.end:g}",
+        "Control Mode": MODES.get(control.control_mode),
+        "Union Control Type": control.control_type,
+        "Mask": "its own" if control.mask is not None else None,
+    }
+    return ", ".join(f"{name}: {value}" for name, value in fields.items() if value is not None)
+
+
+def _ip_adapter(adapter: IPAdapter) -> str:
+    """One IP-Adapter in the same way; how many pictures it was shown is ours."""
     return (
-        f"Module: {control.preprocessor}, Model: {control.model}, Weight: {control.weight:g}, "
-        f"Guidance Start: {control.start:g}, Guidance End: {control.end:g}"
+        f"Model: {adapter.model}, Weight: {adapter.weight:g}, "
+        f"Guidance Start: {adapter.start:g}, Guidance End: {adapter.end:g}, "
+        f"Pictures: {len(adapter.images)}"
     )
 
 

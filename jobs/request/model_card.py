@@ -26,7 +26,8 @@ UNETS = ("sd1", "sd2", "sdxl", "sdxl-refiner", "kolors")
 
 
 class AddOn(BaseModel):
-    """Something that can be added to a model: a LoRA, an embedding, a ControlNet, an upscaler."""
+    """Something that can be added to a model: a LoRA, an embedding, a ControlNet, an IP-Adapter, an
+    upscaler."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,6 +37,11 @@ class AddOn(BaseModel):
     licence: str = ""
     triggers: list[str] = Field(
         default_factory=list[str], description="Words that a prompt should have with it."
+    )
+    control_types: list[str] = Field(
+        default_factory=list[str],
+        description="Of a ControlNet for several kinds of pictures, the kinds that it tells apart: "
+        "`control_type` of a request says one of them.",
     )
     family: str = Field(
         default="",
@@ -129,6 +135,13 @@ class ModelCard(BaseModel):
     loras: list[AddOn] = Field(default_factory=list[AddOn])
     embeddings: list[AddOn] = Field(default_factory=list[AddOn])
     controlnets: list[AddOn] = Field(default_factory=list[AddOn])
+    ip_adapters: list[AddOn] = Field(
+        default_factory=list[AddOn], description="What has a picture be like others."
+    )
+    preprocessors: list[AddOn] = Field(
+        default_factory=list[AddOn],
+        description="Models that make maps of pictures for ControlNets, such as of depth.",
+    )
     upscalers: list[AddOn] = Field(default_factory=list[AddOn])
     vaes: list[AddOn] = Field(
         default_factory=list[AddOn],

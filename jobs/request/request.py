@@ -16,6 +16,7 @@ from jobs.request.parts import (
     Expand,
     FreeU,
     Hires,
+    IPAdapter,
     Lora,
     Part,
     PictureWords,
@@ -27,6 +28,7 @@ from jobs.request.trace import TraceField
 from jobs.request.values import (
     LIMITS,
     MAX_CONTROLS,
+    MAX_IP_ADAPTERS,
     MAX_LORAS,
     MAX_REFERENCES,
     MAX_STYLES,
@@ -142,6 +144,11 @@ class CommonFields(Part):
         default_factory=list[Control],
         max_length=MAX_CONTROLS,
         description="ControlNets, each with the picture that it follows.",
+    )
+    ip_adapters: list[IPAdapter] = Field(
+        default_factory=list[IPAdapter],
+        max_length=MAX_IP_ADAPTERS,
+        description="IP-Adapters, each with the pictures that the result is to be like.",
     )
     regions: list[Region] = Field(
         default_factory=list[Region],
@@ -372,9 +379,12 @@ def named_pictures(request: GenerationRequest | ResolvedRequest) -> dict[str, st
     """Each picture that a request starts from, by the JSON pointer of the field that names it."""
     named = {"/image": request.image, "/mask": request.mask}
     named |= {f"/references/{index}": each for index, each in enumerate(request.references)}
-    named |= {
-        f"/controls/{index}/image": control.image for index, control in enumerate(request.controls)
-    }
+    for index, control in enumerate(request.controls):
+        named[f"/controls/{index}/image"] = control.image
+        named[f"/controls/{index}/mask"] = control.mask
+    for number, each in enumerate(request.ip_adapters):
+        named |= {f"/ip_adapters/{number}/images/{at}": one for at, one in enumerate(each.images)}
+        named[f"/ip_adapters/{number}/mask"] = each.mask
     named |= {f"/regions/{index}/mask": each.mask for index, each in enumerate(request.regions)}
     return {pointer: picture for pointer, picture in named.items() if picture is not None}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from jobs.request.parts import Control, Drawn, Expand, FreeU, Hires, Lora, PictureWords
+from jobs.request.parts import Control, Drawn, Expand, FreeU, Hires, IPAdapter, Lora, PictureWords
 from jobs.request.regions import Box, Region
 from jobs.request.trace import restored
 from jobs.request.walk.part import Walk
@@ -19,6 +19,9 @@ def restored_parts(fields: Mapping[str, Any]) -> dict[str, Any]:
         "trace": restored(fields.get("trace", False)),
         "loras": [Lora.model_construct(**each) for each in fields.get("loras", [])],
         "controls": [Control.model_construct(**each) for each in fields.get("controls", [])],
+        "ip_adapters": [
+            IPAdapter.model_construct(**each) for each in fields.get("ip_adapters", [])
+        ],
         "regions": [_region(each) for each in fields.get("regions", [])],
         "expand": Expand.model_construct(**fields.get("expand", {})),
         "hires": _one(Hires, fields.get("hires")),

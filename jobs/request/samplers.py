@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from jobs.sentences import Sentence, say
+
 AUTOMATIC = "automatic"
 
 
@@ -287,7 +289,10 @@ def nearest(sampler: str, schedule: str, schedules: Sequence[str] = EVERY) -> Pa
     """
     stand_in = SAMPLER_STAND_INS.get(sampler)
     used = stand_in.nearest if stand_in else sampler
-    sampler_note = f"{sampler} is not made here; {used} is the nearest" if stand_in else None
+    sampler_note = None
+    if stand_in:
+        template = "{asked} is not made here; {nearest} is the nearest"
+        sampler_note = say("not-made-nearest", template, asked=sampler, nearest=used)
     info = SAMPLERS.get(used)
     if info is None:
         return Pair(used, schedule, sampler_note)
@@ -298,6 +303,20 @@ def nearest(sampler: str, schedule: str, schedules: Sequence[str] = EVERY) -> Pa
     chosen = near or AUTOMATIC
     if chosen == schedule:
         return Pair(used, chosen, sampler_note)
-    reason = f"{schedule} is not made here" if other else f"{used} does not go by {schedule}"
-    instead = f"{chosen} is the nearest" if near else f"the schedule is {used}'s own"
-    return Pair(used, chosen, sampler_note, f"{reason}; {instead}")
+    note = _instead(schedule, used, near, known=other is None)
+    return Pair(used, chosen, sampler_note, note)
+
+
+def _instead(asked: str, sampler: str, near: str, *, known: bool) -> Sentence:
+    """Why a sampler's schedule is another than was asked for: the one that is `near`, if any is."""
+    if known and near:
+        template = "{sampler} does not go by {asked}; {nearest} is the nearest"
+        return say("not-taken-nearest", template, asked=asked, sampler=sampler, nearest=near)
+    if known:
+        template = "{sampler} does not go by {asked}; the schedule is {sampler}'s own"
+        return say("not-taken-own", template, asked=asked, sampler=sampler)
+    if near:
+        template = "{asked} is not made here; {nearest} is the nearest"
+        return say("not-made-nearest", template, asked=asked, nearest=near)
+    template = "{asked} is not made here; the schedule is {sampler}'s own"
+    return say("not-made-own", template, asked=asked, sampler=sampler)

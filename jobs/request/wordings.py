@@ -19,7 +19,10 @@ from jobs.request.values import LIMITS, SEEDS
 from jobs.sentences import say
 from jobs.settings import settings
 
-KEPT = "are used as they were sent; picked now, by this seed and these files, they would be others"
+KEPT = say(
+    "wordings-kept",
+    "are used as they were sent; picked now, by this seed and these files, they would be others",
+)
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,12 @@ def _read_as_text(texts: dict[str, str]) -> list[Note]:
     return [
         Note(
             pointer=pointer,
-            detail=f"`{name[:60]}` is read as text: there are no lists of words in {folder}/",
+            detail=say(
+                "list-as-text",
+                "`{name}` is read as text: there are no lists of words in {folder}/",
+                name=name[:60],
+                folder=folder,
+            ),
         )
         for pointer, text in texts.items()
         if (name := wildcard_in(text))

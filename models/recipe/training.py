@@ -151,6 +151,10 @@ class Loop:
             if level and used >= FALL:
                 self._save(path.with_suffix(".level.ckpt"), step, now - started)
                 level = False
+            if step == 1:
+                # The youngest age of the story: nothing is learnt yet.
+                self._note(step, now - started, means)
+                self.sample(step)
             if now - shown > 5:
                 figures = "  ".join(f"{key} {value:.4f}" for key, value in means.items())
                 print(f"\r{bar(used)} {self.name} step {step}  {figures} ", end="", flush=True)
@@ -165,6 +169,8 @@ class Loop:
         seconds = time.monotonic() - started
         if parallel.rank() == 0:
             self._save(path, step, seconds)
+            if means:
+                self._note(step, seconds, means)
             print()
             if not stopping:
                 self.sample(step)

@@ -118,6 +118,10 @@ class TokensView(BaseModel):
     """A prompt taken apart."""
 
     model: str
+    read_as: str | None = Field(
+        description="What a job's prompt is read as where that is another, by the model's table of "
+        "words; `words` and `encoders` are of the prompt as it is written."
+    )
     words: list[WordView]
     encoders: list[EncoderView]
 

@@ -42,7 +42,9 @@ def peak(pid: int) -> float:
 def test_thirty_traces_at_once_stay_within_their_memory(
     redis: Redis, redis_url: str, tmp_path: Path
 ):
-    worker = WorkerProcess(redis, redis_url, tmp_path, trace_memory_mb=ALLOWED, capacity=PUPILS)
+    worker = WorkerProcess(
+        redis, redis_url, tmp_path, trace_memory_mb=ALLOWED, capacity=PUPILS, backend="torch"
+    )
     try:
         with gunicorn(redis_url, tmp_path) as server:
             url = server.url

@@ -87,6 +87,13 @@ def test_a_prompt_becomes_tokens_words_and_windows(client: httpx.Client):
     assert [t["id"] for t in window["tokens"] if t["token"].startswith("red")]
 
 
+def test_what_a_table_of_words_takes_a_prompt_for_is_said_beside_it(client: httpx.Client):
+    found = said(client.post("/tokenize", json={"prompt": "quả táo đỏ"}))
+    assert found["read_as"] == "red apple"
+    assert "apple" not in [word["text"] for word in found["words"]]
+    assert said(client.post("/tokenize", json={"prompt": "red apple"}))["read_as"] is None
+
+
 def test_a_long_prompt_fills_more_than_one_window(client: httpx.Client):
     found = said(client.post("/tokenize", json={"prompt": "red apple, " * 12}))
     assert len(found["encoders"][0]["windows"]) > 1

@@ -99,6 +99,13 @@ def test_the_servers_errors_are_said_in_vietnamese(visit: Visit):
     expect(page.locator(".prompt .error")).to_have_text("Nhiều nhất 10000 ký tự; hiện có 10001.")
 
 
+def test_what_was_done_otherwise_is_said_in_vietnamese(visit: Visit, site: Site):
+    submit(site, prompt="red apple, 3d", sampler="euler_a", schedule="karras", steps=1)
+    page = visit(PHONE, locale="vi-VN")
+    note = card(page, "red apple, 3d").get_by_text("Euler_a kh\u00f4ng theo karras", exact=False)
+    expect(note).to_be_visible()
+
+
 def test_the_way_back_closes_a_sheet_and_stays(visit: Visit):
     page = visit(PHONE)
     page.get_by_role("button", name="Settings").tap()

@@ -112,6 +112,17 @@ def test_axe_finds_nothing_in_what_comes_up_over_the_page(visit: Visit, site: Si
     looked_at("A link to this picture")
 
 
+def test_axe_finds_nothing_in_the_sheets_of_the_models(visit: Visit):
+    page = visit(PHONE, color_scheme="light")
+    models(page)
+    for button, sheet in (("Add a model", "Add a model"), ("About Emoji", "Emoji")):
+        page.get_by_role("button", name=button).first.tap()
+        page.get_by_role("dialog", name=sheet).wait_for()
+        assert violations(page) == [], sheet
+        page.get_by_role("button", name="Close").last.tap()
+        page.get_by_role("dialog", name=sheet).wait_for(state="detached")
+
+
 def test_axe_finds_nothing_in_two_pictures_compared(visit: Visit, site: Site):
     submit(site, prompt="blue star, flat", steps=2)
     page = visit(DESK)

@@ -30,6 +30,7 @@ def test_the_newest_picture_is_large_as_soon_as_it_is_made(visit: Visit, site: S
     page.get_by_role("link", name="Back to the gallery").focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/#/gallery")
+    page.set_viewport_size(DESK)
     page.get_by_role("link", name="Show on a big screen").click()
     expect(large).to_be_visible()
 

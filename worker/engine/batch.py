@@ -2,7 +2,7 @@
 
 import operator
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +12,11 @@ from worker.engine.families.model import LoadedModel
 from worker.engine.guidance.guide import guide
 from worker.engine.guidance.task_rows import TaskRows
 from worker.engine.parts.control import ControlRows, weight_at
+from worker.engine.parts.emphasis import PROMPT_ONLY, Emphasis
 from worker.engine.parts.rows import COUNTED
+from worker.engine.parts.t2i_adapter import AdapterRows, Steered, steered_rows
+from worker.engine.references.rows import ReferenceRows, Seen, gathered
+from worker.engine.request import Control, ControlMode, IPAdapter
 from worker.engine.task import BatchKey, Prediction, Stage, Task, ready
 from worker.engine.transfer import sent
 
@@ -114,6 +118,8 @@ class Batch:
                 for name in tasks[0].inputs
             },
             controls=_controls(tasks, places, partial(stack, dtype=model.dtype)),
+            adapters=_adapters(tasks, places),
+            references=_references(tasks, places),
         )
 
     def scatter(
@@ -190,15 +196,69 @@ def _controls(
     found: list[ControlRows] = []
     for index, first in enumerate(tasks[0].controls):
         inputs = [task.controls[index] for task in tasks]
-        weights = [
-            weight_at(each.control, ready(task.sampler).index, len(ready(task.sampler)))
-            for each, task in zip(inputs, tasks, strict=True)
-        ]
+        weights = [_weight(task, each.control) for task, each in zip(tasks, inputs, strict=True)]
         without = len(places) - sum(len(task.conditions) for task in tasks)
+        modes: list[ControlMode] = [inputs[at].control.control_mode for at in places]
         acting = [
-            0.0 if first.net.prompt_only and row < without else weights[at]
+            0.0
+            if row < without and (first.net.prompt_only or modes[row] in PROMPT_ONLY)
+            else weights[at]
             for row, at in enumerate(places)
         ]
         stacked = stack(f"control {index}", [inputs[at].picture for at in places])
-        found.append(ControlRows(first.net, stacked, acting))
+        emphasis = Emphasis(acting, modes, _areas([inputs[at].area for at in places]))
+        found.append(ControlRows(first.net, stacked, emphasis, first.control_type))
     return found
+
+
+def _areas(areas: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    """Where each row's picture is steered; None where all are everywhere."""
+    masked = next((area for area in areas if area is not None), None)
+    if masked is None:
+        return None
+    whole = torch.ones_like(masked)
+    return torch.cat([whole if area is None else area for area in areas])
+
+
+def _weight(task: Task, part: Control | IPAdapter) -> float:
+    """How strongly something acts at this step."""
+    return weight_at(part, ready(task.sampler).index, len(ready(task.sampler)))
+
+
+def _adapters(tasks: list[Task], places: list[int]) -> list[AdapterRows]:
+    """What T2I-Adapters add to each row at this step."""
+    without = len(places) - sum(len(task.conditions) for task in tasks)
+    return steered_rows([_steered(tasks[at], row >= without) for row, at in enumerate(places)])
+
+
+def _steered(task: Task, prompted: bool) -> list[Steered]:
+    return [
+        Steered(
+            each.adapter,
+            each.features,
+            _weight(task, each.control)
+            if prompted or each.control.control_mode not in PROMPT_ONLY
+            else 0.0,
+            each.control.control_mode,
+            each.area,
+        )
+        for each in task.adapters
+    ]
+
+
+def _references(tasks: list[Task], places: list[int]) -> list[ReferenceRows]:
+    """What each row is shown of pictures at this step."""
+    without = len(places) - sum(len(task.conditions) for task in tasks)
+    return gathered([_seen(tasks[at], row >= without) for row, at in enumerate(places)])
+
+
+def _seen(task: Task, prompted: bool) -> list[Seen]:
+    return [
+        Seen(
+            each.adapter,
+            each.tokens.prompt if prompted else each.tokens.without,
+            _weight(task, each.wanted),
+            each.area,
+        )
+        for each in task.references
+    ]

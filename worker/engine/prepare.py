@@ -16,9 +16,19 @@ from worker.engine.guidance.turns import perturbed, turns_of
 from worker.engine.parts.autoencoder import hide_masked, latent_levels, latent_mask
 from worker.engine.parts.control import control_tensor
 from worker.engine.parts.rows import Pair
+from worker.engine.parts.t2i_adapter import LoadedT2IAdapter
 from worker.engine.parts.upscaler import lanczos, nearest
-from worker.engine.request import Control, Enlarge, ImageRequest, Picture
-from worker.engine.task import Condition, ControlInput, Repaint, Stage, Task, ready
+from worker.engine.request import Control, Enlarge, ImageRequest, IPAdapter, Mask, Picture
+from worker.engine.task import (
+    AdapterInput,
+    Condition,
+    ControlInput,
+    ReferenceInput,
+    Repaint,
+    Stage,
+    Task,
+    ready,
+)
 from worker.engine.trace.recording import Memory, Recording
 from worker.engine.transfer import sent
 
@@ -49,6 +59,7 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         raise InvalidRequest(
             f"cfg_plus_plus: the model {model.name} is not guided by a second row."
         )
+    _refer(task, model)
     if request.references:
         _edit(task, model)
         return
@@ -286,23 +297,49 @@ def _worded(request: ImageRequest, wording: Wording) -> ImageRequest:
 
 
 def _look(task: Task, model: LoadedModel, width: int, height: int) -> None:
-    """Shows the ControlNets their pictures, before anything else is drawn, as diffusers does."""
-    task.controls = tuple(
-        _control(each, task, model, width, height) for each in task.request.controls
-    )
+    """Shows what steers the picture its own, before anything else is drawn, as diffusers does."""
+    found = [_control(each, task, model, width, height) for each in task.request.controls]
+    task.controls = tuple(each for each in found if isinstance(each, ControlInput))
+    task.adapters = tuple(each for each in found if isinstance(each, AdapterInput))
 
 
 def _control(
     control: Control, task: Task, model: LoadedModel, width: int, height: int
-) -> ControlInput:
+) -> ControlInput | AdapterInput:
     net = task.add_ons.controls[control.name]
+    if not model.refers and (control.mask is not None or control.control_mode != "balanced"):
+        raise InvalidRequest(
+            f"controls: for the model {model.name} a ControlNet acts on all of a picture, balanced."
+        )
     picture = control_tensor(control.image)
     if picture.shape[-2:] != (height, width):
         picture = functional.interpolate(
             picture, size=(height, width), mode="bilinear", antialias=True
         )
-    shown = model.steering(net, sent(picture, model.device), task.generator)
-    return ControlInput(control, net, shown)
+    shown, area = sent(picture, model.device), _area(control.mask, model)
+    if isinstance(net, LoadedT2IAdapter):
+        return AdapterInput(control, net, net.features(shown), area)
+    return ControlInput(control, net, model.steering(net, shown, task.generator), area)
+
+
+def _area(mask: Mask | None, model: LoadedModel) -> torch.Tensor | None:
+    """A mask as (1, 1, height, width) on the device, 0 to 1."""
+    if mask is None:
+        return None
+    return sent(torch.from_numpy(mask)[None, None].float() / 255, model.device)
+
+
+def _refer(task: Task, model: LoadedModel) -> None:
+    """Reads the pictures that the image is to be like."""
+    task.references = tuple(_reference(each, task, model) for each in task.request.ip_adapters)
+
+
+def _reference(wanted: IPAdapter, task: Task, model: LoadedModel) -> ReferenceInput:
+    if not model.refers:
+        raise InvalidRequest(f"ip_adapters: the model {model.name} takes none.")
+    adapter = task.add_ons.ip_adapters[wanted.name]
+    shown, nothing = adapter.tokens(wanted.images)
+    return ReferenceInput(wanted, adapter, Pair(shown, negative=nothing), _area(wanted.mask, model))
 
 
 def _noise(task: Task, model: LoadedModel, width: int, height: int) -> torch.Tensor:

@@ -37,11 +37,18 @@ class Lora:
         return self.weight if self.text_encoder_weight is None else self.text_encoder_weight
 
 
+ControlMode = Literal["balanced", "prompt", "control", "guess"]
+"""What counts more where prompt and picture disagree."""
+
+
 @dataclass(frozen=True, eq=False)
 class Control:
-    """A ControlNet (arXiv 2302.05543) by name, its picture at the image's size, and when it acts.
+    """A ControlNet (arXiv 2302.05543) or T2I-Adapter (arXiv 2302.08453) by name, its picture at the
+    image's size, and when it acts.
 
-    `start` and `end` are shares of the steps, as in diffusers.
+    `start` and `end` are shares of the steps, as in diffusers. `control_type` says for one of
+    several kinds of pictures which this is, as it counts them. With a `mask` of the image's size it
+    acts only where that is light.
     """
 
     name: str
@@ -49,6 +56,22 @@ class Control:
     weight: float = 1.0
     start: float = 0.0
     end: float = 1.0
+    control_mode: ControlMode = "balanced"
+    control_type: int | None = None
+    mask: Mask | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class IPAdapter:
+    """An IP-Adapter (arXiv 2308.06721) by name, the pictures that the image is to be like, of any
+    size, and when it acts; with a `mask` of the image's size only where that is light."""
+
+    name: str
+    images: tuple[Picture, ...]
+    weight: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +166,7 @@ class ImageRequest:
     enlarge: Enlarge | None = None
     loras: tuple[Lora, ...] = ()
     controls: tuple[Control, ...] = ()
+    ip_adapters: tuple[IPAdapter, ...] = ()
     regions: tuple[Region, ...] = ()
     variation_seed: int | None = None
     variation_strength: float = 0.0

@@ -229,13 +229,13 @@ class Runner:
         looking = rows.looking(start, end)
         acting = acts(model, rows, start, end, part)
         if not looking and acting is None:
-            with self._fastest(key, model):
+            with self._fastest(key, model, part):
                 return self._run(key, model, part, owners, batch.free)[: end - start]
         wanted = {
             row: ready(task.recording).wanted(model.layout(part, row))
             for row, task in looking.items()
         }
-        with acting or self._fastest(key, model), watched(model.attentions, wanted) as watch:
+        with acting or self._fastest(key, model, part), watched(model.attentions, wanted) as watch:
             noise = self._run(key, model, part, owners, batch.free, lambda: watch.seconds)
         if model.attentions and not watch.ran:
             watch = self._looked_again(model, part, wanted)
@@ -255,12 +255,14 @@ class Runner:
         seen = {row: watch.seen[index] for index, row in enumerate(wanted)}
         return Watch(seen, time.perf_counter() - started)
 
-    def _fastest(self, key: BatchKey, model: LoadedModel) -> AbstractContextManager[None]:
+    def _fastest(
+        self, key: BatchKey, model: LoadedModel, rows: Rows
+    ) -> AbstractContextManager[None]:
         """Within it a forward runs the fastest way that there is. One that is weighed runs the
         plain way, and so does what hangs on the plain network's layers; and what must be equal to
         the bit, before something was compiled and after."""
-        plain = key.exact or key.loras or key.controls or not self._budget.weighed(key)
-        if self._backends is None or plain:
+        hung = key.loras or key.controls or rows.adapters or rows.references
+        if self._backends is None or key.exact or hung or not self._budget.weighed(key):
             return nullcontext()
         return self._backends.over(model.networks)
 
@@ -331,7 +333,7 @@ class Runner:
         weighed = self._budget.weighed(key)
         wanted = (len(rows) if new else self._budget.rows(key)) if weighed else 1
         try:
-            with self._fastest(key, model):
+            with self._fastest(key, model, rows):
                 self._run(key, model, rows.span(0, 1, wanted))
         except Exception as error:
             if not is_out_of_memory(error):

@@ -15,9 +15,19 @@ from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraWeights
 from worker.engine.parts.rows import Pair
+from worker.engine.parts.t2i_adapter import Features, LoadedT2IAdapter
 from worker.engine.parts.upscaler import PixelUpscaler
 from worker.engine.piecework import Piecework
-from worker.engine.request import Control, ImageRequest, Lora, Picture, Tiling, check_multiple
+from worker.engine.references.ip_adapter import LoadedIPAdapter
+from worker.engine.request import (
+    Control,
+    ImageRequest,
+    IPAdapter,
+    Lora,
+    Picture,
+    Tiling,
+    check_multiple,
+)
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.trace.recording import Recording
 from worker.engine.whole.pipeline import WholeModel
@@ -97,18 +107,57 @@ class AddOns:
     """What a task's picture adds to its model, each as it was loaded: by name."""
 
     loras: dict[str, LoraWeights] = field(default_factory=dict[str, LoraWeights])
-    controls: dict[str, LoadedControlNet] = field(default_factory=dict[str, LoadedControlNet])
+    controls: dict[str, LoadedControlNet | LoadedT2IAdapter] = field(
+        default_factory=dict[str, LoadedControlNet | LoadedT2IAdapter]
+    )
+    ip_adapters: dict[str, LoadedIPAdapter] = field(default_factory=dict[str, LoadedIPAdapter])
     upscaler: PixelUpscaler | None = None
     vae: Any | None = None
 
 
 @dataclass(frozen=True)
 class ControlInput:
-    """A ControlNet with its picture (1, 3, height, width) of this pass, on the device."""
+    """A ControlNet with its picture (1, 3, height, width) of this pass, on the device, and where in
+    the image it acts (1, 1, height, width)."""
 
     control: Control
     net: LoadedControlNet
     picture: torch.Tensor
+    area: torch.Tensor | None = None
+
+    @property
+    def label(self) -> str:
+        """What tells it apart from others that may not share a forward."""
+        kind = self.control_type
+        return self.control.name if kind is None else f"{self.control.name}/{kind}"
+
+    @property
+    def control_type(self) -> int | None:
+        """Of which kind the picture is, for a net that knows several."""
+        said = self.control.control_type
+        return (self.net.mode if said is None else said) if self.net.types else None
+
+
+@dataclass(frozen=True)
+class AdapterInput:
+    """A T2I-Adapter with what it adds to a picture of this pass, and where in it (1, 1, height,
+    width), on the device."""
+
+    control: Control
+    adapter: LoadedT2IAdapter
+    features: Features
+    area: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class ReferenceInput:
+    """An IP-Adapter with what it shows the rows of a picture, and where in the picture it acts
+    (1, 1, height, width), on the device."""
+
+    wanted: IPAdapter
+    adapter: LoadedIPAdapter
+    tokens: Pair
+    area: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +216,8 @@ class Task:
     conditions: tuple[Condition, ...] = ()
     turns: Sequence[tuple[Condition, ...]] = ()
     controls: tuple[ControlInput, ...] = ()
+    adapters: tuple[AdapterInput, ...] = ()
+    references: tuple[ReferenceInput, ...] = ()
     repaint: Repaint | None = None
     enlarged: bool = False
     steps_before: int = 0
@@ -243,7 +294,7 @@ class Task:
             inputs=tuple((name, tuple(pair.prompt.shape)) for name, pair in self.inputs.items()),
             # Those that differ in how prompts are read alone have one denoiser.
             loras=tuple(Lora(each.name, each.weight) for each in self.request.loras),
-            controls=tuple(each.control.name for each in self.controls),
+            controls=tuple(each.label for each in self.controls),
             exact=self.request.exact,
             tiling=self.request.tiling if self.request.exact else "none",
         )

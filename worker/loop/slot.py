@@ -23,6 +23,7 @@ from worker.engine import (
     Enlarge,
     FreeU,
     ImageRequest,
+    IPAdapter,
     Lora,
     Picture,
     Region,
@@ -59,6 +60,7 @@ class Slot:
     group: str | None = None
     canvas: Canvas | None = None
     controls: tuple[Control, ...] = ()
+    ip_adapters: tuple[IPAdapter, ...] = ()
     regions: tuple[Region, ...] = ()
     readings: dict[str, str] = field(default_factory=dict[str, str])
     outputs: dict[int, Output] = field(default_factory=dict[int, Output])
@@ -117,7 +119,9 @@ class Slot:
         """Picture `index` as the engine takes it."""
         if self.canvas is None:
             raise RuntimeError("A job went to the engine before its pictures were prepared.")
-        asked = image_request(self.request.alone(index), self.canvas, self.controls, self.regions)
+        asked = image_request(
+            self.request.alone(index), self.canvas, self.controls, self.ip_adapters, self.regions
+        )
         towards, second = asked.blend_prompt, asked.enlarge
         if second and second.prompt:
             second = replace(second, prompt=self.readings.get(second.prompt, second.prompt))
@@ -157,6 +161,7 @@ def image_request(
     request: ResolvedRequest,
     canvas: Canvas,
     controls: tuple[Control, ...] = (),
+    ip_adapters: tuple[IPAdapter, ...] = (),
     regions: tuple[Region, ...] = (),
 ) -> ImageRequest:
     """A request for one picture as the engine takes it, on its canvas."""
@@ -187,6 +192,7 @@ def image_request(
             Lora(each.name, each.weight, each.text_encoder_weight) for each in request.loras
         ),
         controls=controls,
+        ip_adapters=ip_adapters,
         regions=regions,
         variation_seed=request.variation_seed,
         variation_strength=request.variation_strength,

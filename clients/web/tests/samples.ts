@@ -33,6 +33,8 @@ export function model(some: Partial<Model> = {}): Model {
     loras: [],
     embeddings: [],
     controlnets: [],
+    ip_adapters: [],
+    preprocessors: [],
     upscalers: [],
     vaes: [],
     classes: 0,

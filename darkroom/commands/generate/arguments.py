@@ -18,6 +18,7 @@ SHORT = {"negative_prompt": "--negative", "guidance_scale": "--guidance"}
 SINGULAR = {
     "loras": "lora",
     "controls": "control",
+    "ip_adapters": "ip-adapter",
     "references": "reference",
     "regions": "region",
     "styles": "style",
@@ -31,8 +32,10 @@ MORE = {
     "loras": " Here NAME or NAME:WEIGHT, once for each.",
     "styles": " Once for each.",
     "wordings": " Here JSON, as that has it.",
-    "controls": " Here MODEL=FILE, and after commas weight=, start=, end= or preprocessor=; "
+    "controls": " Here MODEL=FILE, and after commas weight=, start=, end=, preprocessor= or more; "
     "once for each.",
+    "ip_adapters": " Here MODEL=FILE or MODEL=FILE+FILE, and after commas weight=, start=, end= or "
+    "mask=; once for each.",
     "regions": " Here prompt=red apple,left=0,top=0,width=0.5,height=1 or prompt=red apple,"
     "mask=FILE, and perhaps weight=; once for each.",
     "expand": " Here left=64,top=64,right=64,bottom=64, or some of them.",
@@ -140,6 +143,8 @@ def _reader(name: str, schema: dict[str, Any], parts: dict[str, Any]) -> Callabl
             return _lora
         case "controls":
             return lambda text: _control(text, parts["Control"]["properties"])
+        case "ip_adapters":
+            return lambda text: _ip_adapter(text, parts["IPAdapter"]["properties"])
         case "regions":
             return lambda text: _region(text, parts)
         case "metadata":
@@ -180,6 +185,11 @@ def _control(text: str, values: dict[str, Any]) -> dict[str, Any]:
     if not (model and equals and file):
         raise argparse.ArgumentTypeError(f"{first!r} is not MODEL=FILE")
     return {"model": model, "image": file} | (_values(rest, values) if rest else {})
+
+
+def _ip_adapter(text: str, values: dict[str, Any]) -> dict[str, Any]:
+    found = _control(text, values)
+    return {**found, "images": found.pop("image").split("+")}
 
 
 def _region(text: str, parts: dict[str, Any]) -> dict[str, Any]:

@@ -34,8 +34,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     for layout in ("kohya", "diffusers"):
         save_tiny_lora(loras / f"{layout}.safetensors", data / "kolors", layout, seed=3, text=False)
     save_tiny_controlnet(data / "models" / "controlnets" / "edges", data / "sdxl")
+    save_tiny_kolors(data / "wordless")
+    (data / "wordless" / "tokenizer" / "tokenizer.model").unlink()
     models = data / "models.toml"
-    models.write_text("\n".join(f'[models.{n}]\nsource = "{n}"' for n in ("kolors", "sdxl")))
+    names = ("kolors", "sdxl", "wordless")
+    models.write_text("\n".join(f'[models.{name}]\nsource = "{name}"' for name in names))
     with site_in(data, models=models) as site:
         yield site
 
@@ -73,4 +76,7 @@ def test_it_takes_no_controlnet_of_sdxl_and_no_prompt_that_it_cannot_read(client
     long = client.post(f"{API}/jobs", json={**ASKED, "model": "kolors", "prompt": "apple " * 300})
     job = long.raise_for_status().json()["urls"]["self"]
     with pytest.raises(AssertionError, match="this model reads at most 254"):
+        ended(client, job)
+    job = made(client, model="wordless", **ASKED)
+    with pytest.raises(AssertionError, match=r"has no tokenizer\.model, which ChatGLM reads by"):
         ended(client, job)

@@ -123,6 +123,11 @@ class LoadedModel(ABC):
         return 0
 
     @property
+    def refers(self) -> bool:
+        """Whether its forwards take references, the pictures of IP-Adapters."""
+        return False
+
+    @property
     def only_edits(self) -> bool:
         """Whether the network draws nothing without a picture to edit."""
         return False

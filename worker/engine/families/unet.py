@@ -22,12 +22,14 @@ from worker.engine.parts.control import residuals
 from worker.engine.parts.junction import Junction
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import COUNTED, Pair, Rows
+from worker.engine.parts.t2i_adapter import intrablock
 from worker.engine.parts.visits import Offload, Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.chatglm import ChatGLMEncoder
 from worker.engine.prompt.prompt import PromptEncoder, PromptReader
 from worker.engine.prompt.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
+from worker.engine.references.attention import referring
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.transfer import sent
@@ -129,6 +131,10 @@ class UNetModel(LoadedModel):
         return int(self.unet.config.in_channels == 2 * self.latent_channels)
 
     @property
+    def refers(self) -> bool:
+        return True
+
+    @property
     def only_edits(self) -> bool:
         return bool(self.edits)
 
@@ -220,14 +226,16 @@ class UNetModel(LoadedModel):
         return (self.autoencoder.likeliest(pixels, normalized=False),)
 
     def forward(self, rows: Rows) -> torch.Tensor:
-        """The UNet's prediction for every row, with what its ControlNets add."""
+        """The UNet's prediction for every row, with what ControlNets and references add."""
         arguments = unet_arguments(rows.inputs)
         text, added = arguments["encoder_hidden_states"], arguments.get("added_cond_kwargs")
         steered = residuals(rows.latents, rows.timesteps, text, rows.controls, added)
+        steered |= intrablock(rows.adapters)
         latents = rows.latents
         if CHANNELS in rows.inputs:
             latents = torch.cat([latents, rows.inputs[CHANNELS]], dim=1)
-        return self._network(latents, rows.timesteps, **arguments, **steered)
+        with referring(self.attentions, rows.references, *latents.shape[-2:]):
+            return self._network(latents, rows.timesteps, **arguments, **steered)
 
     def sampler(
         self, request: ImageRequest, width: int, height: int, steps: int, strength: float

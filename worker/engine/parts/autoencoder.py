@@ -96,10 +96,11 @@ class Autoencoder:
                 ),
                 max(pixels.shape[-2:]) // self.scale,
             )
-        if deviation is not None:
-            noise = sent(torch.randn(mean.shape, generator=generator), mean.device)
-            mean = mean + deviation * noise
-        return self._normalized(mean)
+            if deviation is not None:
+                noise = sent(torch.randn(mean.shape, generator=generator), mean.device)
+                mean = mean + deviation * noise
+            # While it is here: some have their statistics among their weights.
+            return self._normalized(mean)
 
     def likeliest(self, pixels: torch.Tensor, *, normalized: bool = True) -> torch.Tensor:
         """Latents in fp32 of pixels, without a draw: the middle of their posterior. Networks that
@@ -109,7 +110,7 @@ class Autoencoder:
                 lambda: self.posterior(pixels.to(self.vae.dtype)),
                 max(pixels.shape[-2:]) // self.scale,
             )
-        return self._normalized(mean) if normalized else mean
+            return self._normalized(mean) if normalized else mean
 
     def decode(self, latents: torch.Tensor) -> Picture:
         """The picture (height, width, 3) in uint8, in one transfer. Raises NotFinite."""

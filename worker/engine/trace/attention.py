@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -21,12 +21,26 @@ class Layout:
     words: int = 0
 
 
-@dataclass(frozen=True)
 class Wanted:
     """Whose looks one row is watched for: the words, each by its tokens' places, and the layout."""
 
-    words: Sequence[Sequence[int]]
-    layout: Layout
+    def __init__(self, words: Sequence[Sequence[int]], layout: Layout) -> None:
+        self.layout = layout
+        self._words = words
+        self._last = layout.words + max(place for word in words for place in word)
+        self._sums: torch.Tensor | None = None
+
+    def sums(self, keys: int, device: torch.device) -> torch.Tensor | None:
+        """What adds up shares of so many keys by word: (words, keys), 1 for a word's tokens; None
+        where the keys are not those of the words."""
+        if self._last >= keys:
+            return None
+        if self._sums is None or self._sums.shape[1] != keys:
+            sums = torch.zeros(len(self._words), keys)
+            for index, word in enumerate(self._words):
+                sums[index, [self.layout.words + place for place in word]] = 1
+            self._sums = sums.to(device)
+        return self._sums
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,7 @@ SCORES = 2**24
 """Numbers that are worked out at once: 64 MB, where all heads of a large picture take gigabytes."""
 
 
-def shares(
+def looked(
     query: torch.Tensor,
     key: torch.Tensor,
     mask: torch.Tensor | None,
@@ -51,33 +65,31 @@ def shares(
 ) -> torch.Tensor | None:
     """How much of each place's look goes to each word, from queries and keys (heads, length,
     width); None where the keys are not those of the words."""
-    layout, tokens = wanted.layout, [each for word in wanted.words for each in word]
-    if layout.words + max(tokens) >= key.shape[1]:
+    sums = wanted.sums(key.shape[1], key.device)
+    if sums is None:
         return None
-    end = None if layout.count is None else layout.places + layout.count
-    here = slice(layout.places, end)
-    query = query[:, here]
+    layout = wanted.layout
+    if layout.count is not None:
+        query = query[:, layout.places : layout.places + layout.count]
+        if mask is not None and mask.shape[-2] > 1:
+            mask = mask[:, layout.places : layout.places + layout.count]
     if len(key) != len(query):
         key = key.repeat_interleave(len(query) // len(key), 0)
     factor = float(query.shape[-1] ** -0.5 if scale is None else scale)
-    if mask is not None:
-        mask = (mask[:, here] if mask.shape[-2] > 1 else mask).expand(len(query), -1, -1)
-    places = torch.tensor(tokens, device=query.device) + layout.words
     heads = max(1, SCORES // (query.shape[1] * key.shape[1]))
-    found = query.new_zeros(len(tokens), query.shape[1], dtype=torch.float32)
+    found: torch.Tensor | None = None
     for start in range(0, len(query), heads):
         part = slice(start, start + heads)
         scores = query[part].float() @ key[part].float().transpose(-1, -2) * factor
         if mask is not None:
-            own = mask[part]
+            own = mask[part] if len(mask) > 1 else mask
             if own.dtype == torch.bool:
                 scores = scores.masked_fill(~own, float("-inf"))
             else:
                 scores = scores + own
-        found += scores.softmax(-1)[..., places].sum(0).transpose(0, 1)
-    found = found / len(query)
-    words = cast("tuple[torch.Tensor, ...]", found.split([len(word) for word in wanted.words]))
-    return torch.stack([each.sum(0) for each in words])
+        shares = scores.softmax(-1).sum(0)
+        found = shares if found is None else found + shares
+    return None if found is None else sums @ found.transpose(0, 1) / len(query)
 
 
 class _Reader(TorchFunctionMode):
@@ -131,7 +143,7 @@ def watched(modules: Mapping[str, Any], rows: Mapping[int, Wanted]) -> Iterator[
                 mask = None if attn_mask is None else attn_mask[row if len(attn_mask) > 1 else 0]
                 while mask is not None and mask.dim() < 3:
                     mask = mask[None]
-                found = shares(query[row], key[row], mask, scale, wanted)
+                found = looked(query[row], key[row], mask, scale, wanted)
                 if found is not None:
                     watch.seen[row].append(Look(layer, found))
             watch.seconds += time.perf_counter() - started

@@ -180,15 +180,19 @@ class Recording:
         """For each word the mean over heads and layers (words, h, w), and that of each layer."""
         maps: dict[str, torch.Tensor] = {}
         whole: torch.Tensor | None = None
+        sums: dict[int, torch.Tensor] = {}
         for look in self._looks:
-            words, places = look.shares.shape
-            own = look.shares.reshape(words, *grid(places, height, width))
-            maps[look.layer] = own.half()
-            larger = functional.interpolate(own[None], (height, width), mode="bilinear")[0]
+            places = look.shares.shape[1]
+            sums[places] = sums[places] + look.shares if places in sums else look.shares
+            if self._wish.attention == LAYERS:
+                size = grid(places, height, width)
+                maps[look.layer] = look.shares.reshape(-1, *size).half()
+        # Layers of one size are enlarged together.
+        for places, shares in sums.items():
+            own = shares.reshape(1, -1, *grid(places, height, width))
+            larger = functional.interpolate(own, (height, width), mode="bilinear")[0]
             whole = larger if whole is None else whole + larger
-        if whole is None:
-            return None, {}
-        return (whole / len(maps)).half(), maps if self._wish.attention == LAYERS else {}
+        return None if whole is None else (whole / len(self._looks)).half(), maps
 
 
 def _once(memory: Memory, size: int) -> Callable[[], None]:

@@ -103,9 +103,15 @@ class Explainer:
             case "schedule":
                 return schedule(model, asked)
             case "tokenize":
-                return words(model, TokenizeRequest(**asked))
+                prompt = TokenizeRequest(**asked).prompt
+                read = self._offer.read_as(model.name, prompt)
+                return {"read_as": read, **words(model, prompt)}
             case "forward":
-                return drowned(model, ForwardRequest(**asked), said["picture"], study)
+                wish = ForwardRequest(**asked)
+                if wish.prompt and (read := self._offer.read_as(model.name, wish.prompt)):
+                    # As in a job.
+                    wish = wish.model_copy(update={"prompt": read})
+                return drowned(model, wish, said["picture"], study)
             case "autoencode":
                 pictures = said["picture"], said["other"]
                 return encoded(model, AutoencodeRequest(**asked), pictures, study)
@@ -163,9 +169,9 @@ def schedule(model: LoadedModel, asked: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def words(model: LoadedModel, asked: TokenizeRequest) -> dict[str, Any]:
+def words(model: LoadedModel, prompt: str) -> dict[str, Any]:
     """A prompt's tokens, words and windows for each text encoder."""
-    spellings = model.spell(asked.prompt)
+    spellings = model.spell(prompt)
     if not spellings:
         raise Refusal(422, "does not say how it reads a prompt", "model")
     pieces = [each for window in spellings[0].windows for each in window]

@@ -13,6 +13,7 @@ from worker.models.files.errors import SourceError, check_package
 from worker.models.files.safetensors_file import Header, problem_of, read_header
 
 SUFFIX = ".gguf"
+MAGIC = b"GGUF"
 
 
 def header_of(file: Path) -> Header:
@@ -34,6 +35,13 @@ def _read(file: Path, size: int, _time: int) -> Header:
 
     package: Any = gguf
     try:
+        with file.open("rb") as opened:
+            begins = opened.read(len(MAGIC))
+    except OSError as error:
+        raise SourceError(f"{file} cannot be read: {error}.") from error
+    if begins != MAGIC:
+        raise SourceError(f"{file} is no GGUF file: it begins otherwise than one.")
+    try:
         reader: Any = package.GGUFReader(str(file))
         shapes = {
             str(each.name): tuple(int(side) for side in reversed(each.shape))
@@ -42,9 +50,11 @@ def _read(file: Path, size: int, _time: int) -> Header:
         ends = [int(each.data_offset + each.n_bytes) for each in reader.tensors]
         said = reader.get_field("general.architecture")
         architecture = str(said.contents()) if said is not None else ""
-    # It raises whatever a broken file makes numpy raise.
+    # It raises whatever numpy does where there is less than the file says.
     except Exception as error:
-        raise SourceError(f"{file} is no whole GGUF file: {error}.") from error
+        raise SourceError(
+            f"{file} is cut off or broken: it says that it has more than its {size} bytes."
+        ) from error
     return Header(shapes, {"general.architecture": architecture}, max(ends, default=size))
 
 

@@ -1,4 +1,4 @@
-"""From files to what is added to a model: LoRAs, textual inversions, ControlNets, upscalers."""
+"""From files to what is added to a model: LoRAs, textual inversions, ControlNets and the rest."""
 
 from __future__ import annotations
 
@@ -40,8 +40,15 @@ from worker.models.loading.controlnets import load_controlnet
 from worker.models.loading.finite import check_finite
 from worker.models.loading.loras import read_any_lora
 from worker.models.loading.pretrained import one_at_a_time
+from worker.models.loading.references import load_ip_adapter
 from worker.models.loading.upscaler import load_upscaler
-from worker.models.tables import AddOnEntry, ControlNetEntry, ModelEntry, VaeEntry
+from worker.models.tables import (
+    AddOnEntry,
+    ControlNetEntry,
+    IPAdapterEntry,
+    ModelEntry,
+    VaeEntry,
+)
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +73,13 @@ def load_add_on(
 ) -> Any:
     """Load what a picture adds to its model, onto the model's device and in its dtype.
 
-    That is a LoraWeights, a LoadedControlNet or a PixelUpscaler. Takes tenths of a second to
-    seconds. Raises ModelUnavailable with a sentence.
+    That is a LoraWeights, a LoadedControlNet, a LoadedIPAdapter or a PixelUpscaler. Takes tenths of
+    a second to seconds. Raises ModelUnavailable with a sentence.
     """
     load: dict[AddOnKind, Callable[[], Any]] = {
         "lora": lambda: load_lora(entry, device, dtype),
         "controlnet": lambda: load_controlnet(cast(ControlNetEntry, entry), device, dtype),
+        "ip-adapter": lambda: load_ip_adapter(cast(IPAdapterEntry, entry), device, dtype),
         "upscaler": lambda: load_upscaler(weights(entry), device, dtype, entry.name),
     }
     started = time.monotonic()

@@ -9,16 +9,21 @@ from typing import Any, cast
 import safetensors.torch
 import torch
 from diffusers.loaders import single_file_utils
+from diffusers.models.adapter import T2IAdapter
 from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.models.controlnets.controlnet_flux import FluxControlNetModel
 from diffusers.models.controlnets.controlnet_qwenimage import QwenImageControlNetModel
 from diffusers.models.controlnets.controlnet_sd3 import SD3ControlNetModel
+from diffusers.models.controlnets.controlnet_union import ControlNetUnionModel
 
 from worker.engine.parts.control import LoadedControlNet
-from worker.models.files.add_ons import LDM, controlnet_files
+from worker.engine.parts.t2i_adapter import LoadedT2IAdapter
 from worker.models.files.configurations.steering import STABILITY, XLABS
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import read_json
+from worker.models.files.steering.controlnets import LDM, controlnet_files
+from worker.models.files.steering.t2i_adapters import CLASS as T2I_ADAPTER
+from worker.models.files.steering.t2i_adapters import diffusers_name, is_light
 from worker.models.loading.finite import check_finite
 from worker.models.loading.pieces import renamed
 from worker.models.loading.pretrained import load_pretrained
@@ -32,6 +37,8 @@ CONTROLNETS: dict[Any, Any] = {
     "SD3ControlNetModel": SD3ControlNetModel,
     "FluxControlNetModel": FluxControlNetModel,
     "QwenImageControlNetModel": QwenImageControlNetModel,
+    "ControlNetUnionModel": ControlNetUnionModel,
+    T2I_ADAPTER: T2IAdapter,
 }
 
 Tensors = dict[str, torch.Tensor]
@@ -42,19 +49,22 @@ HINTS = 14
 
 def load_controlnet(
     entry: ControlNetEntry, device: torch.device, dtype: torch.dtype
-) -> LoadedControlNet:
-    """Read a ControlNet, in diffusers' layout or as a single file. Raises SourceError."""
+) -> LoadedControlNet | LoadedT2IAdapter:
+    """Read a ControlNet or a T2I-Adapter, in diffusers' layout or as a single file. Raises
+    SourceError."""
     folder, file = controlnet_files(entry)
     kind = CONTROLNETS.get(read_json(folder / "config.json").get("_class_name"))
     where = f"{entry.where}.source"
     if file is not None:
-        read = _for_a_unet if kind is None else _for_a_transformer
+        read = READ.get(kind, _for_a_transformer)
         net = _filled(kind or ControlNet, file, folder, where, read).to(dtype)
     else:
         net = load_pretrained(
             kind or ControlNet, folder, f"{where}: ", variant=entry.variant, torch_dtype=dtype
         )
     net.eval().requires_grad_(False).to(device)
+    if kind is T2IAdapter:
+        return LoadedT2IAdapter(entry.name, net, device, dtype)
     return LoadedControlNet(entry.name, net, device, dtype, entry.mode)
 
 
@@ -103,6 +113,24 @@ def _for_a_transformer(net: Any, tensors: Tensors) -> Tensors:
         }
         return renamed("sd3", own, names)
     return tensors
+
+
+def _as_it_is(_: Any, tensors: Tensors) -> Tensors:
+    return tensors
+
+
+def _t2i_adapter(_: Any, tensors: Tensors) -> Tensors:
+    """Under diffusers' names or its makers'."""
+    light = is_light({name: tuple(each.shape) for name, each in tensors.items()})
+    return {diffusers_name(name, light): each for name, each in tensors.items()}
+
+
+READ: dict[Any, Any] = {
+    None: _for_a_unet,
+    ControlNetUnionModel: _as_it_is,
+    T2IAdapter: _t2i_adapter,
+}
+"""What names a file's weights as diffusers does, where it is not one for a transformer."""
 
 
 def _of_xlabs(name: str) -> str:

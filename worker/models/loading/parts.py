@@ -46,6 +46,8 @@ load_file: Any = cast(Any, safetensors.torch).load_file
 create_clip: Any = cast(Any, single_file_utils).create_diffusers_clip_model_from_ldm
 
 
+VOCABULARY = "tokenizer.model"
+
 EARLY_TEXT = re.compile(r"^(cond_stage_model\.transformer\.)(embeddings\.|encoder\.|final_)")
 """How the text encoder was named by programs of early days, which left a part of the path out."""
 
@@ -107,7 +109,10 @@ def tokenizer(files: ModelFiles, part: str) -> Any:
     index = read_json(files.config / "model_index.json")
     named = class_of(index, part)
     # The library does not know it by itself, and code that may lie beside it is not run.
-    kind = _of_kolors(named) if named == "ChatGLMTokenizer" else Tokenizer
+    chatglm = named == "ChatGLMTokenizer"
+    if chatglm and not (files.config / part / VOCABULARY).is_file():
+        raise SourceError(f"{files.config / part} has no {VOCABULARY}, which ChatGLM reads by.")
+    kind = _of_kolors(named) if chatglm else Tokenizer
     return kind.from_pretrained(files.config / part, local_files_only=True, trust_remote_code=False)
 
 

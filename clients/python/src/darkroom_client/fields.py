@@ -32,14 +32,33 @@ class Lora(TypedDict):
 
 
 class Control(TypedDict):
-    """A ControlNet and the picture that it follows."""
+    """A ControlNet or a T2I-Adapter, and the picture that it follows."""
 
     model: str
     image: PictureInput
-    preprocessor: NotRequired[Literal["none", "canny", "scribble", "blur", "grayscale", "invert"]]
+    preprocessor: NotRequired[str]
     weight: NotRequired[float]
     start: NotRequired[float]
     end: NotRequired[float]
+    threshold_a: NotRequired[float | None]
+    threshold_b: NotRequired[float | None]
+    control_mode: NotRequired[Literal["balanced", "prompt", "control", "guess"]]
+    control_type: NotRequired[
+        Literal["openpose", "depth", "scribble", "canny", "normal", "segment", "tile", "repaint"]
+        | None
+    ]
+    mask: NotRequired[PictureInput | None]
+
+
+class IPAdapter(TypedDict):
+    """An IP-Adapter and the pictures that the result is to be like."""
+
+    model: str
+    images: Sequence[PictureInput]
+    weight: NotRequired[float]
+    start: NotRequired[float]
+    end: NotRequired[float]
+    mask: NotRequired[PictureInput | None]
 
 
 class Box(TypedDict, total=False):
@@ -162,6 +181,7 @@ class Fields(TypedDict, total=False):
     vae: str | None
     loras: Sequence[Lora]
     controls: Sequence[Control]
+    ip_adapters: Sequence[IPAdapter]
     regions: Sequence[Region]
     hires: Hires | None
     drawn: Drawn | None

@@ -15,7 +15,7 @@ export type Model = Omit<Required<Schemas["ModelView"]>, AddOnKind> & Record<Add
 /** What can be added to a model. */
 export type AddOn = Required<Schemas["AddOn"]>;
 /** The lists that a model has of what fits it. */
-export type AddOnKind = "loras" | "embeddings" | "controlnets" | "vaes" | "upscalers";
+export type AddOnKind = "loras" | "embeddings" | "controlnets" | "ip_adapters" | "vaes" | "upscalers";
 export interface ModelList extends Omit<Schemas["ModelList"], "models"> {
   models: Model[];
 }

@@ -18,6 +18,7 @@ from jobs.request.samplers import AUTOMATIC, canonical_schedule, nearest, split_
 from jobs.request.values import LIMITS, SEEDS, Fill, Resize
 from jobs.settings import settings
 from server.compat.a1111.base64 import decode_base64
+from server.compat.a1111.control_maps import Tuned
 from server.compat.a1111.errors import invalid
 from server.compat.a1111.generation.hires import hires_of
 from server.compat.a1111.generation.payload import STRENGTH, ImageToImage, Payload, TextToImage
@@ -40,6 +41,8 @@ FILLS: tuple[Fill, ...] = ("fill", "original", "noise", "nothing")
 """By inpainting_fill."""
 
 MASK_BLUR = 4
+
+UNITS = "alwayson_scripts/ControlNet/args"
 
 NAMES = {
     "guidance_scale": "cfg_scale",
@@ -69,7 +72,8 @@ NAMES = {
     "hires/prompt": "hr_prompt",
     "hires/negative_prompt": "hr_negative_prompt",
     "hires": "enable_hr",
-    "controls": "alwayson_scripts/ControlNet/args",
+    "controls": UNITS,
+    "ip_adapters": UNITS,
 }
 """AUTOMATIC1111's name of each field of ours that has another; the longest match counts."""
 
@@ -82,7 +86,7 @@ class Asked:
     request: GenerationRequest
     parts: dict[str, bytes] = field(default_factory=dict[str, bytes])
     notes: tuple[Note, ...] = ()
-    maps: dict[str, str] = field(default_factory=dict[str, str])
+    maps: dict[str, Tuned] = field(default_factory=dict[str, Tuned])
 
 
 def asked(
@@ -127,10 +131,12 @@ def asked(
         # The picture that a job starts from and those of its ControlNets go one way to its size.
         fields.setdefault("resize", controls.resize)
     try:
-        request = GenerationRequest(**fields, controls=controls.controls)
+        request = GenerationRequest(
+            **fields, controls=controls.controls, ip_adapters=controls.ip_adapters
+        )
     except ValidationError as error:
         raise renamed(InvalidRequest(field_errors(error))) from None
-    return Asked(request, parts | controls.parts, (*notes, *controls.notes), controls.maps)
+    return Asked(request, parts | controls.parts, tuple(notes), controls.maps)
 
 
 def renamed(error: InvalidRequest) -> InvalidRequest:
@@ -150,7 +156,7 @@ def _renamed(pointer: str) -> str:
     for ours, theirs in sorted(NAMES.items(), key=lambda item: -len(item[0])):
         if name == ours or name.startswith(f"{ours}/"):
             # Where in a prompt or a setting it is has no place in theirs.
-            rest = name[len(ours) :] if ours == "controls" else ""
+            rest = name[len(ours) :] if theirs == UNITS else ""
             return f"/{theirs}{rest}"
     return pointer
 

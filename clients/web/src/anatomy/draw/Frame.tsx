@@ -14,6 +14,17 @@ const PAPERS: Record<Part, readonly string[]> = {
   taught: ["2006.11239", "2112.10752", "2103.00020"],
 };
 
+/** What people call them. */
+const NAMES: Readonly<Record<string, string>> = {
+  "2006.11239": "DDPM",
+  "2010.02502": "DDIM",
+  "2102.09672": "Improved DDPM",
+  "2103.00020": "CLIP",
+  "2105.05233": "Guided diffusion",
+  "2112.10752": "Latent diffusion",
+  "2207.12598": "Classifier-free guidance",
+};
+
 const CODE: Record<Part, readonly string[]> = {
   steps: ["docs/latent_diffusion.py: ddim_step", "worker/engine/batch.py: guide", "worker/engine/trace"],
   drown: ["docs/latent_diffusion.py: add_noise", "worker/engine/anatomy/noise.py: step_by_step"],
@@ -71,7 +82,7 @@ export function Frame({ part, children }: { part: Part; children: ComponentChild
           {t("source")}{" "}
           {PAPERS[part].map((each) => (
             <a key={each} href={`https://arxiv.org/abs/${each}`} target="_blank" rel="noreferrer">
-              arXiv {each}
+              {NAMES[each]} (arXiv {each})
             </a>
           ))}
         </p>

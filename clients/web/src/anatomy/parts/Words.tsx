@@ -65,15 +65,27 @@ export function Words() {
   );
 }
 
+/** With the words of the prompt as it is written that the vocabulary has not. */
+type Taken = Tokens & { strangers: Tokens["words"] };
+
+/** A prompt taken apart as a job's would be: where the model's table of words takes it for another,
+ * that one. */
+async function taken(prompt: string, model: string | undefined, signal: AbortSignal): Promise<Taken> {
+  const written = await tokenize(prompt, model, signal);
+  const strangers = written.words.filter((word) => !word.known && /\p{L}/u.test(word.text));
+  if (!written.read_as) return { ...written, strangers };
+  return { ...(await tokenize(written.read_as, model, signal)), read_as: written.read_as, strangers };
+}
+
 /** A prompt in tokens. */
 function Apart({ prompt }: { prompt: string }) {
   const { model } = state.value;
-  const [found, set] = useState<Tokens | null>(null);
+  const [found, set] = useState<Taken | null>(null);
   const [problem, tell] = useState("");
   useEffect(() => {
     const asked = new AbortController();
     const timer = setTimeout(() => {
-      tokenize(prompt, model || undefined, asked.signal).then(
+      taken(prompt, model || undefined, asked.signal).then(
         (tokens) => {
           set(tokens);
           tell("");
@@ -91,6 +103,15 @@ function Apart({ prompt }: { prompt: string }) {
   const [encoder] = found.encoders;
   return (
     <div class="apart">
+      <ul class="strangers">
+        {found.strangers.map((word) => (
+          <li key={word.text}>
+            <strong>{word.text}</strong>: {t("unknown")}
+            {word.nearest.length > 0 && `, ${t("nearest", word.nearest.join(", "))}`}
+          </li>
+        ))}
+      </ul>
+      {found.read_as && <p>{t("readAs", found.read_as)}</p>}
       {encoder?.windows.map((window, index) => (
         <div key={index}>
           <ul class="tokens">
@@ -108,16 +129,6 @@ function Apart({ prompt }: { prompt: string }) {
           <p class="muted">{t("tokens", window.used, window.size)}</p>
         </div>
       ))}
-      <ul class="strangers">
-        {found.words
-          .filter((word) => !word.known && /\p{L}/u.test(word.text))
-          .map((word) => (
-            <li key={word.text}>
-              <strong>{word.text}</strong>: {t("unknown")}
-              {word.nearest.length > 0 && `, ${t("nearest", word.nearest.join(", "))}`}
-            </li>
-          ))}
-      </ul>
     </div>
   );
 }
