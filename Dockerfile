@@ -39,6 +39,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY pyproject.toml README.md ./
 COPY clients/python/src clients/python/src
 COPY darkroom darkroom
+COPY grammar grammar
 COPY jobs jobs
 COPY server server
 COPY --from=page /app/server/pages/static/app server/pages/static/app
@@ -62,6 +63,7 @@ FROM scratch AS worker-code
 COPY pyproject.toml README.md models.toml /app/
 COPY clients/python/src /app/clients/python/src
 COPY darkroom /app/darkroom
+COPY grammar /app/grammar
 COPY jobs /app/jobs
 COPY worker /app/worker
 COPY models /app/models

@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Settings are environment variables: PORT=8080 make up
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types python clients slow chaos soak images audit features endpoints gallery model bench lock clean
+.PHONY: help up test lint types python clients slow chaos soak images audit features families endpoints gallery model bench lock clean
 PY := .venv/bin/python
 # Where it is set, as in many containers, each of the hundred processes that a run starts compiles
 # all that it imports anew.
@@ -49,6 +49,10 @@ audit: .dev  ## Look for known vulnerabilities in what is locked, where the regi
 features: .dev  ## Test every kind, sampler, family and option, and write docs/features.md
 	@$(PY) -m pytest tests/features -m "slow or not slow" --deselect tests/features/test_page.py \
 		--write-features docs/features.md
+
+families: .dev  ## Compare every family's pictures with diffusers', and write docs/families.md
+	@$(PY) -m pytest tests/worker/families/test_batching.py tests/worker/families/test_sprint.py \
+		-m "slow or not slow" --write-families docs/families.md
 
 endpoints: .dev  ## Test other servers' APIs by their clients, and write the table of docs/clients.md
 	@$(PY) -m pytest tests/compat --deselect tests/compat/test_table.py \

@@ -73,6 +73,10 @@ def rows() -> Iterator[Row]:
             }
             yield Row(f"each schedule, {SAMPLERS[sampler].title}", info.label, fields)
     yield from _prompts()
+    yield from _changing()
+    yield from _several()
+    yield from _steered()
+    yield from _edges()
     yield from _noise()
     yield from _pictures()
     yield from _masks()
@@ -99,6 +103,57 @@ def _prompts() -> Iterator[Row]:
     for amount in (0.0, 0.7):
         fields = {"prompt": "sun, 3d", "seed": 5, "guidance_scale": 12.0}
         yield Row(section, f"Guidance 12, rescale {amount}", fields | {"guidance_rescale": amount})
+
+
+def _changing() -> Iterator[Row]:
+    section = "Words that change"
+    for title, prompt in (
+        ("At half of the steps", "[cat face:dog face:0.5], 3d"),
+        ("After two steps", "[cat face:dog face:2], 3d"),
+        ("By turns", "[cat face|dog face], 3d"),
+        ("A choice", "{red|green|purple} apple, 3d"),
+    ):
+        yield Row(section, title, {"prompt": prompt, "seed": 5})
+
+
+def _several() -> Iterator[Row]:
+    section = "Several prompts"
+    for weight in (0.4, 1.0):
+        prompt = f"heart, 3d AND apple, 3d :{weight}"
+        yield Row(section, f"AND, {weight}", {"prompt": prompt, "seed": 5})
+    half = {"width": 256, "height": 128, "drawn": {"width": 256, "height": 128}}
+    half |= {"prompt": "", "seed": 2}
+    faces = [
+        {"prompt": "cat face, 3d", "box": {"width": 0.5}},
+        {"prompt": "rocket, 3d", "box": {"left": 0.5, "width": 0.5}},
+    ]
+    yield Row(section, "A cat left, a rocket right", half | {"regions": faces})
+    fruit = [
+        {"prompt": "red apple, 3d", "box": {"width": 0.5}},
+        {"prompt": "green heart, 3d", "box": {"left": 0.5, "width": 0.5}},
+    ]
+    yield Row(section, "An apple left, a heart right", half | {"regions": fruit})
+
+
+def _steered() -> Iterator[Row]:
+    section = "FreeU and perturbed attention"
+    plain = {"prompt": "dragon, 3d", "seed": 3}
+    yield Row(section, "Plain", plain)
+    yield Row(section, "FreeU", plain | {"freeu": {"b1": 1.3, "b2": 1.4}})
+    for scale in (2.0, 5.0):
+        yield Row(section, f"PAG {scale:g}", plain | {"pag_scale": scale})
+    natural = {"cfg_plus_plus": True, "guidance_scale": 0.6, "sampler": "ddim"}
+    yield Row(section, "CFG++ 0.6", plain | natural)
+    unguided = plain | {"guidance_scale": 1.0}
+    yield Row(section, "Without guidance", unguided)
+    yield Row(section, "Without guidance, PAG 5", unguided | {"pag_scale": 5.0})
+
+
+def _edges() -> Iterator[Row]:
+    section = "Edges that meet"
+    for tiling in ("none", "x", "both"):
+        fields = {"prompt": "tulips, 3d", "seed": 7, "tiling": tiling}
+        yield Row(section, f"Tiling: {tiling}", fields)
 
 
 def _noise() -> Iterator[Row]:

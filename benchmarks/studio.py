@@ -13,12 +13,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from jobs.pictures.preprocess import preprocess
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.request.request import GenerationRequest, ResolvedRequest
 from jobs.request.resolve import InputPicture, resolve
-from worker.canvas import Canvas, prepare
-from worker.engine import Control, Engine, ImageRequest, LoadedModel
+from worker.canvas import Canvas, prepare, regions_on, shown
+from worker.engine import Control, Engine, ImageRequest, IPAdapter, LoadedModel, Region
 from worker.engine.model_source import AddOnKind
 from worker.engine.whole.pipeline import WholeModel
 from worker.loop.slot import image_request
@@ -32,6 +31,7 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 SECTIONS: Mapping[AddOnKind, str] = {
     "lora": "loras",
     "controlnet": "controlnets",
+    "ip-adapter": "ip_adapters",
     "upscaler": "upscalers",
 }
 """Where a model's card lists what can be added to it."""
@@ -44,10 +44,14 @@ class Order:
     request: ResolvedRequest
     canvas: Canvas
     controls: tuple[Control, ...] = ()
+    ip_adapters: tuple[IPAdapter, ...] = ()
+    regions: tuple[Region, ...] = ()
 
     def image_request(self) -> ImageRequest:
         """The order as the engine takes it."""
-        return image_request(self.request.alone(0), self.canvas, self.controls)
+        return image_request(
+            self.request.alone(0), self.canvas, self.controls, self.ip_adapters, self.regions
+        )
 
 
 class Studio:
@@ -102,16 +106,20 @@ class Studio:
             self.models[request.model].factor,
         )
         controls = tuple(
-            Control(
-                name=each.model,
-                image=preprocess(each.preprocessor, canvas.fit_control(pictures[each.image])),
-                weight=each.weight,
-                start=each.start,
-                end=each.end,
-            )
+            shown.control(each, canvas, pictures[each.image], pictures.get(each.mask or ""))
             for each in request.controls
         )
-        return Order(request, canvas, controls)
+        ip_adapters = tuple(
+            shown.ip_adapter(
+                each,
+                canvas,
+                [pictures[image] for image in each.images],
+                pictures.get(each.mask or ""),
+            )
+            for each in request.ip_adapters
+        )
+        regions = regions_on(canvas, request, lambda mask: pictures[mask].convert("L"))
+        return Order(request, canvas, controls, ip_adapters, regions)
 
     def develop(
         self, orders: Mapping[str, Order], engine: Engine | None = None

@@ -29,7 +29,7 @@ from server.routes import (
     traces,
     wildcards,
 )
-from server.routes.collections import albums, archives, presets
+from server.routes.collections import albums, archives, grids, presets
 from server.routes.models import (
     addition_events,
     additions,
@@ -79,7 +79,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
     for part in (page, compat):
         part.init_app(app)
 
-    for noun in (jobs, traces, recipes, events, images, albums, presets, archives):
+    for noun in (jobs, traces, recipes, events, images, grids, albums, presets, archives):
         app.register_api(noun.routes.blueprint)
     for noun in (
         catalogue,

@@ -321,6 +321,7 @@ def _multipart(document: dict[str, Any]) -> dict[str, Any]:
     files = {name: request[name]["description"] for name in ("image", "mask")}
     files |= {f"control_{index}": f"The picture of `controls[{index}]`." for index in range(4)}
     files |= {f"reference_{index}": f"The picture of `references[{index}]`." for index in range(9)}
+    files |= {f"region_{index}": f"The mask of `regions[{index}]`." for index in range(8)}
     parts = {
         name: {"description": description, "contentMediaType": "application/octet-stream"}
         for name, description in files.items()

@@ -41,6 +41,7 @@ SLOWEST = (
 SHARED = {
     "tests/adding",
     "tests/catalogue",
+    "tests/conditions",
     "tests/edits",
     "tests/engine/whole",
     "tests/features",

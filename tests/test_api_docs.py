@@ -56,6 +56,10 @@ def test_every_line_of_the_page_gets_the_answer_it_says(site: Site, tmp_path: Pa
         "STYLE": "Round",
         "WILDCARD": "nowhere",
         "ARCHIVE": _id(f"{url}{API}/archives", {"images": [picture["id"]]}),
+        "GRID": _id(
+            f"{url}{API}/grids",
+            {"request": {"prompt": "x", "steps": 1}, "axes": [{"field": "/seed", "values": [1]}]},
+        ),
         "PRESET": _id(f"{url}{API}/presets", {"name": "Round", "request": {"steps": 20}}),
         "SAMPLER": "dpmpp_2m",
         "INDEX": "0",

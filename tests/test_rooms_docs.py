@@ -10,7 +10,7 @@ import pytest
 
 from jobs.settings import REPOSITORY
 
-PACKAGES = ("server", "jobs", "worker", "darkroom", "models/recipe")
+PACKAGES = ("server", "jobs", "grammar", "worker", "darkroom", "models/recipe")
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/security.md")
 
 

@@ -8,7 +8,11 @@ from jobs.sentences import say, worded, wording_of
 from tests.running.paths import REPOSITORY
 
 SOURCES = REPOSITORY / "clients" / "web" / "src"
-SAID = (SOURCES / "models" / "said.ts", SOURCES / "make" / "refusals.ts")
+SAID = (
+    SOURCES / "models" / "said.ts",
+    SOURCES / "make" / "refusals.ts",
+    SOURCES / "jobs" / "notes.ts",
+)
 CALL = re.compile(r'\b(?:say|_bound)\(\s*"([a-z0-9-]+)"')
 ENTRY = re.compile(r'^ {2}"?([a-z0-9-]+)"?: \(', re.MULTILINE)
 

@@ -53,6 +53,20 @@ def save_tiny_lora(
     return _save(file, tensors)
 
 
+def save_transformer_lora(file: Path, transformer: Any, seed: int = 0) -> Path:
+    """A LoRA for a transformer's attention, as diffusers writes it."""
+    generator = torch.Generator().manual_seed(seed)
+    tensors: dict[str, torch.Tensor] = {}
+    for path, module in _ending(transformer, ATTENTION):
+        down = torch.randn(RANK, module.in_features, generator=generator)
+        up = torch.randn(module.out_features, RANK, generator=generator)
+        tensors |= {
+            f"transformer.{path}.lora_A.weight": down,
+            f"transformer.{path}.lora_B.weight": up,
+        }
+    return _save(file, tensors)
+
+
 def save_tiny_embedding(
     file: Path,
     format: EmbeddingFormat = "a1111",

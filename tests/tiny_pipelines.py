@@ -44,6 +44,7 @@ from transformers import (
     Qwen3Model,
 )
 
+from tests.tiny_kolors import save_tiny_kolors
 from tests.tiny_model import tiny_tokenizer
 from tests.tiny_models import save_tiny
 from tests.tiny_networks import (
@@ -141,6 +142,7 @@ SAVERS: dict[str, Callable[[Path], Path]] = {
     "sana": save_tiny_sana,
     "pixart-sigma": save_tiny_pixart_sigma,
     "lumina2": save_tiny_lumina2,
+    "kolors": save_tiny_kolors,
     **LATER,
 }
 """Those whose rows the engine batches, by their families."""

@@ -45,6 +45,7 @@ from worker.models.inventory.hashes import HASHES, Hashes, HashMemory
 from worker.models.loading.checker import load_checker
 from worker.models.loading.free import freeze_libraries
 from worker.models.loading.machine import machine_of, pick_device
+from worker.models.loading.mappers import Mappers
 from worker.models.store.model_store import ModelStore
 
 log = logging.getLogger("darkroom.worker")
@@ -120,6 +121,7 @@ def build_worker(
         costs=engine.costs,
         compiled=engine.compiled,
         words=words,
+        mappers=Mappers(catalogue),
         place=shop.place,
     )
 

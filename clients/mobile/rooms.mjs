@@ -12,7 +12,7 @@ const page = (...parts) => parts.map((each) => `../web/src/${each}`);
 
 /** By the room's folder or file: other rooms, parts of rooms, parts of the page, and packages. */
 const MAY_IMPORT = {
-  main: ["phone", "screens", "shell", ...page("boot", "platform", "ui/theme"), CORE, "preact"],
+  main: ["phone", "screens", "shell", ...page("boot", "i18n", "platform", "ui/theme"), CORE, "preact"],
   shell: [
     "phone/photos",
     "servers",

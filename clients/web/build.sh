@@ -8,7 +8,7 @@ stamp=$target/built-from
 sources() {
     cat docs/openapi.json clients/web/package-lock.json clients/web/package.json \
         clients/web/index.html clients/web/vite.config.ts clients/web/tsconfig.json
-    find clients/web/src clients/web/public -type f ! -name schema.ts | LC_ALL=C sort |
+    find clients/web/src clients/web/public clients/web/docs -type f ! -name schema.ts | LC_ALL=C sort |
         while read -r file; do echo "$file"; cat "$file"; done
 }
 wanted=$(sources | cksum)

@@ -17,6 +17,7 @@ SECTIONS = {
     "lora": "loras",
     "embedding": "embeddings",
     "controlnet": "controlnets",
+    "ip-adapter": "ip_adapters",
     "upscaler": "upscalers",
 }
 """The tables of models.toml, by the word for what each names."""
@@ -28,6 +29,7 @@ KEYS = (
     "revision",
     "variant",
     "config",
+    "image_encoder",
     "file",
     "dtype",
     "quantize",

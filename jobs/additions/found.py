@@ -9,13 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.additions.fit import Fit
 from jobs.sentences import Wording
 
-Kind = Literal["model", "lora", "embedding", "controlnet", "vae", "upscaler"]
+Kind = Literal["model", "lora", "embedding", "controlnet", "ip-adapter", "vae", "upscaler"]
 
 SECTIONS: dict[Kind, str] = {
     "model": "models",
     "lora": "loras",
     "embedding": "embeddings",
     "controlnet": "controlnets",
+    "ip-adapter": "ip_adapters",
     "vae": "vaes",
     "upscaler": "upscalers",
 }

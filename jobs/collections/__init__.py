@@ -1,1 +1,1 @@
-"""What a user puts together of pictures and settings: albums, favourites, presets, archives."""
+"""What a user puts together: albums, favourites, presets, grids, archives of pictures."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from jobs.prompts.joined import joins
 from jobs.records import lanes
 from jobs.records.events import Status
 from jobs.records.lanes import Lane
@@ -54,8 +55,10 @@ class Size(NamedTuple):
         steps = -(-request.all_steps // request.count)
         if request.kind in STARTS_FROM_A_PICTURE:
             steps = max(1, round(steps * request.strength))
-        plain = request.hires is None and request.kind not in ("upscale", "edit")
-        guided = request.guidance_scale > 1
+        more_rows = bool(request.regions or request.pag_scale) or joins(request.prompt)
+        once = request.hires is None and request.kind not in ("upscale", "edit")
+        plain = once and not more_rows
+        guided = request.guidance_scale > 1 or request.cfg_plus_plus
         at = request.drawn or request
         return cls(steps, request.count, at.width, at.height, guided, plain)
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import re
 
-AND = re.compile(r"\bAND\b")
-MAX_JOINED = 16
-"""Prompts that AND may join: each is one more row of every forward."""
-
-MAX_WEIGHT = 100.0
-"""Of a prompt that AND joins."""
+from grammar.edits import Edited
+from grammar.errors import BadPrompt
+from grammar.script import AND, parts_of
 
 LANGUAGE = re.compile(r"\bAND\b|\bBREAK\b|\([^()]*:\s*[\d.]+\s*\)|\[[^\[\]]*[:|][^\[\]]*\]")
 """What says something else than its letters."""
-
-_WEIGHT = re.compile(r":\s*([-+]?(?:\d+\.?|\d*\.\d+))\s*\Z", re.ASCII)
 
 
 def joins(prompt: str) -> bool:
@@ -22,21 +17,28 @@ def joins(prompt: str) -> bool:
     return AND.search(prompt) is not None
 
 
-def join_fault(prompt: str, *, guided: bool) -> str | None:
-    """Why a prompt cannot be joined of those that AND stands between; None where it can."""
-    joined = 1 + len(AND.findall(prompt))
-    if joined == 1:
-        return None
-    if joined > MAX_JOINED:
-        return f"AND joins at most {MAX_JOINED} prompts; there are {joined}"
-    if not guided:
+def unreadable(prompt: str) -> str | None:
+    """Why one prompt cannot be read; None where it can."""
+    try:
+        Edited(prompt)
+    except BadPrompt as error:
+        return str(error)
+    return None
+
+
+def fault(prompt: str, *, guided: bool) -> str | None:
+    """Why a prompt cannot be read, or not be joined of those that AND stands between; None where
+    it can."""
+    try:
+        for part in parts_of(prompt):
+            Edited(part.text)
+    except BadPrompt as error:
+        return str(error)
+    if joins(prompt) and not guided:
         return (
             "AND joins prompts by their guidance, and there is none; a guidance scale above 1 gives"
             " it some"
         )
-    for match in filter(None, map(_WEIGHT.search, AND.split(prompt))):
-        if abs(float(match[1])) > MAX_WEIGHT:
-            return f"what AND joins weighs at most {MAX_WEIGHT:g}, not {float(match[1]):g}"
     return None
 
 

@@ -91,7 +91,8 @@ def _read(inside: str) -> LoraTag | str:
     if not name:
         return "names no LoRA"
     places = ["te", "unet"]
-    weights: dict[str, float] = {}
+    placed: dict[str, float] = {}
+    by_name: dict[str, float] = {}
     for option in options:
         named = NAMED.fullmatch(option)
         place = named[1].lower() if named else places.pop(0) if places else None
@@ -102,7 +103,9 @@ def _read(inside: str) -> LoraTag | str:
         if written and not NUMBER.fullmatch(written):
             return f"has a weight that is no number: {_shown(written)}"
         if written:
-            weights[place] = float(written)
+            (by_name if named else placed)[place] = float(written)
+    # As there, a weight that is named goes before one in its place.
+    weights = placed | by_name
     reading = weights.get("te", 1.0)
     weight = weights.get("unet", reading)
     return LoraTag(name, weight, None if reading == weight else reading)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.prompts.tags import tag_of
-from jobs.request.parts import Control
+from jobs.request.parts import Control, IPAdapter
+from jobs.request.regions import Region
 from jobs.request.request import ResolvedRequest
 from jobs.request.samplers import AUTOMATIC, SAMPLERS, SCHEDULES, canonical_schedule, split_sampler
 
@@ -36,11 +37,25 @@ FILLS = {
 BLEND, BLEND_PROMPT = "Prompt blend", "Prompt blended with"
 """Ours: a second prompt, and how far the first was moved towards it."""
 
+CFG_PLUS_PLUS = "CFG++"
+
+FREEU = "FreeU"
+"""Its numbers, such as `b1 1.5, b2 1.6, s1 0.9, s2 0.2`."""
+
+TILING = "Tiling"
+TILINGS = {"both": "True", "x": "x", "y": "y"}
+"""AUTOMATIC1111 says whether all edges meet; one way alone is ours."""
+
+REGIONS = "Regions"
+"""Ours: the prompts that have places, as JSON."""
+
 NUMBERS = {
     "Steps": "steps",
     "CFG scale": "guidance_scale",
     "CFG rescale": "guidance_rescale",
     "True CFG scale": "true_cfg_scale",
+    "PAG scale": "pag_scale",
+    "Class label": "class_label",
     "Image CFG scale": "image_guidance_scale",
     "Seed": "seed",
     "Clip skip": "clip_skip",
@@ -56,11 +71,18 @@ KNOWN = {*NUMBERS, "Sampler", "Size", "Model", "Model hash"}
 HIRES = {"Hires upscale": "scale", "Hires steps": "steps", "Hires upscaler": "upscaler"}
 HIRES_STRENGTH = "Denoising strength"
 
+MODES = {
+    "prompt": "My prompt is more important",
+    "control": "ControlNet is more important",
+    "guess": "Guess",
+}
+"""A ControlNet's modes but the usual one, as its extension for AUTOMATIC1111 calls them."""
+
 EDIT_PICTURES = "Edited pictures"
 """Ours: how many pictures an edit was given."""
 
 FROM_A_PICTURE = (
-    *("Denoising strength", "Mask blur", "ControlNet", "Inpaint area"),
+    *("Denoising strength", "Mask blur", "ControlNet", "IP-Adapter", "Inpaint area"),
     *("Image CFG scale", EDIT_PICTURES),
 )
 """Names by which a recipe shows that it starts from a picture, which no text can hold."""
@@ -156,6 +178,18 @@ def read(text: str) -> Recipe:
     ]
     fields: dict[str, Any] = {"prompt": parts.prompt, "negative_prompt": parts.negative_prompt}
     fields |= {ours: number(values[name]) for name, ours in NUMBERS.items() if name in values}
+    ways = {said: way for way, said in TILINGS.items()}
+    if values.get(TILING) in ways:
+        fields["tiling"] = ways[values[TILING]]
+    if values.get(CFG_PLUS_PLUS) == "True":
+        fields["cfg_plus_plus"] = True
+    if FREEU in values:
+        said = (each.partition(" ") for each in values[FREEU].split(", "))
+        fields["freeu"] = {name: number(value) for name, _, value in said}
+    if REGIONS in values:
+        fields["regions"] = _read_regions(values[REGIONS])
+        if '"mask"' in values[REGIONS]:
+            shown.append(REGIONS)
     if BLEND_PROMPT in values:
         fields["blend_prompt"] = values[BLEND_PROMPT]
     fields |= _size(values.get("Size"))
@@ -204,6 +238,16 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["Clip skip"] = request.clip_skip
     if request.vae is not None:
         fields["VAE"] = request.vae
+    if request.class_label is not None:
+        fields["Class label"] = request.class_label
+    if request.cfg_plus_plus:
+        fields[CFG_PLUS_PLUS] = "True"
+    if request.pag_scale:
+        fields["PAG scale"] = request.pag_scale
+    if request.freeu:
+        fields[FREEU] = ", ".join(f"{name} {n:g}" for name, n in request.freeu)
+    if request.tiling != "none":
+        fields[TILING] = TILINGS[request.tiling]
     if request.guidance_rescale:
         fields["CFG rescale"] = request.guidance_rescale
     if request.true_cfg_scale != 1:
@@ -220,21 +264,59 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["Hires upscale"] = request.hires.scale
         fields["Hires steps"] = request.hires.steps
         fields["Hires upscaler"] = _title(request.hires.upscaler)
+        fields["Hires prompt"] = request.hires.prompt and _harmless(request.hires.prompt)
+        negative = request.hires.negative_prompt
+        fields["Hires negative prompt"] = negative and _harmless(negative)
     if request.kind == "inpaint" and request.mask_grey != "mix":
         fields["Mask grey"] = request.mask_grey
     if request.kind == "upscale":
         fields["Upscale"] = request.scale
         fields["Upscaler"] = request.upscaler and _title(request.upscaler)
+    if request.regions:
+        fields[REGIONS] = _harmless(json.dumps([_region(each) for each in request.regions]))
     for index, control in enumerate(request.controls):
         fields[f"ControlNet {index}"] = _control(control)
+    for index, adapter in enumerate(request.ip_adapters):
+        fields[f"IP-Adapter {index}"] = _ip_adapter(adapter)
     return fields
+
+
+def _region(region: Region) -> dict[str, Any]:
+    said = region.model_dump(exclude_none=True)
+    return said | ({"mask": "a picture"} if region.mask else {})
+
+
+def _read_regions(text: str) -> Any:
+    """Regions as they were written; what is no JSON the field's own check refuses."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _control(control: Control) -> str:
     """One ControlNet as its extension for AUTOMATIC1111 writes it."""
+    fields: dict[str, object] = {
+        "Module": control.preprocessor,
+        "Model": control.model,
+        "Weight": f"{control.weight:g}",
+        "Threshold A": None if control.threshold_a is None else f"{control.threshold_a:g}",
+        "Threshold B": None if control.threshold_b is None else f"{control.threshold_b:g}",
+        "Guidance Start": f"{control.start:g}",
+        "Guidance End": f"{control.end:g}",
+        "Control Mode": MODES.get(control.control_mode),
+        "Union Control Type": control.control_type,
+        "Mask": "its own" if control.mask is not None else None,
+    }
+    return ", ".join(f"{name}: {value}" for name, value in fields.items() if value is not None)
+
+
+def _ip_adapter(adapter: IPAdapter) -> str:
+    """One IP-Adapter in the same way; how many pictures it was shown is ours."""
     return (
-        f"Module: {control.preprocessor}, Model: {control.model}, Weight: {control.weight:g}, "
-        f"Guidance Start: {control.start:g}, Guidance End: {control.end:g}"
+        f"Model: {adapter.model}, Weight: {adapter.weight:g}, "
+        f"Guidance Start: {adapter.start:g}, Guidance End: {adapter.end:g}, "
+        f"Pictures: {len(adapter.images)}"
     )
 
 
@@ -246,6 +328,8 @@ def _hires(values: dict[str, str]) -> dict[str, Any] | None:
         hires["upscaler"] = _upscaler(values["Hires upscaler"])
     if hires.get("steps") == 0:
         del hires["steps"]  # as many as the first pass
+    prompts = {"Hires prompt": "prompt", "Hires negative prompt": "negative_prompt"}
+    hires |= {ours: values[name] for name, ours in prompts.items() if name in values}
     if HIRES_STRENGTH in values:
         hires["strength"] = number(values[HIRES_STRENGTH])
     return hires

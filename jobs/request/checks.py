@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from jobs.request.add_ons.checks import (
+    BUILT_IN_UPSCALERS,
+    add_on_errors,
+    lora_errors,
+    unknown_errors,
+)
 from jobs.request.masks import paints
-from jobs.request.model_card import AddOn, ModelCard
+from jobs.request.model_card import ModelCard
 from jobs.request.parts import Drawn, Lora
+from jobs.request.regions import faults as region_faults
 from jobs.request.request import FieldError, GenerationRequest, InputPicture, Pictures
 from jobs.request.samplers import AUTOMATIC, nearest, parts_of, schedule_problem
+from jobs.request.steering import faults as steering
 from jobs.request.trace import fault
-from jobs.request.values import LIMITS, MAX_LORAS
+from jobs.request.values import LIMITS
 from jobs.request.walk.choices import faults
 from jobs.request.walk.part import SETS
 from jobs.sentences import say
 
 SMALLEST = 8
 """Pixels of a side; a request that names its size cannot ask for fewer."""
-
-BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
-"""Ways to enlarge that need no weights of their own."""
 
 WITH_MASK = ("inpaint",)
 WITHOUT_PICTURE = ("text-to-image", "walk")
@@ -39,8 +44,9 @@ def request_errors(
     return [
         *_kind_errors(request, card, pictures.get("/image"), pictures.get("/mask"), prompt),
         *_reference_errors(request, pictures),
-        *_lora_errors(request, card, loras, cards),
-        *_add_on_errors(request, card, pictures, cards),
+        *_region_errors(request, pictures, prompt),
+        *lora_errors(request, card, loras, cards),
+        *add_on_errors(request, card, pictures, cards),
         *_sampler_errors(request, card),
         *_model_errors(request, card),
         *_trace_errors(request, card),
@@ -90,7 +96,7 @@ def size_errors(
         errors += filter(None, each)
         if drawn.upscaler not in BUILT_IN_UPSCALERS:
             pointer = "/drawn/upscaler"
-            errors += _unknown("upscaler", drawn.upscaler, card, card.upscalers, pointer)
+            errors += unknown_errors("upscaler", drawn.upscaler, card, card.upscalers, pointer)
     sizes = {"width": width, "height": height}
     for field, value in sizes.items():
         bound = request.kind in WITHOUT_PICTURE and not drawn
@@ -144,7 +150,7 @@ def _kind_errors(
         kinds = ", ".join(card.kinds)
         detail = say("kinds", "the model {model} does {kinds}", model=card.name, kinds=kinds)
         wrong.append(("/kind", detail))
-    if kind in BY_WORDS and not prompt.strip():
+    if kind in BY_WORDS and not prompt.strip() and not request.regions:
         if kind == "edit":
             detail = say("says-no-change", "must say what to change; it is empty")
         else:
@@ -187,6 +193,15 @@ def _reference_errors(request: GenerationRequest, pictures: Pictures) -> list[Fi
     return [FieldError(pointer=at, detail="is required") for at in pointers if at not in pictures]
 
 
+def _region_errors(request: GenerationRequest, pictures: Pictures, prompt: str) -> list[FieldError]:
+    masks = (pictures.get(f"/regions/{index}/mask") for index in range(len(request.regions)))
+    levels = [mask and mask.levels for mask in masks]
+    return [
+        FieldError(pointer=pointer, detail=detail)
+        for pointer, detail in region_faults(request.regions, prompt, levels)
+    ]
+
+
 def _edit_errors(request: GenerationRequest, card: ModelCard) -> list[tuple[str, str]]:
     wrong: list[tuple[str, str]] = []
     if request.kind != "edit":
@@ -209,88 +224,6 @@ def _edit_errors(request: GenerationRequest, card: ModelCard) -> list[tuple[str,
 
 def _paints(request: GenerationRequest, levels: tuple[int, int]) -> bool:
     return paints(levels, request.mask_grey, invert=request.mask_invert)
-
-
-def _lora_errors(
-    request: GenerationRequest, card: ModelCard, loras: list[Lora], cards: list[ModelCard]
-) -> list[FieldError]:
-    errors: list[FieldError] = []
-    if len(loras) > MAX_LORAS:
-        detail = say(
-            "too-many-loras",
-            "must be at most {most}, those in the prompt included; there are {has}",
-            most=MAX_LORAS,
-            has=len(loras),
-        )
-        errors.append(FieldError(pointer="/loras", detail=detail))
-    for index, lora in enumerate(loras):
-        pointer = f"/loras/{index}/name" if index < len(request.loras) else "/prompt"
-        unknown = _unknown("LoRA", lora.name, card, card.loras, pointer)
-        fitting = [each for each in cards if any(lora.name == its.name for its in each.loras)]
-        if unknown and fitting:
-            its = next(each for each in fitting[0].loras if each.name == lora.name)
-            names = ", ".join(each.name for each in fitting[:3])
-            detail = (
-                f"the LoRA {lora.name!r} is for {its.family or fitting[0].family} ({names}); the"
-                f" model {card.name} is {card.family}"
-            )
-            unknown = [FieldError(pointer=pointer, detail=detail)]
-        errors += unknown
-    return errors
-
-
-def _add_on_errors(
-    request: GenerationRequest, card: ModelCard, pictures: Pictures, cards: list[ModelCard]
-) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for index, control in enumerate(request.controls):
-        pointer = f"/controls/{index}"
-        if f"{pointer}/image" not in pictures:
-            errors.append(FieldError(pointer=f"{pointer}/image", detail="is required"))
-        where = f"{pointer}/model"
-        unknown = _unknown("ControlNet", control.model, card, card.controlnets, where)
-        for other in cards if unknown else []:
-            its = next((each for each in other.controlnets if each.name == control.model), None)
-            if its is not None:
-                detail = (
-                    f"the ControlNet {control.model!r} is for {its.family or other.family}"
-                    f" ({other.name}); the model {card.name} is {card.family}"
-                )
-                unknown = [FieldError(pointer=where, detail=detail)]
-                break
-        errors += unknown
-        if control.end < control.start:
-            detail = f"must be at least start, {control.start}; it is {control.end}"
-            errors.append(FieldError(pointer=f"{pointer}/end", detail=detail))
-    if request.vae is not None:
-        errors += _unknown("autoencoder", request.vae, card, card.vaes, "/vae")
-    upscalers = {"/upscaler": request.upscaler}
-    if request.hires:
-        upscalers["/hires/upscaler"] = request.hires.upscaler
-    for pointer, name in upscalers.items():
-        if name is not None and name not in BUILT_IN_UPSCALERS:
-            errors += _unknown("upscaler", name, card, card.upscalers, pointer)
-    return errors
-
-
-def _unknown(
-    what: str, name: str, card: ModelCard, known: list[AddOn], pointer: str
-) -> list[FieldError]:
-    names = [each.name for each in known]
-    if name in names:
-        return []
-    if what == "upscaler":
-        names = [*BUILT_IN_UPSCALERS, *names]
-    there_are = f"there are {', '.join(names)}" if names else "there is none"
-    detail = say(
-        "unknown-part",
-        "no {what} for the model {model} is named {name}; {there_are}",
-        what=what,
-        model=card.name,
-        name=repr(name[:60]),
-        there_are=there_are,
-    )
-    return [FieldError(pointer=pointer, detail=detail)]
 
 
 def _sampler_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:
@@ -332,13 +265,14 @@ def _model_errors(request: GenerationRequest, card: ModelCard) -> list[FieldErro
     if request.true_cfg_scale != 1 and not card.distilled_guidance:
         detail = f"the model {card.name} is guided by guidance_scale; leave it out"
         errors.append(FieldError(pointer="/true_cfg_scale", detail=detail))
+    errors += [FieldError(pointer=at, detail=detail) for at, detail in steering(request, card)]
     if not card.batched:
         detail = say(
             "whole-pipeline",
             "the model {model} runs as a whole pipeline, which does not take it",
             model=card.name,
         )
-        for field in ("hires", "variation_strength", "blend"):
+        for field in ("hires", "variation_strength", "blend", "regions"):
             if getattr(request, field):
                 errors.append(FieldError(pointer=f"/{field}", detail=detail))
         if request.kind in WITH_MASK and request.fill in ("noise", "nothing"):

@@ -8,6 +8,7 @@ from math import log
 from jobs.request.model_card import ModelCard
 from jobs.request.parts import Drawn
 from jobs.request.request import ResolvedRequest
+from jobs.sentences import Sentence, say
 
 Size = tuple[int, int]
 
@@ -45,22 +46,34 @@ def best_upscaler(card: ModelCard) -> str:
 
 def note_of(request: ResolvedRequest, sizes: Sequence[str]) -> str | None:
     """What was done otherwise than asked, because the model draws well at `sizes` only."""
-    if not sizes:
-        return None
-    said: list[str] = []
-    if request.drawn:
-        at = f"{request.drawn.width}x{request.drawn.height}"
+    return " ".join(notes_of(request, sizes)) or None
+
+
+def notes_of(request: ResolvedRequest, sizes: Sequence[str]) -> list[Sentence]:
+    """The same, a sentence each."""
+    said: list[Sentence] = []
+    if sizes and request.drawn:
         said.append(
-            f"{request.model} draws at {at}; brought to {_finished(request)} by"
-            f" {request.drawn.upscaler}."
+            say(
+                "drawn-at",
+                "{model} draws at {at}; brought to {finished} by {upscaler}.",
+                model=request.model,
+                at=f"{request.drawn.width}x{request.drawn.height}",
+                finished=_finished(request),
+                upscaler=request.drawn.upscaler,
+            )
         )
     scaled = request.hires or (request if request.kind == "upscale" else None)
-    if scaled and not scaled.strength and _finished(request) not in sizes:
+    if sizes and scaled and not scaled.strength and _finished(request) not in sizes:
         said.append(
-            f"Enlarged only, not painted again: {request.model} draws well at"
-            f" {', '.join(sizes)} alone."
+            say(
+                "only-enlarged",
+                "Enlarged only, not painted again: {model} draws well at {sizes} alone.",
+                model=request.model,
+                sizes=", ".join(sizes),
+            )
         )
-    return " ".join(said) or None
+    return said
 
 
 def _finished(request: ResolvedRequest) -> str:

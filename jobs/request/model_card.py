@@ -21,8 +21,13 @@ Kind = Literal[
 ]
 
 
+UNETS = ("sd1", "sd2", "sdxl", "sdxl-refiner", "kolors")
+"""Families whose networks are UNets."""
+
+
 class AddOn(BaseModel):
-    """Something that can be added to a model: a LoRA, an embedding, a ControlNet, an upscaler."""
+    """Something that can be added to a model: a LoRA, an embedding, a ControlNet, an IP-Adapter, an
+    upscaler."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,6 +37,11 @@ class AddOn(BaseModel):
     licence: str = ""
     triggers: list[str] = Field(
         default_factory=list[str], description="Words that a prompt should have with it."
+    )
+    control_types: list[str] = Field(
+        default_factory=list[str],
+        description="Of a ControlNet for several kinds of pictures, the kinds that it tells apart: "
+        "`control_type` of a request says one of them.",
     )
     family: str = Field(
         default="",
@@ -108,6 +118,10 @@ class ModelCard(BaseModel):
         default=False,
         description="Whether its edits take an `image_guidance_scale` (InstructPix2Pix).",
     )
+    classes: int = Field(
+        default=0,
+        description="How many classes of pictures it was taught, of which `class_label` names one.",
+    )
     samplers: list[str] = Field(default_factory=list[str])
     schedules: list[str] = Field(
         default_factory=lambda: list(EVERY),
@@ -121,11 +135,23 @@ class ModelCard(BaseModel):
     loras: list[AddOn] = Field(default_factory=list[AddOn])
     embeddings: list[AddOn] = Field(default_factory=list[AddOn])
     controlnets: list[AddOn] = Field(default_factory=list[AddOn])
+    ip_adapters: list[AddOn] = Field(
+        default_factory=list[AddOn], description="What has a picture be like others."
+    )
+    preprocessors: list[AddOn] = Field(
+        default_factory=list[AddOn],
+        description="Models that make maps of pictures for ControlNets, such as of depth.",
+    )
     upscalers: list[AddOn] = Field(default_factory=list[AddOn])
     vaes: list[AddOn] = Field(
         default_factory=list[AddOn],
         description="Autoencoders that a picture may take instead of the model's own, as `vae`.",
     )
+
+    @property
+    def unet(self) -> bool:
+        """Whether its network is a U-Net whose rows share forwards."""
+        return self.batched and self.family in UNETS
 
 
 def name_from(text: str) -> str:

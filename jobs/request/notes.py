@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from jobs.prompts.joined import AND, read_as_text
+from grammar.script import AND
+from jobs.prompts.joined import read_as_text
 from jobs.request.model_card import ModelCard
+from jobs.sentences import Wording, say, wording_of
 
 
 class Note(BaseModel):
@@ -15,6 +17,19 @@ class Note(BaseModel):
 
     pointer: str
     detail: str
+    wording: Wording | None = Field(
+        default=None,
+        exclude_if=lambda wording: wording is None,
+        description="What the detail says, for programs that say it in another language; absent "
+        "where it is in English only.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_wording(cls, fields: dict[str, object]) -> dict[str, object]:
+        detail = fields.get("detail")
+        wording = wording_of(detail) if isinstance(detail, str) else None
+        return {"wording": wording} | fields if wording else fields
 
 
 def prompt_notes(card: ModelCard, prompt: str, negative: str) -> list[Note]:
@@ -22,9 +37,16 @@ def prompt_notes(card: ModelCard, prompt: str, negative: str) -> list[Note]:
     notes: list[Note] = []
     for pointer, text in (("/prompt", prompt), ("/negative_prompt", negative)):
         if not card.batched and (sign := read_as_text(text)):
-            detail = f"the model {card.name} runs as a whole pipeline, which reads `{sign}` as text"
+            detail = say(
+                "read-as-text",
+                "the model {model} runs as a whole pipeline, which reads `{sign}` as text",
+                model=card.name,
+                sign=sign,
+            )
             notes.append(Note(pointer=pointer, detail=detail))
     if card.batched and AND.search(negative):
-        detail = "AND joins prompts and no negative ones; here it is read as a word"
+        detail = say(
+            "and-as-word", "AND joins prompts and no negative ones; here it is read as a word"
+        )
         notes.append(Note(pointer="/negative_prompt", detail=detail))
     return notes

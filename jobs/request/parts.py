@@ -8,10 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.request.values import (
     LIMITS,
+    MAX_IP_PICTURES,
     MAX_LORAS,
+    PREPROCESSORS,
+    ControlMode,
+    ControlType,
     Name,
     Picture,
-    Preprocessor,
     Prompt,
     Size,
     Steps,
@@ -55,13 +58,15 @@ class PictureWords(Part):
 
 
 class Control(Part):
-    """A ControlNet (arXiv 2302.05543) and the picture that it follows."""
+    """A ControlNet (arXiv 2302.05543) or a T2I-Adapter (arXiv 2302.08453), and the picture that it
+    follows."""
 
-    model: Name = Field(description="Name of a ControlNet; see /models.")
+    model: Name = Field(description="Name of one of the `controlnets` of /models.")
     image: Picture = Field(description="The picture that it follows; sent like `image`.")
-    preprocessor: Preprocessor = Field(
+    preprocessor: Name = Field(
         default="none",
-        description="What makes the picture into the kind that the ControlNet reads.",
+        description="What makes the picture into the kind that the ControlNet reads: "
+        f"{', '.join(PREPROCESSORS)}, or one of the `preprocessors` of /models.",
     )
     weight: float = Field(default=1.0, ge=0, le=4, description="How strongly it acts.")
     start: float = Field(
@@ -70,6 +75,65 @@ class Control(Part):
     end: float = Field(
         default=1.0, ge=0, le=1, description="Share of the steps after which it no longer acts."
     )
+    threshold_a: float | None = Field(
+        default=None,
+        ge=0,
+        le=255,
+        description="What tunes the preprocessor: canny's lower threshold (100), scribble's "
+        "threshold (32), threshold's own (127), by how much tile is coarser (1), the exponent of "
+        "luminance and intensity (1), the deviation of blur in pixels (9).",
+    )
+    threshold_b: float | None = Field(
+        default=None, ge=0, le=255, description="Canny's upper threshold (200)."
+    )
+    control_mode: ControlMode = Field(
+        default="balanced",
+        description="What counts more: `prompt` has the upper levels of the network steered less, "
+        "`control` does so too and leaves the row without the prompt alone, as in AUTOMATIC1111; "
+        "`guess` is diffusers' guess mode.",
+    )
+    control_type: ControlType | None = Field(
+        default=None,
+        description="Of which kind the picture is, for a ControlNet that tells several apart "
+        "(`control_types`); that of the preprocessor if left out.",
+    )
+    mask: Picture | None = Field(
+        default=None,
+        description="Where in the result it acts: as much as this is light there; everywhere "
+        "without it. Sent like `image`.",
+    )
+
+
+class IPAdapter(Part):
+    """An IP-Adapter (arXiv 2308.06721) and the pictures that the result is to be like."""
+
+    model: Name = Field(description="Name of an IP-Adapter; see `ip_adapters` of /models.")
+    images: list[Picture] = Field(
+        min_length=1,
+        max_length=MAX_IP_PICTURES,
+        description="The pictures that it looks at, all together; each sent like `image`.",
+    )
+    weight: float = Field(default=1.0, ge=-1, le=4, description="How strongly it acts.")
+    start: float = Field(
+        default=0.0, ge=0, le=1, description="Share of the steps before it begins to act."
+    )
+    end: float = Field(
+        default=1.0, ge=0, le=1, description="Share of the steps after which it no longer acts."
+    )
+    mask: Picture | None = Field(
+        default=None,
+        description="Where in the result it acts: as much as this is light there; everywhere "
+        "without it. Sent like `image`.",
+    )
+
+
+class FreeU(Part):
+    """FreeU (arXiv 2309.11497), with the numbers that suit Stable Diffusion 1.5."""
+
+    b1: float = Field(default=1.5, gt=0, le=4, description="Times the backbone, first stage.")
+    b2: float = Field(default=1.6, gt=0, le=4, description="Times the backbone, second stage.")
+    s1: float = Field(default=0.9, gt=0, le=4, description="Times the skips, first stage.")
+    s2: float = Field(default=0.2, gt=0, le=4, description="Times the skips, second stage.")
 
 
 class Expand(Part):
@@ -91,6 +155,12 @@ class Hires(Part):
     )
     upscaler: Name = Field(
         default="lanczos", description="`latent`, `lanczos`, `nearest`, or an upscaler of /models."
+    )
+    prompt: Prompt | None = Field(
+        default=None, description="What the second pass draws, where that is something else."
+    )
+    negative_prompt: Prompt | None = Field(
+        default=None, description="What it keeps out, where that is something else."
     )
 
 

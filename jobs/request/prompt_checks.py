@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.prompts.edits import changes
-from jobs.prompts.joined import join_fault, joins
+from grammar.script import Script
+from jobs.prompts.joined import fault, unreadable
 from jobs.request.model_card import ModelCard
 from jobs.request.parts import PictureWords
 from jobs.request.request import FieldError, GenerationRequest
@@ -18,23 +18,48 @@ def prompt_errors(
         return []
     asked, usual = request.guidance_scale, card.guidance_scale
     scale = request.true_cfg_scale if card.distilled_guidance else usual if asked is None else asked
-    wrong = [("/prompt", join_fault(words.prompt, guided=scale > 1))]
-    several = changes(words.prompt) or changes(words.negative_prompt) or joins(words.prompt)
+    wrong = [
+        ("/prompt", fault(words.prompt, guided=scale > 1)),
+        # In a negative prompt AND is a word.
+        ("/negative_prompt", unreadable(words.negative_prompt)),
+        *((pointer, fault(text, guided=True)) for pointer, text in _blended(request).items()),
+        *(
+            (f"/hires/{field}", unreadable(text))
+            for field, text in _of_second_pass(request).items()
+        ),
+        *(
+            (f"/regions/{index}/prompt", unreadable(region.prompt))
+            for index, region in enumerate(request.regions)
+        ),
+    ]
+    if any(detail for _, detail in wrong):
+        return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong if detail]
+    script = Script(words.prompt, words.negative_prompt, [each.prompt for each in request.regions])
+    several = script.several
     for pointer, text in _blended(request).items():
-        if several or changes(text) or joins(text):
+        if several or Script(text, "").several:
             detail = (
                 "goes between prompts that stay as they are; those whose words change from step to"
-                " step, or that AND joins, are not blended"
+                " step, that AND joins or that have regions, are not blended"
             )
             wrong.append((pointer, detail))
+    if request.pag_scale and (script.joined or script.placed):
+        wrong.append(("/pag_scale", "takes one prompt, and there are several"))
     trace = wish(request.trace)
-    if trace and trace.attention != "none" and several:
+    hires = request.hires
+    if trace and trace.attention != "none" and (several or (hires and hires.prompt)):
         detail = (
             "cannot say where words are looked at in a picture whose words change from step to"
-            " step, or whose prompts AND joins; with `attention` `none` the rest is kept"
+            " step, or that has several prompts; with `attention` `none` the rest is kept"
         )
         wrong.append(("/trace", detail))
     return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong if detail]
+
+
+def _of_second_pass(request: GenerationRequest) -> dict[str, str]:
+    hires = request.hires
+    both = {"prompt": hires.prompt, "negative_prompt": hires.negative_prompt} if hires else {}
+    return {field: text for field, text in both.items() if text}
 
 
 def _blended(request: GenerationRequest) -> dict[str, str]:

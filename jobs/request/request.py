@@ -10,11 +10,25 @@ from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from jobs.request.masks import MaskGrey
 from jobs.request.model_card import Kind
-from jobs.request.parts import Control, Drawn, Expand, Hires, Lora, Part, PictureWords, Webhook
-from jobs.request.trace import TraceField, restored
+from jobs.request.parts import (
+    Control,
+    Drawn,
+    Expand,
+    FreeU,
+    Hires,
+    IPAdapter,
+    Lora,
+    Part,
+    PictureWords,
+    Webhook,
+)
+from jobs.request.regions import MAX_REGIONS, Region
+from jobs.request.restoring import restored_parts
+from jobs.request.trace import TraceField
 from jobs.request.values import (
     LIMITS,
     MAX_CONTROLS,
+    MAX_IP_ADAPTERS,
     MAX_LORAS,
     MAX_REFERENCES,
     MAX_STYLES,
@@ -33,6 +47,7 @@ from jobs.request.values import (
     Size,
     Steps,
     Strength,
+    Tiling,
 )
 from jobs.request.walk import frames
 from jobs.request.walk.part import Walk
@@ -130,6 +145,16 @@ class CommonFields(Part):
         max_length=MAX_CONTROLS,
         description="ControlNets, each with the picture that it follows.",
     )
+    ip_adapters: list[IPAdapter] = Field(
+        default_factory=list[IPAdapter],
+        max_length=MAX_IP_ADAPTERS,
+        description="IP-Adapters, each with the pictures that the result is to be like.",
+    )
+    regions: list[Region] = Field(
+        default_factory=list[Region],
+        max_length=MAX_REGIONS,
+        description="Prompts for parts of the picture. Where none says all, its own prompt does.",
+    )
     vae: Name | None = Field(
         default=None,
         description="Name of an autoencoder to take instead of the model's own; see /models.",
@@ -192,6 +217,32 @@ class CommonFields(Part):
         description="The size to draw at where that is to be another than the picture's. Without "
         "it that is so where the model is good at some sizes only (`sizes` of /models), and the "
         "picture's `note` says so.",
+    )
+    class_label: int | None = Field(
+        default=None,
+        ge=0,
+        description="Which of the model's classes the picture is of, from 0 (`classes` of "
+        "/models); none if left out.",
+    )
+    freeu: FreeU | None = Field(
+        default=None, description="FreeU: more of a U-Net's backbone, less of what skips it."
+    )
+    pag_scale: float = Field(
+        default=0.0,
+        ge=0,
+        le=20,
+        description="Perturbed-attention guidance (arXiv 2403.17377) of a U-Net: how far away from "
+        "what it draws that does not look about itself. One row more.",
+    )
+    cfg_plus_plus: bool = Field(
+        default=False,
+        description="CFG++ (arXiv 2406.08070): a guidance scale of about 0.2 to 1 acts on the "
+        "picture, and the noise is that without the prompt. Samplers ddim and euler.",
+    )
+    tiling: Tiling = Field(
+        default="none",
+        description="Which edges meet, so that the picture can be laid beside itself: left and "
+        "right (`x`), top and bottom (`y`), `both`.",
     )
     preview_interval: float = Field(
         default=0.4, ge=0, le=60, description="Seconds between two previews; 0 is none."
@@ -321,34 +372,20 @@ class ResolvedRequest(CommonFields):
 
         A limit that was lowered since must not make the record of an old job unreadable.
         """
-        hires: dict[str, Any] | None = fields.get("hires")
-        drawn: dict[str, Any] | None = fields.get("drawn")
-        walk: dict[str, Any] | None = fields.get("walk")
-        parts: dict[str, Any] = {
-            "trace": restored(fields.get("trace", False)),
-            "loras": [Lora.model_construct(**each) for each in fields.get("loras", [])],
-            "controls": [Control.model_construct(**each) for each in fields.get("controls", [])],
-            "expand": Expand.model_construct(**fields.get("expand", {})),
-            "hires": Hires.model_construct(**hires) if hires else None,
-            "drawn": Drawn.model_construct(**drawn) if drawn else None,
-            "wordings": [_wording(each) for each in fields.get("wordings", [])],
-            "walk": Walk.model_construct(None, **walk) if walk else None,
-        }
-        return cls.model_construct(None, **fields | parts)
-
-
-def _wording(fields: dict[str, Any]) -> PictureWords:
-    loras = [Lora.model_construct(**each) for each in fields.get("loras", [])]
-    return PictureWords.model_construct(None, **fields | {"loras": loras})
+        return cls.model_construct(None, **fields | restored_parts(fields))
 
 
 def named_pictures(request: GenerationRequest | ResolvedRequest) -> dict[str, str]:
     """Each picture that a request starts from, by the JSON pointer of the field that names it."""
     named = {"/image": request.image, "/mask": request.mask}
     named |= {f"/references/{index}": each for index, each in enumerate(request.references)}
-    named |= {
-        f"/controls/{index}/image": control.image for index, control in enumerate(request.controls)
-    }
+    for index, control in enumerate(request.controls):
+        named[f"/controls/{index}/image"] = control.image
+        named[f"/controls/{index}/mask"] = control.mask
+    for number, each in enumerate(request.ip_adapters):
+        named |= {f"/ip_adapters/{number}/images/{at}": one for at, one in enumerate(each.images)}
+        named[f"/ip_adapters/{number}/mask"] = each.mask
+    named |= {f"/regions/{index}/mask": each.mask for index, each in enumerate(request.regions)}
     return {pointer: picture for pointer, picture in named.items() if picture is not None}
 
 

@@ -9,11 +9,12 @@ from math import sqrt
 from typing import Any
 
 from jobs.request import blocklist
+from jobs.request.add_ons.checks import type_of
 from jobs.request.checks import count_errors, request_errors, size_errors
-from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, note_of
+from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, notes_of
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.notes import Note, prompt_notes
-from jobs.request.parts import Hires
+from jobs.request.parts import Control, Hires, IPAdapter
 from jobs.request.prompt_checks import prompt_errors
 from jobs.request.request import (
     CommonFields,
@@ -103,8 +104,14 @@ def resolve(
         loras=said.loras,
         wordings=said.wordings if said.template else [],
         controls=[
-            control.model_copy(update={"image": pictures[f"/controls/{index}/image"].id})
-            for index, control in enumerate(request.controls)
+            _steering(each, index, card, pictures) for index, each in enumerate(request.controls)
+        ],
+        ip_adapters=[_referring(each, at, pictures) for at, each in enumerate(request.ip_adapters)],
+        regions=[
+            region.model_copy(update={"mask": pictures[f"/regions/{index}/mask"].id})
+            if region.mask
+            else region
+            for index, region in enumerate(request.regions)
         ],
         model=card.name,
         image=source.id if source else None,
@@ -130,9 +137,26 @@ def resolve(
         scale=(request.scale or SCALE) if upscaling else None,
         upscaler=(request.upscaler or _own_upscaler(card)) if upscaling else None,
     )
-    if notes is not None and (note := note_of(resolved, card.sizes)):
-        notes.append(Note(pointer="/width", detail=note))
+    if notes is not None:
+        said = notes_of(resolved, card.sizes)
+        notes += [Note(pointer="/width", detail=each) for each in said]
     return resolved
+
+
+def _steering(control: Control, number: int, card: ModelCard, pictures: Pictures) -> Control:
+    """A ControlNet with its pictures by their ids, and the kind that it takes them for."""
+    at = f"/controls/{number}"
+    mask = pictures[f"{at}/mask"].id if control.mask is not None else None
+    found = {"image": pictures[f"{at}/image"].id, "mask": mask}
+    return control.model_copy(update=found | {"control_type": type_of(control, card)})
+
+
+def _referring(adapter: IPAdapter, number: int, pictures: Pictures) -> IPAdapter:
+    """An IP-Adapter with its pictures by their ids."""
+    at = f"/ip_adapters/{number}"
+    images = [pictures[f"{at}/images/{index}"].id for index in range(len(adapter.images))]
+    mask = pictures[f"{at}/mask"].id if adapter.mask is not None else None
+    return adapter.model_copy(update={"images": images, "mask": mask})
 
 
 def _blocked(request: GenerationRequest, prompts: list[str]) -> list[FieldError]:
@@ -186,7 +210,7 @@ def _image_guidance_scale(request: GenerationRequest, card: ModelCard) -> float 
 def _common(request: GenerationRequest) -> dict[str, Any]:
     """The fields that go over as they are."""
     chosen = {
-        *("prompt", "negative_prompt", "loras", "controls", "schedule"),
+        *("prompt", "negative_prompt", "loras", "controls", "ip_adapters", "regions", "schedule"),
         *("hires", "drawn", "image_guidance_scale", "count", "walk", "wordings"),
     }
     return {name: getattr(request, name) for name in CommonFields.model_fields.keys() - chosen}

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from jobs.sentences import Sentence, say
+
 AUTOMATIC = "automatic"
 
 
@@ -57,13 +59,21 @@ SCHEDULES: dict[str, ScheduleInfo] = {
             aliases=("ddim_uniform",),
             need_inner_model=True,
         ),
+        ScheduleInfo(
+            "linear_quadratic",
+            "Linear Quadratic",
+            "Half of the steps at the noisiest end: for models that predict a flow.",
+            aliases=("linear-quadratic",),
+            need_inner_model=True,
+        ),
     )
 }
 
+LINEAR_QUADRATIC = "linear_quadratic"
 SIGMAS = ("karras", "exponential", "beta")
 SPACINGS = ("sgm_uniform", "simple", "uniform", "normal", "ddim")
 EVERY = (AUTOMATIC, *SIGMAS, *SPACINGS)
-FLOW_SCHEDULES = (AUTOMATIC, *SIGMAS)
+FLOW_SCHEDULES = (AUTOMATIC, *SIGMAS, LINEAR_QUADRATIC)
 """The schedules of flow-matching models, whatever the sampler."""
 
 
@@ -83,6 +93,13 @@ class SamplerInfo:
     schedules: tuple[str, ...] = EVERY
     second_order: bool = False
     flow: bool = False
+
+    @property
+    def flow_schedules(self) -> tuple[str, ...]:
+        """The schedules that it takes where a flow is predicted; none where it has no such form."""
+        if not self.flow:
+            return ()
+        return (*(each for each in self.schedules if each in FLOW_SCHEDULES), LINEAR_QUADRATIC)
 
     @property
     def options(self) -> dict[str, str]:
@@ -130,7 +147,7 @@ SAMPLERS: dict[str, SamplerInfo] = {
         SamplerInfo("lcm", "LCM", ("k_lcm",), schedules=(AUTOMATIC,), flow=True),
         SamplerInfo("tcd", "TCD", schedules=(AUTOMATIC,)),
         SamplerInfo("ipndm", "IPNDM", schedules=(AUTOMATIC, *SPACINGS)),
-        SamplerInfo("deis", "DEIS"),
+        SamplerInfo("deis", "DEIS", flow=True),
         SamplerInfo("ddpm", "DDPM", schedules=(AUTOMATIC, *SPACINGS)),
         SamplerInfo("sa_solver", "SA-Solver"),
     )
@@ -176,7 +193,6 @@ SCHEDULE_STAND_INS: dict[str, StandIn] = {
             "karras",
             ("Align Your Steps", "Align Your Steps GITS", "Align Your Steps 11", "ays"),
         ),
-        StandIn("linear_quadratic", "simple"),
     )
 }
 
@@ -187,6 +203,7 @@ NEARER: dict[str, tuple[str, ...]] = {
     "sgm_uniform": ("simple", "uniform"),
     "simple": ("sgm_uniform", "uniform"),
     "ddim": ("uniform",),
+    "linear_quadratic": ("simple", "sgm_uniform"),
 }
 """What is nearest to each schedule, for samplers that do not take it; after these, their own."""
 
@@ -272,17 +289,34 @@ def nearest(sampler: str, schedule: str, schedules: Sequence[str] = EVERY) -> Pa
     """
     stand_in = SAMPLER_STAND_INS.get(sampler)
     used = stand_in.nearest if stand_in else sampler
-    sampler_note = f"{sampler} is not made here; {used} is the nearest" if stand_in else None
+    sampler_note = None
+    if stand_in:
+        template = "{asked} is not made here; {nearest} is the nearest"
+        sampler_note = say("not-made-nearest", template, asked=sampler, nearest=used)
     info = SAMPLERS.get(used)
     if info is None:
         return Pair(used, schedule, sampler_note)
     other = SCHEDULE_STAND_INS.get(schedule)
     wanted = other.nearest if other else schedule
-    taken = [each for each in info.schedules if each in schedules]
+    taken = [each for each in (*info.schedules, *info.flow_schedules) if each in schedules]
     near = next((each for each in (wanted, *NEARER.get(wanted, ())) if each in taken), "")
     chosen = near or AUTOMATIC
     if chosen == schedule:
         return Pair(used, chosen, sampler_note)
-    reason = f"{schedule} is not made here" if other else f"{used} does not go by {schedule}"
-    instead = f"{chosen} is the nearest" if near else f"the schedule is {used}'s own"
-    return Pair(used, chosen, sampler_note, f"{reason}; {instead}")
+    note = _instead(schedule, used, near, known=other is None)
+    return Pair(used, chosen, sampler_note, note)
+
+
+def _instead(asked: str, sampler: str, near: str, *, known: bool) -> Sentence:
+    """Why a sampler's schedule is another than was asked for: the one that is `near`, if any is."""
+    if known and near:
+        template = "{sampler} does not go by {asked}; {nearest} is the nearest"
+        return say("not-taken-nearest", template, asked=asked, sampler=sampler, nearest=near)
+    if known:
+        template = "{sampler} does not go by {asked}; the schedule is {sampler}'s own"
+        return say("not-taken-own", template, asked=asked, sampler=sampler)
+    if near:
+        template = "{asked} is not made here; {nearest} is the nearest"
+        return say("not-made-nearest", template, asked=asked, nearest=near)
+    template = "{asked} is not made here; the schedule is {sampler}'s own"
+    return say("not-made-own", template, asked=asked, sampler=sampler)

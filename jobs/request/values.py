@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeGuard, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
@@ -22,6 +22,10 @@ MAX_LORAS = 8
 MAX_CONTROLS = 4
 """Each is one more network in every forward."""
 
+MAX_IP_ADAPTERS = 4
+MAX_IP_PICTURES = 8
+"""Each is read once, and then some tokens more in every forward."""
+
 MAX_REFERENCES = 9
 """Each is as many tokens in every forward as a picture more; no model is known that takes more."""
 
@@ -33,9 +37,35 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 Priority = Literal["low", "normal", "high"]
 Resize = Literal["stretch", "crop", "pad"]
 Fill = Literal["fill", "original", "noise", "nothing"]
+Tiling = Literal["none", "x", "y", "both"]
 Area = Literal["whole", "masked"]
 WebhookEvent = Literal["status", "output", "done"]
-Preprocessor = Literal["none", "canny", "scribble", "blur", "grayscale", "invert"]
+Preprocessor = Literal[
+    "none",
+    "canny",
+    "lineart",
+    "scribble",
+    "tile",
+    "blur",
+    "grayscale",
+    "luminance",
+    "intensity",
+    "threshold",
+    "color-grid",
+    "invert",
+]
+PREPROCESSORS: tuple[str, ...] = get_args(Preprocessor)
+
+
+def is_built_in(name: str) -> TypeGuard[Preprocessor]:
+    """Whether it is one of the preprocessors that need no weights."""
+    return name in PREPROCESSORS
+
+
+ControlMode = Literal["balanced", "prompt", "control", "guess"]
+ControlType = Literal[
+    "openpose", "depth", "scribble", "canny", "normal", "segment", "tile", "repaint"
+]
 
 
 OWN_SAMPLER = "default"

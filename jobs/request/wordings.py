@@ -19,7 +19,10 @@ from jobs.request.values import LIMITS, SEEDS
 from jobs.sentences import say
 from jobs.settings import settings
 
-KEPT = "are used as they were sent; picked now, by this seed and these files, they would be others"
+KEPT = say(
+    "wordings-kept",
+    "are used as they were sent; picked now, by this seed and these files, they would be others",
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,8 @@ def other_prompts(request: GenerationRequest) -> dict[str, str]:
     """The prompts that a request has beside its own, by the pointers of their fields."""
     beside = {"/blend_prompt": request.blend_prompt}
     beside |= {"/walk/prompt": request.walk.prompt} if request.walk else {}
+    beside |= {"/hires/prompt": request.hires.prompt} if request.hires else {}
+    beside |= {f"/regions/{n}/prompt": each.prompt for n, each in enumerate(request.regions)}
     return {pointer: text for pointer, text in beside.items() if text}
 
 
@@ -114,7 +119,12 @@ def _read_as_text(texts: dict[str, str]) -> list[Note]:
     return [
         Note(
             pointer=pointer,
-            detail=f"`{name[:60]}` is read as text: there are no lists of words in {folder}/",
+            detail=say(
+                "list-as-text",
+                "`{name}` is read as text: there are no lists of words in {folder}/",
+                name=name[:60],
+                folder=folder,
+            ),
         )
         for pointer, text in texts.items()
         if (name := wildcard_in(text))

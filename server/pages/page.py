@@ -53,6 +53,12 @@ def pair() -> Response:
     return index()
 
 
+@blueprint.get("/show")
+def show() -> Response:
+    """The newest pictures on a big screen: the same page, which asks as the gallery does."""
+    return index()
+
+
 @blueprint.get("/static/app/<path:name>")
 def file(name: str) -> Response:
     """A file of the page."""

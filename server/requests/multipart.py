@@ -20,8 +20,20 @@ TYPE = "multipart/form-data"
 WHOLE = "request"
 """The part that may hold many fields at once, as JSON."""
 
-FILES = re.compile(r"image|mask|mix|(?:control|reference)_([0-9])")
-"""Names of parts that are files. The n of `control_n` and `reference_n` counts from 0."""
+FILES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(image|mask|mix)"), "/{}"),
+    (re.compile(r"reference_([0-9])"), "/references/{}"),
+    (re.compile(r"control_([0-9])"), "/controls/{}/image"),
+    (re.compile(r"control_mask_([0-9])"), "/controls/{}/mask"),
+    (re.compile(r"region_([0-9])"), "/regions/{}/mask"),
+    (re.compile(r"ip_adapter_([0-9])"), "/ip_adapters/{}/images/0"),
+    (re.compile(r"ip_adapter_([0-9])_([0-9])"), "/ip_adapters/{}/images/{}"),
+    (re.compile(r"ip_adapter_mask_([0-9])"), "/ip_adapters/{}/mask"),
+)
+"""Names of parts that are files, and where each stands in the request; all count from 0."""
+
+GROWING = ("references", "images")
+"""Lists that a file may be added to; of the others it must be said what else is in them."""
 
 PART = "part:"
 """What stands in a field whose picture came as a part; no id and no data URI begins so."""
@@ -95,25 +107,15 @@ def read(request: Request) -> tuple[dict[str, Any], dict[str, bytes], bytes]:
         if not data and not files[0].filename:
             continue  # no file was chosen
         _digest(digest, "file", name, data)
-        match = FILES.fullmatch(name)
+        place = _place(name)
         if len(files) > 1:
             errors.append(FieldError(pointer=_pointer(name), detail=f"came {len(files)} times"))
-        elif match is None:
+        elif place is None:
             errors.append(FieldError(pointer=_pointer(name), detail=_no_file(name)))
-        elif match[1] is None:
-            fields[name] = PART + name
-            parts[f"/{name}"] = data
-        elif name.startswith("reference"):
-            if _give_reference(fields, int(match[1])):
-                parts[f"/references/{match[1]}"] = data
-            else:
-                detail = f"is reference {match[1]}, and the one before it did not come"
-                errors.append(FieldError(pointer=_pointer(name), detail=detail))
-        elif _give_control(fields, int(match[1])):
-            parts[f"/controls/{match[1]}/image"] = data
+        elif problem := _give(fields, place, name):
+            errors.append(FieldError(pointer=_pointer(name), detail=problem))
         else:
-            detail = f"is a picture for control {match[1]}, which `controls` does not have"
-            errors.append(FieldError(pointer=_pointer(name), detail=detail))
+            parts[place] = data
     if errors:
         raise InvalidRequest(errors)
     return fields, parts, digest.digest()
@@ -141,31 +143,46 @@ def _value(name: str, text: str) -> Any:
         return text  # refused by the field's own check, which says what it should be
 
 
-def _give_control(fields: dict[str, Any], index: int) -> bool:
-    controls = fields.get("controls")
-    if not isinstance(controls, list) or index >= len(cast("list[Any]", controls)):
-        return False
-    control = cast("list[Any]", controls)[index]
-    if not isinstance(control, dict):
-        return False
-    control["image"] = f"{PART}control_{index}"
-    return True
+def _place(name: str) -> str | None:
+    """Where a file stands in the request, as a JSON pointer."""
+    for pattern, pointer in FILES:
+        if match := pattern.fullmatch(name):
+            return pointer.format(*match.groups())
+    return None
 
 
-def _give_reference(fields: dict[str, Any], index: int) -> bool:
-    """Puts a file at its place among the references, which may be ids and data URIs as well."""
-    given = fields.setdefault("references", [])
-    if not isinstance(given, list) or index > len(cast("list[Any]", given)):
-        return False
-    references = cast("list[Any]", given)
-    references[index : index + 1] = [f"{PART}reference_{index}"]
-    return True
+def _give(fields: dict[str, Any], place: str, name: str) -> str | None:
+    """Puts a file at its place; what is wrong where there is none."""
+    *above, last = place.strip("/").split("/")
+    here: Any = fields
+    for before, key in zip(["", *above], above, strict=False):
+        if isinstance(here, list):
+            items = cast("list[Any]", here)
+            if int(key) >= len(items):
+                return f"is a picture for {before} {key}, which `{before}` does not have"
+            here = items[int(key)]
+        elif isinstance(here, dict):
+            made = cast("dict[str, Any]", here)
+            here = made.setdefault(key, []) if key in GROWING else made.get(key, [])
+    if isinstance(here, dict):
+        here[last] = PART + name
+        return None
+    if not isinstance(here, list):
+        return f"is a file for {'/'.join(above)}, which is none of its kind"
+    pictures = cast("list[Any]", here)
+    if int(last) > len(pictures):
+        return f"is picture {last} of {above[-1]}, and the one before it did not come"
+    pictures[int(last) : int(last) + 1] = [PART + name]
+    return None
 
 
 def _no_file(name: str) -> str:
     if name in GenerationRequest.model_fields:
         return "is no file; send it as a text, without a file name"
-    return "is not a field of this request; files are image, mask, reference_0, control_0 and so on"
+    return (
+        "is not a field of this request; files are image, mask, reference_0, control_0,"
+        " ip_adapter_0 and so on"
+    )
 
 
 def _pointer(name: str) -> str:

@@ -19,7 +19,7 @@ from jobs.request.resolve import resolve
 from jobs.webhooks.outbox import Hook
 from server.door.auth import caller
 from server.errors import ApiError, Unavailable
-from server.requests.uploads import open_uploads
+from server.requests.uploads import Uploads, open_uploads
 from server.resources import resources
 from server.tracing import current_work
 
@@ -49,10 +49,26 @@ def submit(
     its own fields, and stand in the record before those of the request.
     Raises InvalidRequest, QueueFull, QuotaExceeded, and ApiError for 409 and 503.
     """
-    here, who = resources(), caller()
     job_id = job_id or queue.new_job_id()
     note_job(job_id)
-    uploads = open_uploads(request, parts, job_id, here.store)
+    uploads = open_uploads(request, parts, job_id, resources().store)
+    return submit_opened(
+        request, uploads, cards=cards, job_id=job_id, keyed=keyed, hook=hook, notes=notes
+    )
+
+
+def submit_opened(
+    request: GenerationRequest,
+    uploads: Uploads,
+    *,
+    cards: list[ModelCard],
+    job_id: str,
+    keyed: bool = False,
+    hook: Hook | None = None,
+    notes: Sequence[Note] = (),
+) -> JobRecord:
+    """As `submit`, where the request's pictures were opened already, under ids of this job."""
+    here, who = resources(), caller()
     said = list(notes)
     resolved = resolve(request, cards, uploads.pictures, said)
     # Stored before the job is in the queue: a worker may take it at once.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobs.pictures import pictures, sandbox
 from jobs.pictures.image_store import ImageStore, input_id
@@ -48,6 +48,14 @@ class Uploads:
     def pictures(self) -> dict[str, InputPicture]:
         """What resolving the request needs to know of them."""
         return {pointer: upload.picture for pointer, upload in self._uploads.items()}
+
+    def under(self, job_id: str) -> Uploads:
+        """The same pictures, to be kept under ids of another job."""
+        named: dict[str, Upload] = {}
+        for index, (pointer, upload) in enumerate(self._uploads.items()):
+            picture = replace(upload.picture, id=input_id(job_id, index))
+            named[pointer] = Upload(picture, upload.png)
+        return Uploads(named, self._store)
 
     def keep(self) -> None:
         """Store them; those that are there already stay. Raises a 503."""
@@ -104,7 +112,7 @@ def picture_bytes(pointer: str, named: str, parts: Mapping[str, bytes], store: I
 
 
 def _open(data: bytes, image: str, pointer: str, request: GenerationRequest) -> Upload:
-    opened = sandbox.decode(data, "mask" if pointer == "/mask" else "picture")
+    opened = sandbox.decode(data, "mask" if pointer.endswith("/mask") else "picture")
     wants_prompt = request.kind == "variations" and pointer == "/image"
     prompt, negative = prompts_of(data) if wants_prompt else ("", "")
     picture = InputPicture(image, opened.width, opened.height, prompt, negative, opened.levels)

@@ -12,7 +12,6 @@ from flask import Response, request
 from pydantic import ConfigDict, Field
 from redis.exceptions import RedisError
 
-from jobs.collections import albums
 from jobs.lists import listing
 from jobs.queue import idempotency, queue
 from jobs.records.events import ENDED, Status
@@ -23,10 +22,9 @@ from jobs.webhooks.outbox import Hook
 from server.door.auth import caller
 from server.errors import ApiError
 from server.openapi import Parameters, Routes, response
-from server.outages import StoreAway
-from server.pages.renditions import current_renditions
 from server.requests import prefer
 from server.requests.body import request_body
+from server.requests.deleting import delete_with_pictures
 from server.requests.named import JobPath, find_job, no_such_job
 from server.requests.submission import known_models, submit
 from server.resources import resources
@@ -208,17 +206,7 @@ def delete_job(path: JobPath) -> tuple[str, int]:
 
     One that has not ended is canceled first.
     """
-    here, record = resources(), find_job(path.job_id)
-    if record.status not in ENDED:
-        record = queue.cancel(here.redis, record.id) or record
-    try:
-        for image in record.stored_pictures():
-            here.store.delete(image)
-            current_renditions().forget(image)
-    except OSError as error:
-        raise StoreAway from error
-    queue.delete(here.redis, record)
-    albums.forget(here.redis, record.owner, [output.id for output in record.outputs])
+    delete_with_pictures(find_job(path.job_id))
     return "", 204
 
 

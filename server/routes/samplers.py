@@ -18,7 +18,13 @@ class SamplerView(BaseModel):
     name: str = Field(description="The name to send.")
     title: str = Field(description="What AUTOMATIC1111 calls it; may be sent as well.")
     aliases: list[str] = Field(description="Other names that may be sent.")
-    schedules: list[str] = Field(description="The schedules that it takes.")
+    schedules: list[str] = Field(
+        description="The schedules that it takes with a model that predicts noise or velocity."
+    )
+    flow_schedules: list[str] = Field(
+        description="Those that it takes with a model that predicts a flow (Stable Diffusion 3, "
+        "Flux, Qwen-Image); empty where it has no form for one."
+    )
     default_schedule: str = Field(
         description="What `automatic` means with it: itself, where that is the model's own."
     )
@@ -52,6 +58,7 @@ def list_samplers() -> dict[str, Any]:
             title=info.title,
             aliases=list(info.aliases),
             schedules=list(info.schedules),
+            flow_schedules=list(info.flow_schedules),
             default_schedule=info.automatic,
             second_order=info.second_order,
         )

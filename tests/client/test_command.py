@@ -155,7 +155,8 @@ def test_what_is_no_value_is_told_the_names_that_there_are(generate: Run):
 
 def test_every_field_of_the_api_has_its_option(generate: Run):
     told = generate("--help").stdout
-    plural = {"loras": "lora", "controls": "control", "references": "reference", "styles": "style"}
+    lists = ("loras", "controls", "references", "regions", "styles", "ip_adapters")
+    plural = {name: name[:-1] for name in lists}
     for name in GenerationRequest.model_fields:
         if name != "prompt":
             assert f"--{plural.get(name, name).replace('_', '-')}" in told

@@ -27,7 +27,9 @@ def test_a_pair_that_does_not_exist_becomes_the_nearest_and_the_job_says_so(http
     job = native(http, sampler="Euler a", schedule="Karras")
     assert job["status"] == "succeeded", job["error"]
     assert (job["input"]["sampler"], job["input"]["schedule"]) == ("euler_a", "automatic")
-    assert job["notes"] == [{"pointer": "/schedule", "detail": OWN}]
+    values = {"asked": "karras", "sampler": "euler_a"}
+    wording = {"code": "not-taken-own", "values": values}
+    assert job["notes"] == [{"pointer": "/schedule", "detail": OWN, "wording": wording}]
     assert http.get(f"/api/v1/jobs/{job['id']}").json()["notes"] == job["notes"]
     listed = http.get("/api/v1/jobs", params={"limit": 1}).json()["jobs"][0]
     assert listed["notes"] == job["notes"]

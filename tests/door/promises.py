@@ -51,6 +51,10 @@ BODIES: dict[str, Callable[[Redis], dict[str, Any]]] = {
     "POST /api/v1/images/<image_id>/links": lambda redis: {"hours": 1},
     "POST /api/v1/albums": lambda redis: {"name": "Summer"},
     "PATCH /api/v1/albums/<album_id>": lambda redis: {"name": "Summer"},
+    "POST /api/v1/grids": lambda redis: {
+        "request": {"prompt": "red apple"},
+        "axes": [{"field": "/steps", "values": [2, 4]}],
+    },
     "POST /api/v1/presets": lambda redis: {"name": "Ink", "request": {}},
     "PUT /api/v1/presets/<preset_id>": lambda redis: {"name": "Ink", "request": {}},
     "POST /api/v1/archives": lambda redis: {"images": ["x-0"]},

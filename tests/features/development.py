@@ -13,7 +13,8 @@ from PIL import Image
 
 from benchmarks.studio import Order, Pixels, Studio
 from jobs.request.model_card import Kind
-from tests.features.options import LEARNED, PROMPT, TRANSFORMERS, TWIN
+from tests.features.options import LATER, LEARNED, PROMPT, TWIN, WITH_CONTROLS, WITH_LORAS
+from tests.tiny_controlnets import save_tiny_control
 from tests.tiny_parts import (
     controlnet_entry,
     embedding_entry,
@@ -21,7 +22,15 @@ from tests.tiny_parts import (
     save_tiny_controlnet,
     save_tiny_embedding,
     save_tiny_lora,
+    save_transformer_lora,
 )
+from tests.tiny_references import (
+    Form,
+    ip_adapter_entry,
+    save_tiny_image_encoder,
+    save_tiny_ip_adapter,
+)
+from tests.tiny_steering import save_tiny_t2i_adapter
 from worker.engine import UNetModel
 from worker.models.loading.add_ons import load_add_on, load_embedding
 from worker.models.tables import ModelEntry
@@ -45,6 +54,12 @@ KINDS: Mapping[Kind, dict[str, Any]] = {
 CONTROLLED_AS = {"sd1-inpainting": "sd1", "lcm": "sd1", "sdxl-inpainting": "sdxl"}
 """Families whose ControlNets are those of another: they read latents alone, and no guidance."""
 
+FORMS: tuple[Form, ...] = ("base", "plus")
+"""Of the IP-Adapters."""
+
+WITHOUT_CLIP = ("sdxl-refiner", "kolors")
+"""Families whose LoRAs change no first CLIP."""
+
 CPU = torch.device("cpu")
 
 
@@ -64,6 +79,13 @@ class FamilyStudio:
             pictures["/mask"] = right_half()
         for number, control in enumerate(fields.get("controls", [])):
             pictures[control["image"]] = photograph(seed=number + 1)
+            if "mask" in control:
+                pictures[control["mask"]] = right_half()
+        for adapter in fields.get("ip_adapters", []):
+            for number, image in enumerate(adapter["images"]):
+                pictures[image] = photograph(seed=number + 11)
+            if "mask" in adapter:
+                pictures[adapter["mask"]] = right_half()
         usual = {"kind": kind, "prompt": PROMPT, "steps": 4, "seed": 5}
         return self.studio.order(pictures, **(usual | KINDS[kind] | fields))
 
@@ -78,23 +100,40 @@ class FamilyStudio:
 
 
 def open_family(family: str, folder: Callable[[str], Path]) -> FamilyStudio:
-    """Loads the family's tiny model, and of UNets two LoRAs, two ControlNets and an embedding."""
+    """Loads the family's tiny model with two LoRAs, two ControlNets and an embedding, or as many of
+    these as it takes."""
     home = folder(family)
     entry = ModelEntry(name=family, base=home.parent, source=home.name)
-    if family in TRANSFORMERS:
+    if family in LATER:
         # Some do not say what they were trained at, and are taken for large ones.
-        return FamilyStudio(Studio(entry.model_copy(update={"width": 16, "height": 16})))
+        entry = entry.model_copy(update={"width": 16, "height": 16})
     studio = Studio(entry)
     add = home / "add-ons"
-    for seed, name in enumerate(("first", "second")):
+    for seed, name in enumerate(("first", "second") if _takes(family, WITH_LORAS) else ()):
         file = add / f"{name}.safetensors"
-        save_tiny_lora(file, home, seed=seed, text=family != "sdxl-refiner")
+        if (home / "unet").is_dir():
+            save_tiny_lora(file, home, seed=seed, text=family not in WITHOUT_CLIP)
+        else:
+            save_transformer_lora(file, studio.models[family].denoiser[0], seed)
         lora = load_add_on("lora", lora_entry(file, name), CPU, torch.float32)
         studio.offer("lora", name, lora)
-    for seed, name in enumerate(("edges", "depth")):
-        model = folder(CONTROLLED_AS.get(family, family))
-        net = controlnet_entry(save_tiny_controlnet(add / name, model, seed), name)
+    for seed, name in enumerate(("edges", "depth") if _takes(family, WITH_CONTROLS) else ()):
+        if family in LATER:
+            saved = save_tiny_control(family, add / name, seed)
+        else:
+            model = folder(CONTROLLED_AS.get(family, family))
+            saved = save_tiny_controlnet(add / name, model, seed)
+        net = controlnet_entry(saved, name)
         studio.offer("controlnet", name, load_add_on("controlnet", net, CPU, torch.float32))
+    if family in LATER:
+        return FamilyStudio(studio)
+    sketch = controlnet_entry(save_tiny_t2i_adapter(add / "sketch"), "sketch")
+    studio.offer("controlnet", "sketch", load_add_on("controlnet", sketch, CPU, torch.float32))
+    save_tiny_image_encoder(add / "image_encoder")
+    for form in FORMS:
+        file = save_tiny_ip_adapter(add / f"{form}.safetensors", home, form)
+        adapter = load_add_on("ip-adapter", ip_adapter_entry(file, form), CPU, torch.float32)
+        studio.offer("ip-adapter", form, adapter)
     model = studio.models[family]
     assert isinstance(model, UNetModel)
     widths = tuple(each.model.config.hidden_size for each in model.text_encoders)
@@ -102,9 +141,14 @@ def open_family(family: str, folder: Callable[[str], Path]) -> FamilyStudio:
         add / "word.safetensors", "sdxl" if len(widths) > 1 else "a1111", widths=widths
     )
     vectors = load_embedding(embedding_entry(file))
+    assert model.prompts is not None
     for name in (LEARNED, TWIN):
         model.prompts.add_embedding(name, vectors)
     return FamilyStudio(studio)
+
+
+def _takes(family: str, those: tuple[str, ...]) -> bool:
+    return family not in LATER or family in those
 
 
 def photograph(side: int = SIDE, seed: int = 0) -> Image.Image:

@@ -27,8 +27,18 @@ WITHOUT_GUIDANCE = ("lcm", "flux", "flux2")
 UNHEARD = ("flux2-klein",)
 """Families that guide away from an empty prompt, whatever is said."""
 
-TRANSFORMERS = tuple(SAVERS)
-"""Families without UNets: nothing is added to them, and they read a prompt in one piece."""
+LATER = tuple(SAVERS)
+"""Families that read a prompt in one piece, and know no learned words."""
+
+TRANSFORMERS = tuple(family for family in LATER if family != "kolors")
+"""Those of them without a UNet."""
+
+WITH_LORAS = ("sd3", "flux", "qwen-image", "z-image", "lumina2", "kolors")
+WITH_CONTROLS = ("sd3", "flux", "qwen-image")
+"""Those of them that take LoRAs, and that have ControlNets."""
+
+PLAIN = tuple(family for family in LATER if family not in WITH_LORAS)
+UNSTEERED = tuple(family for family in LATER if family not in WITH_CONTROLS)
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,14 @@ def _control(number: int, **fields: Any) -> dict[str, Any]:
 STRONG = {"guidance_scale": 20.0}
 """Random models listen to their prompts faintly."""
 
+
+def _ip_adapter(*images: int, number: int = 0, **fields: Any) -> dict[str, Any]:
+    at = f"/ip_adapters/{number}"
+    named = [f"{at}/images/{image}" for image in images]
+    masked = {"mask": f"{at}/mask"} if fields.pop("masked", False) else {}
+    return {"model": ("base", "plus")[number], "images": named, **masked, **fields}
+
+
 SECOND_PASS: tuple[Kind, ...] = ("text-to-image", "image-to-image")
 INPAINT: tuple[Kind, ...] = ("inpaint",)
 
@@ -100,35 +118,94 @@ OPTIONS: Mapping[str, Option] = {
         only_for=("flux",),
         without={"true_cfg_scale": 20.0},
     ),
-    "break": Option("Prompt with BREAK", {"prompt": "a red BREAK apple"}, not_for=TRANSFORMERS),
-    "clip-skip": Option("Clip skip", {"clip_skip": 2}, not_for=TRANSFORMERS[1:]),
+    "break": Option("Prompt with BREAK", {"prompt": "a red BREAK apple"}, not_for=LATER),
+    "editing": Option(
+        "Words that change at a step",
+        {"prompt": "a [red:green:1] apple", "strength": 1.0},
+        without={"strength": 1.0},
+    ),
+    "alternation": Option(
+        "Words by turns",
+        {"prompt": "a [red|green] apple", "strength": 1.0},
+        without={"strength": 1.0},
+    ),
+    "and": Option(
+        "Prompts joined by AND",
+        {"prompt": "a red apple AND a cat :0.8"} | STRONG,
+        not_for=WITHOUT_GUIDANCE,
+        without=STRONG,
+    ),
+    "choice": Option("Choices and wildcards", {"prompt": "a {green|blue} apple"}),
+    "clip-skip": Option("Clip skip", {"clip_skip": 2}, not_for=LATER[1:]),
     "textual-inversion": Option(
         "Textual inversion",
         {"prompt": f"a red {LEARNED}"},
-        not_for=TRANSFORMERS,
+        not_for=LATER,
         like={"prompt": f"a red {TWIN}"},
     ),
     "lora": Option(
         "LoRA",
         {"prompt": f"<lora:first:0.8>{PROMPT}"},
-        not_for=TRANSFORMERS,
+        not_for=PLAIN,
         like={"loras": [_lora("first", 0.8)]},
     ),
     "loras": Option(
         "Several LoRAs",
         {"loras": [_lora("first", 0.8), _lora("second", -0.5)]},
-        not_for=TRANSFORMERS,
+        not_for=PLAIN,
         without={"loras": [_lora("first", 0.8)]},
     ),
     "controlnet": Option(
-        "ControlNet", {"controls": [_control(0, preprocessor="canny")]}, not_for=TRANSFORMERS
+        "ControlNet", {"controls": [_control(0, preprocessor="canny")]}, not_for=UNSTEERED
     ),
     "controlnets": Option(
         "Two ControlNets",
         {"controls": [_control(0), _control(1, weight=0.5, end=0.6)]},
-        not_for=TRANSFORMERS,
+        not_for=UNSTEERED,
         without={"controls": [_control(0)]},
     ),
+    "control-mode": Option(
+        "ControlNet in mode prompt",
+        {"controls": [_control(0, control_mode="prompt")]},
+        not_for=LATER,
+        without={"controls": [_control(0)]},
+    ),
+    "control-mask": Option(
+        "ControlNet in a part",
+        {"controls": [_control(0, mask="/controls/0/mask")]},
+        not_for=LATER,
+        without={"controls": [_control(0)]},
+    ),
+    "t2i-adapter": Option(
+        "T2I-Adapter",
+        {"controls": [_control(0) | {"model": "sketch", "weight": 0.8}]},
+        not_for=LATER,
+    ),
+    "ip-adapter": Option(
+        "IP-Adapter",
+        {"ip_adapters": [_ip_adapter(0, weight=0.8, end=0.8)]},
+        not_for=LATER,
+    ),
+    "ip-adapters": Option(
+        "Two IP-Adapters, of several pictures and in a part",
+        {"ip_adapters": [_ip_adapter(0, 1), _ip_adapter(0, number=1, masked=True)]},
+        not_for=LATER,
+        without={"ip_adapters": [_ip_adapter(0, 1)]},
+    ),
+    "regions": Option(
+        "Regions",
+        {"regions": [{"prompt": "a cat", "box": {"width": 0.5}, "weight": 0.8}]} | STRONG,
+        without=STRONG,
+    ),
+    "tiling": Option("Edges that meet", {"tiling": "both"}, not_for=TRANSFORMERS),
+    "freeu": Option("FreeU", {"freeu": {"b1": 1.8, "b2": 1.8}}, not_for=TRANSFORMERS),
+    "cfg-plus-plus": Option(
+        "CFG++",
+        {"cfg_plus_plus": True, "sampler": "euler"} | STRONG,
+        not_for=(*TRANSFORMERS, "lcm"),
+        without={"sampler": "euler"} | STRONG,
+    ),
+    "pag": Option("Perturbed-attention guidance", {"pag_scale": 20.0}, not_for=TRANSFORMERS),
     "variation-seed": Option("Variation seed", {"variation_seed": 9, "variation_strength": 0.3}),
     "exact": Option("Exact", {"exact": True}, promises=("exact",)),
     "hires-latent": Option(
@@ -143,6 +220,13 @@ OPTIONS: Mapping[str, Option] = {
         SECOND_PASS,
         ("larger", "shows"),
         without={"hires": {"scale": 2.0, "strength": 0.6, "upscaler": "latent"}},
+    ),
+    "hires-prompt": Option(
+        "Second pass with words of its own",
+        {"hires": {"strength": 0.8, "upscaler": "latent", "prompt": "a green heart"}},
+        SECOND_PASS,
+        ("larger", "shows"),
+        without={"hires": {"strength": 0.8, "upscaler": "latent"}},
     ),
     "upscale-latent": Option(
         "Upscale from latents",

@@ -56,6 +56,7 @@ DOES: Mapping[str, tuple[Kind, ...]] = {
     "flux2-klein": KINDS,
     "chroma": KINDS,
     "hidream": KINDS,
+    "kolors": KINDS,
 }
 """The kinds of each family of tests/tiny_models.py and tests/tiny_pipelines.py."""
 

@@ -13,7 +13,7 @@ from benchmarks.studio import Order, Pixels
 from jobs.request.samplers import SAMPLERS
 from tests.engine.helpers import difference
 from tests.features.development import EDGE, SIDE, FamilyStudio, left_part_kept, photograph
-from tests.features.options import TRANSFORMERS
+from tests.features.options import LATER
 from tests.features.table import DOES, ELSEWHERE, KINDS, Cell, cells, samplers_of
 from worker.engine import TOLERANCE
 from worker.models.files.cards import card
@@ -37,7 +37,7 @@ def together(studio: Studios) -> Together:
 
 def quick() -> set[Cell]:
     """A cell of each sampler, spread over kinds and families."""
-    families = [family for family in DOES if family not in TRANSFORMERS]
+    families = [family for family in DOES if family not in LATER]
     chosen: set[Cell] = set()
     for number, sampler in enumerate(SAMPLERS):
         family = families[number % len(families)]
@@ -93,4 +93,4 @@ def test_the_quick_tests_have_every_kind_sampler_and_family():
     soon = quick()
     assert {cell.table for cell in soon} == set(KINDS)
     assert {cell.row for cell in soon} == set(SAMPLERS)
-    assert {cell.column for cell in soon} == set(DOES) - set(TRANSFORMERS)
+    assert {cell.column for cell in soon} == set(DOES) - set(LATER)

@@ -16,9 +16,10 @@ from worker.models.files.cards import card
 from worker.models.files.configurations.claims import LAST_NORM, Claims, read_claims
 from worker.models.files.configurations.composed import compose
 from worker.models.files.configurations.scheduler import sampler_of, scheduler_config
+from worker.models.files.configurations.steering import steering_config
 from worker.models.files.configurations.unet import controlnet_config
 from worker.models.files.errors import SourceError
-from worker.models.files.safetensors_file import read_header
+from worker.models.files.safetensors_file import Shapes, read_header
 from worker.models.files.sources import locate
 
 UNETS = {
@@ -283,3 +284,41 @@ def test_a_folder_that_has_one_variant_only_is_taken(
     files = locate(write_models(m={"source": str(folder)})["m"])
     assert files.variant == variant
     assert len(files.weights()) == 4
+
+
+FLUX_NET: Shapes = {
+    "x_embedder.weight": (3072, 64),
+    "controlnet_x_embedder.weight": (3072, 64),
+    "context_embedder.weight": (3072, 4096),
+    "time_text_embed.text_embedder.linear_1.weight": (3072, 768),
+    "time_text_embed.guidance_embedder.linear_1.weight": (3072, 256),
+    "controlnet_mode_embedder.weight": (10, 3072),
+    **{f"transformer_blocks.{n}.attn.norm_q.weight": (128,) for n in range(5)},
+    **{f"single_transformer_blocks.{n}.attn.norm_q.weight": (128,) for n in range(10)},
+}
+
+
+def test_a_controlnet_for_flux_says_all_that_diffusers_is_told():
+    config = steering_config(FLUX_NET)
+    assert config is not None
+    # As the makers of a union of several modes wrote it themselves.
+    own = {"num_layers": 5, "num_single_layers": 10, "num_mode": 10, "guidance_embeds": True}
+    own |= {"attention_head_dim": 128, "num_attention_heads": 24, "axes_dims_rope": [16, 56, 56]}
+    own |= {"joint_attention_dim": 4096, "pooled_projection_dim": 768, "in_channels": 64}
+    assert own.items() <= config.items()
+
+
+@pytest.mark.parametrize(
+    ("shapes", "said"),
+    [
+        (FLUX_NET | {"controlnet_x_embedder.weight": (3072, 68)}, "shown 4 channels beside"),
+        ({"controlnet_blocks.0.linear.weight": (3072, 3072)}, "MistoLine's"),
+        (
+            {"pos_embed_input.weight": (3072, 64), "controlnet_blocks_for_single.0.weight": (1,)},
+            "steers the single blocks too",
+        ),
+    ],
+)
+def test_relatives_that_no_class_of_diffusers_runs_are_refused_by_name(shapes: Shapes, said: str):
+    with pytest.raises(SourceError, match=said):
+        steering_config(shapes)

@@ -28,6 +28,7 @@ def named(*names: str) -> dict[str, tuple[int, ...]]:
         (named("unet.down_blocks.0.attentions.0.proj_in.lora_A.weight"), "loras"),
         (named("lora_unet_mid.hada_w1_a"), "loras"),
         (UNET.controlnet(), "controlnets"),
+        (named("ip_adapter.1.to_k_ip.weight", "image_proj.proj.weight"), "ip_adapters"),
         (
             {f"control_model.{key}": shape for key, shape in UNET.controlnet().items()},
             "controlnets",
@@ -57,7 +58,7 @@ def test_a_file_is_what_its_tensors_are_named(shapes: dict[str, tuple[int, ...]]
         (["model.diffusion_model.out.2.weight"], "a UNet alone: its text encoders are missing"),
         (["joint_blocks.0.x.weight"], "a transformer of Stable Diffusion 3"),
         (["text_model.encoder.a", "text_model.b"], "a text encoder alone"),
-        (["ip_adapter.1.to_k_ip.weight", "image_proj.proj.weight"], "an IP-Adapter"),
+        (["double_blocks.0.processor.ip_adapter_double_stream_k_proj.weight"], "an IP-Adapter"),
         (["some.thing", "other"], "unknown: it holds other, some.thing"),
     ],
 )

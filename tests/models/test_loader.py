@@ -37,7 +37,7 @@ def outputs(model: UNetModel) -> list[torch.Tensor]:
     """What a model's text encoders and autoencoder make of the same input."""
     generator = torch.Generator().manual_seed(1)
     latents = torch.randn(1, 4, 8, 8, generator=generator).to(model.dtype)
-    text: Any = model.prompts.encode("a red apple", "")
+    text: Any = model.reads.encode("a red apple", "")
     with torch.inference_mode():
         return [text.prompt, text.negative, model.vae.decode(latents).sample]
 

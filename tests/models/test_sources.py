@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from gguf import GGUFWriter
 from safetensors.torch import load_file, save_file
 
 from tests.models.helpers import (
@@ -20,6 +22,7 @@ from tests.tiny_pipelines import save_tiny_sd3
 from worker.models.catalogue import read_catalogue
 from worker.models.files.cards import cards
 from worker.models.files.errors import SourceError
+from worker.models.files.gguf_file import problem_in
 from worker.models.files.safetensors_file import problem_of
 from worker.models.files.sources import locate
 
@@ -192,3 +195,22 @@ def test_a_file_whose_header_is_as_long_as_a_pickles_first_byte_is_no_pickle(tmp
             break
     assert file.read_bytes()[0] == 0x80
     assert problem_of(file) is None
+
+
+def test_a_gguf_file_that_is_none_or_is_cut_off_says_which(tmp_path: Path):
+    file = tmp_path / "whole.gguf"
+    writer = GGUFWriter(file, "flux")
+    writer.add_tensor("double_blocks.0.img_attn.qkv.weight", np.ones((32, 64), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    assert problem_in(file) is None
+    whole = file.read_bytes()
+    for end in (100, len(whole) - 500):
+        short = tmp_path / f"{end}.gguf"
+        short.write_bytes(whole[:end])
+        assert f"{short} is cut off or broken: it says" in str(problem_in(short))
+    other = tmp_path / "other.gguf"
+    other.write_bytes(b"a picture" * 20)
+    assert f"{other} is no GGUF file" in str(problem_in(other))

@@ -295,6 +295,7 @@ class Pretended(TorchDispatchMode):
     def _look_at_indices(self, name: str, args: Any) -> None:
         on_device = isinstance(args[0], OnDevice)
         for each in tensors(args[1]):
+            assert isinstance(each, OnDevice) or not each.is_meta, "an index without numbers"
             if each.dtype == torch.bool:
                 self.wait(f"{name} by a mask")
             if not isinstance(each, OnDevice) and on_device:

@@ -22,7 +22,13 @@ from tests.tiny_parts import (
     save_tiny_lora,
 )
 from tests.tiny_pipelines import SAVERS
-from worker.engine import Control, Enlarge, ImageRequest, Lora
+from tests.tiny_references import (
+    ip_adapter_entry,
+    save_tiny_image_encoder,
+    save_tiny_ip_adapter,
+)
+from tests.tiny_steering import save_tiny_t2i_adapter
+from worker.engine import Control, Enlarge, ImageRequest, IPAdapter, Lora
 from worker.models.loading.add_ons import load_add_on, load_embedding
 from worker.models.loading.loader import load_model
 from worker.models.tables import ModelEntry
@@ -95,11 +101,14 @@ class AddOns:
     control: Path
     embedding: Path
     tiny_vae: Path
+    t2i_adapter: Path
+    ip_adapter: Path
     names: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def save_add_ons(family: str, model: Path, folder: Path) -> AddOns:
     """Writes one of each for a model of Stable Diffusion."""
+    save_tiny_image_encoder(folder / "image_encoder")
     xl = family.startswith("sdxl")
     widths, form = ((32, 48), "sdxl") if xl else ((32,), "a1111")
     return AddOns(
@@ -107,6 +116,8 @@ def save_add_ons(family: str, model: Path, folder: Path) -> AddOns:
         save_tiny_controlnet(folder / "control", model),
         save_tiny_embedding(folder / "learned.safetensors", form, widths=widths),
         save_tiny_vae(folder / "tiny_vae"),
+        save_tiny_t2i_adapter(folder / "t2i"),
+        save_tiny_ip_adapter(folder / "plus.safetensors", model, "plus"),
     )
 
 
@@ -117,19 +128,25 @@ def shelf_with(model: Any, add_ons: AddOns, dtype: torch.dtype) -> Shelf:
     for kind, entry in (
         ("lora", lora_entry(add_ons.lora)),
         ("controlnet", controlnet_entry(add_ons.control)),
+        ("controlnet", controlnet_entry(add_ons.t2i_adapter, "sketch")),
+        ("ip-adapter", ip_adapter_entry(add_ons.ip_adapter)),
     ):
-        shelf.add_ons[kind, "tiny"] = load_add_on(kind, entry, device, dtype)
+        shelf.add_ons[kind, entry.name] = load_add_on(kind, entry, device, dtype)
     model.prompts.add_embedding("learned", load_embedding(embedding_entry(add_ons.embedding)))
     return shelf
 
 
 def with_all(family: str) -> ImageRequest:
-    """A picture with a LoRA, a ControlNet and learned words."""
+    """A picture with a LoRA, ControlNets, a picture to be like and learned words."""
     return request(
         family,
         prompt="a (red:1.3) learned apple",
         loras=(Lora("tiny", 0.7),),
-        controls=(Control("tiny", picture(3), 0.8),),
+        controls=(
+            Control("tiny", picture(3), 0.8, mask=mask(), control_mode="control"),
+            Control("sketch", picture(4), 0.5),
+        ),
+        ip_adapters=(IPAdapter("tiny", (picture(5),), mask=mask()),),
     )
 
 

@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from tests.pretended.device import META, OnDevice, Pretended
 
+INDEXED: Any = (torch.Tensor.__getitem__, torch.Tensor.__setitem__)
 SET_DATA: Any = cast(Any, torch.Tensor.data).__set__
 
 
@@ -27,6 +28,9 @@ class Numbered(TorchFunctionMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if func in INDEXED and isinstance(args[0], OnDevice):
+            # C++ would make a tensor of them where it believes the other to be: without numbers.
+            args = (args[0], _listed(args[1]), *args[2:])
         if func is torch.Tensor.__setitem__ and isinstance(args[0], OnDevice):
             to, place, value = args
             if isinstance(value, int | float):
@@ -49,6 +53,13 @@ class Numbered(TorchFunctionMode):
             index = self._mode.index_of(value)
             return value if index is None else torch.device("cuda", index)
         return value
+
+
+def _listed(index: Any) -> Any:
+    """An index with its lists as tensors of the CPU, which is where CUDA has them come from."""
+    if isinstance(index, tuple):
+        return tuple(map(_listed, cast("tuple[Any, ...]", index)))
+    return torch.tensor(index) if isinstance(index, list) else index
 
 
 def _named(value: Any) -> Any:

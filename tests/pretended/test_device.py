@@ -22,6 +22,16 @@ def test_a_tensor_says_it_is_on_the_device_and_has_its_dtype_and_numbers():
     assert not torch.cuda.is_available()
 
 
+def test_lists_find_the_numbers_that_they_name():
+    numbers = torch.arange(6.0).view(2, 3)
+    with pretended_cuda():
+        here = numbers.cuda()
+        assert here[[1]].tolist() == numbers[[1]].tolist()
+        assert here[:, [2, 0]].tolist() == numbers[:, [2, 0]].tolist()
+        here[[0]] = 7
+        assert here.tolist() == [[7.0, 7.0, 7.0], [3.0, 4.0, 5.0]]
+
+
 def test_tensors_of_two_devices_or_dtypes_are_a_mix():
     with pretended_cuda(count=2) as device:
         here = torch.ones(2, 2, device="cuda:0")

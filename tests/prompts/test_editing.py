@@ -148,6 +148,44 @@ def test_a_second_pass_goes_on_counting_behind_the_first(site: Site, client: htt
     assert difference(picture(client, job), levels(stock)) <= TOLERANCE
 
 
+def test_a_second_pass_has_words_of_its_own(site: Site, client: httpx.Client):
+    job = made(
+        client,
+        **USUAL,
+        prompt="a red apple",
+        negative_prompt="",
+        seed=9,
+        hires={
+            "scale": 2,
+            "steps": 8,
+            "strength": 0.5,
+            "upscaler": "latent",
+            "prompt": "a cat [face:rocket:1.5]",
+            "negative_prompt": "blue",
+        },
+    )
+    usual = {"num_inference_steps": 8, "guidance_scale": 5.0, "generator": seeded(9)}
+    small = edited(
+        site.data / "sd1",
+        lambda step: "a red apple",
+        lambda step: "",
+        **{"width": 32, "height": 32, "output_type": "latent"} | usual,
+    )
+    larger = torch.nn.functional.interpolate(small[None], scale_factor=2, mode="bilinear")
+    stock = edited(
+        site.data / "sd1",
+        lambda step: "a cat face" if step <= 2 else "a cat rocket",
+        lambda step: "blue",
+        **{"image": larger, "strength": 0.5} | usual,
+    )
+    ours = picture(client, job)
+    assert difference(ours, levels(stock)) <= TOLERANCE
+    kept = client.get(ended(client, job)["outputs"][0]["url"]).content
+    assert "Hires prompt: " in Image.open(io.BytesIO(kept)).text["parameters"]
+    answer = client.post(f"{API}/jobs", content=kept, headers={"Content-Type": "image/png"})
+    assert np.array_equal(picture(client, answer.json()["urls"]["self"]), ours)
+
+
 def test_a_transformers_prompt_changes_as_well(site: Site, client: httpx.Client):
     asked = {**USUAL, "model": "sd3", "sampler": "euler", "prompt": "a [cat:red dog:3]", "seed": 2}
     stock = edited(
@@ -197,6 +235,12 @@ def test_a_lora_has_a_weight_for_the_text_encoder_and_one_for_the_unet(
         ({"prompt": "a AND b", "guidance_scale": 1.0}, "/prompt", "guidance"),
         ({"prompt": " AND ".join("abcdefghijklmnopq")}, "/prompt", "at most 16"),
         ({"prompt": "a AND b :101"}, "/prompt", "at most 100"),
+        ({"prompt": f"a {'[' * 60}b{':3]' * 60}"}, "/prompt", "up to 50 deep"),
+        (
+            {"prompt": "a", "negative_prompt": f"{'[' * 60}b{':3]' * 60}"},
+            "/negative_prompt",
+            "deep",
+        ),
         ({"prompt": "a [b|c]", "trace": True}, "/trace", "`attention` `none`"),
         ({"prompt": "a AND b", "trace": [0]}, "/trace", "`attention` `none`"),
         ({"prompt": "a", "negative_prompt": "[b:c:1]", "trace": True}, "/trace", "change"),

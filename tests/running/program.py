@@ -1,14 +1,15 @@
 """Starts a program of ours: `python -m MODULE ARGUMENT...` without waiting for torch each time.
 
-It is forked from a process that has imported the libraries (`libraries.py`) and none of our
-modules. All else is as if it had been started by itself: environment, folder, output, signals, exit
-code. The tests of the command (tests/up) start the real thing.
+It is forked from a process that has imported what it needs (`libraries.py`). All else is as if it
+had been started by itself: environment, folder, output, signals, exit code. The tests of the
+command (tests/up) start the real thing.
 """
 
 from __future__ import annotations
 
 import atexit
 import ctypes
+import importlib
 import multiprocessing
 import os
 import runpy
@@ -96,6 +97,8 @@ def _become(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    # Not imported here by the test process, which has no use for all that is in it.
+    importlib.import_module("tests.running.libraries").adapt()
     sys.argv = [module, *arguments]
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -6,9 +6,11 @@ import re
 import signal
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+import httpx
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.running.hand_worker import png
+from tests.running.paths import API
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Site
 from tests.web.form import NETWORK, PROMPT, card, done, jobs, submit
@@ -35,6 +37,29 @@ def test_enlarging_offers_what_fits_and_says_where_nothing_does(visit: Visit, si
     page.get_by_role("button", name="Make it").tap()
     expect(start.get_by_role("alert")).to_contain_text("as large already as this server makes")
     assert len(jobs(site)) == before
+
+
+def test_what_makes_a_picture_is_in_reach_on_a_small_phone(visit: Visit):
+    page = visit(ViewportSize(width=360, height=640))
+    choose(page, 900, 1200)
+    start = page.get_by_role("group", name="Start from this picture")
+    start.get_by_text("Extend").tap()
+    expect(start.get_by_role("img")).to_be_visible()
+    places = page.get_by_role("navigation").bounding_box()
+    send = page.get_by_role("button", name="Make it").bounding_box()
+    assert places is not None
+    assert send is not None
+    assert send["y"] + send["height"] <= places["y"]
+
+
+def test_a_photograph_that_is_made_smaller_says_so(visit: Visit):
+    page = visit(PHONE)
+    choose(page, 4000, 3000)
+    start = page.get_by_role("group", name="Start from this picture")
+    expect(start).to_contain_text("4000 \u00d7 3000 pixels. It is used at 2048 \u00d7 1536")
+    choose(page, 400, 300)
+    expect(start).to_contain_text("400 \u00d7 300")
+    expect(start).not_to_contain_text("It is used at")
 
 
 def test_an_enlarged_picture_is_the_picture_larger(visit: Visit, site: Site):
@@ -72,6 +97,13 @@ def test_the_servers_errors_are_said_in_vietnamese(visit: Visit):
     page.get_by_label("Bạn muốn thấy gì trong ảnh?").fill("x" * 10_001)
     page.get_by_role("button", name="Tạo ảnh", exact=True).tap()
     expect(page.locator(".prompt .error")).to_have_text("Nhiều nhất 10000 ký tự; hiện có 10001.")
+
+
+def test_what_was_done_otherwise_is_said_in_vietnamese(visit: Visit, site: Site):
+    submit(site, prompt="red apple, 3d", sampler="euler_a", schedule="karras", steps=1)
+    page = visit(PHONE, locale="vi-VN")
+    note = card(page, "red apple, 3d").get_by_text("Euler_a kh\u00f4ng theo karras", exact=False)
+    expect(note).to_be_visible()
 
 
 def test_the_way_back_closes_a_sheet_and_stays(visit: Visit):
@@ -120,18 +152,43 @@ def test_same_again_leads_to_the_new_card(visit: Visit, site: Site):
     expect(page.get_by_role("group", name="Start from this picture")).to_be_in_viewport()
 
 
+def test_a_style_is_kept_on_the_server_and_its_words_are_drawn(visit: Visit, site: Site):
+    page = visit(PHONE)
+    page.get_by_label(PROMPT).fill("ink drawing of {prompt}")
+    page.get_by_role("button", name="Styles and presets").tap()
+    page.get_by_label("Name").fill("Ink")
+    page.get_by_role("dialog").get_by_role("button", name="Keep what the form says").tap()
+    ink = page.get_by_role("dialog").get_by_role("button", name=re.compile("^Ink"))
+    ink.tap()
+    expect(ink).to_have_attribute("aria-pressed", "true")
+    kept = httpx.get(f"{site.url}{API}/styles").json()["styles"]
+    assert {"name": "Ink", "prompt": "ink drawing of {prompt}", "negative_prompt": ""} in kept
+    page.get_by_role("button", name="Close").tap()
+    page.get_by_label(PROMPT).fill("a fox")
+    page.reload()
+    expect(page.get_by_role("button", name="Leave the style \u201cInk\u201d")).to_be_visible()
+    page.get_by_role("button", name="Make it").tap()
+    done(card(page, "ink drawing of a fox"))
+    page.get_by_role("button", name="Leave the style \u201cInk\u201d").tap()
+    expect(page.get_by_role("button", name="Leave the style \u201cInk\u201d")).to_have_count(0)
+    assert httpx.delete(f"{site.url}{API}/styles/Ink").status_code == 204
+
+
 def test_a_preset_is_kept_used_and_handed_on_by_a_link(visit: Visit):
     page = visit()
     page.get_by_label(PROMPT).fill("ink drawing")
+    page.get_by_label("Steps, exactly").fill("3")
+    page.get_by_label("Steps, exactly").press("Tab")
     page.get_by_role("button", name="Styles and presets").click()
-    page.get_by_label("Name").fill("Ink")
+    page.get_by_label("All settings, as a preset of yours").check()
+    page.get_by_label("Name").fill("Fast ink")
     page.get_by_role("dialog").get_by_role("button", name="Keep what the form says").click()
-    expect(page.get_by_role("button", name=re.compile("^Ink style"))).to_be_visible()
+    expect(page.get_by_role("button", name="Fast ink", exact=True)).to_be_visible()
     page.get_by_role("button", name="Close").click()
     page.get_by_label(PROMPT).fill("a fox")
     page.get_by_role("button", name="Styles and presets").click()
-    page.get_by_role("button", name=re.compile("^Ink style")).click()
-    expect(page.get_by_label(PROMPT)).to_have_value("a fox, ink drawing")
+    page.get_by_role("button", name="Fast ink", exact=True).click()
+    expect(page.get_by_label(PROMPT)).to_have_value("ink drawing")
     # {"prompt":"a boat","steps":7}
     page.goto(page.url.split("#")[0] + "#/make/eyJwcm9tcHQiOiJhIGJvYXQiLCJzdGVwcyI6N30")
     expect(page.get_by_label(PROMPT)).to_have_value("a boat")

@@ -84,6 +84,65 @@ def test_axe_finds_nothing_in_the_settings_of_a_phone(visit: Visit):
     assert violations(page) == []
 
 
+def test_axe_finds_nothing_in_what_comes_up_over_the_page(visit: Visit, site: Site):
+    page = visit(PHONE)
+    done(card(page, "red apple"))
+
+    def looked_at(name: str) -> None:
+        page.get_by_role("dialog", name=name).last.wait_for()
+        assert violations(page) == [], name
+
+    def close(name: str) -> None:
+        page.get_by_role("button", name="Close").last.tap()
+        page.get_by_role("dialog", name=name).wait_for(state="detached")
+
+    for sheet in ("What you asked for before", "Styles and presets"):
+        page.get_by_role("button", name=sheet).tap()
+        looked_at(sheet)
+        close(sheet)
+    card(page, "red apple").get_by_role("button", name="More", exact=True).tap()
+    looked_at("red apple, 3d")
+    page.get_by_role("button", name="Into an album").tap()
+    looked_at("Into an album")
+    close("Into an album")
+    card(page, "red apple").get_by_role("button", name="More", exact=True).tap()
+    page.get_by_role("button", name="A link for somebody").tap()
+    page.get_by_role("button", name="Make the link").tap()
+    page.get_by_role("img", name="The link as a QR code").wait_for()
+    looked_at("A link to this picture")
+
+
+def test_axe_finds_nothing_in_the_sheets_of_the_models(visit: Visit):
+    page = visit(PHONE, color_scheme="light")
+    models(page)
+    for button, sheet in (("Add a model", "Add a model"), ("About Emoji", "Emoji")):
+        page.get_by_role("button", name=button).first.tap()
+        page.get_by_role("dialog", name=sheet).wait_for()
+        assert violations(page) == [], sheet
+        page.get_by_role("button", name="Close").last.tap()
+        page.get_by_role("dialog", name=sheet).wait_for(state="detached")
+
+
+def test_axe_finds_nothing_in_two_pictures_compared(visit: Visit, site: Site):
+    submit(site, prompt="blue star, flat", steps=2)
+    page = visit(DESK)
+    done(card(page, "blue star"))
+    gallery(page)
+    page.get_by_role("button", name="Select").click()
+    for each in range(2):
+        page.get_by_role("checkbox").nth(each).click()
+    assert violations(page) == []
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("dialog").get_by_role("slider").wait_for()
+    assert violations(page) == []
+
+
+def test_axe_finds_nothing_at_the_door(visit: Visit):
+    page = visit(PHONE, path="pair", color_scheme="dark")
+    page.get_by_role("textbox").first.wait_for()
+    assert violations(page) == []
+
+
 def test_the_first_visit_loads_less_than_a_hundred_kilobytes(visit: Visit, site: Site):
     page = visit(path="api/v1/health")
     loaded: list[int] = []

@@ -14,9 +14,11 @@ from redis import Redis
 from jobs import devices
 from jobs.connection import connect
 from tests.running.addresses import lan_address
+from tests.running.waiting import until
 from tests.up.scan import scan_png
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Site, Visit
+from tests.web.form import PROMPT, submit
 
 Scheme = Literal["dark", "light"]
 
@@ -153,6 +155,46 @@ WORDS = """() => {
 }"""
 
 
+def test_a_picture_that_is_done_is_told_of_while_nobody_looks(visit: Visit, site: Site):
+    page = visit(DESK, path="#/server", permissions=["notifications"])
+    page.evaluate("""() => {
+      window.told = [];
+      window.Notification = class {
+        static permission = "granted";
+        static requestPermission = async () => "granted";
+        constructor(title, said) { window.told.push([title, said.body]); }
+        close() {}
+      };
+    }""")
+    page.get_by_label("Tell me here, while I look elsewhere").check()
+    submit(site, prompt="red apple, 3d", steps=1)
+    page.get_by_role("link", name="Make").click()
+    expect(page.locator(".card", has_text="red apple").locator(".picture.shown")).to_be_visible()
+    hidden = "Object.defineProperty(document, 'visibilityState', {get: () => 'hidden'})"
+    page.evaluate(hidden)
+    submit(site, prompt="cat face, 3d", steps=1)
+    until(lambda: page.evaluate("window.told.length") > 0)
+    assert page.evaluate("window.told") == [["Your picture is done", "cat face, 3d"]]
+
+
+def test_a_topic_of_ntfy_goes_with_what_is_asked_for(visit: Visit, site: Site):
+    page = visit(PHONE, path="#/server", noise="422")
+    topic = page.get_by_label("Tell a phone by ntfy")
+    topic.fill("my topic")
+    topic.press("Tab")
+    expect(page.get_by_text("An address such as")).to_be_visible()
+    # A private address is none that the server calls unless it is allowed: the server says so.
+    topic.fill("http://192.168.77.1/kitchen")
+    topic.press("Tab")
+    expect(page.get_by_text("It is told of all that you ask for")).to_be_visible()
+    page.reload()
+    expect(topic).to_have_value("http://192.168.77.1/kitchen")
+    page.get_by_role("link", name="Make").tap()
+    page.get_by_label(PROMPT).fill("sun, flat")
+    page.get_by_role("button", name="Make it").tap()
+    expect(page.get_by_role("alert").filter(has_text="Webhook")).to_be_visible()
+
+
 def test_every_word_of_the_place_is_in_the_language_that_was_chosen(visit: Visit, site: Site):
     page = visit(path="#/server")
     expect(figure(page, "Workers")).to_have_text("1")
@@ -160,7 +202,7 @@ def test_every_word_of_the_place_is_in_the_language_that_was_chosen(visit: Visit
     page.get_by_role("button", name="Tiếng Việt").click()
     expect(page.locator("html")).to_have_attribute("lang", "vi")
     expect(page.get_by_role("heading", name="Thiết bị", exact=True)).to_be_visible()
-    names = {"English", "Tiếng Việt"}
+    names = {"English", "Tiếng Việt", "Deutsch", "Español", "Français", "日本語", "简体中文"}
     for model in httpx.get(f"{site.url}/api/v1/models").json()["models"]:
         names |= {model["name"], model["title"], model["description"]}
         names |= {worker["name"] for worker in model["workers"]}

@@ -4,8 +4,10 @@
 pixels only: no tensors, no queue.
 """
 
+from worker.canvas import shown
 from worker.canvas.canvas import Canvas
 from worker.canvas.placement import CanvasError
 from worker.canvas.prepare import prepare
+from worker.canvas.regions import regions_on
 
-__all__ = ["Canvas", "CanvasError", "prepare"]
+__all__ = ["Canvas", "CanvasError", "prepare", "regions_on", "shown"]

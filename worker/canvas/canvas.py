@@ -1,12 +1,14 @@
 """What the engine starts from, and how its result becomes the caller's picture."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from jobs.request.regions import Box as Share
 from worker.canvas.masks import blend
-from worker.canvas.placement import Box, Placement, Size, extended
+from worker.canvas.placement import Box, Placement, Size, extended, scale_levels
 from worker.engine.request import Enlarge, Mask, Picture
 
 
@@ -66,3 +68,24 @@ class Canvas:
         shows the whole.
         """
         return np.ascontiguousarray(self.placement.place(self.placement.fit(image)))
+
+    def fit_mask(self, mask: Image.Image) -> Mask:
+        """A mask with greys, of any size, placed in the same way."""
+        whole = self.placement.fit(mask, scale_levels)
+        return np.ascontiguousarray(self.placement.place(whole, scale_levels))
+
+    def box(self, box: Share) -> Mask:
+        """A box in shares of the picture as a mask: each pixel as light as it is covered."""
+        across, down = self.placement.size
+        covered = np.outer(
+            _covered(box.top, box.height, down), _covered(box.left, box.width, across)
+        )
+        white = Image.fromarray((covered * 255).round().astype(np.uint8))
+        return np.ascontiguousarray(self.placement.place(white, scale_levels))
+
+
+def _covered(start: float, length: float, pixels: int) -> np.ndarray[Any, Any]:
+    """How much of each pixel in a line lies in a part of it."""
+    edges = np.arange(pixels)
+    ends = np.minimum(edges + 1, (start + length) * pixels)
+    return np.clip(ends - np.maximum(edges, start * pixels), 0, 1)

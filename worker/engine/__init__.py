@@ -25,7 +25,17 @@ from worker.engine.memory.notebook import Notebook
 from worker.engine.model_source import ModelSource
 from worker.engine.prompt.kept import KeptEmbeddings
 from worker.engine.prompt.text_encoder import TextEncoder
-from worker.engine.request import Control, Enlarge, ImageRequest, Lora, Picture, TraceWish
+from worker.engine.request import (
+    Control,
+    Enlarge,
+    FreeU,
+    ImageRequest,
+    IPAdapter,
+    Lora,
+    Picture,
+    Region,
+    TraceWish,
+)
 from worker.engine.runner import Observer
 from worker.engine.shares import Shares
 from worker.engine.task import Stage
@@ -42,6 +52,8 @@ __all__ = [
     "EngineError",
     "Enlarge",
     "Finished",
+    "FreeU",
+    "IPAdapter",
     "ImageRequest",
     "InvalidRequest",
     "KeptEmbeddings",
@@ -55,6 +67,7 @@ __all__ = [
     "OutOfMemory",
     "Picture",
     "Progress",
+    "Region",
     "Shares",
     "Stage",
     "Study",

@@ -9,51 +9,16 @@ from functools import partial
 import torch
 
 from worker.engine.families.model import LoadedModel
+from worker.engine.guidance.guide import guide
+from worker.engine.guidance.task_rows import TaskRows
 from worker.engine.parts.control import ControlRows, weight_at
-from worker.engine.parts.rows import Rows
+from worker.engine.parts.emphasis import PROMPT_ONLY, Emphasis
+from worker.engine.parts.rows import COUNTED
+from worker.engine.parts.t2i_adapter import AdapterRows, Steered, steered_rows
+from worker.engine.references.rows import ReferenceRows, Seen, gathered
+from worker.engine.request import Control, ControlMode, IPAdapter
 from worker.engine.task import BatchKey, Prediction, Stage, Task, ready
 from worker.engine.transfer import sent
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskRows(Rows):
-    """Rows with the tasks that they are of.
-
-    The rows of guided tasks that are not with their prompt come first, in the order of `tasks`,
-    which has the guided ones first: where a picture guides too those without both, then those
-    without the prompt. Then comes one row a task with its prompt, and behind them, for each task
-    that has several prompts, those after the first: `more` are the places of their tasks. `beside`
-    is how many rows each guided task has beside those with prompts.
-    """
-
-    tasks: list[Task]
-    beside: int = 1
-    more: Sequence[int] = ()
-
-    def owner(self, row: int) -> Task:
-        first = self.first_prompt
-        if row < first:
-            return self.tasks[row % self.guided]
-        return self.tasks[[*range(len(self.tasks)), *self.more][row - first]]
-
-    @property
-    def guided(self) -> int:
-        return self.first_prompt // self.beside
-
-    @property
-    def first_prompt(self) -> int:
-        """Where the rows with prompts begin."""
-        return len(self) - len(self.tasks) - len(self.more)
-
-    def looking(self, start: int, end: int) -> dict[int, Task]:
-        """Of rows `start` to `end`, counted from there, those with the prompt of tasks that want
-        to know where words are looked at in this step."""
-        behind = self.first_prompt + len(self.tasks)
-        return {
-            row - start: task
-            for row in range(max(start, self.first_prompt), min(end, behind))
-            if (task := self.owner(row)).traced and task.recording and task.recording.looks
-        }
 
 
 @dataclass(frozen=True)
@@ -82,14 +47,16 @@ class Stacks:
     def stacked(
         self, key: BatchKey, name: str, rows: list[torch.Tensor], dtype: torch.dtype
     ) -> torch.Tensor:
-        """The rows in one tensor of this dtype."""
+        """The rows in one tensor of this dtype, but for numbers of something."""
         kept = self._kept.setdefault(key, {})
         self._kept.move_to_end(key)
         if name in kept:
             before, stacked = kept[name]
             if len(before) == len(rows) and all(map(operator.is_, before, rows)):
                 return stacked
-        stacked = torch.cat(rows).to(dtype)
+        stacked = torch.cat(rows)
+        if stacked.dtype != COUNTED:
+            stacked = stacked.to(dtype)
         kept[name] = rows, stacked
         if len(self._kept) > self.KINDS:
             self._kept.popitem(last=False)
@@ -151,6 +118,8 @@ class Batch:
                 for name in tasks[0].inputs
             },
             controls=_controls(tasks, places, partial(stack, dtype=model.dtype)),
+            adapters=_adapters(tasks, places),
+            references=_references(tasks, places),
         )
 
     def scatter(
@@ -178,7 +147,10 @@ class Batch:
             try:
                 if keep is not None and task.traced:
                     keep(task, Step(rows, noise, predicted[here], index))
-                task.advance(Prediction(scaled, predicted[here], timestep))
+                unsaid = None
+                if index < rows.guided:
+                    unsaid = noise[at - rows.guided : at - rows.guided + 1].float()
+                task.advance(Prediction(scaled, predicted[here], timestep, unsaid))
             except Exception as error:
                 task.fail(error)
 
@@ -208,55 +180,6 @@ def keep_step(task: Task, step: Step) -> None:
     recording.keep(task.progress[0], timestep, sampler.sigma(timestep), share, tensors)
 
 
-def guide(model: LoadedModel, noise: torch.Tensor, rows: TaskRows) -> torch.Tensor:
-    """Guidance as the model has it, with each task's own scale: one row a task."""
-    guided = rows.guided
-    if not guided:
-        return noise
-    tasks = rows.tasks[:guided]
-    first, behind = rows.first_prompt, rows.first_prompt + len(rows.tasks)
-    without, towards = noise[first - guided : first], noise[first : first + guided]
-    if rows.more:
-        towards = _joined(without, towards, noise[behind:], rows)
-    scale = _per_row([model.cfg_scale(task.request) for task in tasks], noise)
-    if rows.beside == 1:
-        result = model.guide(without, towards, scale)
-    else:
-        kept = _per_row([task.request.image_guidance_scale for task in tasks], noise)
-        result = model.guide_by_picture(noise[:guided], without, towards, scale, kept)
-    if any(task.request.guidance_rescale for task in tasks):
-        amount = _per_row([task.request.guidance_rescale for task in tasks], noise)
-        result = rescale(result, towards, amount)
-    return torch.cat([result, noise[first + guided : behind]])
-
-
-def _joined(
-    without: torch.Tensor, towards: torch.Tensor, more: torch.Tensor, rows: TaskRows
-) -> torch.Tensor:
-    """Where all of a task's prompts together point, each as far from the row without them as it
-    weighs (arXiv 2206.01714, algorithm 1). Only guided tasks have several."""
-    joined = towards.clone()
-    for at in dict.fromkeys(rows.more):
-        weight = rows.tasks[at].conditions[0].weight
-        joined[at] = without[at] + weight * (towards[at] - without[at])
-    each = [part.weight for task in rows.tasks for part in task.conditions[1:]]
-    for at, weight, row in zip(rows.more, each, more, strict=True):
-        joined[at] += weight * (row - without[at])
-    return joined
-
-
-def rescale(guided: torch.Tensor, towards: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
-    """Takes the contrast that guidance added back by `amount` (arXiv 2305.08891, section 3.4)."""
-    inner = list(range(1, guided.ndim))
-    contrast = towards.std(dim=inner, keepdim=True) / guided.std(dim=inner, keepdim=True)
-    rescaled = amount * (guided * contrast) + (1 - amount) * guided
-    return torch.where(amount > 0, rescaled, guided)
-
-
-def _per_row(numbers: list[float], like: torch.Tensor) -> torch.Tensor:
-    return sent(torch.tensor(numbers), like.device).view(-1, 1, 1, 1)
-
-
 def _inputs(name: str, tasks: list[Task], guided: int, model: LoadedModel) -> list[torch.Tensor]:
     pairs = [task.inputs[name] for task in tasks]
     rows = [pair.without for pair in pairs[:guided]] + [pair.prompt for pair in pairs]
@@ -273,15 +196,69 @@ def _controls(
     found: list[ControlRows] = []
     for index, first in enumerate(tasks[0].controls):
         inputs = [task.controls[index] for task in tasks]
-        weights = [
-            weight_at(each.control, ready(task.sampler).index, len(ready(task.sampler)))
-            for each, task in zip(inputs, tasks, strict=True)
-        ]
+        weights = [_weight(task, each.control) for task, each in zip(tasks, inputs, strict=True)]
         without = len(places) - sum(len(task.conditions) for task in tasks)
+        modes: list[ControlMode] = [inputs[at].control.control_mode for at in places]
         acting = [
-            0.0 if first.net.prompt_only and row < without else weights[at]
+            0.0
+            if row < without and (first.net.prompt_only or modes[row] in PROMPT_ONLY)
+            else weights[at]
             for row, at in enumerate(places)
         ]
         stacked = stack(f"control {index}", [inputs[at].picture for at in places])
-        found.append(ControlRows(first.net, stacked, acting))
+        emphasis = Emphasis(acting, modes, _areas([inputs[at].area for at in places]))
+        found.append(ControlRows(first.net, stacked, emphasis, first.control_type))
     return found
+
+
+def _areas(areas: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    """Where each row's picture is steered; None where all are everywhere."""
+    masked = next((area for area in areas if area is not None), None)
+    if masked is None:
+        return None
+    whole = torch.ones_like(masked)
+    return torch.cat([whole if area is None else area for area in areas])
+
+
+def _weight(task: Task, part: Control | IPAdapter) -> float:
+    """How strongly something acts at this step."""
+    return weight_at(part, ready(task.sampler).index, len(ready(task.sampler)))
+
+
+def _adapters(tasks: list[Task], places: list[int]) -> list[AdapterRows]:
+    """What T2I-Adapters add to each row at this step."""
+    without = len(places) - sum(len(task.conditions) for task in tasks)
+    return steered_rows([_steered(tasks[at], row >= without) for row, at in enumerate(places)])
+
+
+def _steered(task: Task, prompted: bool) -> list[Steered]:
+    return [
+        Steered(
+            each.adapter,
+            each.features,
+            _weight(task, each.control)
+            if prompted or each.control.control_mode not in PROMPT_ONLY
+            else 0.0,
+            each.control.control_mode,
+            each.area,
+        )
+        for each in task.adapters
+    ]
+
+
+def _references(tasks: list[Task], places: list[int]) -> list[ReferenceRows]:
+    """What each row is shown of pictures at this step."""
+    without = len(places) - sum(len(task.conditions) for task in tasks)
+    return gathered([_seen(tasks[at], row >= without) for row, at in enumerate(places)])
+
+
+def _seen(task: Task, prompted: bool) -> list[Seen]:
+    return [
+        Seen(
+            each.adapter,
+            each.tokens.prompt if prompted else each.tokens.without,
+            _weight(task, each.wanted),
+            each.area,
+        )
+        for each in task.references
+    ]

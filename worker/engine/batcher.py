@@ -235,6 +235,7 @@ class Batcher:
         wanted: list[tuple[AddOnKind, str]] = []
         wanted.extend(("lora", each.name) for each in request.loras)
         wanted.extend(("controlnet", each.name) for each in request.controls)
+        wanted.extend(("ip-adapter", each.name) for each in request.ip_adapters)
         if request.enlarge and request.enlarge.upscaler not in BUILT_IN_UPSCALERS:
             wanted.append(("upscaler", request.enlarge.upscaler))
         if request.vae is not None:
@@ -248,6 +249,7 @@ class Batcher:
         return AddOns(
             loras={name: one for (kind, name), one in found.items() if kind == "lora"},
             controls={name: one for (kind, name), one in found.items() if kind == "controlnet"},
+            ip_adapters={name: one for (kind, name), one in found.items() if kind == "ip-adapter"},
             upscaler=next((one for (kind, _), one in found.items() if kind == "upscaler"), None),
             vae=next((one for (kind, _), one in found.items() if kind == "vae"), None),
         )

@@ -1,26 +1,36 @@
 """From a request to the first step: prompts read, picture encoded, noise drawn, inputs made."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+from grammar.edits import Count
+from grammar.errors import BadPrompt
+from grammar.script import Script, Wording
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene, Text
+from worker.engine.guidance.turns import perturbed, turns_of
 from worker.engine.parts.autoencoder import hide_masked, latent_levels, latent_mask
 from worker.engine.parts.control import control_tensor
 from worker.engine.parts.rows import Pair
+from worker.engine.parts.t2i_adapter import LoadedT2IAdapter
 from worker.engine.parts.upscaler import lanczos, nearest
-from worker.engine.prompt.editing import Count, Script, Wording
-from worker.engine.request import Control, Enlarge, ImageRequest, Picture
-from worker.engine.task import Condition, ControlInput, Repaint, Stage, Task, ready
+from worker.engine.request import Control, Enlarge, ImageRequest, IPAdapter, Mask, Picture
+from worker.engine.task import (
+    AdapterInput,
+    Condition,
+    ControlInput,
+    ReferenceInput,
+    Repaint,
+    Stage,
+    Task,
+    ready,
+)
 from worker.engine.trace.recording import Memory, Recording
 from worker.engine.transfer import sent
-
-MAX_WORDINGS = 64
-"""Texts that a prompt may become from step to step: 64 of T5-XXL's are 270 MB."""
 
 
 def encode(task: Task, memory: Memory | None = None) -> None:
@@ -28,23 +38,28 @@ def encode(task: Task, memory: Memory | None = None) -> None:
 
     What is kept of its steps, where that is asked for, comes out of `memory`."""
     request, model = task.request, ready(task.model)
-    added = [(task.add_ons.loras[lora.name], lora.reading) for lora in request.loras]
-    for weights, _ in added:
-        model.loras.hold(weights)
-    model.loras.use(request.loras)
-    variant = tuple((weights.serial, weight) for weights, weight in added)
-    task.script = Script(request.prompt, request.negative_prompt)
-    _check_script(task, model)
-    task.variant = variant
-    task.text = _read(model, _worded(request, task.script.at(0, Count(request.steps))), variant)
+    _read_words(task, model)
     task.generator.manual_seed(request.seed)
     if request.trace is not None:
         # Of pictures that are spoken of the words are read within another text, and vectors between
         # two prompts are no words.
-        mixed = request.references or _blends(request) or task.script.changes
+        mixed = request.references or _blends(request) or ready(task.script).several
         spellings = [] if mixed else model.spell(request.prompt)
         again = asked_again(request)
         task.recording = Recording(request.trace, spellings, again, memory or Memory())
+    if request.tiling != "none" and not model.wraps:
+        raise InvalidRequest(f"tiling: the model {model.name} has no convolutions that could wrap.")
+    for field, asked, able in (
+        ("freeu", request.freeu is not None, model.junctions),
+        ("pag_scale", request.pag_scale > 0, model.looking_about),
+    ):
+        if asked and not able:
+            raise InvalidRequest(f"{field}: the model {model.name} has no U-Net.")
+    if request.cfg_plus_plus and not (model.junctions and model.guided(request)):
+        raise InvalidRequest(
+            f"cfg_plus_plus: the model {model.name} is not guided by a second row."
+        )
+    _refer(task, model)
     if request.references:
         _edit(task, model)
         return
@@ -60,6 +75,22 @@ def encode(task: Task, memory: Memory | None = None) -> None:
     _first_pass(task, model)
 
 
+def _read_words(task: Task, model: LoadedModel) -> None:
+    """Reads the request's prompts, with the LoRAs that act on how they are read."""
+    request = task.request
+    added = [(task.add_ons.loras[lora.name], lora.reading) for lora in request.loras]
+    for weights, _ in added:
+        model.loras.hold(weights)
+    model.loras.use(request.loras)
+    variant = tuple((weights.serial, weight) for weights, weight in added)
+    script = _script(
+        request.prompt, request.negative_prompt, [region.prompt for region in request.regions]
+    )
+    task.script, task.variant = script, variant
+    _check_script(task, model)
+    task.text = _read(model, _worded(request, script.at(0, Count(request.steps))), variant)
+
+
 def asked_again(request: ImageRequest) -> dict[str, str | float]:
     """What a network's answer hangs on beside latents and timestep, by the names of a request."""
     return {
@@ -69,6 +100,13 @@ def asked_again(request: ImageRequest) -> dict[str, str | float]:
         "true_cfg_scale": request.true_cfg_scale,
         "clip_skip": request.clip_skip,
     }
+
+
+def _script(prompt: str, negative: str, placed: Sequence[str] = ()) -> Script:
+    try:
+        return Script(prompt, negative, placed)
+    except BadPrompt as error:
+        raise InvalidRequest(f"prompt: {error}.") from error
 
 
 def _blends(request: ImageRequest) -> bool:
@@ -98,6 +136,11 @@ def enlarge(task: Task) -> None:
             task.finish(picture)
             return
         original = _encoded(task, model, picture)
+    if wanted.prompt is not None or wanted.negative_prompt is not None:
+        own = {"prompt": wanted.prompt, "negative_prompt": wanted.negative_prompt}
+        said = {name: text for name, text in own.items() if text is not None}
+        task.request = replace(request, **said)
+        _read_words(task, model)
     size = wanted.width, wanted.height
     _look(task, model, *size)
     noise = _noise(task, model, *size)
@@ -203,17 +246,22 @@ def _condition(
     scale, steered = task.request.guidance_scale, bool(task.controls)
 
     def inputs(text: Text) -> dict[str, Pair]:
+        label = task.request.class_label
         return model.inputs(
-            Scene(text, width, height, scale, mask, masked, painted, shown, steered)
+            Scene(text, width, height, scale, mask, masked, painted, shown, steered, label)
         )
 
     task.turns = ()
     script = ready(task.script)
-    if script.changes or script.joined:
-        task.turns = _turns(task, model, script, inputs)
+    if script.several:
+        task.turns = turns_of(task, model, script, inputs, (width, height))
         task.conditions = task.turns[0]
     else:
         task.conditions = (Condition(inputs(ready(task.text))),)
+    if task.request.pag_scale:
+        task.conditions = perturbed(task.conditions)
+        again = {id(each): perturbed(each) for each in task.turns}
+        task.turns = [again[id(each)] for each in task.turns]
     task.fix_key(width, height)
 
 
@@ -225,58 +273,22 @@ def _check_script(task: Task, model: LoadedModel) -> None:
             " scale above 1 gives it some, where the model takes one."
         )
     if _blends(request):
-        other = Script(request.blend_prompt or "", "")
-        if any(each.changes or each.joined for each in (script, other)):
+        other = _script(request.blend_prompt or "", "")
+        if script.several or other.several:
             raise InvalidRequest(
                 "blend_prompt: it is blended with one prompt that stays as it is; prompts that"
-                " change from step to step or are joined by AND are not."
+                " change from step to step, are joined by AND or have a place are not."
             )
+    if request.pag_scale and (script.joined or script.placed):
+        raise InvalidRequest("pag_scale: it takes one prompt, and there are several.")
+    if script.joined and script.placed:
+        raise InvalidRequest("regions: prompts that AND joins have no places.")
     trace = request.trace
-    if trace is not None and trace.attention != "none" and (script.changes or script.joined):
+    if trace is not None and trace.attention != "none" and script.several:
         raise InvalidRequest(
             "trace: where words are looked at is told of one prompt that stays as it is; with"
             " `attention` none the rest is."
         )
-
-
-def _turns(
-    task: Task, model: LoadedModel, script: Script, inputs: Callable[[Text], dict[str, Pair]]
-) -> list[tuple[Condition, ...]]:
-    """The conditions of each forward of this pass; where the words are the same, the same ones."""
-    count = _count(task)
-    forwards = max(1, len(ready(task.sampler)))
-    said = [script.at(forward, count) for forward in range(forwards)]
-    pairs = list(dict.fromkeys((part.text, negative) for parts, negative in said for part in parts))
-    if len(pairs) > MAX_WORDINGS:
-        raise InvalidRequest(
-            f"prompt: from step to step it becomes {len(pairs)} different texts, and at most"
-            f" {MAX_WORDINGS} are read."
-        )
-    asked = [
-        replace(task.request, prompt=prompt, negative_prompt=negative) for prompt, negative in pairs
-    ]
-    texts = model.read_all(asked, variant=task.variant)
-    made = dict(zip(pairs, map(inputs, texts), strict=True))
-    turns = {
-        (parts, negative): tuple(
-            Condition(made[part.text, negative], part.weight) for part in parts
-        )
-        for parts, negative in dict.fromkeys(said)
-    }
-    return [turns[wording] for wording in said]
-
-
-def _count(task: Task) -> Count:
-    """How AUTOMATIC1111 counts the forwards of this pass: a walk that begins at a picture from its
-    first one and as if it had all its steps, a second pass by the steps that it walks."""
-    request, sampler = task.request, ready(task.sampler)
-    first = request.steps * sampler.order
-    if not task.enlarged or request.enlarge is None:
-        return Count(first)
-    if not task.steps_before:
-        return Count(request.enlarge.steps * sampler.order)
-    walked = -(-len(sampler) // sampler.order)
-    return Count(walked * sampler.order, before=first)
 
 
 def _worded(request: ImageRequest, wording: Wording) -> ImageRequest:
@@ -285,23 +297,49 @@ def _worded(request: ImageRequest, wording: Wording) -> ImageRequest:
 
 
 def _look(task: Task, model: LoadedModel, width: int, height: int) -> None:
-    """Shows the ControlNets their pictures, before anything else is drawn, as diffusers does."""
-    task.controls = tuple(
-        _control(each, task, model, width, height) for each in task.request.controls
-    )
+    """Shows what steers the picture its own, before anything else is drawn, as diffusers does."""
+    found = [_control(each, task, model, width, height) for each in task.request.controls]
+    task.controls = tuple(each for each in found if isinstance(each, ControlInput))
+    task.adapters = tuple(each for each in found if isinstance(each, AdapterInput))
 
 
 def _control(
     control: Control, task: Task, model: LoadedModel, width: int, height: int
-) -> ControlInput:
+) -> ControlInput | AdapterInput:
     net = task.add_ons.controls[control.name]
+    if not model.refers and (control.mask is not None or control.control_mode != "balanced"):
+        raise InvalidRequest(
+            f"controls: for the model {model.name} a ControlNet acts on all of a picture, balanced."
+        )
     picture = control_tensor(control.image)
     if picture.shape[-2:] != (height, width):
         picture = functional.interpolate(
             picture, size=(height, width), mode="bilinear", antialias=True
         )
-    shown = model.steering(net, sent(picture, model.device), task.generator)
-    return ControlInput(control, net, shown)
+    shown, area = sent(picture, model.device), _area(control.mask, model)
+    if isinstance(net, LoadedT2IAdapter):
+        return AdapterInput(control, net, net.features(shown), area)
+    return ControlInput(control, net, model.steering(net, shown, task.generator), area)
+
+
+def _area(mask: Mask | None, model: LoadedModel) -> torch.Tensor | None:
+    """A mask as (1, 1, height, width) on the device, 0 to 1."""
+    if mask is None:
+        return None
+    return sent(torch.from_numpy(mask)[None, None].float() / 255, model.device)
+
+
+def _refer(task: Task, model: LoadedModel) -> None:
+    """Reads the pictures that the image is to be like."""
+    task.references = tuple(_reference(each, task, model) for each in task.request.ip_adapters)
+
+
+def _reference(wanted: IPAdapter, task: Task, model: LoadedModel) -> ReferenceInput:
+    if not model.refers:
+        raise InvalidRequest(f"ip_adapters: the model {model.name} takes none.")
+    adapter = task.add_ons.ip_adapters[wanted.name]
+    shown, nothing = adapter.tokens(wanted.images)
+    return ReferenceInput(wanted, adapter, Pair(shown, negative=nothing), _area(wanted.mask, model))
 
 
 def _noise(task: Task, model: LoadedModel, width: int, height: int) -> torch.Tensor:
@@ -342,7 +380,7 @@ def _enlarged_latents(task: Task, model: LoadedModel, wanted: Enlarge) -> torch.
 def _enlarged_picture(task: Task, model: LoadedModel, wanted: Enlarge) -> Picture:
     small = task.request.image
     if task.latents is not None:
-        small = model.autoencoder.decode(task.latents)
+        small = task.autoencoder.decode(task.latents)
     picture = ready(small)
     if task.add_ons.upscaler is not None:
         return task.add_ons.upscaler.enlarge_to(picture, wanted.width, wanted.height)

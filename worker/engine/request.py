@@ -18,6 +18,10 @@ Fill = Literal["original", "noise", "nothing"]
 """What the latents under a mask begin with."""
 
 
+Tiling = Literal["none", "x", "y", "both"]
+"""Which edges of a picture meet, so that it can be laid beside itself."""
+
+
 @dataclass(frozen=True)
 class Lora:
     """A LoRA (arXiv 2106.09685) by name, how strongly it acts, and where that is another number how
@@ -33,11 +37,18 @@ class Lora:
         return self.weight if self.text_encoder_weight is None else self.text_encoder_weight
 
 
+ControlMode = Literal["balanced", "prompt", "control", "guess"]
+"""What counts more where prompt and picture disagree."""
+
+
 @dataclass(frozen=True, eq=False)
 class Control:
-    """A ControlNet (arXiv 2302.05543) by name, its picture at the image's size, and when it acts.
+    """A ControlNet (arXiv 2302.05543) or T2I-Adapter (arXiv 2302.08453) by name, its picture at the
+    image's size, and when it acts.
 
-    `start` and `end` are shares of the steps, as in diffusers.
+    `start` and `end` are shares of the steps, as in diffusers. `control_type` says for one of
+    several kinds of pictures which this is, as it counts them. With a `mask` of the image's size it
+    acts only where that is light.
     """
 
     name: str
@@ -45,6 +56,43 @@ class Control:
     weight: float = 1.0
     start: float = 0.0
     end: float = 1.0
+    control_mode: ControlMode = "balanced"
+    control_type: int | None = None
+    mask: Mask | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class IPAdapter:
+    """An IP-Adapter (arXiv 2308.06721) by name, the pictures that the image is to be like, of any
+    size, and when it acts; with a `mask` of the image's size only where that is light."""
+
+    name: str
+    images: tuple[Picture, ...]
+    weight: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    mask: Mask | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A prompt for a part of a picture: the white of `mask`, at the image's size, of which it says
+    as much as its weight (0 to 1); the rest is left to the picture's own prompt."""
+
+    prompt: str
+    mask: Mask
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class FreeU:
+    """FreeU (arXiv 2309.11497): how much more of the backbone, and how much less of the skips, in
+    the first and the second stage of the way up."""
+
+    b1: float
+    b2: float
+    s1: float
+    s2: float
 
 
 BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
@@ -57,7 +105,7 @@ class Enlarge:
 
     `upscaler` is `latent`, `lanczos`, `nearest` or the name of a loaded upscaler; `strength` of 0
     leaves it at the enlarging. With `last` the first pass goes before it whatever that
-    began from.
+    began from. With a `prompt` or a `negative_prompt` of its own it draws by that.
     """
 
     width: int
@@ -66,6 +114,8 @@ class Enlarge:
     strength: float
     upscaler: str = "latent"
     last: bool = False
+    prompt: str | None = None
+    negative_prompt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +140,7 @@ class ImageRequest:
     any size, and `image` the first of them brought to `width` x `height`, for networks that draw
     over it, which `image_guidance_scale` has keep to it. `vae` names an autoencoder that is taken
     instead of the model's own. `blend` is how far the prompt's vectors are moved towards those of
-    `blend_prompt`.
+    `blend_prompt`. `pag_scale` is that of perturbed-attention guidance (arXiv 2403.17377).
     """
 
     model: str
@@ -116,11 +166,18 @@ class ImageRequest:
     enlarge: Enlarge | None = None
     loras: tuple[Lora, ...] = ()
     controls: tuple[Control, ...] = ()
+    ip_adapters: tuple[IPAdapter, ...] = ()
+    regions: tuple[Region, ...] = ()
     variation_seed: int | None = None
     variation_strength: float = 0.0
     blend_prompt: str | None = None
     blend: float = 0.0
     vae: str | None = None
+    class_label: int | None = None
+    tiling: Tiling = "none"
+    freeu: FreeU | None = None
+    pag_scale: float = 0.0
+    cfg_plus_plus: bool = False
     exact: bool = False
     trace: TraceWish | None = None
 

@@ -11,9 +11,11 @@ import torch
 
 from worker.engine.accounts import Accounts
 from worker.engine.backends.backends import Backends
-from worker.engine.batch import Batch, Stacks, Step, TaskRows, keep_step
+from worker.engine.batch import Batch, Stacks, Step, keep_step
 from worker.engine.errors import NotFinite
 from worker.engine.families.model import LoadedModel
+from worker.engine.guidance.acting import acts
+from worker.engine.guidance.task_rows import TaskRows
 from worker.engine.memory.device import (
     capacity,
     explained,
@@ -138,7 +140,8 @@ class Runner:
             if not is_long(task):
                 work()
                 return True
-            modules = [ready(task.model).autoencoder.vae]
+            encoders = ready(task.model).autoencoder.vae, task.autoencoder.vae
+            modules = list(dict.fromkeys(encoders))
             upscaler = task.add_ons.upscaler
             if upscaler is not None and isinstance(upscaler.module, torch.nn.Module):
                 modules.append(upscaler.module)
@@ -224,14 +227,15 @@ class Runner:
         part = rows.span(start, end, self._budget.rows(key) if key.exact else 0)
         owners = [rows.owner(row) for row in range(start, end)]
         looking = rows.looking(start, end)
-        if not looking:
-            with self._fastest(key, model):
+        acting = acts(model, rows, start, end, part)
+        if not looking and acting is None:
+            with self._fastest(key, model, part):
                 return self._run(key, model, part, owners, batch.free)[: end - start]
         wanted = {
             row: ready(task.recording).wanted(model.layout(part, row))
             for row, task in looking.items()
         }
-        with self._fastest(key, model), watched(model.attentions, wanted) as watch:
+        with acting or self._fastest(key, model, part), watched(model.attentions, wanted) as watch:
             noise = self._run(key, model, part, owners, batch.free, lambda: watch.seconds)
         if model.attentions and not watch.ran:
             watch = self._looked_again(model, part, wanted)
@@ -251,18 +255,22 @@ class Runner:
         seen = {row: watch.seen[index] for index, row in enumerate(wanted)}
         return Watch(seen, time.perf_counter() - started)
 
-    def _fastest(self, key: BatchKey, model: LoadedModel) -> AbstractContextManager[None]:
+    def _fastest(
+        self, key: BatchKey, model: LoadedModel, rows: Rows
+    ) -> AbstractContextManager[None]:
         """Within it a forward runs the fastest way that there is. One that is weighed runs the
         plain way, and so does what hangs on the plain network's layers; and what must be equal to
         the bit, before something was compiled and after."""
-        plain = key.exact or key.loras or key.controls or not self._budget.weighed(key)
-        if self._backends is None or plain:
+        hung = key.loras or key.controls or rows.adapters or rows.references
+        if self._backends is None or key.exact or hung or not self._budget.weighed(key):
             return nullcontext()
         return self._backends.over(model.networks)
 
     def _fastest_decoder(self, task: Task) -> AbstractContextManager[None]:
         """The same for a decode. One in pieces rests between the layers of the plain network."""
-        if self._backends is None or task.request.exact or task.piecework is not None:
+        seamless = task.request.tiling != "none"
+        plain = seamless or task.request.exact or task.piecework is not None
+        if self._backends is None or plain:
             return nullcontext()
         return self._backends.over(ready(task.model).autoencoder.networks)
 
@@ -325,7 +333,7 @@ class Runner:
         weighed = self._budget.weighed(key)
         wanted = (len(rows) if new else self._budget.rows(key)) if weighed else 1
         try:
-            with self._fastest(key, model):
+            with self._fastest(key, model, rows):
                 self._run(key, model, rows.span(0, 1, wanted))
         except Exception as error:
             if not is_out_of_memory(error):
@@ -346,7 +354,7 @@ class Runner:
         model = ready(task.model)
         try:
             with self._fastest_decoder(task):
-                task.finish(model.autoencoder.decode(ready(task.latents)))
+                task.finish(task.autoencoder.decode(ready(task.latents)))
         except NotFinite as error:
             if broken := broken_part(model):
                 raise NotFinite(

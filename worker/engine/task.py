@@ -7,16 +7,27 @@ from typing import Any, TypeVar
 
 import torch
 
+from grammar.script import Script
 from worker.engine.families.model import LoadedModel, Text
 from worker.engine.memory.device import make_current
 from worker.engine.memory.footprint import ForwardShape
+from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraWeights
 from worker.engine.parts.rows import Pair
+from worker.engine.parts.t2i_adapter import Features, LoadedT2IAdapter
 from worker.engine.parts.upscaler import PixelUpscaler
 from worker.engine.piecework import Piecework
-from worker.engine.prompt.editing import Script
-from worker.engine.request import Control, ImageRequest, Lora, Picture, check_multiple
+from worker.engine.references.ip_adapter import LoadedIPAdapter
+from worker.engine.request import (
+    Control,
+    ImageRequest,
+    IPAdapter,
+    Lora,
+    Picture,
+    Tiling,
+    check_multiple,
+)
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.trace.recording import Recording
 from worker.engine.whole.pipeline import WholeModel
@@ -41,7 +52,8 @@ class Stage(IntEnum):
 class BatchKey:
     """Tasks with equal keys may share a forward: same weights, same tensor shapes.
 
-    `inputs` names the conditions with the shape of a row, `controls` the ControlNets.
+    `inputs` names the conditions with the shape of a row, `controls` the ControlNets. Edges that
+    meet are each row's own, but where all must be `exact`.
     """
 
     model: str
@@ -51,6 +63,7 @@ class BatchKey:
     loras: tuple[Lora, ...] = ()
     controls: tuple[str, ...] = ()
     exact: bool = False
+    tiling: Tiling = "none"
 
     @property
     def shape(self) -> ForwardShape:
@@ -66,19 +79,27 @@ class BatchKey:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The last forward of one task, kept for previews: views of the batch's tensors."""
+    """The last forward of one task, kept for previews: views of the batch's tensors. `without` is
+    the answer without the prompt, where there is one."""
 
     scaled: torch.Tensor
     noise: torch.Tensor
     timestep: float
+    without: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One prompt of a picture as inputs of its rows, and how much it counts beside others."""
+    """One prompt of a picture as inputs of its rows, and how much it counts beside others: by its
+    weight, or where prompts have places by its `share` of each latent pixel (1, 1, h, w).
+
+    A `perturbed` one is the first again, for a network that does not look about itself.
+    """
 
     inputs: dict[str, Pair]
     weight: float = 1.0
+    share: torch.Tensor | None = None
+    perturbed: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,18 +107,57 @@ class AddOns:
     """What a task's picture adds to its model, each as it was loaded: by name."""
 
     loras: dict[str, LoraWeights] = field(default_factory=dict[str, LoraWeights])
-    controls: dict[str, LoadedControlNet] = field(default_factory=dict[str, LoadedControlNet])
+    controls: dict[str, LoadedControlNet | LoadedT2IAdapter] = field(
+        default_factory=dict[str, LoadedControlNet | LoadedT2IAdapter]
+    )
+    ip_adapters: dict[str, LoadedIPAdapter] = field(default_factory=dict[str, LoadedIPAdapter])
     upscaler: PixelUpscaler | None = None
     vae: Any | None = None
 
 
 @dataclass(frozen=True)
 class ControlInput:
-    """A ControlNet with its picture (1, 3, height, width) of this pass, on the device."""
+    """A ControlNet with its picture (1, 3, height, width) of this pass, on the device, and where in
+    the image it acts (1, 1, height, width)."""
 
     control: Control
     net: LoadedControlNet
     picture: torch.Tensor
+    area: torch.Tensor | None = None
+
+    @property
+    def label(self) -> str:
+        """What tells it apart from others that may not share a forward."""
+        kind = self.control_type
+        return self.control.name if kind is None else f"{self.control.name}/{kind}"
+
+    @property
+    def control_type(self) -> int | None:
+        """Of which kind the picture is, for a net that knows several."""
+        said = self.control.control_type
+        return (self.net.mode if said is None else said) if self.net.types else None
+
+
+@dataclass(frozen=True)
+class AdapterInput:
+    """A T2I-Adapter with what it adds to a picture of this pass, and where in it (1, 1, height,
+    width), on the device."""
+
+    control: Control
+    adapter: LoadedT2IAdapter
+    features: Features
+    area: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class ReferenceInput:
+    """An IP-Adapter with what it shows the rows of a picture, and where in the picture it acts
+    (1, 1, height, width), on the device."""
+
+    wanted: IPAdapter
+    adapter: LoadedIPAdapter
+    tokens: Pair
+    area: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +216,8 @@ class Task:
     conditions: tuple[Condition, ...] = ()
     turns: Sequence[tuple[Condition, ...]] = ()
     controls: tuple[ControlInput, ...] = ()
+    adapters: tuple[AdapterInput, ...] = ()
+    references: tuple[ReferenceInput, ...] = ()
     repaint: Repaint | None = None
     enlarged: bool = False
     steps_before: int = 0
@@ -176,6 +238,11 @@ class Task:
         """Rows of a forward that one step of this task takes."""
         beside = ready(self.model).guided_rows - 1 if self.guided else 0
         return beside + max(1, len(self.conditions))
+
+    @property
+    def autoencoder(self) -> Autoencoder:
+        """What decodes its picture."""
+        return ready(self.model).autoencoder.seamless(self.request.tiling)
 
     @property
     def inputs(self) -> dict[str, Pair]:
@@ -227,8 +294,9 @@ class Task:
             inputs=tuple((name, tuple(pair.prompt.shape)) for name, pair in self.inputs.items()),
             # Those that differ in how prompts are read alone have one denoiser.
             loras=tuple(Lora(each.name, each.weight) for each in self.request.loras),
-            controls=tuple(each.control.name for each in self.controls),
+            controls=tuple(each.label for each in self.controls),
             exact=self.request.exact,
+            tiling=self.request.tiling if self.request.exact else "none",
         )
 
     def advance(self, prediction: Prediction) -> None:
@@ -236,6 +304,8 @@ class Task:
         sampler = ready(self.sampler)
         self.prediction = prediction
         latents = sampler.step(prediction.noise, ready(self.latents), self.generator)
+        if self.request.cfg_plus_plus:
+            latents = latents + renoised(sampler, prediction)
         if self.repaint is not None:
             latents = self.repaint.held(latents, sampler)
         self.latents = latents
@@ -293,6 +363,18 @@ class Task:
         # Previews are asked for from other threads than the engine's.
         make_current(model.device)
         return model.preview(sampler.denoised(last.scaled, last.noise, last.timestep))
+
+
+def renoised(sampler: Sampler, last: Prediction) -> torch.Tensor:
+    """What a step with the noise that there is without the prompt ends beside one with the guided
+    noise: the picture is the guided one all the same (CFG++, arXiv 2406.08070, algorithm 2)."""
+    signal, level = sampler.levels(last.timestep)
+
+    def noise(answer: torch.Tensor) -> torch.Tensor:
+        return (last.scaled - signal * sampler.denoised(last.scaled, answer, last.timestep)) / level
+
+    nothing = torch.zeros_like(last.noise)
+    return sampler.noised(nothing, noise(ready(last.without)) - noise(last.noise))
 
 
 def ready(part: T | None) -> T:

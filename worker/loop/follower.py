@@ -138,6 +138,8 @@ class Follower:
             self.models.follow(look.catalogue, look.marks)
             self._hashes.follow(look.catalogue, look.marks)
             self._words.follow(look.catalogue)
+            if self.offer.mappers is not None:
+                self.offer.mappers.follow(look.catalogue)
             self._cards, self._problems = tuple(found), tuple(problems)
             if look.catalogue.default != before.catalogue.default:
                 with suppress(EngineError):

@@ -17,7 +17,19 @@ from jobs.request.request import ResolvedRequest
 from jobs.request.trace import wish
 from jobs.tracing import NOTHING, Work
 from worker.canvas import Canvas
-from worker.engine import Control, Engine, ImageRequest, Lora, Picture, Stage, TraceWish
+from worker.engine import (
+    Control,
+    Engine,
+    Enlarge,
+    FreeU,
+    ImageRequest,
+    IPAdapter,
+    Lora,
+    Picture,
+    Region,
+    Stage,
+    TraceWish,
+)
 from worker.loop.lease import Lease
 
 STAGES: dict[Stage, events.Stage] = {
@@ -48,6 +60,8 @@ class Slot:
     group: str | None = None
     canvas: Canvas | None = None
     controls: tuple[Control, ...] = ()
+    ip_adapters: tuple[IPAdapter, ...] = ()
+    regions: tuple[Region, ...] = ()
     readings: dict[str, str] = field(default_factory=dict[str, str])
     outputs: dict[int, Output] = field(default_factory=dict[int, Output])
     started: float = field(default_factory=time.monotonic)
@@ -105,12 +119,21 @@ class Slot:
         """Picture `index` as the engine takes it."""
         if self.canvas is None:
             raise RuntimeError("A job went to the engine before its pictures were prepared.")
-        asked = image_request(self.request.alone(index), self.canvas, self.controls)
-        towards = asked.blend_prompt
+        asked = image_request(
+            self.request.alone(index), self.canvas, self.controls, self.ip_adapters, self.regions
+        )
+        towards, second = asked.blend_prompt, asked.enlarge
+        if second and second.prompt:
+            second = replace(second, prompt=self.readings.get(second.prompt, second.prompt))
         return replace(
             asked,
             prompt=self.readings.get(asked.prompt, asked.prompt),
+            enlarge=second,
             blend_prompt=towards and self.readings.get(towards, towards),
+            regions=tuple(
+                replace(each, prompt=self.readings.get(each.prompt, each.prompt))
+                for each in asked.regions
+            ),
         )
 
     def progress(self, engine: Engine) -> Progress:
@@ -135,7 +158,11 @@ class Slot:
 
 
 def image_request(
-    request: ResolvedRequest, canvas: Canvas, controls: tuple[Control, ...] = ()
+    request: ResolvedRequest,
+    canvas: Canvas,
+    controls: tuple[Control, ...] = (),
+    ip_adapters: tuple[IPAdapter, ...] = (),
+    regions: tuple[Region, ...] = (),
 ) -> ImageRequest:
     """A request for one picture as the engine takes it, on its canvas."""
     return ImageRequest(
@@ -160,19 +187,34 @@ def image_request(
         # The surroundings' colours are in the canvas already.
         fill="original" if request.fill == "fill" else request.fill,
         strength=request.strength,
-        enlarge=canvas.enlarge,
+        enlarge=_second_pass(canvas, request),
         loras=tuple(
             Lora(each.name, each.weight, each.text_encoder_weight) for each in request.loras
         ),
         controls=controls,
+        ip_adapters=ip_adapters,
+        regions=regions,
         variation_seed=request.variation_seed,
         variation_strength=request.variation_strength,
         blend_prompt=request.blend_prompt,
         blend=request.blend,
         vae=request.vae,
+        class_label=request.class_label,
+        tiling=request.tiling,
+        freeu=request.freeu and FreeU(**request.freeu.model_dump()),
+        pag_scale=request.pag_scale,
+        cfg_plus_plus=request.cfg_plus_plus,
         exact=request.exact,
         trace=trace_wish(request),
     )
+
+
+def _second_pass(canvas: Canvas, request: ResolvedRequest) -> Enlarge | None:
+    """The second pass, with the words that it has of its own."""
+    if canvas.enlarge is None or request.hires is None:
+        return canvas.enlarge
+    hires = request.hires
+    return replace(canvas.enlarge, prompt=hires.prompt, negative_prompt=hires.negative_prompt)
 
 
 def trace_wish(request: ResolvedRequest) -> TraceWish | None:

@@ -19,10 +19,14 @@ from worker.models.tables import (
     ControlNetEntry,
     ControlNetTable,
     Entry,
+    IPAdapterEntry,
+    IPAdapterTable,
     LoraEntry,
     LoraTable,
     ModelEntry,
     ModelTable,
+    PreprocessorEntry,
+    PreprocessorTable,
     SafetyEntry,
     SafetyTable,
     Table,
@@ -47,8 +51,12 @@ class Catalogue:
     loras: dict[str, LoraEntry] = field(default_factory=dict[str, LoraEntry])
     embeddings: dict[str, AddOnEntry] = field(default_factory=dict[str, AddOnEntry])
     controlnets: dict[str, ControlNetEntry] = field(default_factory=dict[str, ControlNetEntry])
+    ip_adapters: dict[str, IPAdapterEntry] = field(default_factory=dict[str, IPAdapterEntry])
     vaes: dict[str, VaeEntry] = field(default_factory=dict[str, VaeEntry])
     upscalers: dict[str, AddOnEntry] = field(default_factory=dict[str, AddOnEntry])
+    preprocessors: dict[str, PreprocessorEntry] = field(
+        default_factory=dict[str, PreprocessorEntry]
+    )
     safety: SafetyEntry | None = None
 
     @property
@@ -58,8 +66,10 @@ class Catalogue:
             *self.loras.values(),
             *self.embeddings.values(),
             *self.controlnets.values(),
+            *self.ip_adapters.values(),
             *self.vaes.values(),
             *self.upscalers.values(),
+            *self.preprocessors.values(),
         ]
 
     @property
@@ -83,8 +93,10 @@ SECTIONS = {
     "loras": "a LoRA",
     "embeddings": "an embedding",
     "controlnets": "a ControlNet",
+    "ip_adapters": "an IP-Adapter",
     "vaes": "an autoencoder",
     "upscalers": "an upscaler",
+    "preprocessors": "a preprocessor",
 }
 """What each table of tables in models.toml names."""
 
@@ -116,8 +128,12 @@ def read_catalogue(path: Path) -> Catalogue:
         loras=_section(path, document, "loras", LoraTable, LoraEntry),
         embeddings=_section(path, document, "embeddings", AddOnTable, AddOnEntry),
         controlnets=controlnets,
+        ip_adapters=_section(path, document, "ip_adapters", IPAdapterTable, IPAdapterEntry),
         vaes=_section(path, document, "vaes", VaeTable, VaeEntry),
         upscalers=_section(path, document, "upscalers", AddOnTable, AddOnEntry),
+        preprocessors=_section(
+            path, document, "preprocessors", PreprocessorTable, PreprocessorEntry
+        ),
         safety=_safety(path, safety) if safety is not None else None,
     )
 
@@ -139,7 +155,16 @@ def _document(path: Path) -> dict[str, object]:
 
 
 T = TypeVar("T", bound=Table)
-E = TypeVar("E", ModelEntry, AddOnEntry, LoraEntry, ControlNetEntry, VaeEntry)
+E = TypeVar(
+    "E",
+    ModelEntry,
+    AddOnEntry,
+    LoraEntry,
+    ControlNetEntry,
+    IPAdapterEntry,
+    PreprocessorEntry,
+    VaeEntry,
+)
 
 
 def _section(

@@ -188,6 +188,31 @@ class ControlNetTable(AddOnTable):
     )
 
 
+class IPAdapterTable(AddOnTable):
+    """One `[ip_adapters.NAME]` table of models.toml."""
+
+    image_encoder: str | None = Field(
+        None,
+        description="The CLIP image encoder that reads pictures for it: a folder or a .safetensors "
+        "file, relative to models.toml or to the adapter's own folder, or a hub id; without it one "
+        "that lies beside it or in a folder of models and fits.",
+    )
+
+
+MapTask = Literal["depth", "normal"]
+"""What a model of depth makes of a picture: how near each place is, or which way it looks."""
+
+
+class PreprocessorTable(AddOnTable):
+    """One `[preprocessors.NAME]` table of models.toml."""
+
+    task: MapTask = Field(
+        "depth",
+        description="What it makes of a picture for a ControlNet: `depth`, or `normal` (the way "
+        "that surfaces look, worked out from their depth).",
+    )
+
+
 class VaeTable(AddOnTable):
     """One `[vaes.NAME]` table of models.toml."""
 
@@ -218,6 +243,14 @@ class LoraEntry(LoraTable, AddOnEntry):
 
 class ControlNetEntry(ControlNetTable, AddOnEntry):
     """A ControlNet of the catalogue."""
+
+
+class IPAdapterEntry(IPAdapterTable, AddOnEntry):
+    """An IP-Adapter of the catalogue."""
+
+
+class PreprocessorEntry(PreprocessorTable, AddOnEntry):
+    """A preprocessor of the catalogue: a model that makes maps of pictures."""
 
 
 class VaeEntry(VaeTable, AddOnEntry):

@@ -1,6 +1,6 @@
 import { words } from "../../web/src/i18n";
 
-export const t = words({
+export const t = words("mobile", {
   en: {
     servers: "Servers",
     welcome: "Darkroom makes pictures on a machine of yours. Which one?",

@@ -5,7 +5,7 @@ import { Jobs } from "./jobs/Jobs";
 import { Make } from "./make/Make";
 import { Welcome } from "./make/Welcome";
 import { Server } from "./server/Server";
-import { connection } from "./state/connection";
+import { connection, me } from "./state/connection";
 import { collecting, comparing, linking, picking } from "./state/overlays";
 import { go, route, type Place } from "./state/route";
 import { Icon, type IconName } from "./ui/Icon";
@@ -13,7 +13,7 @@ import { later } from "./ui/later";
 import { Toasts } from "./ui/Toasts";
 import "./ui/theme";
 
-const t = words({
+const t = words("App", {
   en: {
     make: "Make",
     gallery: "Gallery",
@@ -48,11 +48,15 @@ const Models = later(async () => (await import("./models/Models")).Models);
 /** For those who want to know how it works. */
 const Anatomy = later(async () => (await import("./anatomy/Anatomy")).Anatomy);
 
+/** For a screen on the wall. */
+const Show = later(async () => (await import("./show/Show")).Show);
+
 /** What comes up over a picture when it is asked for. */
 const AlbumSheet = later(async () => (await import("./albums/AlbumSheet")).AlbumSheet);
 const LinkSheet = later(async () => (await import("./links/LinkSheet")).LinkSheet);
 const HistorySheet = later(async () => (await import("./presets/HistorySheet")).HistorySheet);
 const PresetSheet = later(async () => (await import("./presets/PresetSheet")).PresetSheet);
+const GridSheet = later(async () => (await import("./grids/GridSheet")).GridSheet);
 const Compare = later(async () => (await import("./compare/Compare")).Compare);
 
 function Overlays() {
@@ -62,6 +66,7 @@ function Overlays() {
       {linking.value && <LinkSheet output={linking.value} />}
       {picking.value === "history" && <HistorySheet />}
       {picking.value === "presets" && <PresetSheet />}
+      {picking.value === "grid" && <GridSheet />}
       {comparing.value && <Compare pair={comparing.value} />}
     </>
   );
@@ -70,6 +75,7 @@ function Overlays() {
 export function App() {
   const pairing = location.pathname === "/pair";
   if (pairing || connection.value === "locked") return <Door />;
+  if (location.pathname === "/show") return me.value && <Show />;
   const { place } = route.value;
   return (
     <>

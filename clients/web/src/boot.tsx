@@ -1,6 +1,8 @@
 import { render } from "preact";
 import { installDrop } from "./actions/drop";
+import { installNotices } from "./actions/notify";
 import { App } from "./App";
+import { ready } from "./i18n";
 import { restoreInput } from "./state/input";
 import { start } from "./state/sync";
 import "./style.css";
@@ -9,6 +11,10 @@ import "./style.css";
 export function boot(): void {
   void restoreInput();
   installDrop();
+  installNotices();
   start();
-  render(<App />, document.getElementById("app")!);
+  // A language whose file does not come is English.
+  void ready()
+    .catch(() => undefined)
+    .then(() => render(<App />, document.getElementById("app")!));
 }

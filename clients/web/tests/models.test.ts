@@ -33,6 +33,7 @@ describe("the shelf", () => {
     description: "",
     licence: "",
     triggers: [],
+    control_types: [],
     family: "sd1",
     bytes: 1,
     preview_url: null,

@@ -33,8 +33,11 @@ export function model(some: Partial<Model> = {}): Model {
     loras: [],
     embeddings: [],
     controlnets: [],
+    ip_adapters: [],
+    preprocessors: [],
     upscalers: [],
     vaes: [],
+    classes: 0,
     live: true,
     warm: true,
     state: "warm",
@@ -47,7 +50,7 @@ export function model(some: Partial<Model> = {}): Model {
 }
 
 export function sampler(name: string, schedules: string[]): Sampler {
-  return { name, title: name, aliases: [], schedules, default_schedule: "automatic", second_order: false };
+  return { name, title: name, aliases: [], schedules, flow_schedules: schedules, default_schedule: "automatic", second_order: false };
 }
 
 export function schedule(name: string): Schedule {

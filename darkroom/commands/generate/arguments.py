@@ -18,7 +18,9 @@ SHORT = {"negative_prompt": "--negative", "guidance_scale": "--guidance"}
 SINGULAR = {
     "loras": "lora",
     "controls": "control",
+    "ip_adapters": "ip-adapter",
     "references": "reference",
+    "regions": "region",
     "styles": "style",
 }
 """What is given once for each."""
@@ -30,10 +32,15 @@ MORE = {
     "loras": " Here NAME or NAME:WEIGHT, once for each.",
     "styles": " Once for each.",
     "wordings": " Here JSON, as that has it.",
-    "controls": " Here MODEL=FILE, and after commas weight=, start=, end= or preprocessor=; "
+    "controls": " Here MODEL=FILE, and after commas weight=, start=, end=, preprocessor= or more; "
     "once for each.",
+    "ip_adapters": " Here MODEL=FILE or MODEL=FILE+FILE, and after commas weight=, start=, end= or "
+    "mask=; once for each.",
+    "regions": " Here prompt=red apple,left=0,top=0,width=0.5,height=1 or prompt=red apple,"
+    "mask=FILE, and perhaps weight=; once for each.",
     "expand": " Here left=64,top=64,right=64,bottom=64, or some of them.",
     "hires": " Here scale=2,steps=10,strength=0.5,upscaler=NAME, or some of them.",
+    "freeu": " Here b1=1.5,b2=1.6,s1=0.9,s2=0.2, or some of them.",
     "drawn": " Here width=512,height=512.",
     "walk": " Here over=prompts,prompt=green apple,frames=8, over=seeds,seed=8, over=words, "
     "over=steps,steps=1+4+16 or over=samplers,samplers=ddim+euler; seconds= is how long each "
@@ -136,6 +143,10 @@ def _reader(name: str, schema: dict[str, Any], parts: dict[str, Any]) -> Callabl
             return _lora
         case "controls":
             return lambda text: _control(text, parts["Control"]["properties"])
+        case "ip_adapters":
+            return lambda text: _ip_adapter(text, parts["IPAdapter"]["properties"])
+        case "regions":
+            return lambda text: _region(text, parts)
         case "metadata":
             return _pair
         case "wordings":
@@ -174,6 +185,19 @@ def _control(text: str, values: dict[str, Any]) -> dict[str, Any]:
     if not (model and equals and file):
         raise argparse.ArgumentTypeError(f"{first!r} is not MODEL=FILE")
     return {"model": model, "image": file} | (_values(rest, values) if rest else {})
+
+
+def _ip_adapter(text: str, values: dict[str, Any]) -> dict[str, Any]:
+    found = _control(text, values)
+    return {**found, "images": found.pop("image").split("+")}
+
+
+def _region(text: str, parts: dict[str, Any]) -> dict[str, Any]:
+    box = parts["Box"]["properties"]
+    known = {name: parts["Region"]["properties"][name] for name in ("prompt", "mask", "weight")}
+    given = _values(text, known | box)
+    where = {name: given.pop(name) for name in list(given) if name in box}
+    return given | ({"box": where} if where else {})
 
 
 def _values(text: str, known: dict[str, Any]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What users put together: albums, presets, archives of pictures."""
+"""What users put together: albums, presets, grids, archives of pictures."""

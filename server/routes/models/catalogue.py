@@ -23,6 +23,7 @@ ADD_ONS: tuple[tuple[str, Kind], ...] = (
     ("loras", "lora"),
     ("embeddings", "embedding"),
     ("controlnets", "controlnet"),
+    ("ip_adapters", "ip-adapter"),
     ("upscalers", "upscaler"),
     ("vaes", "vae"),
 )
@@ -52,7 +53,7 @@ class ModelWorker(BaseModel):
     loaded: float = Field(description="How much of it is in memory, 0 to 1.")
     backend: Literal["torch", "openvino"] = Field(
         description="What runs its network there: PyTorch, or OpenVINO where it was measured to be "
-        "faster. LoRAs, ControlNets, traces and `exact` always run on PyTorch."
+        "faster. LoRAs, ControlNets, IP-Adapters, traces and `exact` always run on PyTorch."
     )
 
 

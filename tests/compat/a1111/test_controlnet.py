@@ -23,6 +23,7 @@ from jobs.connection import connect as connect_to_redis
 from jobs.records.workers import WorkerInfo
 from jobs.request.values import MAX_CONTROLS
 from server.compat.a1111.control_maps import MODULES
+from server.compat.a1111.generation.units import IP_MODULES
 from tests.card import make_card
 from tests.compat.a1111.client import QUICK, SIDE, Quick, connect, in_base64, pixels, same
 from tests.running.api import Server, gunicorn
@@ -34,7 +35,7 @@ from tests.running.worker import WorkerProcess
 TXT2IMG = "/sdapi/v1/txt2img"
 IMG2IMG = "/sdapi/v1/img2img"
 EMOJI = REPOSITORY / "models" / "emoji"
-CARD = make_card(controlnets=[{"name": "edges"}, {"name": "tones"}])
+CARD = make_card(controlnets=[{"name": "edges"}, {"name": "tones"}], ip_adapters=[{"name": "plus"}])
 PICTURE = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
 
 
@@ -142,6 +143,31 @@ def test_a_unit_may_be_written_in_many_ways(
     assert quick.seen[0].request.resize == "crop"
 
 
+def test_a_unit_may_act_in_a_part_and_leave_more_to_the_prompt(client: FlaskClient, quick: Quick):
+    fields = {"module": "canny", "threshold_a": 50, "threshold_b": 300}
+    mode = {"control_mode": "ControlNet is more important"}
+    answer = asked(client, unit(mask=in_base64(PICTURE), **fields, **mode), unit(control_mode=1))
+    assert answer.status_code == 200, answer.text
+    first, second = quick.seen[0].request.controls
+    assert (first.control_mode, second.control_mode) == ("control", "prompt")
+    # 300 is outside of its slider, and stands for the usual one.
+    assert (first.threshold_a, first.threshold_b) == (50, None)
+    assert np.array_equal(pixels(stored(quick, first.mask or "")), pixels(PICTURE))
+
+
+def test_a_unit_with_a_module_of_ip_adapters_is_one(client: FlaskClient, quick: Quick):
+    like = {"module": "ip-adapter_clip_sd15", "model": "plus [0123abcd]", "weight": 0.6}
+    units = unit(), unit(**like, guidance_end=0.7, mask=in_base64(PICTURE))
+    answer = asked(client, *units)
+    assert answer.status_code == 200, answer.text
+    request = quick.seen[0].request
+    assert [each.model for each in request.controls] == ["edges"]
+    (adapter,) = request.ip_adapters
+    assert (adapter.model, adapter.weight, adapter.end) == ("plus", 0.6, 0.7)
+    for image in (*adapter.images, adapter.mask or ""):
+        assert np.array_equal(pixels(stored(quick, image)), pixels(PICTURE))
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_that_is_listed_is_taken(client: FlaskClient, quick: Quick, name: str):
     assert asked(client, unit(module=name)).status_code == 200
@@ -177,9 +203,10 @@ def test_the_script_may_be_left_out_and_written_small(
         ({"weight": "x"}, "/weight: "),
         ({"guidance_start": -1}, "/guidance_start: must be at least 0"),
         ({"guidance_start": 0.9, "guidance_end": 0.1}, "end: must be at least"),
-        ({"mask": in_base64(PICTURE)}, "/mask: a unit acts on the whole picture"),
-        ({"control_mode": "My prompt is more important"}, "/control_mode: there is Balanced only"),
-        ({"control_mode": 2}, "/control_mode: there is Balanced only"),
+        ({"mask": "?"}, "/mask: is not base64"),
+        ({"control_mode": "Mine"}, "/control_mode: must be Balanced, My prompt is more"),
+        ({"module": "ip-adapter_face_id"}, "/module: no module is named 'ip-adapter_face_id'"),
+        ({"module": "ip-adapter-auto"}, "model: no IP-Adapter for the model small is named"),
         ({"hr_option": "Low res only"}, "/hr_option: a unit acts in both passes"),
         ({"resize_mode": "Squeeze"}, "/resize_mode: must be Just Resize"),
     ],
@@ -218,15 +245,15 @@ def test_scripts_that_are_not_here_are_refused(
 )
 def test_the_extensions_lists_are_there(api: WebUIApi):
     assert api.controlnet_version() == 2
-    assert api.controlnet_model_list() == ["edges", "tones"]
-    assert api.controlnet_module_list() == list(MODULES)
+    assert api.controlnet_model_list() == ["edges", "tones", "plus"]
+    assert api.controlnet_module_list() == [*MODULES, *IP_MODULES]
 
 
 @pytest.mark.endpoint("GET /controlnet/control_types", "GET /controlnet/settings")
 def test_types_and_settings_are_there(client: FlaskClient, quick: Quick):
     types = client.get("/controlnet/control_types").json["control_types"]
-    assert types["All"]["model_list"] == ["None", "edges", "tones"]
-    assert types["All"]["module_list"] == list(MODULES)
+    assert types["All"]["model_list"] == ["None", "edges", "tones", "plus"]
+    assert types["All"]["module_list"] == [*MODULES, *IP_MODULES]
     settings = client.get("/controlnet/settings").json
     assert settings == {"control_net_unit_count": MAX_CONTROLS}
 

@@ -46,12 +46,11 @@ def test_what_is_not_done_here_is_left_out_and_named(http: httpx.Client) -> None
         "Anything": {"args": [False, 1, 2]},
         "Seed": {"args": ["9", True, -1, 0.0, 0, 0]},
     }
-    body = {"tiling": True, "restore_faces": True, "alwayson_scripts": scripts, "steps": "2"}
+    body = {"restore_faces": True, "alwayson_scripts": scripts, "steps": "2"}
     _, notes, info = asked(http, TXT2IMG, **body)
     assert info["seed"] == 9
     assert [note.partition(":")[0] for note in notes] == [
         "restore_faces",
-        "tiling",
         "alwayson_scripts/ADetailer",
         "alwayson_scripts/Refiner",
     ]

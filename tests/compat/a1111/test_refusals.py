@@ -46,7 +46,12 @@ from tests.compat.a1111.sender import IMG2IMG, RED, TXT2IMG, WHITE, Sender
         (TXT2IMG, {"enable_hr": True, "hr_scale": 9}, 422, "hr_scale: must be at most 8"),
         (TXT2IMG, {"enable_hr": True, "hr_upscaler": "Best"}, 422, "hr_upscaler: no upscaler"),
         (TXT2IMG, {"enable_hr": True, "hr_sampler_name": "DDIM"}, 422, "hr_sampler_name: "),
-        (TXT2IMG, {"enable_hr": True, "hr_prompt": "a moon"}, 422, "hr_prompt: must be left out"),
+        (
+            TXT2IMG,
+            {"enable_hr": True, "hr_prompt": "a <lora:none:1>"},
+            422,
+            "hr_prompt: has a LoRA",
+        ),
         (TXT2IMG, {"enable_hr": True, "hr_resize_x": 96, "hr_resize_y": 128}, 422, "hr_resize_x"),
         (IMG2IMG, {}, 404, "Init image not found"),
         (IMG2IMG, {"init_images": []}, 404, "Init image not found"),

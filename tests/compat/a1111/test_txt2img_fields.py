@@ -83,8 +83,9 @@ INK = Lora(name="ink", weight=0.5)
         ({"override_settings": {"sd_vae": "vae.pt", "eta_ddim": 1}}, {"clip_skip": 1}),
         ({"override_settings": None}, {"model": "small"}),
         ({"override_settings": [], "alwayson_scripts": []}, {"model": "small", "controls": []}),
+        ({"tiling": True}, {"tiling": "both"}),
         # What asks for nothing.
-        ({"restore_faces": False, "tiling": None, "s_churn": 0, "s_noise": 1}, {"steps": 20}),
+        ({"restore_faces": False, "tiling": None, "s_churn": 0}, {"tiling": "none"}),
         ({"save_images": True, "do_not_save_grid": True, "script_name": None}, {"steps": 20}),
         ({"script_name": "", "script_args": [], "alwayson_scripts": {}}, {"controls": []}),
         ({"seed_resize_from_w": -1, "seed_resize_from_h": 0}, {"steps": 20}),

@@ -24,6 +24,7 @@ from worker.engine.parts.control import (
     residuals,
     weight_at,
 )
+from worker.engine.parts.emphasis import Emphasis
 from worker.engine.request import Control
 from worker.models.loading.add_ons import load_add_on
 from worker.models.loading.loader import load_model
@@ -115,7 +116,7 @@ def ours(folder: Path, nets: dict[str, LoadedControlNet], controls: Sequence[Con
                 ControlRows(
                     nets[control.name],
                     control_tensor(control.image).expand(2, -1, -1, -1),
-                    both(nets[control.name], weight_at(control, index, STEPS)),
+                    balanced(both(nets[control.name], weight_at(control, index, STEPS))),
                 )
                 for control in controls
             ],
@@ -126,6 +127,10 @@ def ours(folder: Path, nets: dict[str, LoadedControlNet], controls: Sequence[Con
         noise = without + SCALE * (towards - without)
         latents = scheduler.step(noise, timestep, latents, return_dict=False)[0]
     return latents
+
+
+def balanced(weights: Sequence[float]) -> Emphasis:
+    return Emphasis(weights, ["balanced"] * len(weights))
 
 
 def both(net: LoadedControlNet, weight: float) -> list[float]:
@@ -165,7 +170,7 @@ def rows(net: LoadedControlNet, weights: Sequence[float]) -> tuple[Any, ...]:
         torch.randn(count, 4, 8, 8, generator=generator),
         torch.full((count,), 500.0),
         torch.randn(count, 12, 32, generator=generator),
-        [ControlRows(net, control_tensor(PICTURE).expand(count, -1, -1, -1), weights)],
+        [ControlRows(net, control_tensor(PICTURE).expand(count, -1, -1, -1), balanced(weights))],
     )
 
 

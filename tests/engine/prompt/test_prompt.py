@@ -19,7 +19,7 @@ def test_a_prompt_within_the_window_is_encoded_as_by_stock_diffusers(
     prompt, shipped_folder, shipped_model
 ):
     with torch.inference_mode():
-        ours = shipped_model.prompts.encode(prompt, "blue")
+        ours = shipped_model.reads.encode(prompt, "blue")
     expected, against = stock_embeddings(shipped_folder, prompt, "blue")
     assert ours.chunks == 1
     assert torch.equal(ours.prompt, expected)
@@ -44,8 +44,8 @@ def test_a_prompt_longer_than_the_window_is_encoded_in_windows_and_never_cut(tin
 @pytest.mark.parametrize(("prompt", "negative"), [("a", "b" * 25), ("a" * 25, "b"), ("a", "b")])
 def test_the_shorter_text_is_filled_up_with_empty_windows(prompt, negative, tiny_model):
     with torch.inference_mode():
-        both = tiny_model.prompts.encode(prompt, negative)
-        empty = tiny_model.prompts.encode("", None).prompt
+        both = tiny_model.reads.encode(prompt, negative)
+        empty = tiny_model.reads.encode("", None).prompt
     assert both.negative is not None
     assert both.prompt.shape == both.negative.shape == (1, both.chunks * (WINDOW + 2), 32)
     shorter = both.prompt if len(prompt) <= len(negative) else both.negative
@@ -73,14 +73,14 @@ def test_an_embedding_is_remembered_and_the_memory_is_bounded(tiny_folder):
     encoded = []
     model.text_encoders[0].model.register_forward_hook(lambda *_: encoded.append(1))
     with torch.inference_mode():
-        first = model.prompts.encode("a rocket", "flat")
-        again = model.prompts.encode("a rocket", "flat")
+        first = model.reads.encode("a rocket", "flat")
+        again = model.reads.encode("a rocket", "flat")
         assert len(encoded) == 2
         assert torch.equal(first.prompt, again.prompt)
         for number in range(CACHED_WINDOWS + 5):
-            model.prompts.encode(str(number), None)
+            model.reads.encode(str(number), None)
         before = len(encoded)
-        model.prompts.encode("a rocket", None)
+        model.reads.encode("a rocket", None)
     assert len(encoded) == before + 1
 
 

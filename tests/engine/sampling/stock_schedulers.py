@@ -63,6 +63,7 @@ STOCK_FLOW: dict[str, tuple[Any, dict[str, Any]]] = {
     "heun": (diffusers.FlowMatchHeunDiscreteScheduler, {}),
     "unipc": (diffusers.UniPCMultistepScheduler, FLOW),
     "lcm": (diffusers.FlowMatchLCMScheduler, {}),
+    "deis": (diffusers.DEISMultistepScheduler, FLOW),
 }
 """Diffusers' class of each that has a form for flow matching, and its options."""
 

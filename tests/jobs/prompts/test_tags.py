@@ -27,6 +27,9 @@ from jobs.prompts.tags import LoraTag, split_tags, tag_of
         ("<lora:ink:unet=0.5:te=0.8>", "", [LoraTag("ink", 0.5, 0.8)]),
         ("<lora:ink:unet=0.5>", "", [LoraTag("ink", 0.5, 1.0)]),
         ("<lora:ink:te=0.5>", "", [LoraTag("ink", 0.5)]),
+        # A name goes before a place; the UNet has the text encoders' where none is said.
+        ("<lora:ink:te=0.5:0.8>", "", [LoraTag("ink", 0.5)]),
+        ("<lora:ink:0.8:0.3:te=0.5>", "", [LoraTag("ink", 0.3, 0.5)]),
         ("<lora:ink:>", "", [LoraTag("ink")]),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from jobs.records import workers
 from jobs.records.metrics import HISTOGRAMS, Metrics
 from jobs.request.samplers import SAMPLERS
 from server.openapi import document_of
+from server.pages import page
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
 
@@ -121,7 +123,10 @@ def test_metrics_are_openmetrics_for_those_who_ask(client: FlaskClient, worker: 
     assert any(family.name == "darkroom_workers" for family in openmetrics(answer.text))
 
 
-def test_the_documentation_needs_no_network_and_no_script(client: FlaskClient):
+def test_the_documentation_needs_no_network_and_without_the_page_no_script(
+    client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(page, "FOLDER", tmp_path)
     answer = client.get(f"{API}/docs")
     assert answer.content_type == "text/html; charset=utf-8"
     for foreign in ("//", "src=", "<script", "@import"):
@@ -129,6 +134,22 @@ def test_the_documentation_needs_no_network_and_no_script(client: FlaskClient):
     links = re.findall(r"<link [^>]*href=\"([^\"]*)\"", answer.text)
     assert links
     assert all(link.startswith("/static/") for link in links)
+
+
+def test_where_the_page_is_built_the_documentation_is_read_by_files_of_this_server(
+    client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "viewer.js").touch()
+    monkeypatch.setattr(page, "FOLDER", tmp_path)
+    answer = client.get(f"{API}/docs")
+    named = re.findall(r"(?:src|href)=\"(/static[^\"]*)\"", answer.text)
+    assert {each for each in named if each.endswith(".js")} == {
+        "/static/app/docs/swagger-ui-bundle.js",
+        "/static/app/docs/viewer.js",
+    }
+    assert "script-src 'self';" in answer.headers["Content-Security-Policy"]
+    assert "unsafe-eval" not in answer.headers["Content-Security-Policy"]
 
 
 def test_the_documentation_shows_every_route_and_every_field(app: Flask, client: FlaskClient):

@@ -111,8 +111,11 @@ FAMILIES: Mapping[str, Family] = {
         variants={"image-to-image": ChromaImg2ImgPipeline},
     ),
     "hidream": Family(guided(), default=5.0, prepare=at_its_size, variants={}),
+    "kolors": Family(
+        guided(), default=5.0, variants={"image-to-image": AutoPipelineForImage2Image}
+    ),
 }
-"""The transformers whose rows share forwards."""
+"""Those that came after Stable Diffusion and SDXL, whose rows share forwards as theirs do."""
 
 UNETS: Mapping[str, Family] = {
     "sd1": Family(guided(), default=7.5),

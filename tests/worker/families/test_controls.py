@@ -25,6 +25,7 @@ from tests.engine.helpers import difference
 from tests.features.development import photograph
 from tests.running.paths import API
 from tests.running.site import Site
+from tests.tiny_controlnets import SINGLE
 from tests.worker.families.asking import (
     USUAL,
     Fields,
@@ -61,7 +62,9 @@ def stock(site: Site, name: str, fields: Fields, net: str = "", model: str = "")
     """Diffusers' own picture."""
     kind, net_kind = STOCK[name]
     folder = f"{net or name}-control"
-    home = site.data if net == "union" else site.data / "models" / "controlnets"
+    home = site.data / "models" / "controlnets"
+    if net == "union" or net in SINGLE:
+        home = site.data / "stock" if net in SINGLE else site.data
     pipeline = kind.from_pretrained(
         site.data / (model or name), controlnet=net_kind.from_pretrained(home / folder)
     )
@@ -146,13 +149,35 @@ def test_others_for_flux_do_as_in_diffusers_too(site: Site, client: httpx.Client
     assert difference(ours, expected) <= TOLERANCE
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize(
+    "net",
+    [pytest.param(name, marks=[] if name == "xlabs" else pytest.mark.slow) for name in SINGLE],
+)
+def test_one_file_steers_by_whichever_names_it_is_shared(
+    site: Site, client: httpx.Client, net: str
+):
+    fields: Fields = {"steps": 5, "seed": 4, "weight": 0.8}
+    asked = {**USUAL, "steps": 5, "seed": 4, "controls": [control(net, fields)]}
+    family = SINGLE[net].family
+    model = "flux-deep" if net == "xlabs" else family
+    ours = picture(client, made(client, model=model, **asked))
+    assert difference(ours, stock(site, family, fields, net, model)) <= TOLERANCE
+    plain = picture(client, made(client, model=model, **USUAL, steps=5, seed=4))
+    assert difference(ours, plain) > 3 * TOLERANCE
+
+
 def test_a_controlnet_is_listed_with_its_family_and_refused_by_others(client: httpx.Client):
     cards = client.get(f"{API}/models").raise_for_status().json()["models"]
     for card in cards:
         names = {(each["name"], each["family"]) for each in card["controlnets"]}
         nets = ("flux", "pixels", "union") if card["family"] == "flux" else (card["family"],)
-        expected = {(f"{net}-control", card["family"]) for net in nets}
-        assert names == (expected if card["family"] in STOCK else set())
+        singles = [name for name, each in SINGLE.items() if each.family == card["family"]]
+        expected = {(f"{net}-control", card["family"]) for net in (*nets, *singles)}
+        if card["family"] in STOCK:
+            assert names == expected
+        else:
+            assert not {family for _, family in names} & STOCK.keys()
     asked = {**USUAL, "model": "sdxl", "controls": [control("flux", ASKED[0])]}
     answer = client.post(f"{API}/jobs", json=asked)
     assert answer.status_code == 422

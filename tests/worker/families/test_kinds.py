@@ -19,7 +19,7 @@ KINDS: tuple[Fields, ...] = (
     {**FROM, "kind": "inpaint", "mask": right_half(32), "mask_blur": 0},
 )
 
-OWN = {"sana": "dpmpp_2m", "pixart-sigma": "unipc"}
+OWN = {"sana": "dpmpp_2m", "pixart-sigma": "unipc", "kolors": "unipc"}
 """Samplers of families that walk otherwise than by Euler, and begin with noise of variance 1."""
 
 QUICK = ("sd3", "chroma")

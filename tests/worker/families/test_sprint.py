@@ -16,6 +16,7 @@ from tests.running.paths import API
 from tests.running.site import Site
 from tests.worker.families.asking import USUAL, Fields, Pixels, made, picture, rows_since, settled
 from tests.worker.families.conftest import SPRINT
+from tests.worker.families.page import Figures
 from worker.engine import TOLERANCE
 
 JOBS: tuple[Fields, ...] = (
@@ -46,7 +47,7 @@ def stock(pipelines: dict[str, Any], asked: Fields) -> Pixels:
 
 
 def test_few_steps_of_sana_sprint_share_forwards_and_are_diffusers_own(
-    site: Site, client: httpx.Client
+    site: Site, client: httpx.Client, figures: dict[str, Figures]
 ):
     [card] = [m for m in client.get(f"{API}/models").json()["models"] if m["name"] == SPRINT]
     assert (card["steps"], card["samplers"], card["guidance_scale"]) == (2, ["default"], 4.5)
@@ -62,9 +63,15 @@ def test_few_steps_of_sana_sprint_share_forwards_and_are_diffusers_own(
     pipelines = {"text-to-image": pipeline, "image-to-image": others}
     for each in pipelines.values():
         each.set_progress_bar_config(disable=True)
+    apart: list[int] = []
     for fields, ours in zip(asked, pictures, strict=True):
         assert ours.std() > 5
-        assert difference(ours, stock(pipelines, fields)) <= TOLERANCE, fields["seed"]
+        apart.append(difference(ours, stock(pipelines, fields)))
+        assert apart[-1] <= TOLERANCE, fields["seed"]
+    steps = tuple(fields.get("steps", 2) for fields in asked)
+    figures[SPRINT] = Figures(
+        steps, int(total), int(forwards), max(apart), None, tuple(card["kinds"])
+    )
 
 
 def test_another_sampler_is_refused_with_the_one_that_it_has(client: httpx.Client):

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import Scene, Text
 from worker.engine.families.transformer import (
     Parts,
@@ -42,6 +43,9 @@ KONTEXT_SIZES = (
 """Width and height of the pictures that Kontext was trained to be shown."""
 
 CHANNELS = "masked_channels"
+
+PIXELS = 8
+"""Pixels a side that ControlNets which look at pixels make one latent of."""
 
 
 class Flux(TransformerModel):
@@ -119,6 +123,11 @@ class Flux(TransformerModel):
     ) -> torch.Tensor:
         """The latents of the picture, or of those that look at pixels, as XLabs', the pixels."""
         if control.net.input_hint_block is not None:
+            if self.autoencoder.scale != PIXELS:
+                raise InvalidRequest(
+                    f"controls: {control.name} looks at {PIXELS} pixels a side for each latent, of"
+                    f" which the model {self.name} has {self.autoencoder.scale}."
+                )
             return picture * 2 - 1
         return super().steering(control, picture, generator)
 

@@ -12,6 +12,7 @@ from worker.engine.backends.network import Network
 from worker.engine.errors import InvalidRequest
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import LoadedControlNet
+from worker.engine.parts.junction import Junction
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.visits import Offload
@@ -60,7 +61,7 @@ class Scene:
     """What the other inputs of a picture are made from: its text, the size in pixels, guidance;
     for a network that is shown what it repaints, the mask (1, 1, h, w) and the latents of the
     masked picture (1, C, h, w), with the mask in pixels (1, 1, height, width); the latents of the
-    pictures that it edits, as it is shown them; and whether ControlNets steer it."""
+    pictures that it edits, as it is shown them; whether ControlNets steer it; its class."""
 
     text: Text
     width: int
@@ -71,6 +72,7 @@ class Scene:
     painted: torch.Tensor | None = None
     shown: tuple[torch.Tensor, ...] = ()
     steered: bool = False
+    label: int | None = None
 
 
 class LoadedModel(ABC):
@@ -121,9 +123,30 @@ class LoadedModel(ABC):
         return 0
 
     @property
+    def refers(self) -> bool:
+        """Whether its forwards take references, the pictures of IP-Adapters."""
+        return False
+
+    @property
     def only_edits(self) -> bool:
         """Whether the network draws nothing without a picture to edit."""
         return False
+
+    @property
+    def wraps(self) -> bool:
+        """Whether pictures' edges can meet: what the network knows of places are convolutions."""
+        return False
+
+    @property
+    def junctions(self) -> Sequence[Junction]:
+        """Where a U-Net's skips join its way up, in the stages that FreeU knows; else none."""
+        return ()
+
+    @property
+    def looking_about(self) -> Sequence[Any]:
+        """The attentions in which places see each other that perturbed-attention guidance acts on:
+        a U-Net's middle; else none."""
+        return ()
 
     @property
     def latent_channels(self) -> int:
@@ -248,7 +271,7 @@ class LoadedModel(ABC):
 
     def guided(self, request: ImageRequest) -> bool:
         """Whether a picture takes a second row, without the prompt."""
-        return self.cfg_scale(request) > 1
+        return self.cfg_scale(request) > 1 or request.cfg_plus_plus
 
     @property
     def guided_rows(self) -> int:

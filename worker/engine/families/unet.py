@@ -1,4 +1,4 @@
-"""UNets: Stable Diffusion 1.x, 2.x and XL, its refiner, and their inpainting and distilled kin.
+"""UNets: Stable Diffusion 1.x, 2.x and XL, its refiner, Kolors, and their distilled kin.
 
 To add a condition: write a function that makes its pair of rows for one image (None where the
 image or the model has none), and name it in CONDITIONS by the UNet's own argument. Everything
@@ -19,13 +19,17 @@ from worker.engine.errors import ModelUnavailable
 from worker.engine.families.model import LoadedModel, Scene, Text, noise_sampler
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import residuals
+from worker.engine.parts.junction import Junction
 from worker.engine.parts.lora import LoraSwitch
-from worker.engine.parts.rows import Pair, Rows
+from worker.engine.parts.rows import COUNTED, Pair, Rows
+from worker.engine.parts.t2i_adapter import intrablock
 from worker.engine.parts.visits import Offload, Visits
 from worker.engine.preview import LatentPreview, TinyPreview
-from worker.engine.prompt.prompt import PromptEncoder
+from worker.engine.prompt.chatglm import ChatGLMEncoder
+from worker.engine.prompt.prompt import PromptEncoder, PromptReader
 from worker.engine.prompt.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
+from worker.engine.references.attention import referring
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.transfer import sent
@@ -37,6 +41,9 @@ NEGATIVE_AESTHETIC_SCORE = 2.5
 # Families that read the layer before the last, without its norm, and take a pooled vector.
 PENULTIMATE = ("sdxl", "sdxl-refiner")
 
+KOLORS = "kolors"
+"""SDXL's UNet, for which ChatGLM reads (Kolors)."""
+
 # Where diffusers' UNet2DConditionModel takes an input that is no argument of its own.
 ADDED = ("text_embeds", "time_ids")
 CHANNELS = "channels"
@@ -46,10 +53,11 @@ CHANNELS = "channels"
 class UNetModel(LoadedModel):
     """The parts of one Stable Diffusion model, on their device and in their dtype.
 
-    `unet` and `vae` are the diffusers objects, `text_encoders` one CLIP (SD 1.x, 2.x) or two
-    (SDXL); `scheduler_config` is the model's own `scheduler/scheduler_config.json`. `tiny_vae` is
-    an AutoencoderTiny for previews, with `tiny_decode` for the pictures as well. `offload`
-    is which parts lie in main memory and visit `device` for their own stage.
+    `unet` and `vae` are the diffusers objects, `text_encoders` one CLIP (SD 1.x, 2.x), two
+    (SDXL) or ChatGLM (Kolors); `scheduler_config` is the model's own
+    `scheduler/scheduler_config.json`. `tiny_vae` is an AutoencoderTiny for previews, with
+    `tiny_decode` for the pictures as well. `offload` is which parts lie in main memory and visit
+    `device` for their own stage.
     `zero_empty_negative` is SDXL's force_zeros_for_empty_prompt, `aesthetic_score` its refiner's
     requires_aesthetics_score. Raises ModelUnavailable for a UNet that wants other conditions.
     """
@@ -68,7 +76,8 @@ class UNetModel(LoadedModel):
     zero_empty_negative: bool = False
     aesthetic_score: bool = False
     autoencoder: Autoencoder = field(init=False, repr=False)
-    _prompts: PromptEncoder = field(init=False, repr=False)
+    reads: PromptReader = field(init=False, repr=False)
+    """What reads its prompts."""
     loras: LoraSwitch = field(init=False, repr=False)
     _network: Network = field(init=False, repr=False)
     preview: LatentPreview | TinyPreview = field(init=False, repr=False)
@@ -82,11 +91,16 @@ class UNetModel(LoadedModel):
         self._check_family()
         for part in self.modules():
             part.eval().requires_grad_(False)
-        self._prompts = PromptEncoder(
-            self.text_encoders,
-            penultimate=self.family in PENULTIMATE,
-            zero_empty_negative=self.zero_empty_negative,
-        )
+        if self.family == KOLORS:
+            self.reads = ChatGLMEncoder(
+                self.text_encoders[0], zero_empty_negative=self.zero_empty_negative
+            )
+        else:
+            self.reads = PromptEncoder(
+                self.text_encoders,
+                penultimate=self.family in PENULTIMATE,
+                zero_empty_negative=self.zero_empty_negative,
+            )
         self.loras = LoraSwitch(self.unet, [each.model for each in self.text_encoders])
         self._network = Network(self.unet, self.name, make_plain=partial(self.loras.use, ()))
         if self.tiny_vae is not None:
@@ -98,13 +112,13 @@ class UNetModel(LoadedModel):
             )
 
     @property
-    def prompts(self) -> PromptEncoder:
-        return self._prompts
+    def prompts(self) -> PromptEncoder | None:
+        return self.reads if isinstance(self.reads, PromptEncoder) else None
 
     @property
     def window(self) -> int:
         """Prompt tokens that one pass of the text encoder takes."""
-        return self.prompts.window
+        return self.reads.window
 
     @property
     def inpaints(self) -> bool:
@@ -117,8 +131,31 @@ class UNetModel(LoadedModel):
         return int(self.unet.config.in_channels == 2 * self.latent_channels)
 
     @property
+    def refers(self) -> bool:
+        return True
+
+    @property
     def only_edits(self) -> bool:
         return bool(self.edits)
+
+    @property
+    def wraps(self) -> bool:
+        return True
+
+    @property
+    def junctions(self) -> Sequence[Junction]:
+        found: list[Junction] = []
+        channels: int = self.unet.mid_block.resnets[-1].out_channels
+        for stage, block in enumerate(self.unet.up_blocks):
+            for layer in block.resnets:
+                found.append(Junction(layer, channels, stage))
+                channels = layer.out_channels
+        return [each for each in found if each.stage < 2]
+
+    @property
+    def looking_about(self) -> Sequence[Any]:
+        middle = self.unet.mid_block
+        return [each for name, each in middle.named_modules() if name.endswith(".attn1")]
 
     @property
     def guided_rows(self) -> int:
@@ -145,12 +182,12 @@ class UNetModel(LoadedModel):
         windows = 1
         if len(requests) > 1:
             texts = {text for each in requests for text in (each.prompt, each.negative_prompt)}
-            windows = max(self.prompts.windows(text) for text in texts)
+            windows = max(self.reads.windows(text) for text in texts)
         with self._visits.of(*(each.model for each in self.text_encoders)):
             return [self._read(each, variant, windows) for each in requests]
 
     def _read(self, request: ImageRequest, variant: Hashable, windows: int) -> Text:
-        read = self.prompts.encode(
+        read = self.reads.encode(
             request.prompt,
             request.negative_prompt if self.guided(request) else None,
             clip_skip=request.clip_skip,
@@ -163,10 +200,10 @@ class UNetModel(LoadedModel):
         return Text(inputs, read.tokens, read.chunks)
 
     def spell(self, prompt: str) -> list[Spelling]:
-        return self.prompts.spell(prompt)
+        return self.reads.spell(prompt)
 
     def nearest(self, word: str) -> list[str]:
-        return self.prompts.nearest(word)
+        return self.reads.nearest(word)
 
     def inputs(self, scene: Scene) -> dict[str, Pair]:
         made = {name: make(self, scene) for name, make in CONDITIONS.items()}
@@ -189,14 +226,16 @@ class UNetModel(LoadedModel):
         return (self.autoencoder.likeliest(pixels, normalized=False),)
 
     def forward(self, rows: Rows) -> torch.Tensor:
-        """The UNet's prediction for every row, with what its ControlNets add."""
+        """The UNet's prediction for every row, with what ControlNets and references add."""
         arguments = unet_arguments(rows.inputs)
         text, added = arguments["encoder_hidden_states"], arguments.get("added_cond_kwargs")
         steered = residuals(rows.latents, rows.timesteps, text, rows.controls, added)
+        steered |= intrablock(rows.adapters)
         latents = rows.latents
         if CHANNELS in rows.inputs:
             latents = torch.cat([latents, rows.inputs[CHANNELS]], dim=1)
-        return self._network(latents, rows.timesteps, **arguments, **steered)
+        with referring(self.attentions, rows.references, *latents.shape[-2:]):
+            return self._network(latents, rows.timesteps, **arguments, **steered)
 
     def sampler(
         self, request: ImageRequest, width: int, height: int, steps: int, strength: float
@@ -252,6 +291,17 @@ def guidance_embedding(model: UNetModel, scene: Scene) -> Pair | None:
     return Pair(sent(functional.pad(row, (0, width % 2))[None], model.device))
 
 
+def class_label(model: UNetModel, scene: Scene) -> Pair | None:
+    """The picture's class (1,); the last of those that the UNet has stands for none."""
+    classes: int | None = model.unet.config.num_class_embeds
+    if classes is None:
+        return None
+    none = classes - 1
+    label = none if scene.label is None else scene.label
+    told, nothing = (torch.tensor([each], dtype=COUNTED) for each in (label, none))
+    return Pair(sent(told, model.device), sent(nothing, model.device))
+
+
 def more_channels(_: UNetModel, scene: Scene) -> Pair | None:
     """More channels of the latents: inpainting UNets' mask and masked picture; the picture that is
     edited, which is nothing for the row that is without it (arXiv 2211.09800)."""
@@ -265,6 +315,7 @@ def more_channels(_: UNetModel, scene: Scene) -> Pair | None:
 CONDITIONS: Mapping[str, Callable[[UNetModel, Scene], Pair | None]] = {
     "time_ids": micro_conditioning,
     "timestep_cond": guidance_embedding,
+    "class_labels": class_label,
     CHANNELS: more_channels,
 }
 """What a UNet is told beside its text: one function for each condition."""

@@ -2,20 +2,27 @@
 
 import logging
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
 from worker.engine.backends.network import Network
 from worker.engine.errors import NotFinite
 from worker.engine.memory.device import release_memory, starved
+from worker.engine.parts.seamless import wrap_for_good
 from worker.engine.parts.tiling import in_tiles, tile_sides
 from worker.engine.parts.visits import Visits
-from worker.engine.request import Mask, Picture
+from worker.engine.request import Mask, Picture, Tiling
 from worker.engine.transfer import sent
 
 log = logging.getLogger(__name__)
+
+
+MARGIN = 16
+"""Latent pixels of the other edge that an autoencoder is shown which does not wrap."""
 
 
 def _decoded(vae: Any, latents: torch.Tensor) -> torch.Tensor:
@@ -34,10 +41,27 @@ class Autoencoder:
         self._visits = visits
         self._tiny = tiny
         self._decoder = Network(vae, run=_decoded)
+        self._seamless: dict[Tiling, Autoencoder] = {}
+        self._plain: tuple[Autoencoder, Tiling] | None = None
 
     def of(self, vae: Any) -> "Autoencoder":
         """The same for other weights."""
         return type(self)(vae, self._visits)
+
+    def seamless(self, tiling: Tiling) -> "Autoencoder":
+        """The same on the same weights, whose pictures' edges meet where `tiling` says."""
+        if tiling == "none":
+            return self
+        if tiling not in self._seamless:
+            other = copy(self)
+            other.vae = Network(self.vae).twin()
+            other._tiny = self._tiny and Network(self._tiny).twin()
+            for each in filter(None, (other.vae, other._tiny)):
+                wrap_for_good(each, tiling)
+            other._decoder = Network(other.vae, run=_decoded)
+            other._plain = self, tiling
+            self._seamless[tiling] = other
+        return self._seamless[tiling]
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -72,10 +96,11 @@ class Autoencoder:
                 ),
                 max(pixels.shape[-2:]) // self.scale,
             )
-        if deviation is not None:
-            noise = sent(torch.randn(mean.shape, generator=generator), mean.device)
-            mean = mean + deviation * noise
-        return self._normalized(mean)
+            if deviation is not None:
+                noise = sent(torch.randn(mean.shape, generator=generator), mean.device)
+                mean = mean + deviation * noise
+            # While it is here: some have their statistics among their weights.
+            return self._normalized(mean)
 
     def likeliest(self, pixels: torch.Tensor, *, normalized: bool = True) -> torch.Tensor:
         """Latents in fp32 of pixels, without a draw: the middle of their posterior. Networks that
@@ -85,18 +110,40 @@ class Autoencoder:
                 lambda: self.posterior(pixels.to(self.vae.dtype)),
                 max(pixels.shape[-2:]) // self.scale,
             )
-        return self._normalized(mean) if normalized else mean
+            return self._normalized(mean) if normalized else mean
 
     def decode(self, latents: torch.Tensor) -> Picture:
         """The picture (height, width, 3) in uint8, in one transfer. Raises NotFinite."""
         if self._tiny is not None:
             decoded = self._tiny.decode(latents.to(self._tiny.dtype), return_dict=False)[0]
             return to_picture(decoded, latents)
+        if self._plain is not None:
+            return self._decode_seamless(*self._plain, latents)
         with self._visits.of(self.vae):
             decoded = self._in_tiles_if_need_be(
                 lambda: self.decoded(latents), max(latents.shape[-2:])
             )
         return to_picture(decoded, latents)
+
+    def _decode_seamless(
+        self, plain: "Autoencoder", tiling: Tiling, latents: torch.Tensor
+    ) -> Picture:
+        """The whole at once, or where memory ends by the plain one, which is shown some of the
+        other edges beyond these: tiles would each meet themselves."""
+        try:
+            with self._visits.of(self.vae):
+                return to_picture(self.decoded(latents), latents)
+        except Exception as error:
+            starved(error)
+        release_memory()
+        height, width = latents.shape[-2:]
+        beside = min(MARGIN, width) if tiling in ("x", "both") else 0
+        above = min(MARGIN, height) if tiling in ("y", "both") else 0
+        wider = functional.pad(latents, (beside, beside, above, above), mode="circular")
+        left, top = beside * self.scale, above * self.scale
+        picture = plain.decode(wider)
+        whole = picture[top : top + height * self.scale, left : left + width * self.scale]
+        return np.ascontiguousarray(whole)
 
     def decoded(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels (n, 3, height, width), about -1 to 1, of latents (n, C, h, w)."""

@@ -5,7 +5,13 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from worker.engine.padding import padded
 from worker.engine.parts.control import ControlRows
+from worker.engine.parts.t2i_adapter import AdapterRows
+from worker.engine.references.rows import ReferenceRows
+
+COUNTED = torch.int32
+"""The dtype of inputs that are numbers of something, which stay what they are in any model."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class Rows:
     timesteps: torch.Tensor
     inputs: dict[str, torch.Tensor]
     controls: list[ControlRows] = field(default_factory=list[ControlRows])
+    adapters: list[AdapterRows] = field(default_factory=list[AdapterRows])
+    references: list[ReferenceRows] = field(default_factory=list[ReferenceRows])
 
     def __len__(self) -> int:
         return len(self.timesteps)
@@ -50,30 +58,14 @@ class Rows:
         """Rows `start` to `end`, followed by copies of the first of them up to `pad_to` rows."""
 
         def part(rows: torch.Tensor) -> torch.Tensor:
-            return _padded(rows[start:end], pad_to)
+            return padded(rows[start:end], pad_to)
 
         return replace(
             self,
             latents=part(self.latents),
             timesteps=part(self.timesteps),
             inputs={name: part(rows) for name, rows in self.inputs.items()},
-            controls=[
-                replace(
-                    rows,
-                    pictures=part(rows.pictures),
-                    weights=_padded_weights(rows.weights[start:end], pad_to),
-                )
-                for rows in self.controls
-            ],
+            controls=[rows.span(start, end, pad_to) for rows in self.controls],
+            adapters=[rows.span(start, end, pad_to) for rows in self.adapters],
+            references=[rows.span(start, end, pad_to) for rows in self.references],
         )
-
-
-def _padded_weights(part: Sequence[float], rows: int) -> list[float]:
-    return [*part, *[part[0]] * (rows - len(part))]
-
-
-def _padded(part: torch.Tensor, rows: int) -> torch.Tensor:
-    missing = rows - len(part)
-    if missing <= 0:
-        return part
-    return torch.cat([part, part[:1].expand(missing, *part.shape[1:])])

@@ -56,6 +56,7 @@ class ChatReader:
                 functional.pad(hidden, (0, 0, 0, length - hidden.shape[1])),
                 hidden.shape[1],
                 each.tokens,
+                each.behind,
             )
             for hidden, each in zip(kept, read, strict=True)
         ]

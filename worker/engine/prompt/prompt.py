@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Protocol
 
 import torch
 
@@ -35,6 +36,39 @@ class Conditioning:
     negative_pooled: torch.Tensor | None = None
 
 
+class PromptReader(Protocol):
+    """What reads the prompts of one model, whatever its text encoders are."""
+
+    @property
+    def window(self) -> int:
+        """Tokens that one pass takes."""
+        ...
+
+    def windows(self, text: str) -> int:
+        """How many passes a text takes. Raises InvalidRequest for one that is not read."""
+        ...
+
+    def encode(
+        self,
+        prompt: str,
+        negative: str | None,
+        *,
+        clip_skip: int = 1,
+        variant: Hashable = (),
+        windows: int = 1,
+    ) -> Conditioning:
+        """Embeddings of `prompt`, and of `negative` unless guidance is off (None)."""
+        ...
+
+    def spell(self, prompt: str) -> list[Spelling]:
+        """The prompt's tokens and words, as each text encoder reads them."""
+        ...
+
+    def nearest(self, word: str) -> list[str]:
+        """Words that the vocabulary has whole and that look most like this one."""
+        ...
+
+
 class PromptEncoder:
     """Encodes prompts for one model, in AUTOMATIC1111's syntax (`parse_attention`).
 
@@ -63,10 +97,15 @@ class PromptEncoder:
             WindowEncoder(encoder, index, self._words, penultimate=penultimate)
             for index, encoder in enumerate(encoders)
         ]
-        self.window = self._encoders[0].size
+        self._window = self._encoders[0].size
         self._zero_empty_negative = zero_empty_negative
         if any(encoder.size != self.window for encoder in self._encoders):
             raise ModelUnavailable("model: its text encoders have windows of different lengths.")
+
+    @property
+    def window(self) -> int:
+        """Tokens that one window of CLIP takes."""
+        return self._window
 
     @property
     def widths(self) -> list[int]:

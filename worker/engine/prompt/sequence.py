@@ -25,11 +25,13 @@ nothing was filled up: transformers would ask the device whether it hides anythi
 @dataclass(frozen=True)
 class Read:
     """Embeddings (1, length, width), how many of them are of the text's tokens with the
-    tokenizer's own round them, and how many tokens are the text's own."""
+    tokenizer's own round them, and how many tokens are the text's own. `behind` is what the model
+    made beside an embedding for each token, of the same width (1, any, width)."""
 
     hidden: torch.Tensor
     seen: int
     tokens: int
+    behind: torch.Tensor
 
     @property
     def mask(self) -> torch.Tensor:
@@ -105,10 +107,11 @@ class SequenceReader:
         content, weights = self._tokens(text)
         length = max(length, self._length(len(content)))
         ids = [*self._before, *content, *self._after]
-        hidden = self._remembered(tuple(ids), length, variant)
+        made = self._remembered(tuple(ids), length, variant)
+        hidden, behind = made[:, :length], made[:, length:]
         if any(weight != 1 for weight in weights):
             hidden = emphasize(hidden, self._weights(weights, length, hidden.device))
-        return Read(hidden, len(ids), len(content) - self._around)
+        return Read(hidden, len(ids), len(content) - self._around, behind)
 
     def spell(self, text: str) -> Spelling:
         """The text's tokens and words, as one window."""

@@ -17,12 +17,22 @@ from diffusers.schedulers.scheduling_flow_match_lcm import FlowMatchLCMScheduler
 from worker.engine.errors import InvalidRequest
 from worker.engine.sampling.recipes import AUTOMATIC, SAMPLERS, SIGMAS, FlowForm
 from worker.engine.sampling.sampler import Sampler
+from worker.engine.sampling.solvers import FlowDEISMultistepScheduler
 
-FLOW_SCHEDULES = (AUTOMATIC, *SIGMAS)
+LINEAR_QUADRATIC = "linear_quadratic"
+
+FLOW_SCHEDULES = (AUTOMATIC, *SIGMAS, LINEAR_QUADRATIC)
 """The schedules that a flow-matching model takes, whatever the sampler."""
 
 SHORT_OF_ONE = 1e-6
 """Solvers that go by the logarithm of the signal begin with as much of it, as diffusers' UniPC."""
+
+DEIS_SHORT_OF_ONE = 1e-3
+"""As diffusers' DEIS begins: it divides by the signal, and what is left of it is rounded."""
+
+THRESHOLD = 0.025
+"""How much of the noise the linear half of a linear-quadratic walk takes away, as diffusers' Mochi
+and ComfyUI have it."""
 
 
 @dataclass(frozen=True)
@@ -148,12 +158,33 @@ def _euler(config: Mapping[str, Any], course: Course, schedule: str) -> Any:
     if course.sigmas is not None:
         known["sigmas"] = list(course.sigmas)
     euler.set_timesteps(course.steps, **known)
+    if schedule == LINEAR_QUADRATIC:
+        _walk(euler, torch.tensor(linear_quadratic(course.steps)))
     return euler
+
+
+def linear_quadratic(steps: int) -> list[float]:
+    """Noise levels that fall evenly in the first half of the steps, and ever faster in the other:
+    those that LTX-Video and Mochi are drawn by, whatever a model's own shift is."""
+    even = steps // 2
+    if not even:
+        return [1.0]
+    slope = THRESHOLD / even
+    rest = steps - even
+    # Of the curve that goes on from there with the same slope, and ends at the picture.
+    bend = (1 - THRESHOLD - slope * rest) / rest**2
+    taken = [slope * step for step in range(even)]
+    taken += [THRESHOLD + slope * step + bend * step**2 for step in range(rest)]
+    return [1 - each for each in taken]
 
 
 def _shift(config: Mapping[str, Any]) -> float:
     """The fixed shift, by either of the names that diffusers' schedulers have for it."""
     return config.get("shift", config.get("flow_shift", 1.0))
+
+
+FROM_ALL_NOISE = (FlowMatchEulerDiscreteScheduler, FlowMatchLCMScheduler)
+"""What begins where there is no signal at all."""
 
 
 def _walk(scheduler: Any, levels: torch.Tensor) -> None:
@@ -163,8 +194,9 @@ def _walk(scheduler: Any, levels: torch.Tensor) -> None:
         # Two forwards a step, at both of its ends, but one for the last.
         timesteps = torch.cat([timesteps[:1], timesteps[1:].repeat_interleave(2)])
         levels = torch.cat([levels[:1], levels[1:].repeat_interleave(2)])
-    elif not isinstance(scheduler, FlowMatchLCMScheduler):
-        levels = levels.clamp(max=1 - SHORT_OF_ONE)
+    elif not isinstance(scheduler, FROM_ALL_NOISE):
+        deis = isinstance(scheduler, FlowDEISMultistepScheduler)
+        levels = levels.clamp(max=1 - (DEIS_SHORT_OF_ONE if deis else SHORT_OF_ONE))
     scheduler.timesteps = timesteps
     scheduler.sigmas = torch.cat([levels, levels.new_zeros(1)])
 

@@ -29,6 +29,7 @@ from worker.engine.sampling.solvers import (
     DiscreteIPNDMScheduler,
     FloatDEISMultistepScheduler,
     FloatLMSDiscreteScheduler,
+    FlowDEISMultistepScheduler,
     QuickKDPM2AncestralDiscreteScheduler,
     QuickKDPM2DiscreteScheduler,
     SeededDPMSolverSDEScheduler,
@@ -168,10 +169,11 @@ SAMPLERS: Mapping[str, Recipe] = {
     ),
     "tcd": Recipe(TCDScheduler, UNCLIPPED, schedules=(AUTOMATIC,)),
     "ipndm": Recipe(DiscreteIPNDMScheduler, UNCLIPPED, schedules=SPACED),
-    "deis": Recipe(FloatDEISMultistepScheduler, DEIS),
+    "deis": Recipe(
+        FloatDEISMultistepScheduler, DEIS, flow=FlowForm(FlowDEISMultistepScheduler, DEIS | FLOW)
+    ),
     "ddpm": Recipe(DDPMScheduler, UNCLIPPED, schedules=SPACED),
-    # A model's own config may name an algorithm of DPM++, which this class has not. Diffusers' flow
-    # forms of this one and of DEIS end where there is still noise: they have no last step to 0.
+    # A model's own config may name an algorithm of DPM++, which this class has not.
     "sa_solver": Recipe(SASolverScheduler, {"algorithm_type": "data_prediction"}),
 }
 

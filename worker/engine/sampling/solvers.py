@@ -74,6 +74,40 @@ class FloatDEISMultistepScheduler(DEISMultistepScheduler):
             return super().multistep_deis_third_order_update(*args, **options)
 
 
+class FlowDEISMultistepScheduler(FloatDEISMultistepScheduler):
+    """DEIS along a flow, to the picture at its end.
+
+    Diffusers' own never leaves its last level of noise: its last step goes from there to there.
+    """
+
+    def set_timesteps(
+        self, num_inference_steps: int, device: Any = None, mu: float | None = None
+    ) -> None:
+        super().set_timesteps(num_inference_steps, device, mu)
+        self.sigmas[-1] = 0
+
+    def deis_first_order_update(self, *args: Any, **options: Any) -> torch.Tensor:
+        if not self._is_last:
+            return super().deis_first_order_update(*args, **options)
+        [noise], sample = args, options["sample"]
+        level = self.sigmas[self.step_index]
+        return (sample - level * noise) / (1 - level)
+
+    def multistep_deis_second_order_update(self, *args: Any, **options: Any) -> torch.Tensor:
+        if self._is_last:
+            return self.deis_first_order_update(args[0][-1], **options)
+        return super().multistep_deis_second_order_update(*args, **options)
+
+    def multistep_deis_third_order_update(self, *args: Any, **options: Any) -> torch.Tensor:
+        if self._is_last:
+            return self.deis_first_order_update(args[0][-1], **options)
+        return super().multistep_deis_third_order_update(*args, **options)
+
+    @property
+    def _is_last(self) -> bool:
+        return self.step_index == len(self.sigmas) - 2
+
+
 class BrownianNoise:
     """Brownian increments (arXiv 2001.01328) drawn on the CPU, so equal on every device.
 

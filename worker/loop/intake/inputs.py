@@ -11,14 +11,14 @@ from PIL import Image
 
 from jobs.logs import about
 from jobs.pictures.image_store import ImageStore
-from jobs.pictures.preprocess import preprocess
 from jobs.records.events import Error
 from jobs.request import blocklist
-from worker.canvas import CanvasError, prepare
-from worker.engine import Control
+from worker.canvas import CanvasError, prepare, regions_on, shown
+from worker.engine import Picture
 from worker.loop.board import Board
 from worker.loop.offer import Offer
 from worker.loop.slot import Slot
+from worker.models.files.errors import SourceError
 
 log = logging.getLogger("darkroom.worker")
 
@@ -33,6 +33,10 @@ PAUSE = 0.5
 
 class Blocked(Exception):
     """The job fails: what the model reads in its prompt is on the operator's list."""
+
+
+class Unprepared(Exception):
+    """The job fails: what was to make a map of a picture cannot be used."""
 
 
 class Inputs:
@@ -59,7 +63,7 @@ class Inputs:
         except Blocked:
             detail = "Its prompt has words that this server's owner does not allow."
             slot.error = Error(code="refused", detail=detail)
-        except (CanvasError, FileNotFoundError) as error:
+        except (CanvasError, FileNotFoundError, Unprepared) as error:
             slot.error = Error(code="bad_input", detail=str(error))
         except OSError as error:
             reason = error.strerror or type(error).__name__
@@ -84,16 +88,35 @@ class Inputs:
         factor = self.offer.factor(request.model)
         slot.canvas = prepare(request, image, mask, factor, references)
         slot.controls = tuple(
-            Control(
-                name=each.model,
-                image=preprocess(each.preprocessor, slot.canvas.fit_control(control)),
-                weight=each.weight,
-                start=each.start,
-                end=each.end,
+            shown.control(
+                each,
+                slot.canvas,
+                self._given(slot, each.image),
+                self._picture(slot, each.mask, "L"),
+                self._map,
             )
             for each in request.controls
-            if (control := self._picture(slot, each.image, "RGB")) is not None
         )
+        slot.ip_adapters = tuple(
+            shown.ip_adapter(
+                each,
+                slot.canvas,
+                [self._given(slot, image) for image in each.images],
+                self._picture(slot, each.mask, "L"),
+            )
+            for each in request.ip_adapters
+        )
+        slot.regions = regions_on(slot.canvas, request, lambda mask: self._given(slot, mask, "L"))
+
+    def _map(self, name: str, picture: Picture) -> Picture:
+        """What a preprocessor with weights of its own makes of a picture."""
+        mappers = self.offer.mappers
+        try:
+            if mappers is None:
+                raise SourceError(f"There is no preprocessor {name!r} on this worker.")
+            return mappers.map(name, picture)
+        except SourceError as error:
+            raise Unprepared(str(error)) from error
 
     def _readings(self, slot: Slot) -> dict[str, str]:
         """What the model takes each of the job's prompts for, where it takes it for another."""
@@ -101,6 +124,9 @@ class Inputs:
         several = request.walk or request.wordings
         pictures = [request.alone(index) for index in range(request.count if several else 1)]
         prompts = {text for each in pictures for text in (each.prompt, each.blend_prompt) if text}
+        prompts |= {each.prompt for each in request.regions}
+        if request.hires and request.hires.prompt:
+            prompts.add(request.hires.prompt)
         read = {text: self.offer.read_as(request.model, text) for text in prompts}
         return {text: other for text, other in read.items() if other is not None}
 

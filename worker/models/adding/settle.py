@@ -19,6 +19,7 @@ FOLDERS = {
     "loras": "loras",
     "embeddings": "embeddings",
     "controlnets": "controlnets",
+    "ip_adapters": "ip_adapters",
     "vaes": "vae",
     "upscalers": "upscalers",
 }

@@ -11,38 +11,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from jobs.request.model_card import AddOn
 from worker.models.catalogue import Catalogue
 from worker.models.files.configurations.claims import Claims, read_claims
-from worker.models.files.configurations.composed import without
-from worker.models.files.configurations.unet import controlnet_config
-from worker.models.files.configurations.written import write
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import no_weights, read_json, weights_in
+from worker.models.files.layout import no_weights, weights_in
 from worker.models.files.loras.families import LoraFor, lora_for
 from worker.models.files.places import Patterns, find_file, find_folder, find_path
+from worker.models.files.references.adapters import adapter_for
+from worker.models.files.references.located import encoder_for
+from worker.models.files.references.located import wanted_files as ip_adapter_files
 from worker.models.files.safetensors_file import Shapes, numbers, read_complete, read_header
-from worker.models.files.transformers import transformer_wide, transformer_width
-from worker.models.tables import AddOnEntry, ControlNetEntry, LoraEntry, VaeEntry
-
-LDM = "control_model."
-"""How a ControlNet's own tensors begin in the layout that they were first shared in."""
-
-CONTROLLED: dict[str, str] = {
-    "SD3ControlNetModel": "sd3",
-    "FluxControlNetModel": "flux",
-    "QwenImageControlNetModel": "qwen-image",
-}
-"""The families of transformers that ControlNets steer, by diffusers' classes of those."""
-
-EXTRA_CHANNELS = ("extra_conditioning_channels", "extra_condition_channels")
-"""Where the configuration of a ControlNet for masks says so."""
+from worker.models.files.steering.controlnets import controlnet_files, steers, wanted_part
+from worker.models.files.steering.mappers import WANTED, mapper_folder, mapper_weights
+from worker.models.files.widths import ModelWidths, model_widths
+from worker.models.tables import (
+    AddOnEntry,
+    ControlNetEntry,
+    IPAdapterEntry,
+    LoraEntry,
+    PreprocessorEntry,
+    VaeEntry,
+)
 
 EMBEDDING = "emb_params"
 SDXL_EMBEDDING = ("clip_l", "clip_g")
 
+
+SECTIONS = (
+    *("loras", "embeddings", "controlnets", "ip_adapters", "preprocessors"),
+    *("upscalers", "vaes"),
+)
+"""The fields of a ModelCard that list add-ons."""
+
+FOR_ALL = ("preprocessors", "upscalers")
+"""Those that work on pixels, and fit every model."""
 
 FAMILIES_BY_TEXT = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 FAMILIES_BY_TOKENS: dict[tuple[int, ...], str] = {
@@ -54,31 +59,19 @@ FAMILIES_BY_TOKENS: dict[tuple[int, ...], str] = {
 
 
 @dataclass(frozen=True)
-class ModelWidths:
-    """What of a model decides which add-ons fit it: how wide the text is that its UNet reads, its
-    UNet's channels at each level, how wide each text encoder's tokens are, and how many channels
-    its latents have; for a transformer its family and how wide it is."""
-
-    text: int = 0
-    channels: tuple[int, ...] = ()
-    tokens: tuple[int, ...] = ()
-    latents: int = 4
-    family: str = ""
-    wide: int = 0
-
-
-@dataclass(frozen=True)
 class FoundAddOn:
     """An add-on that is on this machine, with what a model must have for it; None fits any. What
     `steers` transformers is for a family of them, and for those of one width."""
 
     entry: AddOnEntry
     text: int | None = None
+    given: int | None = None
     channels: tuple[int, ...] | None = None
     tokens: tuple[int, ...] | None = None
     latents: int | None = None
     lora: LoraFor = field(default_factory=LoraFor)
     steers: tuple[str, int] | None = None
+    control_types: tuple[str, ...] = ()
 
     def fits(self, model: ModelWidths) -> bool:
         """Whether it can be added to a model of these widths."""
@@ -89,6 +82,7 @@ class FoundAddOn:
         return (
             not self.lora.families
             and self.text in (None, model.text)
+            and self.given in (None, model.given)
             and self.channels in (None, model.channels)
             and self.tokens in (None, model.tokens)
             and self.latents in (None, model.latents)
@@ -103,22 +97,23 @@ class FoundAddOn:
             return self.lora.families[0] if len(self.lora.families) == 1 else ""
         if self.tokens is not None:
             return FAMILIES_BY_TOKENS.get(self.tokens, "")
-        return FAMILIES_BY_TEXT.get(self.text or 0, "")
+        return FAMILIES_BY_TEXT.get(self.text or self.given or 0, "")
 
     @cached_property
     def told(self) -> AddOn:
         """What callers are told of it."""
-        return _told(self.entry).model_copy(update={"family": self.family})
+        own = {"family": self.family, "control_types": list(self.control_types)}
+        return _told(self.entry).model_copy(update=own)
 
 
 def add_ons(found: Sequence[FoundAddOn], config: Path) -> dict[str, list[AddOn]]:
     """The add-ons that fit the model whose configuration lies in `config`, as its ModelCard lists
-    them: `loras`, `embeddings`, `controlnets`, `vaes`, `upscalers`. Raises SourceError."""
+    them: `loras`, `embeddings`, `controlnets` and so on. Raises SourceError."""
     widths = model_widths(config)
-    fitting = [each for each in found if each.entry.section == "upscalers" or each.fits(widths)]
+    fitting = [each for each in found if each.entry.section in FOR_ALL or each.fits(widths)]
     return {
         section: [each.told for each in fitting if each.entry.section == section]
-        for section in ("loras", "embeddings", "controlnets", "upscalers", "vaes")
+        for section in SECTIONS
     }
 
 
@@ -146,7 +141,7 @@ def _found_before(entry: AddOnEntry) -> FoundAddOn | None:
         state = file.stat()
     except OSError:
         return None
-    if entry.section == "controlnets" or not stat.S_ISREG(state.st_mode):
+    if entry.section in ("controlnets", "ip_adapters") or not stat.S_ISREG(state.st_mode):
         return None
     size, changed, found = _found.get(str(file), (0, 0, None))
     if (
@@ -174,28 +169,28 @@ def find(entry: AddOnEntry) -> FoundAddOn:
             names = embedding_names(entry, shapes)
             return FoundAddOn(entry, tokens=tuple(shapes[name][-1] for name in names))
         case "controlnets":
-            return _found_controlnet(cast(ControlNetEntry, entry))
+            steered = steers(cast(ControlNetEntry, entry))
+            return FoundAddOn(
+                entry,
+                given=steered.given,
+                channels=steered.channels,
+                steers=steered.transformer,
+                control_types=steered.types,
+            )
+        case "ip_adapters":
+            file = weights(entry)
+            wanted = adapter_for(f"{entry.where}.source", read_complete(file).shapes)
+            encoder_for(cast(IPAdapterEntry, entry), file, wanted)
+            return FoundAddOn(entry, text=wanted.text)
+        case "preprocessors":
+            mapper_folder(cast(PreprocessorEntry, entry))
+            return FoundAddOn(entry)
         case "vaes":
             files = vae_files(cast(VaeEntry, entry))
             return FoundAddOn(entry, latents=_latents(read_complete(files[0]).shapes))
         case _:
             weights(entry)
             return FoundAddOn(entry)
-
-
-def model_widths(config: Path) -> ModelWidths:
-    """The widths of a model in the diffusers layout. Raises SourceError."""
-    if not (config / "unet").is_dir():
-        family, wide = transformer_width(config)
-        return ModelWidths(family=family, wide=wide)
-    unet = read_json(config / "unet" / "config.json")
-    texts = [config / part / "config.json" for part in ("text_encoder", "text_encoder_2")]
-    tokens = [read_json(file).get("hidden_size", 0) for file in texts if file.is_file()]
-    vae = config / "vae" / "config.json"
-    latents = int(read_json(vae).get("latent_channels", 4)) if vae.is_file() else 4
-    return ModelWidths(
-        _first(unet.get("cross_attention_dim")), _channels(unet), tuple(map(int, tokens)), latents
-    )
 
 
 def _latents(shapes: Shapes) -> int | None:
@@ -215,45 +210,27 @@ def weights(entry: AddOnEntry) -> Path:
     return _one_file(entry, _folder(entry, entry.source))
 
 
-def controlnet_files(entry: ControlNetEntry) -> tuple[Path, Path | None]:
-    """A ControlNet's folder with its config.json, and its single file if it is one.
-
-    Raises SourceError.
-    """
-    file = None
-    source = entry.source
-    if source.endswith(".safetensors"):
-        file = find_file(source, entry.base, f"{entry.where}.source")
-        if entry.config is None:
-            return _written_config(entry, file), file
-        source = entry.config
-    folder = _folder(entry, source)
-    if not (folder / "config.json").is_file():
-        raise SourceError(f"{entry.where}: {folder} has no config.json; it is no ControlNet.")
-    if file is None and not weights_in(folder, entry.variant):
-        raise SourceError(f"{entry.where}.source: {no_weights(folder, entry.variant)}")
-    return folder, file
-
-
-def _written_config(entry: ControlNetEntry, file: Path) -> Path:
-    """A folder with the configuration that a ControlNet's shapes say."""
-    shapes = read_header(file).shapes
-    where = f"{entry.where}.source"
-    if "difference" in shapes:
-        raise SourceError(
-            f"{where}: {file} holds the difference to a model, not a ControlNet; the whole one"
-            " is shared as well."
-        )
-    try:
-        return write({"config.json": controlnet_config(without(shapes, LDM) or shapes)})
-    except (SourceError, KeyError, IndexError, OSError) as error:
-        raise SourceError(f"{where}: {file} is no ControlNet for a UNet: {error}.") from error
+def _folder(entry: AddOnEntry, source: str) -> Path:
+    return find_folder(
+        source,
+        entry.base,
+        f"{entry.where}.source",
+        wanted_files(entry),
+        revision=entry.revision,
+        fetch=f"darkroom models pull {entry.name}",
+    )
 
 
 def add_on_weights(entry: AddOnEntry) -> list[Path]:
     """The files of an add-on's weights. Raises SourceError where they are not on this machine."""
     if isinstance(entry, VaeEntry):
         return vae_files(entry)
+    if isinstance(entry, PreprocessorEntry):
+        return mapper_weights(mapper_folder(entry))
+    if isinstance(entry, IPAdapterEntry):
+        file = weights(entry)
+        wanted = adapter_for(f"{entry.where}.source", read_complete(file).shapes)
+        return [file, encoder_for(entry, file, wanted).file]
     if not isinstance(entry, ControlNetEntry):
         return [weights(entry)]
     folder, file = controlnet_files(entry)
@@ -279,12 +256,11 @@ def add_on_parameters(entry: AddOnEntry) -> int:
 def wanted_files(entry: AddOnEntry) -> Patterns:
     """Which files of a hub repository an add-on needs, for a pull."""
     if isinstance(entry, ControlNetEntry | VaeEntry):
-        if entry.source.endswith(".safetensors"):
-            return Patterns(["config.json"], [])
-        files = f"*.{entry.variant}.safetensors" if entry.variant else "*.safetensors"
-        # A second dot is another variant; a folder in the repository another ControlNet.
-        others = ["*/*"] if entry.variant else ["*/*", "*.*.safetensors"]
-        return Patterns(["config.json", files], others)
+        return wanted_part(entry)
+    if isinstance(entry, PreprocessorEntry):
+        return WANTED
+    if isinstance(entry, IPAdapterEntry):
+        return ip_adapter_files(entry)
     return Patterns([entry.file], []) if entry.file else Patterns(["*.safetensors"], ["*/*"])
 
 
@@ -304,31 +280,6 @@ def embedding_names(entry: AddOnEntry, shapes: Shapes) -> list[str]:
     raise SourceError(
         f"{entry.where}.source: it is no embedding: it holds {names}, not {EMBEDDING}, one token,"
         f" or {' and '.join(SDXL_EMBEDDING)}."
-    )
-
-
-def _found_controlnet(entry: ControlNetEntry) -> FoundAddOn:
-    folder, _ = controlnet_files(entry)
-    config = read_json(folder / "config.json")
-    kind = config.get("_class_name", "ControlNetModel")
-    if family := CONTROLLED.get(kind):
-        if any(config.get(key) for key in EXTRA_CHANNELS):
-            raise SourceError(
-                f"{entry.where}.source: it is a {kind} that is shown a mask as well, and runs in no"
-                " batch."
-            )
-        modes = int(config.get("num_mode") or 0)
-        if modes and (entry.mode is None or entry.mode >= modes):
-            raise SourceError(
-                f"{entry.where}.mode: it was trained for several kinds of pictures; `mode` says"
-                f" which, 0 to {modes - 1}."
-            )
-        return FoundAddOn(entry, steers=(family, transformer_wide(config)))
-    if kind != "ControlNetModel":
-        names = ", ".join(("ControlNetModel", *CONTROLLED))
-        raise SourceError(f"{entry.where}.source: it is a {kind}, none of {names}.")
-    return FoundAddOn(
-        entry, text=_first(config.get("cross_attention_dim")), channels=_channels(config)
     )
 
 
@@ -363,17 +314,6 @@ def _claims(entry: AddOnEntry) -> Claims:
         return Claims()
 
 
-def _folder(entry: AddOnEntry, source: str) -> Path:
-    return find_folder(
-        source,
-        entry.base,
-        f"{entry.where}.source",
-        wanted_files(entry),
-        revision=entry.revision,
-        fetch=f"darkroom models pull {entry.name}",
-    )
-
-
 def _one_file(entry: AddOnEntry, folder: Path) -> Path:
     if entry.file is not None:
         file = folder / entry.file
@@ -387,11 +327,3 @@ def _one_file(entry: AddOnEntry, folder: Path) -> Path:
         raise SourceError(f"{entry.where}.source: {no_weights(folder)}")
     names = ", ".join(file.name for file in files)
     raise SourceError(f"{entry.where}.file: must name one of the files of {folder}: {names}.")
-
-
-def _first(width: int | list[int] | None) -> int:
-    return width[0] if isinstance(width, list) else width or 0
-
-
-def _channels(config: dict[str, Any]) -> tuple[int, ...]:
-    return tuple(int(width) for width in config.get("block_out_channels", []))

@@ -13,7 +13,7 @@ from worker.models.files.configurations.scheduler import (
     sampler_of,
     scheduler_config,
 )
-from worker.models.files.errors import SourceError
+from worker.models.files.errors import SourceError, check_package
 from worker.models.files.layout import class_of, read_json, text_parts
 from worker.models.files.sources import ModelFiles
 from worker.models.files.transformers import read_transformer, unlike
@@ -30,8 +30,14 @@ ENGINE_UNET, ENGINE_VAE = "UNet2DConditionModel", "AutoencoderKL"
 TEXT_MODELS = ("CLIPTextModel", "CLIPTextModelWithProjection")
 """What the engine runs itself: Stable Diffusion 1.x, 2.x and XL, and every model of their shape."""
 
-OTHER_CONDITIONS = ("class_embed_type", "encoder_hid_dim_type")
+CHATGLM, CHATGLM_TOKENS = "ChatGLMModel", 256
+"""What reads for Kolors, which has SDXL's UNet, and how many tokens of each prompt."""
+
+PROJECTED = "encoder_hid_dim_type"
+OTHER_CONDITIONS = ("class_embed_type", PROJECTED)
 """Where a UNet's configuration says that it wants what Darkroom does not make."""
+
+KOLORS = "kolors"
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 
@@ -63,7 +69,8 @@ class Architecture:
     guidance scale (LCM). A model that is not `batched` runs as a whole diffusers pipeline; one that
     predicts a `flow` takes the samplers of flow matching, and with `distilled_guidance` is told its
     guidance scale. Edits are given up to `edit_pictures` pictures, and with `image_guidance` are
-    guided by the first as well. One that has its `own_sampler` takes no other.
+    guided by the first as well. It was taught so many `classes`. One that has its `own_sampler`
+    takes no other.
     `defaults` is what it takes where models.toml does not say: fields of ModelEntry.
     """
 
@@ -81,6 +88,7 @@ class Architecture:
     distilled_guidance: bool = False
     edit_pictures: int = 0
     image_guidance: bool = False
+    classes: int = 0
     defaults: Defaults = field(default_factory=dict[str, str | int | float])
 
 
@@ -96,7 +104,10 @@ def read_architecture(name: str, files: ModelFiles) -> Architecture:
             return _whole_pipeline(name, index, files)
         unet, vae = (read_json(files.config / part / "config.json") for part in ("unet", "vae"))
         texts = [read_json(files.config / part / "config.json") for part in text_parts(index)]
-        _check_inputs(name, unet, vae)
+        kolors = class_of(index, "text_encoder") == CHATGLM
+        if kolors:
+            check_package(f"model: {name} has the tokenizer of ChatGLM", "sentencepiece", "kolors")
+        _check_inputs(name, unet, vae, read_elsewhere=kolors)
         scheduler = read_scheduler(files)
         _check_prediction(name, scheduler)
         return _stable_diffusion(index, unet, vae, texts, scheduler, files.claims)
@@ -104,6 +115,11 @@ def read_architecture(name: str, files: ModelFiles) -> Architecture:
         raise SourceError(
             f"model: {name} has a configuration that Darkroom cannot read: {error!r}."
         ) from error
+
+
+def is_xl(family: str) -> bool:
+    """Whether it has the UNet and the autoencoder of SDXL."""
+    return family == KOLORS or family.startswith("sdxl")
 
 
 def read_scheduler(files: ModelFiles) -> dict[str, Any]:
@@ -122,7 +138,7 @@ def _is_stable_diffusion(index: dict[str, Any]) -> bool:
         class_of(index, "unet") == ENGINE_UNET
         and class_of(index, "vae") == ENGINE_VAE
         and any(texts)
-        and all(found in (None, *TEXT_MODELS) for found in texts)
+        and (texts == [CHATGLM, None] or all(found in (None, *TEXT_MODELS) for found in texts))
         and not class_of(index, "text_encoder_3")
         # Another parametrisation of the noise (arXiv 2206.00364), which only its own pipeline has.
         and not (class_of(index, "scheduler") or "").startswith("EDM")
@@ -156,7 +172,7 @@ def _stable_diffusion(
     return Architecture(
         family=family,
         factor=factor,
-        window=min(text["max_position_embeddings"] for text in texts) - 2,
+        window=_window(family, texts),
         width=width * factor,
         height=height * factor,
         clip_layers=_clip_layers(family, texts),
@@ -164,12 +180,23 @@ def _stable_diffusion(
         distilled=bool(unet.get("time_cond_proj_dim")),
         edit_pictures=int(edits),
         image_guidance=edits,
+        # The last stands for none.
+        classes=max(0, (unet.get("num_class_embeds") or 0) - 1),
         defaults=_defaults(family, unet, scheduler, claims),
     )
 
 
+def _window(family: str, texts: list[dict[str, Any]]) -> int:
+    """Prompt tokens of one pass, without those that begin and end it."""
+    if family == KOLORS:
+        return CHATGLM_TOKENS - 2
+    return min(text["max_position_embeddings"] for text in texts) - 2
+
+
 def _clip_layers(family: str, texts: list[dict[str, Any]]) -> int:
     """What `clip_skip` may be at most; SDXL's families count from the layer before the last."""
+    if family == KOLORS:
+        return 1
     layers = min(int(text.get("num_hidden_layers", 12)) for text in texts)
     return max(1, layers - family.startswith("sdxl"))
 
@@ -179,7 +206,7 @@ def _defaults(
 ) -> Defaults:
     """What a model takes where models.toml does not say."""
     return {
-        **({"guidance_scale": 5.0} if family.startswith("sdxl") else {}),
+        **({"guidance_scale": 5.0} if is_xl(family) else {}),
         **sampler_of(scheduler),
         **_few_steps(unet, scheduler),
         **_said(claims),
@@ -219,6 +246,8 @@ def _said(claims: Claims) -> Defaults:
 
 
 def _family(unet: dict[str, Any], texts: list[dict[str, Any]]) -> str:
+    if texts[0].get("model_type") == "chatglm":
+        return KOLORS
     if unet.get("addition_embed_type") == "text_time":
         return "sdxl" if len(texts) == 2 else "sdxl-refiner"
     # The text encoder tells them apart: OpenCLIP's has the exact GELU, CLIP's the quick one.
@@ -229,7 +258,9 @@ def _sides(size: int | list[int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
-def _check_inputs(name: str, unet: dict[str, Any], vae: dict[str, Any]) -> None:
+def _check_inputs(
+    name: str, unet: dict[str, Any], vae: dict[str, Any], *, read_elsewhere: bool
+) -> None:
     channels, latent = unet["in_channels"], vae["latent_channels"]
     if channels not in (latent, 2 * latent, 2 * latent + 1):
         raise SourceError(
@@ -238,7 +269,8 @@ def _check_inputs(name: str, unet: dict[str, Any], vae: dict[str, Any]) -> None:
             " inpainting."
         )
     added = unet.get("addition_embed_type")
-    others = (None if added == "text_time" else added, *map(unet.get, OTHER_CONDITIONS))
+    known = [each for each in OTHER_CONDITIONS if not (read_elsewhere and each == PROJECTED)]
+    others = (None if added == "text_time" else added, *map(unet.get, known))
     if kind := next(filter(None, others), None):
         raise SourceError(
             f"model: {name} has a UNet2DConditionModel that wants more than a prompt, a size and a"

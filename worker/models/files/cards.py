@@ -59,6 +59,7 @@ def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
         kinds=list(model.kinds),
         edit_pictures=model.edit_pictures,
         image_guidance=model.image_guidance,
+        classes=model.classes,
         samplers=_samplers(model),
         schedules=list(FLOW_SCHEDULES if model.flow else EVERY),
         distilled_guidance=model.distilled_guidance,

@@ -6,25 +6,21 @@ Read by the package `gguf`, which is optional.
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from worker.models.files.errors import SourceError
+from worker.models.files.errors import SourceError, check_package
 from worker.models.files.safetensors_file import Header, problem_of, read_header
 
 SUFFIX = ".gguf"
+MAGIC = b"GGUF"
 
 
 def header_of(file: Path) -> Header:
     """The header of a file of either format. Raises SourceError."""
     if file.suffix != SUFFIX:
         return read_header(file)
-    if find_spec("gguf") is None:
-        raise SourceError(
-            f"{file} is a GGUF file, which needs the package gguf; the extra `gguf` of darkroom"
-            " brings it."
-        )
+    check_package(f"{file} is a GGUF file", "gguf", "gguf")
     try:
         state = file.stat()
     except OSError as error:
@@ -39,6 +35,13 @@ def _read(file: Path, size: int, _time: int) -> Header:
 
     package: Any = gguf
     try:
+        with file.open("rb") as opened:
+            begins = opened.read(len(MAGIC))
+    except OSError as error:
+        raise SourceError(f"{file} cannot be read: {error}.") from error
+    if begins != MAGIC:
+        raise SourceError(f"{file} is no GGUF file: it begins otherwise than one.")
+    try:
         reader: Any = package.GGUFReader(str(file))
         shapes = {
             str(each.name): tuple(int(side) for side in reversed(each.shape))
@@ -47,9 +50,11 @@ def _read(file: Path, size: int, _time: int) -> Header:
         ends = [int(each.data_offset + each.n_bytes) for each in reader.tensors]
         said = reader.get_field("general.architecture")
         architecture = str(said.contents()) if said is not None else ""
-    # It raises whatever a broken file makes numpy raise.
+    # It raises whatever numpy does where there is less than the file says.
     except Exception as error:
-        raise SourceError(f"{file} is no whole GGUF file: {error}.") from error
+        raise SourceError(
+            f"{file} is cut off or broken: it says that it has more than its {size} bytes."
+        ) from error
     return Header(shapes, {"general.architecture": architecture}, max(ends, default=size))
 
 

@@ -36,6 +36,8 @@ class PipelineDefaults:
 PIPELINES: dict[str, PipelineDefaults] = {
     "StableDiffusionPipeline": PipelineDefaults(50, 7.5),
     "StableDiffusionXLPipeline": PipelineDefaults(50, 5.0),
+    "KolorsPipeline": PipelineDefaults(50, 5.0, 256),
+    "KolorsPAGPipeline": PipelineDefaults(50, 5.0, 256),
     "StableDiffusion3Pipeline": PipelineDefaults(28, 7.0, 256),
     "StableDiffusion3PAGPipeline": PipelineDefaults(28, 7.0, 256),
     "IFPipeline": PipelineDefaults(100, 7.0),
@@ -120,6 +122,7 @@ IMAGE_TO_IMAGE = frozenset(
         "KandinskyCombinedPipeline",
         "KandinskyV22CombinedPipeline",
         "Kandinsky3Pipeline",
+        "KolorsPipeline",
         "LatentConsistencyModelPipeline",
         "StableDiffusionPAGPipeline",
         "StableDiffusionXLPAGPipeline",

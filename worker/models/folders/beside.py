@@ -1,4 +1,5 @@
-"""What lies in the folders and belongs to a transformer in one file. No torch."""
+"""What lies in the folders and belongs to something else there: to a transformer in one file its
+text encoders, to an IP-Adapter its image encoder. No torch."""
 
 from __future__ import annotations
 
@@ -6,13 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from worker.models.files.add_ons import weights
 from worker.models.files.errors import SourceError
 from worker.models.files.gguf_file import SUFFIX, header_of
 from worker.models.files.layout import class_of, read_json, weights_in
 from worker.models.files.places import find_path
+from worker.models.files.references.adapters import adapter_for
+from worker.models.files.references.encoders import encoder_at
+from worker.models.files.references.located import encoder_for
 from worker.models.files.single_files.assembled import is_transformer
 from worker.models.files.single_files.pieces import CLASSES, Single, encoder_in, encoder_of
-from worker.models.tables import ModelEntry, VaeEntry
+from worker.models.tables import IPAdapterEntry, ModelEntry, VaeEntry
 
 
 def with_parts(
@@ -92,3 +97,25 @@ def _latents(file: Path) -> int | None:
     shapes = header_of(file).shapes
     found = (shape for name, shape in shapes.items() if name.endswith("decoder.conv_in.weight"))
     return next((shape[1] for shape in found if len(shape) > 1), None)
+
+
+def with_encoder(entry: IPAdapterEntry, encoders: Sequence[Path]) -> IPAdapterEntry:
+    """An IP-Adapter with the first of the image encoders that reads for it, where it names none and
+    none lies beside it."""
+    if entry.image_encoder is not None:
+        return entry
+    try:
+        file = weights(entry)
+        wanted = adapter_for(entry.where, header_of(file).shapes)
+    except (SourceError, OSError):
+        # Whoever asks for it is told what is wrong with it.
+        return entry
+    try:
+        encoder_for(entry, file, wanted)
+    except SourceError:
+        fitting = (
+            each for each in encoders if encoder_at(each).reads(wanted.reads, wanted.patches)
+        )
+        first = next(fitting, None)
+        return entry.model_copy(update={"image_encoder": str(first)}) if first else entry
+    return entry

@@ -9,16 +9,22 @@ from typing import Literal
 
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import read_json
+from worker.models.files.references.adapters import is_adapter
 from worker.models.files.safetensors_file import Shapes
 from worker.models.files.single_files.pieces import transformer_in
+from worker.models.files.steering.t2i_adapters import is_t2i_adapter
 
-Section = Literal["models", "loras", "embeddings", "controlnets", "vaes", "upscalers"]
+Section = Literal[
+    "models", "loras", "embeddings", "controlnets", "ip_adapters", "vaes", "upscalers"
+]
 
 PARTS: dict[str, Section] = {
     "ControlNetModel": "controlnets",
     "SD3ControlNetModel": "controlnets",
     "FluxControlNetModel": "controlnets",
     "QwenImageControlNetModel": "controlnets",
+    "ControlNetUnionModel": "controlnets",
+    "T2IAdapter": "controlnets",
     "AutoencoderKL": "vaes",
 }
 """Folders that hold one part of a model, by the `_class_name` of their configuration."""
@@ -38,6 +44,8 @@ CONTROLNET = (
     "input_hint_block.",
     "controlnet_cond_embedding.",
     "controlnet_down_blocks.",
+    "controlnet_blocks.",
+    "controlnet_x_embedder.",
 )
 
 UPSCALER_FOLDERS = {
@@ -63,7 +71,6 @@ FOREIGN: tuple[tuple[str, str], ...] = (
     (r"joint_blocks\.\d+\.", "a transformer of Stable Diffusion 3"),
     (r"motion_modules?\.", "a motion module for AnimateDiff"),
     (r"ip_adapter\.|^image_proj\.|ip_adapter", "an IP-Adapter"),
-    (r"^body\.\d+\.block1\.|^adapter\.", "a T2I-Adapter"),
     (r"clip_txt_mapper|\.channelwise\.", "a part of Stable Cascade"),
     (r"^(model\.diffusion_model\.)?(layers|blocks|transformer_blocks)\.\d+\.", "a transformer"),
     (r"^(text_model\.|transformer\.text_model\.|encoder\.block\.)", "a text encoder alone"),
@@ -80,6 +87,10 @@ def kind_of(shapes: Shapes, folder: str = "") -> Section:
     """
     if _any(shapes, lambda name: name.startswith(CONTROLNET)):
         return "controlnets"
+    if is_t2i_adapter(shapes):
+        return "controlnets"
+    if is_adapter(shapes):
+        return "ip_adapters"
     if transformer_in(shapes) is not None:
         return "models"
     if _any(shapes, lambda name: name.startswith(UNET)):

@@ -12,7 +12,7 @@ from typing import Any
 from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.files.places import find_path
 from worker.models.folders.about import with_about
-from worker.models.folders.beside import with_parts
+from worker.models.folders.beside import with_encoder, with_parts
 from worker.models.folders.scan import SUBFOLDERS, Found, Unusable, scan
 from worker.models.tables import ModelEntry, VaeEntry
 
@@ -44,6 +44,7 @@ def with_found(named: Catalogue, found: Found) -> Catalogue:
         "loras": dict(named.loras),
         "embeddings": dict(named.embeddings),
         "controlnets": dict(named.controlnets),
+        "ip_adapters": dict(named.ip_adapters),
         "vaes": dict(named.vaes),
         "upscalers": dict(named.upscalers),
     }
@@ -61,6 +62,10 @@ def with_found(named: Catalogue, found: Found) -> Catalogue:
     entries = {
         name: with_parts(entry, entries.values(), found.encoders, vaes)
         for name, entry in entries.items()
+    }
+    tables["ip_adapters"] = {
+        name: with_encoder(entry, found.image_encoders)
+        for name, entry in tables["ip_adapters"].items()
     }
     return replace(named, entries=entries, **tables)
 

@@ -19,6 +19,7 @@ from typing import Any
 from jobs.request.model_card import name_from
 from worker.models.files.errors import SourceError
 from worker.models.files.gguf_file import SUFFIX, header_of, problem_in
+from worker.models.files.references.encoders import is_encoder
 from worker.models.files.single_files.pieces import encoder_in, transformer_in
 from worker.models.folders.kinds import Section, kind_of, kind_of_folder
 from worker.models.tables import (
@@ -26,19 +27,23 @@ from worker.models.tables import (
     AddOnEntry,
     ControlNetEntry,
     Entry,
+    IPAdapterEntry,
     LoraEntry,
     ModelEntry,
     VaeEntry,
 )
 
-SUBFOLDERS = ("loras", "embeddings", "controlnets", "vae", "upscalers")
+SUBFOLDERS = (
+    *("loras", "embeddings", "controlnets", "vae", "upscalers"),
+    *("ip_adapters", "clip_vision"),
+)
 """What Darkroom's own folder of models is divided into. A file is what its header says it is, and
 may lie in any of them."""
 
 TREES = ("models", "embeddings", "extensions/sd-webui-controlnet/models")
 """Where an installation of A1111 or ComfyUI keeps model files."""
 
-NEVER = {"venv", "node_modules", "__pycache__", "outputs", "output", "clip_vision"}
+NEVER = {"venv", "node_modules", "__pycache__", "outputs", "output"}
 """Folders of which nothing is offered."""
 
 UNSAID = {"diffusion_pytorch_model", "pytorch_lora_weights", "model", "learned_embeds", "lora"}
@@ -55,12 +60,13 @@ class Unusable:
 
 @dataclass(frozen=True)
 class Found:
-    """What lies in some folders: entries as models.toml would have them, what is no use, and text
-    encoders, which models take."""
+    """What lies in some folders: entries as models.toml would have them, what is no use, text
+    encoders, which models take, and image encoders, which IP-Adapters take."""
 
     entries: list[Entry] = field(default_factory=list[Entry])
     unusable: list[Unusable] = field(default_factory=list[Unusable])
     encoders: list[Path] = field(default_factory=list[Path])
+    image_encoders: list[Path] = field(default_factory=list[Path])
 
 
 Signature = frozenset[tuple[str, int, int]]
@@ -70,6 +76,7 @@ ENTRY_CLASSES: dict[Section, type[AddOnEntry]] = {
     "loras": LoraEntry,
     "embeddings": AddOnEntry,
     "controlnets": ControlNetEntry,
+    "ip_adapters": IPAdapterEntry,
     "vaes": VaeEntry,
     "upscalers": AddOnEntry,
 }
@@ -92,8 +99,8 @@ def scan(folders: Sequence[Path]) -> Found:
                 continue
             seen.add(real)
             try:
-                if _is_encoder(path):
-                    found.encoders.append(path)
+                if (readers := _readers(found, path)) is not None:
+                    readers.append(path)
                     continue
                 section = _section(path)
             except SourceError as error:
@@ -188,14 +195,18 @@ def _section(path: Path) -> Section:
     return _file_section(path, state.st_size, state.st_mtime_ns)
 
 
-def _is_encoder(path: Path) -> bool:
-    """Whether it is a text encoder alone. Raises SourceError."""
+def _readers(found: Found, path: Path) -> list[Path] | None:
+    """Those of `found` that it is one of: a text encoder alone, or an image encoder. Raises
+    SourceError."""
     if path.suffix != ".safetensors" or not path.is_file():
-        return False
+        return None
     if problem := problem_in(path):
         raise SourceError(problem)
     shapes = header_of(path).shapes
-    return encoder_in(shapes) is not None and transformer_in(shapes) is None
+    if is_encoder(shapes):
+        return found.image_encoders
+    text = encoder_in(shapes) is not None and transformer_in(shapes) is None
+    return found.encoders if text else None
 
 
 @lru_cache(maxsize=4096)

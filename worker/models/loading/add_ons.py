@@ -1,4 +1,4 @@
-"""From files to what is added to a model: LoRAs, textual inversions, ControlNets, upscalers."""
+"""From files to what is added to a model: LoRAs, textual inversions, ControlNets and the rest."""
 
 from __future__ import annotations
 
@@ -8,34 +8,25 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import safetensors.torch
 import torch
-from diffusers.loaders import single_file_utils
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from diffusers.loaders.lora_pipeline import StableDiffusionXLLoraLoaderMixin
-from diffusers.models.controlnets.controlnet import ControlNetModel
-from diffusers.models.controlnets.controlnet_flux import FluxControlNetModel
-from diffusers.models.controlnets.controlnet_qwenimage import QwenImageControlNetModel
-from diffusers.models.controlnets.controlnet_sd3 import SD3ControlNetModel
 from diffusers.utils import state_dict_utils
 
 from worker.engine.errors import ModelUnavailable
 from worker.engine.memory.device import is_out_of_memory, make_current
 from worker.engine.model_source import AddOnKind
-from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraLayer, LoraWeights
 from worker.models.files.add_ons import (
-    LDM,
-    controlnet_files,
     embedding_names,
     vae_files,
     weights,
 )
-from worker.models.files.architecture import read_architecture
+from worker.models.files.architecture import is_xl, read_architecture
 from worker.models.files.configurations.claims import read_claims
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import read_json
@@ -45,27 +36,28 @@ from worker.models.files.places import find_path
 from worker.models.files.safetensors_file import read_complete
 from worker.models.files.sources import locate
 from worker.models.loading.autoencoder import load_autoencoder
+from worker.models.loading.controlnets import load_controlnet
 from worker.models.loading.finite import check_finite
 from worker.models.loading.loras import read_any_lora
-from worker.models.loading.pretrained import load_pretrained, one_at_a_time
+from worker.models.loading.pretrained import one_at_a_time
+from worker.models.loading.references import load_ip_adapter
 from worker.models.loading.upscaler import load_upscaler
-from worker.models.tables import AddOnEntry, ControlNetEntry, ModelEntry, VaeEntry
+from worker.models.tables import (
+    AddOnEntry,
+    ControlNetEntry,
+    IPAdapterEntry,
+    ModelEntry,
+    VaeEntry,
+)
 
 log = logging.getLogger(__name__)
 
 # None of these functions is typed.
 load_file: Any = cast(Any, safetensors.torch).load_file
-control_to_diffusers: Any = cast(Any, single_file_utils).convert_controlnet_checkpoint
 lora_state_dict: Any = cast(Any, StableDiffusionXLLoraLoaderMixin).lora_state_dict
 unet_to_peft: Any = cast(Any, state_dict_utils).convert_unet_state_dict_to_peft
 text_to_diffusers: Any = cast(Any, state_dict_utils).convert_state_dict_to_diffusers
 diffusers_to_peft: Any = cast(Any, state_dict_utils).convert_state_dict_to_peft
-ControlNet: Any = ControlNetModel
-CONTROLNETS: dict[Any, Any] = {
-    "SD3ControlNetModel": SD3ControlNetModel,
-    "FluxControlNetModel": FluxControlNetModel,
-    "QwenImageControlNetModel": QwenImageControlNetModel,
-}
 Names: Any = cast(Any, state_dict_utils).StateDictType
 
 Tensors = dict[str, torch.Tensor]
@@ -81,12 +73,13 @@ def load_add_on(
 ) -> Any:
     """Load what a picture adds to its model, onto the model's device and in its dtype.
 
-    That is a LoraWeights, a LoadedControlNet or a PixelUpscaler. Takes tenths of a second to
-    seconds. Raises ModelUnavailable with a sentence.
+    That is a LoraWeights, a LoadedControlNet, a LoadedIPAdapter or a PixelUpscaler. Takes tenths of
+    a second to seconds. Raises ModelUnavailable with a sentence.
     """
     load: dict[AddOnKind, Callable[[], Any]] = {
         "lora": lambda: load_lora(entry, device, dtype),
         "controlnet": lambda: load_controlnet(cast(ControlNetEntry, entry), device, dtype),
+        "ip-adapter": lambda: load_ip_adapter(cast(IPAdapterEntry, entry), device, dtype),
         "upscaler": lambda: load_upscaler(weights(entry), device, dtype, entry.name),
     }
     started = time.monotonic()
@@ -112,7 +105,7 @@ def load_autoencoder_for(
         source = file if file == find_path(entry.source, entry.base) else file.parent
         vae = load_autoencoder(f"{entry.where}.source", source, own, dtype)
         family = read_architecture(model.name, files).family
-        if dtype == torch.float16 and family.startswith("sdxl") and vae.config.force_upcast:
+        if dtype == torch.float16 and is_xl(family) and vae.config.force_upcast:
             vae = vae.float()
         return vae.eval().requires_grad_(False).to(device)
 
@@ -143,47 +136,6 @@ def load_lora(entry: AddOnEntry, device: torch.device, dtype: torch.dtype) -> Lo
     while texts and not texts[-1]:
         texts.pop()
     return LoraWeights(entry.name, unet, tuple(texts))
-
-
-def load_controlnet(
-    entry: ControlNetEntry, device: torch.device, dtype: torch.dtype
-) -> LoadedControlNet:
-    """Read a ControlNet, in diffusers' layout or as a single file. Raises SourceError."""
-    folder, file = controlnet_files(entry)
-    if file is not None:
-        net = _controlnet_from(file, folder, f"{entry.where}.source").to(dtype)
-    else:
-        where = f"{entry.where}.source: "
-        kind = read_json(folder / "config.json").get("_class_name")
-        net = load_pretrained(
-            CONTROLNETS.get(kind, ControlNet),
-            folder,
-            where,
-            variant=entry.variant,
-            torch_dtype=dtype,
-        )
-    net.eval().requires_grad_(False).to(device)
-    return LoadedControlNet(entry.name, net, device, dtype, entry.mode)
-
-
-def _controlnet_from(file: Path, folder: Path, where: str) -> Any:
-    """A ControlNet in one file, in diffusers' layout or the original one. Raises SourceError."""
-    net = ControlNet.from_config(ControlNet.load_config(folder))
-    tensors: Tensors = {
-        name.removeprefix(LDM): tensor for name, tensor in load_file(str(file)).items()
-    }
-    check_finite(where, tensors)
-    named: Tensors = control_to_diffusers(tensors, net.config)
-    for name, tensor in tensors.items():
-        # What SDXL's are told beside the text, which diffusers' own reading leaves out.
-        if found := re.fullmatch(r"label_emb\.0\.([02])\.(weight|bias)", name):
-            named[f"add_embedding.linear_{1 + int(found[1]) // 2}.{found[2]}"] = tensor
-    expected = net.state_dict()
-    missing = sorted(name for name in expected if named.get(name) is None)
-    if missing:
-        raise SourceError(f"{where}: {file} lacks {len(missing)} of its weights: {missing[0]}.")
-    net.load_state_dict({name: named[name] for name in expected})
-    return net
 
 
 def load_embedding(entry: AddOnEntry) -> tuple[torch.Tensor, ...]:

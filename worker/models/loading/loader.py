@@ -23,7 +23,12 @@ from worker.engine.parts.visits import Offload
 from worker.engine.prompt.kept import KeptEmbeddings
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.whole.pipeline import WholeModel
-from worker.models.files.architecture import Architecture, read_architecture, read_scheduler
+from worker.models.files.architecture import (
+    Architecture,
+    is_xl,
+    read_architecture,
+    read_scheduler,
+)
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import UNUSED, class_of, read_json, text_parts
 from worker.models.files.sources import ModelFiles, check_complete, locate
@@ -121,7 +126,7 @@ def _load(
         where = f"{entry.where}.vae"
         own = read_json(files.config / "vae" / "config.json")
         parts["vae"] = load_autoencoder(where, files.vae, own, dtype)
-    upcast = architecture.family.startswith("sdxl") and parts["vae"].config.force_upcast
+    upcast = is_xl(architecture.family) and parts["vae"].config.force_upcast
     if dtype == torch.float16 and upcast:
         # SDXL's autoencoder leaves the range of fp16. Others say so by default, and do not.
         parts["vae"].to(torch.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any, cast
 
 import diffusers
@@ -21,7 +22,7 @@ from transformers import (
 
 from worker.models.files.errors import SourceError
 from worker.models.files.gguf_file import SUFFIX
-from worker.models.files.layout import read_json, weighty_parts
+from worker.models.files.layout import class_of, read_json, weighty_parts
 from worker.models.files.single_files.pieces import Piece
 from worker.models.files.sources import ModelFiles, locate_tiny_vae
 from worker.models.loading.autoencoder import load_autoencoder_piece
@@ -44,6 +45,8 @@ Tokenizer: Any = AutoTokenizer
 load_file: Any = cast(Any, safetensors.torch).load_file
 create_clip: Any = cast(Any, single_file_utils).create_diffusers_clip_model_from_ldm
 
+
+VOCABULARY = "tokenizer.model"
 
 EARLY_TEXT = re.compile(r"^(cond_stage_model\.transformer\.)(embeddings\.|encoder\.|final_)")
 """How the text encoder was named by programs of early days, which left a part of the path out."""
@@ -103,9 +106,23 @@ def _piece(
 
 def tokenizer(files: ModelFiles, part: str) -> Any:
     """The tokenizer that a model has in the folder `part`."""
-    return Tokenizer.from_pretrained(
-        files.config / part, local_files_only=True, trust_remote_code=False
-    )
+    index = read_json(files.config / "model_index.json")
+    named = class_of(index, part)
+    # The library does not know it by itself, and code that may lie beside it is not run.
+    chatglm = named == "ChatGLMTokenizer"
+    if chatglm and not (files.config / part / VOCABULARY).is_file():
+        raise SourceError(f"{files.config / part} has no {VOCABULARY}, which ChatGLM reads by.")
+    kind = _of_kolors(named) if chatglm else Tokenizer
+    return kind.from_pretrained(files.config / part, local_files_only=True, trust_remote_code=False)
+
+
+def _of_kolors(kind: str) -> Any:
+    """A class of diffusers' Kolors, which takes a moment to import and warns of what it uses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from diffusers.pipelines.kolors import text_encoder, tokenizer
+
+    return getattr(text_encoder, kind, None) or getattr(tokenizer, kind)
 
 
 def tiny_autoencoder(entry: ModelEntry, dtype: torch.dtype, channels: int | None) -> Any | None:
@@ -134,7 +151,9 @@ def from_folder(
     for name in ("unet", *(() if files.vae else ("vae",)), *texts):
         reading.ahead(files.config / name)
         if name in texts:
-            parts[name] = _part(TEXT_MODELS[index[name][1]], files, name, dtype=dtype)
+            kind = index[name][1]
+            text_model = TEXT_MODELS.get(kind) or _of_kolors(kind)
+            parts[name] = _part(text_model, files, name, dtype=dtype)
         else:
             kind = UNet if name == "unet" else VAE
             parts[name] = _part(kind, files, name, torch_dtype=dtype)

@@ -14,6 +14,7 @@ SECTIONS: dict[Kind, str] = {
     "model": "models",
     "lora": "loras",
     "controlnet": "controlnets",
+    "ip-adapter": "ip_adapters",
     "upscaler": "upscalers",
     "vae": "vaes",
 }
@@ -23,6 +24,7 @@ WHERE: dict[Kind, str] = {
     "model": "model",
     "lora": "loras",
     "controlnet": "controls",
+    "ip-adapter": "ip_adapters",
     "upscaler": "upscaler",
     "vae": "vae",
 }
@@ -108,6 +110,7 @@ def _tables(catalogue: Catalogue, kind: Kind) -> Mapping[str, ModelEntry | AddOn
         "model": catalogue.entries,
         "lora": catalogue.loras,
         "controlnet": catalogue.controlnets,
+        "ip-adapter": catalogue.ip_adapters,
         "upscaler": catalogue.upscalers,
         "vae": catalogue.vaes,
     }

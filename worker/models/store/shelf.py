@@ -27,6 +27,7 @@ WORDS: dict[Kind, str] = {
     "model": "model",
     "lora": "LoRA",
     "controlnet": "ControlNet",
+    "ip-adapter": "IP-Adapter",
     "upscaler": "upscaler",
     "vae": "autoencoder",
 }

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import httpx
 
 from darkroom_client import errors, records
-from darkroom_client.fields import Control, PictureInput
+from darkroom_client.fields import Control, IPAdapter, PictureInput, Region
 from darkroom_client.formats import Format
 from darkroom_client.records import Job, Json, LoadedPicture, Model, Picture, State
 
@@ -140,6 +140,10 @@ def submit(prompt: str, fields: Mapping[str, Any]) -> Call:
             files[name] = (name, _read(given))
         return named
 
+    def masked(part: Control | IPAdapter, name: str) -> Json:
+        mask = part.get("mask")
+        return {} if mask is None else {"mask": place(name, mask)}
+
     for name in ("image", "mask"):
         if request.get(name) is not None:
             request[name] = place(name, request[name])
@@ -151,7 +155,27 @@ def submit(prompt: str, fields: Mapping[str, Any]) -> Call:
     if "controls" in request:
         request["controls"] = [
             {**control, "image": place(f"control_{index}", control["image"])}
+            | masked(control, f"control_mask_{index}")
             for index, control in enumerate(cast("Sequence[Control]", request["controls"]))
+        ]
+    if "ip_adapters" in request:
+        request["ip_adapters"] = [
+            {
+                **adapter,
+                "images": [
+                    place(f"ip_adapter_{index}_{at}" if at else f"ip_adapter_{index}", given)
+                    for at, given in enumerate(adapter["images"])
+                ],
+            }
+            | masked(adapter, f"ip_adapter_mask_{index}")
+            for index, adapter in enumerate(cast("Sequence[IPAdapter]", request["ip_adapters"]))
+        ]
+    if "regions" in request:
+        request["regions"] = [
+            {**region, "mask": place(f"region_{index}", mask)}
+            if (mask := region.get("mask")) is not None
+            else region
+            for index, region in enumerate(cast("Sequence[Region]", request["regions"]))
         ]
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     if files:

@@ -32,14 +32,60 @@ class Lora(TypedDict):
 
 
 class Control(TypedDict):
-    """A ControlNet and the picture that it follows."""
+    """A ControlNet or a T2I-Adapter, and the picture that it follows."""
 
     model: str
     image: PictureInput
-    preprocessor: NotRequired[Literal["none", "canny", "scribble", "blur", "grayscale", "invert"]]
+    preprocessor: NotRequired[str]
     weight: NotRequired[float]
     start: NotRequired[float]
     end: NotRequired[float]
+    threshold_a: NotRequired[float | None]
+    threshold_b: NotRequired[float | None]
+    control_mode: NotRequired[Literal["balanced", "prompt", "control", "guess"]]
+    control_type: NotRequired[
+        Literal["openpose", "depth", "scribble", "canny", "normal", "segment", "tile", "repaint"]
+        | None
+    ]
+    mask: NotRequired[PictureInput | None]
+
+
+class IPAdapter(TypedDict):
+    """An IP-Adapter and the pictures that the result is to be like."""
+
+    model: str
+    images: Sequence[PictureInput]
+    weight: NotRequired[float]
+    start: NotRequired[float]
+    end: NotRequired[float]
+    mask: NotRequired[PictureInput | None]
+
+
+class Box(TypedDict, total=False):
+    """A part of a picture, in shares of its width and height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class Region(TypedDict):
+    """A prompt for a part of the picture: a box, or the white of a mask."""
+
+    prompt: str
+    box: NotRequired[Box | None]
+    mask: NotRequired[PictureInput | None]
+    weight: NotRequired[float]
+
+
+class FreeU(TypedDict, total=False):
+    """FreeU: more of a U-Net's backbone, less of what skips it."""
+
+    b1: float
+    b2: float
+    s1: float
+    s2: float
 
 
 class Expand(TypedDict, total=False):
@@ -58,6 +104,8 @@ class Hires(TypedDict, total=False):
     steps: int | None
     strength: float
     upscaler: str
+    prompt: str | None
+    negative_prompt: str | None
 
 
 class Drawn(TypedDict):
@@ -133,6 +181,8 @@ class Fields(TypedDict, total=False):
     vae: str | None
     loras: Sequence[Lora]
     controls: Sequence[Control]
+    ip_adapters: Sequence[IPAdapter]
+    regions: Sequence[Region]
     hires: Hires | None
     drawn: Drawn | None
     image: PictureInput | None
@@ -147,6 +197,11 @@ class Fields(TypedDict, total=False):
     inpaint_area: Literal["whole", "masked"]
     fill: Literal["fill", "original", "noise", "nothing"]
     expand: Expand
+    class_label: int | None
+    freeu: FreeU | None
+    pag_scale: float
+    cfg_plus_plus: bool
+    tiling: Literal["none", "x", "y", "both"]
     scale: float | None
     upscaler: str | None
     exact: bool

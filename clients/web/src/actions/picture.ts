@@ -1,13 +1,19 @@
 /** A file that the user chose, as a picture that the server takes: upright, and not too large. */
 import { words } from "../i18n";
 
-/** The longest side in pixels; what is larger is scaled down. */
-export const LONGEST = 2048;
+/** What a server makes and takes: no side longer, and no more pixels. */
+export interface Most {
+  longest: number;
+  pixels: number;
+}
+
+/** Of a server that has not said yet what it makes. */
+export const USUAL: Most = { longest: 2048, pixels: 2048 * 2048 };
 
 /** Of JPEG, where what was lost cannot be seen. */
 const QUALITY = 0.93;
 
-const t = words({
+const t = words("actions/picture", {
   en: {
     unreadable:
       "This browser cannot read that picture. A JPEG, PNG or WebP file works; a screenshot of the picture does too.",
@@ -28,28 +34,32 @@ export interface Opened {
   url: string;
   width: number;
   height: number;
+  /** How large the file is, where it was made smaller. */
+  full: { width: number; height: number } | null;
 }
 
 /**
- * Reads a picture so that what is shown is what is sent: turned as the camera was held, no side
- * longer than `LONGEST`, and without the place where it was taken. Throws `UnreadablePicture`.
+ * Reads a picture so that what is shown is what is sent: turned as the camera was held, no larger
+ * than `most`, and without the place where it was taken. Throws `UnreadablePicture`.
  */
-export async function openPicture(file: Blob): Promise<Opened> {
+export async function openPicture(file: Blob, most: Most = USUAL): Promise<Opened> {
   const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => {
     throw new UnreadablePicture(t("unreadable"));
   });
-  const { width, height } = fitted(bitmap.width, bitmap.height);
+  const { width, height } = fitted(bitmap.width, bitmap.height, most);
+  const full = width === bitmap.width ? null : { width: bitmap.width, height: bitmap.height };
   // A PNG is not turned, and may carry its recipe: it stays as it is.
-  const kept = file.type === "image/png" && width === bitmap.width;
+  const kept = file.type === "image/png" && !full;
   const picture = kept ? file : await encoded(bitmap, width, height, file.type);
   bitmap.close();
-  return { picture, url: URL.createObjectURL(picture), width, height };
+  return { picture, url: URL.createObjectURL(picture), width, height, full };
 }
 
-/** The size within `longest` of the same shape. */
-export function fitted(width: number, height: number, longest = LONGEST): { width: number; height: number } {
-  const scale = Math.min(1, longest / Math.max(width, height));
-  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
+/** The size within `most` of the same shape. */
+export function fitted(width: number, height: number, { longest, pixels }: Most = USUAL): { width: number; height: number } {
+  const scale = Math.min(1, longest / Math.max(width, height), Math.sqrt(pixels / (width * height)));
+  const side = (of: number) => Math.max(1, scale < 1 ? Math.floor(of * scale) : of);
+  return { width: side(width), height: side(height) };
 }
 
 async function encoded(bitmap: ImageBitmap, width: number, height: number, type: string): Promise<Blob> {

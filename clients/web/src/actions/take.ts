@@ -1,14 +1,14 @@
 /** Takes a file that the user chose, dropped or pasted as the picture to start from. */
 import { input, inputOf } from "../state/input";
-import { usualUse } from "../state/models";
+import { model, usualUse } from "../state/models";
 import { mend } from "../state/problems";
 import { toast } from "../state/toasts";
 import { sentence } from "../ui/sentence";
-import { openPicture, UnreadablePicture } from "./picture";
+import { openPicture, USUAL, UnreadablePicture, type Most } from "./picture";
 
 export async function take(file: Blob): Promise<void> {
   try {
-    const opened = await openPicture(file);
+    const opened = await openPicture(file, most());
     input.value = inputOf({ ...opened, use: usualUse() });
     mend("/image", "/mask", "/expand", "/kind");
   } catch (error) {
@@ -19,13 +19,19 @@ export async function take(file: Blob): Promise<void> {
 /** Takes a file as one more picture that an edit speaks of. */
 export async function takeMore(file: Blob): Promise<void> {
   try {
-    const opened = await openPicture(file);
+    const opened = await openPicture(file, most());
     const source = input.peek();
     if (source) input.value = { ...source, more: [...source.more, opened] };
     mend("/references");
   } catch (error) {
     toast(error instanceof UnreadablePicture ? error.message : sentence(error));
   }
+}
+
+/** What the server makes: a photograph that is larger could only be made smaller there. */
+function most(): Most {
+  const limits = model.peek()?.limits;
+  return limits ? { longest: Math.min(limits.max_width, limits.max_height), pixels: limits.max_pixels } : USUAL;
 }
 
 /** The picture among what was pasted or dropped, if there is one. */

@@ -1,6 +1,6 @@
 import { words } from "../i18n";
 
-export const t = words({
+export const t = words("actions", {
   en: {
     asked: "Asked for one more.",
     filled: "The form has the recipe of this picture.",
@@ -22,6 +22,8 @@ export const t = words({
     lostPicture: "It started from another picture, which is not here: choose one.",
     lostModel: "Its model is not here.",
     lostOthers: (names: string) => `Left out, since it means nothing here: ${names}.`,
+    noticeDone: "Your picture is done",
+    noticeFailed: "A picture did not work",
   },
   vi: {
     asked: "Đã gửi yêu cầu thêm một ảnh.",
@@ -44,5 +46,7 @@ export const t = words({
     lostPicture: "Nó được tạo từ một ảnh khác không có ở đây: hãy chọn một ảnh.",
     lostModel: "Mô hình của nó không có ở đây.",
     lostOthers: (names: string) => `Đã bỏ qua vì không dùng được ở đây: ${names}.`,
+    noticeDone: "Ảnh của bạn đã xong",
+    noticeFailed: "Một ảnh không tạo được",
   },
 });

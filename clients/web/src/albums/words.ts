@@ -1,6 +1,6 @@
 import { words } from "../i18n";
 
-export const t = words({
+export const t = words("albums", {
   en: {
     into: (count: number) => (count > 1 ? `Put ${count} pictures into an album` : "Put into an album"),
     favourites: "Favourites",

@@ -1,6 +1,6 @@
 import { number, words } from "../i18n";
 
-export const t = words({
+export const t = words("anatomy", {
   en: {
     anatomy: "Anatomy of a picture",
     intro: "How words become a picture, on your own prompt, step by step.",

@@ -27,10 +27,20 @@ export async function create(request: JobRequest, key: string, files: Files = {}
   return whole(await post("jobs", { form, headers, patience: 120_000 }));
 }
 
-/** The caller's jobs, newest first; `search` looks in the prompts. */
-export async function list(options: { cursor?: string; limit?: number; search?: string } = {}): Promise<JobPage> {
+interface Listed {
+  cursor?: string;
+  limit?: number;
+  /** Words in the prompts. */
+  search?: string;
+  status?: Job["status"];
+  /** Whose, for an admin: `*` is everybody's. */
+  owner?: string | undefined;
+}
+
+/** The caller's jobs, newest first. */
+export async function list(options: Listed = {}): Promise<JobPage> {
   const page = await get<JobPage>("jobs", {
-    query: { cursor: options.cursor, limit: options.limit, q: options.search || undefined },
+    query: { cursor: options.cursor, limit: options.limit, q: options.search || undefined, status: options.status, owner: options.owner },
   });
   return { ...page, jobs: page.jobs.map(whole) };
 }

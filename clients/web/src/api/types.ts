@@ -15,7 +15,7 @@ export type Model = Omit<Required<Schemas["ModelView"]>, AddOnKind> & Record<Add
 /** What can be added to a model. */
 export type AddOn = Required<Schemas["AddOn"]>;
 /** The lists that a model has of what fits it. */
-export type AddOnKind = "loras" | "embeddings" | "controlnets" | "vaes" | "upscalers";
+export type AddOnKind = "loras" | "embeddings" | "controlnets" | "ip_adapters" | "vaes" | "upscalers";
 export interface ModelList extends Omit<Schemas["ModelList"], "models"> {
   models: Model[];
 }
@@ -52,6 +52,12 @@ export type Album = Schemas["AlbumView"];
 /** Pictures of an album and the jobs that made them. */
 export type AlbumPage = Schemas["AlbumPage"];
 export type Preset = Schemas["PresetView"];
+/** One request in every combination of some fields' values. */
+export type Grid = Schemas["GridView"];
+/** What changes along one side of a grid. */
+export type Axis = Pick<Schemas["Axis"], "field" | "values"> & Partial<Schemas["Axis"]>;
+/** Texts for both prompts that go by a name. */
+export type Style = Schemas["StyleView"];
 /** A link to one picture, which ends. */
 export type PictureLink = Schemas["LinkView"];
 export type FieldError = Schemas["FieldError"];

@@ -6,7 +6,7 @@ import { Icon } from "../ui/Icon";
 import { useWayBack } from "../ui/useWayBack";
 import "./compare.css";
 
-const t = words({
+const t = words("compare/Compare", {
   en: { title: "Two pictures, one over the other", close: "Close", slide: "How much is seen of the first" },
   vi: { title: "Hai ảnh chồng lên nhau", close: "Đóng", slide: "Phần nhìn thấy của ảnh thứ nhất" },
 });

@@ -1,6 +1,6 @@
 import { words } from "../i18n";
 
-export const t = words({
+export const t = words("door", {
   en: {
     title: "Pair this device",
     hint: "This server lets in devices that are paired. “darkroom pair” on the server shows a code, and so does any device that is in: Server, Pair a device.",

@@ -1,6 +1,6 @@
 import { number, words } from "../i18n";
 
-export const t = words({
+export const t = words("editor", {
   en: {
     paintTitle: "Paint what should change",
     growTitle: "Extend the picture",
@@ -20,16 +20,19 @@ export const t = words({
     stage: "The picture, to paint on",
     keys:
       "Arrow keys move the brush, with Shift in large steps. Space paints a dot; hold it while you move to paint a line. " +
-      "B is the brush, L draws round something, E is the eraser, the square brackets change its size, I inverts, plus and minus zoom, 0 shows the whole picture. " +
+      "B is the brush, L draws round something, F fills, P takes a colour everywhere, E is the eraser, the square brackets change its size, I inverts, plus and minus zoom, 0 shows the whole picture. " +
       "Control Z undoes, Control Y redoes.",
     at: (x: number, y: number) => `Brush at ${number(x)} % from the left, ${number(y)} % from the top.`,
     hint: "Paint with a finger over what should change. Two fingers zoom and move.",
-    share: (percent: number) =>
-      percent < 1 ? "Less than 1 % of the picture is repainted." : `${number(percent)} % of the picture is repainted.`,
+    shareLittle: "Less than 1 % of the picture is repainted.",
+    share: (percent: number) => `${number(percent)} % of the picture is repainted.`,
 
     tools: "Tools",
     brush: "Brush",
     lasso: "Draw round it",
+    fill: "Fill what has this colour",
+    eyedropper: "Take this colour everywhere",
+    tolerance: "Colours that count",
     eraser: "Eraser",
     hand: "Move the picture",
     undo: "Undo",
@@ -76,16 +79,19 @@ export const t = words({
     stage: "Ảnh để tô lên",
     keys:
       "Các phím mũi tên di chuyển cọ, giữ Shift để đi bước lớn. Phím cách tô một chấm; giữ phím cách khi di chuyển để tô một nét. " +
-      "B là cọ, L khoanh vùng, E là tẩy, hai phím ngoặc vuông đổi cỡ cọ, I đảo vùng tô, phím cộng và trừ để phóng to thu nhỏ, 0 để xem cả ảnh. " +
+      "B là cọ, L khoanh vùng, F tô cùng màu, P lấy màu ở mọi nơi, E là tẩy, hai phím ngoặc vuông đổi cỡ cọ, I đảo vùng tô, phím cộng và trừ để phóng to thu nhỏ, 0 để xem cả ảnh. " +
       "Control Z hoàn tác, Control Y làm lại.",
     at: (x: number, y: number) => `Cọ ở ${number(x)} % từ bên trái, ${number(y)} % từ trên xuống.`,
     hint: "Dùng ngón tay tô lên phần cần thay đổi. Dùng hai ngón để phóng to và di chuyển.",
-    share: (percent: number) =>
-      percent < 1 ? "Chưa đến 1 % ảnh được vẽ lại." : `${number(percent)} % ảnh được vẽ lại.`,
+    shareLittle: "Chưa đến 1 % ảnh được vẽ lại.",
+    share: (percent: number) => `${number(percent)} % ảnh được vẽ lại.`,
 
     tools: "Công cụ",
     brush: "Cọ",
     lasso: "Khoanh vùng",
+    fill: "Tô vùng cùng màu",
+    eyedropper: "Lấy màu này ở mọi nơi",
+    tolerance: "Độ rộng màu",
     eraser: "Tẩy",
     hand: "Di chuyển ảnh",
     undo: "Hoàn tác",

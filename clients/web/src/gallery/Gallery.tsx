@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useCallback, useEffect, useMemo } from "preact/hooks";
 import { choosePicture } from "../actions/drop";
 import { number } from "../i18n";
+import { platform } from "../platform";
 import { connection } from "../state/connection";
 import { ids, loadOlder, more } from "../state/jobs";
 import { close, go, route } from "../state/route";
@@ -80,6 +81,12 @@ export function Gallery() {
           >
             <Icon name="select" />
           </button>
+          {/* The mobile shell has no such address. */}
+          {!platform.base.value && (
+            <a class="button plain" href="/show" aria-label={t("show")} title={t("show")}>
+              <Icon name="screen" />
+            </a>
+          )}
           <button type="button" class="plain" aria-label={t("open")} title={t("open")} onClick={choosePicture}>
             <Icon name="plus" />
           </button>
@@ -126,8 +133,8 @@ function Standing({ looking, whole, count, filtered }: { looking: boolean; whole
   let text = "";
   if (failure.value ?? problem.value) text = sentence(failure.value ?? problem.value);
   else if (count) {
-    const written = number(count);
-    text = looking ? t("found", written, !whole) : count === 1 && whole ? t("one") : t("count", written, !whole);
+    const written = `${number(count)}${whole ? "" : "+"}`;
+    text = looking ? t("found", written) : count === 1 && whole ? t("one") : t("count", written);
   } else if (looking) text = searching.value ? t("searching") : whole ? t("nothingFound", words) : t("searching");
   else if (!whole) text = t("loading");
   else if (filtered) text = choose("noneFits");

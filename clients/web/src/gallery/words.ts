@@ -1,16 +1,17 @@
 import { words } from "../i18n";
 
-export const t = words({
+export const t = words("gallery", {
   en: {
     gallery: "Gallery",
     pictures: "Pictures",
     searchFor: "Search the prompts",
     search: "Search",
     clear: "Clear the search",
+    show: "Show on a big screen",
     open: "Open a picture with its recipe",
-    count: (count: string, more: boolean) => `${count}${more ? "+" : ""} pictures`,
+    count: (count: string) => `${count} pictures`,
     one: "1 picture",
-    found: (count: string, more: boolean) => `${count}${more ? "+" : ""} found`,
+    found: (count: string) => `${count} found`,
     searching: "Looking…",
     nothingFound: (words: string) => `Nothing found for “${words}”.`,
     empty: "No pictures yet. What you make is kept here.",
@@ -77,10 +78,11 @@ export const t = words({
     searchFor: "Tìm trong mô tả",
     search: "Tìm",
     clear: "Xóa tìm kiếm",
+    show: "Chiếu lên màn hình lớn",
     open: "Mở một ảnh kèm công thức",
-    count: (count: string, more: boolean) => `${count}${more ? "+" : ""} ảnh`,
+    count: (count: string) => `${count} ảnh`,
     one: "1 ảnh",
-    found: (count: string, more: boolean) => `Tìm thấy ${count}${more ? "+" : ""} ảnh`,
+    found: (count: string) => `Tìm thấy ${count} ảnh`,
     searching: "Đang tìm…",
     nothingFound: (words: string) => `Không tìm thấy gì cho “${words}”.`,
     empty: "Chưa có ảnh nào. Những gì bạn tạo sẽ được giữ ở đây.",

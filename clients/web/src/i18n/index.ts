@@ -1,8 +1,14 @@
-/** Words in the user's language. Each part of the page brings its own, with the same keys in all. */
+/** Words in the user's language. Each part of the page brings its own in English and Vietnamese; others come in files. */
 import { effect, signal } from "@preact/signals";
+import { directionOf, IN_FILES, load, matching, nameOf, type LanguageFile } from "./files";
+import { filled } from "./template";
 
-export const LANGUAGES = { en: "English", vi: "Tiếng Việt" } as const;
-export type Language = keyof typeof LANGUAGES;
+/** What languages are called, by their codes. */
+export const LANGUAGES: Readonly<Record<string, string>> = {
+  en: "English",
+  vi: "Tiếng Việt",
+  ...Object.fromEntries(IN_FILES.map((code) => [code, nameOf(code)])),
+};
 
 type Message = string | ((...values: any[]) => string);
 type Messages = Record<string, Message>;
@@ -12,34 +18,55 @@ type Same<M extends Messages> = {
 
 const KEPT = "darkroom.language";
 
-function preferred(): Language {
-  const wanted = [localStorage.getItem(KEPT), ...navigator.languages.map((each) => each.slice(0, 2))];
-  return (wanted.find((each) => each !== null && each in LANGUAGES) as Language | undefined) ?? "en";
+function preferred(): string {
+  const kept = localStorage.getItem(KEPT);
+  const there = Object.keys(LANGUAGES);
+  const wanted = [...(kept ? [kept] : []), ...navigator.languages];
+  return wanted.map((each) => matching(each, there)).find((each) => each !== null) ?? "en";
 }
 
-export const language = signal<Language>(preferred());
+/** The language that is spoken; one of a file only once the file is there. */
+export const language = signal(IN_FILES.includes(preferred()) ? "en" : preferred());
+
+/** The file of the language, where it has one. */
+export const file = signal<LanguageFile | null>(null);
 
 effect(() => {
   document.documentElement.lang = language.value;
+  document.documentElement.dir = directionOf(language.value);
 });
 
-/** Changes the language, and remembers it. */
-export function speak(chosen: Language): void {
-  language.value = chosen;
+/** Resolves once the page can speak as the user wants it to. */
+export async function ready(): Promise<void> {
+  await change(preferred());
+}
+
+/** Changes the language, and remembers it. Rejects where its file does not come. */
+export async function speak(chosen: string): Promise<void> {
+  await change(chosen);
   localStorage.setItem(KEPT, chosen);
 }
 
+async function change(code: string): Promise<void> {
+  file.value = IN_FILES.includes(code) ? await load(code) : null;
+  language.value = code;
+}
+
 /**
- * Looks up words: `t("title")`, or `t("pictures", 3)` where the message is a function.
+ * Looks up words: `t("title")`, or `t("pictures", 3)` where the message is a function. `room` is what
+ * the files of languages call them by; what a file leaves out is in English.
  *
  * A component that calls it is drawn again when the language changes.
  */
-export function words<M extends Messages>(all: { en: M; vi: Same<M> }) {
-  return <K extends keyof M>(
+export function words<M extends Messages>(room: string, all: { en: M; vi: Same<M> }) {
+  return <K extends keyof M & string>(
     key: K,
     ...values: M[K] extends (...values: infer V) => string ? V : []
   ): string => {
-    const message = (all[language.value] as M)[key]!;
+    const spoken = language.value;
+    const template = file.value?.messages[room]?.[key];
+    if (template !== undefined) return filled(template, values, spoken);
+    const message = ((spoken === "vi" ? all.vi : all.en) as M)[key]!;
     return typeof message === "function" ? message(...values) : message;
   };
 }

@@ -32,7 +32,7 @@ export function Frame({ live, index }: { live: LiveJob; index: number }) {
     <div class="frame" style={{ aspectRatio: `${size.width} / ${size.height}`, "--sharp": `${size.width * SHARP}px`, "--sharp-high": `${size.height * SHARP}px` }}>
       {!shown.value && <img class="preview" alt="" src={preview} decoding="sync" />}
       {output && (
-        <a href={`#/gallery/${output.id}`} aria-label={t("open", named(prompt), index + 1, count)}>
+        <a href={`#/gallery/${output.id}`} aria-label={count > 1 ? t("openOf", named(prompt), index + 1, count) : t("open", named(prompt))}>
           <img
             class={shown.value ? "picture shown" : "picture"}
             alt={named(prompt)}

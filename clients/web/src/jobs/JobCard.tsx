@@ -7,8 +7,11 @@ import { Icon } from "../ui/Icon";
 import { Film } from "../walks/Film";
 import { Actions } from "./Actions";
 import { Cancel } from "./Cancel";
+import { said } from "../ui/said";
+import { capital } from "../ui/sentence";
 import { edit } from "./edit";
 import { Frame } from "./Frame";
+import "./notes";
 import { failure, named } from "./sentence";
 import { Standing } from "./Standing";
 import { t } from "./words";
@@ -40,8 +43,8 @@ function Card({ live }: { live: LiveJob }) {
         <p class="words" dir="auto">{named(job.input.prompt)}</p>
         {made > 0 && <ReadAs job={job} />}
         {job.notes.map((note) => (
-          <p class="muted" key={note.pointer}>
-            {note.detail}
+          <p class="muted" key={note.pointer + note.detail}>
+            {capital(said(note.detail, note.wording))}
           </p>
         ))}
         {open && (

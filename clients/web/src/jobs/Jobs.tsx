@@ -3,8 +3,10 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { ENDED } from "../api/types";
 import { connection } from "../state/connection";
+import { gridOf } from "../state/grids";
 import { find, ids, more, onDone, reread } from "../state/jobs";
 import { outgoing } from "../state/outgoing";
+import { later } from "../ui/later";
 import { useAttention } from "../ui/useAttention";
 import { JobCard } from "./JobCard";
 import { OutgoingCard } from "./OutgoingCard";
@@ -19,14 +21,29 @@ const LATEST = 12;
 /** Unfinished jobs that each have a card; more of them stand in a queue of rows. */
 const AS_CARDS = 3;
 
-/** Jobs among which the unfinished ones are looked for. */
-const LOOKED = 100;
+/** Jobs among which the unfinished ones are looked for; a grid may have many. */
+const LOOKED = 300;
+
+/** Of a grid, its cells being jobs of their own. */
+const GRID = "grid:";
+
+const GridCard = later(async () => (await import("../grids/GridCard")).GridCard);
 
 /** Milliseconds after which places in the queue are asked for again: no event tells of them. */
 const PLACES = 4000;
 
 /** How many of them: those further back wait for long enough. */
 const ASKED = 8;
+
+/** What has a card: the newest first, a grid in the place of its newest cell. */
+function entries(): string[] {
+  const all = ids.value.slice(0, LOOKED).map((id) => {
+    const job = find(id)?.job.peek();
+    const grid = job && gridOf(job);
+    return grid ? `${GRID}${grid}` : id;
+  });
+  return [...new Set(all)];
+}
 
 function isOpen(id: string): boolean {
   return !ENDED.has(find(id)?.job.value.status ?? "succeeded");
@@ -36,14 +53,13 @@ function isOpen(id: string): boolean {
 export function Jobs({ welcome }: { welcome: ComponentChildren }) {
   // A text, so that the list is drawn again only if it is another list.
   const shown = useComputed(() =>
-    ids.value
-      .slice(0, LOOKED)
+    entries()
       .filter((id, at) => at < LATEST || isOpen(id))
       .join(" "),
   ).value;
   const every = shown ? shown.split(" ") : [];
   const queued = useComputed(() => {
-    const open = ids.value.slice(0, LOOKED).filter(isOpen);
+    const open = entries().filter(isOpen);
     return open.length > AS_CARDS ? open.join(" ") : "";
   }).value;
   const waiting = queued ? queued.split(" ") : [];
@@ -63,9 +79,9 @@ export function Jobs({ welcome }: { welcome: ComponentChildren }) {
             {sending.map((entry) => (
               <OutgoingCard key={entry.key} entry={entry} />
             ))}
-            {cards.map((id) => (
-              <JobCard key={id} id={id} />
-            ))}
+            {cards.map((id) =>
+              id.startsWith(GRID) ? <GridCard key={id} id={id.slice(GRID.length)} /> : <JobCard key={id} id={id} />,
+            )}
           </div>
         </>
       )}
@@ -84,7 +100,10 @@ function Announcer() {
   const said = useSignal("");
   useEffect(
     () =>
-      onDone(({ status, input }) => {
+      onDone((job) => {
+        const { status, input } = job;
+        // A grid says by itself how far it is.
+        if (gridOf(job)) return;
         const key = status === "succeeded" ? "isDone" : status === "failed" ? "isFailed" : "isCanceled";
         said.value = t(key, named(input.prompt));
       }),

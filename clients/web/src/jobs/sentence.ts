@@ -1,6 +1,6 @@
 /** How a job stands, in words. */
 import type { Job } from "../api/types";
-import { duration } from "../i18n";
+import { duration, language } from "../i18n";
 import { t } from "./words";
 
 export function waiting(job: Pick<Job, "queue_position" | "eta_s">): string {
@@ -31,11 +31,15 @@ function stageOf(progress: Job["progress"], count: number): string {
   return t("steps", Math.ceil(progress.step / count), Math.round(progress.steps / count));
 }
 
-const KNOWN = ["worker_died", "store_failed", "internal", "lost"] as const;
+const KNOWN = ["worker_died", "store_failed", "internal", "lost", "no_longer_offered"] as const;
+
+/** Of these the server says more, in English. */
+const TOLD = ["refused", "bad_input"] as const;
 
 /** Why a job failed: what the server says of it, where this page does not know it better. */
 export function failure(error: Job["error"]): string {
-  const known = KNOWN.find((each) => each === error?.code);
+  const all = language.value === "en" ? KNOWN : [...KNOWN, ...TOLD];
+  const known = all.find((each) => each === error?.code);
   if (known) return t(known);
   return error?.detail ? `${t("failed")} ${error.detail}` : t("failed");
 }

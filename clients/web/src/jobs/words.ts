@@ -1,6 +1,6 @@
 import { words } from "../i18n";
 
-export const t = words({
+export const t = words("jobs", {
   en: {
     heading: "Latest pictures",
     sending: "Sending…",
@@ -30,6 +30,9 @@ export const t = words({
     store_failed: "The server could not keep the picture. Is its disk full?",
     internal: "The server could not make it. Its log says why.",
     lost: "It ended without saying why. Try again.",
+    no_longer_offered: "Its model, or something that was added to it, is not on offer any more.",
+    refused: "The owner of this server does not let it make such pictures.",
+    bad_input: "The picture that it starts from cannot be used.",
     queue: "Queue",
     inQueue: (count: number) => `${count} under way and in line`,
     cancelAll: "Cancel all",
@@ -44,8 +47,8 @@ export const t = words({
     enlarge: "Enlarge",
     link: "A link for somebody",
     toForm: "Its recipe into the form",
-    open: (prompt: string, at: number, count: number) =>
-      count > 1 ? `Open ${prompt}, picture ${at} of ${count}` : `Open ${prompt}`,
+    open: (prompt: string) => `Open ${prompt}`,
+    openOf: (prompt: string, at: number, count: number) => `Open ${prompt}, picture ${at} of ${count}`,
     picture: "a picture",
     again: "Same again",
     vary: "Vary",
@@ -90,6 +93,9 @@ export const t = words({
     store_failed: "Máy chủ không lưu được ảnh. Có phải ổ đĩa đã đầy?",
     internal: "Máy chủ không tạo được ảnh. Nhật ký của máy chủ ghi lý do.",
     lost: "Việc này kết thúc mà không rõ lý do. Hãy thử lại.",
+    no_longer_offered: "Mô hình của ảnh, hoặc thứ được thêm vào, không còn được cung cấp.",
+    refused: "Chủ máy chủ này không cho tạo những ảnh như vậy.",
+    bad_input: "Không dùng được ảnh bắt đầu.",
     queue: "Hàng đợi",
     inQueue: (count: number) => `${count} việc đang làm và đang chờ`,
     cancelAll: "Hủy tất cả",
@@ -104,8 +110,8 @@ export const t = words({
     enlarge: "Phóng to",
     link: "Liên kết cho người khác",
     toForm: "Đưa công thức vào biểu mẫu",
-    open: (prompt: string, at: number, count: number) =>
-      count > 1 ? `Mở ${prompt}, ảnh ${at} trên ${count}` : `Mở ${prompt}`,
+    open: (prompt: string) => `Mở ${prompt}`,
+    openOf: (prompt: string, at: number, count: number) => `Mở ${prompt}, ảnh ${at} trên ${count}`,
     picture: "một bức ảnh",
     again: "Làm thêm như vậy",
     vary: "Biến tấu",

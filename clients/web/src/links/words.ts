@@ -1,6 +1,6 @@
 import { words } from "../i18n";
 
-export const t = words({
+export const t = words("links", {
   en: {
     title: "A link to this picture",
     about: "Whoever has it sees this one picture and nothing else, until it ends. It works where this server can be reached.",

@@ -4,6 +4,7 @@ import { connection } from "../state/connection";
 import { draft, reset } from "../state/draft";
 import { input } from "../state/input";
 import { model, needsPicture, samplers, schedules } from "../state/models";
+import { picking } from "../state/overlays";
 import { found, problems, tell } from "../state/problems";
 import { read, use } from "../state/preset";
 import { close, route } from "../state/route";
@@ -19,6 +20,7 @@ import { send } from "./send";
 import { differences } from "./settings/choices";
 import { Settings } from "./settings/Settings";
 import { Start } from "./Start";
+import { Styles } from "./Styles";
 import { t } from "./words";
 import "./make.css";
 
@@ -70,21 +72,25 @@ export function Make() {
       }}
     >
       <Prompt send={go} />
+      <Styles />
       {input.value && <Start source={input.value} />}
       <div class="tools">
         {touched.value && <FileButton label={t("camera")} icon="camera" camera />}
         <FileButton label={t("picture")} icon="image" />
+        <button type="button" aria-haspopup="dialog" aria-label={t("grid")} title={t("grid")} onClick={() => (picking.value = "grid")}>
+          <Icon name="grid" />
+        </button>
         {!wide.value && (
           <button type="button" aria-haspopup="dialog" onClick={() => (sheet.value = true)}>
             <Icon name="settings" />
             {t("settings")}
           </button>
         )}
-        <button type="submit" class="primary">
-          <Icon name="make" />
-          {t("make")}
-        </button>
       </div>
+      <button type="submit" class="primary send">
+        <Icon name="make" />
+        {t("make")}
+      </button>
       {!sheet.value && <Elsewhere />}
       <Notes />
       <Chips />

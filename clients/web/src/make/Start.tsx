@@ -45,18 +45,26 @@ export function Start({ source }: { source: Input }) {
       <legend class="unseen">{t("start")}</legend>
       <div class="start-picture">
         <Shown source={source} />
-        <button
-          type="button"
-          aria-label={t("remove")}
-          title={t("remove")}
-          onClick={() => {
-            mend(...POINTERS);
-            input.value = null;
-          }}
-        >
-          <Icon name="close" />
-        </button>
+        <div>
+          <button
+            type="button"
+            aria-label={t("remove")}
+            title={t("remove")}
+            onClick={() => {
+              mend(...POINTERS);
+              input.value = null;
+            }}
+          >
+            <Icon name="close" />
+          </button>
+          <p class="muted">{t("pixels", source.width, source.height)}</p>
+        </div>
       </div>
+      {source.full && (
+        <p class="muted">
+          {t("madeSmaller", t("pixels", source.full.width, source.full.height), t("pixels", source.width, source.height))}
+        </p>
+      )}
       <div class="uses" role="radiogroup" aria-label={t("use")}>
         {uses.value.map((use) => (
           <label key={use} class="use">

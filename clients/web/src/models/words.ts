@@ -1,17 +1,19 @@
 import { number, words } from "../i18n";
 
-export const t = words({
+export const t = words("models", {
   en: {
     kindOfFile: "What to show",
     models: "Models",
     loras: "Styles (LoRA)",
     embeddings: "Learned words",
     controlnets: "ControlNets",
+    ip_adapters: "IP-Adapters",
     vaes: "Autoencoders",
     upscalers: "Upscalers",
     lorasHelp: "A style changes how a model draws. Choose it in the form, beside its model.",
     embeddingsHelp: "A learned word stands in the prompt like any other, and means what its file taught.",
     controlnetsHelp: "A ControlNet follows the edges, the depth or the lines of a picture. Programs that send one use it.",
+    ip_adaptersHelp: "An IP-Adapter makes a picture like another one. Programs that send one use it.",
     vaesHelp: "An autoencoder (VAE) turns what a model draws into colours. Another one may make them clearer.",
     upscalersHelp: "An upscaler adds detail when a picture is enlarged.",
     goodFor: "Good for",
@@ -102,11 +104,13 @@ export const t = words({
     loras: "Phong cách (LoRA)",
     embeddings: "Từ đã học",
     controlnets: "ControlNet",
+    ip_adapters: "IP-Adapter",
     vaes: "Bộ mã hóa",
     upscalers: "Bộ phóng to",
     lorasHelp: "Phong cách đổi cách vẽ của mô hình. Hãy chọn nó trong biểu mẫu, bên cạnh mô hình của nó.",
     embeddingsHelp: "Từ đã học đứng trong mô tả như mọi từ khác, và mang nghĩa mà tệp của nó đã dạy.",
     controlnetsHelp: "ControlNet đi theo đường viền, chiều sâu hay nét của một ảnh. Các chương trình gửi ảnh như vậy sẽ dùng nó.",
+    ip_adaptersHelp: "IP-Adapter làm cho ảnh giống một ảnh khác. Các chương trình gửi ảnh như vậy sẽ dùng nó.",
     vaesHelp: "Bộ mã hóa (VAE) biến những gì mô hình vẽ thành màu sắc. Một bộ khác có thể cho màu rõ hơn.",
     upscalersHelp: "Bộ phóng to thêm chi tiết khi ảnh được phóng to.",
     goodFor: "Dùng tốt cho",

@@ -1,96 +1,47 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useId } from "preact/hooks";
-import { deletePreset, presets as all, savePreset } from "../api/collections";
-import type { JobRequest, Preset } from "../api/types";
-import { copy } from "../browser";
+import { useEffect } from "preact/hooks";
+import { presets as ownPresets, savePreset } from "../api/collections";
+import { keepStyle, styles as allStyles } from "../api/styles";
+import type { Preset, Style } from "../api/types";
+import { draft } from "../state/draft";
 import { picking } from "../state/overlays";
-import { isStyle, presetOf, use, written } from "../state/preset";
+import { presetOf } from "../state/preset";
 import { toast } from "../state/toasts";
-import { Icon } from "../ui/Icon";
 import { sentence } from "../ui/sentence";
 import { Sheet } from "../ui/Sheet";
+import { attempt } from "./attempt";
+import { Keep } from "./Keep";
+import { PresetList } from "./PresetList";
 import "./presets.css";
+import { StyleList } from "./StyleList";
 import { t } from "./words";
 
-/** Styles and presets: used by a tap, kept from the form, handed on as a link. */
+/** Styles of the server and presets of the user, and a way to keep what the form says as either. */
 export function PresetSheet() {
+  const styles = useSignal<readonly Style[]>([]);
   const presets = useSignal<readonly Preset[]>([]);
   const close = () => (picking.value = null);
   const refresh = async () => {
-    presets.value = await all();
+    [styles.value, presets.value] = await Promise.all([allStyles(), ownPresets()]);
   };
-  const attempt = (act: () => Promise<unknown>) => act().then(refresh).catch((error: unknown) => toast(sentence(error, false)));
-  useEffect(() => void attempt(async () => undefined), []);
+  const keep = async (name: string, words: boolean) => {
+    const { prompt, negative } = draft.peek();
+    try {
+      await (words ? keepStyle(name, prompt.trim(), negative.trim()) : savePreset(name, presetOf()));
+    } catch (error) {
+      toast(sentence(error, false));
+      return false;
+    }
+    toast(t("saved", name));
+    await attempt(refresh());
+    return true;
+  };
+  useEffect(() => void attempt(refresh()), []);
   return (
     <Sheet title={t("presets")} close={close}>
-      <p class="muted">{t("about")}</p>
-      <ul class="preset-list">
-        {presets.value.map((each) => {
-          const { id, name } = each;
-          const request = each.request as JobRequest;
-          return (
-            <li key={id}>
-              <button
-                type="button"
-                class="use-it"
-                onClick={() => {
-                  use(request);
-                  close();
-                  toast(t("used", name));
-                }}
-              >
-                <b dir="auto">{name}</b> <span class="muted">{t(isStyle(request) ? "style" : "preset")}</span>
-              </button>
-              <button type="button" class="plain" aria-label={t("link", name)} title={t("link", name)} onClick={() => void hand(request)}>
-                <Icon name="link" />
-              </button>
-              <button type="button" class="plain" aria-label={t("remove", name)} title={t("remove", name)} onClick={() => void attempt(() => deletePreset(id))}>
-                <Icon name="trash" />
-              </button>
-            </li>
-          );
-        })}
-      </ul>
-      <Keep keep={(name, words) => attempt(async () => {
-        await savePreset(name, presetOf(words));
-        toast(t("saved", name));
-      })} />
+      <StyleList styles={styles} />
+      <PresetList presets={presets} close={close} />
+      <Keep keep={keep} />
     </Sheet>
-  );
-}
-
-async function hand(request: JobRequest): Promise<void> {
-  const url = `${location.href.split("#")[0]}#/make/${written(request)}`;
-  toast(t((await copy(url)) ? "copied" : "refused"));
-}
-
-function Keep({ keep }: { keep(name: string, words: boolean): Promise<unknown> }) {
-  const id = useId();
-  const name = useSignal("");
-  const words = useSignal(true);
-  return (
-    <form
-      class="keep-preset"
-      onSubmit={(event) => {
-        event.preventDefault();
-        const wanted = name.value.trim();
-        if (wanted) void keep(wanted, words.value).then(() => (name.value = ""));
-      }}
-    >
-      <h3>{t("save")}</h3>
-      {[true, false].map((each) => (
-        <label key={String(each)} class="check">
-          <input type="radio" name={id} checked={words.value === each} onChange={() => (words.value = each)} />
-          {t(each ? "words" : "everything")}
-        </label>
-      ))}
-      <label for={`${id}-name`}>{t("name")}</label>
-      <div>
-        <input id={`${id}-name`} dir="auto" maxLength={80} autocomplete="off" value={name.value} onInput={(event) => (name.value = event.currentTarget.value)} />
-        <button type="submit" class="primary" aria-label={t("save")} disabled={!name.value.trim()}>
-          <Icon name="check" />
-        </button>
-      </div>
-    </form>
   );
 }

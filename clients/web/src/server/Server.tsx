@@ -2,6 +2,7 @@ import { Appearance } from "../ui/Choices";
 import { Devices } from "./Devices";
 import { Doing } from "./Doing";
 import { Myself } from "./Myself";
+import { Notices } from "./Notices";
 import "./server.css";
 import { t } from "./words";
 
@@ -16,10 +17,13 @@ export function Server() {
       <div>
         <Doing />
       </div>
-      <section aria-labelledby="looks">
-        <h2 id="looks">{t("looks")}</h2>
-        <Appearance />
-      </section>
+      <div>
+        <section aria-labelledby="looks">
+          <h2 id="looks">{t("looks")}</h2>
+          <Appearance />
+        </section>
+        <Notices />
+      </div>
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import { words } from "../i18n";
 
-export const t = words({
+export const t = words("server", {
   en: {
     // Who this is
     thisDevice: "This device",
@@ -15,6 +15,15 @@ export const t = words({
     unpair: "Unpair",
     surelyUnpair: "Unpair? It takes a new code to come back.",
     servers: "Servers",
+    // Notices
+    notices: "When a picture is done",
+    tellHere: "Tell me here, while I look elsewhere",
+    tellRefused: "This browser does not allow it. Its settings for this page decide.",
+    onlySecure: "Browsers tell of it over https only (TLS=true on the server), or on the server's own machine.",
+    ntfy: "Tell a phone by ntfy: the address of its topic",
+    ntfyHelp: "ntfy is a free app. The message has the prompt and the picture: whoever knows the topic reads along.",
+    ntfyOn: "It is told of all that you ask for on this device from now on.",
+    ntfyWrong: "An address such as https://ntfy.sh/my-own-topic",
     // Devices
     devices: "Devices",
     noDevices: "No other device is paired yet.",
@@ -76,6 +85,14 @@ export const t = words({
     unpair: "Hủy ghép nối",
     surelyUnpair: "Hủy ghép nối? Muốn quay lại sẽ cần mã mới.",
     servers: "Các máy chủ",
+    notices: "Khi ảnh đã xong",
+    tellHere: "Báo cho tôi ở đây khi tôi đang xem chỗ khác",
+    tellRefused: "Trình duyệt này không cho phép. Hãy xem cài đặt của nó cho trang này.",
+    onlySecure: "Trình duyệt chỉ báo qua https (TLS=true trên máy chủ), hoặc ngay trên máy chủ.",
+    ntfy: "Báo cho điện thoại bằng ntfy: địa chỉ của chủ đề",
+    ntfyHelp: "ntfy là ứng dụng miễn phí. Tin nhắn có lời mô tả và ảnh: ai biết chủ đề cũng đọc được.",
+    ntfyOn: "Từ giờ mọi yêu cầu của bạn trên thiết bị này đều được báo.",
+    ntfyWrong: "Một địa chỉ như https://ntfy.sh/chu-de-cua-toi",
     devices: "Thiết bị",
     noDevices: "Chưa có thiết bị nào khác được ghép nối.",
     here: "thiết bị này",

@@ -8,6 +8,8 @@ import { STRENGTH, type Input } from "./input";
 export interface Draft {
   prompt: string;
   negative: string;
+  /** Names of the server's styles, whose words it puts to both prompts. */
+  styles: readonly string[];
   /** Null in these is the model's own choice. */
   model: string | null;
   width: number | null;
@@ -41,6 +43,7 @@ export interface Draft {
 export const EMPTY: Draft = {
   prompt: "",
   negative: "",
+  styles: [],
   model: null,
   width: null,
   height: null,
@@ -108,6 +111,8 @@ export function fill(request: JobRequest | ResolvedRequest, model: Model | null 
   change({
     prompt: request.prompt ?? "",
     negative: request.negative_prompt ?? "",
+    // What was made before has their words in its prompts.
+    styles: ("styles" in request && request.styles) || [],
     model: model?.default ? null : (request.model ?? null),
     width: ownSize ? null : (request.width ?? null),
     height: ownSize ? null : (request.height ?? null),
@@ -158,6 +163,7 @@ export function request(from: Draft, source: Input | null, model: Model | null =
     schedule: from.schedule,
     count: from.count,
   };
+  if (from.styles.length) asked.styles = [...from.styles];
   if (from.model) asked.model = from.model;
   if (from.steps !== null) asked.steps = from.steps;
   if (from.guidance !== null) asked.guidance_scale = from.guidance;

@@ -1,6 +1,7 @@
 /** The picture to start from, and what is to be done with it. It survives a reload. */
 import { effect, signal } from "@preact/signals";
 import { Kept } from "./kept";
+import type { Size } from "./sizes";
 
 /** What can be done with a picture, the first one first. */
 export const USES = ["edit", "image-to-image", "inpaint", "outpaint", "variations", "upscale"] as const;
@@ -33,6 +34,8 @@ export interface Given {
 /** A picture to start from, and what to do with it. */
 export interface Input extends Given {
   use: Use;
+  /** How large the file was, where it was made smaller to be sent. */
+  full?: Size | null;
   /** More pictures that an edit speaks of. */
   more: readonly Given[];
   /** White is repainted; of the picture's size. */
@@ -69,7 +72,7 @@ interface Said {
 
 /** A picture as one to start from, with what a request said of it before. */
 export function inputOf(
-  picture: Pick<Input, "use" | "picture" | "url" | "width" | "height">,
+  picture: Pick<Input, "use" | "picture" | "url" | "width" | "height" | "full">,
   said: Said = {},
   mask: Blob | null = null,
   more: readonly Given[] = [],

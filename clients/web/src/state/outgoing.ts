@@ -7,6 +7,7 @@ import { uuid } from "../browser";
 import { platform } from "../platform";
 import { merge } from "./jobs";
 import { Kept } from "./kept";
+import { ntfy } from "./notices";
 
 export interface Outgoing {
   readonly key: string;
@@ -33,12 +34,18 @@ const going = new Set<string>();
 
 const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
+/** The request with the phone that this device has told of its pictures. */
+export function withNotice(request: JobRequest): JobRequest {
+  if (request.webhook || !ntfy.peek()) return request;
+  return { ...request, webhook: { url: ntfy.peek(), format: "ntfy", events: ["done"] } };
+}
+
 /** Sends a request, as soon as that goes. Tells what stands in its way, if anything does. */
 export async function submit(request: JobRequest, files: Files = {}): Promise<Outgoing> {
   const base = platform.base.peek();
-  const entry: Outgoing = { key: uuid(), request, files, at: Date.now(), base, problem: null };
+  const entry: Outgoing = { key: uuid(), request: withNotice(request), files, at: Date.now(), base, problem: null };
   outgoing.value = [...outgoing.peek(), entry];
-  await kept.set(entry.key, { request, files, at: entry.at, base });
+  await kept.set(entry.key, { request: entry.request, files, at: entry.at, base });
   const problem = await go(entry);
   return { ...entry, problem };
 }

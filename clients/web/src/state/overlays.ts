@@ -11,8 +11,8 @@ export const linking = signal<Output | null>(null);
 /** Two pictures that are to be looked at one over the other, the earlier first. */
 export const comparing = signal<readonly [Shown, Shown] | null>(null);
 
-/** What is picked for the form: an earlier prompt, or a preset. */
-export const picking = signal<"history" | "presets" | null>(null);
+/** What is picked for the form: an earlier prompt, a preset, or what is to change in a grid. */
+export const picking = signal<"history" | "presets" | "grid" | null>(null);
 
 /** A picture by its address. */
 export interface Shown {

@@ -12,6 +12,7 @@ const part = (value: unknown): value is Record<string, unknown> => typeof value 
 const CARRIED = {
   prompt: text,
   negative_prompt: text,
+  styles: (value: unknown) => Array.isArray(value) && value.every(text),
   model: text,
   width: number,
   height: number,
@@ -32,21 +33,20 @@ const CARRIED = {
 const FIELDS = Object.keys(CARRIED) as (keyof typeof CARRIED)[];
 
 /** Whether it has words alone, which are added to what is there. */
-export function isStyle(preset: JobRequest): boolean {
+function hasWordsAlone(preset: JobRequest): boolean {
   return Object.keys(preset).every((field) => field === "prompt" || field === "negative_prompt");
 }
 
-/** The words of the form, or all that it says. */
-export function presetOf(words: boolean): JobRequest {
+/** All that the form says. */
+export function presetOf(): JobRequest {
   const from = draft.peek();
-  if (words) return { prompt: from.prompt.trim(), negative_prompt: from.negative.trim() };
   return carried({ ...request(from, null, model.peek()), model: model.peek()?.name ?? "" });
 }
 
-/** Puts a preset into the form: a style beside the words, anything else in place of what is there. */
+/** Puts a preset into the form: words alone beside those, anything else in place of what is there. */
 export function use(kept: JobRequest): void {
   const preset = carried(kept);
-  if (!isStyle(preset)) {
+  if (!hasWordsAlone(preset)) {
     const named = models.peek().find((each) => (preset.model ? each.name === preset.model : each.default));
     fill(preset, named ?? null);
     return;

@@ -1,10 +1,11 @@
-import { LANGUAGES, language, speak, words, type Language } from "../i18n";
+import { file, LANGUAGES, language, speak, words } from "../i18n";
+import { toast } from "../state/toasts";
 import "./choices.css";
 import { theme, type Theme } from "./theme";
 
-const t = words({
-  en: { language: "Language", theme: "Colours", system: "System", dark: "Dark", light: "Light" },
-  vi: { language: "Ngôn ngữ", theme: "Màu sắc", system: "Hệ thống", dark: "Tối", light: "Sáng" },
+const t = words("ui/Choices", {
+  en: { language: "Language", theme: "Colours", system: "System", dark: "Dark", light: "Light", byMachine: "Translated by a machine; nobody has read it over yet.", noLanguage: (name: string) => `${name} did not come. Is the server there?` },
+  vi: { language: "Ngôn ngữ", theme: "Màu sắc", system: "Hệ thống", dark: "Tối", light: "Sáng", byMachine: "Bản dịch do máy làm; chưa có ai đọc lại.", noLanguage: (name: string) => `Không tải được ${name}. Máy chủ có đang chạy không?` },
 });
 
 /** How the page looks and speaks, each choice under its name. */
@@ -21,19 +22,22 @@ export function Appearance() {
 
 export function Languages() {
   return (
-    <div class="choice" role="group" aria-label={t("language")}>
-      {(Object.keys(LANGUAGES) as Language[]).map((each) => (
-        <button
-          type="button"
-          key={each}
-          lang={each}
-          aria-pressed={language.value === each}
-          onClick={() => speak(each)}
-        >
-          {LANGUAGES[each]}
-        </button>
-      ))}
-    </div>
+    <>
+      <div class="choice" role="group" aria-label={t("language")}>
+        {Object.entries(LANGUAGES).map(([code, name]) => (
+          <button
+            type="button"
+            key={code}
+            lang={code}
+            aria-pressed={language.value === code}
+            onClick={() => void speak(code).catch(() => toast(t("noLanguage", name)))}
+          >
+            {name}
+          </button>
+        ))}
+      </div>
+      {file.value?.machine && <p class="muted">{t("byMachine")}</p>}
+    </>
   );
 }
 

@@ -25,6 +25,8 @@ const PATHS = {
   trash: "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13",
   brush: "M20 4L10 14M9.5 14.5c-2-1-4.5.5-4.5 5 3.5.5 6-1 5.5-4",
   lasso: "M12 4c5 0 8 2.2 8 5.2s-3 5.3-8 5.3-8-2.300-8-5.300S7 4 12 4zM7.500 13.600c-1.500 1-1.800 2.800-.4 3.600 1.400.8 2.900-.2 2.400-1.600M8.500 17.500c0 1.500-.7 2.500-2 3",
+  fill: "M11 3l8 8-7.5 7.5a2 2 0 0 1-2.800 0L4.200 14a2 2 0 0 1 0-2.800L11 4.500M4 12.500h14M20.500 15c1 1.500 1.500 2.500 1.500 3.300a1.500 1.500 0 0 1-3 0c0-.8.500-1.800 1.500-3.300z",
+  eyedropper: "M4 20l1-4L14 7l3 3-9 9zM13 6l5 5M15.500 4.500a2.100 2.100 0 0 1 3 0l1 1a2.100 2.100 0 0 1 0 3L18 10l-4-4z",
   style: "M12 4a8 8 0 1 0 0 16c1.500 0 2-1 1.500-2-.7-1.500.2-2.500 1.500-2.500H18c1.200 0 2-1 2-2.500a8 8 0 0 0-8-9zM8 10h.01M12 8h.01M16 10h.01M7.500 14h.01",
   star: "M12 4l2.500 5.100 5.500.8-4 3.900 1 5.600-5-2.700-5 2.700 1-5.600-4-3.900 5.500-.8z",
   album: "M4 7h6l2 2.500h8V19H4zM4 7V5h6",
@@ -43,14 +45,19 @@ const PATHS = {
   check: "M5 12.5l5 5L19 7",
   expand: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
   phone: "M8 3h8v18H8zM11 18h2",
+  grid: "M4 4h16v16H4zM4 9.3h16M4 14.7h16M9.3 4v16M14.7 4v16",
+  screen: "M3 5h18v12H3zM9 21h6M12 17v4",
   edit: "M5 19l1-4L16 5l3 3L9 18zM14 7l3 3",
 } as const;
 
 export type IconName = keyof typeof PATHS;
 
+/** Those that point along the line of writing. */
+const TURNED: ReadonlySet<IconName> = new Set(["back", "forward", "undo", "redo"]);
+
 export function Icon({ name }: { name: IconName }) {
   return (
-    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+    <svg class={TURNED.has(name) ? "icon turns" : "icon"} viewBox="0 0 24 24" aria-hidden="true">
       <path d={PATHS[name]} />
     </svg>
   );

@@ -2,7 +2,7 @@ import type { Model } from "../api/types";
 import { words } from "../i18n";
 import "./cover.css";
 
-const t = words({
+const t = words("ui/Readiness", {
   en: {
     warm: "Ready",
     loading: "Loading",

@@ -1,7 +1,7 @@
 import type { Signal } from "@preact/signals";
 import { words } from "../i18n";
 
-const t = words({ en: { search: "Search" }, vi: { search: "Tìm" } });
+const t = words("ui/Search", { en: { search: "Search" }, vi: { search: "Tìm" } });
 
 /** As many are seen at a glance, and need no search. */
 const FEW = 6;

@@ -6,7 +6,7 @@ import { sheets } from "./sheets";
 import { ToastsOnSheet } from "./Toasts";
 import { useWayBack } from "./useWayBack";
 
-const t = words({ en: { close: "Close" }, vi: { close: "Đóng" } });
+const t = words("ui/Sheet", { en: { close: "Close" }, vi: { close: "Đóng" } });
 
 /** What comes up from the bottom of a phone, and stands in the middle of a desk. */
 export function Sheet(props: { title: string; close(): void; wide?: boolean; children: ComponentChildren }) {

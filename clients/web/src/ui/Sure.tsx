@@ -5,7 +5,7 @@ import { toast } from "../state/toasts";
 import { sentence } from "./sentence";
 import "./sure.css";
 
-const t = words({ en: { keep: "Keep" }, vi: { keep: "Giữ lại" } });
+const t = words("ui/Sure", { en: { keep: "Keep" }, vi: { keep: "Giữ lại" } });
 
 /** A button that asks once more, in its own place, before it does what cannot be undone. */
 export function Sure(props: { label: string; name?: string; question: string; act(): Promise<void> }) {

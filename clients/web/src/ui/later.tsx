@@ -2,7 +2,7 @@ import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { words } from "../i18n";
 
-const t = words({
+const t = words("ui/later", {
   en: { failed: "This part of the page did not come.", again: "Load the page again", coming: "Loading…" },
   vi: { failed: "Phần này của trang không tải được.", again: "Tải lại trang", coming: "Đang tải…" },
 });

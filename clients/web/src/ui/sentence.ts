@@ -3,7 +3,7 @@ import { Refused, Unreachable } from "../api/errors";
 import { duration, words } from "../i18n";
 import { said } from "./said";
 
-const t = words({
+const t = words("ui/sentence", {
   en: {
     away: "The server cannot be reached. Is this device on its network?",
     again: (wait: string) => `Trying again in ${wait}.`,

@@ -1,6 +1,6 @@
 import { number, words } from "../i18n";
 
-export const t = words({
+export const t = words("walks", {
   en: {
     walk: "A walk",
     none: "None: one picture, or several by chance",

@@ -79,8 +79,8 @@ def _maps(what: Asked, record: JobRecord) -> list[bytes]:
         sizes.append((round(request.width * scale), round(request.height * scale)))
     try:
         return [
-            control_map(module, sandbox.decode(what.parts[pointer], "picture").png, size)
-            for pointer, module in what.maps.items()
+            control_map(how, sandbox.decode(what.parts[pointer], "picture").png, size)
+            for pointer, how in what.maps.items()
             for size in sizes
         ]
     except NoOpenCV:

@@ -27,6 +27,8 @@ POINTERS = {
     "/steps": "/hr_second_pass_steps",
     "/strength": "/denoising_strength",
     "/upscaler": "/hr_upscaler",
+    "/prompt": "/hr_prompt",
+    "/negative_prompt": "/hr_negative_prompt",
 }
 
 
@@ -36,7 +38,7 @@ def hires_of(
     """The second pass that a payload asks for, after a first one of this size.
 
     Raises InvalidRequest, and a 422 for what would make it differ from the first pass in more than
-    its size: another sampler, another prompt, another model.
+    its size and its words: another sampler, another model.
     """
     _same(payload, card)
     strength = payload.denoising_strength
@@ -48,6 +50,8 @@ def hires_of(
             upscaler=upscaler_named(
                 payload.hr_upscaler or "Latent", "hr_upscaler", card.upscalers, notes, latent=True
             ),
+            prompt=_own(payload.hr_prompt, payload.prompt),
+            negative_prompt=_own(payload.hr_negative_prompt, payload.negative_prompt),
         )
     except ValidationError as error:
         errors = field_errors(error)
@@ -83,10 +87,11 @@ def _same(payload: TextToImage, card: ModelCard) -> None:
     checkpoint = payload.hr_checkpoint_name
     if checkpoint is not None and checkpoint != SAME_CHECKPOINT:
         raise invalid("hr_checkpoint_name", "must be left out: one model makes a picture here")
-    for field in ("hr_prompt", "hr_negative_prompt"):
-        second: str | None = getattr(payload, field)
-        if second is not None and second != getattr(payload, field.removeprefix("hr_")):
-            raise invalid(field, "must be left out: both passes have one prompt here")
+
+
+def _own(second: str | None, first: str | None) -> str | None:
+    """A prompt of the second pass that is another than the first one's."""
+    return second if second and second != first else None
 
 
 def _bare(sampler: str) -> str | None:

@@ -18,6 +18,7 @@ from jobs.request.samplers import AUTOMATIC, canonical_schedule, nearest, split_
 from jobs.request.values import LIMITS, SEEDS, Fill, Resize
 from jobs.settings import settings
 from server.compat.a1111.base64 import decode_base64
+from server.compat.a1111.control_maps import Tuned
 from server.compat.a1111.errors import invalid
 from server.compat.a1111.generation.hires import hires_of
 from server.compat.a1111.generation.payload import STRENGTH, ImageToImage, Payload, TextToImage
@@ -40,6 +41,8 @@ FILLS: tuple[Fill, ...] = ("fill", "original", "noise", "nothing")
 """By inpainting_fill."""
 
 MASK_BLUR = 4
+
+UNITS = "alwayson_scripts/ControlNet/args"
 
 NAMES = {
     "guidance_scale": "cfg_scale",
@@ -66,8 +69,11 @@ NAMES = {
     "hires/steps": "hr_second_pass_steps",
     "hires/strength": "denoising_strength",
     "hires/upscaler": "hr_upscaler",
+    "hires/prompt": "hr_prompt",
+    "hires/negative_prompt": "hr_negative_prompt",
     "hires": "enable_hr",
-    "controls": "alwayson_scripts/ControlNet/args",
+    "controls": UNITS,
+    "ip_adapters": UNITS,
 }
 """AUTOMATIC1111's name of each field of ours that has another; the longest match counts."""
 
@@ -80,7 +86,7 @@ class Asked:
     request: GenerationRequest
     parts: dict[str, bytes] = field(default_factory=dict[str, bytes])
     notes: tuple[Note, ...] = ()
-    maps: dict[str, str] = field(default_factory=dict[str, str])
+    maps: dict[str, Tuned] = field(default_factory=dict[str, Tuned])
 
 
 def asked(
@@ -91,7 +97,7 @@ def asked(
     What is left out follows the model, not AUTOMATIC1111: its 512x512 in 50 steps at a scale of 7
     are made for one family of models and make rubbish with another, such as the one that ships.
     """
-    notes = [*_left_out(payload), *scripts.notes]
+    notes = [*_left_out(payload, card), *scripts.notes]
     sampler, schedule = _sampler(payload, card, notes)
     fields: dict[str, Any] = {
         "model": card.name,
@@ -104,6 +110,7 @@ def asked(
         "steps": payload.steps,
         "guidance_scale": payload.cfg_scale,
         "vae": vae,
+        "tiling": "both" if payload.tiling and card.unet else "none",
         "styles": _styles(payload, notes),
         **_variation(payload),
     }
@@ -124,10 +131,12 @@ def asked(
         # The picture that a job starts from and those of its ControlNets go one way to its size.
         fields.setdefault("resize", controls.resize)
     try:
-        request = GenerationRequest(**fields, controls=controls.controls)
+        request = GenerationRequest(
+            **fields, controls=controls.controls, ip_adapters=controls.ip_adapters
+        )
     except ValidationError as error:
         raise renamed(InvalidRequest(field_errors(error))) from None
-    return Asked(request, parts | controls.parts, (*notes, *controls.notes), controls.maps)
+    return Asked(request, parts | controls.parts, tuple(notes), controls.maps)
 
 
 def renamed(error: InvalidRequest) -> InvalidRequest:
@@ -147,7 +156,7 @@ def _renamed(pointer: str) -> str:
     for ours, theirs in sorted(NAMES.items(), key=lambda item: -len(item[0])):
         if name == ours or name.startswith(f"{ours}/"):
             # Where in a prompt or a setting it is has no place in theirs.
-            rest = name[len(ours) :] if ours == "controls" else ""
+            rest = name[len(ours) :] if theirs == UNITS else ""
             return f"/{theirs}{rest}"
     return pointer
 
@@ -165,14 +174,14 @@ def _count(payload: Payload) -> int:
     return count
 
 
-def _left_out(payload: Payload) -> list[Note]:
+def _left_out(payload: Payload, card: ModelCard) -> list[Note]:
     """What programs send by their defaults and is not done here."""
     notes: list[Note] = []
     if payload.restore_faces:
         detail = "there is no face restorer here; faces are as the model made them"
         notes.append(Note(pointer="/restore_faces", detail=detail))
-    if payload.tiling:
-        detail = "pictures whose edges meet are not made here; this one is as any other"
+    if payload.tiling and not card.unet:
+        detail = f"{card.name} makes no pictures whose edges meet; this one is as any other"
         notes.append(Note(pointer="/tiling", detail=detail))
     if payload.refiner_checkpoint not in (None, "None"):
         detail = "one model makes a picture here; it was made without a refiner"

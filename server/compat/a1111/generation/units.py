@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, cast
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from jobs.request.notes import Note
-from jobs.request.parts import Control
+from jobs.request.parts import Control, IPAdapter
 from jobs.request.request import InvalidRequest
-from jobs.request.values import MAX_CONTROLS, Resize
+from jobs.request.values import MAX_CONTROLS, MAX_IP_ADAPTERS, ControlMode, Resize
 from server.compat.a1111.base64 import decode_base64
 from server.compat.a1111.checkpoints import IN_BRACKETS
-from server.compat.a1111.control_maps import HIGH, LOW, MODULES
+from server.compat.a1111.control_maps import MODULES, Tuned, tuned
 from server.compat.a1111.errors import invalid
-from server.errors import ApiError
+from server.requests.submission import known_models
 from server.requests.validation import field_errors
 
 SCRIPT = "ControlNet"
@@ -25,7 +25,14 @@ ALIASES: Mapping[str, str] = {
     "scribble": "scribble_xdog",
     "blur": "blur_gaussian",
     "invert (from white bg & black line)": "invert",
+    "lineart": "lineart_standard",
+    "lineart_standard (from white bg & black line)": "lineart_standard",
 }
+
+IP_MODULES = ("ip-adapter-auto", "ip-adapter_clip_h", "ip-adapter_clip_g", "ip-adapter_clip_sd15")
+IP_MODULE = re.compile(r"ip-adapter[-_](auto|clip)")
+"""Modules of the extension that read a picture for an IP-Adapter. Here the adapter's own encoder
+does, whichever is named."""
 
 RESIZE_MODES: Mapping[str, Resize] = {
     "0": "stretch",
@@ -39,7 +46,14 @@ RESIZE_MODES: Mapping[str, Resize] = {
 }
 """By number, by name, and by the name that older clients have."""
 
-BALANCED = ("0", "balanced")
+CONTROL_MODES: Mapping[str, ControlMode] = {
+    "0": "balanced",
+    "balanced": "balanced",
+    "1": "prompt",
+    "my prompt is more important": "prompt",
+    "2": "control",
+    "controlnet is more important": "control",
+}
 BOTH_PASSES = ("0", "both")
 
 
@@ -77,15 +91,15 @@ class Unit(BaseModel):
 
 
 class Controls(NamedTuple):
-    """The ControlNets of a request, the pictures that they follow by the JSON pointer of their
+    """The ControlNets and IP-Adapters of a request, their pictures by the JSON pointer of their
     field, and how these are brought to the size of the result; None if no unit is in use. `maps`
     are the modules whose maps the client wants to see, by those pointers."""
 
     controls: list[Control]
+    ip_adapters: list[IPAdapter]
     parts: dict[str, bytes]
     resize: Resize | None
-    maps: dict[str, str]
-    notes: list[Note]
+    maps: dict[str, Tuned]
 
 
 def controls_of(scripts: Mapping[str, Any] | None, source: bytes | None = None) -> Controls:
@@ -95,41 +109,69 @@ def controls_of(scripts: Mapping[str, Any] | None, source: bytes | None = None) 
     that names the unit's field.
     """
     controls: list[Control] = []
+    ip_adapters: list[IPAdapter] = []
     parts: dict[str, bytes] = {}
     resizes: set[Resize] = set()
-    maps: dict[str, str] = {}
-    notes: list[Note] = []
+    maps: dict[str, Tuned] = {}
     for where, unit in _units(scripts or {}):
-        module = module_named(unit.module, f"{where}/module")
-        name, pointer = MODULES[module], f"/controls/{len(controls)}/image"
-        parts[pointer] = _picture(unit, where, source)
-        if unit.save_detected_map:
-            maps[pointer] = module
-        if module == "canny" and not _usual(unit):
-            detail = f"Canny's thresholds are {LOW} and {HIGH} in a picture here"
-            notes.append(Note(pointer=f"/{where}/threshold_a", detail=detail))
-        resizes.add(_checked(unit, where))
+        refers = IP_MODULE.match(unit.module.strip().lower()) is not None
+        how = tuned(
+            "none" if refers else module_named(unit.module, f"{where}/module"),
+            unit.threshold_a,
+            unit.threshold_b,
+        )
+        picture = _picture(unit, where, source)
+        mask = decode_base64(unit.mask, f"{where}/mask") if unit.mask else None
+        name = _model(unit, where)
+        if refers:
+            pointer = f"/ip_adapters/{len(ip_adapters)}"
+            parts[f"{pointer}/images/0"] = picture
+            ip_adapters.append(_ip_adapter(unit, name, mask))
+        else:
+            pointer = f"/controls/{len(controls)}"
+            parts[f"{pointer}/image"] = picture
+            # What a model makes of it is made by a worker.
+            if unit.save_detected_map and how.module in MODULES:
+                maps[f"{pointer}/image"] = how
+            resizes.add(_resize(unit, where))
+            controls.append(_control(unit, where, name, how, mask))
+        if mask is not None:
+            parts[f"{pointer}/mask"] = mask
         if len(resizes) > 1:
             raise invalid(f"{where}/resize_mode", "must be the same for every unit")
-        controls.append(
-            Control(
-                model=_model(unit, where),
-                image="image",
-                preprocessor=name,
-                weight=unit.weight,
-                start=unit.guidance_start,
-                end=unit.guidance_end,
-            )
-        )
-        if len(controls) > MAX_CONTROLS:
+        if len(controls) > MAX_CONTROLS or len(ip_adapters) > MAX_IP_ADAPTERS:
             raise invalid(where, f"at most {MAX_CONTROLS} units may be enabled at once")
-    return Controls(controls, parts, resizes.pop() if resizes else None, maps, notes)
+    return Controls(controls, ip_adapters, parts, resizes.pop() if resizes else None, maps)
 
 
-def _usual(unit: Unit) -> bool:
-    """Whether thresholds are the usual ones, or such as stand for them: below 1."""
-    low, high = unit.threshold_a, unit.threshold_b
-    return (low < 1 or low == LOW) and (high < 1 or high == HIGH)
+def _control(unit: Unit, where: str, name: str, how: Tuned, mask: bytes | None) -> Control:
+    mode = CONTROL_MODES.get(unit.control_mode.strip().lower())
+    if mode is None:
+        detail = "must be Balanced, My prompt is more important or ControlNet is more important"
+        raise invalid(f"{where}/control_mode", f"{detail} (0, 1 or 2)")
+    return Control(
+        model=name,
+        image="image",
+        preprocessor=MODULES.get(how.module, how.module),
+        threshold_a=how.threshold_a,
+        threshold_b=how.threshold_b,
+        weight=unit.weight,
+        start=unit.guidance_start,
+        end=unit.guidance_end,
+        control_mode=mode,
+        mask=None if mask is None else "mask",
+    )
+
+
+def _ip_adapter(unit: Unit, name: str, mask: bytes | None) -> IPAdapter:
+    return IPAdapter(
+        model=name,
+        images=["image"],
+        weight=unit.weight,
+        start=unit.guidance_start,
+        end=unit.guidance_end,
+        mask=None if mask is None else "mask",
+    )
 
 
 def _units(scripts: Mapping[str, Any]) -> list[tuple[str, Unit]]:
@@ -174,12 +216,20 @@ def _unit(given: object, where: str) -> Unit | None:
 
 
 def module_named(text: str, field: str) -> str:
-    """The extension's name of one of our preprocessors. Raises a 422."""
+    """The extension's name of one of our preprocessors; one with weights goes by its own. Raises a
+    422."""
     name = text.strip().lower()
     name = ALIASES.get(name, name)
-    if name not in MODULES:
-        raise invalid(field, f"no module is named {text[:60]!r}; there are {', '.join(MODULES)}")
+    if name not in MODULES and name not in (by_model := modules_by_model()):
+        there_are = ", ".join((*MODULES, *by_model))
+        raise invalid(field, f"no module is named {text[:60]!r}; there are {there_are}")
     return name
+
+
+def modules_by_model() -> list[str]:
+    """The preprocessors with weights of their own, each once."""
+    found = [each.name for card in known_models() for each in card.preprocessors]
+    return list(dict.fromkeys(found))
 
 
 def _model(unit: Unit, where: str) -> str:
@@ -201,19 +251,11 @@ def _picture(unit: Unit, where: str, source: bytes | None) -> bytes:
     return source
 
 
-def _checked(unit: Unit, where: str) -> Resize:
+def _resize(unit: Unit, where: str) -> Resize:
     """How the unit's picture is brought to size. Refuses what would make another picture."""
-    wrong: ApiError | None = None
-    if unit.mask:
-        wrong = invalid(f"{where}/mask", "a unit acts on the whole picture here; leave it out")
-    elif unit.control_mode.strip().lower() not in BALANCED:
-        detail = f"there is Balanced only; it is {unit.control_mode[:60]!r}"
-        wrong = invalid(f"{where}/control_mode", detail)
-    elif unit.hr_option.strip().lower() not in BOTH_PASSES:
+    if unit.hr_option.strip().lower() not in BOTH_PASSES:
         detail = f"a unit acts in both passes here: Both; it is {unit.hr_option[:60]!r}"
-        wrong = invalid(f"{where}/hr_option", detail)
-    if wrong:
-        raise wrong
+        raise invalid(f"{where}/hr_option", detail)
     resize = RESIZE_MODES.get(unit.resize_mode.strip().lower())
     if resize is None:
         detail = "must be Just Resize, Crop and Resize or Resize and Fill (0, 1 or 2)"

@@ -11,9 +11,14 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from jobs.request.request import InvalidRequest
 from jobs.request.values import MAX_CONTROLS
 from server.compat.a1111.base64 import decode_picture, encode_base64
-from server.compat.a1111.control_maps import HIGH, LOW, MODULES, NoOpenCV, control_map
+from server.compat.a1111.control_maps import MODULES, SLIDERS, NoOpenCV, control_map, tuned
 from server.compat.a1111.errors import invalid
-from server.compat.a1111.generation.units import Text, module_named
+from server.compat.a1111.generation.units import (
+    IP_MODULES,
+    Text,
+    module_named,
+    modules_by_model,
+)
 from server.requests.submission import known_models
 from server.requests.validation import field_errors
 
@@ -21,18 +26,18 @@ VERSION = 2
 """Of the extension's API: a unit has its picture and mask apart."""
 
 TYPES: Mapping[str, tuple[str, ...]] = {
-    "All": tuple(MODULES),
+    "All": (*MODULES, *IP_MODULES),
     "Canny": ("none", "canny"),
     "Depth": ("none",),
-    "IP-Adapter": ("none",),
+    "IP-Adapter": ("none", *IP_MODULES[::-1]),
     "Inpaint": ("none",),
     "Instant-ID": ("none",),
     "InstructP2P": ("none",),
-    "Lineart": ("none", "invert"),
+    "Lineart": ("none", "lineart_standard", "invert"),
     "MLSD": ("none",),
     "NormalMap": ("none",),
     "OpenPose": ("none",),
-    "Recolor": ("none", "grayscale"),
+    "Recolor": ("none", "recolor_luminance", "recolor_intensity", "grayscale"),
     "Reference": ("none",),
     "Revision": ("none",),
     "Scribble": ("none", "scribble_xdog"),
@@ -40,20 +45,12 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "Shuffle": ("none",),
     "SoftEdge": ("none",),
     "SparseCtrl": ("none",),
-    "T2I-Adapter": ("none",),
-    "Tile": ("none", "blur_gaussian"),
+    "T2I-Adapter": ("none", "t2ia_color_grid"),
+    "Tile": ("none", "tile_resample", "blur_gaussian"),
 }
 """The extension's headings, and those of our modules that stand under each."""
 
 RESOLUTION = {"name": "Resolution", "value": 512, "min": 64, "max": 2048, "step": 8}
-SLIDERS: Mapping[str, list[dict[str, Any]]] = {
-    "canny": [
-        RESOLUTION,
-        {"name": "Low Threshold", "value": LOW, "min": 1, "max": 255, "step": 1},
-        {"name": "High Threshold", "value": HIGH, "min": 1, "max": 255, "step": 1},
-    ]
-}
-"""What a module may be tuned by, as the extension describes it."""
 
 blueprint = Blueprint("a1111_controlnet", __name__, url_prefix="/controlnet")
 
@@ -73,8 +70,9 @@ class Detect(BaseModel):
 
 
 def model_list() -> list[str]:
-    """The ControlNets of all models, each once."""
-    found = [each.name for card in known_models() for each in card.controlnets]
+    """The ControlNets and IP-Adapters of all models, each once."""
+    cards = known_models()
+    found = [each.name for card in cards for each in (*card.controlnets, *card.ip_adapters)]
     return list(dict.fromkeys(found))
 
 
@@ -93,15 +91,30 @@ def list_models() -> Response:
 @blueprint.get("/module_list")
 def list_modules() -> Response:
     """The preprocessors that a unit may name, and their sliders."""
-    detail = {name: {"model_free": False, "sliders": SLIDERS.get(name, [])} for name in MODULES}
-    return jsonify(module_list=list(MODULES), module_detail=detail)
+    modules = [*MODULES, *IP_MODULES, *modules_by_model()]
+    detail = {name: {"model_free": False, "sliders": _sliders(name)} for name in modules}
+    return jsonify(module_list=modules, module_detail=detail)
+
+
+def _sliders(module: str) -> list[dict[str, Any]]:
+    """What a module may be tuned by, as the extension describes it."""
+    found = [
+        {"name": each.name, "value": each.value, "min": each.least, "max": each.most}
+        | {"step": each.step}
+        for each in SLIDERS.get(module, ())
+    ]
+    return [RESOLUTION, *found] if found else []
 
 
 @blueprint.get("/control_types")
 def list_control_types() -> Response:
     """The preprocessors and ControlNets under each heading: by their names, as the extension
     sorts them."""
-    return jsonify(control_types={name: _type(name, modules) for name, modules in TYPES.items()})
+    more = modules_by_model()
+    types = {name: _type(name, modules) for name, modules in TYPES.items()}
+    for name in ("All", "Depth", "NormalMap"):
+        types[name]["module_list"] += more
+    return jsonify(control_types=types)
 
 
 def _type(name: str, modules: Sequence[str]) -> dict[str, Any]:
@@ -130,19 +143,19 @@ def detect() -> Response:
     module = module_named(wanted.controlnet_module, "controlnet_module")
     if not wanted.controlnet_images:
         raise invalid("controlnet_images", "must have at least one picture; it is empty")
+    if module not in MODULES:
+        detail = (
+            f"{module} is a model, which the workers have; a picture with it shows what it does"
+        )
+        raise invalid("controlnet_module", detail)
+    how = tuned(module, wanted.controlnet_threshold_a, wanted.controlnet_threshold_b)
     made: list[str] = []
     for index, text in enumerate(wanted.controlnet_images):
         field = f"controlnet_images/{index}"
         decoded = decode_picture(text, field)
         try:
-            made.append(encode_base64(control_map(module, decoded.png, None, _thresholds(wanted))))
+            made.append(encode_base64(control_map(how, decoded.png)))
         except NoOpenCV:
             detail = f"{module} needs OpenCV, which the workers have and this server has not"
             raise invalid("controlnet_module", detail) from None
     return jsonify(images=made, info="Success")
-
-
-def _thresholds(wanted: Detect) -> tuple[int, int]:
-    """Canny's; what is no threshold stands for the usual one, as in the extension."""
-    low, high = wanted.controlnet_threshold_a, wanted.controlnet_threshold_b
-    return int(low) if 1 <= low <= 255 else LOW, int(high) if 1 <= high <= 255 else HIGH

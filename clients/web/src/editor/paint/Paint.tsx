@@ -68,7 +68,7 @@ function Share({ painter, lost }: { painter: Painter; lost: boolean }) {
   const share = painter.share.value;
   return (
     <p class="muted said" role="status">
-      {lost ? t("lost") : share > 0 ? t("share", Math.floor(share * 100)) : t("hint")}
+      {lost ? t("lost") : share > 0 ? share < 0.01 ? t("shareLittle") : t("share", Math.floor(share * 100)) : t("hint")}
     </p>
   );
 }

@@ -5,6 +5,10 @@ import { toStage } from "../view";
 import { t } from "../words";
 import { onStageKey } from "./keys";
 import type { Painter } from "./painter";
+import type { Tool } from "./tool";
+
+/** Tools whose size counts. */
+const RINGED: ReadonlySet<Tool> = new Set(["brush", "eraser", "lasso"]);
 
 interface StageProps {
   input: Input;
@@ -42,7 +46,7 @@ export function Stage({ input, painter, lost }: StageProps) {
   useSignalEffect(() => {
     const [at, size] = [painter.cursor.value, painter.size.value];
     const { style } = ring.current!;
-    const seen = at !== null && painter.tool.value !== "hand";
+    const seen = at !== null && RINGED.has(painter.tool.value);
     style.opacity = seen ? "1" : "0";
     if (!seen) return;
     const { x, y } = toStage(painter.view.value, at);

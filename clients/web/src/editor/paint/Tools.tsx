@@ -8,7 +8,10 @@ import { LARGEST, SMALLEST, type Tool } from "./tool";
 /** The most that the server softens an edge by. */
 const SOFTEST = 64;
 
-const TOOLS: readonly Tool[] = ["brush", "lasso", "eraser", "hand"];
+const TOOLS: readonly Tool[] = ["brush", "lasso", "fill", "eyedropper", "eraser", "hand"];
+
+/** Those that go by the colours of the picture. */
+const BY_COLOUR: ReadonlySet<Tool> = new Set(["fill", "eyedropper"]);
 
 /** What to paint with. */
 export function Tools({ painter, shortest }: { painter: Painter; shortest: number }) {
@@ -17,7 +20,7 @@ export function Tools({ painter, shortest }: { painter: Painter; shortest: numbe
   return (
     <>
       <div class="palette" role="group" aria-label={t("tools")}>
-        {TOOLS.map((tool) => (
+        {TOOLS.filter((tool) => painter.reads.value || !BY_COLOUR.has(tool)).map((tool) => (
           <Tap
             key={tool}
             icon={tool}
@@ -37,7 +40,20 @@ export function Tools({ painter, shortest }: { painter: Painter; shortest: numbe
         <Tap icon="trash" label={t("clear")} run={() => painter.clear()} />
       </div>
       <div class="sliders">
-        <SizeSlider painter={painter} />
+        {BY_COLOUR.has(painter.tool.value) ? (
+          <label>
+            <span>{t("tolerance")}</span> <b>{t("percent", Math.round(painter.tolerance.value * 100))}</b>
+            <input
+              type="range"
+              min="0"
+              max="60"
+              value={Math.round(painter.tolerance.value * 100)}
+              onInput={(event) => (painter.tolerance.value = event.currentTarget.valueAsNumber / 100)}
+            />
+          </label>
+        ) : (
+          <SizeSlider painter={painter} />
+        )}
         <label>
           <span>{t("level")}</span> <b>{t("percent", Math.round(painter.level.value * 100))}</b>
           <input

@@ -37,6 +37,8 @@ const SHORTCUTS: Record<string, (painter: Painter) => true> = {
   b: (painter) => ((painter.tool.value = "brush"), true),
   e: (painter) => ((painter.tool.value = "eraser"), true),
   l: (painter) => ((painter.tool.value = "lasso"), true),
+  f: (painter) => ((painter.tool.value = "fill"), true),
+  p: (painter) => ((painter.tool.value = "eyedropper"), true),
   h: (painter) => ((painter.tool.value = "hand"), true),
   i: (painter) => (painter.setInvert(!painter.invert.peek()), true),
   "[": (painter) => (painter.setSize(painter.size.peek() - 4), true),

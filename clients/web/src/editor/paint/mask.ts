@@ -1,5 +1,6 @@
 /** What will be repainted, at the picture's own size, and how it is drawn there and on the screen. */
 import type { Size, View } from "../view";
+import { flooded, type Flood } from "./flood";
 import { weights } from "./soften";
 import { pieces, visible, type Dab, type History, type Piece, type Stroke } from "./strokes";
 
@@ -23,6 +24,8 @@ export class Mask {
   greys = false;
   #before: ImageData | null = null;
   #beforeGreys = false;
+  /** The picture itself, for what goes by its colours. */
+  #picture: ImageData | null = null;
   /** One stroke alone, to be laid on with its strength. */
   readonly #stroke: HTMLCanvasElement;
 
@@ -51,6 +54,22 @@ export class Mask {
     this.#before = pixels;
   }
 
+  /** Takes the picture in, for strokes that go by its colours. False where it may not be read. */
+  async look(url: string): Promise<boolean> {
+    try {
+      const image = new Image();
+      image.src = url;
+      await image.decode();
+      const context = pen(sheet(this.size));
+      context.drawImage(image, 0, 0, this.size.width, this.size.height);
+      this.#picture = context.getImageData(0, 0, this.size.width, this.size.height);
+      return true;
+    } catch {
+      // Another server's picture may be shown and not read.
+      return false;
+    }
+  }
+
   /** Draws everything anew. */
   render(history: History, invert: boolean): void {
     const context = pen(this.canvas);
@@ -77,13 +96,27 @@ export class Mask {
       return;
     }
     context.globalCompositeOperation = operation(stroke.erase, invert);
-    this.#draw(context, stroke);
+    if (stroke.flood) {
+      const alone = pen(this.#stroke);
+      alone.clearRect(0, 0, this.size.width, this.size.height);
+      this.#draw(alone, stroke);
+      context.drawImage(this.#stroke, 0, 0);
+    } else this.#draw(context, stroke);
     context.globalCompositeOperation = "source-over";
   }
 
-  #draw(context: CanvasRenderingContext2D, { dabs, round }: Stroke): void {
-    if (round) enclose(context, dabs, ITSELF);
+  #draw(context: CanvasRenderingContext2D, { dabs, round, flood }: Stroke): void {
+    if (flood) this.#flood(context, dabs[0]!, flood);
+    else if (round) enclose(context, dabs, ITSELF);
     else draw(context, pieces(dabs), ITSELF);
+  }
+
+  #flood(context: CanvasRenderingContext2D, at: Dab, flood: Flood): void {
+    if (!this.#picture) return;
+    const found = flooded(this.#picture.data, this.size, at, flood);
+    const pixels = context.createImageData(this.size.width, this.size.height);
+    for (let pixel = 0; pixel < found.length; pixel++) pixels.data[4 * pixel + 3] = found[pixel]! * 255;
+    context.putImageData(pixels, 0, 0);
   }
 
   /** Works the soft edges out, and the share. */

@@ -6,6 +6,7 @@ import type { Point, Size, View } from "../view";
 import { inkOf } from "./colour";
 import { Gestures, type Touch } from "./gestures";
 import { Mask, operation } from "./mask";
+import { meant } from "./meant";
 import { added, inverted, NOTHING, pieces, pressed, redone, undone, worthKeeping } from "./strokes";
 import type { Dab, History } from "./strokes";
 import { keep, unfinished } from "./unfinished";
@@ -26,6 +27,10 @@ export class Painter {
   readonly feather = signal(0);
   /** How strongly the brush paints, to 1. */
   readonly level = signal(1);
+  /** How far a colour may be from the one that was tapped, to 1. */
+  readonly tolerance = signal(0.12);
+  /** Whether the picture's own colours can be gone by. */
+  readonly reads = signal(false);
   /** Whether anything is painted lightly, and what that means. */
   readonly greys = signal(false);
   readonly grey = signal<MaskGrey>("strength");
@@ -86,6 +91,7 @@ export class Painter {
       unfinished(this.input),
       this.input.mask && this.#mask.load(this.input.mask),
       inkOf(this.input.url).then((ink) => veil.dip(ink)),
+      this.#mask.look(this.input.url).then((may) => (this.reads.value = may)),
     ]);
     if (before && this.history.peek() === NOTHING) {
       this.history.value = { done: before.steps, undone: [] };
@@ -213,37 +219,32 @@ export class Painter {
 
   #dab(at: Point, pressure = 1): void {
     const { scale } = this.view.peek();
-    const width = this.#rounds ? LINE : this.size.peek();
+    const { erase, level, round, flood } = this.#meant;
+    if (flood && this.#dabs.length) return;
+    const width = round ? LINE : this.size.peek();
     const dab = { ...at, radius: (width / 2 / scale) * pressure };
     if (!worthKeeping(this.#dabs, dab, 1 / scale)) return;
     this.#dabs.push(dab);
+    if (flood) return;
     const fresh = this.#dabs.length - 1;
-    if (this.#level < 1) {
+    if (level < 1) {
       this.#moved ||= requestAnimationFrame(() => this.#show());
       return;
     }
     const drawn = pieces(this.#dabs, fresh, fresh === 0);
-    this.#veil?.paint(drawn, this.view.peek(), operation(this.#erases, this.invert.peek()));
+    this.#veil?.paint(drawn, this.view.peek(), operation(erase, this.invert.peek()));
   }
 
   #end(): void {
-    const stroke = { erase: this.#erases, level: this.#level, dabs: this.#dabs, round: this.#rounds };
+    const stroke = { ...this.#meant, dabs: this.#dabs };
     this.#dabs = [];
     this.#mask.add(stroke, this.invert.peek());
     this.history.value = added(this.history.peek(), stroke);
     this.#later();
   }
 
-  get #erases(): boolean {
-    return this.tool.peek() === "eraser";
-  }
-
-  get #rounds(): boolean {
-    return this.tool.peek() === "lasso";
-  }
-
-  get #level(): number {
-    return this.#erases ? 1 : this.level.peek();
+  get #meant() {
+    return meant(this.tool.peek(), this.level.peek(), this.tolerance.peek());
   }
 
   #change(history: History): void {
@@ -285,13 +286,13 @@ export class Painter {
     clearTimeout(this.#following);
     this.#moved = this.#following = 0;
     this.#veil?.show(this.#mask, this.view.peek());
-    if (!this.#dabs.length) return;
-    if (this.#level < 1) {
-      const level = this.invert.peek() ? 1 - this.#level : this.#level;
-      this.#veil?.lay(pieces(this.#dabs), this.view.peek(), level);
+    const { erase, level, flood } = this.#meant;
+    if (!this.#dabs.length || flood) return;
+    if (level < 1) {
+      this.#veil?.lay(pieces(this.#dabs), this.view.peek(), this.invert.peek() ? 1 - level : level);
       return;
     }
-    const how = operation(this.#erases, this.invert.peek());
+    const how = operation(erase, this.invert.peek());
     this.#veil?.paint(pieces(this.#dabs), this.view.peek(), how);
   }
 }

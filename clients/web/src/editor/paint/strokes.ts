@@ -1,5 +1,6 @@
 /** What was painted, as points instead of pixels: undo is exact, and a long session stays small. */
 import { distance, type Point } from "../view";
+import type { Flood } from "./flood";
 
 /** A point of the picture with the brush's radius there, in the picture's pixels. */
 export interface Dab extends Point {
@@ -13,6 +14,8 @@ export interface Stroke {
   readonly dabs: readonly Dab[];
   /** Whether it goes round an area that is meant as a whole. */
   readonly round?: boolean;
+  /** Where it means all that has the colour of its first dab. */
+  readonly flood?: Flood;
 }
 
 /** `invert` is that the rest is repainted instead. */

@@ -1,6 +1,6 @@
 /** What there is to paint with. */
 
-export type Tool = "brush" | "eraser" | "lasso" | "hand";
+export type Tool = "brush" | "eraser" | "lasso" | "fill" | "eyedropper" | "hand";
 
 /** Diameters of the brush in pixels of the page. */
 export const SMALLEST = 4;

@@ -1,6 +1,6 @@
 import { words } from "../../i18n";
 
-export const t = words({
+export const t = words("gallery/choose", {
   en: {
     albums: "Albums",
     everything: "Everything",
@@ -22,7 +22,8 @@ export const t = words({
     reset: "Show all again",
     select: "Select",
     done: "Done",
-    chosen: (count: number) => (count === 0 ? "Tap pictures to choose them" : count === 1 ? "1 chosen" : `${count} chosen`),
+    chooseSome: "Tap pictures to choose them",
+    chosen: (count: number) => (count === 1 ? "1 chosen" : `${count} chosen`),
     all: "All",
     favour: "Favourite",
     album: "Into an album",
@@ -56,7 +57,8 @@ export const t = words({
     reset: "Hiện lại tất cả",
     select: "Chọn",
     done: "Xong",
-    chosen: (count: number) => (count === 0 ? "Chạm vào ảnh để chọn" : `Đã chọn ${count}`),
+    chooseSome: "Chạm vào ảnh để chọn",
+    chosen: (count: number) => `Đã chọn ${count}`,
     all: "Tất cả",
     favour: "Yêu thích",
     album: "Cho vào album",

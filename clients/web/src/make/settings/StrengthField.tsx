@@ -7,7 +7,7 @@ export function StrengthField({ value }: { value: number }) {
   return (
     <Range
       label={t("strength")}
-      said={t("strengths", value)}
+      said={t(`strength-${Math.min(3, Math.floor(value * 4)) as 0 | 1 | 2 | 3}`)}
       pointer="/strength"
       value={value}
       min={0.05}

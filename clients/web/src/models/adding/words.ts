@@ -1,6 +1,6 @@
 import { words } from "../../i18n";
 
-export const t = words({
+export const t = words("models/adding", {
   en: {
     add: "Add a model",
     drop: "Drop the file of a model: it is sent to the server, and nothing is added before you say so.",
@@ -31,6 +31,7 @@ export const t = words({
     lora: "Style (LoRA)",
     embedding: "Learned word",
     controlnet: "ControlNet",
+    "ip-adapter": "IP-Adapter",
     vae: "Autoencoder (VAE)",
     upscaler: "Upscaler",
     unknownKind: "Shows once it is here",
@@ -96,6 +97,7 @@ export const t = words({
     lora: "Phong cách (LoRA)",
     embedding: "Từ đã học",
     controlnet: "ControlNet",
+    "ip-adapter": "IP-Adapter",
     vae: "Bộ mã hóa (VAE)",
     upscaler: "Bộ phóng to",
     unknownKind: "Sẽ biết khi tệp đã đến",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from worker.engine.errors import InvalidRequest
-from worker.engine.prompt.editing import MAX_PARTS, Count, Edited, Part, parts_of
+from grammar.edits import Count, Edited
+from grammar.errors import BadPrompt
+from grammar.script import MAX_PARTS, Part, parts_of
 
 FIRST = Count(10)
 SECOND = Count(10, before=10)
@@ -78,12 +79,11 @@ def test_and_joins_prompts_with_the_weights_that_they_end_with():
 
 
 def test_what_is_beyond_all_measure_is_refused_in_the_time_of_a_prompt():
-    with pytest.raises(InvalidRequest, match=f"at most {MAX_PARTS}"):
+    with pytest.raises(BadPrompt, match=f"at most {MAX_PARTS}"):
         parts_of("a AND " * 3000)
-    with pytest.raises(InvalidRequest, match="weighs at most"):
+    with pytest.raises(BadPrompt, match="weighs at most"):
         parts_of("a:1000 AND b")
-    deep = Edited("[a:" * 3000 + "b" + ":3]" * 3000)
-    with pytest.raises(InvalidRequest, match="deep"):
-        deep.at(9, FIRST)
+    with pytest.raises(BadPrompt, match="deep"):
+        Edited("[a:" * 3000 + "b" + ":3]" * 3000)
     assert Edited("[" * 10_000).at(0, FIRST) == "[" * 10_000
     assert Edited("[a:b:9e999]").at(0, FIRST) == "[a:b:9e999]"

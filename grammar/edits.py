@@ -1,24 +1,17 @@
-"""AUTOMATIC1111's prompts that change: other words at other steps, and several prompts at once."""
+"""Words that change from step to step, as AUTOMATIC1111's prompts have them."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from worker.engine.errors import InvalidRequest
-
-MAX_PARTS = 16
-"""Prompts that AND may join: each is one more row of every forward."""
-
-MAX_PART_WEIGHT = 100.0
+from grammar.errors import BadPrompt
 
 MAX_DEPTH = 50
 """How deep edits may stand in edits: further in than anybody writes, and than Python calls."""
 
 _TOKEN = re.compile(r"\\.|[\[\]():|]|[^\\\[\]():|]+|\\", re.DOTALL)
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*", re.ASCII)
-_AND = re.compile(r"\bAND\b")
-_WEIGHT = re.compile(r":\s*([-+]?(?:\d+\.?|\d*\.\d+))\s*\Z", re.ASCII)
 _FAR = 1e9
 
 
@@ -52,6 +45,10 @@ class _Edit:
     after: "_Texts"
     when: str
 
+    @property
+    def texts(self) -> Sequence["_Texts"]:
+        return self.before, self.after
+
     def at(self, step: int, count: Count) -> "_Texts":
         return self.before if step <= count.until(self.when) else self.after
 
@@ -60,10 +57,10 @@ class _Edit:
 class _Turns:
     """`[one|other]`: one after the other."""
 
-    of: Sequence["_Texts"]
+    texts: Sequence["_Texts"]
 
     def at(self, step: int, count: Count) -> "_Texts":
-        return self.of[(step - 1) % len(self.of)]
+        return self.texts[(step - 1) % len(self.texts)]
 
 
 _Texts = list["str | _Edit | _Turns"]
@@ -118,6 +115,7 @@ class Edited:
 
     def __init__(self, prompt: str) -> None:
         self._texts = _parsed(prompt)
+        _check_depth(self._texts)
         self.changes = any(not isinstance(each, str) for each in self._texts)
 
     def at(self, forward: int, count: Count) -> str:
@@ -166,71 +164,18 @@ def _parsed(prompt: str) -> _Texts:
     return done
 
 
-def _text(texts: _Texts, step: int, count: Count, depth: int = 0) -> str:
-    if depth > MAX_DEPTH:
-        raise InvalidRequest(f"prompt: edits may stand in one another up to {MAX_DEPTH} deep.")
+def _check_depth(texts: _Texts) -> None:
+    depth, level = 0, [each for each in texts if not isinstance(each, str)]
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise BadPrompt(f"edits may stand in one another up to {MAX_DEPTH} deep")
+        inner = (part for each in level for text in each.texts for part in text)
+        level = [part for part in inner if not isinstance(part, str)]
+
+
+def _text(texts: _Texts, step: int, count: Count) -> str:
     return "".join(
-        each if isinstance(each, str) else _text(each.at(step, count), step, count, depth + 1)
+        each if isinstance(each, str) else _text(each.at(step, count), step, count)
         for each in texts
     )
-
-
-@dataclass(frozen=True)
-class Part:
-    """One of the prompts that AND joins, and how much it counts."""
-
-    text: str
-    weight: float = 1.0
-
-
-def parts_of(prompt: str) -> list[Part]:
-    """The prompts that a text joins by AND (arXiv 2206.01714), each with the weight that it ends
-    with (`a cat :1.2 AND rain :0.5`).
-
-    A text without AND is one prompt, whatever it ends with. Raises InvalidRequest for more than
-    MAX_PARTS and for weights beyond MAX_PART_WEIGHT.
-    """
-    texts = _AND.split(prompt)
-    if len(texts) == 1:
-        return [Part(prompt)]
-    if len(texts) > MAX_PARTS:
-        raise InvalidRequest(
-            f"prompt: AND joins at most {MAX_PARTS} prompts; there are {len(texts)}."
-        )
-    parts: list[Part] = []
-    for text in texts:
-        match = _WEIGHT.search(text)
-        weight = float(match[1]) if match else 1.0
-        if abs(weight) > MAX_PART_WEIGHT:
-            raise InvalidRequest(
-                f"prompt: what AND joins weighs at most {MAX_PART_WEIGHT:g}, not {weight:g}."
-            )
-        parts.append(Part(text[: match.start()].rstrip() if match else text.rstrip(), weight))
-    return parts
-
-
-Wording = tuple[tuple[Part, ...], str]
-"""What a picture's prompts are at one forward: those that AND joins, and the negative one."""
-
-
-class Script:
-    """A picture's prompts as they are written, to be read forward by forward."""
-
-    def __init__(self, prompt: str, negative: str) -> None:
-        self._parts = [(Edited(part.text), part.weight) for part in parts_of(prompt)]
-        self._negative = Edited(negative)
-
-    @property
-    def changes(self) -> bool:
-        """Whether any forward has other words than another."""
-        return self._negative.changes or any(part.changes for part, _ in self._parts)
-
-    @property
-    def joined(self) -> bool:
-        """Whether there are several prompts."""
-        return len(self._parts) > 1
-
-    def at(self, forward: int, count: Count) -> Wording:
-        """The prompts at a forward of a pass, counted from 0."""
-        parts = tuple(Part(each.at(forward, count), weight) for each, weight in self._parts)
-        return parts, self._negative.at(forward, count)

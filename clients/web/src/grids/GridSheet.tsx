@@ -1,0 +1,123 @@
+import { useComputed, useSignal } from "@preact/signals";
+import { Refused } from "../api/errors";
+import { createGrid } from "../api/grids";
+import type { FieldError, JobRequest } from "../api/types";
+import { randomSeed, uuid } from "../browser";
+import { lead } from "../state/attention";
+import { draft, files, request } from "../state/draft";
+import { input } from "../state/input";
+import { refresh } from "../state/jobs";
+import { model } from "../state/models";
+import { picking } from "../state/overlays";
+import { toast } from "../state/toasts";
+import { Icon } from "../ui/Icon";
+import { said } from "../ui/said";
+import { capital, sentence } from "../ui/sentence";
+import { Sheet } from "../ui/Sheet";
+import { AxisField, names, title } from "./AxisField";
+import "./grids.css";
+import { axisOf, count, EMPTY_ROW, valuesOf, type Field, type Row } from "./plan";
+import { t } from "./words";
+
+const AXES = ["across", "down", "sheets"] as const;
+
+/** As many as the server takes. */
+const MOST = 256;
+
+/** What changes along each axis, and a button that asks for all combinations. */
+export function GridSheet() {
+  const rows = useSignal<readonly Row[]>(AXES.map(() => EMPTY_ROW));
+  const problems = useSignal<readonly FieldError[]>([]);
+  const busy = useSignal(false);
+  const all = useComputed(() => count(rows.value));
+  const used = rows.value.flatMap((row, at) => (row.field ? [at] : []));
+  const close = () => (picking.value = null);
+  const send = async () => {
+    const axes = used.map((at) => {
+      const row = rows.value[at]!;
+      return axisOf(row, title(row.field as Field), (name) => names(row.field).find((each) => each.name === name)?.text ?? name);
+    });
+    busy.value = true;
+    problems.value = [];
+    try {
+      await createGrid(await asked(), axes, uuid());
+      close();
+      toast(t("sent"));
+      await refresh();
+      lead("jobs");
+    } catch (error) {
+      if (error instanceof Refused && error.fields.length) problems.value = error.fields;
+      else toast(sentence(error, false));
+    } finally {
+      busy.value = false;
+    }
+  };
+  const of = (place: number) => problems.value.filter((each) => used[Number(/^\/axes\/(\d)/.exec(each.pointer)?.[1] ?? -1)] === place);
+  const others = problems.value.filter((each) => !/^\/axes\/\d/.test(each.pointer));
+  return (
+    <Sheet title={t("grid")} close={close}>
+      <form
+        class="grid-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void send();
+        }}
+      >
+        <p class="muted">{t("about")}</p>
+        {AXES.map((axis, place) => (
+          <AxisField
+            key={axis}
+            label={t(axis)}
+            row={rows.value[place]!}
+            problems={of(place)}
+            change={(row) => {
+              problems.value = [];
+              rows.value = rows.value.map((each, at) => (at === place ? row : each));
+            }}
+          />
+        ))}
+        {others.map((each) => (
+          <p key={each.pointer} class="error" role="alert">
+            {capital(`${each.pointer.replace(/^\/(request\/)?/, "")}: ${said(each.detail, each.wording)}`)}
+          </p>
+        ))}
+        {all.value > MOST && <p class="error">{t("most", MOST)}</p>}
+        <button
+          type="submit"
+          class="primary"
+          disabled={busy.value || !all.value || all.value > MOST || rows.value.some((each) => each.field && valuesOf(each) === null)}
+        >
+          <Icon name="make" />
+          {t("make", all.value)}
+        </button>
+      </form>
+    </Sheet>
+  );
+}
+
+/** What the form says, for one picture, with its pictures in it. */
+async function asked(): Promise<JobRequest> {
+  const [from, source] = [draft.peek(), input.peek()];
+  const { count: _, ...rest } = request({ ...from, walk: null, seed: from.seed ?? randomSeed() }, source, model.peek());
+  const given = files(source);
+  const wish: JobRequest = { ...rest };
+  if (given.image) wish.image = await dataUri(given.image);
+  if (given.mask) wish.mask = await dataUri(given.mask);
+  const more = wish.references ?? [];
+  if (more.length) {
+    wish.references = await Promise.all(more.map((each, index) => {
+      const file = given[`reference_${index}`];
+      return file ? dataUri(file) : each;
+    }));
+  }
+  return wish;
+}
+
+function dataUri(file: Blob): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result));
+    reader.onerror = () => reject(reader.error ?? new Error("unreadable"));
+    reader.readAsDataURL(file);
+  });
+}

@@ -1,0 +1,22 @@
+/** Messages as a translator writes them: text with places for values, by number where it matters. */
+
+/** Text in which `{0}` is the first value, `{0:n}` the same as the language writes numbers. */
+type Text = string;
+
+/** A text for each plural of the language (Intl.PluralRules), by the first number among the values. */
+export type Template = Text | Readonly<Record<string, Text>>;
+
+/** The message with its values. */
+export function filled(template: Template, values: readonly unknown[], language: string): string {
+  const text = typeof template === "string" ? template : chosen(template, values, language);
+  return text.replace(/\{(\d)(:n)?\}/g, (_, place: string, number?: string) => {
+    const value = values[Number(place)];
+    return number && typeof value === "number" ? value.toLocaleString(language) : String(value ?? "");
+  });
+}
+
+function chosen(plurals: Readonly<Record<string, Text>>, values: readonly unknown[], language: string): Text {
+  const count = values.find((each) => typeof each === "number") as number | undefined;
+  const category = new Intl.PluralRules(language).select(count ?? 0);
+  return plurals[category] ?? plurals.other ?? "";
+}

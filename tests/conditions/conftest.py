@@ -1,0 +1,35 @@
+"""A server with tiny models, which are asked for what says more than one prompt can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+
+from tests.running.site import Site, site_in
+from tests.tiny_models import save_tiny, tiny_sd, tiny_unet
+from tests.tiny_pipelines import save_tiny_sd3
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    data = tmp_path_factory.mktemp("conditions")
+    save_tiny("sd1", data / "sd1")
+    save_tiny_sd3(data / "sd3")
+    save_tiny_with_classes(data / "classes")
+    models = data / "models.toml"
+    names = ("sd1", "sd3", "classes")
+    models.write_text("".join(f'[models.{name}]\nsource = "{name}"\n' for name in names))
+    with site_in(data, models=models) as site:
+        yield site
+
+
+def save_tiny_with_classes(folder: Path) -> None:
+    """A model that was taught four classes; a fifth stands for none."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        scheduler = DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1)
+        tiny_sd(tiny_unet(num_class_embeds=5), scheduler).save_pretrained(folder)

@@ -1,0 +1,53 @@
+"""A grid on the page: what changes is chosen, all of it is made, and it is kept as one picture."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import httpx
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.running.paths import API
+from tests.web.browser import PHONE
+from tests.web.conftest import Site, Visit
+from tests.web.form import NETWORK, PROMPT
+from tests.web.test_page import violations
+
+
+def test_a_grid_is_asked_for_appears_under_its_labels_and_is_kept_as_one_picture(
+    visit: Visit, site: Site, tmp_path: Path
+):
+    page = visit(PHONE, noise=NETWORK)
+    page.get_by_label(PROMPT).fill("red apple, 3d")
+    page.get_by_role("button", name="Grid of variants").tap()
+    sheet = page.get_by_role("dialog", name="Grid of variants")
+    sheet.get_by_role("combobox", name="Across").select_option("steps")
+    sheet.get_by_label("Values, such as").fill("2 900")
+    sheet.get_by_role("combobox", name="Down").select_option("words")
+    sheet.get_by_label("Words that change").fill("apple")
+    sheet.get_by_label("What takes their place").fill("apple\nheart")
+    assert violations(page) == []
+    sheet.get_by_role("button", name="Make 4 pictures").tap()
+    expect(sheet.get_by_role("alert")).to_contain_text("Must be at most 150; it is 900")
+    sheet.get_by_label("Values, such as").fill("1 2")
+    sheet.get_by_role("button", name="Make 4 pictures").tap()
+    card = page.get_by_role("article", name="Grid: red apple, 3d")
+    expect(card.get_by_role("status")).to_have_text("4 of 4 done", timeout=120_000)
+    expect(card.get_by_role("rowheader")).to_have_text(["apple", "heart"])
+    expect(card.get_by_role("link")).to_have_count(4)
+    expect(page.locator(".card")).to_have_count(1)
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    with page.expect_download() as download:
+        card.get_by_role("button", name="Save as one picture").tap()
+    file = tmp_path / "grid.png"
+    download.value.save_as(file)
+    with Image.open(io.BytesIO(file.read_bytes())) as picture:
+        assert picture.width > 512
+        assert len(set(picture.convert("RGB").resize((32, 32)).get_flattened_data())) > 50
+    card.get_by_role("button", name="Delete the grid").tap()
+    card.get_by_role("button", name="Delete the grid").tap()
+    expect(card).to_have_count(0)
+    assert httpx.get(f"{site.url}{API}/jobs").json()["jobs"] == []

@@ -1,0 +1,60 @@
+"""Languages that come in files: loaded when they are chosen; and the page from right to left."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import Request, expect
+
+from tests.running.paths import REPOSITORY
+from tests.web.browser import PHONE
+from tests.web.conftest import Visit
+from tests.web.test_page import violations
+
+FILES = REPOSITORY / "clients/web/src/i18n/languages"
+
+
+@pytest.mark.parametrize(("locale", "code"), [("de-DE", "de"), ("zh-CN", "zh-Hans")])
+def test_a_browser_is_spoken_to_in_its_own_language(visit: Visit, locale: str, code: str):
+    messages = json.loads((FILES / f"{code}.json").read_text())["messages"]
+    page = visit(PHONE, locale=locale)
+    expect(page.get_by_label(messages["make"]["prompt"], exact=True)).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == code
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_language_comes_when_it_is_chosen_and_stays(visit: Visit):
+    page = visit(PHONE, path="#/server")
+    loaded: list[str] = []
+    page.on("request", lambda sent: loaded.append(name(sent)))
+    expect(page.get_by_role("button", name="Fran\u00e7ais")).to_be_visible()
+    assert not [each for each in loaded if each.startswith(("es-", "fr-", "de-"))]
+    page.get_by_role("button", name="Fran\u00e7ais").tap()
+    expect(page.get_by_role("heading", name="Apparence")).to_be_visible()
+    expect(page.get_by_text("Traduit par une machine")).to_be_visible()
+    assert [each for each in loaded if each.startswith("fr-")]
+    assert violations(page) == []
+    page.reload()
+    expect(page.get_by_role("heading", name="Apparence")).to_be_visible()
+    page.get_by_role("button", name="English").tap()
+    expect(page.get_by_role("heading", name="Appearance")).to_be_visible()
+
+
+def test_from_right_to_left_nothing_is_cut_off(visit: Visit):
+    page = visit(PHONE)
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    for place in ("Make", "Gallery", "Models", "Server"):
+        page.get_by_role("link", name=place, exact=True).tap()
+        expect(page.get_by_role("link", name=place, exact=True)).to_have_attribute(
+            "aria-current", "page"
+        )
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
+    logo = page.locator(".bar img").bounding_box()
+    assert logo is not None
+    assert logo["x"] > PHONE["width"] / 2
+
+
+def name(sent: Request) -> str:
+    """The file that a request is for."""
+    return sent.url.rpartition("/")[2]

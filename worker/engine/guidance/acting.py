@@ -1,0 +1,49 @@
+"""What acts on the layers of a network for some rows of a forward alone."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TypeVar
+
+from worker.engine.families.model import LoadedModel
+from worker.engine.guidance.freeu import freed
+from worker.engine.guidance.perturbed import perturbed
+from worker.engine.guidance.task_rows import TaskRows
+from worker.engine.parts.rows import Rows
+from worker.engine.parts.seamless import wrapping
+from worker.engine.request import Tiling
+
+T = TypeVar("T")
+
+
+def acts(
+    model: LoadedModel, rows: TaskRows, start: int, end: int, part: Rows
+) -> AbstractContextManager[None] | None:
+    """Within it the forward of rows `start` to `end`, as `part` has them, goes as each row asks;
+    None where none asks for anything."""
+    requests = [rows.owner(row).request for row in range(start, end)]
+    tilings: list[Tiling] = [request.tiling for request in requests]
+    edges = _filled(tilings, len(part))
+    free = _filled([request.freeu for request in requests], len(part))
+    alone = _filled([rows.is_perturbed(row) for row in range(start, end)], len(part))
+    wanted: list[AbstractContextManager[None]] = []
+    if set(edges) != {"none"}:
+        steering = [each.control.net for each in part.controls]
+        wanted.append(wrapping([*model.denoiser, *steering], edges))
+    if any(each is not None for each in free):
+        wanted.append(freed(model.junctions, free))
+    if any(alone):
+        wanted.append(perturbed(model.looking_about, alone))
+    return _together(wanted) if wanted else None
+
+
+@contextmanager
+def _together(wanted: Sequence[AbstractContextManager[None]]) -> Iterator[None]:
+    with ExitStack() as entered:
+        for each in wanted:
+            entered.enter_context(each)
+        yield
+
+
+def _filled(numbers: list[T], rows: int) -> list[T]:
+    """Rows that fill a forward up are like its first."""
+    return [*numbers, *numbers[:1] * (rows - len(numbers))]

@@ -1,0 +1,57 @@
+"""The rows of one forward, with the tasks that they are of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from worker.engine.parts.rows import Rows
+from worker.engine.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRows(Rows):
+    """Rows with the tasks that they are of.
+
+    The rows of guided tasks that are not with their prompt come first, in the order of `tasks`,
+    which has the guided ones first: where a picture guides too those without both, then those
+    without the prompt. Then comes one row a task with its prompt, and behind them, for each task
+    that has several prompts, those after the first: `more` are the places of their tasks. `beside`
+    is how many rows each guided task has beside those with prompts.
+    """
+
+    tasks: list[Task]
+    beside: int = 1
+    more: Sequence[int] = ()
+
+    def owner(self, row: int) -> Task:
+        first = self.first_prompt
+        if row < first:
+            return self.tasks[row % self.guided]
+        return self.tasks[[*range(len(self.tasks)), *self.more][row - first]]
+
+    def is_perturbed(self, row: int) -> bool:
+        """Whether a row is a prompt's again, for the network that does not look about itself."""
+        behind = row - self.first_prompt - len(self.tasks)
+        if behind < 0:
+            return False
+        at = self.more[behind]
+        before = sum(place == at for place in self.more[:behind])
+        return self.tasks[at].conditions[1 + before].perturbed
+
+    @property
+    def guided(self) -> int:
+        return self.first_prompt // self.beside
+
+    @property
+    def first_prompt(self) -> int:
+        """Where the rows with prompts begin."""
+        return len(self) - len(self.tasks) - len(self.more)
+
+    def looking(self, start: int, end: int) -> dict[int, Task]:
+        """Of rows `start` to `end`, counted from there, those with the prompt of tasks that want
+        to know where words are looked at in this step."""
+        behind = self.first_prompt + len(self.tasks)
+        return {
+            row - start: task
+            for row in range(max(start, self.first_prompt), min(end, behind))
+            if (task := self.owner(row)).traced and task.recording and task.recording.looks
+        }

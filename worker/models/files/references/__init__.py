@@ -1,0 +1,1 @@
+"""IP-Adapters and the image encoders that read for them, by their tensors' names and shapes."""
