@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -25,6 +25,10 @@ class Grid:
     axes: tuple[Axis, ...]
     jobs: tuple[str, ...]
     created_at: datetime
+    seed: int
+    """Of the cells, where their request named none."""
+    whole: bool
+    """Whether all of its jobs were submitted; else its request, sent again, goes on with it."""
 
 
 def _key(owner: str) -> str:
@@ -45,20 +49,27 @@ def find(redis: Redis, owner: str, grid: str) -> Grid | None:
 
 
 def create(
-    redis: Redis, owner: str, grid: str, prompt: str, axes: Sequence[Axis], jobs: Sequence[str]
+    redis: Redis,
+    owner: str,
+    grid: str,
+    prompt: str,
+    axes: Sequence[Axis],
+    jobs: Sequence[str],
+    seed: int,
 ) -> Grid:
-    """Keep a grid of these jobs, which need not be there yet."""
+    """Keep a grid of these jobs, which are not there yet."""
     for old in every(redis, owner)[MOST_GRIDS - 1 :]:
         delete(redis, owner, old.id)
-    made = Grid(grid, prompt, tuple(axes), tuple(jobs), datetime.now(UTC))
-    said = {
-        "prompt": prompt,
-        "axes": [axis.model_dump(mode="json") for axis in axes],
-        "jobs": made.jobs,
-        "created_at": made.created_at.isoformat(),
-    }
-    redis.hset(_key(owner), grid, json.dumps(said))
+    made = Grid(grid, prompt, tuple(axes), tuple(jobs), datetime.now(UTC), seed, whole=False)
+    _keep(redis, owner, made)
     return made
+
+
+def complete(redis: Redis, owner: str, grid: Grid) -> Grid:
+    """All jobs of the grid were submitted."""
+    whole = replace(grid, whole=True)
+    _keep(redis, owner, whole)
+    return whole
 
 
 def delete(redis: Redis, owner: str, grid: str) -> None:
@@ -66,7 +77,20 @@ def delete(redis: Redis, owner: str, grid: str) -> None:
     redis.hdel(_key(owner), grid)
 
 
+def _keep(redis: Redis, owner: str, grid: Grid) -> None:
+    said = {
+        "prompt": grid.prompt,
+        "axes": [axis.model_dump(mode="json") for axis in grid.axes],
+        "jobs": grid.jobs,
+        "created_at": grid.created_at.isoformat(),
+        "seed": grid.seed,
+        "whole": grid.whole,
+    }
+    redis.hset(_key(owner), grid.id, json.dumps(said))
+
+
 def _grid(grid: str, said: dict[str, Any]) -> Grid:
     axes = tuple(Axis.model_construct(None, **each) for each in said["axes"])
     created = datetime.fromisoformat(said["created_at"])
-    return Grid(grid, said["prompt"], axes, tuple(said["jobs"]), created)
+    jobs = tuple(said["jobs"])
+    return Grid(grid, said["prompt"], axes, jobs, created, said["seed"], said["whole"])

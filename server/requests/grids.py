@@ -13,7 +13,7 @@ from jobs.collections.grids import Grid
 from jobs.queue import queue
 from jobs.queue.queue import QueueFull
 from jobs.quota import QuotaExceeded
-from jobs.records.record import read
+from jobs.records.record import read, read_many
 from jobs.request.grid import cells
 from jobs.request.grid.cells import Astray, Cell
 from jobs.request.grid.part import MOST_AXES, Axis
@@ -49,15 +49,17 @@ class GridRequest(BaseModel):
     )
 
 
-def submit_grid(body: GridRequest, grid_id: str) -> Grid:
-    """Keep all jobs of a grid. Raises InvalidRequest naming the value that does not fit, and what
+def submit_grid(body: GridRequest, grid_id: str, begun: Grid | None = None) -> Grid:
+    """Keep all jobs of a grid, or those that are missing of one that was `begun` before this
+    process's forerunner died. Raises InvalidRequest naming the value that does not fit, and what
     submitting a job raises: then none of them is kept."""
     here, who, cards = resources(), caller(), known_models()
     if errors := [FieldError(pointer=at, detail=said) for at, said in cells.faults(body.axes)]:
         raise InvalidRequest(errors)
-    planned = _planned(body, grid_id)
+    seed = begun.seed if begun else secrets.randbelow(SEEDS)
+    planned = _planned(body, grid_id, seed)
     requests = [request for _, request in planned]
-    ids = [queue.new_job_id() for _ in requests]
+    ids = begun.jobs if begun else [queue.new_job_id() for _ in requests]
     uploads = open_uploads(requests[0], {}, ids[0], here.store)
     for cell, request in planned:
         try:
@@ -66,14 +68,17 @@ def submit_grid(body: GridRequest, grid_id: str) -> Grid:
             raise InvalidRequest(
                 [_placed(each, cell, body.axes) for each in error.errors]
             ) from None
-    grid = grids.create(here.redis, who.owner, grid_id, requests[0].prompt, body.axes, ids)
+    prompt = requests[0].prompt
+    grid = begun or grids.create(here.redis, who.owner, grid_id, prompt, body.axes, ids, seed)
+    there = read_many(here.redis, ids)
     try:
-        for job_id, request in zip(ids, requests, strict=True):
-            submit_opened(request, uploads.under(job_id), cards=cards, job_id=job_id)
+        for job_id, request, kept in zip(ids, requests, there, strict=True):
+            if kept is None:
+                submit_opened(request, uploads.under(job_id), cards=cards, job_id=job_id)
     except (InvalidRequest, QueueFull, QuotaExceeded, ApiError):
         take_back(grid)
         raise
-    return grid
+    return grids.complete(here.redis, who.owner, grid)
 
 
 def take_back(grid: Grid) -> None:
@@ -85,11 +90,11 @@ def take_back(grid: Grid) -> None:
     grids.delete(here.redis, caller().owner, grid.id)
 
 
-def _planned(body: GridRequest, grid_id: str) -> list[tuple[Cell, GenerationRequest]]:
+def _planned(body: GridRequest, grid_id: str, seed: int) -> list[tuple[Cell, GenerationRequest]]:
     """Each cell and its request, as far as it can be checked without models and pictures."""
     fields: dict[str, Any] = dict(body.request)
     if fields.get("seed") is None:
-        fields["seed"] = secrets.randbelow(SEEDS)
+        fields["seed"] = seed
     planned: list[tuple[Cell, GenerationRequest]] = []
     for name in ("count", "walk", "webhook"):
         if fields.get(name) not in (None, 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import httpx
@@ -180,3 +181,20 @@ def test_regions_that_cannot_be_are_refused(
     (error,) = answer.json()["errors"]
     assert error["pointer"] == pointer
     assert said in error["detail"]
+
+
+def test_a_mask_may_come_as_a_file(client: httpx.Client):
+    asked = {**USUAL, "prompt": "a rocket", "seed": 5, "steps": 2}
+    written = io.BytesIO()
+    sloping().save(written, "PNG")
+    region = {"prompt": "a cat face"}
+    answer = client.post(
+        f"{API}/jobs",
+        data={"request": json.dumps({**asked, "regions": [region]})},
+        files={"region_0": ("mask.png", written.getvalue(), "image/png")},
+    )
+    assert answer.status_code == 202, answer.text
+    by_uri = made(client, **asked, regions=[{**region, "mask": data_uri(sloping())}])
+    ours = picture(client, answer.json()["urls"]["self"])
+    assert difference(ours, picture(client, by_uri)) <= TOLERANCE
+    assert difference(ours, picture(client, made(client, **asked))) > TOLERANCE

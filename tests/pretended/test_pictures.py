@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,7 +17,7 @@ from tests.pretended.cuda import pretended_cuda
 from tests.pretended.device import Pretended
 from tests.pretended.record import Event
 from tests.tiny_editors import EDITORS
-from worker.engine import Engine, ImageRequest
+from worker.engine import Engine, FreeU, ImageRequest, Region
 from worker.engine.sampling.recipes import SAMPLERS
 
 Folder = Callable[[str], Path]
@@ -154,6 +155,28 @@ def test_what_a_picture_adds_to_a_unet_makes_nobody_wait(
     device.record.clear()
     made(engine, models.with_all(family))
     check(device, PICTURE)
+
+
+STEERING: dict[str, dict[str, Any]] = {
+    "regions": {"regions": (Region("a cat", np.full((16, 16), 200, np.uint8), 0.7),)},
+    "tiling": {"tiling": "x"},
+    "freeu": {"freeu": FreeU(1.2, 1.4, 0.9, 0.2), "pag_scale": 3.0},
+    "cfg_plus_plus": {"cfg_plus_plus": True, "sampler": "ddim"},
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", pytest.param("bfloat16", marks=slow)])
+def test_what_steers_the_steps_of_a_unet_makes_nobody_wait(
+    device: Pretended, folder: Folder, dtype: str
+):
+    engine = warmed(device, "sd1", folder("sd1"), dtype)
+    plain = models.request("sd1", "text-to-image")
+    for number, asked in enumerate(STEERING.values()):
+        engine.add(str(number), replace(plain, **asked))
+    engine.add("plain", plain)
+    for done in drain(engine).values():
+        assert done.error is None, done.error
+    check(device, PICTURE * (len(STEERING) + 1))
 
 
 @pytest.mark.parametrize("tiny", [False, pytest.param(True, marks=slow)])

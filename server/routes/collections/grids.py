@@ -113,9 +113,9 @@ def create_grid(header: GridHeaders, body: GridRequest) -> Response:
     if key is not None:
         grid_id = idempotency.job_id_for(here.redis, who.owner, key, sent.identity, new_id)
     grid = grids.find(here.redis, who.owner, grid_id) if grid_id != new_id else None
-    if grid is None:
+    if grid is None or not grid.whole:
         try:
-            grid = submit_grid(body, grid_id)
+            grid = submit_grid(body, grid_id, grid)
         except InvalidRequest:
             if key is not None:
                 idempotency.forget(here.redis, who.owner, key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
 from typing import Any
 
@@ -10,7 +11,9 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from jobs import devices
+from jobs.collections import grids
 from jobs.queue import queue
+from jobs.records.record import read
 from jobs.request.grid.cells import cells
 from jobs.request.grid.part import Axis
 from tests.running.hand_worker import HandWorker
@@ -130,6 +133,27 @@ def test_the_same_key_is_the_same_grid_and_strangers_see_none(client: FlaskClien
         there = f"{API}/grids/{first['id']}{path}"
         assert client.get(there, headers=stranger).status_code == 404
     assert client.get(f"{API}/grids", headers=stranger).json["grids"] == []
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_grid_whose_making_was_cut_off_is_made_whole_by_its_key(
+    client: FlaskClient, redis: Redis
+):
+    body = {"request": {"prompt": "red apple"}, "axes": [STEPS]}
+    key = {"Idempotency-Key": "cut"}
+    made = client.post(f"{API}/grids", json=body, headers=key).json
+    # What an API leaves that is killed between two of the jobs.
+    kept = grids.find(redis, "local", made["id"])
+    assert kept is not None
+    said = json.loads(redis.hget("darkroom:grids:local", made["id"]))
+    redis.hset("darkroom:grids:local", made["id"], json.dumps(said | {"whole": False}))
+    last = read(redis, kept.jobs[-1])
+    assert last is not None
+    queue.delete(redis, last)
+    again = client.post(f"{API}/grids", json=body, headers=key).json
+    assert [each["job"] for each in again["cells"]] == [each["job"] for each in made["cells"]]
+    assert again["counts"] == {"queued": 3}
+    assert {each["input"]["seed"] for each in jobs(client)} == {kept.seed}
 
 
 def test_a_pointer_reaches_into_parts_and_starts_what_is_not_there():
