@@ -39,3 +39,13 @@ def test_every_link_to_a_file_leads_somewhere():
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", PAGE.read_text())
     assert links
     assert [each for each in links if not (PAGE.parent / each).exists()] == []
+
+
+def test_what_the_anatomy_names_of_the_code_is_there():
+    frame = REPOSITORY / "clients" / "web" / "src" / "anatomy" / "draw" / "Frame.tsx"
+    code = frame.read_text().partition("const CODE")[2].partition("};")[0]
+    named = re.findall(r'"([\w./]+\.py)(?:: ([\w, ]+))?"', code)
+    assert len(named) > 8
+    for file, names in named:
+        there = defined(REPOSITORY / file)
+        assert [each for each in names.split(", ") if each and each not in there] == [], file

@@ -26,7 +26,7 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 
 const CODE: Record<Part, readonly string[]> = {
-  steps: ["docs/latent_diffusion.py: ddim_step", "worker/engine/batch.py: guide", "worker/engine/trace"],
+  steps: ["docs/latent_diffusion.py: ddim_step", "worker/engine/guidance/guide.py: guide", "worker/engine/anatomy/words.py: acted"],
   drown: ["docs/latent_diffusion.py: add_noise", "worker/engine/anatomy/noise.py: step_by_step"],
   worlds: ["docs/latent_diffusion.py: encode, decode", "worker/engine/parts/autoencoder.py"],
   words: ["docs/latent_diffusion.py: read", "worker/engine/prompt/spelling.py: spell"],
