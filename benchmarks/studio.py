@@ -14,8 +14,9 @@ import torch
 from PIL import Image
 
 from jobs.request.model_card import AddOn, ModelCard
+from jobs.request.pictures import InputPicture
 from jobs.request.request import GenerationRequest, ResolvedRequest
-from jobs.request.resolve import InputPicture, resolve
+from jobs.request.resolve import resolve
 from worker.canvas import Canvas, prepare, regions_on, shown
 from worker.engine import Control, Engine, ImageRequest, IPAdapter, LoadedModel, Region
 from worker.engine.model_source import AddOnKind

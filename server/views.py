@@ -28,7 +28,8 @@ from jobs.records.events import (
 )
 from jobs.records.record import JobRecord
 from jobs.request.notes import Note
-from jobs.request.request import GenerationRequest, ResolvedRequest, named_pictures
+from jobs.request.pictures import named_pictures
+from jobs.request.request import GenerationRequest, ResolvedRequest
 from jobs.request.trace import wish
 from jobs.settings import settings
 from server.door.signing import Signer, current_signer

@@ -32,7 +32,7 @@ from jobs.lists import listing
 from jobs.pictures.image_store import ImageStore
 from jobs.queue import leases
 from jobs.records.record import JobRecord
-from jobs.request.request import named_pictures
+from jobs.request.pictures import named_pictures
 from jobs.settings import Settings
 
 AT_ONCE = 500

@@ -22,7 +22,8 @@ from sd_parsers.parsers import (
 )
 
 from jobs.pictures.pictures import INFOTEXT
-from jobs.recipes.infotext import LACKS_PICTURE, BadInfotext, Recipe, number
+from jobs.recipes.infotext import LACKS_PICTURE, BadInfotext, Recipe
+from jobs.recipes.written import number
 from jobs.request.samplers import canonical_schedule, split_sampler
 
 Texts = Mapping[str, str]

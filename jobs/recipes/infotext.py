@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.prompts.tags import tag_of
+from jobs.recipes.written import harmless, number, quoted, unquoted
 from jobs.request.parts import Control, IPAdapter
 from jobs.request.regions import Region
 from jobs.request.request import ResolvedRequest
@@ -20,11 +21,6 @@ FEWEST_PAIRS = 3
 """A last line with fewer is a line of the prompt."""
 
 NEGATIVE = "Negative prompt:"
-
-CUTS = re.compile(r"Negative prompt(?=:)|^Steps(?=:)", re.MULTILINE)
-"""What in a prompt would pass for the beginning of another part of the text."""
-
-COMMA = r"\u002c"
 
 AREAS = {"whole": "Whole picture", "masked": "Only masked"}
 FILLS = {
@@ -146,11 +142,11 @@ def write(request: ResolvedRequest, index: int, maker: Maker, note: str | None =
         "Note": note,
         "Version": f"Darkroom {maker.version}",
     }
-    lines = [_harmless(prompt_with_loras(request))]
+    lines = [harmless(prompt_with_loras(request))]
     if request.negative_prompt:
-        lines.append(f"{NEGATIVE} {_harmless(request.negative_prompt)}")
+        lines.append(f"{NEGATIVE} {harmless(request.negative_prompt)}")
     known = {name: value for name, value in fields.items() if value is not None}
-    lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in known.items()))
+    lines.append(", ".join(f"{name}: {quoted(value)}" for name, value in known.items()))
     return "\n".join(lines)
 
 
@@ -206,7 +202,7 @@ def read(text: str) -> Recipe:
 def split(text: str) -> Parts:
     """A text's prompts and the settings in its last line, by their names there."""
     *lines, last = text.strip().split("\n")
-    pairs = [(match[1].strip(), _unquoted(match[2])) for match in PAIR.finditer(last)]
+    pairs = [(match[1].strip(), unquoted(match[2])) for match in PAIR.finditer(last)]
     if len(pairs) < FEWEST_PAIRS or not KNOWN & {name for name, _ in pairs}:
         lines, pairs = [*lines, last], []
     return Parts(*_prompts(lines), dict(pairs))
@@ -264,16 +260,16 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["Hires upscale"] = request.hires.scale
         fields["Hires steps"] = request.hires.steps
         fields["Hires upscaler"] = _title(request.hires.upscaler)
-        fields["Hires prompt"] = request.hires.prompt and _harmless(request.hires.prompt)
+        fields["Hires prompt"] = request.hires.prompt and harmless(request.hires.prompt)
         negative = request.hires.negative_prompt
-        fields["Hires negative prompt"] = negative and _harmless(negative)
+        fields["Hires negative prompt"] = negative and harmless(negative)
     if request.kind == "inpaint" and request.mask_grey != "mix":
         fields["Mask grey"] = request.mask_grey
     if request.kind == "upscale":
         fields["Upscale"] = request.scale
         fields["Upscaler"] = request.upscaler and _title(request.upscaler)
     if request.regions:
-        fields[REGIONS] = _harmless(json.dumps([_region(each) for each in request.regions]))
+        fields[REGIONS] = harmless(json.dumps([_region(each) for each in request.regions]))
     for index, control in enumerate(request.controls):
         fields[f"ControlNet {index}"] = _control(control)
     for index, adapter in enumerate(request.ip_adapters):
@@ -375,40 +371,3 @@ def _sampler(title: str, schedule: str | None) -> dict[str, Any]:
     if named and known == AUTOMATIC:
         known = named
     return {"sampler": sampler, "schedule": known or label}
-
-
-def number(text: str) -> Any:
-    """The number in a text; what is none stays a text, which the request's own check names."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-def _harmless(prompt: str) -> str:
-    """The prompt with a space before each colon at which readers would cut the text.
-
-    To a text encoder it is the same prompt: it reads words and signs, not the spaces between.
-    """
-    return CUTS.sub(r"\g<0> ", prompt)
-
-
-def _quoted(value: object) -> str:
-    text = str(value)
-    if not any(each in text for each in ",:\n"):
-        return text
-    # Escaped, a comma is the same to whoever reads the quotes, and does not cut the value for
-    # readers that do not: these would take the model in a ControlNet's value for the picture's.
-    return json.dumps(text, ensure_ascii=False).replace(",", COMMA)
-
-
-def _unquoted(text: str) -> str:
-    text = text.strip()
-    if text.startswith('"') and text.endswith('"'):
-        try:
-            return str(json.loads(text))
-        except ValueError:
-            return text
-    return text

@@ -17,7 +17,8 @@ from jobs.pictures import traces, walks
 from jobs.pictures.image_store import image_id
 from jobs.records.events import Error, Output, Progress, Status
 from jobs.request.notes import Note
-from jobs.request.request import ResolvedRequest, named_pictures
+from jobs.request.pictures import named_pictures
+from jobs.request.request import ResolvedRequest
 from jobs.request.trace import wish
 
 STATUSES: dict[str, Status] = {

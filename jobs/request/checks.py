@@ -11,8 +11,9 @@ from jobs.request.add_ons.checks import (
 from jobs.request.masks import paints
 from jobs.request.model_card import ModelCard
 from jobs.request.parts import Drawn, Lora
+from jobs.request.pictures import InputPicture, Pictures
 from jobs.request.regions import faults as region_faults
-from jobs.request.request import FieldError, GenerationRequest, InputPicture, Pictures
+from jobs.request.request import FieldError, GenerationRequest
 from jobs.request.samplers import AUTOMATIC, nearest, parts_of, schedule_problem
 from jobs.request.steering import faults as steering
 from jobs.request.trace import fault

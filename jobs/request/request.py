@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
 
 from pydantic import BaseModel, Field, JsonValue, model_validator
@@ -373,37 +371,3 @@ class ResolvedRequest(CommonFields):
         A limit that was lowered since must not make the record of an old job unreadable.
         """
         return cls.model_construct(None, **fields | restored_parts(fields))
-
-
-def named_pictures(request: GenerationRequest | ResolvedRequest) -> dict[str, str]:
-    """Each picture that a request starts from, by the JSON pointer of the field that names it."""
-    named = {"/image": request.image, "/mask": request.mask}
-    named |= {f"/references/{index}": each for index, each in enumerate(request.references)}
-    for index, control in enumerate(request.controls):
-        named[f"/controls/{index}/image"] = control.image
-        named[f"/controls/{index}/mask"] = control.mask
-    for number, each in enumerate(request.ip_adapters):
-        named |= {f"/ip_adapters/{number}/images/{at}": one for at, one in enumerate(each.images)}
-        named[f"/ip_adapters/{number}/mask"] = each.mask
-    named |= {f"/regions/{index}/mask": each.mask for index, each in enumerate(request.regions)}
-    return {pointer: picture for pointer, picture in named.items() if picture is not None}
-
-
-@dataclass(frozen=True)
-class InputPicture:
-    """A picture that came with a request: its id in the store and its size in pixels.
-
-    `prompt` and `negative_prompt` are those of its own recipe, where it carries one; `levels` are
-    the darkest and the lightest of a mask.
-    """
-
-    id: str
-    width: int
-    height: int
-    prompt: str = ""
-    negative_prompt: str = ""
-    levels: tuple[int, int] | None = None
-
-
-Pictures = Mapping[str, InputPicture]
-"""The pictures of a request by the JSON pointer of the field that named them."""

@@ -15,14 +15,13 @@ from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, notes_of
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.notes import Note, prompt_notes
 from jobs.request.parts import Control, Hires, IPAdapter
+from jobs.request.pictures import InputPicture, Pictures
 from jobs.request.prompt_checks import prompt_errors
 from jobs.request.request import (
     CommonFields,
     FieldError,
     GenerationRequest,
-    InputPicture,
     InvalidRequest,
-    Pictures,
     ResolvedRequest,
 )
 from jobs.request.samplers import (

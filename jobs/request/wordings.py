@@ -14,7 +14,8 @@ from jobs.prompts.wildcards import NoWildcard, Wildcards
 from jobs.request.model_card import ModelCard, name_from
 from jobs.request.notes import Note
 from jobs.request.parts import Lora, PictureWords
-from jobs.request.request import FieldError, GenerationRequest, InputPicture
+from jobs.request.pictures import InputPicture
+from jobs.request.request import FieldError, GenerationRequest
 from jobs.request.values import LIMITS, SEEDS
 from jobs.sentences import say
 from jobs.settings import settings

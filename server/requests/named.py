@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from jobs.logs import note_job
 from jobs.pictures.image_store import job_of
 from jobs.records.record import JobRecord, read
-from jobs.request.request import named_pictures
+from jobs.request.pictures import named_pictures
 from server.door.auth import caller
 from server.errors import ApiError
 from server.resources import resources

@@ -11,13 +11,8 @@ from jobs.pictures import pictures, sandbox
 from jobs.pictures.image_store import ImageStore, input_id
 from jobs.pictures.pictures import BadPicture
 from jobs.recipes.recipes import prompts_of
-from jobs.request.request import (
-    FieldError,
-    GenerationRequest,
-    InputPicture,
-    InvalidRequest,
-    named_pictures,
-)
+from jobs.request.pictures import InputPicture, named_pictures
+from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from server.outages import StoreAway
 from server.requests.named import is_own_picture
 

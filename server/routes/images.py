@@ -14,7 +14,7 @@ from jobs.pictures import traces, walks
 from jobs.pictures.image_store import ANIMATIONS, TENSORS, job_of
 from jobs.queue import queue
 from jobs.records.events import ENDED
-from jobs.request.request import named_pictures
+from jobs.request.pictures import named_pictures
 from jobs.settings import settings
 from server.door.auth import caller
 from server.door.signing import current_signer

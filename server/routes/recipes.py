@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from jobs.recipes.recipes import known_part_of
 from jobs.records.workers import offered_models
-from jobs.request.request import FieldError, GenerationRequest, named_pictures
+from jobs.request.pictures import named_pictures
+from jobs.request.request import FieldError, GenerationRequest
 from jobs.request.samplers import canonical_schedule
 from server.openapi import Routes
 from server.requests.body import picture_body

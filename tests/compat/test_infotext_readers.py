@@ -15,7 +15,8 @@ from jobs.pictures.pictures import EXIF_IFD, UNICODE, USER_COMMENT
 from jobs.recipes import infotext
 from jobs.recipes.infotext import Maker
 from jobs.recipes.recipes import UNDEFINED, exif_with, recipe_of
-from jobs.request.request import GenerationRequest, InputPicture, ResolvedRequest
+from jobs.request.pictures import InputPicture
+from jobs.request.request import GenerationRequest, ResolvedRequest
 from jobs.request.resolve import resolve
 from jobs.request.samplers import SAMPLERS
 from server.pages.renditions import Format, render

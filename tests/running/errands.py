@@ -48,7 +48,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         | {"snr": [9.0]},
         "walk": {"timesteps": [0.0], "alpha_bar": [0.9], "sigmas": [0.3], "snr": [9.0]},
     },
-    "tokenize": {"words": [], "encoders": []},
+    "tokenize": {"words": [], "encoders": [], "read_as": None},
     "forward": {
         "picture": PICTURE,
         "shape": [8, 8, 3],

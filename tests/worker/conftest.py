@@ -19,7 +19,8 @@ from jobs.records import workers
 from jobs.records.events import ENDED
 from jobs.records.metrics import Metrics
 from jobs.records.record import JobRecord
-from jobs.request.request import GenerationRequest, InputPicture
+from jobs.request.pictures import InputPicture
+from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve
 from jobs.settings import Settings
 from tests.running.paths import REPOSITORY

@@ -9,7 +9,8 @@ import pytest
 from jobs.pictures.image_store import ImageStore, image_id, input_id
 from jobs.queue import queue, settle
 from jobs.records.events import Output
-from jobs.request.request import GenerationRequest, InputPicture
+from jobs.request.pictures import InputPicture
+from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve
 from tests.card import make_card
 from worker.loop.retention import Retention

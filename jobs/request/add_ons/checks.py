@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.request.parts import Control, IPAdapter, Lora
-from jobs.request.request import FieldError, GenerationRequest, Pictures
+from jobs.request.pictures import Pictures
+from jobs.request.request import FieldError, GenerationRequest
 from jobs.request.values import MAX_LORAS, PREPROCESSORS, ControlType, is_built_in
 from jobs.sentences import say
 

@@ -14,7 +14,8 @@ from PIL.PngImagePlugin import PngInfo
 from jobs.recipes import infotext
 from jobs.recipes.infotext import PAIR, BadInfotext, Maker
 from jobs.recipes.recipes import exif_with, prompts_of, recipe_of
-from jobs.request.request import GenerationRequest, InputPicture, InvalidRequest
+from jobs.request.pictures import InputPicture
+from jobs.request.request import GenerationRequest, InvalidRequest
 from jobs.request.resolve import resolve
 from jobs.request.samplers import SAMPLERS
 from tests.card import make_card

@@ -7,13 +7,8 @@ from typing import Any
 import pytest
 
 from jobs.request.model_card import AddOn, ModelCard, name_from
-from jobs.request.request import (
-    GenerationRequest,
-    InputPicture,
-    InvalidRequest,
-    ResolvedRequest,
-    named_pictures,
-)
+from jobs.request.pictures import InputPicture, named_pictures
+from jobs.request.request import GenerationRequest, InvalidRequest, ResolvedRequest
 from jobs.request.resolve import resolve
 from tests.card import make_card
 
