@@ -25,7 +25,8 @@ from darkroom.instance import read_state
 from darkroom.network import tls
 from darkroom.supervision.programs import api_command, webhooks_command, worker_command
 from darkroom.supervision.up import up
-from jobs.settings import REPOSITORY, Settings, settings
+from jobs.machine_settings import REPOSITORY
+from jobs.settings import Settings, settings
 
 
 def main(arguments: list[str] | None = None) -> int:

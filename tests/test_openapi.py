@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from jobs.settings import REPOSITORY
+from jobs.machine_settings import REPOSITORY
 from server.app import create_app
 from server.document import text
 from server.openapi import document_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.settings import REPOSITORY
+from jobs.machine_settings import REPOSITORY
 
 PACKAGES = ("server", "jobs", "grammar", "worker", "darkroom", "models/recipe")
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/security.md")

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from darkroom.commands import settings_page
-from jobs.settings import REPOSITORY, Settings
+from jobs.machine_settings import REPOSITORY
+from jobs.settings import Settings
 
 
 def test_the_page_says_what_the_table_says() -> None:

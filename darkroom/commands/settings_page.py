@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from jobs.settings import REPOSITORY, Settings
+from jobs.machine_settings import REPOSITORY
+from jobs.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from jobs.settings import REPOSITORY
+from jobs.machine_settings import REPOSITORY
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from threading import Event, Lock, Timer
 from typing import IO, Any, Literal
 
+from jobs.machine_settings import REPOSITORY
 from jobs.pictures.pictures import BadPicture
 from jobs.pictures.turns import Turns
-from jobs.settings import REPOSITORY, settings
+from jobs.settings import settings
 
 SECONDS = 60.0
 """A photograph of 50 megapixels takes four on one core; a busy machine has others to serve."""

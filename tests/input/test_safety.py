@@ -14,7 +14,7 @@ from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionS
 from PIL import Image
 from transformers import CLIPConfig, ViTForImageClassification
 
-from jobs.settings import REPOSITORY
+from jobs.machine_settings import REPOSITORY
 from tests.tiny_classifier import save_tiny_classifier
 from tests.worker.conftest import start
 from worker.build import safety_hook

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import psutil
 
-from jobs.settings import REPOSITORY
+from jobs.machine_settings import REPOSITORY
 
 
 class Running:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from jobs.connection import connect
-from jobs.settings import REPOSITORY
+from jobs.machine_settings import REPOSITORY
 from tests.running.addresses import free_port
 from tests.running.services.redis import redis_in
 from tests.running.up import Running

@@ -17,7 +17,7 @@ import pytest
 
 from darkroom.supervision.process import Process, rotate
 from darkroom.supervision.supervisor import Service, Supervisor, describe
-from jobs.settings import REPOSITORY
+from jobs.machine_settings import REPOSITORY
 from jobs.signals import GIVE_BACK
 
 Start = Callable[..., Process]

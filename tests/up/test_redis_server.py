@@ -19,7 +19,7 @@ from darkroom.supervision import redis_server
 from darkroom.supervision.process import Process
 from darkroom.supervision.redis_server import DataInUse, Program, RedisMissing, RedisServer
 from jobs.connection import connect
-from jobs.settings import REPOSITORY
+from jobs.machine_settings import REPOSITORY
 from tests.running.services.redis import redis_in
 from tests.running.waiting import until
 

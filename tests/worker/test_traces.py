@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from jobs.machine_settings import REPOSITORY
 from jobs.pictures.image_store import ImageStore
-from jobs.settings import REPOSITORY
 from tests.running.api import gunicorn
 from tests.running.hand_worker import HandWorker
 from tests.running.waiting import until
