@@ -44,6 +44,10 @@ WebhookEvent = Literal["status", "output", "done"]
 PREPROCESSORS: tuple[str, ...] = get_args(Preprocessor)
 
 
+TUNED = ("canny", "scribble", "tile", "blur", "luminance", "intensity", "threshold")
+"""The preprocessors that `threshold_a` tunes; `threshold_b` tunes canny alone."""
+
+
 def is_built_in(name: str) -> TypeGuard[Preprocessor]:
     """Whether it is one of the preprocessors that need no weights."""
     return name in PREPROCESSORS

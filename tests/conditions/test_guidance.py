@@ -127,6 +127,35 @@ def _sigma(pipeline: Any, timestep: torch.Tensor) -> torch.Tensor:
             "one prompt",
         ),
         ({"cfg_plus_plus": True, "sampler": "dpmpp_2m"}, "/cfg_plus_plus", "ddim or euler"),
+        (
+            {
+                "kind": "walk",
+                "walk": {"over": "samplers", "samplers": ["euler", "dpmpp_2m"]},
+                "cfg_plus_plus": True,
+            },
+            "/cfg_plus_plus",
+            "it is dpmpp_2m",
+        ),
+        (
+            {"hires": {"scale": 1.5, "prompt": "a AND b"}, "guidance_scale": 1.0},
+            "/hires/prompt",
+            "guidance",
+        ),
+        ({"hires": {"prompt": " AND ".join("x" * 17)}}, "/hires/prompt", "at most 16"),
+        ({"hires": {"prompt": "a AND b"}, "pag_scale": 3.0}, "/pag_scale", "one prompt"),
+        (
+            {
+                "hires": {"prompt": "a AND b"},
+                "regions": [{"prompt": "a", "box": {"width": 0.5}}],
+            },
+            "/hires/prompt",
+            "no place",
+        ),
+        (
+            {"hires": {"negative_prompt": "[a:b:1.5]"}, "blend_prompt": "pear", "blend": 0.5},
+            "/blend_prompt",
+            "change",
+        ),
         ({"freeu": {"b1": 0.0}}, "/freeu/b1", "more than"),
     ],
 )
@@ -138,3 +167,9 @@ def test_what_they_do_not_work_with_is_refused(
     (error,) = answer.json()["errors"]
     assert error["pointer"] == pointer
     assert said in error["detail"]
+
+
+def test_prompts_are_joined_where_cfg_plus_plus_guides(client: httpx.Client):
+    asked = USUAL | {"guidance_scale": 0.6, "cfg_plus_plus": True}
+    joined = picture(client, made(client, **asked | {"prompt": "a red apple AND a rocket :2"}))
+    assert difference(joined, picture(client, made(client, **asked))) > TOLERANCE
