@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
 from grammar.script import AND
 from jobs.prompts.joined import read_as_text
 from jobs.request.model_card import ModelCard
-from jobs.sentences import Wording, say, wording_of
+from jobs.request.said import Said
+from jobs.sentences import say
 
 
-class Note(BaseModel):
+class Note(Said):
     """One thing that was done otherwise than asked: the field (a JSON pointer), what instead."""
-
-    model_config = ConfigDict(frozen=True)
-
-    pointer: str
-    detail: str
-    wording: Wording | None = Field(
-        default=None,
-        exclude_if=lambda wording: wording is None,
-        description="What the detail says, for programs that say it in another language; absent "
-        "where it is in English only.",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_wording(cls, fields: dict[str, object]) -> dict[str, object]:
-        detail = fields.get("detail")
-        wording = wording_of(detail) if isinstance(detail, str) else None
-        return {"wording": wording} | fields if wording else fields
 
 
 def prompt_notes(card: ModelCard, prompt: str, negative: str) -> list[Note]:

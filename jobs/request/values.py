@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeGuard, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
+from jobs.pictures.preprocessors import Preprocessor
 from jobs.request.samplers import SAMPLERS, canonical_sampler
 from jobs.settings import settings
 
@@ -40,20 +41,6 @@ Fill = Literal["fill", "original", "noise", "nothing"]
 Tiling = Literal["none", "x", "y", "both"]
 Area = Literal["whole", "masked"]
 WebhookEvent = Literal["status", "output", "done"]
-Preprocessor = Literal[
-    "none",
-    "canny",
-    "lineart",
-    "scribble",
-    "tile",
-    "blur",
-    "grayscale",
-    "luminance",
-    "intensity",
-    "threshold",
-    "color-grid",
-    "invert",
-]
 PREPROCESSORS: tuple[str, ...] = get_args(Preprocessor)
 
 

@@ -12,7 +12,7 @@ import torch
 from diffusers.pipelines.auto_pipeline import AutoPipelineForText2Image
 from PIL import Image
 
-from tests.conditions.by_hand import decoded, pipeline_of, seeded, words
+from tests.conditions.by_hand import USUAL, decoded, pipeline_of, seeded, words
 from tests.engine.helpers import difference
 from tests.engine.sampling.stock_schedulers import quiet, stock_scheduler
 from tests.running.paths import API
@@ -20,17 +20,6 @@ from tests.running.site import Site
 from tests.worker.families.asking import Fields, ended, made, picture, rows_since, settled
 from worker.engine import TOLERANCE
 
-USUAL: Fields = {
-    "model": "sd1",
-    "prompt": "a red apple",
-    "negative_prompt": "blue",
-    "width": 32,
-    "height": 32,
-    "steps": 6,
-    "sampler": "ddim",
-    "guidance_scale": 5.0,
-    "seed": 4,
-}
 FREEU = {"b1": 1.4, "b2": 1.6, "s1": 0.9, "s2": 0.2}
 
 
