@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { connection } from "../state/connection";
 import { draft, reset } from "../state/draft";
+import { guides, NONE } from "../state/guides";
 import { input } from "../state/input";
 import { model, needsPicture, samplers, schedules } from "../state/models";
 import { picking } from "../state/overlays";
@@ -143,7 +144,7 @@ function Notes() {
 
 /** What differs from the defaults, in a line. */
 function Chips() {
-  const of = (from: typeof draft.value) => differences(from, model.value, samplers.value, schedules.value);
+  const of = (from: typeof draft.value) => differences(from, model.value, samplers.value, schedules.value, guides.value);
   const chips = of(draft.value);
   const lasting = of({ ...draft.value, negative: "" });
   if (!chips.length) return null;
@@ -161,6 +162,7 @@ function Chips() {
           onClick={() => {
             tell([]);
             reset();
+            guides.value = NONE;
           }}
         >
           <Icon name="undo" />
