@@ -33,6 +33,7 @@ describe("pictures that steer", () => {
       ip_adapters: [{ images: ["job-0", "file"], model: "plus", weight: 1 }],
     });
     expect(files(null, steered)).toEqual({ control_0: file, ip_adapter_0_1: file });
+    expect(differences(EMPTY, model(), [], [], steered)).toEqual(["pictures followed: 2", "pictures to be like: 2"]);
     expect(request(EMPTY, null, model(), NONE)).not.toHaveProperty("controls");
     expect(request(EMPTY, null, model(), NONE)).not.toHaveProperty("ip_adapters");
   });

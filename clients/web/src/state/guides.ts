@@ -77,6 +77,11 @@ export function fitting(from: Guides, model: Pick<Model, "controlnets" | "ip_ada
   };
 }
 
+/** How many pictures there are to be like. */
+export function likened({ like }: Guides): number {
+  return like.reduce((all, { pictures }) => all + pictures.length, 0);
+}
+
 /** The fields of a request that say it. */
 export function guidesAsked({ follow, like }: Guides): Pick<JobRequest, "controls" | "ip_adapters"> {
   const asked: Pick<JobRequest, "controls" | "ip_adapters"> = {};

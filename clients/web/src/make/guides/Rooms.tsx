@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Model } from "../../api/types";
 import { draft } from "../../state/draft";
-import { guides } from "../../state/guides";
+import { guides, likened } from "../../state/guides";
 import { later } from "../../ui/later";
 import { t } from "../words";
 
@@ -23,7 +23,7 @@ export function Rooms({ model }: { model: Model }) {
         </Room>
       )}
       {(model.ip_adapters.length > 0 || like.length > 0) && (
-        <Room title={t("like")} count={like.length}>
+        <Room title={t("like")} count={likened(guides.value)}>
           <LikeRoom model={model} />
         </Room>
       )}

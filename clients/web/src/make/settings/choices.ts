@@ -2,7 +2,7 @@
 import type { Model, Sampler, Schedule } from "../../api/types";
 import { language, number } from "../../i18n";
 import type { Draft } from "../../state/draft";
-import { NONE, type Guides } from "../../state/guides";
+import { likened, NONE, type Guides } from "../../state/guides";
 import { t as walkName } from "../../walks/words";
 import { t } from "../words";
 
@@ -29,7 +29,7 @@ export function differences(
   model: Model | null,
   samplers: readonly Sampler[],
   schedules: readonly Schedule[],
-  { follow, like }: Guides = NONE,
+  steered: Guides = NONE,
 ): string[] {
   const titled = (all: readonly { name: string; title?: string; label?: string }[], name: string) => {
     const found = all.find((each) => each.name === name);
@@ -51,8 +51,8 @@ export function differences(
     from.variation > 0 && t("chipVariation", Math.round(from.variation * 100)),
     from.clipSkip > 1 && t("chipClipSkip", from.clipSkip),
     from.tiling !== "none" && t(`tiling-${from.tiling}`),
-    follow.length > 0 && t("chipFollow", follow.length),
-    like.length > 0 && t("chipLike", like.length),
+    steered.follow.length > 0 && t("chipFollow", steered.follow.length),
+    likened(steered) > 0 && t("chipLike", likened(steered)),
     from.regions.length > 0 && t("chipPlaces", from.regions.length),
     from.walk && walkName(from.walk.over),
     from.vae && titled(model?.vaes ?? [], from.vae),
