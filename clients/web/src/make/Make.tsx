@@ -14,6 +14,7 @@ import { Icon } from "../ui/Icon";
 import { Sheet } from "../ui/Sheet";
 import { useAttention } from "../ui/useAttention";
 import { FileButton } from "./FileButton";
+import { leadToWrong } from "./leading";
 import { elsewhere, inSettings } from "./problems";
 import { Prompt } from "./Prompt";
 import { touched, wide } from "./screen";
@@ -45,15 +46,14 @@ export function Make() {
 
   const led = useRef(found.peek());
   useEffect(() => {
-    if (led.current === found.value) return;
+    if (led.current === found.value) return undefined;
     if (inSettings.peek() && !wide.peek() && !sheet.peek()) {
       // Comes back here once it is open.
       sheet.value = true;
-      return;
+      return undefined;
     }
     led.current = found.value;
-    const reachable = document.querySelector("dialog[open]") ?? document;
-    reachable.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+    return leadToWrong();
   }, [found.value, sheet.value]);
 
   return (
