@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { connection } from "../state/connection";
 import { draft, reset } from "../state/draft";
+import { guides, NONE } from "../state/guides";
 import { input } from "../state/input";
 import { model, needsPicture, samplers, schedules } from "../state/models";
 import { picking } from "../state/overlays";
@@ -13,6 +14,7 @@ import { Icon } from "../ui/Icon";
 import { Sheet } from "../ui/Sheet";
 import { useAttention } from "../ui/useAttention";
 import { FileButton } from "./FileButton";
+import { leadToWrong } from "./leading";
 import { elsewhere, inSettings } from "./problems";
 import { Prompt } from "./Prompt";
 import { touched, wide } from "./screen";
@@ -45,15 +47,14 @@ export function Make() {
 
   const led = useRef(found.peek());
   useEffect(() => {
-    if (led.current === found.value) return;
+    if (led.current === found.value) return undefined;
     if (inSettings.peek() && !wide.peek() && !sheet.peek()) {
       // Comes back here once it is open.
       sheet.value = true;
-      return;
+      return undefined;
     }
     led.current = found.value;
-    const reachable = document.querySelector("dialog[open]") ?? document;
-    reachable.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+    return leadToWrong();
   }, [found.value, sheet.value]);
 
   return (
@@ -136,7 +137,7 @@ function Notes() {
 
 /** What differs from the defaults, in a line. */
 function Chips() {
-  const of = (from: typeof draft.value) => differences(from, model.value, samplers.value, schedules.value);
+  const of = (from: typeof draft.value) => differences(from, model.value, samplers.value, schedules.value, guides.value);
   const chips = of(draft.value);
   const lasting = of({ ...draft.value, negative: "" });
   if (!chips.length) return null;
@@ -154,6 +155,7 @@ function Chips() {
           onClick={() => {
             tell([]);
             reset();
+            guides.value = NONE;
           }}
         >
           <Icon name="undo" />
