@@ -3,7 +3,7 @@ import { number, words } from "../i18n";
 export const t = words("walks", {
   en: {
     walk: "A walk",
-    none: "None: one picture, or several by chance",
+    none: "None",
     prompts: "From these words to others",
     seeds: "From one seed to another",
     words: "Word by word",
@@ -23,7 +23,7 @@ export const t = words("walks", {
   },
   vi: {
     walk: "Một chuyến đi",
-    none: "Không: một ảnh, hoặc vài ảnh ngẫu nhiên",
+    none: "Không",
     prompts: "Từ lời này đến lời khác",
     seeds: "Từ hạt giống này đến hạt giống khác",
     words: "Từng từ một",
