@@ -51,6 +51,7 @@ from tests.tiny_networks import (
     tiny_t5,
 )
 from tests.tiny_pipelines import with_edm
+from tests.tiny_qwen_21 import save_tiny_qwen_21
 from tests.tiny_transformers import save_tiny_flux2, save_tiny_flux2_klein
 
 LEVELS = 4
@@ -111,6 +112,7 @@ EDITORS: dict[str, Callable[[Path], Path]] = {
     "fill": save_tiny_fill,
     "qwen-edit": save_tiny_qwen_edit,
     "qwen-edit-plus": save_tiny_qwen_edit_plus,
+    "qwen-image-21": save_tiny_qwen_21,
     "flux2": save_tiny_flux2,
     "flux2-klein": save_tiny_flux2_klein,
 }

@@ -58,6 +58,7 @@ from tests.tiny_networks import (
     tiny_kl,
     tiny_t5,
 )
+from tests.tiny_qwen_21 import save_tiny_qwen_21
 from tests.tiny_sana import tiny_sana, tiny_sana_sprint
 from tests.tiny_transformers import SAVERS as LATER
 
@@ -138,6 +139,7 @@ SAVERS: dict[str, Callable[[Path], Path]] = {
     "sd3": save_tiny_sd3,
     "flux": save_tiny_flux,
     "qwen-image": save_tiny_qwen,
+    "qwen-image-21": save_tiny_qwen_21,
     "z-image": save_tiny_z_image,
     "sana": save_tiny_sana,
     "pixart-sigma": save_tiny_pixart_sigma,

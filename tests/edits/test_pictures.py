@@ -20,6 +20,7 @@ from tests.running.paths import API
 from tests.running.site import Site
 from tests.running.waiting import until
 from tests.tiny_editors import EDITORS, tiny_qwen_edit
+from tests.tiny_qwen_21 import tiny_qwen_21
 from tests.worker.test_kinds import disc, dyed, scene
 from worker.engine import TOLERANCE
 
@@ -28,8 +29,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 def pipeline(site: Site, name: str) -> Any:
-    load = tiny_qwen_edit if name.startswith("qwen") else DiffusionPipeline.from_pretrained
-    loaded = load(site.data / name)
+    loads = {"qwen-edit": tiny_qwen_edit, "qwen-edit-plus": tiny_qwen_edit}
+    loads["qwen-image-21"] = tiny_qwen_21
+    loaded = loads.get(name, DiffusionPipeline.from_pretrained)(site.data / name)
     loaded.set_progress_bar_config(disable=True)
     return loaded
 
@@ -38,7 +40,7 @@ def stock(pipe: Any, **asked: Any) -> np.ndarray[Any, Any]:
     """Diffusers' own picture."""
     asked["generator"] = torch.Generator().manual_seed(asked.pop("seed"))
     asked["num_inference_steps"] = asked.pop("steps")
-    return np.asarray(pipe(**({"prompt": PROMPT} | asked)).images[0])
+    return np.asarray(pipe(**({"prompt": PROMPT} | asked)).images[0])[..., :3]
 
 
 def forwards(site: Site, model: str) -> tuple[float, float]:
@@ -79,6 +81,7 @@ class Case:
     jobs: tuple[tuple[list[Image.Image], Fields], ...]
     options: Fields = field(default_factory=dict[str, Any])
     scale: str = "guidance_scale"
+    default: float = 4.0
     says_without: bool = True
     """Whether its call takes a negative prompt."""
 
@@ -105,6 +108,15 @@ TRANSFORMERS: dict[str, Case] = {
             ([dyed(48, 32), scene(32, 32)], {"steps": 3, "seed": 2, "prompt": "a cat"}),
         ),
         scale="true_cfg_scale",
+    ),
+    "qwen-image-21": Case(
+        (
+            ([scene(48, 32), dyed(32, 32)], {"steps": 4, "seed": 1}),
+            ([dyed(48, 32), scene(32, 32)], {"steps": 3, "seed": 2, "prompt": "a cat"}),
+            ([dyed(48, 32)], {"steps": 3, "seed": 3, "guidance_scale": 3.0}),
+        ),
+        scale="true_cfg_scale",
+        default=1.0,
     ),
     "flux2": Case(
         (
@@ -145,7 +157,7 @@ def test_edits_of_a_transformer_share_forwards_and_each_is_diffusers_own_picture
         if case.says_without:
             asked = {"negative_prompt": "", **asked}
         if case.scale == "true_cfg_scale":
-            asked[case.scale] = asked.pop("guidance_scale", 4.0)
+            asked[case.scale] = asked.pop("guidance_scale", case.default)
             asked["negative_prompt"] = asked["negative_prompt"] or " "
         theirs = stock(pipe, image=shown if len(shown) > 1 else shown[0], **asked)
         assert difference(picture(client, job), theirs) <= TOLERANCE, fields
@@ -208,6 +220,7 @@ def test_the_list_of_models_says_who_edits_and_others_say_so(client: httpx.Clien
         "fill": 0,
         "qwen-edit": 1,
         "qwen-edit-plus": 3,
+        "qwen-image-21": 3,
         "flux2": 10,
         "flux2-klein": 4,
     }

@@ -137,6 +137,7 @@ FLOWING = [
         ("sd3", 4, 16, 2, False, "euler"),
         ("flux", 4, 1024, 1, True, "euler"),
         ("qwen-image", 8, 1024, 1, False, "euler"),
+        ("qwen-image-21", 32, 1024, 1, False, "euler"),
         ("z-image", 4, 1024, 1, False, "euler"),
         ("sana", 4, 16, 1, False, "dpmpp_2m"),
         ("lumina2", 16, 32, 1, False, "euler"),

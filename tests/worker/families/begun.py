@@ -114,6 +114,10 @@ class _Begun:
 
 def _encoded(pipeline: Any, pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     pixels, vae = pixels / 127.5 - 1, pipeline.vae
+    if vae.config.get("in_channels") == 4:
+        # A film of one frame, that is clear nowhere.
+        film = torch.cat([pixels, torch.ones_like(pixels[:, :1])], dim=1).unsqueeze(2)
+        return pipeline._encode_vae_image(film, generator)[:, :, 0]
     if hasattr(pipeline, "_encode_vae_image"):
         return pipeline._encode_vae_image(pixels, generator)
     found = vae.encode(pixels)

@@ -38,8 +38,7 @@ NOTES = """
   looks at progress, previews and cancelling of each family.
 - `tests/worker/test_single_transformers.py` reads single files, GGUF and int8; `tests/pretended`
   runs each family and kind as on a GPU, in float16 and bfloat16.
-- Whatever else diffusers' auto pipelines load runs whole. `QwenImage21Pipeline` is among it and was
-  not tried, since its processor needs torchvision.
+- Whatever else diffusers' auto pipelines load runs whole.
 """
 
 TEXTS = "learned words"
@@ -52,8 +51,9 @@ SAID: Mapping[str, tuple[str, str]] = {
     ),
     "qwen-image": (
         "LoRA, ControlNet; edits (Edit, up to three pictures)",
-        f"{TEXTS}; 2.1 and Layered share no forwards; ControlNets that are shown a mask",
+        f"{TEXTS}; Layered shares no forwards; ControlNets that are shown a mask",
     ),
+    "qwen-image-21": ("", f"{TEXTS}, LoRAs, its edits, single files"),
     "z-image": ("LoRA", f"{TEXTS}; ControlNets; Omni shares no forwards"),
     "sana": ("LoRA, not compared", f"{TEXTS}; ControlNets, PAG"),
     "sana-sprint": ("", f"{TEXTS}, LoRAs; other samplers than its own"),

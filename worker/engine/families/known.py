@@ -9,7 +9,8 @@ from worker.engine.families.hidream import HiDream
 from worker.engine.families.lumina2 import Lumina2
 from worker.engine.families.model import LoadedModel
 from worker.engine.families.pixart import PixArtSigma
-from worker.engine.families.qwen_image import QwenImage
+from worker.engine.families.qwen.qwen_image import QwenImage
+from worker.engine.families.qwen.qwen_image_21 import QwenImage21
 from worker.engine.families.sana import Sana, SanaSprint
 from worker.engine.families.sd3 import StableDiffusion3
 from worker.engine.families.transformer import Parts
@@ -19,6 +20,7 @@ TRANSFORMERS: Mapping[str, Callable[[Parts], LoadedModel]] = {
     "sd3": StableDiffusion3,
     "flux": Flux,
     "qwen-image": QwenImage,
+    "qwen-image-21": QwenImage21,
     "z-image": ZImage,
     "sana": Sana,
     "sana-sprint": SanaSprint,

@@ -23,14 +23,18 @@ class SeeingReader:
     """Makes readers of texts that speak of pictures.
 
     `processor` is transformers' image processor of the `encoder`. A template has PLACE for each
-    picture; `drop` and `most` are those of a ChatReader, without the pictures' tokens.
+    picture; `drop` and `most` are those of a ChatReader, without the pictures' tokens. Some
+    encoders are `told` which tokens are pictures, and then know where in them each one stands.
     """
 
-    def __init__(self, encoder: TextEncoder, processor: Any, most: int, drop: int) -> None:
+    def __init__(
+        self, encoder: TextEncoder, processor: Any, most: int, drop: int, *, told: bool = False
+    ) -> None:
         self._encoder = encoder
         self._processor = processor
         self._most = most
         self._drop = drop
+        self._told = told
         self._readers: OrderedDict[bytes, ChatReader] = OrderedDict()
 
     def reader(self, template: tuple[str, str], pictures: Sequence[Picture]) -> ChatReader:
@@ -60,8 +64,12 @@ class SeeingReader:
         model = self._encoder.model
         pixels: torch.Tensor = seen["pixel_values"].to(model.dtype)
 
+        place = model.config.image_token_id if self._told else None
+
         def embed(ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+            kinds = {} if place is None else {"mm_token_type_ids": (ids == place).int()}
             read = model(
+                **kinds,
                 input_ids=ids,
                 attention_mask=mask,
                 pixel_values=pixels.to(ids.device),

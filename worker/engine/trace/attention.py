@@ -14,11 +14,13 @@ from torch.overrides import TorchFunctionMode
 @dataclass(frozen=True)
 class Layout:
     """Where things stand in one row's attention: the picture's places among the queries (`count` of
-    them from `places` on, or all), and the words among the keys, from `words` on."""
+    them from `places` on, or all), and the words among the keys, from `words` on. Where words look
+    at each other in calls of their own, `keys` says how many there are when places look."""
 
     places: int = 0
     count: int | None = None
     words: int = 0
+    keys: int | None = None
 
 
 class Wanted:
@@ -33,7 +35,7 @@ class Wanted:
     def sums(self, keys: int, device: torch.device) -> torch.Tensor | None:
         """What adds up shares of so many keys by word: (words, keys), 1 for a word's tokens; None
         where the keys are not those of the words."""
-        if self._last >= keys:
+        if self._last >= keys or self.layout.keys not in (None, keys):
             return None
         if self._sums is None or self._sums.shape[1] != keys:
             sums = torch.zeros(len(self._words), keys)

@@ -48,6 +48,14 @@ def class_of(index: dict[str, Any], part: str) -> str | None:
     return cast("list[str | None]", found)[1]
 
 
+def is_part(value: object) -> bool:
+    """Whether what a model_index.json says under a name is a part: where its class is, and the
+    class. Other lists are options of the pipeline."""
+    return isinstance(value, list) and all(
+        each is None or isinstance(each, str) for each in cast("list[object]", value)
+    )
+
+
 def text_parts(index: dict[str, Any]) -> list[str]:
     """The text encoders of a model_index.json, in the order in which they are read."""
     return [part for part in ("text_encoder", "text_encoder_2") if class_of(index, part)]
@@ -58,7 +66,7 @@ def weighty_parts(index: dict[str, Any]) -> list[str]:
     return [
         name
         for name, value in index.items()
-        if isinstance(value, list)
+        if is_part(value)
         and any(cast("list[object]", value))
         and not any(word in name for word in WITHOUT_WEIGHTS)
         and name not in UNUSED

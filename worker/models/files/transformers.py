@@ -71,7 +71,7 @@ SANA = {
 }
 
 SEVERAL = 3
-"""Pictures that Qwen-Image-Edit 2509 and later were trained to be given."""
+"""Pictures that Qwen-Image-Edit 2509 and later are given."""
 
 TRANSFORMERS: Mapping[str, Transformer] = {
     "StableDiffusion3Pipeline": Transformer(
@@ -106,6 +106,16 @@ TRANSFORMERS: Mapping[str, Transformer] = {
         guidance_input="guidance_embeds",
         edit_pictures=SEVERAL,
         kinds=("edit",),
+    ),
+    "QwenImage21Pipeline": Transformer(
+        "qwen-image-21",
+        {
+            "transformer": "QwenImage21Transformer2DModel",
+            "vae": "AutoencoderKLQwenImage21",
+            "text_encoder": "Qwen3VLForConditionalGeneration",
+            "processor": "Qwen3VLProcessor",
+        },
+        edit_pictures=SEVERAL,
     ),
     "ZImagePipeline": Transformer(
         "z-image",

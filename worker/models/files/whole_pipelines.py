@@ -6,7 +6,7 @@ it equal to the library.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -211,6 +211,9 @@ def read_whole_pipeline(name: str, index: dict[str, Any], files: ModelFiles) -> 
         defaults = FEW_STEPS
     if index.get("is_distilled"):
         defaults = FEW_STEPS
+    if isinstance(levels := index.get("sample_sigmas"), list):
+        # Its makers say how noisy each step is.
+        defaults = replace(defaults, steps=len(cast("list[float]", levels)))
     denoiser = transformer or _config(files.config, "unet")
     vae = _config(files.config, "vae")
     scale = _scale(vae)
@@ -246,6 +249,9 @@ def _patch(transformer: dict[str, Any], vae: dict[str, Any]) -> int:
     if not transformer:
         return 1
     patch = transformer.get("patch_size")
+    if transformer.get("_class_name") == "QwenImage21Transformer2DModel":
+        # One pixel a token, and of tokens an even number a side.
+        return PACKED
     if not isinstance(patch, int):
         return PACKED
     # What goes in may be shown more beside the latents (Flux Fill).

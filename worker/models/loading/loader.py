@@ -30,7 +30,7 @@ from worker.models.files.architecture import (
     read_scheduler,
 )
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import UNUSED, class_of, read_json, text_parts
+from worker.models.files.layout import UNUSED, class_of, is_part, read_json, text_parts
 from worker.models.files.sources import ModelFiles, check_complete, locate
 from worker.models.files.whole_pipelines import FROM_PICTURES
 from worker.models.loading.autoencoder import load_autoencoder
@@ -192,10 +192,12 @@ def _load_transformer(
         if "tokenizer" in name and class_of(index, name)
     }
     if class_of(index, "processor"):
-        # The rest of a processor is the tokenizer, which is there, and one of films.
+        # Of a processor all but what reads films, which needs torchvision.
         tokenizers["image_processor"] = ImageProcessor.from_pretrained(
             files.config / "processor", local_files_only=True, trust_remote_code=False
         )
+        if "tokenizer" not in tokenizers:
+            tokenizers["tokenizer"] = tokenizer(files, "processor")
     return TRANSFORMERS[architecture.family](
         Parts(
             name=entry.name,
@@ -207,7 +209,7 @@ def _load_transformer(
             tiny_decode=entry.tiny_decode,
             offload=offload,
             away=text_encoders_away(entry, files, texts, device, kept),
-            options={key: value for key, value in index.items() if not isinstance(value, list)},
+            options={key: value for key, value in index.items() if not is_part(value)},
             pipeline=str(index["_class_name"]),
             edit_pictures=architecture.edit_pictures,
         )

@@ -21,6 +21,7 @@ import { touched, wide } from "./screen";
 import { send } from "./send";
 import { differences } from "./settings/choices";
 import { Settings } from "./settings/Settings";
+import { settle } from "./settle";
 import { Start } from "./Start";
 import { Styles } from "./Styles";
 import { t } from "./words";
@@ -32,7 +33,7 @@ export function Make() {
   const sheet = useSignal(false);
   useAttention("form", form);
   const go = () => {
-    if (send()) settle(form.current!);
+    if (send()) settle();
   };
 
   const { open } = route.value;
@@ -119,14 +120,6 @@ function Elsewhere() {
       {elsewhere.value.join(" ")}
     </p>
   );
-}
-
-/** On a phone: the keyboard goes, and what is being made comes into sight. */
-function settle(form: HTMLElement): void {
-  if (wide.peek()) return;
-  (document.activeElement as HTMLElement | null)?.blur();
-  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
-  form.nextElementSibling?.scrollIntoView({ behavior, block: "start" });
 }
 
 /** What stands in the way without keeping anybody from sending. */

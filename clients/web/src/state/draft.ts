@@ -213,6 +213,8 @@ export function request(from: Draft, source: Input | null, model: Model | null =
   if (source.use === "upscale") {
     asked.scale = model ? timesChosen(from.scale, source, model) : (from.scale ?? 2);
     asked.upscaler = from.upscaler ?? ownUpscaler(model);
+    // With nothing painted anew all of them would be the same.
+    if (!asked.strength) asked.count = 1;
   }
   if (source.use === "inpaint") {
     asked.mask_invert = source.invert;

@@ -6,13 +6,14 @@ latents are more tokens beside those that are drawn.
 
 from collections.abc import Hashable, Sequence
 from functools import partial
-from math import sqrt
 from typing import Any
 
 import torch
 
 from worker.engine.families.model import Text
 from worker.engine.families.one_reader import OneReader
+from worker.engine.families.qwen.frames import FrameAutoencoder
+from worker.engine.families.qwen.shown import AREA, shaped
 from worker.engine.families.transformer import (
     Parts,
     lengths,
@@ -21,7 +22,6 @@ from worker.engine.families.transformer import (
     take_steered,
     unpacked,
 )
-from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import ControlRows, Samples, block_samples
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.upscaler import lanczos
@@ -50,41 +50,13 @@ EDIT_TEMPLATE = (
 EDIT_TEMPLATE_TOKENS = 64
 PICTURE = f"<|vision_start|>{PLACE}<|vision_end|>"
 
-AREA = 1024 * 1024
-"""Pixels at which a picture is shown; to the language model of those that take several it is shown
-at fewer."""
 READ_AREA = 384 * 384
-
-SIDES = 32
-"""Shown pictures have sides of multiples of so many pixels."""
+"""Pixels at which the language model of those that take several pictures is shown one."""
 
 SEVERAL = "QwenImageEditPlusPipeline"
 
 NOTHING = " "
 """What guidance leads away from where nothing else is said: an empty text has no tokens."""
-
-
-class FrameAutoencoder(Autoencoder):
-    """An AutoencoderKLQwenImage, for which a picture is a film of one frame."""
-
-    @property
-    def channels(self) -> int:
-        return self.vae.config.z_dim
-
-    @property
-    def scale(self) -> int:
-        return 2 ** len(self.vae.config.temperal_downsample)
-
-    @property
-    def scaling(self) -> float:
-        return 1.0
-
-    def posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        mean, deviation = super().posterior(pixels.unsqueeze(2))
-        return mean[:, :, 0], None if deviation is None else deviation[:, :, 0]
-
-    def raw_decoded(self, latents: torch.Tensor) -> torch.Tensor:
-        return super().raw_decoded(latents.unsqueeze(2))[:, :, 0]
 
 
 class QwenImage(OneReader[ChatReader]):
@@ -201,12 +173,3 @@ class QwenImage(OneReader[ChatReader]):
     def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         read = self._reader_model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
         return read.hidden_states[-1]
-
-
-def shaped(area: int, width: int, height: int) -> tuple[int, int]:
-    """Width and height of about `area` pixels with the shape of a picture."""
-    shape = width / height
-    across = sqrt(area * shape)
-    sides = (max(SIDES, round(side / SIDES) * SIDES) for side in (across, across / shape))
-    width, height = sides
-    return width, height

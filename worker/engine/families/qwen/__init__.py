@@ -1,0 +1,1 @@
+"""Qwen-Image and what came after it: a language model reads, an autoencoder of videos draws."""
