@@ -87,6 +87,11 @@ describe("places", () => {
   it("are carried by links, unless a picture says where they are", () => {
     const regions = [{ prompt: "sky", box: place.box, weight: 1 }];
     expect(read(written({ regions, tiling: "both" }))).toEqual({ regions, tiling: "both" });
+    const bad = [{ prompt: "sky", box: { left: "0" } }, { prompt: "sky", box: {}, weight: "1" }, { prompt: "sky", box: 1 }];
+    for (const each of bad) expect(read(written({ regions: [each] as never, tiling: "up" as never }))).toBeNull();
+    fill({ regions: [{ prompt: "sky", box: {} }] as never });
+    expect(draft.value.regions).toEqual([{ prompt: "sky", box: { left: 0, top: 0, width: 1, height: 1 }, mask: null, weight: 1 }]);
+    reset();
     expect(read(written({ regions: [{ prompt: "sky", mask: "job-3", weight: 1 }] }))).toBeNull();
   });
 

@@ -89,8 +89,8 @@ export function regionsOf(places: readonly Place[]): NonNullable<JobRequest["reg
 export function placesOf(regions: readonly Region[] | undefined): Place[] {
   return (regions ?? []).map(({ prompt, box, mask, weight }) => ({
     prompt,
-    box: box ? { left: box.left, top: box.top, width: box.width, height: box.height } : null,
+    box: box ? { left: box.left ?? 0, top: box.top ?? 0, width: box.width ?? 1, height: box.height ?? 1 } : null,
     mask: mask ?? null,
-    weight,
+    weight: weight ?? 1,
   }));
 }

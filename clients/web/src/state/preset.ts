@@ -1,12 +1,16 @@
 /** Presets: parts of a request, put into the form or taken out of it, and carried by a link. */
 import type { JobRequest } from "../api/types";
 import { addWord, says } from "./choose";
-import { change, draft, fill, request } from "./draft";
+import { change, draft, fill, request, TILINGS } from "./draft";
 import { model, models } from "./models";
 
 const text = (value: unknown) => typeof value === "string";
 const number = (value: unknown) => typeof value === "number";
 const part = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+
+/** A prompt in a box: what a mask says would be a picture. */
+const isPlace = (value: unknown) =>
+  part(value) && text(value.prompt) && part(value.box) && [...Object.values(value.box), value.weight ?? 1].every(number);
 
 /** Fields that a link may set, none that starts a job or names a picture, and what each takes. */
 const CARRIED = {
@@ -28,9 +32,8 @@ const CARRIED = {
   clip_skip: number,
   variation_strength: number,
   variation_seed: number,
-  tiling: text,
-  // What a mask says is a picture.
-  regions: (value: unknown) => Array.isArray(value) && value.every((each) => part(each) && text(each.prompt) && part(each.box)),
+  tiling: (value: unknown) => TILINGS.some((each) => each === value),
+  regions: (value: unknown) => Array.isArray(value) && value.every(isPlace),
 } satisfies Partial<Record<keyof JobRequest, (value: unknown) => boolean>>;
 
 const FIELDS = Object.keys(CARRIED) as (keyof typeof CARRIED)[];

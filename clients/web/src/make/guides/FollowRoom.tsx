@@ -1,8 +1,9 @@
 import type { Model } from "../../api/types";
 import { number } from "../../i18n";
 import { following, guide, guides, MOST, PREPROCESSORS, usual, type Follow } from "../../state/guides";
-import { isOf, mend, problems } from "../../state/problems";
+import { mend } from "../../state/problems";
 import { Choice } from "../settings/Choice";
+import { Folded } from "../settings/Folded";
 import { Range } from "../settings/Range";
 import { MapLook } from "./MapLook";
 import { Pick } from "./Pick";
@@ -118,8 +119,7 @@ function Followed({ follow: { picture, how }, at, model, set, remove }: Followed
         step={0.05}
         change={(weight) => set({ weight })}
       />
-      <details class="more-settings" open={problems.value.some((each) => isOf(each, [`${pointer}/control_mode`])) || undefined}>
-        <summary>{t("when")}</summary>
+      <Folded title={t("when")} pointers={["start", "end", "control_mode"].map((field) => `${pointer}/${field}`)}>
         <Span pointer={pointer} start={how.start} end={how.end} change={set} />
         <Choice
           label={t("mode")}
@@ -128,7 +128,7 @@ function Followed({ follow: { picture, how }, at, model, set, remove }: Followed
           options={MODES.map((each) => ({ value: each, text: t(each) }))}
           change={(mode) => set({ control_mode: mode as (typeof MODES)[number] })}
         />
-      </details>
+      </Folded>
       {how.mask && <p class="muted">{t("masked")}</p>}
     </fieldset>
   );

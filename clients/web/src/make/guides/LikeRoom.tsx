@@ -3,6 +3,7 @@ import { number } from "../../i18n";
 import { guide, guides, liking, MOST, type Like } from "../../state/guides";
 import { mend } from "../../state/problems";
 import { Choice } from "../settings/Choice";
+import { Folded } from "../settings/Folded";
 import { Range } from "../settings/Range";
 import { Pick } from "./Pick";
 import { Shown } from "./Shown";
@@ -110,10 +111,9 @@ function Liked({ like: { pictures, how }, at, model, set, remove }: LikedProps) 
         step={0.05}
         change={(weight) => change({ weight })}
       />
-      <details class="more-settings">
-        <summary>{t("when")}</summary>
+      <Folded title={t("when")} pointers={["start", "end"].map((field) => `${pointer}/${field}`)}>
         <Span pointer={pointer} start={how.start} end={how.end} change={change} />
-      </details>
+      </Folded>
       {how.mask && <p class="muted">{t("masked")}</p>}
     </fieldset>
   );

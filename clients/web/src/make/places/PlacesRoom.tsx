@@ -7,6 +7,7 @@ import { inside, LEAST, MOST_PLACES, nextBox, type Box, type Place } from "../..
 import { mend } from "../../state/problems";
 import { Icon } from "../../ui/Icon";
 import { useProblem } from "../problems";
+import { Folded } from "../settings/Folded";
 import { Range } from "../settings/Range";
 import { Frame } from "./Frame";
 import { t } from "./words";
@@ -120,8 +121,7 @@ const SIDES = ["left", "top", "width", "height"] as const;
 function Exactly({ pointer, box, set }: { pointer: string; box: Box; set(box: Box): void }) {
   const problem = useProblem([pointer]);
   return (
-    <details class="more-settings" open={problem ? true : undefined}>
-      <summary>{t("exactly")}</summary>
+    <Folded title={t("exactly")} pointers={[pointer]}>
       <div class="pair">
         {SIDES.map((side) => (
           <label key={side}>
@@ -146,6 +146,6 @@ function Exactly({ pointer, box, set }: { pointer: string; box: Box; set(box: Bo
         ))}
       </div>
       {problem && <p class="error">{problem}</p>}
-    </details>
+    </Folded>
   );
 }

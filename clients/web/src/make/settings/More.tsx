@@ -5,18 +5,20 @@ import { input } from "../../state/input";
 import { hasUnet } from "../../state/models";
 import { t } from "../words";
 import { Choice } from "./Choice";
+import { Folded } from "./Folded";
 import { Range } from "./Range";
 
 /** The most that a second pass enlarges here; the API takes more. */
 const LARGEST = 3;
+
+const POINTERS = ["/hires", "/variation_strength", "/clip_skip", "/tiling"];
 
 /** What few change: a second pass, how far from the seed's own picture, where the words are read. */
 export function More({ model }: { model: Model }) {
   const { hires, variation, clipSkip, tiling } = draft.value;
   const passes = model.batched && !input.value;
   return (
-    <details class="more-settings">
-      <summary>{t("moreSettings")}</summary>
+    <Folded title={t("moreSettings")} pointers={POINTERS}>
       {passes && (
         <Range
           label={t("hires")}
@@ -66,6 +68,6 @@ export function More({ model }: { model: Model }) {
           change={(value) => change({ tiling: value as Tiling })}
         />
       )}
-    </details>
+    </Folded>
   );
 }

@@ -1,0 +1,33 @@
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
+import { isOf, problems } from "../../state/problems";
+
+interface FoldedProps {
+  title: string;
+  /** The fields in it, as JSON pointers: it opens where something is wrong with one of them. */
+  pointers: readonly string[];
+  children: ComponentChildren;
+}
+
+/** What few change, behind its name. */
+export function Folded({ title, pointers, children }: FoldedProps) {
+  const wrong = problems.value.some((each) => isOf(each, pointers));
+  const open = useSignal(wrong);
+  useEffect(() => {
+    // It stays open while it is mended.
+    if (wrong) open.value = true;
+  }, [wrong]);
+  return (
+    <details
+      class="more-settings"
+      open={open.value}
+      onToggle={(event) => {
+        open.value = event.currentTarget.open;
+      }}
+    >
+      <summary>{title}</summary>
+      {children}
+    </details>
+  );
+}
