@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Settings are environment variables: PORT=8080 make up
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types python clients slow chaos soak images audit features families endpoints gallery model bench lock clean
+.PHONY: help up test lint types python clients collected slow chaos soak images audit features families endpoints gallery model bench lock clean
 PY := .venv/bin/python
 # Where it is set, as in many containers, each of the hundred processes that a run starts compiles
 # all that it imports anew.
@@ -20,7 +20,7 @@ ifdef T
 	@$(PY) -m ruff check $(T) && $(PY) -m ruff format --check $(T)
 	@$(PYTEST) $(T)
 else
-	@sh .ci/beside '$(MAKE) --no-print-directory lint python' '$(MAKE) --no-print-directory clients'
+	@sh .ci/beside '$(MAKE) --no-print-directory lint python' '$(MAKE) --no-print-directory clients collected'
 	@$(PYTEST)
 endif
 
@@ -75,6 +75,10 @@ clean:  ## Remove the virtual environment and caches, never DATA
 
 python: .dev
 	@$(PY) -m basedpyright
+
+# One process compiles what each process of the tests would compile anew, where all begin at once.
+collected: .dev
+	@said=$$($(PY) -m pytest --collect-only -q -n0 2>&1) || { echo "$$said"; exit 1; }
 
 clients: .dev
 	@sh clients/node.sh web check

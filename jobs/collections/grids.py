@@ -16,6 +16,14 @@ MOST_GRIDS = 300
 """Of one owner: with one more the oldest is forgotten, and its jobs stay."""
 
 
+# A grid that was deleted while it was being made must not come back.
+_COMPLETE = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return 1
+"""
+
+
 @dataclass(frozen=True)
 class Grid:
     """The jobs of a grid in their order: the first axis goes fastest."""
@@ -57,19 +65,21 @@ def create(
     jobs: Sequence[str],
     seed: int,
 ) -> Grid:
-    """Keep a grid of these jobs, which are not there yet."""
+    """Keep a grid of these jobs, which are not there yet; where one of this id was kept meanwhile,
+    it is that one that is told of."""
     for old in every(redis, owner)[MOST_GRIDS - 1 :]:
         delete(redis, owner, old.id)
     made = Grid(grid, prompt, tuple(axes), tuple(jobs), datetime.now(UTC), seed, whole=False)
-    _keep(redis, owner, made)
-    return made
+    if redis.hsetnx(_key(owner), grid, _written(made)):
+        return made
+    return find(redis, owner, grid) or made
 
 
-def complete(redis: Redis, owner: str, grid: Grid) -> Grid:
-    """All jobs of the grid were submitted."""
+def complete(redis: Redis, owner: str, grid: Grid) -> Grid | None:
+    """All jobs of the grid were submitted; None where it was deleted meanwhile."""
     whole = replace(grid, whole=True)
-    _keep(redis, owner, whole)
-    return whole
+    there = redis.eval(_COMPLETE, 1, _key(owner), grid.id, _written(whole))
+    return whole if there else None
 
 
 def delete(redis: Redis, owner: str, grid: str) -> None:
@@ -77,7 +87,7 @@ def delete(redis: Redis, owner: str, grid: str) -> None:
     redis.hdel(_key(owner), grid)
 
 
-def _keep(redis: Redis, owner: str, grid: Grid) -> None:
+def _written(grid: Grid) -> str:
     said = {
         "prompt": grid.prompt,
         "axes": [axis.model_dump(mode="json") for axis in grid.axes],
@@ -86,7 +96,7 @@ def _keep(redis: Redis, owner: str, grid: Grid) -> None:
         "seed": grid.seed,
         "whole": grid.whole,
     }
-    redis.hset(_key(owner), grid.id, json.dumps(said))
+    return json.dumps(said)
 
 
 def _grid(grid: str, said: dict[str, Any]) -> Grid:

@@ -2,29 +2,16 @@
 
 import io
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from jobs.pictures.preprocessors import Preprocessor
+
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
 """RGB, (height, width, 3)."""
-
-Name = Literal[
-    "none",
-    "canny",
-    "lineart",
-    "scribble",
-    "tile",
-    "blur",
-    "grayscale",
-    "luminance",
-    "intensity",
-    "threshold",
-    "color-grid",
-    "invert",
-]
 
 CANNY_THRESHOLDS = (100, 200)
 """Those that lllyasviel's annotators and diffusers' examples use."""
@@ -46,7 +33,10 @@ CELL = 64
 
 
 def preprocess(
-    name: Name, picture: Picture, threshold_a: float | None = None, threshold_b: float | None = None
+    name: Preprocessor,
+    picture: Picture,
+    threshold_a: float | None = None,
+    threshold_b: float | None = None,
 ) -> Picture:
     """The picture (H, W, 3) as the ControlNets of that kind were trained to read it; same size.
 
@@ -144,7 +134,7 @@ def _three(channel: object) -> Picture:
     return np.dstack([np.asarray(channel, np.uint8)] * 3)
 
 
-PREPROCESSORS: Mapping[Name, Callable[..., Picture]] = {
+PREPROCESSORS: Mapping[Preprocessor, Callable[..., Picture]] = {
     "none": _same,
     "canny": _canny,
     "lineart": _lineart,
@@ -162,7 +152,7 @@ PREPROCESSORS: Mapping[Name, Callable[..., Picture]] = {
 
 
 def control_map(
-    name: Name,
+    name: Preprocessor,
     png: bytes,
     size: tuple[int, int] | None = None,
     threshold_a: float | None = None,

@@ -6,7 +6,6 @@ from hashlib import sha256
 from typing import cast
 
 from redis import Redis
-from redis.client import Pipeline
 
 LIFETIME = 24 * 3600
 """Seconds a key is remembered."""
@@ -40,8 +39,8 @@ def forget(connection: Redis, owner: str, key: str) -> None:
     connection.delete(_name(owner, key))
 
 
-def bury(pipe: Pipeline, job_id: str) -> None:
-    """The job is deleted: a key that it came with makes it no second time."""
+def bury(pipe: Redis, job_id: str) -> None:
+    """The job, or the grid, is deleted: a key that it came with makes it no second time."""
     pipe.set(_grave(job_id), 1, ex=LIFETIME)
 
 

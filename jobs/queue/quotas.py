@@ -6,7 +6,7 @@ so a place is free the moment its job has ended, whatever ended it, and none is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -66,6 +66,20 @@ return {0}
 """
 
 
+GIVE_BACK = """
+-- KEYS[1] flight, KEYS[2] what the keys of a day's pictures begin with; ARGV[1] job
+local counted = redis.call('HGET', KEYS[1], ARGV[1])
+if not counted then return end
+if redis.call('HGET', 'rq:job:' .. ARGV[1], 'status') ~= 'queued' then return end
+local pictures, since, caller = counted:match('^(%d+) (%d+) (.*)$')
+local everybody = KEYS[2] .. math.floor(since / 86400)
+for _, day in ipairs({everybody .. ':' .. caller, everybody}) do
+    if redis.call('EXISTS', day) == 1 then redis.call('DECRBY', day, pictures) end
+end
+redis.call('HDEL', KEYS[1], ARGV[1])
+"""
+
+
 @dataclass(frozen=True)
 class _Limit:
     name: str
@@ -91,13 +105,7 @@ def admit(
     limits = _limits()
     if not any(each.value for each in limits):
         return
-    for each in limits[1:]:
-        if 0 < each.value < pictures:
-            detail = f"must be at most {each.value}, the limit of {each.said}"
-            if pointer != "/count":
-                counts = f"makes the job count as {pictures} pictures"
-                detail = f"{counts}; {each.value} is the limit of {each.said}"
-            raise InvalidRequest([FieldError(pointer=pointer, detail=detail)])
+    _check(limits, pictures, pointer, "makes the job count as {} pictures")
     values = [str(each.value) for each in limits]
     reply = cast(
         "list[int]",
@@ -121,6 +129,27 @@ def admit(
     raise QuotaExceeded(
         full, said, full.reset or busy_for(), [each for each in quotas if each.limit]
     )
+
+
+def check_together(pictures: int, pointer: str) -> None:
+    """Raise InvalidRequest where jobs that are taken together or not at all are too much by
+    themselves: waiting would not help them. `pointer` leads to the field that they come from."""
+    _check(_limits(), pictures, pointer, "make {} pictures")
+
+
+def _check(limits: Sequence[_Limit], pictures: int, pointer: str, counts: str) -> None:
+    for each in limits[1:]:
+        if 0 < each.value < pictures:
+            detail = f"must be at most {each.value}, the limit of {each.said}"
+            if pointer != "/count":
+                detail = f"{counts.format(pictures)}; {each.value} is the limit of {each.said}"
+            raise InvalidRequest([FieldError(pointer=pointer, detail=detail)])
+
+
+def give_back(connection: Redis, job_id: str) -> None:
+    """A job that waits is not taken after all: it was never one of the day's. One that has begun
+    stays counted."""
+    connection.eval(GIVE_BACK, 2, FLIGHT, PICTURES, job_id)
 
 
 def forget(pipe: Pipeline, job_id: str) -> None:

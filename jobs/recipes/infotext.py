@@ -286,7 +286,7 @@ def _read_regions(text: str) -> Any:
     """Regions as they were written; what is no JSON the field's own check refuses."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

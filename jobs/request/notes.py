@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from collections.abc import Sequence
 
 from grammar.script import AND
 from jobs.prompts.joined import read_as_text
 from jobs.request.model_card import ModelCard
-from jobs.sentences import Wording, say, wording_of
+from jobs.request.parts import Control
+from jobs.request.said import Said
+from jobs.request.values import TUNED
+from jobs.sentences import say
 
 
-class Note(BaseModel):
+class Note(Said):
     """One thing that was done otherwise than asked: the field (a JSON pointer), what instead."""
 
-    model_config = ConfigDict(frozen=True)
 
-    pointer: str
-    detail: str
-    wording: Wording | None = Field(
-        default=None,
-        exclude_if=lambda wording: wording is None,
-        description="What the detail says, for programs that say it in another language; absent "
-        "where it is in English only.",
-    )
+def threshold_notes(controls: Sequence[Control]) -> list[Note]:
+    """What thresholds tune nothing, because what they were sent with is not tuned."""
+    return [
+        Note(pointer=f"/controls/{index}/{field}", detail=f"tunes nothing of {each.preprocessor}")
+        for index, each in enumerate(controls)
+        for field in idle_thresholds(each)
+    ]
 
-    @model_validator(mode="before")
-    @classmethod
-    def _with_wording(cls, fields: dict[str, object]) -> dict[str, object]:
-        detail = fields.get("detail")
-        wording = wording_of(detail) if isinstance(detail, str) else None
-        return {"wording": wording} | fields if wording else fields
+
+def idle_thresholds(control: Control) -> list[str]:
+    """The thresholds of a ControlNet's picture that its preprocessor has no use for."""
+    tuned = {"threshold_a": TUNED, "threshold_b": ("canny",)}
+    return [
+        field
+        for field, names in tuned.items()
+        if getattr(control, field) is not None and control.preprocessor not in names
+    ]
 
 
 def prompt_notes(card: ModelCard, prompt: str, negative: str) -> list[Note]:

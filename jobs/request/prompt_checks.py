@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grammar.script import Script
-from jobs.prompts.joined import fault, unreadable
+from jobs.prompts.joined import fault, joins, unreadable
 from jobs.request.model_card import ModelCard
 from jobs.request.parts import PictureWords
 from jobs.request.request import FieldError, GenerationRequest
@@ -18,15 +18,16 @@ def prompt_errors(
         return []
     asked, usual = request.guidance_scale, card.guidance_scale
     scale = request.true_cfg_scale if card.distilled_guidance else usual if asked is None else asked
+    # CFG++ takes a second row at any scale.
+    guided = scale > 1 or (request.cfg_plus_plus and card.unet)
+    second = _of_second_pass(request)
     wrong = [
-        ("/prompt", fault(words.prompt, guided=scale > 1)),
+        ("/prompt", fault(words.prompt, guided=guided)),
         # In a negative prompt AND is a word.
         ("/negative_prompt", unreadable(words.negative_prompt)),
         *((pointer, fault(text, guided=True)) for pointer, text in _blended(request).items()),
-        *(
-            (f"/hires/{field}", unreadable(text))
-            for field, text in _of_second_pass(request).items()
-        ),
+        ("/hires/prompt", fault(second.get("prompt", ""), guided=guided)),
+        ("/hires/negative_prompt", unreadable(second.get("negative_prompt", ""))),
         *(
             (f"/regions/{index}/prompt", unreadable(region.prompt))
             for index, region in enumerate(request.regions)
@@ -34,8 +35,16 @@ def prompt_errors(
     ]
     if any(detail for _, detail in wrong):
         return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong if detail]
-    script = Script(words.prompt, words.negative_prompt, [each.prompt for each in request.regions])
-    several = script.several
+    placed = [each.prompt for each in request.regions]
+    written = {"prompt": words.prompt, "negative_prompt": words.negative_prompt}
+    scripts = [
+        Script(each["prompt"], each["negative_prompt"], placed)
+        for each in (written, written | second)
+    ]
+    several = any(script.several for script in scripts)
+    if placed and joins(second.get("prompt", "")):
+        detail = "AND joins prompts that have no place; leave it or the regions out"
+        wrong.append(("/hires/prompt", detail))
     for pointer, text in _blended(request).items():
         if several or Script(text, "").several:
             detail = (
@@ -43,7 +52,7 @@ def prompt_errors(
                 " step, that AND joins or that have regions, are not blended"
             )
             wrong.append((pointer, detail))
-    if request.pag_scale and (script.joined or script.placed):
+    if request.pag_scale and any(script.joined or script.placed for script in scripts):
         wrong.append(("/pag_scale", "takes one prompt, and there are several"))
     trace = wish(request.trace)
     hires = request.hires

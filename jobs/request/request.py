@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue
 
 from jobs.request.masks import MaskGrey
 from jobs.request.model_card import Kind
@@ -22,6 +22,7 @@ from jobs.request.parts import (
 )
 from jobs.request.regions import MAX_REGIONS, Region
 from jobs.request.restoring import restored_parts
+from jobs.request.said import Said
 from jobs.request.trace import TraceField
 from jobs.request.values import (
     LIMITS,
@@ -49,26 +50,10 @@ from jobs.request.values import (
 )
 from jobs.request.walk import frames
 from jobs.request.walk.part import Walk
-from jobs.sentences import Wording, wording_of
 
 
-class FieldError(BaseModel):
+class FieldError(Said):
     """One thing that is wrong with a request: where (a JSON pointer, RFC 6901) and what."""
-
-    pointer: str
-    detail: str
-    wording: Wording | None = Field(
-        default=None,
-        description="What the detail says, for programs that say it in another language; absent "
-        "where it is in English only.",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_wording(cls, fields: dict[str, object]) -> dict[str, object]:
-        detail = fields.get("detail")
-        wording = wording_of(detail) if isinstance(detail, str) else None
-        return {"wording": wording} | fields if wording else fields
 
 
 class InvalidRequest(Exception):

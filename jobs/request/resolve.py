@@ -13,7 +13,7 @@ from jobs.request.add_ons.checks import type_of
 from jobs.request.checks import count_errors, request_errors, size_errors
 from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, notes_of
 from jobs.request.model_card import Kind, ModelCard
-from jobs.request.notes import Note, prompt_notes
+from jobs.request.notes import Note, idle_thresholds, prompt_notes, threshold_notes
 from jobs.request.parts import Control, Hires, IPAdapter
 from jobs.request.pictures import InputPicture, Pictures
 from jobs.request.prompt_checks import prompt_errors
@@ -87,6 +87,7 @@ def resolve(
     pair = nearest(*_sampler(request, card), card.schedules)
     if notes is not None:
         notes += [*_pair_notes(pair), *prompt_notes(card, prompt, negative), *said.notes]
+        notes += threshold_notes(request.controls)
     walk, pictures_made = (
         (None, request.count) if request.walk is None else chosen(request.walk, prompt)
     )
@@ -147,6 +148,7 @@ def _steering(control: Control, number: int, card: ModelCard, pictures: Pictures
     at = f"/controls/{number}"
     mask = pictures[f"{at}/mask"].id if control.mask is not None else None
     found = {"image": pictures[f"{at}/image"].id, "mask": mask}
+    found |= dict.fromkeys(idle_thresholds(control))
     return control.model_copy(update=found | {"control_type": type_of(control, card)})
 
 

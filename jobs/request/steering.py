@@ -32,7 +32,9 @@ def faults(request: GenerationRequest, card: ModelCard) -> Iterator[tuple[str, s
     for field, asked in on_unets.items():
         if asked and not card.unet:
             yield f"/{field}", f"acts on a U-Net, and the model {card.name} has none here"
-    sampler = parts_of(request.sampler or card.sampler)[0]
-    if request.cfg_plus_plus and card.unet and sampler not in FIRST_ORDER:
-        takes = " or ".join(FIRST_ORDER)
-        yield "/cfg_plus_plus", f"takes the sampler {takes}; it is {sampler}"
+    walked = (request.walk.samplers if request.walk else None) or []
+    for name in walked or [request.sampler or card.sampler]:
+        sampler = parts_of(name)[0]
+        if request.cfg_plus_plus and card.unet and sampler not in FIRST_ORDER:
+            takes = " or ".join(FIRST_ORDER)
+            yield "/cfg_plus_plus", f"takes the sampler {takes}; it is {sampler}"

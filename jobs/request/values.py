@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeGuard, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
+from jobs.pictures.preprocessors import Preprocessor
 from jobs.request.samplers import SAMPLERS, canonical_sampler
 from jobs.settings import settings
 
@@ -40,21 +41,11 @@ Fill = Literal["fill", "original", "noise", "nothing"]
 Tiling = Literal["none", "x", "y", "both"]
 Area = Literal["whole", "masked"]
 WebhookEvent = Literal["status", "output", "done"]
-Preprocessor = Literal[
-    "none",
-    "canny",
-    "lineart",
-    "scribble",
-    "tile",
-    "blur",
-    "grayscale",
-    "luminance",
-    "intensity",
-    "threshold",
-    "color-grid",
-    "invert",
-]
 PREPROCESSORS: tuple[str, ...] = get_args(Preprocessor)
+
+
+TUNED = ("canny", "scribble", "tile", "blur", "luminance", "intensity", "threshold")
+"""The preprocessors that `threshold_a` tunes; `threshold_b` tunes canny alone."""
 
 
 def is_built_in(name: str) -> TypeGuard[Preprocessor]:

@@ -10,26 +10,31 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from jobs.collections import grids
 from jobs.collections.grids import Grid
-from jobs.queue import queue
+from jobs.queue import queue, quotas
 from jobs.queue.queue import QueueFull
 from jobs.quota import QuotaExceeded
-from jobs.records.record import read, read_many
+from jobs.records.record import read_many
 from jobs.request.grid import cells
 from jobs.request.grid.cells import Astray, Cell
 from jobs.request.grid.part import MOST_AXES, Axis
+from jobs.request.pictures import named_pictures
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from jobs.request.resolve import resolve
+from jobs.request.trace import wish
 from jobs.request.values import SEEDS
 from server.door.auth import caller
 from server.errors import ApiError
 from server.requests.deleting import delete_with_pictures
 from server.requests.submission import known_models, submit_opened
-from server.requests.uploads import open_uploads
+from server.requests.uploads import Upload, Uploads, open_uploads
 from server.requests.validation import field_errors
 from server.resources import resources
 
 GRID = "grid"
 """In the `metadata` of each job: the id of its grid."""
+
+MOST_PICTURES = 64
+"""That the cells may start from: about as many as a single request may name."""
 
 
 class GridRequest(BaseModel):
@@ -60,34 +65,62 @@ def submit_grid(body: GridRequest, grid_id: str, begun: Grid | None = None) -> G
     planned = _planned(body, grid_id, seed)
     requests = [request for _, request in planned]
     ids = begun.jobs if begun else [queue.new_job_id() for _ in requests]
-    uploads = open_uploads(requests[0], {}, ids[0], here.store)
+    quotas.check_together(len(requests) * (2 if wish(requests[0].trace) else 1), "/axes")
+    _check_pictures(requests)
+    known: dict[tuple[str, bool], Upload] = {}
+    uploads: list[Uploads] = []
     for cell, request in planned:
         try:
-            resolve(request, cards, uploads.pictures, [])
+            uploads.append(open_uploads(request, {}, ids[0], here.store, known))
+            resolve(request, cards, uploads[-1].pictures, [])
         except InvalidRequest as error:
             raise InvalidRequest(
                 [_placed(each, cell, body.axes) for each in error.errors]
             ) from None
     prompt = requests[0].prompt
     grid = begun or grids.create(here.redis, who.owner, grid_id, prompt, body.axes, ids, seed)
+    if grid.jobs != tuple(ids):
+        # The same request came twice at once, and the other was the first.
+        return grid if grid.whole else submit_grid(body, grid_id, grid)
     there = read_many(here.redis, ids)
     try:
-        for job_id, request, kept in zip(ids, requests, there, strict=True):
+        for job_id, request, each, kept in zip(ids, requests, uploads, there, strict=True):
             if kept is None:
-                submit_opened(request, uploads.under(job_id), cards=cards, job_id=job_id)
+                submit_opened(request, each.under(job_id), cards=cards, job_id=job_id)
     except (InvalidRequest, QueueFull, QuotaExceeded, ApiError):
-        take_back(grid)
+        take_back(grid, uncounted=True)
         raise
-    return grids.complete(here.redis, who.owner, grid)
+    whole = grids.complete(here.redis, who.owner, grid)
+    if whole is None:
+        take_back(grid, uncounted=True)
+        raise ApiError(409, "deleted", "the grid was deleted while it was being made")
+    return whole
 
 
-def take_back(grid: Grid) -> None:
-    """Cancel and delete all jobs of a grid with their pictures, and forget it. Raises a 503."""
+def _check_pictures(requests: Sequence[GenerationRequest]) -> None:
+    named = {each for request in requests for each in named_pictures(request).values()}
+    if len(named) > MOST_PICTURES:
+        detail = f"name {len(named)} pictures, and a grid may have at most {MOST_PICTURES}"
+        raise InvalidRequest([FieldError(pointer="/axes", detail=detail)])
+
+
+def take_back(grid: Grid, *, uncounted: bool = False) -> None:
+    """Cancel and delete all jobs of a grid with their pictures, and forget it; those that wait
+    still are `uncounted` in the pictures of a day, where the grid is not taken. Raises a 503."""
     here = resources()
-    for job_id in grid.jobs:
-        if (record := read(here.redis, job_id)) is not None:
-            delete_with_pictures(record)
+    _delete_jobs(grid, uncounted)
     grids.delete(here.redis, caller().owner, grid.id)
+    # Whoever was submitting them sees only from here on that the grid is gone.
+    _delete_jobs(grid, uncounted)
+
+
+def _delete_jobs(grid: Grid, uncounted: bool) -> None:
+    redis = resources().redis
+    # The last first, so that none begins in the place of one that was just canceled.
+    for record in filter(None, reversed(read_many(redis, grid.jobs))):
+        if uncounted:
+            quotas.give_back(redis, record.id)
+        delete_with_pictures(record)
 
 
 def _planned(body: GridRequest, grid_id: str, seed: int) -> list[tuple[Cell, GenerationRequest]]:
@@ -96,10 +129,13 @@ def _planned(body: GridRequest, grid_id: str, seed: int) -> list[tuple[Cell, Gen
     if fields.get("seed") is None:
         fields["seed"] = seed
     planned: list[tuple[Cell, GenerationRequest]] = []
-    for name in ("count", "walk", "webhook"):
-        if fields.get(name) not in (None, 1):
-            detail = "is not for a grid: each of its cells is one picture, and nobody is told of it"
-            raise InvalidRequest([FieldError(pointer=f"/request/{name}", detail=detail)])
+    wrong = ["kind"] if fields.get("kind") == "walk" else []
+    wrong += [each for each in ("count", "walk", "webhook") if fields.get(each) not in (None, 1)]
+    if wrong:
+        detail = "is not for a grid: each of its cells is one picture, and nobody is told of it"
+        raise InvalidRequest(
+            [FieldError(pointer=f"/request/{each}", detail=detail) for each in wrong]
+        )
     metadata = fields.get("metadata")
     if isinstance(metadata, dict | None):
         fields["metadata"] = {**(metadata or {}), GRID: grid_id}
@@ -118,7 +154,9 @@ def _planned(body: GridRequest, grid_id: str, seed: int) -> list[tuple[Cell, Gen
 
 def _placed(error: FieldError, cell: Cell, axes: Sequence[Axis]) -> FieldError:
     """The error where the caller wrote what is wrong: in the values of an axis, or the request."""
-    for index, (axis, place) in enumerate(zip(axes, cell.places, strict=True)):
+    # The cells before this one were right: it is the value that they do not have.
+    ways = sorted(enumerate(zip(axes, cell.places, strict=True)), key=lambda way: not way[1][1])
+    for index, (axis, place) in ways:
         if error.pointer == axis.field or error.pointer.startswith(f"{axis.field}/"):
             pointer = f"/axes/{index}/values/{place}"
             return error.model_copy(update={"pointer": pointer})

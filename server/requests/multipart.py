@@ -154,10 +154,13 @@ def _place(name: str) -> str | None:
 def _give(fields: dict[str, Any], place: str, name: str) -> str | None:
     """Puts a file at its place; what is wrong where there is none."""
     *above, last = place.strip("/").split("/")
+    other = f"is a file for {'/'.join(above)}, which is none of its kind"
     here: Any = fields
     for before, key in zip(["", *above], above, strict=False):
         if isinstance(here, list):
             items = cast("list[Any]", here)
+            if not key.isdigit():
+                return other
             if int(key) >= len(items):
                 return f"is a picture for {before} {key}, which `{before}` does not have"
             here = items[int(key)]
@@ -167,8 +170,8 @@ def _give(fields: dict[str, Any], place: str, name: str) -> str | None:
     if isinstance(here, dict):
         here[last] = PART + name
         return None
-    if not isinstance(here, list):
-        return f"is a file for {'/'.join(above)}, which is none of its kind"
+    if not isinstance(here, list) or not last.isdigit():
+        return other
     pictures = cast("list[Any]", here)
     if int(last) > len(pictures):
         return f"is picture {last} of {above[-1]}, and the one before it did not come"

@@ -74,19 +74,28 @@ def open_uploads(
     parts: Mapping[str, bytes],
     job_id: str,
     store: ImageStore,
+    known: dict[tuple[str, bool], Upload] | None = None,
 ) -> Uploads:
     """Open each picture that a request names, to be kept under ids of this job.
 
     `parts` has the bytes of those that came as files. An earlier picture is copied, so that
-    deleting its job does no harm. Raises InvalidRequest naming each field whose picture is none,
-    or is not for the caller to see.
+    deleting its job does no harm. `known` are those of requests like this one, by what they are
+    named and whether they are masks: they are opened once. Raises InvalidRequest naming each field
+    whose picture is none, or is not for the caller to see.
     """
     uploads: dict[str, Upload] = {}
     errors: list[FieldError] = []
     for index, (pointer, named) in enumerate(named_pictures(request).items()):
         try:
+            image, key = input_id(job_id, index), (named, _is_mask(pointer))
+            if known is not None and key in known:
+                same = known[key]
+                uploads[pointer] = Upload(replace(same.picture, id=image), same.png)
+                continue
             data = parts[pointer] if pointer in parts else _bytes(named, store)
-            uploads[pointer] = _open(data, input_id(job_id, index), pointer, request)
+            uploads[pointer] = _open(data, image, pointer, request)
+            if known is not None:
+                known[key] = uploads[pointer]
         except BadPicture as error:
             errors.append(FieldError(pointer=pointer, detail=str(error)))
     if errors:
@@ -107,11 +116,15 @@ def picture_bytes(pointer: str, named: str, parts: Mapping[str, bytes], store: I
 
 
 def _open(data: bytes, image: str, pointer: str, request: GenerationRequest) -> Upload:
-    opened = sandbox.decode(data, "mask" if pointer.endswith("/mask") else "picture")
+    opened = sandbox.decode(data, "mask" if _is_mask(pointer) else "picture")
     wants_prompt = request.kind == "variations" and pointer == "/image"
     prompt, negative = prompts_of(data) if wants_prompt else ("", "")
     picture = InputPicture(image, opened.width, opened.height, prompt, negative, opened.levels)
     return Upload(picture, opened.png)
+
+
+def _is_mask(pointer: str) -> bool:
+    return pointer.endswith("/mask")
 
 
 def _bytes(named: str, store: ImageStore) -> bytes:

@@ -48,6 +48,12 @@ WORDS: dict[str, Words] = {
         least=ctx["min_length"],
         has=len(value),
     ),
+    "too_long": lambda ctx, value: (
+        f"must have at most {ctx['max_length']} items; it has {ctx['actual_length']}"
+    ),
+    "too_short": lambda ctx, value: (
+        f"must have at least {ctx['min_length']} items; it has {ctx['actual_length']}"
+    ),
     "string_pattern_mismatch": lambda ctx, value: (
         f"must match {ctx['pattern']}; it is {_show(value)}"
     ),
@@ -89,6 +95,8 @@ def _detail(error: ErrorDetails) -> str:
 def _pointer(error: ErrorDetails, body: object) -> str:
     location = error["loc"]
     parts = [*location[:1], *_walk(location, body)] if isinstance(body, dict) else location
+    if error["type"] == "missing" and len(location) > 1 and parts[-1] != location[-1]:
+        parts = [*parts, location[-1]]
     escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
     return _printable("".join(f"/{part}" for part in escaped))
 

@@ -81,5 +81,7 @@ def _wrong(fields: dict[str, Any]) -> list[FieldError]:
 
 
 def _without(fields: dict[str, Any], errors: list[FieldError]) -> dict[str, Any]:
+    if any(not error.pointer for error in errors):
+        return {}  # of the whole
     names = {error.pointer.split("/")[1].replace("~1", "/").replace("~0", "~") for error in errors}
     return {name: value for name, value in fields.items() if name not in names}

@@ -11,9 +11,24 @@ import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
+from tests.worker.families.asking import Fields
+
 Pixels = np.ndarray[Any, Any]
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From the latents and the timestep to what is predicted."""
+
+USUAL: Fields = {
+    "model": "sd1",
+    "prompt": "a red apple",
+    "negative_prompt": "blue",
+    "width": 32,
+    "height": 32,
+    "steps": 6,
+    "sampler": "ddim",
+    "guidance_scale": 5.0,
+    "seed": 4,
+}
+"""Of most pictures here."""
 
 
 def pipeline_of(folder: Path) -> Any:

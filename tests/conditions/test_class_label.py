@@ -10,30 +10,20 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.conditions.by_hand import pipeline_of, walked, words
+from tests.conditions.by_hand import USUAL, pipeline_of, walked, words
 from tests.engine.helpers import difference
 from tests.running.paths import API
 from tests.running.site import Site
 from tests.worker.families.asking import Fields, ended, made, picture, rows_since, settled
 from worker.engine import TOLERANCE
 
-USUAL: Fields = {
-    "model": "classes",
-    "prompt": "a red apple",
-    "negative_prompt": "blue",
-    "width": 32,
-    "height": 32,
-    "steps": 6,
-    "sampler": "ddim",
-    "guidance_scale": 5.0,
-    "seed": 4,
-}
+HERE = USUAL | {"model": "classes"}
 NONE = 4
 
 
 def test_a_picture_has_the_class_that_it_is_told(site: Site, client: httpx.Client):
     before = settled(client, "classes")
-    jobs = [made(client, **USUAL, class_label=label) for label in (0, 3, None)]
+    jobs = [made(client, **HERE, class_label=label) for label in (0, 3, None)]
     ours = [picture(client, job) for job in jobs]
     total, forwards = rows_since(client, "classes", before, 3 * 2 * 6)
     assert total == 3 * 2 * 6
@@ -64,7 +54,7 @@ def test_a_picture_has_the_class_that_it_is_told(site: Site, client: httpx.Clien
     [({"class_label": 4}, "at most 3"), ({"class_label": 0, "model": "sd1"}, "no classes")],
 )
 def test_a_class_that_is_not_there_is_refused(client: httpx.Client, fields: Fields, said: str):
-    answer = client.post(f"{API}/jobs", json=USUAL | fields)
+    answer = client.post(f"{API}/jobs", json=HERE | fields)
     assert answer.status_code == 422
     (error,) = answer.json()["errors"]
     assert error["pointer"] == "/class_label"

@@ -12,7 +12,7 @@ import torch
 from diffusers.pipelines.auto_pipeline import AutoPipelineForText2Image
 from PIL import Image
 
-from tests.conditions.by_hand import decoded, pipeline_of, seeded, words
+from tests.conditions.by_hand import USUAL, decoded, pipeline_of, seeded, words
 from tests.engine.helpers import difference
 from tests.engine.sampling.stock_schedulers import quiet, stock_scheduler
 from tests.running.paths import API
@@ -20,17 +20,6 @@ from tests.running.site import Site
 from tests.worker.families.asking import Fields, ended, made, picture, rows_since, settled
 from worker.engine import TOLERANCE
 
-USUAL: Fields = {
-    "model": "sd1",
-    "prompt": "a red apple",
-    "negative_prompt": "blue",
-    "width": 32,
-    "height": 32,
-    "steps": 6,
-    "sampler": "ddim",
-    "guidance_scale": 5.0,
-    "seed": 4,
-}
 FREEU = {"b1": 1.4, "b2": 1.6, "s1": 0.9, "s2": 0.2}
 
 
@@ -138,6 +127,35 @@ def _sigma(pipeline: Any, timestep: torch.Tensor) -> torch.Tensor:
             "one prompt",
         ),
         ({"cfg_plus_plus": True, "sampler": "dpmpp_2m"}, "/cfg_plus_plus", "ddim or euler"),
+        (
+            {
+                "kind": "walk",
+                "walk": {"over": "samplers", "samplers": ["euler", "dpmpp_2m"]},
+                "cfg_plus_plus": True,
+            },
+            "/cfg_plus_plus",
+            "it is dpmpp_2m",
+        ),
+        (
+            {"hires": {"scale": 1.5, "prompt": "a AND b"}, "guidance_scale": 1.0},
+            "/hires/prompt",
+            "guidance",
+        ),
+        ({"hires": {"prompt": " AND ".join("x" * 17)}}, "/hires/prompt", "at most 16"),
+        ({"hires": {"prompt": "a AND b"}, "pag_scale": 3.0}, "/pag_scale", "one prompt"),
+        (
+            {
+                "hires": {"prompt": "a AND b"},
+                "regions": [{"prompt": "a", "box": {"width": 0.5}}],
+            },
+            "/hires/prompt",
+            "no place",
+        ),
+        (
+            {"hires": {"negative_prompt": "[a:b:1.5]"}, "blend_prompt": "pear", "blend": 0.5},
+            "/blend_prompt",
+            "change",
+        ),
         ({"freeu": {"b1": 0.0}}, "/freeu/b1", "more than"),
     ],
 )
@@ -149,3 +167,9 @@ def test_what_they_do_not_work_with_is_refused(
     (error,) = answer.json()["errors"]
     assert error["pointer"] == pointer
     assert said in error["detail"]
+
+
+def test_prompts_are_joined_where_cfg_plus_plus_guides(client: httpx.Client):
+    asked = USUAL | {"guidance_scale": 0.6, "cfg_plus_plus": True}
+    joined = picture(client, made(client, **asked | {"prompt": "a red apple AND a rocket :2"}))
+    assert difference(joined, picture(client, made(client, **asked))) > TOLERANCE

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from tests.conditions.by_hand import pipeline_of, seeded
+from tests.conditions.by_hand import USUAL, pipeline_of, seeded
 from tests.engine.helpers import difference
 from tests.running.paths import API
 from tests.running.site import Site
@@ -20,18 +20,6 @@ from tests.worker.families.asking import Fields, ended, made, picture, rows_sinc
 from worker.engine import TOLERANCE
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.visits import Visits
-
-USUAL: Fields = {
-    "model": "sd1",
-    "prompt": "a red apple",
-    "negative_prompt": "blue",
-    "width": 32,
-    "height": 32,
-    "steps": 6,
-    "sampler": "ddim",
-    "guidance_scale": 5.0,
-    "seed": 4,
-}
 
 
 def wrap(module: Any, *, across: bool, down: bool) -> None:

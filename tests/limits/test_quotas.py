@@ -245,3 +245,23 @@ def test_one_caller_cannot_take_every_event_stream(redis_url: str, data: Path):
             other.stream("GET", "events") as third,
         ):
             assert third.status_code == 200
+
+
+def test_a_grid_that_is_not_taken_is_none_of_a_days_pictures(limited: Limited, worker: HandWorker):
+    client = limited(pictures_per_day=6, queued_per_caller=2)
+    seeds = {"field": "/seed", "values": [1, 2, 3]}
+    body = {"request": {"prompt": "x"}, "axes": [seeds]}
+    assert client.post(f"{API}/grids", json=body).status_code == 429
+    assert ask(client, count=6).status_code == 202
+
+
+def test_a_grid_beyond_a_limit_is_told_so_and_not_to_come_back(
+    limited: Limited, worker: HandWorker
+):
+    client = limited(pictures_in_flight=4)
+    seeds = {"field": "/seed", "values": [1, 2, 3, 4, 5]}
+    answer = client.post(f"{API}/grids", json={"request": {"prompt": "x"}, "axes": [seeds]})
+    assert answer.status_code == 422
+    (error,) = answer.json["errors"]
+    assert error["pointer"] == "/axes"
+    assert "make 5 pictures; 4 is the limit" in error["detail"]

@@ -126,7 +126,7 @@ def test_other_families_run_whole_under_the_name_of_their_pipeline(
 
 FLOWING = [
     *("dpmpp_2m", "dpmpp_2m_sde", "dpmpp_2m_sde_heun", "dpmpp_2s_a", "dpmpp_3m_sde"),
-    *("euler", "heun", "unipc", "lcm"),
+    *("euler", "heun", "unipc", "lcm", "deis"),
 ]
 """The samplers that have a form for flow matching."""
 
@@ -163,7 +163,7 @@ def test_flow_matching_transformers_are_batched_and_take_their_own_samplers(
     assert known.distilled_guidance == distilled
     assert known.sampler == sampler
     assert known.samplers == FLOWING
-    assert known.schedules == ["automatic", "karras", "exponential", "beta"]
+    assert known.schedules == ["automatic", "karras", "exponential", "beta", "linear_quadratic"]
 
 
 def test_what_was_distilled_to_few_steps_says_so_in_its_defaults(

@@ -30,8 +30,9 @@ class Running:
             "TORCH_THREADS": "1",
             # The network that the tests run in is none of their business.
             "MDNS": "false",
-            # Its imports would take the cores from the tests beside it.
+            # Its imports, and what it measures, would take the cores from the tests beside it.
             "SPARE_WORKER": "false",
+            "WARM_UP": "false",
             **settings,
         }
         self.output = data.with_suffix(".log")

@@ -55,6 +55,14 @@ def test_a_picture_says_how_it_was_made_on_a_phone(visit: Visit, site: Site):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     # All of it is in the address: another device opens the same.
     page.wait_for_url("**step%3D3**")
+    # What dresses this room leaves others as they were.
+    page.get_by_role("link", name="Server").tap()
+    heading = page.get_by_role("heading", name="What the server is doing").bounding_box()
+    assert heading is not None
+    assert heading["x"] < PHONE["width"] / 4
+    page.get_by_role("button", name="Deutsch").tap()
+    page.get_by_role("link", name="Anatomie").tap()
+    expect(page.get_by_text("bisher auf Englisch")).to_be_visible()
 
 
 def test_a_lesson_opens_by_its_link_in_vietnamese(visit: Visit, site: Site):

@@ -23,5 +23,9 @@ def test_a_route_is_found_and_tried_out(visit: Visit, site: Site):
     assert all(url.startswith((site.url, "data:", "blob:")) for url in asked)
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert max(int(each) for each in ground[4:-1].split(",")) < 64
+    page.evaluate("localStorage.setItem('darkroom.theme', 'light')")
+    page.reload()
+    page.get_by_label("Search the routes").wait_for()
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -341,7 +341,8 @@ def test_axe_finds_nothing(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     small = page.evaluate(
         "[...document.querySelectorAll('.editor :is(button, input)')].filter((each) => {"
-        "const box = each.getBoundingClientRect(); return box.width < 48 || box.height < 48 })"
+        "const box = each.getBoundingClientRect();"
+        "return box.width < 48 || box.height < 48 || box.right > innerWidth })"
         ".map((each) => each.outerHTML)"
     )
     assert small == []

@@ -29,11 +29,12 @@ def test_a_tap_fills_one_patch_and_a_colour_is_taken_everywhere(visit: Visit):
     fingers = Fingers(page)
     page.get_by_role("button", name="Fill what has this colour").click()
     expect(page.get_by_label("Colours that count")).to_be_visible()
+    expect(said(page)).to_contain_text("Tap the picture")
     fingers.down(0, (0.2, 0.2))
     fingers.up(0)
     assert 24 <= share(page) <= 27
     page.get_by_role("button", name="Undo").click()
-    expect(said(page)).to_contain_text("Paint with a finger")
+    expect(said(page)).to_contain_text("Tap the picture")
     page.get_by_role("button", name="Take this colour everywhere").click()
     fingers.down(0, (0.9, 0.8))
     fingers.up(0)

@@ -36,6 +36,8 @@ def test_a_newcomer_taps_an_example_and_sees_a_picture(visit: Visit):
     expect(page.get_by_label(PROMPT)).to_have_value("red apple, 3d")
     picture = done(card(page, "red apple, 3d"))
     expect(picture).to_have_attribute("alt", "red apple, 3d")
+    more = card(page, "red apple, 3d").get_by_role("button", name="More", exact=True)
+    expect(more).to_be_in_viewport()
     expect(page.get_by_role("status").filter(has_text="red apple, 3d: done")).to_have_count(1)
     expect(page.get_by_text("Type what you would like to see")).to_have_count(0)
 

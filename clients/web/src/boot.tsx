@@ -3,6 +3,7 @@ import { installDrop } from "./actions/drop";
 import { installNotices } from "./actions/notify";
 import { App } from "./App";
 import { ready } from "./i18n";
+import { restoreGuides } from "./state/guides";
 import { restoreInput } from "./state/input";
 import { start } from "./state/sync";
 import "./style.css";
@@ -10,6 +11,7 @@ import "./style.css";
 /** Starts the application in the page. */
 export function boot(): void {
   void restoreInput();
+  void restoreGuides();
   installDrop();
   installNotices();
   start();

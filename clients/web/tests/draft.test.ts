@@ -213,6 +213,7 @@ describe("choices", () => {
       guidance: null,
       sampler: null,
       schedule: "automatic",
+      tiling: "none",
       vae: null,
       loras: [{ name: "ink", weight: 1 }],
     });

@@ -76,6 +76,17 @@ describe("a job", () => {
     expect(jobs.apply({ event: "progress", job: "z", progress: progress(1) })).toBe(false);
   });
 
+  it("of another device is told of though it ended before it was read", () => {
+    const told: string[] = [];
+    const end = jobs.onDone((each) => told.push(each.id));
+    jobs.apply({ event: "status", job: "z", status: "queued" });
+    jobs.merge([job("z", { status: "succeeded" })]);
+    const result = job("y", { status: "succeeded" });
+    jobs.apply({ event: "done", job: "y", status: "succeeded", error: null, result });
+    expect(told).toEqual(["z", "y"]);
+    end();
+  });
+
   it("that ended while the page slept comes with its end", () => {
     const result = job("n", { status: "succeeded" });
     jobs.apply({ event: "done", job: "n", status: "succeeded", error: null, result });

@@ -95,6 +95,23 @@ describe("a request", () => {
     expect(keys).toHaveLength(2);
   });
 
+  it("that is asked for while another is on its way goes after it", async () => {
+    let letThrough: () => void = () => {};
+    const slow = new Promise<void>((resolve) => (letThrough = resolve));
+    const prompts: string[] = [];
+    vi.stubGlobal("fetch", async (_url: string, init: RequestInit) => {
+      prompts.push((JSON.parse(String(init.body)) as { prompt: string }).prompt);
+      if (prompts.length === 1) await slow;
+      return accepted(prompts.at(-1)!);
+    });
+    const both = [submit({ prompt: "a" }), submit({ prompt: "b" })];
+    await vi.advanceTimersByTimeAsync(100);
+    expect(prompts).toEqual(["a"]);
+    letThrough();
+    await Promise.all(both);
+    expect(prompts).toEqual(["a", "b"]);
+  });
+
   it("that was given up is not sent", async () => {
     const { key } = await submit({ prompt: "x" });
     drop(key);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -16,7 +17,10 @@ FIXED = frozenset(
         *("styles", "webhook", "metadata", "priority", "preview_interval"),
     )
 )
-"""Fields that are the same in all cells: each is one picture, made of the same pictures."""
+"""Fields that are the same in all cells: each is one picture, begun in the same way."""
+
+NUMBER = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+"""A place in a list as JSON pointers write it: any other would be a second name for the same."""
 
 
 class Astray(Exception):
@@ -50,10 +54,14 @@ def faults(axes: Sequence[Axis]) -> Iterator[tuple[str, str]]:
     """What is wrong with the axes by themselves: pointers, and what to say."""
     for index, axis in enumerate(axes):
         first = axis.field.split("/")[1]
-        if first in FIXED or axis.field.endswith("/image"):
+        if first in FIXED:
             yield f"/axes/{index}/field", f"cannot change from cell to cell: it is {first}"
-        if axis.field in [each.field for each in axes[:index]] and axis.replace is None:
-            yield f"/axes/{index}/field", "has an axis already"
+        for before, other in enumerate(axes[:index]):
+            if axis.field == other.field and axis.replace is None:
+                yield f"/axes/{index}/field", "has an axis already"
+            elif other.field.startswith(f"{axis.field}/"):
+                detail = f"takes the place of what axis {before} changes; let that one come after"
+                yield f"/axes/{index}/field", detail
         if axis.labels is not None and len(axis.labels) != len(axis.values):
             yield f"/axes/{index}/labels", f"must be as many as values, {len(axis.values)}"
         if axis.replace is not None and not all(isinstance(each, str) for each in axis.values):
@@ -68,7 +76,7 @@ def cells(request: dict[str, Any], axes: Sequence[Axis]) -> Iterator[Cell]:
         fields = deepcopy(request)
         for index, (axis, at) in enumerate(zip(axes, place, strict=True)):
             try:
-                _put(fields, axis, axis.values[at])
+                _put(fields, axis, deepcopy(axis.values[at]))
             except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
                 raise Astray(f"/axes/{index}/field") from error
         yield Cell(place, fields)
@@ -80,7 +88,7 @@ def _put(fields: dict[str, Any], axis: Axis, value: Any) -> None:
     at: Any = fields
     for part in way:
         at = _below(at, part)
-    key: Any = int(last) if isinstance(at, list) else last
+    key: Any = _place(last) if isinstance(at, list) else last
     if axis.replace is not None:
         text: Any = _below(at, last)
         if not isinstance(text, str) or axis.replace not in text:
@@ -92,5 +100,11 @@ def _put(fields: dict[str, Any], axis: Axis, value: Any) -> None:
 def _below(at: Any, part: str) -> Any:
     """What is there; a part that says nothing yet, such as `hires`, begins to."""
     if isinstance(at, list):
-        return cast("list[Any]", at)[int(part)]
+        return cast("list[Any]", at)[_place(part)]
     return at.setdefault(part, {})
+
+
+def _place(part: str) -> int:
+    if not NUMBER.fullmatch(part):
+        raise ValueError(part)
+    return int(part)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
-from jobs.request.values import Preprocessor
+from jobs.pictures.preprocessors import Preprocessor
 from server.compat.pictures import TURNS
 
 MODULES: Mapping[str, Preprocessor] = {

@@ -47,7 +47,8 @@ class GridHeaders(Parameters):
         alias="Idempotency-Key",
         min_length=1,
         max_length=MAX_KEY,
-        description="The same key and body within a day are the same grid.",
+        description="The same key and body within a day are the same grid; 409 once it was "
+        "deleted.",
     )
 
 
@@ -105,7 +106,8 @@ def create_grid(header: GridHeaders, body: GridRequest) -> Response:
 
     Each combination of the axes' values is a job like any other, with the grid's id as `grid` in
     its `metadata`. All of them are taken, or none: what does not fit is named by its place in
-    `axes`. Pictures that the request starts from are ids of yours, or data URIs.
+    `axes`. Pictures that the request starts from, and those in `axes`, are ids of yours, or data
+    URIs, 64 at most.
     """
     here, who, sent = resources(), caller(), request_body()
     new_id, key = queue.new_job_id(), header.idempotency_key
@@ -113,6 +115,9 @@ def create_grid(header: GridHeaders, body: GridRequest) -> Response:
     if key is not None:
         grid_id = idempotency.job_id_for(here.redis, who.owner, key, sent.identity, new_id)
     grid = grids.find(here.redis, who.owner, grid_id) if grid_id != new_id else None
+    if grid is None and grid_id != new_id and idempotency.is_buried(here.redis, grid_id):
+        detail = "the grid that this Idempotency-Key made was deleted; a new one needs a new key"
+        raise ApiError(409, "deleted", detail)
     if grid is None or not grid.whole:
         try:
             grid = submit_grid(body, grid_id, grid)
@@ -146,7 +151,9 @@ def cancel_grid(path: GridPath) -> Response:
 @routes.delete("/grids/<grid_id>", {204: None}, (404, 503))
 def delete_grid(path: GridPath) -> tuple[str, int]:
     """Delete a grid with its jobs and their pictures"""
-    take_back(_find(path.grid_id))
+    grid = _find(path.grid_id)
+    take_back(grid)
+    idempotency.bury(resources().redis, grid.id)
     return "", 204
 
 

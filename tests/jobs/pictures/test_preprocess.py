@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from jobs.pictures.preprocess import PREPROCESSORS, preprocess
-from jobs.request.values import Preprocessor
+from jobs.pictures.preprocessors import Preprocessor
 
 
 def disc(size: int = 96) -> np.ndarray:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import json
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from redis import Redis
 
 from jobs import devices
 from jobs.collections import grids
+from jobs.pictures.image_store import ImageStore
 from jobs.queue import queue
 from jobs.records.record import read
 from jobs.request.grid.cells import cells
 from jobs.request.grid.part import Axis
-from tests.running.hand_worker import HandWorker
+from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API
+from tests.server.recipes.test_recipes import uri
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 STEPS = {"field": "/steps", "values": [2, 4, 8]}
+JOINED = " AND ".join("x" * 17)
 WORDS = {"field": "/prompt", "replace": "apple", "values": ["apple", "táo & lê"]}
 
 
@@ -89,6 +96,31 @@ def test_three_axes_come_on_one_sheet_with_their_labels(client: FlaskClient, wor
         ),
         ([STEPS, STEPS, WORDS, {"field": "/seed", "values": [1]}], "/axes"),
         ([STEPS | {"labels": ["few"]}], "/axes/0/labels"),
+        (
+            [
+                {"field": "/hires/scale", "values": [1.5, 2]},
+                {"field": "/hires", "values": [{"scale": 1.5}]},
+            ],
+            "/axes/1/field",
+        ),
+        (
+            [
+                {"field": "/loras", "values": [[{"name": "ink"}]]},
+                {"field": "/loras/-1/weight", "values": [1]},
+            ],
+            "/axes/1/field",
+        ),
+        (
+            [
+                WORDS,
+                {"field": "/prompt", "replace": "red", "values": ["red", " AND ".join("x" * 17)]},
+            ],
+            "/axes/1/values/1",
+        ),
+        (
+            [STEPS, {"field": "/regions", "values": [[{"prompt": "x", "mask": "y"}]]}],
+            "/axes/1/values/0",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named_by_its_place_and_nothing_is_made(
@@ -98,6 +130,70 @@ def test_what_does_not_fit_is_named_by_its_place_and_nothing_is_made(
     assert refused.status_code == 422
     assert pointer in {each["pointer"] for each in refused.json["errors"]}, refused.json
     assert jobs(client) == []
+
+
+@pytest.mark.usefixtures("worker")
+def test_what_is_several_pictures_is_no_cell(client: FlaskClient):
+    refused = create(client, STEPS, kind="walk", walk={"over": "words"})
+    assert {each["pointer"] for each in refused.json["errors"]} == {
+        "/request/kind",
+        "/request/walk",
+    }
+
+
+@pytest.mark.usefixtures("worker")
+def test_each_cell_has_the_pictures_that_its_own_values_name(
+    client: FlaskClient, store: ImageStore
+):
+    left, right = (
+        {"prompt": "pear", "mask": uri(png(color=color, mode="L"))} for color in ("white", "gray")
+    )
+    made = create(client, {"field": "/regions", "values": [[left], [right], [], [left, right]]})
+    assert made.status_code == 202, made.json
+    regions = [
+        client.get(f"{API}/jobs/{each['job']}").json["input"]["regions"]
+        for each in made.json["cells"]
+    ]
+    light = [
+        [Image.open(io.BytesIO(store.read(each["mask"]))).getextrema() for each in here]
+        for here in regions
+    ]
+    assert light == [[(255, 255)], [(128, 128)], [], [(255, 255), (128, 128)]]
+
+
+def test_the_values_of_an_axis_stay_as_they_were_asked_for(client: FlaskClient, worker: HandWorker):
+    passes = {"field": "/hires", "values": [{"scale": 1.5}, {"scale": 2}]}
+    made = create(client, passes, {"field": "/hires/steps", "values": [3, 4]})
+    assert [each["values"] for each in made.json["axes"]] == [passes["values"], [3, 4]]
+
+
+@pytest.mark.usefixtures("worker")
+def test_one_key_that_comes_often_at_once_makes_one_grid(app: Flask):
+    body = {"request": {"prompt": "red apple"}, "axes": [STEPS, WORDS]}
+
+    def send(_: int) -> Any:
+        key = {"Idempotency-Key": "often"}
+        return app.test_client().post(f"{API}/grids", json=body, headers=key)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(8)))
+    assert {each.status_code for each in answers} == {202}
+    assert len({json.dumps([cell["job"] for cell in each.json["cells"]]) for each in answers}) == 1
+    assert len(jobs(app.test_client())) == 6
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_grid_that_was_deleted_does_not_come_back(client: FlaskClient, redis: Redis):
+    body = {"request": {"prompt": "red apple"}, "axes": [STEPS]}
+    key = {"Idempotency-Key": "gone"}
+    made = client.post(f"{API}/grids", json=body, headers=key).json
+    kept = grids.find(redis, "local", made["id"])
+    assert kept is not None
+    assert client.delete(f"{API}/grids/{made['id']}").status_code == 204
+    assert client.post(f"{API}/grids", json=body, headers=key).status_code == 409
+    # Whoever was submitting its jobs meanwhile.
+    assert grids.complete(redis, "local", kept) is None
+    assert client.get(f"{API}/grids").json["grids"] == jobs(client) == []
 
 
 @pytest.mark.usefixtures("worker")

@@ -84,6 +84,7 @@ def test_the_picture_that_it_starts_from_is_named_while_it_is_here(
         ("Sampler: Zigzag", "/sampler", "no sampler is named 'Zigzag'"),
         ("Schedule type: Weekly", "/schedule", "no schedule is named 'Weekly'"),
         ("Steps: 500", "/steps", "at most 150"),
+        pytest.param(f"Regions: {'[' * 20_000}", "/regions", "must be an array", id="regions"),
     ],
 )
 def test_what_cannot_be_used_is_left_out_and_named(
@@ -129,3 +130,11 @@ def test_what_is_no_picture_is_refused_by_its_type(
     answer = client.post(RECIPES, data=b"{}", content_type=type)
     assert answer.status_code == 415
     assert answer.headers["Accept-Post"] == "image/png, image/jpeg, image/webp"
+
+
+def test_a_record_with_a_name_that_is_no_text_is_refused_and_named(
+    client: FlaskClient, worker: HandWorker
+):
+    read = reading(client, carrying(darkroom='{"request": {"\\ud800": 1}}'))
+    assert read["request"] == {}
+    assert "surrogate" in read["missing"][0]["detail"]

@@ -115,3 +115,10 @@ def test_every_route_but_health_is_503_without_redis():
     for path in ("health", "samplers", "openapi.json", "docs"):
         assert client.get(f"{API}/{path}").status_code == 200
     of(app).close()
+
+
+def test_a_field_that_a_part_lacks_is_named(client: FlaskClient):
+    sent = {"prompt": "x", "regions": [{"box": {}}], "ip_adapters": [{"model": "x"}]}
+    answer = client.post(f"{API}/jobs", json=sent)
+    pointers = {each["pointer"] for each in answer.json["errors"]}
+    assert pointers == {"/regions/0/prompt", "/ip_adapters/0/images"}

@@ -314,3 +314,21 @@ def test_a_store_that_is_away_is_503_and_no_job(
     assert answer.status_code == 503
     assert "store" in answer.json["detail"]
     assert client.get(JOBS).json["jobs"] == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "part"),
+    [
+        ({"controls": [[]]}, "control_0"),
+        ({"ip_adapters": [[[]]]}, "ip_adapter_0"),
+        ({"ip_adapters": [[[]]]}, "ip_adapter_0_1"),
+        ({"regions": [[]]}, "region_0"),
+    ],
+)
+def test_a_file_for_what_is_none_of_its_kind_is_refused(
+    client: FlaskClient, worker: HandWorker, fields: dict[str, Any], part: str
+):
+    file = FileStorage(io.BytesIO(png()), "x.png")
+    answer = post_form(client, {"request": json.dumps({"prompt": "x"} | fields), part: file})
+    assert answer.status_code == 422, answer.text
+    assert answer.json["errors"][0]["pointer"] == f"/{part}"

@@ -86,6 +86,8 @@ def test_every_figure_of_the_recipe_is_shown(visit: Visit, site: Wall):
     about = page.get_by_role("region", name="About this picture")
     for words in ("Not in it: blur", "79", "64 \N{MULTIPLICATION SIGN} 48", "4.5", "9", "Small"):
         expect(about.get_by_text(words, exact=True).first).to_be_visible()
+    for button in about.get_by_role("button").all():
+        assert button.evaluate("each => each.clientWidth > each.clientHeight"), button
 
 
 def test_the_recipe_is_copied_over_plain_http_too(visit: Visit, site: Wall):

@@ -17,7 +17,7 @@ from PIL import Image
 from tests.running.hand_worker import png
 from tests.running.paths import API
 from tests.running.services.s3 import ObjectStore
-from tests.running.site import site_in
+from tests.running.site import Site, site_in
 from tests.running.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
@@ -37,16 +37,19 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
 
 
 @pytest.fixture(scope="module")
-def api(bucket: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """The API of a whole server whose pictures are in the bucket."""
+def site(bucket: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A whole server whose pictures are in the bucket."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in bucket.environment.items():
             patch.setenv(name, value)
-        with (
-            site_in(tmp_path_factory.mktemp("site")) as site,
-            httpx.Client(base_url=site.url, timeout=30) as client,
-        ):
-            yield client
+        with site_in(tmp_path_factory.mktemp("site")) as site:
+            yield site
+
+
+@pytest.fixture(scope="module")
+def api(site: Site) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=site.url, timeout=30) as client:
+        yield client
 
 
 def finished(api: httpx.Client, job: httpx.Response) -> dict[str, Any]:
@@ -82,7 +85,7 @@ def test_a_job_its_picture_and_what_it_starts_from_live_and_go_in_a_bucket(
 
 
 def test_a_bucket_that_is_away_for_a_while_costs_time_and_nothing_else(
-    api: httpx.Client, bucket: ObjectStore
+    api: httpx.Client, bucket: ObjectStore, site: Site
 ):
     done = finished(api, api.post(f"{API}/jobs", json=QUICK))
     [output] = done["outputs"]
@@ -108,7 +111,7 @@ def test_a_bucket_that_is_away_for_a_while_costs_time_and_nothing_else(
             assert answer.json()["type"] == "urn:darkroom:store-unavailable"
             assert int(answer.headers["Retry-After"]) > 0
         path = f"{API}/jobs/{waiting.json()['id']}"
-        until(lambda: (api.get(path).json()["progress"] or {}).get("fraction") == 1)
+        until(lambda: "cannot store a picture" in site.worker.log())
         assert api.get(path).json()["status"] == "running", "its picture is still to be stored"
     late = finished(api, waiting)
     assert (late["status"], late["attempts"]) == ("succeeded", 1)

@@ -232,7 +232,7 @@ def job(data: Json) -> Job:
     # A server of before there were notes or walks sends none.
     later = ("notes", "files")
     values: Json = {name: data[name] for name in Job.__dataclass_fields__ if name not in later}
-    values["notes"] = tuple(Note(**each) for each in data.get("notes", []))
+    values["notes"] = tuple(Note(each["pointer"], each["detail"]) for each in data.get("notes", []))
     values["files"] = tuple(map(file, data.get("files", [])))
     values["progress"] = data["progress"] and progress(data["id"], data["progress"])
     values["outputs"] = tuple(map(picture, data["outputs"]))

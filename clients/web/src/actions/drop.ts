@@ -7,7 +7,7 @@ import { input } from "../state/input";
 import { go } from "../state/route";
 import { toast } from "../state/toasts";
 import "./drop.css";
-import { fillForm, startOf } from "./form";
+import { fillForm, startOf, steeredBy } from "./form";
 import { pictureIn, take } from "./take";
 import { t } from "./words";
 
@@ -73,7 +73,7 @@ async function recipeOf(file: Blob): Promise<Recipe | null> {
 }
 
 async function useRead({ request, pictures, missing }: Recipe): Promise<void> {
-  await fillForm(request, startOf(request, pictures));
+  await fillForm(request, startOf(request, pictures), steeredBy(request, pictures));
   const names = new Set(missing.map((each) => each.pointer.split("/")[1]!));
   const lost = [
     names.delete("image") || names.delete("mask") ? t("lostPicture") : "",

@@ -2,34 +2,47 @@
 import { file, source } from "../api/images";
 import type { Files } from "../api/jobs";
 import type { Job, JobRequest, NamedPicture, Output, ResolvedRequest } from "../api/types";
-import { fill } from "../state/draft";
+import { change, fill } from "../state/draft";
+import { among, besideIt, guides, guidesOf, NONE, type Guides } from "../state/guides";
 import { input, inputOf, type Given, type Input, type Use } from "../state/input";
 import { models, usualUse } from "../state/models";
+import { tell } from "../state/problems";
 import { lead } from "../state/attention";
 import { toast } from "../state/toasts";
 import { t } from "./words";
 
 type Request = JobRequest | ResolvedRequest;
 
-/** Fills the form with a request, and with the picture that it starts from, if that is to be had. */
-export async function fillForm(request: Request, start: Promise<Input | null>): Promise<void> {
+/** Fills the form with a request, and with the pictures that it starts from and is steered by, as far
+ * as they are to be had. */
+export async function fillForm(request: Request, start: Promise<Input | null>, steered: Promise<Guides>): Promise<void> {
+  tell([]);
   fill(request, models.peek().find((each) => (request.model ? each.name === request.model : each.default)) ?? null);
-  input.value = await start.catch(() => null);
+  const [from, by] = await Promise.all([start.catch(() => null), steered.catch(() => NONE)]);
+  input.value = from;
+  guides.value = by;
 }
 
 /** Fills the form with the recipe of a picture: its seed, and the picture that it started from. */
 export async function useRecipe(job: Job, output: Output): Promise<void> {
   lead("form");
-  await fillForm({ ...job.input, seed: output.seed, count: 1 }, startOf(job.input, job.pictures));
-  const lost = job.kind !== "text-to-image" && !input.peek();
+  await fillForm({ ...job.input, seed: output.seed, count: 1 }, startOf(job.input, job.pictures), steeredBy(job.input, job.pictures));
+  const lost = useOf(job.input) !== null && !input.peek();
   toast(t(lost ? "filledButStart" : "filled"));
 }
 
 /** Makes a picture the one to start from, for what is usually done with one if nothing is said. */
 export function useAsInput(output: Output, use: Use = usualUse()): void {
   const { id: picture, width, height } = output;
+  tell([]);
   input.value = inputOf({ use, picture, url: source(output), width, height });
   lead("form");
+}
+
+/** Makes a picture the one to enlarge: what it shows stays what it is called. */
+export function enlarge({ input: { prompt } }: Job, output: Output): void {
+  change({ prompt });
+  useAsInput(output, "upscale");
 }
 
 /** What a request that the server had starts from; null for one that starts from words alone. */
@@ -47,6 +60,16 @@ export async function startOf(
   const others = pictures.filter((each) => each.pointer.startsWith("/references/"));
   const more = await Promise.all(others.map(given));
   return inputOf({ use, picture: picture.id, url, ...size }, request, kept, more);
+}
+
+/** The pictures that steer a request that the server had. */
+export function steeredBy(request: Request, pictures: readonly NamedPicture[]): Promise<Guides> {
+  return guidesOf(request, among(pictures, given));
+}
+
+/** The pictures that steer a request that never got there. */
+export function unsentGuides(request: JobRequest, files: Files): Promise<Guides> {
+  return guidesOf(request, besideIt(files, unsent));
 }
 
 /** What a request that never got there starts from. */

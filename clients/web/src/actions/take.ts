@@ -4,27 +4,31 @@ import { model, usualUse } from "../state/models";
 import { mend } from "../state/problems";
 import { toast } from "../state/toasts";
 import { sentence } from "../ui/sentence";
-import { openPicture, USUAL, UnreadablePicture, type Most } from "./picture";
+import { openPicture, USUAL, UnreadablePicture, type Most, type Opened } from "./picture";
 
 export async function take(file: Blob): Promise<void> {
-  try {
-    const opened = await openPicture(file, most());
-    input.value = inputOf({ ...opened, use: usualUse() });
-    mend("/image", "/mask", "/expand", "/kind");
-  } catch (error) {
-    toast(error instanceof UnreadablePicture ? error.message : sentence(error));
-  }
+  const picture = await opened(file);
+  if (!picture) return;
+  input.value = inputOf({ ...picture, use: usualUse() });
+  mend("/image", "/mask", "/expand", "/kind");
 }
 
 /** Takes a file as one more picture that an edit speaks of. */
 export async function takeMore(file: Blob): Promise<void> {
+  const picture = await opened(file);
+  const source = input.peek();
+  if (!picture || !source) return;
+  input.value = { ...source, more: [...source.more, picture] };
+  mend("/references");
+}
+
+/** A file as a picture that a request takes; null where it cannot be read, which is then said. */
+export async function opened(file: Blob): Promise<Opened | null> {
   try {
-    const opened = await openPicture(file, most());
-    const source = input.peek();
-    if (source) input.value = { ...source, more: [...source.more, opened] };
-    mend("/references");
+    return await openPicture(file, most());
   } catch (error) {
     toast(error instanceof UnreadablePicture ? error.message : sentence(error));
+    return null;
   }
 }
 

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { copy } from "../browser";
-import { number } from "../i18n";
+import { file, language, number, words } from "../i18n";
 import { route } from "../state/route";
 import { toast } from "../state/toasts";
 import { Icon } from "../ui/Icon";
@@ -13,6 +13,12 @@ import { Words } from "./parts/Words";
 import { Worlds } from "./parts/Worlds";
 import { follow, link, PARTS, show, state, type Part } from "./state";
 import { t } from "./words";
+
+/** Said where the language has the rest of the page and not this room. */
+const lacking = words("anatomy/Anatomy", {
+  en: { english: "This room is in English so far." },
+  vi: { english: "Phần này hiện chỉ có tiếng Anh." },
+});
 
 const SHOWN: Record<Part, () => preact.JSX.Element> = {
   steps: Steps,
@@ -34,8 +40,14 @@ export function Anatomy() {
     parts.current!.querySelector("[aria-pressed=true]")!.scrollIntoView({ inline: "center", block: "nearest" });
   }, [part]);
   const Shown = SHOWN[part];
+  const english = file.value !== null && !file.value.messages.anatomy;
   return (
-    <div class="anatomy-room">
+    <div class="anatomy-room" lang={english ? "en" : undefined}>
+      {english && (
+        <p class="muted" lang={language.value}>
+          {lacking("english")}
+        </p>
+      )}
       <header>
         <p class="muted">{t("intro")}</p>
         <div class="row">

@@ -12,6 +12,13 @@ export async function file(output: Pick<Output, "url">): Promise<Blob> {
   return (await send("GET", output.url, { patience: 60_000 })).blob();
 }
 
+/** A picture from an address that is signed. */
+export async function pixels(url: string): Promise<Blob> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${response.status} for a picture`);
+  return response.blob();
+}
+
 /** How far a job is, in percent. */
 export function percent(progress: Progress | null | undefined): number {
   return Math.round((progress?.fraction ?? 0) * 100);

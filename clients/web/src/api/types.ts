@@ -7,6 +7,10 @@ export type Job = Schemas["JobView"];
 /** What changes from picture to picture of a walk. */
 export type Walk = Pick<Schemas["Walk"], "over"> & Partial<Schemas["Walk"]>;
 export type JobRequest = Partial<Omit<Schemas["GenerationRequest"], "walk">> & { walk?: Walk | null };
+/** A picture that is followed, pictures that the result is to be like, and a prompt for a part of it. */
+export type Control = Schemas["Control"];
+export type IPAdapter = Schemas["IPAdapter"];
+export type Region = Schemas["Region"];
 export type ResolvedRequest = Schemas["ResolvedRequest"];
 export type Output = Schemas["OutputView"];
 export type Progress = Schemas["Progress"];

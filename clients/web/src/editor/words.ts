@@ -24,6 +24,7 @@ export const t = words("editor", {
       "Control Z undoes, Control Y redoes.",
     at: (x: number, y: number) => `Brush at ${number(x)} % from the left, ${number(y)} % from the top.`,
     hint: "Paint with a finger over what should change. Two fingers zoom and move.",
+    hintColour: "Tap the picture: what has the colour of that place is repainted.",
     shareLittle: "Less than 1 % of the picture is repainted.",
     share: (percent: number) => `${number(percent)} % of the picture is repainted.`,
 
@@ -83,6 +84,7 @@ export const t = words("editor", {
       "Control Z hoàn tác, Control Y làm lại.",
     at: (x: number, y: number) => `Cọ ở ${number(x)} % từ bên trái, ${number(y)} % từ trên xuống.`,
     hint: "Dùng ngón tay tô lên phần cần thay đổi. Dùng hai ngón để phóng to và di chuyển.",
+    hintColour: "Chạm vào ảnh: phần có màu của chỗ đó sẽ được vẽ lại.",
     shareLittle: "Chưa đến 1 % ảnh được vẽ lại.",
     share: (percent: number) => `${number(percent)} % ảnh được vẽ lại.`,
 

@@ -5,6 +5,7 @@ import type { FieldError, JobRequest } from "../api/types";
 import { randomSeed, uuid } from "../browser";
 import { lead } from "../state/attention";
 import { draft, files, request } from "../state/draft";
+import { guides } from "../state/guides";
 import { input } from "../state/input";
 import { refresh } from "../state/jobs";
 import { model } from "../state/models";
@@ -98,17 +99,26 @@ export function GridSheet() {
 /** What the form says, for one picture, with its pictures in it. */
 async function asked(): Promise<JobRequest> {
   const [from, source] = [draft.peek(), input.peek()];
-  const { count: _, ...rest } = request({ ...from, walk: null, seed: from.seed ?? randomSeed() }, source, model.peek());
-  const given = files(source);
+  const { count: _, ...rest } = request({ ...from, walk: null, seed: from.seed ?? randomSeed() }, source, model.peek(), guides.peek());
+  const given = files(source, guides.peek());
   const wish: JobRequest = { ...rest };
   if (given.image) wish.image = await dataUri(given.image);
   if (given.mask) wish.mask = await dataUri(given.mask);
-  const more = wish.references ?? [];
-  if (more.length) {
-    wish.references = await Promise.all(more.map((each, index) => {
-      const file = given[`reference_${index}`];
-      return file ? dataUri(file) : each;
-    }));
+  const or = (file: Blob | undefined, named: string) => (file ? dataUri(file) : named);
+  const { references, controls, ip_adapters } = wish;
+  if (references) wish.references = await Promise.all(references.map((each, at) => or(given[`reference_${at}`], each)));
+  if (controls) {
+    wish.controls = await Promise.all(
+      controls.map(async (each, at) => ({ ...each, image: await or(given[`control_${at}`], each.image) })),
+    );
+  }
+  if (ip_adapters) {
+    wish.ip_adapters = await Promise.all(
+      ip_adapters.map(async (each, at) => ({
+        ...each,
+        images: await Promise.all(each.images.map((image, index) => or(given[`ip_adapter_${at}_${index}`], image))),
+      })),
+    );
   }
   return wish;
 }

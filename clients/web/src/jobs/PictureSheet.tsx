@@ -1,5 +1,5 @@
 import { sameAgain, vary } from "../actions/ask";
-import { useAsInput, useRecipe } from "../actions/form";
+import { enlarge, useAsInput, useRecipe } from "../actions/form";
 import { copyRecipe, save, share } from "../actions/keep";
 import { keepOnly, remove, removePicture } from "../actions/remove";
 import type { Job, Output } from "../api/types";
@@ -24,7 +24,7 @@ export const FIRST: readonly Action[] = [
 const REST: readonly Action[] = [
   ["favourite", "star", (_, { id }) => favour([id], !favourites.peek().has(id)).catch((error: unknown) => toast(sentence(error, false)))],
   ["album", "album", (_, { id }) => (collecting.value = [id])],
-  ["enlarge", "expand", (_, output) => useAsInput(output, "upscale")],
+  ["enlarge", "expand", enlarge],
   ["link", "link", (_, output) => (linking.value = output)],
   ["share", "share", (job, output) => share(output, job)],
   ["toForm", "edit", (job, output) => useRecipe(job, output)],

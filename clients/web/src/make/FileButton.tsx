@@ -6,17 +6,20 @@ interface Asked {
   label: string;
   icon: IconName;
   camera?: boolean;
+  /** Whether its label is read on it. */
+  named?: boolean;
   /** Who takes the file; it is the one to start from if nobody does. */
   taken?(file: File): void;
 }
 
 /** A button that asks for a picture: from the files of this device, or from its camera. */
-export function FileButton({ label, icon, camera, taken = (file) => void take(file) }: Asked) {
+export function FileButton({ label, icon, camera, named, taken = (file) => void take(file) }: Asked) {
   const field = useRef<HTMLInputElement>(null);
   return (
     <>
-      <button type="button" aria-label={label} title={label} onClick={() => field.current!.click()}>
+      <button type="button" {...(named ? {} : { "aria-label": label, title: label })} onClick={() => field.current!.click()}>
         <Icon name={icon} />
+        {named && label}
       </button>
       <input
         ref={field}

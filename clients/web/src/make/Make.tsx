@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { connection } from "../state/connection";
 import { draft, reset } from "../state/draft";
+import { guides, NONE } from "../state/guides";
 import { input } from "../state/input";
 import { model, needsPicture, samplers, schedules } from "../state/models";
 import { picking } from "../state/overlays";
@@ -13,12 +14,14 @@ import { Icon } from "../ui/Icon";
 import { Sheet } from "../ui/Sheet";
 import { useAttention } from "../ui/useAttention";
 import { FileButton } from "./FileButton";
+import { leadToWrong } from "./leading";
 import { elsewhere, inSettings } from "./problems";
 import { Prompt } from "./Prompt";
 import { touched, wide } from "./screen";
 import { send } from "./send";
 import { differences } from "./settings/choices";
 import { Settings } from "./settings/Settings";
+import { settle } from "./settle";
 import { Start } from "./Start";
 import { Styles } from "./Styles";
 import { t } from "./words";
@@ -30,7 +33,7 @@ export function Make() {
   const sheet = useSignal(false);
   useAttention("form", form);
   const go = () => {
-    if (send()) settle(form.current!);
+    if (send()) settle();
   };
 
   const { open } = route.value;
@@ -44,15 +47,14 @@ export function Make() {
 
   const led = useRef(found.peek());
   useEffect(() => {
-    if (led.current === found.value) return;
+    if (led.current === found.value) return undefined;
     if (inSettings.peek() && !wide.peek() && !sheet.peek()) {
       // Comes back here once it is open.
       sheet.value = true;
-      return;
+      return undefined;
     }
     led.current = found.value;
-    const reachable = document.querySelector("dialog[open]") ?? document;
-    reachable.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+    return leadToWrong();
   }, [found.value, sheet.value]);
 
   return (
@@ -120,14 +122,6 @@ function Elsewhere() {
   );
 }
 
-/** On a phone: the keyboard goes, and what is being made comes into sight. */
-function settle(form: HTMLElement): void {
-  if (wide.peek()) return;
-  (document.activeElement as HTMLElement | null)?.blur();
-  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
-  form.nextElementSibling?.scrollIntoView({ behavior, block: "start" });
-}
-
 /** What stands in the way without keeping anybody from sending. */
 function Notes() {
   if (connection.value !== "online") return null;
@@ -143,7 +137,7 @@ function Notes() {
 
 /** What differs from the defaults, in a line. */
 function Chips() {
-  const of = (from: typeof draft.value) => differences(from, model.value, samplers.value, schedules.value);
+  const of = (from: typeof draft.value) => differences(from, model.value, samplers.value, schedules.value, guides.value);
   const chips = of(draft.value);
   const lasting = of({ ...draft.value, negative: "" });
   if (!chips.length) return null;
@@ -161,6 +155,7 @@ function Chips() {
           onClick={() => {
             tell([]);
             reset();
+            guides.value = NONE;
           }}
         >
           <Icon name="undo" />

@@ -1,16 +1,19 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useMemo } from "preact/hooks";
-import { Editor } from "../editor/Editor";
 import { change, draft, worksOnPart } from "../state/draft";
 import { input, STRENGTH, type Input } from "../state/input";
 import { model, uses } from "../state/models";
 import { mend } from "../state/problems";
 import { Icon } from "../ui/Icon";
+import { later } from "../ui/later";
 import { Enlarge } from "./Enlarge";
 import { More } from "./More";
 import { useProblem } from "./problems";
 import { StrengthField } from "./settings/StrengthField";
 import { t } from "./words";
+
+/** The largest part of the form, for those who paint. */
+const Editor = later(async () => (await import("../editor/Editor")).Editor);
 
 const POINTERS = ["/image", "/references", "/mask", "/expand", "/kind"] as const;
 

@@ -1,5 +1,6 @@
 import { change } from "../state/draft";
 import { send } from "./send";
+import { settle } from "./settle";
 import { t } from "./words";
 
 /** What the model that ships does well; other models do too. The words are what it was taught. */
@@ -17,7 +18,7 @@ export function Welcome() {
               type="button"
               onClick={() => {
                 change({ prompt });
-                send();
+                if (send()) settle();
               }}
             >
               {prompt}

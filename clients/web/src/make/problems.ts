@@ -25,6 +25,10 @@ const SETTINGS = [
   "/clip_skip",
   "/variation_strength",
   "/walk",
+  "/controls",
+  "/ip_adapters",
+  "/regions",
+  "/tiling",
 ];
 
 /** There as well where no picture says how large the result is. */
@@ -58,7 +62,7 @@ function named(error: FieldError): string {
   return capital(`${label ? t(label) : field}: ${detailOf(error)}`);
 }
 
-type Label = Parameters<typeof t>[0] & ("width" | "height" | "steps" | "guidance" | "seed" | "negative" | "sampler" | "schedule" | "model" | "count");
+type Label = Parameters<typeof t>[0] & ("width" | "height" | "steps" | "guidance" | "seed" | "negative" | "sampler" | "schedule" | "model" | "count" | "follow" | "like" | "places" | "tiling");
 
 /** What fields are called here; what begins with the picture says so itself. */
 const FIELDS: Readonly<Record<string, Label | "">> = {
@@ -72,6 +76,10 @@ const FIELDS: Readonly<Record<string, Label | "">> = {
   schedule: "schedule",
   model: "model",
   count: "count",
+  controls: "follow",
+  ip_adapters: "like",
+  regions: "places",
+  tiling: "tiling",
   image: "",
   mask: "",
   expand: "",

@@ -4,6 +4,7 @@ import type { FieldError } from "../api/types";
 import { randomSeed } from "../browser";
 import { change, draft, files, request, type Draft } from "../state/draft";
 import { mostTimes } from "../state/enlarge";
+import { guides } from "../state/guides";
 import { input, type Input } from "../state/input";
 import { drop, submit } from "../state/outgoing";
 import { model, needsPicture } from "../state/models";
@@ -13,13 +14,13 @@ import { t } from "./words";
 /** Milliseconds in which the same once more is a finger that tapped twice. */
 const TWICE = 700;
 
-let last: { asked: string; source: Input | null; at: number } | null = null;
+let last: { asked: string; source: Input | null; steered: unknown; at: number } | null = null;
 
 /** Whether this very request was just sent. */
 function again(asked: Draft, source: Input | null): boolean {
   const before = last;
-  last = { asked: JSON.stringify(asked), source, at: performance.now() };
-  return before !== null && last.at - before.at < TWICE && before.asked === last.asked && before.source === source;
+  last = { asked: JSON.stringify(asked), source, steered: guides.peek(), at: performance.now() };
+  return before !== null && last.at - before.at < TWICE && before.asked === last.asked && before.source === source && before.steered === last.steered;
 }
 
 /** Sends what the form says. False where something is missing, which the form then says. */
@@ -37,11 +38,11 @@ export function send(): boolean {
 }
 
 async function follow(asked: Draft, seed: number, source: Input | null): Promise<void> {
-  const sent = draft.peek();
-  const wish = request({ ...asked, seed }, source, model.peek());
+  const [sent, steered] = [draft.peek(), guides.peek()];
+  const wish = request({ ...asked, seed }, source, model.peek(), steered);
   if (wish.variation_strength) wish.variation_seed ??= randomSeed();
-  const { key, problem } = await submit(wish, files(source));
-  const changed = draft.peek() !== sent || input.peek() !== source;
+  const { key, problem } = await submit(wish, files(source, steered));
+  const changed = draft.peek() !== sent || input.peek() !== source || guides.peek() !== steered;
   // What was changed since is not what was wrong: then the card alone tells of it.
   if (changed || !(problem instanceof Refused) || !problem.fields.length) return;
   drop(key);
@@ -50,8 +51,11 @@ async function follow(asked: Draft, seed: number, source: Input | null): Promise
 }
 
 function missing(asked: Draft, source: Input | null): FieldError[] {
+  const places = asked.regions.flatMap(({ prompt }, at) => (prompt.trim() ? [] : [{ pointer: `/regions/${at}/prompt`, detail: t("emptyPlace") }]));
+  if (places.length) return places;
   if (!source && needsPicture.peek()) return [{ pointer: "/image", detail: t("needsPicture", model.peek()!.title) }];
-  if (!source) return asked.prompt.trim() ? [] : [{ pointer: "/prompt", detail: t("emptyPrompt") }];
+  // Places may say all there is.
+  if (!source) return asked.prompt.trim() || asked.regions.length ? [] : [{ pointer: "/prompt", detail: t("emptyPrompt") }];
   if (source.use === "edit" && !asked.prompt.trim()) return [{ pointer: "/prompt", detail: t("emptyEdit") }];
   if (source.use === "inpaint" && !source.mask) return [{ pointer: "/mask", detail: t("noMask") }];
   const chosen = model.peek();

@@ -1,7 +1,8 @@
 /** Chooses what a picture is made with, from wherever it is shown: the form has it at once. */
 import type { Model } from "../api/types";
 import { change, draft, type Draft } from "./draft";
-import { model, models } from "./models";
+import { fitting, guides } from "./guides";
+import { hasUnet, model, models } from "./models";
 import { mend, tell } from "./problems";
 import { asDrafted, ratioOf, sized } from "./sizes";
 
@@ -17,6 +18,7 @@ export function withModel(from: Draft, old: Model | null, next: Model): Partial<
     sampler: null,
     schedule: "automatic",
     vae: next.vaes.some((each) => each.name === from.vae) ? from.vae : null,
+    tiling: hasUnet(next) ? from.tiling : "none",
     loras: from.loras.filter((each) => next.loras.some((known) => known.name === each.name)),
   };
 }
@@ -27,6 +29,7 @@ export function chooseModel(name: string): void {
   if (!next) return;
   tell([]);
   change(withModel(draft.peek(), model.peek(), next));
+  guides.value = fitting(guides.peek(), next);
 }
 
 /** Puts a LoRA beside those that were chosen. */

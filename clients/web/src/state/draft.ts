@@ -3,7 +3,13 @@ import { effect, signal } from "@preact/signals";
 import type { Files } from "../api/jobs";
 import type { JobRequest, Model, ResolvedRequest, Walk } from "../api/types";
 import { ownUpscaler, timesChosen } from "./enlarge";
-import { STRENGTH, type Input } from "./input";
+import { guideFiles, guidesAsked, NONE, type Guides } from "./guides";
+import { named, STRENGTH, type Input } from "./input";
+import { placesOf, regionsOf, type Place } from "./places";
+
+export const TILINGS = ["none", "x", "y", "both"] as const;
+
+export type Tiling = (typeof TILINGS)[number];
 
 export interface Draft {
   prompt: string;
@@ -38,6 +44,10 @@ export interface Draft {
   variation: number;
   variationSeed: number | null;
   clipSkip: number;
+  /** Which edges meet, so that the picture can be laid beside itself. */
+  tiling: Tiling;
+  /** Parts of the picture that have prompts of their own. */
+  regions: readonly Place[];
 }
 
 export const EMPTY: Draft = {
@@ -64,6 +74,8 @@ export const EMPTY: Draft = {
   variation: 0,
   variationSeed: null,
   clipSkip: 1,
+  tiling: "none",
+  regions: [],
 };
 
 const KEPT = "darkroom.draft";
@@ -132,6 +144,8 @@ export function fill(request: JobRequest | ResolvedRequest, model: Model | null 
     variation: request.variation_strength ?? 0,
     variationSeed: request.variation_seed ?? null,
     clipSkip: request.clip_skip ?? 1,
+    tiling: request.tiling ?? "none",
+    regions: placesOf(request.regions),
     upscaler: unless(request.upscaler, ownUpscaler(model)),
     walk: request.walk ? walked(request.walk) : null,
   });
@@ -155,14 +169,17 @@ export function worksOnPart({ use, width, height }: Pick<Input, "use" | "width" 
 }
 
 /** The draft as a request for a model; pictures that are files go beside it. */
-export function request(from: Draft, source: Input | null, model: Model | null = null): JobRequest {
+export function request(from: Draft, source: Input | null, model: Model | null = null, guides: Guides = NONE): JobRequest {
   const asked: JobRequest = {
     kind: source?.use ?? "text-to-image",
     prompt: from.prompt.trim(),
     negative_prompt: from.negative.trim(),
     schedule: from.schedule,
     count: from.count,
+    ...guidesAsked(guides),
   };
+  if (from.regions.length) asked.regions = regionsOf(from.regions);
+  if (from.tiling !== "none") asked.tiling = from.tiling;
   if (from.styles.length) asked.styles = [...from.styles];
   if (from.model) asked.model = from.model;
   if (from.steps !== null) asked.steps = from.steps;
@@ -196,6 +213,8 @@ export function request(from: Draft, source: Input | null, model: Model | null =
   if (source.use === "upscale") {
     asked.scale = model ? timesChosen(from.scale, source, model) : (from.scale ?? 2);
     asked.upscaler = from.upscaler ?? ownUpscaler(model);
+    // With nothing painted anew all of them would be the same.
+    if (!asked.strength) asked.count = 1;
   }
   if (source.use === "inpaint") {
     asked.mask_invert = source.invert;
@@ -211,14 +230,9 @@ export function request(from: Draft, source: Input | null, model: Model | null =
   return asked;
 }
 
-/** The id of a picture that the server has; a file of its own takes the place of any other word. */
-function named(picture: Blob | string): string {
-  return typeof picture === "string" ? picture : "file";
-}
-
 /** The files that go beside the request. */
-export function files(source: Input | null): Files {
-  const given: Files = {};
+export function files(source: Input | null, guides: Guides = NONE): Files {
+  const given: Files = guideFiles(guides);
   if (source && typeof source.picture !== "string") given.image = source.picture;
   if (source?.use === "inpaint" && source.mask) given.mask = source.mask;
   if (source?.use === "edit") {

@@ -93,8 +93,13 @@ const inputs = new Kept<Input | null>("darkroom-input", "input");
 
 const INPUT = "input";
 
+/** The id of a picture that the server has; a file of its own takes the place of any other word. */
+export function named(picture: Blob | string): string {
+  return typeof picture === "string" ? picture : "file";
+}
+
 /** The picture with an address that this page can show it from. */
-function shown<T extends Given>(given: T): T {
+export function shown<T extends Given>(given: T): T {
   return typeof given.picture === "string" ? given : { ...given, url: URL.createObjectURL(given.picture) };
 }
 

@@ -28,6 +28,9 @@ const hiddenPictures = new Set<string>();
 
 const listeners = new Set<(job: Job) => void>();
 
+/** Jobs of which only events are known: one that has ended when it is read ended while we listened. */
+const heard = new Set<string>();
+
 let cursor: string | null = null;
 
 /** Counts the servers that were spoken to: an answer of the one before is no news of this one. */
@@ -54,11 +57,13 @@ export function onDone(listener: (job: Job) => void): () => void {
 export function merge(jobs: readonly Job[], asked = Infinity): void {
   batch(() => {
     const fresh: string[] = [];
+    const told: Job[] = [];
     for (const job of jobs) {
       const live = known.get(job.id);
       if (!live) {
         known.set(job.id, { id: job.id, job: signal(inSight(job)), previews: signal([]), touched: 0 });
         if (!hidden.has(job.id)) fresh.push(job.id);
+        if (heard.delete(job.id) && ENDED.has(job.status)) told.push(job);
       } else if (ENDED.has(job.status)) {
         end(live, job);
       } else if (!ENDED.has(live.job.peek().status) && live.touched <= asked) {
@@ -66,6 +71,7 @@ export function merge(jobs: readonly Job[], asked = Infinity): void {
       }
     }
     if (fresh.length) ids.value = sorted([...ids.peek(), ...fresh]);
+    for (const job of told) for (const listener of listeners) listener(job);
   });
 }
 
@@ -87,6 +93,7 @@ function inSight(job: Job): Job {
 export function apply(event: ServerEvent): boolean {
   const live = known.get(event.job);
   if (!live) {
+    heard.add(event.job);
     if (event.event === "done" && event.result) merge([event.result]);
     return event.event === "status";
   }
@@ -222,6 +229,7 @@ export function forget(id: string): void {
 /** Forgets everything: another server, or another device. */
 export function clear(): void {
   known.clear();
+  heard.clear();
   hidden.clear();
   hiddenPictures.clear();
   cursor = null;

@@ -34,6 +34,9 @@ const going = new Set<string>();
 
 const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
+/** The last of those that go one after another: they stand in the server's line as they were asked for. */
+let line: Promise<unknown> = Promise.resolve();
+
 /** The request with the phone that this device has told of its pictures. */
 export function withNotice(request: JobRequest): JobRequest {
   if (request.webhook || !ntfy.peek()) return request;
@@ -46,8 +49,9 @@ export async function submit(request: JobRequest, files: Files = {}): Promise<Ou
   const entry: Outgoing = { key: uuid(), request: withNotice(request), files, at: Date.now(), base, problem: null };
   outgoing.value = [...outgoing.peek(), entry];
   await kept.set(entry.key, { request: entry.request, files, at: entry.at, base });
-  const problem = await go(entry);
-  return { ...entry, problem };
+  const turn = line.then(() => go(entry));
+  line = turn;
+  return { ...entry, problem: await turn };
 }
 
 /** Sends what waits: this page was closed too early, or the network was away. */

@@ -28,6 +28,9 @@ const CARRIED = {
   clip_skip: number,
   variation_strength: number,
   variation_seed: number,
+  tiling: text,
+  // What a mask says is a picture.
+  regions: (value: unknown) => Array.isArray(value) && value.every((each) => part(each) && text(each.prompt) && part(each.box)),
 } satisfies Partial<Record<keyof JobRequest, (value: unknown) => boolean>>;
 
 const FIELDS = Object.keys(CARRIED) as (keyof typeof CARRIED)[];

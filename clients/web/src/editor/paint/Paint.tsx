@@ -8,7 +8,7 @@ import { onKey } from "./keys";
 import { Painter } from "./painter";
 import { Stage } from "./Stage";
 import { ZOOM } from "./tool";
-import { Tools } from "./Tools";
+import { BY_COLOUR, Tools } from "./Tools";
 import { settle } from "./unfinished";
 
 /** Painting with a finger over what is to be repainted. */
@@ -68,7 +68,7 @@ function Share({ painter, lost }: { painter: Painter; lost: boolean }) {
   const share = painter.share.value;
   return (
     <p class="muted said" role="status">
-      {lost ? t("lost") : share > 0 ? share < 0.01 ? t("shareLittle") : t("share", Math.floor(share * 100)) : t("hint")}
+      {lost ? t("lost") : share > 0 ? share < 0.01 ? t("shareLittle") : t("share", Math.floor(share * 100)) : t(BY_COLOUR.has(painter.tool.value) ? "hintColour" : "hint")}
     </p>
   );
 }

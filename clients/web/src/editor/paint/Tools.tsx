@@ -11,7 +11,7 @@ const SOFTEST = 64;
 const TOOLS: readonly Tool[] = ["brush", "lasso", "fill", "eyedropper", "eraser", "hand"];
 
 /** Those that go by the colours of the picture. */
-const BY_COLOUR: ReadonlySet<Tool> = new Set(["fill", "eyedropper"]);
+export const BY_COLOUR: ReadonlySet<Tool> = new Set(["fill", "eyedropper"]);
 
 /** What to paint with. */
 export function Tools({ painter, shortest }: { painter: Painter; shortest: number }) {

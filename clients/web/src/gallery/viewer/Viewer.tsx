@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { sameAgain, vary } from "../../actions/ask";
-import { useAsInput } from "../../actions/form";
+import { enlarge, useAsInput } from "../../actions/form";
 import { save, share } from "../../actions/keep";
 import { original } from "../../actions/original";
 import { removePicture } from "../../actions/remove";
@@ -22,7 +22,7 @@ import "./viewer.css";
 const ACTIONS: readonly [Parameters<typeof t>[0], IconName, (picture: Picture) => unknown][] = [
   ["album", "album", ({ output }) => (collecting.value = [output.id])],
   ["link", "link", ({ output }) => (linking.value = output)],
-  ["enlarge", "expand", ({ output }) => useAsInput(output, "upscale")],
+  ["enlarge", "expand", ({ job, output }) => enlarge(job, output)],
   ["again", "again", ({ job, output }) => sameAgain(job, output)],
   ["vary", "vary", ({ job, output }) => vary(job, output)],
   ["start", "image", ({ output }) => useAsInput(output)],

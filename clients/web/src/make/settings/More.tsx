@@ -1,8 +1,10 @@
 import type { Model } from "../../api/types";
 import { number } from "../../i18n";
-import { change, draft } from "../../state/draft";
+import { change, draft, TILINGS, type Tiling } from "../../state/draft";
 import { input } from "../../state/input";
+import { hasUnet } from "../../state/models";
 import { t } from "../words";
+import { Choice } from "./Choice";
 import { Range } from "./Range";
 
 /** The most that a second pass enlarges here; the API takes more. */
@@ -10,7 +12,7 @@ const LARGEST = 3;
 
 /** What few change: a second pass, how far from the seed's own picture, where the words are read. */
 export function More({ model }: { model: Model }) {
-  const { hires, variation, clipSkip } = draft.value;
+  const { hires, variation, clipSkip, tiling } = draft.value;
   const passes = model.batched && !input.value;
   return (
     <details class="more-settings">
@@ -52,6 +54,16 @@ export function More({ model }: { model: Model }) {
           max={model.clip_layers}
           step={1}
           change={(value) => change({ clipSkip: Math.round(value) })}
+        />
+      )}
+      {(hasUnet(model) || tiling !== "none") && (
+        <Choice
+          label={t("tiling")}
+          help={t("tilingHelp")}
+          pointer="/tiling"
+          value={tiling}
+          options={TILINGS.map((each) => ({ value: each, text: t(`tiling-${each}`) }))}
+          change={(value) => change({ tiling: value as Tiling })}
         />
       )}
     </details>

@@ -5,6 +5,7 @@ import { input } from "../../state/input";
 import { model, samplers, schedules } from "../../state/models";
 import { mend } from "../../state/problems";
 import { Icon } from "../../ui/Icon";
+import { Rooms } from "../guides/Rooms";
 import { EmbeddingField } from "../picker/EmbeddingField";
 import { LoraField } from "../picker/LoraField";
 import { ModelField } from "../picker/ModelField";
@@ -64,6 +65,7 @@ export function Settings() {
       {chosen && <EmbeddingField model={chosen} />}
       <SamplerFields />
       {chosen && <VaeField model={chosen} />}
+      {chosen && <Rooms model={chosen} />}
       {chosen && <More model={chosen} />}
     </div>
   );

@@ -2,6 +2,7 @@
 import type { Model, Sampler, Schedule } from "../../api/types";
 import { language, number } from "../../i18n";
 import type { Draft } from "../../state/draft";
+import { likened, NONE, type Guides } from "../../state/guides";
 import { t as walkName } from "../../walks/words";
 import { t } from "../words";
 
@@ -28,6 +29,7 @@ export function differences(
   model: Model | null,
   samplers: readonly Sampler[],
   schedules: readonly Schedule[],
+  steered: Guides = NONE,
 ): string[] {
   const titled = (all: readonly { name: string; title?: string; label?: string }[], name: string) => {
     const found = all.find((each) => each.name === name);
@@ -48,6 +50,10 @@ export function differences(
     from.hires !== null && t("chipHires", number(from.hires, 2)),
     from.variation > 0 && t("chipVariation", Math.round(from.variation * 100)),
     from.clipSkip > 1 && t("chipClipSkip", from.clipSkip),
+    from.tiling !== "none" && t(`tiling-${from.tiling}`),
+    steered.follow.length > 0 && t("chipFollow", steered.follow.length),
+    likened(steered) > 0 && t("chipLike", likened(steered)),
+    from.regions.length > 0 && t("chipPlaces", from.regions.length),
     from.walk && walkName(from.walk.over),
     from.vae && titled(model?.vaes ?? [], from.vae),
     ...from.loras.map((each) => `${titled(model?.loras ?? [], each.name)} ${each.weight.toLocaleString(language.value)}`),

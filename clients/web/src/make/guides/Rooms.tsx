@@ -1,0 +1,60 @@
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
+import type { Model } from "../../api/types";
+import { draft } from "../../state/draft";
+import { guides, likened } from "../../state/guides";
+import { later } from "../../ui/later";
+import { t } from "../words";
+
+const FollowRoom = later(async () => (await import("./FollowRoom")).FollowRoom);
+const LikeRoom = later(async () => (await import("./LikeRoom")).LikeRoom);
+const PlacesRoom = later(async () => (await import("../places/PlacesRoom")).PlacesRoom);
+
+/** What steers a picture beside its words, each behind its name until it is opened. */
+export function Rooms({ model }: { model: Model }) {
+  const { follow, like } = guides.value;
+  const { regions } = draft.value;
+  return (
+    <>
+      {(model.controlnets.length > 0 || follow.length > 0) && (
+        <Room title={t("follow")} count={follow.length}>
+          <FollowRoom model={model} />
+        </Room>
+      )}
+      {(model.ip_adapters.length > 0 || like.length > 0) && (
+        <Room title={t("like")} count={likened(guides.value)}>
+          <LikeRoom model={model} />
+        </Room>
+      )}
+      {(model.batched || regions.length > 0) && (
+        <Room title={t("places")} count={regions.length}>
+          <PlacesRoom model={model} />
+        </Room>
+      )}
+    </>
+  );
+}
+
+/** Open from the start where it has something. */
+function Room({ title, count, children }: { title: string; count: number; children: ComponentChildren }) {
+  const open = useSignal(count > 0);
+  const has = count > 0;
+  useEffect(() => {
+    if (has) open.value = true;
+  }, [has]);
+  return (
+    <details
+      class="more-settings room"
+      open={open.value}
+      onToggle={(event) => {
+        open.value = event.currentTarget.open;
+      }}
+    >
+      <summary>
+        {title} {has && <b>{count}</b>}
+      </summary>
+      {open.value && children}
+    </details>
+  );
+}
