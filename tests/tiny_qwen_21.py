@@ -46,12 +46,13 @@ class StillReader(Qwen3VLProcessor):
         self.video_token, self.video_token_id = "<|video_pad|>", -1
 
 
-def save_tiny_qwen_21(folder: Path) -> Path:
-    """Qwen-Image 2.1: words ahead of their picture in one sequence. Multiples of 32 pixels."""
+def save_tiny_qwen_21(folder: Path, **options: Any) -> Path:
+    """Qwen-Image 2.1: words ahead of their picture in one sequence. Multiples of 32 pixels; with
+    `options` of its pipeline."""
     save_pipeline(_made, folder)
     index = json.loads((folder / "model_index.json").read_text())
     index["processor"] = ["transformers", "Qwen3VLProcessor"]
-    (folder / "model_index.json").write_text(json.dumps(index))
+    (folder / "model_index.json").write_text(json.dumps(index | options))
     return folder
 
 

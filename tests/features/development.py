@@ -60,6 +60,9 @@ FORMS: tuple[Form, ...] = ("base", "plus")
 WITHOUT_CLIP = ("sdxl-refiner", "kolors")
 """Families whose LoRAs change no first CLIP."""
 
+COARSE = {"qwen-image-21": 32}
+"""Families whose pictures are multiples of more pixels than most."""
+
 CPU = torch.device("cpu")
 
 
@@ -106,7 +109,8 @@ def open_family(family: str, folder: Callable[[str], Path]) -> FamilyStudio:
     entry = ModelEntry(name=family, base=home.parent, source=home.name)
     if family in LATER:
         # Some do not say what they were trained at, and are taken for large ones.
-        entry = entry.model_copy(update={"width": 16, "height": 16})
+        side = COARSE.get(family, 16)
+        entry = entry.model_copy(update={"width": side, "height": side})
     studio = Studio(entry)
     add = home / "add-ons"
     for seed, name in enumerate(("first", "second") if _takes(family, WITH_LORAS) else ()):

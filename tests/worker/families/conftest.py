@@ -13,6 +13,7 @@ from tests.tiny_depth import save_tiny_depth
 from tests.tiny_models import save_tiny, save_tiny_vae
 from tests.tiny_parts import save_tiny_controlnet
 from tests.tiny_pipelines import SAVERS, save_tiny_flux, save_tiny_sana_sprint
+from tests.tiny_qwen_21 import save_tiny_qwen_21
 from tests.tiny_references import Form, save_tiny_image_encoder, save_tiny_ip_adapter
 from tests.tiny_steering import (
     save_tiny_from_first_level,
@@ -34,6 +35,9 @@ DEEP = "flux-deep"
 
 SPRINT = "sana-sprint"
 """The Sana that walks in its own way."""
+
+LAID_OUT = "qwen-image-21-laid-out"
+"""The Qwen-Image 2.1 whose makers say how noisy each step is."""
 
 TINY = "flux-tiny"
 """The Flux with an AutoencoderTiny for its previews."""
@@ -88,8 +92,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         save_single_control(name, file, data / "stock" / f"{name}-control")
     save_tiny_flux(data / DEEP, levels=4)
     save_tiny_sana_sprint(data / SPRINT)
+    save_tiny_qwen_21(data / LAID_OUT, sample_sigmas=[1.0, 0.8, 0.3])
     models = data / "models.toml"
-    names = (*SAVERS, *UNETS, CROSSED, DEEP, SPRINT)
+    names = (*SAVERS, *UNETS, CROSSED, DEEP, SPRINT, LAID_OUT)
     named = [f'[models.{name}]\nsource = "{name}"' for name in names]
     save_tiny_depth(data / "depth")
     named += [

@@ -53,7 +53,10 @@ SAID: Mapping[str, tuple[str, str]] = {
         "LoRA, ControlNet; edits (Edit, up to three pictures)",
         f"{TEXTS}; Layered shares no forwards; ControlNets that are shown a mask",
     ),
-    "qwen-image-21": ("", f"{TEXTS}, LoRAs, its edits, single files"),
+    "qwen-image-21": (
+        "edits, up to three pictures",
+        f"{TEXTS}, LoRAs, ControlNets, single files; pictures that are clear in places",
+    ),
     "z-image": ("LoRA", f"{TEXTS}; ControlNets; Omni shares no forwards"),
     "sana": ("LoRA, not compared", f"{TEXTS}; ControlNets, PAG"),
     "sana-sprint": ("", f"{TEXTS}, LoRAs; other samplers than its own"),

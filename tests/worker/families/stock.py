@@ -133,7 +133,11 @@ VARIANTS: Mapping[str, Any] = {
 
 def pipeline_of(folder: Path) -> Any:
     """Diffusers' own pipeline of a model."""
-    load = tiny_qwen_21 if folder.name == "qwen-image-21" else DiffusionPipeline.from_pretrained
+    load = (
+        tiny_qwen_21
+        if folder.name.startswith("qwen-image-21")
+        else DiffusionPipeline.from_pretrained
+    )
     return _quiet(load(folder))
 
 

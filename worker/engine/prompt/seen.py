@@ -11,6 +11,7 @@ from PIL import Image
 from worker.engine.prompt.chat import ChatReader
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import Picture
+from worker.engine.transfer import sent
 
 PLACE = "<|image_pad|>"
 """Stands in a template for a picture, and in a text once for each token that it becomes."""
@@ -24,7 +25,7 @@ class SeeingReader:
 
     `processor` is transformers' image processor of the `encoder`. A template has PLACE for each
     picture; `drop` and `most` are those of a ChatReader, without the pictures' tokens. Some
-    encoders are `told` which tokens are pictures, and then know where in them each one stands.
+    encoders are `told` where in its picture each token stands.
     """
 
     def __init__(
@@ -64,12 +65,9 @@ class SeeingReader:
         model = self._encoder.model
         pixels: torch.Tensor = seen["pixel_values"].to(model.dtype)
 
-        place = model.config.image_token_id if self._told else None
-
         def embed(ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-            kinds = {} if place is None else {"mm_token_type_ids": (ids == place).int()}
             read = model(
-                **kinds,
+                position_ids=_standing(model, ids, grid) if self._told else None,
                 input_ids=ids,
                 attention_mask=mask,
                 pixel_values=pixels.to(ids.device),
@@ -81,3 +79,11 @@ class SeeingReader:
 
         most = self._most + sum(counts)
         return ChatReader(self._encoder, (before, template[1]), most, embed, drop=self._drop)
+
+
+def _standing(model: Any, ids: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+    """Where each token stands by time, line and column: worked out on the CPU, number by number."""
+    here = ids.cpu()
+    kinds = (here == model.config.image_token_id).int()
+    places, _ = model.get_rope_index(here, kinds, image_grid_thw=grid)
+    return sent(places, ids.device)

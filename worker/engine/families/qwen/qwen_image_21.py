@@ -159,5 +159,5 @@ class QwenImage21(OneReader[ChatReader]):
         return len(self._tokenizer(text).input_ids)
 
     def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        read = self._reader_model(input_ids=ids, attention_mask=mask, use_cache=False)
+        read = self._reader_model(input_ids=ids, attention_mask=mask)
         return read.last_hidden_state
