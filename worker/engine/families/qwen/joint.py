@@ -56,7 +56,8 @@ class Places:
 
     def _turned(self, _: torch.nn.Module, args: Any, heads: torch.Tensor) -> torch.Tensor:
         """Queries or keys (n, tokens, heads, width), turned by their places."""
-        pairs = torch.view_as_complex(heads.float().unflatten(-1, (-1, 2)).contiguous())
+        halves: torch.Tensor = heads.float().reshape(*heads.shape[:-1], -1, 2)
+        pairs = torch.view_as_complex(halves.contiguous())
         return torch.view_as_real(pairs * self._turns).flatten(3).type_as(heads)
 
 

@@ -45,6 +45,11 @@ GROUP = 2
 """Sides of pictures are multiples of so many tokens, as the transformer was trained."""
 
 
+def _before(_: torch.nn.Module, args: tuple[torch.Tensor], __: torch.Tensor) -> torch.Tensor:
+    """What a layer was given, in place of what it made of it."""
+    return args[0]
+
+
 class QwenImage21(OneReader[ChatReader]):
     """The QwenImage21Transformer2DModel with Qwen3-VL; prompts of different lengths share forwards
     where they are filled up to the same one, each picture standing right behind its own prompt."""
@@ -65,7 +70,7 @@ class QwenImage21(OneReader[ChatReader]):
         encoder = replace(encoder, model=encoder.model.model)
         self._reader_model = encoder.model
         # The transformer reads the last layer's output as it is before it is normalized.
-        self._reader_model.language_model.norm.register_forward_hook(lambda _, args, __: args[0])
+        self._reader_model.language_model.norm.register_forward_hook(_before)
         self._tokenizer = encoder.tokenizer
         drop = self._tokens_of(SYSTEM)
         self._reader = ChatReader(encoder, TEMPLATE, MOST, self._embed, drop=drop)
