@@ -56,7 +56,7 @@ class Places:
 
     def _turned(self, _: torch.nn.Module, args: Any, heads: torch.Tensor) -> torch.Tensor:
         """Queries or keys (n, tokens, heads, width), turned by their places."""
-        pairs = torch.view_as_complex(heads.float().unflatten(-1, (-1, 2)).contiguous())
+        pairs = torch.view_as_complex(heads.float().reshape(*heads.shape[:-1], -1, 2))
         return torch.view_as_real(pairs * self._turns).flatten(3).type_as(heads)
 
 

@@ -7,6 +7,7 @@ what is drawn is told how much.
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from types import MethodType
+from typing import Any
 
 import torch
 
@@ -45,6 +46,11 @@ GROUP = 2
 """Sides of pictures are multiples of so many tokens, as the transformer was trained."""
 
 
+def unchanged(_: torch.nn.Module, args: Any, __: Any) -> Any:
+    """What came in comes out."""
+    return args[0]
+
+
 class QwenImage21(OneReader[ChatReader]):
     """The QwenImage21Transformer2DModel with Qwen3-VL; prompts of different lengths share forwards
     where they are filled up to the same one, each picture standing right behind its own prompt."""
@@ -65,7 +71,7 @@ class QwenImage21(OneReader[ChatReader]):
         encoder = replace(encoder, model=encoder.model.model)
         self._reader_model = encoder.model
         # The transformer reads the last layer's output as it is before it is normalized.
-        self._reader_model.language_model.norm.register_forward_hook(lambda _, args, __: args[0])
+        self._reader_model.language_model.norm.register_forward_hook(unchanged)
         self._tokenizer = encoder.tokenizer
         drop = self._tokens_of(SYSTEM)
         self._reader = ChatReader(encoder, TEMPLATE, MOST, self._embed, drop=drop)
