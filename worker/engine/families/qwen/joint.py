@@ -56,8 +56,7 @@ class Places:
 
     def _turned(self, _: torch.nn.Module, args: Any, heads: torch.Tensor) -> torch.Tensor:
         """Queries or keys (n, tokens, heads, width), turned by their places."""
-        halves: torch.Tensor = heads.float().reshape(*heads.shape[:-1], -1, 2)
-        pairs = torch.view_as_complex(halves.contiguous())
+        pairs = torch.view_as_complex(heads.float().reshape(*heads.shape[:-1], -1, 2))
         return torch.view_as_real(pairs * self._turns).flatten(3).type_as(heads)
 
 

@@ -7,6 +7,7 @@ what is drawn is told how much.
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from types import MethodType
+from typing import Any
 
 import torch
 
@@ -45,8 +46,8 @@ GROUP = 2
 """Sides of pictures are multiples of so many tokens, as the transformer was trained."""
 
 
-def _before(_: torch.nn.Module, args: tuple[torch.Tensor], __: torch.Tensor) -> torch.Tensor:
-    """What a layer was given, in place of what it made of it."""
+def unchanged(_: torch.nn.Module, args: Any, __: Any) -> Any:
+    """What came in comes out."""
     return args[0]
 
 
@@ -70,7 +71,7 @@ class QwenImage21(OneReader[ChatReader]):
         encoder = replace(encoder, model=encoder.model.model)
         self._reader_model = encoder.model
         # The transformer reads the last layer's output as it is before it is normalized.
-        self._reader_model.language_model.norm.register_forward_hook(_before)
+        self._reader_model.language_model.norm.register_forward_hook(unchanged)
         self._tokenizer = encoder.tokenizer
         drop = self._tokens_of(SYSTEM)
         self._reader = ChatReader(encoder, TEMPLATE, MOST, self._embed, drop=drop)
