@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import ConfigDict
+
 from grammar.script import AND
 from jobs.prompts.joined import read_as_text
 from jobs.request.model_card import ModelCard
@@ -15,6 +17,8 @@ from jobs.sentences import say
 
 class Note(Said):
     """One thing that was done otherwise than asked: the field (a JSON pointer), what instead."""
+
+    model_config = ConfigDict(frozen=True)
 
 
 def threshold_notes(controls: Sequence[Control]) -> list[Note]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from jobs.sentences import Wording, wording_of
 
 
 class Said(BaseModel):
     """A sentence and where it belongs: a JSON pointer (RFC 6901), empty for the whole request."""
-
-    model_config = ConfigDict(frozen=True)
 
     pointer: str
     detail: str

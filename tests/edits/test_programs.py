@@ -67,7 +67,7 @@ def test_a_model_that_takes_one_picture_says_so_and_who_takes_more(openai: OpenA
     many, strength = answer.notes
     assert many == (
         "image: pix2pix takes one picture: the first of the 2 counted; flux2, "
-        "flux2-klein, qwen-edit-plus would take"
+        "flux2-klein, qwen-edit-plus, qwen-image-21 would take"
         " more"
     )
     assert "no strength" in strength

@@ -266,7 +266,7 @@ def test_a_receiver_that_is_allowed_no_more_is_not_called(
 @pytest.mark.parametrize(
     ("hook", "pointer"),
     [
-        ({}, "/webhook"),
+        ({}, "/webhook/url"),
         ({"url": "https://a.b/", "events": []}, "/webhook/events"),
         ({"url": "https://a.b/", "events": ["preview"]}, "/webhook/events/0"),
         ({"url": "https://a.b/", "format": "xml"}, "/webhook/format"),

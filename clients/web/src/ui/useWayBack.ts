@@ -5,34 +5,29 @@ const over: { id: number; leave(): void }[] = [];
 
 let last = 0;
 
-/** A step back that was taken here, and that the browser has not made yet. */
-let leaving = false;
+/** Steps back that were taken here and are nobody's wish. */
+let own = 0;
 
 interface Mark {
-  over?: true;
+  over?: number;
 }
 
-/** Has one step of the history stand for all that lies over the page, and none where nothing does. */
-function settle(): void {
-  if (leaving) return;
-  const marked = Boolean((history.state as Mark | null)?.over);
-  const wanted = over.length > 0;
-  if (wanted === marked) return;
-  if (wanted) {
-    history.pushState({ over: true } satisfies Mark, "");
-    return;
-  }
-  leaving = true;
-  history.back();
+const marked = () => (history.state as Mark | null)?.over;
+
+function mark(id: number): void {
+  history.pushState({ over: id } satisfies Mark, "");
 }
 
 addEventListener("popstate", () => {
-  const asked = !leaving;
-  leaving = false;
-  // Put back at once where something is left: whether the user may leave it is not known yet.
+  if (own > 0) {
+    own--;
+    return;
+  }
   const top = over.at(-1);
-  settle();
-  if (asked) top?.leave();
+  if (!top) return;
+  // Put back at once: whether the user may leave is not known yet.
+  mark(top.id);
+  top.leave();
 });
 
 /** Lets the way back of a phone or a browser leave what lies over the page, instead of the page. */
@@ -42,11 +37,13 @@ export function useWayBack(leave: () => void): void {
   useEffect(() => {
     const id = ++last;
     over.push({ id, leave: () => latest.current() });
-    settle();
+    mark(id);
     return () => {
       over.splice(over.findIndex((each) => each.id === id), 1);
-      // Later: a link that was tapped here leads on first, and the way back is from there.
-      setTimeout(settle);
+      // Where the user went on to another place, the way back leads from there.
+      if (marked() !== id) return;
+      own++;
+      history.back();
     };
   }, []);
 }
