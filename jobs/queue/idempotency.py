@@ -7,6 +7,9 @@ from typing import cast
 
 from redis import Redis
 
+MAX_KEY = 255
+"""Characters of a key: a UUID has 36, a hash in hexadecimal 128."""
+
 LIFETIME = 24 * 3600
 """Seconds a key is remembered."""
 

@@ -34,9 +34,6 @@ from server.views import JobList, JobView, current_views, job_url, public_base
 
 log = logging.getLogger(__name__)
 
-MAX_KEY = 255
-"""Characters of an Idempotency-Key: a UUID has 36, a hash in hexadecimal 128."""
-
 routes = Routes("jobs", "Pictures to be made.")
 
 
@@ -50,7 +47,7 @@ class CreateHeaders(Parameters):
         None,
         alias="Idempotency-Key",
         min_length=1,
-        max_length=MAX_KEY,
+        max_length=idempotency.MAX_KEY,
         description="The same key and body within a day are the same job, however often they "
         "come; 409 once it was deleted.",
     )

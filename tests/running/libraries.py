@@ -22,7 +22,7 @@ PROGRAMS = (
 )
 """What the programs import, each with all that is behind it."""
 
-OURS = ("darkroom", "jobs", "server", "worker")
+OURS = ("darkroom", "grammar", "jobs", "server", "worker")
 
 
 def _limits(environment: Mapping[str, str]) -> dict[str, str]:

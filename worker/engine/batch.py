@@ -104,6 +104,7 @@ class Batch:
         guided = sum(task.guided for task in tasks)
         beside = model.guided_rows - 1
         more = [at for at, task in enumerate(tasks) for _ in task.conditions[1:]]
+        without = guided * beside
         # Where each row's picture stands among the tasks.
         places = [*[*range(guided)] * beside, *range(len(tasks)), *more]
         timesteps = [ready(task.sampler).timestep for task in tasks]
@@ -117,9 +118,9 @@ class Batch:
                 name: stack(name, _inputs(name, tasks, guided, model), model.dtype)
                 for name in tasks[0].inputs
             },
-            controls=_controls(tasks, places, partial(stack, dtype=model.dtype)),
-            adapters=_adapters(tasks, places),
-            references=_references(tasks, places),
+            controls=_controls(tasks, places, without, partial(stack, dtype=model.dtype)),
+            adapters=_adapters(tasks, places, without),
+            references=_references(tasks, places, without),
         )
 
     def scatter(
@@ -190,14 +191,13 @@ def _inputs(name: str, tasks: list[Task], guided: int, model: LoadedModel) -> li
 
 
 def _controls(
-    tasks: list[Task], places: list[int], stack: Callable[..., torch.Tensor]
+    tasks: list[Task], places: list[int], without: int, stack: Callable[..., torch.Tensor]
 ) -> list[ControlRows]:
     """Each ControlNet's pictures and weights at this step, a row a row of the forward."""
     found: list[ControlRows] = []
     for index, first in enumerate(tasks[0].controls):
         inputs = [task.controls[index] for task in tasks]
         weights = [_weight(task, each.control) for task, each in zip(tasks, inputs, strict=True)]
-        without = len(places) - sum(len(task.conditions) for task in tasks)
         modes: list[ControlMode] = [inputs[at].control.control_mode for at in places]
         acting = [
             0.0
@@ -225,9 +225,8 @@ def _weight(task: Task, part: Control | IPAdapter) -> float:
     return weight_at(part, ready(task.sampler).index, len(ready(task.sampler)))
 
 
-def _adapters(tasks: list[Task], places: list[int]) -> list[AdapterRows]:
+def _adapters(tasks: list[Task], places: list[int], without: int) -> list[AdapterRows]:
     """What T2I-Adapters add to each row at this step."""
-    without = len(places) - sum(len(task.conditions) for task in tasks)
     return steered_rows([_steered(tasks[at], row >= without) for row, at in enumerate(places)])
 
 
@@ -246,9 +245,8 @@ def _steered(task: Task, prompted: bool) -> list[Steered]:
     ]
 
 
-def _references(tasks: list[Task], places: list[int]) -> list[ReferenceRows]:
+def _references(tasks: list[Task], places: list[int], without: int) -> list[ReferenceRows]:
     """What each row is shown of pictures at this step."""
-    without = len(places) - sum(len(task.conditions) for task in tasks)
     return gathered([_seen(tasks[at], row >= without) for row, at in enumerate(places)])
 
 

@@ -27,9 +27,6 @@ from server.requests.grids import GridRequest, submit_grid, take_back
 from server.resources import resources
 from server.views import OutputView, current_views
 
-MAX_KEY = 255
-"""Characters of an Idempotency-Key."""
-
 routes = Routes("grids", "One request in many variants: columns, rows and sheets of pictures.")
 
 
@@ -46,7 +43,7 @@ class GridHeaders(Parameters):
         None,
         alias="Idempotency-Key",
         min_length=1,
-        max_length=MAX_KEY,
+        max_length=idempotency.MAX_KEY,
         description="The same key and body within a day are the same grid; 409 once it was "
         "deleted.",
     )

@@ -19,7 +19,7 @@ from worker.models.files.configurations.claims import Claims, read_claims
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import no_weights, weights_in
 from worker.models.files.loras.families import LoraFor, lora_for
-from worker.models.files.places import Patterns, find_file, find_folder, find_path
+from worker.models.files.places import Patterns, add_on_folder, find_file, find_path
 from worker.models.files.references.adapters import adapter_for
 from worker.models.files.references.located import encoder_for
 from worker.models.files.references.located import wanted_files as ip_adapter_files
@@ -207,18 +207,7 @@ def weights(entry: AddOnEntry) -> Path:
     path = find_path(entry.source, entry.base)
     if path.is_file():
         return path
-    return _one_file(entry, _folder(entry, entry.source))
-
-
-def _folder(entry: AddOnEntry, source: str) -> Path:
-    return find_folder(
-        source,
-        entry.base,
-        f"{entry.where}.source",
-        wanted_files(entry),
-        revision=entry.revision,
-        fetch=f"darkroom models pull {entry.name}",
-    )
+    return _one_file(entry, add_on_folder(entry, entry.source, wanted_files(entry)))
 
 
 def add_on_weights(entry: AddOnEntry) -> list[Path]:
@@ -241,7 +230,7 @@ def vae_files(entry: VaeEntry) -> list[Path]:
     """The files of an autoencoder's weights. Raises SourceError."""
     if entry.source.endswith(".safetensors"):
         return [weights(entry)]
-    folder = _folder(entry, entry.source)
+    folder = add_on_folder(entry, entry.source, wanted_files(entry))
     files = weights_in(folder, entry.variant)
     if not files:
         raise SourceError(f"{entry.where}.source: {no_weights(folder, entry.variant)}")

@@ -11,6 +11,7 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from huggingface_hub.utils import validate_repo_id
 
 from worker.models.files.errors import SourceError
+from worker.models.tables import AddOnEntry
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,18 @@ def find_folder(
             f"{where}: {source}{at} is not on this machine, neither as a folder nor pulled from"
             f" the hub; `{fetch}` fetches it."
         ) from None
+
+
+def add_on_folder(entry: AddOnEntry, source: str, wanted: Patterns) -> Path:
+    """The same for an add-on that models.toml names, whose key `source` says it."""
+    return find_folder(
+        source,
+        entry.base,
+        f"{entry.where}.source",
+        wanted,
+        revision=entry.revision,
+        fetch=f"darkroom models pull {entry.name}",
+    )
 
 
 def is_hub_id(source: str) -> bool:

@@ -13,7 +13,7 @@ from worker.models.files.configurations.unet import controlnet_config
 from worker.models.files.configurations.written import write
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import no_weights, read_json, weights_in
-from worker.models.files.places import Patterns, find_file, find_folder
+from worker.models.files.places import Patterns, add_on_folder, find_file
 from worker.models.files.safetensors_file import Shapes, read_header
 from worker.models.files.steering.t2i_adapters import (
     CLASS,
@@ -104,14 +104,7 @@ def controlnet_files(entry: ControlNetEntry) -> tuple[Path, Path | None]:
         if entry.config is None:
             return _written_config(entry, file), file
         source = entry.config
-    folder = find_folder(
-        source,
-        entry.base,
-        f"{entry.where}.source",
-        wanted_part(entry),
-        revision=entry.revision,
-        fetch=f"darkroom models pull {entry.name}",
-    )
+    folder = add_on_folder(entry, source, wanted_part(entry))
     if not (folder / "config.json").is_file():
         raise SourceError(f"{entry.where}: {folder} has no config.json; it is no ControlNet.")
     if file is None and not weights_in(folder, entry.variant):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from worker.models.files.errors import SourceError
 from worker.models.files.layout import no_weights, read_json
-from worker.models.files.places import Patterns, find_folder
+from worker.models.files.places import Patterns, add_on_folder
 from worker.models.tables import PreprocessorEntry
 
 WANTED = Patterns(["config.json", "preprocessor_config.json", "*.safetensors"], ["*.*.safetensors"])
@@ -19,14 +19,7 @@ DEPTH = "ForDepthEstimation"
 def mapper_folder(entry: PreprocessorEntry) -> Path:
     """Where a preprocessor lies. Raises SourceError where it is not here or is something else."""
     where = f"{entry.where}.source"
-    folder = find_folder(
-        entry.source,
-        entry.base,
-        where,
-        WANTED,
-        revision=entry.revision,
-        fetch=f"darkroom models pull {entry.name}",
-    )
+    folder = add_on_folder(entry, entry.source, WANTED)
     if not mapper_weights(folder):
         raise SourceError(f"{where}: {no_weights(folder)}")
     said: list[object] = read_json(folder / "config.json").get("architectures") or []
