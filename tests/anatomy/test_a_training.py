@@ -6,11 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from PIL import Image
 from playwright.sync_api import Page, expect
 
 from models.recipe import __main__ as recipe
-from models.recipe import data
+from tests.model.plain import prepare
 from tests.running.paths import API
 from tests.running.site import site_in
 from tests.web.browser import PHONE, chromium
@@ -22,25 +21,6 @@ pytestmark = [
     # diffusers' DPM-Solver++ calls numpy on a tensor in a way that numpy 2 is about to end.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
-
-
-def prepared(path: Path) -> Path:
-    """A prepared file of eight plain pictures."""
-    pictures, emoji = [], []
-    for colour in ("red", "blue"):
-        for thing, group in (
-            ("heart", "smileys"),
-            ("hat", "objects"),
-            ("fish", "animals"),
-            ("car", "travel"),
-        ):
-            picture = Image.new("RGB", (32, 32), "white")
-            picture.paste(colour, (8, 8, 16 + len(thing), 24))
-            picture.save(path.with_suffix(".webp"), lossless=True)
-            pictures.append(path.with_suffix(".webp").read_bytes())
-            emoji.append(data.Emoji(f"{colour} {thing}", (thing,), (), group, "3d", 3.0))
-    data.write(path, pictures, emoji)
-    return path
 
 
 def told(page: Page, url: str, model: str) -> None:
@@ -56,7 +36,12 @@ def told(page: Page, url: str, model: str) -> None:
 @pytest.mark.timeout(900)
 def test_a_training_is_told_by_the_api_and_on_the_page(tmp_path: Path):
     flags = ["--preset", "tiny", "--device", "cpu", "--stages", "autoencoder,diffusion,export"]
-    flags += ["--data", str(prepared(tmp_path / "emoji.npz")), "--work", str(tmp_path / "run")]
+    flags += [
+        "--data",
+        str(prepare(tmp_path / "emoji.npz", ["3d"])),
+        "--work",
+        str(tmp_path / "run"),
+    ]
     flags += ["--output", str(tmp_path / "taught"), "--steps", str(STEPS)]
     assert recipe.main(flags) == 0
     catalogue = tmp_path / "models.toml"

@@ -14,11 +14,11 @@ import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import (
     StableDiffusionPipeline,
 )
-from PIL import Image
 
 from models.recipe import __main__ as recipe
 from models.recipe import autoencoder, data, diffusion, evaluation, export
 from models.recipe.settings import PRESETS
+from tests.model.plain import prepare
 
 # diffusers' DPM-Solver++ calls numpy on a tensor in a way that numpy 2 is about to end.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -29,24 +29,7 @@ STEPS = 4
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared file of 16 plain pictures: hearts and things of two colours, in two styles."""
-    path = tmp_path_factory.mktemp("data") / "emoji.npz"
-    pictures, emoji = [], []
-    for style in ("3d", "flat"):
-        for colour in ("red", "blue"):
-            for thing, group in (
-                ("heart", "smileys"),
-                ("hat", "objects"),
-                ("fish", "animals"),
-                ("car", "travel"),
-            ):
-                picture = Image.new("RGB", (32, 32), "white")
-                picture.paste(colour, (8, 8, 16 + len(thing), 24))
-                file = path.with_suffix(".webp")
-                picture.save(file, lossless=True)
-                pictures.append(file.read_bytes())
-                emoji.append(data.Emoji(f"{colour} {thing}", (thing,), (), group, style, 3.0))
-    data.write(path, pictures, emoji)
-    return path
+    return prepare(tmp_path_factory.mktemp("data") / "emoji.npz", ["3d", "flat"])
 
 
 def train(prepared: Path, run: Path, output: Path, steps: int = STEPS, *more: str) -> int:
