@@ -3,8 +3,8 @@ import { opened } from "../../actions/take";
 import { source } from "../../api/images";
 import type { Given } from "../../state/input";
 import { find, ids, loadOlder, more } from "../../state/jobs";
-import { askAgain } from "../../ui/again";
 import { Icon } from "../../ui/Icon";
+import { OwnPictures } from "../../ui/OwnPictures";
 import { Sheet } from "../../ui/Sheet";
 import { FileButton } from "../FileButton";
 import { t } from "./words";
@@ -53,25 +53,12 @@ function Gallery({ title, taken, close }: { title: string; taken(picture: Given)
   return (
     <Sheet title={title} wide close={close}>
       <div class="own-pictures">
-        {!own.length && <p class="muted">{t("noPictures")}</p>}
-        <ul>
-          {own.map(({ output, prompt }) => (
-            <li key={output.id}>
-              <button
-                type="button"
-                aria-label={t("takePicture", prompt)}
-                onClick={() => taken({ picture: output.id, url: source(output), width: output.width, height: output.height })}
-              >
-                <img src={source(output, 320)} alt="" loading="lazy" onError={askAgain} />
-              </button>
-            </li>
-          ))}
-        </ul>
-        {more.value && (
-          <button type="button" onClick={() => void loadOlder().catch(() => undefined)}>
-            {t("older")}
-          </button>
-        )}
+        <OwnPictures
+          pictures={own}
+          words={{ none: t("noPictures"), older: t("older"), take: (prompt) => t("takePicture", prompt) }}
+          taken={(output) => taken({ picture: output.id, url: source(output), width: output.width, height: output.height })}
+          older={more.value ? () => void loadOlder().catch(() => undefined) : null}
+        />
       </div>
     </Sheet>
   );

@@ -1,13 +1,13 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { file, source } from "../../api/images";
+import { file } from "../../api/images";
 import * as api from "../../api/models";
-import type { Model, Output } from "../../api/types";
+import type { Model } from "../../api/types";
 import { find, ids, loadOlder, more } from "../../state/jobs";
 import { refreshModels } from "../../state/models";
 import { toast } from "../../state/toasts";
-import { askAgain } from "../../ui/again";
 import { Icon } from "../../ui/Icon";
+import { OwnPictures, type Own } from "../../ui/OwnPictures";
 import { sentence } from "../../ui/sentence";
 import { Sheet } from "../../ui/Sheet";
 import { titleOf, type Fitting } from "../shelf";
@@ -36,7 +36,7 @@ export function PickPicture({ of, close }: { of: Model | Fitting; close(): void 
   const own = picturesOf(of);
   return (
     <Sheet title={t("pictureOf", titleOf(of))} wide close={close}>
-      <div class="picking">
+      <div class="picking own-pictures">
         <button type="button" class="wide" disabled={busy.value} onClick={() => field.current!.click()}>
           <Icon name="image" />
           {t("pictureFile")}
@@ -56,33 +56,20 @@ export function PickPicture({ of, close }: { of: Model | Fitting; close(): void 
         <p class="error" role="alert">
           {problem.value}
         </p>
-        {!own.length && <p class="muted">{t("noPictures")}</p>}
-        <ul>
-          {own.map(({ output, prompt }) => (
-            <li key={output.id}>
-              <button
-                type="button"
-                disabled={busy.value}
-                aria-label={t("takePicture", prompt)}
-                onClick={() => void take(() => file(output))}
-              >
-                <img src={source(output, 320)} alt="" loading="lazy" onError={askAgain} />
-              </button>
-            </li>
-          ))}
-        </ul>
-        {more.value && (
-          <button type="button" class="wide" onClick={() => void loadOlder().catch(() => undefined)}>
-            {t("older")}
-          </button>
-        )}
+        <OwnPictures
+          pictures={own}
+          words={{ none: t("noPictures"), older: t("older"), take: (prompt) => t("takePicture", prompt) }}
+          disabled={busy.value}
+          taken={(output) => void take(() => file(output))}
+          older={more.value ? () => void loadOlder().catch(() => undefined) : null}
+        />
       </div>
     </Sheet>
   );
 }
 
 /** The pictures that are known, first those that were made with it. */
-function picturesOf(of: Model | Fitting): { output: Output; prompt: string }[] {
+function picturesOf(of: Model | Fitting): Own[] {
   const jobs = ids.value.map((id) => find(id)!.job.value);
   const made = jobs.filter(({ input }) =>
     "models" in of ? (input.loras ?? []).some((each) => each.name === of.name) : input.model === of.name,
