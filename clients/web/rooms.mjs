@@ -21,6 +21,9 @@ const MAY_IMPORT = {
   api: ["platform"],
   state: ["api", "browser", "platform", SIGNALS, "idb-keyval"],
   ui: ["api/errors", "api/images", "api/types", "i18n", "state/attention", "state/toasts", SIGNALS, "preact"],
+  "ui/sheets": ["i18n", "state/toasts", "ui/Icon", "ui/sentence", SIGNALS, "preact"],
+  "ui/models": ["api/images", "api/types", "i18n", "ui/pictures"],
+  "ui/pictures": ["api/images", "api/types"],
   actions: ["api", "browser", "i18n", "platform", "state", "ui/sentence", SIGNALS],
 
   walks: ["api", ...VIEW],

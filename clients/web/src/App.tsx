@@ -10,7 +10,7 @@ import { collecting, comparing, linking, picking } from "./state/overlays";
 import { go, route, type Place } from "./state/route";
 import { Icon, type IconName } from "./ui/Icon";
 import { later } from "./ui/later";
-import { Toasts } from "./ui/Toasts";
+import { Toasts } from "./ui/sheets/Toasts";
 import "./ui/theme";
 
 const t = words("App", {

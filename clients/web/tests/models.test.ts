@@ -5,7 +5,7 @@ import { model } from "./samples";
 const { differs } = await import("../src/models/changing/differs");
 const { of } = await import("../src/models/shelf");
 const { found } = await import("../src/ui/Search");
-const { sizesOf } = await import("../src/ui/sizes");
+const { sizesOf } = await import("../src/ui/models/sizes");
 const { give, send, uploads } = await import("../src/models/adding/upload");
 const { bytes } = await import("../src/i18n");
 

@@ -9,7 +9,7 @@ import { go } from "../state/route";
 import { toast } from "../state/toasts";
 import { Icon } from "../ui/Icon";
 import { sentence } from "../ui/sentence";
-import { Sheet } from "../ui/Sheet";
+import { Sheet } from "../ui/sheets/Sheet";
 import "./albums.css";
 import { t } from "./words";
 

@@ -6,7 +6,7 @@ import { toast } from "../state/toasts";
 import { Icon } from "../ui/Icon";
 import { usePoll } from "../ui/poll";
 import { sentence } from "../ui/sentence";
-import { Sure } from "../ui/Sure";
+import { Sure } from "../ui/sheets/Sure";
 import "./grids.css";
 import { saveSheet } from "./save";
 import { Table } from "./Table";

@@ -14,7 +14,7 @@ import { toast } from "../state/toasts";
 import { Icon } from "../ui/Icon";
 import { said } from "../ui/said";
 import { capital, sentence } from "../ui/sentence";
-import { Sheet } from "../ui/Sheet";
+import { Sheet } from "../ui/sheets/Sheet";
 import { AxisField, names, title } from "./AxisField";
 import "./grids.css";
 import { axisOf, count, EMPTY_ROW, valuesOf, type Field, type Row } from "./plan";

@@ -3,7 +3,7 @@ import { useRef } from "preact/hooks";
 import { source } from "../api/images";
 import { ENDED } from "../api/types";
 import { reread, type LiveJob } from "../state/jobs";
-import { askAgain } from "../ui/again";
+import { askAgain } from "../ui/pictures/again";
 import { PictureSheet } from "./PictureSheet";
 import { named } from "./sentence";
 import { t } from "./words";

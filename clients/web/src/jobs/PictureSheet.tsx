@@ -8,7 +8,7 @@ import { collecting, linking } from "../state/overlays";
 import { toast } from "../state/toasts";
 import { Icon, type IconName } from "../ui/Icon";
 import { sentence } from "../ui/sentence";
-import { Sheet } from "../ui/Sheet";
+import { Sheet } from "../ui/sheets/Sheet";
 import { t } from "./words";
 
 export type Action = readonly [Parameters<typeof t>[0], IconName, (job: Job, output: Output) => unknown];

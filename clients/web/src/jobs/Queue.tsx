@@ -3,7 +3,7 @@ import { cancel } from "../api/jobs";
 import { source } from "../api/images";
 import { find, merge, type LiveJob } from "../state/jobs";
 import { Icon } from "../ui/Icon";
-import { Sure } from "../ui/Sure";
+import { Sure } from "../ui/sheets/Sure";
 import { Cancel } from "./Cancel";
 import { named } from "./sentence";
 import { Standing } from "./Standing";

@@ -8,7 +8,7 @@ import { linking } from "../state/overlays";
 import { toast } from "../state/toasts";
 import { Icon } from "../ui/Icon";
 import { sentence } from "../ui/sentence";
-import { Sheet } from "../ui/Sheet";
+import { Sheet } from "../ui/sheets/Sheet";
 import "./links.css";
 import { t } from "./words";
 

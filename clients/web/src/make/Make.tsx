@@ -11,7 +11,7 @@ import { read, use } from "../state/preset";
 import { close, route } from "../state/route";
 import { toast } from "../state/toasts";
 import { Icon } from "../ui/Icon";
-import { Sheet } from "../ui/Sheet";
+import { Sheet } from "../ui/sheets/Sheet";
 import { useAttention } from "../ui/useAttention";
 import { FileButton } from "./FileButton";
 import { leadToWrong } from "./leading";

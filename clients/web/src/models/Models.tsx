@@ -5,7 +5,7 @@ import { me } from "../state/connection";
 import { models, refreshModels } from "../state/models";
 import { taker } from "../state/drops";
 import { close, route } from "../state/route";
-import { familyName } from "../ui/family";
+import { familyName } from "../ui/models/family";
 import { Icon } from "../ui/Icon";
 import { usePoll } from "../ui/poll";
 import { found, many, Search } from "../ui/Search";

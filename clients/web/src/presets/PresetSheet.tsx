@@ -8,7 +8,7 @@ import { picking } from "../state/overlays";
 import { presetOf } from "../state/preset";
 import { toast } from "../state/toasts";
 import { sentence } from "../ui/sentence";
-import { Sheet } from "../ui/Sheet";
+import { Sheet } from "../ui/sheets/Sheet";
 import { attempt } from "./attempt";
 import { Keep } from "./Keep";
 import { PresetList } from "./PresetList";

@@ -6,7 +6,7 @@ import { me } from "../state/connection";
 import { toast } from "../state/toasts";
 import { Icon } from "../ui/Icon";
 import { usePoll } from "../ui/poll";
-import { Sure } from "../ui/Sure";
+import { Sure } from "../ui/sheets/Sure";
 import { Pair } from "./Pair";
 import { devices, refreshDevices } from "./state";
 import { t } from "./words";

@@ -2,7 +2,7 @@ import { useSignal, type Signal } from "@preact/signals";
 import { invite, type Invitation } from "../api/devices";
 import { me } from "../state/connection";
 import { sentence } from "../ui/sentence";
-import { Sheet } from "../ui/Sheet";
+import { Sheet } from "../ui/sheets/Sheet";
 import { Code } from "./Code";
 import { devices, refreshDevices } from "./state";
 import { t } from "./words";

@@ -1,5 +1,5 @@
 import { source } from "../../api/images";
-import { askAgain } from "../../ui/again";
+import { askAgain } from "../../ui/pictures/again";
 import { Icon } from "../../ui/Icon";
 import { favourites } from "../../state/albums";
 import { chosen, selecting, toggle } from "../choose/selection";

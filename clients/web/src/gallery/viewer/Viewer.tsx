@@ -9,7 +9,7 @@ import { favour, favourites } from "../../state/albums";
 import { find, ids, jobOf, reread } from "../../state/jobs";
 import { collecting, linking } from "../../state/overlays";
 import { toast } from "../../state/toasts";
-import { askAgain } from "../../ui/again";
+import { askAgain } from "../../ui/pictures/again";
 import { Icon, type IconName } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
 import { picturesOfLive, type Picture } from "../pictures";

@@ -4,8 +4,8 @@ import { source } from "../../api/images";
 import type { Given } from "../../state/input";
 import { find, ids, loadOlder, more } from "../../state/jobs";
 import { Icon } from "../../ui/Icon";
-import { OwnPictures } from "../../ui/OwnPictures";
-import { Sheet } from "../../ui/Sheet";
+import { OwnPictures } from "../../ui/pictures/OwnPictures";
+import { Sheet } from "../../ui/sheets/Sheet";
 import { FileButton } from "../FileButton";
 import { t } from "./words";
 

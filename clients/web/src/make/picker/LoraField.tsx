@@ -4,7 +4,7 @@ import { number } from "../../i18n";
 import { addLora, addWord, says } from "../../state/choose";
 import { change, draft } from "../../state/draft";
 import { mend } from "../../state/problems";
-import { Cover } from "../../ui/Cover";
+import { Cover } from "../../ui/models/Cover";
 import { Icon } from "../../ui/Icon";
 import { useProblem } from "../problems";
 import { Range } from "../settings/Range";

@@ -4,7 +4,7 @@ import { lookUp } from "../../api/additions";
 import type { Found } from "../../api/types";
 import { Icon } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
-import { Sheet } from "../../ui/Sheet";
+import { Sheet } from "../../ui/sheets/Sheet";
 import { Begin } from "./Begin";
 import { SearchForm } from "./SearchForm";
 import { takeFiles } from "./take";

@@ -4,7 +4,7 @@ import type { Model } from "../../api/types";
 import { bytes } from "../../i18n";
 import { refreshModels } from "../../state/models";
 import { toast } from "../../state/toasts";
-import { Sure } from "../../ui/Sure";
+import { Sure } from "../../ui/sheets/Sure";
 import { useAct } from "../act";
 import { titleOf, type Fitting } from "../shelf";
 import { t } from "../words";

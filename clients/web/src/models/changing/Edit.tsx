@@ -4,7 +4,7 @@ import type { AddOnChange, Model, ModelChange } from "../../api/types";
 import { refreshModels, samplers, schedules } from "../../state/models";
 import { toast } from "../../state/toasts";
 import { sentence } from "../../ui/sentence";
-import { Sheet } from "../../ui/Sheet";
+import { Sheet } from "../../ui/sheets/Sheet";
 import { titleOf, type Fitting } from "../shelf";
 import { t } from "../words";
 import { differs } from "./differs";

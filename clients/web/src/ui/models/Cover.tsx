@@ -1,5 +1,5 @@
-import { source } from "../api/images";
-import { askAgain } from "./again";
+import { source } from "../../api/images";
+import { askAgain } from "../pictures/again";
 import "./cover.css";
 
 interface CoverProps {

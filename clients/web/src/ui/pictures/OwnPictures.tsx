@@ -1,5 +1,5 @@
-import { source } from "../api/images";
-import type { Output } from "../api/types";
+import { source } from "../../api/images";
+import type { Output } from "../../api/types";
 import { askAgain } from "./again";
 import "./own-pictures.css";
 

@@ -1,12 +1,12 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { words } from "../i18n";
-import { Icon } from "./Icon";
+import { words } from "../../i18n";
+import { Icon } from "../Icon";
 import { sheets } from "./sheets";
 import { ToastsOnSheet } from "./Toasts";
 import { useWayBack } from "./useWayBack";
 
-const t = words("ui/Sheet", { en: { close: "Close" }, vi: { close: "Đóng" } });
+const t = words("ui/sheets/Sheet", { en: { close: "Close" }, vi: { close: "Đóng" } });
 
 /** What comes up from the bottom of a phone, and stands in the middle of a desk. */
 export function Sheet(props: { title: string; close(): void; wide?: boolean; children: ComponentChildren }) {

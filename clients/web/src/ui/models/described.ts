@@ -1,5 +1,5 @@
 /** What models are said to be good at, where the words came with the server. */
-import { language } from "../i18n";
+import { language } from "../../i18n";
 
 /** By the English text: an owner who wrote another has that one everywhere. */
 const VIETNAMESE: Readonly<Record<string, string>> = {

@@ -1,8 +1,8 @@
-import type { Model } from "../api/types";
-import { words } from "../i18n";
+import type { Model } from "../../api/types";
+import { words } from "../../i18n";
 import "./cover.css";
 
-const t = words("ui/Readiness", {
+const t = words("ui/models/Readiness", {
   en: {
     warm: "Ready",
     loading: "Loading",

@@ -1,4 +1,4 @@
-import type { Model } from "../api/types";
+import type { Model } from "../../api/types";
 
 /** The sizes that a model is made for, as they are written; of many the first ones. */
 export function sizesOf({ sizes, width, height }: Pick<Model, "sizes" | "width" | "height">): string {

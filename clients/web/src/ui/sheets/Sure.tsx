@@ -1,11 +1,11 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { words } from "../i18n";
-import { toast } from "../state/toasts";
-import { sentence } from "./sentence";
+import { words } from "../../i18n";
+import { toast } from "../../state/toasts";
+import { sentence } from "../sentence";
 import "./sure.css";
 
-const t = words("ui/Sure", { en: { keep: "Keep" }, vi: { keep: "Giữ lại" } });
+const t = words("ui/sheets/Sure", { en: { keep: "Keep" }, vi: { keep: "Giữ lại" } });
 
 /** A button that asks once more, in its own place, before it does what cannot be undone. */
 export function Sure(props: { label: string; name?: string; question: string; act(): Promise<void> }) {
