@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 import "./page";
 import { model, sampler, schedule } from "./samples";
 
-const { EMPTY, files, fill, draft, request, reset } = await import("../src/state/draft");
-const { NO_EDGES, STRENGTH } = await import("../src/state/input");
-const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../src/state/sizes");
+const { EMPTY, files, fill, draft, request, reset } = await import("../src/state/form/draft");
+const { NO_EDGES, STRENGTH } = await import("../src/state/form/input");
+const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../src/state/form/sizes");
 const { differences, samplersOf, schedulesOf } = await import("../src/make/settings/choices");
-const { mostTimes, ownUpscaler, timesChosen, timesOf } = await import("../src/state/enlarge");
-const { addWord, says, withModel } = await import("../src/state/choose");
+const { mostTimes, ownUpscaler, timesChosen, timesOf } = await import("../src/state/form/enlarge");
+const { addWord, says, withModel } = await import("../src/state/form/choose");
 
 const picture = new Blob(["p"], { type: "image/png" });
 const start = {

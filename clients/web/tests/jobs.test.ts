@@ -4,7 +4,7 @@ import { Refused } from "../src/api/errors";
 import type { Job } from "../src/api/types";
 import { job, output } from "./samples";
 
-const jobs = await import("../src/state/jobs");
+const jobs = await import("../src/state/live/jobs");
 const { Pace } = await import("../src/jobs/pace");
 const { failure, waiting, working } = await import("../src/jobs/sentence");
 

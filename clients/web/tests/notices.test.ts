@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import "./page";
 
-const { isTopic, ntfy, tellable, telling } = await import("../src/state/notices");
-const { withNotice } = await import("../src/state/outgoing");
+const { isTopic, ntfy, tellable, telling } = await import("../src/state/live/notices");
+const { withNotice } = await import("../src/state/live/outgoing");
 
 describe("a topic of ntfy", () => {
   it("is an address with something behind its server", () => {

@@ -3,8 +3,8 @@ import "./page";
 import { Refused, Unreachable } from "../src/api/errors";
 import { job } from "./samples";
 
-const { drop, outgoing, retry, sendWaiting, submit } = await import("../src/state/outgoing");
-const { clear, ids } = await import("../src/state/jobs");
+const { drop, outgoing, retry, sendWaiting, submit } = await import("../src/state/live/outgoing");
+const { clear, ids } = await import("../src/state/live/jobs");
 const { platform } = await import("../src/platform");
 
 type Answer = Response | Error;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import "./page";
 
-const { EMPTY, draft, fill, request } = await import("../src/state/draft");
-const { presetOf, read, use, written } = await import("../src/state/preset");
+const { EMPTY, draft, fill, request } = await import("../src/state/form/draft");
+const { presetOf, read, use, written } = await import("../src/state/form/preset");
 
 describe("styles", () => {
   it("are named in the request, for the server has their words", () => {

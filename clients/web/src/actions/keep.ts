@@ -3,7 +3,7 @@ import { source } from "../api/images";
 import type { Job, Output } from "../api/types";
 import { copy } from "../browser";
 import { platform } from "../platform";
-import { toast } from "../state/toasts";
+import { toast } from "../state/page/toasts";
 import { sentence } from "../ui/sentence";
 import { original } from "./original";
 import { fileName, infotextOf } from "./png";

@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import { cancelGrid, deleteGrid, readGrid } from "../api/grids";
 import type { Grid } from "../api/types";
-import { forget } from "../state/jobs";
-import { toast } from "../state/toasts";
+import { forget } from "../state/live/jobs";
+import { toast } from "../state/page/toasts";
 import { Icon } from "../ui/Icon";
 import { usePoll } from "../ui/poll";
 import { sentence } from "../ui/sentence";

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import type { LiveJob } from "../state/jobs";
+import type { LiveJob } from "../state/live/jobs";
 import { Icon } from "../ui/Icon";
 import { FIRST, PictureSheet, type Action } from "./PictureSheet";
 import { named } from "./sentence";

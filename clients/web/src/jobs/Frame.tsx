@@ -2,7 +2,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { source } from "../api/images";
 import { ENDED } from "../api/types";
-import { reread, type LiveJob } from "../state/jobs";
+import { reread, type LiveJob } from "../state/live/jobs";
 import { askAgain } from "../ui/pictures/again";
 import { PictureSheet } from "./PictureSheet";
 import { named } from "./sentence";

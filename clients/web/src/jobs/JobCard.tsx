@@ -1,8 +1,8 @@
 import { useComputed } from "@preact/signals";
 import { remove } from "../actions/remove";
 import type { Job } from "../api/types";
-import { find, type LiveJob } from "../state/jobs";
-import { submit } from "../state/outgoing";
+import { find, type LiveJob } from "../state/live/jobs";
+import { submit } from "../state/live/outgoing";
 import { Icon } from "../ui/Icon";
 import { Film } from "../walks/Film";
 import { Actions } from "./Actions";

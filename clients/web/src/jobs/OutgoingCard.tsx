@@ -1,6 +1,6 @@
 import { Refused } from "../api/errors";
-import { model } from "../state/models";
-import { drop, retry, type Outgoing } from "../state/outgoing";
+import { model } from "../state/form/models";
+import { drop, retry, type Outgoing } from "../state/live/outgoing";
 import { Icon } from "../ui/Icon";
 import { said } from "../ui/said";
 import { sentence } from "../ui/sentence";

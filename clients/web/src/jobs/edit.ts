@@ -1,8 +1,8 @@
 /** Brings what a card asked for back into the form, and the user to it. */
 import { fillForm, startOf, steeredBy, unsentGuides, unsentStart } from "../actions/form";
 import type { Job } from "../api/types";
-import { lead } from "../state/attention";
-import type { Outgoing } from "../state/outgoing";
+import { lead } from "../state/page/attention";
+import type { Outgoing } from "../state/live/outgoing";
 
 /** A job that the server has. */
 export async function edit({ input, pictures }: Job): Promise<void> {

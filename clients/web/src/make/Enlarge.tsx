@@ -1,10 +1,10 @@
 import { useId } from "preact/hooks";
 import { number } from "../i18n";
-import { change, draft } from "../state/draft";
-import { ownUpscaler, timesChosen, timesOf } from "../state/enlarge";
-import type { Input } from "../state/input";
-import { model } from "../state/models";
-import { mend } from "../state/problems";
+import { change, draft } from "../state/form/draft";
+import { ownUpscaler, timesChosen, timesOf } from "../state/form/enlarge";
+import type { Input } from "../state/form/input";
+import { model } from "../state/form/models";
+import { mend } from "../state/form/problems";
 import { useProblem } from "./problems";
 import { Choice } from "./settings/Choice";
 import { StrengthField } from "./settings/StrengthField";

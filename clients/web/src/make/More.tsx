@@ -1,6 +1,6 @@
 import { takeMore } from "../actions/take";
-import type { Input } from "../state/input";
-import { model } from "../state/models";
+import type { Input } from "../state/form/input";
+import { model } from "../state/form/models";
 import { Icon } from "../ui/Icon";
 import { FileButton } from "./FileButton";
 import { t } from "./words";

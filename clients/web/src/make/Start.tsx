@@ -1,9 +1,9 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useMemo } from "preact/hooks";
-import { change, draft, worksOnPart } from "../state/draft";
-import { input, STRENGTH, type Input } from "../state/input";
-import { model, uses } from "../state/models";
-import { mend } from "../state/problems";
+import { change, draft, worksOnPart } from "../state/form/draft";
+import { input, STRENGTH, type Input } from "../state/form/input";
+import { model, uses } from "../state/form/models";
+import { mend } from "../state/form/problems";
 import { Icon } from "../ui/Icon";
 import { later } from "../ui/later";
 import { Enlarge } from "./Enlarge";

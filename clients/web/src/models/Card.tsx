@@ -1,8 +1,8 @@
 import type { ComponentChildren } from "preact";
 import type { Model } from "../api/types";
 import { bytes } from "../i18n";
-import { model as chosen } from "../state/models";
-import { go } from "../state/route";
+import { model as chosen } from "../state/form/models";
+import { go } from "../state/page/route";
 import { Cover } from "../ui/models/Cover";
 import { familyName } from "../ui/models/family";
 import { Icon } from "../ui/Icon";

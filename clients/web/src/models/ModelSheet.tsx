@@ -1,6 +1,6 @@
 import type { Model } from "../api/types";
 import { bytes, number } from "../i18n";
-import { samplers } from "../state/models";
+import { samplers } from "../state/form/models";
 import { Cover } from "../ui/models/Cover";
 import { described } from "../ui/models/described";
 import { familyName } from "../ui/models/family";

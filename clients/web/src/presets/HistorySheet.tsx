@@ -1,6 +1,6 @@
-import { change } from "../state/draft";
-import { find, ids } from "../state/jobs";
-import { picking } from "../state/overlays";
+import { change } from "../state/form/draft";
+import { find, ids } from "../state/live/jobs";
+import { picking } from "../state/page/overlays";
 import { Sheet } from "../ui/sheets/Sheet";
 import "./presets.css";
 import { t } from "./words";

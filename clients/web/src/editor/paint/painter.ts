@@ -1,6 +1,6 @@
 /** Painting a mask: joins fingers, strokes, the mask and the screen. */
 import { computed, effect, signal } from "@preact/signals";
-import type { Input, MaskGrey } from "../../state/input";
+import type { Input, MaskGrey } from "../../state/form/input";
 import * as views from "../view";
 import type { Point, Size, View } from "../view";
 import { inkOf } from "./colour";

@@ -1,5 +1,5 @@
 import { deleteAlbum } from "../../api/collections";
-import { albums, FAVOURITES, refreshAlbums } from "../../state/albums";
+import { albums, FAVOURITES, refreshAlbums } from "../../state/live/albums";
 import { Icon } from "../../ui/Icon";
 import { Sure } from "../../ui/sheets/Sure";
 import { album, lookAt } from "./album";

@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import { opened } from "../../actions/take";
 import { source } from "../../api/images";
-import type { Given } from "../../state/input";
-import { find, ids, loadOlder, more } from "../../state/jobs";
+import type { Given } from "../../state/form/input";
+import { find, ids, loadOlder, more } from "../../state/live/jobs";
 import { Icon } from "../../ui/Icon";
 import { OwnPictures } from "../../ui/pictures/OwnPictures";
 import { Sheet } from "../../ui/sheets/Sheet";

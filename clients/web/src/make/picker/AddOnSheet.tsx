@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { AddOn } from "../../api/types";
-import { refreshModels } from "../../state/models";
+import { refreshModels } from "../../state/form/models";
 import { Cover } from "../../ui/models/Cover";
 import { usePoll } from "../../ui/poll";
 import { found, Search } from "../../ui/Search";

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
-import { draft } from "../../state/draft";
-import { model } from "../../state/models";
+import { draft } from "../../state/form/draft";
+import { model } from "../../state/form/models";
 import { Cover } from "../../ui/models/Cover";
 import { described } from "../../ui/models/described";
 import { familyName } from "../../ui/models/family";

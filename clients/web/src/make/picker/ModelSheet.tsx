@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import type { Model } from "../../api/types";
-import { chooseModel } from "../../state/choose";
-import { models, refreshModels } from "../../state/models";
-import { go } from "../../state/route";
+import { chooseModel } from "../../state/form/choose";
+import { models, refreshModels } from "../../state/form/models";
+import { go } from "../../state/page/route";
 import { Cover } from "../../ui/models/Cover";
 import { familyName } from "../../ui/models/family";
 import { Icon } from "../../ui/Icon";

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import * as api from "../../api/additions";
 import type { Addition } from "../../api/types";
 import { bytes } from "../../i18n";
-import { toast } from "../../state/toasts";
+import { toast } from "../../state/page/toasts";
 import { usePoll } from "../../ui/poll";
 import { said } from "../../ui/said";
 import { capital, sentence } from "../../ui/sentence";

@@ -2,8 +2,8 @@
 import { computed, signal } from "@preact/signals";
 import * as api from "../../api/additions";
 import { ENDED, type Addition } from "../../api/types";
-import { refreshModels } from "../../state/models";
-import { toast } from "../../state/toasts";
+import { refreshModels } from "../../state/form/models";
+import { toast } from "../../state/page/toasts";
 import { t } from "./words";
 
 const all = signal<readonly Addition[]>([]);

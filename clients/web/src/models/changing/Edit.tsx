@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import * as api from "../../api/models";
 import type { AddOnChange, Model, ModelChange } from "../../api/types";
-import { refreshModels, samplers, schedules } from "../../state/models";
-import { toast } from "../../state/toasts";
+import { refreshModels, samplers, schedules } from "../../state/form/models";
+import { toast } from "../../state/page/toasts";
 import { sentence } from "../../ui/sentence";
 import { Sheet } from "../../ui/sheets/Sheet";
 import { titleOf, type Fitting } from "../shelf";

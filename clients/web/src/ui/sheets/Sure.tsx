@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { words } from "../../i18n";
-import { toast } from "../../state/toasts";
+import { toast } from "../../state/page/toasts";
 import { sentence } from "../sentence";
 import "./sure.css";
 

@@ -1,4 +1,4 @@
-import { toasts } from "../../state/toasts";
+import { toasts } from "../../state/page/toasts";
 import { sheets } from "./sheets";
 
 /** What is said at the edge of the page; while a sheet is open, at the edge of that. */

@@ -1,5 +1,5 @@
 /** Chooses what a picture is made with, from wherever it is shown: the form has it at once. */
-import type { Model } from "../api/types";
+import type { Model } from "../../api/types";
 import { change, draft, type Draft } from "./draft";
 import { fitting, guides } from "./guides";
 import { hasUnet, model, models } from "./models";

@@ -1,5 +1,5 @@
 /** Sizes of pictures by their shape, as a model and the server's limits allow them. */
-import type { Model } from "../api/types";
+import type { Model } from "../../api/types";
 
 export type Ratio = readonly [number, number];
 

@@ -1,6 +1,6 @@
 /** What is to be done with pictures on a sheet of its own, from wherever they are shown. */
 import { signal } from "@preact/signals";
-import type { Output } from "../api/types";
+import type { Output } from "../../api/types";
 
 /** Pictures that are to go into an album. */
 export const collecting = signal<readonly string[] | null>(null);

@@ -1,5 +1,5 @@
 /** Places of a picture that have prompts of their own: boxes, in shares of its width and height. */
-import type { JobRequest, Region } from "../api/types";
+import type { JobRequest, Region } from "../../api/types";
 
 export interface Box {
   left: number;

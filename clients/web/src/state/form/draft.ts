@@ -1,7 +1,7 @@
 /** What the user is about to ask for. Everything typed is kept on the device at once. */
 import { effect, signal } from "@preact/signals";
-import type { Files } from "../api/jobs";
-import type { JobRequest, Model, ResolvedRequest, Walk } from "../api/types";
+import type { Files } from "../../api/jobs";
+import type { JobRequest, Model, ResolvedRequest, Walk } from "../../api/types";
 import { ownUpscaler, timesChosen } from "./enlarge";
 import { guideFiles, guidesAsked, NONE, type Guides } from "./guides";
 import { named, STRENGTH, type Input } from "./input";

@@ -1,11 +1,11 @@
 /** Keeps the page at one with the server: one event stream, through sleep and broken networks. */
-import { readMe } from "../api/devices";
-import { Refused } from "../api/errors";
-import { follow, type Frame } from "../api/events";
+import { readMe } from "../../api/devices";
+import { Refused } from "../../api/errors";
+import { follow, type Frame } from "../../api/events";
 import { loadAlbums } from "./albums";
 import { connection, me } from "./connection";
 import * as jobs from "./jobs";
-import { loadModels, waiting } from "./models";
+import { loadModels, waiting } from "../form/models";
 import { sendWaiting } from "./outgoing";
 import { heardOf } from "./traces";
 

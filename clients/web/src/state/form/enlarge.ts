@@ -1,5 +1,5 @@
 /** How far a picture may be enlarged here, and by what. */
-import type { Model } from "../api/types";
+import type { Model } from "../../api/types";
 import type { Size } from "./sizes";
 
 /** Times that people know, and the server's most. */

@@ -1,5 +1,5 @@
 /** A picture of a walk as one that was asked for alone. */
-import type { Job, Output } from "../api/types";
+import type { Job, Output } from "../../api/types";
 
 /** The job that makes this picture and no other; the job itself where it is no walk. */
 export function alone(job: Job, output: Output): Job {

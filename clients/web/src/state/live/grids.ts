@@ -1,5 +1,5 @@
 /** Which jobs are the cells of a grid. */
-import type { Job } from "../api/types";
+import type { Job } from "../../api/types";
 
 /** The id of the grid that a job is a cell of; null for one by itself. */
 export function gridOf(job: Pick<Job, "input">): string | null {

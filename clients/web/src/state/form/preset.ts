@@ -1,5 +1,5 @@
 /** Presets: parts of a request, put into the form or taken out of it, and carried by a link. */
-import type { JobRequest } from "../api/types";
+import type { JobRequest } from "../../api/types";
 import { addWord, says } from "./choose";
 import { change, draft, fill, request, TILINGS } from "./draft";
 import { model, models } from "./models";

@@ -1,6 +1,6 @@
 /** The steps of traced pictures as they come, until their traces are whole. */
 import { signal } from "@preact/signals";
-import type { TracedStep } from "../api/types";
+import type { TracedStep } from "../../api/types";
 
 /** Steps of the job that came last, the first ones first. */
 export const tracedSteps = signal<readonly TracedStep[]>([]);

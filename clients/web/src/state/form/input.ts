@@ -1,6 +1,6 @@
 /** The picture to start from, and what is to be done with it. It survives a reload. */
 import { effect, signal } from "@preact/signals";
-import { Kept } from "./kept";
+import { Kept } from "../kept";
 import type { Size } from "./sizes";
 
 /** What can be done with a picture, the first one first. */

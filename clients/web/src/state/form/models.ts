@@ -1,7 +1,7 @@
 /** What can be asked for. */
 import { batch, computed, signal } from "@preact/signals";
-import * as api from "../api/models";
-import type { Model, ModelList, Sampler, Schedule } from "../api/types";
+import * as api from "../../api/models";
+import type { Model, ModelList, Sampler, Schedule } from "../../api/types";
 import { draft } from "./draft";
 import { USES, type Use } from "./input";
 

@@ -1,6 +1,6 @@
 /** Whether the server is there, and who this is to it. */
 import { signal } from "@preact/signals";
-import type { Me } from "../api/types";
+import type { Me } from "../../api/types";
 
 /** `locked`: the server does not know this device, which has to be paired. */
 export type Connection = "connecting" | "online" | "offline" | "locked";

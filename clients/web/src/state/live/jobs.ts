@@ -1,7 +1,7 @@
 /** Every job that this page knows of: what the server last said of each, and what comes in live. */
 import { batch, signal, type Signal } from "@preact/signals";
-import * as api from "../api/jobs";
-import { ENDED, type Job, type Output, type ServerEvent } from "../api/types";
+import * as api from "../../api/jobs";
+import { ENDED, type Job, type Output, type ServerEvent } from "../../api/types";
 
 export interface LiveJob {
   readonly id: string;

@@ -1,6 +1,6 @@
 /** What is wrong with the form, as the server or the form itself found it. */
 import { signal } from "@preact/signals";
-import type { FieldError } from "../api/types";
+import type { FieldError } from "../../api/types";
 
 export const problems = signal<readonly FieldError[]>([]);
 

@@ -1,12 +1,12 @@
 /** Requests on their way: kept on the device until the server has them, so that none is lost. */
 import { signal } from "@preact/signals";
-import { Refused, Unreachable } from "../api/errors";
-import { create, type Files } from "../api/jobs";
-import type { JobRequest } from "../api/types";
-import { uuid } from "../browser";
-import { platform } from "../platform";
+import { Refused, Unreachable } from "../../api/errors";
+import { create, type Files } from "../../api/jobs";
+import type { JobRequest } from "../../api/types";
+import { uuid } from "../../browser";
+import { platform } from "../../platform";
 import { merge } from "./jobs";
-import { Kept } from "./kept";
+import { Kept } from "../kept";
 import { ntfy } from "./notices";
 
 export interface Outgoing {

@@ -1,10 +1,10 @@
 /** Pictures that steer what is made beside the words: those to follow, and those to be like. They
  * survive a reload. */
 import { effect, signal } from "@preact/signals";
-import type { Files } from "../api/jobs";
-import type { AddOn, Control, IPAdapter, JobRequest, Model, NamedPicture, ResolvedRequest } from "../api/types";
+import type { Files } from "../../api/jobs";
+import type { AddOn, Control, IPAdapter, JobRequest, Model, NamedPicture, ResolvedRequest } from "../../api/types";
 import { named, shown, type Given } from "./input";
-import { Kept } from "./kept";
+import { Kept } from "../kept";
 
 /** As many as the server takes of each, and pictures of one that is to be like them. */
 export const MOST = { follow: 4, like: 4, pictures: 8 } as const;
