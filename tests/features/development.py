@@ -32,7 +32,7 @@ from tests.tiny_references import (
 )
 from tests.tiny_steering import save_tiny_t2i_adapter
 from worker.engine import UNetModel
-from worker.models.loading.add_ons import load_add_on, load_embedding
+from worker.models.loading.add_ons.add_ons import load_add_on, load_embedding
 from worker.models.tables import ModelEntry
 
 SIDE = 24

@@ -26,7 +26,7 @@ from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.files.add_ons import find, wanted_files
 from worker.models.files.cards import cards
 from worker.models.files.errors import SourceError
-from worker.models.loading.add_ons import load_add_on, load_embedding
+from worker.models.loading.add_ons.add_ons import load_add_on, load_embedding
 from worker.models.store.embeddings import Embeddings
 from worker.models.store.model_store import ModelStore
 

@@ -21,7 +21,7 @@ from worker.engine.preview import TinyPreview
 from worker.models.catalogue import Catalogue, read_catalogue
 from worker.models.files.sources import locate
 from worker.models.loading.loader import load_model
-from worker.models.loading.sizes import model_bytes, model_dtype, needed_bytes
+from worker.models.loading.memory.sizes import model_bytes, model_dtype, needed_bytes
 from worker.models.store.embeddings import Embeddings
 from worker.models.tables import ModelEntry
 

@@ -21,7 +21,7 @@ from worker.models.files.add_ons import add_on_weights, find
 from worker.models.files.errors import SourceError
 from worker.models.files.references.encoders import config_of, encoder_at
 from worker.models.folders.offered import read_offered
-from worker.models.loading.references import load_ip_adapter
+from worker.models.loading.add_ons.references import load_ip_adapter
 
 CPU = torch.device("cpu")
 

@@ -18,7 +18,7 @@ from worker.models.files.add_ons import find
 from worker.models.files.safetensors_file import read_header
 from worker.models.files.steering.t2i_adapters import adapter_config
 from worker.models.folders.kinds import kind_of
-from worker.models.loading.add_ons import load_controlnet
+from worker.models.loading.add_ons.add_ons import load_controlnet
 
 CPU = torch.device("cpu")
 

@@ -15,7 +15,7 @@ from worker.engine.errors import ModelUnavailable
 from worker.engine.families.unet import UNetModel
 from worker.models.catalogue import Catalogue
 from worker.models.files.sources import locate
-from worker.models.loading.sizes import model_bytes
+from worker.models.loading.memory.sizes import model_bytes
 from worker.models.store import failures
 from worker.models.store import model_store as store_module
 from worker.models.store.model_store import ModelStore

@@ -17,7 +17,7 @@ import pytest
 import psutil, torch
 from worker.engine import Engine, ImageRequest
 from worker.models.catalogue import read_catalogue
-from worker.models.loading.free import freeze_libraries
+from worker.models.loading.memory.free import freeze_libraries
 from worker.models.files.sources import locate
 from worker.models.store.model_store import ModelStore
 

@@ -32,7 +32,7 @@ from worker.models.files.whole_pipelines import (
     PipelineDefaults,
 )
 from worker.models.loading.loader import load_model
-from worker.models.loading.sizes import model_bytes, needed_bytes
+from worker.models.loading.memory.sizes import model_bytes, needed_bytes
 
 CPU = torch.device("cpu")
 # Pictures of more than a prompt, and of films.

@@ -29,7 +29,7 @@ from tests.tiny_references import (
 )
 from tests.tiny_steering import save_tiny_t2i_adapter
 from worker.engine import Control, Enlarge, ImageRequest, IPAdapter, Lora
-from worker.models.loading.add_ons import load_add_on, load_embedding
+from worker.models.loading.add_ons.add_ons import load_add_on, load_embedding
 from worker.models.loading.loader import load_model
 from worker.models.tables import ModelEntry
 

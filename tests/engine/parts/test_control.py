@@ -26,7 +26,7 @@ from worker.engine.parts.control import (
 )
 from worker.engine.parts.emphasis import Emphasis
 from worker.engine.request import Control
-from worker.models.loading.add_ons import load_add_on
+from worker.models.loading.add_ons.add_ons import load_add_on
 from worker.models.loading.loader import load_model
 from worker.models.tables import ModelEntry
 

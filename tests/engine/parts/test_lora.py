@@ -21,7 +21,7 @@ from worker.engine import Engine
 from worker.engine.errors import ModelUnavailable
 from worker.engine.parts.lora import LoraLayer, LoraSwitch, LoraWeights
 from worker.engine.request import Lora
-from worker.models.loading.add_ons import load_add_on
+from worker.models.loading.add_ons.add_ons import load_add_on
 
 # peft says so whenever a second LoRA is put on the stock pipeline.
 pytestmark = pytest.mark.filterwarnings("ignore:Already found a `peft_config` attribute")

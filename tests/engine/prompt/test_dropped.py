@@ -14,7 +14,7 @@ from tests.tiny_models import save_tiny
 from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart
 from worker.engine import Engine, ImageRequest, KeptEmbeddings, ModelUnavailable
 from worker.models.loading.loader import load_model
-from worker.models.loading.sizes import model_bytes
+from worker.models.loading.memory.sizes import model_bytes
 from worker.models.tables import ModelEntry
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ from worker.engine.whole.pipeline import WholeModel
 from worker.models.files.gguf_file import SUFFIX
 from worker.models.files.sources import locate
 from worker.models.inventory.sizes import Offload, offload_for, on_device, part_bytes
-from worker.models.loading.machine import total_memory
+from worker.models.loading.memory.machine import total_memory
 from worker.models.tables import ModelEntry
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}

@@ -25,11 +25,11 @@ from worker.models.files.gguf_file import SUFFIX
 from worker.models.files.layout import class_of, read_json, weighty_parts
 from worker.models.files.single_files.pieces import Piece
 from worker.models.files.sources import ModelFiles, locate_tiny_vae
-from worker.models.loading.autoencoder import load_autoencoder_piece
-from worker.models.loading.pieces import load_encoder, load_transformer
+from worker.models.loading.networks.autoencoder import load_autoencoder_piece
+from worker.models.loading.networks.pieces import load_encoder, load_transformer
+from worker.models.loading.networks.quantize import by_torchao, quantize
+from worker.models.loading.networks.reading import Reading
 from worker.models.loading.pretrained import load_pretrained
-from worker.models.loading.quantize import by_torchao, quantize
-from worker.models.loading.reading import Reading
 from worker.models.tables import ModelEntry
 
 # Neither library's loading functions are typed.

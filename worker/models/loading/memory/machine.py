@@ -11,7 +11,7 @@ import torch
 from jobs.additions.fit import Quantize
 from worker.models.inventory.fitting import Machine
 from worker.models.inventory.sizes import HEADROOM
-from worker.models.loading.quantize import NEEDS
+from worker.models.loading.networks.quantize import NEEDS
 
 QUANTIZE: tuple[Quantize, ...] = ("int8", "nf4")
 

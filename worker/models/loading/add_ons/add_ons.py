@@ -35,13 +35,13 @@ from worker.models.files.loras.names import is_plain
 from worker.models.files.places import find_path
 from worker.models.files.safetensors_file import read_complete
 from worker.models.files.sources import locate
-from worker.models.loading.autoencoder import load_autoencoder
-from worker.models.loading.controlnets import load_controlnet
+from worker.models.loading.add_ons.controlnets import load_controlnet
+from worker.models.loading.add_ons.loras import read_any_lora
+from worker.models.loading.add_ons.references import load_ip_adapter
+from worker.models.loading.add_ons.upscaler import load_upscaler
 from worker.models.loading.finite import check_finite
-from worker.models.loading.loras import read_any_lora
+from worker.models.loading.networks.autoencoder import load_autoencoder
 from worker.models.loading.pretrained import one_at_a_time
-from worker.models.loading.references import load_ip_adapter
-from worker.models.loading.upscaler import load_upscaler
 from worker.models.tables import (
     AddOnEntry,
     ControlNetEntry,

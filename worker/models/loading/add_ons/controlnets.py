@@ -25,7 +25,7 @@ from worker.models.files.steering.controlnets import LDM, controlnet_files
 from worker.models.files.steering.t2i_adapters import CLASS as T2I_ADAPTER
 from worker.models.files.steering.t2i_adapters import diffusers_name, is_light
 from worker.models.loading.finite import check_finite
-from worker.models.loading.pieces import renamed
+from worker.models.loading.networks.pieces import renamed
 from worker.models.loading.pretrained import load_pretrained
 from worker.models.tables import ControlNetEntry
 
