@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.studio import Order, Pixels, Studio
+from benchmarks.engine.studio import Order, Pixels, Studio
 from jobs.request.model_card import Kind
 from tests.features.options import LATER, LEARNED, PROMPT, TWIN, WITH_CONTROLS, WITH_LORAS
 from tests.tiny_controlnets import save_tiny_control

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from benchmarks.studio import Studio
+from benchmarks.engine.studio import Studio
 from jobs.request.model_card import Kind
 from tests.engine.helpers import difference
 from tests.features.development import KINDS, photograph, right_half

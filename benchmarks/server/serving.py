@@ -1,6 +1,6 @@
 """The whole server against diffusers' own pipeline on this machine: ratios within one run.
 
-    python -m benchmarks.serving [--callers 16] [--steps 20] [--repeats 5]
+    python -m benchmarks.server.serving [--callers 16] [--steps 20] [--repeats 5]
 
 Starts `darkroom up` on a port and a folder of its own. The server and the bare pipeline make the
 same pictures in turn, so whatever else the machine does disturbs both; medians go to
@@ -32,8 +32,8 @@ import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks import save
-from benchmarks.engine import PROMPTS, RESULTS, ROOT, ratio
+from benchmarks import RESULTS, ROOT, save
+from benchmarks.engine.beside_diffusers import PROMPTS, ratio
 from worker.engine.sampling.recipes import SAMPLERS
 from worker.models.catalogue import read_catalogue
 from worker.models.files.sources import locate

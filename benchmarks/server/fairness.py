@@ -1,6 +1,6 @@
 """One caller's hundred jobs and another's one, by HTTP at a running server: ratios within one run.
 
-    python -m benchmarks.fairness [--repeats 7] [--before FOLDER]
+    python -m benchmarks.server.fairness [--repeats 7] [--before FOLDER]
 
 In turn, so that whatever else the machine does disturbs all alike: B's job alone, the same with A's
 hundred waiting, and again with high priority. With `--before`, a folder with another version of the
@@ -21,8 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks import save
-from benchmarks.callers import ROOT, Caller, Server, server
+from benchmarks import ROOT, save
+from benchmarks.server.callers import Caller, Server, server
 
 RESULTS = ROOT / "benchmarks" / "results" / "fairness.json"
 CROWD = 100

@@ -1,21 +1,21 @@
 """Writes docs/memory.md: what models of today take of a card's memory, computed from their sizes.
 
 The networks are made of their published configurations on the meta device, so that their parameters
-are counted and nothing is loaded: python -m benchmarks.memory_page
+are counted and nothing is loaded: python -m benchmarks.gpu.memory_page
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
+from benchmarks import ROOT
 from benchmarks.gpu.networks import NETWORKS, Make
 from worker.models.inventory.sizes import BYTES, HEADROOM, OFFLOADS, Offload, on_device
 
-PAGE = Path(__file__).parent.parent / "docs" / "memory.md"
+PAGE = ROOT / "docs" / "memory.md"
 
 CARDS = (6, 8, 12, 16, 24)
 """Gigabytes of memory of the cards that people have."""
@@ -119,7 +119,7 @@ def page() -> str:
 
 TEXT = """# Memory
 
-What runs on which card. Written by `python -m benchmarks.memory_page`: the networks are made of
+What runs on which card. Written by `python -m benchmarks.gpu.memory_page`: the networks are made of
 their published configurations without weights and their parameters are counted. No card was
 measured for it.
 

@@ -1,6 +1,6 @@
 """Diffusers as its users run it: a program of its own, with nothing of ours in it.
 
-    python benchmarks/bare.py FOLDER STEPS GUIDANCE
+    python benchmarks/server/bare.py FOLDER STEPS GUIDANCE
 
 Each line that it reads is how many pictures one call makes; its answer is a line with the seconds
 that the call took, and with the processor's. The pictures of the last call go to the file that a

@@ -1,6 +1,6 @@
 """What it costs the pictures of one batch that another one in it is traced, in processor seconds.
 
-    python -m benchmarks.tracing [--repeats 5] [--steps 60]
+    python -m benchmarks.server.tracing [--repeats 5] [--steps 60]
 
 Eight pictures of the model that ships step together, on one thread and PyTorch alone. In every
 second run one of them is traced at each second step, attention and all, so that traced steps and
@@ -24,8 +24,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import save
-from benchmarks.callers import ROOT
+from benchmarks import ROOT, save
 from tests.engine.helpers import Shelf, load
 from worker.engine import Engine, ImageRequest, TraceWish
 

@@ -1,6 +1,6 @@
 """What a forward's rows take in memory: as the engine weighs them, and as the process grows.
 
-    python -m benchmarks.memory [--sizes 128 256]
+    python -m benchmarks.engine.memory [--sizes 128 256]
 
 For each size a process of its own loads the model that ships, weighs the first forward as the
 engine does, and then runs forwards of 1 row and of 16 while the kernel keeps the most that was
@@ -26,9 +26,8 @@ from typing import Any
 
 import torch
 
-from benchmarks import save
-from benchmarks.engine import RESULTS, ROOT
-from benchmarks.studio import Studio
+from benchmarks import RESULTS, ROOT, save
+from benchmarks.engine.studio import Studio
 from worker.engine import Engine
 from worker.engine.batch import Batch
 from worker.engine.memory.footprint import tracked
@@ -101,7 +100,7 @@ def in_its_own_process(side: int) -> dict[str, Any]:
     """What another process before it left in the allocator must not count."""
     # One arena, and large blocks given back at once, so that what is resident is what is used.
     environment = os.environ | {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
-    command = [sys.executable, "-m", "benchmarks.memory", "--one", str(side)]
+    command = [sys.executable, "-m", "benchmarks.engine.memory", "--one", str(side)]
     said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return json.loads(said.stdout.splitlines()[-1])
 

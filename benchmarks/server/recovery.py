@@ -3,7 +3,7 @@
 A job is sent, its worker killed at its second step, and the time taken until a step is told again
 and until the picture is there. The two kinds of server take turns; medians of some kills each.
 
-    python -m benchmarks.recovery
+    python -m benchmarks.server.recovery
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ import httpx
 import psutil
 from redis import Redis
 
-from benchmarks import save
-from benchmarks.callers import JOBS, Server, server
-from benchmarks.engine import RESULTS
+from benchmarks import RESULTS, save
+from benchmarks.server.callers import JOBS, Server, server
 from darkroom.instance import read_state
 from jobs.records import workers
 

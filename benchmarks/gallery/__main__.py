@@ -22,7 +22,9 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from benchmarks.gallery_rows import (
+from benchmarks import ROOT
+from benchmarks.engine.studio import Studio
+from benchmarks.gallery.rows import (
     APPLE,
     CORNER,
     EXAMPLES,
@@ -39,11 +41,8 @@ from benchmarks.gallery_rows import (
     rows,
     upper_half,
 )
-from benchmarks.studio import Studio
 from worker.engine import LoadedModel
 from worker.models.catalogue import read_catalogue
-
-ROOT = Path(__file__).parents[1]
 
 GAP = 8
 """Pixels between the pictures of the sheet."""

@@ -1,6 +1,6 @@
 """The engine against diffusers' own pipeline on this machine: ratios within one run.
 
-    python -m benchmarks.engine [--callers 16] [--steps 20] [--dtype bfloat16]
+    python -m benchmarks.engine.beside_diffusers [--callers 16] [--steps 20] [--dtype bfloat16]
 
 Both make the same pictures in turn, so whatever else the machine does disturbs both; the medians
 of the repeats go to benchmarks/results/engine.json.
@@ -24,13 +24,11 @@ from typing import Any
 import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
-from benchmarks import save
+from benchmarks import RESULTS, ROOT, save
 from worker.engine import Engine, ImageRequest, LoadedModel, TextEncoder
 from worker.engine.families.unet import UNetModel
 from worker.engine.sampling.recipes import SAMPLERS
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
 PROMPTS = (
     "red apple",
     "cat face",

@@ -1,6 +1,6 @@
 """What previews cost the denoising loop, at the fastest rate that a client can ask for.
 
-    python -m benchmarks.previews [--callers 8] [--repeats 15]
+    python -m benchmarks.engine.previews [--callers 8] [--repeats 15]
 
 The same pictures are made in turn with and without a thread that does what the worker's reporter
 does: look ten times a second, and show every picture that has moved, within the reporter's own
@@ -27,9 +27,9 @@ from typing import Any
 
 import torch
 
-from benchmarks import save
-from benchmarks.engine import PROMPTS, RESULTS, ROOT, ratio
-from benchmarks.studio import Studio
+from benchmarks import RESULTS, ROOT, save
+from benchmarks.engine.beside_diffusers import PROMPTS, ratio
+from benchmarks.engine.studio import Studio
 from worker.engine import Engine, ImageRequest
 from worker.loop.outcome.reporter import PREVIEW_SHARE, REPORT_EVERY, data_uri
 from worker.models.catalogue import read_catalogue

@@ -1,6 +1,6 @@
 """The engine with compiled networks against the same engine on PyTorch alone, within one run.
 
-    python -m benchmarks.backends [--steps 20] [--repeats 3]
+    python -m benchmarks.engine.backends [--steps 20] [--repeats 3]
 
 Both make the same pictures in turn, for one caller and for sixteen. On a busy machine the seconds
 of the processors say more than those of the clock, so both are kept, and how far the pictures are
@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import save
-from benchmarks.engine import PROMPTS, RESULTS, ROOT, Shelf, load
+from benchmarks import RESULTS, ROOT, save
+from benchmarks.engine.beside_diffusers import PROMPTS, Shelf, load
 from worker.engine import Backends, Cabinet, Engine, ImageRequest
 
 MODEL = ROOT / "models" / "emoji"

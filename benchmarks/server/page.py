@@ -4,7 +4,7 @@ The figures are those of web.dev/vitals: first and largest contentful paint, lay
 time for which long tasks block the page. The phone is Lighthouse's: 1.6 Mbit/s with 150 ms there
 and back, a processor four times as slow as this one. Medians of some visits, each in a new profile.
 
-    python -m benchmarks.page
+    python -m benchmarks.server.page
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser
 
-from benchmarks import save
-from benchmarks.engine import RESULTS
-from benchmarks.serving import server
+from benchmarks import RESULTS, save
+from benchmarks.server.serving import server
 from server.pages.page import FOLDER
 from tests.web.browser import DESK, PHONE, chromium
 

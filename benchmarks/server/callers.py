@@ -19,10 +19,10 @@ import httpx
 import psutil
 from redis import Redis
 
+from benchmarks import ROOT
 from darkroom.instance import read_state
 from jobs import devices
 
-ROOT = Path(__file__).parents[1]
 START = 300.0
 """Seconds a server may take until it can run a job."""
 

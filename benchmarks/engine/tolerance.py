@@ -1,6 +1,6 @@
 """How much a picture depends on what else is being made: alone against among others.
 
-    python -m benchmarks.tolerance [--pictures 210]
+    python -m benchmarks.engine.tolerance [--pictures 210]
 
 Each sampler makes some pictures with the model that ships, each of them alone and then together
 with others, so many at a time that forwards have from 1 to 32 rows and more; once as usual and
@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import save
-from benchmarks.engine import PROMPTS, RESULTS, ROOT
-from benchmarks.studio import Order, Pixels, Studio
+from benchmarks import RESULTS, ROOT, save
+from benchmarks.engine.beside_diffusers import PROMPTS
+from benchmarks.engine.studio import Order, Pixels, Studio
 from jobs.request.samplers import SAMPLERS
 from worker.engine import TOLERANCE, Engine
 from worker.models.catalogue import read_catalogue

@@ -1,6 +1,6 @@
 """What a server says of the time that jobs still need, against the time that they needed.
 
-    python -m benchmarks.waiting [--rounds 2]
+    python -m benchmarks.server.waiting [--rounds 2]
 
 Starts `darkroom up` on a port and a folder of its own, with the default model and another that is
 to be loaded first. Full: three callers have more jobs than there are places, of 5 to 20 steps;
@@ -28,8 +28,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import save
-from benchmarks.callers import ENDED, ROOT, Caller, Server, server
+from benchmarks import ROOT, save
+from benchmarks.server.callers import ENDED, Caller, Server, server
 
 RESULTS = ROOT / "benchmarks" / "results" / "waiting.json"
 LEAST = 1.0

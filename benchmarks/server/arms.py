@@ -1,12 +1,12 @@
 """The whole server beside diffusers as its users run it: ratios within one run.
 
-    python -m benchmarks.arms [--rounds 7] [--callers 16] [--data FOLDER]
+    python -m benchmarks.server.arms [--rounds 7] [--callers 16] [--data FOLDER]
 
 E is diffusers one picture at a time and B diffusers in one call of as many as there are callers,
-each in a process of its own, in its default environment (`benchmarks/bare.py`). Ours are callers of
-a running server, in float32 and in bfloat16. All take turns, and the server has measured and
-compiled what it wants before. `data` is the server's folder, kept for another run. Results go to
-benchmarks/results/arms.json.
+each in a process of its own, in its default environment (`benchmarks/server/bare.py`). Ours are
+callers of a running server, in float32 and in bfloat16. All take turns, and the server has
+measured and compiled what it wants before. `data` is the server's folder, kept for another run.
+Results go to benchmarks/results/arms.json.
 """
 
 from __future__ import annotations
@@ -31,11 +31,10 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from benchmarks import save
-from benchmarks.bare import PROMPT
-from benchmarks.callers import ROOT, Server, server
+from benchmarks import RESULTS, ROOT, save
+from benchmarks.server.bare import PROMPT
+from benchmarks.server.callers import Server, server
 
-RESULTS = ROOT / "benchmarks" / "results"
 MODEL = ROOT / "models" / "emoji"
 SAMPLER = "pndm"
 """As the model's own scheduler is, which diffusers takes where nobody chooses."""
@@ -77,7 +76,7 @@ class Bare:
         self._process = subprocess.Popen(
             [
                 sys.executable,
-                str(ROOT / "benchmarks" / "bare.py"),
+                str(ROOT / "benchmarks" / "server" / "bare.py"),
                 MODEL,
                 str(steps),
                 str(guidance),
