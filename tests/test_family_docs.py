@@ -8,8 +8,8 @@ import re
 import pytest
 
 from tests.running.paths import REPOSITORY
-from worker.engine.families.flux import Flux
-from worker.engine.families.flux2 import Flux2
+from worker.engine.families.flux.flux import Flux
+from worker.engine.families.flux.flux2 import Flux2
 from worker.engine.families.lumina2 import Lumina2
 from worker.engine.families.model import LoadedModel
 from worker.engine.families.pixart import PixArtSigma

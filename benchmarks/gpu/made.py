@@ -18,7 +18,7 @@ from benchmarks.gpu.networks import NETWORKS
 from worker.engine import LoadedModel, TextEncoder, UNetModel
 from worker.engine.families.known import TRANSFORMERS
 from worker.engine.families.transformer import Parts
-from worker.models.files.layout import class_of, read_json
+from worker.models.files.formats.layout import class_of, read_json
 from worker.models.files.sources import ModelFiles
 from worker.models.loading.networks.parts import tokenizer
 

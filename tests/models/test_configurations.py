@@ -19,7 +19,7 @@ from worker.models.files.configurations.scheduler import sampler_of, scheduler_c
 from worker.models.files.configurations.steering import steering_config
 from worker.models.files.configurations.unet import controlnet_config
 from worker.models.files.errors import SourceError
-from worker.models.files.safetensors_file import Shapes, read_header
+from worker.models.files.formats.safetensors_file import Shapes, read_header
 from worker.models.files.sources import locate
 
 UNETS = {

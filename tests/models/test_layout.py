@@ -2,7 +2,7 @@
 
 from fnmatch import fnmatch
 
-from worker.models.files.layout import wanted_files, weighty_parts
+from worker.models.files.formats.layout import wanted_files, weighty_parts
 
 
 def test_the_parts_with_weights_are_those_that_are_there_and_run():

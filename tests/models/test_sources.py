@@ -22,8 +22,8 @@ from tests.tiny_pipelines import save_tiny_sd3
 from worker.models.catalogue import read_catalogue
 from worker.models.files.cards import cards
 from worker.models.files.errors import SourceError
-from worker.models.files.gguf_file import problem_in
-from worker.models.files.safetensors_file import problem_of
+from worker.models.files.formats.gguf_file import problem_in
+from worker.models.files.formats.safetensors_file import problem_of
 from worker.models.files.sources import locate
 
 

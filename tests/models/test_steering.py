@@ -15,7 +15,7 @@ from tests.tiny_models import save_tiny
 from tests.tiny_parts import controlnet_entry
 from tests.tiny_steering import save_tiny_union
 from worker.models.files.add_ons import find
-from worker.models.files.safetensors_file import read_header
+from worker.models.files.formats.safetensors_file import read_header
 from worker.models.files.steering.t2i_adapters import adapter_config
 from worker.models.folders.kinds import kind_of
 from worker.models.loading.add_ons.add_ons import load_controlnet

@@ -21,7 +21,7 @@ from webuiapi import ControlNetUnit, WebUIApi
 
 from jobs.connection import connect as connect_to_redis
 from jobs.records.workers import WorkerInfo
-from jobs.request.values import MAX_CONTROLS
+from jobs.request.fields.values import MAX_CONTROLS
 from server.compat.a1111.control_maps import MODULES
 from server.compat.a1111.generation.units import IP_MODULES
 from tests.card import make_card

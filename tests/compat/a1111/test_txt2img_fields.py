@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.request.parts import Lora
+from jobs.request.fields.parts import Lora
 from jobs.settings import settings
 from tests.compat.a1111.sender import TXT2IMG, Sender
 

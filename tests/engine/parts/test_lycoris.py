@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from worker.models.files.safetensors_file import read_header
+from worker.models.files.formats.safetensors_file import read_header
 from worker.models.loading.add_ons.loras import read_any_lora
 
 lycoris = pytest.importorskip("lycoris.modules", reason="lycoris-lora is not installed")

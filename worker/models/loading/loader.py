@@ -30,7 +30,7 @@ from worker.models.files.architecture import (
     read_scheduler,
 )
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import UNUSED, class_of, is_part, read_json, text_parts
+from worker.models.files.formats.layout import UNUSED, class_of, is_part, read_json, text_parts
 from worker.models.files.sources import ModelFiles, check_complete, locate
 from worker.models.files.whole_pipelines import FROM_PICTURES
 from worker.models.loading.memory.free import free_bytes

@@ -29,11 +29,11 @@ from worker.models.files.add_ons import (
 from worker.models.files.architecture import is_xl, read_architecture
 from worker.models.files.configurations.claims import read_claims
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import read_json
+from worker.models.files.formats.layout import read_json
+from worker.models.files.formats.places import find_path
+from worker.models.files.formats.safetensors_file import read_complete
 from worker.models.files.loras.families import lora_for
 from worker.models.files.loras.names import is_plain
-from worker.models.files.places import find_path
-from worker.models.files.safetensors_file import read_complete
 from worker.models.files.sources import locate
 from worker.models.loading.add_ons.controlnets import load_controlnet
 from worker.models.loading.add_ons.loras import read_any_lora

@@ -20,7 +20,7 @@ from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.t2i_adapter import LoadedT2IAdapter
 from worker.models.files.configurations.steering import STABILITY, XLABS
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import read_json
+from worker.models.files.formats.layout import read_json
 from worker.models.files.steering.controlnets import LDM, controlnet_files
 from worker.models.files.steering.t2i_adapters import CLASS as T2I_ADAPTER
 from worker.models.files.steering.t2i_adapters import diffusers_name, is_light

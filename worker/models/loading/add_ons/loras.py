@@ -25,9 +25,9 @@ from worker.engine.parts.lora_forms import (
     WeightChange,
 )
 from worker.models.files.errors import SourceError
+from worker.models.files.formats.safetensors_file import Header
 from worker.models.files.loras.names import Named, Part, named
 from worker.models.files.loras.originals import Rows, layers_of
-from worker.models.files.safetensors_file import Header
 from worker.models.loading.finite import check_finite
 
 load_file: Any = cast(Any, safetensors.torch).load_file

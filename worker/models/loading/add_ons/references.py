@@ -16,11 +16,11 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from worker.engine.references.image_encoder import ImageEncoder
 from worker.engine.references.ip_adapter import LoadedIPAdapter
 from worker.models.files.add_ons import weights
-from worker.models.files.layout import read_json
+from worker.models.files.formats.layout import read_json
+from worker.models.files.formats.safetensors_file import read_complete
 from worker.models.files.references.adapters import LAYERS, PROJECTION, adapter_for, layers_in
 from worker.models.files.references.encoders import Encoder, config_of
 from worker.models.files.references.located import encoder_for
-from worker.models.files.safetensors_file import read_complete
 from worker.models.loading.finite import check_finite
 from worker.models.tables import IPAdapterEntry
 

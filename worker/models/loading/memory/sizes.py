@@ -9,7 +9,7 @@ import torch
 
 from worker.engine.families.model import LoadedModel
 from worker.engine.whole.pipeline import WholeModel
-from worker.models.files.gguf_file import SUFFIX
+from worker.models.files.formats.gguf_file import SUFFIX
 from worker.models.files.sources import locate
 from worker.models.inventory.sizes import Offload, offload_for, on_device, part_bytes
 from worker.models.loading.memory.machine import total_memory

@@ -14,7 +14,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from worker.models.files.configurations.autoencoder import autoencoder_config
 from worker.models.files.configurations.composed import VAE, without
 from worker.models.files.errors import SourceError
-from worker.models.files.safetensors_file import read_complete
+from worker.models.files.formats.safetensors_file import read_complete
 from worker.models.files.single_files.pieces import Piece
 from worker.models.loading.finite import check_finite
 from worker.models.loading.pretrained import load_pretrained

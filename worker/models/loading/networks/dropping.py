@@ -13,7 +13,7 @@ import torch
 from worker.engine.prompt.away import Away
 from worker.engine.prompt.kept import KeptEmbeddings
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import read_json, weights_in
+from worker.models.files.formats.layout import read_json, weights_in
 from worker.models.files.sources import ModelFiles
 from worker.models.loading.pretrained import load_pretrained, one_at_a_time
 from worker.models.tables import ModelEntry

@@ -21,8 +21,8 @@ from transformers import (
 )
 
 from worker.models.files.errors import SourceError
-from worker.models.files.gguf_file import SUFFIX
-from worker.models.files.layout import class_of, read_json, weighty_parts
+from worker.models.files.formats.gguf_file import SUFFIX
+from worker.models.files.formats.layout import class_of, read_json, weighty_parts
 from worker.models.files.single_files.pieces import Piece
 from worker.models.files.sources import ModelFiles, locate_tiny_vae
 from worker.models.loading.networks.autoencoder import load_autoencoder_piece

@@ -14,7 +14,7 @@ from diffusers.models import model_loading_utils
 from transformers import AutoConfig
 
 from worker.models.files.errors import SourceError
-from worker.models.files.gguf_file import SUFFIX
+from worker.models.files.formats.gguf_file import SUFFIX
 from worker.models.files.loras.originals import layers_of
 from worker.models.files.single_files.pieces import CLASSES, Piece
 from worker.models.loading.pretrained import check_nothing_is_missing

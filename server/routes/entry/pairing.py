@@ -8,10 +8,11 @@ from typing import Any
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from jobs import devices, here
+from jobs import devices
 from jobs.devices import CODE_SECONDS, MAX_NAME, BadDevice, Kind, Role
 from jobs.request.request import FieldError, InvalidRequest
 from jobs.settings import settings
+from jobs.whereabouts import here
 from server.door import session, throttle
 from server.door.auth import caller
 from server.errors import ApiError

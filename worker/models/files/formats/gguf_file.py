@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.models.files.errors import SourceError, check_package
-from worker.models.files.safetensors_file import Header, problem_of, read_header
+from worker.models.files.formats.safetensors_file import Header, problem_of, read_header
 
 SUFFIX = ".gguf"
 MAGIC = b"GGUF"

@@ -7,10 +7,10 @@ from typing import Any, Literal, cast
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from jobs.additions.found import Kind, SearchPage, SearchResult
-from worker.models.adding import civitai
-from worker.models.adding.hub import family_of
+from worker.models.adding.elsewhere import civitai
+from worker.models.adding.elsewhere.hub import family_of
+from worker.models.adding.elsewhere.remote import Places, json_from
 from worker.models.adding.plan import NotAddable
-from worker.models.adding.remote import Places, json_from
 
 PAGE = 20
 """Results of a page."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from grammar.script import Script
 from jobs.prompts.joined import fault, joins, unreadable
+from jobs.request.fields.parts import PictureWords
+from jobs.request.fields.trace import wish
 from jobs.request.model_card import ModelCard
-from jobs.request.parts import PictureWords
 from jobs.request.request import FieldError, GenerationRequest
-from jobs.request.trace import wish
 
 
 def prompt_errors(

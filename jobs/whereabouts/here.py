@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from jobs.addresses import EVERYWHERE, in_url, is_loopback
 from jobs.settings import Settings
+from jobs.whereabouts.addresses import EVERYWHERE, in_url, is_loopback
 
 AUTHORITY = "ca.crt"
 """The certificate of the local authority, in the folder of TLS."""

@@ -19,13 +19,13 @@ from huggingface_hub.errors import (
 
 from jobs.request.model_card import name_from
 from jobs.sentences import say
+from worker.models.adding.elsewhere.remote import Places, json_from
+from worker.models.adding.elsewhere.sources import FromHub
 from worker.models.adding.plan import NotAddable, Plan, PlannedFile, Said, safe_name
-from worker.models.adding.remote import Places, json_from
-from worker.models.adding.sources import FromHub
 from worker.models.files.add_ons import FAMILIES_BY_TEXT
-from worker.models.files.layout import UNUSED, weighty_parts
-from worker.models.files.layout import wanted_files as wanted_of_model
-from worker.models.files.places import Patterns
+from worker.models.files.formats.layout import UNUSED, weighty_parts
+from worker.models.files.formats.layout import wanted_files as wanted_of_model
+from worker.models.files.formats.places import Patterns
 from worker.models.folders.kinds import PARTS
 from worker.models.tables import PICKLED
 

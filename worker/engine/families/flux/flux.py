@@ -23,15 +23,15 @@ from worker.engine.families.transformer import (
     take_steered,
     unpacked,
 )
+from worker.engine.ground.transfer import sent
 from worker.engine.parts.control import ControlRows, LoadedControlNet, Samples, block_samples
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.clip import ClipReader
 from worker.engine.prompt.sequence import SequenceReader
-from worker.engine.prompt.spelling import Spelling
+from worker.engine.prompt.text.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course
 from worker.engine.trace.attention import Layout
-from worker.engine.transfer import sent
 
 T5_LENGTHS = (512,)
 

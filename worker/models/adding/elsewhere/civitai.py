@@ -9,9 +9,9 @@ from typing import Any, cast
 from jobs.additions.found import SECTIONS, Kind
 from jobs.request.model_card import name_from
 from jobs.sentences import say
+from worker.models.adding.elsewhere.remote import Places, json_from
+from worker.models.adding.elsewhere.sources import FromCivitai
 from worker.models.adding.plan import NotAddable, Plan, PlannedFile, Said
-from worker.models.adding.remote import Places, json_from
-from worker.models.adding.sources import FromCivitai
 
 TYPES: dict[str, Kind] = {
     "Checkpoint": "model",

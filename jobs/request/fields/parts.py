@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.request.values import (
+from jobs.request.fields.values import (
     LIMITS,
     MAX_IP_PICTURES,
     MAX_LORAS,

@@ -7,10 +7,10 @@ from collections import defaultdict
 from math import prod
 from typing import Any
 
+from worker.models.adding.elsewhere.remote import Places, start_of
 from worker.models.adding.examine import MOST
 from worker.models.adding.plan import NotAddable, Plan, PlannedFile
-from worker.models.adding.remote import Places, start_of
-from worker.models.files.safetensors_file import BROKEN
+from worker.models.files.formats.safetensors_file import BROKEN
 from worker.models.files.transformers import TRANSFORMERS
 from worker.models.inventory.fitting import Weights
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from worker.models.files.errors import SourceError
-from worker.models.files.places import Patterns
+from worker.models.files.formats.places import Patterns
 from worker.models.tables import PICKLED
 
 WITHOUT_WEIGHTS = ("tokenizer", "scheduler", "feature_extractor", "processor")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from jobs.outbound.fetching import origin_of
 from jobs.sentences import say
 from worker.models.adding.plan import NotAddable
-from worker.models.files.places import is_hub_id
+from worker.models.files.formats.places import is_hub_id
 
 HUB_HOSTS = ("huggingface.co", "hf.co", "www.huggingface.co")
 CIVITAI_HOSTS = ("civitai.com", "www.civitai.com", "civitai.green", "civitai.red")

@@ -8,16 +8,16 @@ from jobs.request.add_ons.checks import (
     lora_errors,
     unknown_errors,
 )
-from jobs.request.masks import paints
+from jobs.request.checks.steering import faults as steering
+from jobs.request.fields.masks import paints
+from jobs.request.fields.parts import Drawn, Lora
+from jobs.request.fields.regions import faults as region_faults
+from jobs.request.fields.trace import fault
+from jobs.request.fields.values import LIMITS
 from jobs.request.model_card import ModelCard
-from jobs.request.parts import Drawn, Lora
 from jobs.request.pictures import InputPicture, Pictures
-from jobs.request.regions import faults as region_faults
 from jobs.request.request import FieldError, GenerationRequest
 from jobs.request.samplers import AUTOMATIC, nearest, parts_of, schedule_problem
-from jobs.request.steering import faults as steering
-from jobs.request.trace import fault
-from jobs.request.values import LIMITS
 from jobs.request.walk.choices import faults
 from jobs.request.walk.part import SETS
 from jobs.sentences import say

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pydantic import Field
 
 from jobs.prompts.joined import joins
-from jobs.request.parts import Part
-from jobs.request.values import Picture, Prompt
+from jobs.request.fields.parts import Part
+from jobs.request.fields.values import Picture, Prompt
 
 MAX_REGIONS = 8
 """Each is one more row of every forward."""
