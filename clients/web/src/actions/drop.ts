@@ -1,6 +1,6 @@
 /** Pictures that are dropped on the page: a recipe fills the form, any other is to start from. */
 import { Refused, Unreachable } from "../api/errors";
-import { CARRIERS, read } from "../api/recipes";
+import { CARRIERS, read } from "../api/collections/recipes";
 import type { Recipe } from "../api/types";
 import { taker } from "../state/page/drops";
 import { input } from "../state/form/input";

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useId } from "preact/hooks";
 import { source } from "../api/images";
-import { createAlbum, putInto } from "../api/collections";
+import { createAlbum, putInto } from "../api/collections/collections";
 import type { Album } from "../api/types";
 import { albums, FAVOURITES, favour, refreshAlbums } from "../state/live/albums";
 import { collecting } from "../state/page/overlays";

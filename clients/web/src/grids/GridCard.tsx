@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { cancelGrid, deleteGrid, readGrid } from "../api/grids";
+import { cancelGrid, deleteGrid, readGrid } from "../api/collections/grids";
 import type { Grid } from "../api/types";
 import { forget } from "../state/live/jobs";
 import { toast } from "../state/page/toasts";

@@ -1,6 +1,6 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { Refused } from "../api/errors";
-import { createGrid } from "../api/grids";
+import { createGrid } from "../api/collections/grids";
 import type { FieldError, JobRequest } from "../api/types";
 import { randomSeed, uuid } from "../browser";
 import { lead } from "../state/page/attention";

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
-import { link } from "../api/collections";
+import { link } from "../api/collections/collections";
 import type { Output, PictureLink } from "../api/types";
 import { copy } from "../browser";
 import { language } from "../i18n";

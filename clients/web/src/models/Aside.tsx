@@ -1,4 +1,4 @@
-import * as api from "../api/models";
+import * as api from "../api/models/models";
 import { leftAlone, troubles } from "../state/form/models";
 import { useAct } from "./act";
 import { t } from "./words";

@@ -1,4 +1,4 @@
-import * as api from "../api/models";
+import * as api from "../api/models/models";
 import type { Model } from "../api/types";
 import { Readiness } from "../ui/models/Readiness";
 import { useAct } from "./act";

@@ -1,5 +1,5 @@
 import type { Signal } from "@preact/signals";
-import { deletePreset } from "../api/collections";
+import { deletePreset } from "../api/collections/collections";
 import type { JobRequest, Preset } from "../api/types";
 import { copy } from "../browser";
 import { use, written } from "../state/form/preset";

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { presets as ownPresets, savePreset } from "../api/collections";
-import { keepStyle, styles as allStyles } from "../api/styles";
+import { presets as ownPresets, savePreset } from "../api/collections/collections";
+import { keepStyle, styles as allStyles } from "../api/collections/styles";
 import type { Preset, Style } from "../api/types";
 import { draft } from "../state/form/draft";
 import { picking } from "../state/page/overlays";

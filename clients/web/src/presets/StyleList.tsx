@@ -1,5 +1,5 @@
 import { useSignal, type Signal } from "@preact/signals";
-import { deleteStyle } from "../api/styles";
+import { deleteStyle } from "../api/collections/styles";
 import type { Style } from "../api/types";
 import { me } from "../state/live/connection";
 import { change, draft } from "../state/form/draft";

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { trace as readTrace } from "../../api/anatomy";
+import { trace as readTrace } from "../../api/models/anatomy";
 import { Refused } from "../../api/errors";
 import { read as readJob } from "../../api/jobs";
 import type { Job, JobRequest, Trace } from "../../api/types";

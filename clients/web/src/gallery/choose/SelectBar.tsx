@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { downloadAll } from "../../actions/archive";
+import { downloadAll } from "../../actions/saving/archive";
 import { removeSeveral } from "../../actions/remove";
 import { source } from "../../api/images";
 import { favour, FAVOURITES, favourites } from "../../state/live/albums";

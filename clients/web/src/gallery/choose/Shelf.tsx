@@ -1,4 +1,4 @@
-import { deleteAlbum } from "../../api/collections";
+import { deleteAlbum } from "../../api/collections/collections";
 import { albums, FAVOURITES, refreshAlbums } from "../../state/live/albums";
 import { Icon } from "../../ui/Icon";
 import { Sure } from "../../ui/sheets/Sure";

@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { useRecipe } from "../../actions/form";
-import { copyRecipe } from "../../actions/keep";
+import { copyRecipe } from "../../actions/saving/keep";
 import { anatomy } from "../../actions/anatomy";
 import { source } from "../../api/images";
 import { alone } from "../../state/live/alone";

@@ -1,8 +1,8 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { sameAgain, vary } from "../../actions/ask";
 import { enlarge, useAsInput } from "../../actions/form";
-import { save, share } from "../../actions/keep";
-import { original } from "../../actions/original";
+import { save, share } from "../../actions/saving/keep";
+import { original } from "../../actions/saving/original";
 import { removePicture } from "../../actions/remove";
 import { source } from "../../api/images";
 import { favour, favourites } from "../../state/live/albums";

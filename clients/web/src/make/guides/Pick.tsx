@@ -6,7 +6,7 @@ import { find, ids, loadOlder, more } from "../../state/live/jobs";
 import { Icon } from "../../ui/Icon";
 import { OwnPictures } from "../../ui/pictures/OwnPictures";
 import { Sheet } from "../../ui/sheets/Sheet";
-import { FileButton } from "../FileButton";
+import { FileButton } from "../start/FileButton";
 import { t } from "./words";
 
 interface Picking {

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { picture } from "../../api/additions";
+import { picture } from "../../api/models/additions";
 import { Cover } from "../../ui/models/Cover";
 
 interface FoundCoverProps {

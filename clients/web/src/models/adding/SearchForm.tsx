@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { search, type Where } from "../../api/additions";
+import { search, type Where } from "../../api/models/additions";
 import type { FileKind, SearchPage } from "../../api/types";
 import { bytes, number } from "../../i18n";
 import { familyName } from "../../ui/models/family";

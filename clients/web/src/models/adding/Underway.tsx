@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import * as api from "../../api/additions";
+import * as api from "../../api/models/additions";
 import type { Addition } from "../../api/types";
 import { bytes } from "../../i18n";
 import { toast } from "../../state/page/toasts";

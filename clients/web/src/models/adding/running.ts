@@ -1,6 +1,6 @@
 /** What the server is adding, and what came of what it added. */
 import { computed, signal } from "@preact/signals";
-import * as api from "../../api/additions";
+import * as api from "../../api/models/additions";
 import { ENDED, type Addition } from "../../api/types";
 import { refreshModels } from "../../state/form/models";
 import { toast } from "../../state/page/toasts";

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import * as api from "../../api/models";
+import * as api from "../../api/models/models";
 import type { Model } from "../../api/types";
 import { bytes } from "../../i18n";
 import { refreshModels } from "../../state/form/models";

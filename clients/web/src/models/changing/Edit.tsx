@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import * as api from "../../api/models";
+import * as api from "../../api/models/models";
 import type { AddOnChange, Model, ModelChange } from "../../api/types";
 import { refreshModels, samplers, schedules } from "../../state/form/models";
 import { toast } from "../../state/page/toasts";

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { file } from "../../api/images";
-import * as api from "../../api/models";
+import * as api from "../../api/models/models";
 import type { Model } from "../../api/types";
 import { find, ids, loadOlder, more } from "../../state/live/jobs";
 import { refreshModels } from "../../state/form/models";

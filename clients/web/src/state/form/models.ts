@@ -1,6 +1,6 @@
 /** What can be asked for. */
 import { batch, computed, signal } from "@preact/signals";
-import * as api from "../../api/models";
+import * as api from "../../api/models/models";
 import type { Model, ModelList, Sampler, Schedule } from "../../api/types";
 import { draft } from "./draft";
 import { USES, type Use } from "./input";

@@ -1,6 +1,6 @@
 /** The user's albums, and which pictures are favourites. The server has them; this is what it said. */
 import { signal } from "@preact/signals";
-import * as api from "../../api/collections";
+import * as api from "../../api/collections/collections";
 import type { Album } from "../../api/types";
 
 export const FAVOURITES = "favourites";
