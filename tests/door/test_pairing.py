@@ -21,10 +21,10 @@ from server.requests import reaching
 from server.routes.entry import pairing
 from tests.door.conftest import MakeDevice
 from tests.running.api import Server
+from tests.running.clients.sse import Events
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
 from tests.running.services.redis import elapse
-from tests.running.sse import Events
 from tests.up.scan import scan_svg
 
 ELSEWHERE = {"REMOTE_ADDR": "192.168.1.20"}

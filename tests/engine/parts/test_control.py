@@ -14,8 +14,8 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from PIL import Image
 
 from tests.engine.helpers import Shelf, difference, open_pipeline, picture, pictures, tiny
-from tests.tiny_models import save_tiny
-from tests.tiny_parts import controlnet_entry, save_tiny_controlnet
+from tests.tiny.models import save_tiny
+from tests.tiny.parts import controlnet_entry, save_tiny_controlnet
 from worker.engine import Engine, ImageRequest, UNetModel
 from worker.engine.parts.control import (
     ControlRows,

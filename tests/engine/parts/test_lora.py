@@ -15,8 +15,8 @@ from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from tests.engine.helpers import Shelf, difference, load, open_pipeline, picture, pictures, tiny
-from tests.tiny_models import save_tiny
-from tests.tiny_parts import LoraFormat, lora_entry, save_tiny_lora
+from tests.tiny.models import save_tiny
+from tests.tiny.parts import LoraFormat, lora_entry, save_tiny_lora
 from worker.engine import Engine
 from worker.engine.errors import ModelUnavailable
 from worker.engine.parts.lora import LoraLayer, LoraSwitch, LoraWeights
