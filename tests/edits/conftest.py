@@ -10,7 +10,7 @@ import pytest
 
 from tests.running.kept import Kept
 from tests.running.site import Site, site_in
-from tests.tiny_editors import EDITORS
+from tests.tiny.pipelines.editors import EDITORS
 
 
 @pytest.fixture(scope="module")
