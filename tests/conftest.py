@@ -24,9 +24,9 @@ from xdist.scheduler import LoadFileScheduling
 
 from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
-from tests.running import program
 from tests.running.apps import Apps
 from tests.running.kept import Kept
+from tests.running.processes import program
 from tests.running.services.redis import redis_in
 from tests.running.site import Site, site_in
 from tests.web.browser import NO_CHROMIUM

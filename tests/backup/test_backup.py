@@ -29,7 +29,7 @@ from server.app import create_app
 from server.resources import of
 from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API
-from tests.running.program import run
+from tests.running.processes.program import run
 from tests.running.services.redis import oldest_redis_in, redis_in
 from tests.running.site import Site, site_in
 from tests.running.waiting import until

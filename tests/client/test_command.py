@@ -16,7 +16,7 @@ from PIL import Image
 
 from jobs.request.request import GenerationRequest
 from tests.running.paths import REPOSITORY
-from tests.running.program import run_text
+from tests.running.processes.program import run_text
 from tests.running.site import Site
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

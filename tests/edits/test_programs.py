@@ -21,7 +21,7 @@ from tests.compat.comfyui.graphs import node, sampler, text_to_image
 from tests.edits.asking import PROMPT, kept, made, png, sent
 from tests.engine.helpers import difference
 from tests.running.paths import API, REPOSITORY
-from tests.running.program import run_text
+from tests.running.processes.program import run_text
 from tests.running.site import Site
 from tests.running.waiting import until
 from tests.worker.test_kinds import scene

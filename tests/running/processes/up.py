@@ -15,7 +15,7 @@ import httpx
 import psutil
 
 from jobs.machine_settings import REPOSITORY
-from tests.running.program import run_text
+from tests.running.processes.program import run_text
 
 
 class Running:
