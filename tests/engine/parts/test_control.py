@@ -115,6 +115,7 @@ def ours(folder: Path, nets: dict[str, LoadedControlNet], controls: Sequence[Con
             [
                 ControlRows(
                     nets[control.name],
+                    range(2),
                     control_tensor(control.image).expand(2, -1, -1, -1),
                     balanced(both(nets[control.name], weight_at(control, index, STEPS))),
                 )
@@ -170,7 +171,14 @@ def rows(net: LoadedControlNet, weights: Sequence[float]) -> tuple[Any, ...]:
         torch.randn(count, 4, 8, 8, generator=generator),
         torch.full((count,), 500.0),
         torch.randn(count, 12, 32, generator=generator),
-        [ControlRows(net, control_tensor(PICTURE).expand(count, -1, -1, -1), balanced(weights))],
+        [
+            ControlRows(
+                net,
+                range(count),
+                control_tensor(PICTURE).expand(count, -1, -1, -1),
+                balanced(weights),
+            )
+        ],
     )
 
 
