@@ -5,31 +5,25 @@ from __future__ import annotations
 from flask_openapi.models.info import Info
 from flask_openapi.openapi import OpenAPI
 
-from jobs.request import blocklist
+from jobs.request.checks import blocklist
 from jobs.settings import settings
 from server import compat, errors, openapi, outages, resources, tracing
 from server.door import auth, cors, headers, hosts, limiter, limits, path_tokens, proxies, signing
 from server.pages import page, renditions
 from server.requests import body, refusals
 from server.routes import (
-    devices,
-    docs,
     events,
-    health,
     images,
     jobs,
-    metrics,
-    pairing,
     recipes,
     samplers,
-    session,
-    state,
     studies,
     styles,
     traces,
     wildcards,
 )
 from server.routes.collections import albums, archives, grids, presets
+from server.routes.entry import devices, pairing, session
 from server.routes.models import (
     addition_events,
     additions,
@@ -40,6 +34,7 @@ from server.routes.models import (
     residence,
     uploads,
 )
+from server.routes.standing import docs, health, metrics, state
 from server.streams import hub
 
 

@@ -11,7 +11,7 @@ SOURCES = REPOSITORY / "clients" / "web" / "src"
 SAID = (
     SOURCES / "models" / "said.ts",
     SOURCES / "make" / "refusals.ts",
-    SOURCES / "jobs" / "notes.ts",
+    SOURCES / "jobs" / "card" / "notes.ts",
 )
 CALL = re.compile(r'\b(?:say|_bound)\(\s*"([a-z0-9-]+)"')
 ENTRY = re.compile(r'^ {2}"?([a-z0-9-]+)"?: \(', re.MULTILINE)

@@ -12,8 +12,8 @@ from jobs.recipes.steered import OFF
 from jobs.recipes.steered import read as read_steered
 from jobs.recipes.steered import written as written_steered
 from jobs.recipes.written import harmless, number, quoted, unquoted
-from jobs.request.parts import Control, IPAdapter
-from jobs.request.regions import Region
+from jobs.request.fields.parts import Control, IPAdapter
+from jobs.request.fields.regions import Region
 from jobs.request.request import ResolvedRequest
 from jobs.request.samplers import AUTOMATIC, SAMPLERS, SCHEDULES, canonical_schedule, split_sampler
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from jobs.request.parts import (
+from jobs.request.fields.parts import (
     Control,
     Drawn,
     DynamicThresholding,
@@ -18,8 +18,8 @@ from jobs.request.parts import (
     Lora,
     PictureWords,
 )
-from jobs.request.regions import Box, Region
-from jobs.request.trace import restored
+from jobs.request.fields.regions import Box, Region
+from jobs.request.fields.trace import restored
 from jobs.request.walk.part import Walk
 
 

@@ -3,9 +3,9 @@ import { installDrop } from "./actions/drop";
 import { installNotices } from "./actions/notify";
 import { App } from "./App";
 import { ready } from "./i18n";
-import { restoreGuides } from "./state/guides";
-import { restoreInput } from "./state/input";
-import { start } from "./state/sync";
+import { restoreGuides } from "./state/form/guides";
+import { restoreInput } from "./state/form/input";
+import { start } from "./state/live/sync";
 import "./style.css";
 
 /** Starts the application in the page. */

@@ -11,7 +11,7 @@ from tests.engine.helpers import difference
 from tests.features.development import photograph
 from tests.running.site import Site
 from tests.running.waiting import until
-from tests.worker.families.asking import USUAL, Fields, data_uri, ended, made, picture
+from tests.worker.families.comparing.asking import USUAL, Fields, data_uri, ended, made, picture
 from worker.engine import TOLERANCE
 
 SHOWN = data_uri(photograph(32, seed=31))

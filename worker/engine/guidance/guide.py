@@ -5,9 +5,9 @@ from itertools import compress
 import torch
 
 from worker.engine.families.model import LoadedModel
+from worker.engine.ground.transfer import sent
 from worker.engine.guidance.task_rows import TaskRows
 from worker.engine.guidance.thresholding import thresholded
-from worker.engine.transfer import sent
 
 
 def guide(model: LoadedModel, noise: torch.Tensor, rows: TaskRows) -> torch.Tensor:

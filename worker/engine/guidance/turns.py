@@ -9,10 +9,10 @@ from grammar.edits import Count
 from grammar.script import MAX_WORDINGS, Script
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Text
+from worker.engine.ground.transfer import sent
 from worker.engine.guidance.places import shares
 from worker.engine.parts.rows import Pair
 from worker.engine.task import Condition, Task, ready
-from worker.engine.transfer import sent
 
 
 def turns_of(

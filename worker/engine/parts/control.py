@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
-from worker.engine.padding import padded, spread, taken
+from worker.engine.ground.padding import padded
+from worker.engine.ground.transfer import sent
+from worker.engine.parts.among import spread, taken
 from worker.engine.parts.emphasis import Emphasis, shares_of
 from worker.engine.request import Control, IPAdapter, Picture
-from worker.engine.transfer import sent
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,9 +1,9 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { cancel } from "../api/jobs";
 import { source } from "../api/images";
-import { find, merge, type LiveJob } from "../state/jobs";
+import { find, merge, type LiveJob } from "../state/live/jobs";
 import { Icon } from "../ui/Icon";
-import { Sure } from "../ui/Sure";
+import { Sure } from "../ui/sheets/Sure";
 import { Cancel } from "./Cancel";
 import { named } from "./sentence";
 import { Standing } from "./Standing";
