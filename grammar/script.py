@@ -12,6 +12,9 @@ MAX_PARTS = 16
 
 MAX_PART_WEIGHT = 100.0
 
+MAX_WORDINGS = 64
+"""Texts that a prompt may become from step to step: 64 of T5-XXL's are 270 MB."""
+
 AND = re.compile(r"\bAND\b")
 _WEIGHT = re.compile(r":\s*([-+]?(?:\d+\.?|\d*\.\d+))\s*\Z", re.ASCII)
 
@@ -73,6 +76,13 @@ class Script:
     def several(self) -> bool:
         """Whether there is more than one prompt, at once or one after the other."""
         return self.changes or self.joined or self.placed
+
+    def texts(self, forwards: int, count: Count) -> list[tuple[str, str]]:
+        """All prompts that there are at the forwards of a pass, each with its negative one."""
+        said = (self.at(forward, count) for forward in range(forwards))
+        return list(
+            dict.fromkeys((part.text, negative) for parts, negative in said for part in parts)
+        )
 
     def at(self, forward: int, count: Count) -> Wording:
         """The prompts at a forward of a pass, counted from 0."""

@@ -144,6 +144,10 @@ def _steered() -> Iterator[Row]:
         yield Row(section, f"PAG {scale:g}", plain | {"pag_scale": scale})
     natural = {"cfg_plus_plus": True, "guidance_scale": 0.6, "sampler": "ddim"}
     yield Row(section, "CFG++ 0.6", plain | natural)
+    strong = plain | {"guidance_scale": 18.0}
+    yield Row(section, "Guidance 18", strong)
+    mimic = {"mimic_scale": 5.0, "percentile": 0.995}
+    yield Row(section, "Guidance 18 as 5", strong | {"dynamic_thresholding": mimic})
     unguided = plain | {"guidance_scale": 1.0}
     yield Row(section, "Without guidance", unguided)
     yield Row(section, "Without guidance, PAG 5", unguided | {"pag_scale": 5.0})

@@ -16,6 +16,11 @@ MOST_GRIDS = 300
 """Of one owner: with one more the oldest is forgotten, and its jobs stay."""
 
 
+_CANCELED = "darkroom:canceled-grid:"
+
+_DAY = 24 * 3600
+"""Seconds within which a request that was cut off may come again and go on with its grid."""
+
 # A grid that was deleted while it was being made must not come back.
 _COMPLETE = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
@@ -80,6 +85,16 @@ def complete(redis: Redis, owner: str, grid: Grid) -> Grid | None:
     whole = replace(grid, whole=True)
     there = redis.eval(_COMPLETE, 1, _key(owner), grid.id, _written(whole))
     return whole if there else None
+
+
+def cancel(redis: Redis, grid: str) -> None:
+    """Says to whoever is still submitting jobs of a grid that they are not wanted any more."""
+    redis.set(f"{_CANCELED}{grid}", 1, ex=_DAY)
+
+
+def is_canceled(redis: Redis, grid: str) -> bool:
+    """Whether that was said."""
+    return bool(redis.exists(f"{_CANCELED}{grid}"))
 
 
 def delete(redis: Redis, owner: str, grid: str) -> None:

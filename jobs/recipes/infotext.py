@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.prompts.tags import tag_of
+from jobs.recipes.steered import OFF
+from jobs.recipes.steered import read as read_steered
+from jobs.recipes.steered import written as written_steered
 from jobs.recipes.written import harmless, number, quoted, unquoted
 from jobs.request.fields.parts import Control, IPAdapter
 from jobs.request.fields.regions import Region
 from jobs.request.request import ResolvedRequest
 from jobs.request.samplers import AUTOMATIC, SAMPLERS, SCHEDULES, canonical_schedule, split_sampler
 
-PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
-"""One `Name: value`, as every reader of the format finds it."""
+PAIR = re.compile(r'\s*(\w[\w \-/+]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+"""One `Name: value`, as every reader of the format finds it, and `CFG++` beside."""
 
 FEWEST_PAIRS = 3
 """A last line with fewer is a line of the prompt."""
@@ -33,14 +36,8 @@ FILLS = {
 BLEND, BLEND_PROMPT = "Prompt blend", "Prompt blended with"
 """Ours: a second prompt, and how far the first was moved towards it."""
 
-CFG_PLUS_PLUS = "CFG++"
-
-FREEU = "FreeU"
-"""Its numbers, such as `b1 1.5, b2 1.6, s1 0.9, s2 0.2`."""
-
-TILING = "Tiling"
-TILINGS = {"both": "True", "x": "x", "y": "y"}
-"""AUTOMATIC1111 says whether all edges meet; one way alone is ours."""
+DRAWN = "Drawn at"
+"""Ours: the size that a picture was drawn at, where that is another than its own."""
 
 REGIONS = "Regions"
 """Ours: the prompts that have places, as JSON."""
@@ -66,6 +63,7 @@ KNOWN = {*NUMBERS, "Sampler", "Size", "Model", "Model hash"}
 
 HIRES = {"Hires upscale": "scale", "Hires steps": "steps", "Hires upscaler": "upscaler"}
 HIRES_STRENGTH = "Denoising strength"
+HIRES_PROMPTS = {"Hires prompt": "prompt", "Hires negative prompt": "negative_prompt"}
 
 MODES = {
     "prompt": "My prompt is more important",
@@ -76,6 +74,12 @@ MODES = {
 
 EDIT_PICTURES = "Edited pictures"
 """Ours: how many pictures an edit was given."""
+
+TOLD = {
+    *("Version", "Note", "Template", "Negative Template", "User", "Created Date", "Date"),
+    *("Hashes", "Lora hashes", "TI hashes", "VAE hash", "Model hash", "Size"),
+}
+"""Names that tell of a picture and change none."""
 
 FROM_A_PICTURE = (
     *("Denoising strength", "Mask blur", "ControlNet", "IP-Adapter", "Inpaint area"),
@@ -120,6 +124,8 @@ class Recipe:
     model_hash: str | None
     lacks: str | None = None
     """What else the picture was made of, as a sentence about its text; None where nothing is."""
+    unread: dict[str, str] = field(default_factory=dict[str, str])
+    """What else was done to it that nothing here does, by the names that its text has for it."""
 
 
 def write(request: ResolvedRequest, index: int, maker: Maker, note: str | None = None) -> str:
@@ -138,7 +144,7 @@ def write(request: ResolvedRequest, index: int, maker: Maker, note: str | None =
         "Model": request.model,
         **_extras(request),
         **_template(asked),
-        "Drawn at": request.drawn and f"{request.drawn.width}x{request.drawn.height}",
+        DRAWN: request.drawn and f"{request.drawn.width}x{request.drawn.height}",
         "Note": note,
         "Version": f"Darkroom {maker.version}",
     }
@@ -159,8 +165,7 @@ def prompt_with_loras(request: ResolvedRequest) -> str:
 def read(text: str) -> Recipe:
     """The recipe in a text. Raises BadInfotext.
 
-    Names that mean nothing here (RNG, VAE, Version, hashes of add-ons) are passed over. Where it
-    starts from another picture, `lacks` says so.
+    What means nothing here is `unread`. Where it starts from another picture, `lacks` says so.
     """
     parts = split(text)
     values = parts.settings
@@ -174,14 +179,8 @@ def read(text: str) -> Recipe:
     ]
     fields: dict[str, Any] = {"prompt": parts.prompt, "negative_prompt": parts.negative_prompt}
     fields |= {ours: number(values[name]) for name, ours in NUMBERS.items() if name in values}
-    ways = {said: way for way, said in TILINGS.items()}
-    if values.get(TILING) in ways:
-        fields["tiling"] = ways[values[TILING]]
-    if values.get(CFG_PLUS_PLUS) == "True":
-        fields["cfg_plus_plus"] = True
-    if FREEU in values:
-        said = (each.partition(" ") for each in values[FREEU].split(", "))
-        fields["freeu"] = {name: number(value) for name, _, value in said}
+    steered, known = read_steered(values)
+    fields |= steered
     if REGIONS in values:
         fields["regions"] = _read_regions(values[REGIONS])
         if '"mask"' in values[REGIONS]:
@@ -189,6 +188,8 @@ def read(text: str) -> Recipe:
     if BLEND_PROMPT in values:
         fields["blend_prompt"] = values[BLEND_PROMPT]
     fields |= _size(values.get("Size"))
+    if drawn := _size(values.get(DRAWN)):
+        fields["drawn"] = drawn
     if "Sampler" in values:
         fields |= _sampler(values["Sampler"], values.get("Schedule type"))
     if hires:
@@ -196,7 +197,21 @@ def read(text: str) -> Recipe:
     elif HIRES_STRENGTH in values:
         fields["strength"] = number(values[HIRES_STRENGTH])
     lacks = LACKS_PICTURE.format(shown[0]) if shown else None
-    return Recipe(fields, values.get("Model"), values.get("Model hash"), lacks)
+    return Recipe(
+        fields, values.get("Model"), values.get("Model hash"), lacks, _unread(values, known)
+    )
+
+
+def _unread(values: dict[str, str], known: set[str]) -> dict[str, str]:
+    read_here = {
+        *(*KNOWN, *TOLD, *HIRES, *HIRES_PROMPTS, HIRES_STRENGTH, "Schedule type"),
+        *(REGIONS, BLEND_PROMPT, DRAWN, *known),
+    }
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in read_here and not name.startswith(FROM_A_PICTURE) and value not in OFF
+    }
 
 
 def split(text: str) -> Parts:
@@ -236,14 +251,7 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields["VAE"] = request.vae
     if request.class_label is not None:
         fields["Class label"] = request.class_label
-    if request.cfg_plus_plus:
-        fields[CFG_PLUS_PLUS] = "True"
-    if request.pag_scale:
-        fields["PAG scale"] = request.pag_scale
-    if request.freeu:
-        fields[FREEU] = ", ".join(f"{name} {n:g}" for name, n in request.freeu)
-    if request.tiling != "none":
-        fields[TILING] = TILINGS[request.tiling]
+    fields |= written_steered(request)
     if request.guidance_rescale:
         fields["CFG rescale"] = request.guidance_rescale
     if request.true_cfg_scale != 1:
@@ -324,8 +332,7 @@ def _hires(values: dict[str, str]) -> dict[str, Any] | None:
         hires["upscaler"] = _upscaler(values["Hires upscaler"])
     if hires.get("steps") == 0:
         del hires["steps"]  # as many as the first pass
-    prompts = {"Hires prompt": "prompt", "Hires negative prompt": "negative_prompt"}
-    hires |= {ours: values[name] for name, ours in prompts.items() if name in values}
+    hires |= {ours: values[name] for name, ours in HIRES_PROMPTS.items() if name in values}
     if HIRES_STRENGTH in values:
         hires["strength"] = number(values[HIRES_STRENGTH])
     return hires

@@ -11,10 +11,14 @@ from jobs.pictures.pictures import EXIF_IFD, INFOTEXT, UNICODE, USER_COMMENT, Ba
 from jobs.recipes import foreign_recipes, infotext
 from jobs.recipes.infotext import BadInfotext, Maker, Recipe
 from jobs.request.model_card import ModelCard
+from jobs.request.notes import Note
 from jobs.request.request import FieldError, InvalidRequest, ResolvedRequest
 
 RECORD = "darkroom"
 """Name of the PNG text chunk with our JSON; `prompt`, `workflow` and `Comment` are ComfyUI's."""
+
+VAE = "VAE"
+"""What an infotext calls an autoencoder."""
 
 MAX_RECIPE = 1_000_000
 """Characters of a recipe that is read: two prompts of 10,000 and all else take 30,000."""
@@ -46,17 +50,25 @@ def record(request: ResolvedRequest, index: int, maker: Maker) -> dict[str, Any]
     }
 
 
-def recipe_of(data: bytes, cards: list[ModelCard]) -> dict[str, Any]:
+def recipe_of(
+    data: bytes, cards: list[ModelCard], notes: list[Note] | None = None
+) -> dict[str, Any]:
     """The fields of the request that a picture was made by, not yet checked but for the model.
 
-    Our own record comes before what other programs write. Raises InvalidRequest where the picture
-    carries neither, or one that is broken or not whole, or was made by a model that is not offered.
+    Our own record comes before what other programs write; what they did that nothing here does is
+    added to `notes`. Raises InvalidRequest where the picture carries neither, or one that is broken
+    or not whole, or was made by a model that is not offered.
     """
     recipe = _found(data)
     if recipe.lacks:
         detail = f"the picture's `{INFOTEXT}` cannot be used: it {recipe.lacks}"
         raise InvalidRequest([FieldError(pointer="", detail=detail)])
-    return recipe.fields | _model(recipe, cards)
+    fields = recipe.fields | _autoencoder(recipe, cards) | _model(recipe, cards)
+    if notes is not None and recipe.unread:
+        said = ", ".join(f"`{name}: {value}`" for name, value in recipe.unread.items())
+        detail = f"of the picture's recipe nothing here does {said[:500]}"
+        notes.append(Note(pointer="", detail=detail))
+    return fields
 
 
 def known_part_of(data: bytes, cards: list[ModelCard]) -> tuple[dict[str, Any], list[FieldError]]:
@@ -69,6 +81,11 @@ def known_part_of(data: bytes, cards: list[ModelCard]) -> tuple[dict[str, Any], 
     fields, missing = dict(recipe.fields), list[FieldError]()
     if recipe.lacks:
         missing.append(FieldError(pointer="/image", detail=f"the picture {recipe.lacks}"))
+    fields |= _autoencoder(recipe, cards)
+    missing += [
+        FieldError(pointer=_pointer(name), detail=f"nothing here does `{name}: {value[:100]}`")
+        for name, value in recipe.unread.items()
+    ]
     try:
         fields |= _model(recipe, cards)
     except InvalidRequest as error:
@@ -162,6 +179,19 @@ def _from_record(text: str) -> Recipe:
         model if isinstance(model, str) else None,
         model_hash if isinstance(model_hash, str) else None,
     )
+
+
+def _pointer(name: str) -> str:
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def _autoencoder(recipe: Recipe, cards: list[ModelCard]) -> dict[str, str]:
+    """The autoencoder that its text names, where it is here; else that is as good as unread."""
+    name = recipe.unread.get(VAE, "").removesuffix(".safetensors")
+    if not any(name == each.name for card in cards for each in card.vaes):
+        return {}
+    del recipe.unread[VAE]
+    return {"vae": name}
 
 
 def _model(recipe: Recipe, cards: list[ModelCard]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from jobs.request.fields.masks import MaskGrey
 from jobs.request.fields.parts import (
     Control,
     Drawn,
+    DynamicThresholding,
     Expand,
     FreeU,
     Hires,
@@ -209,6 +210,9 @@ class CommonFields(Part):
     )
     freeu: FreeU | None = Field(
         default=None, description="FreeU: more of a U-Net's backbone, less of what skips it."
+    )
+    dynamic_thresholding: DynamicThresholding | None = Field(
+        default=None, description="A high guidance scale with the range of colours of a lower one."
     )
     pag_scale: float = Field(
         default=0.0,

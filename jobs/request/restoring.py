@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from jobs.request.fields.parts import (
     Control,
     Drawn,
+    DynamicThresholding,
     Expand,
     FreeU,
     Hires,
@@ -36,6 +37,7 @@ def restored_parts(fields: Mapping[str, Any]) -> dict[str, Any]:
         "hires": _one(Hires, fields.get("hires")),
         "drawn": _one(Drawn, fields.get("drawn")),
         "freeu": _one(FreeU, fields.get("freeu")),
+        "dynamic_thresholding": _one(DynamicThresholding, fields.get("dynamic_thresholding")),
         "wordings": [_wording(each) for each in fields.get("wordings", [])],
         "walk": _one(Walk, fields.get("walk")),
     }

@@ -13,6 +13,7 @@ from pydantic_core import from_json
 
 from jobs.recipes.recipes import recipe_of
 from jobs.records.workers import offered_models
+from jobs.request.notes import Note
 from jobs.request.request import FieldError, InvalidRequest
 from server.door.auth import is_public
 from server.errors import ApiError
@@ -52,12 +53,14 @@ class StrictJSON(DefaultJSONProvider):
 class Body:
     """A request's body: its fields, the files that came with them, and what tells it from others.
 
-    `parts` has the bytes of each file by the JSON pointer of the field that it is for.
+    `parts` has the bytes of each file by the JSON pointer of the field that it is for, `notes` what
+    of a picture's recipe is in no field.
     """
 
     fields: dict[str, Any]
     identity: bytes
     parts: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    notes: list[Note] = field(default_factory=list[Note])
 
 
 class BodyRequest(Request):
@@ -118,7 +121,9 @@ def _read_body() -> None:
         body = Body(fields, identity, parts)
     elif _type() in PICTURES:
         data = _data()
-        body = Body(recipe_of(data, offered_models(resources().redis)), data)
+        notes: list[Note] = []
+        fields = recipe_of(data, offered_models(resources().redis), notes)
+        body = Body(fields, data, notes=notes)
     else:
         raise _unsupported()
     cast("BodyRequest", request).body = body

@@ -87,6 +87,9 @@ def submit_grid(body: GridRequest, grid_id: str, begun: Grid | None = None) -> G
         for job_id, request, each, kept in zip(ids, requests, uploads, there, strict=True):
             if kept is None:
                 submit_opened(request, each.under(job_id), cards=cards, job_id=job_id)
+                # Whoever canceled the grid meanwhile saw the jobs before this one.
+                if grids.is_canceled(here.redis, grid_id):
+                    queue.cancel(here.redis, job_id)
     except (InvalidRequest, QueueFull, QuotaExceeded, ApiError):
         take_back(grid, uncounted=True)
         raise

@@ -102,6 +102,7 @@ def create_job(header: CreateHeaders, body: GenerationRequest) -> Response:
             job_id=job_id,
             keyed=key is not None,
             hook=_hook(body),
+            notes=sent.notes,
         )
     except InvalidRequest:
         if key is not None:

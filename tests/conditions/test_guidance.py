@@ -12,7 +12,7 @@ import torch
 from diffusers.pipelines.auto_pipeline import AutoPipelineForText2Image
 from PIL import Image
 
-from tests.conditions.by_hand import USUAL, decoded, pipeline_of, seeded, words
+from tests.conditions.by_hand import USUAL, decoded, pipeline_of, seeded, walked, words
 from tests.engine.helpers import difference
 from tests.engine.sampling.stock_schedulers import quiet, stock_scheduler
 from tests.running.paths import API
@@ -110,6 +110,38 @@ def test_cfg_plus_plus_guides_the_picture_and_leaves_the_noise(
     assert "CFG++: True" in Image.open(io.BytesIO(kept)).text["parameters"]
 
 
+def test_a_prediction_has_the_range_of_a_lower_scale(site: Site, client: httpx.Client):
+    asked = USUAL | {"guidance_scale": 30.0}
+    how = {"mimic_scale": 3.0, "percentile": 0.95}
+    before = settled(client, "sd1")
+    job, mate = made(client, **asked, dynamic_thresholding=how), made(client, **asked)
+    ours, plain = picture(client, job), picture(client, mate)
+    total, forwards = rows_since(client, "sd1", before, 4 * 6)
+    assert (total, forwards < 2 * 6) == (4 * 6, True)
+    pipeline = pipeline_of(site.data / "sd1")
+    said = torch.cat([words(pipeline, text) for text in ("blue", "a red apple")])
+
+    def predict(latents: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        without, towards = pipeline.unet(latents.expand(2, -1, -1, -1), timestep, said).sample
+        mimic, guided = (without + scale * (towards - without) for scale in (3.0, 30.0))
+        found: list[torch.Tensor] = []
+        for low, high in zip(mimic, guided, strict=True):
+            wanted = (low - low.mean()).abs().max()
+            own = torch.quantile((high - high.mean()).abs().flatten(), 0.95)
+            most = max(wanted, own)
+            found.append((high - high.mean()).clamp(-most, most) / most * wanted + high.mean())
+        return torch.stack(found)[None]
+
+    by_hand = walked(pipeline, predict, steps=6, seed=4, size=(32, 32))
+    assert difference(ours, by_hand) <= TOLERANCE
+    assert difference(ours, plain) > TOLERANCE
+    kept = client.get(ended(client, job)["outputs"][0]["url"]).content
+    text = Image.open(io.BytesIO(kept)).text["parameters"]
+    assert "Dynamic thresholding enabled: True, Mimic scale: 3, Threshold percentile: 95" in text
+    answer = client.post(f"{API}/jobs", content=kept, headers={"Content-Type": "image/png"})
+    assert np.array_equal(picture(client, answer.json()["urls"]["self"]), ours)
+
+
 def _sigma(pipeline: Any, timestep: torch.Tensor) -> torch.Tensor:
     signal = pipeline.scheduler.alphas_cumprod[int(timestep)]
     return ((1 - signal) / signal).sqrt()
@@ -157,6 +189,7 @@ def _sigma(pipeline: Any, timestep: torch.Tensor) -> torch.Tensor:
             "change",
         ),
         ({"freeu": {"b1": 0.0}}, "/freeu/b1", "more than"),
+        ({"dynamic_thresholding": {}, "guidance_scale": 1.0}, "/dynamic_thresholding", "guidance"),
     ],
 )
 def test_what_they_do_not_work_with_is_refused(

@@ -205,6 +205,12 @@ OPTIONS: Mapping[str, Option] = {
         not_for=(*TRANSFORMERS, "lcm"),
         without={"sampler": "euler"} | STRONG,
     ),
+    "dynamic-thresholding": Option(
+        "Dynamic thresholding",
+        {"dynamic_thresholding": {"mimic_scale": 2.0, "percentile": 0.9}} | STRONG,
+        not_for=WITHOUT_GUIDANCE,
+        without=STRONG,
+    ),
     "pag": Option("Perturbed-attention guidance", {"pag_scale": 20.0}, not_for=TRANSFORMERS),
     "variation-seed": Option("Variation seed", {"variation_seed": 9, "variation_strength": 0.3}),
     "exact": Option("Exact", {"exact": True}, promises=("exact",)),

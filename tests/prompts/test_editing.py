@@ -235,6 +235,11 @@ def test_a_lora_has_a_weight_for_the_text_encoder_and_one_for_the_unet(
         ({"prompt": "a AND b", "guidance_scale": 1.0}, "/prompt", "guidance"),
         ({"prompt": " AND ".join("abcdefghijklmnopq")}, "/prompt", "at most 16"),
         ({"prompt": "a AND b :101"}, "/prompt", "at most 100"),
+        (
+            {"prompt": f"[{'|'.join(f'a {n}' for n in range(70))}]", "steps": 90},
+            "/prompt",
+            "becomes 70 different texts from step to step; at most 64 are read",
+        ),
         ({"prompt": f"a {'[' * 60}b{':3]' * 60}"}, "/prompt", "up to 50 deep"),
         (
             {"prompt": "a", "negative_prompt": f"{'[' * 60}b{':3]' * 60}"},

@@ -27,6 +27,7 @@ from worker.engine.prompt.kept import KeptEmbeddings
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import (
     Control,
+    DynamicThresholding,
     Enlarge,
     FreeU,
     ImageRequest,
@@ -48,6 +49,7 @@ __all__ = [
     "Control",
     "Cost",
     "DeadlineExceeded",
+    "DynamicThresholding",
     "Engine",
     "EngineError",
     "Enlarge",

@@ -1,11 +1,15 @@
 """Who pays for what the device does, and what it costs: kept by the runner, read by the batcher."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from worker.engine.memory.costs import Costs, Kind
 from worker.engine.memory.stopwatch import Measurement
 from worker.engine.shares import Shares
 from worker.engine.task import BatchKey, Task
+
+ABOUT = 1.1
+"""By how much a forward of all may take longer than two: it is by minima that they are compared."""
 
 
 class Accounts:
@@ -37,8 +41,8 @@ class Accounts:
         """A forward with a row for each of these tasks was made; `limit` is the most it may have.
 
         The tasks whose ids are in `free` pay together what it took longer for them, the others the
-        rest. Without tasks it was made for its own sake, and nobody pays. What was not as `usual`
-        says nothing of others.
+        rest; of these who is steered pays what he takes beyond the plain network. Without tasks it
+        was made for its own sake, and nobody pays. What was not as `usual` says nothing of others.
         """
         seconds = measurement.seconds
         riding = sum(task.id in free for task in tasks)
@@ -47,16 +51,40 @@ class Accounts:
         # Never more than by the row.
         theirs = 0.0 if without is None else max(0.0, seconds - without)
         theirs = min(theirs, seconds * riding / max(1, len(tasks)))
+        plain, steered = self._shared(key, tasks, free, seconds - theirs)
         for task in tasks:
             if task.id in free:
                 self._charge(task, theirs / riding)
             else:
-                self._charge(task, (seconds - theirs) / paying)
+                self._charge(task, steered if task.steered else plain)
             # An edit takes longer than the pictures of words alone, whose times are told by this.
             if not task.request.references:
                 self.costs.belongs(kind(task), key.timed, limit)
         if usual:
             self.costs.forward(key.timed, measurement.rows, seconds)
+
+    def _shared(
+        self, key: BatchKey, tasks: Sequence[Task], free: Collection[str], seconds: float
+    ) -> tuple[float, float]:
+        """What each row of who pays has of these seconds, plain or steered."""
+        paying = [task for task in tasks if task.id not in free]
+        steered = sum(task.steered for task in paying)
+        even = seconds / max(1, len(paying))
+        if not 0 < steered < len(paying):
+            return even, even
+        alone = self.costs.seconds(replace(key, steered=False).timed, len(paying))
+        plain = even if alone is None else min(even, alone / len(paying))
+        return plain, (seconds - plain * (len(paying) - steered)) / steered
+
+    def together(self, key: BatchKey, plain: int, steered: int) -> bool:
+        """Whether so many plain rows and steered ones are to share a forward: where one takes the
+        device about as long as two of them apart, or less, as far as that was measured."""
+        alone = self.costs.seconds(replace(key, steered=False).timed, plain)
+        shape = replace(key, steered=True).timed
+        beside, all_of_them = (self.costs.seconds(shape, n) for n in (steered, steered + plain))
+        if alone is None or beside is None or all_of_them is None:
+            return True
+        return all_of_them <= ABOUT * (alone + beside)
 
     def piece(self, task: Task, seconds: float) -> None:
         """The device worked for one task alone."""

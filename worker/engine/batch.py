@@ -1,9 +1,9 @@
 """A batch is a throw-away view: tasks gathered into tensors for one forward, then forgotten."""
 
 import operator
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -12,13 +12,13 @@ from worker.engine.families.model import LoadedModel
 from worker.engine.ground.transfer import sent
 from worker.engine.guidance.guide import guide
 from worker.engine.guidance.task_rows import TaskRows
-from worker.engine.parts.control import ControlRows, weight_at
+from worker.engine.parts.control import ControlRows, LoadedControlNet, weight_at
 from worker.engine.parts.emphasis import PROMPT_ONLY, Emphasis
-from worker.engine.parts.rows import COUNTED
+from worker.engine.parts.rows import COUNTED, Pair
 from worker.engine.parts.t2i_adapter import AdapterRows, Steered, steered_rows
 from worker.engine.references.rows import ReferenceRows, Seen, gathered
-from worker.engine.request import Control, ControlMode, IPAdapter
-from worker.engine.task import BatchKey, Prediction, Stage, Task, ready
+from worker.engine.request import Control, IPAdapter
+from worker.engine.task import BatchKey, ControlInput, Prediction, Stage, Task, ready
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,9 @@ class Batch:
 
     @property
     def key(self) -> BatchKey:
-        return ready(self.tasks[0].key)
+        """That of the first, with something beside the network wherever any of them has that."""
+        key, steered = ready(self.tasks[0].key), any(task.steered for task in self.tasks)
+        return key if key.steered == steered else replace(key, steered=steered)
 
     def gather(self, stacks: Stacks | None = None) -> TaskRows | None:
         """One batch of rows of all tasks; a task whose sampler raises fails and is left out.
@@ -118,7 +120,7 @@ class Batch:
                 name: stack(name, _inputs(name, tasks, guided, model), model.dtype)
                 for name in tasks[0].inputs
             },
-            controls=_controls(tasks, places, without, partial(stack, dtype=model.dtype)),
+            controls=_controls(self, tasks, places, without, partial(stack, dtype=model.dtype)),
             adapters=_adapters(tasks, places, without),
             references=_references(tasks, places, without),
         )
@@ -191,24 +193,60 @@ def _inputs(name: str, tasks: list[Task], guided: int, model: LoadedModel) -> li
 
 
 def _controls(
-    tasks: list[Task], places: list[int], without: int, stack: Callable[..., torch.Tensor]
+    batch: Batch,
+    tasks: list[Task],
+    places: list[int],
+    without: int,
+    stack: Callable[..., torch.Tensor],
 ) -> list[ControlRows]:
-    """Each ControlNet's pictures and weights at this step, a row a row of the forward."""
+    """What each ControlNet is shown at this step, of the rows that it acts on. Of pictures that
+    must be exact it runs for all rows, so that there are always as many."""
+    slots: dict[tuple[LoadedControlNet, int | None, int], list[_Shown]] = {}
+    spoken = _spoken(tasks, places)
+    for row, at in enumerate(places):
+        had: Counter[tuple[LoadedControlNet, int | None]] = Counter()
+        for each in tasks[at].controls:
+            kind = each.net, each.control_type
+            unsaid = each.net.prompt_only or each.control.control_mode in PROMPT_ONLY
+            weight = 0.0 if unsaid and row < without else _weight(tasks[at], each.control)
+            shown = slots.setdefault((*kind, had[kind]), [])
+            had[kind] += 1
+            if weight or batch.key.exact:
+                shown.append(_Shown(row, each, weight, spoken[row]))
     found: list[ControlRows] = []
-    for index, first in enumerate(tasks[0].controls):
-        inputs = [task.controls[index] for task in tasks]
-        weights = [_weight(task, each.control) for task, each in zip(tasks, inputs, strict=True)]
-        modes: list[ControlMode] = [inputs[at].control.control_mode for at in places]
-        acting = [
-            0.0
-            if row < without and (first.net.prompt_only or modes[row] in PROMPT_ONLY)
-            else weights[at]
-            for row, at in enumerate(places)
-        ]
-        stacked = stack(f"control {index}", [inputs[at].picture for at in places])
-        emphasis = Emphasis(acting, modes, _areas([inputs[at].area for at in places]))
-        found.append(ControlRows(first.net, stacked, emphasis, first.control_type))
+    for index, ((net, kind, _), shown) in enumerate(slots.items()):
+        emphasis = Emphasis(
+            [each.weight for each in shown],
+            [each.input.control.control_mode for each in shown],
+            _areas([each.input.area for each in shown]),
+        )
+        if not emphasis.acts:
+            continue
+        prompts = {
+            name: stack(f"{name} of control {index}", [each.inputs[name].prompt for each in shown])
+            for name in batch.model.control_reads
+        }
+        pictures = stack(f"control {index}", [each.input.picture for each in shown])
+        where = [each.row for each in shown]
+        found.append(ControlRows(net, where, pictures, emphasis, kind, prompts))
     return found
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a ControlNet is shown for a row, how strongly it acts, and the row's prompt."""
+
+    row: int
+    input: ControlInput
+    weight: float
+    inputs: Mapping[str, Pair]
+
+
+def _spoken(tasks: list[Task], places: list[int]) -> list[Mapping[str, Pair]]:
+    """The inputs of the prompt that each row is of: of those without one its picture's first."""
+    first = [tasks[at].inputs for at in places]
+    more = [part.inputs for task in tasks for part in task.conditions[1:]]
+    return [*first[: len(first) - len(more)], *more]
 
 
 def _areas(areas: Sequence[torch.Tensor | None]) -> torch.Tensor | None:

@@ -4,6 +4,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from worker.engine.accounts import Accounts
@@ -120,8 +121,11 @@ class Batcher:
 
     def _together(self, first: Task, key: BatchKey, able: Sequence[Task]) -> Batch:
         """The forward of `first`, with all whom it takes along."""
+        sharing = self._sharing(first, key, able)
+        if any(task.steered for task in sharing):
+            key = replace(key, steered=True)
         shares, most = self._accounts.shares, self._budget.rows(key)
-        waiting = self._by_caller(first, key, able)
+        waiting = self._by_caller(first, sharing)
         will_have = {caller: shares.tag(caller) for caller in waiting}
         slack = self._accounts.slack(first)
         fitting = self._most_in_time(first, key, able, most)
@@ -151,11 +155,21 @@ class Batcher:
             will_have[caller] += share
         return Batch(Stage.DENOISE, chosen, frozenset(free))
 
-    def _by_caller(
-        self, first: Task, key: BatchKey, able: Sequence[Task]
-    ) -> dict[str, deque[Task]]:
-        """The tasks that may share the forward, each caller's in their order; `first` is first."""
+    def _sharing(self, first: Task, key: BatchKey, able: Sequence[Task]) -> list[Task]:
+        """The tasks that may share the forward of `first`: those that are steered and plain ones
+        together, or those alone that are as it is, as it takes the device less."""
         sharing = [task for task in able if task.key == key and task.stage is Stage.DENOISE]
+        steered = sum(task.rows for task in sharing if task.steered)
+        plain = sum(task.rows for task in sharing) - steered
+        if not (steered and plain) or key.exact:
+            return sharing
+        most = self._budget.rows(key)
+        if self._accounts.together(key, min(plain, most), min(steered, most)):
+            return sharing
+        return [task for task in sharing if task.steered == first.steered]
+
+    def _by_caller(self, first: Task, sharing: list[Task]) -> dict[str, deque[Task]]:
+        """Each caller's of these tasks in their order; `first` is first."""
         sharing.sort(key=lambda task: (task is not first, task.last_advanced))
         found: dict[str, deque[Task]] = {}
         for task in sharing:

@@ -59,6 +59,10 @@ def encode(task: Task, memory: Memory | None = None) -> None:
         raise InvalidRequest(
             f"cfg_plus_plus: the model {model.name} is not guided by a second row."
         )
+    if request.dynamic_thresholding and not model.guided(request):
+        raise InvalidRequest(
+            f"dynamic_thresholding: this picture of the model {model.name} has no guidance."
+        )
     _refer(task, model)
     if request.references:
         _edit(task, model)

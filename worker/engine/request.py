@@ -95,6 +95,15 @@ class FreeU:
     s2: float
 
 
+@dataclass(frozen=True)
+class DynamicThresholding:
+    """The scale whose range a guided prediction is brought to, and the share of its places that its
+    own range is taken from."""
+
+    mimic_scale: float
+    percentile: float
+
+
 BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 """Ways to enlarge that need no weights of their own."""
 
@@ -176,6 +185,7 @@ class ImageRequest:
     class_label: int | None = None
     tiling: Tiling = "none"
     freeu: FreeU | None = None
+    dynamic_thresholding: DynamicThresholding | None = None
     pag_scale: float = 0.0
     cfg_plus_plus: bool = False
     exact: bool = False

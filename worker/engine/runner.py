@@ -261,7 +261,7 @@ class Runner:
         """Within it a forward runs the fastest way that there is. One that is weighed runs the
         plain way, and so does what hangs on the plain network's layers; and what must be equal to
         the bit, before something was compiled and after."""
-        hung = key.loras or key.controls or rows.adapters or rows.references
+        hung = key.loras or rows.references
         if self._backends is None or key.exact or hung or not self._budget.weighed(key):
             return nullcontext()
         return self._backends.over(model.networks)

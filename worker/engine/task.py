@@ -52,8 +52,10 @@ class Stage(IntEnum):
 class BatchKey:
     """Tasks with equal keys may share a forward: same weights, same tensor shapes.
 
-    `inputs` names the conditions with the shape of a row, `controls` the ControlNets. Edges that
-    meet are each row's own, but where all must be `exact`.
+    `inputs` names the conditions with the shape of a row. What steers a picture, and edges that
+    meet, are each row's own, but where all must be `exact`: there `controls` names the ControlNets.
+    Whether something beside the plain network has a part in it (`steered`) keeps nobody apart by
+    itself: what it costs to be together decides.
     """
 
     model: str
@@ -64,11 +66,12 @@ class BatchKey:
     controls: tuple[str, ...] = ()
     exact: bool = False
     tiling: Tiling = "none"
+    steered: bool = field(default=False, compare=False)
 
     @property
     def shape(self) -> ForwardShape:
         """What a forward's memory depends on, and the number of rows that is best."""
-        return ForwardShape(self.model, self.height, self.width, self.inputs, self.controls)
+        return ForwardShape(self.model, self.height, self.width, self.inputs, self.steered)
 
     @property
     def timed(self) -> ForwardShape:
@@ -240,6 +243,13 @@ class Task:
         return beside + max(1, len(self.conditions))
 
     @property
+    def steered(self) -> bool:
+        """Whether its rows are more than calls of the plain network."""
+        asked = self.request
+        acting = asked.tiling != "none" or asked.freeu is not None or asked.pag_scale > 0
+        return acting or bool(self.controls or self.adapters or self.references)
+
+    @property
     def autoencoder(self) -> Autoencoder:
         """What decodes its picture."""
         return ready(self.model).autoencoder.seamless(self.request.tiling)
@@ -294,9 +304,10 @@ class Task:
             inputs=tuple((name, tuple(pair.prompt.shape)) for name, pair in self.inputs.items()),
             # Those that differ in how prompts are read alone have one denoiser.
             loras=tuple(Lora(each.name, each.weight) for each in self.request.loras),
-            controls=tuple(each.label for each in self.controls),
+            controls=tuple(each.label for each in self.controls) if self.request.exact else (),
             exact=self.request.exact,
             tiling=self.request.tiling if self.request.exact else "none",
+            steered=self.steered,
         )
 
     def advance(self, prediction: Prediction) -> None:

@@ -19,6 +19,7 @@ from jobs.tracing import NOTHING, Work
 from worker.canvas import Canvas
 from worker.engine import (
     Control,
+    DynamicThresholding,
     Engine,
     Enlarge,
     FreeU,
@@ -202,6 +203,8 @@ def image_request(
         class_label=request.class_label,
         tiling=request.tiling,
         freeu=request.freeu and FreeU(**request.freeu.model_dump()),
+        dynamic_thresholding=request.dynamic_thresholding
+        and DynamicThresholding(**request.dynamic_thresholding.model_dump()),
         pag_scale=request.pag_scale,
         cfg_plus_plus=request.cfg_plus_plus,
         exact=request.exact,

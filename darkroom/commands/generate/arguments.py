@@ -41,6 +41,7 @@ MORE = {
     "expand": " Here left=64,top=64,right=64,bottom=64, or some of them.",
     "hires": " Here scale=2,steps=10,strength=0.5,upscaler=NAME, or some of them.",
     "freeu": " Here b1=1.5,b2=1.6,s1=0.9,s2=0.2, or some of them.",
+    "dynamic_thresholding": " Here mimic_scale=7,percentile=0.995, or one of them.",
     "drawn": " Here width=512,height=512.",
     "walk": " Here over=prompts,prompt=green apple,frames=8, over=seeds,seed=8, over=words, "
     "over=steps,steps=1+4+16 or over=samplers,samplers=ddim+euler; seconds= is how long each "

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from grammar.script import Script
+from grammar.edits import Count
+from grammar.script import MAX_WORDINGS, Script
 from jobs.prompts.joined import fault, joins, unreadable
 from jobs.request.fields.parts import PictureWords
 from jobs.request.fields.trace import wish
 from jobs.request.model_card import ModelCard
 from jobs.request.request import FieldError, GenerationRequest
+from jobs.request.samplers import SAMPLERS, parts_of
 
 
 def prompt_errors(
@@ -21,7 +23,10 @@ def prompt_errors(
     # CFG++ takes a second row at any scale.
     guided = scale > 1 or (request.cfg_plus_plus and card.unet)
     second = _of_second_pass(request)
+    unguided = "is of guidance, and there is none; a guidance scale above 1 gives the picture some"
+    bounded = request.dynamic_thresholding is not None
     wrong = [
+        ("/dynamic_thresholding", unguided if bounded and not guided else None),
         ("/prompt", fault(words.prompt, guided=guided)),
         # In a negative prompt AND is a word.
         ("/negative_prompt", unreadable(words.negative_prompt)),
@@ -45,6 +50,11 @@ def prompt_errors(
     if placed and joins(second.get("prompt", "")):
         detail = "AND joins prompts that have no place; leave it or the regions out"
         wrong.append(("/hires/prompt", detail))
+    if most := max((_texts(request, card, script) for script in scripts), default=0):
+        detail = (
+            f"becomes {most} different texts from step to step; at most {MAX_WORDINGS} are read"
+        )
+        wrong.append(("/prompt", detail if most > MAX_WORDINGS else None))
     for pointer, text in _blended(request).items():
         if several or Script(text, "").several:
             detail = (
@@ -63,6 +73,22 @@ def prompt_errors(
         )
         wrong.append(("/trace", detail))
     return [FieldError(pointer=pointer, detail=detail) for pointer, detail in wrong if detail]
+
+
+def _texts(request: GenerationRequest, card: ModelCard, script: Script) -> int:
+    """Different texts that a prompt becomes in the steps that are sure to be walked; 0 for one that
+    stays as it is."""
+    if not script.changes:
+        return 0
+    walk = request.walk
+    steps = max((walk and walk.steps) or [request.steps or card.steps])
+    names = (walk and walk.samplers) or [request.sampler or card.sampler]
+    known = [SAMPLERS[name] for name in (parts_of(each)[0] for each in names) if name in SAMPLERS]
+    orders = [1 + each.second_order for each in known] or [1]
+    # Of a picture that is drawn over there are at least so many; the worker counts them.
+    whole = request.kind in ("text-to-image", "edit", "walk")
+    walked = steps if whole else int(steps * (request.strength or 0))
+    return max(len(script.texts(walked * each, Count(steps * each))) for each in orders)
 
 
 def _of_second_pass(request: GenerationRequest) -> dict[str, str]:

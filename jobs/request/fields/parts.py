@@ -136,6 +136,21 @@ class FreeU(Part):
     s2: float = Field(default=0.2, gt=0, le=4, description="Times the skips, second stage.")
 
 
+class DynamicThresholding(Part):
+    """Dynamic thresholding: a high guidance scale with the range of colours of a lower one."""
+
+    mimic_scale: float = Field(
+        default=7.0, ge=0, le=50, description="The guidance scale whose range it is brought to."
+    )
+    percentile: float = Field(
+        default=1.0,
+        ge=0.5,
+        le=1,
+        description="Share of the places that its own range is taken from; what lies beyond is cut "
+        "off (Imagen has 0.995).",
+    )
+
+
 class Expand(Part):
     """Pixels to add on each side."""
 

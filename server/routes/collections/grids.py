@@ -135,9 +135,11 @@ def get_grid(path: GridPath) -> Response:
 def cancel_grid(path: GridPath) -> Response:
     """Cancel a grid
 
-    All of its jobs that have not ended; the pictures that are there stay.
+    All of its jobs that have not ended, and those that are still being submitted; the pictures that
+    are there stay.
     """
     grid, redis = _find(path.grid_id), resources().redis
+    grids.cancel(redis, grid.id)
     # The last first, so that none begins in the place of one that was just canceled.
     for record in reversed(_records(grid)):
         if record is not None and record.status not in ENDED:

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,7 @@ def ours(folder: Path, nets: dict[str, LoadedControlNet], controls: Sequence[Con
             [
                 ControlRows(
                     nets[control.name],
+                    range(2),
                     control_tensor(control.image).expand(2, -1, -1, -1),
                     balanced(both(nets[control.name], weight_at(control, index, STEPS))),
                 )
@@ -170,7 +171,14 @@ def rows(net: LoadedControlNet, weights: Sequence[float]) -> tuple[Any, ...]:
         torch.randn(count, 4, 8, 8, generator=generator),
         torch.full((count,), 500.0),
         torch.randn(count, 12, 32, generator=generator),
-        [ControlRows(net, control_tensor(PICTURE).expand(count, -1, -1, -1), balanced(weights))],
+        [
+            ControlRows(
+                net,
+                range(count),
+                control_tensor(PICTURE).expand(count, -1, -1, -1),
+                balanced(weights),
+            )
+        ],
     )
 
 
@@ -295,6 +303,49 @@ def test_pictures_with_other_controls_share_forwards(
     for name, each in requests.items():
         assert together[name].error is None
         assert difference(together[name].image, picture(studio, each)) <= 1
+
+
+def test_plain_pictures_and_those_of_other_nets_share_forwards(
+    tiny_model: UNetModel, nets: dict[str, LoadedControlNet]
+):
+    """Each net runs for its own rows alone."""
+    forwards: list[int] = []
+
+    class Watch:
+        def forward(self, model: str, rows: int, seconds: float) -> None:
+            forwards.append(rows)
+
+        def stage(self, name: str, seconds: float) -> None: ...
+
+    shelf = Shelf(tiny_model)
+    shelf.add_ons |= {("controlnet", name): net for name, net in nets.items()}
+    requests = {
+        "plain": request(),
+        "edges": request(Control("edges", PICTURE)),
+        "other": request(Control("depth", OTHER, weight=0.5, end=0.6)),
+        "both": request(Control("depth", PICTURE), Control("edges", OTHER, start=0.4)),
+        "prompt": request(Control("shuffle", PICTURE)),
+        "guess": request(Control("edges", OTHER, control_mode="guess")),
+    }
+    seen: dict[str, list[int]] = {name: [] for name in nets}
+
+    def count(rows: list[int]) -> Callable[[Any, tuple[torch.Tensor, ...]], None]:
+        return lambda _, args: rows.append(len(args[0]))
+
+    hooks = [net.net.register_forward_pre_hook(count(seen[name])) for name, net in nets.items()]
+    try:
+        together = pictures(Engine(shelf, observer=Watch()), **requests)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    # Two rows each, in forwards of 8 rows at most until more were measured to be better.
+    assert sum(forwards) == 2 * len(requests) * STEPS
+    assert len(forwards) <= 2 * STEPS
+    assert sum(seen["edges"]) == 2 * STEPS + 2 * 3 + STEPS
+    assert sum(seen["depth"]) == 2 * 3 + 2 * STEPS
+    assert sum(seen["shuffle"]) == STEPS
+    for name, each in requests.items():
+        assert difference(together[name].image, picture(Engine(shelf), each)) <= 1, name
 
 
 def listed(tensors: Any) -> list[torch.Tensor]:

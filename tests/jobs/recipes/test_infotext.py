@@ -13,7 +13,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from jobs.recipes import infotext
 from jobs.recipes.infotext import PAIR, BadInfotext, Maker
-from jobs.recipes.recipes import exif_with, prompts_of, recipe_of
+from jobs.recipes.recipes import exif_with, known_part_of, prompts_of, recipe_of
+from jobs.request.model_card import AddOn
+from jobs.request.notes import Note
 from jobs.request.pictures import InputPicture
 from jobs.request.request import GenerationRequest, InvalidRequest
 from jobs.request.resolve import resolve
@@ -210,6 +212,21 @@ def test_exif_of_ours_is_read_by_us():
     assert exif
     assert "帽子" in recipe_of(saved("JPEG", exif=exif), [CARD])["prompt"]
     assert exif_with("x" * 40_000) is None
+
+
+def test_what_a_text_says_is_read_or_noted():
+    more = "Tiling: True, CFG++: True, Face restoration: CodeFormer, VAE: kl.safetensors, "
+    text = A1111.replace("RNG: CPU, ", f"RNG: CPU, {more}ENSD: 31337, Hires resize: None, ")
+    card = CARD.model_copy(update={"vaes": [AddOn(name="kl")]})
+    notes: list[Note] = []
+    fields = recipe_of(png_with(parameters=text), [card], notes)
+    assert (fields["tiling"], fields["cfg_plus_plus"], fields["vae"]) == ("both", True, "kl")
+    said = "`RNG: CPU`, `Face restoration: CodeFormer`, `ENSD: 31337`"
+    assert [each.detail for each in notes] == [f"of the picture's recipe nothing here does {said}"]
+    fields, missing = known_part_of(png_with(parameters=text), [CARD])
+    assert "vae" not in fields
+    names = ["RNG", "Face restoration", "VAE", "ENSD"]
+    assert [each.pointer for each in missing] == [f"/{name}" for name in names]
 
 
 def test_the_model_is_found_by_its_hash_else_by_its_name():

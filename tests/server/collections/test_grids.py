@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -215,6 +216,21 @@ def test_a_grid_is_canceled_and_deleted_as_one(client: FlaskClient):
     assert client.delete(f"{API}/grids/{grid['id']}").status_code == 204
     assert jobs(client) == []
     assert client.get(f"{API}/grids/{grid['id']}").status_code == 404
+
+
+@pytest.mark.usefixtures("worker")
+def test_what_is_still_being_submitted_of_a_canceled_grid_is_canceled_too(app: Flask, redis: Redis):
+    body = {"request": {"prompt": "red apple"}, "axes": [{**STEPS, "values": [*range(1, 65)]}]}
+    making = threading.Thread(target=lambda: app.test_client().post(f"{API}/grids", json=body))
+    making.start()
+    grid = None
+    while not grid:
+        grid = next(iter(grids.every(redis, "local")), None)
+    first = app.test_client().post(f"{API}/grids/{grid.id}/cancel").json["counts"]
+    making.join()
+    last = app.test_client().get(f"{API}/grids/{grid.id}").json["counts"]
+    assert first.get("canceled", 0) < 64
+    assert last == {"canceled": 64}
 
 
 @pytest.mark.usefixtures("worker")

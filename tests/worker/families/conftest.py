@@ -89,7 +89,8 @@ def served(data: Path) -> Iterator[Site]:
         folder = data if name == "union" else data / "models" / "controlnets"
         save_tiny_control(name, folder / f"{name}-control")
     nets = data / "models" / "controlnets"
-    save_tiny_controlnet(nets / "edges", data / "sd1")
+    for seed, name in enumerate(("edges", "lines")):
+        save_tiny_controlnet(nets / name, data / "sd1", seed)
     save_tiny_from_first_level(data / CROSSED)
     save_tiny_t2i_adapter(nets / f"{CROSSED}-t2i", "full_adapter")
     save_tiny_t2i_adapter(nets / "sdxl-t2i", seed=1)

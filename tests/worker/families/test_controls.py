@@ -111,7 +111,7 @@ def likeliest(monkeypatch: pytest.MonkeyPatch) -> None:
     "name",
     [pytest.param(name, marks=[pytest.mark.slow] if name == "sd3" else []) for name in STOCK],
 )
-def test_steered_pictures_share_forwards_and_each_is_diffusers_own(
+def test_steered_pictures_share_forwards_with_a_plain_one_and_are_diffusers_own(
     site: Site, client: httpx.Client, name: str
 ):
     jobs: list[tuple[Fields, str]] = []
@@ -132,7 +132,8 @@ def test_steered_pictures_share_forwards_and_each_is_diffusers_own(
     expected += FAMILIES[name].rows({"steps": 8})
     total, forwards = rows_since(client, name, start, expected)
     assert total == expected
-    assert forwards < 0.9 * (8 + 5 + 7 + 8)
+    # The plain one has as many steps as the longest of the others.
+    assert forwards < 8 + 8
 
 
 CONTROLS = ("weight", "start", "end")

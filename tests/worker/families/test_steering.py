@@ -42,7 +42,7 @@ from tests.worker.families.comparing.asking import (
     rows_since,
     settled,
 )
-from tests.worker.families.comparing.stock import UNETS
+from tests.worker.families.comparing.stock import UNETS, pipeline_of
 from tests.worker.families.conftest import CROSSED
 from worker.engine import TOLERANCE
 
@@ -58,6 +58,10 @@ SHOWN = photograph(32, seed=21)
 def control(model: str, **fields: Any) -> Fields:
     given = {"mask": data_uri(fields.pop("mask"))} if "mask" in fields else {}
     return {"model": model, "image": data_uri(SHOWN), **given, **fields}
+
+
+def controls(net: str | None, **fields: Any) -> list[Fields]:
+    return [] if net is None else [control(net, **fields)]
 
 
 def pipeline_with(site: Site, family: str, kind: Any, **parts: Any) -> Any:
@@ -84,8 +88,10 @@ Reshape = Callable[[int, torch.Tensor], torch.Tensor]
 """What becomes of what a ControlNet adds at a level, counted from 0; the middle is the last."""
 
 
-def controlled(site: Site, seed: int, reshape: Reshape | None = None, **asked: Any) -> Pixels:
-    net: Any = ControlNetModel.from_pretrained(site.data / "models" / "controlnets" / "edges")
+def controlled(
+    site: Site, seed: int, reshape: Reshape | None = None, name: str = "edges", **asked: Any
+) -> Pixels:
+    net: Any = ControlNetModel.from_pretrained(site.data / "models" / "controlnets" / name)
     if reshape is not None:
         plain = net.forward
 
@@ -113,7 +119,7 @@ def on_the_right(_: int, added: torch.Tensor) -> torch.Tensor:
     return added * functional.interpolate(mask, size=added.shape[-2:], mode="bilinear")
 
 
-def test_controls_of_every_mode_share_forwards_and_each_is_its_equivalent(
+def test_controls_share_forwards_with_plain_pictures_and_each_is_its_equivalent(
     site: Site, client: httpx.Client
 ):
     asked: Sequence[tuple[Fields, Callable[[int], Pixels]]] = (
@@ -125,11 +131,13 @@ def test_controls_of_every_mode_share_forwards_and_each_is_its_equivalent(
         ({"control_mode": "control"}, lambda seed: controlled(site, seed, to_the_prompt_alone)),
         ({"mask": MASK}, lambda seed: controlled(site, seed, on_the_right)),
         ({}, lambda seed: controlled(site, seed)),
+        ({"net": "lines"}, lambda seed: controlled(site, seed, name="lines")),
+        ({"net": None}, lambda seed: drawn(pipeline_of(site.data / "sd1"), "sd1", seed)),
     )
     usual = {**USUAL, "model": "sd1", "steps": STEPS["sd1"]}
     start = settled(client, "sd1")
     jobs = [
-        made(client, **usual, seed=seed, controls=[control("edges", **fields)])
+        made(client, **usual, seed=seed, controls=controls(**{"net": "edges", **fields}))
         for seed, (fields, _) in enumerate(asked)
     ]
     pictures = [picture(client, job) for job in jobs]
@@ -138,7 +146,8 @@ def test_controls_of_every_mode_share_forwards_and_each_is_its_equivalent(
     expected = 2 * len(asked) * FORWARDS["sd1"]
     total, forwards = rows_since(client, "sd1", start, expected)
     assert total == expected
-    assert forwards < 0.9 * len(asked) * FORWARDS["sd1"]
+    # Of several ControlNets and plain: apart they could not be fewer than three for each step.
+    assert forwards < 2.5 * FORWARDS["sd1"]
 
 
 # numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own solvers.

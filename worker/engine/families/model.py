@@ -128,6 +128,12 @@ class LoadedModel(ABC):
         return False
 
     @property
+    def control_reads(self) -> Sequence[str]:
+        """Inputs that ControlNets are given as the row with the prompt has them, for the row
+        without it too; the others are given as each row has them."""
+        return ()
+
+    @property
     def only_edits(self) -> bool:
         """Whether the network draws nothing without a picture to edit."""
         return False

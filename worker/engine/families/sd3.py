@@ -106,7 +106,7 @@ class StableDiffusion3(TransformerModel):
 
     def forward(self, rows: Rows) -> torch.Tensor:
         inputs: dict[str, Any] = dict(rows.inputs)
-        added = block_samples(rows.controls, partial(self._ask, rows))
+        added = block_samples(rows.controls, len(rows), partial(self._ask, rows))
         if added:
             inputs["block_controlnet_hidden_states"] = added[0]
         return self._network(hidden_states=rows.latents, timestep=rows.timesteps, **inputs)
@@ -114,7 +114,8 @@ class StableDiffusion3(TransformerModel):
     def _ask(
         self, rows: Rows, each: ControlRows, weights: torch.Tensor
     ) -> Sequence[Samples | None]:
-        net, whole = each.control.net, rows.inputs["pooled_projections"]
+        net, rows = each.control.net, rows.only(each.places)
+        whole = rows.inputs["pooled_projections"]
         if net.config.force_zeros_for_pooled_projection:
             whole = torch.zeros_like(whole)
         reads = net.config.joint_attention_dim is not None
@@ -122,7 +123,7 @@ class StableDiffusion3(TransformerModel):
             # Those of SD3.5 large have the transformer's own.
             places = net._get_pos_embed_from_transformer(self.transformer)
             net.pos_embed = places.to(each.control.device, each.control.dtype)
-        return net(
+        (found,) = net(
             hidden_states=rows.latents,
             controlnet_cond=each.pictures,
             conditioning_scale=weights,
@@ -131,6 +132,8 @@ class StableDiffusion3(TransformerModel):
             timestep=rows.timesteps,
             return_dict=False,
         )
+        blocks, few = len(self.transformer.transformer_blocks), len(found)
+        return [[found[int(block / (blocks / few))] for block in range(blocks)]]
 
     def course(self, steps: int, width: int, height: int) -> Course:
         most = self.transformer.config.pos_embed_max_size * self.factor

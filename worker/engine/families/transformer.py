@@ -30,9 +30,6 @@ from worker.engine.sampling.sampler import Sampler
 SHOWN = "shown_"
 """How inputs are named that are latents of pictures to edit."""
 
-STEERED = "steered_"
-"""How inputs are named that are for ControlNets alone: the prompt, for the row without it too."""
-
 
 @dataclass(frozen=True)
 class Parts:
@@ -101,8 +98,6 @@ class TransformerModel(LoadedModel):
 
     patch: int = 2
     """Latent pixels a side that are one token."""
-    steered_by_prompt: ClassVar[bool] = False
-    """Whether ControlNets read the prompt for the row without it too."""
 
     def __init__(self, parts: Parts) -> None:
         self.name, self.device, self.dtype = parts.name, parts.device, parts.dtype
@@ -181,11 +176,8 @@ class TransformerModel(LoadedModel):
         made = super().inputs(scene)
         if self.distilled:
             made["guidance"] = Pair(sent(torch.tensor([scene.guidance_scale]), self.device))
-        if scene.steered and self.steered_by_prompt:
-            if scene.shown:
-                raise InvalidRequest(f"controls: the model {self.name} takes none where it edits.")
-            read = scene.text.inputs.items()
-            made |= {f"{STEERED}{name}": Pair(pair.prompt) for name, pair in read}
+        if scene.steered and scene.shown:
+            raise InvalidRequest(f"controls: the model {self.name} takes none where it edits.")
         return made | {f"{SHOWN}{n}": Pair(picture) for n, picture in enumerate(scene.shown)}
 
     def steering(
@@ -259,12 +251,6 @@ def take_shown(inputs: dict[str, torch.Tensor]) -> list[torch.Tensor]:
     """The latents (n, C, h, w) of the pictures that rows are shown, taken out of their inputs."""
     names = sorted(name for name in inputs if name.startswith(SHOWN))
     return [inputs.pop(name) for name in names]
-
-
-def take_steered(inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """What is for ControlNets alone, taken out of the inputs of rows."""
-    names = [name for name in inputs if name.startswith(STEERED)]
-    return {name.removeprefix(STEERED): inputs.pop(name) for name in names}
 
 
 def lengths(rows: torch.Tensor) -> torch.Tensor:

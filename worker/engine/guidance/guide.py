@@ -7,6 +7,7 @@ import torch
 from worker.engine.families.model import LoadedModel
 from worker.engine.ground.transfer import sent
 from worker.engine.guidance.task_rows import TaskRows
+from worker.engine.guidance.thresholding import thresholded
 
 
 def guide(model: LoadedModel, noise: torch.Tensor, rows: TaskRows) -> torch.Tensor:
@@ -21,11 +22,23 @@ def guide(model: LoadedModel, noise: torch.Tensor, rows: TaskRows) -> torch.Tens
     tasks = rows.tasks[:guided]
     without = noise[first - guided : first]
     scale = _per_row([model.cfg_scale(task.request) for task in tasks], noise)
-    if rows.beside == 1:
-        result = model.guide(without, towards, scale)
-    else:
+
+    def at(scale: torch.Tensor) -> torch.Tensor:
+        if rows.beside == 1:
+            return model.guide(without, towards, scale)
         kept = _per_row([task.request.image_guidance_scale for task in tasks], noise)
-        result = model.guide_by_picture(noise[:guided], without, towards, scale, kept)
+        return model.guide_by_picture(noise[:guided], without, towards, scale, kept)
+
+    result = at(scale)
+    asked = [task.request.dynamic_thresholding for task in tasks]
+    if any(asked):
+        mimics = at(_per_row([each.mimic_scale if each else 1.0 for each in asked], noise))
+        result = torch.stack(
+            [
+                thresholded(mine, mimic, each.percentile) if each else mine
+                for mine, mimic, each in zip(result, mimics, asked, strict=True)
+            ]
+        )
     result = _away(result, noise[first : first + guided], perturbed, rows)
     if any(task.request.guidance_rescale for task in tasks):
         amount = _per_row([task.request.guidance_rescale for task in tasks], noise)

@@ -25,13 +25,14 @@ MARGIN = 1.2
 @dataclass(frozen=True)
 class ForwardShape:
     """What a forward's time and memory depend on: the model, its latents' height and width, the
-    other inputs by name and shape, the ControlNets, and whether only the plain network will do."""
+    other inputs by name and shape, whether something beside the network has a part in some of its
+    rows (ControlNets, adapters and their like), and whether only the plain network will do."""
 
     model: str
     height: int
     width: int
     inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    controls: tuple[str, ...] = ()
+    steered: bool = False
     plain: bool = False
 
     @property

@@ -50,5 +50,5 @@ def _shape(fields: dict[str, Any]) -> ForwardShape:
         height=int(fields["height"]),
         width=int(fields["width"]),
         inputs=inputs,
-        controls=tuple(map(str, fields["controls"])),
+        steered=bool(fields["steered"]),
     )

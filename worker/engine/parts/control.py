@@ -1,14 +1,16 @@
 """ControlNets (arXiv 2302.05543): pictures that steer a network, each through a net of its own."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
 
-from worker.engine.errors import InvalidRequest
 from worker.engine.ground.padding import padded
 from worker.engine.ground.transfer import sent
+from worker.engine.parts.among import spread, taken
 from worker.engine.parts.emphasis import Emphasis, shares_of
 from worker.engine.request import Control, IPAdapter, Picture
 
@@ -38,21 +40,31 @@ class LoadedControlNet:
 
 @dataclass(frozen=True)
 class ControlRows:
-    """One ControlNet for the rows of a forward: their pictures as the family shows them to it, a
-    UNet's (n, 3, H, W), 0 to 1, in pixels of the image; how strongly it acts on each; and of which
-    kind the pictures are, where it knows several."""
+    """One ControlNet for some rows of a forward, those at `places`: their pictures as the family
+    shows them to it, a UNet's (k, 3, H, W), 0 to 1, in pixels of the image; how strongly it acts on
+    each; of which kind the pictures are, where it knows several; and by name the prompts (k, ...)
+    that it reads, where those are not the rows' own."""
 
     control: LoadedControlNet
+    places: Sequence[int]
     pictures: torch.Tensor
     emphasis: Emphasis
     control_type: int | None = None
+    prompts: Mapping[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
 
     def span(self, start: int, end: int, pad_to: int) -> "ControlRows":
-        """Rows `start` to `end`, followed by copies of the first of them up to `pad_to` rows."""
+        """Of rows `start` to `end` those that it acts on, counted from there; where the rows are
+        followed by copies of the first of them up to `pad_to`, it acts on all."""
+        first, behind = (bisect_left(self.places, place) for place in (start, end))
+        own = [place - start for place in self.places[first:behind]]
         return replace(
             self,
-            pictures=padded(self.pictures[start:end], pad_to),
-            emphasis=self.emphasis.span(start, end, pad_to),
+            places=[*own, *range(end - start, pad_to)],
+            pictures=padded(self.pictures[first:behind], pad_to),
+            emphasis=self.emphasis.span(first, behind, pad_to),
+            prompts={
+                name: padded(rows[first:behind], pad_to) for name, rows in self.prompts.items()
+            },
         )
 
 
@@ -66,10 +78,11 @@ def residuals(
     """What the ControlNets add to a UNet's forward of these rows, as its keyword arguments.
 
     `latents` (n, C, h, w) are scaled as the UNet's, without an inpainting UNet's own channels;
-    `timesteps` (n,), `text` (n, L, D), and `added` is SDXL's text_embeds and time_ids. A row
-    with weight 0 gets 0; a net whose weights are all 0 does not run, and if none does the
-    answer is empty.
+    `timesteps` (n,), `text` (n, L, D), and `added` is SDXL's text_embeds and time_ids. A net runs
+    for its own rows; all others, and those with weight 0, get 0. One whose weights are all 0 does
+    not run, and if none does the answer is empty.
     """
+    count = len(latents)
     down: list[torch.Tensor] = []
     middle: torch.Tensor | None = None
     for rows in controls:
@@ -78,16 +91,18 @@ def residuals(
         device, dtype = rows.control.device, rows.control.dtype
         weights = rows.emphasis.row_weights(device, dtype)
         pictures = rows.pictures.to(device, dtype)
+        told = {name: taken(each, rows.places) for name, each in (added or {}).items()}
         found, last = rows.control.net(
-            latents.to(dtype),
-            timesteps,
-            encoder_hidden_states=text.to(dtype),
-            added_cond_kwargs=None if added is None else dict(added),
+            taken(latents, rows.places).to(dtype),
+            taken(timesteps, rows.places),
+            encoder_hidden_states=taken(text, rows.places).to(dtype),
+            added_cond_kwargs=None if added is None else told,
             return_dict=False,
             **_asked(rows, pictures, weights),
         )
         shares = shares_of(len(found) + 1, pooled=rows.control.prompt_only)
-        *more, more_middle = rows.emphasis.shaped([*found, last], shares)
+        shaped = rows.emphasis.shaped([*found, last], shares)
+        *more, more_middle = (spread(each, rows.places, count) for each in shaped)
         if middle is None:
             down, middle = more, more_middle
         else:
@@ -114,38 +129,56 @@ def _asked(rows: ControlRows, pictures: torch.Tensor, weights: torch.Tensor) -> 
 
 
 Samples = list[torch.Tensor]
-"""What a ControlNet adds behind each block of a transformer, (n, tokens, width) each."""
+"""What a ControlNet adds behind each block of a transformer, (rows, tokens, width) each."""
 
 
 def block_samples(
     controls: Sequence[ControlRows],
+    rows: int,
     ask: Callable[[ControlRows, torch.Tensor], Sequence[Samples | None]],
 ) -> list[Samples | None]:
-    """What the ControlNets add to a transformer's forward of these rows, together: as many lists as
-    `ask`, which runs one of them, gives. It is told how strongly it acts on each row (n, 1, 1).
+    """What the ControlNets add to a transformer's forward of so many rows, together: as many lists
+    as `ask`, which runs one of them for its own rows, gives, each with what it adds behind each
+    block. It is told how strongly it acts on each of its rows (k, 1, 1).
 
-    A net whose weights are all 0 does not run, and if none does the answer is empty. Raises
-    InvalidRequest for nets of different depths.
+    A net whose weights are all 0 does not run, and if none does the answer is empty.
     """
     total: list[Samples | None] = []
-    for rows in controls:
-        if not rows.emphasis.acts:
+    for each in controls:
+        if not each.emphasis.acts:
             continue
-        weights = rows.emphasis.row_weights(rows.control.device, rows.control.dtype)
-        found = list(ask(rows, weights.view(-1, 1, 1)))
+        weights = each.emphasis.row_weights(each.control.device, each.control.dtype)
+        among = partial(spread, places=each.places, rows=rows)
+        answers = ask(each, weights.view(-1, 1, 1))
+        found = [answer and _once(among, *zip(answer, strict=True)) for answer in answers]
         total = [_sum(*pair) for pair in zip(total, found, strict=True)] if total else found
     return total
+
+
+def behind_each(samples: Samples | None, blocks: int, *, by_turns: bool = False) -> Samples | None:
+    """What is added behind each of so many blocks by a net that has fewer: the same to as many of
+    them, one after another, as there are whole ones to each, or by turns."""
+    if not samples:
+        return None
+    few = len(samples)
+    each = -(-blocks // few)
+    return [samples[block % few if by_turns else block // each] for block in range(blocks)]
 
 
 def _sum(one: Samples | None, other: Samples | None) -> Samples | None:
     if one is None or other is None:
         return other if one is None else one
-    if len(one) != len(other):
-        raise InvalidRequest(
-            f"controls: one of them adds to {len(one)} blocks and another to {len(other)}, so they"
-            " cannot act together."
-        )
-    return [first + second for first, second in zip(one, other, strict=True)]
+    return _once(torch.add, *zip(one, other, strict=True))
+
+
+def _once(work: Callable[..., torch.Tensor], *each: tuple[torch.Tensor, ...]) -> Samples:
+    """What is made of each, once of the same: several blocks are given one tensor."""
+    made: dict[tuple[int, ...], torch.Tensor] = {}
+    for parts in each:
+        key = tuple(map(id, parts))
+        if key not in made:
+            made[key] = work(*parts)
+    return [made[tuple(map(id, parts))] for parts in each]
 
 
 def control_tensor(picture: Picture) -> torch.Tensor:

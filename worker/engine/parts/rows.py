@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from worker.engine.ground.padding import padded
+from worker.engine.parts.among import taken
 from worker.engine.parts.control import ControlRows
 from worker.engine.parts.t2i_adapter import AdapterRows
 from worker.engine.references.rows import ReferenceRows
@@ -51,8 +52,8 @@ class Rows:
 
     def only(self, places: Sequence[int]) -> "Rows":
         """These rows without what steers them."""
-        inputs = {name: rows[list(places)] for name, rows in self.inputs.items()}
-        return Rows(self.latents[list(places)], self.timesteps[list(places)], inputs)
+        inputs = {name: taken(rows, places) for name, rows in self.inputs.items()}
+        return Rows(taken(self.latents, places), taken(self.timesteps, places), inputs)
 
     def span(self, start: int, end: int, pad_to: int = 0) -> "Rows":
         """Rows `start` to `end`, followed by copies of the first of them up to `pad_to` rows."""
@@ -65,7 +66,9 @@ class Rows:
             latents=part(self.latents),
             timesteps=part(self.timesteps),
             inputs={name: part(rows) for name, rows in self.inputs.items()},
-            controls=[rows.span(start, end, pad_to) for rows in self.controls],
+            controls=[
+                own for rows in self.controls if (own := rows.span(start, end, pad_to)).places
+            ],
             adapters=[rows.span(start, end, pad_to) for rows in self.adapters],
             references=[rows.span(start, end, pad_to) for rows in self.references],
         )

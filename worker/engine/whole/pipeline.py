@@ -289,6 +289,7 @@ def _beyond(request: ImageRequest, model: WholeModel) -> list[tuple[str, bool]]:
         ("class_label", request.class_label is not None),
         ("tiling", request.tiling != "none"),
         ("freeu", request.freeu is not None),
+        ("dynamic_thresholding", request.dynamic_thresholding is not None),
         ("pag_scale", request.pag_scale != 0),
         ("cfg_plus_plus", request.cfg_plus_plus),
         ("clip_skip", request.clip_skip != 1),

@@ -17,6 +17,7 @@ from darkroom_client.errors import (
 )
 from darkroom_client.fields import (
     Control,
+    DynamicThresholding,
     Expand,
     Fields,
     FreeU,
@@ -59,6 +60,7 @@ __all__ = [
     "Darkroom",
     "DarkroomError",
     "Done",
+    "DynamicThresholding",
     "Error",
     "Event",
     "Expand",

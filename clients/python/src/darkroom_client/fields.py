@@ -88,6 +88,13 @@ class FreeU(TypedDict, total=False):
     s2: float
 
 
+class DynamicThresholding(TypedDict, total=False):
+    """Dynamic thresholding: a high guidance scale with the range of colours of a lower one."""
+
+    mimic_scale: float
+    percentile: float
+
+
 class Expand(TypedDict, total=False):
     """Pixels to add on each side."""
 
@@ -199,6 +206,7 @@ class Fields(TypedDict, total=False):
     expand: Expand
     class_label: int | None
     freeu: FreeU | None
+    dynamic_thresholding: DynamicThresholding | None
     pag_scale: float
     cfg_plus_plus: bool
     tiling: Literal["none", "x", "y", "both"]

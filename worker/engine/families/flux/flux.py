@@ -20,11 +20,16 @@ from worker.engine.families.transformer import (
     packed,
     places,
     take_shown,
-    take_steered,
     unpacked,
 )
 from worker.engine.ground.transfer import sent
-from worker.engine.parts.control import ControlRows, LoadedControlNet, Samples, block_samples
+from worker.engine.parts.control import (
+    ControlRows,
+    LoadedControlNet,
+    Samples,
+    behind_each,
+    block_samples,
+)
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.clip import ClipReader
 from worker.engine.prompt.sequence import SequenceReader
@@ -52,8 +57,6 @@ class Flux(TransformerModel):
     """The FluxTransformer2DModel with CLIP and T5: dev, Kontext and Fill, which are told the
     guidance scale, and schnell, which is not."""
 
-    steered_by_prompt = True
-
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         clip, t5 = parts.text_encoder(1), parts.text_encoder(2)
@@ -70,6 +73,10 @@ class Flux(TransformerModel):
     @property
     def window(self) -> int:
         return self._t5.window
+
+    @property
+    def control_reads(self) -> Sequence[str]:
+        return ("encoder_hidden_states", "pooled_projections")
 
     def spell(self, prompt: str) -> list[Spelling]:
         clip, t5 = super().spell(prompt)
@@ -136,12 +143,9 @@ class Flux(TransformerModel):
         height, width = rows.latents.shape[-2:]
         sequence, where = packed(rows.latents), places(height // 2, width // 2, rows.latents.device)
         drawn = sequence.shape[1]
-        steered = take_steered(inputs)
-        added = block_samples(rows.controls, partial(self._ask, rows, steered, where))
+        added = block_samples(rows.controls, len(rows), partial(self._ask, rows, where))
         if added:
             inputs["controlnet_block_samples"], inputs["controlnet_single_block_samples"] = added
-            hints = rows.controls[0].control.net.input_hint_block is not None
-            inputs["controlnet_blocks_repeat"] = hints
         if CHANNELS in inputs:
             sequence = torch.cat([sequence, inputs.pop(CHANNELS)], dim=-1)
         for picture in take_shown(inputs):
@@ -162,17 +166,17 @@ class Flux(TransformerModel):
     def _ask(
         self,
         rows: Rows,
-        prompt: dict[str, torch.Tensor],
         where: torch.Tensor,
         each: ControlRows,
         weights: torch.Tensor,
     ) -> Sequence[Samples | None]:
-        net, text = each.control.net, prompt["encoder_hidden_states"]
+        net, prompt = each.control.net, dict(each.prompts)
+        text, rows = prompt["encoder_hidden_states"], rows.only(each.places)
         pixels = net.input_hint_block is not None
         if each.control.mode is not None:
             modes = torch.full((len(rows), 1), each.control.mode)
-            prompt = {**prompt, "controlnet_mode": sent(modes, text.device)}
-        return net(
+            prompt["controlnet_mode"] = sent(modes, text.device)
+        double, single = net(
             hidden_states=packed(rows.latents),
             controlnet_cond=each.pictures if pixels else packed(each.pictures),
             conditioning_scale=weights,
@@ -182,6 +186,11 @@ class Flux(TransformerModel):
             img_ids=where.to(text.dtype),
             return_dict=False,
             **prompt,
+        )
+        network = self.transformer
+        return (
+            behind_each(double, len(network.transformer_blocks), by_turns=pixels),
+            behind_each(single, len(network.single_transformer_blocks)),
         )
 
     def course(self, steps: int, width: int, height: int) -> Course:

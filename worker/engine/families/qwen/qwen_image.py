@@ -19,10 +19,9 @@ from worker.engine.families.transformer import (
     lengths,
     packed,
     take_shown,
-    take_steered,
     unpacked,
 )
-from worker.engine.parts.control import ControlRows, Samples, block_samples
+from worker.engine.parts.control import ControlRows, Samples, behind_each, block_samples
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.upscaler import lanczos
 from worker.engine.prompt.chat import ChatReader
@@ -64,7 +63,6 @@ class QwenImage(OneReader[ChatReader]):
     where they are filled up to the same one."""
 
     autoencoder_class = FrameAutoencoder
-    steered_by_prompt = True
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -93,6 +91,10 @@ class QwenImage(OneReader[ChatReader]):
             read[0].tokens,
         )
 
+    @property
+    def control_reads(self) -> Sequence[str]:
+        return ("encoder_hidden_states", "encoder_hidden_states_mask")
+
     def layout(self, rows: Rows, row: int) -> Layout:
         """The words first, and the picture behind them."""
         ahead = rows.inputs["encoder_hidden_states"].shape[1]
@@ -118,8 +120,7 @@ class QwenImage(OneReader[ChatReader]):
     def forward(self, rows: Rows) -> torch.Tensor:
         count, _, height, width = rows.latents.shape
         inputs: dict[str, Any] = dict(rows.inputs)
-        prompt = take_steered(inputs)
-        added = block_samples(rows.controls, partial(self._ask, rows, prompt))
+        added = block_samples(rows.controls, len(rows), partial(self._ask, rows))
         if added:
             inputs["controlnet_block_samples"] = added[0]
         self._seen = inputs.pop("encoder_hidden_states_mask") > 0
@@ -136,12 +137,9 @@ class QwenImage(OneReader[ChatReader]):
         return unpacked(predicted[:, : height * width // 4], height, width)
 
     def _ask(
-        self,
-        rows: Rows,
-        prompt: dict[str, torch.Tensor],
-        each: ControlRows,
-        weights: torch.Tensor,
+        self, rows: Rows, each: ControlRows, weights: torch.Tensor
     ) -> Sequence[Samples | None]:
+        rows, prompt = rows.only(each.places), each.prompts
         count, _, height, width = rows.latents.shape
         found = each.control.net(
             hidden_states=packed(rows.latents),
@@ -153,7 +151,7 @@ class QwenImage(OneReader[ChatReader]):
             img_shapes=[[(1, height // 2, width // 2)]] * count,
             return_dict=False,
         )
-        return [found]
+        return [behind_each(list(found), len(self.transformer.transformer_blocks))]
 
     def guide(
         self, without: torch.Tensor, towards: torch.Tensor, scale: torch.Tensor
