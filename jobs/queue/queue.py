@@ -26,6 +26,7 @@ from jobs.records.record import STATUSES, Field, JobRecord, fetch, from_job, rea
 from jobs.request.notes import Note
 from jobs.request.request import ResolvedRequest
 from jobs.request.trace import wish
+from jobs.sentences import say
 from jobs.settings import settings
 from jobs.webhooks import outbox
 from jobs.webhooks.outbox import Hook
@@ -50,7 +51,13 @@ class QueueFull(Exception):
     """The caller gets 429 and is asked to come back after `retry_after` seconds."""
 
     def __init__(self, limit: int, retry_after: int) -> None:
-        super().__init__(f"the queue is full: {limit} jobs are waiting, which is the limit")
+        super().__init__(
+            say(
+                "queue-full",
+                "the queue is full: {limit} jobs are waiting, which is the limit",
+                limit=limit,
+            )
+        )
         self.retry_after = retry_after
 
 

@@ -15,6 +15,7 @@ from redis.client import Pipeline
 
 from jobs.quota import Quota, QuotaExceeded
 from jobs.request.request import FieldError, InvalidRequest
+from jobs.sentences import say
 from jobs.settings import settings
 
 FLIGHT = "darkroom:quota:flight"
@@ -125,7 +126,12 @@ def admit(
         for each, used in zip(limits, reply[2:], strict=True)
     ]
     full, limit = quotas[reply[0] - 1], limits[reply[0] - 1]
-    said = f"{limit.value} is the limit of {limit.said}; {full.left} of them are left"
+    said = say(
+        f"quota-{limit.name}",
+        f"{{limit}} is the limit of {limit.said}; {{left}} of them are left",
+        limit=limit.value,
+        left=full.left,
+    )
     raise QuotaExceeded(
         full, said, full.reset or busy_for(), [each for each in quotas if each.limit]
     )
@@ -140,7 +146,8 @@ def check_together(pictures: int, pointer: str) -> None:
 def _check(limits: Sequence[_Limit], pictures: int, pointer: str, counts: str) -> None:
     for each in limits[1:]:
         if 0 < each.value < pictures:
-            detail = f"must be at most {each.value}, the limit of {each.said}"
+            code, template = f"limit-{each.name}", f"{{limit}}, the limit of {each.said}"
+            detail = say(code, f"must be at most {template}", limit=each.value)
             if pointer != "/count":
                 detail = f"{counts.format(pictures)}; {each.value} is the limit of {each.said}"
             raise InvalidRequest([FieldError(pointer=pointer, detail=detail)])
