@@ -46,6 +46,7 @@ const MAY_IMPORT = {
   "make/settings": ["api", "browser", "make/guides/Rooms", "make/picker", "make/problems", "make/words", "walks", ...VIEW],
   "make/guides": ["actions/take", "api", "make/FileButton", "make/places", "make/problems", "make/settings/Choice", "make/settings/Folded", "make/settings/Range", "make/words", ...VIEW],
   "make/places": ["api", "make/problems", "make/settings/Folded", "make/settings/Range", ...VIEW],
+  "make/layers": ["api", ...VIEW],
   "make/picker": ["api", "make/problems", "make/settings/Range", "make/words", ...VIEW],
   jobs: ["actions", "api", "grids/GridCard", "walks", ...VIEW],
   gallery: ["actions", "api", "platform", ...VIEW],

@@ -32,6 +32,7 @@ from darkroom_client.fields import (
     Webhook,
 )
 from darkroom_client.formats import file_format
+from darkroom_client.grids import Axis, Cell, Grid
 from darkroom_client.records import (
     AddOn,
     Done,
@@ -55,6 +56,8 @@ from darkroom_client.sync import Darkroom
 __all__ = [
     "AddOn",
     "AsyncDarkroom",
+    "Axis",
+    "Cell",
     "Control",
     "Darkroom",
     "DarkroomError",
@@ -66,6 +69,7 @@ __all__ = [
     "Fields",
     "File",
     "FreeU",
+    "Grid",
     "Hires",
     "IPAdapter",
     "Job",

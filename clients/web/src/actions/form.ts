@@ -5,6 +5,8 @@ import type { Job, JobRequest, NamedPicture, Output, ResolvedRequest } from "../
 import { change, fill } from "../state/draft";
 import { among, besideIt, guides, guidesOf, NONE, type Guides } from "../state/guides";
 import { input, inputOf, type Given, type Input, type Use } from "../state/input";
+import { find, jobOf } from "../state/jobs";
+import { spotOfJob } from "../state/layers";
 import { models, usualUse } from "../state/models";
 import { tell } from "../state/problems";
 import { lead } from "../state/attention";
@@ -35,7 +37,8 @@ export async function useRecipe(job: Job, output: Output): Promise<void> {
 export function useAsInput(output: Output, use: Use = usualUse()): void {
   const { id: picture, width, height } = output;
   tell([]);
-  input.value = inputOf({ use, picture, url: source(output), width, height });
+  const made = find(jobOf(picture))?.job.peek();
+  input.value = { ...inputOf({ use, picture, url: source(output), width, height }), canvas: made ? spotOfJob(made) : null };
   lead("form");
 }
 

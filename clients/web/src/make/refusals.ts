@@ -11,6 +11,7 @@ function thereAre(text: unknown): string {
 }
 
 const vi: Sentences = {
+  "one-place": () => "phải có một trong `to`, `before` và `after`",
   required: () => "bắt buộc phải có",
   "too-long": ({ most, has }: Values) => `nhiều nhất ${most} ký tự; hiện có ${has}`,
   "too-short": ({ least, has }: Values) => `ít nhất ${least} ký tự; hiện có ${has}`,
