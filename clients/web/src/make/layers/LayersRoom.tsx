@@ -42,7 +42,7 @@ export function LayersRoom({ id }: { id: string }) {
           <Row key={layer.image} canvas={id} layer={layer} name={at ? t("step", at) : t("first")} />
         )).reverse()}
       </ol>
-      <button type="button" class="primary" disabled={!box || busy.value} onClick={() => void goOn()}>
+      <button type="button" disabled={!box || busy.value} onClick={() => void goOn()}>
         <Icon name="expand" />
         {t("goOn")}
       </button>
