@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+
 
 def save(result: dict[str, Any], file: Path) -> None:
     """Keeps what was measured as JSON."""

@@ -4,16 +4,16 @@ import subprocess
 import sys
 
 for benchmark in (
-    "arms",
-    "backends",
-    "engine",
-    "serving",
-    "tolerance",
-    "previews",
-    "memory",
-    "page",
-    "fairness",
-    "tracing",
+    "server.arms",
+    "engine.backends",
+    "engine.beside_diffusers",
+    "server.serving",
+    "engine.tolerance",
+    "engine.previews",
+    "engine.memory",
+    "server.page",
+    "server.fairness",
+    "server.tracing",
 ):
     print(f"\n== {benchmark}", flush=True)
     subprocess.run([sys.executable, "-m", f"benchmarks.{benchmark}"], check=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 
-from jobs.addresses import EVERYWHERE, local_host
-from jobs.here import lan_addresses, url
 from jobs.settings import Settings
+from jobs.whereabouts.addresses import EVERYWHERE, local_host
+from jobs.whereabouts.here import lan_addresses, url
 
 
 def gpus() -> list[str]:

@@ -5,33 +5,26 @@ from __future__ import annotations
 from flask_openapi.models.info import Info
 from flask_openapi.openapi import OpenAPI
 
-from jobs.request import blocklist
+from jobs.request.checks import blocklist
 from jobs.settings import settings
 from server import compat, errors, openapi, outages, resources, tracing
 from server.door import auth, cors, headers, hosts, limiter, limits, path_tokens, proxies, signing
 from server.pages import page, renditions
 from server.requests import body, refusals
 from server.routes import (
-    devices,
-    docs,
     events,
-    health,
     images,
     jobs,
-    metrics,
-    pairing,
     preprocessors,
-    quotas,
     recipes,
     samplers,
-    session,
-    state,
     studies,
     styles,
     traces,
     wildcards,
 )
 from server.routes.collections import albums, archives, grids, presets
+from server.routes.entry import devices, pairing, quotas, session
 from server.routes.models import (
     addition_events,
     additions,
@@ -42,6 +35,7 @@ from server.routes.models import (
     residence,
     uploads,
 )
+from server.routes.standing import docs, health, metrics, state
 from server.streams import hub
 
 
@@ -93,14 +87,13 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
         changes,
         previews,
         preprocessors,
-        quotas,
         samplers,
         studies,
         styles,
         wildcards,
     ):
         app.register_api(noun.routes.blueprint)
-    for noun in (pairing, session, devices, state, health, metrics, docs):
+    for noun in (pairing, session, devices, quotas, state, health, metrics, docs):
         app.register_api(noun.routes.blueprint)
     openapi.init_app(app, public=auth.PUBLIC)
     return app

@@ -27,10 +27,10 @@ from jobs.records.events import (
     StatusEvent,
 )
 from jobs.records.record import JobRecord
+from jobs.request.fields.trace import wish
 from jobs.request.notes import Note
 from jobs.request.pictures import named_pictures
 from jobs.request.request import GenerationRequest, ResolvedRequest
-from jobs.request.trace import wish
 from jobs.settings import settings
 from server.door.signing import Signer, current_signer
 from server.openapi import PREFIX

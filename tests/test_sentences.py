@@ -13,7 +13,7 @@ SAID = (
     SOURCES / "make" / "prompt-refusals.ts",
     SOURCES / "make" / "refusals.ts",
     SOURCES / "ui" / "refused.ts",
-    SOURCES / "jobs" / "notes.ts",
+    SOURCES / "jobs" / "card" / "notes.ts",
 )
 BUILT = {
     *("too-long-styled", "too-long-picked"),

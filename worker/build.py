@@ -43,9 +43,9 @@ from worker.models.folders.look import Watch
 from worker.models.folders.offered import make_folders
 from worker.models.inventory.hashes import HASHES, Hashes, HashMemory
 from worker.models.loading.checker import load_checker
-from worker.models.loading.free import freeze_libraries
-from worker.models.loading.machine import machine_of, pick_device
 from worker.models.loading.mappers import Mappers
+from worker.models.loading.memory.free import freeze_libraries
+from worker.models.loading.memory.machine import machine_of, pick_device
 from worker.models.store.model_store import ModelStore
 
 log = logging.getLogger("darkroom.worker")

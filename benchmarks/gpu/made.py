@@ -18,9 +18,9 @@ from benchmarks.gpu.networks import NETWORKS
 from worker.engine import LoadedModel, TextEncoder, UNetModel
 from worker.engine.families.known import TRANSFORMERS
 from worker.engine.families.transformer import Parts
-from worker.models.files.layout import class_of, read_json
+from worker.models.files.formats.layout import class_of, read_json
 from worker.models.files.sources import ModelFiles
-from worker.models.loading.parts import tokenizer
+from worker.models.loading.networks.parts import tokenizer
 
 FILLED = (nn.Linear, nn.Conv2d, nn.Conv3d, nn.Embedding)
 """Modules whose weights are drawn here: drawing them as they draw their own takes far longer."""

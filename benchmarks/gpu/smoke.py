@@ -27,7 +27,7 @@ from benchmarks.gpu.made import made
 from benchmarks.gpu.networks import NETWORKS
 from tests.engine.helpers import Shelf, drain
 from tests.pretended import models
-from tests.pretended.cuda import pretended_cuda
+from tests.pretended.accelerator.cuda import pretended_cuda
 from worker.engine import Engine, ImageRequest, LoadedModel
 
 LIKE = {"sd3-large": "sd3"}

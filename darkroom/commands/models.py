@@ -175,7 +175,7 @@ def _verdict(way: Way) -> str:
 
 
 def _machine(chosen: Settings) -> Machine:
-    from worker.models.loading.machine import this_machine
+    from worker.models.loading.memory.machine import this_machine
 
     return this_machine(chosen.device, int(chosen.model_memory_gb * 1e9) or None)
 

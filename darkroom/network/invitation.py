@@ -8,10 +8,10 @@ import sys
 from redis import Redis
 
 from darkroom.network import qr, tls
-from jobs import here
 from jobs.devices import CODE_SECONDS, new_code, pairing_url
-from jobs.here import addresses
 from jobs.settings import Settings
+from jobs.whereabouts import here
+from jobs.whereabouts.here import addresses
 
 OPEN = (
     "WARNING: OPEN lets everybody who reaches this machine make pictures here, and see and delete "

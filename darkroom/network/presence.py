@@ -8,9 +8,9 @@ from types import TracebackType
 from darkroom import __version__, machine
 from darkroom.network import tls
 from darkroom.network.mdns import Advertisement
-from jobs import here
-from jobs.addresses import is_loopback
 from jobs.settings import Settings
+from jobs.whereabouts import here
+from jobs.whereabouts.addresses import is_loopback
 
 
 class Network:

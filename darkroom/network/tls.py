@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from jobs.here import AUTHORITY
+from jobs.whereabouts.here import AUTHORITY
 
 AUTHORITY_DAYS = 3650
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 
-from jobs.addresses import listening
+from jobs.whereabouts.addresses import listening
 
 BACKLOG = 2048
 """Connections that may wait: as gunicorn's own. The kernel has a smaller bound of its own."""

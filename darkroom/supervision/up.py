@@ -28,13 +28,13 @@ from darkroom.supervision.redis_server import DataInUse, RedisMissing, RedisServ
 from darkroom.supervision.spare import Spare
 from darkroom.supervision.supervisor import Service, Supervisor
 from jobs import logs
-from jobs.addresses import local_host
 from jobs.connection import connect, place, without_password
-from jobs.here import AUTHORITY
 from jobs.queue import leases
 from jobs.records import workers
 from jobs.settings import Settings, settings
 from jobs.signals import GIVE_BACK
+from jobs.whereabouts.addresses import local_host
+from jobs.whereabouts.here import AUTHORITY
 
 log = logging.getLogger("darkroom.up")
 

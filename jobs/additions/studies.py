@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.request.values import Picture, Prompt, Seed
+from jobs.request.fields.values import Picture, Prompt, Seed
 
 SIDE = 512
 """Pixels a side past which a picture is made smaller before it is looked into."""

@@ -23,9 +23,9 @@ from jobs.queue import idempotency, own_quotas, quotas, settle, suspects
 from jobs.records import lanes, once
 from jobs.records.events import ENDED, StatusEvent, job_stream, tell
 from jobs.records.record import STATUSES, Field, JobRecord, fetch, from_job, read
+from jobs.request.fields.trace import wish
 from jobs.request.notes import Note
 from jobs.request.request import ResolvedRequest
-from jobs.request.trace import wish
 from jobs.sentences import say
 from jobs.settings import settings
 from jobs.webhooks import outbox

@@ -9,8 +9,8 @@ from typing import Any
 
 from jobs.prompts.tags import tag_of
 from jobs.recipes.written import harmless, number, quoted, unquoted
-from jobs.request.parts import Control, IPAdapter
-from jobs.request.regions import Region
+from jobs.request.fields.parts import Control, IPAdapter
+from jobs.request.fields.regions import Region
 from jobs.request.request import ResolvedRequest
 from jobs.request.samplers import AUTOMATIC, SAMPLERS, SCHEDULES, canonical_schedule, split_sampler
 

@@ -15,7 +15,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from jobs.connection import now
-from jobs.request.values import Priority
+from jobs.request.fields.values import Priority
 
 TURNS = "darkroom:turns"
 """Hash: caller -> when a worker last took a job of theirs, by Redis's clock."""

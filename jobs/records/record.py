@@ -16,10 +16,10 @@ from rq.serializers import JSONSerializer
 from jobs.pictures import traces, walks
 from jobs.pictures.image_store import image_id
 from jobs.records.events import Error, Output, Progress, Status
+from jobs.request.fields.trace import wish
 from jobs.request.notes import Note
 from jobs.request.pictures import named_pictures
 from jobs.request.request import ResolvedRequest
-from jobs.request.trace import wish
 
 STATUSES: dict[str, Status] = {
     "queued": "queued",

@@ -14,7 +14,7 @@ from redis import Redis
 
 from jobs.records import lanes
 from jobs.records.lanes import Lane
-from jobs.request.values import Priority
+from jobs.request.fields.values import Priority
 
 WEIGHTS: dict[Priority, float] = {"low": 0.25, "normal": 1.0, "high": 4.0}
 """How much of the device a job gets beside another's: a second counts as this part of one."""

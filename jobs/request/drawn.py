@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log
 
+from jobs.request.fields.parts import Drawn
 from jobs.request.model_card import ModelCard
-from jobs.request.parts import Drawn
 from jobs.request.request import ResolvedRequest
 from jobs.sentences import Sentence, say
 

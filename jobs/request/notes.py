@@ -8,10 +8,10 @@ from pydantic import ConfigDict
 
 from grammar.script import AND
 from jobs.prompts.joined import read_as_text
+from jobs.request.fields.parts import Control
+from jobs.request.fields.said import Said
+from jobs.request.fields.values import TUNED, TUNED_TWICE
 from jobs.request.model_card import ModelCard
-from jobs.request.parts import Control
-from jobs.request.said import Said
-from jobs.request.values import TUNED, TUNED_TWICE
 from jobs.sentences import say
 
 

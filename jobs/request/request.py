@@ -6,9 +6,8 @@ from typing import Any, Self
 
 from pydantic import Field, JsonValue
 
-from jobs.request.masks import MaskGrey
-from jobs.request.model_card import Kind
-from jobs.request.parts import (
+from jobs.request.fields.masks import MaskGrey
+from jobs.request.fields.parts import (
     Control,
     Drawn,
     Expand,
@@ -20,11 +19,10 @@ from jobs.request.parts import (
     PictureWords,
     Webhook,
 )
-from jobs.request.regions import MAX_REGIONS, Region
-from jobs.request.restoring import restored_parts
-from jobs.request.said import Said
-from jobs.request.trace import TraceField
-from jobs.request.values import (
+from jobs.request.fields.regions import MAX_REGIONS, Region
+from jobs.request.fields.said import Said
+from jobs.request.fields.trace import TraceField
+from jobs.request.fields.values import (
     LIMITS,
     MAX_CONTROLS,
     MAX_IP_ADAPTERS,
@@ -48,6 +46,8 @@ from jobs.request.values import (
     Strength,
     Tiling,
 )
+from jobs.request.model_card import Kind
+from jobs.request.restoring import restored_parts
 from jobs.request.walk import frames
 from jobs.request.walk.part import Walk
 

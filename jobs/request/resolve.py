@@ -8,15 +8,16 @@ from itertools import zip_longest
 from math import sqrt
 from typing import Any
 
-from jobs.request import blocklist
 from jobs.request.add_ons.checks import type_of
-from jobs.request.checks import count_errors, request_errors, size_errors
+from jobs.request.checks import blocklist
+from jobs.request.checks.checks import count_errors, request_errors, size_errors
+from jobs.request.checks.prompt_checks import prompt_errors
 from jobs.request.drawn import LANCZOS, SIZED, best_upscaler, drawn_at, notes_of
+from jobs.request.fields.parts import Control, Hires, IPAdapter
+from jobs.request.fields.values import LIMITS, SEEDS
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.notes import Note, idle_thresholds, prompt_notes, threshold_notes
-from jobs.request.parts import Control, Hires, IPAdapter
 from jobs.request.pictures import InputPicture, Pictures
-from jobs.request.prompt_checks import prompt_errors
 from jobs.request.request import (
     CommonFields,
     FieldError,
@@ -31,7 +32,6 @@ from jobs.request.samplers import (
     nearest,
     parts_of,
 )
-from jobs.request.values import LIMITS, SEEDS
 from jobs.request.walk.choices import chosen
 from jobs.request.walk.part import Walk
 from jobs.request.wordings import other_prompts, words_of

@@ -7,9 +7,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from jobs.request.parts import Control, Drawn, Expand, FreeU, Hires, IPAdapter, Lora, PictureWords
-from jobs.request.regions import Box, Region
-from jobs.request.trace import restored
+from jobs.request.fields.parts import (
+    Control,
+    Drawn,
+    Expand,
+    FreeU,
+    Hires,
+    IPAdapter,
+    Lora,
+    PictureWords,
+)
+from jobs.request.fields.regions import Box, Region
+from jobs.request.fields.trace import restored
 from jobs.request.walk.part import Walk
 
 

@@ -11,12 +11,12 @@ from jobs.prompts.styles import StyleFile, chosen, merged
 from jobs.prompts.tags import LoraTag, split_tags
 from jobs.prompts.templates import BadTemplate, expanded, is_template, wildcard_in
 from jobs.prompts.wildcards import NoWildcard, Wildcards
+from jobs.request.fields.parts import Lora, PictureWords
+from jobs.request.fields.values import LIMITS, SEEDS
 from jobs.request.model_card import ModelCard, name_from
 from jobs.request.notes import Note
-from jobs.request.parts import Lora, PictureWords
 from jobs.request.pictures import InputPicture
 from jobs.request.request import FieldError, GenerationRequest
-from jobs.request.values import LIMITS, SEEDS
 from jobs.sentences import say
 from jobs.settings import settings
 

@@ -13,7 +13,7 @@ from redis import Redis
 from standardwebhooks import Webhook as Signature
 
 from jobs.outbound.targets import Allowed, Refused, check
-from jobs.request.parts import Webhook
+from jobs.request.fields.parts import Webhook
 from jobs.request.request import FieldError, InvalidRequest
 from jobs.settings import settings
 from jobs.shared_secret import shared_secret

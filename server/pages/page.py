@@ -7,8 +7,8 @@ from pathlib import Path
 
 from flask import Blueprint, Flask, Response, request, send_from_directory
 
-from jobs import here
 from jobs.settings import settings
+from jobs.whereabouts import here
 from server.errors import ApiError
 
 FOLDER = Path(__file__).parent / "static" / "app"

@@ -14,14 +14,14 @@ from jobs.queue import own_quotas, queue, quotas
 from jobs.queue.queue import QueueFull
 from jobs.quota import QuotaExceeded
 from jobs.records.record import read_many
+from jobs.request.fields.trace import wish
+from jobs.request.fields.values import SEEDS
 from jobs.request.grid import cells
 from jobs.request.grid.cells import Astray, Cell
 from jobs.request.grid.part import MOST_AXES, Axis
 from jobs.request.pictures import named_pictures
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from jobs.request.resolve import resolve
-from jobs.request.trace import wish
-from jobs.request.values import SEEDS
 from server.door.auth import caller
 from server.errors import ApiError
 from server.requests.deleting import delete_with_pictures

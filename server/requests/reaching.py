@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import segno
 from flask import request
 
-from jobs import here
-from jobs.addresses import is_loopback
 from jobs.settings import settings
+from jobs.whereabouts import here
+from jobs.whereabouts.addresses import is_loopback
 
 
 def reachable_base() -> str:

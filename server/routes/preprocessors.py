@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from jobs.request.values import PREPROCESSORS, TUNED, TUNED_TWICE
+from jobs.request.fields.values import PREPROCESSORS, TUNED, TUNED_TWICE
 from server.openapi import Routes, answer
 
 routes = Routes("preprocessors", "What makes a map of a picture, for a ControlNet to follow.")

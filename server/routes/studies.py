@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field
 
 from jobs.additions import studies
 from jobs.additions.studies import AutoencodeRequest, ForwardRequest, TokenizeRequest
+from jobs.request.fields.values import LIMITS
 from jobs.request.model_card import ModelCard
 from jobs.request.samplers import SAMPLERS, canonical_sampler, canonical_schedule
-from jobs.request.values import LIMITS
 from server.errors import ApiError
 from server.openapi import Parameters, Routes, response
 from server.requests.asking import ask, wrong

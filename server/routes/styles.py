@@ -8,8 +8,8 @@ from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.prompts.styles import Style, StyleFile, StylesFull
+from jobs.request.fields.values import CONTROLS, Prompt
 from jobs.request.request import FieldError, InvalidRequest
-from jobs.request.values import CONTROLS, Prompt
 from jobs.settings import settings
 from server.door.auth import require_admin
 from server.errors import ApiError

@@ -11,8 +11,8 @@ from types import FrameType
 from typing import Any
 
 from jobs import logs, tracing
-from jobs.addresses import in_url, listening
 from jobs.settings import settings
+from jobs.whereabouts.addresses import in_url, listening
 from server.resources import of
 from server.serving.logs import PROCESS, GunicornLogger
 

@@ -17,8 +17,8 @@ from tests.catalogue.conftest import Shop
 from tests.running.paths import API
 from tests.running.site import site_in
 from tests.running.waiting import until
-from tests.tiny_model import save_tiny_model
-from tests.tiny_parts import save_tiny_embedding, save_tiny_lora
+from tests.tiny.model import save_tiny_model
+from tests.tiny.parts import save_tiny_embedding, save_tiny_lora
 
 MODELS = f"{API}/models"
 

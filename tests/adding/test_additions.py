@@ -17,7 +17,7 @@ from jobs.records import workers
 from tests.adding.conftest import MODELS, Counter
 from tests.adding.elsewhere import CIVITAI_TOKEN, HUB_TOKEN
 from tests.running.hand_worker import png
-from tests.running.up import command
+from tests.running.processes.up import command
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
 

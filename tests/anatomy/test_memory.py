@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from tests.engine.helpers import Shelf, load, pictures, tiny
-from tests.tiny_model import save_tiny_model
+from tests.tiny.model import save_tiny_model
 from worker.engine import Engine, TraceWish
 
 STEP = 4 * 5 * 4 * 8 * 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.engine.helpers import Shelf, load, pictures, tiny
-from tests.tiny_model import save_tiny_model
+from tests.tiny.model import save_tiny_model
 from worker.engine import Engine, TraceWish
 from worker.engine.request import Enlarge
 from worker.engine.trace.file import about, sheets

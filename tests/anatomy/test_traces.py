@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.numpy import load
 
 from jobs import devices
-from tests.running.jobs import succeeded
+from tests.running.clients.jobs import succeeded
 from tests.running.paths import API
 from tests.running.site import Site
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load
 
-from tests.running.jobs import succeeded
+from tests.running.clients.jobs import succeeded
 from tests.running.site import Site
 
 THINGS = (

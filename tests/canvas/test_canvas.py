@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from jobs.request.parts import Expand, Hires
+from jobs.request.fields.parts import Expand, Hires
 from jobs.request.request import ResolvedRequest
 from tests.canvas.helpers import asked, mask_of, noisy, other_picture, smooth
 from worker.canvas import CanvasError, prepare

@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 
 from jobs.records.events import ENDED
 from tests.running.paths import API
+from tests.running.processes.up import command
 from tests.running.site import Site, site_in
-from tests.running.up import command
 from tests.running.waiting import until
-from tests.tiny_model import save_tiny_model
+from tests.tiny.model import save_tiny_model
 
 PICTURE = {"prompt": "a red apple", "steps": 4, "sampler": "ddim", "seed": 7}
 LONG = PICTURE | {"steps": 40, "width": 64, "height": 64}

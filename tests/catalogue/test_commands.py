@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from jobs.records.catalogues import REMOVED
 from tests.catalogue.conftest import Shop
 from tests.running.waiting import until
-from tests.tiny_parts import save_tiny_controlnet
+from tests.tiny.parts import save_tiny_controlnet
 
 FIRST = '[models.first]\nsource = "tiny"\n'
 

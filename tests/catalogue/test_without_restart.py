@@ -10,8 +10,8 @@ from jobs.records import workers
 from tests.catalogue.conftest import ENDLESS, LONG, Shop, other_weights
 from tests.running.paths import API
 from tests.running.waiting import until
-from tests.tiny_classifier import save_tiny_classifier
-from tests.tiny_parts import save_tiny_embedding, save_tiny_lora
+from tests.tiny.classifier import save_tiny_classifier
+from tests.tiny.parts import save_tiny_embedding, save_tiny_lora
 
 BOTH = """
 default = "second"

@@ -42,7 +42,8 @@ from darkroom.network import tls
 from darkroom.supervision.redis_server import RedisServer
 from jobs import devices
 from jobs.records.events import Status as JobStatus
-from jobs.request import parts, request, trace
+from jobs.request import request
+from jobs.request.fields import parts, trace
 from tests.running.addresses import free_port
 from tests.running.api import Server, gunicorn
 from tests.running.hand_worker import HandWorker

@@ -18,7 +18,7 @@ from PIL import Image
 
 from tests.running.addresses import free_port
 from tests.running.paths import REPOSITORY
-from tests.running.program import Program
+from tests.running.processes.program import Program
 from tests.running.waiting import until
 
 Use = Callable[[Client], Coroutine[Any, Any, None]]

@@ -11,7 +11,7 @@ import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-from tests.worker.families.asking import Fields
+from tests.worker.families.comparing.asking import Fields
 
 Pixels = np.ndarray[Any, Any]
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

@@ -10,8 +10,8 @@ import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from tests.running.site import Site, site_in
-from tests.tiny_models import save_tiny, tiny_sd, tiny_unet
-from tests.tiny_pipelines import save_tiny_sd3
+from tests.tiny.models import save_tiny, tiny_sd, tiny_unet
+from tests.tiny.pipelines.pipelines import save_tiny_sd3
 
 
 @pytest.fixture(scope="package")

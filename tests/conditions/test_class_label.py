@@ -14,7 +14,7 @@ from tests.conditions.by_hand import USUAL, pipeline_of, walked, words
 from tests.engine.helpers import difference
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.worker.families.asking import Fields, ended, made, picture, rows_since, settled
+from tests.worker.families.comparing.asking import Fields, ended, made, picture, rows_since, settled
 from worker.engine import TOLERANCE
 
 HERE = USUAL | {"model": "classes"}

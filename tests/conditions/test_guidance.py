@@ -17,7 +17,7 @@ from tests.engine.helpers import difference
 from tests.engine.sampling.stock_schedulers import quiet, stock_scheduler
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.worker.families.asking import Fields, ended, made, picture, rows_since, settled
+from tests.worker.families.comparing.asking import Fields, ended, made, picture, rows_since, settled
 from worker.engine import TOLERANCE
 
 FREEU = {"b1": 1.4, "b2": 1.6, "s1": 0.9, "s2": 0.2}

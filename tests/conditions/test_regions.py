@@ -16,7 +16,7 @@ from tests.conditions.by_hand import pipeline_of, walked, words
 from tests.engine.helpers import difference
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.worker.families.asking import (
+from tests.worker.families.comparing.asking import (
     Fields,
     data_uri,
     ended,

@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from jobs.pictures.image_store import input_id
 from jobs.records.record import read
 from tests.door.conftest import MakeDevice
+from tests.running.clients.sse import events_of
 from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API
-from tests.running.sse import events_of
 
 Headers = dict[str, str]
 

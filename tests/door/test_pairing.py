@@ -14,16 +14,17 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from darkroom.network import tls
-from jobs import devices, here
+from jobs import devices
 from jobs.settings import Settings, settings
+from jobs.whereabouts import here
 from server.requests import reaching
-from server.routes import pairing
+from server.routes.entry import pairing
 from tests.door.conftest import MakeDevice
 from tests.running.api import Server
+from tests.running.clients.sse import Events
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
 from tests.running.services.redis import elapse
-from tests.running.sse import Events
 from tests.up.scan import scan_svg
 
 ELSEWHERE = {"REMOTE_ADDR": "192.168.1.20"}

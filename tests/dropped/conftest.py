@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.checkpoints.files import Checkpoint
-from tests.dropped.room import Pixels
+from tests.dropped.dropping.room import Pixels
 
 Stock = Callable[..., Pixels]
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.dropped.room import LEVELS, Room, difference, room_in
-from tests.tiny_model import save_tiny_model
-from tests.tiny_parts import save_tiny_lora
+from tests.dropped.dropping.room import LEVELS, Room, difference, room_in
+from tests.tiny.model import save_tiny_model
+from tests.tiny.parts import save_tiny_lora
 
 ASKED = {"prompt": "a red apple", "seed": 5, "steps": 2}
 

@@ -15,7 +15,7 @@ from PIL import Image
 from tests.checkpoints import files as checkpoints
 from tests.checkpoints.files import Checkpoint
 from tests.dropped.conftest import Stock
-from tests.dropped.room import LEVELS, Room, difference, room_in
+from tests.dropped.dropping.room import LEVELS, Room, difference, room_in
 
 # numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own Euler.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

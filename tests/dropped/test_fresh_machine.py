@@ -12,12 +12,12 @@ import pytest
 
 from tests.checkpoints import files as checkpoints
 from tests.dropped.conftest import Stock
-from tests.dropped.everything import everything, write
-from tests.dropped.looking import SEED, STEPS, dropped, far, opened, phone
-from tests.dropped.room import LEVELS, Room, difference
+from tests.dropped.dropping.everything import everything, write
+from tests.dropped.dropping.looking import SEED, STEPS, dropped, far, opened, phone
+from tests.dropped.dropping.room import LEVELS, Room, difference
 from tests.dropped.test_checkpoints import ASKED
 from tests.running.addresses import free_port
-from tests.running.up import Running
+from tests.running.processes.up import Running
 
 pytestmark = [
     pytest.mark.slow,

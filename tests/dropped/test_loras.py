@@ -14,8 +14,8 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import Stabl
 from safetensors.torch import save_file
 
 from tests.checkpoints import files as checkpoints
-from tests.dropped.room import LEVELS, Pixels, Room, difference, room_in
-from tests.tiny_models import save_tiny
+from tests.dropped.dropping.room import LEVELS, Pixels, Room, difference, room_in
+from tests.tiny.models import save_tiny
 
 pytestmark = pytest.mark.slow
 

@@ -15,9 +15,9 @@ from tests.checkpoints import files as checkpoints
 from tests.checkpoints.files import fill
 from tests.checkpoints.layers import autoencoder_shapes
 from tests.dropped.conftest import Stock
-from tests.dropped.room import LEVELS, Room, difference, room_in
+from tests.dropped.dropping.room import LEVELS, Room, difference, room_in
 from tests.dropped.test_checkpoints import ASKED
-from tests.tiny_pipelines import SAVERS
+from tests.tiny.pipelines.pipelines import SAVERS
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.dropped.room import Room, room_in
+from tests.dropped.dropping.room import Room, room_in
 from tests.running.waiting import until
-from tests.tiny_parts import save_tiny_embedding
+from tests.tiny.parts import save_tiny_embedding
 
 
 @pytest.fixture(scope="module")

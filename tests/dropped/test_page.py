@@ -1,6 +1,6 @@
 """What docs/features.md says of files is what the tests of this folder send."""
 
-from tests.dropped.page import TITLE, section
+from tests.dropped.dropping.page import TITLE, section
 from tests.running.paths import REPOSITORY
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.dropped.room import Room, difference, pixels, room_in
+from tests.dropped.dropping.room import Room, difference, pixels, room_in
 from tests.dropped.test_checkpoints import sent
 from tests.running.paths import REPOSITORY
 

@@ -15,10 +15,10 @@ from tests.checkpoints import files as checkpoints
 from tests.checkpoints.files import fill
 from tests.checkpoints.layers import autoencoder_shapes
 from tests.dropped.conftest import Stock
-from tests.dropped.room import LEVELS, Room, difference, room_in
-from tests.dropped.stocked import steered, taught
+from tests.dropped.dropping.room import LEVELS, Room, difference, room_in
+from tests.dropped.dropping.stocked import steered, taught
 from tests.dropped.test_checkpoints import ASKED, SIDE, scene, sent
-from tests.tiny_models import save_tiny
+from tests.tiny.models import save_tiny
 
 pytestmark = [
     pytest.mark.slow,

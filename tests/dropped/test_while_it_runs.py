@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.dropped.conftest import Stock
-from tests.dropped.everything import everything, write
-from tests.dropped.looking import dropped, far, opened, phone
-from tests.dropped.room import LEVELS, Room, room_in
+from tests.dropped.dropping.everything import everything, write
+from tests.dropped.dropping.looking import dropped, far, opened, phone
+from tests.dropped.dropping.room import LEVELS, Room, room_in
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.running.site import Site, site_in
-from tests.tiny_editors import EDITORS
+from tests.tiny.pipelines.editors import EDITORS
 
 
 @pytest.fixture(scope="session")

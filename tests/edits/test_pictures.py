@@ -19,8 +19,8 @@ from tests.engine.helpers import difference
 from tests.running.paths import API
 from tests.running.site import Site
 from tests.running.waiting import until
-from tests.tiny_editors import EDITORS, tiny_qwen_edit
-from tests.tiny_qwen_21 import tiny_qwen_21
+from tests.tiny.pipelines.editors import EDITORS, tiny_qwen_edit
+from tests.tiny.pipelines.qwen_21 import tiny_qwen_21
 from tests.worker.test_kinds import disc, dyed, scene
 from worker.engine import TOLERANCE
 

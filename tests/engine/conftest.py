@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.helpers import Shelf, load
-from tests.tiny_model import save_tiny_model
+from tests.tiny.model import save_tiny_model
 from worker.engine import Engine, UNetModel
 
 MODELS = Path(__file__).parents[2] / "models"

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from tests.engine.helpers import Shelf, pictures, tiny
-from tests.tiny_models import save_tiny
-from tests.tiny_pipelines import SAVERS
+from tests.tiny.models import save_tiny
+from tests.tiny.pipelines.pipelines import SAVERS
 from worker.engine import Engine, LoadedModel
 from worker.engine.backends.call import Call
 from worker.engine.backends.network import Network, standing_in

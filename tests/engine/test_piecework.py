@@ -8,10 +8,10 @@ import torch
 
 from tests.engine.helpers import Shelf, picture, tiny
 from worker.engine import Engine, Stage, UNetModel
-from worker.engine import piecework as piecework_module
 from worker.engine import runner as runner_module
 from worker.engine.errors import OutOfMemory
-from worker.engine.piecework import Piecework
+from worker.engine.ground import piecework as piecework_module
+from worker.engine.ground.piecework import Piecework
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from tests.running.sse import Events
+from tests.running.clients.sse import Events
 
 OPEN_AT_ONCE = 6
 """Jobs one caller has under way: the queue stays busy and is done soon after the last fault."""

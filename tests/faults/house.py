@@ -21,7 +21,7 @@ from tests.faults.relay import Relay
 from tests.faults.store import open_store
 from tests.running.addresses import free_port
 from tests.running.paths import API
-from tests.running.program import Program
+from tests.running.processes.program import Program
 from tests.running.waiting import until
 from worker.main import new_name
 

@@ -15,7 +15,7 @@ import httpx
 from jobs.pictures.image_store import ImageStore, StoreError
 from tests.faults.disk import Disk
 from tests.running.addresses import free_port
-from tests.running.program import Program
+from tests.running.processes.program import Program
 from tests.running.waiting import until
 
 BUCKET = "darkroom"

@@ -16,8 +16,8 @@ import pytest
 
 from tests.features.development import FamilyStudio, open_family
 from tests.features.table import Cell, write_page
-from tests.tiny_models import save_tiny
-from tests.tiny_pipelines import SAVERS
+from tests.tiny.models import save_tiny
+from tests.tiny.pipelines.pipelines import SAVERS
 
 RESULTS = pytest.StashKey[dict[Cell, bool]]()
 

@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.studio import Order, Pixels, Studio
+from benchmarks.engine.studio import Order, Pixels, Studio
 from jobs.request.model_card import Kind
 from tests.features.options import LATER, LEARNED, PROMPT, TWIN, WITH_CONTROLS, WITH_LORAS
-from tests.tiny_controlnets import save_tiny_control
-from tests.tiny_parts import (
+from tests.tiny.parts import (
     controlnet_entry,
     embedding_entry,
     lora_entry,
@@ -24,15 +23,16 @@ from tests.tiny_parts import (
     save_tiny_lora,
     save_transformer_lora,
 )
-from tests.tiny_references import (
+from tests.tiny.pipelines.controlnets import save_tiny_control
+from tests.tiny.references import (
     Form,
     ip_adapter_entry,
     save_tiny_image_encoder,
     save_tiny_ip_adapter,
 )
-from tests.tiny_steering import save_tiny_t2i_adapter
+from tests.tiny.steering import save_tiny_t2i_adapter
 from worker.engine import UNetModel
-from worker.models.loading.add_ons import load_add_on, load_embedding
+from worker.models.loading.add_ons.add_ons import load_add_on, load_embedding
 from worker.models.tables import ModelEntry
 
 SIDE = 24

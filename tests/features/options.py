@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from jobs.request.model_card import Kind
-from tests.tiny_pipelines import SAVERS
+from tests.tiny.pipelines.pipelines import SAVERS
 
 PROMPT = "a red apple"
 LONG = "a red apple, a cat face, a green heart, a rocket, a birthday cake"

@@ -10,7 +10,7 @@ from typing import get_args
 
 from jobs.request.model_card import Kind
 from jobs.request.samplers import SAMPLERS, SCHEDULES
-from tests.dropped.page import section
+from tests.dropped.dropping.page import section
 from tests.features.options import OPTIONS
 
 ELSEWHERE: tuple[Kind, ...] = ("edit", "walk")
@@ -59,7 +59,7 @@ DOES: Mapping[str, tuple[Kind, ...]] = {
     "hidream": KINDS,
     "kolors": KINDS,
 }
-"""The kinds of each family of tests/tiny_models.py and tests/tiny_pipelines.py."""
+"""The kinds of each family of tests/tiny/models.py and tests/tiny/pipelines/pipelines.py."""
 
 FLOW = (
     "sd3",
@@ -83,7 +83,7 @@ WHOLE: Mapping[str, tuple[str, tuple[Kind, ...]]] = {
         ("text-to-image", "image-to-image", "variations", "inpaint", "outpaint"),
     ),
 }
-"""Pipelines that the engine does not take apart, as tests/tiny_pipelines.py makes them."""
+"""Pipelines that the engine does not take apart, as tests/tiny/pipelines makes them."""
 
 SCHEDULED, OPTIONAL, RUN_WHOLE = "Schedules", "Options", "Pipelines that run whole"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.studio import Order, Pixels
+from benchmarks.engine.studio import Order, Pixels
 from jobs.request.samplers import SAMPLERS
 from tests.engine.helpers import difference
 from tests.features.development import EDGE, SIDE, FamilyStudio, left_part_kept, photograph

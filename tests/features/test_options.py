@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from benchmarks.studio import Order, Pixels
+from benchmarks.engine.studio import Order, Pixels
 from jobs.request.model_card import Kind
 from tests.engine.helpers import difference
 from tests.features.development import FamilyStudio, left_part_kept

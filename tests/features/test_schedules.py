@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from benchmarks.studio import Pixels
+from benchmarks.engine.studio import Pixels
 from jobs.request.samplers import SAMPLERS, SCHEDULES
 from tests.engine.helpers import difference
 from tests.features.development import FamilyStudio

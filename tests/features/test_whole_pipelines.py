@@ -9,12 +9,12 @@ from typing import cast
 
 import pytest
 
-from benchmarks.studio import Studio
+from benchmarks.engine.studio import Studio
 from jobs.request.model_card import Kind
 from tests.engine.helpers import difference
 from tests.features.development import KINDS, photograph, right_half
 from tests.features.table import RUN_WHOLE, Cell, cells
-from tests.tiny_pipelines import (
+from tests.tiny.pipelines.pipelines import (
     save_tiny_edm,
     save_tiny_pixart,
 )

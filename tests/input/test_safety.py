@@ -15,7 +15,7 @@ from PIL import Image
 from transformers import CLIPConfig, ViTForImageClassification
 
 from jobs.machine_settings import REPOSITORY
-from tests.tiny_classifier import save_tiny_classifier
+from tests.tiny.classifier import save_tiny_classifier
 from tests.worker.conftest import start
 from worker.build import safety_hook
 from worker.loop.outcome.safety import Refused, Rule, SafetyHook, blurred

@@ -20,8 +20,8 @@ from redis import Redis
 
 from jobs import logs
 from jobs.pictures.image_store import ImageStore
-from jobs.request import blocklist
-from jobs.request.blocklist import BadBlocklist
+from jobs.request.checks import blocklist
+from jobs.request.checks.blocklist import BadBlocklist
 from jobs.request.request import GenerationRequest
 from jobs.settings import Settings
 from tests.running.api import gunicorn

@@ -20,8 +20,8 @@ from jobs.records.events import PreviewEvent, publish_live
 from server.streams.subscription import MAX_PREVIEWS, Live, Subscription
 from tests.running.addresses import free_port
 from tests.running.api import Server, gunicorn
+from tests.running.clients.crowd import Listener, crowd
 from tests.running.commands import commands
-from tests.running.crowd import Listener, crowd
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API, REPOSITORY
 from tests.running.waiting import until

@@ -9,8 +9,8 @@ import huggingface_hub.constants
 import pytest
 
 from tests.models.helpers import WriteModels, catalogue_text
-from tests.tiny_model import save_tiny_model
-from tests.tiny_models import FAMILIES, save_tiny
+from tests.tiny.model import save_tiny_model
+from tests.tiny.models import FAMILIES, save_tiny
 from worker.models.catalogue import read_catalogue
 
 

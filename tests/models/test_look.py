@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.models.helpers import copy_model
-from tests.tiny_parts import save_tiny_lora
+from tests.tiny.parts import save_tiny_lora
 from worker.models.folders.look import Look, Watch
 
 ONE = '[models.first]\nsource = "tiny"\n'

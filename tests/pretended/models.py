@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from tests.engine.helpers import Shelf
-from tests.tiny_models import FAMILIES as UNETS
-from tests.tiny_models import save_tiny, save_tiny_vae
-from tests.tiny_parts import (
+from tests.tiny.models import FAMILIES as UNETS
+from tests.tiny.models import save_tiny, save_tiny_vae
+from tests.tiny.parts import (
     controlnet_entry,
     embedding_entry,
     lora_entry,
@@ -21,15 +21,15 @@ from tests.tiny_parts import (
     save_tiny_embedding,
     save_tiny_lora,
 )
-from tests.tiny_pipelines import SAVERS
-from tests.tiny_references import (
+from tests.tiny.pipelines.pipelines import SAVERS
+from tests.tiny.references import (
     ip_adapter_entry,
     save_tiny_image_encoder,
     save_tiny_ip_adapter,
 )
-from tests.tiny_steering import save_tiny_t2i_adapter
+from tests.tiny.steering import save_tiny_t2i_adapter
 from worker.engine import Control, Enlarge, ImageRequest, IPAdapter, Lora
-from worker.models.loading.add_ons import load_add_on, load_embedding
+from worker.models.loading.add_ons.add_ons import load_add_on, load_embedding
 from worker.models.loading.loader import load_model
 from worker.models.tables import ModelEntry
 

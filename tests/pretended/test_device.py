@@ -7,8 +7,8 @@ import threading
 import pytest
 import torch
 
-from tests.pretended.cuda import pretended_cuda
-from tests.pretended.device import OnDevice
+from tests.pretended.accelerator.cuda import pretended_cuda
+from tests.pretended.accelerator.device import OnDevice
 
 
 def test_a_tensor_says_it_is_on_the_device_and_has_its_dtype_and_numbers():

@@ -12,7 +12,7 @@ import torch
 
 from tests.engine.helpers import Shelf, difference, picture, pictures
 from tests.pretended import models
-from tests.pretended.cuda import pretended_cuda
+from tests.pretended.accelerator.cuda import pretended_cuda
 from worker.engine import Engine, OutOfMemory
 from worker.engine.memory.device import is_device_lost
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.engine.helpers import Shelf, pictures
 from tests.pretended import models
-from tests.pretended.cuda import pretended_cuda
+from tests.pretended.accelerator.cuda import pretended_cuda
 from worker.engine import Engine
-from worker.models.loading.sizes import model_bytes
+from worker.models.loading.memory.sizes import model_bytes
 
 Folder = Callable[[str], Path]
 

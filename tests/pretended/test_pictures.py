@@ -13,10 +13,10 @@ import torch
 
 from tests.engine.helpers import Shelf, drain
 from tests.pretended import models
-from tests.pretended.cuda import pretended_cuda
-from tests.pretended.device import Pretended
-from tests.pretended.record import Event
-from tests.tiny_editors import EDITORS
+from tests.pretended.accelerator.cuda import pretended_cuda
+from tests.pretended.accelerator.device import Pretended
+from tests.pretended.accelerator.record import Event
+from tests.tiny.pipelines.editors import EDITORS
 from worker.engine import Engine, FreeU, ImageRequest, Region
 from worker.engine.sampling.recipes import SAMPLERS
 

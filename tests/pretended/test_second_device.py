@@ -12,10 +12,10 @@ from jobs.pictures.image_store import ImageStore
 from jobs.records.metrics import Metrics
 from jobs.settings import Settings
 from tests.pretended import models
-from tests.pretended.cuda import pretended_cuda
-from tests.tiny_models import save_tiny
-from tests.tiny_parts import save_tiny_lora
-from tests.tiny_pipelines import save_tiny_pixart
+from tests.pretended.accelerator.cuda import pretended_cuda
+from tests.tiny.models import save_tiny
+from tests.tiny.parts import save_tiny_lora
+from tests.tiny.pipelines.pipelines import save_tiny_pixart
 from worker.build import build_worker
 from worker.engine import Lora
 

@@ -9,7 +9,7 @@ import torch
 
 from tests.engine.whole.helpers import SAVERS, SIZES, asked, developed, open_whole
 from tests.pretended import models
-from tests.pretended.cuda import pretended_cuda
+from tests.pretended.accelerator.cuda import pretended_cuda
 from worker.engine.whole.pipeline import WholeModel
 
 CASES = [

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.running.site import Site, site_in
-from tests.tiny_models import save_tiny
-from tests.tiny_parts import save_tiny_lora
-from tests.tiny_pipelines import save_tiny_sd3
+from tests.tiny.models import save_tiny
+from tests.tiny.parts import save_tiny_lora
+from tests.tiny.pipelines.pipelines import save_tiny_sd3
 
 
 @pytest.fixture(scope="package")

@@ -14,7 +14,7 @@ from tests.engine.helpers import difference
 from tests.prompts.by_hand import edited, joined, levels, seeded
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.worker.families.asking import Fields, ended, made, picture, rows_since, settled
+from tests.worker.families.comparing.asking import Fields, ended, made, picture, rows_since, settled
 from worker.engine import TOLERANCE
 
 USUAL: Fields = {

@@ -13,7 +13,7 @@ import pytest
 from jobs.prompts.styles import Style, StyleFile
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.worker.families.asking import made, picture
+from tests.worker.families.comparing.asking import made, picture
 
 USUAL = {"model": "sd1", "width": 16, "height": 16, "steps": 2, "seed": 4}
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.worker.families.asking import Fields, ended, made, pixels
+from tests.worker.families.comparing.asking import Fields, ended, made, pixels
 
 USUAL = {"model": "sd1", "width": 16, "height": 16, "steps": 2, "seed": 4, "sampler": "ddim"}
 

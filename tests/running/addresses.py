@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from jobs import here
+from jobs.whereabouts import here
 
 FIRST, LAST = 12_000, 32_000
 """Below those that the kernel gives to outgoing connections: none takes a port that was chosen."""

@@ -10,7 +10,7 @@ import httpx
 
 from tests.running.addresses import free_port
 from tests.running.paths import API
-from tests.running.program import Program
+from tests.running.processes.program import Program
 from tests.running.waiting import until
 
 START = 60.0

@@ -9,7 +9,7 @@ from redis import Redis
 
 from jobs.records import workers
 from jobs.records.workers import WorkerInfo
-from tests.running.program import Program
+from tests.running.processes.program import Program
 from tests.running.waiting import until
 from worker.main import new_name
 

@@ -15,8 +15,8 @@ import pytest
 from jobs.connection import connect
 from jobs.machine_settings import REPOSITORY
 from tests.running.addresses import free_port
+from tests.running.processes.up import Running
 from tests.running.services.redis import redis_in
-from tests.running.up import Running
 from tests.running.waiting import until
 
 PASSWORD = "SECRETSECRET"

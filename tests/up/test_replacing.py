@@ -118,7 +118,7 @@ def test_no_request_fails_when_gunicorn_is_killed_with_clients_at_the_door(serve
 
 
 def test_an_api_that_takes_long_to_import_is_not_taken_for_dead(tmp_path: Path):
-    served = Served(tmp_path, options=["--timeout", "2", "tests.running.slow_api:app"])
+    served = Served(tmp_path, options=["--timeout", "2", "tests.running.processes.slow_api:app"])
     try:
         served.start()
         served.answers(1)

@@ -13,7 +13,7 @@ import pytest
 from jobs.connection import connect
 from jobs.records import workers
 from tests.running.addresses import free_port
-from tests.running.up import Running
+from tests.running.processes.up import Running
 
 
 @pytest.fixture(scope="module")

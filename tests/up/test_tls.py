@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from darkroom import machine
 from darkroom.network import tls
 from darkroom.supervision.redis_server import RedisServer
-from jobs import here
 from jobs.settings import Settings
+from jobs.whereabouts import here
 from tests.running.api import gunicorn
 
 NAMES = ["attic.local", "attic", "localhost", ".lab.example", "127.0.0.1", "::1", "192.168.1.20"]

@@ -16,7 +16,7 @@ import pytest
 from darkroom import machine
 from jobs.connection import connect
 from jobs.records import workers
-from tests.running.up import Running
+from tests.running.processes.up import Running
 from tests.up.scan import printed_code, scan
 
 PNG = b"\x89PNG\r\n\x1a\n"

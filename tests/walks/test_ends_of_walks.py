@@ -8,7 +8,7 @@ import httpx
 
 from jobs.pictures.image_store import ImageStore
 from tests.running.api import gunicorn
-from tests.running.jobs import succeeded
+from tests.running.clients.jobs import succeeded
 from tests.running.paths import API
 from tests.running.site import Site
 from tests.running.waiting import until

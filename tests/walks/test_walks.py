@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.running.jobs import succeeded
+from tests.running.clients.jobs import succeeded
 from tests.running.paths import API
 from worker.engine import TOLERANCE
 

@@ -18,7 +18,7 @@ from jobs.pictures.image_store import ImageStore
 from jobs.settings import settings
 from tests.running.apps import Apps
 from tests.running.hand_worker import HandWorker
-from tests.running.program import Program
+from tests.running.processes.program import Program
 
 
 @dataclass

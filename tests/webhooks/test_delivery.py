@@ -19,7 +19,7 @@ from jobs.settings import settings
 from jobs.webhooks import messages, outbox
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
-from tests.running.program import Program
+from tests.running.processes.program import Program
 from tests.webhooks.conftest import Receiver, deliverer
 
 

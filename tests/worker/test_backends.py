@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.running.site import Site, site_in
 from tests.running.waiting import until
-from tests.tiny_model import save_tiny_model
+from tests.tiny.model import save_tiny_model
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed: `make up` does on x86-64")
 

@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw
 from jobs.pictures.image_store import input_id
 from jobs.queue import queue
 from tests.running.waiting import until
-from tests.tiny_model import save_tiny_model
-from tests.tiny_models import save_tiny
+from tests.tiny.model import save_tiny_model
+from tests.tiny.models import save_tiny
 
 SIDE = 64
 

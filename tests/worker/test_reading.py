@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from jobs.request import blocklist
+from jobs.request.checks import blocklist
 from jobs.request.request import ResolvedRequest
 from worker.loop.board import Board
 from worker.loop.intake.inputs import Inputs

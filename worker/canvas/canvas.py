@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from jobs.request.regions import Box as Share
+from jobs.request.fields.regions import Box as Share
 from worker.canvas.masks import blend
 from worker.canvas.placement import Box, Placement, Size, extended, scale_levels
 from worker.engine.request import Enlarge, Mask, Picture

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFilter
 
-from jobs.request.masks import NEARLY
+from jobs.request.fields.masks import NEARLY
 from worker.canvas.placement import Box, CanvasError, Size
 from worker.engine.request import Mask, Picture
 

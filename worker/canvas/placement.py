@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from jobs.request.values import Resize
+from jobs.request.fields.values import Resize
 from worker.engine.request import Picture
 
 Size = tuple[int, int]

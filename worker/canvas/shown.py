@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from jobs.pictures.preprocess import preprocess
-from jobs.request import parts
-from jobs.request.values import ControlType, is_built_in
+from jobs.request.fields import parts
+from jobs.request.fields.values import ControlType, is_built_in
 from worker.canvas.canvas import Canvas
 from worker.engine.request import Control, IPAdapter, Picture
 

@@ -9,6 +9,7 @@ from functools import partial
 import torch
 
 from worker.engine.families.model import LoadedModel
+from worker.engine.ground.transfer import sent
 from worker.engine.guidance.guide import guide
 from worker.engine.guidance.task_rows import TaskRows
 from worker.engine.parts.control import ControlRows, weight_at
@@ -18,7 +19,6 @@ from worker.engine.parts.t2i_adapter import AdapterRows, Steered, steered_rows
 from worker.engine.references.rows import ReferenceRows, Seen, gathered
 from worker.engine.request import Control, ControlMode, IPAdapter
 from worker.engine.task import BatchKey, Prediction, Stage, Task, ready
-from worker.engine.transfer import sent
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from grammar.errors import BadPrompt
 from grammar.script import Script, Wording
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene, Text
+from worker.engine.ground.transfer import sent
 from worker.engine.guidance.turns import perturbed, turns_of
 from worker.engine.parts.autoencoder import hide_masked, latent_levels, latent_mask
 from worker.engine.parts.control import control_tensor
@@ -30,7 +31,6 @@ from worker.engine.task import (
     ready,
 )
 from worker.engine.trace.recording import Memory, Recording
-from worker.engine.transfer import sent
 
 
 def encode(task: Task, memory: Memory | None = None) -> None:

@@ -14,6 +14,7 @@ from worker.engine.backends.backends import Backends
 from worker.engine.batch import Batch, Stacks, Step, keep_step
 from worker.engine.errors import NotFinite
 from worker.engine.families.model import LoadedModel
+from worker.engine.ground.piecework import Piecework
 from worker.engine.guidance.acting import acts
 from worker.engine.guidance.task_rows import TaskRows
 from worker.engine.memory.device import (
@@ -28,7 +29,6 @@ from worker.engine.memory.footprint import tracked
 from worker.engine.memory.row_budget import Budgets
 from worker.engine.memory.stopwatch import Measurement, Stopwatch
 from worker.engine.parts.rows import Rows
-from worker.engine.piecework import Piecework
 from worker.engine.prepare import encode, enlarge
 from worker.engine.task import BatchKey, Stage, Task, ready
 from worker.engine.trace.attention import Wanted, Watch, watched

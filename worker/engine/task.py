@@ -9,6 +9,7 @@ import torch
 
 from grammar.script import Script
 from worker.engine.families.model import LoadedModel, Text
+from worker.engine.ground.piecework import Piecework
 from worker.engine.memory.device import make_current
 from worker.engine.memory.footprint import ForwardShape
 from worker.engine.parts.autoencoder import Autoencoder
@@ -17,7 +18,6 @@ from worker.engine.parts.lora import LoraWeights
 from worker.engine.parts.rows import Pair
 from worker.engine.parts.t2i_adapter import Features, LoadedT2IAdapter
 from worker.engine.parts.upscaler import PixelUpscaler
-from worker.engine.piecework import Piecework
 from worker.engine.references.ip_adapter import LoadedIPAdapter
 from worker.engine.request import (
     Control,

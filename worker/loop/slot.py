@@ -13,8 +13,8 @@ from jobs.records import events, lanes
 from jobs.records.events import Error, Output, Progress
 from jobs.records.lanes import Lane
 from jobs.records.record import JobRecord
+from jobs.request.fields.trace import wish
 from jobs.request.request import ResolvedRequest
-from jobs.request.trace import wish
 from jobs.tracing import NOTHING, Work
 from worker.canvas import Canvas
 from worker.engine import (

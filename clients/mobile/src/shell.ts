@@ -4,7 +4,7 @@ import { Capacitor } from "@capacitor/core";
 import { Preferences } from "@capacitor/preferences";
 import { signal } from "@preact/signals";
 import { platform, type Platform } from "../../web/src/platform";
-import { toast } from "../../web/src/state/toasts";
+import { toast } from "../../web/src/state/page/toasts";
 import { keep, share } from "./phone/photos";
 import * as pairing from "./servers/pairing";
 import { Servers, type Server } from "./servers/servers";

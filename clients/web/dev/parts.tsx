@@ -1,17 +1,17 @@
 /** All parts of the page in all their states, side by side, for who works on them. */
 import { signal } from "@preact/signals";
 import { render, type ComponentChildren } from "preact";
-import { JobCard } from "../src/jobs/JobCard";
+import { JobCard } from "../src/jobs/card/JobCard";
 import { Queue } from "../src/jobs/Queue";
 import "../src/jobs/jobs.css";
 import { Appearance } from "../src/ui/Choices";
-import { Cover } from "../src/ui/Cover";
+import { Cover } from "../src/ui/models/Cover";
 import { Icon, type IconName } from "../src/ui/Icon";
-import { Readiness } from "../src/ui/Readiness";
+import { Readiness } from "../src/ui/models/Readiness";
 import { Search } from "../src/ui/Search";
-import { Sure } from "../src/ui/Sure";
-import { toast } from "../src/state/toasts";
-import { Toasts } from "../src/ui/Toasts";
+import { Sure } from "../src/ui/sheets/Sure";
+import { toast } from "../src/state/page/toasts";
+import { Toasts } from "../src/ui/sheets/Toasts";
 import { theme, type Theme } from "../src/ui/theme";
 import "../src/style.css";
 import "./parts.css";

@@ -1,6 +1,6 @@
 /** Jobs in every state that cards and queues have. */
 import type { Job } from "../src/api/types";
-import { merge } from "../src/state/jobs";
+import { merge } from "../src/state/live/jobs";
 import { job, output } from "../tests/samples";
 
 /** An id that sorts by its place. */

@@ -5,12 +5,12 @@ import { Jobs } from "./jobs/Jobs";
 import { Make } from "./make/Make";
 import { Welcome } from "./make/Welcome";
 import { Server } from "./server/Server";
-import { connection, me } from "./state/connection";
-import { collecting, comparing, linking, picking } from "./state/overlays";
-import { go, route, type Place } from "./state/route";
+import { connection, me } from "./state/live/connection";
+import { collecting, comparing, linking, picking } from "./state/page/overlays";
+import { go, route, type Place } from "./state/page/route";
 import { Icon, type IconName } from "./ui/Icon";
 import { later } from "./ui/later";
-import { Toasts } from "./ui/Toasts";
+import { Toasts } from "./ui/sheets/Toasts";
 import "./ui/theme";
 
 const t = words("App", {

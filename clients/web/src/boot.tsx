@@ -3,10 +3,10 @@ import { installDrop } from "./actions/drop";
 import { installNotices } from "./actions/notify";
 import { App } from "./App";
 import { ready } from "./i18n";
-import { restoreGuides } from "./state/guides";
-import { restoreInput } from "./state/input";
-import { restoreLayers } from "./state/layers";
-import { start } from "./state/sync";
+import { restoreGuides } from "./state/form/guides";
+import { restoreInput } from "./state/form/input";
+import { restoreLayers } from "./state/form/layers";
+import { start } from "./state/live/sync";
 import "./style.css";
 
 /** Starts the application in the page. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { dragged, grown, most, withSide, type Limits } from "../src/editor/grow/edges";
 import { Gestures, type Meaning, type Touch } from "../src/editor/paint/gestures";
-import { boxes, weights } from "../src/editor/paint/soften";
-import { BLUE, inkFor, RED } from "../src/editor/paint/colour";
-import { added, inverted, NOTHING, pieces, pressed, redone, undone, visible, worthKeeping, type Stroke } from "../src/editor/paint/strokes";
+import { boxes, weights } from "../src/editor/paint/mask/soften";
+import { BLUE, inkFor, RED } from "../src/editor/paint/mask/colour";
+import { added, inverted, NOTHING, pieces, pressed, redone, undone, visible, worthKeeping, type Stroke } from "../src/editor/paint/mask/strokes";
 import { fit, held, pinched, revealing, toPicture, toStage, zoomed } from "../src/editor/view";
 
 const PICTURE = { width: 400, height: 200 };

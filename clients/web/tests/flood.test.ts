@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { flooded } from "../src/editor/paint/flood";
+import { flooded } from "../src/editor/paint/mask/flood";
 import { meant } from "../src/editor/paint/meant";
 
 /** A picture of letters, each a colour: blue, light blue, red. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { fileName, infotextOf } from "../src/actions/png";
+import { fileName, infotextOf } from "../src/actions/saving/png";
 import { boxesOf, GAP, heightOf, moved, rowOf, rowsIn, rowsOf, shape } from "../src/gallery/grid/layout";
 import { meant, toggled, wayOf, WHOLE, within, zoomed } from "../src/gallery/viewer/hand";
 

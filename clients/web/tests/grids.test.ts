@@ -4,7 +4,7 @@ import { job } from "./samples";
 
 const { axisOf, count, EMPTY_ROW, valuesOf } = await import("../src/grids/plan");
 const { language } = await import("../src/i18n");
-const { gridOf } = await import("../src/state/grids");
+const { gridOf } = await import("../src/state/live/grids");
 
 afterEach(() => {
   language.value = "en";

@@ -36,7 +36,7 @@ describe("a language", () => {
 });
 
 describe("words", () => {
-  const t = words("ui/Sheet", { en: { close: "Close", own: "Own" }, vi: { close: "Đóng", own: "Riêng" } });
+  const t = words("ui/sheets/Sheet", { en: { close: "Close", own: "Own" }, vi: { close: "Đóng", own: "Riêng" } });
 
   it("are those of the file of the language, and English where it leaves them out", async () => {
     await speak("vi");

@@ -2,9 +2,9 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import "./page";
 
-const { read, written } = await import("../src/state/preset");
+const { read, written } = await import("../src/state/form/preset");
 const { list } = await import("../src/api/jobs");
-const { models } = await import("../src/api/models");
+const { models } = await import("../src/api/models/models");
 
 const link = (request: unknown) => read(btoa(JSON.stringify(request)));
 

@@ -22,10 +22,10 @@ from darkroom.commands.doctor.redis import running_redis
 from darkroom.instance import read_state, redis_url
 from darkroom.network import tls
 from darkroom.supervision import redis_server
-from jobs.addresses import is_loopback
 from jobs.connection import connect, place
 from jobs.records import workers
 from jobs.settings import Settings
+from jobs.whereabouts.addresses import is_loopback
 
 FREE_DISK_GB = 2
 """Below this the append-only file and a day of pictures may fill the disk."""

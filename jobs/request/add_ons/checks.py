@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from jobs.request.fields.parts import Control, IPAdapter, Lora
+from jobs.request.fields.values import MAX_LORAS, PREPROCESSORS, ControlType, is_built_in
 from jobs.request.model_card import AddOn, ModelCard
-from jobs.request.parts import Control, IPAdapter, Lora
 from jobs.request.pictures import Pictures
 from jobs.request.request import FieldError, GenerationRequest
-from jobs.request.values import MAX_LORAS, PREPROCESSORS, ControlType, is_built_in
 from jobs.sentences import Sentence, say
 
 BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")

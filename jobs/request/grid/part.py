@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from jobs.request.parts import Part
+from jobs.request.fields.parts import Part
 
 MOST_AXES = 3
 """Across, down, and sheet by sheet: more than that nobody reads."""

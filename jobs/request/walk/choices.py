@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 
+from jobs.request.fields.values import LIMITS, SEEDS
 from jobs.request.samplers import schedule_problem
-from jobs.request.values import LIMITS, SEEDS
 from jobs.request.walk.frames import beginnings, count, usual_steps
 from jobs.request.walk.part import FEWEST, NEEDS, TAKES, Walk
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jobs.request.parts import Part
-from jobs.request.values import LIMITS, Prompt, Sampler, Seed, Steps
+from jobs.request.fields.parts import Part
+from jobs.request.fields.values import LIMITS, Prompt, Sampler, Seed, Steps
 
 Over = Literal["prompts", "seeds", "words", "steps", "samplers", "schedules"]
 

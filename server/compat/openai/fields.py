@@ -9,10 +9,10 @@ from typing import Any, Literal, cast
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from jobs.request.fields.values import LIMITS
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.notes import Note
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
-from jobs.request.values import LIMITS
 from server.compat.openai.errors import invalid
 from server.compat.pictures import Format
 from server.errors import ApiError

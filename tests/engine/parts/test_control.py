@@ -14,8 +14,8 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from PIL import Image
 
 from tests.engine.helpers import Shelf, difference, open_pipeline, picture, pictures, tiny
-from tests.tiny_models import save_tiny
-from tests.tiny_parts import controlnet_entry, save_tiny_controlnet
+from tests.tiny.models import save_tiny
+from tests.tiny.parts import controlnet_entry, save_tiny_controlnet
 from worker.engine import Engine, ImageRequest, UNetModel
 from worker.engine.parts.control import (
     ControlRows,
@@ -26,7 +26,7 @@ from worker.engine.parts.control import (
 )
 from worker.engine.parts.emphasis import Emphasis
 from worker.engine.request import Control
-from worker.models.loading.add_ons import load_add_on
+from worker.models.loading.add_ons.add_ons import load_add_on
 from worker.models.loading.loader import load_model
 from worker.models.tables import ModelEntry
 

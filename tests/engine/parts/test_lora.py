@@ -15,13 +15,13 @@ from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from tests.engine.helpers import Shelf, difference, load, open_pipeline, picture, pictures, tiny
-from tests.tiny_models import save_tiny
-from tests.tiny_parts import LoraFormat, lora_entry, save_tiny_lora
+from tests.tiny.models import save_tiny
+from tests.tiny.parts import LoraFormat, lora_entry, save_tiny_lora
 from worker.engine import Engine
 from worker.engine.errors import ModelUnavailable
 from worker.engine.parts.lora import LoraLayer, LoraSwitch, LoraWeights
 from worker.engine.request import Lora
-from worker.models.loading.add_ons import load_add_on
+from worker.models.loading.add_ons.add_ons import load_add_on
 
 # peft says so whenever a second LoRA is put on the stock pipeline.
 pytestmark = pytest.mark.filterwarnings("ignore:Already found a `peft_config` attribute")

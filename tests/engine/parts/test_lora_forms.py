@@ -5,8 +5,8 @@ import torch
 from safetensors.torch import save_file
 
 from tests.dropped.test_loras import KINDS
-from worker.models.files.safetensors_file import read_header
-from worker.models.loading.loras import read_any_lora
+from worker.models.files.formats.safetensors_file import read_header
+from worker.models.loading.add_ons.loras import read_any_lora
 
 LAYERS = {
     "linear": torch.nn.Linear(16, 32),

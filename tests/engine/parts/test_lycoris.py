@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from worker.models.files.safetensors_file import read_header
-from worker.models.loading.loras import read_any_lora
+from worker.models.files.formats.safetensors_file import read_header
+from worker.models.loading.add_ons.loras import read_any_lora
 
 lycoris = pytest.importorskip("lycoris.modules", reason="lycoris-lora is not installed")
 

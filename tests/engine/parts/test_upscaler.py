@@ -15,7 +15,7 @@ from torch import nn
 
 from worker.engine.errors import ModelUnavailable, NotFinite, OutOfMemory
 from worker.engine.parts.upscaler import OVERLAP, PixelUpscaler, lanczos, tiles
-from worker.models.loading.upscaler import load_upscaler
+from worker.models.loading.add_ons.upscaler import load_upscaler
 
 CPU = torch.device("cpu")
 

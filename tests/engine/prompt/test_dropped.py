@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from tests.engine.helpers import Shelf, pictures
-from tests.tiny_models import save_tiny
-from tests.tiny_pipelines import save_tiny_flux, save_tiny_pixart
+from tests.tiny.models import save_tiny
+from tests.tiny.pipelines.pipelines import save_tiny_flux, save_tiny_pixart
 from worker.engine import Engine, ImageRequest, KeptEmbeddings, ModelUnavailable
 from worker.models.loading.loader import load_model
-from worker.models.loading.sizes import model_bytes
+from worker.models.loading.memory.sizes import model_bytes
 from worker.models.tables import ModelEntry
 
 CPU = torch.device("cpu")

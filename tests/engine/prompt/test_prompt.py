@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.engine.helpers import load, open_pipeline, pictures, tiny
-from tests.tiny_model import WINDOW
+from tests.tiny.model import WINDOW
 from worker.engine import InvalidRequest
 from worker.engine.prompt.text_encoder import CACHED_WINDOWS
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from worker.engine.prompt.syntax import MAX_WEIGHT, parse_attention
-from worker.engine.prompt.windows import Tokens, cut
+from worker.engine.prompt.text.syntax import MAX_WEIGHT, parse_attention
+from worker.engine.prompt.text.windows import Tokens, cut
 
 COMMA = 0
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from tests.tiny_text import LAYERS, WIDTH, WIDTH_2, WINDOW, sd1_pipeline, sdxl_pipeline
+from tests.tiny.text import LAYERS, WIDTH, WIDTH_2, WINDOW, sd1_pipeline, sdxl_pipeline
 from worker.engine.errors import InvalidRequest
 from worker.engine.prompt.prompt import PromptEncoder
 from worker.engine.prompt.text_encoder import TextEncoder

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from diffusers import AutoPipelineForText2Image
 
-from tests.tiny_pipelines import (
+from tests.tiny.pipelines.pipelines import (
     save_tiny_flux,
     save_tiny_lcm,
     save_tiny_pixart,

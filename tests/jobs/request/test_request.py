@@ -7,10 +7,10 @@ import math
 import pytest
 from pydantic import ValidationError
 
+from jobs.request.fields.values import SEEDS
 from jobs.request.model_card import ModelCard
 from jobs.request.request import GenerationRequest, InvalidRequest
 from jobs.request.resolve import resolve
-from jobs.request.values import SEEDS
 
 
 def test_what_is_left_out_follows_the_model(card):

@@ -13,8 +13,8 @@ from redis.exceptions import RedisError
 
 from darkroom.network import tls
 from jobs.connection import connect
-from jobs.here import AUTHORITY
 from jobs.machine_settings import REPOSITORY
+from jobs.whereabouts.here import AUTHORITY
 from tests.running.addresses import free_port
 from tests.running.services.redis import redis_in
 from tests.running.waiting import until

@@ -32,9 +32,9 @@ from server.streams import sse
 from server.streams.hub import current_hub
 from server.streams.subscription import MAX_LASTING, Entry, Live, Subscription
 from tests.running.api import Server, gunicorn
+from tests.running.clients.sse import Events, events_of
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
-from tests.running.sse import Events, events_of
 
 OWNER = owner_stream("local")
 

@@ -17,9 +17,9 @@ from jobs.webhooks import outbox
 from tests.running.api import gunicorn
 from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
-from tests.running.program import Program
+from tests.running.processes.program import Program
+from tests.running.processes.up import command
 from tests.running.services.tls import by_itself, through_a_relay
-from tests.running.up import command
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
 

@@ -18,12 +18,12 @@ from jobs.records.record import read
 from jobs.webhooks import outbox
 from tests.running.addresses import free_port
 from tests.running.api import Server, gunicorn
+from tests.running.clients.sse import Events
 from tests.running.hand_worker import HandWorker
-from tests.running.program import Program
+from tests.running.processes.program import Program
+from tests.running.processes.up import Running, command
 from tests.running.services.redis import elapse
 from tests.running.services.sentinel import Watched, watched_in
-from tests.running.sse import Events
-from tests.running.up import Running, command
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
 

@@ -19,8 +19,8 @@ from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
 from jobs.pictures.image_store import ImageStore
 from tests.running.api import Server, gunicorn
+from tests.running.clients.sse import Events
 from tests.running.hand_worker import HandWorker
-from tests.running.sse import Events
 
 
 def follow_all(server: Server, count: int) -> tuple[list[threading.Thread], list[str]]:

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from tests.adding.elsewhere import Elsewhere, Repository, served
 from tests.running.hand_worker import png
 from tests.running.site import Site, site_in
-from tests.tiny_model import save_tiny_model
-from tests.tiny_models import save_tiny
+from tests.tiny.model import save_tiny_model
+from tests.tiny.models import save_tiny
 
 MODELS = """
 default = "plain"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Request, expect
 
-from tests.tiny_models import save_tiny
+from tests.tiny.models import save_tiny
 from tests.web.browser import PHONE
 from tests.web.conftest import Site, Visit
 from tests.web.form import NETWORK, PROMPT

@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from tests.running.site import Site, site_in
-from tests.tiny_controlnets import NETS, SINGLE, save_single_control, save_tiny_control
-from tests.tiny_depth import save_tiny_depth
-from tests.tiny_models import save_tiny, save_tiny_vae
-from tests.tiny_parts import save_tiny_controlnet
-from tests.tiny_pipelines import SAVERS, save_tiny_flux, save_tiny_sana_sprint
-from tests.tiny_qwen_21 import save_tiny_qwen_21
-from tests.tiny_references import Form, save_tiny_image_encoder, save_tiny_ip_adapter
-from tests.tiny_steering import (
+from tests.tiny.depth import save_tiny_depth
+from tests.tiny.models import save_tiny, save_tiny_vae
+from tests.tiny.parts import save_tiny_controlnet
+from tests.tiny.pipelines.controlnets import NETS, SINGLE, save_single_control, save_tiny_control
+from tests.tiny.pipelines.pipelines import SAVERS, save_tiny_flux, save_tiny_sana_sprint
+from tests.tiny.pipelines.qwen_21 import save_tiny_qwen_21
+from tests.tiny.references import Form, save_tiny_image_encoder, save_tiny_ip_adapter
+from tests.tiny.steering import (
     save_tiny_from_first_level,
     save_tiny_t2i_adapter,
     save_tiny_union,
 )
-from tests.worker.families.page import Figures, write_page
+from tests.worker.families.comparing.page import Figures, write_page
 
 UNETS = ("sd1", "sdxl")
 

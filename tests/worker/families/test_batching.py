@@ -12,9 +12,9 @@ from PIL import Image
 from tests.engine.helpers import difference
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.worker.families.asking import USUAL, made, picture, rows_since, settled
-from tests.worker.families.page import Figures
-from tests.worker.families.stock import FAMILIES, pipeline_of, stock
+from tests.worker.families.comparing.asking import USUAL, made, picture, rows_since, settled
+from tests.worker.families.comparing.page import Figures
+from tests.worker.families.comparing.stock import FAMILIES, pipeline_of, stock
 from worker.engine import TOLERANCE
 
 QUICK = ("flux", "qwen-image")

@@ -25,8 +25,8 @@ from tests.engine.helpers import difference
 from tests.features.development import photograph
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.tiny_controlnets import SINGLE
-from tests.worker.families.asking import (
+from tests.tiny.pipelines.controlnets import SINGLE
+from tests.worker.families.comparing.asking import (
     USUAL,
     Fields,
     Pixels,
@@ -36,7 +36,7 @@ from tests.worker.families.asking import (
     rows_since,
     settled,
 )
-from tests.worker.families.stock import FAMILIES, FLUX
+from tests.worker.families.comparing.stock import FAMILIES, FLUX
 from worker.engine import TOLERANCE
 
 STOCK: Mapping[str, tuple[Any, Any]] = {

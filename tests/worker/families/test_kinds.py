@@ -8,8 +8,8 @@ import pytest
 from tests.engine.helpers import difference
 from tests.features.development import photograph, right_half
 from tests.running.site import Site
-from tests.worker.families.asking import USUAL, Fields, made, picture
-from tests.worker.families.stock import FAMILIES, pipeline_of, stock
+from tests.worker.families.comparing.asking import USUAL, Fields, made, picture
+from tests.worker.families.comparing.stock import FAMILIES, pipeline_of, stock
 from worker.engine import TOLERANCE
 
 FROM: Fields = {"image": photograph(32), "strength": 0.6, "steps": 7, "sampler": "euler"}

@@ -12,11 +12,11 @@ from diffusers.pipelines.kolors.pipeline_kolors import KolorsPipeline
 from tests.engine.helpers import difference
 from tests.running.paths import API
 from tests.running.site import Site, site_in
-from tests.tiny_kolors import save_tiny_kolors
-from tests.tiny_models import save_tiny
-from tests.tiny_parts import save_tiny_controlnet, save_tiny_lora
-from tests.worker.families.asking import USUAL, Fields, ended, made, picture
-from tests.worker.families.stock import FAMILIES, stock
+from tests.tiny.models import save_tiny
+from tests.tiny.parts import save_tiny_controlnet, save_tiny_lora
+from tests.tiny.pipelines.kolors import save_tiny_kolors
+from tests.worker.families.comparing.asking import USUAL, Fields, ended, made, picture
+from tests.worker.families.comparing.stock import FAMILIES, stock
 from worker.engine import TOLERANCE
 
 ASKED: Fields = {**USUAL, "steps": 4, "seed": 7}

@@ -7,9 +7,9 @@ import pytest
 
 from tests.engine.helpers import difference
 from tests.running.site import Site
-from tests.worker.families.asking import USUAL, ended, made, picture
+from tests.worker.families.comparing.asking import USUAL, ended, made, picture
+from tests.worker.families.comparing.stock import FAMILIES, pipeline_of, stock
 from tests.worker.families.conftest import LAID_OUT
-from tests.worker.families.stock import FAMILIES, pipeline_of, stock
 from worker.engine import TOLERANCE
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,8 @@ from PIL import Image
 from tests.engine.helpers import difference
 from tests.features.development import photograph
 from tests.running.site import Site
-from tests.worker.families.asking import USUAL, Fields, Pixels, made, picture
-from tests.worker.families.stock import FAMILIES, pipeline_of, stock
+from tests.worker.families.comparing.asking import USUAL, Fields, Pixels, made, picture
+from tests.worker.families.comparing.stock import FAMILIES, pipeline_of, stock
 from tests.worker.families.test_kinds import OWN
 from worker.engine import TOLERANCE
 

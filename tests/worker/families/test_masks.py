@@ -10,7 +10,7 @@ from diffusers.pipelines.auto_pipeline import AutoPipelineForInpainting
 from PIL import Image
 
 from tests.running.site import Site
-from tests.worker.families.asking import Fields, made, picture
+from tests.worker.families.comparing.asking import Fields, made, picture
 from tests.worker.test_kinds import scene
 from worker.engine import TOLERANCE
 

@@ -10,8 +10,16 @@ import pytest
 from tests.engine.helpers import difference
 from tests.features.development import photograph, right_half
 from tests.running.site import Site
-from tests.worker.families.asking import USUAL, Fields, made, picture, rows, rows_since, settled
-from tests.worker.families.stock import FAMILIES, UNETS, Family, pipeline_of, stock
+from tests.worker.families.comparing.asking import (
+    USUAL,
+    Fields,
+    made,
+    picture,
+    rows,
+    rows_since,
+    settled,
+)
+from tests.worker.families.comparing.stock import FAMILIES, UNETS, Family, pipeline_of, stock
 from worker.engine import TOLERANCE
 
 MIXED: Mapping[str, Family] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from tests.running.paths import REPOSITORY
-from tests.tiny_pipelines import SAVERS
+from tests.tiny.pipelines.pipelines import SAVERS
+from tests.worker.families.comparing.page import INTRODUCTION, NOTES, PAGE, SAID
 from tests.worker.families.conftest import SPRINT
-from tests.worker.families.page import INTRODUCTION, NOTES, PAGE, SAID
 from worker.engine.families.known import TRANSFORMERS
 
 

@@ -14,9 +14,17 @@ from tests.engine.helpers import difference
 from tests.features.development import photograph
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.worker.families.asking import USUAL, Fields, Pixels, made, picture, rows_since, settled
+from tests.worker.families.comparing.asking import (
+    USUAL,
+    Fields,
+    Pixels,
+    made,
+    picture,
+    rows_since,
+    settled,
+)
+from tests.worker.families.comparing.page import Figures
 from tests.worker.families.conftest import SPRINT
-from tests.worker.families.page import Figures
 from worker.engine import TOLERANCE
 
 JOBS: tuple[Fields, ...] = (

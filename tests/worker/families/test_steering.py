@@ -32,7 +32,7 @@ from tests.engine.helpers import difference
 from tests.features.development import photograph, right_half
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.worker.families.asking import (
+from tests.worker.families.comparing.asking import (
     USUAL,
     Fields,
     Pixels,
@@ -42,8 +42,8 @@ from tests.worker.families.asking import (
     rows_since,
     settled,
 )
+from tests.worker.families.comparing.stock import UNETS
 from tests.worker.families.conftest import CROSSED
-from tests.worker.families.stock import UNETS
 from worker.engine import TOLERANCE
 
 MASK = right_half(32)

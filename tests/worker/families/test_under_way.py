@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from jobs.records.events import ENDED
+from tests.running.clients.sse import Events
 from tests.running.paths import API
-from tests.running.sse import Events
 from tests.running.waiting import until
-from tests.worker.families.asking import USUAL, Fields, made, picture
+from tests.worker.families.comparing.asking import USUAL, Fields, made, picture
+from tests.worker.families.comparing.stock import FAMILIES
 from tests.worker.families.conftest import TINY
-from tests.worker.families.stock import FAMILIES
 
 QUICK = (TINY,)
 

@@ -11,7 +11,7 @@ import pytest
 from jobs.records.events import ENDED
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
-from tests.tiny_model import save_tiny_model
+from tests.tiny.model import save_tiny_model
 from tests.worker.conftest import Desk
 
 Start = Callable[..., tuple[WorkerProcess, Desk]]

@@ -21,7 +21,7 @@ from jobs.pictures.image_store import ImageStore
 from jobs.queue import leases
 from jobs.queue.leases import Sweep
 from jobs.records import workers
-from tests.running.program import Program
+from tests.running.processes.program import Program
 from tests.running.services.redis import redis_in
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess

@@ -22,7 +22,7 @@ from worker.engine.anatomy.noise import (
     walk,
 )
 from worker.engine.anatomy.words import acted, moments, parts, told, without
-from worker.engine.prompt.spelling import is_whole
+from worker.engine.prompt.text.spelling import is_whole
 from worker.engine.trace.file import sheets, side_by_side, tensor_in, written
 
 __all__ = [

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from worker.engine.families.model import LoadedModel
-from worker.engine.piecework import Piecework
+from worker.engine.ground.piecework import Piecework
 
 
 class Study:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from worker.engine.disk import add_notes, make_room, read_notes
+from worker.engine.ground.disk import add_notes, make_room, read_notes
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from worker.engine.families.chroma import Chroma
-from worker.engine.families.flux import Flux
-from worker.engine.families.flux2 import Flux2, Flux2Klein
+from worker.engine.families.flux.chroma import Chroma
+from worker.engine.families.flux.flux import Flux
+from worker.engine.families.flux.flux2 import Flux2, Flux2Klein
 from worker.engine.families.hidream import HiDream
 from worker.engine.families.lumina2 import Lumina2
 from worker.engine.families.model import LoadedModel

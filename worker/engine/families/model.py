@@ -18,7 +18,7 @@ from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.visits import Offload
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.prompt import PromptEncoder
-from worker.engine.prompt.spelling import Spelling
+from worker.engine.prompt.text.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler, make_sampler
 from worker.engine.trace.attention import Layout

@@ -12,7 +12,7 @@ from worker.engine.families.transformer import Parts
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.sequence import SequenceReader
-from worker.engine.prompt.spelling import Spelling
+from worker.engine.prompt.text.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course
 from worker.engine.sampling.sampler import Sampler

@@ -15,7 +15,7 @@ from worker.engine.parts.control import ControlRows, LoadedControlNet, Samples, 
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.prompt.clip import ClipReader
 from worker.engine.prompt.sequence import SequenceReader
-from worker.engine.prompt.spelling import Spelling
+from worker.engine.prompt.text.spelling import Spelling
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course
 from worker.engine.trace.attention import Layout

@@ -12,6 +12,7 @@ import torch
 from worker.engine.backends.network import Network
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene
+from worker.engine.ground.transfer import sent
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraSwitch
@@ -20,12 +21,11 @@ from worker.engine.parts.upscaler import lanczos
 from worker.engine.parts.visits import Offload, Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.away import Away
-from worker.engine.prompt.spelling import Spelling
+from worker.engine.prompt.text.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course, make_flow_sampler
 from worker.engine.sampling.sampler import Sampler
-from worker.engine.transfer import sent
 
 SHOWN = "shown_"
 """How inputs are named that are latents of pictures to edit."""

@@ -17,6 +17,7 @@ from torch.nn import functional
 from worker.engine.backends.network import Network
 from worker.engine.errors import ModelUnavailable
 from worker.engine.families.model import LoadedModel, Scene, Text, noise_sampler
+from worker.engine.ground.transfer import sent
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import residuals
 from worker.engine.parts.junction import Junction
@@ -27,12 +28,11 @@ from worker.engine.parts.visits import Offload, Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.chatglm import ChatGLMEncoder
 from worker.engine.prompt.prompt import PromptEncoder, PromptReader
-from worker.engine.prompt.spelling import Spelling
+from worker.engine.prompt.text.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.references.attention import referring
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler
-from worker.engine.transfer import sent
 
 # What SDXL's refiner was trained to be told of a good and of a bad picture (arXiv 2307.01952).
 AESTHETIC_SCORE = 6.0

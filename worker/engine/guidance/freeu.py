@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from diffusers.utils.torch_utils import fourier_filter
 
+from worker.engine.ground.transfer import sent
 from worker.engine.parts.junction import Junction
 from worker.engine.request import FreeU
-from worker.engine.transfer import sent
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from itertools import compress
 import torch
 
 from worker.engine.families.model import LoadedModel
+from worker.engine.ground.transfer import sent
 from worker.engine.guidance.task_rows import TaskRows
-from worker.engine.transfer import sent
 
 
 def guide(model: LoadedModel, noise: torch.Tensor, rows: TaskRows) -> torch.Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from worker.engine.transfer import sent
+from worker.engine.ground.transfer import sent
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from grammar.edits import Count
 from grammar.script import Script
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Text
+from worker.engine.ground.transfer import sent
 from worker.engine.guidance.places import shares
 from worker.engine.parts.rows import Pair
 from worker.engine.task import Condition, Task, ready
-from worker.engine.transfer import sent
 
 MAX_WORDINGS = 64
 """Texts that a prompt may become from step to step: 64 of T5-XXL's are 270 MB."""

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from worker.engine.disk import add_notes, read_notes
+from worker.engine.ground.disk import add_notes, read_notes
 from worker.engine.memory.footprint import ForwardShape
 
 

@@ -11,12 +11,12 @@ from torch.nn import functional
 
 from worker.engine.backends.network import Network
 from worker.engine.errors import NotFinite
+from worker.engine.ground.transfer import sent
 from worker.engine.memory.device import release_memory, starved
 from worker.engine.parts.seamless import wrap_for_good
 from worker.engine.parts.tiling import in_tiles, tile_sides
 from worker.engine.parts.visits import Visits
 from worker.engine.request import Mask, Picture, Tiling
-from worker.engine.transfer import sent
 
 log = logging.getLogger(__name__)
 

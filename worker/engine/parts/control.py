@@ -7,10 +7,10 @@ from typing import Any
 import torch
 
 from worker.engine.errors import InvalidRequest
-from worker.engine.padding import padded
+from worker.engine.ground.padding import padded
+from worker.engine.ground.transfer import sent
 from worker.engine.parts.emphasis import Emphasis, shares_of
 from worker.engine.request import Control, IPAdapter, Picture
-from worker.engine.transfer import sent
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import functional
 
-from worker.engine.padding import padded, padded_numbers
+from worker.engine.ground.padding import padded, padded_numbers
+from worker.engine.ground.transfer import sent
 from worker.engine.request import ControlMode
-from worker.engine.transfer import sent
 
 PROMPT_ONLY: tuple[ControlMode, ...] = ("control", "guess")
 """Modes in which rows without the prompt are not steered, so that guidance leads towards it."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from worker.engine.padding import padded
+from worker.engine.ground.padding import padded
 from worker.engine.parts.control import ControlRows
 from worker.engine.parts.t2i_adapter import AdapterRows
 from worker.engine.references.rows import ReferenceRows

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from worker.engine.ground.transfer import sent
 from worker.engine.request import Tiling
-from worker.engine.transfer import sent
 
 Widths = tuple[int, int, int, int]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from worker.engine.padding import padded
+from worker.engine.ground.padding import padded
 from worker.engine.parts.emphasis import Emphasis, adapter_shares
 from worker.engine.request import ControlMode
 

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from worker.engine.errors import NotFinite, OutOfMemory
+from worker.engine.ground.transfer import sent
 from worker.engine.memory.device import is_out_of_memory, release_memory
 from worker.engine.request import Picture
-from worker.engine.transfer import sent
 
 TILE = 512
 """Side of what the network sees at once, in pixels of the small picture."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
+from worker.engine.ground.transfer import sent
 from worker.engine.prompt.kept import KeptEmbeddings
-from worker.engine.transfer import sent
 
 
 class Away:

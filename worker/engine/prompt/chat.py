@@ -6,7 +6,7 @@ from dataclasses import replace
 from torch.nn import functional
 
 from worker.engine.prompt.sequence import Embed, Read, SequenceReader
-from worker.engine.prompt.spelling import Spelling
+from worker.engine.prompt.text.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 
 BUCKET = 64

@@ -8,7 +8,7 @@ import torch
 from worker.engine.errors import InvalidRequest
 from worker.engine.prompt.prompt import Conditioning
 from worker.engine.prompt.sequence import Read, SequenceReader
-from worker.engine.prompt.spelling import Spelling
+from worker.engine.prompt.text.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 
 LENGTH = 256

@@ -7,11 +7,11 @@ import torch
 
 from worker.engine.errors import InvalidRequest
 from worker.engine.prompt.prompt import emphasize
-from worker.engine.prompt.spelling import Spelling, dealt
-from worker.engine.prompt.syntax import parse_attention
+from worker.engine.prompt.text.spelling import Spelling, dealt
+from worker.engine.prompt.text.syntax import parse_attention
+from worker.engine.prompt.text.windows import Window, cut
 from worker.engine.prompt.text_encoder import TextEncoder, WindowEncoder
 from worker.engine.prompt.textual_inversion import LearnedWords
-from worker.engine.prompt.windows import Window, cut
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from worker.engine.disk import make_room
+from worker.engine.ground.disk import make_room
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from typing import Protocol
 import torch
 
 from worker.engine.errors import InvalidRequest, ModelUnavailable
-from worker.engine.prompt.spelling import Spelling, dealt
-from worker.engine.prompt.syntax import MAX_WEIGHT, Weighted, parse_attention
+from worker.engine.prompt.text.spelling import Spelling, dealt
+from worker.engine.prompt.text.syntax import MAX_WEIGHT, Weighted, parse_attention
+from worker.engine.prompt.text.windows import Window, cut
 from worker.engine.prompt.text_encoder import Embedded, TextEncoder, WindowEncoder
 from worker.engine.prompt.textual_inversion import LearnedWords
-from worker.engine.prompt.windows import Window, cut
 
 MAX_WINDOWS = 256
 """More than a prompt of 10,000 signs fills by itself: 60 MB for Stable Diffusion 1.5."""

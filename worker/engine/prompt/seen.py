@@ -8,10 +8,10 @@ from typing import Any, cast
 import torch
 from PIL import Image
 
+from worker.engine.ground.transfer import sent
 from worker.engine.prompt.chat import ChatReader
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.request import Picture
-from worker.engine.transfer import sent
 
 PLACE = "<|image_pad|>"
 """Stands in a template for a picture, and in a text once for each token that it becomes."""

@@ -8,11 +8,11 @@ from typing import cast
 import torch
 
 from worker.engine.errors import InvalidRequest
+from worker.engine.ground.transfer import sent
 from worker.engine.prompt.prompt import emphasize
-from worker.engine.prompt.spelling import Piece, Spelling, nearest, spell
-from worker.engine.prompt.syntax import Weighted, parse_attention
+from worker.engine.prompt.text.spelling import Piece, Spelling, nearest, spell
+from worker.engine.prompt.text.syntax import Weighted, parse_attention
 from worker.engine.prompt.text_encoder import TextEncoder
-from worker.engine.transfer import sent
 
 CACHED = 16
 """Sequences that are remembered: 512 tokens of T5-XXL are 8 MB."""

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from worker.engine.errors import InvalidRequest
+from worker.engine.ground.transfer import sent
 from worker.engine.prompt.away import Away
-from worker.engine.prompt.spelling import Piece, learned, nearest, spell
-from worker.engine.prompt.syntax import Weighted
+from worker.engine.prompt.text.spelling import Piece, learned, nearest, spell
+from worker.engine.prompt.text.syntax import Weighted
+from worker.engine.prompt.text.windows import Tokens, Window
 from worker.engine.prompt.textual_inversion import LearnedWords
-from worker.engine.prompt.windows import Tokens, Window
-from worker.engine.transfer import sent
 
 # 128 windows of Stable Diffusion 1.5 (77 tokens of 768 floats) are 30 MB.
 CACHED_WINDOWS = 128

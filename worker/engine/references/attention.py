@@ -12,10 +12,10 @@ import torch
 from torch.nn import functional
 
 from worker.engine.errors import InvalidRequest
+from worker.engine.ground.transfer import sent
 from worker.engine.references.ip_adapter import Layer, LoadedIPAdapter
 from worker.engine.references.rows import ReferenceRows
 from worker.engine.trace.attention import grid
-from worker.engine.transfer import sent
 
 attend: Any = torch.ops.aten.scaled_dot_product_attention
 """The operator itself: a trace that watches attentions to words sees the function."""

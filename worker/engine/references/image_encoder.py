@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from worker.engine.ground.transfer import sent
 from worker.engine.request import Picture
-from worker.engine.transfer import sent
 
 
 @dataclass(frozen=True, eq=False)

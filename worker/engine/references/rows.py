@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from worker.engine.padding import padded, padded_numbers
+from worker.engine.ground.padding import padded, padded_numbers
 from worker.engine.references.ip_adapter import LoadedIPAdapter
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from worker.engine.errors import InvalidRequest
+from worker.engine.ground.transfer import unhurried
 from worker.engine.sampling.recipes import AUTOMATIC, SAMPLERS, UNUSABLE_STEPS, Recipe
 from worker.engine.sampling.solvers import SMALLEST_SIGNAL
-from worker.engine.transfer import unhurried
 
 
 class Sampler:

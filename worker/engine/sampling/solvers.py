@@ -18,7 +18,7 @@ from diffusers.schedulers.scheduling_k_dpm_2_ancestral_discrete import (
 from diffusers.schedulers.scheduling_k_dpm_2_discrete import KDPM2DiscreteScheduler
 from diffusers.schedulers.scheduling_lms_discrete import LMSDiscreteScheduler
 
-from worker.engine.transfer import sent
+from worker.engine.ground.transfer import sent
 
 SMALLEST_SIGNAL = 2.0**-24
 """What diffusers puts for a terminal signal of zero, which could not be divided by."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from worker.engine.prompt.spelling import Spelling
+from worker.engine.prompt.text.spelling import Spelling
 from worker.engine.request import Picture, TraceWish
 from worker.engine.trace.attention import Layout, Look, Wanted, grid
 

@@ -21,9 +21,9 @@ from jobs.queue import orders
 from jobs.sentences import wording_of
 from worker.loop.errands.shown import read_picture
 from worker.models.adding.bring import bring
+from worker.models.adding.elsewhere.remote import Places
 from worker.models.adding.place import Place
 from worker.models.adding.plan import NotAddable, Plan
-from worker.models.adding.remote import Places
 from worker.models.adding.settle import is_here, settle
 
 log = logging.getLogger("darkroom.worker")

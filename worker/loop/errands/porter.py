@@ -30,10 +30,10 @@ from worker.loop.errands.answers import answer
 from worker.loop.errands.carrier import Carrier
 from worker.loop.errands.shown import small
 from worker.models.adding.change import NotChanged, NotThere, Shop, change, delete
+from worker.models.adding.elsewhere.remote import Places
+from worker.models.adding.elsewhere.search import search
 from worker.models.adding.look_up import SentFile, look_up
 from worker.models.adding.plan import NotAddable
-from worker.models.adding.remote import Places
-from worker.models.adding.search import search
 from worker.models.inventory.fitting import Machine
 
 log = logging.getLogger("darkroom.worker")

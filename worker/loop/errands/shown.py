@@ -9,8 +9,8 @@ from PIL import Image
 from jobs.pictures import sandbox
 from jobs.pictures.pictures import BadPicture
 from jobs.pictures.turns import Busy
+from worker.models.adding.elsewhere.remote import Places, start_of
 from worker.models.adding.plan import NotAddable
-from worker.models.adding.remote import Places, start_of
 
 LARGEST = 16 * 2**20
 """Bytes of a source's picture that are read at most."""

@@ -12,7 +12,7 @@ from PIL import Image
 from jobs.logs import about
 from jobs.pictures.image_store import ImageStore
 from jobs.records.events import Error
-from jobs.request import blocklist
+from jobs.request.checks import blocklist
 from worker.canvas import CanvasError, prepare, regions_on, shown
 from worker.engine import Picture
 from worker.loop.board import Board

@@ -13,9 +13,9 @@ from typing import IO
 from jobs.outbound.fetching import Answer
 from jobs.outbound.sending import Unreachable
 from jobs.sentences import say
+from worker.models.adding.elsewhere.remote import Places, read_from, total_of
 from worker.models.adding.place import Place
 from worker.models.adding.plan import NotAddable, Plan, PlannedFile, safe_name
-from worker.models.adding.remote import Places, read_from, total_of
 
 CHUNK = 1 << 20
 

@@ -16,7 +16,7 @@ from worker.models.adding.place import Place
 from worker.models.catalogue import Catalogue, CatalogueError, read_catalogue
 from worker.models.files.cards import card
 from worker.models.files.errors import SourceError
-from worker.models.files.places import find_path
+from worker.models.files.formats.places import find_path
 from worker.models.folders.about import About, about_file, read_about, told, write_about
 from worker.models.folders.offered import read_offered
 from worker.models.manage.manage import ManageError, make_default, remove

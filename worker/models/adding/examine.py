@@ -19,7 +19,7 @@ from worker.models.files.add_ons import find
 from worker.models.files.cards import card
 from worker.models.files.configurations.claims import read_claims
 from worker.models.files.errors import SourceError
-from worker.models.files.safetensors_file import MAX_HEADER, PICKLES, read_complete
+from worker.models.files.formats.safetensors_file import MAX_HEADER, PICKLES, read_complete
 from worker.models.files.sources import locate
 from worker.models.folders.kinds import Section, kind_of, kind_of_folder
 from worker.models.folders.scan import entry_of

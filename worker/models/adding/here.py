@@ -12,11 +12,11 @@ from jobs.additions.found import KINDS, SECTIONS, Found, Kind
 from jobs.settings import Settings
 from worker.models.adding.bring import bring
 from worker.models.adding.change import Deleted, NotChanged, NotThere, Shop, delete
+from worker.models.adding.elsewhere.remote import Places
 from worker.models.adding.examine import examine
 from worker.models.adding.look_up import look_up
 from worker.models.adding.place import Place
 from worker.models.adding.plan import NotAddable
-from worker.models.adding.remote import Places
 from worker.models.adding.settle import settle
 from worker.models.inventory.fitting import Machine, fit
 from worker.models.manage.manage import ManageError

@@ -9,10 +9,19 @@ from jobs.additions.fit import Fit
 from jobs.additions.found import KINDS, SECTIONS, Found, FoundFile, Kind
 from jobs.request.model_card import name_from
 from jobs.sentences import say, wording_of
-from worker.models.adding.civitai import plan_from_civitai
+from worker.models.adding.elsewhere.civitai import plan_from_civitai
+from worker.models.adding.elsewhere.hub import plan_from_hub
+from worker.models.adding.elsewhere.measure import measured
+from worker.models.adding.elsewhere.remote import Places, start_of
+from worker.models.adding.elsewhere.sources import (
+    FromCivitai,
+    FromHub,
+    FromLink,
+    FromUpload,
+    read_source,
+    shown,
+)
 from worker.models.adding.examine import MOST, Examined, Read, examine, laid_out
-from worker.models.adding.hub import plan_from_hub
-from worker.models.adding.measure import measured
 from worker.models.adding.place import Place
 from worker.models.adding.plan import (
     NotAddable,
@@ -21,15 +30,6 @@ from worker.models.adding.plan import (
     Said,
     refuse_pickle,
     safe_name,
-)
-from worker.models.adding.remote import Places, start_of
-from worker.models.adding.sources import (
-    FromCivitai,
-    FromHub,
-    FromLink,
-    FromUpload,
-    read_source,
-    shown,
 )
 from worker.models.catalogue import NAME
 from worker.models.inventory.fitting import Machine, Weights, fit

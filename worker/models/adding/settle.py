@@ -8,10 +8,10 @@ from pathlib import Path
 
 from jobs.additions.found import KINDS, Kind
 from jobs.sentences import say
+from worker.models.adding.elsewhere.sources import shown
 from worker.models.adding.examine import examine
 from worker.models.adding.place import Place
 from worker.models.adding.plan import NotAddable, Plan
-from worker.models.adding.sources import shown
 from worker.models.folders.about import About, about_file, read_about, write_about
 
 FOLDERS = {

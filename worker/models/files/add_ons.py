@@ -17,13 +17,13 @@ from jobs.request.model_card import AddOn
 from worker.models.catalogue import Catalogue
 from worker.models.files.configurations.claims import Claims, read_claims
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import no_weights, weights_in
+from worker.models.files.formats.layout import no_weights, weights_in
+from worker.models.files.formats.places import Patterns, add_on_folder, find_file, find_path
+from worker.models.files.formats.safetensors_file import Shapes, numbers, read_complete, read_header
 from worker.models.files.loras.families import LoraFor, lora_for
-from worker.models.files.places import Patterns, add_on_folder, find_file, find_path
 from worker.models.files.references.adapters import adapter_for
 from worker.models.files.references.located import encoder_for
 from worker.models.files.references.located import wanted_files as ip_adapter_files
-from worker.models.files.safetensors_file import Shapes, numbers, read_complete, read_header
 from worker.models.files.steering.controlnets import controlnet_files, steers, wanted_part
 from worker.models.files.steering.mappers import WANTED, mapper_folder, mapper_weights
 from worker.models.files.widths import ModelWidths, model_widths

@@ -14,7 +14,7 @@ from worker.models.files.configurations.scheduler import (
     scheduler_config,
 )
 from worker.models.files.errors import SourceError, check_package
-from worker.models.files.layout import class_of, read_json, text_parts
+from worker.models.files.formats.layout import class_of, read_json, text_parts
 from worker.models.files.sources import ModelFiles
 from worker.models.files.transformers import read_transformer, unlike
 from worker.models.files.whole_pipelines import BATCHED_ONLY, read_whole_pipeline

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from jobs.request.fields.values import OWN_SAMPLER
 from jobs.request.model_card import ModelCard
 from jobs.request.samplers import EVERY, FLOW_SCHEDULES, SAMPLERS
-from jobs.request.values import OWN_SAMPLER
 from jobs.request.words import FILE as WORDS
 from worker.models.catalogue import Catalogue
 from worker.models.files.add_ons import add_ons, find_add_ons

@@ -10,8 +10,8 @@ from worker.models.files.configurations.claims import Claims, read_claims
 from worker.models.files.configurations.composed import compose, without
 from worker.models.files.configurations.written import write
 from worker.models.files.errors import SourceError
-from worker.models.files.gguf_file import SUFFIX, header_of, problem_in
-from worker.models.files.layout import (
+from worker.models.files.formats.gguf_file import SUFFIX, header_of, problem_in
+from worker.models.files.formats.layout import (
     check_weights,
     only_variant,
     read_json,
@@ -19,8 +19,8 @@ from worker.models.files.layout import (
     weights_in,
     weighty_parts,
 )
-from worker.models.files.places import Patterns, find_file, find_folder
-from worker.models.files.safetensors_file import Shapes, numbers, read_header
+from worker.models.files.formats.places import Patterns, find_file, find_folder
+from worker.models.files.formats.safetensors_file import Shapes, numbers, read_header
 from worker.models.files.single_files.assembled import assemble, is_transformer
 from worker.models.files.single_files.checkpoint import (
     check_checkpoint,

@@ -12,7 +12,7 @@ from typing import Any
 
 from jobs.request.model_card import Kind
 from worker.models.files.configurations.scheduler import Defaults, sampler_of
-from worker.models.files.layout import class_of, read_json
+from worker.models.files.formats.layout import class_of, read_json
 from worker.models.files.sources import ModelFiles
 
 FLOW_SAMPLERS: Mapping[str, str] = {

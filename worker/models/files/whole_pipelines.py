@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from jobs.request.model_card import Kind
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import read_json
+from worker.models.files.formats.layout import read_json
 from worker.models.files.sources import ModelFiles
 
 # Where no configuration tells: the usual size of today's transformers, and what the sides of a

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from worker.models.files.layout import read_json
+from worker.models.files.formats.layout import read_json
 from worker.models.files.transformers import transformer_width
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from worker.models.files.add_ons import weights
 from worker.models.files.errors import SourceError
-from worker.models.files.gguf_file import SUFFIX, header_of
-from worker.models.files.layout import class_of, read_json, weights_in
-from worker.models.files.places import find_path
+from worker.models.files.formats.gguf_file import SUFFIX, header_of
+from worker.models.files.formats.layout import class_of, read_json, weights_in
+from worker.models.files.formats.places import find_path
 from worker.models.files.references.adapters import adapter_for
 from worker.models.files.references.encoders import encoder_at
 from worker.models.files.references.located import encoder_for

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import read_json
+from worker.models.files.formats.layout import read_json
+from worker.models.files.formats.safetensors_file import Shapes
 from worker.models.files.references.adapters import is_adapter
-from worker.models.files.safetensors_file import Shapes
 from worker.models.files.single_files.pieces import transformer_in
 from worker.models.files.steering.t2i_adapters import is_t2i_adapter
 

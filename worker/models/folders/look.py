@@ -17,7 +17,7 @@ from typing import Any, cast
 import huggingface_hub
 
 from worker.models.catalogue import SECTIONS, Catalogue, CatalogueError, read_catalogue
-from worker.models.files.places import find_path, is_hub_id
+from worker.models.files.formats.places import find_path, is_hub_id
 from worker.models.folders import about
 from worker.models.folders.about import AboutSignature, with_about
 from worker.models.folders.offered import with_found

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.models.catalogue import Catalogue, read_catalogue
-from worker.models.files.places import find_path
+from worker.models.files.formats.places import find_path
 from worker.models.folders.about import with_about
 from worker.models.folders.beside import with_encoder, with_parts
 from worker.models.folders.scan import SUBFOLDERS, Found, Unusable, scan

@@ -18,7 +18,7 @@ from typing import Any
 
 from jobs.request.model_card import name_from
 from worker.models.files.errors import SourceError
-from worker.models.files.gguf_file import SUFFIX, header_of, problem_in
+from worker.models.files.formats.gguf_file import SUFFIX, header_of, problem_in
 from worker.models.files.references.encoders import is_encoder
 from worker.models.files.single_files.pieces import encoder_in, transformer_in
 from worker.models.folders.kinds import Section, kind_of, kind_of_folder

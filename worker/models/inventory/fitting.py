@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from jobs.additions.fit import Fit, Quantize, Way
 from jobs.sentences import Sentence, say, wording_of
-from worker.models.files.gguf_file import SUFFIX
-from worker.models.files.layout import read_json
+from worker.models.files.formats.gguf_file import SUFFIX
+from worker.models.files.formats.layout import read_json
 from worker.models.files.sources import ModelFiles
 from worker.models.files.transformers import TRANSFORMERS
 from worker.models.inventory.sizes import BYTES, Offload, on_device, part_numbers

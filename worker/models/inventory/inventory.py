@@ -13,7 +13,7 @@ from worker.models.catalogue import Catalogue
 from worker.models.files.add_ons import add_on_weights, find
 from worker.models.files.cards import card
 from worker.models.files.errors import SourceError
-from worker.models.files.safetensors_file import problem_of
+from worker.models.files.formats.safetensors_file import problem_of
 from worker.models.files.sources import locate
 from worker.models.files.widths import model_widths
 from worker.models.inventory.hashes import HashMemory

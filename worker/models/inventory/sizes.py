@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from worker.models.files.gguf_file import SUFFIX
+from worker.models.files.formats.gguf_file import SUFFIX
 from worker.models.files.sources import ModelFiles
 
 HEADROOM = 1_500_000_000

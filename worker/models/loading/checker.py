@@ -13,9 +13,9 @@ from transformers import AutoImageProcessor, AutoModelForImageClassification, CL
 
 from worker.engine.request import Picture
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import no_weights, read_json
-from worker.models.files.places import Patterns, find_folder
-from worker.models.files.safetensors_file import problem_of
+from worker.models.files.formats.layout import no_weights, read_json
+from worker.models.files.formats.places import Patterns, find_folder
+from worker.models.files.formats.safetensors_file import problem_of
 from worker.models.loading.pretrained import check_nothing_is_missing, one_at_a_time
 from worker.models.tables import SafetyEntry
 

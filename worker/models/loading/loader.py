@@ -30,23 +30,23 @@ from worker.models.files.architecture import (
     read_scheduler,
 )
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import UNUSED, class_of, is_part, read_json, text_parts
+from worker.models.files.formats.layout import UNUSED, class_of, is_part, read_json, text_parts
 from worker.models.files.sources import ModelFiles, check_complete, locate
 from worker.models.files.whole_pipelines import FROM_PICTURES
-from worker.models.loading.autoencoder import load_autoencoder
-from worker.models.loading.dropping import refuse_dropping, text_encoders_away
-from worker.models.loading.free import free_bytes
-from worker.models.loading.parts import (
+from worker.models.loading.memory.free import free_bytes
+from worker.models.loading.memory.sizes import chosen_offload, model_bytes, model_dtype
+from worker.models.loading.networks.autoencoder import load_autoencoder
+from worker.models.loading.networks.dropping import refuse_dropping, text_encoders_away
+from worker.models.loading.networks.parts import (
     from_checkpoint,
     from_folder,
     pipeline_parts,
     tiny_autoencoder,
     tokenizer,
 )
+from worker.models.loading.networks.quantize import quantization
+from worker.models.loading.networks.reading import Reading, Report
 from worker.models.loading.pretrained import one_at_a_time
-from worker.models.loading.quantize import quantization
-from worker.models.loading.reading import Reading, Report
-from worker.models.loading.sizes import chosen_offload, model_bytes, model_dtype
 from worker.models.tables import ModelEntry
 
 log = logging.getLogger(__name__)

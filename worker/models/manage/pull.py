@@ -19,8 +19,8 @@ from worker.models.files import add_ons
 from worker.models.files.add_ons import find
 from worker.models.files.architecture import read_architecture
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import wanted_files
-from worker.models.files.places import Patterns, hub_snapshot, is_hub_id
+from worker.models.files.formats.layout import wanted_files
+from worker.models.files.formats.places import Patterns, hub_snapshot, is_hub_id
 from worker.models.files.sources import TINY_VAE, locate
 from worker.models.inventory.inventory import licence_beside, weight_files
 from worker.models.manage.toml_text import Value, table

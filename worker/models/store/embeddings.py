@@ -12,7 +12,7 @@ import torch
 from worker.engine.errors import ModelUnavailable
 from worker.engine.families.model import LoadedModel
 from worker.models.catalogue import Catalogue
-from worker.models.loading.add_ons import load_embedding
+from worker.models.loading.add_ons.add_ons import load_embedding
 from worker.models.store.shelf import Mark
 
 log = logging.getLogger(__name__)

@@ -16,11 +16,11 @@ from worker.models.files.add_ons import add_on_parameters
 from worker.models.files.errors import SourceError
 from worker.models.files.sources import locate
 from worker.models.inventory.fitting import advice, fit, weights_of
-from worker.models.loading.add_ons import load_add_on, load_autoencoder_for
+from worker.models.loading.add_ons.add_ons import load_add_on, load_autoencoder_for
 from worker.models.loading.loader import load_model
-from worker.models.loading.machine import machine_of
-from worker.models.loading.reading import Report
-from worker.models.loading.sizes import add_on_bytes, model_bytes, needed_bytes
+from worker.models.loading.memory.machine import machine_of
+from worker.models.loading.memory.sizes import add_on_bytes, model_bytes, needed_bytes
+from worker.models.loading.networks.reading import Report
 from worker.models.store.embeddings import Embeddings
 from worker.models.store.shelf import Key
 from worker.models.store.wanted import Took

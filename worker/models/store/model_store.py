@@ -21,8 +21,8 @@ from worker.engine.prompt.kept import KeptEmbeddings
 from worker.engine.whole.pipeline import WholeModel
 from worker.models.catalogue import Catalogue
 from worker.models.inventory.sizes import HEADROOM
-from worker.models.loading.free import give_back
-from worker.models.loading.sizes import model_dtype
+from worker.models.loading.memory.free import give_back
+from worker.models.loading.memory.sizes import model_dtype
 from worker.models.store.embeddings import Embeddings
 from worker.models.store.failures import Failures
 from worker.models.store.known import GONE, WHERE, Known

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 
 from worker.engine.model_source import AddOnKind
-from worker.models.loading.free import free_bytes
+from worker.models.loading.memory.free import free_bytes
 
 TOGETHER = 2.0
 """Seconds for which what was asked for beside a model counts as wanted with it: a picture that

@@ -2,8 +2,8 @@
 import { LocalNotifications } from "@capacitor/local-notifications";
 import { effect } from "@preact/signals";
 import { ENDED } from "../../../web/src/api/types";
-import { find, ids, onDone } from "../../../web/src/state/jobs";
-import { go } from "../../../web/src/state/route";
+import { find, ids, onDone } from "../../../web/src/state/live/jobs";
+import { go } from "../../../web/src/state/page/route";
 import { t } from "../words";
 
 let last = 0;

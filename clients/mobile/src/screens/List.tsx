@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { toast } from "../../../web/src/state/toasts";
+import { toast } from "../../../web/src/state/page/toasts";
 import { Icon } from "../../../web/src/ui/Icon";
 import type { Server } from "../servers/servers";
 import { choosing, forget, reload, servers } from "../shell";

@@ -1,6 +1,6 @@
 import "../../../web/src/style.css";
 import { Languages } from "../../../web/src/ui/Choices";
-import { Sheet } from "../../../web/src/ui/Sheet";
+import { Sheet } from "../../../web/src/ui/sheets/Sheet";
 import { choosing } from "../shell";
 import { t } from "../words";
 import { Add } from "./Add";

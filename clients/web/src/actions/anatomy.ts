@@ -1,6 +1,6 @@
 /** Leads from a picture to how it was made. */
 import type { Job, Output } from "../api/types";
-import { go } from "../state/route";
+import { go } from "../state/page/route";
 
 /** Opens the room of anatomy on this picture. */
 export function anatomy(job: Job, output: Output): void {

@@ -1,11 +1,11 @@
 /** Asks for more of a picture: by the same recipe, or nearly. */
 import type { Job, JobRequest, Output } from "../api/types";
 import { randomSeed } from "../browser";
-import { alone } from "../state/alone";
-import { models } from "../state/models";
-import { submit } from "../state/outgoing";
-import { lead } from "../state/attention";
-import { toast } from "../state/toasts";
+import { alone } from "../state/live/alone";
+import { models } from "../state/form/models";
+import { submit } from "../state/live/outgoing";
+import { lead } from "../state/page/attention";
+import { toast } from "../state/page/toasts";
 import { t } from "./words";
 
 /** How far a variation is turned away from its picture: as far as it stays recognisable. */

@@ -1,11 +1,11 @@
 /** Pictures that are dropped on the page: a recipe fills the form, any other is to start from. */
 import { Refused, Unreachable } from "../api/errors";
-import { CARRIERS, read } from "../api/recipes";
+import { CARRIERS, read } from "../api/collections/recipes";
 import type { Recipe } from "../api/types";
-import { taker } from "../state/drops";
-import { input } from "../state/input";
-import { go } from "../state/route";
-import { toast } from "../state/toasts";
+import { taker } from "../state/page/drops";
+import { input } from "../state/form/input";
+import { go } from "../state/page/route";
+import { toast } from "../state/page/toasts";
 import "./drop.css";
 import { fillForm, startOf, steeredBy } from "./form";
 import { pictureIn, take } from "./take";

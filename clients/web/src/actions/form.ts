@@ -2,15 +2,15 @@
 import { file, source } from "../api/images";
 import type { Files } from "../api/jobs";
 import type { Job, JobRequest, NamedPicture, Output, ResolvedRequest } from "../api/types";
-import { change, fill } from "../state/draft";
-import { among, besideIt, guides, guidesOf, NONE, type Guides } from "../state/guides";
-import { input, inputOf, type Given, type Input, type Use } from "../state/input";
-import { find, jobOf } from "../state/jobs";
-import { spotOfJob } from "../state/layers";
-import { models, usualUse } from "../state/models";
-import { tell } from "../state/problems";
-import { lead } from "../state/attention";
-import { toast } from "../state/toasts";
+import { change, fill } from "../state/form/draft";
+import { among, besideIt, guides, guidesOf, NONE, type Guides } from "../state/form/guides";
+import { input, inputOf, type Given, type Input, type Use } from "../state/form/input";
+import { spotOfJob } from "../state/form/layers";
+import { models, usualUse } from "../state/form/models";
+import { tell } from "../state/form/problems";
+import { find, jobOf } from "../state/live/jobs";
+import { lead } from "../state/page/attention";
+import { toast } from "../state/page/toasts";
 import { t } from "./words";
 
 type Request = JobRequest | ResolvedRequest;

@@ -1,10 +1,10 @@
 /** Tells of pictures that are done while nobody looks at the page. */
 import { source } from "../api/images";
 import type { Job } from "../api/types";
-import { gridOf } from "../state/grids";
-import { onDone } from "../state/jobs";
-import { telling } from "../state/notices";
-import { go } from "../state/route";
+import { gridOf } from "../state/live/grids";
+import { onDone } from "../state/live/jobs";
+import { telling } from "../state/live/notices";
+import { go } from "../state/page/route";
 import { t } from "./words";
 
 /** Pixels of the picture beside the words. */

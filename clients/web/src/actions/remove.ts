@@ -3,8 +3,8 @@ import { signal } from "@preact/signals";
 import { Refused } from "../api/errors";
 import * as api from "../api/jobs";
 import type { Job, Output } from "../api/types";
-import { find, forget, forgetPicture, hide, hidePicture, jobOf } from "../state/jobs";
-import { toast } from "../state/toasts";
+import { find, forget, forgetPicture, hide, hidePicture, jobOf } from "../state/live/jobs";
+import { toast } from "../state/page/toasts";
 import { sentence } from "../ui/sentence";
 import { t } from "./words";
 

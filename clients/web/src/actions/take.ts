@@ -1,8 +1,8 @@
 /** Takes a file that the user chose, dropped or pasted as the picture to start from. */
-import { input, inputOf } from "../state/input";
-import { model, usualUse } from "../state/models";
-import { mend } from "../state/problems";
-import { toast } from "../state/toasts";
+import { input, inputOf } from "../state/form/input";
+import { model, usualUse } from "../state/form/models";
+import { mend } from "../state/form/problems";
+import { toast } from "../state/page/toasts";
 import { sentence } from "../ui/sentence";
 import { openPicture, USUAL, UnreadablePicture, type Most, type Opened } from "./picture";
 

@@ -1,15 +1,15 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useId } from "preact/hooks";
 import { source } from "../api/images";
-import { createAlbum, putInto } from "../api/collections";
+import { createAlbum, putInto } from "../api/collections/collections";
 import type { Album } from "../api/types";
-import { albums, FAVOURITES, favour, refreshAlbums } from "../state/albums";
-import { collecting } from "../state/overlays";
-import { go } from "../state/route";
-import { toast } from "../state/toasts";
+import { albums, FAVOURITES, favour, refreshAlbums } from "../state/live/albums";
+import { collecting } from "../state/page/overlays";
+import { go } from "../state/page/route";
+import { toast } from "../state/page/toasts";
 import { Icon } from "../ui/Icon";
 import { sentence } from "../ui/sentence";
-import { Sheet } from "../ui/Sheet";
+import { Sheet } from "../ui/sheets/Sheet";
 import "./albums.css";
 import { t } from "./words";
 

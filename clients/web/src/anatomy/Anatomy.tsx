@@ -1,8 +1,8 @@
 import { useEffect, useRef } from "preact/hooks";
 import { copy } from "../browser";
 import { file, language, number, words } from "../i18n";
-import { route } from "../state/route";
-import { toast } from "../state/toasts";
+import { route } from "../state/page/route";
+import { toast } from "../state/page/toasts";
 import { Icon } from "../ui/Icon";
 import "./anatomy.css";
 import { Drown } from "./parts/Drown";

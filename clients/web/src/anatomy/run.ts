@@ -2,7 +2,7 @@
 import { create, read } from "../api/jobs";
 import type { Job, JobRequest } from "../api/types";
 import { ENDED } from "../api/types";
-import { merge } from "../state/jobs";
+import { merge } from "../state/live/jobs";
 
 /** Milliseconds between two looks at a job. */
 const LOOK = 300;

@@ -1,7 +1,7 @@
 /** What the room shows, all of it in the address: a link opens the same on every device. */
 import { signal } from "@preact/signals";
 import type { Walk } from "../api/types";
-import { route, turn } from "../state/route";
+import { route, turn } from "../state/page/route";
 
 export const PARTS = ["steps", "drown", "worlds", "words", "fewer", "taught"] as const;
 

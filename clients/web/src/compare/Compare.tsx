@@ -1,9 +1,9 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { words } from "../i18n";
-import { comparing, type Shown } from "../state/overlays";
+import { comparing, type Shown } from "../state/page/overlays";
 import { Icon } from "../ui/Icon";
-import { useWayBack } from "../ui/useWayBack";
+import { useWayBack } from "../ui/sheets/useWayBack";
 import "./compare.css";
 
 const t = words("compare/Compare", {

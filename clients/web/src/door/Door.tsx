@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Refused } from "../api/errors";
 import { platform } from "../platform";
-import { restart } from "../state/sync";
+import { restart } from "../state/live/sync";
 import { Languages } from "../ui/Choices";
 import { Icon } from "../ui/Icon";
 import "./door.css";

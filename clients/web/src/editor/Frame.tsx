@@ -1,8 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../ui/Icon";
-import { Sheet } from "../ui/Sheet";
-import { useWayBack } from "../ui/useWayBack";
+import { Sheet } from "../ui/sheets/Sheet";
+import { useWayBack } from "../ui/sheets/useWayBack";
 import { t } from "./words";
 
 interface FrameProps {

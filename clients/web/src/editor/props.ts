@@ -1,4 +1,4 @@
-import type { Input } from "../state/input";
+import type { Input } from "../state/form/input";
 
 /** What the editor is given, and each of its two kinds of editing. */
 export interface EditorProps {

@@ -1,7 +1,7 @@
 /** All pictures that there are to see, newest first. */
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { Job, Output } from "../api/types";
-import { find, ids, type LiveJob } from "../state/jobs";
+import { find, ids, type LiveJob } from "../state/live/jobs";
 
 export interface Picture {
   /** Its job as it was when the picture came. */

@@ -3,7 +3,7 @@ import { batch, computed, signal } from "@preact/signals";
 import { removed } from "../actions/remove";
 import * as api from "../api/jobs";
 import type { Job } from "../api/types";
-import { find, ids } from "../state/jobs";
+import { find, ids } from "../state/live/jobs";
 import { all, picturesOf, picturesOfLive, type Picture } from "./pictures";
 
 /** Milliseconds without a key after which the server is asked. */

@@ -1,8 +1,8 @@
 import { useId } from "preact/hooks";
 import type { FieldError } from "../api/types";
-import { draft } from "../state/draft";
-import { input } from "../state/input";
-import { model, models, samplers, schedules } from "../state/models";
+import { draft } from "../state/form/draft";
+import { input } from "../state/form/input";
+import { model, models, samplers, schedules } from "../state/form/models";
 import { said } from "../ui/said";
 import { capital } from "../ui/sentence";
 import { EMPTY_ROW, FIELDS, takesNames, valuesOf, type Field, type Row } from "./plan";

@@ -1,12 +1,12 @@
 import { useSignal } from "@preact/signals";
-import { cancelGrid, deleteGrid, readGrid } from "../api/grids";
+import { cancelGrid, deleteGrid, readGrid } from "../api/collections/grids";
 import type { Grid } from "../api/types";
-import { forget } from "../state/jobs";
-import { toast } from "../state/toasts";
+import { forget } from "../state/live/jobs";
+import { toast } from "../state/page/toasts";
 import { Icon } from "../ui/Icon";
 import { usePoll } from "../ui/poll";
 import { sentence } from "../ui/sentence";
-import { Sure } from "../ui/Sure";
+import { Sure } from "../ui/sheets/Sure";
 import "./grids.css";
 import { saveSheet } from "./save";
 import { Table } from "./Table";

@@ -1,5 +1,5 @@
 /** A grid's sheet as a picture that every program opens. */
-import { readSheet } from "../api/grids";
+import { readSheet } from "../api/collections/grids";
 import { platform } from "../platform";
 
 /** Pixels that each picture of a sheet is wide. */

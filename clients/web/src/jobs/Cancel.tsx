@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { cancel } from "../api/jobs";
-import { merge } from "../state/jobs";
-import { toast } from "../state/toasts";
+import { merge } from "../state/live/jobs";
+import { toast } from "../state/page/toasts";
 import { Icon } from "../ui/Icon";
 import { sentence } from "../ui/sentence";
 import { t } from "./words";

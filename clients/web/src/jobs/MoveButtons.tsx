@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { find } from "../state/jobs";
-import { toast } from "../state/toasts";
+import { find } from "../state/live/jobs";
+import { toast } from "../state/page/toasts";
 import { Icon, type IconName } from "../ui/Icon";
 import { sentence } from "../ui/sentence";
 import { beside, moveTo, target, type Moved, type Way } from "./order";

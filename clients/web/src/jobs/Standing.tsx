@@ -1,6 +1,6 @@
 import { useRef } from "preact/hooks";
 import { percent } from "../api/images";
-import type { LiveJob } from "../state/jobs";
+import type { LiveJob } from "../state/live/jobs";
 import { Pace } from "./pace";
 import { waiting, working } from "./sentence";
 import { t } from "./words";

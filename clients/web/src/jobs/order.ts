@@ -1,7 +1,7 @@
 /** In which order jobs come, and which of them can change places. */
 import { move, read, type Place } from "../api/jobs";
 import type { Job } from "../api/types";
-import { find, merge } from "../state/jobs";
+import { find, merge } from "../state/live/jobs";
 
 /** A way for a waiting job among those that wait for the same. */
 export type Way = "front" | "up" | "down";

@@ -1,14 +1,14 @@
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
-import { link } from "../api/collections";
+import { link } from "../api/collections/collections";
 import type { Output, PictureLink } from "../api/types";
 import { copy } from "../browser";
 import { language } from "../i18n";
-import { linking } from "../state/overlays";
-import { toast } from "../state/toasts";
+import { linking } from "../state/page/overlays";
+import { toast } from "../state/page/toasts";
 import { Icon } from "../ui/Icon";
 import { sentence } from "../ui/sentence";
-import { Sheet } from "../ui/Sheet";
+import { Sheet } from "../ui/sheets/Sheet";
 import "./links.css";
 import { t } from "./words";
 

@@ -1,9 +1,9 @@
 import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { pictureIn, take } from "../actions/take";
-import { change, draft } from "../state/draft";
-import { input } from "../state/input";
-import { picking } from "../state/overlays";
-import { mend } from "../state/problems";
+import { change, draft } from "../state/form/draft";
+import { input } from "../state/form/input";
+import { picking } from "../state/page/overlays";
+import { mend } from "../state/form/problems";
 import { Icon } from "../ui/Icon";
 import { useProblem } from "./problems";
 import { t } from "./words";

@@ -1,5 +1,5 @@
-import { change, draft } from "../state/draft";
-import { mend } from "../state/problems";
+import { change, draft } from "../state/form/draft";
+import { mend } from "../state/form/problems";
 import { Icon } from "../ui/Icon";
 import { useProblem } from "./problems";
 import { t } from "./words";

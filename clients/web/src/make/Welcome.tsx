@@ -1,4 +1,4 @@
-import { change } from "../state/draft";
+import { change } from "../state/form/draft";
 import { send } from "./send";
 import { settle } from "./settle";
 import { t } from "./words";

@@ -1,5 +1,5 @@
 /** Leads to what is wrong in the form. */
-import { isOf, problems } from "../state/problems";
+import { isOf, problems } from "../state/form/problems";
 
 /** Fields of rooms that come when they are opened, and may be on their way. */
 const COMING = ["/controls", "/ip_adapters", "/regions"];

@@ -2,8 +2,8 @@
 import { computed, signal } from "@preact/signals";
 import { useLayoutEffect } from "preact/hooks";
 import type { FieldError } from "../api/types";
-import { input } from "../state/input";
-import { isOf, problems } from "../state/problems";
+import { input } from "../state/form/input";
+import { isOf, problems } from "../state/form/problems";
 import { said } from "../ui/said";
 import { capital } from "../ui/sentence";
 import "./prompt-refusals";

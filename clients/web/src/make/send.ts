@@ -2,14 +2,14 @@
 import { Refused } from "../api/errors";
 import type { FieldError } from "../api/types";
 import { randomSeed } from "../browser";
-import { change, draft, files, request, type Draft } from "../state/draft";
-import { mostTimes } from "../state/enlarge";
-import { guides } from "../state/guides";
-import { input, type Input } from "../state/input";
-import { marked, spotOf } from "../state/layers";
-import { drop, submit } from "../state/outgoing";
-import { model, needsPicture } from "../state/models";
-import { tell } from "../state/problems";
+import { change, draft, files, request, type Draft } from "../state/form/draft";
+import { mostTimes } from "../state/form/enlarge";
+import { guides } from "../state/form/guides";
+import { input, type Input } from "../state/form/input";
+import { marked, spotOf } from "../state/form/layers";
+import { drop, submit } from "../state/live/outgoing";
+import { model, needsPicture } from "../state/form/models";
+import { tell } from "../state/form/problems";
 import { t } from "./words";
 
 /** Milliseconds in which the same once more is a finger that tapped twice. */

@@ -1,8 +1,8 @@
 import { bytes } from "../i18n";
-import { Cover } from "../ui/Cover";
-import { familyName } from "../ui/family";
+import { Cover } from "../ui/models/Cover";
+import { familyName } from "../ui/models/family";
 import { Icon } from "../ui/Icon";
-import { Sheet } from "../ui/Sheet";
+import { Sheet } from "../ui/sheets/Sheet";
 import { Change } from "./changing/Change";
 import { Fact } from "./ModelSheet";
 import { titleOf, type Fitting } from "./shelf";

@@ -1,5 +1,5 @@
-import * as api from "../api/models";
-import { leftAlone, troubles } from "../state/models";
+import * as api from "../api/models/models";
+import { leftAlone, troubles } from "../state/form/models";
 import { useAct } from "./act";
 import { t } from "./words";
 

@@ -1,6 +1,6 @@
-import * as api from "../api/models";
+import * as api from "../api/models/models";
 import type { Model } from "../api/types";
-import { Readiness } from "../ui/Readiness";
+import { Readiness } from "../ui/models/Readiness";
 import { useAct } from "./act";
 import { Change } from "./changing/Change";
 import { t } from "./words";

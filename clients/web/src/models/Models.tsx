@@ -1,11 +1,11 @@
 import { effect, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { AddOnKind, Model } from "../api/types";
-import { me } from "../state/connection";
-import { models, refreshModels } from "../state/models";
-import { taker } from "../state/drops";
-import { close, route } from "../state/route";
-import { familyName } from "../ui/family";
+import { me } from "../state/live/connection";
+import { models, refreshModels } from "../state/form/models";
+import { taker } from "../state/page/drops";
+import { close, route } from "../state/page/route";
+import { familyName } from "../ui/models/family";
 import { Icon } from "../ui/Icon";
 import { usePoll } from "../ui/poll";
 import { found, many, Search } from "../ui/Search";

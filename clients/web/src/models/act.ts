@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
-import { refreshModels } from "../state/models";
-import { toast } from "../state/toasts";
+import { refreshModels } from "../state/form/models";
+import { toast } from "../state/page/toasts";
 import { sentence } from "../ui/sentence";
 
 /** Runs one thing at a time, says what went wrong, and looks at once at what came of it. */

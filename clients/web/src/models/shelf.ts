@@ -1,7 +1,7 @@
 /** What stands in the room: models, and what can be added to them, each once. */
 import { computed } from "@preact/signals";
 import type { AddOn, AddOnKind, Model } from "../api/types";
-import { models } from "../state/models";
+import { models } from "../state/form/models";
 
 export const ADD_ONS: readonly AddOnKind[] = ["loras", "embeddings", "controlnets", "ip_adapters", "vaes", "upscalers"];
 

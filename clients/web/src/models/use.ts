@@ -1,9 +1,9 @@
 /** Takes what is shown here into the form. */
 import type { Model } from "../api/types";
-import { addLora, addWord, chooseModel, says } from "../state/choose";
-import { change, draft } from "../state/draft";
-import { model } from "../state/models";
-import { go } from "../state/route";
+import { addLora, addWord, chooseModel, says } from "../state/form/choose";
+import { change, draft } from "../state/form/draft";
+import { model } from "../state/form/models";
+import { go } from "../state/page/route";
 import type { Fitting } from "./shelf";
 
 export function useModel({ name }: Model): void {

@@ -1,7 +1,7 @@
-import { change } from "../state/draft";
-import { find, ids } from "../state/jobs";
-import { picking } from "../state/overlays";
-import { Sheet } from "../ui/Sheet";
+import { change } from "../state/form/draft";
+import { find, ids } from "../state/live/jobs";
+import { picking } from "../state/page/overlays";
+import { Sheet } from "../ui/sheets/Sheet";
 import "./presets.css";
 import { t } from "./words";
 

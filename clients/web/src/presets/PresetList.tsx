@@ -1,9 +1,9 @@
 import type { Signal } from "@preact/signals";
-import { deletePreset } from "../api/collections";
+import { deletePreset } from "../api/collections/collections";
 import type { JobRequest, Preset } from "../api/types";
 import { copy } from "../browser";
-import { use, written } from "../state/preset";
-import { toast } from "../state/toasts";
+import { use, written } from "../state/form/preset";
+import { toast } from "../state/page/toasts";
 import { Icon } from "../ui/Icon";
 import { attempt } from "./attempt";
 import { t } from "./words";

@@ -1,8 +1,8 @@
 import { useSignal, type Signal } from "@preact/signals";
-import { deleteStyle } from "../api/styles";
+import { deleteStyle } from "../api/collections/styles";
 import type { Style } from "../api/types";
-import { me } from "../state/connection";
-import { change, draft } from "../state/draft";
+import { me } from "../state/live/connection";
+import { change, draft } from "../state/form/draft";
 import { Icon } from "../ui/Icon";
 import { found, Search } from "../ui/Search";
 import { attempt } from "./attempt";

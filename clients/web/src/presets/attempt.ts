@@ -1,4 +1,4 @@
-import { toast } from "../state/toasts";
+import { toast } from "../state/page/toasts";
 import { sentence } from "../ui/sentence";
 
 /** Says what stood in the way, if something did. */

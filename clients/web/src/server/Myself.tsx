@@ -1,8 +1,8 @@
 import { logOut, revoke } from "../api/devices";
 import { platform } from "../platform";
-import { me } from "../state/connection";
-import { restart } from "../state/sync";
-import { Sure } from "../ui/Sure";
+import { me } from "../state/live/connection";
+import { restart } from "../state/live/sync";
+import { Sure } from "../ui/sheets/Sure";
 import { clear } from "./state";
 import { t } from "./words";
 

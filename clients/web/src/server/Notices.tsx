@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import { platform } from "../platform";
-import { askToTell, isTopic, ntfy, tellable, telling } from "../state/notices";
+import { askToTell, isTopic, ntfy, tellable, telling } from "../state/live/notices";
 import { t } from "./words";
 
 /** Who is told when a picture is done. */

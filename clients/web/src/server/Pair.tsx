@@ -1,8 +1,8 @@
 import { useSignal, type Signal } from "@preact/signals";
 import { invite, type Invitation } from "../api/devices";
-import { me } from "../state/connection";
+import { me } from "../state/live/connection";
 import { sentence } from "../ui/sentence";
-import { Sheet } from "../ui/Sheet";
+import { Sheet } from "../ui/sheets/Sheet";
 import { Code } from "./Code";
 import { devices, refreshDevices } from "./state";
 import { t } from "./words";

@@ -2,8 +2,8 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { quotas, setQuota } from "../api/quotas";
 import type { Quota, QuotaList } from "../api/types";
-import { me } from "../state/connection";
-import { toast } from "../state/toasts";
+import { me } from "../state/live/connection";
+import { toast } from "../state/page/toasts";
 import { sentence } from "../ui/sentence";
 import { t } from "./words";
 

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { source } from "../api/images";
 import { list } from "../api/jobs";
-import { me } from "../state/connection";
+import { me } from "../state/live/connection";
 import { Icon } from "../ui/Icon";
 import { usePoll } from "../ui/poll";
 import { useAwake } from "./awake";

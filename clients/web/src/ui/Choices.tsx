@@ -1,5 +1,5 @@
 import { file, LANGUAGES, language, speak, words } from "../i18n";
-import { toast } from "../state/toasts";
+import { toast } from "../state/page/toasts";
 import "./choices.css";
 import { theme, type Theme } from "./theme";
 

@@ -1,5 +1,5 @@
 import { useLayoutEffect } from "preact/hooks";
-import { wanted, type Scene } from "../state/attention";
+import { wanted, type Scene } from "../state/page/attention";
 import "./attention.css";
 
 /** Milliseconds that what was led to is lit. */

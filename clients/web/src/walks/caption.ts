@@ -1,6 +1,6 @@
 /** What a picture of a walk has that the others have otherwise. */
 import type { Job, Output, ResolvedRequest } from "../api/types";
-import { samplers, schedules } from "../state/models";
+import { samplers, schedules } from "../state/form/models";
 import { t } from "./words";
 
 /** In a few words, for below the picture. */

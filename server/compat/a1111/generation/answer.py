@@ -15,10 +15,10 @@ from jobs.pictures.pictures import INFOTEXT
 from jobs.recipes.infotext import prompt_with_loras
 from jobs.records.events import Output
 from jobs.records.record import JobRecord
+from jobs.request.fields.values import SEEDS
 from jobs.request.model_card import ModelCard
 from jobs.request.request import ResolvedRequest
 from jobs.request.samplers import SAMPLERS, SCHEDULES
-from jobs.request.values import SEEDS
 from server.compat.a1111.base64 import encode_base64
 from server.compat.a1111.checkpoints import short_hash
 from server.compat.a1111.generation.payload import ImageToImage, Payload

@@ -15,11 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.pictures.sandbox import Decoded
 from jobs.recipes.provenance import PNG_KEYWORD
-from jobs.request.checks import BUILT_IN_UPSCALERS
+from jobs.request.checks.checks import BUILT_IN_UPSCALERS
+from jobs.request.fields.values import LIMITS
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
-from jobs.request.values import LIMITS
 from server.compat import waiting
 from server.compat.a1111.add_ons import upscalers
 from server.compat.a1111.base64 import decode_picture, encode_base64

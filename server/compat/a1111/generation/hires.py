@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
+from jobs.request.fields.parts import Hires
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
-from jobs.request.parts import Hires
 from jobs.request.request import FieldError, InvalidRequest
 from jobs.request.samplers import AUTOMATIC, canonical_schedule, split_sampler
 from server.compat.a1111.errors import invalid

@@ -10,12 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from jobs.prompts.styles import StyleFile
-from jobs.request.masks import MaskGrey
+from jobs.request.fields.masks import MaskGrey
+from jobs.request.fields.values import LIMITS, SEEDS, Fill, Resize
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from jobs.request.samplers import AUTOMATIC, canonical_schedule, nearest, split_sampler
-from jobs.request.values import LIMITS, SEEDS, Fill, Resize
 from jobs.settings import settings
 from server.compat.a1111.base64 import decode_base64
 from server.compat.a1111.control_maps import Tuned

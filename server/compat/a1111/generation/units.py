@@ -9,9 +9,9 @@ from typing import Annotated, Any, NamedTuple, cast
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from jobs.records.workers import offered_models
-from jobs.request.parts import Control, IPAdapter
+from jobs.request.fields.parts import Control, IPAdapter
+from jobs.request.fields.values import MAX_CONTROLS, MAX_IP_ADAPTERS, ControlMode, Resize
 from jobs.request.request import InvalidRequest
-from jobs.request.values import MAX_CONTROLS, MAX_IP_ADAPTERS, ControlMode, Resize
 from server.compat.a1111.base64 import decode_base64
 from server.compat.a1111.checkpoints import IN_BRACKETS
 from server.compat.a1111.control_maps import MODULES, Tuned, tuned

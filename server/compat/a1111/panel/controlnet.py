@@ -8,8 +8,8 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
+from jobs.request.fields.values import MAX_CONTROLS
 from jobs.request.request import InvalidRequest
-from jobs.request.values import MAX_CONTROLS
 from server.compat.a1111.base64 import decode_picture, encode_base64
 from server.compat.a1111.control_maps import MODULES, SLIDERS, NoOpenCV, control_map, tuned
 from server.compat.a1111.errors import invalid

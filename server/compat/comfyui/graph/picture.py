@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from jobs.request.values import Fill, Resize
+from jobs.request.fields.values import Fill, Resize
 from server.compat.comfyui.graph.declared import MAX_SIDE
 from server.compat.comfyui.graph.graph import Graph, Node
 from server.compat.comfyui.graph.names import bare

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobs.request.fields.values import LIMITS, SEEDS
 from jobs.request.model_card import ModelCard
-from jobs.request.values import LIMITS, SEEDS
 from server.compat.comfyui.graph.edited import Edited, edited_by, guidance_of
 from server.compat.comfyui.graph.graph import Graph, Node
 from server.compat.comfyui.graph.meaning import SENT, Meaning

@@ -17,6 +17,7 @@ from worker.engine.families.qwen.frames import ClearAutoencoder
 from worker.engine.families.qwen.joint import Places, Span, over_rows, seen, standing
 from worker.engine.families.qwen.shown import AREA, shaped
 from worker.engine.families.transformer import Parts, take_shown
+from worker.engine.ground.transfer import sent
 from worker.engine.parts.rows import Pair, Rows
 from worker.engine.parts.upscaler import lanczos
 from worker.engine.prompt.chat import ChatReader
@@ -25,7 +26,6 @@ from worker.engine.prompt.sequence import counted, counts_of
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.flow import Course
 from worker.engine.trace.attention import Layout
-from worker.engine.transfer import sent
 
 SYSTEM = "<|im_start|>system\nComprehend and analyze the provided prompt.<|im_end|>\n"
 """What the language model is told first, of which nothing is kept."""

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from worker.models.files.errors import SourceError
-from worker.models.files.safetensors_file import Shapes
+from worker.models.files.formats.safetensors_file import Shapes
 
 SCALING = {"sdxl": 0.13025, "sdxl-refiner": 0.13025}
 """What latents are multiplied with, so that their variance is 1; 0.18215 of the others."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from worker.models.files.safetensors_file import Header, Shapes, read_numbers
+from worker.models.files.formats.safetensors_file import Header, Shapes, read_numbers
 
 V_PREDICTION, ZERO_SNR = "v_pred", "ztsnr"
 """Tensors without a meaning of their own by which trainers mark how a model was trained."""

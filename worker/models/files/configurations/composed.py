@@ -15,7 +15,7 @@ from worker.models.files.configurations.text import (
 )
 from worker.models.files.configurations.unet import TIME_IDS, unet_config
 from worker.models.files.errors import SourceError
-from worker.models.files.safetensors_file import Shapes
+from worker.models.files.formats.safetensors_file import Shapes
 
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
 

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from worker.models.files.errors import SourceError
-from worker.models.files.safetensors_file import Shapes
+from worker.models.files.formats.safetensors_file import Shapes
 
 HEAD_WIDTH = 64
 """Of Stable Diffusion 3, whose first nets have no norm that tells it."""

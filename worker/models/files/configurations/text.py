@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from worker.models.files.safetensors_file import Shapes
+from worker.models.files.formats.safetensors_file import Shapes
 
 HEAD_WIDTH = 64
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from worker.models.files.errors import SourceError
-from worker.models.files.safetensors_file import Shapes
+from worker.models.files.formats.safetensors_file import Shapes
 
 CROSS_ATTENTION = re.compile(r"attn2\.to_k\.weight$")
 LINEAR = re.compile(r"\.proj_in\.weight$")

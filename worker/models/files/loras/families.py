@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 from worker.models.files.errors import SourceError
+from worker.models.files.formats.safetensors_file import Shapes
 from worker.models.files.loras.names import named
 from worker.models.files.loras.originals import layers_of
-from worker.models.files.safetensors_file import Shapes
 
 UNET = re.compile(r"(down|up|input|output)_blocks|mid_block|middle_block|^unet\.")
 """What a transformer has none of; kohya's trainers say `lora_unet_` of everything."""

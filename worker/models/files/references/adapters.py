@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from worker.models.files.errors import SourceError
-from worker.models.files.safetensors_file import Shapes
+from worker.models.files.formats.safetensors_file import Shapes
 
 PROJECTION = "image_proj."
 LAYERS = "ip_adapter."

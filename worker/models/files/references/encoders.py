@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import read_json
-from worker.models.files.safetensors_file import Shapes, read_header
+from worker.models.files.formats.layout import read_json
+from worker.models.files.formats.safetensors_file import Shapes, read_header
 
 CLASS = "vision_model.embeddings.class_embedding"
 PATCHES = "vision_model.embeddings.patch_embedding.weight"

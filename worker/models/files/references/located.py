@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from worker.models.files.errors import SourceError
-from worker.models.files.places import Patterns, find_folder, find_path, is_hub_id
+from worker.models.files.formats.places import Patterns, find_folder, find_path, is_hub_id
 from worker.models.files.references.adapters import AdapterFor
 from worker.models.files.references.encoders import Encoder, encoder_at
 from worker.models.tables import IPAdapterEntry

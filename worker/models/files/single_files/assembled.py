@@ -12,9 +12,9 @@ from typing import Any
 
 from worker.models.files.configurations.written import write
 from worker.models.files.errors import SourceError
-from worker.models.files.gguf_file import header_of
-from worker.models.files.layout import class_of, read_json, weights_in, weighty_parts
-from worker.models.files.places import find_file
+from worker.models.files.formats.gguf_file import header_of
+from worker.models.files.formats.layout import class_of, read_json, weights_in, weighty_parts
+from worker.models.files.formats.places import find_file
 from worker.models.files.single_files.pieces import (
     CLASSES,
     ENCODERS,

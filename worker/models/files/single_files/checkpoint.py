@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import read_json
-from worker.models.files.safetensors_file import Shapes, numbers, read_header
+from worker.models.files.formats.layout import read_json
+from worker.models.files.formats.safetensors_file import Shapes, numbers, read_header
 
 PARTS = {
     "model.diffusion_model.": "UNet",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.models.files.errors import SourceError
-from worker.models.files.safetensors_file import Shapes
+from worker.models.files.formats.safetensors_file import Shapes
 
 WITHIN = ("model.diffusion_model.", "diffusion_model.", "")
 """How the tensors of a transformer may begin: in ComfyUI's checkpoints, else without anything."""

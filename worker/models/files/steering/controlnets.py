@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from jobs.request.values import ControlType
+from jobs.request.fields.values import ControlType
 from worker.models.files.configurations.composed import without
 from worker.models.files.configurations.steering import steering_config
 from worker.models.files.configurations.unet import controlnet_config
 from worker.models.files.configurations.written import write
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import no_weights, read_json, weights_in
-from worker.models.files.places import Patterns, add_on_folder, find_file
-from worker.models.files.safetensors_file import Shapes, read_header
+from worker.models.files.formats.layout import no_weights, read_json, weights_in
+from worker.models.files.formats.places import Patterns, add_on_folder, find_file
+from worker.models.files.formats.safetensors_file import Shapes, read_header
 from worker.models.files.steering.t2i_adapters import (
     CLASS,
     adapter_config,

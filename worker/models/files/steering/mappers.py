@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from worker.models.files.errors import SourceError
-from worker.models.files.layout import no_weights, read_json
-from worker.models.files.places import Patterns, add_on_folder
+from worker.models.files.formats.layout import no_weights, read_json
+from worker.models.files.formats.places import Patterns, add_on_folder
 from worker.models.tables import PreprocessorEntry
 
 WANTED = Patterns(["config.json", "preprocessor_config.json", "*.safetensors"], ["*.*.safetensors"])

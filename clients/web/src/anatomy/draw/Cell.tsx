@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { drawn } from "../../api/anatomy";
+import { drawn } from "../../api/models/anatomy";
 import { sentence } from "../../ui/sentence";
 
 /** Pictures that were fetched, by their addresses. */

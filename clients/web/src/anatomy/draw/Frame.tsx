@@ -29,7 +29,7 @@ const CODE: Record<Part, readonly string[]> = {
   steps: ["docs/latent_diffusion.py: ddim_step", "worker/engine/guidance/guide.py: guide", "worker/engine/anatomy/words.py: acted"],
   drown: ["docs/latent_diffusion.py: add_noise", "worker/engine/anatomy/noise.py: step_by_step"],
   worlds: ["docs/latent_diffusion.py: encode, decode", "worker/engine/parts/autoencoder.py"],
-  words: ["docs/latent_diffusion.py: read", "worker/engine/prompt/spelling.py: spell"],
+  words: ["docs/latent_diffusion.py: read", "worker/engine/prompt/text/spelling.py: spell"],
   fewer: ["docs/latent_diffusion.py: timesteps", "worker/engine/sampling/sampler.py"],
   taught: ["models/recipe/diffusion.py: loss", "models/recipe/autoencoder.py: reconstruction_loss"],
 };

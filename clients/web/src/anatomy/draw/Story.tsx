@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
-import { story } from "../../api/anatomy";
+import { story } from "../../api/models/anatomy";
 import type { Story as Told } from "../../api/types";
-import { model as chosen } from "../../state/models";
+import { model as chosen } from "../../state/form/models";
 import { sentence } from "../../ui/sentence";
 import { state } from "../state";
 import { t } from "../words";

@@ -1,5 +1,5 @@
 import { useRef } from "preact/hooks";
-import { acted, decoded } from "../../api/anatomy";
+import { acted, decoded } from "../../api/models/anatomy";
 import type { Job, Trace } from "../../api/types";
 import { sentence } from "../../ui/sentence";
 import { Lit, usePicture } from "../draw/Cell";

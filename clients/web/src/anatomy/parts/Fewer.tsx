@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { source } from "../../api/images";
 import type { Job, Walk } from "../../api/types";
-import { model, samplers, schedules } from "../../state/models";
+import { model, samplers, schedules } from "../../state/form/models";
 import { sentence } from "../../ui/sentence";
 import { caption } from "../../walks/caption";
 import { Film } from "../../walks/Film";

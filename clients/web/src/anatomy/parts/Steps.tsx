@@ -1,12 +1,12 @@
 import { useEffect, useState } from "preact/hooks";
-import { trace as readTrace } from "../../api/anatomy";
+import { trace as readTrace } from "../../api/models/anatomy";
 import { Refused } from "../../api/errors";
 import { read as readJob } from "../../api/jobs";
 import type { Job, JobRequest, Trace } from "../../api/types";
 import { number } from "../../i18n";
-import { alone } from "../../state/alone";
-import { route } from "../../state/route";
-import { tracedSteps } from "../../state/traces";
+import { alone } from "../../state/live/alone";
+import { route } from "../../state/page/route";
+import { tracedSteps } from "../../state/live/traces";
 import { Icon } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
 import { asked } from "../asked";

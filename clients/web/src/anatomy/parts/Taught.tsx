@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { forward } from "../../api/anatomy";
+import { forward } from "../../api/models/anatomy";
 import type { Forward } from "../../api/types";
 import { number } from "../../i18n";
 import { sentence } from "../../ui/sentence";

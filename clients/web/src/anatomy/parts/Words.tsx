@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { tokenize } from "../../api/anatomy";
+import { tokenize } from "../../api/models/anatomy";
 import { source } from "../../api/images";
 import type { Job, Tokens } from "../../api/types";
 import { sentence } from "../../ui/sentence";

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { autoencode } from "../../api/anatomy";
+import { autoencode } from "../../api/models/anatomy";
 import type { Autoencoded } from "../../api/types";
 import { number } from "../../i18n";
 import { sentence } from "../../ui/sentence";

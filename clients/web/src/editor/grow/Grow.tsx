@@ -1,8 +1,8 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { number } from "../../i18n";
-import { NO_EDGES, type Edges } from "../../state/input";
-import { model } from "../../state/models";
+import { NO_EDGES, type Edges } from "../../state/form/input";
+import { model } from "../../state/form/models";
 import { Icon } from "../../ui/Icon";
 import { Frame } from "../Frame";
 import type { EditorProps } from "../props";

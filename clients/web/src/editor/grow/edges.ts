@@ -1,5 +1,5 @@
 /** Sizes of a picture that grows at its edges, within what the model and the server allow. */
-import type { Edges } from "../../state/input";
+import type { Edges } from "../../state/form/input";
 import type { Size } from "../view";
 
 export type Side = keyof Edges;

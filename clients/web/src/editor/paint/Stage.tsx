@@ -1,6 +1,6 @@
 import { useSignalEffect, type Signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { Input } from "../../state/input";
+import type { Input } from "../../state/form/input";
 import { toStage } from "../view";
 import { t } from "../words";
 import { onStageKey } from "./keys";

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { MASK_GREYS, type MaskGrey } from "../../state/input";
+import { MASK_GREYS, type MaskGrey } from "../../state/form/input";
 import { Icon, type IconName } from "../../ui/Icon";
 import { t } from "../words";
 import type { Painter } from "./painter";

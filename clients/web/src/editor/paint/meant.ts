@@ -1,5 +1,5 @@
 /** What a stroke of each tool means. */
-import type { Stroke } from "./strokes";
+import type { Stroke } from "./mask/strokes";
 import type { Tool } from "./tool";
 
 export type Meant = Omit<Stroke, "dabs">;

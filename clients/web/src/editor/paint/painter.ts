@@ -1,17 +1,17 @@
 /** Painting a mask: joins fingers, strokes, the mask and the screen. */
 import { computed, effect, signal } from "@preact/signals";
-import type { Input, MaskGrey } from "../../state/input";
+import type { Input, MaskGrey } from "../../state/form/input";
 import * as views from "../view";
 import type { Point, Size, View } from "../view";
-import { inkOf } from "./colour";
+import { inkOf } from "./mask/colour";
 import { Gestures, type Touch } from "./gestures";
-import { Mask, operation } from "./mask";
+import { Mask, operation } from "./mask/mask";
 import { meant } from "./meant";
-import { added, inverted, NOTHING, pieces, pressed, redone, undone, worthKeeping } from "./strokes";
-import type { Dab, History } from "./strokes";
+import { added, inverted, NOTHING, pieces, pressed, redone, undone, worthKeeping } from "./mask/strokes";
+import type { Dab, History } from "./mask/strokes";
 import { keep, unfinished } from "./unfinished";
 import { LARGEST, SMALLEST, type Tool } from "./tool";
-import { Veil } from "./veil";
+import { Veil } from "./mask/veil";
 
 /** Milliseconds for which the veil only moves with the picture, until it is drawn sharp again. */
 const FOLLOWED = 120;

@@ -1,7 +1,7 @@
 /** Strokes that nobody has said yes or no to: they are there again after a reload. */
-import type { Input } from "../../state/input";
+import type { Input } from "../../state/form/input";
 import { Kept } from "../../state/kept";
-import type { Step } from "./strokes";
+import type { Step } from "./mask/strokes";
 
 interface Unfinished {
   /** Which picture they are on. */

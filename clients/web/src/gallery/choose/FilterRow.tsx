@@ -1,6 +1,6 @@
 import { useId } from "preact/hooks";
-import { models } from "../../state/models";
-import { USES } from "../../state/input";
+import { models } from "../../state/form/models";
+import { USES } from "../../state/form/input";
 import { t as gallery } from "../words";
 import { anyOf, DATES, filters, NO_FILTERS, SIZES, type Filters } from "./filters";
 import { t } from "./words";

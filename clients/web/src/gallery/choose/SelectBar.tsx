@@ -1,10 +1,10 @@
 import { useSignal } from "@preact/signals";
-import { downloadAll } from "../../actions/archive";
+import { downloadAll } from "../../actions/saving/archive";
 import { removeSeveral } from "../../actions/remove";
 import { source } from "../../api/images";
-import { favour, FAVOURITES, favourites } from "../../state/albums";
-import { collecting, comparing } from "../../state/overlays";
-import { toast } from "../../state/toasts";
+import { favour, FAVOURITES, favourites } from "../../state/live/albums";
+import { collecting, comparing } from "../../state/page/overlays";
+import { toast } from "../../state/page/toasts";
 import { Icon, type IconName } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
 import type { Picture } from "../pictures";

@@ -1,7 +1,7 @@
-import { deleteAlbum } from "../../api/collections";
-import { albums, FAVOURITES, refreshAlbums } from "../../state/albums";
+import { deleteAlbum } from "../../api/collections/collections";
+import { albums, FAVOURITES, refreshAlbums } from "../../state/live/albums";
 import { Icon } from "../../ui/Icon";
-import { Sure } from "../../ui/Sure";
+import { Sure } from "../../ui/sheets/Sure";
 import { album, lookAt } from "./album";
 import { t } from "./words";
 

@@ -1,10 +1,10 @@
 /** The album that is looked at in place of all pictures. */
 import { batch, computed, signal } from "@preact/signals";
 import { removed } from "../../actions/remove";
-import * as api from "../../api/collections";
+import * as api from "../../api/collections/collections";
 import type { AlbumPage } from "../../api/types";
-import { jobOf } from "../../state/jobs";
-import { favourites, FAVOURITES } from "../../state/albums";
+import { jobOf } from "../../state/live/jobs";
+import { favourites, FAVOURITES } from "../../state/live/albums";
 import { picturesOf, type Picture } from "../pictures";
 
 /** Its id; null is all pictures. */

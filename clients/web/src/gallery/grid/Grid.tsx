@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { jobOf } from "../../state/jobs";
+import { jobOf } from "../../state/live/jobs";
 import type { Picture } from "../pictures";
 import { t } from "../words";
 import { boxesOf, heightOf, moved, rowOf, rowsIn, rowsOf, shape } from "./layout";

@@ -1,7 +1,7 @@
 import { source } from "../../api/images";
-import { askAgain } from "../../ui/again";
+import { askAgain } from "../../ui/pictures/again";
 import { Icon } from "../../ui/Icon";
-import { favourites } from "../../state/albums";
+import { favourites } from "../../state/live/albums";
 import { chosen, selecting, toggle } from "../choose/selection";
 import { t } from "../words";
 import type { Cell } from "./cell";

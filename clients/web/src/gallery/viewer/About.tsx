@@ -1,11 +1,11 @@
 import { signal } from "@preact/signals";
 import { useRecipe } from "../../actions/form";
-import { copyRecipe } from "../../actions/keep";
+import { copyRecipe } from "../../actions/saving/keep";
 import { anatomy } from "../../actions/anatomy";
 import { source } from "../../api/images";
-import { alone } from "../../state/alone";
-import { find } from "../../state/jobs";
-import { comparing } from "../../state/overlays";
+import { alone } from "../../state/live/alone";
+import { find } from "../../state/live/jobs";
+import { comparing } from "../../state/page/overlays";
 import { Icon } from "../../ui/Icon";
 import type { Picture } from "../pictures";
 import { t } from "../words";

@@ -1,7 +1,7 @@
 /** Every figure of a picture's recipe, in words. */
 import type { Job, Output } from "../../api/types";
 import { ago, duration, language, number } from "../../i18n";
-import { models, samplers, schedules } from "../../state/models";
+import { models, samplers, schedules } from "../../state/form/models";
 import { t } from "../words";
 
 export type Figure = readonly [name: string, value: string];

@@ -1,5 +1,5 @@
 /** How a picture is opened, turned and closed in the address, so that back does what is expected. */
-import { close, turn } from "../../state/route";
+import { close, turn } from "../../state/page/route";
 
 /** Whether something of this page is behind the picture that is open, for back to lead to. */
 let behind = false;

@@ -1,8 +1,8 @@
 import { useEffect } from "preact/hooks";
 import type { Model } from "../../api/types";
 import { number } from "../../i18n";
-import { following, guide, guides, loadPreprocessors, MOST, preprocessors, usual, type Follow } from "../../state/guides";
-import { mend } from "../../state/problems";
+import { following, guide, guides, loadPreprocessors, MOST, preprocessors, usual, type Follow } from "../../state/form/guides";
+import { mend } from "../../state/form/problems";
 import { Choice } from "../settings/Choice";
 import { Folded } from "../settings/Folded";
 import { Range } from "../settings/Range";

@@ -1,7 +1,7 @@
 import type { Model } from "../../api/types";
 import { number } from "../../i18n";
-import { guide, guides, liking, MOST, type Like } from "../../state/guides";
-import { mend } from "../../state/problems";
+import { guide, guides, liking, MOST, type Like } from "../../state/form/guides";
+import { mend } from "../../state/form/problems";
 import { Choice } from "../settings/Choice";
 import { Folded } from "../settings/Folded";
 import { Range } from "../settings/Range";

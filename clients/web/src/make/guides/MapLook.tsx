@@ -2,8 +2,8 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { mapOf } from "../../api/maps";
 import { pixels } from "../../api/images";
-import { preprocessors } from "../../state/guides";
-import type { Given } from "../../state/input";
+import { preprocessors } from "../../state/form/guides";
+import type { Given } from "../../state/form/input";
 import { t } from "./words";
 
 /** The longest side of the picture that a map is shown of. */

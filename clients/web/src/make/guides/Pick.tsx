@@ -1,12 +1,12 @@
 import { useSignal } from "@preact/signals";
 import { opened } from "../../actions/take";
 import { source } from "../../api/images";
-import type { Given } from "../../state/input";
-import { find, ids, loadOlder, more } from "../../state/jobs";
+import type { Given } from "../../state/form/input";
+import { find, ids, loadOlder, more } from "../../state/live/jobs";
 import { Icon } from "../../ui/Icon";
-import { OwnPictures } from "../../ui/OwnPictures";
-import { Sheet } from "../../ui/Sheet";
-import { FileButton } from "../FileButton";
+import { OwnPictures } from "../../ui/pictures/OwnPictures";
+import { Sheet } from "../../ui/sheets/Sheet";
+import { FileButton } from "../start/FileButton";
 import { t } from "./words";
 
 interface Picking {

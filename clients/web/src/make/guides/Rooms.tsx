@@ -2,8 +2,8 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Model } from "../../api/types";
-import { draft } from "../../state/draft";
-import { guides, likened } from "../../state/guides";
+import { draft } from "../../state/form/draft";
+import { guides, likened } from "../../state/form/guides";
 import { later } from "../../ui/later";
 import { t } from "../words";
 

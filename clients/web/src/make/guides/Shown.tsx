@@ -1,4 +1,4 @@
-import type { Given } from "../../state/input";
+import type { Given } from "../../state/form/input";
 import { Icon } from "../../ui/Icon";
 import { useProblem } from "../problems";
 import { t } from "./words";

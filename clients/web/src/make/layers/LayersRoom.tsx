@@ -1,10 +1,10 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { useSignal } from "@preact/signals";
-import { change } from "../../state/draft";
-import { input, inputOf } from "../../state/input";
-import { find, ids } from "../../state/jobs";
-import { bounds, canvases, foreign, learn, show, spotOfJob, throwAway, type Box, type Canvas, type Layer } from "../../state/layers";
-import { toast } from "../../state/toasts";
+import { change } from "../../state/form/draft";
+import { input, inputOf } from "../../state/form/input";
+import { find, ids } from "../../state/live/jobs";
+import { bounds, canvases, foreign, learn, show, spotOfJob, throwAway, type Box, type Canvas, type Layer } from "../../state/form/layers";
+import { toast } from "../../state/page/toasts";
 import { Icon } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
 import { flatten } from "./flatten";

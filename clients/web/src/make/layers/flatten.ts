@@ -1,6 +1,6 @@
 /** What a canvas shows, as one picture. */
 import { pixels } from "../../api/images";
-import { bounds, foreign, type Box, type Canvas, type Layer } from "../../state/layers";
+import { bounds, foreign, type Box, type Canvas, type Layer } from "../../state/form/layers";
 
 export interface Flat extends Box {
   picture: Blob;

@@ -1,10 +1,10 @@
 import { useSignal } from "@preact/signals";
 import type { AddOn } from "../../api/types";
-import { refreshModels } from "../../state/models";
-import { Cover } from "../../ui/Cover";
+import { refreshModels } from "../../state/form/models";
+import { Cover } from "../../ui/models/Cover";
 import { usePoll } from "../../ui/poll";
 import { found, Search } from "../../ui/Search";
-import { Sheet } from "../../ui/Sheet";
+import { Sheet } from "../../ui/sheets/Sheet";
 import { t } from "../words";
 
 interface AddOnSheetProps {

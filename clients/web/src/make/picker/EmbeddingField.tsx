@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import type { Model } from "../../api/types";
-import { addWord, says } from "../../state/choose";
-import { change, draft } from "../../state/draft";
-import { mend } from "../../state/problems";
+import { addWord, says } from "../../state/form/choose";
+import { change, draft } from "../../state/form/draft";
+import { mend } from "../../state/form/problems";
 import { found, Search } from "../../ui/Search";
 import { t } from "../words";
 

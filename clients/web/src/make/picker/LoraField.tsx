@@ -1,10 +1,10 @@
 import { useSignal } from "@preact/signals";
 import type { AddOn, Model } from "../../api/types";
 import { number } from "../../i18n";
-import { addLora, addWord, says } from "../../state/choose";
-import { change, draft } from "../../state/draft";
-import { mend } from "../../state/problems";
-import { Cover } from "../../ui/Cover";
+import { addLora, addWord, says } from "../../state/form/choose";
+import { change, draft } from "../../state/form/draft";
+import { mend } from "../../state/form/problems";
+import { Cover } from "../../ui/models/Cover";
 import { Icon } from "../../ui/Icon";
 import { useProblem } from "../problems";
 import { Range } from "../settings/Range";

@@ -1,16 +1,16 @@
 import { useSignal } from "@preact/signals";
 import type { Model } from "../../api/types";
-import { chooseModel } from "../../state/choose";
-import { models, refreshModels } from "../../state/models";
-import { go } from "../../state/route";
-import { Cover } from "../../ui/Cover";
-import { familyName } from "../../ui/family";
+import { chooseModel } from "../../state/form/choose";
+import { models, refreshModels } from "../../state/form/models";
+import { go } from "../../state/page/route";
+import { Cover } from "../../ui/models/Cover";
+import { familyName } from "../../ui/models/family";
 import { Icon } from "../../ui/Icon";
 import { usePoll } from "../../ui/poll";
-import { Readiness } from "../../ui/Readiness";
+import { Readiness } from "../../ui/models/Readiness";
 import { found, Search } from "../../ui/Search";
-import { Sheet } from "../../ui/Sheet";
-import { sizesOf } from "../../ui/sizes";
+import { Sheet } from "../../ui/sheets/Sheet";
+import { sizesOf } from "../../ui/models/sizes";
 import { t } from "../words";
 
 /** All models with their pictures, to choose one; those that come meanwhile come in. */

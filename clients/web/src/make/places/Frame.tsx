@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
-import { between, moved, resized, type Box, type Place, type Point } from "../../state/places";
-import type { Size } from "../../state/sizes";
+import { between, moved, resized, type Box, type Place, type Point } from "../../state/form/places";
+import type { Size } from "../../state/form/sizes";
 import { t } from "./words";
 
 /** Shares of a side that a finger moves before it means a box and no tap. */

@@ -1,10 +1,10 @@
 import { useId } from "preact/hooks";
 import type { Model } from "../../api/types";
 import { number } from "../../i18n";
-import { change, draft } from "../../state/draft";
-import { input } from "../../state/input";
-import { inside, LEAST, MOST_PLACES, nextBox, type Box, type Place } from "../../state/places";
-import { mend } from "../../state/problems";
+import { change, draft } from "../../state/form/draft";
+import { input } from "../../state/form/input";
+import { inside, LEAST, MOST_PLACES, nextBox, type Box, type Place } from "../../state/form/places";
+import { mend } from "../../state/form/problems";
 import { Icon } from "../../ui/Icon";
 import { useProblem } from "../problems";
 import { Folded } from "../settings/Folded";

@@ -1,5 +1,5 @@
 import { useId } from "preact/hooks";
-import { mend } from "../../state/problems";
+import { mend } from "../../state/form/problems";
 import { useProblem } from "../problems";
 
 interface ChoiceProps {

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import { isOf, problems } from "../../state/problems";
+import { isOf, problems } from "../../state/form/problems";
 
 interface FoldedProps {
   title: string;

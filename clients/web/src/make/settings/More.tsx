@@ -1,8 +1,8 @@
 import type { Model } from "../../api/types";
 import { number } from "../../i18n";
-import { change, draft, TILINGS, type Tiling } from "../../state/draft";
-import { input } from "../../state/input";
-import { hasUnet } from "../../state/models";
+import { change, draft, TILINGS, type Tiling } from "../../state/form/draft";
+import { input } from "../../state/form/input";
+import { hasUnet } from "../../state/form/models";
 import { t } from "../words";
 import { Choice } from "./Choice";
 import { Folded } from "./Folded";

@@ -1,7 +1,7 @@
 import { useId } from "preact/hooks";
 import { randomSeed } from "../../browser";
-import { change, draft } from "../../state/draft";
-import { mend } from "../../state/problems";
+import { change, draft } from "../../state/form/draft";
+import { mend } from "../../state/form/problems";
 import { Icon } from "../../ui/Icon";
 import { useProblem } from "../problems";
 import { t } from "../words";

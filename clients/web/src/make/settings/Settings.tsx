@@ -1,9 +1,9 @@
 import { useId } from "preact/hooks";
 import type { Model } from "../../api/types";
-import { change, draft } from "../../state/draft";
-import { input } from "../../state/input";
-import { model, samplers, schedules } from "../../state/models";
-import { mend } from "../../state/problems";
+import { change, draft } from "../../state/form/draft";
+import { input } from "../../state/form/input";
+import { model, samplers, schedules } from "../../state/form/models";
+import { mend } from "../../state/form/problems";
 import { Icon } from "../../ui/Icon";
 import { Rooms } from "../guides/Rooms";
 import { EmbeddingField } from "../picker/EmbeddingField";

@@ -1,11 +1,11 @@
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import type { Model } from "../../api/types";
-import { change, draft } from "../../state/draft";
-import { mend, remark } from "../../state/problems";
+import { change, draft } from "../../state/form/draft";
+import { mend, remark } from "../../state/form/problems";
 import { useProblem } from "../problems";
 import { t } from "../words";
-import { asDrafted, fit, RATIOS, ratioOf, sized, type Size } from "../../state/sizes";
+import { asDrafted, fit, RATIOS, ratioOf, sized, type Size } from "../../state/form/sizes";
 
 /** The size of the pictures by their shape, or in pixels. */
 export function SizeField({ model }: { model: Model }) {

@@ -1,4 +1,4 @@
-import { change } from "../../state/draft";
+import { change } from "../../state/form/draft";
 import { t } from "../words";
 import { Range } from "./Range";
 

@@ -1,7 +1,7 @@
 import { useId } from "preact/hooks";
 import type { Model, Walk } from "../../api/types";
-import { change, draft } from "../../state/draft";
-import { mend } from "../../state/problems";
+import { change, draft } from "../../state/form/draft";
+import { mend } from "../../state/form/problems";
 import { t } from "../../walks/words";
 import { useProblem } from "../problems";
 import { Choice } from "./Choice";

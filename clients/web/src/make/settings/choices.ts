@@ -1,8 +1,8 @@
 /** What a choice leaves to be chosen, and which choices differ from the model's own. */
 import type { Model, Sampler, Schedule } from "../../api/types";
 import { language, number } from "../../i18n";
-import type { Draft } from "../../state/draft";
-import { likened, NONE, type Guides } from "../../state/guides";
+import type { Draft } from "../../state/form/draft";
+import { likened, NONE, type Guides } from "../../state/form/guides";
 import { t as walkName } from "../../walks/words";
 import { t } from "../words";
 

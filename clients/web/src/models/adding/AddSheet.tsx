@@ -1,10 +1,10 @@
 import { useSignal, type Signal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
-import { lookUp } from "../../api/additions";
+import { lookUp } from "../../api/models/additions";
 import type { Found } from "../../api/types";
 import { Icon } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
-import { Sheet } from "../../ui/Sheet";
+import { Sheet } from "../../ui/sheets/Sheet";
 import { Begin } from "./Begin";
 import { SearchForm } from "./SearchForm";
 import { takeFiles } from "./take";

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
-import { add } from "../../api/additions";
+import { add } from "../../api/models/additions";
 import type { Found } from "../../api/types";
 import { sentence } from "../../ui/sentence";
 import { Facts } from "./Facts";

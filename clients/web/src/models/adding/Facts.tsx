@@ -1,6 +1,6 @@
 import type { Found } from "../../api/types";
 import { bytes } from "../../i18n";
-import { familyName } from "../../ui/family";
+import { familyName } from "../../ui/models/family";
 import { said } from "../../ui/said";
 import { capital } from "../../ui/sentence";
 import { t } from "./words";

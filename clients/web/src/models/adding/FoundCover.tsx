@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { picture } from "../../api/additions";
-import { Cover } from "../../ui/Cover";
+import { picture } from "../../api/models/additions";
+import { Cover } from "../../ui/models/Cover";
 
 interface FoundCoverProps {
   name: string;

@@ -1,9 +1,9 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { search, type Where } from "../../api/additions";
+import { search, type Where } from "../../api/models/additions";
 import type { FileKind, SearchPage } from "../../api/types";
 import { bytes, number } from "../../i18n";
-import { familyName } from "../../ui/family";
+import { familyName } from "../../ui/models/family";
 import { Icon } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
 import { FoundCover } from "./FoundCover";

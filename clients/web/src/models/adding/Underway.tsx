@@ -1,9 +1,9 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import * as api from "../../api/additions";
+import * as api from "../../api/models/additions";
 import type { Addition } from "../../api/types";
 import { bytes } from "../../i18n";
-import { toast } from "../../state/toasts";
+import { toast } from "../../state/page/toasts";
 import { usePoll } from "../../ui/poll";
 import { said } from "../../ui/said";
 import { capital, sentence } from "../../ui/sentence";

@@ -1,9 +1,9 @@
 /** What the server is adding, and what came of what it added. */
 import { computed, signal } from "@preact/signals";
-import * as api from "../../api/additions";
+import * as api from "../../api/models/additions";
 import { ENDED, type Addition } from "../../api/types";
-import { refreshModels } from "../../state/models";
-import { toast } from "../../state/toasts";
+import { refreshModels } from "../../state/form/models";
+import { toast } from "../../state/page/toasts";
 import { t } from "./words";
 
 const all = signal<readonly Addition[]>([]);

@@ -1,5 +1,5 @@
 /** Files of models that were chosen or dropped. */
-import { toast } from "../../state/toasts";
+import { toast } from "../../state/page/toasts";
 import { t } from "./words";
 import { send } from "./upload";
 

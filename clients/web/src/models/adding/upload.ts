@@ -1,8 +1,8 @@
 /** Files on their way to the server: they go on while other places are looked at. */
 import { signal } from "@preact/signals";
 import { Refused, Unreachable } from "../../api/errors";
-import { lookUp } from "../../api/additions";
-import * as api from "../../api/uploads";
+import { lookUp } from "../../api/models/additions";
+import * as api from "../../api/models/uploads";
 import type { Found } from "../../api/types";
 import { sentence } from "../../ui/sentence";
 

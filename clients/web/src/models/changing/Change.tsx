@@ -1,10 +1,10 @@
 import { useSignal } from "@preact/signals";
-import * as api from "../../api/models";
+import * as api from "../../api/models/models";
 import type { Model } from "../../api/types";
 import { bytes } from "../../i18n";
-import { refreshModels } from "../../state/models";
-import { toast } from "../../state/toasts";
-import { Sure } from "../../ui/Sure";
+import { refreshModels } from "../../state/form/models";
+import { toast } from "../../state/page/toasts";
+import { Sure } from "../../ui/sheets/Sure";
 import { useAct } from "../act";
 import { titleOf, type Fitting } from "../shelf";
 import { t } from "../words";

@@ -1,10 +1,10 @@
 import { useSignal } from "@preact/signals";
-import * as api from "../../api/models";
+import * as api from "../../api/models/models";
 import type { AddOnChange, Model, ModelChange } from "../../api/types";
-import { refreshModels, samplers, schedules } from "../../state/models";
-import { toast } from "../../state/toasts";
+import { refreshModels, samplers, schedules } from "../../state/form/models";
+import { toast } from "../../state/page/toasts";
 import { sentence } from "../../ui/sentence";
-import { Sheet } from "../../ui/Sheet";
+import { Sheet } from "../../ui/sheets/Sheet";
 import { titleOf, type Fitting } from "../shelf";
 import { t } from "../words";
 import { differs } from "./differs";

@@ -1,5 +1,5 @@
 /** What of a model or an add-on can be changed, as the server names it. */
-import type { Named } from "../../api/models";
+import type { Named } from "../../api/models/models";
 import type { FileKind, Model } from "../../api/types";
 import type { Fitting } from "../shelf";
 

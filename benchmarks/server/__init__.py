@@ -1,0 +1,1 @@
+"""The server as its callers have it, by HTTP: beside diffusers, under load, killed, traced."""

@@ -1,0 +1,44 @@
+"""Diffusers as its users run it: a program of its own, with nothing of ours in it.
+
+    python benchmarks/server/bare.py FOLDER STEPS GUIDANCE
+
+Each line that it reads is how many pictures one call makes; its answer is a line with the seconds
+that the call took, and with the processor's. The pictures of the last call go to the file that a
+line beginning with a slash names.
+"""
+
+import sys
+import time
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionPipeline
+
+PROMPT = "red apple, 3d"
+
+
+def main() -> None:
+    folder, steps, guidance = sys.argv[1:4]
+    pipeline = StableDiffusionPipeline.from_pretrained(folder)
+    pipeline.set_progress_bar_config(disable=True)
+    pictures = np.zeros(0)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        if line.startswith("/"):
+            np.save(line.strip(), pictures)
+            print("saved", flush=True)
+            continue
+        count = int(line)
+        started, before = time.perf_counter(), time.process_time()
+        pictures = pipeline(
+            [PROMPT] * count,
+            num_inference_steps=int(steps),
+            guidance_scale=float(guidance),
+            generator=[torch.Generator().manual_seed(seed) for seed in range(count)],
+            output_type="np",
+        ).images
+        print(time.perf_counter() - started, time.process_time() - before, flush=True)
+
+
+if __name__ == "__main__":
+    main()

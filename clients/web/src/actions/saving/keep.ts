@@ -1,0 +1,59 @@
+/** Takes a picture or its recipe out of the page: to the clipboard, another application, the device. */
+import { source } from "../../api/images";
+import type { Job, Output } from "../../api/types";
+import { copy } from "../../browser";
+import { platform } from "../../platform";
+import { toast } from "../../state/page/toasts";
+import { sentence } from "../../ui/sentence";
+import { original } from "./original";
+import { fileName, infotextOf } from "./png";
+import { t } from "../words";
+
+/** Copies the recipe as the picture carries it, in the words that other programs read. */
+export async function copyRecipe(_job: Job, output: Output): Promise<void> {
+  let text: string | null;
+  try {
+    text = infotextOf(new Uint8Array(await (await original(output)).arrayBuffer()));
+  } catch (error) {
+    toast(sentence(error));
+    return;
+  }
+  if (text === null) toast(t("noRecipe"));
+  else if (await copy(text)) toast(t("copied"));
+  // The picture took longer to come than a browser believes that it was the user who asked.
+  else toast(t("ready"), { label: t("copy"), run: () => void copyNow(text) });
+}
+
+async function copyNow(text: string): Promise<void> {
+  toast(t((await copy(text)) ? "copied" : "copyRefused"));
+}
+
+/** Hands a picture to another application, or keeps it where the browser shares nothing. */
+export async function share(output: Output, job: Job): Promise<void> {
+  try {
+    const file = await asFile(output, job);
+    if (platform.share && (await platform.share(file))) return;
+    await platform.save(file);
+    const link = source(output);
+    toast(t("savedToShare"), {
+      label: t("copyLink"),
+      run: () => void copy(new URL(link, location.href).href).then((done) => toast(t(done ? "linkCopied" : "copyRefused"))),
+    });
+  } catch (error) {
+    toast(sentence(error));
+  }
+}
+
+/** Keeps the picture's file, with its recipe, on this device. */
+export async function save(output: Output, job: Job): Promise<void> {
+  try {
+    await platform.save(await asFile(output, job));
+  } catch (error) {
+    toast(sentence(error));
+  }
+}
+
+async function asFile(output: Output, job: Job): Promise<File> {
+  const blob = await original(output);
+  return new File([blob], fileName(job.input.prompt, output.seed), { type: blob.type });
+}

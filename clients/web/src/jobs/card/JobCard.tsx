@@ -1,0 +1,114 @@
+import { useComputed } from "@preact/signals";
+import { remove } from "../../actions/remove";
+import type { Job } from "../../api/types";
+import { find, type LiveJob } from "../../state/live/jobs";
+import { submit } from "../../state/live/outgoing";
+import { Icon } from "../../ui/Icon";
+import { Film } from "../../walks/Film";
+import { Actions } from "./Actions";
+import { Cancel } from "../Cancel";
+import { said } from "../../ui/said";
+import { capital } from "../../ui/sentence";
+import { edit } from "./edit";
+import { Frame } from "./Frame";
+import "./notes";
+import { failure, named } from "../sentence";
+import { Standing } from "../Standing";
+import { t } from "../words";
+
+export function JobCard({ id }: { id: string }) {
+  const live = find(id);
+  return live ? <Card live={live} /> : null;
+}
+
+function Card({ live }: { live: LiveJob }) {
+  const status = useComputed(() => live.job.value.status).value;
+  const made = useComputed(() => live.job.value.outputs.length).value;
+  const job = live.job.peek();
+  const open = status === "queued" || status === "running";
+  // One that ended shows what it has, and no empty places.
+  const frames = Array.from({ length: job.input.count ?? 1 }, (_, index) => index).filter(
+    (index) => open || job.outputs.some((each) => each.id === `${live.id}-${index}`),
+  );
+  return (
+    <article class="card" data-status={status} aria-label={named(job.input.prompt)}>
+      {frames.length > 0 && (
+        <div class="frames" data-count={Math.min(frames.length, 5)}>
+          {frames.map((index) => (
+            <Frame key={index} live={live} index={index} />
+          ))}
+        </div>
+      )}
+      <div class="below">
+        <p class="words" dir="auto">{named(job.input.prompt)}</p>
+        {made > 0 && <ReadAs job={job} />}
+        {job.notes.map((note) => (
+          <p class="muted" key={note.pointer + note.detail}>
+            {capital(said(note.detail, note.wording))}
+          </p>
+        ))}
+        {open && (
+          <div class="under-way">
+            <Standing live={live} />
+            <Cancel id={live.id} />
+          </div>
+        )}
+        {status === "succeeded" && <Film job={job} />}
+        {status === "failed" && <Failed job={job} />}
+        {status === "canceled" && <Canceled job={job} />}
+        {!open && <Actions live={live} />}
+      </div>
+    </article>
+  );
+}
+
+/** What the model's table of words made of the prompt, and a way to have it drawn without. */
+function ReadAs({ job }: { job: Job }) {
+  const read = job.outputs.find((each) => each.read_as)?.read_as;
+  if (!read) return null;
+  return (
+    <p class="muted">
+      {t("readAs", read)}{" "}
+      <button type="button" class="plain link" onClick={() => void submit({ ...job.input, as_written: true })}>
+        {t("asWritten")}
+      </button>
+    </p>
+  );
+}
+
+function Failed({ job }: { job: Job }) {
+  return (
+    <>
+      <p class="error">{failure(job.error)}</p>
+      <Repeat job={job} />
+    </>
+  );
+}
+
+function Canceled({ job }: { job: Job }) {
+  return (
+    <>
+      <p class="muted">{t("canceled")}</p>
+      <Repeat job={job} />
+    </>
+  );
+}
+
+function Repeat({ job }: { job: Job }) {
+  if (job.outputs.length) return null;
+  return (
+    <div class="choices">
+      <button type="button" onClick={() => void submit({ ...job.input })}>
+        <Icon name="again" />
+        {t("retry")}
+      </button>
+      <button type="button" onClick={() => void edit(job)}>
+        <Icon name="edit" />
+        {t("edit")}
+      </button>
+      <button type="button" class="plain" aria-label={t("delete")} title={t("delete")} onClick={() => remove(job)}>
+        <Icon name="trash" />
+      </button>
+    </div>
+  );
+}

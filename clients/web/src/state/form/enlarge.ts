@@ -1,0 +1,41 @@
+/** How far a picture may be enlarged here, and by what. */
+import type { Model } from "../../api/types";
+import type { Size } from "./sizes";
+
+/** Times that people know, and the server's most. */
+const KNOWN = [1.5, 2, 3, 4, 8] as const;
+
+const USUAL = 2;
+
+/** Less than this nobody would see. */
+const WORTH = 1.05;
+
+/** The most that a picture can grow within the server's limits, down to a hundredth. */
+export function mostTimes({ width, height }: Size, { limits }: Pick<Model, "limits">): number {
+  const fits = (times: number) => {
+    const [across, down] = [Math.round(width * times), Math.round(height * times)];
+    return across <= limits.max_width && down <= limits.max_height && across * down <= limits.max_pixels;
+  };
+  const longest = Math.min(limits.max_width / width, limits.max_height / height);
+  const most = Math.min(KNOWN.at(-1)!, longest, Math.sqrt(limits.max_pixels / (width * height)));
+  let times = Math.floor(most * 100) / 100;
+  while (times > 1 && !fits(times)) times = Math.round(times * 100 - 1) / 100;
+  return times >= WORTH ? times : 1;
+}
+
+/** What can be chosen: the times that fit, and the largest of all. None where nothing fits. */
+export function timesOf(size: Size, model: Pick<Model, "limits">): number[] {
+  const most = mostTimes(size, model);
+  if (most === 1) return [];
+  return [...new Set([...KNOWN.filter((each) => each <= most), most])];
+}
+
+/** The times that are chosen, or else usual, as far as they fit. */
+export function timesChosen(chosen: number | null, size: Size, model: Pick<Model, "limits">): number {
+  return Math.min(chosen ?? USUAL, mostTimes(size, model));
+}
+
+/** What enlarges where the user does not say: the best that the model has. */
+export function ownUpscaler(model: Pick<Model, "upscalers" | "batched"> | null): string {
+  return (model?.batched && model.upscalers[0]?.name) || "lanczos";
+}

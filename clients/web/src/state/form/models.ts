@@ -1,0 +1,74 @@
+/** What can be asked for. */
+import { batch, computed, signal } from "@preact/signals";
+import * as api from "../../api/models/models";
+import type { Model, ModelList, Sampler, Schedule } from "../../api/types";
+import { draft } from "./draft";
+import { USES, type Use } from "./input";
+
+export const models = signal<readonly Model[]>([]);
+/** Models that a worker could offer and was told not to; an admin knows of them. */
+export const leftAlone = signal<ModelList["left_alone"]>([]);
+/** What lies on the workers' machines and cannot be offered, and why; an admin knows of it. */
+export const troubles = signal<readonly string[]>([]);
+/** The last answer, as it came. */
+let heard = "";
+
+export const samplers = signal<readonly Sampler[]>([]);
+export const schedules = signal<readonly Schedule[]>([]);
+
+/** The model that is chosen, or the server's default; null until any is known. */
+export const model = computed<Model | null>(
+  () =>
+    models.value.find((each) => each.name === draft.value.model) ??
+    models.value.find((each) => each.default) ??
+    models.value[0] ??
+    null,
+);
+
+/** What the chosen model does with pictures; everything as long as none is known. */
+export const uses = computed<readonly Use[]>(() => {
+  const kinds: readonly string[] | undefined = model.value?.kinds;
+  return kinds ? USES.filter((each) => kinds.includes(each)) : USES;
+});
+
+/** Whether the chosen model draws nothing from words alone. */
+export const needsPicture = computed(() => {
+  const kinds = model.value?.kinds;
+  return kinds !== undefined && kinds.length > 0 && !kinds.includes("text-to-image");
+});
+
+/** Families whose networks are U-Nets, as the server has them. */
+const UNETS: ReadonlySet<string> = new Set(["sd1", "sd2", "sdxl", "sdxl-refiner", "kolors"]);
+
+/** Whether a model is a U-Net whose pictures share forwards. */
+export function hasUnet({ batched, family }: Pick<Model, "batched" | "family">): boolean {
+  return batched && UNETS.has(family);
+}
+
+/** What is done with a picture unless the user says otherwise. */
+export function usualUse(): Use {
+  return uses.peek()[0] ?? "image-to-image";
+}
+
+/** Asks which models there are now, and how soon each could begin. */
+export async function refreshModels(): Promise<void> {
+  const list = await api.models();
+  const text = JSON.stringify(list);
+  // What did not change is not drawn again.
+  if (text === heard) return;
+  heard = text;
+  batch(() => {
+    models.value = list.models;
+    leftAlone.value = list.left_alone;
+    troubles.value = list.problems;
+  });
+}
+
+export async function loadModels(): Promise<void> {
+  const [, ways] = await Promise.all([refreshModels().catch(() => undefined), api.samplers()]);
+  samplers.value = ways.samplers;
+  schedules.value = ways.schedules;
+}
+
+/** Whether no worker that is alive offers the model, so that it is worth asking again. */
+export const waiting = computed(() => !model.value?.live);

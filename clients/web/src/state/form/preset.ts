@@ -1,0 +1,87 @@
+/** Presets: parts of a request, put into the form or taken out of it, and carried by a link. */
+import type { JobRequest } from "../../api/types";
+import { addWord, says } from "./choose";
+import { change, draft, fill, request, TILINGS } from "./draft";
+import { model, models } from "./models";
+
+const text = (value: unknown) => typeof value === "string";
+const number = (value: unknown) => typeof value === "number";
+const part = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+
+/** A prompt in a box: what a mask says would be a picture. */
+const isPlace = (value: unknown) =>
+  part(value) && text(value.prompt) && part(value.box) && [...Object.values(value.box), value.weight ?? 1].every(number);
+
+/** Fields that a link may set, none that starts a job or names a picture, and what each takes. */
+const CARRIED = {
+  prompt: text,
+  negative_prompt: text,
+  styles: (value: unknown) => Array.isArray(value) && value.every(text),
+  model: text,
+  width: number,
+  height: number,
+  steps: number,
+  guidance_scale: number,
+  sampler: text,
+  schedule: text,
+  seed: number,
+  count: number,
+  vae: text,
+  loras: (value: unknown) => Array.isArray(value) && value.every((each) => part(each) && text(each.name)),
+  hires: part,
+  clip_skip: number,
+  variation_strength: number,
+  variation_seed: number,
+  tiling: (value: unknown) => TILINGS.some((each) => each === value),
+  regions: (value: unknown) => Array.isArray(value) && value.every(isPlace),
+} satisfies Partial<Record<keyof JobRequest, (value: unknown) => boolean>>;
+
+const FIELDS = Object.keys(CARRIED) as (keyof typeof CARRIED)[];
+
+/** Whether it has words alone, which are added to what is there. */
+function hasWordsAlone(preset: JobRequest): boolean {
+  return Object.keys(preset).every((field) => field === "prompt" || field === "negative_prompt");
+}
+
+/** All that the form says. */
+export function presetOf(): JobRequest {
+  const from = draft.peek();
+  return carried({ ...request(from, null, model.peek()), model: model.peek()?.name ?? "" });
+}
+
+/** Puts a preset into the form: words alone beside those, anything else in place of what is there. */
+export function use(kept: JobRequest): void {
+  const preset = carried(kept);
+  if (!hasWordsAlone(preset)) {
+    const named = models.peek().find((each) => (preset.model ? each.name === preset.model : each.default));
+    fill(preset, named ?? null);
+    return;
+  }
+  const { prompt, negative } = draft.peek();
+  const joined = (text: string, more = "") => (more && !says(text, more) ? addWord(text, more) : text);
+  change({ prompt: joined(prompt, preset.prompt), negative: joined(negative, preset.negative_prompt) });
+}
+
+/** What a link carries, as text for an address. */
+export function written(preset: JobRequest): string {
+  const bytes = new TextEncoder().encode(JSON.stringify(carried(preset)));
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/** What such a text says; null where it says nothing that a form takes. */
+export function read(text: string): JobRequest | null {
+  try {
+    const bytes = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+    const found: unknown = JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (each) => each.charCodeAt(0))));
+    const asked = carried(found as JobRequest);
+    return Object.keys(asked).length ? asked : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What a form takes of a request that may come from anywhere: no field with a value of another kind. */
+function carried(from: JobRequest): JobRequest {
+  const has = FIELDS.filter((field) => CARRIED[field](from[field]));
+  return Object.fromEntries(has.map((field) => [field, from[field]])) as JobRequest;
+}

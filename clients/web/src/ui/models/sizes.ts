@@ -1,0 +1,7 @@
+import type { Model } from "../../api/types";
+
+/** The sizes that a model is made for, as they are written; of many the first ones. */
+export function sizesOf({ sizes, width, height }: Pick<Model, "sizes" | "width" | "height">): string {
+  const all = sizes.length ? sizes : [`${width}x${height}`];
+  return all.slice(0, 3).map((each) => each.replace("x", " × ")).join(", ") + (all.length > 3 ? " …" : "");
+}

@@ -1,0 +1,1 @@
+"""How devices and browsers come in: pairing, tokens that end, sessions."""

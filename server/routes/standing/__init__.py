@@ -1,0 +1,1 @@
+"""What the server is and how it stands: its health, its figures, its description."""

@@ -1,0 +1,122 @@
+"""What torch says of CUDA, as if there were some: its queries, events and streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from tests.pretended.accelerator.device import Pretended
+from tests.pretended.accelerator.modes import in_every_thread
+
+
+@contextmanager
+def pretended_cuda(count: int = 1, memory: int = 80 * 10**9) -> Iterator[Pretended]:
+    """A machine with `count` CUDA devices of `memory` bytes, for as long as it lasts."""
+    mode = Pretended(count, memory)
+    Pretended.running = mode
+    with ExitStack() as stack:
+        for name, stand_in in _queries(mode).items():
+            stack.enter_context(patch.object(torch.cuda, name, stand_in))
+        # Otherwise what `torch.tensor` makes for the device would go there before it is seen.
+        before = torch._C._only_lift_cpu_tensors()
+        torch._C._set_only_lift_cpu_tensors(True)
+        stack.callback(torch._C._set_only_lift_cpu_tensors, before)
+        stack.enter_context(in_every_thread(mode))
+        yield mode
+
+
+def _queries(mode: Pretended) -> dict[str, Any]:
+    memory = mode.memory
+
+    def index(device: Any = None) -> int:
+        if device is None:
+            return mode.current
+        if isinstance(device, int):
+            return device
+        device = torch.device(device)
+        return mode.current if device.index is None else device.index
+
+    def set_device(device: Any) -> None:
+        mode.current = index(device)
+
+    def free(device: Any = None) -> tuple[int, int]:
+        return memory.total - memory.used[index(device)], memory.total
+
+    def reset(device: Any = None) -> None:
+        memory.peak[index(device)] = memory.used[index(device)]
+
+    class Event:
+        """An event of the device that is current where it is made, as CUDA's are."""
+
+        def __init__(self, **_: Any) -> None:
+            self.index: int | None = None
+
+        def record(self, stream: Any = None) -> None:
+            self.index = mode.current if stream is None else stream.device.index
+            mode.record.calls[f"event on cuda:{self.index}"] += 1
+
+        def synchronize(self) -> None:
+            mode.record.calls["event awaited"] += 1
+
+        def query(self) -> bool:
+            return True
+
+        def elapsed_time(self, other: Any) -> float:
+            if self.index != other.index:
+                raise RuntimeError("CUDA error: invalid resource handle")
+            return 10.0
+
+    class Stream:
+        """A stream on which all is done at once."""
+
+        def __init__(self, device: Any = None, **_: Any) -> None:
+            self.device = torch.device("cuda", index(device))
+
+        def synchronize(self) -> None:
+            mode.wait("a stream awaited")
+
+        def wait_stream(self, stream: Any) -> None: ...
+        def wait_event(self, event: Any) -> None: ...
+        def record_event(self, event: Any = None) -> Any:
+            event = event or Event()
+            event.record(self)
+            return event
+
+        def __enter__(self) -> Stream:
+            return self
+
+        def __exit__(self, *_: Any) -> None: ...
+
+    return {
+        "_lazy_init": lambda: None,
+        "is_available": lambda: True,
+        "is_initialized": lambda: True,
+        "device_count": lambda: mode.count,
+        "current_device": lambda: mode.current,
+        "set_device": set_device,
+        "get_device_name": lambda device=None: "Pretended",
+        "get_device_capability": lambda device=None: (9, 0),
+        "get_device_properties": lambda device=None: SimpleNamespace(
+            total_memory=memory.total, name="Pretended", major=9, minor=0
+        ),
+        "is_bf16_supported": lambda *_, **__: True,
+        "mem_get_info": free,
+        "memory_allocated": lambda device=None: memory.used[index(device)],
+        "memory_reserved": lambda device=None: memory.used[index(device)],
+        "max_memory_allocated": lambda device=None: memory.peak[index(device)],
+        "reset_peak_memory_stats": reset,
+        "empty_cache": lambda: None,
+        "get_rng_state": lambda device="cuda": torch.empty(0, dtype=torch.uint8),
+        "set_rng_state": lambda state, device="cuda": None,
+        "synchronize": lambda device=None: mode.wait("the device awaited"),
+        "current_stream": lambda device=None: Stream(device),
+        "default_stream": lambda device=None: Stream(device),
+        "stream": lambda stream: stream,
+        "Event": Event,
+        "Stream": Stream,
+    }

@@ -1,0 +1,403 @@
+"""The editor in a real browser: masks painted with real touches, edges dragged, real pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+from playwright.sync_api import Locator, Page, expect
+
+from tests.web.browser import DESK, PHONE
+from tests.web.conftest import Site, Visit
+
+AXE = Path(__file__).parents[3] / "clients" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+SIDE = 128
+
+Place = tuple[float, float]
+"""Across and down on the picture, from 0 to 1."""
+
+
+def picture(width: int = SIDE, height: int = SIDE) -> bytes:
+    """A PNG in which every part looks different."""
+    down, across = np.mgrid[0:height, 0:width]
+    pixels = np.dstack([across * 255 // width, down * 255 // height, (across + down) % 256])
+    file = BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def open_editor(page: Page, use: str, button: str, data: bytes | None = None) -> None:
+    """Chooses a picture, says what it is for, and opens the editor."""
+    file = {"name": "picture.png", "mimeType": "image/png", "buffer": data or picture()}
+    page.locator("input[type=file]").last.set_input_files(file)  # pyright: ignore[reportArgumentType]
+    page.get_by_role("radio", name=use, exact=True).check(force=True)
+    page.get_by_role("button", name=button).click()
+    expect(page.locator(".stage")).to_be_visible()
+
+
+def open_painting(page: Page, data: bytes | None = None) -> None:
+    open_editor(page, "Paint over", "Paint", data)
+
+
+def open_growing(page: Page, data: bytes | None = None) -> None:
+    open_editor(page, "Extend", "Choose the edges", data)
+
+
+def said(page: Page) -> Locator:
+    return page.locator(".editor .said")
+
+
+def share(page: Page) -> int:
+    """Percent of the picture that the editor says is repainted."""
+    expect(said(page)).to_have_text(re.compile(r"^\d+ % of"))
+    return int(said(page).inner_text().split()[0])
+
+
+class Fingers:
+    """Real touches, as many at once as fingers are down."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._devtools = page.context.new_cdp_session(page)
+        self._box = {"x": 0.0, "y": 0.0, "width": 0.0, "height": 0.0}
+        self._down: dict[int, Place] = {}
+
+    def down(self, finger: int, at: Place) -> None:
+        if not self._down:
+            box = self._page.locator(".stage img").bounding_box()
+            assert box is not None
+            self._box |= box
+        self._down[finger] = self._on_screen(at)
+        self._send("touchStart")
+
+    def move(self, fingers: dict[int, Place]) -> None:
+        self._down |= {finger: self._on_screen(at) for finger, at in fingers.items()}
+        self._send("touchMove")
+
+    def up(self, finger: int) -> None:
+        del self._down[finger]
+        self._send("touchEnd")
+
+    def stroke(self, start: Place, end: Place, steps: int = 12) -> None:
+        self.down(0, start)
+        for step in range(1, steps + 1):
+            way = step / steps
+            self.move({0: tuple(a + (b - a) * way for a, b in zip(start, end, strict=True))})  # pyright: ignore[reportArgumentType]
+        self.up(0)
+
+    def _on_screen(self, at: Place) -> Place:
+        box = self._box
+        return box["x"] + at[0] * box["width"], box["y"] + at[1] * box["height"]
+
+    def _send(self, kind: str) -> None:
+        points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in self._down.items()]
+        self._devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def width_of(page: Page) -> float:
+    box = page.locator(".stage img").bounding_box()
+    assert box is not None
+    return box["width"]
+
+
+def made(page: Page, site: Site) -> tuple[dict[str, object], Image.Image]:
+    """Closes the editor, asks for the picture, and returns the job's request and its result."""
+    page.get_by_role("button", name="Done").click()
+    expect(page.locator(".editor")).to_have_count(0)
+    page.get_by_label("What should the picture show?").fill("red apple, 3d")
+    with page.expect_response(lambda answer: answer.request.method == "POST") as sent:
+        page.get_by_role("button", name="Make it").click()
+    answer = sent.value.json()
+    assert sent.value.status == 202, answer
+    url = f"{site.url}/api/v1/jobs/{answer['id']}/events"
+    with httpx.stream("GET", url, timeout=60) as events:
+        assert any(line == "event: done" for line in events.iter_lines())
+    job = httpx.get(f"{site.url}/api/v1/jobs/{answer['id']}").json()
+    assert job["status"] == "succeeded", job
+    file = httpx.get(site.url + job["outputs"][0]["url"]).content
+    return job["input"], Image.open(BytesIO(file)).convert("RGB")
+
+
+def difference(a: Image.Image, b: bytes) -> np.ndarray:
+    """How far each pixel is from the other's, 0 to 255."""
+    other = Image.open(BytesIO(b)).convert("RGB")
+    return np.abs(np.asarray(a, int) - np.asarray(other, int)).max(axis=2)
+
+
+def test_what_a_finger_paints_is_repainted_and_nothing_else(visit: Visit, site: Site) -> None:
+    page = visit(PHONE)
+    open_painting(page)
+    Fingers(page).stroke((0.3, 0.5), (0.7, 0.5))
+    assert 5 < share(page) < 20
+
+    request, result = made(page, site)
+
+    assert request["kind"] == "inpaint"
+    changes = difference(result, picture())
+    painted = np.zeros((SIDE, SIDE), bool)
+    painted[56:72, 32:96] = True
+    # A brush of 40 pixels on a phone's screen is 16 of these wide; then there is the soft edge.
+    near = np.asarray(Image.fromarray(painted).convert("L").filter(ImageFilter.MaxFilter(41))) > 0
+    assert changes[~near].max() == 0
+    assert (changes[painted] > 8).mean() > 0.5
+
+
+def test_two_fingers_zoom_and_leave_no_dot(visit: Visit) -> None:
+    page = visit(PHONE)
+    open_painting(page)
+    fingers, before = Fingers(page), width_of(page)
+
+    fingers.down(0, (0.45, 0.5))
+    fingers.move({0: (0.44, 0.5)})
+    fingers.down(1, (0.55, 0.5))
+    for step in range(6):
+        fingers.move({0: (0.44 - 0.02 * step, 0.5), 1: (0.55 + 0.02 * step, 0.5)})
+    fingers.up(1)
+    fingers.move({0: (0.3, 0.3)})
+    fingers.up(0)
+
+    assert width_of(page) > 1.5 * before
+    expect(said(page)).to_contain_text("Paint with a finger")
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    fingers.stroke((0.5, 0.5), (0.5, 0.5))
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+
+
+def test_a_stroke_can_be_undone_erased_inverted_and_cleared(visit: Visit) -> None:
+    page = visit(PHONE)
+    open_painting(page)
+    fingers = Fingers(page)
+
+    def press(name: str) -> None:
+        page.get_by_role("button", name=name, exact=True).click()
+
+    fingers.stroke((0.2, 0.3), (0.8, 0.3))
+    one = share(page)
+    fingers.stroke((0.2, 0.7), (0.8, 0.7))
+    expect(said(page)).not_to_contain_text(f"{one} %")
+    two = share(page)
+    assert two > one
+
+    press("Undo")
+    expect(said(page)).to_contain_text(f"{one} %")
+    press("Redo")
+    expect(said(page)).to_contain_text(f"{two} %")
+    press("Eraser")
+    fingers.stroke((0.1, 0.7), (0.9, 0.7))
+    expect(said(page)).to_contain_text(f"{one} %")
+    press("Repaint the rest instead")
+    expect(said(page)).to_contain_text(f"{99 - one} %")
+    press("Repaint the rest instead")
+    press("Clear all")
+    expect(said(page)).to_contain_text("Paint with a finger")
+    press("Undo")
+    expect(said(page)).to_contain_text(f"{one} %")
+
+
+def test_an_inverted_mask_keeps_what_was_painted(visit: Visit, site: Site) -> None:
+    page = visit(PHONE)
+    open_painting(page)
+    Fingers(page).stroke((0.4, 0.5), (0.6, 0.5))
+    painted = share(page)
+    page.get_by_role("button", name="Repaint the rest instead").click()
+    expect(said(page)).to_contain_text(f"{99 - painted} %")
+    page.get_by_role("slider", name="Soft edge").fill("0")
+
+    request, result = made(page, site)
+
+    assert (request["mask_invert"], request["mask_blur"]) == (True, 0)
+    changes = difference(result, picture())
+    assert changes[60:68, 52:76].max() == 0
+    assert (changes[100:] > 8).mean() > 0.5
+
+
+def test_a_mask_can_be_changed_later(visit: Visit) -> None:
+    page = visit(PHONE)
+    open_painting(page)
+    Fingers(page).stroke((0.2, 0.3), (0.8, 0.3))
+    before = share(page)
+    page.get_by_role("button", name="Done").click()
+    page.get_by_role("button", name="Change the mask").click()
+
+    expect(said(page)).to_contain_text(f"{before} %")
+    page.get_by_role("button", name="Clear all").click()
+    expect(said(page)).to_contain_text("Paint with a finger")
+
+
+def test_escape_asks_only_where_something_would_be_lost(visit: Visit) -> None:
+    page = visit(DESK)
+    open_painting(page)
+    page.keyboard.press("Escape")
+    expect(page.locator(".editor")).to_have_count(0)
+
+    page.get_by_role("button", name="Paint", exact=True).click()
+    page.locator(".stage").click()
+    expect(said(page)).to_contain_text("1 % of")
+    mark = page.evaluate("history.state.over")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Leave without keeping this?")).to_be_visible()
+    page.get_by_role("button", name="Keep working").click()
+    expect(said(page)).to_contain_text("1 % of")
+    # The question takes its own step of the history back, a moment after it has gone.
+    page.wait_for_function("(mark) => history.state?.over === mark", arg=mark)
+    page.go_back()
+    page.get_by_role("button", name="Leave", exact=True).click()
+    expect(page.locator(".editor")).to_have_count(0)
+    expect(page.get_by_role("button", name="Paint", exact=True)).to_be_visible()
+
+
+def test_the_keyboard_alone_paints(visit: Visit) -> None:
+    page = visit(DESK)
+    open_painting(page)
+    expect(page.locator(".stage")).to_be_focused()
+    for _ in range(3):
+        page.keyboard.press("]")
+    page.keyboard.press("Shift+ArrowLeft")
+    expect(page.get_by_text("Brush at 4")).to_be_attached()
+    page.keyboard.down(" ")
+    for _ in range(4):
+        page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.up(" ")
+    painted = share(page)
+    page.keyboard.press("Control+z")
+    expect(said(page)).to_contain_text("Paint with a finger")
+    page.keyboard.press("Control+y")
+    expect(said(page)).to_contain_text(f"{painted} %")
+
+
+def test_wheel_and_space_move_the_picture_of_a_mouse(visit: Visit) -> None:
+    page = visit(DESK)
+    open_painting(page)
+    before = width_of(page)
+    page.locator(".stage").hover()
+    page.mouse.wheel(0, -400)
+    assert width_of(page) > 1.5 * before
+    left = page.locator(".stage img").bounding_box()
+    page.keyboard.down(" ")
+    page.mouse.down()
+    page.mouse.move(500, 500, steps=4)
+    page.mouse.up()
+    page.keyboard.up(" ")
+    assert page.locator(".stage img").bounding_box() != left
+    expect(said(page)).to_contain_text("Paint with a finger")
+
+
+def test_an_edge_dragged_outward_gives_a_larger_picture(visit: Visit, site: Site) -> None:
+    page = visit(PHONE)
+    open_growing(page)
+    across = 1 + 61 / SIDE
+    Fingers(page).stroke((1, 0.5), (across, 0.5))
+    expect(said(page)).to_have_text(re.compile("^128 . 128 becomes 192 . 128 pixels"))
+
+    request, result = made(page, site)
+
+    assert request["expand"] == {"left": 0, "top": 0, "right": 64, "bottom": 0}
+    assert result.size == (192, 128)
+    changes = difference(result.crop((0, 0, SIDE, SIDE)), picture())
+    assert changes[:, :100].max() == 0
+    assert np.asarray(result)[:, 130:].std() > 0
+
+
+def test_a_corner_grows_two_sides_and_the_fields_go_to_the_limit(visit: Visit) -> None:
+    page = visit(DESK)
+    open_growing(page, picture(133, 128))
+    grip = page.locator(".grip.top-left").bounding_box()
+    assert grip is not None
+    page.mouse.move(grip["x"] + 24, grip["y"] + 24)
+    page.mouse.down()
+    page.mouse.move(grip["x"] - 76, grip["y"] - 56, steps=5)
+    page.mouse.up()
+    top, left = page.get_by_label("Top"), page.get_by_label("Left")
+    assert int(top.input_value()) % 8 == 0 < int(top.input_value())
+    assert (int(left.input_value()) + 133) % 8 == 0
+
+    page.get_by_label("Right").fill("99999")
+    page.keyboard.press("Enter")
+    expect(said(page)).to_contain_text("becomes 2,048 ")
+    page.get_by_role("button", name="Start over").click()
+    expect(said(page)).to_contain_text("Drag an edge")
+    expect(left).to_have_value("0")
+
+
+@pytest.mark.parametrize("begin", [open_painting, open_growing])
+@pytest.mark.parametrize(("size", "theme"), [(PHONE, "dark"), (DESK, "light")])
+def test_axe_finds_nothing(
+    visit: Visit, size: object, begin: Callable[[Page], None], theme: str
+) -> None:
+    page = visit(size, color_scheme=theme)
+    begin(page)
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run().then((r) => r.violations.map((v) => [v.id, v.nodes[0].html]))")
+    assert found == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    small = page.evaluate(
+        "[...document.querySelectorAll('.editor :is(button, input)')].filter((each) => {"
+        "const box = each.getBoundingClientRect();"
+        "return box.width < 48 || box.height < 48 || box.right > innerWidth })"
+        ".map((each) => each.outerHTML)"
+    )
+    assert small == []
+
+
+def test_what_is_painted_lightly_changes_less(visit: Visit, site: Site) -> None:
+    page = visit(PHONE)
+    open_painting(page)
+    expect(page.get_by_label("Where it is painted lightly")).to_have_count(0)
+    page.get_by_label("How strongly").fill("30")
+    Fingers(page).stroke((0.2, 0.5), (0.8, 0.5))
+    means = page.get_by_label("Where it is painted lightly")
+    expect(means).to_have_value("strength")
+    page.get_by_label("Soft edge").fill("0")
+
+    request, lightly = made(page, site)
+    assert request["mask_grey"] == "strength"
+
+    page.get_by_role("button", name="Change the mask").click()
+    expect(means).to_have_value("strength")
+    page.get_by_label("How strongly").fill("100")
+    Fingers(page).stroke((0.2, 0.5), (0.8, 0.5))
+    request, wholly = made(page, site)
+
+    changes = [difference(each, picture())[60:68, 32:96] for each in (lightly, wholly)]
+    assert 0 < changes[0].mean() < 0.7 * changes[1].mean()
+
+
+def test_a_picture_that_grows_in_steps_keeps_what_each_added(visit: Visit, site: Site):
+    page = visit(DESK)
+    page.get_by_label("What should the picture show?").fill("blue sky, flat")
+    open_growing(page)
+    page.get_by_label("Right").fill("64")
+    page.get_by_label("Right").press("Tab")
+    page.get_by_role("button", name="Done").click()
+    page.get_by_role("button", name="Make it").click()
+    layers = page.get_by_role("region", name="Layers")
+    expect(layers.get_by_role("listitem")).to_have_count(2, timeout=120_000)
+    start = page.get_by_role("group", name="Start from this picture")
+    layers.get_by_role("button", name="Go on from what is shown").click()
+    expect(start.get_by_text("192 \u00d7 128")).to_be_visible()
+    page.get_by_role("button", name="Choose the edges").click()
+    page.get_by_label("Bottom").fill("64")
+    page.get_by_label("Bottom").press("Tab")
+    page.get_by_role("button", name="Done").click()
+    page.get_by_role("button", name="Make it").click()
+    expect(layers.get_by_role("listitem")).to_have_count(3, timeout=120_000)
+    page.reload()
+    expect(layers.get_by_role("listitem")).to_have_count(3)
+    # Without the step in between there is a hole, which is filled before the picture grows on.
+    layers.get_by_role("button", name="Step 1: shown").click()
+    layers.get_by_role("button", name="Go on from what is shown").click()
+    expect(page.get_by_role("radio", name="Paint over", exact=True)).to_be_checked()
+    expect(start.get_by_text("192 \u00d7 192")).to_be_visible()
+    layers.get_by_role("button", name="Step 1: shown").click()
+    layers.get_by_role("button", name="Throw Step 2 off the canvas").click()
+    expect(layers.get_by_role("listitem")).to_have_count(2)
+    layers.get_by_role("button", name="Go on from what is shown").click()
+    expect(start.get_by_text("192 \u00d7 128")).to_be_visible()
+    expect(page.get_by_role("radio", name="Extend", exact=True)).to_be_checked()

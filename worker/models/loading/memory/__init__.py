@@ -1,0 +1,4 @@
+"""How much memory a device has and a model takes, before loading and after.
+
+Nothing is loaded here.
+"""
