@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Settings are environment variables: PORT=8080 make up
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types python clients collected slow chaos soak images audit features families endpoints parts browsers gallery model bench lock clean
+.PHONY: help up test lint types python clients collected slow chaos soak images audit features families endpoints parts gallery model bench lock clean
 PY := .venv/bin/python
 # Where it is set, as in many containers, each of the hundred processes that a run starts compiles
 # all that it imports anew.
@@ -60,9 +60,6 @@ endpoints: .dev  ## Test other servers' APIs by their clients, and write the tab
 
 parts: .dev  ## Take new pictures of the page's parts, which tests compare
 	@WRITE_PARTS=1 $(PY) -m pytest tests/web/test_parts.py
-
-browsers: .dev  ## The page's main flows in Firefox and WebKitGTK, where they are installed
-	@$(PY) -m pytest -m browsers tests/browsers
 
 gallery: .dev  ## Make a page with a picture of everything: build/gallery/index.html
 	@$(PY) -m benchmarks.gallery
