@@ -20,8 +20,8 @@ ifdef T
 	@$(PY) -m ruff check $(T) && $(PY) -m ruff format --check $(T)
 	@$(PYTEST) $(T)
 else
-	@sh .ci/beside '$(MAKE) --no-print-directory lint python' '$(MAKE) --no-print-directory clients collected'
-	@$(PYTEST)
+	@sh .ci/beside '$(MAKE) --no-print-directory lint collected' '$(MAKE) --no-print-directory clients'
+	@sh .ci/meanwhile '$(MAKE) --no-print-directory python' '$(PYTEST)'
 endif
 
 lint: .dev  ## Linter and import rules

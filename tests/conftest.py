@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -24,18 +25,16 @@ from xdist.scheduler import LoadFileScheduling
 from darkroom.supervision.redis_server import RedisServer
 from jobs.connection import connect
 from tests.running.apps import Apps
+from tests.running.kept import Kept
+from tests.running.processes import program
 from tests.running.services.redis import redis_in
 from tests.running.site import Site, site_in
 from tests.web.browser import NO_CHROMIUM
 
-SLOWEST = (
-    "test_chaos.py",
-    "test_faults.py",
-    "test_suspects.py",
-    "test_gallery.py",
-    "test_live.py",
-    "test_up.py",
-)
+# What collecting makes stays: to walk it for garbage is a tenth of the time that collecting takes.
+gc.disable()
+
+SLOWEST = ("test_faults.py", "test_live.py", "test_up.py", "test_command.py")
 """Files that take minutes: begun first, so that no process is left alone with one at the end."""
 
 SHARED = {
@@ -63,6 +62,13 @@ class ByFile(LoadFileScheduling):
         return folder if folder in SHARED else file
 
 
+def pytest_xdist_setupnodes() -> None:
+    """The processes of the tests share what their programs are forked from; this one collects
+    nothing itself."""
+    gc.enable()
+    program.share_forks()
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
     """How the tests are given to several processes."""
     return ByFile(config, log)
@@ -77,6 +83,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 1 if item.nodeid.rsplit("/", 1)[0] in SHARED else 2
 
     items.sort(key=turn)
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is only looked for in what tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:
@@ -124,6 +136,14 @@ def apps() -> Iterator[Apps]:
     apps = Apps()
     yield apps
     apps.close()
+
+
+@pytest.fixture(scope="session")
+def kept() -> Iterator[Kept]:
+    """What a folder of tests shares, for as long as this test process is in that folder."""
+    kept = Kept()
+    yield kept
+    kept.close()
 
 
 @pytest.fixture(scope="session")

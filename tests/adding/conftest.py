@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from jobs.records.events import ENDED
 from tests.adding.elsewhere import CIVITAI_TOKEN, HUB_TOKEN, Elsewhere, Repository, served
 from tests.catalogue.conftest import Shop
+from tests.running.kept import Kept
 from tests.running.paths import API
 from tests.running.site import site_in
 from tests.running.waiting import until
@@ -95,9 +97,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def counter(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
-    home = tmp_path_factory.mktemp("adding")
+@pytest.fixture(scope="module")
+def counter(kept: Kept, files: Path, tmp_path_factory: pytest.TempPathFactory) -> Counter:
+    return kept.one("adding", lambda: opened(files, tmp_path_factory.mktemp("adding")))
+
+
+@contextmanager
+def opened(files: Path, home: Path) -> Iterator[Counter]:
+    """A server with one model, and hubs beside it that have `files`."""
     save_tiny_model(home / "tiny")
     (home / "models.toml").write_text('[models.first]\nsource = "tiny"\n')
     (home / "data").mkdir()

@@ -148,7 +148,7 @@ def test_a_trace_that_cannot_be_is_refused(client: httpx.Client):
 
 
 def test_the_steps_come_as_they_are_made(client: httpx.Client):
-    job = client.post(f"{API}/jobs", json=APPLE | {"trace": True, "steps": 60}).json()
+    job = client.post(f"{API}/jobs", json=APPLE | {"trace": True, "steps": 20}).json()
     with client.stream("GET", job["urls"]["events"]) as events:
         said = [line for line in events.iter_lines() if line.startswith("event:")]
     assert "event: trace" in said

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +28,8 @@ from jobs.settings import Settings
 from server.app import create_app
 from server.resources import of
 from tests.running.hand_worker import HandWorker, png
-from tests.running.paths import API, REPOSITORY
+from tests.running.paths import API
+from tests.running.processes.program import run
 from tests.running.services.redis import oldest_redis_in, redis_in
 from tests.running.site import Site, site_in
 from tests.running.waiting import until
@@ -42,15 +42,9 @@ def darkroom(
     *arguments: str | Path, data: Path, redis_url: str = "", given: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
     """A `darkroom` command."""
-    return subprocess.run(
-        [sys.executable, "-m", "darkroom", *map(str, arguments)],
-        env={**os.environ, "DATA": str(data), "REDIS_URL": redis_url, "IMAGE_STORE": ""},
-        cwd=REPOSITORY,
-        input=given,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    environment = {**os.environ, "DATA": str(data), "REDIS_URL": redis_url, "IMAGE_STORE": ""}
+    words = map(str, arguments)
+    return run("darkroom", *words, given=given, environment=environment, seconds=60)
 
 
 class Caller:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from jobs.records.events import ENDED
+from tests.running.kept import Kept
 from tests.running.paths import API
 from tests.running.processes.up import command
 from tests.running.site import Site, site_in
@@ -99,9 +101,14 @@ def other_weights(folder: Path) -> None:
     new.replace(file)
 
 
-@pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    home = tmp_path_factory.mktemp("shop")
+@pytest.fixture(scope="module")
+def running(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return kept.one("catalogue", lambda: opened(tmp_path_factory.mktemp("shop")))
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[Shop]:
+    """A server with one model."""
     save_tiny_model(home / "tiny")
     (home / "models.toml").write_text('[models.first]\nsource = "tiny"\n')
     (home / "data").mkdir()

@@ -16,6 +16,7 @@ from PIL import Image
 
 from jobs.request.request import GenerationRequest
 from tests.running.paths import REPOSITORY
+from tests.running.processes.program import run_text
 from tests.running.site import Site
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -26,17 +27,9 @@ def generate(site: Site, tmp_path: Path) -> Run:
     """Runs it in an empty folder."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "DATA": str(tmp_path / "data")}
 
-    def run(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "darkroom", "generate", "--url", site.url, *arguments],
-            cwd=tmp_path,
-            env=environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+    def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        words = ["generate", "--url", site.url, *arguments]
+        return run_text("darkroom", *words, given=stdin, folder=tmp_path, environment=environment)
 
     return run
 

@@ -25,26 +25,35 @@ Use = Callable[[Client], Coroutine[Any, Any, None]]
 
 QUICK = {"prompt": "red apple, 3d", "steps": 3, "seed": 7}
 
+BOTH = pytest.mark.parametrize("run", ["stdio", "http"], indirect=True)
 
-@pytest.fixture(params=["stdio", "http"])
-def run(
-    request: pytest.FixtureRequest, address: str, tmp_path: Path
-) -> Iterator[Callable[[Use], None]]:
-    """Runs something with a client of either transport."""
-    arguments = ["mcp", "--url", address]
-    environment = {"PYTHONPATH": str(REPOSITORY), "DATA": str(tmp_path)}
-    where: Any = StdioServerParameters(
-        command=sys.executable, args=["-m", "darkroom", *arguments], env=environment
+
+@pytest.fixture(scope="module")
+def by_http(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the tools are served by HTTP."""
+    data, port = tmp_path_factory.mktemp("mcp"), free_port()
+    log = data / "mcp.log"
+    arguments = ["mcp", "--url", address, "--port", str(port)]
+    program = Program("darkroom", *arguments, log=log, environment={"DATA": str(data)})
+    until(lambda: "running on" in log.read_text(), 60)
+    yield f"http://127.0.0.1:{port}/mcp"
+    program.kill()
+
+
+def started(address: str, data: Path) -> StdioServerParameters:
+    """How an assistant starts the tools itself."""
+    return StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "darkroom", "mcp", "--url", address],
+        env={"PYTHONPATH": str(REPOSITORY), "DATA": str(data)},
     )
-    program = None
-    if request.param == "http":
-        port = free_port()
-        log = tmp_path / "mcp.log"
-        program = Program(
-            "darkroom", *arguments, "--port", str(port), log=log, environment=environment
-        )
-        until(lambda: "running on" in log.read_text(), 60)
-        where = f"http://127.0.0.1:{port}/mcp"
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest, address: str, tmp_path: Path) -> Callable[[Use], None]:
+    """Runs something with a client: by HTTP, or by the transport that the test is told."""
+    stdio = getattr(request, "param", "http") == "stdio"
+    where: Any = started(address, tmp_path) if stdio else request.getfixturevalue("by_http")
 
     def run(use: Use) -> None:
         async def main() -> None:
@@ -53,9 +62,7 @@ def run(
 
         asyncio.run(main())
 
-    yield run
-    if program:
-        program.kill()
+    return run
 
 
 def picture_of(result: Any) -> tuple[dict[str, Any], Image.Image]:
@@ -64,6 +71,7 @@ def picture_of(result: Any) -> tuple[dict[str, Any], Image.Image]:
     return json.loads(said.text), Image.open(io.BytesIO(base64.b64decode(image.data)))
 
 
+@BOTH
 def test_an_assistant_makes_changes_and_enlarges_a_picture(run: Callable[[Use], None]):
     async def use(client: Client) -> None:
         tools = {each.name for each in (await client.list_tools()).tools}
@@ -99,6 +107,7 @@ def test_a_refusal_reaches_the_assistant_with_its_reason(run: Callable[[Use], No
     run(use)
 
 
+@BOTH
 def test_what_the_assistant_gives_up_is_canceled(run: Callable[[Use], None], address: str):
     def newest() -> dict[str, Any]:
         return httpx.get(f"{address}/api/v1/jobs?limit=1").json()["jobs"][0]

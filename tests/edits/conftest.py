@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from tests.running.kept import Kept
 from tests.running.site import Site, site_in
 from tests.tiny.pipelines.editors import EDITORS
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def site(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A whole server with tiny models that edit."""
-    data = tmp_path_factory.mktemp("edits")
+    return kept.one("edits", lambda: served(tmp_path_factory.mktemp("edits")))
+
+
+@contextmanager
+def served(data: Path) -> Iterator[Site]:
+    """A whole server with all that edit."""
     for name, save in EDITORS.items():
         save(data / name)
     models = data / "models.toml"

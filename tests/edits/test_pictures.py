@@ -89,9 +89,9 @@ class Case:
 TRANSFORMERS: dict[str, Case] = {
     "kontext": Case(
         (
-            ([scene(48, 32)], {"steps": 4, "seed": 1}),
-            ([dyed(48, 32)], {"steps": 3, "seed": 2, "guidance_scale": 2.0, "prompt": "a cat"}),
-            ([scene(48, 32)], {"steps": 4, "seed": 3, "true_cfg_scale": 3.0}),
+            ([scene(48, 32)], {"steps": 2, "seed": 1}),
+            ([dyed(48, 32)], {"steps": 2, "seed": 2, "guidance_scale": 2.0, "prompt": "a cat"}),
+            ([scene(48, 32)], {"steps": 2, "seed": 3, "true_cfg_scale": 3.0}),
         ),
         options={"max_area": 32 * 32},
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import subprocess
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from tests.compat.comfyui.graphs import node, sampler, text_to_image
 from tests.edits.asking import PROMPT, kept, made, png, sent
 from tests.engine.helpers import difference
 from tests.running.paths import API, REPOSITORY
+from tests.running.processes.program import run_text
 from tests.running.site import Site
 from tests.running.waiting import until
 from tests.worker.test_kinds import scene
@@ -125,11 +126,9 @@ def test_assistants_edit_by_words_with_as_many_pictures_as_the_model_takes(
 def test_the_command_edits_files(site: Site, tmp_path: Path):
     FIRST.save(tmp_path / "a.png")
     options = ["--edit", str(tmp_path / "a.png"), "--model", "pix2pix", "--steps", "2"]
-    command = [sys.executable, "-m", "darkroom", "generate", PROMPT, *options, "--url", site.url]
     out = tmp_path / "out.png"
-    done = subprocess.run(
-        [*command, "-o", str(out)], capture_output=True, text=True, cwd=REPOSITORY, timeout=120
-    )
+    words = ["generate", PROMPT, *options, "--url", site.url, "-o", str(out)]
+    done = run_text("darkroom", *words, environment=os.environ)
     assert done.returncode == 0, done.stderr
     assert "Edited pictures: 1" in Image.open(out).text["parameters"]
 

@@ -28,6 +28,8 @@ class WorkerProcess:
             "DATA": str(data),
             # Measuring for its own sake would take the cores from the tests beside it.
             "WARM_UP": "false",
+            # Without that nothing is compiled, and to look for what was takes as long as a picture.
+            "BACKEND": "auto" if settings.get("warm_up") else "torch",
             **{name.upper(): str(value) for name, value in settings.items()},
         }
         self.start()

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 
 PROGRAMS = (
+    "darkroom.cli",
     "gunicorn.app.wsgiapp",
     "server.app",
     "server.deliverer",

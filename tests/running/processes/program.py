@@ -11,27 +11,58 @@ import atexit
 import ctypes
 import importlib
 import multiprocessing
+import multiprocessing.forkserver
+import multiprocessing.resource_tracker
 import os
 import runpy
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from tests.running.paths import REPOSITORY
 
 PR_SET_PDEATHSIG = 1
 
+SHARED_FORKS = "DARKROOM_TESTS_FORKS"
+"""The environment variable that says where the process is that several test processes fork from."""
+
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["tests.running.processes.libraries"])
+
+
+def share_forks() -> None:
+    """Start what programs are forked from, for this process and the test processes that it starts:
+    to import everything takes ten seconds, and the memory is shared as well."""
+    server = multiprocessing.forkserver._forkserver
+    server.ensure_running()
+    # Later Pythons have whoever asks for a fork prove that it may: there each process has its own.
+    if not hasattr(server, "_forkserver_authkey"):
+        os.environ[SHARED_FORKS] = server._forkserver_address
+
+
+def _fork_from(address: str) -> None:
+    """Have this process's programs be forked from what another process started."""
+    server = multiprocessing.forkserver._forkserver
+    server._forkserver_address = address
+    # Each program is given it; it is the other process's own that says when all is over.
+    server._forkserver_alive_fd = os.pipe()[1]
+    server.ensure_running = multiprocessing.resource_tracker.ensure_running
+
+
+if address := os.environ.get(SHARED_FORKS):
+    _fork_from(address)
 
 
 class Program:
     """A running program, used as a `subprocess.Popen` is.
 
-    It leads a process group of its own and dies with the test process, however that ends.
+    It leads a process group of its own and dies with the run of the tests, however that ends.
     """
 
     def __init__(
@@ -45,10 +76,7 @@ class Program:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
         whole = {**os.environ, "PYTHONPATH": str(REPOSITORY), **(environment or {})}
-        self._process = _forks.Process(
-            target=_become, args=(module, arguments, whole, folder, log), daemon=True
-        )
-        self._process.start()
+        self._process = _forked(module, arguments, whole, folder, (None, log, log))
 
     @property
     def pid(self) -> int:
@@ -78,22 +106,86 @@ class Program:
 
     def kill(self) -> None:
         """kill -9 of the program and of all that it started; it is gone when this returns."""
-        for kill in (os.killpg, os.kill):  # at first it leads no group yet
-            with suppress(ProcessLookupError):
-                kill(self.pid, signal.SIGKILL)
-        self._process.join()
+        _kill(self._process)
+
+
+def run(
+    module: str,
+    *arguments: str,
+    given: bytes = b"",
+    folder: Path = REPOSITORY,
+    environment: Mapping[str, str],
+    seconds: float = 120,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program to its end with this environment alone, as `subprocess.run` does: `given` on
+    its standard input, and all that it says captured. Raises subprocess.TimeoutExpired."""
+    with tempfile.TemporaryDirectory() as name:
+        read, said, complained = (Path(name) / each for each in ("in", "out", "err"))
+        read.write_bytes(given)
+        whole = {**environment, "PYTHONPATH": str(REPOSITORY)}
+        process = _forked(module, arguments, whole, folder, (read, said, complained))
+        process.join(seconds)
+        code = process.exitcode
+        _kill(process)
+        if code is None:
+            raise subprocess.TimeoutExpired(module, seconds)
+        words = [sys.executable, "-m", module, *arguments]
+        return subprocess.CompletedProcess(words, code, said.read_bytes(), complained.read_bytes())
+
+
+def run_text(
+    module: str, *arguments: str, given: str = "", **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """The same with text."""
+    done = run(module, *arguments, given=given.encode(), **options)
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+    )
+
+
+def _forked(
+    module: str,
+    arguments: tuple[str, ...],
+    environment: Mapping[str, str],
+    folder: Path,
+    standard: tuple[Path | None, Path, Path],
+) -> BaseProcess:
+    """A process that becomes this program, with its input, output and errors in these files."""
+    process = _forks.Process(
+        target=_become, args=(module, arguments, environment, folder, standard), daemon=True
+    )
+    process.start()
+    return process
+
+
+def _kill(process: BaseProcess) -> None:
+    assert process.pid is not None
+    for kill in (os.killpg, os.kill):  # at first it leads no group yet
+        with suppress(ProcessLookupError):
+            kill(process.pid, signal.SIGKILL)
+    process.join()
 
 
 def _become(
-    module: str, arguments: tuple[str, ...], environment: dict[str, str], folder: Path, log: Path
+    module: str,
+    arguments: tuple[str, ...],
+    environment: dict[str, str],
+    folder: Path,
+    standard: tuple[Path | None, Path, Path],
 ) -> None:
     os.setsid()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
-    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    for standard in (1, 2):
-        os.dup2(output, standard)
-    os.close(output)
+    read, *written = standard
+    if read is not None:
+        given = os.open(read, os.O_RDONLY)
+        os.dup2(given, 0)
+        os.close(given)
+        sys.stdin = os.fdopen(0, closefd=False)
+    for number, file in enumerate(written, 1):
+        output = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.dup2(output, number)
+        os.close(output)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

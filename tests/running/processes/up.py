@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from jobs.machine_settings import REPOSITORY
+from tests.running.processes.program import run_text
 
 
 class Running:
@@ -116,12 +117,4 @@ class Running:
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A `darkroom` command with these settings alone."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
-    return subprocess.run(
-        [sys.executable, "-m", "darkroom", *arguments],
-        env=kept | environment,
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_text("darkroom", *arguments, environment=kept | environment, seconds=60)

@@ -1,8 +1,11 @@
-"""The gallery and its viewer on a real API, with five thousand pictures."""
+"""The gallery and its viewer on a real API, with very many pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -13,26 +16,37 @@ from server.pages.page import FOLDER
 from tests.running.api import gunicorn
 from tests.running.hand_worker import HandWorker
 from tests.running.services.redis import redis_in
-from tests.web.gallery.wall import Wall, fill
+from tests.web.gallery.wall import MANY, Wall, fill
+
+Walls = Callable[[int], Wall]
 
 
 @pytest.fixture(scope="session")
-def wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wall]:
-    """One for a test process: to make its pictures takes a while."""
+def walls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walls]:
+    """A wall of so many pictures, one for a test process: to make them takes a while."""
     assert (FOLDER / "index.html").is_file(), "the page is not built: sh clients/web/build.sh"
-    data = tmp_path_factory.mktemp("data")
+    with ExitStack() as standing:
+        yield cache(
+            lambda many: standing.enter_context(walled(tmp_path_factory.mktemp("data"), many))
+        )
+
+
+@contextmanager
+def walled(data: Path, many: int) -> Iterator[Wall]:
+    """A server with so many pictures."""
     store = ImageStore(str(data / "images"))
     with redis_in(data / "redis") as redis, connect(redis.url) as client:
         worker = HandWorker(client, store)
         worker.advertise()
         with gunicorn(redis.url, data) as server:
             wall = Wall(server.url, client, worker)
-            fill(wall, data / "images")
+            fill(wall, data / "images", many)
             yield wall
 
 
 @pytest.fixture
-def site(browser: Browser, wall: Wall) -> Wall:
-    """The server that `visit` goes to."""
+def site(request: pytest.FixtureRequest, browser: Browser, walls: Walls) -> Wall:
+    """The server that `visit` goes to; a test may say of how many pictures."""
+    wall = walls(getattr(request, "param", MANY))
     wall.worker.advertise()
     return wall

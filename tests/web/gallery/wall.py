@@ -1,4 +1,4 @@
-"""A server with five thousand pictures, and a worker by hand that makes more."""
+"""A server with very many pictures, and a worker by hand that makes more."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ from jobs.request.resolve import resolve
 from tests.running.hand_worker import CARD, HandWorker
 from worker.canvas.png import encode
 
-MANY = 5000
+MANY = 1500
+"""Pictures of the wall, several times as many as a page may hold."""
 
+VERY_MANY = 5000
+"""Of the one that only the slow tests scroll through."""
 
 KINDS = [
     ("blue boat, 3d", (64, 64)),
@@ -70,8 +73,8 @@ class Wall:
         return read(self.redis, job_id) is not None
 
 
-def fill(wall: Wall, images: Path) -> None:
-    """Thousands of ended jobs: one of each kind is made, the others are copies of its record."""
+def fill(wall: Wall, images: Path, many: int) -> None:
+    """So many ended jobs: one of each kind is made, the others are copies of its record."""
     now = time.time_ns() // 1_000_000
     patterns: list[tuple[bytes, Path, dict[str, Any], ResolvedRequest]] = []
     for prompt, (width, height) in KINDS:
@@ -85,7 +88,7 @@ def fill(wall: Wall, images: Path) -> None:
         sized = output | {"width": width, "height": height}
         patterns.append((key, picture, sized, record.request))
     with wall.redis.pipeline(transaction=False) as pipe:
-        for number in range(MANY):
+        for number in range(many):
             key, picture, output, request = patterns[number % len(patterns)]
             job_id = f"{now - 1_000_000 - number:012x}{number:020x}"
             copy = Job.key_for(job_id)

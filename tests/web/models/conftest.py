@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.adding.elsewhere import Elsewhere, Repository, served
 from tests.running.hand_worker import png
+from tests.running.kept import Kept
 from tests.running.site import Site, site_in
 from tests.tiny.model import save_tiny_model
 from tests.tiny.models import save_tiny
@@ -101,9 +103,14 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
         yield elsewhere
 
 
-@pytest.fixture(scope="session")
-def site(elsewhere: Elsewhere, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    data = tmp_path_factory.mktemp("models")
+@pytest.fixture(scope="module")
+def site(kept: Kept, elsewhere: Elsewhere, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return kept.one("rooms", lambda: opened(elsewhere, tmp_path_factory.mktemp("models")))
+
+
+@contextmanager
+def opened(elsewhere: Elsewhere, data: Path) -> Iterator[Site]:
+    """A whole server with these files, that looks for more in these places."""
     fill(data)
     chosen = {
         "models": data / "models.toml",

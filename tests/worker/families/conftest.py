@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.running.kept import Kept
 from tests.running.site import Site, site_in
 from tests.tiny.depth import save_tiny_depth
 from tests.tiny.models import save_tiny, save_tiny_vae
@@ -66,9 +68,14 @@ def figures(request: pytest.FixtureRequest) -> dict[str, Figures]:
     return request.config.stash.setdefault(FOUND, {})
 
 
-@pytest.fixture(scope="package")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    data = tmp_path_factory.mktemp("families")
+@pytest.fixture(scope="module")
+def site(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return kept.one("families", lambda: served(tmp_path_factory.mktemp("families")))
+
+
+@contextmanager
+def served(data: Path) -> Iterator[Site]:
+    """A whole server with a tiny model of each family."""
     for name, save in SAVERS.items():
         save(data / name)
     for name in UNETS:

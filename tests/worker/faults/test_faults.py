@@ -111,7 +111,7 @@ def test_a_job_survives_a_restart_of_redis(tmp_path: Path):
             desk = Desk(redis, ImageStore(str(tmp_path / "images")))
             # By itself it would be on disk within a second.
             redis.config_set("appendfsync", "always")
-            running, waiting = desk.submit(steps=100), desk.submit("bert", steps=3)
+            running, waiting = desk.submit(steps=40), desk.submit("bert", steps=3)
             desk.running(running)
             kill(server)
             until(lambda: "missed a heartbeat" in worker.log())
@@ -138,8 +138,8 @@ def test_a_store_that_takes_nothing_delays_the_picture_and_loses_nothing(start):
 def test_a_caller_with_one_job_does_not_wait_for_anothers_hundred(start):
     _, desk = start(capacity=1)
     running = desk.running(desk.submit("greedy", **LONG))
-    greedy = [desk.submit("greedy", steps=2) for _ in range(12)]
-    modest = desk.submit("modest", steps=2)
+    greedy = [desk.submit("greedy", steps=1) for _ in range(5)]
+    modest = desk.submit("modest", steps=1)
     for record in (running, modest, *greedy):
         desk.ended(record)
     started = sorted((desk.read(each).started_at, each.id) for each in (*greedy, modest))
