@@ -166,8 +166,8 @@ def _check_size(size: tuple[int, int]) -> None:
     most = settings().max_picture_pixels
     if width * height > most:
         template = "must have at most {most} pixels; it has {size}, {has}"
-        size, has = f"{width}x{height}", width * height
-        raise BadPicture(say("picture-of-many-pixels", template, most=most, size=size, has=has))
+        shown, has = f"{width}x{height}", width * height
+        raise BadPicture(say("picture-of-many-pixels", template, most=most, size=shown, has=has))
 
 
 def _texts(picture: Image.Image) -> dict[str, str]:

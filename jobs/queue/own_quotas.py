@@ -24,13 +24,16 @@ class OwnQuota(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     queued: int | None = Field(
-        None, ge=0, le=1_000_000, description="Waiting jobs; the setting is QUEUED_PER_CALLER."
+        default=None,
+        ge=0,
+        le=1_000_000,
+        description="Waiting jobs; the setting is QUEUED_PER_CALLER.",
     )
     pictures_in_flight: int | None = Field(
-        None, ge=0, le=1_000_000, description="Unfinished pictures; PICTURES_IN_FLIGHT."
+        default=None, ge=0, le=1_000_000, description="Unfinished pictures; PICTURES_IN_FLIGHT."
     )
     pictures_per_day: int | None = Field(
-        None, ge=0, le=1_000_000, description="Pictures in a day; PICTURES_PER_DAY."
+        default=None, ge=0, le=1_000_000, description="Pictures in a day; PICTURES_PER_DAY."
     )
 
 
