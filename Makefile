@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Settings are environment variables: PORT=8080 make up
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types python clients collected slow chaos soak images audit features families endpoints gallery model bench lock clean
+.PHONY: help up test lint types python clients collected slow chaos soak images audit features families endpoints parts gallery model bench lock clean
 PY := .venv/bin/python
 # Where it is set, as in many containers, each of the hundred processes that a run starts compiles
 # all that it imports anew.
@@ -57,6 +57,9 @@ families: .dev  ## Compare every family's pictures with diffusers', and write do
 endpoints: .dev  ## Test other servers' APIs by their clients, and write the table of docs/clients.md
 	@$(PY) -m pytest tests/compat --deselect tests/compat/test_table.py \
 		--write-clients docs/clients.md
+
+parts: .dev  ## Take new pictures of the page's parts, which tests compare
+	@WRITE_PARTS=1 $(PY) -m pytest tests/web/test_parts.py
 
 gallery: .dev  ## Make a page with a picture of everything: build/gallery/index.html
 	@$(PY) -m benchmarks.gallery

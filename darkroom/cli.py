@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 
 from darkroom_client import DarkroomError, RequestRefused
@@ -13,6 +14,7 @@ from darkroom import __version__, machine
 from darkroom.commands import (
     backup,
     devices,
+    jobs,
     models,
     models_arguments,
     settings_page,
@@ -70,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_arguments(make)
     _add_url(make)
 
+    listing = add("jobs", _on_server(jobs.show), "List what waits and runs, move it or cancel it.")
+    _add_url(listing)
+    jobs.add_commands(listing, _on_server, _add_url)
+
     tools = add("mcp", _mcp, "Serve tools to an assistant that speaks MCP, on stdin and stdout.")
     tools.add_argument("--port", type=int, metavar="N", help="by HTTP on this machine instead")
     _add_url(tools)
@@ -123,6 +129,10 @@ def _deliver(parsed: argparse.Namespace, chosen: Settings) -> int:
 
 def _generate(parsed: argparse.Namespace, chosen: Settings) -> int:
     return generate.generate(_url(parsed, chosen), parsed)
+
+
+def _on_server(run: Callable[[str, argparse.Namespace], int]) -> Command:
+    return lambda parsed, chosen: run(_url(parsed, chosen), parsed)
 
 
 def _mcp(parsed: argparse.Namespace, chosen: Settings) -> int:

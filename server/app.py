@@ -15,6 +15,7 @@ from server.routes import (
     events,
     images,
     jobs,
+    preprocessors,
     recipes,
     samplers,
     studies,
@@ -23,7 +24,7 @@ from server.routes import (
     wildcards,
 )
 from server.routes.collections import albums, archives, grids, presets
-from server.routes.entry import devices, pairing, session
+from server.routes.entry import devices, pairing, quotas, session
 from server.routes.models import (
     addition_events,
     additions,
@@ -85,13 +86,14 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
         uploads,
         changes,
         previews,
+        preprocessors,
         samplers,
         studies,
         styles,
         wildcards,
     ):
         app.register_api(noun.routes.blueprint)
-    for noun in (pairing, session, devices, state, health, metrics, docs):
+    for noun in (pairing, session, devices, quotas, state, health, metrics, docs):
         app.register_api(noun.routes.blueprint)
     openapi.init_app(app, public=auth.PUBLIC)
     return app

@@ -58,7 +58,9 @@ def look(connection: Redis) -> Standing:
     scores = dict(sizes)
     every = [job for row in rows if (job := open_job(row, scores))]
     callers = sorted({job.lane.caller for job in every if not job.running})
-    had, served = lanes.had_and_served(connection, callers)
+    had, served, places = lanes.had_served_and_places(connection, callers)
+    # Jobs of lanes in their order, and what a worker is about to take, as they came.
+    every.sort(key=lambda job: (places.get(job.id, -1), job.id))
     return Standing(every, had, served, live)
 
 
@@ -118,11 +120,13 @@ def in_turn(
     served: Mapping[str, float],
     warm: Collection[str],
 ) -> list[OpenJob]:
-    """The jobs that wait, in the order in which they begin: as workers take them, one by one."""
+    """The jobs that wait, in the order in which they begin: as workers take them, one by one.
+
+    Those of a lane come in the order in which they wait there."""
     held: Counter[str] = Counter()
     queues: defaultdict[Lane, deque[OpenJob]] = defaultdict(deque)
     of_caller: defaultdict[str, list[Lane]] = defaultdict(list)
-    for job in sorted(every, key=lambda each: each.id):
+    for job in every:
         if job.running:
             held[job.lane.caller] += job.size.pictures
             continue

@@ -13,6 +13,7 @@ from pillow_heif import options as heif_options
 from jobs.pictures import pictures
 from jobs.pictures.pictures import BadPicture
 from jobs.pictures.sandbox import Want, memory_limit, receive, send
+from jobs.sentences import wording_of
 from jobs.settings import settings
 
 THREADS = 2
@@ -46,11 +47,16 @@ def main() -> None:
         try:
             said, png = _decoded(data, head["want"])
         except BadPicture as error:
-            said, png = {"error": str(error)}, b""
+            said, png = _refusal(str(error)), b""
         except MemoryError:
-            said, png = {"error": "cannot be decoded: it takes too much memory"}, b""
+            said, png = _refusal("cannot be decoded: it takes too much memory"), b""
         del data
         send(sink, said, png)
+
+
+def _refusal(detail: str) -> dict[str, Any]:
+    wording = wording_of(detail)
+    return {"error": detail, "wording": wording and wording.model_dump()}
 
 
 def _decoded(data: bytes, want: Want) -> tuple[dict[str, Any], bytes]:

@@ -18,6 +18,7 @@ from PIL.PngImagePlugin import PngImageFile
 from pillow_heif import register_heif_opener  # pyright: ignore[reportUnknownVariableType] untyped
 
 from jobs.pictures.containers import has_more_scans, most_scans, without_broken_notes
+from jobs.sentences import Sentence, say
 from jobs.settings import settings
 
 register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
@@ -86,7 +87,7 @@ def checked(data: bytes, use: Callable[[Image.Image], Result]) -> Result:
     """
     limits = settings()
     if len(data) > limits.max_upload:
-        raise BadPicture(f"must be at most {limits.max_upload} bytes; it has {len(data)}")
+        raise BadPicture(too_large(limits.max_upload, len(data)))
     try:
         whole = without_broken_notes(data)
         with Image.open(io.BytesIO(whole), formats=FORMATS) as source:
@@ -99,13 +100,17 @@ def checked(data: bytes, use: Callable[[Image.Image], Result]) -> Result:
     except (BadPicture, MemoryError):
         raise
     except Image.UnidentifiedImageError:
-        raise BadPicture(f"must be a {NAMED} picture") from None
+        raise BadPicture(say("no-picture", "must be a {formats} picture", formats=NAMED)) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        detail = f"must have at most {limits.max_picture_pixels} pixels; it has more"
-        raise BadPicture(detail) from None
+        template = "must have at most {most} pixels; it has more"
+        raise BadPicture(
+            say("picture-too-many-pixels", template, most=limits.max_picture_pixels)
+        ) from None
     except Exception as error:
         # Decoders raise whatever they trip over: OSError, SyntaxError, struct.error and more.
-        raise BadPicture(f"cannot be decoded: {_reason(error)}") from error
+        raise BadPicture(
+            say("picture-damaged", "cannot be decoded: {why}", why=_reason(error))
+        ) from error
 
 
 def texts(data: bytes) -> dict[str, str]:
@@ -142,19 +147,27 @@ def data_uri_bytes(text: str) -> bytes:
         raise BadPicture("must begin with `data:image/png;base64,` or alike; only base64 is taken")
     limit = settings().max_upload
     if (len(text) - head.end()) * 3 // 4 > limit + 2:
-        raise BadPicture(f"must be at most {limit} bytes; it has more")
+        raise BadPicture(
+            say("file-larger", "must be at most {most} bytes; it has more", most=limit)
+        )
     try:
         return base64.b64decode(text[head.end() :], validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadPicture(f"is not base64: {_reason(error)}") from None
 
 
+def too_large(most: int, has: int) -> Sentence:
+    """A picture's file has too many bytes."""
+    return say("file-too-large", "must be at most {most} bytes; it has {has}", most=most, has=has)
+
+
 def _check_size(size: tuple[int, int]) -> None:
     width, height = size
     most = settings().max_picture_pixels
     if width * height > most:
-        detail = f"must have at most {most} pixels; it has {width}x{height}, {width * height}"
-        raise BadPicture(detail)
+        template = "must have at most {most} pixels; it has {size}, {has}"
+        shown, has = f"{width}x{height}", width * height
+        raise BadPicture(say("picture-of-many-pixels", template, most=most, size=shown, has=has))
 
 
 def _texts(picture: Image.Image) -> dict[str, str]:

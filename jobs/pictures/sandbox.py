@@ -19,8 +19,9 @@ from threading import Event, Lock, Timer
 from typing import IO, Any, Literal
 
 from jobs.machine_settings import REPOSITORY
-from jobs.pictures.pictures import BadPicture
+from jobs.pictures.pictures import BadPicture, too_large
 from jobs.pictures.turns import Turns
+from jobs.sentences import Wording, worded
 from jobs.settings import settings
 
 SECONDS = 60.0
@@ -67,7 +68,7 @@ class Decoders:
         """The picture in the bytes. Raises BadPicture, within `seconds` of its turn, or Busy."""
         limit = settings().max_upload
         if len(data) > limit:
-            raise BadPicture(f"must be at most {limit} bytes; it has {len(data)}")
+            raise BadPicture(too_large(limit, len(data)))
         with self._turns.take(object()):
             child = self._take()
             over = Event()
@@ -87,7 +88,8 @@ class Decoders:
                 raise
             self._give_back(child)
         if "error" in head:
-            raise BadPicture(head["error"])
+            wording = head["wording"] and Wording(**head["wording"])
+            raise BadPicture(worded(head["error"], wording))
         return Decoded(**head, png=png)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import re
 from grammar.edits import Edited
 from grammar.errors import BadPrompt
 from grammar.script import AND, parts_of
+from jobs.sentences import say
 
 LANGUAGE = re.compile(r"\bAND\b|\bBREAK\b|\([^()]*:\s*[\d.]+\s*\)|\[[^\[\]]*[:|][^\[\]]*\]")
 """What says something else than its letters."""
@@ -35,9 +36,10 @@ def fault(prompt: str, *, guided: bool) -> str | None:
     except BadPrompt as error:
         return str(error)
     if joins(prompt) and not guided:
-        return (
+        return say(
+            "and-unguided",
             "AND joins prompts by their guidance, and there is none; a guidance scale above 1 gives"
-            " it some"
+            " it some",
         )
     return None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from jobs.sentences import say
+
 TAG = re.compile(r"<\s*([A-Za-z]\w*)\s*:([^<>]*)>")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
 NAMED = re.compile(r"(\w+)\s*=\s*(.*)", re.ASCII)
@@ -59,7 +61,11 @@ def split_tags(prompt: str) -> Tagged:
         written = _shown(tag[0])
         if tag[1].lower() not in KINDS:
             faults.append(
-                f"`{written}` is a tag of a kind that is not done here; lora and lyco are"
+                say(
+                    "tag-kind",
+                    "`{tag}` is a tag of a kind that is not done here; lora and lyco are",
+                    tag=written,
+                )
             )
             return tag[0]
         found = _read(tag[2])

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from jobs.prompts.wildcards import Wildcards
+from jobs.sentences import say
 
 MAX_DEPTH = 20
 """How deep choices and wildcards may stand in one another."""
@@ -117,11 +118,22 @@ class _Picker:
         if depth > MAX_DEPTH:
             what = f"`__{text.name}__`" if isinstance(text, _Wildcard) else "a choice"
             raise BadTemplate(
-                f"choices and wildcards may stand in one another up to {MAX_DEPTH} deep, and {what}"
-                " is deeper; a list may name itself by way of another"
+                say(
+                    "too-deep",
+                    "choices and wildcards may stand in one another up to {most} deep, and {what}"
+                    " is deeper; a list may name itself by way of another",
+                    most=MAX_DEPTH,
+                    what=what,
+                )
             )
         if self._picks > MAX_PICKS:
-            raise BadTemplate(f"more than {MAX_PICKS} choices and wildcards are picked for it")
+            raise BadTemplate(
+                say(
+                    "too-many-picks",
+                    "more than {most} choices and wildcards are picked for it",
+                    most=MAX_PICKS,
+                )
+            )
         if isinstance(text, _Wildcard):
             return self._counted(self.text(self._value(text.name), depth + 1))
         number = text.low + int(self._dice.random() * (text.high - text.low + 1))
@@ -131,7 +143,13 @@ class _Picker:
     def _counted(self, text: str) -> str:
         self._length += len(text)
         if self._length > MAX_LENGTH:
-            raise BadTemplate(f"more than {MAX_LENGTH} characters are picked for it")
+            raise BadTemplate(
+                say(
+                    "too-much-picked",
+                    "more than {most} characters are picked for it",
+                    most=MAX_LENGTH,
+                )
+            )
         return text
 
     def _value(self, name: str) -> Sequence[_Text]:
@@ -141,7 +159,9 @@ class _Picker:
             self._lists[name] = [value for _, value in weighed], sums
         values, sums = self._lists[name]
         if not sums[-1]:
-            raise BadTemplate(f"of `__{name}__` all weights are 0")
+            raise BadTemplate(
+                say("weightless", "of {what} all weights are 0", what=f"`__{name}__`")
+            )
         at = min(bisect(sums, self._dice.random() * sums[-1]), len(values) - 1)
         return _parsed(values[at])
 
@@ -152,7 +172,7 @@ class _Picker:
         for _ in range(number):
             left = left or [each for each in options if each.weight > 0]
             if not left:
-                raise BadTemplate("of a choice all weights are 0")
+                raise BadTemplate(say("weightless-choice", "of a choice all weights are 0"))
             at = self._dice.random() * sum(each.weight for each in left)
             for index, each in enumerate(left):
                 at -= each.weight
@@ -172,11 +192,17 @@ def _parsed(prompt: str, *, lists: bool = True) -> list[_Text]:
     for match in _TOKEN.finditer(prompt):
         token = match[0]
         if token == "${":
-            raise BadTemplate("it has a variable `${`, which is not done here")
+            raise BadTemplate(
+                say("variable", "it has a variable {sign}, which is not done here", sign="`${`")
+            )
         if match["name"] and lists:
             if match["more"] or match["name"].startswith("~"):
                 raise BadTemplate(
-                    f"`{' '.join(token.split())[:60]}` has a parameter, which is not done here"
+                    say(
+                        "wildcard-parameter",
+                        "`{name}` has a parameter, which is not done here",
+                        name=" ".join(token.split())[:60],
+                    )
                 )
             put(_Wildcard(match["name"]))
         elif token == "{":
@@ -229,7 +255,14 @@ def _closed(brace: _Open) -> list[_Text]:
     if not low and not bound["range"]:
         low = high = int(bound["high"] or 0)
     if high < low:
-        raise BadTemplate(f"a choice takes {low} at least and {high} at most")
+        raise BadTemplate(
+            say(
+                "choice-bounds",
+                "a choice takes {low} at least and {high} at most",
+                low=low,
+                high=high,
+            )
+        )
     return [_Choice(options, low, high, between)]
 
 

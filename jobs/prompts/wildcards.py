@@ -6,6 +6,8 @@ import fnmatch
 from functools import lru_cache
 from pathlib import Path
 
+from jobs.sentences import say
+
 SUFFIX = ".txt"
 
 MAX_BYTES = 4_000_000
@@ -40,33 +42,58 @@ class Wildcards:
         if "*" in name:
             fitting = [each for each in self.names() if fnmatch.fnmatchcase(each, name)]
             if not fitting:
-                raise NoWildcard(f"`__{name}__` fits no file in {self._folder.name}/")
+                raise NoWildcard(
+                    say(
+                        "no-list-fits",
+                        "`{name}` fits no file in {folder}/",
+                        name=f"__{name}__",
+                        folder=self._folder.name,
+                    )
+                )
             return tuple(value for each in fitting for value in self._of(each))
         return self._of(name)
 
     def _of(self, name: str) -> tuple[str, ...]:
         shown = f"{self._folder.name}/{name}{SUFFIX}"
         if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
-            raise NoWildcard(f"`__{name}__` is no name of a file")
+            raise NoWildcard(
+                say("no-list-name", "`{name}` is no name of a file", name=f"__{name}__")
+            )
         path = self._folder / f"{name}{SUFFIX}"
         try:
             about = path.stat()
             if about.st_size > MAX_BYTES:
-                raise NoWildcard(f"{shown} has more than {MAX_BYTES} bytes")
+                raise NoWildcard(
+                    say(
+                        "list-too-large",
+                        "{file} has more than {most} bytes",
+                        file=shown,
+                        most=MAX_BYTES,
+                    )
+                )
             values = _read(path, about.st_mtime_ns, about.st_size)
         except FileNotFoundError:
             raise NoWildcard(
-                f"`__{name}__` wants the file {shown}, which is not there; with `as_written` it is"
-                " text"
+                say(
+                    "no-list",
+                    "`{name}` wants the file {file}, which is not there; with `as_written` it is"
+                    " text",
+                    name=f"__{name}__",
+                    file=shown,
+                )
             ) from None
         except OSError as error:
             # Not the error's own words: they have the whole path.
-            raise NoWildcard(f"{shown} cannot be read: {error.strerror}") from error
+            raise _unread(shown, error.strerror or "") from error
         except UnicodeDecodeError as error:
-            raise NoWildcard(f"{shown} cannot be read: {error}") from error
+            raise _unread(shown, str(error)) from error
         if not values:
-            raise NoWildcard(f"{shown} has no values")
+            raise NoWildcard(say("list-empty", "{file} has no values", file=shown))
         return values
+
+
+def _unread(shown: str, why: str) -> NoWildcard:
+    return NoWildcard(say("list-unread", "{file} cannot be read: {why}", file=shown, why=why))
 
 
 @lru_cache(maxsize=64)

@@ -19,13 +19,14 @@ from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegis
 from rq.serializers import JSONSerializer
 
 from jobs.lists import listing, standing
-from jobs.queue import idempotency, quotas, settle, suspects
+from jobs.queue import idempotency, own_quotas, quotas, settle, suspects
 from jobs.records import lanes, once
 from jobs.records.events import ENDED, StatusEvent, job_stream, tell
 from jobs.records.record import STATUSES, Field, JobRecord, fetch, from_job, read
 from jobs.request.fields.trace import wish
 from jobs.request.notes import Note
 from jobs.request.request import ResolvedRequest
+from jobs.sentences import say
 from jobs.settings import settings
 from jobs.webhooks import outbox
 from jobs.webhooks.outbox import Hook
@@ -50,7 +51,13 @@ class QueueFull(Exception):
     """The caller gets 429 and is asked to come back after `retry_after` seconds."""
 
     def __init__(self, limit: int, retry_after: int) -> None:
-        super().__init__(f"the queue is full: {limit} jobs are waiting, which is the limit")
+        super().__init__(
+            say(
+                "queue-full",
+                "the queue is full: {limit} jobs are waiting, which is the limit",
+                limit=limit,
+            )
+        )
         self.retry_after = retry_after
 
 
@@ -84,17 +91,18 @@ def submit(
     or redis.exceptions.RedisError, after which it may or may not be there.
     """
     job_id = job_id or new_job_id()
-    if connection.zcard(standing.OPEN) >= settings().max_queue:
+    lane = lanes.lane(request.model, request.priority, caller or owner)
+    account = account or lane.caller
+    unended, own = own_quotas.look(connection, account)
+    if unended >= settings().max_queue:
         stands = standing.look(connection)
         if stands.waiting >= settings().max_queue:
             raise QueueFull(settings().max_queue, stands.retry_after() or RETRY_AFTER)
-    lane = lanes.lane(request.model, request.priority, caller or owner)
-    account = account or lane.caller
     # A trace takes the room of another picture.
     traced = wish(request.trace) is not None
     pictures = request.count * (2 if traced else 1)
     pointer = "/trace" if traced else "/walk" if request.walk else "/count"
-    quotas.admit(connection, job_id, account, pictures, lambda: busy_for(connection), pointer)
+    quotas.admit(connection, job_id, account, pictures, lambda: busy_for(connection), pointer, own)
     rq_queue = lane.queue(connection)
     job = rq_queue.create_job(
         FUNCTION,

@@ -13,8 +13,10 @@ from typing import cast
 from redis import Redis
 from redis.client import Pipeline
 
+from jobs.queue.own_quotas import NONE, OwnQuota
 from jobs.quota import Quota, QuotaExceeded
 from jobs.request.request import FieldError, InvalidRequest
+from jobs.sentences import say
 from jobs.settings import settings
 
 FLIGHT = "darkroom:quota:flight"
@@ -95,14 +97,16 @@ def admit(
     pictures: int,
     busy_for: Callable[[], int],
     pointer: str = "/count",
+    own: OwnQuota = NONE,
 ) -> None:
     """Count a job that is about to be submitted; a second time it counts no more.
 
-    `pointer` leads to the field that its number of pictures comes from. `busy_for` says how many
+    `pointer` leads to the field that its number of pictures comes from. `own` is what an admin set
+    for this caller. `busy_for` says how many
     seconds the caller is asked to wait where a limit is full that frees itself as jobs end. Raises
     QuotaExceeded, or InvalidRequest where the job alone is too much.
     """
-    limits = _limits()
+    limits = _limits(own)
     if not any(each.value for each in limits):
         return
     _check(limits, pictures, pointer, "makes the job count as {} pictures")
@@ -125,22 +129,28 @@ def admit(
         for each, used in zip(limits, reply[2:], strict=True)
     ]
     full, limit = quotas[reply[0] - 1], limits[reply[0] - 1]
-    said = f"{limit.value} is the limit of {limit.said}; {full.left} of them are left"
+    said = say(
+        f"quota-{limit.name}",
+        f"{{limit}} is the limit of {limit.said}; {{left}} of them are left",
+        limit=limit.value,
+        left=full.left,
+    )
     raise QuotaExceeded(
         full, said, full.reset or busy_for(), [each for each in quotas if each.limit]
     )
 
 
-def check_together(pictures: int, pointer: str) -> None:
+def check_together(pictures: int, pointer: str, own: OwnQuota = NONE) -> None:
     """Raise InvalidRequest where jobs that are taken together or not at all are too much by
     themselves: waiting would not help them. `pointer` leads to the field that they come from."""
-    _check(_limits(), pictures, pointer, "make {} pictures")
+    _check(_limits(own), pictures, pointer, "make {} pictures")
 
 
 def _check(limits: Sequence[_Limit], pictures: int, pointer: str, counts: str) -> None:
     for each in limits[1:]:
         if 0 < each.value < pictures:
-            detail = f"must be at most {each.value}, the limit of {each.said}"
+            code, template = f"limit-{each.name}", f"{{limit}}, the limit of {each.said}"
+            detail = say(code, f"must be at most {template}", limit=each.value)
             if pointer != "/count":
                 detail = f"{counts.format(pictures)}; {each.value} is the limit of {each.said}"
             raise InvalidRequest([FieldError(pointer=pointer, detail=detail)])
@@ -157,12 +167,21 @@ def forget(pipe: Pipeline, job_id: str) -> None:
     pipe.hdel(FLIGHT, job_id)
 
 
-def _limits() -> list[_Limit]:
+def _limits(own: OwnQuota) -> list[_Limit]:
     chosen = settings()
+
+    def of(set_here: int | None, everywhere: int) -> int:
+        return everywhere if set_here is None else set_here
+
     return [
-        _Limit("queued", "a caller's waiting jobs", "jobs", chosen.queued_per_caller),
         _Limit(
-            "in-flight", "a caller's unfinished pictures", "pictures", chosen.pictures_in_flight
+            "queued", "a caller's waiting jobs", "jobs", of(own.queued, chosen.queued_per_caller)
+        ),
+        _Limit(
+            "in-flight",
+            "a caller's unfinished pictures",
+            "pictures",
+            of(own.pictures_in_flight, chosen.pictures_in_flight),
         ),
         _Limit(
             "in-flight-total",
@@ -170,7 +189,12 @@ def _limits() -> list[_Limit]:
             "pictures",
             chosen.pictures_in_flight_total,
         ),
-        _Limit("day", "a caller's pictures in a day", "pictures", chosen.pictures_per_day),
+        _Limit(
+            "day",
+            "a caller's pictures in a day",
+            "pictures",
+            of(own.pictures_per_day, chosen.pictures_per_day),
+        ),
         _Limit(
             "day-total",
             "all callers' pictures in a day",

@@ -32,6 +32,9 @@ BELL_LENGTH = 64
 UNUSED = 24 * 3600.0
 """Seconds after which an empty lane is forgotten, so that callers who come once cost nothing."""
 
+REORDERED = "darkroom:reordered"
+"""Set: keys of lanes whose jobs do not wait in the order in which they came."""
+
 PRUNE = """
 -- KEYS[1] the set of lanes, KEYS[2] a lane, KEYS[3] its intermediate list, KEYS[4] its leases
 for i = 2, 4 do if redis.call('EXISTS', KEYS[i]) == 1 then return 0 end end
@@ -48,8 +51,13 @@ redis.call('HSET', KEYS[1], ARGV[1], t[1] + t[2] / 1000000)
 """
 
 HAD_AND_SERVED = """
--- KEYS[1] shares, KEYS[2] turns; ARGV[1...] callers
-return {redis.call('HMGET', KEYS[1], unpack(ARGV)), redis.call('HMGET', KEYS[2], unpack(ARGV))}
+-- KEYS[1] shares, KEYS[2] turns, KEYS[3] lanes whose order was changed; ARGV[1...] callers
+local orders = {}
+for i, lane in ipairs(redis.call('SMEMBERS', KEYS[3])) do
+    orders[i] = redis.call('LRANGE', lane, 0, -1)
+end
+return {redis.call('HMGET', KEYS[1], unpack(ARGV)), redis.call('HMGET', KEYS[2], unpack(ARGV)),
+    orders}
 """
 
 QUEUES = "rq:queues"
@@ -119,14 +127,26 @@ def had_and_served(
     connection: Redis, callers: list[str]
 ) -> tuple[dict[str, float], dict[str, float]]:
     """What each of these callers had of the device, and when he was served; 0 for the unknown."""
+    return had_served_and_places(connection, callers, places=False)[:2]
+
+
+def had_served_and_places(
+    connection: Redis, callers: list[str], *, places: bool = True
+) -> tuple[dict[str, float], dict[str, float], dict[str, int]]:
+    """As `had_and_served`, and with `places` where in their lanes those jobs wait that do not wait
+    in the order in which they came."""
     if not callers:
-        return {}, {}
-    reply = connection.eval(HAD_AND_SERVED, 2, SHARES, TURNS, *callers)
+        return {}, {}, {}
+    reordered = REORDERED if places else "darkroom:nothing"
+    reply = connection.eval(HAD_AND_SERVED, 3, SHARES, TURNS, reordered, *callers)
+    *accounts, orders = cast("list[list[bytes | None]]", reply)
     had, served = (
         {caller: float(value or 0) for caller, value in zip(callers, values, strict=True)}
-        for values in cast("list[list[bytes | None]]", reply)
+        for values in accounts
     )
-    return had, served
+    lists = cast("list[list[bytes]]", orders)
+    found = {job_id.decode(): place for each in lists for place, job_id in enumerate(each)}
+    return had, served, found
 
 
 def take_turn(pipe: Pipeline, caller: str) -> None:

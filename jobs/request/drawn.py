@@ -12,6 +12,9 @@ from jobs.sentences import Sentence, say
 
 Size = tuple[int, int]
 
+SIZED = "/width"
+"""The pointer of what is said of a size."""
+
 LANCZOS = "lanczos"
 """What brings a picture to its size where there is no network for it."""
 
@@ -44,13 +47,9 @@ def best_upscaler(card: ModelCard) -> str:
     return card.upscalers[0].name if card.upscalers and card.batched else LANCZOS
 
 
-def note_of(request: ResolvedRequest, sizes: Sequence[str]) -> str | None:
-    """What was done otherwise than asked, because the model draws well at `sizes` only."""
-    return " ".join(notes_of(request, sizes)) or None
-
-
-def notes_of(request: ResolvedRequest, sizes: Sequence[str]) -> list[Sentence]:
-    """The same, a sentence each."""
+def notes_of(request: ResolvedRequest, sizes: Sequence[str], *, painting: bool) -> list[Sentence]:
+    """What is done otherwise than asked, because the model draws well at `sizes` only: a sentence
+    each. `painting` says whether what is enlarged was to be painted again."""
     said: list[Sentence] = []
     if sizes and request.drawn:
         said.append(
@@ -64,7 +63,7 @@ def notes_of(request: ResolvedRequest, sizes: Sequence[str]) -> list[Sentence]:
             )
         )
     scaled = request.hires or (request if request.kind == "upscale" else None)
-    if sizes and scaled and not scaled.strength and _finished(request) not in sizes:
+    if sizes and painting and scaled and not scaled.strength and _finished(request) not in sizes:
         said.append(
             say(
                 "only-enlarged",

@@ -10,7 +10,7 @@ from grammar.script import AND
 from jobs.prompts.joined import read_as_text
 from jobs.request.fields.parts import Control
 from jobs.request.fields.said import Said
-from jobs.request.fields.values import TUNED
+from jobs.request.fields.values import TUNED, TUNED_TWICE
 from jobs.request.model_card import ModelCard
 from jobs.sentences import say
 
@@ -24,7 +24,12 @@ class Note(Said):
 def threshold_notes(controls: Sequence[Control]) -> list[Note]:
     """What thresholds tune nothing, because what they were sent with is not tuned."""
     return [
-        Note(pointer=f"/controls/{index}/{field}", detail=f"tunes nothing of {each.preprocessor}")
+        Note(
+            pointer=f"/controls/{index}/{field}",
+            detail=say(
+                "tunes-nothing", "tunes nothing of {preprocessor}", preprocessor=each.preprocessor
+            ),
+        )
         for index, each in enumerate(controls)
         for field in idle_thresholds(each)
     ]
@@ -32,7 +37,7 @@ def threshold_notes(controls: Sequence[Control]) -> list[Note]:
 
 def idle_thresholds(control: Control) -> list[str]:
     """The thresholds of a ControlNet's picture that its preprocessor has no use for."""
-    tuned = {"threshold_a": TUNED, "threshold_b": ("canny",)}
+    tuned = {"threshold_a": TUNED, "threshold_b": TUNED_TWICE}
     return [
         field
         for field, names in tuned.items()

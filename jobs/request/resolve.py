@@ -12,7 +12,7 @@ from jobs.request.add_ons.checks import type_of
 from jobs.request.checks import blocklist
 from jobs.request.checks.checks import count_errors, request_errors, size_errors
 from jobs.request.checks.prompt_checks import prompt_errors
-from jobs.request.drawn import LANCZOS, best_upscaler, drawn_at, notes_of
+from jobs.request.drawn import LANCZOS, SIZED, best_upscaler, drawn_at, notes_of
 from jobs.request.fields.parts import Control, Hires, IPAdapter
 from jobs.request.fields.values import LIMITS, SEEDS
 from jobs.request.model_card import Kind, ModelCard
@@ -138,8 +138,9 @@ def resolve(
         upscaler=(request.upscaler or _own_upscaler(card)) if upscaling else None,
     )
     if notes is not None:
-        said = notes_of(resolved, card.sizes)
-        notes += [Note(pointer="/width", detail=each) for each in said]
+        painting = bool(request.hires.strength if request.hires else request.strength)
+        sized = notes_of(resolved, card.sizes, painting=painting)
+        notes += [Note(pointer=SIZED, detail=each) for each in sized]
     return resolved
 
 

@@ -50,15 +50,19 @@ def words_of(
     errors = _beside(request)
     if request.styles:
         known, missing = chosen(request.styles, StyleFile(settings().styles_file).all())
-        there_are = "see /styles"
         errors += [
-            FieldError(pointer="/styles", detail=f"no style is named {name[:60]!r}; {there_are}")
+            FieldError(
+                pointer="/styles",
+                detail=say(
+                    "unknown-style", "no style is named {name}; see /styles", name=repr(name[:60])
+                ),
+            )
             for name in missing
         ]
         most = LIMITS.max_prompt
         written = merged(written, (style.prompt for style in known), most)
         negative = merged(negative, (style.negative_prompt for style in known), most)
-        errors += _too_long({"/prompt": written, "/negative_prompt": negative}, "with its styles")
+        errors += _too_long({"/prompt": written, "/negative_prompt": negative}, styled=True)
     texts = {"/prompt": written, "/negative_prompt": negative}
     # Words that were picked before need no lists.
     lists = bool(request.wordings) or _lists(texts)
@@ -185,7 +189,9 @@ def _beside(request: GenerationRequest) -> list[FieldError]:
             errors.append(FieldError(pointer=pointer, detail=str(error)))
             continue
         if template:
-            detail = "has a choice or a wildcard, which are picked in /prompt alone"
+            detail = say(
+                "choice-elsewhere", "has a choice or a wildcard, which are picked in /prompt alone"
+            )
             errors.append(FieldError(pointer=pointer, detail=detail))
     return errors
 
@@ -198,7 +204,7 @@ def _pick(texts: dict[str, str], seed: int, index: int) -> list[FieldError]:
             texts[pointer] = expanded(text, f"{seed}{pointer}", wildcards)
         except (BadTemplate, NoWildcard) as error:
             return [FieldError(pointer=pointer, detail=str(error))]
-    return _too_long(texts, f"as picture {index + 1} has it")
+    return _too_long(texts, picture=index + 1)
 
 
 def _nothing(errors: list[FieldError]) -> Words:
@@ -213,11 +219,15 @@ def _fault(written: str, error: BadTemplate) -> FieldError:
     return FieldError(pointer="/negative_prompt", detail=str(error))
 
 
-def _too_long(texts: dict[str, str], how: str) -> list[FieldError]:
+def _too_long(texts: dict[str, str], *, styled: bool = False, picture: int = 0) -> list[FieldError]:
     most = LIMITS.max_prompt
+    code = "too-long-styled" if styled else "too-long-picked"
+    how = "with its styles" if styled else "as picture {picture} has it"
+    template = f"must be at most {{most}} characters; {how} it has {{has}}"
     return [
         FieldError(
-            pointer=pointer, detail=f"must be at most {most} characters; {how} it has {len(text)}"
+            pointer=pointer,
+            detail=say(code, template, most=most, has=len(text), picture=picture),
         )
         for pointer, text in texts.items()
         if len(text) > most
@@ -238,7 +248,10 @@ def _worded(
     try:
         loras += _named(tagged.loras, card)
     except ValidationError:
-        detail = "a LoRA in it must have a name of at most 200 characters and a weight from -4 to 4"
+        detail = say(
+            "bad-lora-tag",
+            "a LoRA in it must have a name of at most 200 characters and a weight from -4 to 4",
+        )
         errors.append(FieldError(pointer="/prompt", detail=detail))
     # Too many of them are a fault that is told of with its limit.
     return PictureWords.model_construct(prompt=tagged.prompt, negative_prompt=negative, loras=loras)

@@ -14,6 +14,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from redis.exceptions import RedisError
 
 from jobs.quota import Quota, QuotaExceeded
+from jobs.sentences import say
 from jobs.settings import settings
 from server.door.auth import caller, is_public
 from server.door.limiter import BACK, current_limiter, seconds_left
@@ -53,7 +54,8 @@ def count_request(whose: str) -> list[Quota]:
     quotas = [_quota(*each) for each in rates]
     full = quotas[refusing]
     of = "of one caller" if full.name == "requests" else "of all callers"
-    said = f"{full.limit} requests {of} in a minute are the limit"
+    template = f"{{limit}} requests {of} in a minute are the limit"
+    said = say(f"quota-{full.name}", template, limit=full.limit)
     raise QuotaExceeded(full, said, full.reset or 1, quotas)
 
 

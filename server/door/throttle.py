@@ -7,6 +7,7 @@ from ipaddress import IPv6Address, ip_address
 from flask import request
 from limits import RateLimitItemPerMinute
 
+from jobs.sentences import say
 from server.door.limiter import BACK, current_limiter, seconds_left
 from server.errors import ApiError
 
@@ -24,7 +25,12 @@ def take_try(what: str) -> None:
         raise ApiError(
             429,
             "too-many-tries",
-            f"{TRIES.amount} wrong tries were too many; come back in {seconds} s",
+            say(
+                "too-many-tries",
+                "{tries} wrong tries were too many; come back in {seconds} s",
+                tries=TRIES.amount,
+                seconds=seconds,
+            ),
             headers={"Retry-After": str(seconds)},
         )
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from jobs.collections import grids
 from jobs.collections.grids import Grid
-from jobs.queue import queue, quotas
+from jobs.queue import own_quotas, queue, quotas
 from jobs.queue.queue import QueueFull
 from jobs.quota import QuotaExceeded
 from jobs.records.record import read_many
@@ -65,7 +65,9 @@ def submit_grid(body: GridRequest, grid_id: str, begun: Grid | None = None) -> G
     planned = _planned(body, grid_id, seed)
     requests = [request for _, request in planned]
     ids = begun.jobs if begun else [queue.new_job_id() for _ in requests]
-    quotas.check_together(len(requests) * (2 if wish(requests[0].trace) else 1), "/axes")
+    pictures = len(requests) * (2 if wish(requests[0].trace) else 1)
+    own = own_quotas.get(resources().redis, caller().account)
+    quotas.check_together(pictures, "/axes", own)
     _check_pictures(requests)
     known: dict[tuple[str, bool], Upload] = {}
     uploads: list[Uploads] = []

@@ -10,6 +10,7 @@ from jobs.logs import note_job
 from jobs.pictures.image_store import job_of
 from jobs.records.record import JobRecord, read
 from jobs.request.pictures import named_pictures
+from jobs.sentences import say
 from server.door.auth import caller
 from server.errors import ApiError
 from server.resources import resources
@@ -32,7 +33,8 @@ def find_job(job_id: str) -> JobRecord:
 
 def no_such_job(job_id: str) -> ApiError:
     """The caller gets 404: there is no such job, or it is somebody else's."""
-    return ApiError(404, "not-found", f"there is no job {job_id[:64]!r}")
+    detail = say("no-job", "there is no job {id}", id=repr(job_id[:64]))
+    return ApiError(404, "not-found", detail)
 
 
 def is_of_own_job(image: str) -> bool:

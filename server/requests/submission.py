@@ -16,6 +16,7 @@ from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
 from jobs.request.request import GenerationRequest, InvalidRequest
 from jobs.request.resolve import resolve
+from jobs.sentences import say
 from jobs.webhooks.outbox import Hook
 from server.door.auth import caller
 from server.errors import ApiError, Unavailable
@@ -28,7 +29,9 @@ def known_models() -> list[ModelCard]:
     """What the workers offer, the default model first. Raises a 503 before one has started."""
     cards = offered_models(resources().redis)
     if not cards:
-        raise Unavailable("no-worker", "no worker has started yet, so no model is known")
+        raise Unavailable(
+            "no-worker", say("no-worker-yet", "no worker has started yet, so no model is known")
+        )
     return cards
 
 

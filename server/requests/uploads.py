@@ -13,6 +13,7 @@ from jobs.pictures.pictures import BadPicture
 from jobs.recipes.recipes import prompts_of
 from jobs.request.pictures import InputPicture, named_pictures
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
+from jobs.sentences import Sentence, say
 from server.outages import StoreAway
 from server.requests.named import is_own_picture
 
@@ -131,7 +132,9 @@ def _bytes(named: str, store: ImageStore) -> bytes:
     if named[:5].lower() == "data:":
         return pictures.data_uri_bytes(named)
     if re.match(r"https?://", named, re.IGNORECASE):
-        raise BadPicture("is a URL, and those are not fetched; send the picture itself")
+        raise BadPicture(
+            say("picture-url", "is a URL, and those are not fetched; send the picture itself")
+        )
     if BARE_BASE64.fullmatch(named):
         raise BadPicture("is base64 of unknown kind; put `data:image/png;base64,` before it")
     if not is_own_picture(named):
@@ -144,7 +147,8 @@ def _bytes(named: str, store: ImageStore) -> bytes:
         raise StoreAway from error
 
 
-def _not_there(named: str) -> str:
+def _not_there(named: str) -> Sentence:
     shown = named if len(named) <= SHOWN else f"{named[:SHOWN]}..."
     shown = "".join(each if each.isprintable() else "?" for each in shown)
-    return f'there is no picture "{shown}" of yours; send an id of one, or a data URI'
+    template = 'there is no picture "{name}" of yours; send an id of one, or a data URI'
+    return say("picture-gone", template, name=shown)

@@ -33,7 +33,7 @@ def _bound(code: str, must_be: str, limit: str) -> Words:
 
 WORDS: dict[str, Words] = {
     "missing": lambda ctx, value: say("required", "is required"),
-    "extra_forbidden": lambda ctx, value: "is not a field of this request",
+    "extra_forbidden": lambda ctx, value: say("no-field", "is not a field of this request"),
     "string_type": lambda ctx, value: f"must be a string; it is {_show(value)}",
     "string_unicode": lambda ctx, value: "must be Unicode text; it has half of a surrogate pair",
     "string_too_long": lambda ctx, value: say(
@@ -48,11 +48,17 @@ WORDS: dict[str, Words] = {
         least=ctx["min_length"],
         has=len(value),
     ),
-    "too_long": lambda ctx, value: (
-        f"must have at most {ctx['max_length']} items; it has {ctx['actual_length']}"
+    "too_long": lambda ctx, value: say(
+        "too-many",
+        "must have at most {most} items; it has {has}",
+        most=ctx["max_length"],
+        has=ctx["actual_length"],
     ),
-    "too_short": lambda ctx, value: (
-        f"must have at least {ctx['min_length']} items; it has {ctx['actual_length']}"
+    "too_short": lambda ctx, value: say(
+        "too-few",
+        "must have at least {least} items; it has {has}",
+        least=ctx["min_length"],
+        has=ctx["actual_length"],
     ),
     "string_pattern_mismatch": lambda ctx, value: (
         f"must match {ctx['pattern']}; it is {_show(value)}"
@@ -70,7 +76,12 @@ WORDS: dict[str, Words] = {
     "model_type": lambda ctx, value: f"must be an object; it is {_show(value)}",
     "model_attributes_type": lambda ctx, value: f"must be an object; it is {_show(value)}",
     "list_type": lambda ctx, value: f"must be an array; it is {_show(value)}",
-    "literal_error": lambda ctx, value: f"must be {ctx['expected']}; it is {_show(value)}",
+    "literal_error": lambda ctx, value: say(
+        "no-choice",
+        "must be {choices}; it is {given}",
+        choices=ctx["expected"],
+        given=_show(value),
+    ),
     "greater_than": _bound("not-above", "must be more than", "gt"),
     "greater_than_equal": _bound("below", "must be at least", "ge"),
     "less_than": _bound("not-below", "must be less than", "lt"),

@@ -15,6 +15,7 @@ from jobs.pictures.image_store import ANIMATIONS, TENSORS, job_of
 from jobs.queue import queue
 from jobs.records.events import ENDED
 from jobs.request.pictures import named_pictures
+from jobs.sentences import say
 from jobs.settings import settings
 from server.door.auth import caller
 from server.door.signing import current_signer
@@ -127,9 +128,16 @@ def delete_image(path: ImagePath) -> tuple[str, int]:
         raise _unknown(image)
     record, here = find_job(job_id), resources()
     if record.status not in ENDED:
-        raise ApiError(409, "not-ended", f"its job is {record.status}: cancel that, or wait for it")
+        detail = say(
+            "job-not-ended",
+            "its job is {status}: cancel that, or wait for it",
+            status=record.status,
+        )
+        raise ApiError(409, "not-ended", detail)
     if image in named_pictures(record.request).values():
-        raise ApiError(409, "in-use", "its job started from it: delete the job")
+        raise ApiError(
+            409, "in-use", say("picture-in-use", "its job started from it: delete the job")
+        )
     if image not in {output.id for output in record.outputs}:
         raise _unknown(image)
     try:
@@ -188,4 +196,5 @@ def _check(image: str, query: ImageQuery) -> None:
 
 
 def _unknown(image: str) -> ApiError:
-    return ApiError(404, "not-found", f"there is no picture {image[:64]!r}")
+    detail = say("no-such-picture", "there is no picture {id}", id=repr(image[:64]))
+    return ApiError(404, "not-found", detail)

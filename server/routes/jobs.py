@@ -6,17 +6,20 @@ import base64
 import binascii
 import logging
 from math import ceil
+from typing import Literal, Self
 from urllib.parse import urlencode
 
 from flask import Response, request
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from redis.exceptions import RedisError
 
 from jobs.lists import listing
-from jobs.queue import idempotency, queue
+from jobs.queue import idempotency, places, queue
+from jobs.queue.places import NotWaiting, OtherLane
 from jobs.records.events import ENDED, Status
 from jobs.records.record import JobRecord, read
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
+from jobs.sentences import say
 from jobs.webhooks.messages import check_receiver
 from jobs.webhooks.outbox import Hook
 from server.door.auth import caller
@@ -196,6 +199,55 @@ def cancel_job(path: JobPath) -> Response:
     if record is None:
         raise no_such_job(path.job_id)
     return response(current_views().job(record), 200)
+
+
+class Place(BaseModel):
+    """Where in the queue a job is to wait: one of these."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: Literal["first", "last"] | None = Field(
+        None, description="First or last of the jobs that wait for the same."
+    )
+    before: str | None = Field(None, description="Id of the job before which it is to wait.")
+    after: str | None = Field(None, description="Id of the job after which it is to wait.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(each is not None for each in (self.to, self.before, self.after)) != 1:
+            raise ValueError(say("one-place", "must have one of `to`, `before` and `after`"))
+        return self
+
+
+@routes.post("/jobs/<job_id>/position", {200: JobView}, (400, 404, 408, 409, 413, 415, 422, 503))
+def move_job(path: JobPath, body: Place) -> Response:
+    """Move a waiting job in the queue
+
+    Among the jobs that wait for the same: the same caller's, for the same model, with the same
+    priority. When another caller's turn comes is not changed by it. 409 where the job runs already
+    or has ended. To move twice to the same place is to move once.
+    """
+    record = find_job(path.job_id)
+    where = body.to or ("before" if body.before is not None else "after")
+    beside = body.before if body.before is not None else body.after
+    try:
+        places.move(resources().redis, record, where, _beside(where, beside))
+    except NotWaiting as error:
+        raise ApiError(409, "not-waiting", str(error)) from error
+    except OtherLane as error:
+        detail = [FieldError(pointer=f"/{where}", detail=str(error))]
+        raise InvalidRequest(detail) from error
+    return response(current_views().job(find_job(path.job_id)), 200)
+
+
+def _beside(where: str, job_id: str | None) -> JobRecord | None:
+    """The job that is named beside another. Raises InvalidRequest where there is none."""
+    if job_id is None:
+        return None
+    try:
+        return find_job(job_id)
+    except ApiError as error:
+        raise InvalidRequest([FieldError(pointer=f"/{where}", detail=error.detail)]) from error
 
 
 @routes.delete("/jobs/<job_id>", {204: None}, (404, 503))

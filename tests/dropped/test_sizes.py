@@ -115,8 +115,12 @@ def test_a_second_pass_only_enlarges(room: Room):
 
 
 def test_a_picture_that_is_enlarged_is_not_painted_over(room: Room):
-    job = room.job(**ASKED, kind="upscale", image=sent(scene(100, 60)), scale=2)
-    assert "not painted again" in job["outputs"][0]["note"]
+    start = {"kind": "upscale", "image": sent(scene(100, 60)), "scale": 2}
+    told = room.job(**ASKED, **start, strength=0.4)
+    assert "not painted again" in told["outputs"][0]["note"]
+    job = room.job(**ASKED, **start)
+    # Nobody asked for painting, so there is nothing to say.
+    assert (job["outputs"][0]["note"], job["notes"]) == (None, [])
     made = pixels(room.client.get(job["outputs"][0]["url"]).content)
     assert difference(made, enlarged(np.asarray(scene(100, 60)), 200, 120)) <= 1
 

@@ -15,9 +15,7 @@ from redis import Redis
 
 from jobs.records import lanes, workers
 from jobs.records.workers import PictureCost, WorkerInfo
-from jobs.request.drawn import note_of
 from jobs.request.model_card import ModelCard
-from jobs.request.request import ResolvedRequest
 from worker.engine import Cost
 from worker.models.adding.place import Place
 from worker.models.files.word_tables import WordTables
@@ -135,12 +133,6 @@ class Offer:
     def factor(self, model: str) -> int:
         """Pixels that width and height of a model's pictures are multiples of."""
         return next((card.factor for card in self._cards if card.name == model), 8)
-
-    def note(self, request: ResolvedRequest) -> str | None:
-        """What is done otherwise than a request asks, for its model's sake; None for nothing."""
-        none: list[str] = []
-        sizes = next((card.sizes for card in self._cards if card.name == request.model), none)
-        return note_of(request, sizes)
 
     def read_as(self, model: str, prompt: str) -> str | None:
         """What a model's table of words takes a prompt for; None where it changes nothing."""

@@ -5,11 +5,13 @@ import { App } from "./App";
 import { ready } from "./i18n";
 import { restoreGuides } from "./state/form/guides";
 import { restoreInput } from "./state/form/input";
+import { restoreLayers } from "./state/form/layers";
 import { start } from "./state/live/sync";
 import "./style.css";
 
 /** Starts the application in the page. */
 export function boot(): void {
+  void restoreLayers();
   void restoreInput();
   void restoreGuides();
   installDrop();

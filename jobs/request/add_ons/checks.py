@@ -9,10 +9,12 @@ from jobs.request.fields.values import MAX_LORAS, PREPROCESSORS, ControlType, is
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.request.pictures import Pictures
 from jobs.request.request import FieldError, GenerationRequest
-from jobs.sentences import say
+from jobs.sentences import Sentence, say
 
 BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 """Ways to enlarge that need no weights of their own."""
+
+REQUIRED = say("required", "is required")
 
 WORDS = {"controlnets": "ControlNet", "ip_adapters": "IP-Adapter"}
 """What the fields of a card list."""
@@ -51,10 +53,7 @@ def lora_errors(
         if unknown and fitting:
             its = next(each for each in fitting[0].loras if each.name == lora.name)
             names = ", ".join(each.name for each in fitting[:3])
-            detail = (
-                f"the LoRA {lora.name!r} is for {its.family or fitting[0].family} ({names}); the"
-                f" model {card.name} is {card.family}"
-            )
+            detail = _of_another("LoRA", lora.name, its.family or fitting[0].family, names, card)
             unknown = [FieldError(pointer=pointer, detail=detail)]
         errors += unknown
     return errors
@@ -67,13 +66,13 @@ def add_on_errors(
     for index, control in enumerate(request.controls):
         pointer = f"/controls/{index}"
         if f"{pointer}/image" not in pictures:
-            errors.append(FieldError(pointer=f"{pointer}/image", detail="is required"))
+            errors.append(FieldError(pointer=f"{pointer}/image", detail=REQUIRED))
         where = f"{pointer}/model"
         errors += _fit_errors("controlnets", control.model, card, where, cards)
         errors += _span_errors(control, pointer)
         errors += _control_errors(control, card, pointer)
         if control.mask is not None and f"{pointer}/mask" not in pictures:
-            errors.append(FieldError(pointer=f"{pointer}/mask", detail="is required"))
+            errors.append(FieldError(pointer=f"{pointer}/mask", detail=REQUIRED))
     errors += _ip_adapter_errors(request, card, pictures, cards)
     if request.vae is not None:
         errors += unknown_errors("autoencoder", request.vae, card, card.vaes, "/vae")
@@ -95,9 +94,7 @@ def _ip_adapter_errors(
         needed = [f"{pointer}/images/{index}" for index in range(len(adapter.images))]
         needed += [f"{pointer}/mask"] if adapter.mask is not None else []
         errors += [
-            FieldError(pointer=each, detail="is required")
-            for each in needed
-            if each not in pictures
+            FieldError(pointer=each, detail=REQUIRED) for each in needed if each not in pictures
         ]
         errors += _fit_errors("ip_adapters", adapter.model, card, f"{pointer}/model", cards)
         errors += _span_errors(adapter, pointer)
@@ -125,7 +122,9 @@ def _control_errors(control: Control, card: ModelCard, pointer: str) -> list[Fie
         errors += unknown_errors("preprocessor", control.preprocessor, card, known, where)
     kinds = ", ".join(its.control_types)
     if its.control_types and type_of(control, card) is None:
-        detail = f"must say of which kind the picture is: {kinds}"
+        detail = say(
+            "no-control-type", "must say of which kind the picture is: {kinds}", kinds=kinds
+        )
         errors.append(FieldError(pointer=f"{pointer}/control_type", detail=detail))
     if control.control_type is not None and not its.control_types:
         detail = f"{control.model} is for one kind of pictures; leave it out"
@@ -144,7 +143,12 @@ def _control_errors(control: Control, card: ModelCard, pointer: str) -> list[Fie
 def _span_errors(part: Control | IPAdapter, pointer: str) -> list[FieldError]:
     if part.end >= part.start:
         return []
-    detail = f"must be at least start, {part.start}; it is {part.end}"
+    detail = say(
+        "ends-before",
+        "must be at least start, {start}; it is {end}",
+        start=part.start,
+        end=part.end,
+    )
     return [FieldError(pointer=f"{pointer}/end", detail=detail)]
 
 
@@ -158,12 +162,23 @@ def _fit_errors(
     for other in cards if unknown else []:
         its = next((each for each in getattr(other, field) if each.name == name), None)
         if its is not None:
-            detail = (
-                f"the {what} {name!r} is for {its.family or other.family}"
-                f" ({other.name}); the model {card.name} is {card.family}"
-            )
+            detail = _of_another(what, name, its.family or other.family, other.name, card)
             return [FieldError(pointer=pointer, detail=detail)]
     return unknown
+
+
+def _of_another(what: str, name: str, family: str, models: str, card: ModelCard) -> Sentence:
+    """An add-on is for models of another family."""
+    return say(
+        "other-family",
+        "the {what} {name} is for {family} ({models}); the model {model} is {its}",
+        what=what,
+        name=repr(name),
+        family=family,
+        models=models,
+        model=card.name,
+        its=card.family,
+    )
 
 
 def unknown_errors(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jobs.request.add_ons.checks import (
     BUILT_IN_UPSCALERS,
+    REQUIRED,
     add_on_errors,
     lora_errors,
     unknown_errors,
@@ -105,7 +106,12 @@ def size_errors(
             errors.append(error)
         asked: int | None = getattr(request, field)
         if request.kind in ("outpaint", "upscale") and asked not in (None, value):
-            detail = f"follows from the picture: it is {value}, not {asked}; leave it out"
+            detail = say(
+                "follows-from-picture",
+                "follows from the picture: it is {value}, not {asked}; leave it out",
+                value=value,
+                asked=asked or 0,
+            )
             errors.append(FieldError(pointer=f"/{field}", detail=detail))
     scale = request.hires.scale if request.hires else 1.0
     pixels = round(width * scale) * round(height * scale)
@@ -191,7 +197,7 @@ def _kind_errors(
 
 def _reference_errors(request: GenerationRequest, pictures: Pictures) -> list[FieldError]:
     pointers = [f"/references/{index}" for index in range(len(request.references))]
-    return [FieldError(pointer=at, detail="is required") for at in pointers if at not in pictures]
+    return [FieldError(pointer=at, detail=REQUIRED) for at in pointers if at not in pictures]
 
 
 def _region_errors(request: GenerationRequest, pictures: Pictures, prompt: str) -> list[FieldError]:

@@ -6,10 +6,12 @@ from grammar.edits import Count
 from grammar.script import MAX_WORDINGS, Script
 from jobs.prompts.joined import fault, joins, unreadable
 from jobs.request.fields.parts import PictureWords
+from jobs.request.fields.regions import JOINED_BESIDE
 from jobs.request.fields.trace import wish
 from jobs.request.model_card import ModelCard
 from jobs.request.request import FieldError, GenerationRequest
 from jobs.request.samplers import SAMPLERS, parts_of
+from jobs.sentences import say
 
 
 def prompt_errors(
@@ -48,8 +50,7 @@ def prompt_errors(
     ]
     several = any(script.several for script in scripts)
     if placed and joins(second.get("prompt", "")):
-        detail = "AND joins prompts that have no place; leave it or the regions out"
-        wrong.append(("/hires/prompt", detail))
+        wrong.append(("/hires/prompt", JOINED_BESIDE))
     if most := max((_texts(request, card, script) for script in scripts), default=0):
         detail = (
             f"becomes {most} different texts from step to step; at most {MAX_WORDINGS} are read"
@@ -57,13 +58,14 @@ def prompt_errors(
         wrong.append(("/prompt", detail if most > MAX_WORDINGS else None))
     for pointer, text in _blended(request).items():
         if several or Script(text, "").several:
-            detail = (
+            detail = say(
+                "not-blended",
                 "goes between prompts that stay as they are; those whose words change from step to"
-                " step, that AND joins or that have regions, are not blended"
+                " step, that AND joins or that have regions, are not blended",
             )
             wrong.append((pointer, detail))
     if request.pag_scale and any(script.joined or script.placed for script in scripts):
-        wrong.append(("/pag_scale", "takes one prompt, and there are several"))
+        wrong.append(("/pag_scale", say("one-prompt", "takes one prompt, and there are several")))
     trace = wish(request.trace)
     hires = request.hires
     if trace and trace.attention != "none" and (several or (hires and hires.prompt)):

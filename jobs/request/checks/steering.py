@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from jobs.request.model_card import ModelCard
 from jobs.request.request import GenerationRequest
 from jobs.request.samplers import parts_of
+from jobs.sentences import say
 
 FIRST_ORDER = ("ddim", "euler")
 """Samplers that go one straight line a step and draw nothing, whose noise CFG++ may exchange."""
@@ -19,9 +20,11 @@ def faults(request: GenerationRequest, card: ModelCard) -> Iterator[tuple[str, s
         none = f"the model {card.name} has no classes; leave it out"
         yield "/class_label", most if card.classes else none
     if request.tiling != "none" and not card.unet:
-        detail = (
-            f"the model {card.name} knows its edges: it has no convolutions that could wrap, as"
-            " Stable Diffusion 1, 2 and XL have"
+        detail = say(
+            "no-tiling",
+            "the model {model} knows its edges: it has no convolutions that could wrap, as Stable"
+            " Diffusion 1, 2 and XL have",
+            model=card.name,
         )
         yield "/tiling", detail
     on_unets = {
@@ -31,10 +34,12 @@ def faults(request: GenerationRequest, card: ModelCard) -> Iterator[tuple[str, s
     }
     for field, asked in on_unets.items():
         if asked and not card.unet:
-            yield f"/{field}", f"acts on a U-Net, and the model {card.name} has none here"
+            template = "acts on a U-Net, and the model {model} has none here"
+            yield f"/{field}", say("no-unet", template, model=card.name)
     walked = (request.walk.samplers if request.walk else None) or []
     for name in walked or [request.sampler or card.sampler]:
         sampler = parts_of(name)[0]
         if request.cfg_plus_plus and card.unet and sampler not in FIRST_ORDER:
             takes = " or ".join(FIRST_ORDER)
-            yield "/cfg_plus_plus", f"takes the sampler {takes}; it is {sampler}"
+            template = "takes the sampler {takes}; it is {sampler}"
+            yield "/cfg_plus_plus", say("takes-sampler", template, takes=takes, sampler=sampler)

@@ -9,12 +9,18 @@ from pydantic import Field
 from jobs.prompts.joined import joins
 from jobs.request.fields.parts import Part
 from jobs.request.fields.values import Picture, Prompt
+from jobs.sentences import say
 
 MAX_REGIONS = 8
 """Each is one more row of every forward."""
 
 EDGE = 1.0001
 """Where a box may end at most: the picture's edge, and what thirds lose as decimals."""
+
+
+JOINED_BESIDE = say(
+    "joined-beside-regions", "AND joins prompts that have no place; leave it or the regions out"
+)
 
 
 class Box(Part):
@@ -48,22 +54,22 @@ def faults(
     """What cannot be, each with the pointer of its field; `levels` are the darkest and the lightest
     of the masks."""
     if regions and joins(prompt):
-        yield "/prompt", "AND joins prompts that have no place; leave it or the regions out"
+        yield "/prompt", JOINED_BESIDE
     for index, region in enumerate(regions):
         where = f"/regions/{index}"
         if (region.box is None) == (region.mask is None):
-            yield where, "must have either a `box` or a `mask`"
+            yield where, say("box-or-mask", "must have either a `box` or a `mask`")
         if not region.prompt.strip():
-            yield f"{where}/prompt", "must say what to draw there; it is empty"
+            yield f"{where}/prompt", say("region-empty", "must say what to draw there; it is empty")
         if joins(region.prompt):
             detail = "AND joins prompts that have no place; give each a region of its own"
-            yield f"{where}/prompt", detail
+            yield f"{where}/prompt", say("region-joined", detail)
         lightest = levels[index]
         if lightest is not None and not lightest[1]:
-            yield f"{where}/mask", "has nothing white, so it is no place"
+            yield f"{where}/mask", say("region-nowhere", "has nothing white, so it is no place")
         if box := region.box:
             ends = {"width": box.left + box.width, "height": box.top + box.height}
             for side, end in ends.items():
                 if end > EDGE:
-                    detail = f"must end at the picture's edge, 1; by its {side} it ends at {end:g}"
-                    yield f"{where}/box", detail
+                    detail = "must end at the picture's edge, 1; by its {side} it ends at {end}"
+                    yield f"{where}/box", say("region-beyond", detail, side=side, end=f"{end:g}")

@@ -45,7 +45,10 @@ PREPROCESSORS: tuple[str, ...] = get_args(Preprocessor)
 
 
 TUNED = ("canny", "scribble", "tile", "blur", "luminance", "intensity", "threshold")
-"""The preprocessors that `threshold_a` tunes; `threshold_b` tunes canny alone."""
+"""The preprocessors that `threshold_a` tunes."""
+
+TUNED_TWICE = ("canny",)
+"""Those that `threshold_b` tunes as well."""
 
 
 def is_built_in(name: str) -> TypeGuard[Preprocessor]:

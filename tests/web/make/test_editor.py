@@ -367,3 +367,37 @@ def test_what_is_painted_lightly_changes_less(visit: Visit, site: Site) -> None:
 
     changes = [difference(each, picture())[60:68, 32:96] for each in (lightly, wholly)]
     assert 0 < changes[0].mean() < 0.7 * changes[1].mean()
+
+
+def test_a_picture_that_grows_in_steps_keeps_what_each_added(visit: Visit, site: Site):
+    page = visit(DESK)
+    page.get_by_label("What should the picture show?").fill("blue sky, flat")
+    open_growing(page)
+    page.get_by_label("Right").fill("64")
+    page.get_by_label("Right").press("Tab")
+    page.get_by_role("button", name="Done").click()
+    page.get_by_role("button", name="Make it").click()
+    layers = page.get_by_role("region", name="Layers")
+    expect(layers.get_by_role("listitem")).to_have_count(2, timeout=120_000)
+    start = page.get_by_role("group", name="Start from this picture")
+    layers.get_by_role("button", name="Go on from what is shown").click()
+    expect(start.get_by_text("192 \u00d7 128")).to_be_visible()
+    page.get_by_role("button", name="Choose the edges").click()
+    page.get_by_label("Bottom").fill("64")
+    page.get_by_label("Bottom").press("Tab")
+    page.get_by_role("button", name="Done").click()
+    page.get_by_role("button", name="Make it").click()
+    expect(layers.get_by_role("listitem")).to_have_count(3, timeout=120_000)
+    page.reload()
+    expect(layers.get_by_role("listitem")).to_have_count(3)
+    # Without the step in between there is a hole, which is filled before the picture grows on.
+    layers.get_by_role("button", name="Step 1: shown").click()
+    layers.get_by_role("button", name="Go on from what is shown").click()
+    expect(page.get_by_role("radio", name="Paint over", exact=True)).to_be_checked()
+    expect(start.get_by_text("192 \u00d7 192")).to_be_visible()
+    layers.get_by_role("button", name="Step 1: shown").click()
+    layers.get_by_role("button", name="Throw Step 2 off the canvas").click()
+    expect(layers.get_by_role("listitem")).to_have_count(2)
+    layers.get_by_role("button", name="Go on from what is shown").click()
+    expect(start.get_by_text("192 \u00d7 128")).to_be_visible()
+    expect(page.get_by_role("radio", name="Extend", exact=True)).to_be_checked()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib.metadata import version
@@ -20,6 +20,8 @@ from jobs.pictures.image_store import ImageStore, image_id
 from jobs.queue import settle
 from jobs.records.events import Error, Output, OutputEvent, Safety, Status, publish
 from jobs.records.metrics import Metrics
+from jobs.request.drawn import SIZED
+from jobs.request.notes import Note
 from worker.canvas import film
 from worker.canvas.png import Maker, encode, plain_png
 from worker.engine import EngineError, Finished, Trace, anatomy
@@ -151,7 +153,7 @@ class Settler:
         slot.work.was("make", time.monotonic() - slot.started, darkroom__picture=index)
         started = time.monotonic()
         picture = slot.canvas.compose(finished.image)
-        note = self.offer.note(slot.request)
+        note = sized(slot.record.notes)
         safety = None
         if (hook := self._guard.hook) is not None:
             try:
@@ -299,6 +301,11 @@ class Settler:
                     self.images.delete(each)
             for each in walks.all_ids(slot.id) if slot.request.walk else ():
                 self.images.delete(each)
+
+
+def sized(notes: Sequence[Note]) -> str | None:
+    """What was done otherwise than asked to a picture's size; None for nothing."""
+    return " ".join(each.detail for each in notes if each.pointer == SIZED) or None
 
 
 def hidden(safety: Safety | None) -> bool:

@@ -33,6 +33,7 @@ from darkroom_client.fields import (
     Webhook,
 )
 from darkroom_client.formats import file_format
+from darkroom_client.grids import Axis, Cell, Grid
 from darkroom_client.records import (
     AddOn,
     Done,
@@ -56,6 +57,8 @@ from darkroom_client.sync import Darkroom
 __all__ = [
     "AddOn",
     "AsyncDarkroom",
+    "Axis",
+    "Cell",
     "Control",
     "Darkroom",
     "DarkroomError",
@@ -68,6 +71,7 @@ __all__ = [
     "Fields",
     "File",
     "FreeU",
+    "Grid",
     "Hires",
     "IPAdapter",
     "Job",

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import Unpack
+from typing import Literal, Unpack
 
 import httpx
 
-from darkroom_client import calls
+from darkroom_client import calls, grids
 from darkroom_client.calls import Call, Listing, Patience, Where
 from darkroom_client.errors import StillRunning, Unavailable
 from darkroom_client.fields import Fields
 from darkroom_client.formats import file_format
+from darkroom_client.grids import Axis, Grid
 from darkroom_client.records import Event, File, Job, LoadedPicture, Model, Picture, Progress, State
 from darkroom_client.stream import Follow, deadline, seats_taken
 
@@ -125,6 +127,20 @@ class AsyncDarkroom:
         """Cancel a job; one that has ended stays as it is."""
         return calls.read_job(await self._send(calls.cancel(job)))
 
+    async def move(
+        self,
+        job: Job | str,
+        *,
+        to: Literal["first", "last"] | None = None,
+        before: Job | str | None = None,
+        after: Job | str | None = None,
+    ) -> Job:
+        """Move a job that waits: first, last, or beside another that waits for the same.
+
+        One of `to`, `before` and `after`. Raises RequestRefused where it does not wait any more.
+        """
+        return calls.read_job(await self._send(calls.move(job, to, before, after)))
+
     async def delete(self, what: Job | Picture | str) -> None:
         """Remove a job, by its id too, and its pictures; one that has not ended is canceled first.
 
@@ -141,6 +157,51 @@ class AsyncDarkroom:
             response = await self._send(listing.call)
             for job in listing.page(response.json()):
                 yield job
+
+    async def grid(self, axes: Sequence[Axis], prompt: str = "", **fields: Unpack[Fields]) -> Grid:
+        """Create a grid: a job for each combination of the axes' values, all of them or none.
+
+        Raises RequestRefused, whose `errors` name each value that is wrong by its place.
+        """
+        call = await asyncio.to_thread(grids.create, axes, prompt, fields)
+        return grids.read(await self._send(call))
+
+    async def get_grid(self, grid: Grid | str) -> Grid:
+        """The grid as it is now. Raises NotFound."""
+        return grids.read(await self._send(grids.get(grid)))
+
+    async def wait_for_grid(
+        self,
+        grid: Grid | str,
+        *,
+        on_progress: Callable[[Grid], object] | None = None,
+        timeout: float | None = None,
+    ) -> Grid:
+        """Wait until every cell has ended, well or not. Raises StillRunning."""
+        until = deadline(timeout)
+        while True:
+            now = await self.get_grid(grid)
+            if on_progress:
+                on_progress(now)
+            if now.done:
+                return now
+            if until is not None and time.monotonic() > until:
+                job = await self.get(now.open_job)
+                ended = f"{now.ended} of the grid's {len(now.cells)} cells"
+                raise StillRunning(f"{ended} have ended after {timeout:g} s.", job)
+            await asyncio.sleep(1.0)
+
+    async def cancel_grid(self, grid: Grid | str) -> Grid:
+        """Cancel what of a grid has not ended; the pictures that are there stay."""
+        return grids.read(await self._send(grids.cancel(grid)))
+
+    async def delete_grid(self, grid: Grid | str) -> None:
+        """Remove a grid with its jobs and their pictures."""
+        await self._send(grids.delete(grid))
+
+    async def sheet(self, grid: Grid | str, *, width: int = 192) -> bytes:
+        """All pictures of a grid under their labels, each `width` pixels wide, as one SVG."""
+        return (await self._send(grids.sheet(grid, width))).content
 
     async def models(self) -> list[Model]:
         """The models that can be asked for, the default one first."""

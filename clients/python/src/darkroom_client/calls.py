@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 from urllib.parse import quote
 
 import httpx
@@ -135,10 +135,10 @@ def submit(prompt: str, fields: Mapping[str, Any]) -> Call:
     files: dict[str, tuple[str, bytes]] = {}
 
     def place(name: str, given: PictureInput) -> str | None:
-        named = _named(given)
-        if named is None:
-            files[name] = (name, _read(given))
-        return named
+        known = named(given)
+        if known is None:
+            files[name] = (name, read(given))
+        return known
 
     def masked(part: Control | IPAdapter, name: str) -> Json:
         mask = part.get("mask")
@@ -192,6 +192,18 @@ def get(job: Job | str) -> Call:
 def cancel(job: Job | str) -> Call:
     """Cancel a job."""
     return Call("POST", f"{_path(job)}/cancel")
+
+
+def move(
+    job: Job | str,
+    to: Literal["first", "last"] | None,
+    before: Job | str | None,
+    after: Job | str | None,
+) -> Call:
+    """Move a waiting job in the queue."""
+    beside = {name: _id(each) for name, each in (("before", before), ("after", after)) if each}
+    where = ({"to": to} if to else {}) | beside
+    return Call("POST", f"{_path(job)}/position", {"json": where})
 
 
 def delete(what: Job | Picture | str) -> Call:
@@ -292,7 +304,7 @@ def _id(record: Job | Picture | str) -> str:
     return record if isinstance(record, str) else record.id
 
 
-def _named(given: PictureInput) -> str | None:
+def named(given: PictureInput) -> str | None:
     """A picture as it can be named in a request; None for one that must be sent along."""
     if isinstance(given, Picture):
         return given.id
@@ -301,7 +313,8 @@ def _named(given: PictureInput) -> str | None:
     return None
 
 
-def _read(given: PictureInput) -> bytes:
+def read(given: PictureInput) -> bytes:
+    """The bytes of a picture that is sent along."""
     if isinstance(given, bytes):
         return given
     if isinstance(given, str | os.PathLike):

@@ -8,18 +8,19 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Unpack
+from typing import Literal, Unpack
 
 import httpx
 
-from darkroom_client import calls
+from darkroom_client import calls, grids
 from darkroom_client.calls import Call, Listing, Patience, Where
 from darkroom_client.errors import StillRunning, Unavailable
 from darkroom_client.fields import Fields
 from darkroom_client.formats import file_format
+from darkroom_client.grids import Axis, Grid
 from darkroom_client.records import Event, File, Job, LoadedPicture, Model, Picture, Progress, State
 from darkroom_client.stream import Follow, deadline, seats_taken
 
@@ -126,6 +127,20 @@ class Darkroom:
         """Cancel a job; one that has ended stays as it is."""
         return calls.read_job(self._send(calls.cancel(job)))
 
+    def move(
+        self,
+        job: Job | str,
+        *,
+        to: Literal["first", "last"] | None = None,
+        before: Job | str | None = None,
+        after: Job | str | None = None,
+    ) -> Job:
+        """Move a job that waits: first, last, or beside another that waits for the same.
+
+        One of `to`, `before` and `after`. Raises RequestRefused where it does not wait any more.
+        """
+        return calls.read_job(self._send(calls.move(job, to, before, after)))
+
     def delete(self, what: Job | Picture | str) -> None:
         """Remove a job, by its id too, and its pictures; one that has not ended is canceled first.
 
@@ -141,6 +156,51 @@ class Darkroom:
         while listing.call:
             response = self._send(listing.call)
             yield from listing.page(response.json())
+
+    def grid(self, axes: Sequence[Axis], prompt: str = "", **fields: Unpack[Fields]) -> Grid:
+        """Create a grid: a job for each combination of the axes' values, all of them or none.
+
+        Raises RequestRefused, whose `errors` name each value that is wrong by its place.
+        """
+        call = grids.create(axes, prompt, fields)
+        return grids.read(self._send(call))
+
+    def get_grid(self, grid: Grid | str) -> Grid:
+        """The grid as it is now. Raises NotFound."""
+        return grids.read(self._send(grids.get(grid)))
+
+    def wait_for_grid(
+        self,
+        grid: Grid | str,
+        *,
+        on_progress: Callable[[Grid], object] | None = None,
+        timeout: float | None = None,
+    ) -> Grid:
+        """Wait until every cell has ended, well or not. Raises StillRunning."""
+        until = deadline(timeout)
+        while True:
+            now = self.get_grid(grid)
+            if on_progress:
+                on_progress(now)
+            if now.done:
+                return now
+            if until is not None and time.monotonic() > until:
+                job = self.get(now.open_job)
+                ended = f"{now.ended} of the grid's {len(now.cells)} cells"
+                raise StillRunning(f"{ended} have ended after {timeout:g} s.", job)
+            time.sleep(1.0)
+
+    def cancel_grid(self, grid: Grid | str) -> Grid:
+        """Cancel what of a grid has not ended; the pictures that are there stay."""
+        return grids.read(self._send(grids.cancel(grid)))
+
+    def delete_grid(self, grid: Grid | str) -> None:
+        """Remove a grid with its jobs and their pictures."""
+        self._send(grids.delete(grid))
+
+    def sheet(self, grid: Grid | str, *, width: int = 192) -> bytes:
+        """All pictures of a grid under their labels, each `width` pixels wide, as one SVG."""
+        return (self._send(grids.sheet(grid, width))).content
 
     def models(self) -> list[Model]:
         """The models that can be asked for, the default one first."""

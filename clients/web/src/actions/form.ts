@@ -5,8 +5,10 @@ import type { Job, JobRequest, NamedPicture, Output, ResolvedRequest } from "../
 import { change, fill } from "../state/form/draft";
 import { among, besideIt, guides, guidesOf, NONE, type Guides } from "../state/form/guides";
 import { input, inputOf, type Given, type Input, type Use } from "../state/form/input";
+import { spotOfJob } from "../state/form/layers";
 import { models, usualUse } from "../state/form/models";
 import { tell } from "../state/form/problems";
+import { find, jobOf } from "../state/live/jobs";
 import { lead } from "../state/page/attention";
 import { toast } from "../state/page/toasts";
 import { t } from "./words";
@@ -35,7 +37,8 @@ export async function useRecipe(job: Job, output: Output): Promise<void> {
 export function useAsInput(output: Output, use: Use = usualUse()): void {
   const { id: picture, width, height } = output;
   tell([]);
-  input.value = inputOf({ use, picture, url: source(output), width, height });
+  const made = find(jobOf(picture))?.job.peek();
+  input.value = { ...inputOf({ use, picture, url: source(output), width, height }), canvas: made ? spotOfJob(made) : null };
   lead("form");
 }
 

@@ -53,6 +53,14 @@ export async function cancel(id: string): Promise<Job> {
   return whole(await post(`jobs/${id}/cancel`));
 }
 
+/** Where in the queue a job is to wait: one of these, ids of other jobs or an end. */
+export type Place = { to: "first" | "last" } | { before: string } | { after: string };
+
+/** Moves a waiting job among those that wait for the same. */
+export async function move(id: string, place: Place): Promise<Job> {
+  return whole(await post(`jobs/${id}/position`, { json: place }));
+}
+
 /** Removes one picture; the others of its job stay. */
 export async function removePicture(id: string, keepalive = false): Promise<void> {
   await send("DELETE", `images/${id}`, { keepalive });

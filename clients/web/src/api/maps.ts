@@ -1,4 +1,10 @@
-import { post } from "./http";
+import { get, post } from "./http";
+
+/** The names of what makes maps without a model of its own. */
+export async function preprocessors(): Promise<string[]> {
+  const { preprocessors } = await get<{ preprocessors: { name: string }[] }>("preprocessors");
+  return preprocessors.map(({ name }) => name);
+}
 
 /** What the route calls the preprocessors whose names it has others for. */
 const MODULES: Readonly<Record<string, string>> = {

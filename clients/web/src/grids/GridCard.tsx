@@ -15,14 +15,18 @@ import { t } from "./words";
 /** Milliseconds between two looks at a grid that is being made. */
 const OFTEN = 2500;
 
+/** Grids as they were seen last, so that a place to which somebody comes back is as high as it was. */
+const seen = new Map<string, Grid>();
+
 /** A grid as far as it is made, and what can be done with all of it. */
 export function GridCard({ id }: { id: string }) {
-  const grid = useSignal<Grid | null>(null);
+  const grid = useSignal<Grid | null>(seen.get(id) ?? null);
   const gone = useSignal(false);
   const busy = useSignal(false);
   usePoll(async () => {
     if (gone.peek() || (grid.peek() && grid.peek()!.ended === grid.peek()!.cells.length)) return;
     grid.value = await readGrid(id);
+    seen.set(id, grid.value);
   }, OFTEN);
   const it = grid.value;
   if (!it || gone.value) return null;
@@ -71,6 +75,7 @@ export function GridCard({ id }: { id: string }) {
               act={async () => {
                 await deleteGrid(id);
                 gone.value = true;
+                seen.delete(id);
                 for (const { job } of it.cells) forget(job);
               }}
             />

@@ -89,7 +89,7 @@ export function GridSheet() {
           disabled={busy.value || !all.value || all.value > MOST || rows.value.some((each) => each.field && valuesOf(each) === null)}
         >
           <Icon name="make" />
-          {t("make", all.value)}
+          {all.value ? t("make", all.value) : t("makeFirst")}
         </button>
       </form>
     </Sheet>

@@ -1,10 +1,14 @@
-import { useComputed, useSignal } from "@preact/signals";
+import { computed, useComputed, useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
 import { cancel } from "../api/jobs";
 import { source } from "../api/images";
 import { find, merge, type LiveJob } from "../state/live/jobs";
 import { Icon } from "../ui/Icon";
 import { Sure } from "../ui/sheets/Sure";
 import { Cancel } from "./Cancel";
+import { MoveButtons } from "./MoveButtons";
+import { inTurn, type Moved } from "./order";
 import { named } from "./sentence";
 import { Standing } from "./Standing";
 import { t } from "./words";
@@ -15,12 +19,15 @@ const SEEN = 3;
 /** Many jobs that have not ended, a row each, so that the pictures below stay where they are. */
 export function Queue({ ids }: { ids: readonly string[] }) {
   const open = useSignal(false);
-  // The oldest go first, and the list of all has the newest first.
-  const inTurn = [...ids].reverse();
-  const rows = open.value ? inTurn : inTurn.slice(0, SEEN);
+  const moving = useSignal(false);
+  const moved = useSignal<Moved | null>(null);
+  // A text, so that the rows are drawn again only where they are others.
+  const turn = useMemo(() => computed(() => inTurn(ids).join(" ")), [ids.join(" ")]);
+  const every = turn.value.split(" ");
+  const rows = open.value || moving.value ? every : every.slice(0, SEEN);
   const stop = async () => {
-    // One that ended meanwhile is no reason to leave the others running.
-    const answers = await Promise.allSettled(inTurn.map(cancel));
+    // The last first, so that none begins in the place of one that was just canceled. One that ended meanwhile is no reason to leave the others running.
+    const answers = await Promise.allSettled([...every].reverse().map(cancel));
     merge(answers.flatMap((each) => (each.status === "fulfilled" ? [each.value] : [])));
     const refused = answers.find((each) => each.status === "rejected");
     if (refused) throw refused.reason;
@@ -29,17 +36,31 @@ export function Queue({ ids }: { ids: readonly string[] }) {
     <section class="queue" aria-label={t("queue")}>
       <header>
         <h3>{t("inQueue", ids.length)}</h3>
-        <Sure label={t("cancelAll")} question={t("sureCancelAll", ids.length)} act={stop} />
+        <div class="choices">
+          <button type="button" aria-pressed={moving.value} onClick={() => (moving.value = !moving.value)}>
+            {t("reorder")}
+          </button>
+          <Sure label={t("cancelAll")} question={t("sureCancelAll", ids.length)} act={stop} />
+        </div>
       </header>
+      <p class="unseen" role="status">
+        {moved.value && t("nowAt", moved.value.prompt, moved.value.place, moved.value.of)}
+      </p>
       <ol>
         {rows.map((id) => {
           const live = find(id);
-          return live && <Row key={id} live={live} />;
+          return (
+            live && (
+              <Row key={id} live={live}>
+                {moving.value ? <MoveButtons id={id} among={every} moved={(now) => (moved.value = now)} /> : <Cancel id={id} />}
+              </Row>
+            )
+          );
         })}
       </ol>
-      {inTurn.length > SEEN && (
+      {every.length > SEEN && !moving.value && (
         <button type="button" class="plain fold" aria-expanded={open.value} onClick={() => (open.value = !open.value)}>
-          {open.value ? t("fold") : t("unfold", inTurn.length - SEEN)}
+          {open.value ? t("fold") : t("unfold", every.length - SEEN)}
           <Icon name={open.value ? "minus" : "plus"} />
         </button>
       )}
@@ -47,7 +68,7 @@ export function Queue({ ids }: { ids: readonly string[] }) {
   );
 }
 
-function Row({ live }: { live: LiveJob }) {
+function Row({ live, children }: { live: LiveJob; children: ComponentChildren }) {
   const { input } = live.job.peek();
   const shown = useComputed(() => {
     const [made] = live.job.value.outputs;
@@ -62,7 +83,7 @@ function Row({ live }: { live: LiveJob }) {
         </p>
         <Standing live={live} />
       </div>
-      <Cancel id={live.id} />
+      {children}
     </li>
   );
 }

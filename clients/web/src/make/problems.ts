@@ -6,6 +6,7 @@ import { input } from "../state/form/input";
 import { isOf, problems } from "../state/form/problems";
 import { said } from "../ui/said";
 import { capital } from "../ui/sentence";
+import "./prompt-refusals";
 import "./refusals";
 import { t } from "./words";
 

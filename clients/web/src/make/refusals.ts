@@ -11,6 +11,7 @@ function thereAre(text: unknown): string {
 }
 
 const vi: Sentences = {
+  "one-place": () => "phải có một trong `to`, `before` và `after`",
   required: () => "bắt buộc phải có",
   "too-long": ({ most, has }: Values) => `nhiều nhất ${most} ký tự; hiện có ${has}`,
   "too-short": ({ least, has }: Values) => `ít nhất ${least} ký tự; hiện có ${has}`,
@@ -30,6 +31,19 @@ const vi: Sentences = {
   "no-image": () => "hãy chọn một ảnh để bắt đầu",
   "no-mask": () => "hãy tô lên phần cần vẽ lại",
   "empty-mask": ({ colour }: Values) => `không có chỗ nào màu ${COLOURS[colour!] ?? colour}, nên không có gì để vẽ lại`,
+  "no-choice": ({ choices, given }: Values) => `phải là ${choices}; hiện là ${given}`,
+  "no-field": () => "không phải là một mục của yêu cầu này",
+  "too-many": ({ most, has }: Values) => `nhiều nhất ${most} mục; hiện có ${has}`,
+  "too-few": ({ least, has }: Values) => `ít nhất ${least} mục; hiện có ${has}`,
+  "follows-from-picture": ({ value, asked }: Values) => `theo ảnh thì phải là ${value}, không phải ${asked}; hãy để trống`,
+  "no-picture": ({ formats }: Values) => `phải là một ảnh ${formats}`,
+  "picture-damaged": () => "không đọc được ảnh này; có lẽ tệp đã hỏng",
+  "picture-too-many-pixels": ({ most }: Values) => `ảnh được nhiều nhất ${most} pixel; ảnh này có nhiều hơn`,
+  "picture-of-many-pixels": ({ most, size, has }: Values) => `ảnh được nhiều nhất ${most} pixel; ảnh này là ${size}, tức ${has}`,
+  "file-too-large": ({ most, has }: Values) => `tệp được nhiều nhất ${most} byte; tệp này có ${has}`,
+  "file-larger": ({ most }: Values) => `tệp được nhiều nhất ${most} byte; tệp này có nhiều hơn`,
+  "picture-url": () => "là một địa chỉ; máy chủ không tự tải ảnh về: hãy gửi chính ảnh đó",
+  "picture-gone": () => "ảnh này không còn nữa",
   "no-edges": () => "hãy thêm ít nhất một pixel ở một cạnh",
   "too-many-loras": ({ most, has }: Values) => `nhiều nhất ${most} LoRA, kể cả trong mô tả; hiện có ${has}`,
   "unknown-part": ({ what, model, name, there_are }: Values) =>
@@ -38,6 +52,14 @@ const vi: Sentences = {
   "no-multiple": ({ factor, model, nearest }: Values) => `phải là bội của ${factor} với mô hình ${model}; gần nhất là ${nearest}`,
   "whole-pipeline": ({ model }: Values) => `mô hình ${model} chạy nguyên một quy trình nên không nhận tùy chọn này`,
   "lora-tag-elsewhere": () => "có thẻ LoRA; LoRA tác động lên cả ảnh: hãy ghi nó vào /loras",
+  "other-family": ({ what, name, family, models, model, its }: Values) =>
+    `${PARTS[what!] ?? what} ${name} dành cho ${family} (${models}); mô hình ${model} là ${its}`,
+  "no-control-type": ({ kinds }: Values) => `hãy cho biết ảnh thuộc loại nào: ${kinds}`,
+  "ends-before": ({ start, end }: Values) => `phải từ lúc bắt đầu, ${start}, trở đi; hiện là ${end}`,
+  "tunes-nothing": ({ preprocessor }: Values) => `không chỉnh gì ở ${preprocessor}`,
+  "no-tiling": ({ model }: Values) => `mô hình ${model} không làm được họa tiết lặp; chỉ Stable Diffusion 1, 2 và XL làm được`,
+  "no-unet": ({ model }: Values) => `chỉ tác động lên U-Net, mà mô hình ${model} không có`,
+  "takes-sampler": ({ takes, sampler }: Values) => `chỉ nhận bộ lấy mẫu ${takes}; hiện là ${sampler}`,
   blocked: () => "có từ mà chủ máy chủ này không cho dùng trong mô tả",
   "unknown-model": ({ name, there_are }: Values) => `không có mô hình nào tên ${name}; ${thereAre(there_are)}`,
 };

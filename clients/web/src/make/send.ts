@@ -6,6 +6,7 @@ import { change, draft, files, request, type Draft } from "../state/form/draft";
 import { mostTimes } from "../state/form/enlarge";
 import { guides } from "../state/form/guides";
 import { input, type Input } from "../state/form/input";
+import { marked, spotOf } from "../state/form/layers";
 import { drop, submit } from "../state/live/outgoing";
 import { model, needsPicture } from "../state/form/models";
 import { tell } from "../state/form/problems";
@@ -41,6 +42,11 @@ async function follow(asked: Draft, seed: number, source: Input | null): Promise
   const [sent, steered] = [draft.peek(), guides.peek()];
   const wish = request({ ...asked, seed }, source, model.peek(), steered);
   if (wish.variation_strength) wish.variation_seed ??= randomSeed();
+  if (source && (source.use === "outpaint" || (source.use === "inpaint" && source.canvas))) {
+    const spot = spotOf(source);
+    wish.metadata = { ...wish.metadata, ...marked(spot) };
+    if (input.peek() === source && !source.canvas) input.value = { ...source, canvas: spot };
+  }
   const { key, problem } = await submit(wish, files(source, steered));
   const changed = draft.peek() !== sent || input.peek() !== source || guides.peek() !== steered;
   // What was changed since is not what was wrong: then the card alone tells of it.

@@ -3,6 +3,7 @@ import { Devices } from "./Devices";
 import { Doing } from "./Doing";
 import { Myself } from "./Myself";
 import { Notices } from "./Notices";
+import { Quotas } from "./Quotas";
 import "./server.css";
 import { t } from "./words";
 
@@ -13,6 +14,7 @@ export function Server() {
       <div>
         <Myself />
         <Devices />
+        <Quotas />
       </div>
       <div>
         <Doing />

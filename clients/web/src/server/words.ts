@@ -2,6 +2,15 @@ import { words } from "../i18n";
 
 export const t = words("server", {
   en: {
+    quotas: "Quotas",
+    quotasHelp: "How much each user may have at once and in a day. What is left empty is as the server's settings say; 0 is no limit.",
+    queued: "Waiting jobs",
+    pictures_in_flight: "Unfinished pictures",
+    pictures_per_day: "Pictures a day",
+    asServer: (limit: number) => `${limit}, as all`,
+    noLimit: "No limit",
+    saveQuota: "Save",
+    quotaKept: (owner: string) => `Quotas of ${owner} are kept`,
     // Who this is
     thisDevice: "This device",
     machine: "This is the machine that the server runs on. It needs no pairing and may do everything.",
@@ -73,6 +82,15 @@ export const t = words("server", {
     looks: "Appearance",
   },
   vi: {
+    quotas: "Hạn mức",
+    quotasHelp: "Mỗi người được có bao nhiêu cùng lúc và trong một ngày. Ô để trống là theo thiết lập của máy chủ; 0 là không giới hạn.",
+    queued: "Việc đang chờ",
+    pictures_in_flight: "Ảnh chưa xong",
+    pictures_per_day: "Ảnh mỗi ngày",
+    asServer: (limit: number) => `${limit}, như mọi người`,
+    noLimit: "Không giới hạn",
+    saveQuota: "Lưu",
+    quotaKept: (owner: string) => `Đã lưu hạn mức của ${owner}`,
     thisDevice: "Thiết bị này",
     machine: "Đây là máy đang chạy máy chủ. Máy này không cần ghép nối và có toàn quyền.",
     open: "Máy chủ này đang mở cửa: ai kết nối được cũng có toàn quyền, không cần ghép nối.",

@@ -1,6 +1,7 @@
 /** A problem as a sentence with what to do about it. */
 import { Refused, Unreachable } from "../api/errors";
 import { duration, words } from "../i18n";
+import "./refused";
 import { said } from "./said";
 
 const t = words("ui/sentence", {
@@ -24,7 +25,7 @@ export function sentence(error: unknown, again = true): string {
   if (!(error instanceof Refused)) return t("odd");
   if (error.status === 401) return t("locked");
   const wait = again && error.passing && error.retryAfter ? ` ${t("again", duration(error.retryAfter))}` : "";
-  return capital(said(error.message, error.wording)) + wait;
+  return capital(said(error.message, error.wording ?? { code: error.code, values: {} })) + wait;
 }
 
 /** The text as a sentence: a capital first, and an end. */

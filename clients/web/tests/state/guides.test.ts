@@ -3,13 +3,15 @@ import "../page";
 import { model } from "../samples";
 
 const { EMPTY, draft, files, fill, request, reset } = await import("../../src/state/form/draft");
-const { among, besideIt, fitting, following, guidesOf, liking, NONE, usual } = await import("../../src/state/form/guides");
+const { among, besideIt, fitting, following, guidesOf, liking, NONE, preprocessors, usual } = await import("../../src/state/form/guides");
 const { between, inside, moved, nextBox, resized } = await import("../../src/state/form/places");
 const { read, written } = await import("../../src/state/form/preset");
 const { chooseModel } = await import("../../src/state/form/choose");
 const { models } = await import("../../src/state/form/models");
 const { guides } = await import("../../src/state/form/guides");
 const { differences } = await import("../../src/make/settings/choices");
+
+preprocessors.value = ["none", "canny", "lineart", "scribble"];
 
 const add = (name: string) => ({ name, title: "", description: "", licence: "", triggers: [], control_types: [], family: "", bytes: 0, preview_url: null });
 const file = new Blob(["p"], { type: "image/png" });

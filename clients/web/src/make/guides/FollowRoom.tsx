@@ -1,6 +1,7 @@
+import { useEffect } from "preact/hooks";
 import type { Model } from "../../api/types";
 import { number } from "../../i18n";
-import { following, guide, guides, MOST, PREPROCESSORS, usual, type Follow } from "../../state/form/guides";
+import { following, guide, guides, loadPreprocessors, MOST, preprocessors, usual, type Follow } from "../../state/form/guides";
 import { mend } from "../../state/form/problems";
 import { Choice } from "../settings/Choice";
 import { Folded } from "../settings/Folded";
@@ -17,6 +18,7 @@ export function FollowRoom({ model }: { model: Model }) {
   const { follow } = guides.value;
   const set = (next: readonly Follow[]) => guide({ follow: next });
   const [first] = model.controlnets;
+  useEffect(() => void loadPreprocessors().catch(() => undefined), []);
   return (
     <div class="guides">
       <p class="muted">{t("followHelp")}</p>
@@ -84,9 +86,9 @@ function Followed({ follow: { picture, how }, at, model, set, remove }: Followed
         pointer={`${pointer}/preprocessor`}
         value={how.preprocessor}
         options={[
-          ...PREPROCESSORS.map((each) => ({ value: each as string, text: t(each) })),
+          ...preprocessors.value.map((each) => ({ value: each, text: t(each as "none") || each })),
           ...maps,
-          ...([...PREPROCESSORS, ...maps.map(({ value }) => value)].includes(how.preprocessor)
+          ...([...preprocessors.value, ...maps.map(({ value }) => value)].includes(how.preprocessor)
             ? []
             : [{ value: how.preprocessor, text: how.preprocessor }]),
         ]}

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { mapOf } from "../../api/maps";
 import { pixels } from "../../api/images";
-import { PREPROCESSORS } from "../../state/form/guides";
+import { preprocessors } from "../../state/form/guides";
 import type { Given } from "../../state/form/input";
 import { t } from "./words";
 
@@ -14,7 +14,7 @@ export function MapLook({ picture, preprocessor }: { picture: Given; preprocesso
   const url = useSignal("");
   const failed = useSignal(false);
   const own = preprocessor === "none";
-  const known = PREPROCESSORS.some((each) => each === preprocessor);
+  const known = preprocessors.value.includes(preprocessor);
   useEffect(() => {
     url.value = "";
     failed.value = false;
@@ -29,7 +29,7 @@ export function MapLook({ picture, preprocessor }: { picture: Given; preprocesso
     return () => {
       wanted = false;
     };
-  }, [picture.url, preprocessor]);
+  }, [picture.url, preprocessor, known]);
   if (own) return null;
   if (!known) return <p class="muted">{t("mapByModel")}</p>;
   if (failed.value) return <p class="muted">{t("noMap")}</p>;

@@ -15,6 +15,9 @@ import { t } from "../words";
 /** The largest part of the form, for those who paint. */
 const Editor = later(async () => (await import("../../editor/Editor")).Editor);
 
+/** For pictures that grow in several steps. */
+const LayersRoom = later(async () => (await import("../layers/LayersRoom")).LayersRoom);
+
 const POINTERS = ["/image", "/references", "/mask", "/expand", "/kind"] as const;
 
 /** The picture, with what of it is painted over. */
@@ -103,6 +106,7 @@ export function Start({ source }: { source: Input }) {
       {source.use !== "upscale" && source.use !== "edit" && (
         <StrengthField value={strength} />
       )}
+      {source.canvas && <LayersRoom id={source.canvas.id} />}
       {editing.value && (
         <Editor
           input={source}

@@ -2,6 +2,7 @@
  * survive a reload. */
 import { effect, signal } from "@preact/signals";
 import type { Files } from "../../api/jobs";
+import { preprocessors as listed } from "../../api/maps";
 import type { AddOn, Control, IPAdapter, JobRequest, Model, NamedPicture, ResolvedRequest } from "../../api/types";
 import { named, shown, type Given } from "./input";
 import { Kept } from "../kept";
@@ -9,21 +10,12 @@ import { Kept } from "../kept";
 /** As many as the server takes of each, and pictures of one that is to be like them. */
 export const MOST = { follow: 4, like: 4, pictures: 8 } as const;
 
-/** What makes a map of a picture without a model of its own, as the server calls it. */
-export const PREPROCESSORS = [
-  "none",
-  "canny",
-  "lineart",
-  "scribble",
-  "tile",
-  "blur",
-  "grayscale",
-  "luminance",
-  "intensity",
-  "threshold",
-  "color-grid",
-  "invert",
-] as const;
+/** What makes a map of a picture without a model of its own, as the server calls it; `none` alone until it was asked. */
+export const preprocessors = signal<readonly string[]>(["none"]);
+
+export async function loadPreprocessors(): Promise<void> {
+  preprocessors.value = await listed();
+}
 
 /** A picture that is followed, by a ControlNet. */
 export interface Follow {
@@ -54,7 +46,7 @@ export function guide(some: Partial<Guides>): void {
 /** The preprocessor that a net's name asks for, where it says one. */
 export function usual(net: Pick<AddOn, "name" | "title"> | undefined): string {
   const said = `${net?.name} ${net?.title}`.toLowerCase();
-  return PREPROCESSORS.find((each) => each !== "none" && said.includes(each)) ?? "none";
+  return preprocessors.value.find((each) => each !== "none" && said.includes(each)) ?? "none";
 }
 
 /** A picture as one to follow, by a net in the way that is usual for it. */

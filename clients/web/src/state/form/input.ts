@@ -1,6 +1,7 @@
 /** The picture to start from, and what is to be done with it. It survives a reload. */
 import { effect, signal } from "@preact/signals";
 import { Kept } from "../kept";
+import type { Spot } from "./layers";
 import type { Size } from "./sizes";
 
 /** What can be done with a picture, the first one first. */
@@ -46,6 +47,8 @@ export interface Input extends Given {
   /** What its greys mean; null as long as it has none. */
   grey: MaskGrey | null;
   expand: Edges;
+  /** Where on a canvas of several steps it lies. */
+  canvas?: Spot | null;
 }
 
 /** How far to go from a picture where the user does not say, by what is done with it. */

@@ -20,11 +20,22 @@ function read(): Route {
 
 export const route = signal<Route>(read());
 
+/** From where a picture of the gallery was opened, and how far down that was. */
+let opener: { place: Place; y: number } | null = null;
+
 function arrive(): void {
-  const { place } = route.peek();
-  route.value = read();
+  const before = route.peek();
+  const now = read();
+  const away = now.place !== before.place;
+  if (away && now.place === "gallery") opener = now.open ? { place: before.place, y: scrollY } : null;
+  route.value = now;
   // Each begins at its top; the gallery knows by itself where the user was.
-  if (route.peek().place !== place && route.peek().place !== "gallery") scrollTo(0, 0);
+  if (!away || now.place === "gallery") return;
+  const back = before.open && opener?.place === now.place ? opener.y : 0;
+  opener = null;
+  scrollTo(0, 0);
+  // Once the place is drawn: before that it is not so high.
+  if (back) requestAnimationFrame(() => scrollTo(0, back));
 }
 
 addEventListener("hashchange", arrive);

@@ -1,0 +1,162 @@
+/** Canvases: a picture that grew in several steps, with what each step added as a layer of its own.
+ * They are kept on the device. */
+import { signal } from "@preact/signals";
+import { pixels, source as addressOf } from "../../api/images";
+import type { Job } from "../../api/types";
+import { uuid } from "../../browser";
+import { Kept } from "../kept";
+
+/** Canvases that are kept, those used last. */
+const KEPT = 12;
+
+/** Pixels of what was there before that a step keeps as its own: its edge is soft. */
+const SOFT = 8;
+
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** One picture on a canvas, whose first picture is at 0, 0. */
+export interface Layer extends Box {
+  /** The id of the picture, where the server made it; empty for the one that all began with. */
+  image: string;
+  /** The picture itself, or where it is until it was fetched. */
+  picture: Blob | string;
+  /** What of it was there before its step; null where all of it is the step's. */
+  before: Box | null;
+  hidden: boolean;
+}
+
+export interface Canvas {
+  id: string;
+  /** The undermost first. */
+  layers: readonly Layer[];
+  /** Pictures that were thrown away: their jobs are still there. */
+  thrown: readonly string[];
+  used: number;
+}
+
+/** Where on which canvas a picture to start from lies. */
+export interface Spot {
+  id: string;
+  x: number;
+  y: number;
+}
+
+/** A picture to start from, which may lie on a canvas already. */
+interface Source {
+  picture: Blob | string;
+  url: string;
+  width: number;
+  height: number;
+  canvas?: Spot | null;
+}
+
+export const canvases = signal<ReadonlyMap<string, Canvas>>(new Map());
+
+const kept = new Kept<Canvas>("darkroom-layers", "layers");
+
+export async function restoreLayers(): Promise<void> {
+  const found = (await kept.all()).map(([, canvas]) => canvas).sort((a, b) => b.used - a.used);
+  for (const { id } of found.slice(KEPT)) void kept.drop(id);
+  canvases.value = new Map([...found.slice(0, KEPT).map((each) => [each.id, each] as const), ...canvases.peek()]);
+}
+
+function put(canvas: Canvas): void {
+  const now = { ...canvas, used: Date.now() };
+  canvases.value = new Map([...canvases.peek(), [canvas.id, now]]);
+  void kept.set(canvas.id, now);
+}
+
+function change(id: string, layers: (before: readonly Layer[]) => readonly Layer[], thrown: readonly string[] = []): void {
+  const canvas = canvases.peek().get(id);
+  if (canvas) put({ ...canvas, layers: layers(canvas.layers), thrown: [...canvas.thrown, ...thrown] });
+}
+
+/** The place of a picture that is about to grow: on its canvas, or on one that begins with it. */
+export function spotOf(source: Source): Spot {
+  if (source.canvas && canvases.peek().has(source.canvas.id)) return source.canvas;
+  const { picture, url, width, height } = source;
+  const id = uuid();
+  const from = typeof picture === "string" ? url : picture;
+  put({ id, layers: [{ image: "", picture: from, x: 0, y: 0, width, height, before: null, hidden: false }], thrown: [], used: 0 });
+  if (typeof from === "string") void bring(id, "", from);
+  return { id, x: 0, y: 0 };
+}
+
+/** Keeps a picture that the server has: its address ends one day, and so may the picture. */
+async function bring(id: string, image: string, url: string): Promise<void> {
+  const picture = await pixels(url).catch(() => null);
+  if (picture) change(id, (all) => all.map((each) => (each.image === image ? { ...each, picture } : each)));
+}
+
+/** What a request says of the canvas, for its job to be known by. */
+export function marked({ id, x, y }: Spot): Record<string, string | number> {
+  return { canvas: id, canvas_x: x, canvas_y: y };
+}
+
+/** The place of a job's pictures on a canvas of this device; null for all others. */
+export function spotOfJob({ input }: Pick<Job, "input">): Spot | null {
+  const { canvas, canvas_x: x, canvas_y: y } = input.metadata ?? {};
+  if (typeof canvas !== "string" || typeof x !== "number" || typeof y !== "number" || !canvases.value.has(canvas)) return null;
+  const { left, top } = edgesOf(input);
+  return { id: canvas, x: x - left, y: y - top };
+}
+
+function edgesOf({ kind, expand }: Job["input"]) {
+  const none = { left: 0, top: 0, right: 0, bottom: 0 };
+  return kind === "outpaint" ? { ...none, ...expand } : none;
+}
+
+/** Puts what a job made onto its canvas, if that is here; of several pictures the first is shown. */
+export function learn(job: Job): void {
+  const spot = spotOfJob(job);
+  const canvas = spot && canvases.peek().get(spot.id);
+  if (!spot || !canvas || job.status !== "succeeded") return;
+  const known = new Set([...canvas.layers.map(({ image }) => image), ...canvas.thrown]);
+  const { left, top, right, bottom } = edgesOf(job.input);
+  job.outputs.forEach((output, at) => {
+    if (known.has(output.id)) return;
+    const { width, height } = output;
+    const inner = { x: left, y: top, width: width - left - right, height: height - top - bottom };
+    const before = job.input.kind === "outpaint" ? inner : null;
+    const picture = addressOf(output);
+    change(spot.id, (all) => [...all, { image: output.id, picture, x: spot.x, y: spot.y, width, height, before, hidden: at > 0 }]);
+    void bring(spot.id, output.id, picture);
+  });
+}
+
+export function show(id: string, image: string, hidden: boolean): void {
+  change(id, (all) => all.map((each) => (each.image === image ? { ...each, hidden } : each)));
+}
+
+/** Takes a layer off the canvas; its picture stays in the gallery. */
+export function throwAway(id: string, image: string): void {
+  change(id, (all) => all.filter((each) => each.image !== image), [image]);
+}
+
+/** The smallest box round what is shown; null where nothing is. */
+export function bounds(layers: readonly Layer[]): Box | null {
+  const seen = layers.filter(({ hidden }) => !hidden);
+  if (!seen.length) return null;
+  const x = Math.min(...seen.map((each) => each.x));
+  const y = Math.min(...seen.map((each) => each.y));
+  const right = Math.max(...seen.map((each) => each.x + each.width));
+  const bottom = Math.max(...seen.map((each) => each.y + each.height));
+  return { x, y, width: right - x, height: bottom - y };
+}
+
+/** What of a layer is not its own, within it: what was there before, but for the soft edge. */
+export function foreign({ before, width, height }: Layer): Box | null {
+  if (!before) return null;
+  // No edge where nothing was added.
+  const left = before.x > 0 ? SOFT : 0;
+  const top = before.y > 0 ? SOFT : 0;
+  const right = before.x + before.width < width ? SOFT : 0;
+  const bottom = before.y + before.height < height ? SOFT : 0;
+  const box = { x: before.x + left, y: before.y + top, width: before.width - left - right, height: before.height - top - bottom };
+  return box.width > 0 && box.height > 0 ? box : null;
+}
