@@ -53,6 +53,7 @@ def test_every_line_of_the_page_gets_the_answer_it_says(site: Site, tmp_path: Pa
         "DEVICE": device.id,
         "MODEL": "emoji",
         "ALBUM": "favourites",
+        "OWNER": "anna",
         "STYLE": "Round",
         "WILDCARD": "nowhere",
         "ARCHIVE": _id(f"{url}{API}/archives", {"images": [picture["id"]]}),

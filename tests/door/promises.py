@@ -37,6 +37,8 @@ PICTURE = base64.b64encode(png()).decode()
 
 BODIES: dict[str, Callable[[Redis], dict[str, Any]]] = {
     "POST /api/v1/jobs": lambda redis: {"prompt": "red apple"},
+    "POST /api/v1/jobs/<job_id>/position": lambda redis: {"to": "first"},
+    "PUT /api/v1/quotas/<owner>": lambda redis: {"queued": 20},
     "POST /api/v1/pair": lambda redis: {"code": devices.new_code(redis), "name": "phone"},
     "POST /api/v1/pairing-codes": lambda redis: {},
     "POST /api/v1/session": lambda redis: {"token": devices.create(redis, "page")[1]},
@@ -228,6 +230,8 @@ class Situation:
         if rule.endswith("/training"):
             # What a model was taught is told by a worker that has it.
             return "nothing"
+        if name == "owner":
+            return "anna"
         if name == "album_id":
             return "favourites"
         if name == "worker":

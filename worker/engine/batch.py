@@ -17,7 +17,7 @@ from worker.engine.parts.emphasis import PROMPT_ONLY, Emphasis
 from worker.engine.parts.rows import COUNTED, Pair
 from worker.engine.parts.t2i_adapter import AdapterRows, Steered, steered_rows
 from worker.engine.references.rows import ReferenceRows, Seen, gathered
-from worker.engine.request import Control, IPAdapter
+from worker.engine.request import Control, IPAdapter, Tiling
 from worker.engine.task import BatchKey, ControlInput, Prediction, Stage, Task, ready
 
 
@@ -228,7 +228,8 @@ def _controls(
         }
         pictures = stack(f"control {index}", [each.input.picture for each in shown])
         where = [each.row for each in shown]
-        found.append(ControlRows(net, where, pictures, emphasis, kind, prompts))
+        tilings: list[Tiling] = [tasks[places[row]].request.tiling for row in where]
+        found.append(ControlRows(net, where, pictures, emphasis, tilings, kind, prompts))
     return found
 
 

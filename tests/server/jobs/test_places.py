@@ -101,11 +101,11 @@ def test_what_has_no_place_is_refused_with_the_reason(
 def test_moves_at_once_lose_no_job_and_double_none(server: Server, worker: HandWorker, anna):
     with server.client() as http:
         http.headers.update(anna)
-        ids = [http.post(f"{API}/jobs", json={"prompt": "x"}).json()["id"] for _ in range(6)]
+        ids = [http.post("jobs", json={"prompt": "x"}).json()["id"] for _ in range(6)]
 
         def go(number: int) -> int:
             where = {"to": "first"} if number % 3 else {"before": ids[number % 6]}
-            path = f"{API}/jobs/{ids[(number * 5 + 1) % 6]}/position"
+            path = f"jobs/{ids[(number * 5 + 1) % 6]}/position"
             return http.post(path, json=where).status_code
 
         with ThreadPoolExecutor(8) as pool:

@@ -18,4 +18,4 @@ def padded(part: torch.Tensor, rows: int) -> torch.Tensor:
 
 def padded_numbers(part: Sequence[T], rows: int) -> list[T]:
     """The same of a number a row."""
-    return [*part, *[part[0]] * (rows - len(part))]
+    return [*part, *list(part[:1]) * (rows - len(part))]

@@ -27,8 +27,7 @@ def acts(
     alone = _filled([rows.is_perturbed(row) for row in range(start, end)], len(part))
     wanted: list[AbstractContextManager[None]] = []
     if set(edges) != {"none"}:
-        steering = [each.control.net for each in part.controls]
-        wanted.append(wrapping([*model.denoiser, *steering], edges))
+        wanted.append(wrapping(model.denoiser, edges))
     if any(each is not None for each in free):
         wanted.append(freed(model.junctions, free))
     if any(alone):

@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
-from worker.engine.ground.padding import padded
+from worker.engine.ground.padding import padded, padded_numbers
 from worker.engine.ground.transfer import sent
 from worker.engine.parts.among import spread, taken
 from worker.engine.parts.emphasis import Emphasis, shares_of
-from worker.engine.request import Control, IPAdapter, Picture
+from worker.engine.parts.seamless import wrapping
+from worker.engine.request import Control, IPAdapter, Picture, Tiling
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +43,15 @@ class LoadedControlNet:
 class ControlRows:
     """One ControlNet for some rows of a forward, those at `places`: their pictures as the family
     shows them to it, a UNet's (k, 3, H, W), 0 to 1, in pixels of the image; how strongly it acts on
-    each; of which kind the pictures are, where it knows several; and by name the prompts (k, ...)
-    that it reads, where those are not the rows' own."""
+    each; which edges of each meet (k), none where nothing is said; of which kind the pictures are,
+    where it knows several; and by name the prompts (k, ...) that it reads, where those are not the
+    rows' own."""
 
     control: LoadedControlNet
     places: Sequence[int]
     pictures: torch.Tensor
     emphasis: Emphasis
+    tilings: Sequence[Tiling] = ()
     control_type: int | None = None
     prompts: Mapping[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
 
@@ -62,6 +65,7 @@ class ControlRows:
             places=[*own, *range(end - start, pad_to)],
             pictures=padded(self.pictures[first:behind], pad_to),
             emphasis=self.emphasis.span(first, behind, pad_to),
+            tilings=padded_numbers(self.tilings[first:behind], pad_to),
             prompts={
                 name: padded(rows[first:behind], pad_to) for name, rows in self.prompts.items()
             },
@@ -92,14 +96,15 @@ def residuals(
         weights = rows.emphasis.row_weights(device, dtype)
         pictures = rows.pictures.to(device, dtype)
         told = {name: taken(each, rows.places) for name, each in (added or {}).items()}
-        found, last = rows.control.net(
-            taken(latents, rows.places).to(dtype),
-            taken(timesteps, rows.places),
-            encoder_hidden_states=taken(text, rows.places).to(dtype),
-            added_cond_kwargs=None if added is None else told,
-            return_dict=False,
-            **_asked(rows, pictures, weights),
-        )
+        with wrapping([rows.control.net], rows.tilings):
+            found, last = rows.control.net(
+                taken(latents, rows.places).to(dtype),
+                taken(timesteps, rows.places),
+                encoder_hidden_states=taken(text, rows.places).to(dtype),
+                added_cond_kwargs=None if added is None else told,
+                return_dict=False,
+                **_asked(rows, pictures, weights),
+            )
         shares = shares_of(len(found) + 1, pooled=rows.control.prompt_only)
         shaped = rows.emphasis.shaped([*found, last], shares)
         *more, more_middle = (spread(each, rows.places, count) for each in shaped)
