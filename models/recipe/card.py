@@ -196,9 +196,13 @@ ALONE = """\
   and two things at once mostly come out as one thing, or as none ("a cat on a table" is a cat, or a
   table), and most seeds of a prompt show the same picture.
 - A word that it never saw is ignored at best."""
+PAIRS_FAIL = """\
+- Of two different things it mostly makes two of one, or of neither, and a long sentence, such as "a
+  very nice picture of a cat on my table", may come out as several things.
+"""
 COMPOSED = """\
-- It knows emoji and little else. It follows colours, numbers to four and pairs as often as the
-  table says; of more it makes what it can.
+- It knows emoji and little else. It follows colours and numbers to four as often as the table says;
+  of more it makes what it can.
 - A word that it never saw is ignored at best."""
 
 
@@ -222,7 +226,11 @@ def followed(figures: dict) -> dict[str, str | int | float]:
         "seeds_each": SEEDS,
         "different": held_out.get("seeds_right_and_different", 0),
         "sheet": 64 // 4,
-        "limits": COMPOSED if several >= COMPOSES else ALONE,
+        "limits": (
+            ALONE
+            if several < COMPOSES
+            else (PAIRS_FAIL if held_out.get("both_of_a_pair", 0) < COMPOSES else "") + COMPOSED
+        ),
     }
 
 

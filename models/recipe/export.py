@@ -18,6 +18,9 @@ PARTS = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
 
 def export(model: Model, folder: Path) -> None:
     """Write the model in fp16 safetensors shards; other files of `folder` stay."""
+    # How far captions were padded is no part of a tokenizer; who uses it says that.
+    model.tokenizer.backend_tokenizer.no_padding()
+    model.tokenizer.backend_tokenizer.no_truncation()
     parts = (model.vae, model.diffusion)
     for part in parts:
         part.to("cpu", torch.float16)

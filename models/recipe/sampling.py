@@ -35,7 +35,16 @@ PROMPTS = (
     "red apple, flat",
 )
 
-CARD_PROMPTS = (*PROMPTS[:5], "dog face", "guitar", "house")
+CARD_PROMPTS = (
+    "red apple",
+    "rocket",
+    "birthday cake",
+    "house",
+    "purple cat",
+    "blue banana",
+    "two red cats",
+    "three apples",
+)
 CARD_SEEDS = 4
 
 

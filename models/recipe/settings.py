@@ -60,14 +60,13 @@ PRESETS = {
     "tune": Preset(
         vae_minutes=0,
         unet_minutes=75,
-        unet_rate=5e-4,
+        unet_rate=4e-4,
         unet_batch=96,
         decay=0.998,
-        compile=True,
         sample_minutes=15,
         mix=Mix(
-            pictures=(3600, 5000, 9000, 2700),
-            shares=(0.18, 0.24, 0.18, 0.16),
+            pictures=(400, 5000, 4000, 2700),
+            shares=(0.02, 0.26, 0.08, 0.16),
             free=False,
             vietnamese=0.0,
         ),

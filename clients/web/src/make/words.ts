@@ -4,7 +4,7 @@ export const t = words("make", {
   en: {
     welcome: "Type what you would like to see, or tap one of these.",
     prompt: "What should the picture show?",
-    promptHint: "For example: red apple, 3d",
+    promptHint: "For example: two red cats",
     make: "Make it",
     form: "Make a picture",
     settings: "Settings",
@@ -131,7 +131,7 @@ export const t = words("make", {
   vi: {
     welcome: "Hãy viết điều bạn muốn thấy, hoặc chạm vào một ví dụ.",
     prompt: "Bạn muốn thấy gì trong ảnh?",
-    promptHint: "Ví dụ: red apple, 3d",
+    promptHint: "Ví dụ: hai con mèo đỏ",
     make: "Tạo ảnh",
     form: "Tạo một bức ảnh",
     settings: "Cài đặt",
