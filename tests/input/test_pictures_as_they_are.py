@@ -116,8 +116,10 @@ def test_a_black_and_white_mask_means_the_same_however_its_greys_would_be_read(m
 def test_strength_by_grey_changes_more_where_the_mask_is_lighter(make: Make):
     bands = np.repeat(np.array([0, 85, 170, 255], np.uint8), SIDE // 4)
     mask = uri(Image.fromarray(np.tile(bands, (SIDE, 1))))
-    made = make(**inpaint(mask=mask, mask_grey="strength", steps=12)).astype(int)
-    change = np.abs(made - smooth())
+    asked = inpaint(mask=mask, mask_grey="strength", steps=12)
+    # What is drawn where differs from picture to picture, and with it how much a part changes.
+    made = [make(**asked, seed=seed).astype(int) for seed in (1, 2, 3)]
+    change = np.mean([np.abs(each - smooth()) for each in made], axis=0)
     means = [change[:, 32 * band + 8 : 32 * band + 24].mean() for band in range(4)]
     assert means[0] == 0
     assert means[1] < means[2] < means[3]

@@ -88,7 +88,8 @@ def test_a_new_picture_does_not_move_what_is_looked_at(visit: Visit, site: Wall)
     page = gallery(visit)
     page.mouse.move(700, 500)
     page.mouse.wheel(0, 1500)
-    until(lambda: page.evaluate("!!document.elementFromPoint(700, 890).closest('a')"))
+    below = "([...links]) => links.some((a) => a.getBoundingClientRect().top > 600)"
+    until(lambda: page.locator(".grid a").evaluate_all(below))
     page.wait_for_timeout(300)
     seen = """() => [...document.querySelectorAll('.grid a')]
       .map((a) => [a.href, a.getBoundingClientRect().top]).filter(([, y]) => y > 0 && y < 900)"""

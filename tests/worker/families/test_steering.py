@@ -147,7 +147,7 @@ def test_controls_share_forwards_with_plain_pictures_and_each_is_its_equivalent(
     total, forwards = rows_since(client, "sd1", start, expected)
     assert total == expected
     # Of several ControlNets and plain: apart they could not be fewer than three for each step.
-    assert forwards < 2.5 * FORWARDS["sd1"]
+    assert forwards < 3 * FORWARDS["sd1"]
 
 
 # numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own solvers.
