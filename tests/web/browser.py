@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+from tests.running.paths import REPOSITORY
 
 NAMES = (
     "chromium-headless-shell",
@@ -27,6 +29,8 @@ FLAGS = [
     "--disable-quic",
 ]
 
+AXE = REPOSITORY / "clients" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
 NO_CHROMIUM = "no Chromium is on the PATH; Debian, Ubuntu: sudo apt install chromium"
 
 PHONE = ViewportSize(width=360, height=740)
@@ -44,3 +48,10 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
         browser.close()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds on a page, each with where."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]

@@ -8,10 +8,9 @@ import httpx
 from playwright.sync_api import Locator, Page, expect
 
 from tests.running.waiting import until
-from tests.web.browser import PHONE
+from tests.web.browser import PHONE, violations
 from tests.web.conftest import Site, Visit
 from tests.web.form import submit
-from tests.web.test_page import violations
 
 
 def open_at(page: Page, site: Site, **state: object) -> None:

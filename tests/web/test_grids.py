@@ -10,10 +10,9 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.running.paths import API
-from tests.web.browser import PHONE
+from tests.web.browser import PHONE, violations
 from tests.web.conftest import Site, Visit
 from tests.web.form import NETWORK, PROMPT
-from tests.web.test_page import violations
 
 
 def test_a_grid_is_asked_for_appears_under_its_labels_and_is_kept_as_one_picture(

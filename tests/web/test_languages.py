@@ -8,9 +8,8 @@ import pytest
 from playwright.sync_api import Request, expect
 
 from tests.running.paths import REPOSITORY
-from tests.web.browser import PHONE
+from tests.web.browser import PHONE, violations
 from tests.web.conftest import Visit
-from tests.web.test_page import violations
 
 FILES = REPOSITORY / "clients/web/src/i18n/languages"
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Request, ViewportSize
 
 from server.pages.page import FOLDER
-from tests.web.browser import DESK, PHONE
+from tests.web.browser import DESK, PHONE, violations
 from tests.web.conftest import Site, Visit
 from tests.web.form import card, done, submit
-
-AXE = Path(__file__).parents[2] / "clients/web/node_modules/axe-core/axe.min.js"
 
 MOST_BYTES = 100_000
 """Of everything that the first visit loads before a picture, compressed."""
@@ -40,13 +37,6 @@ def viewer(page: Page) -> None:
 def server(page: Page) -> None:
     page.goto(page.url.split("#")[0] + "#/server")
     page.get_by_role("heading", name="Devices").wait_for()
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds on a page, each with where."""
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("async () => (await axe.run()).violations")
-    return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
 
 
 def models(page: Page) -> None:

@@ -7,10 +7,9 @@ import signal
 
 from playwright.sync_api import Locator, expect
 
-from tests.web.browser import PHONE
+from tests.web.browser import PHONE, violations
 from tests.web.conftest import Site, Visit
 from tests.web.form import submit
-from tests.web.test_page import violations
 
 
 def prompts(queue: Locator) -> list[str]:

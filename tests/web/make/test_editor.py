@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from io import BytesIO
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -13,10 +12,8 @@ import pytest
 from PIL import Image, ImageFilter
 from playwright.sync_api import Locator, Page, expect
 
-from tests.web.browser import DESK, PHONE
+from tests.web.browser import DESK, PHONE, violations
 from tests.web.conftest import Site, Visit
-
-AXE = Path(__file__).parents[3] / "clients" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 SIDE = 128
 
@@ -333,9 +330,7 @@ def test_axe_finds_nothing(
 ) -> None:
     page = visit(size, color_scheme=theme)
     begin(page)
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run().then((r) => r.violations.map((v) => [v.id, v.nodes[0].html]))")
-    assert found == []
+    assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     small = page.evaluate(
         "[...document.querySelectorAll('.editor :is(button, input)')].filter((each) => {"

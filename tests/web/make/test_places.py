@@ -7,10 +7,9 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.web.browser import DESK, PHONE
+from tests.web.browser import DESK, PHONE, violations
 from tests.web.conftest import Site, Visit
 from tests.web.form import NETWORK, PROMPT, card, done, jobs
-from tests.web.test_page import violations
 
 
 def swipe(page: Page, frame: Locator, start: tuple[float, float], end: tuple[float, float]) -> None:

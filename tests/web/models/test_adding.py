@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from tests.web.browser import DESK, PHONE
+from tests.web.browser import DESK, PHONE, violations
 from tests.web.conftest import Site, Visit
 from tests.web.form import NETWORK, submit
 from tests.web.models.conftest import save_lora
 from tests.web.models.test_room import kind, shown
-from tests.web.test_page import violations
 
 
 def room(page: Page) -> Page:

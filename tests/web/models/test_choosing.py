@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.web.browser import PHONE
+from tests.web.browser import PHONE, violations
 from tests.web.conftest import Site, Visit
 from tests.web.form import PROMPT, card, jobs
-from tests.web.test_page import violations
 
 
 def settings(page: Page) -> None:

@@ -8,12 +8,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.adding.elsewhere import Elsewhere
-from tests.web.browser import PHONE
+from tests.web.browser import PHONE, violations
 from tests.web.conftest import Visit
 from tests.web.form import NETWORK
 from tests.web.models.test_adding import room
 from tests.web.models.test_room import kind, shown
-from tests.web.test_page import violations
 
 
 def test_what_a_name_leads_to_is_shown_and_then_added(visit: Visit):

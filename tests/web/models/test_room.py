@@ -12,11 +12,10 @@ from jobs.records import workers
 from jobs.records.workers import WorkerInfo
 from tests.card import make_card
 from tests.running.addresses import lan_address
-from tests.web.browser import DESK, PHONE
+from tests.web.browser import DESK, PHONE, violations
 from tests.web.conftest import Site, Visit
 from tests.web.form import PROMPT
 from tests.web.models.conftest import save_lora
-from tests.web.test_page import violations
 
 
 def shown(page: Page, title: str) -> Locator:

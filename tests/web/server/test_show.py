@@ -7,10 +7,9 @@ from playwright.sync_api import expect
 from jobs import devices
 from jobs.connection import connect
 from tests.running.addresses import lan_address
-from tests.web.browser import DESK, PHONE
+from tests.web.browser import DESK, PHONE, violations
 from tests.web.conftest import Site, Visit
 from tests.web.form import NETWORK, submit
-from tests.web.test_page import violations
 
 
 def test_the_newest_picture_is_large_as_soon_as_it_is_made(visit: Visit, site: Site):
