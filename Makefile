@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Settings are environment variables: PORT=8080 make up
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types python clients collected slow chaos soak images audit features families endpoints parts gallery model bench lock clean
+.PHONY: help up test lint types python clients collected slow chaos soak images audit features families endpoints parts gallery model adapters bench lock clean
 PY := .venv/bin/python
 # Where it is set, as in many containers, each of the hundred processes that a run starts compiles
 # all that it imports anew.
@@ -66,6 +66,9 @@ gallery: .dev  ## Make a page with a picture of everything: build/gallery/index.
 
 model: .dev  ## Train the model that ships, from nothing, by its recipe
 	@$(PY) -m models.recipe
+
+adapters: .dev  ## Fit the adapters that ship to the model, by their recipe: 40 minutes of one core
+	@$(PY) -m models.recipe.adapters
 
 bench: .dev  ## Measure throughput and latency as ratios on this machine
 	@$(PY) -m benchmarks

@@ -135,7 +135,8 @@ class Half:
 
     def __init__(self, network: nn.Module):
         self.network = copy.deepcopy(network).to(torch.bfloat16)
-        self.pairs = list(zip(network.parameters(), self.network.parameters(), strict=True))
+        both = zip(network.parameters(), self.network.parameters(), strict=True)
+        self.pairs = [(full, half) for full, half in both if full.requires_grad]
 
     @torch.no_grad()
     def give_gradients(self) -> None:

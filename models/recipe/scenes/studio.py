@@ -30,12 +30,11 @@ class Studio:
 
     def picture(self, scene: Scene, rng: random.Random) -> np.ndarray:
         """The scene, uint8 RGB [size, size, 3]."""
-        canvas = Image.new("RGBA", (self.size, self.size), "white")
-        if scene.number == 1 and not scene.relation:
-            self._one(canvas, scene, rng)
-        else:
-            self._several(canvas, scene, rng)
-        return np.asarray(canvas.convert("RGB"))
+        return np.asarray(self._laid("white", scene, rng).convert("RGB"))
+
+    def cut(self, scene: Scene, rng: random.Random) -> np.ndarray:
+        """The scene on nothing, uint8 RGBA [size, size, 4]."""
+        return np.asarray(self._laid((0, 0, 0, 0), scene, rng))
 
     def tile(self, index: int, colour: str | None, flip: bool) -> Image.Image:
         """A thing in its own square, painted."""
@@ -49,6 +48,14 @@ class Studio:
         quarter, half = self.size // 4, self.size // 2
         self._fit(canvas, self.tile(index, None, flip=False), (quarter, quarter), half)
         return canvas.convert("RGB")
+
+    def _laid(self, ground: str | tuple[int, ...], scene: Scene, rng: random.Random) -> Image.Image:
+        canvas = Image.new("RGBA", (self.size, self.size), ground)
+        if scene.number == 1 and not scene.relation:
+            self._one(canvas, scene, rng)
+        else:
+            self._several(canvas, scene, rng)
+        return canvas
 
     def _one(self, canvas: Image.Image, scene: Scene, rng: random.Random) -> None:
         ((index, colour),) = scene.parts
