@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 
 from .. import data, export, parallel
-from ..sampling import Model
 from ..training import Budget, Stop
 from . import reading
 from .edges import Edges
@@ -59,8 +58,7 @@ def show(path: Path, art: data.Pictures, preset: Preset, args: argparse.Namespac
 def fitted(kind: str, shown: Shown, preset: Preset, stop: Stop, args: argparse.Namespace) -> bool:
     """Fit one kind and export it; False if stopped."""
     torch.manual_seed(args.seed)
-    base: Model = export.load(args.base)
-    network = KINDS[kind](base.diffusion, preset)
+    network = KINDS[kind](export.load(args.base), preset)
     work = args.work / kind
     work.mkdir(exist_ok=True)
     minutes = getattr(preset, f"{kind}_minutes") if args.minutes is None else args.minutes

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import ControlNetModel
+from diffusers import ControlNetModel, UNet2DConditionModel
 from torch import nn
 
-from ..diffusion import Diffusion
 from ..export import SHARD, tidy
+from ..sampling import Model
 from .fitting import Fitted
 from .settings import Preset
 from .shown.lines import lines
@@ -36,9 +36,9 @@ class Asked:
 class Edges(Fitted):
     """The model with a ControlNet."""
 
-    def __init__(self, diffusion: Diffusion, preset: Preset):
-        super().__init__(diffusion)
-        self.controlnet = beside(diffusion, preset.hint).eval()
+    def __init__(self, model: Model, preset: Preset):
+        super().__init__(model)
+        self.controlnet = beside(self.unet, preset.hint).eval()
 
     def draw(
         self, shown: Shown, rows: int, generator: torch.Generator
@@ -74,9 +74,9 @@ class Edges(Fitted):
         tidy(folder)
 
 
-def beside(diffusion: Diffusion, hint: tuple[int, ...]) -> ControlNetModel:
+def beside(unet: UNet2DConditionModel, hint: tuple[int, ...]) -> ControlNetModel:
     """A ControlNet that begins as the U-Net's first half, without its attention."""
-    config = diffusion.unet.config
+    config = unet.config
     net = ControlNetModel(
         in_channels=config.in_channels,
         block_out_channels=config.block_out_channels,
@@ -89,7 +89,7 @@ def beside(diffusion: Diffusion, hint: tuple[int, ...]) -> ControlNetModel:
         conditioning_embedding_out_channels=hint,
     )
     own = net.state_dict()
-    there = diffusion.unet.state_dict()
+    there = unet.state_dict()
     net.load_state_dict(own | {name: there[name] for name in own if name in there})
     # What reads the lines need not be silent too: with two zeros in a row neither learns.
     nn.init.kaiming_normal_(net.controlnet_cond_embedding.conv_out.weight)

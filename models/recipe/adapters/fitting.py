@@ -13,7 +13,8 @@ from diffusers import DDPMScheduler
 from torch import nn
 
 from .. import parallel
-from ..diffusion import APART, NOISE, Diffusion, Half, loss, plain_attention
+from ..diffusion import APART, NOISE, Half, loss, plain_attention
+from ..sampling import Model
 from ..training import Average, Budget, Loop, Stop, seeded, trapezoid
 from .shown.pictures import Shown
 
@@ -23,10 +24,10 @@ CPU = torch.device("cpu")
 class Fitted(nn.Module):
     """A model that stays as it is, with something beside it."""
 
-    def __init__(self, diffusion: Diffusion):
+    def __init__(self, model: Model):
         super().__init__()
-        self.unet = diffusion.unet.requires_grad_(False)
-        self.text_encoder = diffusion.text_encoder.requires_grad_(False)
+        self.unet = model.diffusion.unet.requires_grad_(False)
+        self.text_encoder = model.diffusion.text_encoder.requires_grad_(False)
         self.eval()
 
     def draw(self, shown: Shown, rows: int, generator: torch.Generator) -> tuple[torch.Tensor, Any]:

@@ -16,15 +16,17 @@ from diffusers.models.embeddings import ImageProjection, MultiIPAdapterImageProj
 from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from ..diffusion import Diffusion
+from .. import captions
 from ..export import tidy
+from ..sampling import Model
 from .fitting import Fitted
 from .settings import Preset
 from .shown.pictures import Shown, small
 from .shown.views import views
 
 TOKENS = 4  # what diffusers takes an IP-Adapter of one vector a picture to have
-UNTOLD = 0.6  # how often there are no words: then the reference says all
+UNTOLD = 0.6  # how often the words say nothing: then the reference says all
+SAYING_NOTHING = ("", "like this", "a picture like this", "something like this", "the same", "this")
 UNSEEN = 0.08  # how often there is no reference, which guidance needs
 OTHER = 0.6  # how often a reference is the same thing as somebody else drew it
 FILE = "ip-adapter.safetensors"
@@ -43,8 +45,9 @@ class Asked:
 class Reference(Fitted):
     """The model with an IP-Adapter."""
 
-    def __init__(self, diffusion: Diffusion, preset: Preset):
-        super().__init__(diffusion)
+    def __init__(self, model: Model, preset: Preset):
+        super().__init__(model)
+        self.untold = captions.encode(model.tokenizer, list(SAYING_NOTHING))
         self.view = preset.view
         self.encoder = new_encoder(preset).eval()
         attach(self.unet, preset.vector)
@@ -55,7 +58,9 @@ class Reference(Fitted):
         """Pictures, the words for them, and views of what they show."""
         chosen = shown.chosen(rows, generator)
         words = shown.words(chosen, generator)
-        words[torch.rand(rows, generator=generator) < UNTOLD] = shown.nothing
+        said = torch.randint(len(self.untold), (rows,), generator=generator)
+        untold = torch.rand(rows, generator=generator) < UNTOLD
+        words[untold] = self.untold[said[untold]]
         counts = torch.rand(rows, generator=generator) >= UNSEEN
         seen = views(references(shown, chosen, self.view, generator), generator)
         return shown.latents[chosen], Asked(words, seen, counts)

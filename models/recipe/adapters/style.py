@@ -12,7 +12,7 @@ from diffusers import StableDiffusionPipeline
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 
-from ..diffusion import Diffusion
+from ..sampling import Model
 from .fitting import Fitted
 from .settings import Preset
 from .shown.pictures import Shown
@@ -28,8 +28,8 @@ FILE = "pytorch_lora_weights.safetensors"
 class Style(Fitted):
     """The model with a LoRA on its U-Net."""
 
-    def __init__(self, diffusion: Diffusion, preset: Preset):
-        super().__init__(diffusion)
+    def __init__(self, model: Model, preset: Preset):
+        super().__init__(model)
         rank = preset.rank
         self.unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=LAYERS))
 

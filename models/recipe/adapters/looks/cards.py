@@ -101,8 +101,8 @@ TEXTS: dict[str, dict[str, str]] = {
     "reference": {
         "what": """An IP-Adapter for the model [emoji](../../emoji/README.md) with its image
             encoder: pictures show what another picture shows, in its colours.""",
-        "shown": """The reference, two pictures without it and two with it; no words, none picked by
-            hand.""",
+        "shown": """The reference, two pictures without it and two with it, of the words "like
+            this"; none picked by hand.""",
         "use": """`ip_adapters` of a request with `ip-adapter-likeness` as its model, with words or
             without; in diffusers `pipe.load_ip_adapter(folder, subfolder="",
             weight_name="ip-adapter.safetensors", image_encoder_folder="image_encoder")`.""",
@@ -156,7 +156,7 @@ def questions(
         shown = [np.repeat(each[..., None], 3, -1) for each in edges]
     else:
         shown = asked.like(art, preset)
-        words = [""] * len(shown)
+        words = ["like this"] * len(shown)
     row = torch.from_numpy(np.stack(shown)).permute(0, 3, 1, 2)
     return words, [Image.fromarray(each) for each in shown], row
 
