@@ -67,7 +67,7 @@ gallery: .dev  ## Make a page with a picture of everything: build/gallery/index.
 model: .dev  ## Train the model that ships, from nothing, by its recipe
 	@$(PY) -m models.recipe
 
-adapters: .dev  ## Fit the adapters that ship to the model, by their recipe: 40 minutes of one core
+adapters: .dev  ## Fit adapters to the model that ships, by their recipe: 40 minutes of one core
 	@$(PY) -m models.recipe.adapters
 
 bench: .dev  ## Measure throughput and latency as ratios on this machine

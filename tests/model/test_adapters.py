@@ -115,6 +115,6 @@ def test_edges_count_where_they_were_asked_for(home: Path):
     assert len(drawn) == 8
     assert measures.along(square, [lines]) > 0.95
     assert measures.along(square, [np.roll(lines, 20, 1)]) < 0.7
-    assert measures.colourless(square) == 1
+    assert measures.colourful(square) == 0
     square[:, 1] = 255
-    assert measures.colourless(square) == 0
+    assert measures.colourful(square) == 255

@@ -1,4 +1,4 @@
-"""The recipe of the adapters that ship: what is fitted beside the model, which stays as it is.
+"""The recipe of the adapters: what is fitted beside the model that ships, which stays as it is.
 
 Read it in the order in which it runs: `shown` (what all of them are shown, encoded once), then one
 of three kinds: `style` (a LoRA that draws in ink), `edges` (a ControlNet that draws along lines)

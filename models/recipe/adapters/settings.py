@@ -37,7 +37,7 @@ class Preset:
     layers: int = 4
     heads: int = 5
     vector: int = 256  # numbers that say what a picture shows
-    reading_share: float = 0.25  # of the minutes: the encoder alone, on pictures and their words
+    reading_share: float = 0.35  # of the minutes: the encoder alone, on pictures and their words
     reading_batch: int = 128
     reading_rate: float = 1e-3
     reference_minutes: float = 15

@@ -173,7 +173,9 @@ def figures(
     both = [torch.cat(without), torch.cat(with_it)]
     if kind == "style":
         measured = {
-            "Pictures in black and white, %": [100 * measures.colourless(each) for each in both],
+            "Colour: how far channels lie apart where not white, levels of 255": [
+                measures.colourful(each) for each in both
+            ],
             "White, % of the area": [100 * measures.white(each) for each in both],
         }
     elif kind == "edges":
