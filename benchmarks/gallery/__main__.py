@@ -36,13 +36,17 @@ from benchmarks.gallery.rows import (
     SOURCES,
     UPPER,
     Row,
+    adapted,
     corner,
     heart,
     rows,
     upper_half,
 )
 from worker.engine import LoadedModel
-from worker.models.catalogue import read_catalogue
+from worker.engine.model_source import AddOnKind
+from worker.models.catalogue import Catalogue, read_catalogue
+from worker.models.loading.add_ons.add_ons import load_add_on
+from worker.models.tables import AddOnEntry
 
 GAP = 8
 """Pixels between the pictures of the sheet."""
@@ -73,24 +77,32 @@ def teach(studio: Studio) -> None:
         model.prompts.add_embedding(LEARNED, vectors)
 
 
+def add(studio: Studio, catalogue: Catalogue) -> None:
+    """Offers what ships beside the model."""
+    there: Mapping[AddOnKind, Mapping[str, AddOnEntry]] = {
+        "lora": catalogue.loras,
+        "controlnet": catalogue.controlnets,
+        "ip-adapter": catalogue.ip_adapters,
+    }
+    for kind, entries in there.items():
+        for name, entry in entries.items():
+            studio.offer(kind, name, load_add_on(kind, entry, torch.device("cpu"), torch.float32))
+
+
 def make_sources(studio: Studio) -> dict[str, Image.Image]:
     """The pictures and masks that rows start from, by name."""
     made = studio.develop({name: studio.order(**fields) for name, fields in SOURCES.items()})
     sources = {name: Image.fromarray(picture) for name, picture in made.items()}
     half = sources[APPLE].crop((0, 0, SIDE * 9 // 16, SIDE))
-    return sources | {HALF: half, HEART: heart(), UPPER: upper_half(), CORNER: corner()}
+    masks = {HEART: heart(), UPPER: upper_half(), CORNER: corner()}
+    return sources | masks | {HALF: half}
 
 
 def make_pictures(studio: Studio, wanted: list[Row], sources: Pictures) -> list[Image.Image]:
     """The picture of each row, all made in one engine."""
     orders = {
         str(number): studio.order(
-            {
-                pointer: sources[name]
-                for pointer, name in (("/image", row.image), ("/mask", row.mask))
-                if name
-            },
-            **row.fields,
+            {pointer: sources[name] for pointer, name in row.pictures.items()}, **row.fields
         )
         for number, row in enumerate(wanted)
     }
@@ -111,7 +123,7 @@ def write_page(folder: Path, wanted: list[Row], made: list[Image.Image], sources
         '<meta name=viewport content="width=device-width, initial-scale=1">',
         f"<title>Darkroom's gallery</title><style>{STYLE}</style><h1>Darkroom's gallery</h1>",
         f"<p>{len(made)} pictures by the model that ships, all made together in one engine.",
-        "LoRAs and ControlNets have to be trained for a model, and this one has none.</p>",
+        "and by the LoRA that was trained for it.</p>",
     ]
     sections = list(dict.fromkeys(row.section for row in wanted))
     links = "".join(f'<a href="#{_anchor(name)}">{html.escape(name)}</a> ' for name in sections)
@@ -143,11 +155,25 @@ def write_sheet(file: Path, wanted: list[Row], made: list[Image.Image], sources:
     sheet.save(file)
 
 
+def write_adapters(
+    file: Path, wanted: list[Row], made: list[Image.Image], sources: Pictures
+) -> None:
+    """One row of what the adapters do: each picture after what it is made of."""
+    ours = list(adapted())
+    shown: list[Image.Image] = []
+    for row, picture in zip(wanted, made, strict=True):
+        if row in ours:
+            shown += [*(sources[name] for name in row.pictures.values()), picture]
+    sheet = Image.new("RGB", (len(shown) * (SIDE + GAP) + GAP, SIDE + 2 * GAP), "white")
+    for column, picture in enumerate(shown):
+        sheet.paste(picture.resize((SIDE, SIDE)), (GAP + column * (SIDE + GAP), GAP))
+    sheet.save(file)
+
+
 def _figure(number: int, row: Row) -> str:
     pictures = [
         f'<img src="{_file(name)}" alt="{html.escape(name)}" title="starts from" width=96>'
-        for name in (row.image, row.mask)
-        if name
+        for name in row.pictures.values()
     ]
     prompt = html.escape(row.fields["prompt"])
     settings = ", ".join(
@@ -176,13 +202,16 @@ def main() -> None:
     parser.add_argument("--only", default="", help="sections whose name has this in it")
     options = parser.parse_args()
     started = time.monotonic()
-    studio = Studio(read_catalogue(ROOT / "models.toml").entries[options.model])
+    catalogue = read_catalogue(ROOT / "models.toml")
+    studio = Studio(catalogue.entries[options.model])
+    add(studio, catalogue)
     teach(studio)
     sources = make_sources(studio)
     wanted = [row for row in rows() if options.only.lower() in row.section.lower()]
     made = make_pictures(studio, wanted, sources)
     write_page(options.output, wanted, made, sources)
     write_sheet(options.output / "sheet.png", wanted, made, sources)
+    write_adapters(options.output / "adapters.png", wanted, made, sources)
     seconds = time.monotonic() - started
     print(f"{len(made)} pictures in {seconds:.0f} s: {options.output / 'index.html'}")
 

@@ -37,6 +37,15 @@ class Row:
     image: str | None = None
     mask: str | None = None
 
+    @property
+    def pictures(self) -> Mapping[str, str]:
+        """The names of what it starts from, by the pointers of a request's fields."""
+        named = {
+            "/image": self.image,
+            "/mask": self.mask,
+        }
+        return {pointer: name for pointer, name in named.items() if name}
+
 
 @dataclass(frozen=True)
 class Example:
@@ -72,6 +81,7 @@ def rows() -> Iterator[Row]:
                 "schedule": schedule,
             }
             yield Row(f"each schedule, {SAMPLERS[sampler].title}", info.label, fields)
+    yield from adapted()
     yield from _prompts()
     yield from _changing()
     yield from _several()
@@ -81,6 +91,15 @@ def rows() -> Iterator[Row]:
     yield from _pictures()
     yield from _masks()
     yield from _sizes()
+
+
+def adapted() -> Iterator[Row]:
+    """What ships beside the model: a LoRA."""
+    section = "With the LoRA that ships"
+    for prompt in ("rocket", "birthday cake", "guitar", "red apple"):
+        for weight in (0.0, 1.0):
+            ink = {"loras": [{"name": "ink", "weight": weight}]} if weight else {}
+            yield Row(section, f"Ink, {weight:g}", {"prompt": prompt, "seed": 5} | ink)
 
 
 def _prompts() -> Iterator[Row]:

@@ -1,0 +1,42 @@
+"""The LoRA that ships beside the model: offered to everybody, and it does visibly what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx
+import pytest
+import torch
+
+from models.recipe.adapters.looks import measures
+from tests.running.paths import API
+from tests.worker.families.comparing.asking import Fields, Pixels, made, picture
+
+ASKED: Mapping[str, Fields] = {
+    "cat": {"prompt": "cat face", "seed": 3},
+    "inked cat": {"prompt": "cat face <lora:ink:1>", "seed": 3},
+}
+
+
+@pytest.fixture(scope="module")
+def drawn(client: httpx.Client) -> Mapping[str, Pixels]:
+    """Both, which share their forwards."""
+    jobs = {name: made(client, steps=12, **fields) for name, fields in ASKED.items()}
+    return {name: picture(client, job) for name, job in jobs.items()}
+
+
+def shown(picture: Pixels) -> torch.Tensor:
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None]
+
+
+def test_every_client_is_offered_what_ships_beside_the_model(client: httpx.Client):
+    (card,) = client.get(f"{API}/models").json()["models"]
+    assert [each["name"] for each in card["loras"]] == ["ink"]
+    assert "ink" in client.get("/sdapi/v1/loras").text
+
+
+def test_a_prompt_that_names_the_lora_is_drawn_in_ink(drawn: Mapping[str, Pixels]):
+    plain, inked = drawn["cat"], drawn["inked cat"]
+    assert measures.colourful(shown(inked)) < measures.colourful(shown(plain)) / 3
+    assert inked.min() < 70
+    assert (inked > 200).mean() > (plain > 200).mean()
