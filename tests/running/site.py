@@ -74,6 +74,7 @@ def _shipped(data: Path) -> Path:
     """The models that ship, with fewer steps."""
     written = (REPOSITORY / "models.toml").read_text()
     fewer = written.replace("steps = 20", f"steps = {STEPS}")
+    data.mkdir(parents=True, exist_ok=True)
     file = data / "models-that-ship.toml"
     file.write_text(fewer.replace('source = "models/', f'source = "{REPOSITORY}/models/'))
     return file
