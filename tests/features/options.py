@@ -149,6 +149,12 @@ OPTIONS: Mapping[str, Option] = {
         not_for=PLAIN,
         like={"loras": [_lora("first", 0.8)]},
     ),
+    "lora-blocks": Option(
+        "LoRA by block",
+        {"loras": [_lora("ink", 0.8) | {"block_weights": {"MID": 0.0, "BASE": 0.5}}]},
+        not_for=TRANSFORMERS,
+        without={"loras": [_lora("ink", 0.8)]},
+    ),
     "loras": Option(
         "Several LoRAs",
         {"loras": [_lora("first", 0.8), _lora("second", -0.5)]},

@@ -85,6 +85,8 @@ def _read_words(task: Task, model: LoadedModel) -> None:
     added = [(task.add_ons.loras[lora.name], lora.reading) for lora in request.loras]
     for weights, _ in added:
         model.loras.hold(weights)
+    for lora in request.loras:
+        model.loras.check_blocks(lora)
     model.loras.use(request.loras)
     variant = tuple((weights.serial, weight) for weights, weight in added)
     script = _script(

@@ -25,11 +25,13 @@ Tiling = Literal["none", "x", "y", "both"]
 @dataclass(frozen=True)
 class Lora:
     """A LoRA (arXiv 2106.09685) by name, how strongly it acts, and where that is another number how
-    strongly on the text encoders."""
+    strongly on the text encoders; `blocks` are how much of its weight acts in blocks of a U-Net, by
+    the names of the code that it first came with (IN04, MID, OUT03), 1 where none is said."""
 
     name: str
     weight: float = 1.0
     text_encoder_weight: float | None = None
+    blocks: tuple[tuple[str, float], ...] = ()
 
     @property
     def reading(self) -> float:

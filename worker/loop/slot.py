@@ -13,6 +13,7 @@ from jobs.records import events, lanes
 from jobs.records.events import Error, Output, Progress
 from jobs.records.lanes import Lane
 from jobs.records.record import JobRecord
+from jobs.request.fields import parts
 from jobs.request.fields.trace import wish
 from jobs.request.request import ResolvedRequest
 from jobs.tracing import NOTHING, Work
@@ -189,9 +190,7 @@ def image_request(
         fill="original" if request.fill == "fill" else request.fill,
         strength=request.strength,
         enlarge=_second_pass(canvas, request),
-        loras=tuple(
-            Lora(each.name, each.weight, each.text_encoder_weight) for each in request.loras
-        ),
+        loras=tuple(map(_lora, request.loras)),
         controls=controls,
         ip_adapters=ip_adapters,
         regions=regions,
@@ -210,6 +209,15 @@ def image_request(
         exact=request.exact,
         trace=trace_wish(request),
     )
+
+
+def _lora(asked: parts.Lora) -> Lora:
+    """A LoRA with what its weights by block say of the text encoders in their own weight."""
+    blocks: dict[str, float] = {**asked.block_weights}
+    reading, base = asked.text_encoder_weight, blocks.pop("BASE", 1.0)
+    if base != 1:
+        reading = base * (asked.weight if reading is None else reading)
+    return Lora(asked.name, asked.weight, reading, tuple(sorted(blocks.items())))
 
 
 def _second_pass(canvas: Canvas, request: ResolvedRequest) -> Enlarge | None:

@@ -11,6 +11,8 @@ from jobs.request.fields.values import (
     MAX_IP_PICTURES,
     MAX_LORAS,
     PREPROCESSORS,
+    Block,
+    BlockWeight,
     ControlMode,
     ControlType,
     Name,
@@ -46,6 +48,13 @@ class Lora(Part):
         ge=-4,
         le=4,
         description="How strongly it acts on the text encoders, where that is another number.",
+    )
+    block_weights: dict[Block, BlockWeight] = Field(
+        default_factory=dict[Block, BlockWeight],
+        description="How much of its weight acts in which blocks of a U-Net, by their names as the "
+        "Block Weight extension for AUTOMATIC1111 has them (`BASE` are the text encoders); 1 in "
+        "those left out.",
+        examples=[{"BASE": 0.5, "MID": 0.0, "OUT03": 1.5}],
     )
 
 

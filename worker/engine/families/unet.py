@@ -24,6 +24,7 @@ from worker.engine.parts.junction import Junction
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import COUNTED, Pair, Rows
 from worker.engine.parts.t2i_adapter import intrablock
+from worker.engine.parts.unet_blocks import unet_blocks
 from worker.engine.parts.visits import Offload, Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.chatglm import ChatGLMEncoder
@@ -101,7 +102,11 @@ class UNetModel(LoadedModel):
                 penultimate=self.family in PENULTIMATE,
                 zero_empty_negative=self.zero_empty_negative,
             )
-        self.loras = LoraSwitch(self.unet, [each.model for each in self.text_encoders])
+        self.loras = LoraSwitch(
+            self.unet,
+            [each.model for each in self.text_encoders],
+            blocks=unet_blocks(self.unet),
+        )
         self._network = Network(self.unet, self.name, make_plain=partial(self.loras.use, ()))
         if self.tiny_vae is not None:
             self.preview = TinyPreview(self.tiny_vae)
@@ -132,6 +137,10 @@ class UNetModel(LoadedModel):
 
     @property
     def refers(self) -> bool:
+        return True
+
+    @property
+    def loras_by_row(self) -> bool:
         return True
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Literal, NotRequired, TypedDict
 
 from darkroom_client.records import Picture
@@ -29,6 +29,7 @@ class Lora(TypedDict):
     name: str
     weight: NotRequired[float]
     text_encoder_weight: NotRequired[float | None]
+    block_weights: NotRequired[Mapping[str, float]]
 
 
 class Control(TypedDict):
