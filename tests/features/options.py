@@ -151,9 +151,9 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "lora-blocks": Option(
         "LoRA by block",
-        {"loras": [_lora("ink", 0.8) | {"block_weights": {"MID": 0.0, "BASE": 0.5}}]},
+        {"loras": [_lora("first", 0.8) | {"block_weights": {"MID": 0.0, "BASE": 0.5}}]},
         not_for=TRANSFORMERS,
-        without={"loras": [_lora("ink", 0.8)]},
+        without={"loras": [_lora("first", 0.8)]},
     ),
     "loras": Option(
         "Several LoRAs",
@@ -197,6 +197,11 @@ OPTIONS: Mapping[str, Option] = {
         {"ip_adapters": [_ip_adapter(0, 1), _ip_adapter(0, number=1, masked=True)]},
         not_for=LATER,
         without={"ip_adapters": [_ip_adapter(0, 1)]},
+    ),
+    "reference-only": Option(
+        "Reference-only",
+        {"reference_only": {"image": "/reference_only/image", "style_fidelity": 0.3}},
+        not_for=(*TRANSFORMERS, "sd1-inpainting", "sdxl-inpainting"),
     ),
     "regions": Option(
         "Regions",

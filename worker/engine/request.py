@@ -77,6 +77,22 @@ class IPAdapter:
 
 
 @dataclass(frozen=True, eq=False)
+class ReferenceOnly:
+    """A picture of the image's size that it is to be like, which the network sees as it sees the
+    image, without weights of its own: in the share `weight` of its attentions, the widest first.
+
+    `style_fidelity` is how much of the row without the prompt is left as it is without the picture,
+    so that guidance leads towards it; `start` and `end` are shares of the steps.
+    """
+
+    image: Picture
+    weight: float = 1.0
+    style_fidelity: float = 0.5
+    start: float = 0.0
+    end: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
 class Region:
     """A prompt for a part of a picture: the white of `mask`, at the image's size, of which it says
     as much as its weight (0 to 1); the rest is left to the picture's own prompt."""
@@ -178,6 +194,7 @@ class ImageRequest:
     loras: tuple[Lora, ...] = ()
     controls: tuple[Control, ...] = ()
     ip_adapters: tuple[IPAdapter, ...] = ()
+    reference_only: ReferenceOnly | None = None
     regions: tuple[Region, ...] = ()
     variation_seed: int | None = None
     variation_strength: float = 0.0

@@ -224,7 +224,7 @@ class Runner:
     def _forward(self, batch: Batch, rows: TaskRows, start: int, end: int) -> torch.Tensor:
         key, model = batch.key, batch.model
         part = rows.span(start, end, self._budget.rows(key) if key.exact else 0)
-        owners = [rows.owner(row) for row in range(start, end)]
+        owners = [rows.owner(row) for row in (*range(start, end), *part.beyond)]
         put_on(model, key, owners)
         looking = rows.looking(start, end)
         acting = acts(model, rows, start, end, part)
@@ -261,7 +261,7 @@ class Runner:
         """Within it a forward runs the fastest way that there is. One that is weighed runs the
         plain way, and so does what hangs on the plain network's layers; and what must be equal to
         the bit, before something was compiled and after."""
-        hung = model.loras.on or rows.references
+        hung = model.loras.on or rows.references or rows.looks
         if self._backends is None or key.exact or hung or not self._budget.weighed(key):
             return nullcontext()
         return self._backends.over(model.networks)

@@ -13,12 +13,14 @@ from worker.engine.ground.piecework import Piecework
 from worker.engine.memory.device import make_current
 from worker.engine.memory.footprint import ForwardShape
 from worker.engine.parts.autoencoder import Autoencoder
+from worker.engine.parts.condition import Condition
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.lora import LoraWeights, unread
 from worker.engine.parts.rows import Pair
 from worker.engine.parts.t2i_adapter import Features, LoadedT2IAdapter
 from worker.engine.parts.upscaler import PixelUpscaler
 from worker.engine.references.ip_adapter import LoadedIPAdapter
+from worker.engine.references.reference_only import OwnReference
 from worker.engine.request import (
     Control,
     ImageRequest,
@@ -90,20 +92,6 @@ class Prediction:
     noise: torch.Tensor
     timestep: float
     without: torch.Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One prompt of a picture as inputs of its rows, and how much it counts beside others: by its
-    weight, or where prompts have places by its `share` of each latent pixel (1, 1, h, w).
-
-    A `perturbed` one is the first again, for a network that does not look about itself.
-    """
-
-    inputs: dict[str, Pair]
-    weight: float = 1.0
-    share: torch.Tensor | None = None
-    perturbed: bool = False
 
 
 @dataclass(frozen=True)
@@ -222,6 +210,7 @@ class Task:
     controls: tuple[ControlInput, ...] = ()
     adapters: tuple[AdapterInput, ...] = ()
     references: tuple[ReferenceInput, ...] = ()
+    reference: OwnReference | None = None
     repaint: Repaint | None = None
     enlarged: bool = False
     steps_before: int = 0
@@ -249,7 +238,8 @@ class Task:
         asked = self.request
         acting = asked.tiling != "none" or asked.freeu is not None or asked.pag_scale > 0
         hung = asked.loras and ready(self.model).loras_by_row
-        return bool(acting or hung or self.controls or self.adapters or self.references)
+        shown = self.controls or self.adapters or self.references or self.reference
+        return bool(acting or hung or shown)
 
     @property
     def autoencoder(self) -> Autoencoder:

@@ -28,6 +28,7 @@ from worker.engine import (
     IPAdapter,
     Lora,
     Picture,
+    ReferenceOnly,
     Region,
     Stage,
     TraceWish,
@@ -63,6 +64,7 @@ class Slot:
     canvas: Canvas | None = None
     controls: tuple[Control, ...] = ()
     ip_adapters: tuple[IPAdapter, ...] = ()
+    reference_only: ReferenceOnly | None = None
     regions: tuple[Region, ...] = ()
     readings: dict[str, str] = field(default_factory=dict[str, str])
     outputs: dict[int, Output] = field(default_factory=dict[int, Output])
@@ -124,6 +126,7 @@ class Slot:
         asked = image_request(
             self.request.alone(index), self.canvas, self.controls, self.ip_adapters, self.regions
         )
+        asked = replace(asked, reference_only=self.reference_only)
         towards, second = asked.blend_prompt, asked.enlarge
         if second and second.prompt:
             second = replace(second, prompt=self.readings.get(second.prompt, second.prompt))

@@ -136,6 +136,32 @@ class IPAdapter(Part):
     )
 
 
+class ReferenceOnly(Part):
+    """Reference-only: a picture that the result is to be like, which the network itself looks at,
+    without an adapter."""
+
+    image: Picture = Field(description="The picture that it looks at; sent like `image`.")
+    weight: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="In which share of the network's attentions it is seen, the widest first.",
+    )
+    style_fidelity: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="How much of the row without the prompt does not look at it, so that guidance "
+        "leads towards it: 0 is the prompt's picture, 1 the reference's style.",
+    )
+    start: float = Field(
+        default=0.0, ge=0, le=1, description="Share of the steps before it begins to act."
+    )
+    end: float = Field(
+        default=1.0, ge=0, le=1, description="Share of the steps after which it no longer acts."
+    )
+
+
 class FreeU(Part):
     """FreeU (arXiv 2309.11497), with the numbers that suit Stable Diffusion 1.5."""
 

@@ -32,6 +32,7 @@ from worker.engine.prompt.prompt import PromptEncoder, PromptReader
 from worker.engine.prompt.text.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.references.attention import referring
+from worker.engine.references.reference_only import looking
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler
 
@@ -227,6 +228,11 @@ class UNetModel(LoadedModel):
             if name.endswith(".attn2") and module.is_cross_attention
         }
 
+    @property
+    def _own_attentions(self) -> list[Any]:
+        """Those in which places see each other."""
+        return [each for name, each in self.unet.named_modules() if name.endswith(".attn1")]
+
     def shown(self, request: ImageRequest) -> tuple[torch.Tensor, ...]:
         """The picture that it draws over, in the autoencoder's own numbers: so it was trained."""
         if not self.edits or request.image is None:
@@ -243,7 +249,10 @@ class UNetModel(LoadedModel):
         latents = rows.latents
         if CHANNELS in rows.inputs:
             latents = torch.cat([latents, rows.inputs[CHANNELS]], dim=1)
-        with referring(self.attentions, rows.references, *latents.shape[-2:]):
+        with (
+            referring(self.attentions, rows.references, *latents.shape[-2:]),
+            looking(self._own_attentions if rows.looks else (), rows.looks),
+        ):
             return self._network(latents, rows.timesteps, **arguments, **steered)
 
     def sampler(

@@ -80,6 +80,16 @@ class Region(TypedDict):
     weight: NotRequired[float]
 
 
+class ReferenceOnly(TypedDict):
+    """A picture that the network itself looks at, so that the result is like it."""
+
+    image: PictureInput
+    weight: NotRequired[float]
+    style_fidelity: NotRequired[float]
+    start: NotRequired[float]
+    end: NotRequired[float]
+
+
 class FreeU(TypedDict, total=False):
     """FreeU: more of a U-Net's backbone, less of what skips it."""
 
@@ -190,6 +200,7 @@ class Fields(TypedDict, total=False):
     loras: Sequence[Lora]
     controls: Sequence[Control]
     ip_adapters: Sequence[IPAdapter]
+    reference_only: ReferenceOnly | None
     regions: Sequence[Region]
     hires: Hires | None
     drawn: Drawn | None
