@@ -201,12 +201,11 @@ def looking(photo: str, **more: Any) -> graphs.Graph:
             model=["30", 0],
             ipadapter=["31", 0],
             image=["34", 0],
-            weight=0.7,
             start_at=0.1,
             end_at=0.8,
             attn_mask=["33", 1],
             clip_vision=["32", 0],
-            **ADVANCED | more,
+            **{"weight": 0.7} | ADVANCED | more,
         ),
         "n36": node("IPAdapterUnifiedLoader", model=["35", 0], preset="PLUS (high strength)"),
         "n37": node(
@@ -244,7 +243,7 @@ def test_pictures_that_an_ip_adapter_looks_at(comfy: Comfy, photo: str) -> None:
         ("combine_embeds", "average", "must be concat here"),
         ("embeds_scaling", "K+V", "must be V only here"),
         ("image_negative", ["33", 0], "not taken here"),
-        ("weight", 4.5, "less than or equal to 4"),
+        ("weight", 4.5, "at most 4"),
     ],
 )
 def test_what_of_an_ip_adapter_is_not_done_is_refused_at_its_node(
