@@ -159,7 +159,7 @@ def write(request: ResolvedRequest, index: int, maker: Maker, note: str | None =
 def prompt_with_loras(request: ResolvedRequest) -> str:
     """The prompt with its LoRAs as tags again."""
     tags = (
-        tag_of(each.name, each.weight, each.text_encoder_weight, each.block_weights)
+        tag_of(each.name, each.weight, each.text_encoder_weight, {**each.block_weights})
         for each in request.loras
     )
     return " ".join([*filter(None, [request.prompt.strip()]), *tags])

@@ -123,7 +123,7 @@ def _tag(lora: dict[str, Any]) -> str:
         its = Lora.model_validate(lora)
     except ValidationError:
         return ""
-    return tag_of(its.name, its.weight, its.text_encoder_weight, its.block_weights)
+    return tag_of(its.name, its.weight, its.text_encoder_weight, {**its.block_weights})
 
 
 def exif_with(text: str) -> bytes | None:

@@ -69,7 +69,7 @@ def save_tiny_pose(folder: Path, joints: int = 17) -> Path:
 
 
 def save_tiny_detector(folder: Path) -> Path:
-    """A YOLOS that takes some of what it sees for people."""
+    """A YOLOS that takes all that it sees for people."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
         config = YolosConfig(
@@ -85,8 +85,10 @@ def save_tiny_detector(folder: Path) -> Path:
         )
         model = YolosForObjectDetection(config)
         _stir(model)
-        torch.nn.init.constant_(model.class_labels_classifier.layers[-1].bias, 0)
-        model.class_labels_classifier.layers[-1].bias.data[1] = 50
+        model.class_labels_classifier.layers[-1].bias.data = torch.tensor([0.0, 50.0, 0.0])
+        # Each of them about the middle of the picture.
+        torch.nn.init.normal_(model.bbox_predictor.layers[-1].weight, std=0.01)
+        torch.nn.init.constant_(model.bbox_predictor.layers[-1].bias, 0)
         model.save_pretrained(folder)
     YolosImageProcessorPil(size=SIDE).save_pretrained(folder)
     return folder

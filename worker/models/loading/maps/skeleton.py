@@ -73,4 +73,4 @@ def _limb(
     half = int(math.dist(one, other) / 2), WIDTH
     angle = int(math.degrees(math.atan2(one[1] - other[1], one[0] - other[0])))
     outline = cv2.ellipse2Poly(middle, half, angle, 0, 360, 1)
-    cv2.fillConvexPoly(canvas, outline, colour)
+    cv2.fillConvexPoly(canvas, np.array(outline, np.int32), colour)
