@@ -2,7 +2,7 @@
 
 import operator
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,11 +11,12 @@ import torch
 from worker.engine.families.model import LoadedModel
 from worker.engine.ground.transfer import sent
 from worker.engine.guidance.guide import guide
-from worker.engine.guidance.task_rows import TaskRows
+from worker.engine.guidance.task_rows import TaskRows, condition_of
 from worker.engine.parts.control import ControlRows, LoadedControlNet, weight_at
 from worker.engine.parts.emphasis import PROMPT_ONLY, Emphasis
 from worker.engine.parts.rows import COUNTED, Pair
 from worker.engine.parts.t2i_adapter import AdapterRows, Steered, steered_rows
+from worker.engine.references.reference_only import Look
 from worker.engine.references.rows import ReferenceRows, Seen, gathered
 from worker.engine.request import Control, IPAdapter, Tiling
 from worker.engine.task import BatchKey, ControlInput, Prediction, Stage, Task, ready
@@ -110,19 +111,27 @@ class Batch:
         # Where each row's picture stands among the tasks.
         places = [*[*range(guided)] * beside, *range(len(tasks)), *more]
         timesteps = [ready(task.sampler).timestep for task in tasks]
+        shown = _shown(tasks, more, guided, first=without)
+        latents = [
+            shown[row].latents if row in shown else scaled[at] for row, at in enumerate(places)
+        ]
+        looks = [replace(each.look, apart=self.key.exact) for each in shown.values()]
         return TaskRows(
             tasks=tasks,
             beside=beside,
             more=more,
-            latents=torch.cat([scaled[at] for at in places]).to(model.dtype),
+            latents=torch.cat(latents).to(model.dtype),
             timesteps=sent(torch.tensor([timesteps[at] for at in places]), model.device),
             inputs={
                 name: stack(name, _inputs(name, tasks, guided, model), model.dtype)
                 for name in tasks[0].inputs
             },
-            controls=_controls(self, tasks, places, without, partial(stack, dtype=model.dtype)),
-            adapters=_adapters(tasks, places, without),
-            references=_references(tasks, places, without),
+            controls=_controls(
+                self, tasks, places, without, shown, partial(stack, dtype=model.dtype)
+            ),
+            adapters=_adapters(tasks, places, without, shown),
+            references=_references(tasks, places, without, shown),
+            looks=looks,
         )
 
     def scatter(
@@ -197,6 +206,7 @@ def _controls(
     tasks: list[Task],
     places: list[int],
     without: int,
+    shown_rows: Collection[int],
     stack: Callable[..., torch.Tensor],
 ) -> list[ControlRows]:
     """What each ControlNet is shown at this step, of the rows that it acts on. Of pictures that
@@ -208,7 +218,8 @@ def _controls(
         for each in tasks[at].controls:
             kind = each.net, each.control_type
             unsaid = each.net.prompt_only or each.control.control_mode in PROMPT_ONLY
-            weight = 0.0 if unsaid and row < without else _weight(tasks[at], each.control)
+            unseen = row in shown_rows or (unsaid and row < without)
+            weight = 0.0 if unseen else _weight(tasks[at], each.control)
             shown = slots.setdefault((*kind, had[kind]), [])
             had[kind] += 1
             if weight or batch.key.exact:
@@ -264,9 +275,44 @@ def _weight(task: Task, part: Control | IPAdapter) -> float:
     return weight_at(part, ready(task.sampler).index, len(ready(task.sampler)))
 
 
-def _adapters(tasks: list[Task], places: list[int], without: int) -> list[AdapterRows]:
+@dataclass(frozen=True)
+class _Reference:
+    """A row that is a picture for another to look at: what the network sees of it, and the look."""
+
+    latents: torch.Tensor
+    look: Look
+
+
+def _shown(
+    tasks: list[Task], more: Sequence[int], guided: int, first: int
+) -> dict[int, _Reference]:
+    """The rows that are pictures which others look at; `first` is the first row with a prompt."""
+    found: dict[int, _Reference] = {}
+    for behind, at in enumerate(more):
+        task, side = tasks[at], condition_of(tasks, more, behind).shown_to
+        if side is None:
+            continue
+        wanted = ready(task.request.reference_only)
+        look = Look(
+            row=first + at if side == "prompt" else first - guided + at,
+            shown=first + len(tasks) + behind,
+            weight=wanted.weight,
+            fidelity=0.0 if side == "prompt" else wanted.style_fidelity,
+        )
+        found[look.shown] = _Reference(ready(task.reference).at(ready(task.sampler)), look)
+    return found
+
+
+def _adapters(
+    tasks: list[Task], places: list[int], without: int, shown: Collection[int]
+) -> list[AdapterRows]:
     """What T2I-Adapters add to each row at this step."""
-    return steered_rows([_steered(tasks[at], row >= without) for row, at in enumerate(places)])
+    return steered_rows(
+        [
+            [] if row in shown else _steered(tasks[at], row >= without)
+            for row, at in enumerate(places)
+        ]
+    )
 
 
 def _steered(task: Task, prompted: bool) -> list[Steered]:
@@ -284,9 +330,13 @@ def _steered(task: Task, prompted: bool) -> list[Steered]:
     ]
 
 
-def _references(tasks: list[Task], places: list[int], without: int) -> list[ReferenceRows]:
+def _references(
+    tasks: list[Task], places: list[int], without: int, shown: Collection[int]
+) -> list[ReferenceRows]:
     """What each row is shown of pictures at this step."""
-    return gathered([_seen(tasks[at], row >= without) for row, at in enumerate(places)])
+    return gathered(
+        [[] if row in shown else _seen(tasks[at], row >= without) for row, at in enumerate(places)]
+    )
 
 
 def _seen(task: Task, prompted: bool) -> list[Seen]:

@@ -13,12 +13,14 @@ from worker.engine.ground.piecework import Piecework
 from worker.engine.memory.device import make_current
 from worker.engine.memory.footprint import ForwardShape
 from worker.engine.parts.autoencoder import Autoencoder
+from worker.engine.parts.condition import Condition
 from worker.engine.parts.control import LoadedControlNet
-from worker.engine.parts.lora import LoraWeights
+from worker.engine.parts.lora import LoraWeights, unread
 from worker.engine.parts.rows import Pair
 from worker.engine.parts.t2i_adapter import Features, LoadedT2IAdapter
 from worker.engine.parts.upscaler import PixelUpscaler
 from worker.engine.references.ip_adapter import LoadedIPAdapter
+from worker.engine.references.reference_only import OwnReference
 from worker.engine.request import (
     Control,
     ImageRequest,
@@ -52,8 +54,9 @@ class Stage(IntEnum):
 class BatchKey:
     """Tasks with equal keys may share a forward: same weights, same tensor shapes.
 
-    `inputs` names the conditions with the shape of a row. What steers a picture, and edges that
-    meet, are each row's own, but where all must be `exact`: there `controls` names the ControlNets.
+    `inputs` names the conditions with the shape of a row. What steers a picture, LoRAs of a UNet,
+    and edges that meet, are each row's own, but where all must be `exact`: there `controls` names
+    the ControlNets. `loras` are those of a whole forward.
     Whether something beside the plain network has a part in it (`steered`) keeps nobody apart by
     itself: what it costs to be together decides.
     """
@@ -75,8 +78,8 @@ class BatchKey:
 
     @property
     def timed(self) -> ForwardShape:
-        """What its time depends on: where LoRAs act, and where it must be exact, no compiled
-        network stands in."""
+        """What its time depends on: where LoRAs are all rows', and where it must be exact, no
+        compiled network stands in."""
         return replace(self.shape, plain=self.exact or bool(self.loras))
 
 
@@ -89,20 +92,6 @@ class Prediction:
     noise: torch.Tensor
     timestep: float
     without: torch.Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One prompt of a picture as inputs of its rows, and how much it counts beside others: by its
-    weight, or where prompts have places by its `share` of each latent pixel (1, 1, h, w).
-
-    A `perturbed` one is the first again, for a network that does not look about itself.
-    """
-
-    inputs: dict[str, Pair]
-    weight: float = 1.0
-    share: torch.Tensor | None = None
-    perturbed: bool = False
 
 
 @dataclass(frozen=True)
@@ -221,6 +210,7 @@ class Task:
     controls: tuple[ControlInput, ...] = ()
     adapters: tuple[AdapterInput, ...] = ()
     references: tuple[ReferenceInput, ...] = ()
+    reference: OwnReference | None = None
     repaint: Repaint | None = None
     enlarged: bool = False
     steps_before: int = 0
@@ -247,7 +237,9 @@ class Task:
         """Whether its rows are more than calls of the plain network."""
         asked = self.request
         acting = asked.tiling != "none" or asked.freeu is not None or asked.pag_scale > 0
-        return acting or bool(self.controls or self.adapters or self.references)
+        hung = asked.loras and ready(self.model).loras_by_row
+        shown = self.controls or self.adapters or self.references or self.reference
+        return bool(acting or hung or shown)
 
     @property
     def autoencoder(self) -> Autoencoder:
@@ -297,13 +289,13 @@ class Task:
         """Says who may share this task's forwards, once its conditions are there: whatever words
         come later have the shapes of these."""
         model = ready(self.model)
+        by_row = model.loras_by_row and not self.request.exact
         self.key = BatchKey(
             model=model.name,
             height=height // model.factor,
             width=width // model.factor,
             inputs=tuple((name, tuple(pair.prompt.shape)) for name, pair in self.inputs.items()),
-            # Those that differ in how prompts are read alone have one denoiser.
-            loras=tuple(Lora(each.name, each.weight) for each in self.request.loras),
+            loras=() if by_row else unread(self.request.loras),
             controls=tuple(each.label for each in self.controls) if self.request.exact else (),
             exact=self.request.exact,
             tiling=self.request.tiling if self.request.exact else "none",

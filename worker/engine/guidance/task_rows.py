@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from worker.engine.parts.condition import Condition
 from worker.engine.parts.rows import Rows
 from worker.engine.task import Task
 
@@ -31,11 +32,7 @@ class TaskRows(Rows):
     def is_perturbed(self, row: int) -> bool:
         """Whether a row is a prompt's again, for the network that does not look about itself."""
         behind = row - self.first_prompt - len(self.tasks)
-        if behind < 0:
-            return False
-        at = self.more[behind]
-        before = sum(place == at for place in self.more[:behind])
-        return self.tasks[at].conditions[1 + before].perturbed
+        return behind >= 0 and condition_of(self.tasks, self.more, behind).perturbed
 
     @property
     def guided(self) -> int:
@@ -55,3 +52,10 @@ class TaskRows(Rows):
             for row in range(max(start, self.first_prompt), min(end, behind))
             if (task := self.owner(row)).traced and task.recording and task.recording.looks
         }
+
+
+def condition_of(tasks: Sequence[Task], more: Sequence[int], behind: int) -> Condition:
+    """That of a row behind those with the first prompts; `more` are the places of their tasks."""
+    at = more[behind]
+    before = sum(place == at for place in more[:behind])
+    return tasks[at].conditions[1 + before]
