@@ -209,7 +209,8 @@ class Runner:
                 continue
             middle = (start + end) // 2
             spans += [(start, middle), (middle, end)]
-        return torch.cat([noise[start] for start in sorted(noise)]), failed
+        parts = [noise[start] for start in sorted(noise)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts), failed
 
     def _try_forward(
         self, batch: Batch, rows: TaskRows, start: int, end: int, noise: dict[int, torch.Tensor]
@@ -225,7 +226,7 @@ class Runner:
         key, model = batch.key, batch.model
         model.loras.use(key.loras)
         part = rows.span(start, end, self._budget.rows(key) if key.exact else 0)
-        owners = [rows.owner(row) for row in range(start, end)]
+        owners = rows.owners[start:end]
         looking = rows.looking(start, end)
         acting = acts(model, rows, start, end, part)
         if not looking and acting is None:

@@ -20,11 +20,12 @@ def acts(
 ) -> AbstractContextManager[None] | None:
     """Within it the forward of rows `start` to `end`, as `part` has them, goes as each row asks;
     None where none asks for anything."""
-    requests = [rows.owner(row).request for row in range(start, end)]
+    requests = [task.request for task in rows.owners[start:end]]
     tilings: list[Tiling] = [request.tiling for request in requests]
     edges = _filled(tilings, len(part))
     free = _filled([request.freeu for request in requests], len(part))
-    alone = _filled([rows.is_perturbed(row) for row in range(start, end)], len(part))
+    alone = [rows.is_perturbed(row) for row in range(start, end)] if rows.more else [False]
+    alone = _filled(alone, len(part))
     wanted: list[AbstractContextManager[None]] = []
     if set(edges) != {"none"}:
         wanted.append(wrapping(model.denoiser, edges))

@@ -18,6 +18,7 @@ from worker.engine.errors import InvalidRequest
 from worker.engine.sampling.recipes import AUTOMATIC, SAMPLERS, SIGMAS, FlowForm
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.sampling.solvers import FlowDEISMultistepScheduler
+from worker.engine.sampling.walk import Walk
 
 LINEAR_QUADRATIC = "linear_quadratic"
 
@@ -53,10 +54,6 @@ class Course:
 class FlowSampler(Sampler):
     """A walk along straight lines, on which latents are `(1 - sigma) * picture + sigma * noise`."""
 
-    def __init__(self, scheduler: Any, start: int = 0) -> None:
-        super().__init__(scheduler, start)
-        self._start = start * scheduler.order
-
     @property
     def initial_sigma(self) -> float:
         return 1.0
@@ -71,15 +68,6 @@ class FlowSampler(Sampler):
 
     def sigma(self, timestep: float) -> float:
         return timestep / self._scheduler.config.num_train_timesteps
-
-    def noised(self, original: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        if self.done:
-            return original
-        sigma = float(self._scheduler.sigmas[self._start + self.index])
-        return noise * sigma + original * (1.0 - sigma)
-
-    def scale(self, latents: torch.Tensor) -> torch.Tensor:
-        return latents
 
     def denoised(
         self, scaled: torch.Tensor, prediction: torch.Tensor, timestep: float
@@ -121,7 +109,12 @@ def make_flow_sampler(
         # numpy 2.4 deprecates how torch 2.13 hands it arrays, in diffusers' own code.
         warnings.filterwarnings("ignore", "__array", DeprecationWarning)
         scheduler = _laid_out(form, scheduler_config, course, schedule)
-    return FlowSampler(scheduler, left_out(steps, strength))
+    return FlowSampler(Walk(scheduler, left_out(steps, strength), levels=_levels))
+
+
+def _levels(scheduler: Any, step: int, timestep: torch.Tensor) -> tuple[float, float]:
+    sigma = float(scheduler.sigmas[step])
+    return 1.0 - sigma, sigma
 
 
 def _laid_out(form: FlowForm, config: Mapping[str, Any], course: Course, schedule: str) -> Any:
