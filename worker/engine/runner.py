@@ -24,6 +24,7 @@ from worker.engine.memory.device import (
     is_out_of_memory,
     make_current,
     release_memory,
+    settle,
 )
 from worker.engine.memory.footprint import tracked
 from worker.engine.memory.row_budget import Budgets
@@ -341,6 +342,7 @@ class Runner:
                 raise
             self._budget.out_of_memory(key, wanted)
             release_memory()
+        settle(model.device)
         return time.perf_counter() - started < NOTICED / 2
 
     @torch.inference_mode()

@@ -3,7 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from worker.engine.errors import InvalidRequest
 from worker.engine.sampling.recipes import AUTOMATIC, SAMPLERS, SIGMAS, FlowForm
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.sampling.solvers import FlowDEISMultistepScheduler
-from worker.engine.sampling.walk import Walk
+from worker.engine.sampling.walk import KeptWalks, Walk, written
 
 LINEAR_QUADRATIC = "linear_quadratic"
 
@@ -105,11 +105,23 @@ def make_flow_sampler(
     steps, most = course.steps, int(scheduler_config.get("num_train_timesteps", 1000))
     if not 1 <= steps <= most:
         raise InvalidRequest(f"steps: {name} takes 1 to {most} with this model, not {steps}.")
+    start = left_out(steps, strength)
+    key = name, written(scheduler_config), written(asdict(course)), schedule, start
+    return FlowSampler(
+        _walks.get(key, lambda: _walk_of(form, scheduler_config, course, schedule, start))
+    )
+
+
+_walks = KeptWalks()
+
+
+def _walk_of(
+    form: FlowForm, config: Mapping[str, Any], course: Course, schedule: str, start: int
+) -> Walk:
     with warnings.catch_warnings():
         # numpy 2.4 deprecates how torch 2.13 hands it arrays, in diffusers' own code.
         warnings.filterwarnings("ignore", "__array", DeprecationWarning)
-        scheduler = _laid_out(form, scheduler_config, course, schedule)
-    return FlowSampler(Walk(scheduler, left_out(steps, strength), levels=_levels))
+        return Walk(_laid_out(form, config, course, schedule), start, levels=_levels)
 
 
 def _levels(scheduler: Any, step: int, timestep: torch.Tensor) -> tuple[float, float]:
@@ -127,7 +139,7 @@ def _laid_out(form: FlowForm, config: Mapping[str, Any], course: Course, schedul
     if form.scheduler is type(euler):
         return euler
     known = inspect.signature(form.scheduler.__init__).parameters.keys() - {*SIGMAS.values()}
-    options = {**config, "flow_shift": _shift(config), **form.overrides}
+    options = {**config, "flow_shift": _shift(config), "thresholding": False, **form.overrides}
     scheduler = form.scheduler(**{key: options[key] for key in known & options.keys()})
     dynamic = bool(getattr(scheduler.config, "use_dynamic_shifting", False))
     walk: dict[str, Any] = {"mu": course.mu} if dynamic else {}

@@ -1,6 +1,5 @@
 """One image's place in a noise schedule, and the schedules as they are laid out."""
 
-import json
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +11,7 @@ from worker.engine.ground.transfer import sent
 from worker.engine.sampling.recipes import AUTOMATIC, SAMPLERS, UNUSABLE_STEPS, Recipe
 from worker.engine.sampling.solvers import SMALLEST_SIGNAL, BrownianNoise
 from worker.engine.sampling.steps import Steps
-from worker.engine.sampling.walk import KeptWalks, Line, Walk
+from worker.engine.sampling.walk import KeptWalks, Line, Walk, written
 
 
 class Sampler:
@@ -162,9 +161,8 @@ def make_sampler(
     draw noise of their own. Raises InvalidRequest for what it cannot take.
     """
     start = _start(steps, strength)
-    written = json.dumps(dict(scheduler_config), sort_keys=True, default=repr)
     walk = _walks.get(
-        (name, written, steps, schedule, start),
+        (name, written(scheduler_config), steps, schedule, start),
         lambda: Walk(_laid_out(name, scheduler_config, steps, schedule), start),
     )
     return Sampler(walk, seed)

@@ -16,7 +16,7 @@ from diffusers.schedulers.scheduling_scm import SCMScheduler
 from worker.engine.errors import InvalidRequest
 from worker.engine.sampling.flow import left_out
 from worker.engine.sampling.sampler import Sampler
-from worker.engine.sampling.walk import Walk
+from worker.engine.sampling.walk import KeptWalks, Walk, written
 
 HALF_WAY = 1.3
 """Where the second of two steps begins: the schedule that such models were distilled with."""
@@ -54,12 +54,21 @@ def make_trig_sampler(config: Mapping[str, Any], steps: int, strength: float = 1
     most = int(scheduler.config.num_train_timesteps)
     if not 1 <= steps <= most:
         raise InvalidRequest(f"steps: this model takes 1 to {most}, not {steps}.")
-    scheduler.set_timesteps(steps, intermediate_timesteps=HALF_WAY if steps == 2 else None)
     start = left_out(steps, strength)
+    return TrigSampler(
+        _walks.get((written(config), steps, start), lambda: _walk(scheduler, steps, start))
+    )
+
+
+_walks = KeptWalks()
+
+
+def _walk(scheduler: Any, steps: int, start: int) -> Walk:
+    scheduler.set_timesteps(steps, intermediate_timesteps=HALF_WAY if steps == 2 else None)
     # The last is where the walk ends, and no forward's.
     forwards = list(scheduler.timesteps[start:-1])
     spread = float(scheduler.config.sigma_data)
-    return TrigSampler(Walk(scheduler, start, timesteps=forwards, levels=_levels, spread=spread))
+    return Walk(scheduler, start, timesteps=forwards, levels=_levels, spread=spread)
 
 
 def _levels(scheduler: Any, step: int, timestep: torch.Tensor) -> tuple[float, float]:

@@ -6,6 +6,7 @@ for all pictures that walk alike: it is given ones and zeros in the place of pic
 """
 
 import inspect
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -176,6 +177,11 @@ class KeptWalks:
             if len(self._walks) > self.MOST:
                 self._walks.popitem(last=False)
         return walk
+
+
+def written(config: Mapping[str, Any]) -> str:
+    """A configuration as part of a key."""
+    return json.dumps(dict(config), sort_keys=True, default=repr)
 
 
 class _Noise(TorchFunctionMode):
