@@ -8,6 +8,7 @@ for benchmark in (
     "engine.backends",
     "engine.beside_diffusers",
     "server.serving",
+    "engine.steps",
     "engine.tolerance",
     "engine.previews",
     "engine.memory",

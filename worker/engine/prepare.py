@@ -22,11 +22,11 @@ from worker.engine.parts.rows import Pair
 from worker.engine.parts.t2i_adapter import LoadedT2IAdapter
 from worker.engine.parts.upscaler import lanczos, nearest
 from worker.engine.request import Control, Enlarge, ImageRequest, IPAdapter, Mask, Picture
+from worker.engine.sampling.answers import Repaint
 from worker.engine.task import (
     AdapterInput,
     ControlInput,
     ReferenceInput,
-    Repaint,
     Stage,
     Task,
     ready,

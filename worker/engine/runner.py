@@ -24,6 +24,7 @@ from worker.engine.memory.device import (
     is_out_of_memory,
     make_current,
     release_memory,
+    settle,
 )
 from worker.engine.memory.footprint import tracked
 from worker.engine.memory.row_budget import Budgets
@@ -209,7 +210,8 @@ class Runner:
                 continue
             middle = (start + end) // 2
             spans += [(start, middle), (middle, end)]
-        return torch.cat([noise[start] for start in sorted(noise)]), failed
+        parts = [noise[start] for start in sorted(noise)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts), failed
 
     def _try_forward(
         self, batch: Batch, rows: TaskRows, start: int, end: int, noise: dict[int, torch.Tensor]
@@ -341,6 +343,7 @@ class Runner:
                 raise
             self._budget.out_of_memory(key, wanted)
             release_memory()
+        settle(model.device)
         return time.perf_counter() - started < NOTICED / 2
 
     @torch.inference_mode()

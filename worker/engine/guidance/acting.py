@@ -27,7 +27,8 @@ def acts(
     tilings: list[Tiling] = [request.tiling for request in requests]
     edges = _filled(tilings, len(part))
     free = _filled([request.freeu for request in requests], len(part))
-    alone = _filled([rows.is_perturbed(row) for row in places], len(part))
+    alone = [rows.is_perturbed(row) for row in places] if rows.more else [False]
+    alone = _filled(alone, len(part))
     wanted: list[AbstractContextManager[None]] = []
     if set(edges) != {"none"}:
         wanted.append(wrapping(model.denoiser, edges))

@@ -61,6 +61,8 @@ class Rows:
     def span(self, start: int, end: int, pad_to: int = 0) -> "Rows":
         """Rows `start` to `end`, behind them what of the others these look at (`beyond`), followed
         by copies of the first of them up to `pad_to` rows."""
+        if start == 0 and end == len(self) >= pad_to:
+            return self
         inside = range(start, end)
         looks = [look for look in self.looks if look.row in inside]
         beyond = [look.shown for look in looks if look.shown not in inside]
