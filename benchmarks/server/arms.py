@@ -94,6 +94,10 @@ class Bare:
         seconds, used = map(float, self._ask(str(count)).split())
         return seconds / count, used / count
 
+    def made(self, line: str) -> float:
+        """Seconds of the processors for one call, as `bare.py` reads it."""
+        return float(self._ask(line).split()[1])
+
     def last(self) -> np.ndarray:
         """The first picture of the last call, in levels."""
         with tempfile.TemporaryDirectory() as folder:

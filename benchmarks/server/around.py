@@ -178,7 +178,10 @@ def requests(api: Asked, url: str, job: str, folder: Path, times: int) -> dict[s
             flask = Asked(port, process.pid)
             rounds = [(api.cost(path, times), flask.cost("/x", times)) for _ in range(5)]
         middle = [
-            {key: statistics.median(each[side][key] for each in rounds) for key in ("a_second", "ms")}
+            {
+                key: statistics.median(each[side][key] for each in rounds)
+                for key in ("a_second", "ms")
+            }
             for side in (0, 1)
         ]
         share = statistics.median(ours["a_second"] / its["a_second"] for ours, its in rounds)

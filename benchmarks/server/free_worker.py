@@ -1,6 +1,6 @@
 """A worker whose model costs nothing: what is left is what the worker itself takes for a job.
 
-    REDIS_URL=... DATA=... python -m benchmarks.server.free_worker [--side 512] [--seconds 0]
+REDIS_URL=... DATA=... python -m benchmarks.server.free_worker [--side 512] [--seconds 0]
 """
 
 from __future__ import annotations
