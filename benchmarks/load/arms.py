@@ -19,8 +19,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.load.requests import Asked
-from benchmarks.server.arms import Bare
-from benchmarks.server.bare import PROMPT
+from benchmarks.server.arms import PROMPT, Bare
 from benchmarks.server.callers import JOBS, Server
 
 MOST = 16

@@ -32,10 +32,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import RESULTS, ROOT, save
-from benchmarks.server.bare import PROMPT
 from benchmarks.server.callers import Server, server
 
 MODEL = ROOT / "models" / "emoji"
+PROMPT = "red apple, 3d"
 SAMPLER = "pndm"
 """As the model's own scheduler is, which diffusers takes where nobody chooses."""
 
@@ -80,6 +80,7 @@ class Bare:
                 MODEL,
                 str(steps),
                 str(guidance),
+                PROMPT,
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

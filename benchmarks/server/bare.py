@@ -1,6 +1,6 @@
 """Diffusers as its users run it: a program of its own, with nothing of ours in it.
 
-    python benchmarks/server/bare.py FOLDER STEPS GUIDANCE
+    python benchmarks/server/bare.py FOLDER STEPS GUIDANCE PROMPT
 
 Each line that it reads is how many pictures one call makes, and may have steps, pixels of a side
 and a sampler behind; its answer is a line with the seconds that the call took, and with the
@@ -20,7 +20,6 @@ from diffusers import (
     StableDiffusionPipeline,
 )
 
-PROMPT = "red apple, 3d"
 SAMPLERS = {
     "ddim": DDIMScheduler,
     "dpmpp_2m": DPMSolverMultistepScheduler,
@@ -30,7 +29,7 @@ SAMPLERS = {
 
 
 def main() -> None:
-    folder, steps, guidance = sys.argv[1:4]
+    folder, steps, guidance, prompt = sys.argv[1:5]
     pipeline = StableDiffusionPipeline.from_pretrained(folder)
     pipeline.set_progress_bar_config(disable=True)
     config = pipeline.scheduler.config
@@ -49,7 +48,7 @@ def main() -> None:
             pipeline.scheduler = SAMPLERS[sampler].from_config(config)
         started, before = time.perf_counter(), time.process_time()
         pictures = pipeline(
-            [PROMPT] * int(count),
+            [prompt] * int(count),
             num_inference_steps=int(steps),
             guidance_scale=float(guidance),
             generator=[torch.Generator().manual_seed(seed) for seed in range(int(count))],
