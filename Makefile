@@ -67,8 +67,8 @@ gallery: .dev  ## Make a page with a picture of everything: build/gallery/index.
 model: .dev  ## Train the model that ships, from nothing, by its recipe
 	@$(PY) -m models.recipe
 
-bench: .dev  ## Measure throughput and latency as ratios on this machine
-	@$(PY) -m benchmarks
+bench: .dev  ## Measure speed as ratios on this machine, an hour; SHORT=1: whether it all works
+	@$(PY) -m benchmarks $(if $(SHORT),--short)
 
 lock:  ## Choose new versions of every package (needs uv)
 	@sh requirements/lock.sh

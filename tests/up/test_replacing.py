@@ -21,7 +21,6 @@ from darkroom.supervision.process import Process
 from darkroom.supervision.programs import api_command
 from darkroom.supervision.supervisor import Service
 
-
 PAUSE = 0.02
 """Seconds between an answer and the next call: some hundred calls a second keep the door busy, and
 leave the cores to what is started."""
