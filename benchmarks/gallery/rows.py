@@ -96,7 +96,7 @@ def rows() -> Iterator[Row]:
 def adapted() -> Iterator[Row]:
     """What ships beside the model: a LoRA."""
     section = "With the LoRA that ships"
-    for prompt in ("rocket", "birthday cake", "guitar", "red apple"):
+    for prompt in ("rocket", "birthday cake", "guitar", "cat face"):
         for weight in (0.0, 1.0):
             ink = {"loras": [{"name": "ink", "weight": weight}]} if weight else {}
             yield Row(section, f"Ink, {weight:g}", {"prompt": prompt, "seed": 5} | ink)
