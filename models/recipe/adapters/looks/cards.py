@@ -44,7 +44,7 @@ base_model: emoji
 {how}
 
 `python -m models.recipe.adapters --kind {kind}`, {minutes:g} minutes on a CPU core: {steps:,} steps
-of {batch} pictures, seed {seed}. The model itself stayed as it was.
+of {batch} pictures, seed {seed}. The model itself stayed as it was.{note}
 
 ## Figures
 
@@ -213,6 +213,7 @@ def write_card(
         steps=trained[kind]["steps"],
         batch=trained["batch"],
         seed=trained["seed"],
+        note=" " + trained["note"] if "note" in trained else "",
         count=count,
         seeds=len(SEEDS),
         figures="\n".join(lines),
