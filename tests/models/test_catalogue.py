@@ -33,7 +33,7 @@ def test_the_examples_of_the_shipped_models_toml_are_valid_once_uncommented(tmp_
     catalogue = read(tmp_path, "\n".join(uncommented))
     assert set(catalogue.entries) >= {"emoji", "sd-turbo", "sd15", "my-style"}
     assert catalogue["sd-turbo"].guidance_scale == 1
-    assert set(catalogue.loras) == {"lcm"}
+    assert set(catalogue.loras) == {"ink", "lcm"}
     assert set(catalogue.embeddings) == {"negative-hands"}
     assert set(catalogue.controlnets) == {"canny"}
     assert set(catalogue.upscalers) == {"real-esrgan"}
