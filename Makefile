@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Settings are environment variables: PORT=8080 make up
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types python clients collected slow chaos soak images audit features families endpoints parts gallery model bench lock clean
+.PHONY: help up test lint types python clients collected slow chaos soak images audit features families endpoints parts gallery screenshots model bench lock clean
 PY := .venv/bin/python
 # Where it is set, as in many containers, each of the hundred processes that a run starts compiles
 # all that it imports anew.
@@ -63,6 +63,9 @@ parts: .dev  ## Take new pictures of the page's parts, which tests compare
 
 gallery: .dev  ## Make a page with a picture of everything: build/gallery/index.html
 	@$(PY) -m benchmarks.gallery
+
+screenshots: .dev  ## Take the README's pictures of the page anew
+	@$(PY) -m tests.docs.screenshots
 
 model: .dev  ## Train the model that ships, from nothing, by its recipe
 	@$(PY) -m models.recipe
