@@ -59,9 +59,9 @@ CARD_PROMPTS = (
     "red apple",
     "rocket",
     "birthday cake",
-    "house",
     "purple cat",
     "blue banana",
+    "a cat and a rocket",
     "two red cats",
     "three apples",
 )
