@@ -49,9 +49,9 @@ images: .dev  ## Build every image, run server and worker from them read-only, m
 audit: .dev  ## Look for known vulnerabilities in what is locked, where the registry tells
 	@$(PY) requirements/audit.py
 
-features: .dev  ## Test every kind, sampler, family and option, and write docs/features.md
+features: .dev  ## Test every kind, sampler, family and option, and write docs/features.md; F=tiling, rows alone
 	@$(PY) -m pytest tests/features -m "slow or not slow" --deselect tests/features/test_page.py \
-		--write-features docs/features.md
+		$(if $(F),-k "$(F)" --keep-features) --write-features docs/features.md
 
 families: .dev  ## Compare every family's pictures with diffusers', and write docs/families.md
 	@$(PY) -m pytest tests/worker/families/test_batching.py tests/worker/families/test_sprint.py \
@@ -70,8 +70,8 @@ gallery: .dev  ## Make a page with a picture of everything: build/gallery/index.
 model: .dev  ## Train the model that ships, from nothing, by its recipe
 	@$(PY) -m models.recipe
 
-bench: .dev  ## Measure throughput and latency as ratios on this machine
-	@$(PY) -m benchmarks
+bench: .dev  ## Measure speed as ratios on this machine, an hour; SHORT=1: whether it all works
+	@$(PY) -m benchmarks $(if $(SHORT),--short)
 
 lock:  ## Choose new versions of every package (needs uv)
 	@sh requirements/lock.sh

@@ -1,6 +1,8 @@
 """Speed, memory and sameness, measured within one run; and a gallery of what comes out."""
 
 import json
+import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -12,3 +14,11 @@ def save(result: dict[str, Any], file: Path) -> None:
     """Keeps what was measured as JSON."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def machine() -> dict[str, Any]:
+    """Where something was measured, and how much else went on there."""
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "load_average": round(os.getloadavg()[0], 1),
+    }

@@ -1,19 +1,66 @@
-"""`make bench`: every benchmark, one after the other."""
+"""`make bench`: every benchmark, one after the other, and the plots of what they found.
 
+    python -m benchmarks [--short]
+
+Short is a look at whether all of it works, in some minutes; its figures go to `build/bench` and
+nowhere else. A benchmark that fails is told of at the end, and the others run.
+"""
+
+import argparse
 import subprocess
 import sys
+import time
 
-for benchmark in (
-    "server.arms",
-    "engine.backends",
-    "engine.beside_diffusers",
-    "server.serving",
-    "engine.tolerance",
-    "engine.previews",
-    "engine.memory",
-    "server.page",
-    "server.fairness",
-    "server.tracing",
-):
-    print(f"\n== {benchmark}", flush=True)
-    subprocess.run([sys.executable, "-m", f"benchmarks.{benchmark}"], check=True)
+from benchmarks import ROOT
+
+EVERY = (
+    ("server.around", ()),
+    ("load", ("--mix", "same")),
+    ("load", ("--mix", "steps")),
+    ("load", ("--mix", "all")),
+    ("server.arms", ()),
+    ("growth", ()),
+    ("simulate", ()),
+    ("engine.backends", ()),
+    ("engine.beside_diffusers", ()),
+    ("server.serving", ()),
+    ("engine.steps", ()),
+    ("engine.tolerance", ()),
+    ("engine.previews", ()),
+    ("engine.memory", ()),
+    ("server.recovery", ()),
+    ("server.page", ()),
+    ("server.fairness", ()),
+    ("server.tracing", ()),
+    ("plots", ()),
+)
+
+SHORT = (
+    ("server.around", ("--short",)),
+    ("load", ("--short",)),
+    ("growth", ("--short",)),
+    ("simulate", ("--seconds", "5", "--times", "100")),
+    ("server.arms", ("--rounds", "1", "--callers", "4", "--steps", "4")),
+    ("server.recovery", ("--kills", "1")),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true")
+    short = parser.parse_args().short
+    failed: list[str] = []
+    for benchmark, options in SHORT if short else EVERY:
+        print(f"\n== {benchmark} {' '.join(options)}", flush=True)
+        output = ("--output", str(ROOT / "build" / "bench" / f"{benchmark}.json"))
+        command = [sys.executable, "-m", f"benchmarks.{benchmark}", *options]
+        began = time.monotonic()
+        if subprocess.run([*command, *(output if short else ())], check=False).returncode:
+            failed.append(benchmark)
+        print(f"== {time.monotonic() - began:.0f} s", flush=True)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -44,6 +44,7 @@ def main(argv: list[str] | None = None) -> None:
     if parsed.spare:
         logs.set_up("spare")
         bring_in()
+        _rehearse()
         name = _told()
     name = name or new_name()
     chosen = settings()
@@ -68,6 +69,16 @@ def bring_in() -> None:
         importlib.import_module(f"{library}.utils.logging")
         logs.take_over(library)
     importlib.import_module("worker.build")
+
+
+def _rehearse() -> None:
+    """Do what the first model of a process takes once; without it that takes longer, no more."""
+    from worker.models.loading.rehearsal import rehearse
+
+    try:
+        rehearse()
+    except Exception:
+        log.warning("the spare worker could not rehearse", exc_info=True)
 
 
 def run(name: str, connection: Redis, chosen: Settings) -> None:

@@ -6,7 +6,7 @@ Without queue and store; for what looks at pictures or measures them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,15 @@ from jobs.request.pictures import InputPicture
 from jobs.request.request import GenerationRequest, ResolvedRequest
 from jobs.request.resolve import resolve
 from worker.canvas import Canvas, prepare, regions_on, shown
-from worker.engine import Control, Engine, ImageRequest, IPAdapter, LoadedModel, Region
+from worker.engine import (
+    Control,
+    Engine,
+    ImageRequest,
+    IPAdapter,
+    LoadedModel,
+    ReferenceOnly,
+    Region,
+)
 from worker.engine.model_source import AddOnKind
 from worker.engine.whole.pipeline import WholeModel
 from worker.loop.slot import image_request
@@ -47,12 +55,14 @@ class Order:
     controls: tuple[Control, ...] = ()
     ip_adapters: tuple[IPAdapter, ...] = ()
     regions: tuple[Region, ...] = ()
+    reference_only: ReferenceOnly | None = None
 
     def image_request(self) -> ImageRequest:
         """The order as the engine takes it."""
-        return image_request(
+        asked = image_request(
             self.request.alone(0), self.canvas, self.controls, self.ip_adapters, self.regions
         )
+        return replace(asked, reference_only=self.reference_only)
 
 
 class Studio:
@@ -120,7 +130,9 @@ class Studio:
             for each in request.ip_adapters
         )
         regions = regions_on(canvas, request, lambda mask: pictures[mask].convert("L"))
-        return Order(request, canvas, controls, ip_adapters, regions)
+        like = request.reference_only
+        seen = like and shown.reference_only(like, canvas, pictures[like.image])
+        return Order(request, canvas, controls, ip_adapters, regions, seen)
 
     def develop(
         self, orders: Mapping[str, Order], engine: Engine | None = None

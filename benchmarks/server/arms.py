@@ -32,10 +32,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import RESULTS, ROOT, save
-from benchmarks.server.bare import PROMPT
 from benchmarks.server.callers import Server, server
 
 MODEL = ROOT / "models" / "emoji"
+PROMPT = "red apple, 3d"
 SAMPLER = "pndm"
 """As the model's own scheduler is, which diffusers takes where nobody chooses."""
 
@@ -80,6 +80,7 @@ class Bare:
                 MODEL,
                 str(steps),
                 str(guidance),
+                PROMPT,
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -93,6 +94,10 @@ class Bare:
         """Seconds, and seconds of the processors, for so many in one call; each by the picture."""
         seconds, used = map(float, self._ask(str(count)).split())
         return seconds / count, used / count
+
+    def made(self, line: str) -> float:
+        """Seconds of the processors for one call, as `bare.py` reads it."""
+        return float(self._ask(line).split()[1])
 
     def last(self) -> np.ndarray:
         """The first picture of the last call, in levels."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -73,7 +74,9 @@ def main() -> None:
     """Measure both, print and keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=7, help="of each kind of server")
-    kills = parser.parse_args().kills
+    parser.add_argument("--output", type=Path, default=RESULTS / "recovery.json")
+    options = parser.parse_args()
+    kills = options.kills
     found: dict[str, list[dict[str, float]]] = {"spare": [], "none": []}
     with server(SPARE_WORKER="true") as with_one, server(SPARE_WORKER="false") as without:
         for _ in range(kills):
@@ -91,7 +94,7 @@ def main() -> None:
         for name, runs in found.items()
     }
     print(medians)
-    save({"kills": kills, "seconds": medians, "runs": found}, RESULTS / "recovery.json")
+    save({"kills": kills, "seconds": medians, "runs": found}, options.output)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,11 @@ from jobs.sentences import Wording, worded, wording_of
 Change = Literal["look-up", "search", "picture", "change", "delete", "wake", "forget"]
 """What is asked of a machine's folder of models."""
 
-Question = Literal["schedule", "tokenize", "forward", "autoencode", "decode", "acted", "story"]
-"""What is asked of a model that a worker has loaded (`studies`)."""
+Question = Literal[
+    "schedule", "tokenize", "forward", "autoencode", "decode", "acted", "story", "map"
+]
+"""What is asked of a model that a worker has loaded (`studies`), or of what a worker has for all of
+its models."""
 
 Action = Change | Question
 

@@ -14,6 +14,9 @@ SIDE = 512
 DROWNED_SIDE = 192
 """The same for a picture that is drowned in noise: a thousand steps of it are drawn."""
 
+MAPPED_BYTES = 8 * 1024 * 1024
+"""Of a PNG that a worker is to make a map of: it lies in Redis meanwhile."""
+
 TIMESTEPS = 12
 """Timesteps of one question: each is up to three pictures of the answer."""
 

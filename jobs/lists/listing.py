@@ -67,7 +67,7 @@ def list_jobs(
     else:
         rows = _page(connection, index, before, limit, get_shown())
         further = _id(rows[-1]) if len(rows) == limit else None
-        records = [from_row(connection, row) for row in rows]
+        records = [from_row(row) for row in rows]
         return [each for each in records if each], further
     found = read_chosen(connection, ids)
     return [each for each in found if not status or each.status == status], further
@@ -83,7 +83,7 @@ def read_chosen(connection: Redis, ids: Sequence[str]) -> list[JobRecord]:
         columns.ask(pipe, key, get_shown())
         pipe.delete(key)
         rows = columns.rows(pipe.execute()[1], get_shown())
-    found = [record for row in rows if (record := from_row(connection, row))]
+    found = [record for row in rows if (record := from_row(row))]
     return sorted(found, key=lambda record: record.id, reverse=True)
 
 

@@ -55,7 +55,8 @@ class Size(NamedTuple):
         steps = -(-request.all_steps // request.count)
         if request.kind in STARTS_FROM_A_PICTURE:
             steps = max(1, round(steps * request.strength))
-        more_rows = bool(request.regions or request.pag_scale) or joins(request.prompt)
+        more = request.regions or request.pag_scale or request.reference_only
+        more_rows = bool(more) or joins(request.prompt)
         once = request.hires is None and request.kind not in ("upscale", "edit")
         plain = once and not more_rows
         guided = request.guidance_scale > 1 or request.cfg_plus_plus

@@ -9,6 +9,7 @@ import base64
 import binascii
 import io
 import re
+import zlib
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -136,7 +137,7 @@ def png(picture: Image.Image) -> bytes:
     file = io.BytesIO()
     clean = picture.copy()
     clean.info = {}
-    clean.save(file, "PNG", compress_level=COMPRESS_LEVEL)
+    clean.save(file, "PNG", compress_level=COMPRESS_LEVEL, compress_type=zlib.Z_RLE)
     return file.getvalue()
 
 

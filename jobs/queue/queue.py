@@ -135,7 +135,7 @@ def submit(
         tell(pipe, owner, event)
         lanes.add_ring(pipe)
         new = once.run_if_new(connection, job.key, pipe)
-    record = from_job(connection, job, fields) if new else read(connection, job_id)
+    record = from_job(job, fields) if new else read(connection, job_id)
     if record is None:
         raise NoSuchJobError(f"job {job_id} was deleted while it was being submitted")
     return record

@@ -12,7 +12,7 @@ from jobs.recipes.steered import OFF
 from jobs.recipes.steered import read as read_steered
 from jobs.recipes.steered import written as written_steered
 from jobs.recipes.written import harmless, number, quoted, unquoted
-from jobs.request.fields.parts import Control, IPAdapter
+from jobs.request.fields.parts import Control, IPAdapter, ReferenceOnly
 from jobs.request.fields.regions import Region
 from jobs.request.request import ResolvedRequest
 from jobs.request.samplers import AUTOMATIC, SAMPLERS, SCHEDULES, canonical_schedule, split_sampler
@@ -158,7 +158,10 @@ def write(request: ResolvedRequest, index: int, maker: Maker, note: str | None =
 
 def prompt_with_loras(request: ResolvedRequest) -> str:
     """The prompt with its LoRAs as tags again."""
-    tags = (tag_of(each.name, each.weight, each.text_encoder_weight) for each in request.loras)
+    tags = (
+        tag_of(each.name, each.weight, each.text_encoder_weight, {**each.block_weights})
+        for each in request.loras
+    )
     return " ".join([*filter(None, [request.prompt.strip()]), *tags])
 
 
@@ -280,6 +283,9 @@ def _extras(request: ResolvedRequest) -> dict[str, object]:
         fields[REGIONS] = harmless(json.dumps([_region(each) for each in request.regions]))
     for index, control in enumerate(request.controls):
         fields[f"ControlNet {index}"] = _control(control)
+    if request.reference_only:
+        # As a unit of its own, as that extension has it.
+        fields[f"ControlNet {len(request.controls)}"] = _reference(request.reference_only)
     for index, adapter in enumerate(request.ip_adapters):
         fields[f"IP-Adapter {index}"] = _ip_adapter(adapter)
     return fields
@@ -313,6 +319,14 @@ def _control(control: Control) -> str:
         "Mask": "its own" if control.mask is not None else None,
     }
     return ", ".join(f"{name}: {value}" for name, value in fields.items() if value is not None)
+
+
+def _reference(reference: ReferenceOnly) -> str:
+    return (
+        f"Module: reference_only, Model: None, Weight: {reference.weight:g}, Threshold A: "
+        f"{reference.style_fidelity:g}, Guidance Start: {reference.start:g}, Guidance End: "
+        f"{reference.end:g}"
+    )
 
 
 def _ip_adapter(adapter: IPAdapter) -> str:

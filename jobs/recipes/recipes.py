@@ -6,10 +6,14 @@ import json
 import struct
 from typing import Any, cast
 
+from pydantic import ValidationError
+
 from jobs.pictures import sandbox
 from jobs.pictures.pictures import EXIF_IFD, INFOTEXT, UNICODE, USER_COMMENT, BadPicture
+from jobs.prompts.tags import tag_of
 from jobs.recipes import foreign_recipes, infotext
 from jobs.recipes.infotext import BadInfotext, Maker, Recipe
+from jobs.request.fields.parts import Lora
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
 from jobs.request.request import FieldError, InvalidRequest, ResolvedRequest
@@ -109,14 +113,17 @@ def prompts_of(data: bytes) -> tuple[str, str]:
         if isinstance(each, dict) and {"name", "weight"} <= each.keys()
     ]
     return (
-        " ".join([prompt, *tags]) if isinstance(prompt, str) else "",
+        " ".join([prompt, *filter(None, tags)]) if isinstance(prompt, str) else "",
         negative if isinstance(negative, str) else "",
     )
 
 
 def _tag(lora: dict[str, Any]) -> str:
-    name, weight, reading = (lora.get(key) for key in ("name", "weight", "text_encoder_weight"))
-    return f"<lora:{name}:{weight if reading is None else f'{reading}:{weight}'}>"
+    try:
+        its = Lora.model_validate(lora)
+    except ValidationError:
+        return ""
+    return tag_of(its.name, its.weight, its.text_encoder_weight, {**its.block_weights})
 
 
 def exif_with(text: str) -> bytes | None:

@@ -51,9 +51,10 @@ redis.call('HSET', KEYS[1], ARGV[1], t[1] + t[2] / 1000000)
 """
 
 HAD_AND_SERVED = """
--- KEYS[1] shares, KEYS[2] turns, KEYS[3] lanes whose order was changed; ARGV[1...] callers
+-- KEYS[1] shares, KEYS[2] turns, KEYS[3], if wanted, lanes whose order was changed
+-- ARGV[1...] callers
 local orders = {}
-for i, lane in ipairs(redis.call('SMEMBERS', KEYS[3])) do
+for i, lane in ipairs(KEYS[3] and redis.call('SMEMBERS', KEYS[3]) or {}) do
     orders[i] = redis.call('LRANGE', lane, 0, -1)
 end
 return {redis.call('HMGET', KEYS[1], unpack(ARGV)), redis.call('HMGET', KEYS[2], unpack(ARGV)),
@@ -137,8 +138,8 @@ def had_served_and_places(
     in the order in which they came."""
     if not callers:
         return {}, {}, {}
-    reordered = REORDERED if places else "darkroom:nothing"
-    reply = connection.eval(HAD_AND_SERVED, 3, SHARES, TURNS, reordered, *callers)
+    keys = (SHARES, TURNS, REORDERED) if places else (SHARES, TURNS)
+    reply = connection.eval(HAD_AND_SERVED, len(keys), *keys, *callers)
     *accounts, orders = cast("list[list[bytes | None]]", reply)
     had, served = (
         {caller: float(value or 0) for caller, value in zip(callers, values, strict=True)}

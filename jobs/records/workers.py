@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal, NamedTuple, cast, get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +18,8 @@ CATALOGUE = "darkroom:catalogue"
 ALIVE = 10
 """Seconds a worker counts as alive after it last spoke; it speaks every two."""
 
+SPOKEN = 64
+"""Workers' words that a process has read and keeps, some kB for each model that they offer."""
 
 State = Literal["warm", "loading", "cold"]
 SOONEST_FIRST: tuple[State, ...] = get_args(State)
@@ -149,7 +152,7 @@ def live(connection: Redis) -> list[WorkerInfo]:
     found = cast("list[bytes | None]", connection.mget([_key(name) for name in names]))
     if gone := [name for name, info in zip(names, found, strict=True) if info is None]:
         connection.srem(WORKERS, *gone)
-    return [WorkerInfo.model_validate_json(info) for info in found if info]
+    return [_read(info) for info in found if info]
 
 
 def offered_models(connection: Redis) -> list[ModelCard]:
@@ -168,6 +171,13 @@ def jobs_per_second(connection: Redis) -> float | None:
     rates = [worker.jobs_per_second for worker in live(connection)]
     total = sum(rate for rate in rates if rate)
     return total or None
+
+
+@lru_cache(maxsize=SPOKEN)
+def _read(said: bytes) -> WorkerInfo:
+    """What a worker said, for reading only: each request asks, and a worker speaks every two
+    seconds."""
+    return WorkerInfo.model_validate_json(said)
 
 
 def _key(name: str) -> str:

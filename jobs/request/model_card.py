@@ -43,6 +43,11 @@ class AddOn(BaseModel):
         description="Of a ControlNet for several kinds of pictures, the kinds that it tells apart: "
         "`control_type` of a request says one of them.",
     )
+    task: str = Field(
+        default="",
+        description="What a preprocessor makes of a picture: `depth`, `normal`, `segmentation` or "
+        "`pose`; empty for what is none.",
+    )
     family: str = Field(
         default="",
         description="The family of the models that it fits: sd1, sd2, sdxl; empty where it fits "

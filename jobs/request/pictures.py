@@ -18,6 +18,8 @@ def named_pictures(request: GenerationRequest | ResolvedRequest) -> dict[str, st
     for number, each in enumerate(request.ip_adapters):
         named |= {f"/ip_adapters/{number}/images/{at}": one for at, one in enumerate(each.images)}
         named[f"/ip_adapters/{number}/mask"] = each.mask
+    if request.reference_only is not None:
+        named["/reference_only/image"] = request.reference_only.image
     named |= {f"/regions/{index}/mask": each.mask for index, each in enumerate(request.regions)}
     return {pointer: picture for pointer, picture in named.items() if picture is not None}
 

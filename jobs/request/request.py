@@ -18,6 +18,7 @@ from jobs.request.fields.parts import (
     Lora,
     Part,
     PictureWords,
+    ReferenceOnly,
     Webhook,
 )
 from jobs.request.fields.regions import MAX_REGIONS, Region
@@ -133,6 +134,11 @@ class CommonFields(Part):
         default_factory=list[IPAdapter],
         max_length=MAX_IP_ADAPTERS,
         description="IP-Adapters, each with the pictures that the result is to be like.",
+    )
+    reference_only: ReferenceOnly | None = Field(
+        default=None,
+        description="A picture that the result is to be like, without an adapter. Up to two rows "
+        "more.",
     )
     regions: list[Region] = Field(
         default_factory=list[Region],

@@ -107,6 +107,10 @@ def resolve(
             _steering(each, index, card, pictures) for index, each in enumerate(request.controls)
         ],
         ip_adapters=[_referring(each, at, pictures) for at, each in enumerate(request.ip_adapters)],
+        reference_only=request.reference_only
+        and request.reference_only.model_copy(
+            update={"image": pictures["/reference_only/image"].id}
+        ),
         regions=[
             region.model_copy(update={"mask": pictures[f"/regions/{index}/mask"].id})
             if region.mask
@@ -213,7 +217,7 @@ def _common(request: GenerationRequest) -> dict[str, Any]:
     """The fields that go over as they are."""
     chosen = {
         *("prompt", "negative_prompt", "loras", "controls", "ip_adapters", "regions", "schedule"),
-        *("hires", "drawn", "image_guidance_scale", "count", "walk", "wordings"),
+        *("reference_only", "hires", "drawn", "image_guidance_scale", "count", "walk", "wordings"),
     }
     return {name: getattr(request, name) for name in CommonFields.model_fields.keys() - chosen}
 

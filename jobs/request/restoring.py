@@ -17,6 +17,7 @@ from jobs.request.fields.parts import (
     IPAdapter,
     Lora,
     PictureWords,
+    ReferenceOnly,
 )
 from jobs.request.fields.regions import Box, Region
 from jobs.request.fields.trace import restored
@@ -32,6 +33,7 @@ def restored_parts(fields: Mapping[str, Any]) -> dict[str, Any]:
         "ip_adapters": [
             IPAdapter.model_construct(**each) for each in fields.get("ip_adapters", [])
         ],
+        "reference_only": _one(ReferenceOnly, fields.get("reference_only")),
         "regions": [_region(each) for each in fields.get("regions", [])],
         "expand": Expand.model_construct(**fields.get("expand", {})),
         "hires": _one(Hires, fields.get("hires")),

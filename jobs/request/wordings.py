@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from pydantic import ValidationError
 
@@ -250,7 +250,7 @@ def _worded(
     except ValidationError:
         detail = say(
             "bad-lora-tag",
-            "a LoRA in it must have a name of at most 200 characters and a weight from -4 to 4",
+            "a LoRA in it must have a name of at most 200 characters and weights from -4 to 4",
         )
         errors.append(FieldError(pointer="/prompt", detail=detail))
     # Too many of them are a fault that is told of with its limit.
@@ -266,7 +266,4 @@ def _named(tags: Sequence[LoraTag], card: ModelCard) -> list[Lora]:
         plain = name_from(name)
         return plain if name not in names and plain in names else name
 
-    return [
-        Lora(name=ours(each.name), weight=each.weight, text_encoder_weight=each.text_encoder_weight)
-        for each in tags
-    ]
+    return [Lora.model_validate(asdict(each) | {"name": ours(each.name)}) for each in tags]

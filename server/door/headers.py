@@ -36,16 +36,19 @@ def init_app(app: Flask) -> None:
 
 
 def _finish(response: Response) -> Response:
-    for name, value in ALWAYS.items():
-        response.headers.setdefault(name, value)
     is_page = response.mimetype == "text/html"
-    policy = PAGE_POLICY if is_page else OTHER_POLICY
-    response.headers.setdefault("Content-Security-Policy", policy)
-    # A signed URL may be shown by any page that has it, the mobile shell's first of all.
-    whose = "cross-origin" if is_signed_picture() else "same-origin"
-    response.headers.setdefault("Cross-Origin-Resource-Policy", whose)
+    wanted = ALWAYS | {
+        "Content-Security-Policy": PAGE_POLICY if is_page else OTHER_POLICY,
+        # A signed URL may be shown by any page that has it, the mobile shell's first of all.
+        "Cross-Origin-Resource-Policy": "cross-origin" if is_signed_picture() else "same-origin",
+    }
     if is_page and _is_trustworthy():
-        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        wanted["Cross-Origin-Opener-Policy"] = "same-origin"
+    # Each `setdefault` would go through all headers that are there.
+    said = {name.lower() for name, _ in response.headers}
+    for name, value in wanted.items():
+        if name.lower() not in said:
+            response.headers.add(name, value)
     return response
 
 

@@ -15,7 +15,7 @@ from jobs.pictures.image_store import written_beside
 
 log = logging.getLogger(__name__)
 
-KIND = "1"
+KIND = "2"
 """Goes up when `render` makes something else of the same picture: what older ones made is not
 served any more, and is the first to go."""
 

@@ -36,6 +36,13 @@ CACHE_BYTES = 32 * 1024 * 1024
 QUALITY = 90
 """Of JPEG and WebP: no difference to see on a phone, a tenth of the PNG's size."""
 
+METHOD = 0
+"""Of WebP: at most a tenth more bytes than its default for the same difference, in a quarter of the
+time."""
+
+GAP = 2.0
+"""How much larger than wanted a picture is averaged to before it is resized with care."""
+
 SWEEP_EVERY = 3600.0
 """Seconds between two looks for renditions of pictures that somebody else deleted."""
 
@@ -158,9 +165,11 @@ def render(png: bytes, format: Format, width: int | None, quality: int = QUALITY
         picture = source if format != "jpeg" else _on_white(source)
         if narrower and width is not None:
             height = max(1, round(source.height * width / source.width))
-            picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+            picture = picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=GAP)
         out = io.BytesIO()
         options: dict[str, Any] = {} if format == "png" else {"quality": quality}
+        if format == "webp":
+            options["method"] = METHOD
         # A thumbnail is for looking at; a picture of full size goes on to other programs.
         recipe = source.info.get(INFOTEXT)
         if width is None and isinstance(recipe, str) and (exif := exif_with(recipe)):

@@ -25,6 +25,7 @@ FILES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"reference_([0-9])"), "/references/{}"),
     (re.compile(r"control_([0-9])"), "/controls/{}/image"),
     (re.compile(r"control_mask_([0-9])"), "/controls/{}/mask"),
+    (re.compile(r"reference_only"), "/reference_only/image"),
     (re.compile(r"region_([0-9])"), "/regions/{}/mask"),
     (re.compile(r"ip_adapter_([0-9])"), "/ip_adapters/{}/images/0"),
     (re.compile(r"ip_adapter_([0-9])_([0-9])"), "/ip_adapters/{}/images/{}"),

@@ -237,7 +237,7 @@ def move_job(path: JobPath, body: Place) -> Response:
     except OtherLane as error:
         detail = [FieldError(pointer=f"/{where}", detail=str(error))]
         raise InvalidRequest(detail) from error
-    return response(current_views().job(find_job(path.job_id)), 200)
+    return response(current_views().job(record), 200)
 
 
 def _beside(where: str, job_id: str | None) -> JobRecord | None:

@@ -8,20 +8,26 @@ from pydantic import BaseModel, Field
 
 from jobs.request.fields.values import PREPROCESSORS, TUNED, TUNED_TWICE
 from server.openapi import Routes, answer
+from server.requests.submission import known_models
 
 routes = Routes("preprocessors", "What makes a map of a picture, for a ControlNet to follow.")
 
 
 class PreprocessorView(BaseModel):
-    """A preprocessor that needs no weights, by its name."""
+    """A preprocessor by its name."""
 
     name: str = Field(description="The name to send.")
     threshold_a: bool = Field(description="Whether `threshold_a` tunes it.")
     threshold_b: bool = Field(description="Whether `threshold_b` tunes it.")
+    task: str = Field(
+        default="",
+        description="Of one with weights of its own, what it makes: `depth`, `normal`, "
+        "`segmentation` or `pose`; empty for one that needs none.",
+    )
 
 
 class PreprocessorList(BaseModel):
-    """The preprocessors that every model has."""
+    """The preprocessors that there are."""
 
     preprocessors: list[PreprocessorView]
 
@@ -30,11 +36,16 @@ class PreprocessorList(BaseModel):
 def list_preprocessors() -> dict[str, Any]:
     """List preprocessors
 
-    Those that need no weights; `none` takes the picture as it is. What else there is with weights,
-    /models has for each model.
+    Those that need no weights, of which `none` takes the picture as it is, and behind them the
+    models of this server's owner.
     """
     found = [
         PreprocessorView(name=each, threshold_a=each in TUNED, threshold_b=each in TUNED_TWICE)
         for each in PREPROCESSORS
+    ]
+    models = {each.name: each for card in known_models() for each in card.preprocessors}
+    found += [
+        PreprocessorView(name=each.name, threshold_a=False, threshold_b=False, task=each.task)
+        for each in models.values()
     ]
     return answer(PreprocessorList(preprocessors=found))

@@ -12,8 +12,10 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from tests.running.kept import Kept
 from tests.running.site import Site, site_in
+from tests.tiny.maps import save_tiny_detector, save_tiny_pose, save_tiny_segmentation
 from tests.tiny.models import save_tiny, tiny_sd, tiny_unet
 from tests.tiny.pipelines.pipelines import save_tiny_sd3
+from tests.tiny.steering import save_tiny_t2i_adapter
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +29,20 @@ def served(data: Path) -> Iterator[Site]:
     save_tiny("sd1", data / "sd1")
     save_tiny_sd3(data / "sd3")
     save_tiny_with_classes(data / "classes")
+    save_tiny_t2i_adapter(data / "models" / "controlnets" / "edges", "full_adapter_xl")
+    save_tiny_segmentation(data / "things")
+    save_tiny_pose(data / "joints")
+    save_tiny_detector(data / "people")
     models = data / "models.toml"
     names = ("sd1", "sd3", "classes")
-    models.write_text("".join(f'[models.{name}]\nsource = "{name}"\n' for name in names))
+    maps = {"things": ("segmentation", ""), "joints": ("pose", 'detector = "people"\n')}
+    models.write_text(
+        "".join(f'[models.{name}]\nsource = "{name}"\n' for name in names)
+        + "".join(
+            f'[preprocessors.{name}]\nsource = "{name}"\ntask = "{task}"\n{more}'
+            for name, (task, more) in maps.items()
+        )
+    )
     with site_in(data, models=models) as site:
         yield site
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.features.development import FamilyStudio, open_family
-from tests.features.table import Cell, write_page
+from tests.features.table import PASSED, Cell, read_page, write_page
 from tests.tiny.models import save_tiny
 from tests.tiny.pipelines.pipelines import SAVERS
 
@@ -24,6 +24,9 @@ RESULTS = pytest.StashKey[dict[Cell, bool]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-features", type=Path, help="file for the page of what passed")
+    parser.addoption(
+        "--keep-features", action="store_true", help="leave on the page what is not run"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,7 +45,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def pytest_sessionfinish(session: pytest.Session) -> None:
     target: Path | None = session.config.getoption("--write-features", None)
     if target is not None:
-        write_page(target, session.config.stash[RESULTS])
+        before: dict[Cell, bool] = {}
+        if session.config.getoption("--keep-features"):
+            before = {cell: said == PASSED for cell, said in read_page(target).items()}
+        write_page(target, before | session.config.stash[RESULTS])
 
 
 @pytest.fixture(scope="session")

@@ -89,6 +89,8 @@ class FamilyStudio:
                 pictures[image] = photograph(seed=number + 11)
             if "mask" in adapter:
                 pictures[adapter["mask"]] = right_half()
+        if like := fields.get("reference_only"):
+            pictures[like["image"]] = photograph(seed=21)
         usual = {"kind": kind, "prompt": PROMPT, "steps": 4, "seed": 5}
         return self.studio.order(pictures, **(usual | KINDS[kind] | fields))
 

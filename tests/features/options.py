@@ -149,6 +149,12 @@ OPTIONS: Mapping[str, Option] = {
         not_for=PLAIN,
         like={"loras": [_lora("first", 0.8)]},
     ),
+    "lora-blocks": Option(
+        "LoRA by block",
+        {"loras": [_lora("first", 0.8) | {"block_weights": {"MID": 0.0, "BASE": 0.5}}]},
+        not_for=TRANSFORMERS,
+        without={"loras": [_lora("first", 0.8)]},
+    ),
     "loras": Option(
         "Several LoRAs",
         {"loras": [_lora("first", 0.8), _lora("second", -0.5)]},
@@ -191,6 +197,11 @@ OPTIONS: Mapping[str, Option] = {
         {"ip_adapters": [_ip_adapter(0, 1), _ip_adapter(0, number=1, masked=True)]},
         not_for=LATER,
         without={"ip_adapters": [_ip_adapter(0, 1)]},
+    ),
+    "reference-only": Option(
+        "Reference-only",
+        {"reference_only": {"image": "/reference_only/image", "style_fidelity": 0.3}},
+        not_for=(*TRANSFORMERS, "sd1-inpainting", "sdxl-inpainting"),
     ),
     "regions": Option(
         "Regions",

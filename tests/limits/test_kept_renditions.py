@@ -113,7 +113,7 @@ def test_what_an_older_kind_of_rendering_made_is_not_served_and_goes_first(
 ):
     [name, *others] = names(40)
     KeptRenditions(folder, LIMIT).keep(name, b"old")
-    monkeypatch.setattr(kept_renditions, "KIND", "2")
+    monkeypatch.setattr(kept_renditions, "KIND", "newer")
     kept = KeptRenditions(folder, LIMIT)
     assert kept.read(name) is None
     for other in others:

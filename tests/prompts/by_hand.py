@@ -20,9 +20,7 @@ Words = Callable[[int], str]
 """A prompt at each forward, counted from 0."""
 
 
-def edited(
-    folder: Path, words: Words, against: Words, lora: dict[str, float] | None = None, **asked: Any
-) -> Pixels:
+def edited(folder: Path, words: Words, against: Words, lora: Any = None, **asked: Any) -> Pixels:
     """A picture of stock diffusers, whose own callback changes the embeddings after each step.
 
     `lora` are the weights of the one that lies beside the model, by the part that it changes."""

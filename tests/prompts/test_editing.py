@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import httpx
 import numpy as np
@@ -224,9 +225,63 @@ def test_a_lora_has_a_weight_for_the_text_encoder_and_one_for_the_unet(
         )
         assert difference(one, levels(stock)) <= TOLERANCE
     done = ended(client, jobs[0])
-    assert done["input"]["loras"] == [{"name": "ink", "weight": 0.3, "text_encoder_weight": 0.9}]
+    (lora,) = done["input"]["loras"]
+    assert (lora["weight"], lora["text_encoder_weight"]) == (0.3, 0.9)
     kept = client.get(done["outputs"][0]["url"]).content
     assert "<lora:ink:0.9:0.3>" in Image.open(io.BytesIO(kept)).text["parameters"]
+
+
+def test_a_lora_acts_in_each_block_as_it_is_told_and_each_row_has_its_own(
+    site: Site, client: httpx.Client
+):
+    asked = {**USUAL, "negative_prompt": "blue", "prompt": "a red apple", "seed": 8, "steps": 4}
+    blocks = {"BASE": 0.5, "IN03": 0.0, "MID": -1.0, "OUT01": 1.5}
+    # All that Stable Diffusion 1 has; the tiny model has IN00 to IN03, MID and OUT00 to OUT03.
+    tag = "<lora:ink:0.8:0.8:lbw=1,1,1,1,0,1,1,1,1,1,1,1,1,0.5,1,2,1,1,1,1,1,1,1,1,1,1>"
+    fields: list[Fields] = [
+        {"loras": [{"name": "ink", "weight": 0.8, "block_weights": blocks}]},
+        {"prompt": f"a red apple{tag}"},
+        {},
+        {"loras": [{"name": "ink", "weight": 0.5}, {"name": "ink", "weight": 0.3}]},
+    ]
+    stocks: list[Any] = [
+        {"text_encoder": 0.4, "unet": _by_block(0.8, 0.0, -1.0, 1.0, 1.5)},
+        {"text_encoder": 0.8, "unet": _by_block(0.8, 0.0, 0.5, 1.0, 2.0)},
+        None,
+        0.8,
+    ]
+    before = settled(client, "sd1")
+    jobs = [made(client, **asked | each) for each in fields]
+    ours = [picture(client, job) for job in jobs]
+    total, forwards = rows_since(client, "sd1", before, 4 * 2 * 4)
+    assert total == 4 * 2 * 4
+    assert forwards < 4 * 4
+    for one, weights in zip(ours, stocks, strict=True):
+        stock = edited(
+            site.data / "sd1",
+            lambda step: "a red apple",
+            lambda step: "blue",
+            weights,
+            **{"width": 32, "height": 32, "generator": seeded(8)},
+            num_inference_steps=4,
+            guidance_scale=5.0,
+        )
+        assert difference(one, levels(stock)) <= TOLERANCE
+    assert difference(ours[0], ours[1]) > TOLERANCE
+    kept = client.get(ended(client, jobs[0])["outputs"][0]["url"]).content
+    said = Image.open(io.BytesIO(kept)).text["parameters"]
+    assert "<lora:ink:0.8:0.8:lbw=0.5,1,1,1,0,1,1,1,1,1,-1,1,1.5,1,1,1,1,1,1,1>" in said
+    answer = client.post(f"{API}/jobs", content=kept, headers={"Content-Type": "image/png"})
+    assert np.array_equal(picture(client, answer.json()["urls"]["self"]), ours[0])
+
+
+def _by_block(weight: float, down: float, middle: float, *up: float) -> dict[str, Any]:
+    """Weights of a tiny U-Net's blocks as diffusers has them."""
+    return {
+        "down": {"block_1": weight * down},
+        "mid": weight * middle,
+        "up": {"block_0": [weight * each for each in up]},
+    }
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,13 @@ from redis import Redis
 from jobs.connection import connect
 from jobs.records.workers import CATALOGUE, WORKERS
 from tests.running.api import Server
+from tests.running.paths import REPOSITORY
 from tests.running.services.redis import redis_in
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
+
+STEPS = 8
+"""What a picture takes here that does not say: enough to look at, at less than half the time."""
 
 WORKERS_OWN = tuple(name.encode() for name in (WORKERS, "darkroom:worker:", CATALOGUE, "rq:worker"))
 """How the keys begin by which a worker that is alive is known."""
@@ -57,9 +61,20 @@ class Site:
 @contextmanager
 def site_in(data: Path, **settings: object) -> Iterator[Site]:
     """A whole server with its data in a folder, for as long as the block lasts."""
+    settings.setdefault("models", _shipped(data))
     with redis_in(data / "redis") as server, connect(server.url) as redis:
         site = Site(redis, server.url, data, **settings)
         try:
             yield site
         finally:
             site.close()
+
+
+def _shipped(data: Path) -> Path:
+    """The models that ship, with fewer steps."""
+    written = (REPOSITORY / "models.toml").read_text()
+    fewer = written.replace("steps = 20", f"steps = {STEPS}")
+    data.mkdir(parents=True, exist_ok=True)
+    file = data / "models-that-ship.toml"
+    file.write_text(fewer.replace('source = "models/', f'source = "{REPOSITORY}/models/'))
+    return file

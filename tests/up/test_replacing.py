@@ -21,9 +21,13 @@ from darkroom.supervision.process import Process
 from darkroom.supervision.programs import api_command
 from darkroom.supervision.supervisor import Service
 
+PAUSE = 0.02
+"""Seconds between an answer and the next call: some hundred calls a second keep the door busy, and
+leave the cores to what is started."""
+
 
 class Served:
-    """The API as `darkroom up` runs it, and clients that call without a pause, each time anew."""
+    """The API as `darkroom up` runs it, and clients that call again and again, each time anew."""
 
     def __init__(self, folder: Path, with_tls: bool = False, options: Sequence[str] = ()) -> None:
         self.door = Door("127.0.0.1", 0)
@@ -36,7 +40,7 @@ class Served:
         if with_tls:
             tls.ensure(folder / "tls", ["127.0.0.1"])
         self._trusted = (
-            ssl.create_default_context(cafile=folder / "tls" / tls.AUTHORITY) if with_tls else True
+            ssl.create_default_context(cafile=folder / "tls" / tls.AUTHORITY) if with_tls else False
         )
         environment = {
             "DATA": str(folder),
@@ -65,6 +69,7 @@ class Served:
                 with httpx.Client(verify=self._trusted, timeout=60) as client:
                     client.get(self.url).raise_for_status()
                 self.answered += 1
+                self.over.wait(PAUSE)
             except (httpx.HTTPError, OSError) as error:
                 self.failed.append(error)
                 self.over.wait(0.05)

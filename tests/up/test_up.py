@@ -140,7 +140,7 @@ def test_a_killed_api_comes_back(running: Running) -> None:
 def test_a_job_of_a_killed_worker_is_made_by_the_next(running: Running) -> None:
     redis = connect(running.redis_url())
     before = running.child("worker.main")
-    request = {"prompt": "red apple", "steps": 40, "count": 2}
+    request = {"prompt": "red apple", "steps": 30}
     job = httpx.post(f"{running.url}/api/v1/jobs", json=request, timeout=30).json()
     running.wait_until(lambda: _job(running, job)["status"] == "running", 20)
     before.kill()
@@ -153,7 +153,7 @@ def test_a_job_of_a_killed_worker_is_made_by_the_next(running: Running) -> None:
 
 
 def test_ctrl_c_finishes_the_job_and_leaves_no_process(running: Running) -> None:
-    request = {"prompt": "red apple", "steps": 40}
+    request = {"prompt": "red apple", "steps": 30}
     job = httpx.post(f"{running.url}/api/v1/jobs", json=request, timeout=30).json()
     running.wait_until(lambda: _job(running, job)["status"] == "running", 20)
     family = running.family()

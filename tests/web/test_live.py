@@ -124,7 +124,7 @@ def test_what_was_sent_without_a_network_goes_out_from_the_next_visit(visit: Vis
 
 def test_a_restart_of_the_server_is_said_and_nothing_is_missed(visit: Visit, site: Site):
     page = visit(noise=NETWORK)
-    rocket = ask(page, "guitar, 3d", steps=100)
+    rocket = ask(page, "guitar, 3d", steps=60)
     running(page, "guitar, 3d")
     site.server.stop()
     expect(page.get_by_text(LOST)).to_be_visible()

@@ -119,7 +119,15 @@ def models() -> Path:
 def here(redis: Redis, models: Path, tmp_path: Path) -> Iterator[BatchWorker]:
     """A worker in this process, with its default model in memory and room for no other, that takes
     jobs when told to."""
-    chosen = Settings(models=models, data=tmp_path, device="cpu", model_memory_gb=ROOM)
+    chosen = Settings(
+        models=models,
+        data=tmp_path,
+        device="cpu",
+        model_memory_gb=ROOM,
+        # As a worker of its own has it in tests.
+        backend="torch",
+        warm_up=False,
+    )
     worker = build_worker("here", redis, chosen, ImageStore(str(tmp_path)), Metrics())
     worker.offer.advertise(running=0)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -15,7 +15,7 @@ from tests.worker.conftest import Desk
 
 Start = Callable[..., tuple[WorkerProcess, Desk]]
 
-LONG = {"steps": 150, "sampler": "ddim"}
+LONG = {"steps": 80, "sampler": "ddim"}
 
 
 def ended(desk: Desk, jobs: list[JobRecord]) -> int:
@@ -39,10 +39,10 @@ def test_the_device_is_shared_by_time_and_not_by_pictures(start: Start):
     mine = [desk.submit("anna", seed=seed, **LONG) for seed in range(12)]
     desk.running(mine[-1], 2)
     before = [desk.read(job).progress.step for job in mine]
-    other = desk.ended(desk.submit("bert", steps=60, sampler="ddim"))
+    other = desk.ended(desk.submit("bert", steps=24, sampler="ddim"))
     assert other.status == "succeeded"
     made = [desk.read(job).progress.step - step for job, step in zip(mine, before, strict=True)]
-    assert max(made) < 40, "of as many pictures equal steps would be 60"
+    assert max(made) < 16, "of as many pictures equal steps would be 24"
     assert sum(made) > 0
 
 
@@ -50,7 +50,7 @@ def test_what_each_caller_had_is_kept_in_redis_and_forgotten_after_a_day(
     start: Start, redis: Redis
 ):
     _, desk = start()
-    for caller, steps in (("anna", 40), ("bert", 5)):
+    for caller, steps in (("anna", 16), ("bert", 2)):
         desk.ended(desk.submit(caller, steps=steps))
     until(lambda: redis.hlen(lanes.SHARES) == 2, 5)
     had = shares.tags(redis, ["anna", "bert", "nobody"])

@@ -26,6 +26,9 @@ GAP = 8
 QUALITY = 90
 """Of WebP: no difference to see, a tenth of what lossless takes."""
 
+METHOD = 0
+"""Of WebP: a quarter of the time that its default takes, for a few more bytes."""
+
 
 def small(picture: Picture) -> Picture:
     """A picture as large as the animation shows it."""
@@ -59,6 +62,7 @@ def animation(frames: Sequence[Picture], seconds: float) -> bytes:
         duration=round(seconds * 1000),
         loop=0,
         quality=QUALITY,
+        method=METHOD,
     )
     return file.getvalue()
 

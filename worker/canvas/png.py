@@ -1,11 +1,16 @@
-"""PNG bytes that carry their own recipe, for people's tools and for ours."""
+"""PNG bytes that carry their own recipe, for people's tools and for ours.
+
+The pixels are written here: Pillow tries five filters on each line, which takes most of its time.
+With the line above taken from each, zlib has as little left to say, in a fraction of that time.
+"""
 
 from __future__ import annotations
 
-import io
 import json
+import struct
+import zlib
 
-from PIL import Image
+import numpy as np
 from PIL.PngImagePlugin import PngInfo
 
 from jobs.recipes import infotext, provenance, recipes
@@ -14,8 +19,16 @@ from jobs.records.events import Safety
 from jobs.request.request import ResolvedRequest
 from worker.engine.request import Picture
 
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+EIGHT_BITS = 8
+COLOURS = 2
+"""PNG's colour type of three channels: red, green and blue."""
+
+UP = 2
+"""PNG's filter of a line that is told as its difference from the line above."""
+
 COMPRESS_LEVEL = 1
-"""zlib's fastest: level 6 takes three times as long for pictures a few per cent smaller."""
 
 
 def encode(
@@ -40,16 +53,12 @@ def encode(
         record["safety"] = safety.model_dump(mode="json")
     add_text(text, recipes.RECORD, json.dumps(record, ensure_ascii=False))
     text.add_itxt(provenance.PNG_KEYWORD, provenance.xmp(request.kind, maker.version))
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", pnginfo=text, compress_level=COMPRESS_LEVEL)
-    return file.getvalue()
+    return _file(picture, text)
 
 
 def plain_png(picture: Picture) -> bytes:
-    """A picture as PNG that says nothing of itself."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return file.getvalue()
+    """A picture (height, width, 3) as PNG that says nothing of itself."""
+    return _file(picture, PngInfo())
 
 
 def add_text(text: PngInfo, name: str, value: str) -> None:
@@ -61,3 +70,34 @@ def add_text(text: PngInfo, name: str, value: str) -> None:
         text.add_itxt(name, clean)
     else:
         text.add_text(name, clean)
+
+
+def _file(picture: Picture, text: PngInfo) -> bytes:
+    height, width, _ = picture.shape
+    header = struct.pack(">IIBBBBB", width, height, EIGHT_BITS, COLOURS, 0, 0, 0)
+    chunks = [
+        (b"IHDR", header),
+        # Before the pixels, where every reader looks for them.
+        *((name, said) for name, said, *_ in text.chunks),
+        (b"IDAT", _compressed(picture)),
+        (b"IEND", b""),
+    ]
+    return SIGNATURE + b"".join(_chunk(name, data) for name, data in chunks)
+
+
+def _compressed(picture: Picture) -> bytes:
+    """The lines of a picture as zlib has them, each after the number of its filter."""
+    height, width, channels = picture.shape
+    lines = picture.reshape(height, width * channels)
+    said = np.empty((height, width * channels + 1), np.uint8)
+    said[:, 0] = UP
+    said[0, 1:] = lines[0]
+    np.subtract(lines[1:], lines[:-1], out=said[1:, 1:])
+    # What a filter leaves has runs and rare values, and nothing that repeats from further away.
+    packer = zlib.compressobj(COMPRESS_LEVEL, strategy=zlib.Z_RLE)
+    return packer.compress(said) + packer.flush()
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    check = zlib.crc32(data, zlib.crc32(name))
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", check)

@@ -10,7 +10,7 @@ from jobs.pictures.preprocess import preprocess
 from jobs.request.fields import parts
 from jobs.request.fields.values import ControlType, is_built_in
 from worker.canvas.canvas import Canvas
-from worker.engine.request import Control, IPAdapter, Picture
+from worker.engine.request import Control, IPAdapter, Picture, ReferenceOnly
 
 TYPES: tuple[str, ...] = get_args(ControlType)
 """As ControlNets of several kinds count them."""
@@ -47,6 +47,12 @@ def control(
         control_type=None if asked.control_type is None else TYPES.index(asked.control_type),
         mask=None if mask is None else canvas.fit_mask(mask),
     )
+
+
+def reference_only(asked: parts.ReferenceOnly, canvas: Canvas, image: Image.Image) -> ReferenceOnly:
+    """What a picture looks at as at itself, as the engine takes it: on the canvas."""
+    how = asked.model_dump(exclude={"image"})
+    return ReferenceOnly(np.array(canvas.fit_control(image)), **how)
 
 
 def ip_adapter(

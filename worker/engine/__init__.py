@@ -34,6 +34,7 @@ from worker.engine.request import (
     IPAdapter,
     Lora,
     Picture,
+    ReferenceOnly,
     Region,
     TraceWish,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "OutOfMemory",
     "Picture",
     "Progress",
+    "ReferenceOnly",
     "Region",
     "Shares",
     "Stage",

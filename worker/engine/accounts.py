@@ -1,5 +1,6 @@
 """Who pays for what the device does, and what it costs: kept by the runner, read by the batcher."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
@@ -45,21 +46,30 @@ class Accounts:
         was made for its own sake, and nobody pays. What was not as `usual` says nothing of others.
         """
         seconds = measurement.seconds
-        riding = sum(task.id in free for task in tasks)
+        riding = sum(task.id in free for task in tasks) if free else 0
         paying = len(tasks) - riding
         without = self.costs.seconds(key.timed, paying) if riding and paying else None
         # Never more than by the row.
         theirs = 0.0 if without is None else max(0.0, seconds - without)
         theirs = min(theirs, seconds * riding / max(1, len(tasks)))
         plain, steered = self._shared(key, tasks, free, seconds - theirs)
+        charged: defaultdict[str, float] = defaultdict(float)
+        kinds: set[Kind] = set()
         for task in tasks:
             if task.id in free:
-                self._charge(task, theirs / riding)
+                row = theirs / riding
             else:
-                self._charge(task, steered if task.steered else plain)
+                row = plain if plain == steered or not task.steered else steered
+            weighted = row / task.weight
+            task.had += weighted
+            charged[task.caller] += weighted
             # An edit takes longer than the pictures of words alone, whose times are told by this.
             if not task.request.references:
-                self.costs.belongs(kind(task), key.timed, limit)
+                kinds.add(kind(task))
+        for caller, weighted in charged.items():
+            self.shares.charge(caller, weighted)
+        for each in kinds:
+            self.costs.belongs(each, key.timed, limit)
         if usual:
             self.costs.forward(key.timed, measurement.rows, seconds)
 
@@ -67,7 +77,7 @@ class Accounts:
         self, key: BatchKey, tasks: Sequence[Task], free: Collection[str], seconds: float
     ) -> tuple[float, float]:
         """What each row of who pays has of these seconds, plain or steered."""
-        paying = [task for task in tasks if task.id not in free]
+        paying = [task for task in tasks if task.id not in free] if free else tasks
         steered = sum(task.steered for task in paying)
         even = seconds / max(1, len(paying))
         if not 0 < steered < len(paying):

@@ -2,23 +2,27 @@
 
 import operator
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 
 from worker.engine.families.model import LoadedModel
 from worker.engine.ground.transfer import sent
 from worker.engine.guidance.guide import guide
-from worker.engine.guidance.task_rows import TaskRows
+from worker.engine.guidance.task_rows import TaskRows, condition_of
 from worker.engine.parts.control import ControlRows, LoadedControlNet, weight_at
 from worker.engine.parts.emphasis import PROMPT_ONLY, Emphasis
 from worker.engine.parts.rows import COUNTED, Pair
 from worker.engine.parts.t2i_adapter import AdapterRows, Steered, steered_rows
+from worker.engine.references.reference_only import Look
 from worker.engine.references.rows import ReferenceRows, Seen, gathered
 from worker.engine.request import Control, IPAdapter, Tiling
-from worker.engine.task import BatchKey, ControlInput, Prediction, Stage, Task, ready
+from worker.engine.sampling.answers import Answers
+from worker.engine.sampling.steps import Steps, stacked
+from worker.engine.sampling.walk import Line
+from worker.engine.task import BatchKey, ControlInput, Stage, Task, ready
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Batch:
     def model(self) -> LoadedModel:
         return ready(self.tasks[0].model)
 
-    @property
+    @cached_property
     def key(self) -> BatchKey:
         """That of the first, with something beside the network wherever any of them has that."""
         key, steered = ready(self.tasks[0].key), any(task.steered for task in self.tasks)
@@ -92,37 +96,54 @@ class Batch:
         """One batch of rows of all tasks; a task whose sampler raises fails and is left out.
         `stacks` has what earlier steps stacked."""
         model = self.model
-        stack = partial((stacks or Stacks()).stacked, self.key)
+        kept = partial((stacks or Stacks()).stacked, self.key)
         tasks: list[Task] = []
-        scaled: list[torch.Tensor] = []
-        for task in sorted(self.tasks, key=lambda task: not task.guided):
+        lines: list[Line] = []
+        # Those who step together stay in their order, so that their stack stays as it is.
+        for task in sorted(self.tasks, key=lambda task: (not task.guided, task.row)):
             try:
-                scaled.append(ready(task.sampler).scale(ready(task.latents)))
+                lines.append(ready(task.sampler).line)
                 tasks.append(task)
             except Exception as error:
                 task.fail(error)
         if not tasks:
             return None
+        stack = stacked([(ready(task.stack), task.row) for task in tasks])
+        for row, task in enumerate(tasks):
+            task.stack, task.row = stack, row
+        steps = Steps(lines, model.device)
         guided = sum(task.guided for task in tasks)
         beside = model.guided_rows - 1
         more = [at for at, task in enumerate(tasks) for _ in task.conditions[1:]]
         without = guided * beside
         # Where each row's picture stands among the tasks.
         places = [*[*range(guided)] * beside, *range(len(tasks)), *more]
-        timesteps = [ready(task.sampler).timestep for task in tasks]
+        shown = _shown(tasks, more, guided, first=without)
+        looks = [replace(each.look, apart=self.key.exact) for each in shown.values()]
+
+        def of_rows(of_tasks: torch.Tensor) -> torch.Tensor:
+            parts = [of_tasks[:guided]] * beside if guided else []
+            parts += [of_tasks, *(of_tasks[at : at + 1] for at in more)]
+            return torch.cat(parts) if len(parts) > 1 else of_tasks
+
         return TaskRows(
             tasks=tasks,
+            stack=stack,
+            steps=steps,
             beside=beside,
             more=more,
-            latents=torch.cat([scaled[at] for at in places]).to(model.dtype),
-            timesteps=sent(torch.tensor([timesteps[at] for at in places]), model.device),
+            latents=_with_shown(of_rows(steps.scaled(stack.states).to(model.dtype)), shown),
+            timesteps=of_rows(steps.timesteps),
             inputs={
-                name: stack(name, _inputs(name, tasks, guided, model), model.dtype)
+                name: kept(name, _inputs(name, tasks, guided, model), model.dtype)
                 for name in tasks[0].inputs
             },
-            controls=_controls(self, tasks, places, without, partial(stack, dtype=model.dtype)),
-            adapters=_adapters(tasks, places, without),
-            references=_references(tasks, places, without),
+            controls=_controls(
+                self, tasks, places, without, shown, partial(kept, dtype=model.dtype)
+            ),
+            adapters=_adapters(tasks, places, without, shown),
+            references=_references(tasks, places, without, shown),
+            looks=looks,
         )
 
     def scatter(
@@ -132,7 +153,7 @@ class Batch:
         failed: Mapping[int, Exception],
         keep: Callable[[Task, Step], None] | None = None,
     ) -> None:
-        """Gives each task its predicted noise, guided, and lets its sampler take the step.
+        """Takes the step of every task by its predicted noise, guided.
 
         `keep` is told of the step of each task that is traced, before it is taken. `failed` names
         the rows without a prediction: their tasks fail, the others go on.
@@ -140,22 +161,53 @@ class Batch:
         for row, error in failed.items():
             rows.owner(row).fail(error)
         predicted = guide(self.model, noise.float(), rows)
+        if keep is not None:
+            _keep_steps(rows, noise, predicted, keep)
+        drawn = _drawn(rows)
+        rows.stack.states = rows.steps.after(
+            rows.stack.states,
+            predicted,
+            None if drawn is None else sent(drawn, predicted.device),
+            exact=self.key.exact,
+        )
+        first, behind = rows.first_prompt, rows.first_prompt + len(rows.tasks)
+        without = noise[first - rows.guided : first]
+        answers = Answers(rows.latents[first:behind], predicted, without)
         for index, task in enumerate(rows.tasks):
-            if task.stage is not Stage.DENOISE:
-                continue
-            here = slice(index, index + 1)
-            at = rows.first_prompt + index
-            scaled = rows.latents[at : at + 1].float()
-            timestep = ready(task.sampler).timestep
+            if task.stage is Stage.DENOISE:
+                try:
+                    task.advance(answers, index)
+                except Exception as error:
+                    task.fail(error)
+
+
+def _keep_steps(
+    rows: TaskRows, noise: torch.Tensor, predicted: torch.Tensor, keep: Callable[[Task, Step], None]
+) -> None:
+    for index, task in enumerate(rows.tasks):
+        if task.stage is Stage.DENOISE and task.traced:
             try:
-                if keep is not None and task.traced:
-                    keep(task, Step(rows, noise, predicted[here], index))
-                unsaid = None
-                if index < rows.guided:
-                    unsaid = noise[at - rows.guided : at - rows.guided + 1].float()
-                task.advance(Prediction(scaled, predicted[here], timestep, unsaid))
+                keep(task, Step(rows, noise, predicted[index : index + 1], index))
             except Exception as error:
                 task.fail(error)
+
+
+def _drawn(rows: TaskRows) -> torch.Tensor | None:
+    """The noise (n, C, h, w) that each task's own generator draws for this step, zeros for those
+    whose step takes none; None where none does."""
+    shape = rows.stack.latents(0).shape
+    drawn: dict[int, torch.Tensor] = {}
+    for index in rows.steps.drawing:
+        task = rows.tasks[index]
+        if task.stage is Stage.DENOISE:
+            try:
+                drawn[index] = ready(task.sampler).drawn(shape, task.generator)
+            except Exception as error:
+                task.fail(error)
+    if not drawn:
+        return None
+    nothing = torch.zeros(shape)
+    return torch.cat([drawn.get(index, nothing) for index in range(len(rows.tasks))])
 
 
 def keep_step(task: Task, step: Step) -> None:
@@ -197,10 +249,13 @@ def _controls(
     tasks: list[Task],
     places: list[int],
     without: int,
+    shown_rows: Collection[int],
     stack: Callable[..., torch.Tensor],
 ) -> list[ControlRows]:
     """What each ControlNet is shown at this step, of the rows that it acts on. Of pictures that
     must be exact it runs for all rows, so that there are always as many."""
+    if not any(task.controls for task in tasks):
+        return []
     slots: dict[tuple[LoadedControlNet, int | None, int], list[_Shown]] = {}
     spoken = _spoken(tasks, places)
     for row, at in enumerate(places):
@@ -208,7 +263,8 @@ def _controls(
         for each in tasks[at].controls:
             kind = each.net, each.control_type
             unsaid = each.net.prompt_only or each.control.control_mode in PROMPT_ONLY
-            weight = 0.0 if unsaid and row < without else _weight(tasks[at], each.control)
+            unseen = row in shown_rows or (unsaid and row < without)
+            weight = 0.0 if unseen else _weight(tasks[at], each.control)
             shown = slots.setdefault((*kind, had[kind]), [])
             had[kind] += 1
             if weight or batch.key.exact:
@@ -264,9 +320,55 @@ def _weight(task: Task, part: Control | IPAdapter) -> float:
     return weight_at(part, ready(task.sampler).index, len(ready(task.sampler)))
 
 
-def _adapters(tasks: list[Task], places: list[int], without: int) -> list[AdapterRows]:
+@dataclass(frozen=True)
+class _Reference:
+    """A row that is a picture for another to look at: what the network sees of it, and the look."""
+
+    latents: torch.Tensor
+    look: Look
+
+
+def _shown(
+    tasks: list[Task], more: Sequence[int], guided: int, first: int
+) -> dict[int, _Reference]:
+    """The rows that are pictures which others look at; `first` is the first row with a prompt."""
+    found: dict[int, _Reference] = {}
+    for behind, at in enumerate(more):
+        task, side = tasks[at], condition_of(tasks, more, behind).shown_to
+        if side is None:
+            continue
+        wanted = ready(task.request.reference_only)
+        look = Look(
+            row=first + at if side == "prompt" else first - guided + at,
+            shown=first + len(tasks) + behind,
+            weight=wanted.weight,
+            fidelity=0.0 if side == "prompt" else wanted.style_fidelity,
+        )
+        found[look.shown] = _Reference(ready(task.reference).at(ready(task.sampler)), look)
+    return found
+
+
+def _with_shown(latents: torch.Tensor, shown: Mapping[int, _Reference]) -> torch.Tensor:
+    """Rows of latents (n, C, h, w), with what others look at in its place."""
+    if not shown:
+        return latents
+    places = sent(torch.tensor(list(shown)), latents.device)
+    references = torch.cat([each.latents for each in shown.values()])
+    return latents.index_copy(0, places, references.to(latents.dtype))
+
+
+def _adapters(
+    tasks: list[Task], places: list[int], without: int, shown: Collection[int]
+) -> list[AdapterRows]:
     """What T2I-Adapters add to each row at this step."""
-    return steered_rows([_steered(tasks[at], row >= without) for row, at in enumerate(places)])
+    if not any(task.adapters for task in tasks):
+        return []
+    return steered_rows(
+        [
+            [] if row in shown else _steered(tasks[at], row >= without)
+            for row, at in enumerate(places)
+        ]
+    )
 
 
 def _steered(task: Task, prompted: bool) -> list[Steered]:
@@ -284,9 +386,15 @@ def _steered(task: Task, prompted: bool) -> list[Steered]:
     ]
 
 
-def _references(tasks: list[Task], places: list[int], without: int) -> list[ReferenceRows]:
+def _references(
+    tasks: list[Task], places: list[int], without: int, shown: Collection[int]
+) -> list[ReferenceRows]:
     """What each row is shown of pictures at this step."""
-    return gathered([_seen(tasks[at], row >= without) for row, at in enumerate(places)])
+    if not any(task.references for task in tasks):
+        return []
+    return gathered(
+        [[] if row in shown else _seen(tasks[at], row >= without) for row, at in enumerate(places)]
+    )
 
 
 def _seen(task: Task, prompted: bool) -> list[Seen]:

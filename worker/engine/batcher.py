@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -92,32 +92,38 @@ class Batcher:
         """Whose turn it is: of the callers who are even with the one that has had least, and of
         each one's tasks that are even, what is nearest to its end."""
         shares = self._accounts.shares
-        shares.wait({task.caller for task in able})
-        tags = {task.caller: shares.tag(task.caller) for task in able}
-        least = min(able, key=lambda task: (tags[task.caller], task.had))
-        slack = self._accounts.slack(least)
-        had: dict[str, float] = {}
-        alike: dict[tuple[str, BatchKey | None], float] = {}
+        groups: dict[tuple[str, BatchKey | None], list[Task]] = {}
         for task in able:
-            had[task.caller] = min(had.get(task.caller, task.had), task.had)
-            group = task.caller, task.key
-            alike[group] = min(alike.get(group, task.had), task.had)
+            groups.setdefault((task.caller, task.key), []).append(task)
+        callers = {caller for caller, _ in groups}
+        shares.wait(callers)
+        tags = {caller: shares.tag(caller) for caller in callers}
+        alike = {group: min(task.had for task in tasks) for group, tasks in groups.items()}
+        had: dict[str, float] = {}
+        for (caller, _), least in alike.items():
+            had[caller] = min(had.get(caller, least), least)
+        first = min(alike, key=lambda group: (tags[group[0]], alike[group]))
+        slack = self._accounts.slack(min(groups[first], key=lambda task: task.had))
         even = [
-            task
-            for task in able
-            if tags[task.caller] <= tags[least.caller] + slack
-            and alike[task.caller, task.key] <= had[task.caller] + slack
+            group
+            for group in groups
+            if tags[group[0]] <= tags[first[0]] + slack and alike[group] <= had[group[0]] + slack
         ]
         # Tasks that are alike cost the same, so among them it goes by turns.
-        return min(
-            even,
-            key=lambda task: (
-                ORDER[task.stage],
-                tags[task.caller],
-                alike[task.caller, task.key],
-                task.last_advanced,
+        turns = [
+            (min(groups[group], key=lambda task: (ORDER[task.stage], task.last_advanced)), group)
+            for group in even
+        ]
+        task, _ = min(
+            turns,
+            key=lambda turn: (
+                ORDER[turn[0].stage],
+                tags[turn[1][0]],
+                alike[turn[1]],
+                turn[0].last_advanced,
             ),
         )
+        return task
 
     def _together(self, first: Task, key: BatchKey, able: Sequence[Task]) -> Batch:
         """The forward of `first`, with all whom it takes along."""
@@ -132,6 +138,9 @@ class Batcher:
         chosen: list[Task] = []
         free: set[str] = set()
         rows, base = 0, None
+        most_rows = most if key.exact else fitting
+        if len(waiting) == 1:
+            return Batch(Stage.DENOISE, _as_many(waiting[first.caller], most_rows))
         while waiting:
             caller = min(waiting, key=lambda each: (bool(chosen), will_have[each]))
             if not chosen:
@@ -139,7 +148,7 @@ class Batcher:
             task = waiting[caller].popleft()
             if not waiting[caller]:
                 del waiting[caller]
-            if chosen and rows + task.rows > (most if key.exact else fitting):
+            if chosen and rows + task.rows > most_rows:
                 continue
             seconds = self._seconds(key, rows + task.rows)
             share = seconds * task.rows / (rows + task.rows) / task.weight
@@ -158,11 +167,15 @@ class Batcher:
     def _sharing(self, first: Task, key: BatchKey, able: Sequence[Task]) -> list[Task]:
         """The tasks that may share the forward of `first`: those that are steered and plain ones
         together, or those alone that are as it is, as it takes the device less."""
-        sharing = [task for task in able if task.key == key and task.stage is Stage.DENOISE]
+        sharing = [
+            task
+            for task in able
+            if (task.key is key or task.key == key) and task.stage is Stage.DENOISE
+        ]
+        if key.exact or len({task.steered for task in sharing}) == 1:
+            return sharing
         steered = sum(task.rows for task in sharing if task.steered)
         plain = sum(task.rows for task in sharing) - steered
-        if not (steered and plain) or key.exact:
-            return sharing
         most = self._budget.rows(key)
         if self._accounts.together(key, min(plain, most), min(steered, most)):
             return sharing
@@ -267,3 +280,14 @@ class Batcher:
             upscaler=next((one for (kind, _), one in found.items() if kind == "upscaler"), None),
             vae=next((one for (kind, _), one in found.items() if kind == "vae"), None),
         )
+
+
+def _as_many(tasks: Iterable[Task], rows: int) -> list[Task]:
+    """Of these in their order as many as fit in so many rows; the first in any case."""
+    chosen: list[Task] = []
+    taken = 0
+    for task in tasks:
+        if not chosen or taken + task.rows <= rows:
+            chosen.append(task)
+            taken += task.rows
+    return chosen

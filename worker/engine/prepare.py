@@ -13,19 +13,20 @@ from grammar.script import Script, Wording
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene, Text
 from worker.engine.ground.transfer import sent
-from worker.engine.guidance.turns import perturbed, turns_of
+from worker.engine.guidance.shown import own_reference, show_reference
+from worker.engine.guidance.turns import perturb, turns_of
 from worker.engine.parts.autoencoder import hide_masked, latent_levels, latent_mask
+from worker.engine.parts.condition import Condition
 from worker.engine.parts.control import control_tensor
 from worker.engine.parts.rows import Pair
 from worker.engine.parts.t2i_adapter import LoadedT2IAdapter
 from worker.engine.parts.upscaler import lanczos, nearest
 from worker.engine.request import Control, Enlarge, ImageRequest, IPAdapter, Mask, Picture
+from worker.engine.sampling.answers import Repaint
 from worker.engine.task import (
     AdapterInput,
-    Condition,
     ControlInput,
     ReferenceInput,
-    Repaint,
     Stage,
     Task,
     ready,
@@ -85,6 +86,8 @@ def _read_words(task: Task, model: LoadedModel) -> None:
     added = [(task.add_ons.loras[lora.name], lora.reading) for lora in request.loras]
     for weights, _ in added:
         model.loras.hold(weights)
+    for lora in request.loras:
+        model.loras.check_blocks(lora)
     model.loras.use(request.loras)
     variant = tuple((weights.serial, weight) for weights, weight in added)
     script = _script(
@@ -262,10 +265,8 @@ def _condition(
         task.conditions = task.turns[0]
     else:
         task.conditions = (Condition(inputs(ready(task.text))),)
-    if task.request.pag_scale:
-        task.conditions = perturbed(task.conditions)
-        again = {id(each): perturbed(each) for each in task.turns}
-        task.turns = [again[id(each)] for each in task.turns]
+    perturb(task)
+    show_reference(task)
     task.fix_key(width, height)
 
 
@@ -283,8 +284,10 @@ def _check_script(task: Task, model: LoadedModel) -> None:
                 "blend_prompt: it is blended with one prompt that stays as it is; prompts that"
                 " change from step to step, are joined by AND or have a place are not."
             )
-    if request.pag_scale and (script.joined or script.placed):
-        raise InvalidRequest("pag_scale: it takes one prompt, and there are several.")
+    alone = {"pag_scale": request.pag_scale, "reference_only": request.reference_only}
+    if (script.joined or script.placed) and any(alone.values()):
+        field = next(name for name, asked in alone.items() if asked)
+        raise InvalidRequest(f"{field}: it takes one prompt, and there are several.")
     if script.joined and script.placed:
         raise InvalidRequest("regions: prompts that AND joins have no places.")
     trace = request.trace
@@ -305,6 +308,7 @@ def _look(task: Task, model: LoadedModel, width: int, height: int) -> None:
     found = [_control(each, task, model, width, height) for each in task.request.controls]
     task.controls = tuple(each for each in found if isinstance(each, ControlInput))
     task.adapters = tuple(each for each in found if isinstance(each, AdapterInput))
+    task.reference = own_reference(task.request, model, width, height)
 
 
 def _control(

@@ -15,7 +15,7 @@ from worker.engine.batch import Batch, Stacks, Step, keep_step
 from worker.engine.errors import NotFinite
 from worker.engine.families.model import LoadedModel
 from worker.engine.ground.piecework import Piecework
-from worker.engine.guidance.acting import acts
+from worker.engine.guidance.acting import acts, put_on
 from worker.engine.guidance.task_rows import TaskRows
 from worker.engine.memory.device import (
     capacity,
@@ -24,6 +24,7 @@ from worker.engine.memory.device import (
     is_out_of_memory,
     make_current,
     release_memory,
+    settle,
 )
 from worker.engine.memory.footprint import tracked
 from worker.engine.memory.row_budget import Budgets
@@ -209,7 +210,8 @@ class Runner:
                 continue
             middle = (start + end) // 2
             spans += [(start, middle), (middle, end)]
-        return torch.cat([noise[start] for start in sorted(noise)]), failed
+        parts = [noise[start] for start in sorted(noise)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts), failed
 
     def _try_forward(
         self, batch: Batch, rows: TaskRows, start: int, end: int, noise: dict[int, torch.Tensor]
@@ -223,9 +225,9 @@ class Runner:
 
     def _forward(self, batch: Batch, rows: TaskRows, start: int, end: int) -> torch.Tensor:
         key, model = batch.key, batch.model
-        model.loras.use(key.loras)
         part = rows.span(start, end, self._budget.rows(key) if key.exact else 0)
-        owners = [rows.owner(row) for row in range(start, end)]
+        owners = [rows.owner(row) for row in (*range(start, end), *part.beyond)]
+        put_on(model, key, owners)
         looking = rows.looking(start, end)
         acting = acts(model, rows, start, end, part)
         if not looking and acting is None:
@@ -261,7 +263,7 @@ class Runner:
         """Within it a forward runs the fastest way that there is. One that is weighed runs the
         plain way, and so does what hangs on the plain network's layers; and what must be equal to
         the bit, before something was compiled and after."""
-        hung = key.loras or rows.references
+        hung = model.loras.on or rows.references or rows.looks
         if self._backends is None or key.exact or hung or not self._budget.weighed(key):
             return nullcontext()
         return self._backends.over(model.networks)
@@ -331,6 +333,7 @@ class Runner:
             return False
         started = time.perf_counter()
         weighed = self._budget.weighed(key)
+        put_on(model, key, [task])
         wanted = (len(rows) if new else self._budget.rows(key)) if weighed else 1
         try:
             with self._fastest(key, model, rows):
@@ -340,6 +343,7 @@ class Runner:
                 raise
             self._budget.out_of_memory(key, wanted)
             release_memory()
+        settle(model.device)
         return time.perf_counter() - started < NOTICED / 2
 
     @torch.inference_mode()

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 import torch
@@ -13,12 +14,14 @@ from worker.engine.ground.piecework import Piecework
 from worker.engine.memory.device import make_current
 from worker.engine.memory.footprint import ForwardShape
 from worker.engine.parts.autoencoder import Autoencoder
+from worker.engine.parts.condition import Condition
 from worker.engine.parts.control import LoadedControlNet
-from worker.engine.parts.lora import LoraWeights
+from worker.engine.parts.lora import LoraWeights, unread
 from worker.engine.parts.rows import Pair
 from worker.engine.parts.t2i_adapter import Features, LoadedT2IAdapter
 from worker.engine.parts.upscaler import PixelUpscaler
 from worker.engine.references.ip_adapter import LoadedIPAdapter
+from worker.engine.references.reference_only import OwnReference
 from worker.engine.request import (
     Control,
     ImageRequest,
@@ -28,7 +31,9 @@ from worker.engine.request import (
     Tiling,
     check_multiple,
 )
+from worker.engine.sampling.answers import Answers, Prediction, Repaint, renoised
 from worker.engine.sampling.sampler import Sampler
+from worker.engine.sampling.steps import Stack
 from worker.engine.trace.recording import Recording
 from worker.engine.whole.pipeline import WholeModel
 from worker.engine.whole.run import WholeRun
@@ -52,8 +57,9 @@ class Stage(IntEnum):
 class BatchKey:
     """Tasks with equal keys may share a forward: same weights, same tensor shapes.
 
-    `inputs` names the conditions with the shape of a row. What steers a picture, and edges that
-    meet, are each row's own, but where all must be `exact`: there `controls` names the ControlNets.
+    `inputs` names the conditions with the shape of a row. What steers a picture, LoRAs of a UNet,
+    and edges that meet, are each row's own, but where all must be `exact`: there `controls` names
+    the ControlNets. `loras` are those of a whole forward.
     Whether something beside the plain network has a part in it (`steered`) keeps nobody apart by
     itself: what it costs to be together decides.
     """
@@ -68,41 +74,29 @@ class BatchKey:
     tiling: Tiling = "none"
     steered: bool = field(default=False, compare=False)
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # It is looked up by several times a step.
+        return hash((self.model, self.height, self.width, self.inputs, self.loras, self.exact))
+
     @property
     def shape(self) -> ForwardShape:
         """What a forward's memory depends on, and the number of rows that is best."""
-        return ForwardShape(self.model, self.height, self.width, self.inputs, self.steered)
+        return self._shapes[0]
 
     @property
     def timed(self) -> ForwardShape:
-        """What its time depends on: where LoRAs act, and where it must be exact, no compiled
-        network stands in."""
-        return replace(self.shape, plain=self.exact or bool(self.loras))
+        """What its time depends on: where LoRAs are all rows', and where it must be exact, no
+        compiled network stands in."""
+        return self._shapes[1]
 
-
-@dataclass(frozen=True)
-class Prediction:
-    """The last forward of one task, kept for previews: views of the batch's tensors. `without` is
-    the answer without the prompt, where there is one."""
-
-    scaled: torch.Tensor
-    noise: torch.Tensor
-    timestep: float
-    without: torch.Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One prompt of a picture as inputs of its rows, and how much it counts beside others: by its
-    weight, or where prompts have places by its `share` of each latent pixel (1, 1, h, w).
-
-    A `perturbed` one is the first again, for a network that does not look about itself.
-    """
-
-    inputs: dict[str, Pair]
-    weight: float = 1.0
-    share: torch.Tensor | None = None
-    perturbed: bool = False
+    @cached_property
+    def _shapes(self) -> tuple[ForwardShape, ForwardShape]:
+        shape = ForwardShape(self.model, self.height, self.width, self.inputs, self.steered)
+        return shape, replace(shape, plain=self.exact or bool(self.loras))
 
 
 @dataclass(frozen=True)
@@ -163,30 +157,6 @@ class ReferenceInput:
     area: torch.Tensor | None = None
 
 
-@dataclass(frozen=True)
-class Repaint:
-    """What an inpainted image is held to: outside `mask` (1, 1, h, w; 1 is repainted), at each
-    step, the `original` latents with as much of the `noise` as the step has.
-
-    With `differential` a level of the mask is the share of the walk, its end, in which that part
-    is free (Levin and Fried 2023, arXiv 2306.00950).
-    """
-
-    original: torch.Tensor
-    noise: torch.Tensor
-    mask: torch.Tensor
-    differential: bool = False
-
-    def held(self, latents: torch.Tensor, sampler: Sampler) -> torch.Tensor:
-        """The latents after a step, with what is not free put back."""
-        free = self.mask
-        if self.differential:
-            walked = sampler.index / len(sampler)
-            free = ((free > 0) & (free >= 1 - walked)).to(free.dtype)
-        kept = sampler.noised(self.original, self.noise)
-        return free * latents + (1 - free) * kept
-
-
 @dataclass(eq=False)
 class Task:
     """The only lasting state of an image. Batches are made from tasks and thrown away.
@@ -213,7 +183,8 @@ class Task:
     text: Text | None = None
     generator: torch.Generator = field(default_factory=torch.Generator)
     sampler: Sampler | None = None
-    latents: torch.Tensor | None = None
+    stack: Stack | None = None
+    row: int = 0
     script: Script | None = None
     variant: Hashable = ()
     conditions: tuple[Condition, ...] = ()
@@ -221,19 +192,31 @@ class Task:
     controls: tuple[ControlInput, ...] = ()
     adapters: tuple[AdapterInput, ...] = ()
     references: tuple[ReferenceInput, ...] = ()
+    reference: OwnReference | None = None
     repaint: Repaint | None = None
     enlarged: bool = False
     steps_before: int = 0
     steps_to_come: int = 0
-    prediction: Prediction | None = None
+    answered: tuple[Answers, int, float] | None = None
     recording: Recording | None = None
     key: BatchKey | None = None
     image: Picture | None = None
     error: Exception | None = None
 
     @property
+    def latents(self) -> torch.Tensor | None:
+        """(1, C, h, w), in the row of the stack that has them; whoever puts others there begins
+        anew, with nothing remembered of earlier steps."""
+        return None if self.stack is None else self.stack.latents(self.row)
+
+    @latents.setter
+    def latents(self, latents: torch.Tensor | None) -> None:
+        self.stack = None if latents is None else Stack(latents[:, None])
+        self.row = 0
+
+    @cached_property
     def guided(self) -> bool:
-        """Whether a step takes a second row, without the prompt."""
+        """Whether a step takes a second row, without the prompt: the same in each of its passes."""
         return ready(self.model).guided(self.request)
 
     @property
@@ -247,7 +230,9 @@ class Task:
         """Whether its rows are more than calls of the plain network."""
         asked = self.request
         acting = asked.tiling != "none" or asked.freeu is not None or asked.pag_scale > 0
-        return acting or bool(self.controls or self.adapters or self.references)
+        hung = asked.loras and ready(self.model).loras_by_row
+        shown = self.controls or self.adapters or self.references or self.reference
+        return bool(acting or hung or shown)
 
     @property
     def autoencoder(self) -> Autoencoder:
@@ -281,7 +266,7 @@ class Task:
         for side, pixels in (("width", width), ("height", height)):
             check_multiple(side, pixels, model.factor)
         self.sampler = model.sampler(request, width, height, steps, strength)
-        self.prediction = None
+        self.answered = None
         self.steps_to_come = 0
         if request.enlarge is not None and not self.enlarged:
             to = request.enlarge
@@ -297,33 +282,41 @@ class Task:
         """Says who may share this task's forwards, once its conditions are there: whatever words
         come later have the shapes of these."""
         model = ready(self.model)
-        self.key = BatchKey(
+        by_row = model.loras_by_row and not self.request.exact
+        key = BatchKey(
             model=model.name,
             height=height // model.factor,
             width=width // model.factor,
             inputs=tuple((name, tuple(pair.prompt.shape)) for name, pair in self.inputs.items()),
-            # Those that differ in how prompts are read alone have one denoiser.
-            loras=tuple(Lora(each.name, each.weight) for each in self.request.loras),
+            loras=() if by_row else unread(self.request.loras),
             controls=tuple(each.label for each in self.controls) if self.request.exact else (),
             exact=self.request.exact,
             tiling=self.request.tiling if self.request.exact else "none",
             steered=self.steered,
         )
+        self.key = _one_for_all(key, key.steered)
 
-    def advance(self, prediction: Prediction) -> None:
-        """Takes one denoising step with the predicted noise, which guidance has been applied to."""
+    def advance(self, answers: Answers, row: int) -> None:
+        """Goes on from the step that its row of the stack has taken by these answers."""
         sampler = ready(self.sampler)
-        self.prediction = prediction
-        latents = sampler.step(prediction.noise, ready(self.latents), self.generator)
-        if self.request.cfg_plus_plus:
-            latents = latents + renoised(sampler, prediction)
-        if self.repaint is not None:
-            latents = self.repaint.held(latents, sampler)
-        self.latents = latents
+        self.answered = answers, row, sampler.timestep
+        sampler.index += 1
+        if self.repaint is not None or self.request.cfg_plus_plus:
+            self._amend(sampler, answers.to(row, self.answered[2]))
         if sampler.done:
             self.stage = self.after_steps
         elif self.turns:
             self.conditions = self.turns[sampler.index]
+
+    def _amend(self, sampler: Sampler, last: Prediction) -> None:
+        """Puts into its latents what no sampler does."""
+        stack = ready(self.stack)
+        latents = stack.latents(self.row)
+        if self.request.cfg_plus_plus:
+            latents = latents + renoised(sampler, last)
+        if self.repaint is not None:
+            latents = self.repaint.held(latents, sampler)
+        stack.latents(self.row).copy_(latents)
 
     @property
     def after_steps(self) -> Stage:
@@ -368,24 +361,20 @@ class Task:
         """RGB of what the last forward predicts; None before it."""
         if self.run is not None:
             return self.run.preview()
-        last, model, sampler = self.prediction, self.model, self.sampler
-        if last is None or model is None or sampler is None:
+        answered, model, sampler = self.answered, self.model, self.sampler
+        if answered is None or model is None or sampler is None:
             return None
+        answers, row, timestep = answered
         # Previews are asked for from other threads than the engine's.
         make_current(model.device)
+        last = answers.to(row, timestep)
         return model.preview(sampler.denoised(last.scaled, last.noise, last.timestep))
 
 
-def renoised(sampler: Sampler, last: Prediction) -> torch.Tensor:
-    """What a step with the noise that there is without the prompt ends beside one with the guided
-    noise: the picture is the guided one all the same (CFG++, arXiv 2406.08070, algorithm 2)."""
-    signal, level = sampler.levels(last.timestep)
-
-    def noise(answer: torch.Tensor) -> torch.Tensor:
-        return (last.scaled - signal * sampler.denoised(last.scaled, answer, last.timestep)) / level
-
-    nothing = torch.zeros_like(last.noise)
-    return sampler.noised(nothing, noise(ready(last.without)) - noise(last.noise))
+@lru_cache(256)
+def _one_for_all(key: BatchKey, steered: bool) -> BatchKey:
+    """The key, one object for all tasks that are alike: they are compared several times a step."""
+    return key
 
 
 def ready(part: T | None) -> T:

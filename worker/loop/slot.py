@@ -13,6 +13,7 @@ from jobs.records import events, lanes
 from jobs.records.events import Error, Output, Progress
 from jobs.records.lanes import Lane
 from jobs.records.record import JobRecord
+from jobs.request.fields import parts
 from jobs.request.fields.trace import wish
 from jobs.request.request import ResolvedRequest
 from jobs.tracing import NOTHING, Work
@@ -27,6 +28,7 @@ from worker.engine import (
     IPAdapter,
     Lora,
     Picture,
+    ReferenceOnly,
     Region,
     Stage,
     TraceWish,
@@ -62,6 +64,7 @@ class Slot:
     canvas: Canvas | None = None
     controls: tuple[Control, ...] = ()
     ip_adapters: tuple[IPAdapter, ...] = ()
+    reference_only: ReferenceOnly | None = None
     regions: tuple[Region, ...] = ()
     readings: dict[str, str] = field(default_factory=dict[str, str])
     outputs: dict[int, Output] = field(default_factory=dict[int, Output])
@@ -123,6 +126,7 @@ class Slot:
         asked = image_request(
             self.request.alone(index), self.canvas, self.controls, self.ip_adapters, self.regions
         )
+        asked = replace(asked, reference_only=self.reference_only)
         towards, second = asked.blend_prompt, asked.enlarge
         if second and second.prompt:
             second = replace(second, prompt=self.readings.get(second.prompt, second.prompt))
@@ -189,9 +193,7 @@ def image_request(
         fill="original" if request.fill == "fill" else request.fill,
         strength=request.strength,
         enlarge=_second_pass(canvas, request),
-        loras=tuple(
-            Lora(each.name, each.weight, each.text_encoder_weight) for each in request.loras
-        ),
+        loras=tuple(map(_lora, request.loras)),
         controls=controls,
         ip_adapters=ip_adapters,
         regions=regions,
@@ -210,6 +212,15 @@ def image_request(
         exact=request.exact,
         trace=trace_wish(request),
     )
+
+
+def _lora(asked: parts.Lora) -> Lora:
+    """A LoRA with what its weights by block say of the text encoders in their own weight."""
+    blocks: dict[str, float] = {**asked.block_weights}
+    reading, base = asked.text_encoder_weight, blocks.pop("BASE", 1.0)
+    if base != 1:
+        reading = base * (asked.weight if reading is None else reading)
+    return Lora(asked.name, asked.weight, reading, tuple(sorted(blocks.items())))
 
 
 def _second_pass(canvas: Canvas, request: ResolvedRequest) -> Enlarge | None:

@@ -199,8 +199,9 @@ class IPAdapterTable(AddOnTable):
     )
 
 
-MapTask = Literal["depth", "normal"]
-"""What a model of depth makes of a picture: how near each place is, or which way it looks."""
+MapTask = Literal["depth", "normal", "segmentation", "pose"]
+"""What is made of a picture: how near each place is, or which way it looks; what stands where, in
+ADE20K's colours; how people stand, as OpenPose draws them."""
 
 
 class PreprocessorTable(AddOnTable):
@@ -209,7 +210,14 @@ class PreprocessorTable(AddOnTable):
     task: MapTask = Field(
         "depth",
         description="What it makes of a picture for a ControlNet: `depth`, or `normal` (the way "
-        "that surfaces look, worked out from their depth).",
+        "that surfaces look, worked out from their depth), `segmentation` (in ADE20K's colours) or "
+        "`pose` (as OpenPose draws people).",
+    )
+    detector: str | None = Field(
+        None,
+        min_length=1,
+        description="Of a `pose`, what finds the people: a model of transformers for object "
+        "detection, as `source`; without it the whole picture is one person.",
     )
 
 

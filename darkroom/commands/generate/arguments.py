@@ -36,6 +36,8 @@ MORE = {
     "once for each.",
     "ip_adapters": " Here MODEL=FILE or MODEL=FILE+FILE, and after commas weight=, start=, end= or "
     "mask=; once for each.",
+    "reference_only": " Here image=FILE, and after commas weight=, style_fidelity=, start= or "
+    "end=.",
     "regions": " Here prompt=red apple,left=0,top=0,width=0.5,height=1 or prompt=red apple,"
     "mask=FILE, and perhaps weight=; once for each.",
     "expand": " Here left=64,top=64,right=64,bottom=64, or some of them.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jobs.request.fields.parts import Control, IPAdapter, Lora
+from jobs.request.fields.parts import Control, IPAdapter, Lora, ReferenceOnly
 from jobs.request.fields.values import MAX_LORAS, PREPROCESSORS, ControlType, is_built_in
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.request.pictures import Pictures
@@ -27,8 +27,11 @@ TYPES: Mapping[str, ControlType] = {
     "blur": "tile",
     "depth": "depth",
     "normal": "normal",
+    "segmentation": "segment",
+    "pose": "openpose",
 }
-"""The kinds of pictures that preprocessors make, for ControlNets that tell several apart."""
+"""The kinds of pictures that preprocessors make, by their names or their tasks, for ControlNets
+that tell several apart."""
 
 WHOLE_ONLY = ("sd3", "flux", "qwen-image")
 """Families whose ControlNets act on all of a picture and all of its rows."""
@@ -74,6 +77,10 @@ def add_on_errors(
         if control.mask is not None and f"{pointer}/mask" not in pictures:
             errors.append(FieldError(pointer=f"{pointer}/mask", detail=REQUIRED))
     errors += _ip_adapter_errors(request, card, pictures, cards)
+    if request.reference_only is not None:
+        errors += _span_errors(request.reference_only, "/reference_only")
+        if "/reference_only/image" not in pictures:
+            errors.append(FieldError(pointer="/reference_only/image", detail=REQUIRED))
     if request.vae is not None:
         errors += unknown_errors("autoencoder", request.vae, card, card.vaes, "/vae")
     upscalers = {"/upscaler": request.upscaler}
@@ -107,7 +114,8 @@ def type_of(control: Control, card: ModelCard) -> ControlType | None:
     its = next((each for each in card.controlnets if each.name == control.model), None)
     if its is None or not its.control_types:
         return control.control_type
-    found = control.control_type or TYPES.get(control.preprocessor)
+    task = next((p.task for p in card.preprocessors if p.name == control.preprocessor), "")
+    found = control.control_type or TYPES.get(task or control.preprocessor)
     return found if found in its.control_types else None
 
 
@@ -140,7 +148,7 @@ def _control_errors(control: Control, card: ModelCard, pointer: str) -> list[Fie
     return errors
 
 
-def _span_errors(part: Control | IPAdapter, pointer: str) -> list[FieldError]:
+def _span_errors(part: Control | IPAdapter | ReferenceOnly, pointer: str) -> list[FieldError]:
     if part.end >= part.start:
         return []
     detail = say(

@@ -64,8 +64,10 @@ def prompt_errors(
                 " step, that AND joins or that have regions, are not blended",
             )
             wrong.append((pointer, detail))
-    if request.pag_scale and any(script.joined or script.placed for script in scripts):
-        wrong.append(("/pag_scale", say("one-prompt", "takes one prompt, and there are several")))
+    alone = {"pag_scale": request.pag_scale, "reference_only": request.reference_only}
+    if any(script.joined or script.placed for script in scripts):
+        detail = say("one-prompt", "takes one prompt, and there are several")
+        wrong += [(f"/{name}", detail) for name, asked in alone.items() if asked]
     trace = wish(request.trace)
     hires = request.hires
     if trace and trace.attention != "none" and (several or (hires and hires.prompt)):

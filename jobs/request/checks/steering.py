@@ -27,7 +27,11 @@ def faults(request: GenerationRequest, card: ModelCard) -> Iterator[tuple[str, s
             model=card.name,
         )
         yield "/tiling", detail
+    if request.reference_only and card.unet and "image-to-image" not in card.kinds:
+        template = "the network of the model {model} is shown pictures of its own; leave it out"
+        yield "/reference_only", say("shown-its-own", template, model=card.name)
     on_unets = {
+        "reference_only": request.reference_only,
         "freeu": request.freeu,
         "pag_scale": request.pag_scale,
         "cfg_plus_plus": request.cfg_plus_plus,

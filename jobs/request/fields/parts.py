@@ -11,6 +11,8 @@ from jobs.request.fields.values import (
     MAX_IP_PICTURES,
     MAX_LORAS,
     PREPROCESSORS,
+    Block,
+    BlockWeight,
     ControlMode,
     ControlType,
     Name,
@@ -46,6 +48,13 @@ class Lora(Part):
         ge=-4,
         le=4,
         description="How strongly it acts on the text encoders, where that is another number.",
+    )
+    block_weights: dict[Block, BlockWeight] = Field(
+        default_factory=dict[Block, BlockWeight],
+        description="How much of its weight acts in which blocks of a U-Net, by their names as the "
+        "Block Weight extension for AUTOMATIC1111 has them (`BASE` are the text encoders); 1 in "
+        "those left out.",
+        examples=[{"BASE": 0.5, "MID": 0.0, "OUT03": 1.5}],
     )
 
 
@@ -124,6 +133,32 @@ class IPAdapter(Part):
         default=None,
         description="Where in the result it acts: as much as this is light there; everywhere "
         "without it. Sent like `image`.",
+    )
+
+
+class ReferenceOnly(Part):
+    """Reference-only: a picture that the result is to be like, which the network itself looks at,
+    without an adapter."""
+
+    image: Picture = Field(description="The picture that it looks at; sent like `image`.")
+    weight: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="In which share of the network's attentions it is seen, the widest first.",
+    )
+    style_fidelity: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="How much of the row without the prompt does not look at it, so that guidance "
+        "leads towards it: 0 is the prompt's picture, 1 the reference's style.",
+    )
+    start: float = Field(
+        default=0.0, ge=0, le=1, description="Share of the steps before it begins to act."
+    )
+    end: float = Field(
+        default=1.0, ge=0, le=1, description="Share of the steps after which it no longer acts."
     )
 
 

@@ -97,5 +97,34 @@ Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
 Strength = Annotated[float, Field(ge=0, le=1)]
 Sampler = Annotated[str, Field(max_length=64), AfterValidator(_known_sampler)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Block = Literal[
+    "BASE",
+    "IN00",
+    "IN01",
+    "IN02",
+    "IN03",
+    "IN04",
+    "IN05",
+    "IN06",
+    "IN07",
+    "IN08",
+    "IN09",
+    "IN10",
+    "IN11",
+    "MID",
+    "OUT00",
+    "OUT01",
+    "OUT02",
+    "OUT03",
+    "OUT04",
+    "OUT05",
+    "OUT06",
+    "OUT07",
+    "OUT08",
+    "OUT09",
+    "OUT10",
+    "OUT11",
+]
+BlockWeight = Annotated[float, Field(ge=-4, le=4)]
 Picture = Annotated[str, Field(min_length=1, max_length=LIMITS.max_body)]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_small)]

@@ -26,6 +26,17 @@ MODULES: Mapping[str, Preprocessor] = {
 }
 """Our preprocessors by the names that the extension has for them."""
 
+TASKS: Mapping[str, str] = {
+    **dict.fromkeys(("openpose", "dw_openpose"), "pose"),
+    **dict.fromkeys(("seg_ofade20k", "seg_ufade20k"), "segmentation"),
+    **dict.fromkeys(
+        ("depth_midas", "depth_zoe", "depth_leres", "depth_anything", "depth_anything_v2"), "depth"
+    ),
+    **dict.fromkeys(("normal_midas", "normal_bae", "normal_dsine"), "normal"),
+}
+"""What modules of the extension make that are models: the owner's own model for that stands in.
+Those that draw hands and faces, or other colours than ADE20K's, are not done here."""
+
 Size = tuple[int, int]
 
 

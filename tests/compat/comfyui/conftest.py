@@ -22,6 +22,7 @@ SMALL = make_card(
     upscalers=[{"name": "sharp-4x", "title": "Sharp 4x"}],
     controlnets=[{"name": "edges"}],
     loras=[{"name": "ink"}],
+    ip_adapters=[{"name": "ip-adapter-plus_sd15"}, {"name": "ip-adapter_sd15"}],
     embeddings=[{"name": "bad-hands"}],
 )
 OTHER = make_card(name="other", default=False)

@@ -181,6 +181,81 @@ def test_the_plain_controlnet(comfy: Comfy, photo: str) -> None:
     assert [each.weight for each in record.request.controls] == [1.0]
 
 
+ADVANCED: dict[str, Any] = {
+    "weight_type": "linear",
+    "combine_embeds": "concat",
+    "embeds_scaling": "V only",
+}
+
+
+def looking(photo: str, **more: Any) -> graphs.Graph:
+    """A model that looks at pictures: two in one adapter behind a LoRA, one in another."""
+    nodes = {
+        "n30": node("LoraLoaderModelOnly", lora_name="ink", strength_model=0.5, model=["4", 0]),
+        "n31": node("IPAdapterModelLoader", ipadapter_file="ip-adapter_sd15.bin"),
+        "n32": node("CLIPVisionLoader", clip_name="CLIP-ViT-H-14.safetensors"),
+        "n33": node("LoadImage", image=photo),
+        "n34": node("ImageBatch", image1=["33", 0], image2=["33", 0]),
+        "n35": node(
+            "IPAdapterAdvanced",
+            model=["30", 0],
+            ipadapter=["31", 0],
+            image=["34", 0],
+            start_at=0.1,
+            end_at=0.8,
+            attn_mask=["33", 1],
+            clip_vision=["32", 0],
+            **{"weight": 0.7} | ADVANCED | more,
+        ),
+        "n36": node("IPAdapterUnifiedLoader", model=["35", 0], preset="PLUS (high strength)"),
+        "n37": node(
+            "IPAdapter",
+            model=["36", 0],
+            ipadapter=["36", 1],
+            image=["33", 0],
+            weight=0.4,
+            start_at=0.0,
+            end_at=1.0,
+            weight_type="standard",
+        ),
+    }
+    return changed(text_to_image(model=["37", 0]), **nodes)
+
+
+def test_pictures_that_an_ip_adapter_looks_at(comfy: Comfy, photo: str) -> None:
+    said, record = comfy.made(looking(photo))
+    first, second = record.request.ip_adapters
+    assert (first.model, len(first.images)) == ("ip-adapter_sd15", 2)
+    assert (first.weight, first.start, first.end) == (0.7, 0.1, 0.8)
+    mask = picture(comfy, first.mask).convert("L")
+    # It acts where the picture is transparent, which is ComfyUI's mask of it.
+    assert [mask.getpixel((x, 30)) for x in (10, 80)] == [0, 255]
+    assert (second.model, second.weight, second.mask) == ("ip-adapter-plus_sd15", 0.4, None)
+    assert picture(comfy, second.images[0]).size == (96, 64)
+    assert [each.weight for each in record.request.loras] == [0.5]
+    assert "own image encoder" in said["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("input", "value", "detail"),
+    [
+        ("weight_type", "style transfer", "must be linear here"),
+        ("combine_embeds", "average", "must be concat here"),
+        ("embeds_scaling", "K+V", "must be V only here"),
+        ("image_negative", ["33", 0], "not taken here"),
+        ("weight", 4.5, "at most 4"),
+    ],
+)
+def test_what_of_an_ip_adapter_is_not_done_is_refused_at_its_node(
+    comfy: Comfy, photo: str, input: str, value: Any, detail: str
+) -> None:
+    answer = comfy.queue(looking(photo, **{input: value}))
+    assert answer.status_code == 400
+    (error,) = answer.json()["node_errors"]["35"]["errors"]
+    assert error["extra_info"]["input_name"] == input
+    assert detail in error["details"]
+
+
 def test_a_lora(comfy: Comfy) -> None:
     said, record = comfy.made(graphs.lora())
     assert [(each.name, each.weight) for each in record.request.loras] == [("ink", 0.7)]

@@ -12,6 +12,7 @@ import pytest
 from ollama import Client, ResponseError
 
 from tests.compat.openai.client import SIDE, in_png, opened, photograph, same, shows_something
+from tests.running.site import STEPS
 
 PROMPT = "red apple, 3d"
 
@@ -79,7 +80,7 @@ def test_what_is_left_out_or_nought_is_the_models_own(ollama: Client, address: s
     answer = httpx.post(f"{address}/api/generate", content=json.dumps(body), headers=form)
     assert answer.headers["Content-Type"] == "application/x-ndjson"
     lines = [json.loads(line) for line in answer.text.splitlines()]
-    assert lines[0]["total"] == 20
+    assert lines[0]["total"] == STEPS
     assert "notes" not in lines[-1]
     assert opened(lines[-1]["image"]).size == (SIDE, SIDE)
 
@@ -116,7 +117,7 @@ def test_the_models_are_listed_and_described(ollama: Client, address: str):
     shown = ollama.show("emoji:latest")
     assert "image" in (shown.capabilities or [])
     assert (shown.modelinfo or {})["general.architecture"] == listed.details.family
-    assert "steps           20" in (shown.parameters or "")
+    assert f"steps           {STEPS}" in (shown.parameters or "")
     assert [each.model for each in ollama.ps().models] == ["emoji:latest"]
     version = httpx.get(f"{address}/api/version").json()["version"]
     assert [int(part) for part in version.partition("-")[0].split(".")] >= [0, 14]

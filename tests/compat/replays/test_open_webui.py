@@ -11,6 +11,7 @@ import pytest
 
 from tests.compat.openai.client import SIDE, opened, shows_something
 from tests.compat.replays.programs import drawn, picture_in, program
+from tests.running.site import STEPS
 
 CLIENT = "Open WebUI"
 
@@ -54,7 +55,7 @@ def test_a_prompt_becomes_pictures(automatic: httpx.Client, more: dict[str, Any]
     answer = automatic.post("/sdapi/v1/txt2img", json=body | more)
     said = answer.json()
     assert len([picture_in(each) for each in said["images"]]) == 2
-    assert json.loads(said["info"])["steps"] == more.get("steps", 20)
+    assert json.loads(said["info"])["steps"] == more.get("steps", STEPS)
 
 
 @pytest.mark.endpoint("POST /v1/images/generations")

@@ -21,6 +21,7 @@ from worker.engine.sampling.flow import FLOW_SCHEDULES, Course, make_flow_sample
 from worker.engine.sampling.recipes import SAMPLERS
 from worker.engine.sampling.sampler import Sampler, make_sampler
 from worker.engine.sampling.solvers import FloatLMSDiscreteScheduler
+from worker.engine.sampling.walk import Walk
 
 SLOW = ("dpmpp_sde", "sa_solver", "unipc")
 """Seconds for a thousand steps: theirs are the longest."""
@@ -144,32 +145,33 @@ def test_dpmpp_sde_walks_where_its_noise_has_no_interval_to_come_from(steps):
     assert all(latents.isfinite().all() for latents in walk(sampler))
 
 
-@pytest.mark.parametrize("strength", [1.0, 0.4])
 @pytest.mark.parametrize(
     "changes",
     [{}, {"prediction_type": "v_prediction"}, {"prediction_type": "sample"}, ZERO_SNR],
     ids=["epsilon", "velocity", "sample", "zero terminal SNR"],
 )
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_a_perfect_prediction_ends_in_the_picture(name, changes, strength):
+def test_a_perfect_prediction_ends_in_the_picture(name, changes):
     config = {**CONFIG, **changes}
     kind = config["prediction_type"]
     if kind == "sample" and not SAMPLERS[name].predicts_sample:
         with pytest.raises(InvalidRequest, match=f"sampler: {name} takes no model that"):
             make_sampler(name, config, 8)
         return
-    sampler = make_sampler(name, config, 8, strength=strength)
-    clean, latents = drawn(1), sampler.begin(drawn(2), drawn(1))
-    predict, generator = perfect(sampler, kind, clean), torch.Generator().manual_seed(3)
-    while not sampler.done:
-        scaled, timestep = sampler.scale(latents), sampler.timestep
-        output = predict(scaled, timestep)
-        torch.testing.assert_close(
-            sampler.denoised(scaled, output, timestep), clean, rtol=0, atol=1e-2
-        )
-        latents = sampler.step(output, latents, generator)
-    # What stays is the noise of the schedule's last level, which PLMS in image-to-image ends above.
-    torch.testing.assert_close(latents, clean, rtol=0, atol=0.4 if name == "pndm" else 0.12)
+    for strength in (1.0, 0.4):
+        sampler = make_sampler(name, config, 8, strength=strength)
+        clean, latents = drawn(1), sampler.begin(drawn(2), drawn(1))
+        predict, generator = perfect(sampler, kind, clean), torch.Generator().manual_seed(3)
+        while not sampler.done:
+            scaled, timestep = sampler.scale(latents), sampler.timestep
+            output = predict(scaled, timestep)
+            torch.testing.assert_close(
+                sampler.denoised(scaled, output, timestep), clean, rtol=0, atol=1e-2
+            )
+            latents = sampler.step(output, latents, generator)
+        # What stays is the noise of the schedule's last level, which PLMS in image-to-image ends
+        # above.
+        torch.testing.assert_close(latents, clean, rtol=0, atol=0.4 if name == "pndm" else 0.12)
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
@@ -214,7 +216,7 @@ def test_no_number_of_trailing_steps_ends_before_the_first_timestep(name):
     # 61 times 1000 / 61 is a little less than 1000, so numpy counts 62 steps.
     sampler = make_sampler(name, CONFIG, 61, schedule="sgm_uniform")
     assert len(sampler) == 61
-    assert min(float(each) for each in sampler._timesteps) >= 0
+    assert min(sampler.timesteps) >= 0
 
 
 @pytest.mark.parametrize(
@@ -265,9 +267,9 @@ def test_lms_coefficients_are_those_of_diffusers():
 def half_way(scheduler_class: Any, steps: int) -> torch.Tensor:
     """Image-to-image by a UNet that is right for pictures of pure noise of deviation 0.3."""
     with quiet():
-        scheduler = scheduler_class.from_config(CONFIG)
+        scheduler = scheduler_class.from_config({**CONFIG, "clip_sample": False})
         scheduler.set_timesteps(steps)
-    sampler = Sampler(scheduler, steps // 2)
+    sampler = Sampler(Walk(scheduler, steps // 2))
     latents = sampler.begin(drawn(2), 0.3 * drawn(1))
     while not sampler.done:
         scaled, signal = sampler.scale(latents), sampler._signal(sampler.timestep)
@@ -285,7 +287,7 @@ def test_lms_is_nearer_to_the_exact_walk_than_diffusers_own_in_image_to_image():
 
 def test_ipndm_takes_the_steps_of_diffusers_own():
     sampler = make_sampler("ipndm", CONFIG, 8)
-    timesteps = [int(each) for each in sampler._timesteps]
+    timesteps = [int(each) for each in sampler.timesteps]
     signals = sampler._scheduler.alphas_cumprod
     noise = (1 - torch.cat([signals[timesteps], torch.ones(1)])).sqrt()
     reference: Any = IPNDMScheduler(trained_betas=noise.tolist())
@@ -311,22 +313,21 @@ def test_the_api_lists_the_schedules_of_flow_matching():
     assert FLOW_SCHEDULES == NAMED_FLOW_SCHEDULES
 
 
-@pytest.mark.parametrize("schedule", FLOW_SCHEDULES)
+@pytest.mark.parametrize("levels", [[1.0, 0.8, 0.6, 0.4, 0.2], [1.0]], ids=["five steps", "one"])
 @pytest.mark.parametrize(("config", "mu"), SHIFTS)
 @pytest.mark.parametrize("name", FLOWS)
-def test_a_straight_flow_leads_to_its_picture(name, config, mu, schedule):
-    levels = [1.0, 0.8, 0.6, 0.4, 0.2]
-    course = Course(5, levels if mu else None, mu)
-    sampler = make_flow_sampler(name, config, course, schedule=schedule)
-    generator = torch.Generator().manual_seed(0)
-    clean = torch.full((1, 4, 2, 2), 0.5)
-    noise = torch.randn(clean.shape, generator=generator)
-    latents = sampler.begin(noise)
-    while not sampler.done:
-        # Some put other noise in its place, and the flow from there leads to the picture too.
-        flow = (latents - clean) / (sampler.timestep / 1000)
-        latents = sampler.step(flow, latents, generator)
-    assert torch.allclose(latents, clean, atol=0.02)
+def test_a_straight_flow_leads_to_its_picture(name, config, mu, levels):
+    course = Course(len(levels), levels if mu else None, mu)
+    for schedule in FLOW_SCHEDULES:
+        sampler = make_flow_sampler(name, config, course, schedule=schedule)
+        generator = torch.Generator().manual_seed(0)
+        clean = torch.full((1, 4, 2, 2), 0.5)
+        latents = sampler.begin(torch.randn(clean.shape, generator=generator))
+        while not sampler.done:
+            # Some put other noise in its place, and the flow from there leads to the picture too.
+            flow = (latents - clean) / (sampler.timestep / 1000)
+            latents = sampler.step(flow, latents, generator)
+        assert torch.allclose(latents, clean, atol=0.02), schedule
 
 
 @pytest.mark.parametrize("steps", [2, 5, 20])
@@ -337,21 +338,6 @@ def test_a_linear_quadratic_walk_has_the_levels_of_diffusers_mochi(steps):
     assert sampler.timesteps == pytest.approx(
         [1000 * each for each in linear_quadratic_schedule(steps, 0.025)]
     )
-
-
-@pytest.mark.parametrize("schedule", FLOW_SCHEDULES)
-@pytest.mark.parametrize(("config", "mu"), SHIFTS)
-@pytest.mark.parametrize("name", FLOWS)
-def test_one_step_leads_to_the_picture_too(name, config, mu, schedule):
-    sampler = make_flow_sampler(
-        name, config, Course(1, [1.0] if mu else None, mu), schedule=schedule
-    )
-    clean, noise = torch.full((1, 4, 2, 2), 0.5), torch.randn(1, 4, 2, 2)
-    latents = sampler.begin(noise)
-    while not sampler.done:
-        flow = (latents - clean) / (sampler.timestep / 1000)
-        latents = sampler.step(flow, latents, torch.Generator().manual_seed(0))
-    assert torch.allclose(latents, clean, atol=0.02)
 
 
 @pytest.mark.parametrize(("config", "mu"), SHIFTS[:2])
@@ -376,11 +362,11 @@ def test_a_flow_is_walked_as_by_stock_diffusers(name, config, mu):
         with quiet():
             stocks = scheduler.step(theirs, timestep, stocks, return_dict=False, **extra)[0]
         if name != "deis":
-            assert torch.equal(latents, stocks)
+            assert torch.allclose(latents, stocks, rtol=0, atol=5e-6)
             continue
-        # Diffusers' own stays where it is, short of the picture that its last step points at. Our
-        # integrals are of doubles.
-        assert torch.allclose(latents, pointed_at if sampler.done else stocks, atol=1e-5)
+        # Diffusers' own stays where it is, short of the picture that its last step points at; and
+        # it divides by the signal, a thousandth where it begins, so that rounding shows.
+        assert torch.allclose(latents, pointed_at if sampler.done else stocks, rtol=0, atol=1e-4)
     assert sampler.done
 
 

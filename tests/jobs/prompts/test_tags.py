@@ -6,6 +6,11 @@ import pytest
 
 from jobs.prompts.tags import LoraTag, split_tags, tag_of
 
+OUTS = {f"IN{number:02}": 0.0 for number in (1, 2, 4, 5, 7, 8)} | dict.fromkeys(
+    ("MID", "OUT03", "OUT04", "OUT05", "OUT06"), 0.0
+)
+"""What the preset of that name leaves nothing of."""
+
 
 @pytest.mark.parametrize(
     ("prompt", "rest", "loras"),
@@ -31,6 +36,19 @@ from jobs.prompts.tags import LoraTag, split_tags, tag_of
         ("<lora:ink:te=0.5:0.8>", "", [LoraTag("ink", 0.5)]),
         ("<lora:ink:0.8:0.3:te=0.5>", "", [LoraTag("ink", 0.3, 0.5)]),
         ("<lora:ink:>", "", [LoraTag("ink")]),
+        ("<lora:ink:0.5:lbw=OUTS>", "", [LoraTag("ink", 0.5, block_weights=OUTS)]),
+        ("<lora:ink:1:1:outs>", "", [LoraTag("ink", block_weights=OUTS)]),
+        ("<lora:ink:1:1:lbw=ALL>", "", [LoraTag("ink")]),
+        (
+            "<lyco:ink:1:1,0.5,1,1,1,1,1,1,-1,1,1,0>",
+            "",
+            [LoraTag("ink", block_weights={"IN04": 0.5, "OUT02": -1.0, "OUT05": 0.0})],
+        ),
+        (
+            "<lora:ink:0.5><lora:ink:0.2:lbw=OUTS><lora:ink:0.25>",
+            "",
+            [LoraTag("ink", 0.75), LoraTag("ink", 0.2, block_weights=OUTS)],
+        ),
     ],
 )
 def test_tags_leave_the_prompt_and_nothing_else_does(prompt: str, rest: str, loras: list[LoraTag]):
@@ -50,7 +68,11 @@ def test_tags_leave_the_prompt_and_nothing_else_does(prompt: str, rest: str, lor
         ("<lora:ink:nan>", "no number: nan"),
         ("<lora:ink:unet=inf>", "no number: inf"),
         ("<lora:ink:1:1:8>", "says `8` beside its two weights"),
-        ("<lora:ink:1:lbw=MIDD>", "says `lbw=MIDD` beside its two weights"),
+        ("<lora:ink:1:step=8>", "says `step=8` beside its two weights"),
+        ("<lora:ink:1:lbw=SIDE>", "that are no preset: SIDE; there are NONE, ALL"),
+        ("<lora:ink:1:lbw=1,2,3>", "has 3 block weights; lists have 12, 17, 20 or 26"),
+        ("<lora:ink:1:lbw=1,R,3>", "no number: R; random and inherited weights are not done"),
+        ("<lora:ink:1:lbw=1,hot,3>", "no number: hot"),
     ],
 )
 def test_what_is_asked_for_and_not_done_is_a_fault(prompt: str, fault: str):
@@ -80,8 +102,15 @@ def test_a_tag_that_is_never_closed_does_not_swallow_the_next():
 
 
 def test_a_tag_that_is_written_is_read_again():
-    for lora in (LoraTag("ink", 0.5), LoraTag("ink", 0.5, -1.0)):
-        assert split_tags(tag_of(lora.name, lora.weight, lora.text_encoder_weight)).loras == [lora]
+    few, many = {"BASE": 0.5, "OUT11": 0.0}, {"IN00": 2.0, "MID": 0.0, "OUT00": -1.0}
+    xl = {"IN04": 0.0, "OUT00": 1.5}
+    for lora in (
+        LoraTag("ink", 0.5),
+        LoraTag("ink", 0.5, -1.0),
+        *(LoraTag("ink", 0.5, block_weights=blocks) for blocks in (few, many, xl)),
+    ):
+        said = tag_of(lora.name, lora.weight, lora.text_encoder_weight, lora.block_weights)
+        assert split_tags(said).loras == [lora]
 
 
 @pytest.mark.parametrize("unit", ["<lora:", "<lora:a:", "<", "< ", "<lora:a:1>", " ", "<lora :"])

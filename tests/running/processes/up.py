@@ -70,7 +70,7 @@ class Running:
         while not true():
             assert self.process.poll() is None, self.said()
             assert time.monotonic() < deadline, self.said()
-            time.sleep(0.05)
+            time.sleep(0.15)
 
     def children(self, part: str) -> list[psutil.Process]:
         """The children whose command line has this part; "-server " is its Redis or Valkey."""

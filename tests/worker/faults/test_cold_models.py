@@ -16,7 +16,7 @@ from tests.worker.conftest import Desk
 
 Start = Callable[..., tuple[WorkerProcess, Desk]]
 
-TURN = 2
+TURN = 1
 SLACK = 15.0
 """Seconds for the pictures under way and the loading, which take one where nothing else runs."""
 

@@ -128,6 +128,11 @@ class LoadedModel(ABC):
         return False
 
     @property
+    def loras_by_row(self) -> bool:
+        """Whether each row of a forward may have LoRAs of its own."""
+        return False
+
+    @property
     def control_reads(self) -> Sequence[str]:
         """Inputs that ControlNets are given as the row with the prompt has them, for the row
         without it too; the others are given as each row has them."""

@@ -24,6 +24,7 @@ from worker.engine.parts.junction import Junction
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import COUNTED, Pair, Rows
 from worker.engine.parts.t2i_adapter import intrablock
+from worker.engine.parts.unet_blocks import unet_blocks
 from worker.engine.parts.visits import Offload, Visits
 from worker.engine.preview import LatentPreview, TinyPreview
 from worker.engine.prompt.chatglm import ChatGLMEncoder
@@ -31,6 +32,7 @@ from worker.engine.prompt.prompt import PromptEncoder, PromptReader
 from worker.engine.prompt.text.spelling import Spelling
 from worker.engine.prompt.text_encoder import TextEncoder
 from worker.engine.references.attention import referring
+from worker.engine.references.reference_only import looking
 from worker.engine.request import ImageRequest
 from worker.engine.sampling.sampler import Sampler
 
@@ -101,7 +103,11 @@ class UNetModel(LoadedModel):
                 penultimate=self.family in PENULTIMATE,
                 zero_empty_negative=self.zero_empty_negative,
             )
-        self.loras = LoraSwitch(self.unet, [each.model for each in self.text_encoders])
+        self.loras = LoraSwitch(
+            self.unet,
+            [each.model for each in self.text_encoders],
+            blocks=unet_blocks(self.unet),
+        )
         self._network = Network(self.unet, self.name, make_plain=partial(self.loras.use, ()))
         if self.tiny_vae is not None:
             self.preview = TinyPreview(self.tiny_vae)
@@ -132,6 +138,10 @@ class UNetModel(LoadedModel):
 
     @property
     def refers(self) -> bool:
+        return True
+
+    @property
+    def loras_by_row(self) -> bool:
         return True
 
     @property
@@ -218,6 +228,11 @@ class UNetModel(LoadedModel):
             if name.endswith(".attn2") and module.is_cross_attention
         }
 
+    @property
+    def _own_attentions(self) -> list[Any]:
+        """Those in which places see each other."""
+        return [each for name, each in self.unet.named_modules() if name.endswith(".attn1")]
+
     def shown(self, request: ImageRequest) -> tuple[torch.Tensor, ...]:
         """The picture that it draws over, in the autoencoder's own numbers: so it was trained."""
         if not self.edits or request.image is None:
@@ -234,7 +249,10 @@ class UNetModel(LoadedModel):
         latents = rows.latents
         if CHANNELS in rows.inputs:
             latents = torch.cat([latents, rows.inputs[CHANNELS]], dim=1)
-        with referring(self.attentions, rows.references, *latents.shape[-2:]):
+        with (
+            referring(self.attentions, rows.references, *latents.shape[-2:]),
+            looking(self._own_attentions if rows.looks else (), rows.looks),
+        ):
             return self._network(latents, rows.timesteps, **arguments, **steered)
 
     def sampler(

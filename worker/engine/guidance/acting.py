@@ -8,9 +8,11 @@ from worker.engine.families.model import LoadedModel
 from worker.engine.guidance.freeu import freed
 from worker.engine.guidance.perturbed import perturbed
 from worker.engine.guidance.task_rows import TaskRows
+from worker.engine.parts.lora import unread
 from worker.engine.parts.rows import Rows
 from worker.engine.parts.seamless import wrapping
 from worker.engine.request import Tiling
+from worker.engine.task import BatchKey, Task
 
 T = TypeVar("T")
 
@@ -20,11 +22,13 @@ def acts(
 ) -> AbstractContextManager[None] | None:
     """Within it the forward of rows `start` to `end`, as `part` has them, goes as each row asks;
     None where none asks for anything."""
-    requests = [rows.owner(row).request for row in range(start, end)]
+    places = [*range(start, end), *part.beyond]
+    requests = [rows.owner(row).request for row in places]
     tilings: list[Tiling] = [request.tiling for request in requests]
     edges = _filled(tilings, len(part))
     free = _filled([request.freeu for request in requests], len(part))
-    alone = _filled([rows.is_perturbed(row) for row in range(start, end)], len(part))
+    alone = [rows.is_perturbed(row) for row in places] if rows.more else [False]
+    alone = _filled(alone, len(part))
     wanted: list[AbstractContextManager[None]] = []
     if set(edges) != {"none"}:
         wanted.append(wrapping(model.denoiser, edges))
@@ -33,6 +37,15 @@ def acts(
     if any(alone):
         wanted.append(perturbed(model.looking_about, alone))
     return _together(wanted) if wanted else None
+
+
+def put_on(model: LoadedModel, key: BatchKey, owners: Sequence[Task]) -> None:
+    """Has the forward to come run with the LoRAs of the tasks whose rows these are; of rows that
+    fill it up where all have the same."""
+    if model.loras_by_row and not key.exact:
+        model.loras.use_by_row([unread(task.request.loras) for task in owners])
+    else:
+        model.loras.use(key.loras)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Guidance over the rows of a forward: one prediction for each picture."""
 
-from itertools import compress
+from itertools import compress, islice
 
 import torch
 
@@ -79,10 +79,12 @@ def _together(noise: torch.Tensor, rows: TaskRows) -> torch.Tensor:
     behind = first + len(rows.tasks)
     towards = noise[first:behind].clone()
     for at in dict.fromkeys(rows.more):
-        parts = [part for part in rows.tasks[at].conditions if not part.perturbed]
+        parts = [part for part in rows.tasks[at].conditions if part.speaks]
         if len(parts) < 2:
             continue
-        each = [towards[at], *compress(noise[behind:], (place == at for place in rows.more))]
+        mine = compress(noise[behind:], (place == at for place in rows.more))
+        # What speaks comes first.
+        each = [towards[at], *islice(mine, len(parts) - 1)]
         shares = [part.share for part in parts if part.share is not None]
         if shares:
             # Each prompt by itself where it counts (arXiv 2302.08113, equation 5).

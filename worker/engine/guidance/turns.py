@@ -11,8 +11,9 @@ from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Text
 from worker.engine.ground.transfer import sent
 from worker.engine.guidance.places import shares
+from worker.engine.parts.condition import Condition
 from worker.engine.parts.rows import Pair
-from worker.engine.task import Condition, Task, ready
+from worker.engine.task import Task, ready
 
 
 def turns_of(
@@ -68,6 +69,14 @@ def _count(task: Task) -> Count:
     return Count(walked * sampler.order, before=first)
 
 
-def perturbed(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    """The same with the first one again, for a network that does not look about itself."""
-    return (*conditions, Condition(conditions[0].inputs, perturbed=True))
+def perturb(task: Task) -> None:
+    """Has a picture with perturbed-attention guidance take its first prompt again, for a network
+    that does not look about itself."""
+    if not task.request.pag_scale:
+        return
+    turns = {id(each): each for each in (task.conditions, *task.turns)}
+    again = {
+        name: (*each, Condition(each[0].inputs, perturbed=True)) for name, each in turns.items()
+    }
+    task.conditions = again[id(task.conditions)]
+    task.turns = [again[id(each)] for each in task.turns]

@@ -1,5 +1,6 @@
 """What forwards and pictures cost in seconds, as measured: by shape and rows, by model and size."""
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
@@ -50,12 +51,16 @@ class Costs:
         self._kinds: dict[Kind, tuple[ForwardShape, int]] = {}
         self._steps: deque[tuple[float, float]] = deque(maxlen=RECENT)
         self._at_best = 0.0
+        self._slowness = 1.0
+        self._known: dict[ForwardShape, list[tuple[int, float]]] = {}
 
     def forward(self, shape: ForwardShape, rows: int, seconds: float) -> None:
         """A forward of so many rows took so long."""
         with self._lock:
             known = self._forwards.setdefault(shape, {})
-            known[rows] = min(known.get(rows, seconds), seconds)
+            if seconds < known.get(rows, math.inf):
+                known[rows] = seconds
+                self._known.pop(shape, None)
             self._at_best += min(best for more, best in known.items() if more >= rows)
 
     def stage(self, kind: Kind, name: str, seconds: float) -> None:
@@ -71,6 +76,7 @@ class Costs:
             self._forwards = {
                 shape: each for shape, each in self._forwards.items() if shape.model != model
             }
+            self._known.clear()
             self._around = {
                 kind: each for kind, each in self._around.items() if kind.model != model
             }
@@ -82,12 +88,13 @@ class Costs:
             if self._at_best:
                 self._steps.append((seconds, self._at_best))
                 self._at_best = 0.0
+                took, at_best = (sum(each) for each in zip(*self._steps, strict=True))
+                self._slowness = took / at_best
 
     @property
     def slowness(self) -> float:
         """How many times as long everything takes now as at its fastest."""
-        at_best = sum(best for _, best in self._steps)
-        return sum(took for took, _ in self._steps) / at_best if at_best else 1.0
+        return self._slowness
 
     def belongs(self, kind: Kind, shape: ForwardShape, rows: int) -> None:
         """Pictures of this kind go through forwards of this shape, of at most so many rows."""
@@ -142,8 +149,10 @@ class Costs:
 
     def _points(self, shape: ForwardShape) -> list[tuple[int, float]]:
         """The fastest by rows; what more rows were made in, fewer would have been as well."""
-        points: list[tuple[int, float]] = []
         with self._lock:
-            for rows, seconds in sorted(self._forwards.get(shape, {}).items(), reverse=True):
-                points.append((rows, min(seconds, points[-1][1]) if points else seconds))
-        return points[::-1]
+            if shape not in self._known:
+                points: list[tuple[int, float]] = []
+                for rows, seconds in sorted(self._forwards.get(shape, {}).items(), reverse=True):
+                    points.append((rows, min(seconds, points[-1][1]) if points else seconds))
+                self._known[shape] = points[::-1]
+            return self._known[shape]

@@ -77,6 +77,12 @@ def make_current(device: torch.device) -> None:
         torch.cuda.set_device(device)
 
 
+def settle(device: torch.device) -> None:
+    """Waits until `device` has done all that it was told to."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def describe(device: torch.device) -> str:
     """The device as measurements on it are told apart: its kind, and how much of it there is."""
     if device.type == "cuda":

@@ -1,6 +1,5 @@
 """ControlNets (arXiv 2302.05543): pictures that steer a network, each through a net of its own."""
 
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -8,12 +7,12 @@ from typing import Any
 
 import torch
 
-from worker.engine.ground.padding import padded, padded_numbers
+from worker.engine.ground.padding import cut, cut_numbers
 from worker.engine.ground.transfer import sent
 from worker.engine.parts.among import spread, taken
 from worker.engine.parts.emphasis import Emphasis, shares_of
 from worker.engine.parts.seamless import wrapping
-from worker.engine.request import Control, IPAdapter, Picture, Tiling
+from worker.engine.request import Control, IPAdapter, Picture, ReferenceOnly, Tiling
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,20 +54,23 @@ class ControlRows:
     control_type: int | None = None
     prompts: Mapping[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
 
-    def span(self, start: int, end: int, pad_to: int) -> "ControlRows":
-        """Of rows `start` to `end` those that it acts on, counted from there; where the rows are
-        followed by copies of the first of them up to `pad_to`, it acts on all."""
-        first, behind = (bisect_left(self.places, place) for place in (start, end))
-        own = [place - start for place in self.places[first:behind]]
+    def cut(self, places: Sequence[int], pad_to: int) -> "ControlRows | None":
+        """Of the rows at these places those that it acts on, counted among them; where they are
+        followed by copies of the first of them up to `pad_to`, it acts on all. None without any."""
+        where = {place: at for at, place in enumerate(self.places)}
+        own = [at for at, place in enumerate(places) if place in where]
+        if not own:
+            return None
+        kept = [where[places[at]] for at in own]
+        # All that lie side by side are one piece of memory.
+        mine = range(kept[0], kept[-1] + 1) if kept == [*range(kept[0], kept[-1] + 1)] else kept
         return replace(
             self,
-            places=[*own, *range(end - start, pad_to)],
-            pictures=padded(self.pictures[first:behind], pad_to),
-            emphasis=self.emphasis.span(first, behind, pad_to),
-            tilings=padded_numbers(self.tilings[first:behind], pad_to),
-            prompts={
-                name: padded(rows[first:behind], pad_to) for name, rows in self.prompts.items()
-            },
+            places=[*own, *range(len(places), pad_to)],
+            pictures=cut(self.pictures, mine, pad_to),
+            emphasis=self.emphasis.cut(mine, pad_to),
+            tilings=cut_numbers(self.tilings, mine, pad_to) if self.tilings else (),
+            prompts={name: cut(rows, mine, pad_to) for name, rows in self.prompts.items()},
         )
 
 
@@ -191,7 +193,7 @@ def control_tensor(picture: Picture) -> torch.Tensor:
     return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
 
 
-def weight_at(control: Control | IPAdapter, index: int, steps: int) -> float:
+def weight_at(control: Control | IPAdapter | ReferenceOnly, index: int, steps: int) -> float:
     """How strongly a ControlNet or an IP-Adapter acts at forward `index` of `steps`: its weight, or
     0 outside its `start` and `end`."""
     outside = index / steps < control.start or (index + 1) / steps > control.end

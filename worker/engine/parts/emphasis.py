@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import functional
 
-from worker.engine.ground.padding import padded, padded_numbers
+from worker.engine.ground.padding import cut, cut_numbers
 from worker.engine.ground.transfer import sent
 from worker.engine.request import ControlMode
 
@@ -39,13 +39,13 @@ class Emphasis:
         """Whether any row is steered at all."""
         return any(self.weights)
 
-    def span(self, start: int, end: int, pad_to: int) -> "Emphasis":
-        """Those of rows `start` to `end`, followed by copies of the first up to `pad_to`."""
+    def cut(self, places: Sequence[int], pad_to: int) -> "Emphasis":
+        """Those of the rows at these places, followed by copies of the first up to `pad_to`."""
         return replace(
             self,
-            weights=padded_numbers(self.weights[start:end], pad_to),
-            modes=padded_numbers(self.modes[start:end], pad_to),
-            areas=None if self.areas is None else padded(self.areas[start:end], pad_to),
+            weights=cut_numbers(self.weights, places, pad_to),
+            modes=cut_numbers(self.modes, places, pad_to),
+            areas=None if self.areas is None else cut(self.areas, places, pad_to),
         )
 
     def row_weights(self, device: torch.device, dtype: torch.dtype) -> torch.Tensor:

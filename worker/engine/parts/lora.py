@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from worker.engine.errors import ModelUnavailable
+from worker.engine.errors import InvalidRequest, ModelUnavailable
+from worker.engine.ground.transfer import sent
 from worker.engine.parts.lora_forms import WeightChange
 from worker.engine.request import Lora
 
@@ -101,14 +102,48 @@ class LoraWeights:
 Hook = Callable[[Any, tuple[Any, ...], torch.Tensor], torch.Tensor]
 
 
+def unread(loras: Sequence[Lora]) -> tuple[Lora, ...]:
+    """LoRAs as they act in a denoiser: those that differ in how prompts are read alone are equal
+    there."""
+    return tuple(Lora(each.name, each.weight, blocks=each.blocks) for each in loras)
+
+
+@dataclass(frozen=True)
+class ByRow:
+    """How strongly something acts on each row of a forward, where that is not the same on all."""
+
+    weights: tuple[float, ...]
+
+    def add(self, layer: Layer, module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
+        """The output with what the layer adds to the rows on which it acts."""
+        acting = [row for row, weight in enumerate(self.weights) if weight]
+        which = sent(torch.tensor(acting), output.device)
+        weights = torch.tensor([self.weights[row] for row in acting], dtype=output.dtype)
+        change = layer.change(module, inputs.index_select(0, which))
+        change = change * sent(weights, output.device).view(-1, *[1] * (change.dim() - 1))
+        return output.index_add(0, which, change)
+
+
+Weight = float | ByRow
+Change = tuple[Layer, Weight]
+Active = tuple[tuple[Lora, ...], ...]
+"""The LoRAs of each row; of one alone where all rows have the same."""
+
+
 class LoraSwitch:
     """Puts LoRAs on one model. Not thread-safe: the thread that runs the model uses it.
 
-    It knows a LoRA for as long as somebody else holds it, and keeps no LoraWeights alive.
+    It knows a LoRA for as long as somebody else holds it, and keeps no LoraWeights alive. `blocks`
+    are the blocks of the denoiser by their names, each as the paths that its layers begin with.
     """
 
     def __init__(
-        self, denoiser: Any, text_encoders: Sequence[Any], *, denoiser_name: str = "UNet"
+        self,
+        denoiser: Any,
+        text_encoders: Sequence[Any],
+        *,
+        denoiser_name: str = "UNet",
+        blocks: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         names = [
             denoiser_name,
@@ -116,9 +151,21 @@ class LoraSwitch:
         ]
         models = [denoiser, *text_encoders]
         self._parts = [(name, _modules(model)) for name, model in zip(names, models, strict=True)]
+        self._blocks = dict(blocks or {})
+        self._places = {
+            path: name
+            for path in self._parts[0][1]
+            for name, starts in self._blocks.items()
+            if path.replace(".", "_").startswith(tuple(starts))
+        }
         self._known: weakref.WeakValueDictionary[str, LoraWeights] = weakref.WeakValueDictionary()
-        self._active: list[tuple[weakref.ref[LoraWeights], tuple[float, float]]] = []
+        self._active: tuple[Active, list[weakref.ref[LoraWeights]]] = (), []
         self._hooks: list[Any] = []
+
+    @property
+    def on(self) -> bool:
+        """Whether any LoRA acts now."""
+        return bool(self._hooks)
 
     def hold(self, weights: LoraWeights) -> None:
         """Takes a LoRA in, so that `use` finds it by its name while the caller holds it.
@@ -129,35 +176,71 @@ class LoraSwitch:
             self._check(weights)
             self._known[weights.name] = weights
 
+    def check_blocks(self, lora: Lora) -> None:
+        """Raises InvalidRequest where a LoRA is given weights of blocks that the model lacks."""
+        if lora.blocks and not self._blocks:
+            raise InvalidRequest("loras: block weights are for models with a U-Net.")
+        named = [name for name, _ in lora.blocks]
+        if named and not any(name in self._blocks for name in named):
+            raise InvalidRequest(
+                f"loras: the model has no block {named[0]}; its blocks are"
+                f" {', '.join(self._blocks)}."
+            )
+
     def use(self, loras: Sequence[Lora]) -> None:
         """Makes the next forwards those of the model with exactly these LoRAs.
 
         Costs nothing where they are on already. Raises KeyError for one that nobody holds.
         """
-        wanted = [(self._known[lora.name], (lora.weight, lora.reading)) for lora in loras]
-        if [(held(), weights) for held, weights in self._active] == wanted:
+        self._use((tuple(loras),))
+
+    def use_by_row(self, loras: Sequence[Sequence[Lora]]) -> None:
+        """The same for forwards of as many rows as these, each with exactly its own LoRAs."""
+        rows = tuple(tuple(each) for each in loras)
+        self._use(rows[:1] if len(set(rows)) == 1 else rows)
+
+    def _use(self, wanted: Active) -> None:
+        names = {lora.name: None for row in wanted for lora in row}
+        held = {name: self._known[name] for name in names}
+        before, weights = self._active
+        if before == wanted and [each() for each in weights] == list(held.values()):
             return
         for hook in self._hooks:
             hook.remove()
         self._hooks = [
             module.register_forward_hook(_adding(changes))
-            for module, changes in self._changes(wanted)
+            for module, changes in self._changes(wanted, held)
         ]
-        self._active = [(weakref.ref(lora), weights) for lora, weights in wanted]
+        self._active = wanted, [weakref.ref(each) for each in held.values()]
 
     def _changes(
-        self, wanted: list[tuple[LoraWeights, tuple[float, float]]]
-    ) -> Iterator[tuple[Any, list[tuple[Layer, float]]]]:
+        self, wanted: Active, held: Mapping[str, LoraWeights]
+    ) -> Iterator[tuple[Any, list[Change]]]:
         """Each layer that changes, with what is added to it."""
         for index, (_, modules) in enumerate(self._parts):
-            # The denoiser comes first, and text encoders behind it.
-            acting = [(lora.parts, weights[index > 0]) for lora, weights in wanted]
-            present = [
-                (parts[index], weight) for parts, weight in acting if weight and index < len(parts)
-            ]
-            for path in {path: None for layers, _ in present for path in layers}:
-                changes = [(layers[path], weight) for layers, weight in present if path in layers]
-                yield modules[path], changes
+            acting = [each for each in held.values() if index < len(each.parts)]
+            for path in {path: None for each in acting for path in each.parts[index]}:
+                place = None if index else self._places.get(path)
+                changes = [
+                    (each.parts[index][path], weight)
+                    for each in acting
+                    if path in each.parts[index]
+                    and (weight := self._weight(each.name, wanted, place, reads=index > 0))
+                ]
+                if changes:
+                    yield modules[path], changes
+
+    def _weight(self, name: str, wanted: Active, place: str | None, *, reads: bool) -> Weight:
+        """How strongly a LoRA acts in a block, or where prompts are read."""
+        weights = tuple(
+            sum(
+                (lora.reading if reads else lora.weight * _in_block(lora, place))
+                for lora in row
+                if lora.name == name
+            )
+            for row in wanted
+        )
+        return weights[0] if len(set(weights)) == 1 else ByRow(weights)
 
     def _check(self, weights: LoraWeights) -> None:
         if len(weights.parts) > len(self._parts):
@@ -180,10 +263,17 @@ class LoraSwitch:
                     )
 
 
-def _adding(changes: list[tuple[Layer, float]]) -> Hook:
+def _in_block(lora: Lora, place: str | None) -> float:
+    return next((weight for name, weight in lora.blocks if name == place), 1.0)
+
+
+def _adding(changes: list[Change]) -> Hook:
     def add(module: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
         for layer, weight in changes:
-            output = torch.add(output, layer.change(module, inputs[0]), alpha=weight)
+            if isinstance(weight, ByRow):
+                output = weight.add(layer, module, inputs[0], output)
+            else:
+                output = torch.add(output, layer.change(module, inputs[0]), alpha=weight)
         return output
 
     return add

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from worker.engine.ground.padding import padded
+from worker.engine.ground.padding import cut
 from worker.engine.parts.among import taken
 from worker.engine.parts.control import ControlRows
 from worker.engine.parts.t2i_adapter import AdapterRows
+from worker.engine.references.reference_only import Look
 from worker.engine.references.rows import ReferenceRows
 
 COUNTED = torch.int32
@@ -46,6 +47,8 @@ class Rows:
     controls: list[ControlRows] = field(default_factory=list[ControlRows])
     adapters: list[AdapterRows] = field(default_factory=list[AdapterRows])
     references: list[ReferenceRows] = field(default_factory=list[ReferenceRows])
+    looks: list[Look] = field(default_factory=list[Look])
+    beyond: Sequence[int] = ()
 
     def __len__(self) -> int:
         return len(self.timesteps)
@@ -56,19 +59,28 @@ class Rows:
         return Rows(taken(self.latents, places), taken(self.timesteps, places), inputs)
 
     def span(self, start: int, end: int, pad_to: int = 0) -> "Rows":
-        """Rows `start` to `end`, followed by copies of the first of them up to `pad_to` rows."""
+        """Rows `start` to `end`, behind them what of the others these look at (`beyond`), followed
+        by copies of the first of them up to `pad_to` rows."""
+        if start == 0 and end == len(self) >= pad_to:
+            return self
+        inside = range(start, end)
+        looks = [look for look in self.looks if look.row in inside]
+        beyond = [look.shown for look in looks if look.shown not in inside]
+        places = [*inside, *beyond] if beyond else inside
+        now = {place: at for at, place in enumerate(places)}
 
         def part(rows: torch.Tensor) -> torch.Tensor:
-            return padded(rows[start:end], pad_to)
+            return cut(rows, places, pad_to)
 
+        controls = [rows.cut(places, pad_to) for rows in self.controls]
         return replace(
             self,
             latents=part(self.latents),
             timesteps=part(self.timesteps),
             inputs={name: part(rows) for name, rows in self.inputs.items()},
-            controls=[
-                own for rows in self.controls if (own := rows.span(start, end, pad_to)).places
-            ],
-            adapters=[rows.span(start, end, pad_to) for rows in self.adapters],
-            references=[rows.span(start, end, pad_to) for rows in self.references],
+            controls=[rows for rows in controls if rows is not None],
+            adapters=[rows.cut(places, pad_to) for rows in self.adapters],
+            references=[rows.cut(places, pad_to) for rows in self.references],
+            looks=[replace(look, row=now[look.row], shown=now[look.shown]) for look in looks],
+            beyond=beyond,
         )

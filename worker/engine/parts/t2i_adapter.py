@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from worker.engine.ground.padding import padded
+from worker.engine.ground.padding import cut
 from worker.engine.parts.emphasis import Emphasis, adapter_shares
 from worker.engine.request import ControlMode
 
@@ -50,12 +50,12 @@ class AdapterRows:
     features: Sequence[torch.Tensor]
     emphasis: Emphasis
 
-    def span(self, start: int, end: int, pad_to: int) -> "AdapterRows":
-        """Rows `start` to `end`, followed by copies of the first of them up to `pad_to` rows."""
+    def cut(self, places: Sequence[int], pad_to: int) -> "AdapterRows":
+        """The rows at these places, followed by copies of the first of them up to `pad_to` rows."""
         return replace(
             self,
-            features=[padded(each[start:end], pad_to) for each in self.features],
-            emphasis=self.emphasis.span(start, end, pad_to),
+            features=[cut(each, places, pad_to) for each in self.features],
+            emphasis=self.emphasis.cut(places, pad_to),
         )
 
 

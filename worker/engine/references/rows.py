@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from worker.engine.ground.padding import padded, padded_numbers
+from worker.engine.ground.padding import cut, cut_numbers
 from worker.engine.references.ip_adapter import LoadedIPAdapter
 
 
@@ -31,13 +31,13 @@ class ReferenceRows:
     weights: Sequence[float]
     areas: torch.Tensor | None = None
 
-    def span(self, start: int, end: int, pad_to: int) -> "ReferenceRows":
-        """Rows `start` to `end`, followed by copies of the first of them up to `pad_to` rows."""
+    def cut(self, places: Sequence[int], pad_to: int) -> "ReferenceRows":
+        """The rows at these places, followed by copies of the first of them up to `pad_to` rows."""
         return replace(
             self,
-            tokens=padded(self.tokens[start:end], pad_to),
-            weights=padded_numbers(self.weights[start:end], pad_to),
-            areas=None if self.areas is None else padded(self.areas[start:end], pad_to),
+            tokens=cut(self.tokens, places, pad_to),
+            weights=cut_numbers(self.weights, places, pad_to),
+            areas=None if self.areas is None else cut(self.areas, places, pad_to),
         )
 
 

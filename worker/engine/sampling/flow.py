@@ -3,7 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from worker.engine.errors import InvalidRequest
 from worker.engine.sampling.recipes import AUTOMATIC, SAMPLERS, SIGMAS, FlowForm
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.sampling.solvers import FlowDEISMultistepScheduler
+from worker.engine.sampling.walk import KeptWalks, Walk, written
 
 LINEAR_QUADRATIC = "linear_quadratic"
 
@@ -53,10 +54,6 @@ class Course:
 class FlowSampler(Sampler):
     """A walk along straight lines, on which latents are `(1 - sigma) * picture + sigma * noise`."""
 
-    def __init__(self, scheduler: Any, start: int = 0) -> None:
-        super().__init__(scheduler, start)
-        self._start = start * scheduler.order
-
     @property
     def initial_sigma(self) -> float:
         return 1.0
@@ -71,15 +68,6 @@ class FlowSampler(Sampler):
 
     def sigma(self, timestep: float) -> float:
         return timestep / self._scheduler.config.num_train_timesteps
-
-    def noised(self, original: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        if self.done:
-            return original
-        sigma = float(self._scheduler.sigmas[self._start + self.index])
-        return noise * sigma + original * (1.0 - sigma)
-
-    def scale(self, latents: torch.Tensor) -> torch.Tensor:
-        return latents
 
     def denoised(
         self, scaled: torch.Tensor, prediction: torch.Tensor, timestep: float
@@ -117,11 +105,28 @@ def make_flow_sampler(
     steps, most = course.steps, int(scheduler_config.get("num_train_timesteps", 1000))
     if not 1 <= steps <= most:
         raise InvalidRequest(f"steps: {name} takes 1 to {most} with this model, not {steps}.")
+    start = left_out(steps, strength)
+    key = name, written(scheduler_config), written(asdict(course)), schedule, start
+    return FlowSampler(
+        _walks.get(key, lambda: _walk_of(form, scheduler_config, course, schedule, start))
+    )
+
+
+_walks = KeptWalks()
+
+
+def _walk_of(
+    form: FlowForm, config: Mapping[str, Any], course: Course, schedule: str, start: int
+) -> Walk:
     with warnings.catch_warnings():
         # numpy 2.4 deprecates how torch 2.13 hands it arrays, in diffusers' own code.
         warnings.filterwarnings("ignore", "__array", DeprecationWarning)
-        scheduler = _laid_out(form, scheduler_config, course, schedule)
-    return FlowSampler(scheduler, left_out(steps, strength))
+        return Walk(_laid_out(form, config, course, schedule), start, levels=_levels)
+
+
+def _levels(scheduler: Any, step: int, timestep: torch.Tensor) -> tuple[float, float]:
+    sigma = float(scheduler.sigmas[step])
+    return 1.0 - sigma, sigma
 
 
 def _laid_out(form: FlowForm, config: Mapping[str, Any], course: Course, schedule: str) -> Any:
@@ -134,7 +139,7 @@ def _laid_out(form: FlowForm, config: Mapping[str, Any], course: Course, schedul
     if form.scheduler is type(euler):
         return euler
     known = inspect.signature(form.scheduler.__init__).parameters.keys() - {*SIGMAS.values()}
-    options = {**config, "flow_shift": _shift(config), **form.overrides}
+    options = {**config, "flow_shift": _shift(config), "thresholding": False, **form.overrides}
     scheduler = form.scheduler(**{key: options[key] for key in known & options.keys()})
     dynamic = bool(getattr(scheduler.config, "use_dynamic_shifting", False))
     walk: dict[str, Any] = {"mu": course.mu} if dynamic else {}

@@ -30,9 +30,9 @@ from worker.engine.sampling.solvers import (
     FloatDEISMultistepScheduler,
     FloatLMSDiscreteScheduler,
     FlowDEISMultistepScheduler,
+    QuickDPMSolverSDEScheduler,
     QuickKDPM2AncestralDiscreteScheduler,
     QuickKDPM2DiscreteScheduler,
-    SeededDPMSolverSDEScheduler,
 )
 
 AUTOMATIC = "automatic"
@@ -84,7 +84,7 @@ class Recipe:
 
     def options(self, config: Mapping[str, Any], schedule: str = AUTOMATIC) -> dict[str, Any]:
         """What the scheduler is made with, beside the model's own `config`."""
-        options = {**self.overrides}
+        options = {"thresholding": False, **self.overrides}
         schedule = self.automatic if schedule == AUTOMATIC else schedule
         if schedule != AUTOMATIC:
             options |= {option: name == schedule for name, option in SIGMAS.items()}
@@ -101,7 +101,8 @@ class Recipe:
 # would each point past the last timestep.
 UNUSABLE_STEPS = 2
 
-# Latents are not bounded by 1 as pixels are, so the classes that would clip x0 by default must not.
+# Latents are not bounded by 1 as pixels are, so the classes that would clip x0 by default must not;
+# nor may a model's own config have them do so (`thresholding`): a step only adds up multiples.
 UNCLIPPED = {"clip_sample": False}
 
 # A model's own config may be that of another DPM++, which would make them all the same.
@@ -124,7 +125,7 @@ SAMPLERS: Mapping[str, Recipe] = {
         "karras",
         flow=FlowForm(DPMSolverMultistepScheduler, DPMPP | FLOW),
     ),
-    "dpmpp_sde": Recipe(SeededDPMSolverSDEScheduler, {}, "karras", predicts_sample=False),
+    "dpmpp_sde": Recipe(QuickDPMSolverSDEScheduler, {}, "karras", predicts_sample=False),
     "dpmpp_2m_sde": Recipe(
         DPMSolverMultistepScheduler,
         DPMPP_SDE,

@@ -1,9 +1,5 @@
 """One image's place in a noise schedule, and the schedules as they are laid out."""
 
-import copy
-import inspect
-import json
-import threading
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -11,34 +7,32 @@ from typing import Any
 import torch
 
 from worker.engine.errors import InvalidRequest
-from worker.engine.ground.transfer import unhurried
+from worker.engine.ground.transfer import sent
 from worker.engine.sampling.recipes import AUTOMATIC, SAMPLERS, UNUSABLE_STEPS, Recipe
-from worker.engine.sampling.solvers import SMALLEST_SIGNAL
+from worker.engine.sampling.solvers import SMALLEST_SIGNAL, BrownianNoise
+from worker.engine.sampling.steps import Steps
+from worker.engine.sampling.walk import KeptWalks, Line, Walk, written
 
 
 class Sampler:
-    """One image's walk through a noise schedule: a diffusers scheduler that nobody shares.
+    """One image's place on its walk through a noise schedule."""
 
-    Timesteps and sigmas stay on the CPU, so that no step waits for the device to read them.
-    """
-
-    def __init__(self, scheduler: Any, start: int = 0) -> None:
-        """`start` is how many steps of the schedule a picture to start from lets it leave out."""
-        self._scheduler = scheduler
-        self._takes_generator = "generator" in inspect.signature(scheduler.step).parameters
-        self._timesteps = _timesteps(scheduler, start)
-        if hasattr(scheduler, "set_begin_index"):
-            # Otherwise the first step looks its timestep up: of two equal ones, the second.
-            scheduler.set_begin_index(start * scheduler.order)
+    def __init__(self, walk: Walk, seed: int = 0) -> None:
+        """`seed` is for noise that is not drawn by the image's own generator."""
+        self.walk = walk
         self.index = 0
+        self._scheduler = walk.scheduler
+        self._seed = seed
+        self._brownian: BrownianNoise | None = None
+        self._remembered: torch.Tensor | None = None
 
     def __len__(self) -> int:
         """UNet forwards to the picture: PNDM takes one more than steps, Heun and DPM2 two each."""
-        return len(self._timesteps)
+        return len(self.walk)
 
     @property
     def done(self) -> bool:
-        return self.index == len(self)
+        return self.index == len(self.walk)
 
     @property
     def order(self) -> int:
@@ -51,14 +45,19 @@ class Sampler:
         return float(self._scheduler.init_noise_sigma)
 
     @property
+    def line(self) -> Line:
+        """The step to come."""
+        return self.walk[self.index]
+
+    @property
     def timestep(self) -> float:
         """The timestep of the next forward, as the UNet takes it."""
-        return float(self._timesteps[self.index])
+        return self.walk.timesteps[self.index]
 
     @property
     def timesteps(self) -> list[float]:
         """Where the walk stops, the noisiest first."""
-        return [float(each) for each in self._timesteps]
+        return self.walk.timesteps
 
     @property
     def betas(self) -> list[float] | None:
@@ -82,35 +81,41 @@ class Sampler:
         return self.noised(original, noise)
 
     def noised(self, original: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """`original` latents as noisy as the next forward expects them; as they are at the end.
-
-        This is `add_noise` of diffusers' image-to-image and inpainting, in closed form.
-        """
+        """`original` latents as noisy as the next forward expects them; as they are at the end."""
         if self.done:
             return original
-        # Asked of two numbers on the CPU, so that the scheduler's tables stay there.
-        of_each = self._scheduler.add_noise(
-            torch.tensor([1.0, 0.0]),
-            torch.tensor([0.0, 1.0]),
-            self._timesteps[self.index].reshape(1),
-        )
-        signal, sigma = of_each.tolist()
+        signal, sigma = self.line.levels
         return original * signal + noise * sigma
 
+    def drawn(self, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+        """The noise of the step to come, which draws some, on the CPU: by the image's `generator`,
+        or of a Brownian motion of its own seed."""
+        interval = self.line.interval
+        if interval is None:
+            return torch.randn(shape, generator=generator)
+        if self._brownian is None:
+            self._brownian = BrownianNoise(shape, *self.walk.brownian, self._seed)
+        return self._brownian(*interval)
+
     def scale(self, latents: torch.Tensor) -> torch.Tensor:
-        """The UNet's input for `latents`: of unit variance, whatever the schedule's sigma is."""
-        return self._scheduler.scale_model_input(latents, self._timesteps[self.index])
+        """The UNet's input for `latents`, of one image that is walked by itself."""
+        return Steps([self.line], latents.device).scaled(latents[:, None])
 
     def step(
         self, noise: torch.Tensor, latents: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
-        """The latents after one denoising step; ancestral samplers draw from `generator`."""
-        extra = {"generator": generator} if self._takes_generator else {}
-        timestep = self._timesteps[self.index]
-        with unhurried(latents.device):
-            after = self._scheduler.step(noise, timestep, latents, return_dict=False, **extra)[0]
+        """The latents after a step of one image that is walked by itself, with the predicted noise;
+        ancestral samplers draw from `generator`."""
+        state = latents[:, None]
+        if self._remembered is not None:
+            state = torch.cat([state, self._remembered], dim=1)
+        drawn = None
+        if self.line.draws:
+            drawn = sent(self.drawn(latents.shape, generator), latents.device)
+        after = Steps([self.line], latents.device).after(state, noise, drawn)
+        self._remembered = after[:, 1:]
         self.index += 1
-        return after.to(latents.dtype)
+        return after[:, 0]
 
     def denoised(
         self, scaled: torch.Tensor, prediction: torch.Tensor, timestep: float
@@ -155,41 +160,25 @@ def make_sampler(
     does, but for one where that would leave none; 0 takes none. `seed` is for the samplers that
     draw noise of their own. Raises InvalidRequest for what it cannot take.
     """
-    written = json.dumps(dict(scheduler_config), sort_keys=True, default=repr)
-    recipe = SAMPLERS.get(name)
-    # None but those that draw noise of their own differ from seed to seed.
-    seed = seed if recipe is not None and _seed(recipe, seed) else 0
-    with _at_rest:
-        key = name, written, steps, schedule, seed
-        scheduler = _made.pop(key, None)
-        if scheduler is None:
-            scheduler = _laid_out(name, scheduler_config, steps, schedule, seed)
-        _made[key] = scheduler
-        if len(_made) > KEPT:
-            _made.pop(next(iter(_made)))
-        # It is copied as it is before its first step.
-        return Sampler(copy.deepcopy(scheduler), _start(steps, strength))
+    start = _start(steps, strength)
+    walk = _walks.get(
+        (name, written(scheduler_config), steps, schedule, start),
+        lambda: Walk(_laid_out(name, scheduler_config, steps, schedule), start),
+    )
+    return Sampler(walk, seed)
 
 
-KEPT = 64
-"""Schedules that are remembered: to lay one out takes 2 ms, of DPM++ SDE 20, and a copy 0.2."""
-
-_made: dict[tuple[str, str, int, str, int], Any] = {}
-_at_rest = threading.Lock()
+_walks = KeptWalks()
 
 
-def _laid_out(
-    name: str, scheduler_config: Mapping[str, Any], steps: int, schedule: str, seed: int
-) -> Any:
+def _laid_out(name: str, scheduler_config: Mapping[str, Any], steps: int, schedule: str) -> Any:
     """A scheduler of diffusers before its first step. Raises as `make_sampler` does."""
     recipe = _recipe(name, schedule, scheduler_config)
     options = recipe.options(scheduler_config, schedule)
     with warnings.catch_warnings():
         # numpy 2.4 deprecates how torch 2.13 hands it arrays, in diffusers' own code.
         warnings.filterwarnings("ignore", "__array", DeprecationWarning)
-        scheduler = recipe.scheduler.from_config(
-            dict(scheduler_config), **options, **_seed(recipe, seed)
-        )
+        scheduler = recipe.scheduler.from_config(dict(scheduler_config), **options)
         most = getattr(scheduler.config, "original_inference_steps", None)
         most = most or scheduler.config.num_train_timesteps - UNUSABLE_STEPS
         if not 1 <= steps <= most:
@@ -217,12 +206,6 @@ def _recipe(name: str, schedule: str, config: Mapping[str, Any]) -> Recipe:
     return recipe
 
 
-def _seed(recipe: Recipe, seed: int) -> dict[str, int]:
-    """The seed as an option, for the scheduler that takes one."""
-    known = inspect.signature(recipe.scheduler.__init__).parameters
-    return {"noise_sampler_seed": seed} if "noise_sampler_seed" in known else {}
-
-
 def _start(steps: int, strength: float) -> int:
     """How many steps are left out: those of diffusers' `get_timesteps`."""
     if strength <= 0:
@@ -234,12 +217,3 @@ def _stands_still(scheduler: Any) -> bool:
     """Whether the last step goes nowhere, because the schedule's last two sigmas are the same."""
     sigmas: torch.Tensor | None = getattr(scheduler, "sigmas", None)
     return sigmas is not None and bool(sigmas[-2] == sigmas[-1] > 0)
-
-
-def _timesteps(scheduler: Any, start: int) -> list[torch.Tensor]:
-    """The timestep of each forward from step `start` on, on the CPU."""
-    timesteps = scheduler.timesteps[start * scheduler.order :]
-    if not hasattr(scheduler, "sigmas"):
-        # Rounding may give a trailing spacing one step more, at -1: read as the noisiest.
-        timesteps = timesteps[timesteps >= 0]
-    return list(timesteps)

@@ -18,8 +18,6 @@ from diffusers.schedulers.scheduling_k_dpm_2_ancestral_discrete import (
 from diffusers.schedulers.scheduling_k_dpm_2_discrete import KDPM2DiscreteScheduler
 from diffusers.schedulers.scheduling_lms_discrete import LMSDiscreteScheduler
 
-from worker.engine.ground.transfer import sent
-
 SMALLEST_SIGNAL = 2.0**-24
 """What diffusers puts for a terminal signal of zero, which could not be divided by."""
 
@@ -114,23 +112,23 @@ class BrownianNoise:
     The tree is made when it is first asked: a walk of one step has no interval to draw from.
     """
 
-    def __init__(self, latents: torch.Tensor, sigmas: torch.Tensor, seed: int) -> None:
-        self._latents = latents
-        self._range = sigmas[sigmas > 0].min().item(), sigmas.max().item()
+    def __init__(self, shape: torch.Size, lowest: float, highest: float, seed: int) -> None:
+        self._shape = shape
+        self._range = lowest, highest
         self._seed = seed
         self._tree: BrownianTreeNoiseSampler | None = None
 
-    def __call__(self, sigma: torch.Tensor, sigma_next: torch.Tensor) -> torch.Tensor:
+    def __call__(self, sigma: float, sigma_next: float) -> torch.Tensor:
         if self._tree is None:
-            like = torch.zeros(self._latents.shape, dtype=self._latents.dtype)
-            self._tree = BrownianTreeNoiseSampler(like, *self._range, self._seed)
-        noise = self._tree(cast(Any, self._within(sigma)), cast(Any, self._within(sigma_next)))
-        return sent(noise, self._latents.device)
+            self._tree = BrownianTreeNoiseSampler(
+                torch.zeros(self._shape), *self._range, self._seed
+            )
+        return self._tree(cast(Any, self._within(sigma)), cast(Any, self._within(sigma_next)))
 
-    def _within(self, sigma: torch.Tensor) -> torch.Tensor:
+    def _within(self, sigma: float) -> torch.Tensor:
         """`sigma`, which a logarithm and back may have put outside the tree by its last bit."""
         lowest, highest = (round(end, TREE_DIGITS) for end in self._range)
-        return torch.tensor(min(max(sigma.item(), lowest), highest), dtype=torch.float64)
+        return torch.tensor(min(max(sigma, lowest), highest), dtype=torch.float64)
 
 
 class QuickStart:
@@ -158,22 +156,8 @@ class QuickKDPM2AncestralDiscreteScheduler(QuickStart, KDPM2AncestralDiscreteSch
     """DPM2 a that is made in 2 ms."""
 
 
-class SeededDPMSolverSDEScheduler(QuickStart, DPMSolverSDEScheduler):
-    """DPM++ SDE whose noise follows from `noise_sampler_seed` alone, on any device."""
-
-    def step(
-        self,
-        model_output: torch.Tensor,
-        timestep: float | torch.Tensor,
-        sample: torch.Tensor,
-        return_dict: bool = True,
-        s_noise: float = 1.0,
-    ) -> Any:
-        if self.noise_sampler is None:
-            noise = BrownianNoise(sample, self.sigmas, self.noise_sampler_seed or 0)
-            cast(Any, self).noise_sampler = noise
-        parent = cast(Any, super())
-        return parent.step(model_output, timestep, sample, return_dict, s_noise)
+class QuickDPMSolverSDEScheduler(QuickStart, DPMSolverSDEScheduler):
+    """DPM++ SDE that is made in 2 ms."""
 
 
 class DiscreteIPNDMScheduler(DDIMScheduler):
@@ -218,4 +202,6 @@ class DiscreteIPNDMScheduler(DDIMScheduler):
                 velocity = (root_signal * sample - model_output) / root_noise
             case _:
                 velocity = model_output
+        # It adds up the last four, and would keep all of them.
+        self._solver.ets = self._solver.ets[-3:]
         return self._solver.step(velocity, timestep, sample, return_dict)

@@ -16,6 +16,7 @@ from diffusers.schedulers.scheduling_scm import SCMScheduler
 from worker.engine.errors import InvalidRequest
 from worker.engine.sampling.flow import left_out
 from worker.engine.sampling.sampler import Sampler
+from worker.engine.sampling.walk import KeptWalks, Walk, written
 
 HALF_WAY = 1.3
 """Where the second of two steps begins: the schedule that such models were distilled with."""
@@ -23,12 +24,6 @@ HALF_WAY = 1.3
 
 class TrigSampler(Sampler):
     """A consistency model's few steps, each to the picture and back to less noise."""
-
-    def __init__(self, scheduler: Any, start: int = 0) -> None:
-        super().__init__(scheduler, start)
-        # The last is where the walk ends, and no forward's.
-        self._timesteps = list(scheduler.timesteps[start:-1])
-        self._spread = float(scheduler.config.sigma_data)
 
     @property
     def initial_sigma(self) -> float:
@@ -46,21 +41,6 @@ class TrigSampler(Sampler):
         signal, noise = self.levels(timestep)
         return noise / max(signal, 1e-6)
 
-    def noised(self, original: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        if self.done:
-            return original
-        timestep = self.timestep
-        return math.cos(timestep) * original + math.sin(timestep) * noise
-
-    def scale(self, latents: torch.Tensor) -> torch.Tensor:
-        return latents
-
-    def step(
-        self, noise: torch.Tensor, latents: torch.Tensor, generator: torch.Generator
-    ) -> torch.Tensor:
-        after = super().step(noise * self._spread, latents * self._spread, generator)
-        return after / self._spread
-
     def denoised(
         self, scaled: torch.Tensor, prediction: torch.Tensor, timestep: float
     ) -> torch.Tensor:
@@ -74,5 +54,22 @@ def make_trig_sampler(config: Mapping[str, Any], steps: int, strength: float = 1
     most = int(scheduler.config.num_train_timesteps)
     if not 1 <= steps <= most:
         raise InvalidRequest(f"steps: this model takes 1 to {most}, not {steps}.")
+    start = left_out(steps, strength)
+    return TrigSampler(
+        _walks.get((written(config), steps, start), lambda: _walk(scheduler, steps, start))
+    )
+
+
+_walks = KeptWalks()
+
+
+def _walk(scheduler: Any, steps: int, start: int) -> Walk:
     scheduler.set_timesteps(steps, intermediate_timesteps=HALF_WAY if steps == 2 else None)
-    return TrigSampler(scheduler, left_out(steps, strength))
+    # The last is where the walk ends, and no forward's.
+    forwards = list(scheduler.timesteps[start:-1])
+    spread = float(scheduler.config.sigma_data)
+    return Walk(scheduler, start, timesteps=forwards, levels=_levels, spread=spread)
+
+
+def _levels(scheduler: Any, step: int, timestep: torch.Tensor) -> tuple[float, float]:
+    return math.cos(float(timestep)), math.sin(float(timestep))

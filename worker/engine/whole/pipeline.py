@@ -286,6 +286,7 @@ def _beyond(request: ImageRequest, model: WholeModel) -> list[tuple[str, bool]]:
         ("loras", bool(request.loras)),
         ("controls", bool(request.controls)),
         ("regions", bool(request.regions)),
+        ("reference_only", request.reference_only is not None),
         ("class_label", request.class_label is not None),
         ("tiling", request.tiling != "none"),
         ("freeu", request.freeu is not None),

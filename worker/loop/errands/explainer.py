@@ -28,6 +28,7 @@ from worker.loop.board import Board
 from worker.loop.errands import explained
 from worker.loop.errands.answers import answer
 from worker.loop.offer import Offer
+from worker.models.files.errors import SourceError
 
 log = logging.getLogger("darkroom.worker")
 
@@ -86,6 +87,8 @@ class Explainer:
         if errand.action == "story":
             nothing: dict[str, Any] = {"continued": False, "prompts": [], "curve": [], "grids": []}
             return self._offer.story(said["model"]) or nothing
+        if errand.action == "map":
+            return {"picture": self._map(said["asked"]["preprocessor"], said["picture"])}
         model = self._model(said["model"], errand.until)
         asked, caller = said["asked"], str(said["caller"])
 
@@ -123,6 +126,15 @@ class Explainer:
                 return {"picture": explained.png(explained.acted(model, trace, asked, study))}
             case _:
                 raise Refusal(500, f"nobody knows how to {errand.action}")
+
+    def _map(self, name: str, picture: str) -> str:
+        """What a preprocessor with weights of its own makes of a picture."""
+        if self._offer.mappers is None:
+            raise Refusal(503, f"there is no preprocessor {name} on this worker")
+        try:
+            return explained.png(self._offer.mappers.map(name, explained.opened(picture)))
+        except SourceError as error:
+            raise Refusal(503, str(error)) from error
 
     def _model(self, name: str, until: float) -> LoadedModel:
         """The model, once it is in memory."""

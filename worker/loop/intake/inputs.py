@@ -106,6 +106,9 @@ class Inputs:
             )
             for each in request.ip_adapters
         )
+        if (like := request.reference_only) is not None:
+            picture = self._given(slot, like.image)
+            slot.reference_only = shown.reference_only(like, slot.canvas, picture)
         slot.regions = regions_on(slot.canvas, request, lambda mask: self._given(slot, mask, "L"))
 
     def _map(self, name: str, picture: Picture) -> Picture:

@@ -25,7 +25,7 @@ from worker.models.files.references.adapters import adapter_for
 from worker.models.files.references.located import encoder_for
 from worker.models.files.references.located import wanted_files as ip_adapter_files
 from worker.models.files.steering.controlnets import controlnet_files, steers, wanted_part
-from worker.models.files.steering.mappers import WANTED, mapper_folder, mapper_weights
+from worker.models.files.steering.mappers import WANTED, mapper_weights
 from worker.models.files.widths import ModelWidths, model_widths
 from worker.models.tables import (
     AddOnEntry,
@@ -102,7 +102,8 @@ class FoundAddOn:
     @cached_property
     def told(self) -> AddOn:
         """What callers are told of it."""
-        own = {"family": self.family, "control_types": list(self.control_types)}
+        task = self.entry.task if isinstance(self.entry, PreprocessorEntry) else ""
+        own = {"family": self.family, "control_types": list(self.control_types), "task": task}
         return _told(self.entry).model_copy(update=own)
 
 
@@ -183,7 +184,7 @@ def find(entry: AddOnEntry) -> FoundAddOn:
             encoder_for(cast(IPAdapterEntry, entry), file, wanted)
             return FoundAddOn(entry, text=wanted.text)
         case "preprocessors":
-            mapper_folder(cast(PreprocessorEntry, entry))
+            mapper_weights(cast(PreprocessorEntry, entry))
             return FoundAddOn(entry)
         case "vaes":
             files = vae_files(cast(VaeEntry, entry))
@@ -215,7 +216,7 @@ def add_on_weights(entry: AddOnEntry) -> list[Path]:
     if isinstance(entry, VaeEntry):
         return vae_files(entry)
     if isinstance(entry, PreprocessorEntry):
-        return mapper_weights(mapper_folder(entry))
+        return mapper_weights(entry)
     if isinstance(entry, IPAdapterEntry):
         file = weights(entry)
         wanted = adapter_for(f"{entry.where}.source", read_complete(file).shapes)

@@ -38,7 +38,7 @@ SHOWN = {
 }
 """Keys of a table that callers see or send; the others decide what is loaded."""
 
-PLACES = ("source", "config", "text_encoder", "image_encoder", "tiny_vae", "vae")
+PLACES = ("source", "config", "text_encoder", "image_encoder", "detector", "tiny_vae", "vae")
 """Keys of a table that say where files lie."""
 
 MOST = 2000

@@ -1,68 +1,48 @@
-"""From files to what makes maps of pictures for ControlNets: depth by transformers' models."""
+"""From files to what makes maps of pictures for ControlNets, by models of transformers."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
-import numpy as np
 import torch
-from torch.nn import functional
-from transformers import AutoImageProcessor, AutoModelForDepthEstimation
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForDepthEstimation,
+    AutoModelForObjectDetection,
+    AutoModelForSemanticSegmentation,
+    AutoModelForUniversalSegmentation,
+    AutoTokenizer,
+    VitPoseForPoseEstimation,
+)
 
 from worker.engine.request import Picture
 from worker.models.catalogue import Catalogue
 from worker.models.files.errors import SourceError
-from worker.models.files.steering.mappers import mapper_folder
+from worker.models.files.steering.mappers import architecture_of, detector_folder, mapper_folder
+from worker.models.loading.maps.depth import Depth
+from worker.models.loading.maps.pose import Detector, Pose
+from worker.models.loading.maps.segmentation import Segmentation
 from worker.models.loading.pretrained import load_pretrained, one_at_a_time
-from worker.models.tables import MapTask, PreprocessorEntry
+from worker.models.tables import PreprocessorEntry
 
 log = logging.getLogger(__name__)
 
 # None of these is typed in full.
 Processors: Any = AutoImageProcessor
-DepthModels: Any = AutoModelForDepthEstimation
-
-FLAT = 0.1
-"""How far the near part of a surface reaches towards whoever looks at it: with less, more of a map
-of normals looks straight out of the picture."""
+Tokenizers: Any = AutoTokenizer
+Objects: Any = AutoModelForObjectDetection
 
 
-class Mapper:
-    """A model of depth, in float32 on the CPU: the GPU is the engine's."""
-
-    def __init__(self, model: Any, processor: Any, task: MapTask) -> None:
-        self._model, self._processor, self._task = model, processor, task
+class Mapper(Protocol):
+    """What makes a map of a picture, in float32 on the CPU: the GPU is the engine's."""
 
     def map(self, picture: Picture) -> Picture:
-        """What a ControlNet reads of a picture (H, W, 3), in its size: for `depth` the near is
-        light, for `normal` colours say which way a surface looks."""
-        depth = self._depth(picture)
-        if self._task == "normal":
-            return _normals(depth)
-        return np.dstack([(depth * 255).round().astype(np.uint8)] * 3)
-
-    def _depth(self, picture: Picture) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """How near each place is, 0 to 1."""
-        pixels = self._processor(images=picture, return_tensors="pt")
-        with torch.inference_mode():
-            found = self._model(**pixels).predicted_depth[None].float()
-            found = functional.interpolate(
-                found, size=picture.shape[:2], mode="bicubic", align_corners=False
-            )[0, 0]
-        span = (found.max() - found.min()).clamp_min(1e-6)
-        return ((found - found.min()) / span).numpy()
-
-
-def _normals(depth: np.ndarray[Any, np.dtype[np.float32]]) -> Picture:
-    down, across = np.gradient(depth) if min(depth.shape) > 1 else (depth * 0, depth * 0)
-    side = max(depth.shape)
-    towards = np.full_like(depth, FLAT)
-    normals = np.dstack([-across * side / 10, down * side / 10, towards])
-    normals /= np.linalg.norm(normals, axis=2, keepdims=True)
-    return ((normals + 1) / 2 * 255).round().clip(0, 255).astype(np.uint8)
+        """What a ControlNet reads of a picture (H, W, 3), in its size."""
+        ...
 
 
 class Mappers:
@@ -100,12 +80,49 @@ class Mappers:
 def load_mapper(entry: PreprocessorEntry) -> Mapper:
     """Load a preprocessor of models.toml. Raises SourceError with a sentence."""
     started = time.monotonic()
-    folder = mapper_folder(entry)
+    folder, people = mapper_folder(entry), detector_folder(entry)
     try:
-        model = load_pretrained(DepthModels, folder, f"{entry.where}.source: ", dtype=torch.float32)
-        processor = Processors.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        mapper = _mapper(entry, folder, people)
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         reason = " ".join(str(error).split())[:300]
         raise SourceError(f"{entry.where} does not load: {reason}") from error
     log.info("Loaded %s in %.1f s.", entry.where, time.monotonic() - started)
-    return Mapper(model.eval().requires_grad_(False), processor, entry.task)
+    return mapper
+
+
+def _mapper(entry: PreprocessorEntry, folder: Path, people: Path | None) -> Mapper:
+    where = entry.where
+    match entry.task:
+        case "segmentation":
+            return _segmentation(where, folder)
+        case "pose":
+            model = _model(VitPoseForPoseEstimation, folder, where)
+            detector = None
+            if people is not None:
+                detector = Detector(where, _model(Objects, people, where), _processor(people))
+            return Pose(where, model, _processor(folder), detector)
+        case task:
+            model = _model(AutoModelForDepthEstimation, folder, where)
+            return Depth(model, _processor(folder), normals=task == "normal")
+
+
+def _segmentation(where: str, folder: Path) -> Mapper:
+    kind = architecture_of(folder)
+    semantic = kind.endswith("ForSemanticSegmentation")
+    family = AutoModelForSemanticSegmentation if semantic else AutoModelForUniversalSegmentation
+    model = _model(family, folder, where)
+    if not kind.startswith("OneFormer"):
+        return Segmentation(where, model, _processor(folder))
+    # What it would look up elsewhere are names, which no map has.
+    processor = _processor(folder, class_info_file=None)
+    tokenizer = Tokenizers.from_pretrained(folder, local_files_only=True)
+    return Segmentation(where, model, processor, tokenizer)
+
+
+def _model(family: Any, folder: Path, where: str) -> Any:
+    model = load_pretrained(family, folder, f"{where}.source: ", dtype=torch.float32)
+    return model.eval().requires_grad_(False)
+
+
+def _processor(folder: Path, **options: Any) -> Any:
+    return Processors.from_pretrained(folder, local_files_only=True, **options)

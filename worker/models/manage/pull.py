@@ -22,9 +22,10 @@ from worker.models.files.errors import SourceError
 from worker.models.files.formats.layout import wanted_files
 from worker.models.files.formats.places import Patterns, hub_snapshot, is_hub_id
 from worker.models.files.sources import TINY_VAE, locate
+from worker.models.files.steering.mappers import of_detector
 from worker.models.inventory.inventory import licence_beside, weight_files
 from worker.models.manage.toml_text import Value, table
-from worker.models.tables import ControlNetEntry, Entry, ModelEntry
+from worker.models.tables import ControlNetEntry, Entry, ModelEntry, PreprocessorEntry
 
 
 class PullError(Exception):
@@ -79,6 +80,10 @@ def pull_entry(entry: Entry, *, progress: bool = True) -> Pulled:
     tiny = entry.tiny_vae if isinstance(entry, ModelEntry) else None
     if tiny is not None and not (entry.base / tiny).is_dir():
         _download(tiny, None, _with_card(TINY_VAE), progress)
+    if isinstance(entry, PreprocessorEntry) and entry.detector is not None:
+        detector = entry.model_copy(update=of_detector(entry))
+        if (detector_id := hub_id_of(detector)) is not None:
+            _download(detector_id, None, _wanted(detector), progress)
     try:
         if isinstance(entry, ModelEntry):
             read_architecture(entry.name, locate(entry))

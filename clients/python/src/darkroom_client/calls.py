@@ -170,6 +170,8 @@ def submit(prompt: str, fields: Mapping[str, Any]) -> Call:
             | masked(adapter, f"ip_adapter_mask_{index}")
             for index, adapter in enumerate(cast("Sequence[IPAdapter]", request["ip_adapters"]))
         ]
+    if (like := request.get("reference_only")) is not None:
+        request["reference_only"] = {**like, "image": place("reference_only", like["image"])}
     if "regions" in request:
         request["regions"] = [
             {**region, "mask": place(f"region_{index}", mask)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Literal, NotRequired, TypedDict
 
 from darkroom_client.records import Picture
@@ -29,6 +29,7 @@ class Lora(TypedDict):
     name: str
     weight: NotRequired[float]
     text_encoder_weight: NotRequired[float | None]
+    block_weights: NotRequired[Mapping[str, float]]
 
 
 class Control(TypedDict):
@@ -77,6 +78,16 @@ class Region(TypedDict):
     box: NotRequired[Box | None]
     mask: NotRequired[PictureInput | None]
     weight: NotRequired[float]
+
+
+class ReferenceOnly(TypedDict):
+    """A picture that the network itself looks at, so that the result is like it."""
+
+    image: PictureInput
+    weight: NotRequired[float]
+    style_fidelity: NotRequired[float]
+    start: NotRequired[float]
+    end: NotRequired[float]
 
 
 class FreeU(TypedDict, total=False):
@@ -189,6 +200,7 @@ class Fields(TypedDict, total=False):
     loras: Sequence[Lora]
     controls: Sequence[Control]
     ip_adapters: Sequence[IPAdapter]
+    reference_only: ReferenceOnly | None
     regions: Sequence[Region]
     hires: Hires | None
     drawn: Drawn | None

@@ -80,6 +80,8 @@ def create(axes: Sequence[Axis], prompt: str, fields: Mapping[str, Any]) -> Call
             {**_part(each, "mask"), "images": [_sent(image) for image in each["images"]]}
             for each in request["ip_adapters"]
         ]
+    if request.get("reference_only") is not None:
+        request["reference_only"] = _part(request["reference_only"], "image")
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     return Call("POST", "/grids", {"headers": headers, "json": {"request": request, "axes": axes}})
 

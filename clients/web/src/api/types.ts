@@ -11,6 +11,7 @@ export type JobRequest = Partial<Omit<Schemas["GenerationRequest"], "walk">> & {
 export type Control = Schemas["Control"];
 export type IPAdapter = Schemas["IPAdapter"];
 export type Region = Schemas["Region"];
+export type Lora = Pick<Schemas["Lora"], "name" | "weight"> & Partial<Schemas["Lora"]>;
 export type ResolvedRequest = Schemas["ResolvedRequest"];
 export type Output = Schemas["OutputView"];
 export type Progress = Schemas["Progress"];

@@ -194,7 +194,7 @@ describe("enlarging", () => {
 
 describe("choices", () => {
   it("follow the model: its defaults, in the shape that was chosen, with the styles it knows", () => {
-    const next = model({ name: "sd", default: false, width: 512, height: 512, loras: [{ name: "ink", title: "", description: "", licence: "", triggers: [], control_types: [], family: "", bytes: 0, preview_url: null }] });
+    const next = model({ name: "sd", default: false, width: 512, height: 512, loras: [{ name: "ink", title: "", description: "", licence: "", triggers: [], control_types: [], task: "", family: "", bytes: 0, preview_url: null }] });
     const from = {
       ...EMPTY,
       ...sized([16, 9], model()),

@@ -13,7 +13,7 @@ const { differences } = await import("../../src/make/settings/choices");
 
 preprocessors.value = ["none", "canny", "lineart", "scribble"];
 
-const add = (name: string) => ({ name, title: "", description: "", licence: "", triggers: [], control_types: [], family: "", bytes: 0, preview_url: null });
+const add = (name: string) => ({ name, title: "", description: "", licence: "", triggers: [], control_types: [], task: "", family: "", bytes: 0, preview_url: null });
 const file = new Blob(["p"], { type: "image/png" });
 const own = { picture: file, url: "blob:x", width: 64, height: 64 };
 const known = { picture: "job-0", url: "/job-0", width: 64, height: 64 };

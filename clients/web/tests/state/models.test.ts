@@ -34,6 +34,7 @@ describe("the shelf", () => {
     licence: "",
     triggers: [],
     control_types: [],
+    task: "",
     family: "sd1",
     bytes: 1,
     preview_url: null,

@@ -17,9 +17,31 @@ SEED = "seed"
 SAMPLER = "sampler"
 SOFT_INPAINTING = "soft inpainting"
 
+DYNAMIC_THRESHOLDING = (
+    "dynamic thresholding (cfg scale fix)",
+    "dynamicthresholding (cfg-fix) integrated",
+)
+"""The extension, and what Forge has of it."""
+
+THRESHOLDING_FIELDS: Mapping[str, str | None] = {
+    "enabled": None,
+    "mimic_scale": None,
+    "threshold_percentile": None,
+    "mimic_mode": "Constant",
+    "mimic_scale_min": None,
+    "cfg_mode": "Constant",
+    "cfg_scale_min": None,
+    "sched_val": None,
+    "separate_feature_channels": "enable",
+    "scaling_startpoint": "MEAN",
+    "variability_measure": "AD",
+    "interpolate_phi": "1.0",
+}
+"""Its arguments in their order, and the value of each that is done here; none for those that may be
+anything, or that say nothing beside the others."""
+
 LEFT_OUT = (
     *("refiner", "adetailer", "hires cfg", "hires. cfg", "hires fix cfg", "freeu", "hypertile"),
-    *("dynamic thresholding (cfg scale fix)", "dynamicthresholding (cfg-fix) integrated"),
     *(
         "extra options",
         "comments",
@@ -45,10 +67,11 @@ SAMPLER_FIELDS = ("steps", "sampler_name", "scheduler")
 @dataclass(frozen=True)
 class Scripts:
     """What the scripts of a request come to: fields of the request itself, whether grey in a mask
-    is strength, and what is left out."""
+    is strength, how high guidance is tamed, and what is left out."""
 
     fields: dict[str, Any] = field(default_factory=dict[str, Any])
     soft_inpainting: bool = False
+    dynamic_thresholding: dict[str, float] | None = None
     notes: tuple[Note, ...] = ()
 
 
@@ -57,7 +80,7 @@ def scripts_of(given: Mapping[str, Any] | None) -> Scripts:
     nobody here knows."""
     fields: dict[str, Any] = {}
     notes: list[Note] = []
-    soft = False
+    soft, thresholding = False, None
     for name, script in (given or {}).items():
         known, args = name.strip().lower(), _args(script)
         if known == CONTROLNET or not _is_on(args):
@@ -68,13 +91,15 @@ def scripts_of(given: Mapping[str, Any] | None) -> Scripts:
             fields |= dict(zip(SAMPLER_FIELDS, args, strict=False))
         elif known == SOFT_INPAINTING:
             soft = True
+        elif known in DYNAMIC_THRESHOLDING:
+            thresholding = _thresholding(args, f"alwayson_scripts/{name[:60]}/args")
         elif known in LEFT_OUT:
             detail = f"there is no {name[:60]} here; the picture was made without it"
             notes.append(Note(pointer=f"/alwayson_scripts/{name[:60]}", detail=detail))
         else:
-            detail = f"no script is named {name[:60]!r}; there are ControlNet, Seed, Sampler and "
-            raise invalid("alwayson_scripts", detail + "Soft inpainting")
-    return Scripts(fields, soft, tuple(notes))
+            detail = f"no script is named {name[:60]!r}; there are ControlNet, Seed, Sampler, "
+            raise invalid("alwayson_scripts", detail + "Soft inpainting and Dynamic Thresholding")
+    return Scripts(fields, soft, thresholding, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -129,3 +154,29 @@ def _seed(args: list[Any]) -> dict[str, Any]:
     if not given.pop("seed_enable_extras", True):
         return {"seed": given.get("seed")}
     return given
+
+
+def _thresholding(args: list[Any], where: str) -> dict[str, float]:
+    """The script's arguments as our field. Raises a 422 for a way of it that is not done here."""
+    for at, (value, name) in enumerate(zip(args, THRESHOLDING_FIELDS, strict=False)):
+        only = THRESHOLDING_FIELDS[name]
+        if only is not None and not _as_here(value, only):
+            raise invalid(f"{where}/{at}", f"{name} must be {only} here; it is {value!r:.60}")
+    given = dict(zip(THRESHOLDING_FIELDS, args, strict=False))
+    try:
+        mimic, percentile = (
+            float(given.get(name, usual))
+            for name, usual in (("mimic_scale", 7.0), ("threshold_percentile", 100.0))
+        )
+    except (TypeError, ValueError):
+        raise invalid(where, "mimic_scale and threshold_percentile must be numbers") from None
+    # The extension counts in hundredths, Forge in shares.
+    return {"mimic_scale": mimic, "percentile": percentile if percentile <= 1 else percentile / 100}
+
+
+def _as_here(value: Any, only: str) -> bool:
+    if isinstance(value, bool):
+        return value is (only == "enable")
+    if isinstance(value, int | float):
+        return only == "1.0" and value == 1
+    return str(value).strip().lower() == only.lower()

@@ -74,6 +74,7 @@ NAMES = {
     "hires": "enable_hr",
     "controls": UNITS,
     "ip_adapters": UNITS,
+    "reference_only": UNITS,
 }
 """AUTOMATIC1111's name of each field of ours that has another; the longest match counts."""
 
@@ -112,6 +113,7 @@ def asked(
         "vae": vae,
         "tiling": "both" if payload.tiling and card.unet else "none",
         "styles": _styles(payload, notes),
+        "dynamic_thresholding": scripts.dynamic_thresholding,
         **_variation(payload),
     }
     if clip_skip is not None:
@@ -132,7 +134,10 @@ def asked(
         fields.setdefault("resize", controls.resize)
     try:
         request = GenerationRequest(
-            **fields, controls=controls.controls, ip_adapters=controls.ip_adapters
+            **fields,
+            controls=controls.controls,
+            ip_adapters=controls.ip_adapters,
+            reference_only=controls.reference_only,
         )
     except ValidationError as error:
         raise renamed(InvalidRequest(field_errors(error))) from None

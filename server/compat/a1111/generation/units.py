@@ -9,12 +9,12 @@ from typing import Annotated, Any, NamedTuple, cast
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from jobs.records.workers import offered_models
-from jobs.request.fields.parts import Control, IPAdapter
+from jobs.request.fields.parts import Control, IPAdapter, ReferenceOnly
 from jobs.request.fields.values import MAX_CONTROLS, MAX_IP_ADAPTERS, ControlMode, Resize
 from jobs.request.request import InvalidRequest
 from server.compat.a1111.base64 import decode_base64
 from server.compat.a1111.checkpoints import IN_BRACKETS
-from server.compat.a1111.control_maps import MODULES, Tuned, tuned
+from server.compat.a1111.control_maps import MODULES, TASKS, Tuned, tuned
 from server.compat.a1111.errors import invalid
 from server.requests.validation import field_errors
 from server.resources import resources
@@ -34,6 +34,9 @@ IP_MODULES = ("ip-adapter-auto", "ip-adapter_clip_h", "ip-adapter_clip_g", "ip-a
 IP_MODULE = re.compile(r"ip-adapter[-_](auto|clip)")
 """Modules of the extension that read a picture for an IP-Adapter. Here the adapter's own encoder
 does, whichever is named."""
+
+REFERENCE_ONLY = "reference_only"
+"""The module that has the network itself look at a picture. It has no model."""
 
 RESIZE_MODES: Mapping[str, Resize] = {
     "0": "stretch",
@@ -98,6 +101,7 @@ class Controls(NamedTuple):
 
     controls: list[Control]
     ip_adapters: list[IPAdapter]
+    reference_only: ReferenceOnly | None
     parts: dict[str, bytes]
     resize: Resize | None
     maps: dict[str, Tuned]
@@ -114,7 +118,17 @@ def controls_of(scripts: Mapping[str, Any] | None, source: bytes | None = None) 
     parts: dict[str, bytes] = {}
     resizes: set[Resize] = set()
     maps: dict[str, Tuned] = {}
+    reference: ReferenceOnly | None = None
     for where, unit in _units(scripts or {}):
+        if (module := unit.module.strip().lower()).startswith("reference"):
+            if module != REFERENCE_ONLY:
+                raise invalid(f"{where}/module", f"{module[:60]} is not here; {REFERENCE_ONLY} is")
+            if reference is not None:
+                raise invalid(where, f"one unit of {REFERENCE_ONLY} may be enabled at once")
+            reference = _reference(unit, where)
+            parts["/reference_only/image"] = _picture(unit, where, source)
+            resizes.add(_resize(unit, where))
+            continue
         refers = IP_MODULE.match(unit.module.strip().lower()) is not None
         how = tuned(
             "none" if refers else module_named(unit.module, f"{where}/module"),
@@ -142,14 +156,13 @@ def controls_of(scripts: Mapping[str, Any] | None, source: bytes | None = None) 
             raise invalid(f"{where}/resize_mode", "must be the same for every unit")
         if len(controls) > MAX_CONTROLS or len(ip_adapters) > MAX_IP_ADAPTERS:
             raise invalid(where, f"at most {MAX_CONTROLS} units may be enabled at once")
-    return Controls(controls, ip_adapters, parts, resizes.pop() if resizes else None, maps)
+    if len(resizes) > 1:
+        raise invalid("alwayson_scripts", "resize_mode must be the same for every unit")
+    resize = resizes.pop() if resizes else None
+    return Controls(controls, ip_adapters, reference, parts, resize, maps)
 
 
 def _control(unit: Unit, where: str, name: str, how: Tuned, mask: bytes | None) -> Control:
-    mode = CONTROL_MODES.get(unit.control_mode.strip().lower())
-    if mode is None:
-        detail = "must be Balanced, My prompt is more important or ControlNet is more important"
-        raise invalid(f"{where}/control_mode", f"{detail} (0, 1 or 2)")
     return Control(
         model=name,
         image="image",
@@ -159,9 +172,33 @@ def _control(unit: Unit, where: str, name: str, how: Tuned, mask: bytes | None) 
         weight=unit.weight,
         start=unit.guidance_start,
         end=unit.guidance_end,
-        control_mode=mode,
+        control_mode=_mode(unit, where),
         mask=None if mask is None else "mask",
     )
+
+
+def _reference(unit: Unit, where: str) -> ReferenceOnly:
+    """Where prompt or picture is to count more, its mode is that and the threshold nothing, as in
+    the extension."""
+    if unit.mask:
+        raise invalid(f"{where}/mask", f"{REFERENCE_ONLY} acts on all of a picture; leave it out")
+    fidelity = 0.5 if unit.threshold_a < 0 else min(1.0, unit.threshold_a)
+    fidelity = {"prompt": 0.0, "control": 1.0}.get(_mode(unit, where), fidelity)
+    return ReferenceOnly(
+        image="image",
+        weight=min(1.0, unit.weight),
+        style_fidelity=fidelity,
+        start=unit.guidance_start,
+        end=unit.guidance_end,
+    )
+
+
+def _mode(unit: Unit, where: str) -> ControlMode:
+    mode = CONTROL_MODES.get(unit.control_mode.strip().lower())
+    if mode is None:
+        detail = "must be Balanced, My prompt is more important or ControlNet is more important"
+        raise invalid(f"{where}/control_mode", f"{detail} (0, 1 or 2)")
+    return mode
 
 
 def _ip_adapter(unit: Unit, name: str, mask: bytes | None) -> IPAdapter:
@@ -217,28 +254,35 @@ def _unit(given: object, where: str) -> Unit | None:
 
 
 def module_named(text: str, field: str) -> str:
-    """The extension's name of one of our preprocessors; one with weights goes by its own. Raises a
-    422."""
+    """The extension's name of one of our preprocessors; one with weights goes by its own, and
+    stands in for the extension's that make the same. Raises a 422."""
     name = text.strip().lower()
     name = ALIASES.get(name, name)
-    if name not in MODULES and name not in (by_model := modules_by_model()):
+    if name in MODULES or name in (by_model := modules_by_model()):
+        return name
+    task = TASKS.get(name)
+    stands_in = next((model for model, does in by_model.items() if does == task), None)
+    if stands_in is None:
         there_are = ", ".join((*MODULES, *by_model))
-        raise invalid(field, f"no module is named {text[:60]!r}; there are {there_are}")
-    return name
+        why = f"no module is named {text[:60]!r}"
+        if task is not None:
+            why = f"{name} is a model, and this server's owner has configured none for {task}"
+        raise invalid(field, f"{why}; there are {there_are}")
+    return stands_in
 
 
-def modules_by_model() -> list[str]:
-    """The preprocessors with weights of their own, each once; none before a worker has started."""
+def modules_by_model() -> dict[str, str]:
+    """The preprocessors with weights of their own and what each makes; none before a worker has
+    started."""
     cards = offered_models(resources().redis)
-    found = [each.name for card in cards for each in card.preprocessors]
-    return list(dict.fromkeys(found))
+    return {each.name: each.task for card in cards for each in card.preprocessors}
 
 
 def _model(unit: Unit, where: str) -> str:
     """The ControlNet's name, without the hash that clients have seen elsewhere behind it."""
     name = IN_BRACKETS.sub("", unit.model).strip()
     if name.lower() in ("", "none"):
-        detail = "must name a ControlNet; modules that need none, such as reference, are not here"
+        detail = "must name a ControlNet; the module reference_only alone needs none"
         raise invalid(f"{where}/model", detail)
     if len(name) > 200:
         raise invalid(f"{where}/model", "must be at most 200 characters")

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
+from jobs.additions import studies
 from jobs.request.fields.values import MAX_CONTROLS
 from jobs.request.request import InvalidRequest
 from server.compat.a1111.base64 import decode_picture, encode_base64
@@ -15,10 +16,12 @@ from server.compat.a1111.control_maps import MODULES, SLIDERS, NoOpenCV, control
 from server.compat.a1111.errors import invalid
 from server.compat.a1111.generation.units import (
     IP_MODULES,
+    REFERENCE_ONLY,
     Text,
     module_named,
     modules_by_model,
 )
+from server.requests.asking import ask
 from server.requests.submission import known_models
 from server.requests.validation import field_errors
 
@@ -26,7 +29,7 @@ VERSION = 2
 """Of the extension's API: a unit has its picture and mask apart."""
 
 TYPES: Mapping[str, tuple[str, ...]] = {
-    "All": (*MODULES, *IP_MODULES),
+    "All": (*MODULES, *IP_MODULES, REFERENCE_ONLY),
     "Canny": ("none", "canny"),
     "Depth": ("none",),
     "IP-Adapter": ("none", *IP_MODULES[::-1]),
@@ -38,7 +41,7 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "NormalMap": ("none",),
     "OpenPose": ("none",),
     "Recolor": ("none", "recolor_luminance", "recolor_intensity", "grayscale"),
-    "Reference": ("none",),
+    "Reference": ("none", REFERENCE_ONLY),
     "Revision": ("none",),
     "Scribble": ("none", "scribble_xdog"),
     "Segmentation": ("none",),
@@ -49,6 +52,14 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "Tile": ("none", "tile_resample", "blur_gaussian"),
 }
 """The extension's headings, and those of our modules that stand under each."""
+
+TASK_TYPES: Mapping[str, str] = {
+    "Depth": "depth",
+    "NormalMap": "normal",
+    "OpenPose": "pose",
+    "Segmentation": "segmentation",
+}
+"""Under which heading a model stands, by what it makes."""
 
 RESOLUTION = {"name": "Resolution", "value": 512, "min": 64, "max": 2048, "step": 8}
 
@@ -91,8 +102,10 @@ def list_models() -> Response:
 @blueprint.get("/module_list")
 def list_modules() -> Response:
     """The preprocessors that a unit may name, and their sliders."""
-    modules = [*MODULES, *IP_MODULES, *modules_by_model()]
-    detail = {name: {"model_free": False, "sliders": _sliders(name)} for name in modules}
+    modules = [*MODULES, *IP_MODULES, REFERENCE_ONLY, *modules_by_model()]
+    detail = {
+        name: {"model_free": name == REFERENCE_ONLY, "sliders": _sliders(name)} for name in modules
+    }
     return jsonify(module_list=modules, module_detail=detail)
 
 
@@ -112,8 +125,9 @@ def list_control_types() -> Response:
     sorts them."""
     more = modules_by_model()
     types = {name: _type(name, modules) for name, modules in TYPES.items()}
-    for name in ("All", "Depth", "NormalMap"):
-        types[name]["module_list"] += more
+    types["All"]["module_list"] += more
+    for name, task in TASK_TYPES.items():
+        types[name]["module_list"] += [module for module, does in more.items() if does == task]
     return jsonify(control_types=types)
 
 
@@ -143,19 +157,28 @@ def detect() -> Response:
     module = module_named(wanted.controlnet_module, "controlnet_module")
     if not wanted.controlnet_images:
         raise invalid("controlnet_images", "must have at least one picture; it is empty")
-    if module not in MODULES:
-        detail = (
-            f"{module} is a model, which the workers have; a picture with it shows what it does"
-        )
-        raise invalid("controlnet_module", detail)
     how = tuned(module, wanted.controlnet_threshold_a, wanted.controlnet_threshold_b)
     made: list[str] = []
     for index, text in enumerate(wanted.controlnet_images):
         field = f"controlnet_images/{index}"
         decoded = decode_picture(text, field)
+        if module not in MODULES:
+            made.append(_mapped(module, decoded.png, field))
+            continue
         try:
             made.append(encode_base64(control_map(how, decoded.png)))
         except NoOpenCV:
             detail = f"{module} needs OpenCV, which the workers have and this server has not"
             raise invalid("controlnet_module", detail) from None
     return jsonify(images=made, info="Success")
+
+
+def _mapped(name: str, png: bytes, field: str) -> str:
+    """What a preprocessor with weights of its own makes of a picture: a worker has it."""
+    if len(png) > studies.MAPPED_BYTES:
+        most = studies.MAPPED_BYTES // 1024**2
+        raise invalid(field, f"must be at most {most} MB as a PNG for a model to look at")
+    card = next(card for card in known_models() if name in [p.name for p in card.preprocessors])
+    fields = {"picture": encode_base64(png)}
+    answer = ask(card.name, "map", {"preprocessor": name}, fields)
+    return answer["picture"].partition(",")[2]

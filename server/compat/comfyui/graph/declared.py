@@ -15,6 +15,8 @@ Type = Literal[
     "MASK",
     "CONTROL_NET",
     "UPSCALE_MODEL",
+    "IPADAPTER",
+    "CLIP_VISION",
     "INT",
     "FLOAT",
     "STRING",

@@ -197,8 +197,9 @@ class _Reader:
         return value
 
     def _chosen(self, node_id: str, each: Input, value: str) -> Any:
-        if each.choices == "images":
-            # Pictures may be anywhere: whoever opens them says what there is not.
+        if each.choices in ("images", "clip_vision"):
+            # Pictures may be anywhere: whoever opens them says what there is not. Whichever encoder
+            # is named, an adapter has its own.
             return value
         found = self._choices.find(each.choices, value)
         if found is None:

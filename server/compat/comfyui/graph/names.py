@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from jobs.request.model_card import AddOn, ModelCard
@@ -63,6 +63,30 @@ SCHEDULERS = {
 """Our schedule by ComfyUI's name for it; `automatic` is the model's own, which it does not have."""
 
 
+PRESETS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "LIGHT - SD1.5 only (low strength)": (("light",), ()),
+    "STANDARD (medium strength)": ((), ("light", "plus", "face", "vit-g", "vitg")),
+    "VIT-G (medium strength)": (("vit", "g"), ("vit-h", "vith", "plus", "face")),
+    "PLUS (high strength)": (("plus",), ("face",)),
+    "PLUS FACE (portraits)": (("plus", "face"), ()),
+    "FULL FACE - SD1.5 only (portraits stronger)": (("full", "face"), ()),
+}
+"""What the name of an IP-Adapter has and what it has not that a preset of the extension for them
+means: that looks for files by their names as well."""
+
+WEIGHTS = (
+    *("linear", "ease in", "ease out", "ease in-out", "reverse in-out", "weak input"),
+    *("weak output", "weak middle", "strong middle", "style transfer", "composition"),
+    *("strong style transfer", "style and composition", "style transfer precise"),
+    "composition precise",
+)
+SCALINGS = ("V only", "K+V", "K+V w/ C penalty", "K+mean(V) w/ C penalty")
+"""How that extension weighs the network's layers and what it multiplies by the weight; of each the
+first is done here."""
+
+OWN_ENCODER = "the adapter's own"
+
+
 @dataclass(frozen=True)
 class Choices:
     """What may be chosen in a graph: the models that are offered, and pictures that were sent."""
@@ -94,6 +118,13 @@ class Choices:
             "controlnet": lambda: self._files(lambda card: card.controlnets),
             "upscale_models": lambda: self._files(lambda card: card.upscalers),
             "embeddings": lambda: self._files(lambda card: card.embeddings),
+            "ipadapter": lambda: self._files(lambda card: card.ip_adapters),
+            "clip_vision": lambda: [OWN_ENCODER],
+            "presets": lambda: list(PRESETS),
+            "simple_weights": lambda: ["standard", "prompt is more important", "style transfer"],
+            "weights": lambda: list(WEIGHTS),
+            "combinations": lambda: ["concat", "add", "subtract", "average", "norm average"],
+            "scalings": lambda: list(SCALINGS),
             "vae": lambda: [BAKED_VAE],
             "samplers": lambda: list(SAMPLERS),
             "schedulers": lambda: list(SCHEDULERS),
@@ -109,7 +140,9 @@ class Choices:
         return list(dict.fromkeys(each.name + FILE for card in self.cards for each in of(card)))
 
 
-FOLDERS = ("checkpoints", "loras", "controlnet", "upscale_models", "embeddings", "vae")
+FOLDERS = (
+    *("checkpoints", "loras", "controlnet", "ipadapter", "upscale_models", "embeddings", "vae"),
+)
 """ComfyUI's folders of models that there is something in here."""
 
 

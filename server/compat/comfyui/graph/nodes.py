@@ -17,6 +17,7 @@ from server.compat.comfyui.graph.declared import (
     text,
     whole,
 )
+from server.compat.comfyui.graph.reference_nodes import REFERENCE_NODES
 
 _seed = whole("seed", 0, 0, MAX_SEED, control_after_generate=True)
 _steps = whole("steps", 20, 1, 10000)
@@ -362,7 +363,7 @@ _ALL = (
     _constant("Boolean", "Boolean", "BOOLEAN", default=False),
 )
 
-NODES = {each.name: each for each in _ALL}
+NODES = {each.name: each for each in (*_ALL, *REFERENCE_NODES)}
 """Every node that is taken, by its class."""
 
 LOOSE = ("Note", "MarkdownNote", "PrimitiveNode")

@@ -14,6 +14,9 @@ EMBEDDING = re.compile(r"\bembedding:([\w.-]+)")
 
 LORAS = ("LoraLoader", "LoraLoaderModelOnly")
 
+REFERENCES = ("IPAdapter", "IPAdapterAdvanced")
+"""Nodes that have a model look at pictures. What else it comes through only loads what they use."""
+
 TEXTS = (
     "CLIPTextEncode",
     "CLIPTextEncodeSDXL",
@@ -34,10 +37,12 @@ class Lora:
 
 @dataclass(frozen=True)
 class Model:
-    """A checkpoint with the LoRAs that are added to it, the first first."""
+    """A checkpoint with the LoRAs that are added to it, and the nodes that have it look at
+    pictures, of each the first first."""
 
     checkpoint: Node
     loras: list[Lora]
+    references: list[Node]
 
 
 @dataclass(frozen=True)
@@ -67,12 +72,16 @@ class Clip:
 def model_of(graph: Graph, sampler: Node) -> Model:
     """The model of a sampler. Raises BadGraph."""
     loras: list[Lora] = []
+    references: list[Node] = []
     node, _ = graph.source(sampler, "model")
-    while node.type.name in LORAS:
-        name, weight = bare(node.inputs["lora_name"]), float(node.inputs["strength_model"])
-        loras.append(Lora(node, name, weight))
+    while node.type.name != "CheckpointLoaderSimple":
+        if node.type.name in LORAS:
+            name, weight = bare(node.inputs["lora_name"]), float(node.inputs["strength_model"])
+            loras.append(Lora(node, name, weight))
+        elif node.type.name in REFERENCES:
+            references.append(node)
         node, _ = graph.source(node, "model")
-    return Model(node, loras[::-1])
+    return Model(node, loras[::-1], references[::-1])
 
 
 def clip_of(graph: Graph, node: Node) -> Clip:

@@ -29,6 +29,7 @@ from server.compat.comfyui.graph.prompts import (
     text_of,
     vae_is_of,
 )
+from server.compat.comfyui.graph.references import read_references
 
 MOST_BLUR = 64
 
@@ -110,6 +111,7 @@ class _Sampling:
         else:
             self._start(meaning, strength)
         self._controls(meaning, made.first)
+        read_references(meaning, graph, self._tracer, self._load, model.references, card)
         if made.enlarged is not None:
             self._second_pass(meaning, model)
         return meaning

@@ -191,10 +191,11 @@ def test_the_script_may_be_left_out_and_written_small(
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"model": "None"}, "/model: must name a ControlNet; modules that need none"),
-        ({"model": "None", "module": "reference_only"}, "/module: no module is named"),
+        ({"model": "None"}, "/model: must name a ControlNet; the module reference_only alone"),
+        ({"model": "None", "module": "reference_adain"}, "/module: reference_adain is not here"),
         ({"model": "nope"}, "model: no ControlNet for the model small is named 'nope'"),
-        ({"module": "openpose"}, "/module: no module is named 'openpose'; there are none, canny"),
+        ({"module": "openpose"}, "configured none for pose; there are none, canny"),
+        ({"module": "hed"}, "/module: no module is named 'hed'; there are none, canny"),
         ({"image": ""}, "/image: is required: a ControlNet follows a picture"),
         ({"image": "AAAA"}, "image: must be a PNG"),
         ({"image": "?"}, "/image: is not base64"),
@@ -246,14 +247,14 @@ def test_scripts_that_are_not_here_are_refused(
 def test_the_extensions_lists_are_there(api: WebUIApi):
     assert api.controlnet_version() == 2
     assert api.controlnet_model_list() == ["edges", "tones", "plus"]
-    assert api.controlnet_module_list() == [*MODULES, *IP_MODULES]
+    assert api.controlnet_module_list() == [*MODULES, *IP_MODULES, "reference_only"]
 
 
 @pytest.mark.endpoint("GET /controlnet/control_types", "GET /controlnet/settings")
 def test_types_and_settings_are_there(client: FlaskClient, quick: Quick):
     types = client.get("/controlnet/control_types").json["control_types"]
     assert types["All"]["model_list"] == ["None", "edges", "tones", "plus"]
-    assert types["All"]["module_list"] == [*MODULES, *IP_MODULES]
+    assert types["All"]["module_list"] == [*MODULES, *IP_MODULES, "reference_only"]
     settings = client.get("/controlnet/settings").json
     assert settings == {"control_net_unit_count": MAX_CONTROLS}
 

@@ -125,6 +125,23 @@ def test_soft_inpainting_reads_grey_as_strength(http: httpx.Client) -> None:
     assert changed(mask_round=False)[:, 40:60].mean() > 1
 
 
+DYNAMIC = "Dynamic Thresholding (CFG Scale Fix)"
+
+
+def test_dynamic_thresholding_is_the_field_that_is_here(http: httpx.Client) -> None:
+    as_here = [True, 3, 95, "Constant", 0, "Constant", 0, 4, True, "MEAN", "AD", 1]
+    body = {"prompt": "a star", "steps": 2, "seed": 4, "cfg_scale": 30}
+    plain, *_ = asked(http, TXT2IMG, **body)
+    tamed, notes, _ = asked(http, TXT2IMG, **body, alwayson_scripts={DYNAMIC: {"args": as_here}})
+    assert notes == []
+    assert "Mimic scale: 3, Threshold percentile: 95" in tamed.text["parameters"]
+    assert np.abs(np.asarray(tamed).astype(int) - np.asarray(plain)).max() > 2
+    other = [*as_here[:3], "Half Cosine Up", *as_here[4:]]
+    answer = http.post(TXT2IMG, json=body | {"alwayson_scripts": {DYNAMIC: {"args": other}}})
+    assert answer.status_code == 422
+    assert "mimic_mode must be Constant here; it is 'Half Cosine Up'" in answer.text
+
+
 @pytest.mark.endpoint("GET /sdapi/v1/samplers")
 def test_an_address_may_end_with_a_slash(http: httpx.Client) -> None:
     assert http.get("/sdapi/v1/samplers/").json() == http.get("/sdapi/v1/samplers").json()

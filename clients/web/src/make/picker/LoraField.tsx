@@ -36,7 +36,7 @@ function Loras({ model }: { model: Model }) {
           family={model.family}
           weight={weight}
           at={at}
-          weigh={(value) => set(loras.map((each, index) => (index === at ? { name, weight: value } : each)))}
+          weigh={(value) => set(loras.map((each, index) => (index === at ? { ...each, weight: value } : each)))}
           remove={() => set(loras.filter((_, index) => index !== at))}
         />
       ))}

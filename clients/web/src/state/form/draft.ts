@@ -1,7 +1,7 @@
 /** What the user is about to ask for. Everything typed is kept on the device at once. */
 import { effect, signal } from "@preact/signals";
 import type { Files } from "../../api/jobs";
-import type { JobRequest, Model, ResolvedRequest, Walk } from "../../api/types";
+import type { JobRequest, Lora, Model, ResolvedRequest, Walk } from "../../api/types";
 import { ownUpscaler, timesChosen } from "./enlarge";
 import { guideFiles, guidesAsked, NONE, type Guides } from "./guides";
 import { named, STRENGTH, type Input } from "./input";
@@ -30,7 +30,7 @@ export interface Draft {
   count: number;
   /** An autoencoder in place of the model's own. */
   vae: string | null;
-  loras: readonly { name: string; weight: number }[];
+  loras: readonly Lora[];
   /** How far to go from the picture; null is what suits its use. */
   strength: number | null;
   /** What changes from picture to picture, where they are a walk. */
@@ -136,7 +136,7 @@ export function fill(request: JobRequest | ResolvedRequest, model: Model | null 
     seedLocked: request.seed !== undefined,
     count: request.count ?? 1,
     vae: request.vae ?? null,
-    loras: (request.loras ?? []).map(({ name, weight }) => ({ name, weight })),
+    loras: [...(request.loras ?? [])],
     // Without a picture it says nothing, and would make the next one forgotten.
     strength: use && use !== "edit" ? unless(request.strength, STRENGTH[use]) : null,
     scale: request.scale ?? null,

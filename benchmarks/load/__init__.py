@@ -1,0 +1,1 @@
+"""The same requests, in the same order, at several kinds of server: how long each waits."""
