@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Settings are environment variables: PORT=8080 make up
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types python clients collected slow chaos soak images audit features families endpoints parts gallery model adapters bench lock clean
+.PHONY: help up test lint types python clients collected slow chaos soak images audit features families endpoints parts browsers gallery screenshots model adapters bench lock clean
 PY := .venv/bin/python
 # Where it is set, as in many containers, each of the hundred processes that a run starts compiles
 # all that it imports anew.
@@ -34,6 +34,9 @@ types: python  ## Strict types
 slow: .dev  ## The long tests: whole models, processes killed again and again
 	@$(PY) -m pytest -m "slow or fault" --timeout 900
 
+browsers: .dev  ## The page in Firefox and WebKitGTK, where they are; pictures in build/browsers
+	@$(PY) -m pytest tests/browsers -m browsers
+
 chaos: .dev  ## Break everything in turn, for MINUTES=60 from SEED=1: every promise must hold
 	@MINUTES=$(or $(MINUTES),60) SEED=$(or $(SEED),1) $(PY) -m pytest tests/faults -m chaos -s
 
@@ -63,6 +66,9 @@ parts: .dev  ## Take new pictures of the page's parts, which tests compare
 
 gallery: .dev  ## Make a page with a picture of everything: build/gallery/index.html
 	@$(PY) -m benchmarks.gallery
+
+screenshots: .dev  ## Take the README's pictures of the page anew
+	@$(PY) -m tests.docs.screenshots
 
 model: .dev  ## Train the model that ships, from nothing, by its recipe
 	@$(PY) -m models.recipe

@@ -169,7 +169,9 @@ def _check_depth(texts: _Texts) -> None:
     while level:
         depth += 1
         if depth > MAX_DEPTH:
-            raise BadPrompt(f"edits may stand in one another up to {MAX_DEPTH} deep")
+            raise BadPrompt(
+                "edits-too-deep", "edits may stand in one another up to {most} deep", most=MAX_DEPTH
+            )
         inner = (part for each in level for text in each.texts for part in text)
         level = [part for part in inner if not isinstance(part, str)]
 

@@ -38,13 +38,23 @@ def parts_of(prompt: str) -> list[Part]:
     if len(texts) == 1:
         return [Part(prompt)]
     if len(texts) > MAX_PARTS:
-        raise BadPrompt(f"AND joins at most {MAX_PARTS} prompts; there are {len(texts)}")
+        raise BadPrompt(
+            "and-too-many",
+            "AND joins at most {most} prompts; there are {has}",
+            most=MAX_PARTS,
+            has=len(texts),
+        )
     parts: list[Part] = []
     for text in texts:
         match = _WEIGHT.search(text)
         weight = float(match[1]) if match else 1.0
         if abs(weight) > MAX_PART_WEIGHT:
-            raise BadPrompt(f"what AND joins weighs at most {MAX_PART_WEIGHT:g}, not {weight:g}")
+            raise BadPrompt(
+                "and-too-heavy",
+                "what AND joins weighs at most {most:g}, not {given:g}",
+                most=MAX_PART_WEIGHT,
+                given=weight,
+            )
         parts.append(Part(text[: match.start()].rstrip() if match else text.rstrip(), weight))
     return parts
 

@@ -13,6 +13,11 @@ LANGUAGE = re.compile(r"\bAND\b|\bBREAK\b|\([^()]*:\s*[\d.]+\s*\)|\[[^\[\]]*[:|]
 """What says something else than its letters."""
 
 
+def said(error: BadPrompt) -> str:
+    """What is wrong with a prompt, for who says it in another language as well."""
+    return say(error.code, error.template, **error.values)
+
+
 def joins(prompt: str) -> bool:
     """Whether a prompt is several that AND joins."""
     return AND.search(prompt) is not None
@@ -23,7 +28,7 @@ def unreadable(prompt: str) -> str | None:
     try:
         Edited(prompt)
     except BadPrompt as error:
-        return str(error)
+        return said(error)
     return None
 
 
@@ -34,7 +39,7 @@ def fault(prompt: str, *, guided: bool) -> str | None:
         for part in parts_of(prompt):
             Edited(part.text)
     except BadPrompt as error:
-        return str(error)
+        return said(error)
     if joins(prompt) and not guided:
         return say(
             "and-unguided",

@@ -34,6 +34,8 @@ from .settings import PRESETS, Preset
 from .training import Budget, Stop
 
 STAGES = ("data", "autoencoder", "diffusion", "export", "evaluation")
+MORE = ("samplers",)
+"""Stages that run only where they are named."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,7 +68,11 @@ def main(arguments: list[str] | None = None) -> int:
         words.write(args.output, pictures.emoji)
         story.write(args.work, args.output, continued=bool(args.init))
     if "evaluation" in args.stages:
-        return evaluate(pictures, device, args)
+        code = evaluate(pictures, device, args)
+        if code:
+            return code
+    if "samplers" in args.stages:
+        compare(pictures, args)
     return 0
 
 
@@ -234,6 +240,14 @@ def evaluate(pictures: data.Pictures, device: torch.device, args: argparse.Names
     return 1 if wanting else 0
 
 
+def compare(pictures: data.Pictures, args: argparse.Namespace) -> None:
+    """Put what every sampler makes of the exported model beside its figures."""
+    file = args.output / "evaluation.json"
+    figures = json.loads(file.read_text()) if file.exists() else {}
+    figures["samplers"] = evaluation.compare(export.load(args.output), pictures)
+    write_json(file, figures)
+
+
 def write_json(path: Path, contents: dict) -> None:
     """Write `contents` for a person to read."""
     path.write_text(json.dumps(contents, indent=2) + "\n")
@@ -244,7 +258,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m models.recipe", description=__doc__)
     add = parser.add_argument
     add("--preset", choices=PRESETS, default="cpu")
-    add("--stages", type=lambda text: text.split(","), default=list(STAGES), help=",".join(STAGES))
+    stages = ",".join((*STAGES, *MORE))
+    add("--stages", type=lambda text: text.split(","), default=list(STAGES), help=stages)
     add("--data", type=Path, default=Path("models/cache/emoji.npz"), help="the prepared file")
     add("--cache", type=Path, default=Path("models/cache"), help="where npm packages are kept")
     add("--work", type=Path, default=Path("models/cache/run"), help="checkpoints and sample grids")

@@ -197,12 +197,14 @@ ALONE = """\
   table), and most seeds of a prompt show the same picture.
 - A word that it never saw is ignored at best."""
 PAIRS_FAIL = """\
-- Of two different things it mostly makes two of one, or of neither, and a long sentence, such as "a
-  very nice picture of a cat on my table", may come out as several things.
+- Of two different things it mostly makes two of one, or of neither.
 """
 COMPOSED = """\
-- It knows emoji and little else. It follows colours and numbers to four as often as the table says;
-  of more it makes what it can.
+- It knows emoji and little else. It follows colours, numbers to four and pairs as often as the
+  table says; of more it makes what it can.
+- A long sentence, such as "a very nice picture of a cat on my table", may come out as several
+  things.
+- Most seeds of a prompt show the same picture, here or there a little different.
 - A word that it never saw is ignored at best."""
 
 

@@ -1,10 +1,19 @@
 """Prompts to pictures, to look at a model while it trains and to measure it afterwards."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DPMSolverMultistepScheduler
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    UniPCMultistepScheduler,
+)
 from PIL import Image, ImageDraw
 from transformers import PreTrainedTokenizerFast
 
@@ -15,6 +24,17 @@ from .diffusion import NOISE, Diffusion
 # What the card, the grids and the figures use; found by eye on the prompts below.
 GUIDANCE = 4.0
 STEPS = 20
+SAMPLER = "dpmpp_2m"
+
+SAMPLERS: Mapping[str, Callable[[], Any]] = {
+    "dpmpp_2m": lambda: DPMSolverMultistepScheduler(**NOISE),
+    "dpmpp_2m_sde": lambda: DPMSolverMultistepScheduler(**NOISE, algorithm_type="sde-dpmsolver++"),
+    "unipc": lambda: UniPCMultistepScheduler(**NOISE),
+    "euler": lambda: EulerDiscreteScheduler(**NOISE),
+    "euler_a": lambda: EulerAncestralDiscreteScheduler(**NOISE),
+    "ddim": lambda: DDIMScheduler(**NOISE, clip_sample=False, set_alpha_to_one=False),
+}
+"""Diffusers' schedulers by the names that the server has for them."""
 
 PROMPTS = (
     "red apple",
@@ -39,9 +59,9 @@ CARD_PROMPTS = (
     "red apple",
     "rocket",
     "birthday cake",
-    "house",
     "purple cat",
     "blue banana",
+    "a cat and a rocket",
     "two red cats",
     "three apples",
 )
@@ -64,12 +84,14 @@ def generate(
     seed: int = 0,
     guidance: float = GUIDANCE,
     steps: int = STEPS,
+    sampler: str = SAMPLER,
 ) -> torch.Tensor:
     """Scaled latents, float [B, 4, h, w] on the CPU, for B prompts.
 
     Guidance is eq. 6 of classifier-free guidance (arXiv:2207.12598) in the form that diffusers
     uses: e = e_empty + guidance (e_words - e_empty). The sampler is DPM-Solver++
-    (arXiv:2211.01095). Row i starts from the noise of seed + i, whatever the other rows.
+    (arXiv:2211.01095) or another of SAMPLERS. Row i starts from the noise of seed + i, whatever
+    the other rows; what a sampler adds on the way is of one generator for all.
     """
     network, device = model.diffusion, model.diffusion.unet.device
     side = network.unet.config.sample_size
@@ -84,17 +106,21 @@ def generate(
                 for row in range(start, start + len(asked))
             ]
         ).to(device)
-        sampler = DPMSolverMultistepScheduler(**NOISE)
-        sampler.set_timesteps(steps)
-        for timestep in sampler.timesteps:
-            told, untold = network.unet(torch.cat([latents] * 2), timestep, both)[0].chunk(2)
+        scheduler = SAMPLERS[sampler]()
+        scheduler.set_timesteps(steps)
+        latents = latents * scheduler.init_noise_sigma
+        added = torch.Generator().manual_seed(seed + start)
+        adds = {"generator": added} if sampler in ("dpmpp_2m_sde", "euler_a") else {}
+        for timestep in scheduler.timesteps:
+            seen = scheduler.scale_model_input(latents, timestep)
+            told, untold = network.unet(torch.cat([seen] * 2), timestep, both)[0].chunk(2)
             noise = untold + guidance * (told - untold)
-            latents = sampler.step(noise, timestep, latents)[0]
+            latents = scheduler.step(noise, timestep, latents, **adds)[0]
         parts.append(latents.float().cpu())
     return torch.cat(parts)
 
 
-def pictures(model: Model, prompts: list[str], **options: float) -> torch.Tensor:
+def pictures(model: Model, prompts: list[str], **options: Any) -> torch.Tensor:
     """Pictures, uint8 [B, 3, S, S], for B prompts."""
     return autoencoder.decode(model.vae, generate(model, prompts, **options))
 

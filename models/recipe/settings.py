@@ -65,8 +65,8 @@ PRESETS = {
         decay=0.998,
         sample_minutes=15,
         mix=Mix(
-            pictures=(400, 5000, 4000, 2700),
-            shares=(0.02, 0.26, 0.08, 0.16),
+            pictures=(400, 4000, 10000, 2700),
+            shares=(0.02, 0.16, 0.32, 0.12),
             free=False,
             vietnamese=0.0,
         ),

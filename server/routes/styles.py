@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.prompts.styles import Style, StyleFile, StylesFull
 from jobs.request.fields.values import CONTROLS, Prompt
 from jobs.request.request import FieldError, InvalidRequest
+from jobs.sentences import say
 from jobs.settings import settings
 from server.door.auth import require_admin
 from server.errors import ApiError
@@ -79,12 +80,18 @@ def put_style(path: StylePath, body: StyleTexts) -> Response:
     """
     name = _name(path)
     if not name:
-        raise InvalidRequest([FieldError(pointer="/name", detail="must have a sign in it")])
+        raise InvalidRequest(
+            [FieldError(pointer="/name", detail=say("no-sign", "must have a sign in it"))]
+        )
     styles = _file().all()
     if name in styles:
         require_admin()
     elif len(styles) >= MOST:
-        raise ApiError(409, "too-many", f"there are {MOST} styles, and no more are kept")
+        raise ApiError(
+            409,
+            "too-many",
+            say("too-many-styles", "there are {most} styles, and no more are kept", most=MOST),
+        )
     style = Style(name, body.prompt, body.negative_prompt)
     try:
         new = _file().put(style)

@@ -16,7 +16,7 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import (
 )
 
 from models.recipe import __main__ as recipe
-from models.recipe import autoencoder, data, diffusion, evaluation, export
+from models.recipe import autoencoder, data, diffusion, evaluation, export, sampling
 from models.recipe.settings import PRESETS
 from tests.model.plain import prepare
 
@@ -175,6 +175,27 @@ def test_the_evaluation_fails_below_what_is_required(
     assert figures["prompts"] == 16
     assert 0 <= figures["top1"] <= figures["top5"] <= 1
     assert evaluation.shortfalls(figures, {"psnr_db": 1, "top5": 0}) == []
+
+
+@pytest.mark.slow
+def test_samplers_are_compared_on_the_same_questions(prepared: Path, trained: Path, tmp_path: Path):
+    flags = ["--preset", "tiny", "--device", "cpu", "--stages", "samplers"]
+    flags += ["--data", str(prepared), "--work", str(tmp_path), "--output", str(trained)]
+    assert recipe.main(flags) == 0
+    rows = json.loads((trained / "evaluation.json").read_text())["samplers"]
+    assert {row["sampler"] for row in rows} == set(sampling.SAMPLERS)
+    means = [row["mean"] for row in rows]
+    assert means == sorted(means, reverse=True)
+    assert len(rows) == len(sampling.SAMPLERS) + 2, "the best one at two other scales"
+
+
+@pytest.mark.parametrize("sampler", sampling.SAMPLERS)
+def test_each_sampler_walks_to_a_picture_without_noise(trained: Path, sampler: str):
+    model = export.load(trained)
+    drawn = sampling.generate(model, ["red apple"] * 2, steps=4, sampler=sampler)
+    assert drawn.isfinite().all()
+    assert drawn.equal(sampling.generate(model, ["red apple"] * 2, steps=4, sampler=sampler))
+    assert not drawn[0].equal(drawn[1])
 
 
 def test_a_picture_counts_as_named_when_its_own_is_nearest(prepared: Path, trained: Path):

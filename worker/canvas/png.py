@@ -95,7 +95,7 @@ def _compressed(picture: Picture) -> bytes:
     np.subtract(lines[1:], lines[:-1], out=said[1:, 1:])
     # What a filter leaves has runs and rare values, and nothing that repeats from further away.
     packer = zlib.compressobj(COMPRESS_LEVEL, strategy=zlib.Z_RLE)
-    return packer.compress(said) + packer.flush()
+    return packer.compress(said.tobytes()) + packer.flush()
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

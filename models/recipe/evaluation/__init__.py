@@ -8,9 +8,11 @@ model must reach.
 from .following import contact_sheet, follow
 from .named import evaluate, foreground, ranks, white_border
 from .required import REQUIRED, shortfalls
+from .samplers import compare
 
 __all__ = [
     "REQUIRED",
+    "compare",
     "contact_sheet",
     "evaluate",
     "follow",

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,10 +121,11 @@ def several_seeds(judge: Judge, model: Model, singles: list[Question], seed: int
     return round(sum(found) / max(1, len(found)), 2)
 
 
-def draw(model: Model, asked: list[Question], seed: int) -> torch.Tensor:
-    """Pictures of questions, uint8 [B, 3, S, S], each from a seed of its own."""
+def draw(model: Model, asked: list[Question], seed: int, **options: Any) -> torch.Tensor:
+    """Pictures of questions, uint8 [B, 3, S, S], each from a seed of its own; `options` as
+    `sampling.generate` has them."""
     with torch.autocast(model.vae.device.type, torch.bfloat16):
-        return sampling.pictures(model, [one.prompt for one in asked], seed=seed)
+        return sampling.pictures(model, [one.prompt for one in asked], seed=seed, **options)
 
 
 def contact_sheet(path: Path, model: Model, pictures: Pictures, seed: int = 0) -> list[str]:

@@ -3,15 +3,16 @@
 # A little under what the model that ships has: figures of another seed differ by as much.
 REQUIRED = {
     "top1": 0.83,
-    "top5": 0.89,
+    "top5": 0.88,
     "psnr_db": 28.0,
     "colour_words": 0.95,
-    "held_out.singles_top1": 0.90,
-    "held_out.thing_and_colour": 0.60,
-    "held_out.thing_and_number": 0.40,
-    "held_out.sentences_read_top5": 0.90,
+    "held_out.singles_top1": 0.95,
+    "held_out.thing_and_colour": 0.70,
+    "held_out.thing_and_number": 0.64,
+    "held_out.both_of_a_pair": 0.80,
+    "held_out.sentences_read_top5": 0.88,
     "held_out.typos_read_top5": 0.90,
-    "held_out.vietnamese_read_top5": 0.90,
+    "held_out.vietnamese_read_top5": 0.95,
 }
 
 

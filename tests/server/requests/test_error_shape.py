@@ -124,3 +124,20 @@ def test_a_field_that_a_part_lacks_is_named(client: FlaskClient):
     answer = client.post(f"{API}/jobs", json=sent)
     pointers = {each["pointer"] for each in answer.json["errors"]}
     assert pointers == {"/regions/0/prompt", "/ip_adapters/0/images"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "code"),
+    [
+        (" AND ".join(["cat"] * 99), "and-too-many"),
+        ("cat :999 AND dog", "and-too-heavy"),
+        ("[a:" * 99 + "b" + ":3]" * 99, "edits-too-deep"),
+    ],
+)
+def test_a_prompt_that_cannot_be_read_is_refused_with_a_code(
+    client: FlaskClient, worker: HandWorker, prompt: str, code: str
+):
+    answer = client.post(f"{API}/jobs", json={"prompt": prompt})
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["pointer"] == "/prompt"
+    assert answer.json["errors"][0]["wording"]["code"] == code

@@ -4,7 +4,7 @@ import { settle } from "./settle";
 import { t } from "./words";
 
 /** What the model that ships does well; other models do too. The words are what it was taught. */
-const EXAMPLES = ["two red cats", "red apple, 3d", "purple cat", "rocket, flat"];
+const EXAMPLES = ["two red cats", "a cat and a rocket", "purple cat", "rocket, flat"];
 
 /** For who has made nothing yet: a picture for one tap. */
 export function Welcome() {

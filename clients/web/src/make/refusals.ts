@@ -59,6 +59,7 @@ const vi: Sentences = {
   "tunes-nothing": ({ preprocessor }: Values) => `không chỉnh gì ở ${preprocessor}`,
   "no-tiling": ({ model }: Values) => `mô hình ${model} không làm được họa tiết lặp; chỉ Stable Diffusion 1, 2 và XL làm được`,
   "no-unet": ({ model }: Values) => `chỉ tác động lên U-Net, mà mô hình ${model} không có`,
+  "shown-its-own": ({ model }: Values) => `mô hình ${model} vốn đã tự nhìn vào ảnh mẫu nên không nhận tùy chọn này`,
   "takes-sampler": ({ takes, sampler }: Values) => `chỉ nhận bộ lấy mẫu ${takes}; hiện là ${sampler}`,
   blocked: () => "có từ mà chủ máy chủ này không cho dùng trong mô tả",
   "unknown-model": ({ name, there_are }: Values) => `không có mô hình nào tên ${name}; ${thereAre(there_are)}`,

@@ -62,12 +62,19 @@ export function Grid({ pictures: every, whole, at, more }: Props) {
       width.value = left.width = list.current!.clientWidth;
       looking.current();
     };
-    const observer = new ResizeObserver(measure);
+    // In the next frame: it lays its rows out anew, and what an observer changes at once is observed
+    // again, which Firefox reports as a loop.
+    let frame = 0;
+    const observer = new ResizeObserver(() => {
+      cancelAnimationFrame(frame);
+      frame = requestAnimationFrame(measure);
+    });
     observer.observe(list.current!);
     measure();
     const scrolled = () => looking.current();
     addEventListener("scroll", scrolled, { passive: true });
     return () => {
+      cancelAnimationFrame(frame);
       observer.disconnect();
       removeEventListener("scroll", scrolled);
     };
