@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.engine.helpers import Shelf, difference, open_pipeline, picture, pictures, tiny
 from worker.engine import TOLERANCE, Engine, Enlarge, ImageRequest
-from worker.engine.prepare import slerp
+from worker.engine.ground.slerp import slerp
 
 SIDE = 32
 

@@ -12,6 +12,7 @@ from grammar.errors import BadPrompt
 from grammar.script import Script, Wording
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene, Text
+from worker.engine.ground.slerp import slerp
 from worker.engine.ground.transfer import sent
 from worker.engine.guidance.shown import own_reference, show_reference
 from worker.engine.guidance.turns import perturb, turns_of
@@ -360,16 +361,6 @@ def _noise(task: Task, model: LoadedModel, width: int, height: int) -> torch.Ten
         another = model.noise(width, height, other)
         noise = slerp(noise, another, request.variation_strength)
     return sent(noise, model.device)
-
-
-def slerp(start: torch.Tensor, end: torch.Tensor, fraction: float) -> torch.Tensor:
-    """Between two noises along the sphere (Shoemake 1985), so that it stays noise of variance 1."""
-    cosine = functional.cosine_similarity(start.flatten(), end.flatten(), dim=0)
-    angle = torch.acos(cosine.clamp(-1, 1))
-    if angle.sin().abs() < 1e-4:
-        return torch.lerp(start, end, fraction)
-    weights = ((1 - fraction) * angle).sin(), (fraction * angle).sin()
-    return (weights[0] * start + weights[1] * end) / angle.sin()
 
 
 def _encoded(task: Task, model: LoadedModel, picture: Picture) -> torch.Tensor:
