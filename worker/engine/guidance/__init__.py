@@ -1,1 +1,1 @@
-"""From a network's answers to all rows of a picture to one: guidance, prompts side by side."""
+"""What steers each row of a step, and from a network's answers to all rows of a picture to one."""
