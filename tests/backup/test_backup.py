@@ -241,7 +241,14 @@ def of_zeros(path: Path) -> None:
     path.write_bytes(bytes(20_000))
 
 
-@pytest.mark.parametrize("harm", [cut, without_its_end, of_zeros])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        pytest.param(cut, marks=pytest.mark.slow),
+        without_its_end,
+        pytest.param(of_zeros, marks=pytest.mark.slow),
+    ],
+)
 def test_half_a_backup_restores_nothing(
     server: Server, tmp_path: Path, harm: Callable[[Path], None]
 ):

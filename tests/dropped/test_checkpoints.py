@@ -70,11 +70,11 @@ FEW = {"steps": 4, "guidance_scale": 1.0}
 
 QUICK = {
     "sd1": Case(checkpoints.sd1(), says("sd1", "pndm", 512, steps=50, guidance_scale=7.5)),
+}
+SLOW = {
     "sdxl-v": Case(
         checkpoints.sdxl(more=MARKERS), says("sdxl", "euler", 1024, **XL), scheduler=V_PREDICTION
     ),
-}
-SLOW = {
     "sdxl": Case(checkpoints.sdxl(), says("sdxl", "euler", 1024, **XL)),
     "sd2": Case(checkpoints.sd2(), says("sd2", "pndm", 512)),
     "sd2-by-metadata": Case(

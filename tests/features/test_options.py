@@ -20,7 +20,7 @@ from worker.engine import TOLERANCE
 Studios = Callable[[str], FamilyStudio]
 Together = Callable[[str], tuple[dict[str, Order], dict[str, Pixels]]]
 
-QUICK = ("sd1", "sdxl-inpainting")
+QUICK = ("sd1",)
 
 
 def kind_of(option: Option, family: str) -> Kind:

@@ -84,9 +84,9 @@ def impatient(server: Server, worker: HandWorker) -> Server:
 @pytest.mark.parametrize(
     "sent",
     [
-        b"",
+        pytest.param(b"", marks=pytest.mark.slow),
         HALF_HEAD,
-        head(1000) + b'{"prompt": "',
+        pytest.param(head(1000) + b'{"prompt": "', marks=pytest.mark.slow),
         head(5_000_000) + b'{"prompt": "',
         head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + b"5\r\n{",
     ],

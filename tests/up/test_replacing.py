@@ -102,7 +102,7 @@ class Served:
         self.door.close()
 
 
-@pytest.fixture(params=["http", "https"])
+@pytest.fixture(params=[pytest.param("http", marks=pytest.mark.slow), "https"])
 def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
     made = Served(tmp_path, request.param == "https")
     yield made

@@ -56,7 +56,8 @@ def picture(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "theme"), [("phone", "dark"), ("desk", "light"), ("wide", "dark")]
+    ("size", "theme"),
+    [("phone", "dark"), ("desk", "light"), pytest.param("wide", "dark", marks=pytest.mark.slow)],
 )
 @pytest.mark.parametrize("screen", SCREENS)
 def test_axe_finds_nothing_and_nothing_is_cut_off(visit: Visit, screen: str, size: str, theme: str):

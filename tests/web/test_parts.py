@@ -55,7 +55,7 @@ def small(shot: bytes) -> Image.Image:
         return picture.convert("RGB").resize(size, Image.Resampling.BOX)
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("theme", ["dark", pytest.param("light", marks=pytest.mark.slow)])
 def test_every_part_looks_as_it_did(browser: Browser, parts: Path, theme: str):
     page = browser.new_page(viewport={"width": 1040, "height": 800}, locale="en-US")
     page.route("**/*", serve)

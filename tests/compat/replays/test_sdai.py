@@ -57,7 +57,7 @@ def test_it_connects(sdai: httpx.Client) -> None:
     assert options["sd_model_checkpoint"] in [model["title"] for model in models]
     assert "Euler a" in [sampler["name"] for sampler in samplers]
     assert all(isinstance(each, str) for one in samplers for each in one["options"].values())
-    assert (loras, hypernetworks) == ([], [])
+    assert ([each["name"] for each in loras], hypernetworks) == (["ink"], [])
     assert embeddings["loaded"] == {}
 
 

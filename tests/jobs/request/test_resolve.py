@@ -70,7 +70,7 @@ CONTROL = {"model": "canny", "image": "x"}
         ({"strength": 0.5}, "/strength", "starts from no picture"),
         ({"clip_skip": 4}, "/clip_skip", "must be at most 3 for the model small; it is 4"),
         ({"prompt": "x <lora:no:1>"}, "/prompt", "no LoRA for the model small is named 'no'"),
-        ({"prompt": "x <lora:pixel:9>"}, "/prompt", "a weight from -4 to 4"),
+        ({"prompt": "x <lora:pixel:9>"}, "/prompt", "weights from -4 to 4"),
         ({"loras": [{"name": "no"}]}, "/loras/0/name", "there are pixel, line"),
         ({"controls": [CONTROL | {"model": "no"}]}, "/controls/0/model", "there are canny"),
         (

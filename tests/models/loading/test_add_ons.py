@@ -106,6 +106,7 @@ def test_a_model_lists_only_the_add_ons_that_fit_it(
         "triggers": ["in the style"],
         "family": "",
         "control_types": [],
+        "task": "",
         "bytes": (tmp_path / "fits.safetensors").stat().st_size,
         "preview_url": None,
     }

@@ -36,9 +36,9 @@ def test_a_newcomer_taps_an_example_and_sees_a_picture(visit: Visit):
     expect(page.get_by_label(PROMPT)).to_have_value("a cat and a rocket")
     picture = done(card(page, "a cat and a rocket"))
     expect(picture).to_have_attribute("alt", "a cat and a rocket")
-    more = card(page, "red apple, 3d").get_by_role("button", name="More", exact=True)
+    more = card(page, "a cat and a rocket").get_by_role("button", name="More", exact=True)
     expect(more).to_be_in_viewport()
-    expect(page.get_by_role("status").filter(has_text="red apple, 3d: done")).to_have_count(1)
+    expect(page.get_by_role("status").filter(has_text="a cat and a rocket: done")).to_have_count(1)
     expect(page.get_by_text("Type what you would like to see")).to_have_count(0)
 
 

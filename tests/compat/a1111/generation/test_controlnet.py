@@ -304,7 +304,7 @@ def test_the_maps_come_behind_the_pictures(client: FlaskClient, quick: Quick):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({"controlnet_module": "openpose"}, "controlnet_module: no module is named 'openpose'"),
+        ({"controlnet_module": "hed"}, "controlnet_module: no module is named 'hed'"),
         ({}, "controlnet_images: must have at least one"),
         ({"controlnet_images": ["AAAA"]}, "controlnet_images/0: must be a PNG"),
         ({"controlnet_images": "AAAA"}, "controlnet_images: must be an array"),
