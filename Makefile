@@ -86,7 +86,8 @@ clean:  ## Remove the virtual environment and caches, never DATA
 	@rm -rf .venv build server/pages/static/app clients/*/node_modules clients/mobile/www .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
 
 python: .dev
-	@$(PY) -m basedpyright
+# With node's usual heap it forgets what it worked out and takes twice the time; it comes to 5 GB.
+	@NODE_OPTIONS=--max-old-space-size=8192 $(PY) -m basedpyright
 
 # One process compiles what each process of the tests would compile anew, where all begin at once.
 collected: .dev
