@@ -23,7 +23,7 @@ from tests.worker.families.comparing.stock import FAMILIES, UNETS, Family, pipel
 from worker.engine import TOLERANCE
 
 MIXED: Mapping[str, Family] = {
-    "sd1": UNETS["sd1"],
+    **UNETS,
     "flux": FAMILIES["flux"],
     "qwen-image": FAMILIES["qwen-image"],
 }
