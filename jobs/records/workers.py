@@ -82,7 +82,6 @@ class WorkerInfo(BaseModel):
     """Models that are not in memory, each with the seconds until it should be, as measured."""
     known: list[str] = []
     """Models that it could offer: those on offer, and those that it was told to leave alone."""
-    pinned: list[str] = []
     """Models that are kept in memory."""
     compiled: list[str] = []
     """Models of which networks were compiled for its machine, and run so where they can."""

@@ -192,6 +192,8 @@ def test_models_are_loaded_pinned_and_taken_off_a_worker_while_it_runs(shop: Sho
     assert shop.models()["second"]["pinned"]
     ask("POST", "second", "unload", 409)
     ask("DELETE", "second", "pin", 204)
+    ask("POST", "second", "unload", 200)
+    until(lambda: state("second") == "cold")
     ask("DELETE", "second", f"workers/{worker}", 204)
     until(lambda: "second" not in shop.models())
     listed = shop.http.get(f"{API}/models").json()

@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -82,6 +83,7 @@ class Follower:
         self._cards: Sequence[ModelCard] = ()
         self._problems: tuple[str, ...] = ()
         self._wanted = Wanted(frozenset(), frozenset(), 0)
+        self._orders: deque[tuple[str, str]] = deque()
         self._told: float | None = None
         self._looks = 0
         self._took = 0.0
@@ -96,11 +98,9 @@ class Follower:
     def hear(self, order: Mapping[str, Any]) -> None:
         """Do what the worker was told by its channel."""
         action, model = order.get("action"), str(order.get("model"))
-        if action == "load":
-            with suppress(EngineError):
-                self.models.load(model)
-        elif action == "unload":
-            self.models.unload(model)
+        if action in ("load", "unload"):
+            # In the next look, which reads the pins: what was unpinned just before is not yet here.
+            self._orders.append((action, model))
         self.board.wake()
         self._woken.set()
 
@@ -190,11 +190,14 @@ class Follower:
                 if wanted.is_off(card.name, socket.gethostname(), self.offer.device):
                     self.models.unload(card.name)
         offered = {card.name for card in self.offer.plain_cards}
-        pinned = tuple(sorted(wanted.pins & offered))
-        self.models.pin(pinned)
-        if pinned != self.offer.pinned:
-            self.offer.pinned = pinned
-            self._told = None
+        self.models.pin(wanted.pins & offered)
+        while self._orders:
+            action, model = self._orders.popleft()
+            if action == "unload":
+                self.models.unload(model)
+                continue
+            with suppress(EngineError):
+                self.models.load(model)
         # Of the looks since somebody asked, this is the first or a later one.
         self._looks = self._looks + 1 if wanted.asked == before.asked else 1
         if self._looks >= TWICE and self.offer.looked != wanted.asked:

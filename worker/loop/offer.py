@@ -88,7 +88,6 @@ class Offer:
         self._hashes = hashes
         self.problems: tuple[str, ...] = ()
         self.known: tuple[str, ...] = tuple(card.name for card in cards)
-        self.pinned: tuple[str, ...] = ()
         self.looked = 0
         self._words = words
         self.mappers = mappers
@@ -167,7 +166,6 @@ class Offer:
             finish_s=median(self._finishing.copy() or [0.0]),
             ready_in=self.models.ready_in(),
             known=list(self.known),
-            pinned=list(self.pinned),
             problems=list(self.problems),
             compiled=sorted(self._compiled()),
             place=self._place.id if self._place else "",

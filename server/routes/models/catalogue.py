@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from jobs.additions import previews
 from jobs.additions.found import Kind
+from jobs.queue import orders
 from jobs.records.workers import State, WorkerInfo, furthest, live, offered_models
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.settings import settings
@@ -101,7 +102,8 @@ def list_models() -> dict[str, Any]:
     workers = live(redis)
     pictures = previews.every(redis)
     cards = [_with_previews(card, pictures) for card in offered_models(redis)]
-    views = [_view(card, workers, shown) for card in cards]
+    pins = orders.wanted(redis).pins
+    views = [_view(card, workers, pinned=card.name in pins, shown=shown) for card in cards]
     there = workers if shown else []
     left_alone = [
         LeftAlone(model=model, worker=worker.name)
@@ -130,7 +132,7 @@ def _with_previews(card: ModelCard, pictures: Mapping[str, str]) -> ModelCard:
     return card.model_copy(update=changed)
 
 
-def _view(card: ModelCard, workers: list[WorkerInfo], shown: bool) -> ModelView:
+def _view(card: ModelCard, workers: list[WorkerInfo], *, pinned: bool, shown: bool) -> ModelView:
     offering = [
         worker for worker in workers if any(each.name == card.name for each in worker.models)
     ]
@@ -141,7 +143,7 @@ def _view(card: ModelCard, workers: list[WorkerInfo], shown: bool) -> ModelView:
         warm=best.state == "warm",
         state=best.state,
         loaded=best.loaded,
-        pinned=any(card.name in worker.pinned for worker in offering),
+        pinned=pinned,
         workers=[_on(worker, card.name) for worker in offering] if shown else [],
     )
 

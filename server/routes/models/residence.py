@@ -99,7 +99,7 @@ def _order(action: Literal["load", "unload"], model: str) -> Response:
     require_admin()
     redis = resources().redis
     offering = _offering(redis, model)
-    if action == "unload" and any(model in worker.pinned for worker in offering):
+    if action == "unload" and model in orders.wanted(redis).pins:
         raise ApiError(409, "pinned", say("pinned", "{name} is pinned; unpin it first", name=model))
     orders.order(redis, offering, action, model)
     return response(Told(workers=[worker.name for worker in offering]), 200)
