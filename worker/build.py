@@ -44,6 +44,7 @@ from worker.models.folders.offered import make_folders
 from worker.models.inventory.hashes import HASHES, Hashes, HashMemory
 from worker.models.loading.checker import load_checker
 from worker.models.loading.mappers import Mappers
+from worker.models.loading.masks.segmenters import Segmenters
 from worker.models.loading.memory.free import freeze_libraries
 from worker.models.loading.memory.machine import machine_of, pick_device
 from worker.models.store.model_store import ModelStore
@@ -122,6 +123,7 @@ def build_worker(
         compiled=engine.compiled,
         words=words,
         mappers=Mappers(catalogue),
+        segmenters=Segmenters(catalogue),
         place=shop.place,
     )
 

@@ -21,7 +21,7 @@ Change = Literal["look-up", "search", "picture", "change", "delete", "wake", "fo
 """What is asked of a machine's folder of models."""
 
 Question = Literal[
-    "schedule", "tokenize", "forward", "autoencode", "decode", "acted", "story", "map"
+    "schedule", "tokenize", "forward", "autoencode", "decode", "acted", "story", "map", "segment"
 ]
 """What is asked of a model that a worker has loaded (`studies`), or of what a worker has for all of
 its models."""

@@ -46,7 +46,7 @@ class AddOn(BaseModel):
     task: str = Field(
         default="",
         description="What a preprocessor makes of a picture: `depth`, `normal`, `segmentation` or "
-        "`pose`; empty for what is none.",
+        "`pose`; what a segmenter goes by: `words` or `points`; empty for what is neither.",
     )
     family: str = Field(
         default="",
@@ -146,6 +146,10 @@ class ModelCard(BaseModel):
     preprocessors: list[AddOn] = Field(
         default_factory=list[AddOn],
         description="Models that make maps of pictures for ControlNets, such as of depth.",
+    )
+    segmenters: list[AddOn] = Field(
+        default_factory=list[AddOn],
+        description="Models that find what of a picture is meant, for `POST /masks`.",
     )
     upscalers: list[AddOn] = Field(default_factory=list[AddOn])
     vaes: list[AddOn] = Field(

@@ -7,11 +7,13 @@ from hashlib import sha256
 from typing import IO, Any, cast
 
 from flask import Request
+from pydantic import BaseModel
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.wsgi import LimitedStream
 
+from jobs.additions.masks import MaskRequest
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from server.errors import ApiError
 
@@ -40,9 +42,9 @@ PART = "part:"
 """What stands in a field whose picture came as a part; no id and no data URI begins so."""
 
 
-def _text_fields() -> set[str]:
+def _text_fields(request: type[BaseModel]) -> set[str]:
     """The fields that are text, whose parts are taken as they are; all others are JSON."""
-    properties: dict[str, Any] = GenerationRequest.model_json_schema()["properties"]
+    properties: dict[str, Any] = request.model_json_schema()["properties"]
     return {
         name
         for name, field in properties.items()
@@ -50,7 +52,7 @@ def _text_fields() -> set[str]:
     }
 
 
-TEXT = _text_fields()
+TEXT = _text_fields(GenerationRequest) | _text_fields(MaskRequest)
 
 
 class Parser(FormDataParser):

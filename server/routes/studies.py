@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 from flask import Response
-from PIL import Image
 from pydantic import BaseModel, Field
 
 from jobs.additions import studies
@@ -18,6 +14,7 @@ from server.errors import ApiError
 from server.openapi import Parameters, Routes, response
 from server.requests.asking import ask, wrong
 from server.requests.body import request_body
+from server.requests.shrinking import shrunk
 from server.requests.submission import known_models
 from server.requests.uploads import picture_bytes
 from server.resources import resources
@@ -316,8 +313,4 @@ def _side(card: ModelCard) -> int:
 def _picture(pointer: str, named: str, side: int) -> str:
     """A picture as base64 of a PNG of so many pixels a side at most."""
     found = picture_bytes(pointer, named, request_body().parts, resources().store)
-    image = Image.open(io.BytesIO(found))
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    image.convert("RGB").save(file, "PNG", compress_level=1)
-    return base64.b64encode(file.getvalue()).decode()
+    return shrunk(found, side)

@@ -15,6 +15,7 @@ from tests.running.site import Site, site_in
 from tests.tiny.maps import save_tiny_detector, save_tiny_pose, save_tiny_segmentation
 from tests.tiny.models import save_tiny, tiny_sd, tiny_unet
 from tests.tiny.pipelines.pipelines import save_tiny_sd3
+from tests.tiny.segmenters import save_tiny_clipseg, save_tiny_sam
 from tests.tiny.steering import save_tiny_t2i_adapter
 
 
@@ -33,6 +34,8 @@ def served(data: Path) -> Iterator[Site]:
     save_tiny_segmentation(data / "things")
     save_tiny_pose(data / "joints")
     save_tiny_detector(data / "people")
+    save_tiny_clipseg(data / "named")
+    save_tiny_sam(data / "models" / "segmenters" / "tapped")
     models = data / "models.toml"
     names = ("sd1", "sd3", "classes")
     maps = {"things": ("segmentation", ""), "joints": ("pose", 'detector = "people"\n')}
@@ -42,6 +45,7 @@ def served(data: Path) -> Iterator[Site]:
             f'[preprocessors.{name}]\nsource = "{name}"\ntask = "{task}"\n{more}'
             for name, (task, more) in maps.items()
         )
+        + '[segmenters.named]\nsource = "named"\n'
     )
     with site_in(data, models=models) as site:
         yield site

@@ -39,7 +39,7 @@ def save_tiny_segmentation(folder: Path, kinds: int = 150) -> Path:
             num_labels=kinds,
         )
         model = SegformerForSemanticSegmentation(config)
-        _stir(model)
+        stir(model)
         model.save_pretrained(folder)
     SegformerImageProcessorPil(size=SIDE).save_pretrained(folder)
     return folder
@@ -61,7 +61,7 @@ def save_tiny_pose(folder: Path, joints: int = 17) -> Path:
         model = VitPoseForPoseEstimation(
             VitPoseConfig(backbone_config=backbone, num_labels=joints, use_simple_decoder=True)
         )
-        _stir(model)
+        stir(model)
         torch.nn.init.constant_(model.head.conv.bias, 2.0)
         model.save_pretrained(folder)
     VitPoseImageProcessorPil(size=SIDE).save_pretrained(folder)
@@ -84,7 +84,7 @@ def save_tiny_detector(folder: Path) -> Path:
             label2id={"cat": 0, "person": 1},
         )
         model = YolosForObjectDetection(config)
-        _stir(model)
+        stir(model)
         model.class_labels_classifier.layers[-1].bias.data = torch.tensor([0.0, 50.0, 0.0])
         # Each of them about the middle of the picture.
         torch.nn.init.normal_(model.bbox_predictor.layers[-1].weight, std=0.01)
@@ -94,7 +94,7 @@ def save_tiny_detector(folder: Path) -> Path:
     return folder
 
 
-def _stir(model: Any) -> None:
+def stir(model: Any) -> None:
     """Weights by which each place of a picture is seen as something else."""
     for name, parameter in model.named_parameters():
         if parameter.dim() > 1:

@@ -140,6 +140,8 @@ class Follower:
             self._words.follow(look.catalogue)
             if self.offer.mappers is not None:
                 self.offer.mappers.follow(look.catalogue)
+            if self.offer.segmenters is not None:
+                self.offer.segmenters.follow(look.catalogue)
             self._cards, self._problems = tuple(found), tuple(problems)
             if look.catalogue.default != before.catalogue.default:
                 with suppress(EngineError):

@@ -21,6 +21,7 @@ from worker.models.adding.place import Place
 from worker.models.files.word_tables import WordTables
 from worker.models.inventory.hashes import Hashes
 from worker.models.loading.mappers import Mappers
+from worker.models.loading.masks.segmenters import Segmenters
 from worker.models.store.model_store import ModelStore
 
 MEMORY = 120.0
@@ -80,6 +81,7 @@ class Offer:
         compiled: Callable[[], Collection[str]] = tuple,
         words: WordTables | None = None,
         mappers: Mappers | None = None,
+        segmenters: Segmenters | None = None,
         place: Place | None = None,
     ) -> None:
         self._name = name
@@ -91,6 +93,7 @@ class Offer:
         self.looked = 0
         self._words = words
         self.mappers = mappers
+        self.segmenters = segmenters
         self._place = place
         self.models = models
         self.device = device

@@ -29,6 +29,7 @@ from worker.models.tables import (
     PreprocessorTable,
     SafetyEntry,
     SafetyTable,
+    SegmenterEntry,
     Table,
     VaeEntry,
     VaeTable,
@@ -57,6 +58,7 @@ class Catalogue:
     preprocessors: dict[str, PreprocessorEntry] = field(
         default_factory=dict[str, PreprocessorEntry]
     )
+    segmenters: dict[str, SegmenterEntry] = field(default_factory=dict[str, SegmenterEntry])
     safety: SafetyEntry | None = None
 
     @property
@@ -70,6 +72,7 @@ class Catalogue:
             *self.vaes.values(),
             *self.upscalers.values(),
             *self.preprocessors.values(),
+            *self.segmenters.values(),
         ]
 
     @property
@@ -97,6 +100,7 @@ SECTIONS = {
     "vaes": "an autoencoder",
     "upscalers": "an upscaler",
     "preprocessors": "a preprocessor",
+    "segmenters": "a segmenter",
 }
 """What each table of tables in models.toml names."""
 
@@ -134,6 +138,7 @@ def read_catalogue(path: Path) -> Catalogue:
         preprocessors=_section(
             path, document, "preprocessors", PreprocessorTable, PreprocessorEntry
         ),
+        segmenters=_section(path, document, "segmenters", AddOnTable, SegmenterEntry),
         safety=_safety(path, safety) if safety is not None else None,
     )
 
@@ -163,6 +168,7 @@ E = TypeVar(
     ControlNetEntry,
     IPAdapterEntry,
     PreprocessorEntry,
+    SegmenterEntry,
     VaeEntry,
 )
 

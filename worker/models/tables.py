@@ -138,7 +138,7 @@ class ModelEntry(ModelTable):
 
 
 class AddOnTable(Table):
-    """One `[embeddings.NAME]` or `[upscalers.NAME]` table of models.toml."""
+    """One `[embeddings.NAME]`, `[segmenters.NAME]` or `[upscalers.NAME]` table of models.toml."""
 
     source: str = Field(
         min_length=1,
@@ -259,6 +259,10 @@ class IPAdapterEntry(IPAdapterTable, AddOnEntry):
 
 class PreprocessorEntry(PreprocessorTable, AddOnEntry):
     """A preprocessor of the catalogue: a model that makes maps of pictures."""
+
+
+class SegmenterEntry(AddOnEntry):
+    """A segmenter of the catalogue: a model that finds what of a picture is meant."""
 
 
 class VaeEntry(VaeTable, AddOnEntry):

@@ -18,6 +18,8 @@ from worker.engine import (
     Picture,
     anatomy,
 )
+from worker.models.loading.masks.points import Point
+from worker.models.loading.masks.segmenters import Segmenters
 
 
 def schedule(model: LoadedModel, asked: dict[str, Any]) -> dict[str, Any]:
@@ -252,6 +254,15 @@ def fitted(picture: Picture, factor: int) -> Picture:
         return np.ascontiguousarray(picture[top : top + height, left : left + width])
     made: np.ndarray[Any, Any] = np.asarray(Image.fromarray(picture).resize((width, height)))
     return made.astype(np.uint8)
+
+
+def segmented(segmenters: Segmenters, asked: dict[str, Any], picture: str) -> str:
+    """How surely each place of a picture is what words or points say, as greys."""
+    shown, name = opened(picture), asked["segmenter"]
+    if asked["words"] is not None:
+        return png(segmenters.by_words(name, shown, asked["words"]))
+    points = [Point(**each) for each in asked["points"]]
+    return png(segmenters.by_points(name, shown, points))
 
 
 def png(picture: Picture) -> str:

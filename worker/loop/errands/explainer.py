@@ -29,6 +29,7 @@ from worker.loop.errands import explained
 from worker.loop.errands.answers import answer
 from worker.loop.offer import Offer
 from worker.models.files.errors import SourceError
+from worker.models.loading.masks.words import TooManyWords
 
 log = logging.getLogger("darkroom.worker")
 
@@ -89,6 +90,8 @@ class Explainer:
             return self._offer.story(said["model"]) or nothing
         if errand.action == "map":
             return {"picture": self._map(said["asked"]["preprocessor"], said["picture"])}
+        if errand.action == "segment":
+            return {"picture": self._segmented(said["asked"], said["picture"])}
         model = self._model(said["model"], errand.until)
         asked, caller = said["asked"], str(said["caller"])
 
@@ -133,6 +136,18 @@ class Explainer:
             raise Refusal(503, f"there is no preprocessor {name} on this worker")
         try:
             return explained.png(self._offer.mappers.map(name, explained.opened(picture)))
+        except SourceError as error:
+            raise Refusal(503, str(error)) from error
+
+    def _segmented(self, asked: dict[str, Any], picture: str) -> str:
+        """How surely each place of a picture is what was asked for, as greys."""
+        segmenters, name = self._offer.segmenters, asked["segmenter"]
+        if segmenters is None:
+            raise Refusal(503, f"there is no segmenter {name} on this worker")
+        try:
+            return explained.segmented(segmenters, asked, picture)
+        except TooManyWords as error:
+            raise Refusal(422, str(error), "words") from error
         except SourceError as error:
             raise Refusal(503, str(error)) from error
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.additions.found import KINDS
 from jobs.sentences import say
 from worker.models.adding.plan import NotAddable, Said
 from worker.models.files.add_ons import find
@@ -111,9 +112,12 @@ def _examined(path: Path, section: Section, said: Said) -> Examined:
 
 def _section_of_folder(path: Path) -> Section:
     try:
-        return kind_of_folder(path)
+        section = kind_of_folder(path)
     except SourceError as error:
         raise SourceError(f"it is {error}, which is nothing that is offered") from None
+    if section not in KINDS:
+        raise SourceError(f"it is one of the {section}, which models.toml names")
+    return section
 
 
 def _plain(sentence: str, path: Path) -> str:

@@ -24,6 +24,7 @@ from worker.models.files.loras.families import LoraFor, lora_for
 from worker.models.files.references.adapters import adapter_for
 from worker.models.files.references.located import encoder_for
 from worker.models.files.references.located import wanted_files as ip_adapter_files
+from worker.models.files.segmenters import goes_by, segmenter_weights
 from worker.models.files.steering.controlnets import controlnet_files, steers, wanted_part
 from worker.models.files.steering.mappers import WANTED, mapper_weights
 from worker.models.files.widths import ModelWidths, model_widths
@@ -33,6 +34,7 @@ from worker.models.tables import (
     IPAdapterEntry,
     LoraEntry,
     PreprocessorEntry,
+    SegmenterEntry,
     VaeEntry,
 )
 
@@ -42,11 +44,11 @@ SDXL_EMBEDDING = ("clip_l", "clip_g")
 
 SECTIONS = (
     *("loras", "embeddings", "controlnets", "ip_adapters", "preprocessors"),
-    *("upscalers", "vaes"),
+    *("segmenters", "upscalers", "vaes"),
 )
 """The fields of a ModelCard that list add-ons."""
 
-FOR_ALL = ("preprocessors", "upscalers")
+FOR_ALL = ("preprocessors", "segmenters", "upscalers")
 """Those that work on pixels, and fit every model."""
 
 FAMILIES_BY_TEXT = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
@@ -72,6 +74,7 @@ class FoundAddOn:
     lora: LoraFor = field(default_factory=LoraFor)
     steers: tuple[str, int] | None = None
     control_types: tuple[str, ...] = ()
+    goes_by: str = ""
 
     def fits(self, model: ModelWidths) -> bool:
         """Whether it can be added to a model of these widths."""
@@ -102,7 +105,7 @@ class FoundAddOn:
     @cached_property
     def told(self) -> AddOn:
         """What callers are told of it."""
-        task = self.entry.task if isinstance(self.entry, PreprocessorEntry) else ""
+        task = self.entry.task if isinstance(self.entry, PreprocessorEntry) else self.goes_by
         own = {"family": self.family, "control_types": list(self.control_types), "task": task}
         return _told(self.entry).model_copy(update=own)
 
@@ -186,6 +189,8 @@ def find(entry: AddOnEntry) -> FoundAddOn:
         case "preprocessors":
             mapper_weights(cast(PreprocessorEntry, entry))
             return FoundAddOn(entry)
+        case "segmenters":
+            return FoundAddOn(entry, goes_by=goes_by(cast(SegmenterEntry, entry)))
         case "vaes":
             files = vae_files(cast(VaeEntry, entry))
             return FoundAddOn(entry, latents=_latents(read_complete(files[0]).shapes))
@@ -217,6 +222,8 @@ def add_on_weights(entry: AddOnEntry) -> list[Path]:
         return vae_files(entry)
     if isinstance(entry, PreprocessorEntry):
         return mapper_weights(entry)
+    if isinstance(entry, SegmenterEntry):
+        return segmenter_weights(entry)
     if isinstance(entry, IPAdapterEntry):
         file = weights(entry)
         wanted = adapter_for(f"{entry.where}.source", read_complete(file).shapes)
@@ -247,7 +254,7 @@ def wanted_files(entry: AddOnEntry) -> Patterns:
     """Which files of a hub repository an add-on needs, for a pull."""
     if isinstance(entry, ControlNetEntry | VaeEntry):
         return wanted_part(entry)
-    if isinstance(entry, PreprocessorEntry):
+    if isinstance(entry, PreprocessorEntry | SegmenterEntry):
         return WANTED
     if isinstance(entry, IPAdapterEntry):
         return ip_adapter_files(entry)

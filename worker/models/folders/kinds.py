@@ -11,11 +11,19 @@ from worker.models.files.errors import SourceError
 from worker.models.files.formats.layout import read_json
 from worker.models.files.formats.safetensors_file import Shapes
 from worker.models.files.references.adapters import is_adapter
+from worker.models.files.segmenters import is_segmenter
 from worker.models.files.single_files.pieces import transformer_in
 from worker.models.files.steering.t2i_adapters import is_t2i_adapter
 
 Section = Literal[
-    "models", "loras", "embeddings", "controlnets", "ip_adapters", "vaes", "upscalers"
+    "models",
+    "loras",
+    "embeddings",
+    "controlnets",
+    "ip_adapters",
+    "vaes",
+    "segmenters",
+    "upscalers",
 ]
 
 PARTS: dict[str, Section] = {
@@ -134,10 +142,12 @@ def _any(names: Iterable[str], test: Callable[[str], object]) -> bool:
 
 
 def kind_of_folder(path: Path) -> Section:
-    """Which kind of thing a folder in the diffusers layout is. Raises SourceError, which says what
-    else it is."""
+    """Which kind of thing a folder in the layout of diffusers or transformers is. Raises
+    SourceError, which says what else it is."""
     if (path / "model_index.json").is_file():
         return "models"
+    if is_segmenter(path):
+        return "segmenters"
     kind = str(read_json(path / "config.json").get("_class_name"))
     if kind not in PARTS:
         raise SourceError(f"a {kind}")

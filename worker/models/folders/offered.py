@@ -46,6 +46,7 @@ def with_found(named: Catalogue, found: Found) -> Catalogue:
         "controlnets": dict(named.controlnets),
         "ip_adapters": dict(named.ip_adapters),
         "vaes": dict(named.vaes),
+        "segmenters": dict(named.segmenters),
         "upscalers": dict(named.upscalers),
     }
     for entry in found.entries:

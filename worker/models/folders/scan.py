@@ -20,6 +20,7 @@ from jobs.request.model_card import name_from
 from worker.models.files.errors import SourceError
 from worker.models.files.formats.gguf_file import SUFFIX, header_of, problem_in
 from worker.models.files.references.encoders import is_encoder
+from worker.models.files.segmenters import is_segmenter
 from worker.models.files.single_files.pieces import encoder_in, transformer_in
 from worker.models.folders.kinds import Section, kind_of, kind_of_folder
 from worker.models.tables import (
@@ -30,12 +31,13 @@ from worker.models.tables import (
     IPAdapterEntry,
     LoraEntry,
     ModelEntry,
+    SegmenterEntry,
     VaeEntry,
 )
 
 SUBFOLDERS = (
     *("loras", "embeddings", "controlnets", "vae", "upscalers"),
-    *("ip_adapters", "clip_vision"),
+    *("ip_adapters", "clip_vision", "segmenters"),
 )
 """What Darkroom's own folder of models is divided into. A file is what its header says it is, and
 may lie in any of them."""
@@ -78,6 +80,7 @@ ENTRY_CLASSES: dict[Section, type[AddOnEntry]] = {
     "controlnets": ControlNetEntry,
     "ip_adapters": IPAdapterEntry,
     "vaes": VaeEntry,
+    "segmenters": SegmenterEntry,
     "upscalers": AddOnEntry,
 }
 
@@ -130,7 +133,8 @@ def signature(folders: Sequence[Path]) -> Signature:
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
-    """Every file of weights, and every folder in the diffusers layout, at or below `folder`."""
+    """Every file of weights, and every folder in the layout of diffusers or of a segmenter of
+    transformers, at or below `folder`."""
     trees = [folder / tree for tree in TREES if (folder / tree).is_dir()]
     for root in trees if folder / "models" in trees else [folder]:
         yield from _below(root, set())
@@ -146,7 +150,7 @@ def _below(folder: Path, above: set[Path]) -> Iterator[Path]:
     except OSError:
         return
     names = {each.name for each in entries}
-    if "model_index.json" in names or ("config.json" in names and _weights_named(names)):
+    if "model_index.json" in names or ("config.json" in names and _is_whole(folder, names)):
         yield folder
         return
     for entry in entries:
@@ -172,8 +176,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _weights_named(names: set[str]) -> bool:
-    return any(re.fullmatch(r"diffusion_pytorch_model.*\.safetensors", name) for name in names)
+def _is_whole(folder: Path, names: set[str]) -> bool:
+    """Whether the files of a folder with a configuration are one thing together."""
+    if any(re.fullmatch(r"diffusion_pytorch_model.*\.safetensors", name) for name in names):
+        return True
+    # Other models of transformers lie there as one file each, to be read by a model's parts.
+    weighty = any(re.fullmatch(r"model.*\.safetensors", name) for name in names)
+    return weighty and is_segmenter(folder)
 
 
 def _section(path: Path) -> Section:

@@ -8,13 +8,13 @@ from pathlib import Path
 from worker.models.files.errors import SourceError
 from worker.models.files.formats.layout import no_weights, read_json
 from worker.models.files.formats.places import Patterns, add_on_folder
-from worker.models.tables import MapTask, PreprocessorEntry
+from worker.models.tables import AddOnEntry, MapTask, PreprocessorEntry
 
 VOCABULARY = ("tokenizer*.json", "vocab.json", "merges.txt", "special_tokens_map.json")
 """What a model that is told its task in words reads them by."""
 
 WANTED = Patterns(
-    ["config.json", "preprocessor_config.json", "*.safetensors", *VOCABULARY], ["*.*.safetensors"]
+    ["config.json", "*processor_config.json", "*.safetensors", *VOCABULARY], ["*.*.safetensors"]
 )
 """Which files of a hub repository one needs."""
 
@@ -39,7 +39,7 @@ DETECTOR = "ForObjectDetection"
 def mapper_folder(entry: PreprocessorEntry) -> Path:
     """Where a preprocessor lies. Raises SourceError where it is not here or is something else."""
     where = f"{entry.where}.source"
-    folder = _folder(entry, where)
+    folder = transformers_folder(entry, where)
     what, ends = KINDS[entry.task]
     name = architecture_of(folder)
     if not name.endswith(ends):
@@ -54,7 +54,7 @@ def detector_folder(entry: PreprocessorEntry) -> Path | None:
     where = f"{entry.where}.detector"
     if entry.task != "pose":
         raise SourceError(f"{where}: it is for the task pose; leave it out.")
-    folder = _folder(entry.model_copy(update=of_detector(entry)), where)
+    folder = transformers_folder(entry.model_copy(update=of_detector(entry)), where)
     name = architecture_of(folder)
     if not name.endswith(DETECTOR):
         raise SourceError(f"{where}: it is {name or 'nothing known'}, nothing that finds people.")
@@ -69,7 +69,7 @@ def of_detector(entry: PreprocessorEntry) -> dict[str, str | None]:
 def mapper_weights(entry: PreprocessorEntry) -> list[Path]:
     """The files of its weights. Raises SourceError."""
     folders = [mapper_folder(entry), detector_folder(entry)]
-    return [file for folder in folders if folder for file in _weights(folder)]
+    return [file for folder in folders if folder for file in weights_of(folder)]
 
 
 def architecture_of(folder: Path) -> str:
@@ -79,12 +79,14 @@ def architecture_of(folder: Path) -> str:
     return str(said[0]) if said else ""
 
 
-def _folder(entry: PreprocessorEntry, where: str) -> Path:
+def transformers_folder(entry: AddOnEntry, where: str) -> Path:
+    """Where a model of transformers lies that has weights. Raises SourceError naming `where`."""
     folder = add_on_folder(entry, entry.source, WANTED)
-    if not _weights(folder):
+    if not weights_of(folder):
         raise SourceError(f"{where}: {no_weights(folder)}")
     return folder
 
 
-def _weights(folder: Path) -> list[Path]:
+def weights_of(folder: Path) -> list[Path]:
+    """The files of a model's weights in transformers' layout."""
     return sorted(folder.glob("*.safetensors"))
