@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 import torch
+from darkroom_client import Darkroom
 from PIL import Image
 from transformers import CLIPSegForImageSegmentation, SamModel, SamProcessor
 from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPil
@@ -116,6 +117,9 @@ def test_points_say_what_is_meant_and_what_is_not(site: Site, client: httpx.Clie
     view, refined = said(answer)
     assert np.abs(refined - by_points(folder, [[12, 20], [36, 10]], [1, 0])).max() <= NEARLY
     assert view["threshold"] == 0.5
+    with Darkroom(site.url) as darkroom:
+        mask = darkroom.find_mask(file.getvalue(), points=[{"x": 0.25, "y": 0.5}], soft=True)
+    assert (np.asarray(Image.open(io.BytesIO(mask.png))) == one).all()
     assert view["share"] == pytest.approx((refined >= 127.5).mean(), abs=1e-4)
 
 

@@ -35,6 +35,7 @@ from darkroom_client.fields import (
 )
 from darkroom_client.formats import file_format
 from darkroom_client.grids import Axis, Cell, Grid
+from darkroom_client.masks import Mask, Meant, Point
 from darkroom_client.records import (
     AddOn,
     Done,
@@ -82,6 +83,8 @@ __all__ = [
     "Kind",
     "LoadedPicture",
     "Lora",
+    "Mask",
+    "Meant",
     "Model",
     "NoServer",
     "NotAllowed",
@@ -91,6 +94,7 @@ __all__ = [
     "Picture",
     "PictureInput",
     "PictureWords",
+    "Point",
     "Preview",
     "Progress",
     "QueueFull",

@@ -15,12 +15,13 @@ from typing import Literal, Unpack
 
 import httpx
 
-from darkroom_client import calls, grids
+from darkroom_client import calls, grids, masks
 from darkroom_client.calls import Call, Listing, Patience, Where
 from darkroom_client.errors import StillRunning, Unavailable
-from darkroom_client.fields import Fields
+from darkroom_client.fields import Fields, PictureInput
 from darkroom_client.formats import file_format
 from darkroom_client.grids import Axis, Grid
+from darkroom_client.masks import Mask, Meant
 from darkroom_client.records import Event, File, Job, LoadedPicture, Model, Picture, Progress, State
 from darkroom_client.stream import Follow, deadline, seats_taken
 
@@ -201,6 +202,14 @@ class Darkroom:
     def sheet(self, grid: Grid | str, *, width: int = 192) -> bytes:
         """All pictures of a grid under their labels, each `width` pixels wide, as one SVG."""
         return (self._send(grids.sheet(grid, width))).content
+
+    def find_mask(self, image: PictureInput, **meant: Unpack[Meant]) -> Mask:
+        """What `words` or `points` mean of a picture, for a job to repaint.
+
+        Raises RequestRefused where the server has no segmenter that goes by them.
+        """
+        call = masks.find(image, **meant)
+        return masks.read(self._send(call))
 
     def models(self) -> list[Model]:
         """The models that can be asked for, the default one first."""

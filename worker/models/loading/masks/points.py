@@ -19,6 +19,9 @@ KEPT = 4
 again."""
 
 
+SIZES = ("original_sizes", "reshaped_input_sizes")
+
+
 @dataclass(frozen=True)
 class Point:
     """A place in shares of the picture's width and height, which is meant or, where it is not
@@ -35,8 +38,8 @@ class _Seen:
     widths."""
 
     features: torch.Tensor
-    size: torch.Tensor
-    read_at: torch.Tensor
+    size: Sequence[Sequence[int]]
+    read_at: Sequence[Sequence[int]]
 
 
 class ByPoints:
@@ -51,7 +54,7 @@ class ByPoints:
         """How surely each place of a picture (H, W, 3) belongs to what stands at the positive
         points, and not to what stands at the others."""
         seen = self._seen(picture)
-        height, width = seen.read_at[0].tolist()
+        height, width = seen.read_at[0]
         places = [[each.x * width, each.y * height] for each in points]
         with torch.inference_mode():
             found = self._model(
@@ -76,7 +79,7 @@ class ByPoints:
         read = self._processor(images=picture, return_tensors="pt")
         with torch.inference_mode():
             features = self._model.get_image_embeddings(read["pixel_values"])
-        seen = _Seen(features, read["original_sizes"], read["reshaped_input_sizes"])
+        seen = _Seen(features, *(read[each].tolist() for each in SIZES))
         with self._lock:
             self._kept[name] = seen
             while len(self._kept) > KEPT:
