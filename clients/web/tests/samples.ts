@@ -35,6 +35,7 @@ export function model(some: Partial<Model> = {}): Model {
     controlnets: [],
     ip_adapters: [],
     preprocessors: [],
+    segmenters: [],
     upscalers: [],
     vaes: [],
     classes: 0,

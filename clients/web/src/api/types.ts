@@ -24,6 +24,8 @@ export type AddOnKind = "loras" | "embeddings" | "controlnets" | "ip_adapters" |
 export interface ModelList extends Omit<Schemas["ModelList"], "models"> {
   models: Model[];
 }
+/** What of a picture is meant. */
+export type FoundMask = Schemas["MaskView"];
 export type ModelChange = Schemas["ModelChange"];
 export type AddOnChange = Schemas["AddOnChange"];
 /** What a source has, and what would become of it here. */

@@ -28,6 +28,8 @@ export const t = words("editor", {
     shareLittle: "Less than 1 % of the picture is repainted.",
     share: (percent: number) => `${number(percent)} % of the picture is repainted.`,
 
+    word: "Choose by word",
+    tap: "Choose by tap",
     tools: "Tools",
     brush: "Brush",
     lasso: "Draw round it",
@@ -88,6 +90,8 @@ export const t = words("editor", {
     shareLittle: "Chưa đến 1 % ảnh được vẽ lại.",
     share: (percent: number) => `${number(percent)} % ảnh được vẽ lại.`,
 
+    word: "Chọn bằng lời",
+    tap: "Chọn bằng chạm",
     tools: "Công cụ",
     brush: "Cọ",
     lasso: "Khoanh vùng",

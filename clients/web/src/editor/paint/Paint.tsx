@@ -1,20 +1,27 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
+import type { Input } from "../../state/form/input";
+import { model } from "../../state/form/models";
 import { Icon } from "../../ui/Icon";
+import { later } from "../../ui/later";
 import { Frame } from "../Frame";
 import type { EditorProps } from "../props";
 import { t } from "../words";
 import { onKey } from "./keys";
 import { Painter } from "./painter";
 import { Stage } from "./Stage";
-import { ZOOM } from "./tool";
+import { choosersOf, isChooser, ZOOM } from "./tool";
 import { BY_COLOUR, Tools } from "./Tools";
 import { settle } from "./unfinished";
+
+/** It comes when it is opened: few servers have what it asks. */
+const Choose = later(async () => (await import("./choose/Choose")).Choose);
 
 /** Painting with a finger over what is to be repainted. */
 export function Paint({ input, done, close }: EditorProps) {
   const painter = useMemo(() => new Painter(input), [input.url]);
   const lost = useSignal(false);
+  const choosers = useComputed(() => choosersOf(model.value));
   useEffect(() => () => painter.close(), [painter]);
   const keep = async () => {
     const mask = await painter.png();
@@ -40,8 +47,8 @@ export function Paint({ input, done, close }: EditorProps) {
     >
       <Stage input={input} painter={painter} lost={lost} />
       <div class="controls">
-        <Share painter={painter} lost={lost.value} />
-        <Tools painter={painter} shortest={Math.min(input.width, input.height)} />
+        <Above input={input} painter={painter} lost={lost.value} />
+        <Tools painter={painter} shortest={Math.min(input.width, input.height)} choosers={choosers.value} />
       </div>
     </Frame>
   );
@@ -64,11 +71,20 @@ function Zoom({ painter }: { painter: Painter }) {
   );
 }
 
-function Share({ painter, lost }: { painter: Painter; lost: boolean }) {
-  const share = painter.share.value;
+/** What the tool does, or how much is painted. */
+function Above({ input, painter, lost }: { input: Input; painter: Painter; lost: boolean }) {
+  const tool = painter.tool.value;
+  const share = said(painter.share.value);
+  if (!lost && isChooser(tool)) return <Choose key={tool} by={tool} input={input} painter={painter} share={share} />;
   return (
     <p class="muted said" role="status">
-      {lost ? t("lost") : share > 0 ? share < 0.01 ? t("shareLittle") : t("share", Math.floor(share * 100)) : t(BY_COLOUR.has(painter.tool.value) ? "hintColour" : "hint")}
+      {lost ? t("lost") : share || t(BY_COLOUR.has(tool) ? "hintColour" : "hint")}
     </p>
   );
+}
+
+/** How much of the picture is repainted; empty where nothing is. */
+function said(share: number): string {
+  if (share <= 0) return "";
+  return share < 0.01 ? t("shareLittle") : t("share", Math.floor(share * 100));
 }

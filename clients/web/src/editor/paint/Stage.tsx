@@ -5,7 +5,7 @@ import { toStage } from "../view";
 import { t } from "../words";
 import { onStageKey } from "./keys";
 import type { Painter } from "./painter";
-import type { Tool } from "./tool";
+import { MOVES, type Tool } from "./tool";
 
 /** Tools whose size counts. */
 const RINGED: ReadonlySet<Tool> = new Set(["brush", "eraser", "lasso"]);
@@ -114,7 +114,7 @@ function listen(stage: HTMLElement, painter: Painter): () => void {
       event.preventDefault();
       stage.focus({ preventScroll: true });
       stage.setPointerCapture(event.pointerId);
-      const moves = event.button === 1 || space !== "up" || painter.tool.peek() === "hand";
+      const moves = event.button === 1 || space !== "up" || MOVES.has(painter.tool.peek());
       if (space === "down") space = "used";
       gestures.down(touch(event), moves);
     },

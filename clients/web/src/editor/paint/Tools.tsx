@@ -3,18 +3,18 @@ import { MASK_GREYS, type MaskGrey } from "../../state/form/input";
 import { Icon, type IconName } from "../../ui/Icon";
 import { t } from "../words";
 import type { Painter } from "./painter";
-import { LARGEST, SMALLEST, type Tool } from "./tool";
+import { isChooser, LARGEST, SMALLEST, type Chooser, type Tool } from "./tool";
 
 /** The most that the server softens an edge by. */
 const SOFTEST = 64;
 
-const TOOLS: readonly Tool[] = ["brush", "lasso", "fill", "eyedropper", "eraser", "hand"];
+const TOOLS: readonly Exclude<Tool, Chooser>[] = ["brush", "lasso", "fill", "eyedropper", "eraser", "hand"];
 
 /** Those that go by the colours of the picture. */
 export const BY_COLOUR: ReadonlySet<Tool> = new Set(["fill", "eyedropper"]);
 
 /** What to paint with. */
-export function Tools({ painter, shortest }: { painter: Painter; shortest: number }) {
+export function Tools({ painter, shortest, choosers }: { painter: Painter; shortest: number; choosers: readonly Chooser[] }) {
   const { done, undone } = painter.history.value;
   const softest = Math.max(painter.feather.value, Math.min(SOFTEST, Math.max(8, Math.round(shortest / 8))));
   return (
@@ -39,6 +39,15 @@ export function Tools({ painter, shortest }: { painter: Painter; shortest: numbe
         />
         <Tap icon="trash" label={t("clear")} run={() => painter.clear()} />
       </div>
+      {choosers.length > 0 && (
+        <div class="choosers">
+          {choosers.map((each) => (
+            <button key={each} type="button" aria-pressed={painter.tool.value === each} onClick={() => (painter.tool.value = each)}>
+              <Icon name={each === "word" ? "search" : "wand"} /> {t(each)}
+            </button>
+          ))}
+        </div>
+      )}
       <div class="sliders">
         {BY_COLOUR.has(painter.tool.value) ? (
           <label>
@@ -52,7 +61,7 @@ export function Tools({ painter, shortest }: { painter: Painter; shortest: numbe
             />
           </label>
         ) : (
-          <SizeSlider painter={painter} />
+          !isChooser(painter.tool.value) && <SizeSlider painter={painter} />
         )}
         <label>
           <span>{t("level")}</span> <b>{t("percent", Math.round(painter.level.value * 100))}</b>

@@ -10,7 +10,7 @@ import { meant } from "./meant";
 import { added, inverted, NOTHING, pieces, pressed, redone, undone, worthKeeping } from "./mask/strokes";
 import type { Dab, History } from "./mask/strokes";
 import { keep, unfinished } from "./unfinished";
-import { LARGEST, SMALLEST, type Tool } from "./tool";
+import { AT_ONCE, LARGEST, MOVES, SMALLEST, type Tool } from "./tool";
 import { Veil } from "./mask/veil";
 
 /** Milliseconds for which the veil only moves with the picture, until it is drawn sharp again. */
@@ -43,6 +43,8 @@ export class Painter {
   readonly cursor = signal<Point | null>(null);
   /** Where the keyboard left the brush, in the picture's pixels. */
   readonly told = signal<Point | null>(null);
+  /** Where the picture was tapped, for what stands there to be chosen. */
+  readonly tapped = signal<Point | null>(null);
   readonly gestures: Gestures;
 
   readonly #mask: Mask;
@@ -122,20 +124,27 @@ export class Painter {
     this.#show();
   }
 
+  /** This was done instead. */
+  change(history: History): void {
+    if (history === this.history.peek()) return;
+    this.history.value = history;
+    this.#again();
+  }
+
   undo(): void {
-    this.#change(undone(this.history.peek()));
+    this.change(undone(this.history.peek()));
   }
 
   redo(): void {
-    this.#change(redone(this.history.peek()));
+    this.change(redone(this.history.peek()));
   }
 
   clear(): void {
-    if (this.share.peek() > 0) this.#change(added(this.history.peek(), "clear"));
+    if (this.share.peek() > 0) this.change(added(this.history.peek(), "clear"));
   }
 
   setInvert(invert: boolean): void {
-    if (invert !== this.invert.peek()) this.#change(added(this.history.peek(), "invert"));
+    if (invert !== this.invert.peek()) this.change(added(this.history.peek(), "invert"));
   }
 
   setFeather(feather: number): void {
@@ -185,7 +194,7 @@ export class Painter {
       x: Math.min(width, Math.max(0, from.x + by.x / scale)),
       y: Math.min(height, Math.max(0, from.y + by.y / scale)),
     };
-    if (drawing) {
+    if (drawing && !MOVES.has(this.tool.peek())) {
       if (!this.#dabs.length) this.#dab(from);
       this.#dab(to);
     }
@@ -196,6 +205,7 @@ export class Painter {
 
   /** Ends the stroke that `step` leaves; without one, a dot is where the brush is. */
   lift(): void {
+    if (MOVES.has(this.tool.peek())) return;
     if (!this.#dabs.length) {
       const { width, height } = this.#picture;
       this.#dab(this.cursor.peek() ?? { x: width / 2, y: height / 2 });
@@ -219,13 +229,14 @@ export class Painter {
 
   #dab(at: Point, pressure = 1): void {
     const { scale } = this.view.peek();
-    const { erase, level, round, flood } = this.#meant;
-    if (flood && this.#dabs.length) return;
+    const { erase, level, round } = this.#meant;
+    const atOnce = AT_ONCE.has(this.tool.peek());
+    if (atOnce && this.#dabs.length) return;
     const width = round ? LINE : this.size.peek();
     const dab = { ...at, radius: (width / 2 / scale) * pressure };
     if (!worthKeeping(this.#dabs, dab, 1 / scale)) return;
     this.#dabs.push(dab);
-    if (flood) return;
+    if (atOnce) return;
     const fresh = this.#dabs.length - 1;
     if (level < 1) {
       this.#moved ||= requestAnimationFrame(() => this.#show());
@@ -238,6 +249,10 @@ export class Painter {
   #end(): void {
     const stroke = { ...this.#meant, dabs: this.#dabs };
     this.#dabs = [];
+    if (this.tool.peek() === "tap") {
+      this.tapped.value = stroke.dabs[0]!;
+      return;
+    }
     this.#mask.add(stroke, this.invert.peek());
     this.history.value = added(this.history.peek(), stroke);
     this.#later();
@@ -245,12 +260,6 @@ export class Painter {
 
   get #meant() {
     return meant(this.tool.peek(), this.level.peek(), this.tolerance.peek());
-  }
-
-  #change(history: History): void {
-    if (history === this.history.peek()) return;
-    this.history.value = history;
-    this.#again();
   }
 
   #again(): void {
@@ -286,8 +295,8 @@ export class Painter {
     clearTimeout(this.#following);
     this.#moved = this.#following = 0;
     this.#veil?.show(this.#mask, this.view.peek());
-    const { erase, level, flood } = this.#meant;
-    if (!this.#dabs.length || flood) return;
+    const { erase, level } = this.#meant;
+    if (!this.#dabs.length || AT_ONCE.has(this.tool.peek())) return;
     if (level < 1) {
       this.#veil?.lay(pieces(this.#dabs), this.view.peek(), this.invert.peek() ? 1 - level : level);
       return;

@@ -1,6 +1,7 @@
 /** What will be repainted, at the picture's own size, and how it is drawn there and on the screen. */
 import type { Size, View } from "../../view";
 import { flooded, type Flood } from "./flood";
+import { lay as layRuns, type Runs } from "./runs";
 import { weights } from "./soften";
 import { pieces, visible, type Dab, type History, type Piece, type Stroke } from "./strokes";
 
@@ -96,7 +97,7 @@ export class Mask {
       return;
     }
     context.globalCompositeOperation = operation(stroke.erase, invert);
-    if (stroke.flood) {
+    if (stroke.flood || stroke.chosen) {
       const alone = pen(this.#stroke);
       alone.clearRect(0, 0, this.size.width, this.size.height);
       this.#draw(alone, stroke);
@@ -105,8 +106,9 @@ export class Mask {
     context.globalCompositeOperation = "source-over";
   }
 
-  #draw(context: CanvasRenderingContext2D, { dabs, round, flood }: Stroke): void {
-    if (flood) this.#flood(context, dabs[0]!, flood);
+  #draw(context: CanvasRenderingContext2D, { dabs, round, flood, chosen }: Stroke): void {
+    if (chosen) this.#put(context, chosen);
+    else if (flood) this.#flood(context, dabs[0]!, flood);
     else if (round) enclose(context, dabs, ITSELF);
     else draw(context, pieces(dabs), ITSELF);
   }
@@ -116,6 +118,12 @@ export class Mask {
     const found = flooded(this.#picture.data, this.size, at, flood);
     const pixels = context.createImageData(this.size.width, this.size.height);
     for (let pixel = 0; pixel < found.length; pixel++) pixels.data[4 * pixel + 3] = found[pixel]! * 255;
+    context.putImageData(pixels, 0, 0);
+  }
+
+  #put(context: CanvasRenderingContext2D, chosen: Runs): void {
+    const pixels = context.createImageData(this.size.width, this.size.height);
+    layRuns(chosen, pixels.data);
     context.putImageData(pixels, 0, 0);
   }
 

@@ -1,6 +1,7 @@
 /** What was painted, as points instead of pixels: undo is exact, and a long session stays small. */
 import { distance, type Point } from "../../view";
 import type { Flood } from "./flood";
+import type { Runs } from "./runs";
 
 /** A point of the picture with the brush's radius there, in the picture's pixels. */
 export interface Dab extends Point {
@@ -16,6 +17,8 @@ export interface Stroke {
   readonly round?: boolean;
   /** Where it means all that has the colour of its first dab. */
   readonly flood?: Flood;
+  /** Where it means places that were found otherwise; it has no dabs then. */
+  readonly chosen?: Runs;
 }
 
 /** `invert` is that the rest is repainted instead. */
@@ -43,6 +46,12 @@ export function redone(history: History): History {
   const next = history.undone.at(-1);
   if (!next) return history;
   return { done: [...history.done, next], undone: history.undone.slice(0, -1) };
+}
+
+/** The history with a step, or none, in the place of one from before, where that was the last. */
+export function instead(history: History, before: Step | null, step: Step | null): History {
+  const rest = before && history.done.at(-1) === before ? undone(history) : history;
+  return step ? added(rest, step) : rest;
 }
 
 /** The steps that still show: a "clear" covers all before it. */
