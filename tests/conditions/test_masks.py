@@ -13,6 +13,7 @@ import pytest
 import torch
 from darkroom_client import Darkroom
 from PIL import Image
+from playwright.sync_api import expect
 from transformers import CLIPSegForImageSegmentation, SamModel, SamProcessor
 from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
@@ -21,6 +22,9 @@ from tests.features.development import photograph
 from tests.running.paths import API
 from tests.running.site import Site
 from tests.tiny.text import tokenizer
+from tests.web.browser import PHONE, chromium, violations
+from tests.web.make.test_editor import TOO_SMALL, Fingers, open_painting, share
+from tests.web.make.test_editor import said as said_by
 from tests.worker.families.comparing.asking import data_uri
 from worker.models.files.errors import SourceError
 from worker.models.loading.masks.segmenters import load_segmenter
@@ -145,6 +149,47 @@ def test_what_cannot_be_is_refused_with_its_field(
     (error,) = answer.json()["errors"]
     assert error["pointer"] == pointer
     assert detail in error["detail"]
+
+
+def test_the_editor_paints_what_a_word_or_a_tap_means(site: Site, client: httpx.Client):
+    """On a phone, each as one stroke that can be undone."""
+    file = io.BytesIO()
+    SHOWN.save(file, "PNG")
+    word, _ = found(client, words="cat")
+    place, beside = {"x": 0.25, "y": 0.5}, {"x": 0.75, "y": 0.25, "positive": False}
+    tap, _ = found(client, points=[place])
+    refined, _ = found(client, points=[place, beside])
+    with chromium() as browser:
+        page = browser.new_page(viewport=PHONE, has_touch=True, is_mobile=True, locale="en-US")
+        page.goto(site.url)
+        open_painting(page, file.getvalue())
+        undo = page.get_by_role("button", name="Undo")
+
+        page.get_by_role("button", name="Choose by word").click()
+        page.get_by_role("textbox", name="What should change").fill("cat")
+        page.get_by_role("button", name="Choose it").click()
+        assert share(page) == pytest.approx(100 * word["share"], abs=3)
+        assert [*violations(page), *page.evaluate(TOO_SMALL)] == []
+        page.get_by_label("How much counts").fill("2")
+        expect(said_by(page)).to_contain_text("Nothing was found for \u201ccat\u201d")
+        page.get_by_label("How much counts").fill("60")
+        assert share(page) == pytest.approx(100 * word["share"], abs=3)
+        undo.click()
+        expect(said_by(page)).to_contain_text("A word or two")
+        expect(undo).to_be_disabled()
+
+        page.get_by_role("button", name="Choose by tap").click()
+        expect(said_by(page)).to_contain_text("Tap what should change")
+        fingers = Fingers(page)
+        fingers.stroke((0.25, 0.5), (0.25, 0.5), steps=1)
+        assert share(page) == pytest.approx(100 * tap["share"], abs=3)
+        page.get_by_role("button", name="Not this").click()
+        fingers.stroke((0.75, 0.25), (0.75, 0.25), steps=1)
+        expect(said_by(page)).not_to_contain_text(f"{int(100 * tap['share'])} %")
+        assert share(page) == pytest.approx(100 * refined["share"], abs=3)
+        assert violations(page) == []
+        undo.click()
+        expect(said_by(page)).to_contain_text("Tap what should change")
 
 
 def test_a_model_of_another_kind_is_no_segmenter(site: Site):

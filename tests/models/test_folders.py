@@ -7,6 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 from tests.checkpoints.layers import Unet, autoencoder_shapes
+from worker.models.adding.examine import examine
+from worker.models.adding.plan import NotAddable
 from worker.models.catalogue import read_catalogue
 from worker.models.files.errors import SourceError
 from worker.models.folders.kinds import kind_of
@@ -98,6 +100,18 @@ def test_what_changed_shows_without_opening_a_file(tmp_path: Path):
     file.write_bytes(file.read_bytes() + b" ")
     assert len({before, added, signature([tmp_path])}) == 3
     assert "more than its header says" in scan([tmp_path]).unusable[0].reason
+
+
+def test_a_segmenter_of_transformers_is_one_thing_and_other_models_of_it_are_none(tmp_path: Path):
+    for name, architecture in (("Tap It", "SamModel"), ("text", "CLIPTextModel")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(f'{{"architectures": ["{architecture}"]}}')
+        save_file({"vision.weight": torch.zeros(1)}, tmp_path / name / "model.safetensors")
+    found = scan([tmp_path])
+    assert [(each.section, each.name) for each in found.entries] == [("segmenters", "tap-it")]
+    assert [each.path.name for each in found.unusable] == ["model.safetensors"]
+    with pytest.raises(NotAddable, match="one of the segmenters, which models.toml names"):
+        examine(tmp_path / "Tap It")
 
 
 def test_models_toml_wins_over_what_lies_in_a_folder(tmp_path: Path):

@@ -18,6 +18,12 @@ from tests.web.conftest import Site, Visit
 
 SIDE = 128
 
+TOO_SMALL = """[...document.querySelectorAll('.editor :is(button, input)')].filter((each) => {
+  const box = each.getBoundingClientRect();
+  return box.width < 48 || box.height < 48 || box.right > innerWidth;
+}).map((each) => each.outerHTML)"""
+"""What a finger would miss, or that is out of sight."""
+
 Place = tuple[float, float]
 """Across and down on the picture, from 0 to 1."""
 
@@ -349,13 +355,7 @@ def test_axe_finds_nothing(
     begin(page)
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    small = page.evaluate(
-        "[...document.querySelectorAll('.editor :is(button, input)')].filter((each) => {"
-        "const box = each.getBoundingClientRect();"
-        "return box.width < 48 || box.height < 48 || box.right > innerWidth })"
-        ".map((each) => each.outerHTML)"
-    )
-    assert small == []
+    assert page.evaluate(TOO_SMALL) == []
 
 
 def test_what_is_painted_lightly_changes_less(visit: Visit, site: Site) -> None:

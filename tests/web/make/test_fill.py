@@ -26,6 +26,7 @@ def patches() -> bytes:
 def test_a_tap_fills_one_patch_and_a_colour_is_taken_everywhere(visit: Visit):
     page = visit(PHONE)
     open_painting(page, patches())
+    expect(page.get_by_role("button", name="Choose by")).to_have_count(0)
     fingers = Fingers(page)
     page.get_by_role("button", name="Fill what has this colour").click()
     expect(page.get_by_label("Colours that count")).to_be_visible()

@@ -1,16 +1,16 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import type { Input } from "../../state/form/input";
-import { model } from "../../state/form/models";
 import { Icon } from "../../ui/Icon";
 import { later } from "../../ui/later";
 import { Frame } from "../Frame";
 import type { EditorProps } from "../props";
 import { t } from "../words";
+import { Choosers } from "./Choosers";
 import { onKey } from "./keys";
 import { Painter } from "./painter";
 import { Stage } from "./Stage";
-import { choosersOf, isChooser, ZOOM } from "./tool";
+import { isChooser, ZOOM } from "./tool";
 import { BY_COLOUR, Tools } from "./Tools";
 import { settle } from "./unfinished";
 
@@ -21,7 +21,6 @@ const Choose = later(async () => (await import("./choose/Choose")).Choose);
 export function Paint({ input, done, close }: EditorProps) {
   const painter = useMemo(() => new Painter(input), [input.url]);
   const lost = useSignal(false);
-  const choosers = useComputed(() => choosersOf(model.value));
   useEffect(() => () => painter.close(), [painter]);
   const keep = async () => {
     const mask = await painter.png();
@@ -48,7 +47,7 @@ export function Paint({ input, done, close }: EditorProps) {
       <Stage input={input} painter={painter} lost={lost} />
       <div class="controls">
         <Above input={input} painter={painter} lost={lost.value} />
-        <Tools painter={painter} shortest={Math.min(input.width, input.height)} choosers={choosers.value} />
+        <Tools painter={painter} shortest={Math.min(input.width, input.height)} />
       </div>
     </Frame>
   );
@@ -75,11 +74,20 @@ function Zoom({ painter }: { painter: Painter }) {
 function Above({ input, painter, lost }: { input: Input; painter: Painter; lost: boolean }) {
   const tool = painter.tool.value;
   const share = said(painter.share.value);
-  if (!lost && isChooser(tool)) return <Choose key={tool} by={tool} input={input} painter={painter} share={share} />;
+  if (!lost && isChooser(tool)) {
+    return (
+      <Choose key={tool} by={tool} input={input} painter={painter} share={share}>
+        <Choosers painter={painter} />
+      </Choose>
+    );
+  }
   return (
-    <p class="muted said" role="status">
-      {lost ? t("lost") : share || t(BY_COLOUR.has(tool) ? "hintColour" : "hint")}
-    </p>
+    <>
+      <p class="muted said" role="status">
+        {lost ? t("lost") : share || t(BY_COLOUR.has(tool) ? "hintColour" : "hint")}
+      </p>
+      {!lost && <Choosers painter={painter} />}
+    </>
   );
 }
 

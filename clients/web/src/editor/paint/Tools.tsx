@@ -14,7 +14,7 @@ const TOOLS: readonly Exclude<Tool, Chooser>[] = ["brush", "lasso", "fill", "eye
 export const BY_COLOUR: ReadonlySet<Tool> = new Set(["fill", "eyedropper"]);
 
 /** What to paint with. */
-export function Tools({ painter, shortest, choosers }: { painter: Painter; shortest: number; choosers: readonly Chooser[] }) {
+export function Tools({ painter, shortest }: { painter: Painter; shortest: number }) {
   const { done, undone } = painter.history.value;
   const softest = Math.max(painter.feather.value, Math.min(SOFTEST, Math.max(8, Math.round(shortest / 8))));
   return (
@@ -39,15 +39,6 @@ export function Tools({ painter, shortest, choosers }: { painter: Painter; short
         />
         <Tap icon="trash" label={t("clear")} run={() => painter.clear()} />
       </div>
-      {choosers.length > 0 && (
-        <div class="choosers">
-          {choosers.map((each) => (
-            <button key={each} type="button" aria-pressed={painter.tool.value === each} onClick={() => (painter.tool.value = each)}>
-              <Icon name={each === "word" ? "search" : "wand"} /> {t(each)}
-            </button>
-          ))}
-        </div>
-      )}
       <div class="sliders">
         {BY_COLOUR.has(painter.tool.value) ? (
           <label>

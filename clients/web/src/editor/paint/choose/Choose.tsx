@@ -1,4 +1,5 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import type { Input } from "../../../state/form/input";
 import { sentence } from "../../../ui/sentence";
@@ -15,10 +16,12 @@ interface ChooseProps {
   painter: Painter;
   /** How much of the picture is painted, in words; nothing where none of it is. */
   share: string;
+  /** What stands between what is said and what is asked. */
+  children: ComponentChildren;
 }
 
 /** Choosing what should change by words, or by taps on it. */
-export function Choose({ by, input, painter, share }: ChooseProps) {
+export function Choose({ by, input, painter, share, children }: ChooseProps) {
   const finder = useMemo(() => new Finder(painter, input), [painter]);
   useEffect(() => () => finder.close(), [finder]);
   return (
@@ -26,9 +29,10 @@ export function Choose({ by, input, painter, share }: ChooseProps) {
       <p class="muted said" role="status">
         {told(finder) || share || t(by === "word" ? "wordHint" : "tapHint")}
       </p>
+      {children}
       <div class="choose">
         {by === "word" ? <Words finder={finder} /> : <Taps finder={finder} painter={painter} />}
-        {finder.tunes.value && <Least finder={finder} />}
+        {by === "word" && <Least finder={finder} />}
       </div>
     </>
   );
@@ -97,7 +101,7 @@ function Taps({ finder, painter }: { finder: Finder; painter: Painter }) {
 }
 
 function Least({ finder }: { finder: Finder }) {
-  const percent = Math.round((1 - finder.least.value!) * 100);
+  const percent = Math.round((1 - finder.least.value) * 100);
   return (
     <label>
       <span>{t("more")}</span> <b>{inEditor("percent", percent)}</b>
@@ -106,6 +110,7 @@ function Least({ finder }: { finder: Finder }) {
         min="2"
         max="98"
         value={percent}
+        disabled={!finder.tunes.value}
         onInput={(event) => finder.setLeast(1 - event.currentTarget.valueAsNumber / 100)}
       />
     </label>

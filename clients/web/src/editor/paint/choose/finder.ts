@@ -25,8 +25,8 @@ export interface Pixels {
 
 export class Finder {
   readonly doing = signal<Doing>({ is: "nothing" });
-  /** How sure the model must be of a place, 0 to 1; null before anything was looked for. */
-  readonly least = signal<number | null>(null);
+  /** How sure the model must be of a place, 0 to 1; the server says what is usual. */
+  readonly least = signal(0.4);
   /** Whether what was found last can be told what it is not: nothing was painted since. */
   readonly refines = computed(() => {
     const stroke = this.#stroke.value;
@@ -107,7 +107,7 @@ export class Finder {
   }
 
   #paint(before: Stroke | null, greys: Uint8Array, said: string): void {
-    const chosen = runsOf(greys, Math.max(1, Math.round(this.least.peek()! * 255)));
+    const chosen = runsOf(greys, Math.max(1, Math.round(this.least.peek() * 255)));
     const level = this.painter.level.peek();
     const stroke: Stroke | null = chosen && { erase: false, level, dabs: [], chosen };
     this.painter.change(instead(this.painter.history.peek(), before, stroke));
