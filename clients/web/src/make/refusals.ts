@@ -11,6 +11,13 @@ function thereAre(text: unknown): string {
 }
 
 const vi: Sentences = {
+  "words-or-points": () => "phải có `words` hoặc `points`",
+  "no-words": () => "hãy nói phần cần thay đổi",
+  "many-things": ({ most, count }: Values) => `nhiều nhất ${most} thứ; hiện có ${count}`,
+  "no-positive-point": () => "phải có ít nhất một chỗ được chọn",
+  "no-segmenter": () => "máy chủ này không còn mô hình tìm phần ảnh như vậy",
+  "unknown-segmenter": ({ name, names }: Values) => `không có mô hình tìm phần ảnh ${name}; ${thereAre(names)}`,
+  "goes-by-other": ({ name, task, by }: Values) => `${name} nhận ${task}, không nhận ${by}`,
   "one-place": () => "phải có một trong `to`, `before` và `after`",
   required: () => "bắt buộc phải có",
   "too-long": ({ most, has }: Values) => `nhiều nhất ${most} ký tự; hiện có ${has}`,
