@@ -19,6 +19,8 @@ from worker.models.tables import (
     ControlNetEntry,
     ControlNetTable,
     Entry,
+    FaceRestorerEntry,
+    FaceRestorerTable,
     IPAdapterEntry,
     IPAdapterTable,
     LoraEntry,
@@ -57,6 +59,9 @@ class Catalogue:
     preprocessors: dict[str, PreprocessorEntry] = field(
         default_factory=dict[str, PreprocessorEntry]
     )
+    face_restorers: dict[str, FaceRestorerEntry] = field(
+        default_factory=dict[str, FaceRestorerEntry]
+    )
     safety: SafetyEntry | None = None
 
     @property
@@ -70,6 +75,7 @@ class Catalogue:
             *self.vaes.values(),
             *self.upscalers.values(),
             *self.preprocessors.values(),
+            *self.face_restorers.values(),
         ]
 
     @property
@@ -97,6 +103,7 @@ SECTIONS = {
     "vaes": "an autoencoder",
     "upscalers": "an upscaler",
     "preprocessors": "a preprocessor",
+    "face_restorers": "a face restorer",
 }
 """What each table of tables in models.toml names."""
 
@@ -134,6 +141,9 @@ def read_catalogue(path: Path) -> Catalogue:
         preprocessors=_section(
             path, document, "preprocessors", PreprocessorTable, PreprocessorEntry
         ),
+        face_restorers=_section(
+            path, document, "face_restorers", FaceRestorerTable, FaceRestorerEntry
+        ),
         safety=_safety(path, safety) if safety is not None else None,
     )
 
@@ -163,6 +173,7 @@ E = TypeVar(
     ControlNetEntry,
     IPAdapterEntry,
     PreprocessorEntry,
+    FaceRestorerEntry,
     VaeEntry,
 )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from worker.models.files.errors import SourceError
+from worker.models.files.face_restorers import restores_faces
 from worker.models.files.formats.layout import read_json
 from worker.models.files.formats.safetensors_file import Shapes
 from worker.models.files.references.adapters import is_adapter
@@ -15,7 +16,14 @@ from worker.models.files.single_files.pieces import transformer_in
 from worker.models.files.steering.t2i_adapters import is_t2i_adapter
 
 Section = Literal[
-    "models", "loras", "embeddings", "controlnets", "ip_adapters", "vaes", "upscalers"
+    "models",
+    "loras",
+    "embeddings",
+    "controlnets",
+    "ip_adapters",
+    "vaes",
+    "upscalers",
+    "face_restorers",
 ]
 
 PARTS: dict[str, Section] = {
@@ -97,6 +105,8 @@ def kind_of(shapes: Shapes, folder: str = "") -> Section:
         return _whole_model(shapes)
     if _any(shapes, LORA.search):
         return "loras"
+    if restores_faces(shapes):
+        return "face_restorers"
     if _is_vae(shapes):
         return "vaes"
     if folder.lower() in UPSCALER_FOLDERS or _any(shapes, ENLARGING.match):

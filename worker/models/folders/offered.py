@@ -47,6 +47,7 @@ def with_found(named: Catalogue, found: Found) -> Catalogue:
         "ip_adapters": dict(named.ip_adapters),
         "vaes": dict(named.vaes),
         "upscalers": dict(named.upscalers),
+        "face_restorers": dict(named.face_restorers),
     }
     for entry in found.entries:
         if Path(entry.source).resolve() in sources:

@@ -27,6 +27,7 @@ from worker.models.tables import (
     AddOnEntry,
     ControlNetEntry,
     Entry,
+    FaceRestorerEntry,
     IPAdapterEntry,
     LoraEntry,
     ModelEntry,
@@ -35,7 +36,7 @@ from worker.models.tables import (
 
 SUBFOLDERS = (
     *("loras", "embeddings", "controlnets", "vae", "upscalers"),
-    *("ip_adapters", "clip_vision"),
+    *("ip_adapters", "clip_vision", "face_restorers"),
 )
 """What Darkroom's own folder of models is divided into. A file is what its header says it is, and
 may lie in any of them."""
@@ -79,6 +80,7 @@ ENTRY_CLASSES: dict[Section, type[AddOnEntry]] = {
     "ip_adapters": IPAdapterEntry,
     "vaes": VaeEntry,
     "upscalers": AddOnEntry,
+    "face_restorers": FaceRestorerEntry,
 }
 
 
@@ -183,7 +185,8 @@ def _section(path: Path) -> Section:
     if path.name.endswith(PICKLED):
         raise SourceError(
             f"{path} is a pickle, which can run any code when it is opened; Darkroom loads"
-            " .safetensors only. Most models are shared in both formats."
+            " .safetensors only. Most models are shared in both formats; of what is not,"
+            " `darkroom models convert` makes one."
         )
     try:
         state = path.stat()
