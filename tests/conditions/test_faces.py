@@ -116,8 +116,7 @@ def test_a_face_of_no_numbers_fails_its_picture():
 @pytest.mark.slow
 def test_gfpgan_draws_a_face_as_its_own_code_does(tmp_path: Path):
     file = save_tiny_restorer(tmp_path / "other").with_name("GFPGANv1.4.safetensors")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with torch.device("meta"):
         network = imported().architectures.GFPGAN.GFPGAN(
             out_size=512,
             channel_multiplier=2,
@@ -125,12 +124,17 @@ def test_gfpgan_draws_a_face_as_its_own_code_does(tmp_path: Path):
             different_w=True,
             sft_half=True,
         )
+    # Its own way to begin with random weights takes a minute.
+    network = network.to_empty(device="cpu").eval()
+    random = torch.Generator().manual_seed(0)
+    for each in network.state_dict().values():
+        each.uniform_(-0.05, 0.05, generator=random)
     save_file(network.state_dict(), file)
     entry = FaceRestorerEntry(name="own", base=tmp_path, section="face_restorers", source=str(file))
     ours = load_face_restorer(entry, torch.device("cpu"))
     face = torch.rand((1, 3, SIDE, SIDE))
     with torch.inference_mode():
-        first, second = (ours.network(face) for _ in range(2))
-        wanted = network.eval()((face - 0.5) / 0.5, return_rgb=False, randomize_noise=False)[0]
-    assert torch.equal(first, second)
-    assert (first - (wanted + 1) / 2).abs().max() < 2 / 255
+        restored = ours.network(face)
+        wanted = network((face - 0.5) / 0.5, return_rgb=False, randomize_noise=False)[0]
+    assert (restored - (wanted + 1) / 2).abs().max() < 2 / 255
+    assert restored.std() > 0

@@ -36,6 +36,7 @@ export function model(some: Partial<Model> = {}): Model {
     ip_adapters: [],
     preprocessors: [],
     upscalers: [],
+    face_restorers: [],
     vaes: [],
     classes: 0,
     live: true,
