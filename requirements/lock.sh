@@ -5,7 +5,8 @@ cd "$(dirname "$0")/.."
 
 # torch has a lock of its own, without hashes: its builds for the CPU and for each CUDA come from
 # different indexes and are all the same version. It chooses its CUDA packages itself, exactly, and
-# a torch for the CPU wants none, so they are in no lock.
+# a torch for the CPU wants none, so they are in no lock. Nor is torchvision, which comes from there
+# too: spandrel asks for it and does without.
 # What only Windows or a browser needs is left out too: gunicorn runs on neither.
 compile() {
     out=requirements/$1
@@ -14,7 +15,7 @@ compile() {
     uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
         --no-emit-index-url --generate-hashes "$@" pyproject.toml |
         awk '/^[a-z0-9]/ {
-            left_out = /^(nvidia-|cuda-|triton|torch==)/ || /sys_platform == .(win32|emscripten). \\$/
+            left_out = /^(nvidia-|cuda-|triton|torch==|torchvision==)/ || /sys_platform == .(win32|emscripten). \\$/
         } !left_out' >>"$out"
 }
 

@@ -235,6 +235,20 @@ def check(name: str | None, chosen: Settings) -> int:
     return 1 if bad else 0
 
 
+@_with_worker
+def convert(file: Path) -> int:
+    """Make a .safetensors file of a pickle of weights, beside it, and run nothing of it."""
+    from worker.models.files.errors import SourceError
+    from worker.models.loading import convert as converting
+
+    try:
+        print(f"Written: {converting.convert(file)}")
+    except SourceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
 def _memory(chosen: Settings) -> HashMemory:
     from worker.models.inventory.hashes import HASHES, HashMemory
 

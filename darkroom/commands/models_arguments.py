@@ -19,6 +19,7 @@ SECTIONS = {
     "controlnet": "controlnets",
     "ip-adapter": "ip_adapters",
     "upscaler": "upscalers",
+    "face-restorer": "face_restorers",
 }
 """The tables of models.toml, by the word for what each names."""
 
@@ -30,6 +31,7 @@ KEYS = (
     "variant",
     "config",
     "image_encoder",
+    "detector",
     "file",
     "dtype",
     "quantize",
@@ -47,7 +49,7 @@ NUMBERS: dict[str, Callable[[str], Any]] = {
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
-    """Add list, pull, add, remove and check."""
+    """Add list, pull, add, remove, check and convert."""
     actions = parser.add_subparsers(metavar="COMMAND")
 
     action(
@@ -107,6 +109,11 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     )
     check.add_argument("name", nargs="?", help="only this; everything if left out")
 
+    convert = action(
+        actions, "convert", _convert, "Make a .safetensors file of a pickle of weights (.pth)."
+    )
+    convert.add_argument("file", type=Path)
+
 
 def _list(parsed: argparse.Namespace, chosen: Settings) -> int:
     return models.list_here(chosen)
@@ -130,6 +137,10 @@ def _remove(parsed: argparse.Namespace, chosen: Settings) -> int:
 
 def _default(parsed: argparse.Namespace, chosen: Settings) -> int:
     return models.default(parsed.name, chosen)
+
+
+def _convert(parsed: argparse.Namespace, chosen: Settings) -> int:
+    return models.convert(parsed.file)
 
 
 def _check(parsed: argparse.Namespace, chosen: Settings) -> int:

@@ -9,7 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.additions.fit import Fit
 from jobs.sentences import Wording
 
-Kind = Literal["model", "lora", "embedding", "controlnet", "ip-adapter", "vae", "upscaler"]
+Kind = Literal[
+    "model",
+    "lora",
+    "embedding",
+    "controlnet",
+    "ip-adapter",
+    "vae",
+    "upscaler",
+    "face-restorer",
+]
 
 SECTIONS: dict[Kind, str] = {
     "model": "models",
@@ -19,6 +28,7 @@ SECTIONS: dict[Kind, str] = {
     "ip-adapter": "ip_adapters",
     "vae": "vaes",
     "upscaler": "upscalers",
+    "face-restorer": "face_restorers",
 }
 """The tables of models.toml that hold each kind."""
 

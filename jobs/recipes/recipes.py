@@ -13,6 +13,8 @@ from jobs.pictures.pictures import EXIF_IFD, INFOTEXT, UNICODE, USER_COMMENT, Ba
 from jobs.prompts.tags import tag_of
 from jobs.recipes import foreign_recipes, infotext
 from jobs.recipes.infotext import BadInfotext, Maker, Recipe
+from jobs.recipes.steered import FACES, FACES_STRENGTH
+from jobs.recipes.written import number
 from jobs.request.fields.parts import Lora
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
@@ -67,7 +69,7 @@ def recipe_of(
     if recipe.lacks:
         detail = f"the picture's `{INFOTEXT}` cannot be used: it {recipe.lacks}"
         raise InvalidRequest([FieldError(pointer="", detail=detail)])
-    fields = recipe.fields | _autoencoder(recipe, cards) | _model(recipe, cards)
+    fields = recipe.fields | _add_ons(recipe, cards) | _model(recipe, cards)
     if notes is not None and recipe.unread:
         said = ", ".join(f"`{name}: {value}`" for name, value in recipe.unread.items())
         detail = f"of the picture's recipe nothing here does {said[:500]}"
@@ -85,7 +87,7 @@ def known_part_of(data: bytes, cards: list[ModelCard]) -> tuple[dict[str, Any], 
     fields, missing = dict(recipe.fields), list[FieldError]()
     if recipe.lacks:
         missing.append(FieldError(pointer="/image", detail=f"the picture {recipe.lacks}"))
-    fields |= _autoencoder(recipe, cards)
+    fields |= _add_ons(recipe, cards)
     missing += [
         FieldError(pointer=_pointer(name), detail=f"nothing here does `{name}: {value[:100]}`")
         for name, value in recipe.unread.items()
@@ -192,13 +194,23 @@ def _pointer(name: str) -> str:
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
-def _autoencoder(recipe: Recipe, cards: list[ModelCard]) -> dict[str, str]:
-    """The autoencoder that its text names, where it is here; else that is as good as unread."""
+def _add_ons(recipe: Recipe, cards: list[ModelCard]) -> dict[str, Any]:
+    """The autoencoder and the face restorer that its text names, where they are here; else that is
+    as good as unread."""
+    found: dict[str, Any] = {}
     name = recipe.unread.get(VAE, "").removesuffix(".safetensors")
-    if not any(name == each.name for card in cards for each in card.vaes):
-        return {}
-    del recipe.unread[VAE]
-    return {"vae": name}
+    if any(name == each.name for card in cards for each in card.vaes):
+        del recipe.unread[VAE]
+        found["vae"] = name
+    wanted = recipe.unread.get(FACES, "").lower()
+    restorers = [each.name for card in cards for each in card.face_restorers]
+    # AUTOMATIC1111 says GFPGAN of a file that is GFPGANv1.4.
+    fitting = [each for each in restorers if wanted and each.startswith(wanted)]
+    if fitting:
+        del recipe.unread[FACES]
+        strength = number(recipe.unread.pop(FACES_STRENGTH, "1"))
+        found["restore_faces"] = {"model": fitting[0], "strength": strength}
+    return found
 
 
 def _model(recipe: Recipe, cards: list[ModelCard]) -> dict[str, str]:

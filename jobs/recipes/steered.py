@@ -1,4 +1,4 @@
-"""What steers the steps of a picture, as an infotext has it."""
+"""What steers a picture beside its words, and what is done to it last, as an infotext has it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ AS_HERE = {
 }
 """What else that extension says, where it is what is done here."""
 
+FACES, FACES_STRENGTH = "Face restoration", "Face restoration strength"
+"""AUTOMATIC1111 says by which; how far is ours."""
+
 OFF = ("False", "None", "0", "Disabled", "")
 """Values of what was not done."""
 
@@ -50,6 +53,10 @@ def written(request: ResolvedRequest) -> dict[str, object]:
         fields[PERCENTILE] = f"{100 * request.dynamic_thresholding.percentile:g}"
     if request.tiling != "none":
         fields[TILING] = TILINGS[request.tiling]
+    if request.restore_faces:
+        fields[FACES] = request.restore_faces.model
+        if request.restore_faces.strength < 1:
+            fields[FACES_STRENGTH] = request.restore_faces.strength
     return fields
 
 

@@ -71,6 +71,11 @@ class Output(BaseModel):
         description="What was done otherwise than asked, in a sentence, such as that the model "
         "drew it at another size; null where nothing was.",
     )
+    faces: int | None = Field(
+        default=None,
+        description="How many faces were found in it and restored; null where that was not asked "
+        "for.",
+    )
     safety: Safety | None = Field(
         default=None,
         description="What the server's safety classifier found; null where it found nothing, or "

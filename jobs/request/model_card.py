@@ -152,6 +152,9 @@ class ModelCard(BaseModel):
         description="Models that find what of a picture is meant, for `POST /masks`.",
     )
     upscalers: list[AddOn] = Field(default_factory=list[AddOn])
+    face_restorers: list[AddOn] = Field(
+        default_factory=list[AddOn], description="What restores faces, as `restore_faces`."
+    )
     vaes: list[AddOn] = Field(
         default_factory=list[AddOn],
         description="Autoencoders that a picture may take instead of the model's own, as `vae`.",

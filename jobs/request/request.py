@@ -19,6 +19,7 @@ from jobs.request.fields.parts import (
     Part,
     PictureWords,
     ReferenceOnly,
+    RestoreFaces,
     Webhook,
 )
 from jobs.request.fields.regions import MAX_REGIONS, Region
@@ -207,6 +208,11 @@ class CommonFields(Part):
         description="The size to draw at where that is to be another than the picture's. Without "
         "it that is so where the model is good at some sizes only (`sizes` of /models), and the "
         "picture's `note` says so.",
+    )
+    restore_faces: RestoreFaces | None = Field(
+        default=None,
+        description="Face restoration (`face_restorers` of /models). A picture without a face stays"
+        " as it is, and its `faces` is 0.",
     )
     class_label: int | None = Field(
         default=None,

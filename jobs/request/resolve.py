@@ -13,7 +13,7 @@ from jobs.request.checks import blocklist
 from jobs.request.checks.checks import count_errors, request_errors, size_errors
 from jobs.request.checks.prompt_checks import prompt_errors
 from jobs.request.drawn import LANCZOS, SIZED, best_upscaler, drawn_at, notes_of
-from jobs.request.fields.parts import Control, Hires, IPAdapter
+from jobs.request.fields.parts import Control, Hires, IPAdapter, RestoreFaces
 from jobs.request.fields.values import LIMITS, SEEDS
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.notes import Note, idle_thresholds, prompt_notes, threshold_notes
@@ -117,6 +117,7 @@ def resolve(
             else region
             for index, region in enumerate(request.regions)
         ],
+        restore_faces=_restoring(request, card),
         model=card.name,
         image=source.id if source else None,
         mask=mask.id if mask else None,
@@ -163,6 +164,14 @@ def _referring(adapter: IPAdapter, number: int, pictures: Pictures) -> IPAdapter
     images = [pictures[f"{at}/images/{index}"].id for index in range(len(adapter.images))]
     mask = pictures[f"{at}/mask"].id if adapter.mask is not None else None
     return adapter.model_copy(update={"images": images, "mask": mask})
+
+
+def _restoring(request: GenerationRequest, card: ModelCard) -> RestoreFaces | None:
+    """The face restorer by its name."""
+    asked = request.restore_faces
+    if asked is None or asked.model is not None:
+        return asked
+    return asked.model_copy(update={"model": card.face_restorers[0].name})
 
 
 def _blocked(request: GenerationRequest, prompts: list[str]) -> list[FieldError]:
@@ -217,7 +226,16 @@ def _common(request: GenerationRequest) -> dict[str, Any]:
     """The fields that go over as they are."""
     chosen = {
         *("prompt", "negative_prompt", "loras", "controls", "ip_adapters", "regions", "schedule"),
-        *("reference_only", "hires", "drawn", "image_guidance_scale", "count", "walk", "wordings"),
+        *(
+            "reference_only",
+            "restore_faces",
+            "hires",
+            "drawn",
+            "image_guidance_scale",
+            "count",
+            "walk",
+            "wordings",
+        ),
     }
     return {name: getattr(request, name) for name in CommonFields.model_fields.keys() - chosen}
 

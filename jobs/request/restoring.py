@@ -18,6 +18,7 @@ from jobs.request.fields.parts import (
     Lora,
     PictureWords,
     ReferenceOnly,
+    RestoreFaces,
 )
 from jobs.request.fields.regions import Box, Region
 from jobs.request.fields.trace import restored
@@ -38,6 +39,7 @@ def restored_parts(fields: Mapping[str, Any]) -> dict[str, Any]:
         "expand": Expand.model_construct(**fields.get("expand", {})),
         "hires": _one(Hires, fields.get("hires")),
         "drawn": _one(Drawn, fields.get("drawn")),
+        "restore_faces": _one(RestoreFaces, fields.get("restore_faces")),
         "freeu": _one(FreeU, fields.get("freeu")),
         "dynamic_thresholding": _one(DynamicThresholding, fields.get("dynamic_thresholding")),
         "wordings": [_wording(each) for each in fields.get("wordings", [])],

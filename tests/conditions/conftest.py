@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from tests.running.kept import Kept
 from tests.running.site import Site, site_in
+from tests.tiny.faces import save_tiny_restorer
 from tests.tiny.maps import save_tiny_detector, save_tiny_pose, save_tiny_segmentation
 from tests.tiny.models import save_tiny, tiny_sd, tiny_unet
 from tests.tiny.pipelines.pipelines import save_tiny_sd3
@@ -31,6 +33,8 @@ def served(data: Path) -> Iterator[Site]:
     save_tiny_sd3(data / "sd3")
     save_tiny_with_classes(data / "classes")
     save_tiny_t2i_adapter(data / "models" / "controlnets" / "edges", "full_adapter_xl")
+    if find_spec("spandrel"):
+        save_tiny_restorer(data / "models" / "face_restorers")
     save_tiny_segmentation(data / "things")
     save_tiny_pose(data / "joints")
     save_tiny_detector(data / "people")

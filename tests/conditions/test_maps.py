@@ -25,7 +25,8 @@ from tests.engine.helpers import difference
 from tests.features.development import photograph
 from tests.running.paths import API
 from tests.running.site import Site
-from tests.tiny.maps import save_tiny_pose, save_tiny_segmentation
+from tests.tiny.maps import save_tiny_oneformer, save_tiny_pose, save_tiny_segmentation
+from tests.tiny.text import tokenizer
 from tests.worker.families.comparing.asking import data_uri, made, picture
 from worker.engine import TOLERANCE
 from worker.models.files.errors import SourceError
@@ -114,6 +115,24 @@ def test_people_are_found_and_drawn_as_openpose_draws_them(site: Site, client: h
     assert 0 <= across < 32
     assert 0 <= down < 32
     assert tuple(drawn[down, across]) == (255, 0, 85)
+
+
+def test_oneformer_is_told_what_to_do_in_words(tmp_path: Any):
+    save_tiny_oneformer(tmp_path / "one")
+    entry = PreprocessorEntry(
+        name="own", base=tmp_path, section="preprocessors", source="one", task="segmentation"
+    )
+    told: list[torch.Tensor] = []
+    mapper = load_mapper(entry)
+    model = mapper._model
+    model.register_forward_pre_hook(
+        lambda _, args, given: told.append(given["task_inputs"]), with_kwargs=True
+    )
+    drawn = mapper.map(np.asarray(SHOWN))
+    assert drawn.shape == (32, 32, 3)
+    (asked,) = told
+    words = tokenizer()("the task is semantic")["input_ids"]
+    assert asked[0].tolist() == [*words, *[0] * (77 - len(words))]
 
 
 def test_a_model_of_other_things_is_refused_with_what_it_lacks(tmp_path: Any):

@@ -1,10 +1,12 @@
 """A picture made among others is the picture made alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.engine.helpers import Shelf, difference, drain, picture, pictures, tiny
-from worker.engine import TOLERANCE, Engine, ImageRequest
+from worker.engine import TOLERANCE, Engine, ImageRequest, ReferenceOnly, UNetModel
 
 MIXED = {
     "guided": tiny(seed=1),
@@ -159,3 +161,14 @@ def test_drained_engine_holds_nothing(engine):
 def test_exact_rows_that_would_not_be_exact_are_refused(rows, tiny_model):
     with pytest.raises(ValueError, match="is not a power of two"):
         Engine(Shelf(tiny_model), exact=True, exact_rows=rows)
+
+
+def test_a_row_looks_at_its_reference_in_another_span_too(shipped_model: UNetModel):
+    plain = ImageRequest("shipped", "cat face", "", 128, 128, 3, 5.0, 1, "ddim")
+    shown = np.random.default_rng(3).integers(0, 256, (128, 128, 3), np.uint8)
+    asked = replace(plain, reference_only=ReferenceOnly(shown))
+    # Of each forward of one row the reference's lies behind it, and answers nobody.
+    apart = picture(Engine(Shelf(shipped_model), max_rows=1), asked)
+    together = pictures(Engine(Shelf(shipped_model)), one=asked, two=replace(plain, seed=9))
+    assert difference(together["one"].image, apart) <= TOLERANCE
+    assert difference(picture(Engine(Shelf(shipped_model)), plain), apart) > 10 * TOLERANCE

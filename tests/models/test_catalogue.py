@@ -107,12 +107,16 @@ def test_add_ons_have_tables_of_their_own(tmp_path: Path):
         config = "someone/net"
         [upscalers.d]
         source = "d.safetensors"
+        [face_restorers.e]
+        source = "e.safetensors"
+        detector = "yunet.onnx"
         """,
     )
     assert catalogue.loras["a"].triggers == ["in oil"]
     assert catalogue.embeddings["b"].file == "b.safetensors"
     assert catalogue.controlnets["c"].config == "someone/net"
     assert catalogue.upscalers["d"].base == tmp_path
+    assert catalogue.face_restorers["e"].detector == "yunet.onnx"
     assert [*catalogue.entries] == ["a"]
 
 

@@ -11,6 +11,7 @@ from worker.models.adding.examine import examine
 from worker.models.adding.plan import NotAddable
 from worker.models.catalogue import read_catalogue
 from worker.models.files.errors import SourceError
+from worker.models.files.face_restorers import CODE_FORMER, GFPGAN, RESTORE_FORMER
 from worker.models.folders.kinds import kind_of
 from worker.models.folders.offered import read_offered
 from worker.models.folders.scan import scan, signature
@@ -46,6 +47,9 @@ def named(*names: str) -> dict[str, tuple[int, ...]]:
         (named("<a-cat>"), "embeddings"),
         (named("conv_first.weight", "body.0.rdb1.conv1.weight"), "upscalers"),
         (named("model.0.weight", "model.1.sub.0.RDB1.conv1.0.weight"), "upscalers"),
+        (named(*GFPGAN), "face_restorers"),
+        (named(*(f"params_ema.{name}" for name in GFPGAN)), "face_restorers"),
+        (named(*RESTORE_FORMER, *autoencoder_shapes()), "face_restorers"),
     ],
 )
 def test_a_file_is_what_its_tensors_are_named(shapes: dict[str, tuple[int, ...]], section: str):
@@ -59,6 +63,7 @@ def test_a_file_is_what_its_tensors_are_named(shapes: dict[str, tuple[int, ...]]
         (["model.diffusion_model.double_blocks.0.img_attn.qkv.weight"], "a Flux transformer"),
         (["model.diffusion_model.out.2.weight"], "a UNet alone: its text encoders are missing"),
         (["joint_blocks.0.x.weight"], "a transformer of Stable Diffusion 3"),
+        ([*CODE_FORMER, "generator.blocks.0.weight"], "a CodeFormer, whose network spandrel"),
         (["text_model.encoder.a", "text_model.b"], "a text encoder alone"),
         (["double_blocks.0.processor.ip_adapter_double_stream_k_proj.weight"], "an IP-Adapter"),
         (["some.thing", "other"], "unknown: it holds other, some.thing"),

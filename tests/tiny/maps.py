@@ -7,17 +7,23 @@ from typing import Any
 
 import torch
 from transformers import (
+    OneFormerConfig,
+    OneFormerForUniversalSegmentation,
     SegformerConfig,
     SegformerForSemanticSegmentation,
+    SwinConfig,
     VitPoseBackboneConfig,
     VitPoseConfig,
     VitPoseForPoseEstimation,
     YolosConfig,
     YolosForObjectDetection,
 )
+from transformers.models.oneformer.image_processing_pil_oneformer import OneFormerImageProcessorPil
 from transformers.models.segformer.image_processing_pil_segformer import SegformerImageProcessorPil
 from transformers.models.vitpose.image_processing_pil_vitpose import VitPoseImageProcessorPil
 from transformers.models.yolos.image_processing_pil_yolos import YolosImageProcessorPil
+
+from tests.tiny.text import tokenizer
 
 SIDE = {"height": 32, "width": 32}
 
@@ -42,6 +48,45 @@ def save_tiny_segmentation(folder: Path, kinds: int = 150) -> Path:
         stir(model)
         model.save_pretrained(folder)
     SegformerImageProcessorPil(size=SIDE).save_pretrained(folder)
+    return folder
+
+
+def save_tiny_oneformer(folder: Path) -> Path:
+    """A OneFormer, which is told in words what it is to do."""
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        config = OneFormerConfig(
+            backbone_config=SwinConfig(
+                image_size=64,
+                patch_size=4,
+                embed_dim=8,
+                depths=[1, 1, 1, 1],
+                num_heads=[1, 1, 1, 1],
+                window_size=2,
+                out_features=["stage1", "stage2", "stage3", "stage4"],
+            ),
+            num_queries=6,
+            text_encoder_width=16,
+            text_encoder_num_layers=1,
+            text_encoder_proj_layers=1,
+            text_encoder_n_ctx=2,
+            text_encoder_vocab_size=600,
+            conv_dim=32,
+            mask_dim=32,
+            hidden_dim=32,
+            encoder_feedforward_dim=32,
+            dim_feedforward=32,
+            encoder_layers=1,
+            decoder_layers=2,
+            num_attention_heads=2,
+            query_dec_layers=1,
+            num_labels=150,
+            is_training=False,
+        )
+        OneFormerForUniversalSegmentation(config).save_pretrained(folder)
+    size = {"height": 64, "width": 64}
+    OneFormerImageProcessorPil(size=size, num_labels=150).save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
     return folder
 
 

@@ -38,17 +38,20 @@ def encode(
     maker: Maker,
     safety: Safety | None = None,
     note: str | None = None,
+    faces: int | None = None,
 ) -> bytes:
     """A picture (height, width, 3) as PNG with its recipe, as infotext and as our own record.
 
-    Its XMP says that a machine made it, and its record what the safety classifier found in it
-    and what was done otherwise than asked.
+    Its XMP says that a machine made it, and its record what the safety classifier found in it,
+    what was done otherwise than asked, and how many faces were restored.
     """
     text = PngInfo()
     add_text(text, recipes.INFOTEXT, infotext.write(request, index, maker, note))
     record = recipes.record(request, index, maker)
     if note is not None:
         record["note"] = note
+    if faces is not None:
+        record["faces"] = faces
     if safety is not None:
         record["safety"] = safety.model_dump(mode="json")
     add_text(text, recipes.RECORD, json.dumps(record, ensure_ascii=False))

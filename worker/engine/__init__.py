@@ -36,6 +36,7 @@ from worker.engine.request import (
     Picture,
     ReferenceOnly,
     Region,
+    RestoreFaces,
     TraceWish,
 )
 from worker.engine.runner import Observer
@@ -72,6 +73,7 @@ __all__ = [
     "Progress",
     "ReferenceOnly",
     "Region",
+    "RestoreFaces",
     "Shares",
     "Stage",
     "Study",

@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,14 @@ from worker.engine.request import BUILT_IN_UPSCALERS, ImageRequest
 from worker.engine.task import AddOns, BatchKey, Stage, Task
 from worker.engine.whole.pipeline import WholeModel
 
-ORDER = {Stage.DECODE: 0, Stage.ENCODE: 1, Stage.ENLARGE: 2, Stage.DENOISE: 3, Stage.WHOLE: 3}
+ORDER = {
+    Stage.RESTORE: 0,
+    Stage.DECODE: 0,
+    Stage.ENCODE: 1,
+    Stage.ENLARGE: 2,
+    Stage.DENOISE: 3,
+    Stage.WHOLE: 3,
+}
 """What goes first among those who are even: a finished picture leaves at once, and a new one joins
 at the next denoising step."""
 
@@ -206,8 +213,8 @@ class Batcher:
 
     def _able(self) -> list[Task]:
         """The tasks for which something can be done now."""
-        steps = (Stage.DECODE, Stage.ENCODE, Stage.ENLARGE, Stage.DENOISE)
-        return [task for task in self.tasks if task.stage in steps] + self._whole()
+        apart = (*WAITING, Stage.WHOLE)
+        return [task for task in self.tasks if task.stage not in apart] + self._whole()
 
     def _whole(self) -> list[Task]:
         """Of the tasks whose pipeline runs whole, one a pipeline: the one under way, or that of the
@@ -267,6 +274,8 @@ class Batcher:
             wanted.append(("upscaler", request.enlarge.upscaler))
         if request.vae is not None:
             wanted.append(("vae", request.vae))
+        if request.restore_faces is not None:
+            wanted.append(("face-restorer", request.restore_faces.name))
         # All are asked for before any is waited for, so that they are loaded side by side.
         found: dict[tuple[AddOnKind, str], Any] = {
             each: self._models.add_on(*each, request.model) for each in wanted
@@ -277,9 +286,15 @@ class Batcher:
             loras={name: one for (kind, name), one in found.items() if kind == "lora"},
             controls={name: one for (kind, name), one in found.items() if kind == "controlnet"},
             ip_adapters={name: one for (kind, name), one in found.items() if kind == "ip-adapter"},
-            upscaler=next((one for (kind, _), one in found.items() if kind == "upscaler"), None),
-            vae=next((one for (kind, _), one in found.items() if kind == "vae"), None),
+            upscaler=_first(found, "upscaler"),
+            vae=_first(found, "vae"),
+            face_restorer=_first(found, "face-restorer"),
         )
+
+
+def _first(found: Mapping[tuple[AddOnKind, str], Any], wanted: AddOnKind) -> Any | None:
+    """What was found of a kind of which a picture has one."""
+    return next((one for (kind, _), one in found.items() if kind == wanted), None)
 
 
 def _as_many(tasks: Iterable[Task], rows: int) -> list[Task]:

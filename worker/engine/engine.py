@@ -33,8 +33,8 @@ class Finished:
     """A task's end: its picture, RGB (height, width, 3) in uint8, or the error in its place.
 
     `prompt_tokens` counts the prompt's own tokens, `prompt_chunks` the text encoder's windows
-    they took; both are 0 where the prompt was never read. `trace` is what its steps were, where
-    that was asked for.
+    they took; both are 0 where the prompt was never read. `trace` is what its steps were, and
+    `faces` how many were found to restore, each where that was asked for.
     """
 
     task_id: str
@@ -43,6 +43,7 @@ class Finished:
     prompt_tokens: int
     prompt_chunks: int
     trace: Trace | None = None
+    faces: int | None = None
 
 
 @dataclass(frozen=True)
@@ -304,4 +305,5 @@ def _finished(task: Task) -> Finished:
         prompt_tokens=text.tokens if text else 0,
         prompt_chunks=text.chunks if text else 0,
         trace=_trace(task),
+        faces=task.restoring.faces if task.restoring else None,
     )

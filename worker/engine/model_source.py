@@ -5,7 +5,7 @@ from typing import Any, Literal, Protocol
 from worker.engine.families.model import LoadedModel
 from worker.engine.whole.pipeline import WholeModel
 
-AddOnKind = Literal["lora", "controlnet", "ip-adapter", "upscaler", "vae"]
+AddOnKind = Literal["lora", "controlnet", "ip-adapter", "upscaler", "vae", "face-restorer"]
 """What can be added to a model for one picture."""
 
 
@@ -21,6 +21,6 @@ class ModelSource(Protocol):
         ...
 
     def add_on(self, kind: AddOnKind, name: str, model: str) -> Any | None:
-        """A LoRA (LoraWeights), ControlNet, IP-Adapter, upscaler or autoencoder for use with
-        `model`, or None as above."""
+        """A LoRA (LoraWeights), ControlNet, IP-Adapter, upscaler, autoencoder or face restorer for
+        use with `model`, or None as above."""
         ...

@@ -122,6 +122,14 @@ class DynamicThresholding:
     percentile: float
 
 
+@dataclass(frozen=True)
+class RestoreFaces:
+    """A face restorer by name, and how much of a face is the restored one (0 to 1)."""
+
+    name: str
+    strength: float = 1.0
+
+
 BUILT_IN_UPSCALERS = ("latent", "lanczos", "nearest")
 """Ways to enlarge that need no weights of their own."""
 
@@ -207,6 +215,7 @@ class ImageRequest:
     dynamic_thresholding: DynamicThresholding | None = None
     pag_scale: float = 0.0
     cfg_plus_plus: bool = False
+    restore_faces: RestoreFaces | None = None
     exact: bool = False
     trace: TraceWish | None = None
 

@@ -105,7 +105,7 @@ class Runner:
 
     def _account(self, task: Task, stage: Stage, seconds: float) -> None:
         self._accounts.piece(task, seconds)
-        if stage is Stage.WHOLE:
+        if stage in (Stage.WHOLE, Stage.RESTORE):
             took, task.stage_seconds = task.stage_seconds, 0.0
         elif task.stage is stage:
             return
@@ -128,6 +128,8 @@ class Runner:
                     self._check_fit(task)
             case Stage.DECODE:
                 self._in_pieces(task, partial(self._decode, task))
+            case Stage.RESTORE:
+                task.restore()
             case Stage.WHOLE:
                 self._advance_whole(task)
             case _:
@@ -360,7 +362,7 @@ class Runner:
             with self._fastest_decoder(task):
                 task.finish(task.autoencoder.decode(ready(task.latents)))
         except NotFinite as error:
-            if broken := broken_part(model):
+            if broken := model.broken_part():
                 raise NotFinite(
                     f"{model.name} is broken: its {broken} has NaN or infinity among its weights;"
                     " fetch its file again."
@@ -377,14 +379,6 @@ class Runner:
             task.fail(task.run.error)
         elif task.run.image is not None:
             task.finish(task.run.image)
-
-
-def broken_part(model: LoadedModel) -> str | None:
-    """The class of a part whose weights are no numbers; None where all are."""
-    for module in model.modules():
-        if not all(bool(each.isfinite().all()) for each in module.parameters()):
-            return type(module).__name__
-    return None
 
 
 def is_long(task: Task) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 
 from grammar.script import Script
+from worker.engine.faces.restorer import FaceRestorer, Restoration
 from worker.engine.families.model import LoadedModel, Text
 from worker.engine.ground.piecework import Piecework
 from worker.engine.memory.device import make_current
@@ -50,7 +51,8 @@ class Stage(IntEnum):
     ENLARGE = 3
     DECODE = 4
     WHOLE = 5
-    DONE = 6
+    RESTORE = 6
+    DONE = 7
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class AddOns:
     ip_adapters: dict[str, LoadedIPAdapter] = field(default_factory=dict[str, LoadedIPAdapter])
     upscaler: PixelUpscaler | None = None
     vae: Any | None = None
+    face_restorer: FaceRestorer | None = None
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,7 @@ class Task:
     answered: tuple[Answers, int, float] | None = None
     recording: Recording | None = None
     key: BatchKey | None = None
+    restoring: Restoration | None = None
     image: Picture | None = None
     error: Exception | None = None
 
@@ -340,8 +344,19 @@ class Task:
         return self.recording is not None and self.recording.wants(self.progress[0])
 
     def finish(self, image: Picture) -> None:
-        self.image = image
-        self.stage = Stage.DONE
+        """The picture is made; its faces may be left to be restored."""
+        restorer, wanted = self.add_ons.face_restorer, self.request.restore_faces
+        if restorer is not None and wanted is not None:
+            self.restoring = Restoration(restorer, image, wanted.strength)
+            self.stage = Stage.RESTORE
+        else:
+            self.image, self.stage = image, Stage.DONE
+
+    def restore(self) -> None:
+        """Restores the next of its faces, and ends with the last."""
+        restoring = ready(self.restoring)
+        if restoring.advance():
+            self.image, self.stage = restoring.picture, Stage.DONE
 
     def fail(self, error: Exception) -> None:
         self.error = error

@@ -30,6 +30,7 @@ from worker.engine import (
     Picture,
     ReferenceOnly,
     Region,
+    RestoreFaces,
     Stage,
     TraceWish,
 )
@@ -42,6 +43,7 @@ STAGES: dict[Stage, events.Stage] = {
     Stage.ENLARGE: "denoising",
     Stage.WHOLE: "denoising",
     Stage.DECODE: "decoding",
+    Stage.RESTORE: "decoding",
     Stage.DONE: "decoding",
 }
 """The engine's stages as callers are told of them."""
@@ -203,6 +205,7 @@ def image_request(
         blend=request.blend,
         vae=request.vae,
         class_label=request.class_label,
+        restore_faces=_restored(request.restore_faces),
         tiling=request.tiling,
         freeu=request.freeu and FreeU(**request.freeu.model_dump()),
         dynamic_thresholding=request.dynamic_thresholding
@@ -221,6 +224,10 @@ def _lora(asked: parts.Lora) -> Lora:
     if base != 1:
         reading = base * (asked.weight if reading is None else reading)
     return Lora(asked.name, asked.weight, reading, tuple(sorted(blocks.items())))
+
+
+def _restored(asked: parts.RestoreFaces | None) -> RestoreFaces | None:
+    return asked and RestoreFaces(asked.model or "", asked.strength)
 
 
 def _second_pass(canvas: Canvas, request: ResolvedRequest) -> Enlarge | None:

@@ -19,6 +19,8 @@ from worker.models.tables import (
     ControlNetEntry,
     ControlNetTable,
     Entry,
+    FaceRestorerEntry,
+    FaceRestorerTable,
     IPAdapterEntry,
     IPAdapterTable,
     LoraEntry,
@@ -59,6 +61,9 @@ class Catalogue:
         default_factory=dict[str, PreprocessorEntry]
     )
     segmenters: dict[str, SegmenterEntry] = field(default_factory=dict[str, SegmenterEntry])
+    face_restorers: dict[str, FaceRestorerEntry] = field(
+        default_factory=dict[str, FaceRestorerEntry]
+    )
     safety: SafetyEntry | None = None
 
     @property
@@ -73,6 +78,7 @@ class Catalogue:
             *self.upscalers.values(),
             *self.preprocessors.values(),
             *self.segmenters.values(),
+            *self.face_restorers.values(),
         ]
 
     @property
@@ -101,6 +107,7 @@ SECTIONS = {
     "upscalers": "an upscaler",
     "preprocessors": "a preprocessor",
     "segmenters": "a segmenter",
+    "face_restorers": "a face restorer",
 }
 """What each table of tables in models.toml names."""
 
@@ -139,6 +146,9 @@ def read_catalogue(path: Path) -> Catalogue:
             path, document, "preprocessors", PreprocessorTable, PreprocessorEntry
         ),
         segmenters=_section(path, document, "segmenters", AddOnTable, SegmenterEntry),
+        face_restorers=_section(
+            path, document, "face_restorers", FaceRestorerTable, FaceRestorerEntry
+        ),
         safety=_safety(path, safety) if safety is not None else None,
     )
 
@@ -169,6 +179,7 @@ E = TypeVar(
     IPAdapterEntry,
     PreprocessorEntry,
     SegmenterEntry,
+    FaceRestorerEntry,
     VaeEntry,
 )
 

@@ -221,6 +221,17 @@ class PreprocessorTable(AddOnTable):
     )
 
 
+class FaceRestorerTable(AddOnTable):
+    """One `[face_restorers.NAME]` table of models.toml."""
+
+    detector: str | None = Field(
+        None,
+        min_length=1,
+        description="What finds the faces: the ONNX file of OpenCV's YuNet, relative to "
+        "models.toml; without it the one that lies beside the restorer's own file.",
+    )
+
+
 class VaeTable(AddOnTable):
     """One `[vaes.NAME]` table of models.toml."""
 
@@ -263,6 +274,10 @@ class PreprocessorEntry(PreprocessorTable, AddOnEntry):
 
 class SegmenterEntry(AddOnEntry):
     """A segmenter of the catalogue: a model that finds what of a picture is meant."""
+
+
+class FaceRestorerEntry(FaceRestorerTable, AddOnEntry):
+    """A face restorer of the catalogue."""
 
 
 class VaeEntry(VaeTable, AddOnEntry):

@@ -37,6 +37,7 @@ export function model(some: Partial<Model> = {}): Model {
     preprocessors: [],
     segmenters: [],
     upscalers: [],
+    face_restorers: [],
     vaes: [],
     classes: 0,
     live: true,

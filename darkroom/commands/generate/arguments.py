@@ -42,6 +42,7 @@ MORE = {
     "mask=FILE, and perhaps weight=; once for each.",
     "expand": " Here left=64,top=64,right=64,bottom=64, or some of them.",
     "hires": " Here scale=2,steps=10,strength=0.5,upscaler=NAME, or some of them.",
+    "restore_faces": " Here model=NAME, strength=0.8, or both.",
     "freeu": " Here b1=1.5,b2=1.6,s1=0.9,s2=0.2, or some of them.",
     "dynamic_thresholding": " Here mimic_scale=7,percentile=0.995, or one of them.",
     "drawn": " Here width=512,height=512.",

@@ -83,6 +83,7 @@ def add_on_errors(
             errors.append(FieldError(pointer="/reference_only/image", detail=REQUIRED))
     if request.vae is not None:
         errors += unknown_errors("autoencoder", request.vae, card, card.vaes, "/vae")
+    errors += _restorer_errors(request, card)
     upscalers = {"/upscaler": request.upscaler}
     if request.hires:
         upscalers["/hires/upscaler"] = request.hires.upscaler
@@ -90,6 +91,19 @@ def add_on_errors(
         if name is not None and name not in BUILT_IN_UPSCALERS:
             errors += unknown_errors("upscaler", name, card, card.upscalers, pointer)
     return errors
+
+
+def _restorer_errors(request: GenerationRequest, card: ModelCard) -> list[FieldError]:
+    asked = request.restore_faces
+    if asked is None:
+        return []
+    if not card.face_restorers:
+        detail = say("no-face-restorer", "there is no face restorer on this server")
+        return [FieldError(pointer="/restore_faces", detail=detail)]
+    if asked.model is None:
+        return []
+    where, known = "/restore_faces/model", card.face_restorers
+    return unknown_errors("face restorer", asked.model, card, known, where)
 
 
 def _ip_adapter_errors(

@@ -186,6 +186,17 @@ class DynamicThresholding(Part):
     )
 
 
+class RestoreFaces(Part):
+    """Faces of the finished picture, drawn again by a network that was made for them."""
+
+    model: Name | None = Field(
+        default=None, description="Name of a face restorer of /models; the first if left out."
+    )
+    strength: Strength = Field(
+        default=1.0, description="How much of a face is the restored one; 0 is none of it."
+    )
+
+
 class Expand(Part):
     """Pixels to add on each side."""
 

@@ -27,6 +27,7 @@ ADD_ONS: tuple[tuple[str, Kind], ...] = (
     ("ip_adapters", "ip-adapter"),
     ("upscalers", "upscaler"),
     ("vaes", "vae"),
+    ("face_restorers", "face-restorer"),
 )
 
 LIMITS = settings()

@@ -18,7 +18,9 @@ from server.routes.models.at_places import ask_all, places_with
 
 routes = Routes("changes", "Models and add-ons that change and go.")
 
-AddOnKind = Literal["lora", "embedding", "controlnet", "ip-adapter", "vae", "upscaler"]
+AddOnKind = Literal[
+    "lora", "embedding", "controlnet", "ip-adapter", "vae", "upscaler", "face-restorer"
+]
 
 LIMITS = settings()
 

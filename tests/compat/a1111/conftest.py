@@ -22,6 +22,7 @@ SMALL = make_card(
     factor=16,
     upscalers=[{"name": "sharp-4x", "title": "Sharp 4x"}],
     controlnets=[{"name": "edges"}],
+    face_restorers=[{"name": "restoreformer"}, {"name": "gfpganv1.4"}],
     loras=[{"name": "ink"}],
     sha256="ab" * 32,
 )

@@ -1,7 +1,6 @@
 """Upscalers: tiles without seams, memory that ends, and real ESRGAN weights through spandrel."""
 
 import sys
-from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from torch import nn
 
 from worker.engine.errors import ModelUnavailable, NotFinite, OutOfMemory
 from worker.engine.parts.upscaler import OVERLAP, PixelUpscaler, lanczos, tiles
+from worker.models.loading.add_ons.by_spandrel import imported
 from worker.models.loading.add_ons.upscaler import load_upscaler
 
 CPU = torch.device("cpu")
@@ -208,9 +208,9 @@ def esrgan(tmp_path: Path) -> tuple[RRDBNet, Path]:
 @pytest.fixture(scope="module")
 def spandrel() -> Any:
     try:
-        return import_module("spandrel")
-    except (ImportError, RuntimeError) as error:
-        pytest.skip(f"spandrel, with a torchvision that fits torch, is not installed: {error}")
+        return imported()
+    except ImportError as error:
+        pytest.skip(f"spandrel is not installed: {error}")
 
 
 @pytest.mark.usefixtures("spandrel")

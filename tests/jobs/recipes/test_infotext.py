@@ -229,6 +229,13 @@ def test_what_a_text_says_is_read_or_noted():
     assert [each.pointer for each in missing] == [f"/{name}" for name in names]
 
 
+def test_a_face_restorer_is_found_by_automatic1111s_name():
+    text = A1111.replace("RNG: CPU, ", "Face restoration: GFPGAN, ")
+    card = CARD.model_copy(update={"face_restorers": [AddOn(name="gfpganv1.4")]})
+    fields = recipe_of(png_with(parameters=text), [card])
+    assert fields["restore_faces"] == {"model": "gfpganv1.4", "strength": 1}
+
+
 def test_the_model_is_found_by_its_hash_else_by_its_name():
     assert recipe_of(png_with(parameters=A1111), [CARD])["model"] == "small"
     other = make_card(name="someOtherName_v1")

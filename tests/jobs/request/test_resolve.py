@@ -78,6 +78,7 @@ CONTROL = {"model": "canny", "image": "x"}
             "/controls/0/end",
             "must be at least start, 0.5; it is 0.25",
         ),
+        ({"restore_faces": {}}, "/restore_faces", "there is no face restorer on this server"),
         ({"hires": {"upscaler": "no"}}, "/hires/upscaler", "there are latent, lanczos, nearest"),
         ({"kind": "upscale", "image": "x", "upscaler": "no"}, "/upscaler", "esrgan"),
         ({"schedule": "zigzag"}, "/schedule", "no schedule is named 'zigzag'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
+from tests.running.hand_worker import png
 from tests.web.browser import PHONE, violations
 from tests.web.conftest import Site, Visit
 from tests.web.form import PROMPT, card, jobs
@@ -33,10 +34,22 @@ def test_what_is_tapped_on_a_phone_is_what_the_picture_is_made_with(visit: Visit
     page.get_by_role("button", name="Add “ink style” to the prompt").tap()
     page.get_by_role("button", name="Avoid “bad-hands” in the picture").tap()
     page.get_by_label("Autoencoder (VAE)").select_option("clear")
+    page.get_by_text("LoRAs by block", exact=True).tap()
+    blocks = page.get_by_role("group", name="Ink", exact=True)
+    blocks.get_by_role("slider", name="In the middle").fill("0.5")
+    page.get_by_text("Like a picture", exact=True).tap()
+    page.get_by_label("A picture from this device").set_input_files(
+        {"name": "a.png", "mimeType": "image/png", "buffer": png(32, 32)}
+    )
+    expect(page.get_by_role("img", name="The picture that it looks at")).to_be_visible()
+    page.get_by_role("slider", name="More like it than your words").fill("0.8")
     assert violations(page) == []
+    assert page.evaluate("document.querySelector('dialog').scrollWidth <= innerWidth")
     page.get_by_role("dialog").get_by_role("button", name="Close").tap()
     expect(page.get_by_label(PROMPT)).to_have_value("ink style")
-    expect(page.get_by_label("Changed from the defaults")).to_contain_text("Ink 0.7")
+    changed = page.get_by_label("Changed from the defaults")
+    for each in ("Ink 0.7", "LoRAs by block: 1", "pictures to be like: 1"):
+        expect(changed).to_contain_text(each)
 
     page.get_by_label(PROMPT).fill("a red apple, ink style")
     page.get_by_role("button", name="Make it").tap()
@@ -45,6 +58,8 @@ def test_what_is_tapped_on_a_phone_is_what_the_picture_is_made_with(visit: Visit
     assert (asked["model"], asked["negative_prompt"]) == ("other", "bad-hands")
     assert asked["vae"] == "clear"
     assert [(each["name"], each["weight"]) for each in asked["loras"]] == [("ink", 0.7)]
+    assert asked["loras"][0]["block_weights"] == {"MID": 0.5}
+    assert asked["reference_only"]["style_fidelity"] == 0.8
 
 
 def test_only_what_fits_the_chosen_model_is_offered(visit: Visit):

@@ -181,6 +181,13 @@ class LoadedModel(ABC):
     def modules(self) -> Sequence[Any]:
         """Everything that has weights."""
 
+    def broken_part(self) -> str | None:
+        """The class of a part whose weights are no numbers; None where all are."""
+        for module in self.modules():
+            if not all(bool(each.isfinite().all()) for each in module.parameters()):
+                return type(module).__name__
+        return None
+
     @property
     @abstractmethod
     def denoiser(self) -> tuple[Any, ...]:

@@ -191,6 +191,9 @@ def loading(request: ResolvedRequest, models: ModelStore) -> str:
             wanted.append((f"upscaler {upscaler}", upscaler, "upscaler"))
     if request.vae:
         wanted.append((f"autoencoder {request.vae}", request.vae, "vae"))
+    if faces := request.restore_faces:
+        name = faces.model or ""
+        wanted.append((f"face restorer {name}", name, "face-restorer"))
     for words, name, kind in wanted:
         fraction = models.loading(name, kind)
         if fraction is not None:

@@ -166,7 +166,7 @@ class Settler:
             # A picture of a walk is one of a request that knows of none; of a template it is told.
             walked = slot.request.walk is not None
             said = (alone, 0) if walked else (slot.request, index)
-            data = encode(picture, *said, maker, safety, note)
+            data = encode(picture, *said, maker, safety, note, finished.faces)
         self.metrics.observe("stage_seconds", "png", time.monotonic() - started)
         output = Output(
             id=image_id(slot.id, index),
@@ -177,6 +177,7 @@ class Settler:
             prompt_chunks=finished.prompt_chunks,
             read_as=slot.readings.get(alone.prompt),
             note=note,
+            faces=finished.faces,
             safety=safety,
         )
         with slot.work.part("store", darkroom__picture=output.id):

@@ -124,6 +124,6 @@ def _plain(sentence: str, path: Path) -> str:
     """A sentence without this machine's folders, and without the table that there is none of."""
     for where in ("models.it.source: ", "models.it: ", "model: it "):
         sentence = sentence.removeprefix(where)
-    for section in ("loras", "embeddings", "controlnets", "ip_adapters", "vaes", "upscalers"):
+    for section in KINDS:
         sentence = sentence.removeprefix(f"{section}.it.source: ")
     return sentence.replace(str(path), path.name).rstrip(".")

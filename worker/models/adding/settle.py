@@ -22,6 +22,7 @@ FOLDERS = {
     "ip_adapters": "ip_adapters",
     "vaes": "vae",
     "upscalers": "upscalers",
+    "face_restorers": "face_restorers",
 }
 """Where each kind lies, as people know it."""
 

@@ -17,6 +17,7 @@ from jobs.request.model_card import AddOn
 from worker.models.catalogue import Catalogue
 from worker.models.files.configurations.claims import Claims, read_claims
 from worker.models.files.errors import SourceError
+from worker.models.files.face_restorers import finder_for, restores_faces
 from worker.models.files.formats.layout import no_weights, weights_in
 from worker.models.files.formats.places import Patterns, add_on_folder, find_file, find_path
 from worker.models.files.formats.safetensors_file import Shapes, numbers, read_complete, read_header
@@ -31,6 +32,7 @@ from worker.models.files.widths import ModelWidths, model_widths
 from worker.models.tables import (
     AddOnEntry,
     ControlNetEntry,
+    FaceRestorerEntry,
     IPAdapterEntry,
     LoraEntry,
     PreprocessorEntry,
@@ -44,12 +46,15 @@ SDXL_EMBEDDING = ("clip_l", "clip_g")
 
 SECTIONS = (
     *("loras", "embeddings", "controlnets", "ip_adapters", "preprocessors"),
-    *("segmenters", "upscalers", "vaes"),
+    *("segmenters", "upscalers", "vaes", "face_restorers"),
 )
 """The fields of a ModelCard that list add-ons."""
 
-FOR_ALL = ("preprocessors", "segmenters", "upscalers")
+FOR_ALL = ("preprocessors", "segmenters", "upscalers", "face_restorers")
 """Those that work on pixels, and fit every model."""
+
+PAIRED = ("controlnets", "ip_adapters", "face_restorers")
+"""Those that need a file beside their own, which may come and go."""
 
 FAMILIES_BY_TEXT = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 FAMILIES_BY_TOKENS: dict[tuple[int, ...], str] = {
@@ -145,7 +150,7 @@ def _found_before(entry: AddOnEntry) -> FoundAddOn | None:
         state = file.stat()
     except OSError:
         return None
-    if entry.section in ("controlnets", "ip_adapters") or not stat.S_ISREG(state.st_mode):
+    if entry.section in PAIRED or not stat.S_ISREG(state.st_mode):
         return None
     size, changed, found = _found.get(str(file), (0, 0, None))
     if (
@@ -194,9 +199,24 @@ def find(entry: AddOnEntry) -> FoundAddOn:
         case "vaes":
             files = vae_files(cast(VaeEntry, entry))
             return FoundAddOn(entry, latents=_latents(read_complete(files[0]).shapes))
+        case "face_restorers":
+            file = weights(entry)
+            _check_restorer(entry, file)
+            finder_for(cast(FaceRestorerEntry, entry), file)
+            return FoundAddOn(entry)
         case _:
             weights(entry)
             return FoundAddOn(entry)
+
+
+def _check_restorer(entry: AddOnEntry, file: Path) -> None:
+    where = f"{entry.where}.source"
+    try:
+        known = restores_faces(read_complete(file).shapes)
+    except SourceError as error:
+        raise SourceError(f"{where}: {file.name} is {error}.") from None
+    if not known:
+        raise SourceError(f"{where}: {file.name} is neither a GFPGAN nor a RestoreFormer.")
 
 
 def _latents(shapes: Shapes) -> int | None:
@@ -207,7 +227,10 @@ def _latents(shapes: Shapes) -> int | None:
 
 
 def weights(entry: AddOnEntry) -> Path:
-    """The .safetensors file of a LoRA, an embedding or an upscaler. Raises SourceError."""
+    """The .safetensors file of a LoRA, an embedding, an upscaler or a face restorer.
+
+    Raises SourceError.
+    """
     if entry.source.endswith(".safetensors"):
         return find_file(entry.source, entry.base, f"{entry.where}.source")
     path = find_path(entry.source, entry.base)

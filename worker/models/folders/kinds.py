@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from worker.models.files.errors import SourceError
+from worker.models.files.face_restorers import restores_faces
 from worker.models.files.formats.layout import read_json
 from worker.models.files.formats.safetensors_file import Shapes
 from worker.models.files.references.adapters import is_adapter
@@ -24,6 +25,7 @@ Section = Literal[
     "vaes",
     "segmenters",
     "upscalers",
+    "face_restorers",
 ]
 
 PARTS: dict[str, Section] = {
@@ -105,6 +107,8 @@ def kind_of(shapes: Shapes, folder: str = "") -> Section:
         return _whole_model(shapes)
     if _any(shapes, LORA.search):
         return "loras"
+    if restores_faces(shapes):
+        return "face_restorers"
     if _is_vae(shapes):
         return "vaes"
     if folder.lower() in UPSCALER_FOLDERS or _any(shapes, ENLARGING.match):

@@ -48,6 +48,7 @@ def with_found(named: Catalogue, found: Found) -> Catalogue:
         "vaes": dict(named.vaes),
         "segmenters": dict(named.segmenters),
         "upscalers": dict(named.upscalers),
+        "face_restorers": dict(named.face_restorers),
     }
     for entry in found.entries:
         if Path(entry.source).resolve() in sources:

@@ -28,6 +28,7 @@ from worker.models.tables import (
     AddOnEntry,
     ControlNetEntry,
     Entry,
+    FaceRestorerEntry,
     IPAdapterEntry,
     LoraEntry,
     ModelEntry,
@@ -37,7 +38,7 @@ from worker.models.tables import (
 
 SUBFOLDERS = (
     *("loras", "embeddings", "controlnets", "vae", "upscalers"),
-    *("ip_adapters", "clip_vision", "segmenters"),
+    *("ip_adapters", "clip_vision", "segmenters", "face_restorers"),
 )
 """What Darkroom's own folder of models is divided into. A file is what its header says it is, and
 may lie in any of them."""
@@ -82,6 +83,7 @@ ENTRY_CLASSES: dict[Section, type[AddOnEntry]] = {
     "vaes": VaeEntry,
     "segmenters": SegmenterEntry,
     "upscalers": AddOnEntry,
+    "face_restorers": FaceRestorerEntry,
 }
 
 
@@ -192,7 +194,8 @@ def _section(path: Path) -> Section:
     if path.name.endswith(PICKLED):
         raise SourceError(
             f"{path} is a pickle, which can run any code when it is opened; Darkroom loads"
-            " .safetensors only. Most models are shared in both formats."
+            " .safetensors only. Most models are shared in both formats; of what is not,"
+            " `darkroom models convert` makes one."
         )
     try:
         state = path.stat()

@@ -17,6 +17,7 @@ SECTIONS: dict[Kind, str] = {
     "ip-adapter": "ip_adapters",
     "upscaler": "upscalers",
     "vae": "vaes",
+    "face-restorer": "face_restorers",
 }
 """The tables of models.toml that name each."""
 
@@ -27,6 +28,7 @@ WHERE: dict[Kind, str] = {
     "ip-adapter": "ip_adapters",
     "upscaler": "upscaler",
     "vae": "vae",
+    "face-restorer": "restore_faces",
 }
 """The field of a request that names each."""
 
@@ -113,5 +115,6 @@ def _tables(catalogue: Catalogue, kind: Kind) -> Mapping[str, ModelEntry | AddOn
         "ip-adapter": catalogue.ip_adapters,
         "upscaler": catalogue.upscalers,
         "vae": catalogue.vaes,
+        "face-restorer": catalogue.face_restorers,
     }
     return tables[kind]

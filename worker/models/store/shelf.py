@@ -30,6 +30,7 @@ WORDS: dict[Kind, str] = {
     "ip-adapter": "IP-Adapter",
     "upscaler": "upscaler",
     "vae": "autoencoder",
+    "face-restorer": "face restorer",
 }
 
 

@@ -106,6 +106,13 @@ class DynamicThresholding(TypedDict, total=False):
     percentile: float
 
 
+class RestoreFaces(TypedDict, total=False):
+    """Faces of the finished picture, drawn again by a network that was made for them."""
+
+    model: str | None
+    strength: float
+
+
 class Expand(TypedDict, total=False):
     """Pixels to add on each side."""
 
@@ -217,6 +224,7 @@ class Fields(TypedDict, total=False):
     fill: Literal["fill", "original", "noise", "nothing"]
     expand: Expand
     class_label: int | None
+    restore_faces: RestoreFaces | None
     freeu: FreeU | None
     dynamic_thresholding: DynamicThresholding | None
     pag_scale: float

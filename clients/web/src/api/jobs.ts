@@ -7,7 +7,7 @@ export interface JobPage {
 }
 
 /** Files of a request, by the name of the field that each is for. */
-export type Files = Partial<Record<"image" | "mask" | `reference_${number}` | `control_${number}` | `ip_adapter_${number}_${number}`, Blob>>;
+export type Files = Partial<Record<"image" | "mask" | "reference_only" | `reference_${number}` | `control_${number}` | `ip_adapter_${number}_${number}`, Blob>>;
 
 /** A job with the lists that a server of an earlier version does not send; an app may be newer than it. */
 export function whole(job: Job): Job {

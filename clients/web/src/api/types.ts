@@ -10,6 +10,7 @@ export type JobRequest = Partial<Omit<Schemas["GenerationRequest"], "walk">> & {
 /** A picture that is followed, pictures that the result is to be like, and a prompt for a part of it. */
 export type Control = Schemas["Control"];
 export type IPAdapter = Schemas["IPAdapter"];
+export type ReferenceOnly = Schemas["ReferenceOnly"];
 export type Region = Schemas["Region"];
 export type Lora = Pick<Schemas["Lora"], "name" | "weight"> & Partial<Schemas["Lora"]>;
 export type ResolvedRequest = Schemas["ResolvedRequest"];
@@ -20,7 +21,7 @@ export type Model = Omit<Required<Schemas["ModelView"]>, AddOnKind> & Record<Add
 /** What can be added to a model. */
 export type AddOn = Required<Schemas["AddOn"]>;
 /** The lists that a model has of what fits it. */
-export type AddOnKind = "loras" | "embeddings" | "controlnets" | "ip_adapters" | "vaes" | "upscalers";
+export type AddOnKind = "loras" | "embeddings" | "controlnets" | "ip_adapters" | "vaes" | "upscalers" | "face_restorers";
 export interface ModelList extends Omit<Schemas["ModelList"], "models"> {
   models: Model[];
 }

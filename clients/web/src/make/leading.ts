@@ -2,7 +2,7 @@
 import { isOf, problems } from "../state/form/problems";
 
 /** Fields of rooms that come when they are opened, and may be on their way. */
-const COMING = ["/controls", "/ip_adapters", "/regions"];
+const COMING = ["/controls", "/ip_adapters", "/reference_only", "/regions"];
 
 const coming = () => problems.peek().some((each) => isOf(each, COMING));
 

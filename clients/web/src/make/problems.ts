@@ -30,6 +30,8 @@ const SETTINGS = [
   "/ip_adapters",
   "/regions",
   "/tiling",
+  "/reference_only",
+  "/restore_faces",
 ];
 
 /** There as well where no picture says how large the result is. */

@@ -2,7 +2,7 @@
 import { learn, type Sentences, type Values } from "../ui/said";
 
 const COLOURS: Record<string, string> = { white: "trắng", black: "đen" };
-const PARTS: Record<string, string> = { LoRA: "LoRA", ControlNet: "ControlNet", autoencoder: "bộ mã hóa", upscaler: "bộ phóng to" };
+const PARTS: Record<string, string> = { LoRA: "LoRA", ControlNet: "ControlNet", autoencoder: "bộ mã hóa", upscaler: "bộ phóng to", "face restorer": "bộ phục hồi khuôn mặt" };
 
 /** `there are a, b` or `there is none`. */
 function thereAre(text: unknown): string {
@@ -52,6 +52,7 @@ const vi: Sentences = {
   "picture-url": () => "là một địa chỉ; máy chủ không tự tải ảnh về: hãy gửi chính ảnh đó",
   "picture-gone": () => "ảnh này không còn nữa",
   "no-edges": () => "hãy thêm ít nhất một pixel ở một cạnh",
+  "no-face-restorer": () => "máy chủ này không có bộ phục hồi khuôn mặt nào",
   "too-many-loras": ({ most, has }: Values) => `nhiều nhất ${most} LoRA, kể cả trong mô tả; hiện có ${has}`,
   "unknown-part": ({ what, model, name, there_are }: Values) =>
     `mô hình ${model} không có ${PARTS[what!] ?? what} nào tên ${name}; ${thereAre(there_are)}`,

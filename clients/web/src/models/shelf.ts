@@ -3,7 +3,7 @@ import { computed } from "@preact/signals";
 import type { AddOn, AddOnKind, Model } from "../api/types";
 import { models } from "../state/form/models";
 
-export const ADD_ONS: readonly AddOnKind[] = ["loras", "embeddings", "controlnets", "ip_adapters", "vaes", "upscalers"];
+export const ADD_ONS: readonly AddOnKind[] = ["loras", "embeddings", "controlnets", "ip_adapters", "vaes", "upscalers", "face_restorers"];
 
 /** Something that can be added, with the models that it fits. */
 export interface Fitting extends AddOn {

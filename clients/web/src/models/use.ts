@@ -13,7 +13,7 @@ export function useModel({ name }: Model): void {
 
 /** What takes it into the form, with a model that it fits; null where the form has no place for it. */
 export function useAddOn({ kind, name, models }: Fitting): (() => void) | null {
-  if (kind === "controlnets" || kind === "ip_adapters" || kind === "upscalers") return null;
+  if (["controlnets", "ip_adapters", "upscalers", "face_restorers"].includes(kind)) return null;
   return () => {
     const fits = models.some((each) => each.name === model.peek()?.name);
     if (!fits) chooseModel(models[0]!.name);

@@ -3,7 +3,8 @@ import "../page";
 import { model } from "../samples";
 
 const { EMPTY, draft, files, fill, request, reset } = await import("../../src/state/form/draft");
-const { among, besideIt, fitting, following, guidesOf, liking, NONE, preprocessors, usual } = await import("../../src/state/form/guides");
+const { among, besideIt, fitting, following, guidesOf, liking, looking, NONE, preprocessors, usual } = await import("../../src/state/form/guides");
+const { blocksOf, sharedWeight, weighed, weightOf } = await import("../../src/state/form/blocks");
 const { between, inside, moved, nextBox, resized } = await import("../../src/state/form/places");
 const { read, written } = await import("../../src/state/form/preset");
 const { chooseModel } = await import("../../src/state/form/choose");
@@ -17,7 +18,7 @@ const add = (name: string) => ({ name, title: "", description: "", licence: "", 
 const file = new Blob(["p"], { type: "image/png" });
 const own = { picture: file, url: "blob:x", width: 64, height: 64 };
 const known = { picture: "job-0", url: "/job-0", width: 64, height: 64 };
-const steered = { follow: [following(own, add("sd-canny")), following(known, add("depth"))], like: [{ ...liking(known, add("plus")), pictures: [known, own] }] };
+const steered = { follow: [following(own, add("sd-canny")), following(known, add("depth"))], like: [{ ...liking(known, add("plus")), pictures: [known, own] }], looked: looking(own) };
 
 describe("pictures that steer", () => {
   it("are followed in the way that the net's name asks for", () => {
@@ -33,9 +34,10 @@ describe("pictures that steer", () => {
         { image: "job-0", model: "depth", preprocessor: "none" },
       ],
       ip_adapters: [{ images: ["job-0", "file"], model: "plus", weight: 1 }],
+      reference_only: { image: "file", weight: 1, style_fidelity: 0.5, start: 0, end: 1 },
     });
-    expect(files(null, steered)).toEqual({ control_0: file, ip_adapter_0_1: file });
-    expect(differences(EMPTY, model(), [], [], steered)).toEqual(["pictures followed: 2", "pictures to be like: 2"]);
+    expect(files(null, steered)).toEqual({ control_0: file, ip_adapter_0_1: file, reference_only: file });
+    expect(differences(EMPTY, model(), [], [], steered)).toEqual(["pictures followed: 2", "pictures to be like: 3"]);
     expect(request(EMPTY, null, model(), NONE)).not.toHaveProperty("controls");
     expect(request(EMPTY, null, model(), NONE)).not.toHaveProperty("ip_adapters");
   });
@@ -45,7 +47,7 @@ describe("pictures that steer", () => {
     asked.controls![1]!.mask = "job-9";
     const named = { pointer: "/controls/1/image", id: "job-0", url: "/job-0" };
     const back = await guidesOf(asked, among([named], async ({ id }) => ({ ...known, picture: id })));
-    expect(back).toEqual({ follow: [{ picture: known, how: { ...steered.follow[1]!.how, mask: "job-9" } }], like: [] });
+    expect(back).toEqual({ follow: [{ picture: known, how: { ...steered.follow[1]!.how, mask: "job-9" } }], like: [], looked: null });
   });
 
   it("come back from a request that never got there, with their files", async () => {
@@ -53,15 +55,43 @@ describe("pictures that steer", () => {
     const back = await guidesOf(asked, besideIt(files(null, steered), async (picture) => ({ ...own, picture })));
     expect(back.follow.map(({ picture }) => picture.picture)).toEqual([file, "job-0"]);
     expect(back.like[0]!.pictures.map(({ picture }) => picture)).toEqual(["job-0", file]);
+    expect(back.looked).toEqual(looking(own));
   });
 
   it("stay with another model as far as it has the nets for them", () => {
     const next = model({ name: "next", default: false, controlnets: [add("depth")] });
-    expect(fitting(steered, next)).toEqual({ follow: [steered.follow[1]], like: [] });
+    expect(fitting(steered, next)).toEqual({ follow: [steered.follow[1]], like: [], looked: null });
+    expect(fitting(steered, model({ kinds: ["text-to-image", "image-to-image"] })).looked).toBe(steered.looked);
     models.value = [model(), next];
     guides.value = steered;
     chooseModel("next");
     expect(guides.value.follow).toEqual([steered.follow[1]]);
+  });
+});
+
+describe("LoRAs by block", () => {
+  const ink = { name: "ink", weight: 0.8 };
+
+  it("have the weights of a whole part or of one block, and none where all are 1", () => {
+    const { up, middle } = blocksOf(model());
+    const half = weighed(ink, up, 0.5);
+    expect(half.block_weights).toMatchObject({ OUT03: 0.5, OUT11: 0.5 });
+    expect(sharedWeight(half, up)).toBe(0.5);
+    const one = weighed(half, ["OUT04"], 1);
+    expect(sharedWeight(one, up)).toBeNull();
+    expect(weightOf(one, "OUT04")).toBe(1);
+    expect(weighed(weighed(half, middle, 0), [...up, ...middle], 1)).toEqual(ink);
+    expect(blocksOf(model({ family: "sdxl" })).up[0]).toBe("OUT00");
+  });
+
+  it("go with the request and come back from it, and the chips say so", () => {
+    const asked = request({ ...EMPTY, loras: [weighed(ink, ["MID"], 0)], faces: 0.8, restorer: "gfpgan" }, null);
+    expect(asked).toMatchObject({ loras: [{ ...ink, block_weights: { MID: 0 } }], restore_faces: { strength: 0.8, model: "gfpgan" } });
+    fill(asked);
+    expect(differences(draft.value, model(), [], [])).toEqual(["faces restored 80 %", "ink 0.8", "LoRAs by block: 1"]);
+    expect(request(draft.value, null)).toMatchObject({ loras: asked.loras, restore_faces: asked.restore_faces });
+    reset();
+    expect(request(draft.value, null)).not.toHaveProperty("restore_faces");
   });
 });
 

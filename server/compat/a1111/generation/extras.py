@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -16,19 +16,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from jobs.pictures.sandbox import Decoded
 from jobs.recipes.provenance import PNG_KEYWORD
 from jobs.request.checks.checks import BUILT_IN_UPSCALERS
+from jobs.request.fields.parts import RestoreFaces
 from jobs.request.fields.values import LIMITS
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from server.compat import waiting
-from server.compat.a1111.add_ons import upscalers
+from server.compat.a1111.add_ons import add_ons, upscalers
 from server.compat.a1111.base64 import decode_picture, encode_base64
 from server.compat.a1111.body import Flag, Forgiving, Number, Text, Whole, json_object, read
 from server.compat.a1111.callers import identity
 from server.compat.a1111.errors import invalid
+from server.compat.a1111.face_restorers import GFPGAN, restoring
 from server.compat.a1111.generation.held import make
 from server.compat.a1111.generation.translation import sentences
-from server.compat.a1111.upscaling import NO_UPSCALER, upscaler_named
+from server.compat.a1111.upscaling import LANCZOS, NO_UPSCALER, upscaler_named
 from server.errors import ApiError
 from server.requests.submission import known_models
 from server.requests.validation import field_errors
@@ -81,11 +83,13 @@ class ExtraBatch(Extras):
 
 @dataclass(frozen=True)
 class Enlargement:
-    """How one picture is to be enlarged, and what of the result is wanted: all of it, if None."""
+    """How one picture is to be enlarged, what of the result is wanted (all of it, if None), and
+    how much its faces are restored."""
 
     upscaler: str
     scale: float
     crop: tuple[int, int] | None = None
+    faces: RestoreFaces | None = None
 
 
 @blueprint.post("/extra-single-image")
@@ -117,23 +121,24 @@ def _enlarged(sent: Extras, texts: Mapping[str, str]) -> tuple[list[bytes], list
     """PNGs of the pictures, sent in base64 in these fields, after all that is asked for; and what
     was done otherwise."""
     notes = _left_out(sent)
-    upscaler = _upscaler(sent, notes)
+    upscaler, faces = _upscaler(sent, notes), _faces(sent, notes)
     pictures = {field: decode_picture(text, field) for field, text in texts.items()}
-    if upscaler is None:
+    if upscaler is None and faces is None:
         return [picture.png for picture in pictures.values()], notes
     # Each is checked before the first is sent.
-    wanted = {field: _enlargement(sent, upscaler, each) for field, each in pictures.items()}
+    wanted = {
+        field: replace(_enlargement(sent, upscaler, each), faces=faces)
+        for field, each in pictures.items()
+    }
     made = [_made(how, pictures[field].png, field, notes) for field, how in wanted.items()]
     return made, notes
 
 
 def _left_out(sent: Extras) -> list[Note]:
     """What is not done here. Raises a 422 where that would make another picture."""
-    notes = [
-        Note(pointer=f"/{field}", detail="there is no face restorer here; faces are as they were")
-        for field in ("gfpgan_visibility", "codeformer_visibility")
-        if getattr(sent, field)
-    ]
+    notes: list[Note] = []
+    if sent.codeformer_visibility:
+        notes.append(Note(pointer="/codeformer_visibility", detail="there is no CodeFormer here"))
     if sent.extras_upscaler_2_visibility and sent.upscaler_2 not in (None, NO_UPSCALER):
         detail = "must be 0: one upscaler enlarges a picture here, no blend of two"
         raise invalid("extras_upscaler_2_visibility", detail)
@@ -151,7 +156,18 @@ def _upscaler(sent: Extras, notes: list[Note]) -> str | None:
     return upscaler_named(asked, "upscaler_1", upscalers(), notes)
 
 
-def _enlargement(sent: Extras, upscaler: str, picture: Decoded) -> Enlargement:
+def _faces(sent: Extras, notes: list[Note]) -> RestoreFaces | None:
+    """`restore_faces` of a request of ours."""
+    seen = min(1.0, sent.gfpgan_visibility or 0.0)
+    if seen <= 0:
+        return None
+    known = add_ons(lambda card: card.face_restorers)
+    return restoring(GFPGAN, "gfpgan_visibility", known, notes, seen)
+
+
+def _enlargement(sent: Extras, upscaler: str | None, picture: Decoded) -> Enlargement:
+    if upscaler is None:
+        return Enlargement(LANCZOS.lower(), 1.0)
     if (sent.resize_mode or BY_FACTOR) == BY_FACTOR:
         return Enlargement(upscaler, sent.upscaling_resize or FACTOR)
     width, height = sent.upscaling_resize_w or SIDE, sent.upscaling_resize_h or SIDE
@@ -179,6 +195,7 @@ def _made(how: Enlargement, png: bytes, field: str, notes: list[Note]) -> bytes:
             image="sent",
             upscaler=how.upscaler,
             scale=how.scale,
+            restore_faces=how.faces,
             # Enlarged and no more: nothing is drawn into it.
             strength=0.0,
         )

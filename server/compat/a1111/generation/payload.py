@@ -123,6 +123,11 @@ class Payload(Forgiving):
         """The autoencoder of `override_settings`."""
         return self._settings.sd_vae
 
+    @property
+    def setting_face_restorer(self) -> object:
+        """The face restorer of `override_settings`."""
+        return (self.override_settings or {}).get("face_restoration_model")
+
     @cached_property
     def _settings(self) -> Settings:
         try:

@@ -20,6 +20,7 @@ from jobs.settings import settings
 from server.compat.a1111.base64 import decode_base64
 from server.compat.a1111.control_maps import Tuned
 from server.compat.a1111.errors import invalid
+from server.compat.a1111.face_restorers import restoring
 from server.compat.a1111.generation.hires import hires_of
 from server.compat.a1111.generation.payload import STRENGTH, ImageToImage, Payload, TextToImage
 from server.compat.a1111.generation.scripts import SD_UPSCALE, Scripts, SdUpscale, sd_upscale_of
@@ -75,6 +76,7 @@ NAMES = {
     "controls": UNITS,
     "ip_adapters": UNITS,
     "reference_only": UNITS,
+    "restore_faces/model": "override_settings/face_restoration_model",
 }
 """AUTOMATIC1111's name of each field of ours that has another; the longest match counts."""
 
@@ -114,6 +116,11 @@ def asked(
         "tiling": "both" if payload.tiling and card.unet else "none",
         "styles": _styles(payload, notes),
         "dynamic_thresholding": scripts.dynamic_thresholding,
+        "restore_faces": restoring(
+            payload.setting_face_restorer, "restore_faces", card.face_restorers, notes
+        )
+        if payload.restore_faces
+        else None,
         **_variation(payload),
     }
     if clip_skip is not None:
@@ -182,9 +189,6 @@ def _count(payload: Payload) -> int:
 def _left_out(payload: Payload, card: ModelCard) -> list[Note]:
     """What programs send by their defaults and is not done here."""
     notes: list[Note] = []
-    if payload.restore_faces:
-        detail = "there is no face restorer here; faces are as the model made them"
-        notes.append(Note(pointer="/restore_faces", detail=detail))
     if payload.tiling and not card.unet:
         detail = f"{card.name} makes no pictures whose edges meet; this one is as any other"
         notes.append(Note(pointer="/tiling", detail=detail))

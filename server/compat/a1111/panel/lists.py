@@ -117,6 +117,13 @@ def list_upscaling_models() -> Response:
     )
 
 
+@blueprint.get("/face-restorers")
+def list_face_restorers() -> Response:
+    """What restores faces."""
+    found = add_ons(lambda card: card.face_restorers)
+    return jsonify([{"name": each.name, "cmd_dir": None} for each in found])
+
+
 @blueprint.get("/latent-upscale-modes")
 def list_latent_upscale_modes() -> Response:
     """What enlarges between the two passes without decoding."""
@@ -133,7 +140,6 @@ def list_vaes() -> Response:
 
 @blueprint.get("/hypernetworks")
 @blueprint.get("/sd-modules")
-@blueprint.get("/face-restorers")
 @blueprint.get("/extensions")
 def list_nothing() -> Response:
     """What there is none of here; clients ask, and take an empty list for an answer."""

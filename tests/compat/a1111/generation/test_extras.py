@@ -17,6 +17,7 @@ from webuiapi import WebUIApi
 from jobs.lists import listing
 from jobs.recipes.provenance import PNG_KEYWORD
 from jobs.records.workers import WorkerInfo
+from jobs.request.fields.parts import RestoreFaces
 from server.pages.renditions import render
 from tests.card import make_card
 from tests.compat.a1111.client import Quick, connect, in_base64, pixels
@@ -24,7 +25,12 @@ from tests.running.hand_worker import HandWorker, png
 
 SINGLE = "/sdapi/v1/extra-single-image"
 BATCH = "/sdapi/v1/extra-batch-images"
-ESRGAN = make_card(name="large", default=False, upscalers=[{"name": "esrgan-x4"}])
+ESRGAN = make_card(
+    name="large",
+    default=False,
+    upscalers=[{"name": "esrgan-x4"}],
+    face_restorers=[{"name": "gfpganv1.4"}],
+)
 
 
 def gradient(width: int, height: int) -> Image.Image:
@@ -117,6 +123,18 @@ def test_a_photograph_may_be_sent_as_it_is(client: FlaskClient, quick: Quick):
     image = f"data:image/jpeg;base64,{base64.b64encode(photograph).decode()}"
     assert asked(client, image=image, upscaler_1="Lanczos").status_code == 200
     assert (quick.seen[0].request.width, quick.seen[0].request.height) == (128, 96)
+
+
+def test_faces_are_restored_as_far_as_they_are_to_be_seen(client: FlaskClient, quick: Quick):
+    model = {"models": [ESRGAN.model_copy(update={"default": True})]}
+    quick.worker.info = WorkerInfo.model_validate(quick.worker.info.model_dump() | model)
+    quick.worker.advertise()
+    answer = asked(client, gfpgan_visibility=0.75, codeformer_visibility=0.5)
+    assert answer.status_code == 200, answer.text
+    assert "codeformer_visibility: there is no CodeFormer here" in answer.json["html_info"]
+    request = quick.seen[0].request
+    assert (request.kind, request.scale, request.strength) == ("upscale", 1.0, 0.0)
+    assert request.restore_faces == RestoreFaces(model="gfpganv1.4", strength=0.75)
 
 
 def test_null_is_as_good_as_left_out(client: FlaskClient, quick: Quick):

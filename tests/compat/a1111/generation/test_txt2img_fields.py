@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.request.fields.parts import Lora
+from jobs.request.fields.parts import Lora, RestoreFaces
 from jobs.settings import settings
 from tests.compat.a1111.sender import TXT2IMG, Sender
 
@@ -84,6 +84,16 @@ INK = Lora(name="ink", weight=0.5)
         ({"override_settings": None}, {"model": "small"}),
         ({"override_settings": [], "alwayson_scripts": []}, {"model": "small", "controls": []}),
         ({"tiling": True}, {"tiling": "both"}),
+        # What restores faces: the first, or the one that is named, as a setting or an option.
+        ({"restore_faces": True}, {"restore_faces": RestoreFaces(model="restoreformer")}),
+        (
+            {
+                "restore_faces": True,
+                "override_settings": {"face_restoration_model": "GFPGAN"},
+            },
+            {"restore_faces": RestoreFaces(model="gfpganv1.4")},
+        ),
+        ({"override_settings": {"face_restoration_model": "GFPGAN"}}, {"restore_faces": None}),
         # What asks for nothing.
         ({"restore_faces": False, "tiling": None, "s_churn": 0}, {"tiling": "none"}),
         ({"save_images": True, "do_not_save_grid": True, "script_name": None}, {"steps": 20}),

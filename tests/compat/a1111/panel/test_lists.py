@@ -25,6 +25,7 @@ CARDS = [
         embeddings=[{"name": "easy"}],
         controlnets=[{"name": "edges"}],
         upscalers=[{"name": "esrgan-x4"}],
+        face_restorers=[{"name": "gfpganv1.4"}],
     ),
     make_card(name="other-1.5", default=False, loras=[{"name": "pixel"}, {"name": "line"}]),
 ]
@@ -33,7 +34,6 @@ TITLE = f"small.safetensors [{HASH[:10]}]"
 NOTHING = {
     "hypernetworks": "get_hypernetworks",
     "sd-vae": "get_sd_vae",
-    "face-restorers": "get_face_restorers",
     "prompt-styles": "get_prompt_styles",
 }
 """What there is none of, with webuiapi's function for it."""

@@ -36,6 +36,7 @@ from worker.models.files.loras.families import lora_for
 from worker.models.files.loras.names import is_plain
 from worker.models.files.sources import locate
 from worker.models.loading.add_ons.controlnets import load_controlnet
+from worker.models.loading.add_ons.face_restorer import load_face_restorer
 from worker.models.loading.add_ons.loras import read_any_lora
 from worker.models.loading.add_ons.references import load_ip_adapter
 from worker.models.loading.add_ons.upscaler import load_upscaler
@@ -45,6 +46,7 @@ from worker.models.loading.pretrained import one_at_a_time
 from worker.models.tables import (
     AddOnEntry,
     ControlNetEntry,
+    FaceRestorerEntry,
     IPAdapterEntry,
     ModelEntry,
     VaeEntry,
@@ -73,14 +75,15 @@ def load_add_on(
 ) -> Any:
     """Load what a picture adds to its model, onto the model's device and in its dtype.
 
-    That is a LoraWeights, a LoadedControlNet, a LoadedIPAdapter or a PixelUpscaler. Takes tenths of
-    a second to seconds. Raises ModelUnavailable with a sentence.
+    That is a LoraWeights, a LoadedControlNet, a LoadedIPAdapter, a PixelUpscaler or a FaceRestorer.
+    Takes tenths of a second to seconds. Raises ModelUnavailable with a sentence.
     """
     load: dict[AddOnKind, Callable[[], Any]] = {
         "lora": lambda: load_lora(entry, device, dtype),
         "controlnet": lambda: load_controlnet(cast(ControlNetEntry, entry), device, dtype),
         "ip-adapter": lambda: load_ip_adapter(cast(IPAdapterEntry, entry), device, dtype),
         "upscaler": lambda: load_upscaler(weights(entry), device, dtype, entry.name),
+        "face-restorer": lambda: load_face_restorer(cast(FaceRestorerEntry, entry), device),
     }
     started = time.monotonic()
     make_current(device)

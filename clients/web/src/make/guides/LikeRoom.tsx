@@ -1,6 +1,6 @@
 import type { Model } from "../../api/types";
 import { number } from "../../i18n";
-import { guide, guides, liking, MOST, type Like } from "../../state/form/guides";
+import { guide, guides, liking, looking, looksItself, MOST, type Like, type Looked } from "../../state/form/guides";
 import { mend } from "../../state/form/problems";
 import { Choice } from "../settings/Choice";
 import { Folded } from "../settings/Folded";
@@ -13,7 +13,7 @@ import "./guides.css";
 
 /** Pictures that the result is to be like. */
 export function LikeRoom({ model }: { model: Model }) {
-  const { like } = guides.value;
+  const { like, looked } = guides.value;
   const set = (next: readonly Like[]) => guide({ like: next });
   const [first] = model.ip_adapters;
   // Several pictures go to one adapter; another one is for who has another.
@@ -48,7 +48,56 @@ export function LikeRoom({ model }: { model: Model }) {
           }}
         />
       )}
+      {(looksItself(model) || looked) && <LookedAt looked={looked} />}
     </div>
+  );
+}
+
+/** The picture that the network itself looks at, and how. */
+function LookedAt({ looked }: { looked: Looked | null }) {
+  const pointer = "/reference_only";
+  const change = (some: Partial<Looked["how"]>) => {
+    const now = guides.peek().looked;
+    if (now) guide({ looked: { ...now, how: { ...now.how, ...some } } });
+  };
+  return (
+    <fieldset class="guide">
+      <legend>{t("looked")}</legend>
+      <p class="muted">{t("lookedHelp")}</p>
+      {!looked && <Pick file={t("file")} gallery={t("gallery")} taken={(picture) => guide({ looked: looking(picture) })} />}
+      {looked && (
+        <>
+          <div class="guide-pictures">
+            <Shown
+              picture={looked.picture}
+              name={t("lookedPicture")}
+              pointer={`${pointer}/image`}
+              remove={() => {
+                mend(pointer);
+                guide({ looked: null });
+              }}
+            />
+          </div>
+          {(["weight", "style_fidelity"] as const).map((name) => (
+            <Range
+              key={name}
+              label={t(name === "weight" ? "weight" : "fidelity")}
+              {...(name === "weight" ? {} : { help: t("fidelityHelp") })}
+              said={number(looked.how[name], 2)}
+              pointer={`${pointer}/${name}`}
+              value={looked.how[name]}
+              min={0}
+              max={1}
+              step={0.05}
+              change={(value) => change({ [name]: value })}
+            />
+          ))}
+          <Folded title={t("when")} pointers={["start", "end"].map((field) => `${pointer}/${field}`)}>
+            <Span pointer={pointer} start={looked.how.start} end={looked.how.end} change={change} />
+          </Folded>
+        </>
+      )}
+    </fieldset>
   );
 }
 

@@ -46,6 +46,11 @@ export const t = words("make/guides", {
     control: "The picture",
     guess: "The picture, without words",
     masked: "It acts in a painted part of the picture only.",
+    looked: "Without an adapter (reference-only)",
+    lookedHelp: "The network looks at your picture as it looks at its own. It takes about twice the time.",
+    lookedPicture: "The picture that it looks at",
+    fidelity: "More like it than your words",
+    fidelityHelp: "0 keeps to your words, 1 to the picture's style.",
   },
   vi: {
     followHelp: "Ảnh mới giữ đường nét, chiều sâu hoặc dáng của ảnh bạn đưa.",
@@ -92,5 +97,10 @@ export const t = words("make/guides", {
     control: "Ảnh",
     guess: "Ảnh, không cần lời",
     masked: "Nó chỉ tác động ở một phần đã tô của ảnh.",
+    looked: "Không cần bộ chuyển (reference-only)",
+    lookedHelp: "Mạng nhìn ảnh của bạn như nhìn ảnh nó đang vẽ. Mất khoảng gấp đôi thời gian.",
+    lookedPicture: "Ảnh mà nó nhìn",
+    fidelity: "Giống ảnh hơn giống lời",
+    fidelityHelp: "0 bám theo lời, 1 bám theo phong cách của ảnh.",
   },
 });

@@ -1,6 +1,7 @@
 /** What a choice leaves to be chosen, and which choices differ from the model's own. */
 import type { Model, Sampler, Schedule } from "../../api/types";
 import { language, number } from "../../i18n";
+import { weighedByBlock } from "../../state/form/blocks";
 import type { Draft } from "../../state/form/draft";
 import { likened, NONE, type Guides } from "../../state/form/guides";
 import { t as walkName } from "../../walks/words";
@@ -51,12 +52,14 @@ export function differences(
     from.variation > 0 && t("chipVariation", Math.round(from.variation * 100)),
     from.clipSkip > 1 && t("chipClipSkip", from.clipSkip),
     from.tiling !== "none" && t(`tiling-${from.tiling}`),
+    from.faces > 0 && t("chipFaces", Math.round(from.faces * 100)),
     steered.follow.length > 0 && t("chipFollow", steered.follow.length),
     likened(steered) > 0 && t("chipLike", likened(steered)),
     from.regions.length > 0 && t("chipPlaces", from.regions.length),
     from.walk && walkName(from.walk.over),
     from.vae && titled(model?.vaes ?? [], from.vae),
     ...from.loras.map((each) => `${titled(model?.loras ?? [], each.name)} ${each.weight.toLocaleString(language.value)}`),
+    weighedByBlock(from.loras) > 0 && t("chipBlocks", weighedByBlock(from.loras)),
     negative && t("chipNegative", negative.length > 24 ? `${negative.slice(0, 24)}…` : negative),
   ].filter((each) => typeof each === "string" && each !== "") as string[];
 }

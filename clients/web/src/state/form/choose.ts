@@ -2,7 +2,8 @@
 import type { Model } from "../../api/types";
 import { change, draft, type Draft } from "./draft";
 import { fitting, guides } from "./guides";
-import { hasUnet, model, models } from "./models";
+import { model, models } from "./models";
+import { hasUnet } from "./unet";
 import { mend, tell } from "./problems";
 import { asDrafted, ratioOf, sized } from "./sizes";
 

@@ -46,6 +46,9 @@ export interface Draft {
   clipSkip: number;
   /** Which edges meet, so that the picture can be laid beside itself. */
   tiling: Tiling;
+  /** How far faces are restored, 0 not at all; and by what, the first that there is if null. */
+  faces: number;
+  restorer: string | null;
   /** Parts of the picture that have prompts of their own. */
   regions: readonly Place[];
 }
@@ -75,6 +78,8 @@ export const EMPTY: Draft = {
   variationSeed: null,
   clipSkip: 1,
   tiling: "none",
+  faces: 0,
+  restorer: null,
   regions: [],
 };
 
@@ -145,6 +150,8 @@ export function fill(request: JobRequest | ResolvedRequest, model: Model | null 
     variationSeed: request.variation_seed ?? null,
     clipSkip: request.clip_skip ?? 1,
     tiling: request.tiling ?? "none",
+    faces: request.restore_faces ? (request.restore_faces.strength ?? 1) : 0,
+    restorer: unless(request.restore_faces?.model, model?.face_restorers[0]?.name),
     regions: placesOf(request.regions),
     upscaler: unless(request.upscaler, ownUpscaler(model)),
     walk: request.walk ? walked(request.walk) : null,
@@ -180,6 +187,7 @@ export function request(from: Draft, source: Input | null, model: Model | null =
   };
   if (from.regions.length) asked.regions = regionsOf(from.regions);
   if (from.tiling !== "none") asked.tiling = from.tiling;
+  if (from.faces) asked.restore_faces = { strength: from.faces, ...(from.restorer ? { model: from.restorer } : {}) };
   if (from.styles.length) asked.styles = [...from.styles];
   if (from.model) asked.model = from.model;
   if (from.steps !== null) asked.steps = from.steps;

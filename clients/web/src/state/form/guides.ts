@@ -3,8 +3,9 @@
 import { effect, signal } from "@preact/signals";
 import type { Files } from "../../api/jobs";
 import { preprocessors as listed } from "../../api/maps";
-import type { AddOn, Control, IPAdapter, JobRequest, Model, NamedPicture, ResolvedRequest } from "../../api/types";
+import type { AddOn, Control, IPAdapter, JobRequest, Model, NamedPicture, ReferenceOnly, ResolvedRequest } from "../../api/types";
 import { named, shown, type Given } from "./input";
+import { hasUnet } from "./unet";
 import { Kept } from "../kept";
 
 /** As many as the server takes of each, and pictures of one that is to be like them. */
@@ -29,12 +30,19 @@ export interface Like {
   how: Omit<IPAdapter, "images">;
 }
 
+/** A picture that the network itself looks at, without an adapter. */
+export interface Looked {
+  picture: Given;
+  how: Omit<ReferenceOnly, "image">;
+}
+
 export interface Guides {
   follow: readonly Follow[];
   like: readonly Like[];
+  looked: Looked | null;
 }
 
-export const NONE: Guides = { follow: [], like: [] };
+export const NONE: Guides = { follow: [], like: [], looked: null };
 
 export const guides = signal<Guides>(NONE);
 
@@ -60,31 +68,46 @@ export function liking(picture: Given, adapter: Pick<AddOn, "name">): Like {
   return { pictures: [picture], how: { model: adapter.name, weight: 1, start: 0, end: 1 } };
 }
 
+/** A picture as one that the network looks at. */
+export function looking(picture: Given): Looked {
+  return { picture, how: { weight: 1, style_fidelity: 0.5, start: 0, end: 1 } };
+}
+
+/** Whether a model's network can look at a picture as it looks at its own. */
+export function looksItself(model: Pick<Model, "batched" | "family" | "kinds">): boolean {
+  return hasUnet(model) && model.kinds.includes("image-to-image");
+}
+
 /** What of it a model has the nets and adapters for. */
-export function fitting(from: Guides, model: Pick<Model, "controlnets" | "ip_adapters">): Guides {
+export function fitting(from: Guides, model: Pick<Model, "controlnets" | "ip_adapters" | "batched" | "family" | "kinds">): Guides {
   const known = (all: readonly AddOn[], name: string) => all.some((each) => each.name === name);
   return {
     follow: from.follow.filter(({ how }) => known(model.controlnets, how.model)),
     like: from.like.filter(({ how }) => known(model.ip_adapters, how.model)),
+    looked: looksItself(model) ? from.looked : null,
   };
 }
 
 /** How many pictures there are to be like. */
-export function likened({ like }: Guides): number {
-  return like.reduce((all, { pictures }) => all + pictures.length, 0);
+export function likened({ like, looked }: Guides): number {
+  return like.reduce((all, { pictures }) => all + pictures.length, looked ? 1 : 0);
 }
 
+type Steering = Pick<JobRequest, "controls" | "ip_adapters" | "reference_only">;
+
 /** The fields of a request that say it. */
-export function guidesAsked({ follow, like }: Guides): Pick<JobRequest, "controls" | "ip_adapters"> {
-  const asked: Pick<JobRequest, "controls" | "ip_adapters"> = {};
+export function guidesAsked({ follow, like, looked }: Guides): Steering {
+  const asked: Steering = {};
   if (follow.length) asked.controls = follow.map(({ picture, how }) => ({ ...how, image: named(picture.picture) }));
   if (like.length) asked.ip_adapters = like.map(({ pictures, how }) => ({ ...how, images: pictures.map((each) => named(each.picture)) }));
+  if (looked) asked.reference_only = { ...looked.how, image: named(looked.picture.picture) };
   return asked;
 }
 
 /** The files that go beside them. */
-export function guideFiles({ follow, like }: Guides): Files {
+export function guideFiles({ follow, like, looked }: Guides): Files {
   const given: Files = {};
+  if (looked && typeof looked.picture.picture !== "string") given.reference_only = looked.picture.picture;
   follow.forEach(({ picture: { picture } }, at) => {
     if (typeof picture !== "string") given[`control_${at}`] = picture;
   });
@@ -110,7 +133,14 @@ export async function guidesOf(request: JobRequest | ResolvedRequest, find: Find
     const pictures = found.filter((each) => each !== null);
     return pictures.length ? [{ pictures, how }] : [];
   });
-  return { follow: (await Promise.all(follow)).flat(), like: (await Promise.all(like)).flat() };
+  return { follow: (await Promise.all(follow)).flat(), like: (await Promise.all(like)).flat(), looked: await lookedAt(request, find) };
+}
+
+async function lookedAt({ reference_only }: JobRequest | ResolvedRequest, find: Find): Promise<Looked | null> {
+  if (!reference_only) return null;
+  const { image, ...how } = reference_only;
+  const picture = await find("/reference_only/image", image);
+  return picture && { picture, how };
 }
 
 /** Finds pictures among those that the server names with a job. */
@@ -125,7 +155,8 @@ export function among(pictures: readonly NamedPicture[], given: (named: NamedPic
 export function besideIt(files: Files, given: (picture: Blob | string) => Promise<Given>): Find {
   return (pointer, named) => {
     const [, list, at, , index] = pointer.split("/");
-    const name = list === "controls" ? (`control_${Number(at)}` as const) : (`ip_adapter_${Number(at)}_${Number(index)}` as const);
+    const adapter = `ip_adapter_${Number(at)}_${Number(index)}` as const;
+    const name = list === "controls" ? (`control_${Number(at)}` as const) : list === "reference_only" ? list : adapter;
     return given(files[name] ?? named);
   };
 }
@@ -141,6 +172,8 @@ export async function restoreGuides(): Promise<void> {
     guides.value = {
       follow: found.follow.map((each) => ({ ...each, picture: shown(each.picture) })),
       like: found.like.map((each) => ({ ...each, pictures: each.pictures.map(shown) })),
+      // An earlier page kept none.
+      looked: found.looked ? { ...found.looked, picture: shown(found.looked.picture) } : null,
     };
   }
   effect(() => {

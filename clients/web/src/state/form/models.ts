@@ -37,14 +37,6 @@ export const needsPicture = computed(() => {
   return kinds !== undefined && kinds.length > 0 && !kinds.includes("text-to-image");
 });
 
-/** Families whose networks are U-Nets, as the server has them. */
-const UNETS: ReadonlySet<string> = new Set(["sd1", "sd2", "sdxl", "sdxl-refiner", "kolors"]);
-
-/** Whether a model is a U-Net whose pictures share forwards. */
-export function hasUnet({ batched, family }: Pick<Model, "batched" | "family">): boolean {
-  return batched && UNETS.has(family);
-}
-
 /** What is done with a picture unless the user says otherwise. */
 export function usualUse(): Use {
   return uses.peek()[0] ?? "image-to-image";

@@ -32,6 +32,7 @@ const CARRIED = {
   clip_skip: number,
   variation_strength: number,
   variation_seed: number,
+  restore_faces: part,
   tiling: (value: unknown) => TILINGS.some((each) => each === value),
   regions: (value: unknown) => Array.isArray(value) && value.every(isPlace),
 } satisfies Partial<Record<keyof JobRequest, (value: unknown) => boolean>>;
