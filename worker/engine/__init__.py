@@ -16,6 +16,7 @@ from worker.engine.errors import (
     ModelUnavailable,
     NotFinite,
     OutOfMemory,
+    Sentence,
 )
 from worker.engine.families.model import LoadedModel
 from worker.engine.families.unet import UNetModel
@@ -72,6 +73,7 @@ __all__ = [
     "Progress",
     "ReferenceOnly",
     "Region",
+    "Sentence",
     "Shares",
     "Stage",
     "Study",

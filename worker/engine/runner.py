@@ -12,7 +12,7 @@ import torch
 from worker.engine.accounts import Accounts
 from worker.engine.backends.backends import Backends
 from worker.engine.batch import Batch, Stacks, Step, keep_step
-from worker.engine.errors import NotFinite
+from worker.engine.errors import NotFinite, say
 from worker.engine.families.model import LoadedModel
 from worker.engine.ground.piecework import Piecework
 from worker.engine.guidance.acting import acts, put_on
@@ -362,8 +362,13 @@ class Runner:
         except NotFinite as error:
             if broken := broken_part(model):
                 raise NotFinite(
-                    f"{model.name} is broken: its {broken} has NaN or infinity among its weights;"
-                    " fetch its file again."
+                    say(
+                        "model-not-finite",
+                        "{model} is broken: its {part} has NaN or infinity among its weights;"
+                        " fetch its file again.",
+                        model=model.name,
+                        part=broken,
+                    )
                 ) from error
             raise
 
