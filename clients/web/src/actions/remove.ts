@@ -21,6 +21,9 @@ interface Deletion {
 
 const doomed = new Map<string, Deletion>();
 
+/** What is being sent just now, one request after the other. */
+const underWay = new Set<Deletion>();
+
 /** Deletes a job with its pictures, unless it is undone while the toast stands. */
 export function remove(job: Job): void {
   const { id } = job;
@@ -103,6 +106,7 @@ function mark(deletion: Deletion, gone: boolean): void {
 
 async function end(deletion: Deletion, keepalive = false): Promise<void> {
   if (!doomed.delete(deletion.id)) return;
+  if (!keepalive) underWay.add(deletion);
   try {
     await deletion.send(keepalive);
     deletion.forget();
@@ -110,10 +114,14 @@ async function end(deletion: Deletion, keepalive = false): Promise<void> {
     if (error instanceof Refused && error.status === 404) return deletion.forget();
     mark(deletion, false);
     toast(sentence(error));
+  } finally {
+    underWay.delete(deletion);
   }
 }
 
 // Nobody is left to undo it.
 addEventListener("pagehide", () => {
   for (const deletion of [...doomed.values()]) void end(deletion, true);
+  // Again, since what waits for its turn, or for an answer, ends with the page.
+  for (const deletion of underWay) deletion.send(true).catch(() => undefined);
 });

@@ -6,7 +6,7 @@ import { chosen, type Template } from "./template";
 export type Values = Readonly<Record<string, string | number>>;
 
 interface SentenceFile {
-  /** Values that are words themselves, such as colours. */
+  /** Texts that stay the same, by themselves: values such as colours, descriptions of what ships. */
   words: Readonly<Record<string, string>>;
   /** By their codes; what is in English there is better said with sizes than with numbers of bytes. */
   sentences: Readonly<Record<string, Template>>;
@@ -54,5 +54,10 @@ function shown(value: string | number, how: string | undefined): string {
   if (how === "size") return bytes(Number(value));
   if (how === "gb") return bytes(Number(value) * 1e9);
   if (how === "n") return Number(value).toLocaleString(language.value);
-  return String((how === "word" && file.value?.words[value]) || value);
+  return how === "word" ? word(String(value)) : String(value);
+}
+
+/** A text that the language has a word for, or the text. */
+export function word(text: string): string {
+  return file.value?.words[text] ?? text;
 }
