@@ -7,7 +7,7 @@ from flask_openapi.openapi import OpenAPI
 
 from jobs.request.checks import blocklist
 from jobs.settings import settings
-from server import compat, errors, openapi, outages, resources, tracing
+from server import compat, errors, looks, openapi, outages, resources, tracing
 from server.door import auth, cors, headers, hosts, limiter, limits, path_tokens, proxies, signing
 from server.pages import page, renditions
 from server.requests import body, refusals
@@ -64,7 +64,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
 
     resources.init_app(app, redis_url, image_store)
     hub.init_app(app, redis_url)
-    for kept in (signing, renditions, limiter):
+    for kept in (signing, renditions, limiter, looks):
         kept.init_app(app)
     for said in (errors, outages, refusals):
         said.init_app(app)

@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from jobs import logs
 from jobs.connection import connect, now
+from jobs.lists.looks import Looks
 from jobs.outbound import sending, targets
 from jobs.records.events import Output
 from jobs.records.record import read
@@ -215,7 +216,7 @@ def main() -> None:
     """Send webhooks until SIGTERM or SIGINT."""
     logs.set_up("webhooks")
     redis = connect()
-    deliverer = Deliverer(redis, Views(redis, Signer(redis, settings().url_lifetime)))
+    deliverer = Deliverer(redis, Views(Looks(redis), Signer(redis, settings().url_lifetime)))
 
     def leave(number: int, frame: FrameType | None) -> None:
         deliverer.leaving.set()

@@ -9,10 +9,9 @@ from typing import Literal
 
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from redis import Redis
 
 from jobs.devices import Device, Kind, Role
-from jobs.lists import standing
+from jobs.lists.looks import Looks
 from jobs.lists.standing import Standing
 from jobs.pictures import walks
 from jobs.records.events import (
@@ -33,8 +32,8 @@ from jobs.request.pictures import named_pictures
 from jobs.request.request import GenerationRequest, ResolvedRequest
 from jobs.settings import settings
 from server.door.signing import Signer, current_signer
+from server.looks import current_looks
 from server.openapi import PREFIX
-from server.resources import resources
 
 
 class OutputView(Output):
@@ -160,14 +159,14 @@ class DeviceView(BaseModel):
 class Views:
     """Shows records: with signed URLs, and the place in the queue of what waits."""
 
-    def __init__(self, redis: Redis, signer: Signer) -> None:
-        self._redis = redis
+    def __init__(self, looks: Looks, signer: Signer) -> None:
+        self._looks = looks
         self._signer = signer
 
     def jobs(self, records: Sequence[JobRecord]) -> list[JobView]:
         """Jobs as `job` shows them, by one look at the queue."""
-        unended = any(record.status not in ENDED for record in records)
-        stands = standing.look(self._redis) if unended else None
+        unended = [record for record in records if record.status not in ENDED]
+        stands = self._looks.now(unended) if unended else None
         return [self._job(record, stands) for record in records]
 
     def job(self, record: JobRecord, *, placed: bool = True) -> JobView:
@@ -248,7 +247,7 @@ class Views:
 
 def current_views() -> Views:
     """The views of the application that serves this request."""
-    return Views(resources().redis, current_signer())
+    return Views(current_looks(), current_signer())
 
 
 def device_view(device: Device) -> DeviceView:

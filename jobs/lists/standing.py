@@ -28,6 +28,19 @@ OPEN = "darkroom:open"
 """Sorted set: the jobs that have not ended, each with its size, see `Size.score`."""
 
 
+MOVES = "darkroom:moves"
+"""Counts how often jobs changed places in their lanes."""
+
+
+def moves(connection: Redis) -> int:
+    """How often jobs have changed places by now."""
+    return _count(cast("bytes | None", connection.get(MOVES)))
+
+
+def _count(said: bytes | None) -> int:
+    return int(said or 0)
+
+
 def add(pipe: Pipeline, job_id: str, request: ResolvedRequest) -> None:
     """The job waits from now on."""
     pipe.zadd(OPEN, {job_id: Size.asked(request).score})
@@ -47,13 +60,16 @@ def prune(connection: Redis) -> None:
 
 
 def look(connection: Redis) -> Standing:
-    """How the queue stands now, in five commands."""
+    """How the queue stands now, in six commands."""
     live = workers.live(connection)
     get = ["#", *(f"rq:job:*->{field}" for field in FIELDS)]
     with connection.pipeline(transaction=False) as pipe:
+        pipe.get(MOVES)
         pipe.zrange(OPEN, 0, -1, withscores=True)
         columns.ask(pipe, OPEN, get)
-        sizes, reply = cast("tuple[list[tuple[bytes, float]], object]", pipe.execute())
+        moved, sizes, reply = cast(
+            "tuple[bytes | None, list[tuple[bytes, float]], object]", pipe.execute()
+        )
     rows = columns.rows(reply, get)
     scores = dict(sizes)
     every = [job for row in rows if (job := open_job(row, scores))]
@@ -61,11 +77,14 @@ def look(connection: Redis) -> Standing:
     had, served, places = lanes.had_served_and_places(connection, callers)
     # Jobs of lanes in their order, and what a worker is about to take, as they came.
     every.sort(key=lambda job: (places.get(job.id, -1), job.id))
-    return Standing(every, had, served, live)
+    return Standing(every, had, served, live, moves=_count(moved))
 
 
 class Standing:
-    """One look at the queue: what each waiting caller had of the device, and when he was served."""
+    """One look at the queue: what each waiting caller had of the device, and when he was served.
+
+    `moves` is how often jobs had changed places before it.
+    """
 
     def __init__(
         self,
@@ -73,7 +92,10 @@ class Standing:
         had: Mapping[str, float],
         served: Mapping[str, float],
         live: Sequence[WorkerInfo],
+        *,
+        moves: int,
     ) -> None:
+        self.moves = moves
         self._live = live
         self._running = [job for job in every if job.running]
         warm = {lanes.plain(model) for worker in live for model in worker.warm}
@@ -89,6 +111,15 @@ class Standing:
     def position(self, record: JobRecord) -> int | None:
         """How many jobs begin before this one; None if it does not wait."""
         return self._places.get(record.id) if record.status == "queued" else None
+
+    def knows(self, record: JobRecord) -> bool:
+        """Whether a job that waits is among those that this look found waiting."""
+        return record.status != "queued" or record.id in self._places
+
+    def played(self) -> Standing:
+        """This look, with the time of every job worked out."""
+        _ = self._ends
+        return self
 
     def eta(self, record: JobRecord) -> float | None:
         """Seconds until the job should be done, by what was measured; None where that is not

@@ -11,6 +11,7 @@ from typing import Literal, cast
 from redis import Redis
 from rq.job import Job
 
+from jobs.lists import standing
 from jobs.records import lanes
 from jobs.records.record import JobRecord
 from jobs.sentences import say
@@ -18,7 +19,7 @@ from jobs.sentences import say
 Where = Literal["first", "last", "before", "after"]
 
 MOVE = """
--- KEYS[1] lane, KEYS[2] the job, KEYS[3] lanes whose order was changed
+-- KEYS[1] lane, KEYS[2] the job, KEYS[3] lanes whose order was changed, KEYS[4] counts the moves
 -- ARGV[1] the job's id, ARGV[2] where, ARGV[3] the id beside which, or nothing
 if redis.call('HGET', KEYS[2], 'status') ~= 'queued' then return 'not waiting' end
 local found, at = false, false
@@ -38,6 +39,7 @@ for _, lane in ipairs(redis.call('SMEMBERS', KEYS[3])) do
     if redis.call('EXISTS', lane) == 0 then redis.call('SREM', KEYS[3], lane) end
 end
 redis.call('SADD', KEYS[3], KEYS[1])
+redis.call('INCR', KEYS[4])
 return 'moved'
 """
 
@@ -66,7 +68,12 @@ def move(connection: Redis, record: JobRecord, where: Where, other: JobRecord | 
                 " jobs change places among those that wait for the same",
             )
         )
-    keys = (f"rq:queue:{record.lane}", Job.key_for(record.id), lanes.REORDERED)
+    keys = (
+        f"rq:queue:{record.lane}",
+        Job.key_for(record.id),
+        lanes.REORDERED,
+        standing.MOVES,
+    )
     reply = cast(
         "bytes", connection.eval(MOVE, len(keys), *keys, record.id, where, beside)
     ).decode()

@@ -19,6 +19,7 @@ from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegis
 from rq.serializers import JSONSerializer
 
 from jobs.lists import listing, standing
+from jobs.lists.looks import Looks
 from jobs.queue import idempotency, own_quotas, quotas, settle, suspects
 from jobs.records import lanes, once
 from jobs.records.events import ENDED, StatusEvent, job_stream, tell
@@ -79,6 +80,7 @@ def submit(
     hook: Hook | None = None,
     trace: str | None = None,
     notes: Sequence[Note] = (),
+    looks: Looks | None = None,
 ) -> JobRecord:
     """Put a job into its lane and return its record; once this returns the job is kept.
 
@@ -86,23 +88,23 @@ def submit(
     account, which is the caller unless given. Of two that are sent at once with the same `job_id`,
     one is added and both are told of it; `keyed` says that the id belongs to an Idempotency-Key.
     `hook` names who is told of its events, `trace` what the work on it is a part of; `notes` are
-    shown with it.
+    shown with it. `looks` are those that the caller's process shares.
     Raises QueueFull, QuotaExceeded, InvalidRequest where a limit is below the job's own pictures,
     or redis.exceptions.RedisError, after which it may or may not be there.
     """
-    job_id = job_id or new_job_id()
+    job_id, looks = job_id or new_job_id(), looks or Looks(connection)
     lane = lanes.lane(request.model, request.priority, caller or owner)
     account = account or lane.caller
     unended, own = own_quotas.look(connection, account)
     if unended >= settings().max_queue:
-        stands = standing.look(connection)
+        stands = looks.now()
         if stands.waiting >= settings().max_queue:
             raise QueueFull(settings().max_queue, stands.retry_after() or RETRY_AFTER)
     # A trace takes the room of another picture.
     traced = wish(request.trace) is not None
     pictures = request.count * (2 if traced else 1)
     pointer = "/trace" if traced else "/walk" if request.walk else "/count"
-    quotas.admit(connection, job_id, account, pictures, lambda: busy_for(connection), pointer, own)
+    quotas.admit(connection, job_id, account, pictures, lambda: busy_for(looks), pointer, own)
     rq_queue = lane.queue(connection)
     job = rq_queue.create_job(
         FUNCTION,
@@ -225,6 +227,6 @@ def _forget(pipe: Pipeline, record: JobRecord) -> None:
     suspects.acquit(pipe, record.id)
 
 
-def busy_for(connection: Redis) -> int:
+def busy_for(looks: Looks) -> int:
     """Whole seconds until a tenth of the queue should be done."""
-    return standing.look(connection).retry_after() or RETRY_AFTER
+    return looks.now().retry_after() or RETRY_AFTER

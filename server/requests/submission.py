@@ -20,6 +20,7 @@ from jobs.sentences import say
 from jobs.webhooks.outbox import Hook
 from server.door.auth import caller
 from server.errors import ApiError, Unavailable
+from server.looks import current_looks
 from server.requests.uploads import Uploads, open_uploads
 from server.resources import resources
 from server.tracing import current_work
@@ -89,6 +90,7 @@ def submit_opened(
                 hook=hook,
                 trace=work.carrier,
                 notes=said,
+                looks=current_looks(),
             )
     except InvalidRequest:
         uploads.drop()

@@ -45,6 +45,7 @@ def test_a_model_that_is_removed_while_no_worker_runs_is_missed_when_one_starts(
     assert shop.ended(other)["status"] == "succeeded"
 
 
+@pytest.mark.slow
 def test_a_model_whose_file_is_away_is_not_removed(shop: Shop):
     shutil.copytree(shop.home / "tiny", shop.home / "away", dirs_exist_ok=True)
     shop.write(FIRST + '[models.second]\nsource = "away"\n')

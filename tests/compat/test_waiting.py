@@ -71,7 +71,7 @@ def job_of(redis: Redis) -> Callable[[], JobRecord]:
     return lambda: jobs(redis)[0]
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("stream", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_queued_job_is_canceled_when_its_client_hangs_up(
     worker: HandWorker, narrow: tuple[Server, Path], stream: bool
 ):
@@ -83,7 +83,7 @@ def test_a_queued_job_is_canceled_when_its_client_hangs_up(
     until(lambda: job().status == "canceled", 10)
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("stream", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_running_job_goes_on_when_its_client_hangs_up(
     worker: HandWorker, narrow: tuple[Server, Path], stream: bool
 ):

@@ -109,6 +109,7 @@ def test_each_prompt_says_what_is_drawn_in_its_place(site: Site, client: httpx.C
     assert np.array_equal(picture(client, again.json()["urls"]["self"]), ours)
 
 
+@pytest.mark.slow
 def test_where_regions_leave_nothing_to_the_pictures_own_prompt_it_takes_no_row(
     site: Site, client: httpx.Client
 ):

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -162,7 +163,21 @@ TAKEN: dict[str, Callable[[], bytes]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", REFUSED)
+HEAVY = (
+    "iTXt of 200 MB",
+    "iCCP of 200 MB",
+    "apng of 100000 frames",
+    "png with 100000 empty texts",
+)
+"""What takes seconds to make, where another of its kind is read by default."""
+
+
+def with_heavy_slow(names: Iterable[str]) -> list[Any]:
+    """The names as parameters of a test."""
+    return [pytest.param(each, marks=pytest.mark.slow if each in HEAVY else []) for each in names]
+
+
+@pytest.mark.parametrize("name", with_heavy_slow(REFUSED))
 def test_a_bomb_is_refused_soon(client: FlaskClient, worker: HandWorker, store: object, name: str):
     data = REFUSED[name]()
     started = time.monotonic()
@@ -171,7 +186,7 @@ def test_a_bomb_is_refused_soon(client: FlaskClient, worker: HandWorker, store: 
     assert time.monotonic() - started < SECONDS
 
 
-@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("name", with_heavy_slow(TAKEN))
 def test_odd_freight_is_left_behind_soon(client: FlaskClient, worker: HandWorker, store, name: str):
     data = TAKEN[name]()
     started = time.monotonic()

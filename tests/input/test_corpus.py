@@ -22,7 +22,7 @@ from tests.running.paths import API
 SECONDS = 10.0
 """No picture of a few kilobytes may take longer, however busy the machine is."""
 
-QUICK = 576
+QUICK = 288
 THOROUGH = 4000
 
 

@@ -112,6 +112,7 @@ def test_an_event_is_read_once_however_many_follow(
     assert many <= few + 5 * JOBS
 
 
+@pytest.mark.slow
 def test_what_a_crowd_missed_is_read_once_when_it_comes_back(
     redis: Redis, redis_url: str, data: Path, worker: HandWorker
 ):

@@ -85,9 +85,9 @@ def impatient(server: Server, worker: HandWorker) -> Server:
     "sent",
     [
         pytest.param(b"", marks=pytest.mark.slow),
-        HALF_HEAD,
+        pytest.param(HALF_HEAD, marks=pytest.mark.slow),
         pytest.param(head(1000) + b'{"prompt": "', marks=pytest.mark.slow),
-        head(5_000_000) + b'{"prompt": "',
+        pytest.param(head(5_000_000) + b'{"prompt": "', marks=pytest.mark.slow),
         head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + b"5\r\n{",
     ],
     ids=["silent", "half a head", "half a body", "half a large body", "half a chunk"],

@@ -142,6 +142,7 @@ def test_two_processes_train_one_model(prepared: Path, tmp_path: Path):
     export.load(tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_training_from_an_exported_model_keeps_its_encoder(
     prepared: Path, trained: Path, tmp_path: Path
 ):

@@ -30,9 +30,16 @@ SAID = {
     "mps": "MPS backend out of memory (MPS allocated: 9.0 GB, max allowed: 9.07 GB)",
     "metal": "Invalid buffer size: 18.00 GiB",
 }
+QUICK = ("cuda", "cudnn9", "mps")
 
 
-@pytest.mark.parametrize("said", SAID.values(), ids=SAID)
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(said, id=name, marks=[] if name in QUICK else pytest.mark.slow)
+        for name, said in SAID.items()
+    ],
+)
 def test_whatever_a_forward_says_of_lack_of_memory_makes_smaller_ones(said: str, folder: Folder):
     model = models.load("sd1", folder("sd1"), "float32", "cpu")
     sizes: list[int] = []

@@ -46,6 +46,7 @@ def made(folder: Path, family: str, offload: str) -> tuple[dict[str, np.ndarray]
         for each in ("sd1", "sdxl", *models.TRANSFORMERS)
     ],
 )
+@pytest.mark.slow
 def test_the_less_lies_on_the_device_the_less_it_takes(folder: Folder, family: str):
     whole, resting = made(folder(family), family, "never")
     before = resting

@@ -16,7 +16,7 @@ from tests.running.services.redis import redis_in
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
 
-STEPS = 8
+STEPS = 4
 """What a picture takes here that does not say: enough to look at, at less than half the time."""
 
 WORKERS_OWN = tuple(name.encode() for name in (WORKERS, "darkroom:worker:", CATALOGUE, "rq:worker"))

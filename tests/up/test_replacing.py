@@ -122,6 +122,7 @@ def test_no_request_fails_when_gunicorn_is_killed_with_clients_at_the_door(serve
     assert served.said == ["API ended (killed by SIGKILL); starting it again now."]
 
 
+@pytest.mark.slow
 def test_an_api_that_takes_long_to_import_is_not_taken_for_dead(tmp_path: Path):
     served = Served(tmp_path, options=["--timeout", "2", "tests.running.processes.slow_api:app"])
     try:

@@ -57,7 +57,11 @@ def picture(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("size", "theme"),
-    [("phone", "dark"), ("desk", "light"), pytest.param("wide", "dark", marks=pytest.mark.slow)],
+    [
+        ("phone", "dark"),
+        pytest.param("desk", "light", marks=pytest.mark.slow),
+        pytest.param("wide", "dark", marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.parametrize("screen", SCREENS)
 def test_axe_finds_nothing_and_nothing_is_cut_off(visit: Visit, screen: str, size: str, theme: str):

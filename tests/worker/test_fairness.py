@@ -22,7 +22,10 @@ def ended(desk: Desk, jobs: list[JobRecord]) -> int:
     return sum(desk.read(job).ended_at is not None for job in jobs)
 
 
-@pytest.mark.parametrize("priority", ["low", "normal", "high"])
+@pytest.mark.parametrize(
+    "priority",
+    ["low", *(pytest.param(each, marks=pytest.mark.slow) for each in ("normal", "high"))],
+)
 def test_who_has_nothing_in_a_full_engine_is_let_in_at_once(start: Start, priority: str):
     _, desk = start(capacity=3)
     mine = [desk.submit("anna", seed=seed, priority="normal", **LONG) for seed in range(6)]

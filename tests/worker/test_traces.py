@@ -94,8 +94,13 @@ def test_a_trace_leads_from_the_request_through_the_queue_to_the_store(
     "environment",
     [
         {},
-        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"},
-        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none"},
+        *(
+            pytest.param(
+                {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", name: value},
+                marks=pytest.mark.slow,
+            )
+            for name, value in (("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none"))
+        ),
     ],
 )
 def test_who_does_not_ask_for_traces_pays_nothing(environment: dict[str, str]):

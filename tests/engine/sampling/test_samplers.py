@@ -26,6 +26,12 @@ PICTURES = [
 """Each sampler with its own schedule and with another, in turn the one or the other by default:
 `test_walks.py` walks every sampler with every schedule."""
 
+QUICK = ("ddim", "dpmpp_2m", "dpmpp_sde", "euler_a", "lms", "pndm", "unipc")
+SOME_BY_DEFAULT = [
+    pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in SAMPLERS
+]
+"""One sampler of each way to walk by default, and all of them in the slow run."""
+
 
 @cache
 def stock(folder: Path) -> tuple[Any, Any]:
@@ -72,13 +78,15 @@ def test_a_sampler_makes_the_picture_of_stock_diffusers(
 
 
 @pytest.mark.parametrize("steps", [1, 2])
-@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "dpmpp_sde"])
+@pytest.mark.parametrize(
+    "name", [each for each in SOME_BY_DEFAULT if each.values != ("dpmpp_sde",)]
+)
 def test_a_sampler_agrees_with_diffusers_at_very_few_steps(name, steps, tiny_folder, engine):
     request = tiny(sampler=name, steps=steps)
     assert difference(picture(engine, request), stock_picture(tiny_folder, request)) <= TOLERANCE
 
 
-@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "lms"])
+@pytest.mark.parametrize("name", [each for each in SOME_BY_DEFAULT if each.values != ("lms",)])
 def test_image_to_image_starts_where_stock_diffusers_does(name, tiny_folder, engine):
     start = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     request = tiny(sampler=name, steps=6, image=start, strength=0.6)
@@ -94,7 +102,7 @@ def test_a_model_that_predicts_velocity_agrees_with_diffusers(name, tiny_folder)
     assert difference(picture(Engine(Shelf(model)), request), expected) <= TOLERANCE
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", SOME_BY_DEFAULT)
 def test_a_sampler_tells_nobody_else_its_state(name, engine):
     alone = picture(engine, tiny(sampler=name))
     engine.add("other", tiny(sampler=name, seed=2, steps=7))

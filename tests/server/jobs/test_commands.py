@@ -13,7 +13,7 @@ from tests.running.hand_worker import HandWorker
 from tests.running.paths import API
 
 PAGE = 20
-POST = 12
+POST = 13
 
 
 @pytest.fixture

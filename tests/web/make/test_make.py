@@ -200,7 +200,10 @@ def test_the_screen_speaks_vietnamese(visit: Visit):
     assert not re.search(r"\b(the|Make|Settings|Latest|Step)\b", said), said
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK, ViewportSize(width=2560, height=1300)])
+@pytest.mark.parametrize(
+    "size",
+    [PHONE, pytest.param(DESK, marks=pytest.mark.slow), ViewportSize(width=2560, height=1300)],
+)
 def test_nothing_is_wider_than_the_screen_or_too_small_for_a_thumb(
     visit: Visit, size: ViewportSize
 ):

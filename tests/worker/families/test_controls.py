@@ -109,7 +109,7 @@ def likeliest(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=[pytest.mark.slow] if name == "sd3" else []) for name in STOCK],
+    [pytest.param(name, marks=[] if name == "flux" else pytest.mark.slow) for name in STOCK],
 )
 def test_steered_pictures_share_forwards_with_a_plain_one_and_are_diffusers_own(
     site: Site, client: httpx.Client, name: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import httpx
+import pytest
 
 from jobs.queue import leases
 from tests.engine.helpers import difference
@@ -28,6 +29,7 @@ ASKED: Mapping[str, Fields] = {
 }
 
 
+@pytest.mark.slow
 def test_whatever_shapes_pictures_a_killed_worker_changes_none(site: Site, client: httpx.Client):
     usual: Fields = {**USUAL, "model": "sd1", "sampler": "ddim", "steps": 25, "seed": 6}
     before = {name: made(client, **usual | fields) for name, fields in ASKED.items()}

@@ -73,7 +73,9 @@ def test_a_store_that_stays_away_fails_the_job_with_its_reason(
     assert "ReadTimeoutError" in done.error.detail
 
 
-@pytest.mark.parametrize(("place", "count"), [("encode", 2), ("settle.succeed", 1)])
+@pytest.mark.parametrize(
+    ("place", "count"), [pytest.param("encode", 2, marks=pytest.mark.slow), ("settle.succeed", 1)]
+)
 def test_an_error_of_ours_fails_the_job_once_and_is_logged(
     develop: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,

@@ -70,6 +70,7 @@ LUMINA2: Names = {
     "layers.0.feed_forward.w2": ["layers.0.feed_forward.linear_2"],
     "layers.0.adaLN_modulation.1": ["layers.0.norm1.linear"],
 }
+QUICK = ("flux", "sd3")
 LAYERS = {"flux": FLUX, "sd3": SD3, "qwen-image": QWEN, "z-image": Z_IMAGE, "lumina2": LUMINA2}
 
 SWAPPED = ("norm_out.linear", "norm1_context.linear")
@@ -191,7 +192,10 @@ def with_loras(pipeline: Any, expected: Path, family: str, loras: dict[str, floa
 # numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own solvers.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:.*peft:UserWarning")
-@pytest.mark.parametrize("family", LAYERS)
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in LAYERS],
+)
 def test_loras_in_every_layout_are_diffusers_own_picture_in_the_batch(
     site: Site, client: httpx.Client, family: str
 ):

@@ -7,7 +7,6 @@ from math import ceil
 
 from flask import request
 
-from jobs.lists import standing
 from jobs.queue import queue
 from jobs.records.events import ENDED
 from jobs.records.record import JobRecord
@@ -17,6 +16,7 @@ from jobs.request.request import GenerationRequest
 from server.compat import waiting
 from server.compat.a1111.callers import Identity
 from server.errors import ApiError
+from server.looks import current_looks
 from server.requests.submission import submit
 from server.resources import resources
 
@@ -75,7 +75,7 @@ def patience() -> float:
 def _refuse_in_vain(record: JobRecord, who: Identity, limit: float) -> None:
     """Say at once what the client would not wait to hear, instead of making it for nobody."""
     redis = resources().redis
-    seconds = standing.look(redis).eta(record)
+    seconds = current_looks().now([record]).eta(record)
     if seconds is None or seconds <= limit:
         return
     queue.cancel(redis, record.id)

@@ -6,12 +6,12 @@ import time
 
 from flask import Blueprint, Response, jsonify, request
 
-from jobs.lists import standing
 from jobs.queue import queue
 from jobs.records.events import DoneEvent, PreviewEvent, job_stream
 from jobs.records.record import JobRecord
 from server.compat.a1111.callers import identity
 from server.compat.a1111.generation.answer import timestamp
+from server.looks import current_looks
 from server.resources import resources
 from server.streams.hub import current_hub
 
@@ -59,7 +59,7 @@ def _progress(record: JobRecord | None) -> dict[str, object]:
     step, steps, fraction, text = 0, 0, 0.0, None
     eta = None
     if record is not None:
-        stands = standing.look(resources().redis)
+        stands = current_looks().now([record])
         eta = stands.eta(record)
         steps, fraction = record.request.steps, LEAST
         if record.progress is not None:

@@ -1,0 +1,81 @@
+"""Looks at the queue that the requests of one process share.
+
+A look takes as long as the queue is: with a thousand jobs some fifty milliseconds of a processor.
+So a look that cost something is kept for a few times of what it cost, and who comes while one is
+being taken waits for it. However many ask, looks take a bounded part of a processor.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+from redis import Redis
+
+from jobs.lists import standing
+from jobs.lists.standing import Standing
+from jobs.records.record import JobRecord
+
+WORTH = 0.004
+"""Processor seconds; a look that took less is not kept: a short queue is shown as it is."""
+
+KEPT = 4.0
+"""For how many times of what it took a look is kept, by the clock."""
+
+LONGEST = 3.0
+"""Seconds for which a look is kept at most."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    stands: Standing
+    until: float
+
+    def serves(self, records: Sequence[JobRecord], moves: int) -> bool:
+        return (
+            time.monotonic() < self.until
+            and moves == self.stands.moves
+            and all(self.stands.knows(record) for record in records)
+        )
+
+
+class Looks:
+    """How the queue stands, as one look says it to all who ask at about the same time.
+
+    A job that waits is in every look that is given for it, and a look is never from before jobs
+    changed places; what others did since may be missing for as long as the look is kept.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._lock = Lock()
+        self._last: _Look | None = None
+
+    def now(self, records: Sequence[JobRecord] = ()) -> Standing:
+        """How the queue stands, with these jobs in it where they wait. Raises RedisError."""
+        if self._last is None or time.monotonic() >= self._last.until:
+            return self._take(records)
+        return self._kept(records) or self._take(records)
+
+    def _kept(self, records: Sequence[JobRecord]) -> Standing | None:
+        last, moves = self._last, standing.moves(self._redis)
+        return last.stands if last and last.serves(records, moves) else None
+
+    def _take(self, records: Sequence[JobRecord]) -> Standing:
+        asked = time.monotonic()
+        with self._lock:
+            # Somebody else's, begun since.
+            if (
+                self._last is not None
+                and self._last.until > asked
+                and (kept := self._kept(records))
+            ):
+                return kept
+            began = time.thread_time()
+            stands = standing.look(self._redis).played()
+            took = time.thread_time() - began
+            kept_for = min(LONGEST, KEPT * took) if took >= WORTH else 0.0
+            self._last = _Look(stands, time.monotonic() + kept_for)
+            return stands
