@@ -63,11 +63,13 @@ def firefox(folder: Path) -> Iterator[Driver]:
     try:
         port = profile / "MarionetteActivePort"
         until(lambda: port.is_file() and port.read_text().strip(), 90)
-        with socket.create_connection(("127.0.0.1", int(port.read_text())), 120) as door:
-            with door.makefile("rb") as heard:
-                wire = _Wire(door, heard)
-                wire.send("NewSession", {"capabilities": {"alwaysMatch": {}}})
-                yield Driver("firefox", wire.send, _resize)
+        with (
+            socket.create_connection(("127.0.0.1", int(port.read_text())), 120) as door,
+            door.makefile("rb") as heard,
+        ):
+            wire = _Wire(door, heard)
+            wire.send("NewSession", {"capabilities": {"alwaysMatch": {}}})
+            yield Driver("firefox", wire.send, _resize)
     finally:
         process.terminate()
         try:
