@@ -34,7 +34,8 @@ def tiny(tmp_path: Path) -> tuple[Path, float]:
     return file, 1.5 * size / 1e9
 
 
-@pytest.mark.parametrize("caller", ["anna", pytest.param("somebody", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("caller", ["anna", "somebody"])
 def test_a_cold_models_job_begins_within_its_bound(
     start: Start, tiny: tuple[Path, float], caller: str
 ):
