@@ -13,7 +13,7 @@ from worker.engine.accounts import Accounts
 from worker.engine.backends.backends import Backends
 from worker.engine.batch import Batch, Stacks, Step, keep_step
 from worker.engine.errors import NotFinite, say
-from worker.engine.families.model import LoadedModel
+from worker.engine.families.model import LoadedModel, broken_part
 from worker.engine.ground.piecework import Piecework
 from worker.engine.guidance.acting import acts, put_on
 from worker.engine.guidance.task_rows import TaskRows
@@ -382,14 +382,6 @@ class Runner:
             task.fail(task.run.error)
         elif task.run.image is not None:
             task.finish(task.run.image)
-
-
-def broken_part(model: LoadedModel) -> str | None:
-    """The class of a part whose weights are no numbers; None where all are."""
-    for module in model.modules():
-        if not all(bool(each.isfinite().all()) for each in module.parameters()):
-            return type(module).__name__
-    return None
 
 
 def is_long(task: Task) -> bool:
