@@ -1,29 +1,24 @@
-"""What the server says with a code, the page says in its own words."""
+"""What the server says with a code, the page says in each of its languages."""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
+from typing import cast
+
+import pytest
 
 from jobs.sentences import say, worded, wording_of
+from tests.docs.sentences import FAILURES, KINDS, sentences, written
 from tests.running.paths import REPOSITORY
+from worker.engine import errors
 
-SOURCES = REPOSITORY / "clients" / "web" / "src"
-SAID = (
-    SOURCES / "models" / "said.ts",
-    SOURCES / "make" / "prompt-refusals.ts",
-    SOURCES / "make" / "refusals.ts",
-    SOURCES / "ui" / "refused.ts",
-    SOURCES / "jobs" / "card" / "notes.ts",
-)
-BUILT = {
-    *("too-long-styled", "too-long-picked"),
-    *(f"{kind}-{of}" for kind in ("quota", "limit") for of in ("in-flight", "day")),
-    *(f"{kind}-{of}-total" for kind in ("quota", "limit") for of in ("in-flight", "day")),
-    *("quota-queued", "quota-requests", "quota-requests-total"),
-}
-"""Codes that are put together where they are said."""
+I18N = REPOSITORY / "clients" / "web" / "src" / "i18n"
+FILES = {file.stem: file for file in sorted((I18N / "sentences").glob("*.json"))}
+LANGUAGES = {"vi", *(file.stem for file in (I18N / "languages").glob("*.json"))}
+"""All that the page speaks but English, in which the server speaks for itself."""
 
 SAID_TO_PROGRAMS = {
     "bad-chunks": "a browser sends none",
@@ -41,21 +36,32 @@ SAID_TO_PROGRAMS = {
 REFUSALS = {"ApiError": 2, "Unavailable": 1, "FieldError": None, "BadPrompt": None}
 """What refuses, and which of its arguments is the sentence where it is not `detail`."""
 
-CALL = re.compile(r'\b(?:say|_bound|BadPrompt)\(\s*"([a-z0-9-]+)"')
-ENTRY = re.compile(r'^ {2}"?([a-z0-9-]+)"?: \(', re.MULTILINE)
+
+def test_what_is_said_is_listed_for_programs_and_translators():
+    assert len(sentences()) > 150
+    listed = (REPOSITORY / "docs" / "sentences.json").read_text(encoding="utf-8")
+    assert listed == written(), ".venv/bin/python -m tests.docs.sentences > docs/sentences.json"
 
 
-def test_the_page_has_every_sentence_in_vietnamese():
-    files = (
-        each
-        for part in ("grammar", "jobs", "server", "worker")
-        for each in (REPOSITORY / part).rglob("*.py")
-    )
-    codes = {code for each in files for code in CALL.findall(each.read_text(encoding="utf-8"))}
-    texts = (each.read_text(encoding="utf-8") for each in SAID)
-    there = {code for text in texts for code in ENTRY.findall(text[text.index("const vi") :])}
-    assert len(codes) > 40
-    assert there == codes | BUILT
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_the_page_has_every_sentence_in(language: str):
+    file = cast("dict[str, dict[str, object]]", json.loads(FILES[language].read_text("utf-8")))
+    said = sentences()
+    assert sorted(file["sentences"]) == sorted(said)
+    for code, text in file["sentences"].items():
+        forms = cast("dict[str, str]", text).values() if isinstance(text, dict) else [str(text)]
+        names = {name for form in forms for name in re.findall(r"\{(\w+)", form)}
+        assert names <= set(cast("list[str]", said[code]["values"])), code
+
+
+def test_each_way_in_which_the_engine_fails_is_said():
+    failures = {
+        re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
+        for name, each in vars(errors).items()
+        if isinstance(each, type) and issubclass(each, errors.EngineError)
+    }
+    # The page has words of its own for what was removed.
+    assert failures - {"no_longer_offered"} == FAILURES.keys()
 
 
 def _only_english() -> Iterator[tuple[str, str]]:
@@ -88,10 +94,9 @@ def _is_text(told: ast.expr) -> bool:
 
 
 def test_a_refusal_has_a_code_by_which_the_page_says_it():
-    text = SOURCES.joinpath("ui", "refused.ts").read_text(encoding="utf-8")
-    kinds = set(ENTRY.findall(text[: text.index("const vi")]))
     found = list(_only_english())
-    assert [where for code, where in found if code not in kinds | SAID_TO_PROGRAMS.keys()] == []
+    known = KINDS.keys() | SAID_TO_PROGRAMS.keys()
+    assert [where for code, where in found if code not in known] == []
     assert SAID_TO_PROGRAMS.keys() <= {code for code, _ in found}, "what is no more said"
 
 

@@ -1,7 +1,8 @@
 /**
- * What the files of languages have to say: every message of the rooms that they know, with the same
- * values in it. `node languages.mjs` checks them, `node languages.mjs CODE` writes a file for a new
- * language, in English, for a translator to begin with, or adds to one what it lacks.
+ * What the files of languages have to say: every message of the rooms that they know, and every
+ * sentence of the server, with the same values in it. `node languages.mjs` checks them,
+ * `node languages.mjs CODE` writes the files of a new language, in English, for a translator to begin
+ * with, or adds to those that are there what they lack.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -9,6 +10,10 @@ import ts from "typescript";
 
 const SOURCES = join(import.meta.dirname, "src");
 const FILES = join(SOURCES, "i18n/languages");
+const SENTENCES = join(SOURCES, "i18n/sentences");
+
+/** What the server says with a code, written from its source. */
+const SAID = JSON.parse(readFileSync(join(import.meta.dirname, "../../docs/sentences.json"), "utf8"));
 
 /** The room of lessons: much text that few read; a file may leave it out as a whole. */
 const OPTIONAL = ["anatomy"];
@@ -93,6 +98,25 @@ function* faults(messages, wanted) {
   }
 }
 
+function* sentenceFaults(code, { sentences }) {
+  for (const each of Object.keys(sentences)) if (!SAID[each]) yield `${each}: the server has no such sentence`;
+  for (const [each, { text, values }] of Object.entries(SAID)) {
+    const own = sentences[each];
+    // In English the server says by itself what is not said better here.
+    if (own === undefined && code !== "en") yield `${each} is missing: ${JSON.stringify(text)}`;
+    for (const form of typeof own === "object" ? Object.values(own) : [own ?? ""]) {
+      for (const [, name] of form.matchAll(/\{(\w+)/g)) {
+        if (!values.includes(name)) yield `${each} has no value ${name}; it has ${values.join(", ") || "none"}`;
+      }
+    }
+  }
+}
+
+function write(path, content) {
+  writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`);
+  console.log(`${path}: translate what is in English, then \`npm run check\``);
+}
+
 const wanted = english();
 const [code] = process.argv.slice(2);
 if (code) {
@@ -102,13 +126,26 @@ if (code) {
   for (const [room, all] of Object.entries(wanted)) {
     messages[room] = Object.fromEntries(Object.entries(all).map(([key, text]) => [key, had.messages[room]?.[key] ?? text]));
   }
-  writeFileSync(path, `${JSON.stringify({ ...had, messages }, null, 2)}\n`);
-  console.log(`${path}: translate what is in English, then \`npm run check\``);
+  write(path, { ...had, messages });
+  const said = join(SENTENCES, `${new Intl.Locale(code)}.json`);
+  const { words, sentences } = existsSync(said) ? JSON.parse(readFileSync(said, "utf8")) : { words: {}, sentences: {} };
+  write(said, {
+    words,
+    sentences: Object.fromEntries(Object.entries(SAID).map(([key, { text }]) => [key, sentences[key] ?? text])),
+  });
 } else {
   let wrong = 0;
   for (const name of readdirSync(FILES)) {
     for (const fault of faults(JSON.parse(readFileSync(join(FILES, name), "utf8")).messages, wanted)) {
       console.error(`${name}: ${fault}`);
+      wrong++;
+    }
+  }
+  for (const name of new Set([...readdirSync(FILES), ...readdirSync(SENTENCES)])) {
+    const path = join(SENTENCES, name);
+    const said = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : { sentences: {} };
+    for (const fault of sentenceFaults(name.replace(".json", ""), said)) {
+      console.error(`sentences/${name}: ${fault}`);
       wrong++;
     }
   }

@@ -19,7 +19,7 @@ from jobs.additions.found import Kind
 from jobs.connection import now
 from jobs.records.events import ENDED, Error, Status
 from jobs.records.once import run_if_new, run_if_still
-from jobs.sentences import Wording, say
+from jobs.sentences import say
 
 INDEX = "darkroom:additions"
 """Sorted set: ids by the time of their creation."""
@@ -53,12 +53,6 @@ class Bytes(BaseModel):
     fraction: float | None = Field(description="0 to 1; null where the total is not known.")
 
 
-class WordedError(Error):
-    """Why it failed, also for clients that say it in another language."""
-
-    wording: Wording | None = None
-
-
 class Addition(BaseModel):
     """Something that is being added, was, or was not. `plan` is what its worker goes by."""
 
@@ -71,7 +65,7 @@ class Addition(BaseModel):
     status: Status
     bytes: int
     total: int | None
-    error: WordedError | None
+    error: Error | None
     created_at: datetime
     finished_at: datetime | None
     plan: dict[str, Any]
@@ -190,7 +184,7 @@ def succeed(connection: Redis, addition: Addition, *, name: str, kind: Kind) -> 
         return _run(connection, addition, pipe)
 
 
-def fail(connection: Redis, addition: Addition, error: WordedError) -> bool:
+def fail(connection: Redis, addition: Addition, error: Error) -> bool:
     """It failed; what is here of it stays for another run."""
     with connection.pipeline() as pipe:
         _end(pipe, addition, "failed", error, now(connection))
@@ -250,7 +244,7 @@ def _end(
     pipe: Pipeline,
     addition: Addition,
     status: Status,
-    error: WordedError | None,
+    error: Error | None,
     at: float,
     **more: str,
 ) -> None:
@@ -298,7 +292,7 @@ def _parsed(addition_id: str, said: dict[bytes, bytes]) -> Addition:
         status=cast(Status, status),
         bytes=int(text["bytes"]),
         total=int(text["total"]) if text["total"] else None,
-        error=WordedError.model_validate_json(error) if error else None,
+        error=Error.model_validate_json(error) if error else None,
         created_at=_moment(text["created"]),
         finished_at=_moment(finished) if finished else None,
         plan=json.loads(text["plan"]),

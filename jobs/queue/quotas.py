@@ -109,7 +109,7 @@ def admit(
     limits = _limits(own)
     if not any(each.value for each in limits):
         return
-    _check(limits, pictures, pointer, "makes the job count as {} pictures")
+    _check(limits, pictures, pointer, "makes the job count as {pictures} pictures")
     values = [str(each.value) for each in limits]
     reply = cast(
         "list[int]",
@@ -143,7 +143,7 @@ def admit(
 def check_together(pictures: int, pointer: str, own: OwnQuota = NONE) -> None:
     """Raise InvalidRequest where jobs that are taken together or not at all are too much by
     themselves: waiting would not help them. `pointer` leads to the field that they come from."""
-    _check(_limits(own), pictures, pointer, "make {} pictures")
+    _check(_limits(own), pictures, pointer, "make {pictures} pictures")
 
 
 def _check(limits: Sequence[_Limit], pictures: int, pointer: str, counts: str) -> None:
@@ -152,7 +152,12 @@ def _check(limits: Sequence[_Limit], pictures: int, pointer: str, counts: str) -
             code, template = f"limit-{each.name}", f"{{limit}}, the limit of {each.said}"
             detail = say(code, f"must be at most {template}", limit=each.value)
             if pointer != "/count":
-                detail = f"{counts.format(pictures)}; {each.value} is the limit of {each.said}"
+                detail = say(
+                    "counts-as",
+                    f"{counts}; {{limit}} is the limit of {each.said}",
+                    pictures=pictures,
+                    limit=each.value,
+                )
             raise InvalidRequest([FieldError(pointer=pointer, detail=detail)])
 
 

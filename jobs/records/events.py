@@ -7,13 +7,14 @@ published and gone: the job's record has the latest progress, and nobody needs a
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from redis import Redis
 from redis.client import Pipeline
 from redis.typing import EncodableT, FieldT
 
+from jobs.sentences import Wording, wording_of
 from jobs.webhooks import outbox
 
 JOB_EVENTS = 256
@@ -35,6 +36,17 @@ class Error(BaseModel):
 
     code: str
     detail: str
+    wording: Wording | None = Field(
+        default=None,
+        exclude_if=lambda wording: wording is None,
+        description="What the detail says, for programs that say it in another language; absent "
+        "where the code says enough, or where it is in English only.",
+    )
+
+    @classmethod
+    def of(cls, code: str, detail: str) -> Self:
+        """One whose wording is its sentence's."""
+        return cls(code=code, detail=detail, wording=wording_of(detail))
 
 
 SafetyAction = Literal["mark", "blur", "refuse"]

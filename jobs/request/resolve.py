@@ -335,11 +335,12 @@ def _card(name: str | None, cards: list[ModelCard]) -> ModelCard:
             return card
     if name is None and cards:
         return cards[0]
-    there_are = ", ".join(card.name for card in cards) or "none"
+    names = ", ".join(card.name for card in cards)
     detail = say(
         "unknown-model",
         "no model is named {name}; there are: {there_are}",
         name=repr((name or "")[:60]),
-        there_are=there_are,
+        there_are=names or "none",
+        names=names,
     )
     raise InvalidRequest([FieldError(pointer="/model", detail=detail)])

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -63,8 +63,11 @@ def firefox(folder: Path) -> Iterator[Driver]:
     try:
         port = profile / "MarionetteActivePort"
         until(lambda: port.is_file() and port.read_text().strip(), 90)
-        with socket.create_connection(("127.0.0.1", int(port.read_text())), 120) as door:
-            wire = _Wire(door)
+        with (
+            socket.create_connection(("127.0.0.1", int(port.read_text())), 120) as door,
+            door.makefile("rb") as heard,
+        ):
+            wire = _Wire(door, heard)
             wire.send("NewSession", {"capabilities": {"alwaysMatch": {}}})
             yield Driver("firefox", wire.send, _resize)
     finally:
@@ -87,9 +90,9 @@ def _resize(driver: Driver, width: int, height: int) -> None:
 class _Wire:
     """Messages of Marionette: a length, a colon, and an array as JSON."""
 
-    def __init__(self, door: socket.socket) -> None:
+    def __init__(self, door: socket.socket, heard: IO[bytes]) -> None:
         self._door = door
-        self._file = door.makefile("rb")
+        self._file = heard
         self._last = 0
         self._receive()  # who it is
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
 from playwright.sync_api import Request, expect
 
-from tests.running.paths import REPOSITORY
+from tests.running.paths import API, REPOSITORY
+from tests.running.waiting import until
 from tests.web.browser import PHONE, violations
-from tests.web.conftest import Visit
+from tests.web.conftest import Site, Visit
+from tests.web.form import NETWORK, card, submit
 
 FILES = REPOSITORY / "clients/web/src/i18n/languages"
 
@@ -38,6 +41,20 @@ def test_a_language_comes_when_it_is_chosen_and_stays(visit: Visit):
     expect(page.get_by_role("heading", name="Apparence")).to_be_visible()
     page.get_by_role("button", name="English").tap()
     expect(page.get_by_role("heading", name="Appearance")).to_be_visible()
+
+
+def test_what_the_server_says_is_said_in_the_language_of_the_page(visit: Visit, site: Site):
+    with httpx.Client(base_url=site.url + API) as client:
+        job = submit(site, prompt="sun " + "BREAK " * 260)
+        until(lambda: client.get(f"/jobs/{job}").json()["status"] == "failed", 30)
+        error = client.get(f"/jobs/{job}").json()["error"]
+    assert error["wording"] == {"code": "too-many-windows", "values": {"has": 260, "most": 256}}
+    page = visit(PHONE, noise=NETWORK, locale="de-DE")
+    expect(card(page, "sun BREAK")).to_contain_text("Die Beschreibung f\u00fcllt 260 Fenster")
+    page.locator("textarea").first.fill("x" * 10_001)
+    page.locator("button[type=submit]").tap()
+    said = "H\u00f6chstens 10.000 Zeichen; es sind 10.001."
+    expect(page.locator(".prompt .error")).to_have_text(said)
 
 
 def test_from_right_to_left_nothing_is_cut_off(visit: Visit):

@@ -16,6 +16,7 @@ from worker.engine.errors import (
     ModelUnavailable,
     NotFinite,
     OutOfMemory,
+    Sentence,
 )
 from worker.engine.families.model import LoadedModel
 from worker.engine.families.unet import UNetModel
@@ -74,6 +75,7 @@ __all__ = [
     "ReferenceOnly",
     "Region",
     "RestoreFaces",
+    "Sentence",
     "Shares",
     "Stage",
     "Study",

@@ -9,7 +9,7 @@ from typing import Any
 
 from worker.engine.accounts import Accounts
 from worker.engine.batch import Batch
-from worker.engine.errors import DeadlineExceeded
+from worker.engine.errors import DeadlineExceeded, say
 from worker.engine.memory.row_budget import Budgets
 from worker.engine.model_source import AddOnKind, ModelSource
 from worker.engine.request import BUILT_IN_UPSCALERS, ImageRequest
@@ -241,8 +241,9 @@ class Batcher:
         now = time.monotonic()
         for task in self.tasks:
             if task.deadline is not None and now > task.deadline:
-                late = now - task.deadline
-                task.fail(DeadlineExceeded(f"The deadline passed {late:.1f} s ago."))
+                late = round(now - task.deadline, 1)
+                said = say("deadline-passed", "The deadline passed {seconds} s ago.", seconds=late)
+                task.fail(DeadlineExceeded(said))
                 task.leave()
 
     def _admit(self, task: Task) -> None:

@@ -12,8 +12,8 @@ import torch
 from worker.engine.accounts import Accounts
 from worker.engine.backends.backends import Backends
 from worker.engine.batch import Batch, Stacks, Step, keep_step
-from worker.engine.errors import NotFinite
-from worker.engine.families.model import LoadedModel
+from worker.engine.errors import NotFinite, say
+from worker.engine.families.model import LoadedModel, broken_part
 from worker.engine.ground.piecework import Piecework
 from worker.engine.guidance.acting import acts, put_on
 from worker.engine.guidance.task_rows import TaskRows
@@ -364,8 +364,13 @@ class Runner:
         except NotFinite as error:
             if broken := model.broken_part():
                 raise NotFinite(
-                    f"{model.name} is broken: its {broken} has NaN or infinity among its weights;"
-                    " fetch its file again."
+                    say(
+                        "model-not-finite",
+                        "{model} is broken: its {part} has NaN or infinity among its weights;"
+                        " fetch its file again.",
+                        model=model.name,
+                        part=broken,
+                    )
                 ) from error
             raise
 

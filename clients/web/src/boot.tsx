@@ -1,6 +1,7 @@
 import { render } from "preact";
 import { installDrop } from "./actions/drop";
 import { installNotices } from "./actions/notify";
+import { installDeletions } from "./actions/remove";
 import { App } from "./App";
 import { ready } from "./i18n";
 import { restoreGuides } from "./state/form/guides";
@@ -16,6 +17,7 @@ export function boot(): void {
   void restoreGuides();
   installDrop();
   installNotices();
+  installDeletions();
   start();
   // A language whose file does not come is English.
   void ready()

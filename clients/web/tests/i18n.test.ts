@@ -1,9 +1,11 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import "./page";
 
 const { directionOf, IN_FILES, matching, nameOf } = await import("../src/i18n/files");
 const { LANGUAGES, language, speak, words } = await import("../src/i18n");
+const { told } = await import("../src/i18n/sentences");
 const { filled } = await import("../src/i18n/template");
+const { capital } = await import("../src/ui/sentence");
 
 afterEach(() => speak("en"));
 
@@ -44,5 +46,44 @@ describe("words", () => {
     expect(IN_FILES).toContain("es");
     await speak("es");
     expect([language.value, t("close"), t("own")]).toEqual(["es", "Cerrar", "Own"]);
+  });
+});
+
+describe("a sentence of the server", () => {
+  const fits = { gb: 2, there: 8, device: "cuda:0", offload: "", settings: "x", package: "" };
+  const spoken = async (code: string) => {
+    await speak(code);
+    await vi.waitFor(() => expect(told("fits", fits)).not.toBeNull());
+  };
+
+  it("is said with its values as the language writes them", async () => {
+    await spoken("de");
+    expect(told("too-long", { most: 10000, has: 10001 })).toBe("höchstens 10.000 Zeichen; es sind 10.001");
+    expect(told("empty-mask", { colour: "white" })).toBe("nichts ist weiß, also ist nichts neu zu malen");
+    expect(told("empty-mask", { colour: "pink" })).toContain("pink");
+    expect(told("queue-full", {})).toBeNull();
+    expect(told("no such sentence", {})).toBeNull();
+  });
+
+  it("has its plurals, and says what only some values ask for", async () => {
+    await spoken("es");
+    expect(told("quota-queued", { limit: 1, left: 0 })).toContain("1 trabajo en espera");
+    expect(told("quota-queued", { limit: 2, left: 0 })).toContain("2 trabajos en espera");
+    expect(told("fits", { ...fits, offload: "parts" })).toContain("por turnos");
+    expect(told("fits", fits)).toBe("Cabe: sus pesos ocupan 2\u00a0GB de los 8\u00a0GB de cuda:0.");
+    expect(told("fits-with", { ...fits, package: "gguf" })).toMatch(/Hace falta el paquete gguf/);
+    expect(told("unknown-model", { name: "'x'", names: "" })).toMatch(/no hay ninguno$/);
+  });
+
+  it("ends as sentences of its language do", async () => {
+    await spoken("ja");
+    expect(capital(told("required", {})!)).toBe("必須です。");
+    expect(capital(told("not-https", {})!)).toMatch(/[^。]。$/);
+  });
+
+  it("is better said with sizes in English, too", async () => {
+    await spoken("en");
+    expect(told("disk-full", { bytes: 2e9, free: 1e6 })).toContain("2\u00a0GB are still to come");
+    expect(told("required", {})).toBeNull();
   });
 });

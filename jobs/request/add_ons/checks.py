@@ -222,5 +222,6 @@ def unknown_errors(
         model=card.name,
         name=repr(name[:60]),
         there_are=there_are,
+        names=", ".join(names),
     )
     return [FieldError(pointer=pointer, detail=detail)]

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 
 from jobs.additions import additions
-from jobs.additions.additions import Bytes, WordedError
+from jobs.additions.additions import Bytes
 from jobs.additions.found import Kind
-from jobs.records.events import ENDED, Status
+from jobs.records.events import ENDED, Error, Status
 from server.door.auth import caller, require_admin
 from server.errors import Unavailable
 from server.openapi import EVENT_STREAM, Parameters, Routes, content
@@ -69,7 +69,7 @@ class AdditionDoneEvent(BaseModel):
     event: Literal["done"] = "done"
     addition: str
     status: Status
-    error: WordedError | None
+    error: Error | None
     name: str | None = None
     kind: Kind | None = None
 

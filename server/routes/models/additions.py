@@ -9,9 +9,9 @@ from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.additions import additions, errands
-from jobs.additions.additions import Addition, Bytes, NameTaken, NotNow, WordedError
+from jobs.additions.additions import Addition, Bytes, NameTaken, NotNow
 from jobs.additions.found import Found, Kind
-from jobs.records.events import ENDED, Status
+from jobs.records.events import ENDED, Error, Status
 from jobs.sentences import say, worded
 from server.door.auth import require_admin
 from server.errors import ApiError
@@ -70,7 +70,7 @@ class AdditionView(BaseModel):
     kind: Kind | None = Field(description="Null where it shows once the files are here.")
     status: Status
     progress: Bytes
-    error: WordedError | None = Field(description="Why it failed; resuming goes on from its bytes.")
+    error: Error | None = Field(description="Why it failed; resuming goes on from its bytes.")
     created_at: datetime
     finished_at: datetime | None
     urls: AdditionUrls

@@ -122,3 +122,27 @@ def test_a_picture_opens_by_its_address_alone(visit: Visit, site: Wall):
     page.keyboard.press("Escape")
     expect(viewer(page)).to_have_count(0)
     assert page.url.endswith("#/gallery")
+
+
+def test_where_words_run_from_right_to_left_pictures_do_too(visit: Visit, site: Wall):
+    for name in ("older", "newest"):
+        site.make(f"the {name} of two")
+        time.sleep(0.002)
+    page = gallery(visit, PHONE)
+    newest = first(page, "the newest of two")
+    expect(newest).to_be_visible()
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    places = [each.bounding_box() for each in (newest, first(page, "the older of two"))]
+    assert places[0] is not None
+    assert places[1] is not None
+    assert places[0]["x"] > places[1]["x"]
+    assert places[0]["x"] + places[0]["width"] > PHONE["width"] - 40
+    newest.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(first(page, "the older of two")).to_be_focused()
+    newest.tap()
+    expect(viewer(page)).to_have_accessible_name("the newest of two")
+    swipe(page, (60, 300), (300, 310))
+    expect(viewer(page)).to_have_accessible_name("the older of two")
+    page.keyboard.press("ArrowRight")
+    expect(viewer(page)).to_have_accessible_name("the newest of two")

@@ -332,3 +332,11 @@ def noise_sampler(
         strength=strength,
         seed=request.seed,
     )
+
+
+def broken_part(model: LoadedModel) -> str | None:
+    """The class of a part whose weights are no numbers; None where all are."""
+    for module in model.modules():
+        if not all(bool(each.isfinite().all()) for each in module.parameters()):
+            return type(module).__name__
+    return None

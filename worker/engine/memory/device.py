@@ -5,7 +5,7 @@ from typing import Any, cast
 import psutil
 import torch
 
-from worker.engine.errors import OutOfMemory
+from worker.engine.errors import OutOfMemory, say
 from worker.engine.request import ImageRequest
 
 OUT_OF_MEMORY = tuple(
@@ -58,8 +58,12 @@ def explained(error: Exception, request: ImageRequest) -> Exception:
     if not is_out_of_memory(error):
         return error
     said = OutOfMemory(
-        f"width, height: a picture of {request.width}x{request.height} does not fit into this"
-        " device's memory; ask for a smaller one."
+        say(
+            "picture-exceeds-memory",
+            "width, height: a picture of {size} does not fit into this device's memory; ask for a"
+            " smaller one.",
+            size=f"{request.width}x{request.height}",
+        )
     )
     said.__cause__ = error
     return said

@@ -10,7 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from worker.engine.errors import OutOfMemory
+from worker.engine.errors import OutOfMemory, say
 
 T = TypeVar("T")
 
@@ -77,9 +77,15 @@ class Footprints:
         factor = max(1, width // shape.width)
         fitting = (max(factor, int(side * shrink) // factor * factor) for side in (width, height))
         raise OutOfMemory(
-            f"width, height: a picture of {width}x{height} needs about {_readable(needed)} of"
-            f" memory and at most {_readable(free)} can be had; about"
-            f" {'x'.join(map(str, fitting))} would fit."
+            say(
+                "picture-needs-memory",
+                "width, height: a picture of {size} needs about {needed} of memory and at most"
+                " {free} can be had; about {fitting} would fit.",
+                size=f"{width}x{height}",
+                needed=_readable(needed),
+                free=_readable(free),
+                fitting="x".join(map(str, fitting)),
+            )
         )
 
 

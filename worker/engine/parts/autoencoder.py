@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from worker.engine.backends.network import Network
-from worker.engine.errors import NotFinite
+from worker.engine.errors import NotFinite, say
 from worker.engine.ground.transfer import sent
 from worker.engine.memory.device import release_memory, starved
 from worker.engine.parts.seamless import wrap_for_good
@@ -259,7 +259,11 @@ def to_picture(decoded: torch.Tensor, latents: torch.Tensor) -> Picture:
     if not copied[-1]:
         at = "latents" if not _is_finite(latents) else "decoded picture"
         raise NotFinite(
-            f"The {at} came out as NaN or infinity; another sampler, fewer steps, a lower"
-            " guidance_scale or a wider dtype would help."
+            say(
+                "picture-not-finite",
+                "The {at} came out as NaN or infinity; another sampler, fewer steps, a lower"
+                " guidance_scale or a wider dtype would help.",
+                at=at,
+            )
         )
     return copied[:-1].reshape(pixels.shape)

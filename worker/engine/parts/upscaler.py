@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from worker.engine.errors import NotFinite, OutOfMemory
+from worker.engine.errors import NotFinite, OutOfMemory, say
 from worker.engine.ground.transfer import sent
 from worker.engine.memory.device import is_out_of_memory, release_memory
 from worker.engine.request import Picture
@@ -52,8 +52,13 @@ class PixelUpscaler:
             tile //= 2
             if tile < LEAST_TILE:
                 raise OutOfMemory(
-                    f"upscaler: {self.name} does not fit into memory even with tiles of"
-                    f" {LEAST_TILE} pixels."
+                    say(
+                        "upscaler-exceeds-memory",
+                        "upscaler: {name} does not fit into memory even with tiles of {pixels}"
+                        " pixels.",
+                        name=self.name,
+                        pixels=LEAST_TILE,
+                    )
                 )
 
     def enlarge_to(self, picture: Picture, width: int, height: int) -> Picture:
@@ -82,7 +87,11 @@ class PixelUpscaler:
         result = self.module(here / 255)[0].float().permute(1, 2, 0).cpu()
         if not result.isfinite().all():
             raise NotFinite(
-                f"The upscaler {self.name} made NaN or infinity; a wider dtype would help."
+                say(
+                    "upscaler-not-finite",
+                    "The upscaler {name} made NaN or infinity; a wider dtype would help.",
+                    name=self.name,
+                )
             )
         return result.numpy()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from worker.engine.errors import InvalidRequest
+from worker.engine.errors import InvalidRequest, say
 from worker.engine.prompt.prompt import emphasize
 from worker.engine.prompt.text.spelling import Spelling, dealt
 from worker.engine.prompt.text.syntax import parse_attention
@@ -46,7 +46,12 @@ class ClipReader:
         tokens = self._windows(text)[1]
         if tokens > self.window:
             raise InvalidRequest(
-                f"prompt: it has {tokens} tokens, and this model reads at most {self.window}."
+                say(
+                    "too-many-tokens",
+                    "prompt: it has {has} tokens, and this model reads at most {most}.",
+                    has=tokens,
+                    most=self.window,
+                )
             )
 
     def read(self, text: str, clip_skip: int, variant: Hashable) -> FirstWindow:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import torch
 
-from worker.engine.errors import InvalidRequest, ModelUnavailable
+from worker.engine.errors import InvalidRequest, ModelUnavailable, say
 from worker.engine.prompt.text.spelling import Spelling, dealt
 from worker.engine.prompt.text.syntax import MAX_WEIGHT, Weighted, parse_attention
 from worker.engine.prompt.text.windows import Window, cut
@@ -195,8 +195,13 @@ class PromptEncoder:
             chunks += zip_longest(*windows, fillvalue=Window())
         if len(chunks) > MAX_WINDOWS:
             raise InvalidRequest(
-                f"prompt: it fills {len(chunks)} windows of the text encoder, and at most"
-                f" {MAX_WINDOWS} are read; each BREAK begins a new one."
+                say(
+                    "too-many-windows",
+                    "prompt: it fills {has} windows of the text encoder, and at most {most} are"
+                    " read; each BREAK begins a new one.",
+                    has=len(chunks),
+                    most=MAX_WINDOWS,
+                )
             )
         return tokens, chunks
 

@@ -7,7 +7,7 @@ from typing import cast
 
 import torch
 
-from worker.engine.errors import InvalidRequest
+from worker.engine.errors import InvalidRequest, say
 from worker.engine.ground.transfer import sent
 from worker.engine.prompt.prompt import emphasize
 from worker.engine.prompt.text.spelling import Piece, Spelling, nearest, spell
@@ -156,8 +156,12 @@ class SequenceReader:
     def _length(self, tokens: int) -> int:
         if tokens - self._around > self.window:
             raise InvalidRequest(
-                f"prompt: it has {tokens - self._around} tokens, and this model reads at most"
-                f" {self.window}."
+                say(
+                    "too-many-tokens",
+                    "prompt: it has {has} tokens, and this model reads at most {most}.",
+                    has=tokens - self._around,
+                    most=self.window,
+                )
             )
         needed = tokens + len(self._before) + len(self._after)
         return next(length for length in self._lengths if length >= needed)

@@ -14,7 +14,7 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
 from diffusers.schedulers.scheduling_flow_match_heun_discrete import FlowMatchHeunDiscreteScheduler
 from diffusers.schedulers.scheduling_flow_match_lcm import FlowMatchLCMScheduler
 
-from worker.engine.errors import InvalidRequest
+from worker.engine.errors import InvalidRequest, say
 from worker.engine.sampling.recipes import AUTOMATIC, SAMPLERS, SIGMAS, FlowForm
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.sampling.solvers import FlowDEISMultistepScheduler
@@ -104,7 +104,16 @@ def make_flow_sampler(
         )
     steps, most = course.steps, int(scheduler_config.get("num_train_timesteps", 1000))
     if not 1 <= steps <= most:
-        raise InvalidRequest(f"steps: {name} takes 1 to {most} with this model, not {steps}.")
+        raise InvalidRequest(
+            say(
+                "steps-between",
+                "steps: {sampler} takes {least} to {most} with this model, not {given}.",
+                sampler=name,
+                least=1,
+                most=most,
+                given=steps,
+            )
+        )
     start = left_out(steps, strength)
     key = name, written(scheduler_config), written(asdict(course)), schedule, start
     return FlowSampler(

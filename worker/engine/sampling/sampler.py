@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from worker.engine.errors import InvalidRequest
+from worker.engine.errors import InvalidRequest, say
 from worker.engine.ground.transfer import sent
 from worker.engine.sampling.recipes import AUTOMATIC, SAMPLERS, UNUSABLE_STEPS, Recipe
 from worker.engine.sampling.solvers import SMALLEST_SIGNAL, BrownianNoise
@@ -182,15 +182,38 @@ def _laid_out(name: str, scheduler_config: Mapping[str, Any], steps: int, schedu
         most = getattr(scheduler.config, "original_inference_steps", None)
         most = most or scheduler.config.num_train_timesteps - UNUSABLE_STEPS
         if not 1 <= steps <= most:
-            raise InvalidRequest(f"steps: {name} takes 1 to {most} with this model, not {steps}.")
+            raise InvalidRequest(
+                say(
+                    "steps-between",
+                    "steps: {sampler} takes {least} to {most} with this model, not {given}.",
+                    sampler=name,
+                    least=1,
+                    most=most,
+                    given=steps,
+                )
+            )
         scheduler.set_timesteps(steps)
     if not scheduler.timesteps.isfinite().all():
         raise InvalidRequest(
-            f"schedule: {name} cannot walk this model's noise in {steps} steps of it; another"
-            " schedule or more steps would do."
+            say(
+                "schedule-too-short",
+                "schedule: {sampler} cannot walk this model's noise in {steps} steps of it; another"
+                " schedule or more steps would do.",
+                sampler=name,
+                steps=steps,
+            )
         )
     if steps == 1 and _stands_still(scheduler):
-        raise InvalidRequest(f"steps: {name} takes 2 to {most} with this schedule, not 1.")
+        raise InvalidRequest(
+            say(
+                "steps-between",
+                "steps: {sampler} takes {least} to {most} with this schedule, not {given}.",
+                sampler=name,
+                least=2,
+                most=most,
+                given=steps,
+            )
+        )
     return scheduler
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from diffusers.schedulers.scheduling_scm import SCMScheduler
 
-from worker.engine.errors import InvalidRequest
+from worker.engine.errors import InvalidRequest, say
 from worker.engine.sampling.flow import left_out
 from worker.engine.sampling.sampler import Sampler
 from worker.engine.sampling.walk import KeptWalks, Walk, written
@@ -53,7 +53,15 @@ def make_trig_sampler(config: Mapping[str, Any], steps: int, strength: float = 1
     scheduler: Any = SCMScheduler.from_config(dict(config))
     most = int(scheduler.config.num_train_timesteps)
     if not 1 <= steps <= most:
-        raise InvalidRequest(f"steps: this model takes 1 to {most}, not {steps}.")
+        raise InvalidRequest(
+            say(
+                "steps-between",
+                "steps: this model takes {least} to {most}, not {given}.",
+                least=1,
+                most=most,
+                given=steps,
+            )
+        )
     start = left_out(steps, strength)
     return TrigSampler(
         _walks.get((written(config), steps, start), lambda: _walk(scheduler, steps, start))

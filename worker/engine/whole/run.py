@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from worker.engine.errors import EngineError, NotFinite
+from worker.engine.errors import EngineError, NotFinite, say
 from worker.engine.memory.device import (
     explained,
     is_device_lost,
@@ -220,8 +220,11 @@ def _picture(output: Any, request: ImageRequest) -> Picture:
     if pixels.dtype != np.uint8:
         if not np.isfinite(pixels).all():
             raise NotFinite(
-                "The picture came out as NaN or infinity; fewer steps, a lower guidance_scale or"
-                " a wider dtype would help."
+                say(
+                    "picture-not-finite",
+                    "The picture came out as NaN or infinity; fewer steps, a lower guidance_scale"
+                    " or a wider dtype would help.",
+                )
             )
         pixels = (pixels * 255).round().astype(np.uint8)
     if pixels.shape[:2] != (request.height, request.width):
@@ -239,7 +242,8 @@ def _let_go(error: BaseException, request: ImageRequest) -> Exception:
     # The first frame is the thread's own, which still runs.
     error = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
     if not isinstance(error, Exception):
-        return EngineError(f"The pipeline ended with {type(error).__name__}.")
+        name = type(error).__name__
+        return EngineError(say("pipeline-ended", "The pipeline ended with {error}.", error=name))
     if is_out_of_memory(error):
         release_memory()
     return explained(error, request)

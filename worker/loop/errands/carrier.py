@@ -11,14 +11,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.additions import additions, previews, uploads
-from jobs.additions.additions import Addition, WordedError
+from jobs.additions.additions import Addition
 from jobs.additions.found import KINDS, Kind
 from jobs.additions.uploads import PieceStore
 from jobs.pictures.image_store import ImageStore
 from jobs.pictures.pictures import BadPicture
 from jobs.pictures.turns import Busy
 from jobs.queue import orders
-from jobs.sentences import wording_of
+from jobs.records.events import Error
 from worker.loop.errands.shown import read_picture
 from worker.models.adding.bring import bring
 from worker.models.adding.elsewhere.remote import Places
@@ -140,7 +140,6 @@ class Carrier:
         log.warning("%s was not added: %s", addition.name, detail)
         running = addition.model_copy(update={"status": "running"})
         try:
-            error = WordedError(code=code, detail=detail, wording=wording_of(detail))
-            additions.fail(self.connection, running, error)
+            additions.fail(self.connection, running, Error.of(code, detail))
         except RedisError as error:
             log.error("cannot tell that %s was not added: %s", addition.name, error)

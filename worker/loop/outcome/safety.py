@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from jobs.records.events import Safety, SafetyAction
+from jobs.sentences import say
 from worker.engine.request import Picture
 from worker.models.loading.checker import Checker
 
@@ -61,8 +62,13 @@ class SafetyHook:
         found = Safety(label=label, score=round(scores[label], 4), action=self._rule.action)
         if found.action == "refuse":
             raise Refused(
-                f"The picture was refused: this server's safety classifier found {label!r} with a"
-                f" score of {found.score:.2f}."
+                say(
+                    "picture-refused",
+                    "The picture was refused: this server's safety classifier found {label!r} with"
+                    " a score of {score:.2f}.",
+                    label=label,
+                    score=found.score,
+                )
             )
         return (blurred(picture) if found.action == "blur" else picture), found
 

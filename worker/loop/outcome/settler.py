@@ -22,9 +22,10 @@ from jobs.records.events import Error, Output, OutputEvent, Safety, Status, publ
 from jobs.records.metrics import Metrics
 from jobs.request.drawn import SIZED
 from jobs.request.notes import Note
+from jobs.sentences import Wording, worded
 from worker.canvas import film
 from worker.canvas.png import Maker, encode, plain_png
-from worker.engine import EngineError, Finished, Trace, anatomy
+from worker.engine import EngineError, Finished, Sentence, Trace, anatomy
 from worker.loop.board import Board
 from worker.loop.offer import Offer
 from worker.loop.outcome.safety import Guard, Refused
@@ -212,7 +213,7 @@ class Settler:
     def _refuse(self, slot: Slot, reason: Refused) -> None:
         """End the job: it fails, and its other pictures are not made any further."""
         if self._claim(slot):
-            slot.error = Error(code="refused", detail=str(reason))
+            slot.error = Error.of("refused", str(reason))
             # The engine's thread alone may drop the pictures that are still being made.
             self.board.hand_in(slot)
             self._end(slot)
@@ -323,11 +324,21 @@ def trace_files(job_id: str, index: int, trace: Trace) -> Iterator[tuple[str, by
             yield traces.sheet_id(job_id, index, sheet), plain_png(made[sheet])
 
 
+def _worded(error: EngineError) -> str:
+    """What the engine says, which knows no wordings but codes and values."""
+    said = str(error)
+    return (
+        worded(said, Wording(code=said.code, values=said.values))
+        if isinstance(said, Sentence)
+        else said
+    )
+
+
 def explain(error: Exception | None) -> Error:
     """An engine's error as the caller reads it: a code, a sentence, never a stack trace."""
     if isinstance(error, EngineError):
         code = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(error).__name__)
-        return Error(code=code.lstrip("_"), detail=str(error))
+        return Error.of(code.lstrip("_"), _worded(error))
     log.error("a task failed in a way that nobody foresaw", exc_info=error)
     return Error(
         code="internal", detail="The picture could not be made; the worker's log says why."

@@ -13,7 +13,7 @@ from diffusers.utils import logging as diffusers_logging
 from transformers import AutoImageProcessor
 from transformers.utils import logging as transformers_logging
 
-from worker.engine.errors import ModelUnavailable
+from worker.engine.errors import ModelUnavailable, say
 from worker.engine.families.known import TRANSFORMERS
 from worker.engine.families.model import LoadedModel
 from worker.engine.families.transformer import Parts
@@ -93,10 +93,20 @@ def load_model(
     # Loading goes through two libraries that raise whatever a broken file makes them raise.
     except Exception as error:
         if is_out_of_memory(error):
-            said = f"model: {entry.name} does not fit into the memory of {device}."
+            said = say(
+                "model-exceeds-memory",
+                "model: {model} does not fit into the memory of {device}.",
+                model=entry.name,
+                device=str(device),
+            )
             raise ModelUnavailable(said) from error
-        reason = f"{type(error).__name__}: {error}"
-        raise ModelUnavailable(f"model: {entry.name} does not load: {reason}") from error
+        said = say(
+            "model-does-not-load",
+            "model: {model} does not load: {why}",
+            model=entry.name,
+            why=f"{type(error).__name__}: {error}",
+        )
+        raise ModelUnavailable(said) from error
     reading.done()
     seconds = time.monotonic() - started
     log.info("Loaded %s (%.1f MB) in %.1f s.", entry.name, model_bytes(model) / 1e6, seconds)

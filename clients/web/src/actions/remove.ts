@@ -21,6 +21,9 @@ interface Deletion {
 
 const doomed = new Map<string, Deletion>();
 
+/** What is being sent just now, one request after the other. */
+const underWay = new Set<Deletion>();
+
 /** Deletes a job with its pictures, unless it is undone while the toast stands. */
 export function remove(job: Job): void {
   const { id } = job;
@@ -103,6 +106,7 @@ function mark(deletion: Deletion, gone: boolean): void {
 
 async function end(deletion: Deletion, keepalive = false): Promise<void> {
   if (!doomed.delete(deletion.id)) return;
+  if (!keepalive) underWay.add(deletion);
   try {
     await deletion.send(keepalive);
     deletion.forget();
@@ -110,10 +114,45 @@ async function end(deletion: Deletion, keepalive = false): Promise<void> {
     if (error instanceof Refused && error.status === 404) return deletion.forget();
     mark(deletion, false);
     toast(sentence(error));
+  } finally {
+    underWay.delete(deletion);
   }
 }
 
-// Nobody is left to undo it.
-addEventListener("pagehide", () => {
-  for (const deletion of [...doomed.values()]) void end(deletion, true);
-});
+/** Sends what nobody is left to undo as the page goes, and at its next start what was not sent then. */
+export function installDeletions(): void {
+  void finish(left());
+  addEventListener("pagehide", () => {
+    const going = [...doomed.values(), ...underWay];
+    if (!going.length) return;
+    // A browser may be busy with as many requests as it sends at once.
+    leave([...left(), ...going.flatMap(({ id }) => id.split(" "))]);
+    for (const deletion of [...doomed.values()]) void end(deletion, true);
+    // Again, since what waits for its turn, or for an answer, ends with the page.
+    for (const deletion of underWay) deletion.send(true).catch(() => undefined);
+  });
+}
+
+/** Where the ids are kept of what a page that went had to delete. */
+const LEFT = "darkroom.deletions";
+
+function left(): string[] {
+  return localStorage.getItem(LEFT)?.split(" ") ?? [];
+}
+
+function leave(ids: readonly string[]): void {
+  if (ids.length) localStorage.setItem(LEFT, ids.join(" "));
+  else localStorage.removeItem(LEFT);
+}
+
+async function finish(ids: readonly string[]): Promise<void> {
+  if (!ids.length) return;
+  removed.value = new Set([...removed.peek(), ...ids]);
+  try {
+    for (const id of ids) await (jobOf(id) === id ? api.remove(id) : api.removePicture(id)).catch(unlessGone);
+    leave(left().filter((id) => !ids.includes(id)));
+  } catch {
+    // Seen again, and tried again at the next start.
+    removed.value = new Set([...removed.peek()].filter((id) => !ids.includes(id)));
+  }
+}

@@ -46,7 +46,8 @@ export async function send(method: string, path: string, options: Options = {}):
     headers.set("Content-Type", options.file.type);
     init.body = options.file;
   }
-  const patience = options.patience ?? PATIENCE;
+  // What outlives the page has nobody to wait for it.
+  const patience = options.keepalive ? 0 : (options.patience ?? PATIENCE);
   const signals = [options.signal, patience ? AbortSignal.timeout(patience) : undefined];
   const given = signals.filter((signal) => signal !== undefined);
   if (given.length) init.signal = given.length === 1 ? given[0]! : AbortSignal.any(given);

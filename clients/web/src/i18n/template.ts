@@ -15,7 +15,8 @@ export function filled(template: Template, values: readonly unknown[], language:
   });
 }
 
-function chosen(plurals: Readonly<Record<string, Text>>, values: readonly unknown[], language: string): Text {
+/** The text of the plural that belongs to the first number among the values. */
+export function chosen(plurals: Readonly<Record<string, Text>>, values: readonly unknown[], language: string): Text {
   const count = values.find((each) => typeof each === "number") as number | undefined;
   const category = new Intl.PluralRules(language).select(count ?? 0);
   return plurals[category] ?? plurals.other ?? "";

@@ -1,6 +1,8 @@
 /** How a job stands, in words. */
 import type { Job } from "../api/types";
 import { duration, language } from "../i18n";
+import { told } from "../i18n/sentences";
+import { capital } from "../ui/sentence";
 import { t } from "./words";
 
 export function waiting(job: Pick<Job, "queue_position" | "eta_s">): string {
@@ -38,10 +40,15 @@ const TOLD = ["refused", "bad_input"] as const;
 
 /** Why a job failed: what the server says of it, where this page does not know it better. */
 export function failure(error: Job["error"]): string {
-  const all = language.value === "en" ? KNOWN : [...KNOWN, ...TOLD];
-  const known = all.find((each) => each === error?.code);
+  if (!error) return t("failed");
+  const { code, detail, wording } = error;
+  const known = KNOWN.find((each) => each === code);
   if (known) return t(known);
-  return error?.detail ? `${t("failed")} ${error.detail}` : t("failed");
+  const own = wording && told(wording.code, wording.values);
+  if (own) return `${t("failed")} ${capital(own)}`;
+  const kind = TOLD.find((each) => each === code);
+  if (kind && language.value !== "en") return t(kind);
+  return [t("failed"), told(code, {}), detail].filter(Boolean).join(" ");
 }
 
 /** The prompt, or what stands for one. */

@@ -6,8 +6,6 @@ import { input } from "../state/form/input";
 import { isOf, problems } from "../state/form/problems";
 import { said } from "../ui/said";
 import { capital } from "../ui/sentence";
-import "./prompt-refusals";
-import "./refusals";
 import { t } from "./words";
 
 /** Fields that stand among the settings, which may be folded away. */

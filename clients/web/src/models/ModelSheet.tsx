@@ -27,7 +27,7 @@ export function ModelSheet({ model, admin, close }: { model: Model; admin: boole
             {model.default && <span class="badge">{t("standard")}</span>}
             {model.pinned && <span class="badge">{t("pinned")}</span>}
           </p>
-          {model.description && <p>{described(model)}</p>}
+          {model.description && <p dir="auto">{described(model)}</p>}
           <dl class="facts">
             <Fact name={t("family")} value={familyName(model.family)} />
             <Fact name={t("size")} value={model.bytes ? bytes(model.bytes) : ""} />

@@ -18,12 +18,8 @@ import { Aside } from "./Aside";
 import { AddOnCard, ModelCard } from "./Card";
 import "./models.css";
 import { ModelSheet } from "./ModelSheet";
-import { learn } from "../ui/said";
-import { SENTENCES } from "./said";
 import { ADD_ONS, fittings, titleOf } from "./shelf";
 import { t } from "./words";
-
-learn(SENTENCES);
 
 type Shown = "models" | AddOnKind;
 

@@ -1,7 +1,6 @@
 /** A problem as a sentence with what to do about it. */
 import { Refused, Unreachable } from "../api/errors";
-import { duration, words } from "../i18n";
-import "./refused";
+import { duration, language, words } from "../i18n";
 import { said } from "./said";
 
 const t = words("ui/sentence", {
@@ -28,8 +27,11 @@ export function sentence(error: unknown, again = true): string {
   return capital(said(error.message, error.wording ?? { code: error.code, values: {} })) + wait;
 }
 
+/** What ends a sentence where it is no full stop. */
+const STOPS: Readonly<Record<string, string>> = { ja: "。", "zh-Hans": "。" };
+
 /** The text as a sentence: a capital first, and an end. */
 export function capital(text: string): string {
-  const whole = /[.!?…]$/.test(text) ? text : `${text}.`;
+  const whole = /[.!?…。！？؟]$/.test(text) ? text : text + (STOPS[language.value] ?? ".");
   return whole.charAt(0).toUpperCase() + whole.slice(1);
 }

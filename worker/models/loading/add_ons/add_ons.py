@@ -17,7 +17,7 @@ from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from diffusers.loaders.lora_pipeline import StableDiffusionXLLoraLoaderMixin
 from diffusers.utils import state_dict_utils
 
-from worker.engine.errors import ModelUnavailable
+from worker.engine.errors import ModelUnavailable, say
 from worker.engine.memory.device import is_out_of_memory, make_current
 from worker.engine.model_source import AddOnKind
 from worker.engine.parts.lora import LoraLayer, LoraWeights
@@ -165,10 +165,20 @@ def _loading(entry: AddOnEntry, load: Callable[[], T]) -> T:
     # Loading goes through libraries that raise whatever a broken file makes them raise.
     except Exception as error:
         if is_out_of_memory(error):
-            said = f"{entry.where} does not fit into the device's memory."
+            said = say(
+                "add-on-exceeds-memory",
+                "{name} does not fit into the device's memory.",
+                name=entry.where,
+            )
             raise ModelUnavailable(said) from error
         reason = f"{type(error).__name__}: {error}"
-        raise ModelUnavailable(f"{entry.where} does not load: {reason[:300]}") from error
+        said = say(
+            "add-on-does-not-load",
+            "{name} does not load: {why}",
+            name=entry.where,
+            why=reason[:300],
+        )
+        raise ModelUnavailable(said) from error
 
 
 def _with_alphas(tensors: Tensors) -> Tensors:

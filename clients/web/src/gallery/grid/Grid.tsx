@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { jobOf } from "../../state/live/jobs";
 import type { Picture } from "../pictures";
 import { t } from "../words";
-import { boxesOf, heightOf, moved, rowOf, rowsIn, rowsOf, shape } from "./layout";
+import { asRead, boxesOf, heightOf, moved, rowOf, rowsIn, rowsOf, shape } from "./layout";
 import { left, noteSpeed } from "./scroll";
 import { Thumb } from "./Thumb";
 
@@ -146,7 +146,7 @@ export function Grid({ pictures: every, whole, at, more }: Props) {
         onKeyDown={(event) => {
           if (!/^Arrow|^Home$|^End$/.test(event.key) || !rows.length) return;
           event.preventDefault();
-          show(moved(rows, shapes, focused.peek(), event.key));
+          show(moved(rows, shapes, focused.peek(), asRead(event.key, event.currentTarget)));
         }}
       >
         {inPage.flatMap((row) =>

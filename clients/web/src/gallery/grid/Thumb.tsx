@@ -27,7 +27,7 @@ export function Thumb({ picture, box, place, of, focusable, focus }: Cell) {
       style={{
         width: `${box.width}px`,
         height: `${box.height}px`,
-        transform: `translate(${box.x}px, ${box.y}px)`,
+        transform: `translate(calc(var(--onward) * ${box.x}px), ${box.y}px)`,
       }}
     >
       <a

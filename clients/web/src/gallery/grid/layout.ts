@@ -70,6 +70,12 @@ export function rowOf(rows: readonly Row[], index: number): number {
   return Math.min(rows.length - 1, firstWhere(rows, (row) => row.to > index));
 }
 
+/** A key as it is meant where words run from left to right. */
+export function asRead(key: string, among: Element): string {
+  if (getComputedStyle(among).direction !== "rtl") return key;
+  return { ArrowLeft: "ArrowRight", ArrowRight: "ArrowLeft" }[key] ?? key;
+}
+
 /** The picture that a key leads to; the same one where there is none. */
 export function moved(
   rows: readonly Row[],

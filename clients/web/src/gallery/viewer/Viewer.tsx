@@ -69,7 +69,7 @@ function Stage({ among, at, picture }: { among: readonly Picture[]; at: number; 
     if (next) turnTo(next.output.id);
     return !!next;
   };
-  const { stage, turn } = useHand(output.id, { turn: go, close: leave });
+  const { stage, turn, onward } = useHand(output.id, { turn: go, close: leave });
 
   useLayoutEffect(() => {
     // All but the words at the edge of the page, which may have something to undo.
@@ -95,8 +95,8 @@ function Stage({ among, at, picture }: { among: readonly Picture[]; at: number; 
   };
   const keys: Record<string, () => unknown> = {
     Escape: leave,
-    ArrowLeft: () => turn(-1),
-    ArrowRight: () => turn(1),
+    ArrowLeft: () => turn(onward() > 0 ? -1 : 1),
+    ArrowRight: () => turn(onward()),
     Delete: away,
   };
   const does = useRef(keys);

@@ -33,6 +33,8 @@ export function useHand(id: string, does: Does) {
     image.style.transform = scale === 1 ? "" : `translate(${x}px, ${y}px) scale(${scale})`;
   };
   const size = () => ({ width: stage.current!.clientWidth, height: stage.current!.clientHeight });
+  /** 1 where the next picture stands to the right, -1 where words run from right to left. */
+  const onward = (): -1 | 1 => (getComputedStyle(stage.current!).direction === "rtl" ? -1 : 1);
   const drag = (x: number, y: number, glide = false) => {
     track().classList.toggle("glide", glide);
     track().style.transform = x || y ? `translate(${x}px, ${y}px)` : "";
@@ -52,7 +54,7 @@ export function useHand(id: string, does: Does) {
     const room = size().width;
     if (!stage.current!.querySelector(by < 0 ? "[data-before]" : "[data-after]")) return drag(0, 0, true);
     if (still) return void acts.current.turn(by);
-    drag(-by * room, 0, true);
+    drag(-by * onward() * room, 0, true);
     setTimeout(() => acts.current.turn(by), GLIDE);
   };
 
@@ -123,7 +125,7 @@ export function useHand(id: string, does: Does) {
       const time = first ? Math.max(1, event.timeStamp - first.at) : 1;
       const speed = { x: first ? (finger.x - first.x) / time : 0, y: first ? (finger.y - first.y) / time : 0 };
       if (event.type === "pointercancel") drag(0, 0, true);
-      else if (way === "turn" && meant(moved.x, speed.x, size().width)) turn(moved.x < 0 ? 1 : -1);
+      else if (way === "turn" && meant(moved.x, speed.x, size().width)) turn(moved.x * onward() < 0 ? 1 : -1);
       else if (way === "close" && meant(moved.y, speed.y, size().height)) acts.current.close();
       else if (way === "turn" || way === "close") drag(0, 0, true);
       else if (way !== "zoom" && Math.hypot(moved.x, moved.y) < TREMBLE) tap(finger, event.timeStamp);
@@ -151,5 +153,5 @@ export function useHand(id: string, does: Does) {
     };
   }, []);
 
-  return { stage, turn };
+  return { stage, turn, onward };
 }

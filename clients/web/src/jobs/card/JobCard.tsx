@@ -11,7 +11,6 @@ import { said } from "../../ui/said";
 import { capital } from "../../ui/sentence";
 import { edit } from "./edit";
 import { Frame } from "./Frame";
-import "./notes";
 import { failure, named } from "../sentence";
 import { Standing } from "../Standing";
 import { t } from "../words";

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { AddOn } from "../../api/types";
 import { refreshModels } from "../../state/form/models";
 import { Cover } from "../../ui/models/Cover";
+import { described } from "../../ui/models/described";
 import { usePoll } from "../../ui/poll";
 import { found, Search } from "../../ui/Search";
 import { Sheet } from "../../ui/sheets/Sheet";
@@ -32,7 +33,7 @@ export function AddOnSheet({ title, all, family, take, close }: AddOnSheetProps)
               <Cover name={each.title || each.name} family={family} url={each.preview_url} />
               <span>
                 <b>{each.title || each.name}</b>
-                {each.description && <span class="muted">{each.description}</span>}
+                {each.description && <span class="muted" dir="auto">{described(each)}</span>}
                 {each.triggers.length > 0 && <span class="muted">{each.triggers.join(", ")}</span>}
               </span>
             </button>

@@ -49,7 +49,7 @@ export function ModelField() {
         </span>
         <Icon name="forward" />
       </button>
-      {chosen && !gone && chosen.description && <p class="muted">{described(chosen)}</p>}
+      {chosen && !gone && chosen.description && <p class="muted" dir="auto">{described(chosen)}</p>}
       {problem && (
         <p id={`${id}-problem`} class="error">
           {problem}
