@@ -13,7 +13,7 @@ from worker.engine.accounts import Accounts
 from worker.engine.backends.backends import Backends
 from worker.engine.batch import Batch, Stacks, Step, keep_step
 from worker.engine.errors import NotFinite, say
-from worker.engine.families.model import LoadedModel, broken_part
+from worker.engine.families.model import LoadedModel
 from worker.engine.ground.piecework import Piecework
 from worker.engine.guidance.acting import acts, put_on
 from worker.engine.guidance.task_rows import TaskRows
