@@ -28,8 +28,10 @@ from benchmarks.gallery.rows import (
     APPLE,
     CORNER,
     EXAMPLES,
+    FISH,
     HALF,
     HEART,
+    HOUSE,
     LEARNED,
     LEARNED_FROM,
     SIDE,
@@ -38,7 +40,9 @@ from benchmarks.gallery.rows import (
     Row,
     adapted,
     corner,
+    fish,
     heart,
+    house,
     rows,
     upper_half,
 )
@@ -95,7 +99,7 @@ def make_sources(studio: Studio) -> dict[str, Image.Image]:
     sources = {name: Image.fromarray(picture) for name, picture in made.items()}
     half = sources[APPLE].crop((0, 0, SIDE * 9 // 16, SIDE))
     masks = {HEART: heart(), UPPER: upper_half(), CORNER: corner()}
-    return sources | masks | {HALF: half}
+    return sources | masks | {HALF: half, HOUSE: house(), FISH: fish()}
 
 
 def make_pictures(studio: Studio, wanted: list[Row], sources: Pictures) -> list[Image.Image]:
@@ -158,15 +162,19 @@ def write_sheet(file: Path, wanted: list[Row], made: list[Image.Image], sources:
 def write_adapters(
     file: Path, wanted: list[Row], made: list[Image.Image], sources: Pictures
 ) -> None:
-    """One row of what the adapters do: each picture after what it is made of."""
+    """What the adapters do, eight in a row: each picture after what it is made of, once."""
     ours = list(adapted())
     shown: list[Image.Image] = []
     for row, picture in zip(wanted, made, strict=True):
         if row in ours:
-            shown += [*(sources[name] for name in row.pictures.values()), picture]
-    sheet = Image.new("RGB", (len(shown) * (SIDE + GAP) + GAP, SIDE + 2 * GAP), "white")
-    for column, picture in enumerate(shown):
-        sheet.paste(picture.resize((SIDE, SIDE)), (GAP + column * (SIDE + GAP), GAP))
+            made_of = [sources[name] for name in row.pictures.values()]
+            shown += [*(each for each in made_of if each not in shown), picture]
+    step, across = SIDE + GAP, 8
+    down = -(-len(shown) // across)
+    sheet = Image.new("RGB", (min(len(shown), across) * step + GAP, down * step + GAP), "white")
+    for number, picture in enumerate(shown):
+        place = GAP + number % across * step, GAP + number // across * step
+        sheet.paste(picture.resize((SIDE, SIDE)), place)
     sheet.save(file)
 
 

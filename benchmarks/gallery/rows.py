@@ -16,6 +16,7 @@ SIDE = 128
 
 APPLE, HALF, FACE = "apple", "half an apple", "face"
 HEART, UPPER, CORNER = "heart", "upper half", "corner"
+HOUSE, FISH = "lines of a house", "lines of a fish"
 
 LEARNED, LEARNED_FROM = "greenheart", "green heart"
 """A word that is taught to the model, with the vectors of these words."""
@@ -36,6 +37,7 @@ class Row:
     fields: Mapping[str, Any]
     image: str | None = None
     mask: str | None = None
+    lines: str | None = None
 
     @property
     def pictures(self) -> Mapping[str, str]:
@@ -43,6 +45,7 @@ class Row:
         named = {
             "/image": self.image,
             "/mask": self.mask,
+            "/controls/0/image": self.lines,
         }
         return {pointer: name for pointer, name in named.items() if name}
 
@@ -94,12 +97,17 @@ def rows() -> Iterator[Row]:
 
 
 def adapted() -> Iterator[Row]:
-    """What ships beside the model: a LoRA."""
-    section = "With the LoRA that ships"
+    """What ships beside the model: a LoRA, and a ControlNet for lines."""
+    section = "With the adapters that ship"
     for prompt in ("rocket", "birthday cake", "guitar", "cat face"):
         for weight in (0.0, 1.0):
             ink = {"loras": [{"name": "ink", "weight": weight}]} if weight else {}
             yield Row(section, f"Ink, {weight:g}", {"prompt": prompt, "seed": 5} | ink)
+    controls = [{"model": "canny-edges", "image": "/controls/0/image"}]
+    for prompt, lines in (("house, 3d", HOUSE), ("blue fish, 3d", FISH)):
+        for seed in (3, 4):
+            fields = {"prompt": prompt, "seed": seed, "controls": controls}
+            yield Row(section, "Along lines", fields, lines=lines)
 
 
 def _prompts() -> Iterator[Row]:
@@ -243,6 +251,29 @@ def heart(side: int = SIDE) -> Image.Image:
     draw.polygon([(7.6 * unit, 14 * unit), (24.4 * unit, 14 * unit), (16 * unit, 26 * unit)], 255)
     draw.rectangle([12 * unit, 11 * unit, 20 * unit, 15 * unit], fill=255)
     return mask
+
+
+def house(side: int = SIDE) -> Image.Image:
+    """A house as a hand draws it, in white lines on black."""
+    drawn = Image.new("RGB", (side, side))
+    unit, draw = side / 32, ImageDraw.Draw(drawn)
+    walls, roof = [(7, 15), (7, 27), (25, 27), (25, 15)], [(4, 16), (16, 5), (28, 16), (4, 16)]
+    door, chimney = [(14, 27), (14, 20), (18, 20), (18, 27)], [(21, 9), (21, 4), (24, 4), (24, 12)]
+    for points in (walls, roof, door, chimney):
+        draw.line([(x * unit, y * unit) for x, y in points], "white", 2, joint="curve")
+    return drawn
+
+
+def fish(side: int = SIDE) -> Image.Image:
+    """A fish that swims to the right, in white lines on black."""
+    drawn = Image.new("RGB", (side, side))
+    unit, draw = side / 32, ImageDraw.Draw(drawn)
+    draw.arc([9 * unit, 9 * unit, 29 * unit, 23 * unit], -165, 165, "white", 2)
+    tail = [(9.5, 14.5), (3, 9), (4.5, 16), (3, 23), (9.5, 17.5)]
+    draw.line([(x * unit, y * unit) for x, y in tail], "white", 2, joint="curve")
+    draw.ellipse([23 * unit, 13 * unit, 25 * unit, 15 * unit], outline="white", width=2)
+    draw.line([(x * unit, y * unit) for x, y in [(14, 10), (18, 5), (21, 9.5)]], "white", 2)
+    return drawn
 
 
 def upper_half(side: int = SIDE) -> Image.Image:

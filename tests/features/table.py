@@ -28,7 +28,7 @@ both times within the [tolerance](operations.md#the-same-picture-again); it has 
 asked for, keeps what its kind promises to keep, and an option shows in it. `-` is what a family
 does not do, or what would change nothing there. `make features` runs the tests and writes this
 page; `make gallery` makes a page of pictures, each sampler, schedule and option, by the model that
-ships and the [LoRA](model.md#adapters) beside it.
+ships and the [adapters](model.md#adapters) beside it.
 """
 
 FROM_A_PICTURE: tuple[Kind, ...] = ("image-to-image", "upscale", "variations")

@@ -1,16 +1,18 @@
-"""The LoRA that ships beside the model: offered to everybody, and it does visibly what it says."""
+"""What ships beside the model: offered to everybody, and it does visibly what it says."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import httpx
+import numpy as np
 import pytest
 import torch
 
+from benchmarks.gallery.rows import house
 from models.recipe.adapters.looks import measures
 from tests.running.paths import API
-from tests.worker.families.comparing.asking import Fields, Pixels, made, picture
+from tests.worker.families.comparing.asking import Fields, Pixels, data_uri, made, picture
 
 ASKED: Mapping[str, Fields] = {
     "cat": {"prompt": "cat face", "seed": 3},
@@ -32,6 +34,7 @@ def shown(picture: Pixels) -> torch.Tensor:
 def test_every_client_is_offered_what_ships_beside_the_model(client: httpx.Client):
     (card,) = client.get(f"{API}/models").json()["models"]
     assert [each["name"] for each in card["loras"]] == ["ink"]
+    assert [each["name"] for each in card["controlnets"]] == ["canny-edges"]
     assert "ink" in client.get("/sdapi/v1/loras").text
 
 
@@ -40,3 +43,15 @@ def test_a_prompt_that_names_the_lora_is_drawn_in_ink(drawn: Mapping[str, Pixels
     assert measures.colourful(shown(inked)) < measures.colourful(shown(plain)) / 3
     assert inked.min() < 70
     assert (inked > 200).mean() > (plain > 200).mean()
+
+
+def test_a_picture_follows_lines_drawn_by_hand(client: httpx.Client):
+    lines = house()
+    asked: Fields = {"prompt": "house, 3d", "seed": 3, "steps": 12}
+    control = {"model": "canny-edges", "image": data_uri(np.asarray(lines))}
+    jobs = made(client, **asked), made(client, **asked, controls=[control])
+    plain, steered = (
+        measures.along(shown(picture(client, job)), [np.asarray(lines.convert("L"))])
+        for job in jobs
+    )
+    assert steered > plain + 0.1
