@@ -23,8 +23,8 @@ from tests.running.paths import API
 from tests.running.site import Site
 from tests.tiny.text import tokenizer
 from tests.web.browser import PHONE, chromium, violations
-from tests.web.make.test_editor import TOO_SMALL, Fingers, open_painting, share
-from tests.web.make.test_editor import said as said_by
+from tests.web.make.editing import TOO_SMALL, Fingers, open_painting, share
+from tests.web.make.editing import said as said_by
 from tests.worker.families.comparing.asking import data_uri
 from worker.models.files.errors import SourceError
 from worker.models.loading.masks.segmenters import load_segmenter

@@ -48,7 +48,7 @@ def test_a_prompt_that_names_the_lora_is_drawn_in_ink(drawn: Mapping[str, Pixels
 def test_a_picture_follows_lines_drawn_by_hand(client: httpx.Client):
     lines = house()
     asked: Fields = {"prompt": "house, 3d", "seed": 3, "steps": 12}
-    control = {"model": "canny-edges", "image": data_uri(np.asarray(lines))}
+    control = {"model": "canny-edges", "image": data_uri(lines)}
     jobs = made(client, **asked), made(client, **asked, controls=[control])
     plain, steered = (
         measures.along(shown(picture(client, job)), [np.asarray(lines.convert("L"))])

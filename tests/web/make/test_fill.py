@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.web.browser import PHONE
 from tests.web.conftest import Visit
-from tests.web.make.test_editor import Fingers, open_painting, said, share
+from tests.web.make.editing import Fingers, open_painting, said, share
 
 
 def patches() -> bytes:

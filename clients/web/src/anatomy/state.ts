@@ -86,6 +86,9 @@ export const state = signal<State>(read(route.peek().open));
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 
+/** The address as it was written here last; null once somebody else wrote it. */
+let ours: string | null = null;
+
 /** Milliseconds of rest before the address follows: browsers allow a hundred changes in 30 s. */
 const REST = 400;
 
@@ -94,15 +97,19 @@ export function show(some: Partial<State>): void {
   state.value = { ...state.peek(), ...some };
   clearTimeout(timer);
   timer = setTimeout(() => {
-    if (route.peek().place === "anatomy") turn(written(state.peek()));
+    if (route.peek().place !== "anatomy") return;
+    ours = written(state.peek());
+    turn(ours);
   }, REST);
 }
 
 /** Follows the address where it was changed by somebody else: a link, or the way back. */
 export function follow(): void {
   const { place, open } = route.peek();
-  if (place !== "anatomy" || open === null || open === written(state.peek())) return;
+  // What was written here is told of after the page is drawn, when more may have been tapped.
+  if (place !== "anatomy" || open === null || open === ours || open === written(state.peek())) return;
   clearTimeout(timer);
+  ours = null;
   state.value = read(open);
 }
 

@@ -50,9 +50,9 @@ def test_what_is_not_done_here_is_left_out_and_named(http: httpx.Client) -> None
     _, notes, info = asked(http, TXT2IMG, **body)
     assert info["seed"] == 9
     assert [note.partition(":")[0] for note in notes] == [
-        "restore_faces",
         "alwayson_scripts/ADetailer",
         "alwayson_scripts/Refiner",
+        "restore_faces",
     ]
     assert asked(http, TXT2IMG, alwayson_scripts={"ADetailer": {"args": [False]}})[1] == []
 

@@ -163,6 +163,11 @@ def test_the_first_upscaler_is_none(api: WebUIApi):
     assert [each["name"] for each in api.get_realesrgan_models()] == ["esrgan-x4"]
 
 
+@pytest.mark.endpoint("GET /sdapi/v1/face-restorers")
+def test_what_restores_faces_is_what_there_is(api: WebUIApi):
+    assert [each["name"] for each in api.get_face_restorers()] == ["gfpganv1.4"]
+
+
 @pytest.mark.endpoint(*(f"GET /sdapi/v1/{path}" for path in NOTHING))
 @pytest.mark.parametrize("function", NOTHING.values())
 def test_what_there_is_none_of_is_an_empty_list(api: WebUIApi, function: str):
