@@ -194,8 +194,9 @@ class Routes:
         return cast("Callable[[View], View]", register(rule, responses=responses))
 
 
+@cache
 def server_version() -> str:
-    """The version that is installed."""
+    """The version that is installed, which is looked up once: it takes a millisecond."""
     try:
         return version("darkroom")
     except PackageNotFoundError:

@@ -17,6 +17,7 @@ from redis import Redis
 from jobs.records import workers
 from jobs.records.metrics import HISTOGRAMS, Metrics
 from jobs.request.samplers import SAMPLERS
+from server import openapi
 from server.openapi import document_of
 from server.pages import page
 from tests.running.hand_worker import HandWorker
@@ -191,3 +192,15 @@ def test_a_json_schema_is_built_once_and_not_for_each_request(
     monkeypatch.setattr(GenerateJsonSchema, "generate", build)
     ask_for_everything()
     assert not built
+
+
+def test_the_version_is_looked_up_once_and_not_for_each_request(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+):
+    said = client.get(f"{API}/health").json["version"]
+
+    def gone(name: str) -> str:
+        raise AssertionError(f"{name} was looked up again")
+
+    monkeypatch.setattr(openapi, "version", gone)
+    assert client.get(f"{API}/health").json["version"] == said
