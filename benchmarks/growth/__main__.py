@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import socket
 import statistics
 import tempfile
@@ -236,6 +237,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS / "growth.json")
     options = parser.parse_args()
     short = options.short
+    # Jobs are put into the queue from here as well.
+    os.environ.update(SETTINGS)
     found: dict[str, Any] = machine()
     parts = {
         "workers": lambda: workers([1, 2] if short else [1, 2, 4], 60 if short else 600),
