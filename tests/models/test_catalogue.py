@@ -35,7 +35,7 @@ def test_the_examples_of_the_shipped_models_toml_are_valid_once_uncommented(tmp_
     assert catalogue["sd-turbo"].guidance_scale == 1
     assert set(catalogue.loras) == {"ink", "lcm"}
     assert set(catalogue.embeddings) == {"negative-hands"}
-    assert set(catalogue.controlnets) == {"canny"}
+    assert set(catalogue.controlnets) == {"canny", "canny-edges"}
     assert set(catalogue.upscalers) == {"real-esrgan"}
 
 

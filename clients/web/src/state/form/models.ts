@@ -3,7 +3,7 @@ import { batch, computed, signal } from "@preact/signals";
 import * as api from "../../api/models/models";
 import type { Model, ModelList, Sampler, Schedule } from "../../api/types";
 import { draft } from "./draft";
-import { USES, type Use } from "./input";
+import { input, USES, type Use } from "./input";
 
 export const models = signal<readonly Model[]>([]);
 /** Models that a worker could offer and was told not to; an admin knows of them. */
@@ -39,7 +39,15 @@ export const needsPicture = computed(() => {
 
 /** What is done with a picture unless the user says otherwise. */
 export function usualUse(): Use {
-  return uses.peek()[0] ?? "image-to-image";
+  // As long as no model is known, the first of all uses is what few of them do.
+  return (model.peek() && uses.peek()[0]) || "image-to-image";
+}
+
+/** Has a picture that was taken before a model was known be used for something that it does. */
+function fitUse(): void {
+  const source = input.peek();
+  const [usual] = uses.peek();
+  if (source && usual && !uses.peek().includes(source.use)) input.value = { ...source, use: usual };
 }
 
 /** Asks which models there are now, and how soon each could begin. */
@@ -50,7 +58,9 @@ export async function refreshModels(): Promise<void> {
   if (text === heard) return;
   heard = text;
   batch(() => {
+    const before = model.peek();
     models.value = list.models;
+    if (!before) fitUse();
     leftAlone.value = list.left_alone;
     troubles.value = list.problems;
   });
