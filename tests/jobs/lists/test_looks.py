@@ -5,28 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from redis import Redis
 
-from jobs.lists import looks, standing
+from jobs.lists import looks
 from jobs.lists.looks import Looks
 from jobs.lists.standing import Standing
 from jobs.queue import places, queue
+from tests.running.looks import counted_looks
 
 
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[Standing]:
     """The looks that were taken; each is kept, however short the queue is."""
-    taken: list[Standing] = []
-    take = standing.look
-
-    def look(connection: Redis) -> Standing:
-        taken.append(take(connection))
-        return taken[-1]
-
-    monkeypatch.setattr(standing, "look", look)
-    monkeypatch.setattr(looks, "WORTH", 0.0)
-    monkeypatch.setattr(looks, "KEPT", 1000.0)
-    return taken
+    return counted_looks(monkeypatch)
 
 
 def test_a_short_queue_is_shown_as_it_is(redis, ask):

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import pytest
 from flask.testing import FlaskClient
-from redis import Redis
 
-from jobs.lists import looks, standing
-from jobs.lists.standing import Standing
 from tests.running.hand_worker import HandWorker
+from tests.running.looks import counted_looks
 from tests.running.paths import API
 
 
 def test_a_long_queue_is_looked_at_once_however_often_it_is_asked_for(
     client: FlaskClient, worker: HandWorker, monkeypatch: pytest.MonkeyPatch
 ):
-    taken: list[Standing] = []
-    take = standing.look
-
-    def look(connection: Redis) -> Standing:
-        taken.append(take(connection))
-        return taken[-1]
-
-    monkeypatch.setattr(standing, "look", look)
-    monkeypatch.setattr(looks, "WORTH", 0.0)
-    monkeypatch.setattr(looks, "KEPT", 1000.0)
+    taken = counted_looks(monkeypatch)
     jobs = [client.post(f"{API}/jobs", json={"prompt": "apple"}).json["id"] for _ in range(5)]
     so_far = len(taken)
     for _ in range(4):
