@@ -33,12 +33,9 @@ class _Look:
     stands: Standing
     until: float
 
-    def serves(self, records: Sequence[JobRecord], moves: int) -> bool:
-        return (
-            time.monotonic() < self.until
-            and moves == self.stands.moves
-            and all(self.stands.knows(record) for record in records)
-        )
+    def has(self, records: Sequence[JobRecord]) -> bool:
+        """Whether it is still kept, with these jobs in it where they wait."""
+        return time.monotonic() < self.until and all(map(self.stands.knows, records))
 
 
 class Looks:
@@ -55,23 +52,18 @@ class Looks:
 
     def now(self, records: Sequence[JobRecord] = ()) -> Standing:
         """How the queue stands, with these jobs in it where they wait. Raises RedisError."""
-        if self._last is None or time.monotonic() >= self._last.until:
-            return self._take(records)
         return self._kept(records) or self._take(records)
 
     def _kept(self, records: Sequence[JobRecord]) -> Standing | None:
-        last, moves = self._last, standing.moves(self._redis)
-        return last.stands if last and last.serves(records, moves) else None
+        last = self._last
+        if last is None or not last.has(records):
+            return None
+        return last.stands if last.stands.moves == standing.moves(self._redis) else None
 
     def _take(self, records: Sequence[JobRecord]) -> Standing:
-        asked = time.monotonic()
         with self._lock:
-            # Somebody else's, begun since.
-            if (
-                self._last is not None
-                and self._last.until > asked
-                and (kept := self._kept(records))
-            ):
+            # Somebody else's, taken while this one waited.
+            if kept := self._kept(records):
                 return kept
             began = time.thread_time()
             stands = standing.look(self._redis).played()

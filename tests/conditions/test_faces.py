@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,6 @@ from worker.models.loading.add_ons.by_spandrel import imported
 from worker.models.loading.add_ons.face_restorer import load_face_restorer
 from worker.models.tables import FaceRestorerEntry
 
-served = pytest.mark.skipif(not find_spec("spandrel"), reason="spandrel is not installed")
-
 ENLARGED: dict[str, Any] = {"kind": "upscale", "scale": 1, "strength": 0, "upscaler": "lanczos"}
 """A picture as it is, with nothing drawn into it."""
 
@@ -37,7 +34,6 @@ size."""
 VIEW = AT[0] * CELL - NOSE[0], AT[1] * CELL - NOSE[1]
 
 
-@served
 def test_a_face_is_restored_and_all_else_stays(site: Site, client: httpx.Client):
     (restorer,) = client.get(f"{API}/models").json()["models"][0]["face_restorers"]
     assert restorer["name"] == "restoreformer"
@@ -66,7 +62,6 @@ def test_a_face_is_restored_and_all_else_stays(site: Site, client: httpx.Client)
     assert again["request"]["restore_faces"] == wanted
 
 
-@served
 def test_a_restorer_that_is_not_there_is_refused_with_those_that_are(client: httpx.Client):
     asked = {"model": "sd1", "prompt": "x", "restore_faces": {"model": "gfpgan"}}
     answer = client.post(f"{API}/jobs", json=asked)
@@ -112,7 +107,6 @@ def test_a_face_of_no_numbers_fails_its_picture():
         broken.restored(np.zeros((64, 64, 3), np.uint8), marks(0, 0.1, (32, 32)), 1.0)
 
 
-@served
 @pytest.mark.slow
 def test_gfpgan_draws_a_face_as_its_own_code_does(tmp_path: Path):
     file = save_tiny_restorer(tmp_path / "other").with_name("GFPGANv1.4.safetensors")

@@ -14,9 +14,9 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
 from diffusers.schedulers.scheduling_flow_match_heun_discrete import FlowMatchHeunDiscreteScheduler
 from diffusers.schedulers.scheduling_flow_match_lcm import FlowMatchLCMScheduler
 
-from worker.engine.errors import InvalidRequest, say
+from worker.engine.errors import InvalidRequest
 from worker.engine.sampling.recipes import AUTOMATIC, SAMPLERS, SIGMAS, FlowForm
-from worker.engine.sampling.sampler import Sampler
+from worker.engine.sampling.sampler import Sampler, check_steps
 from worker.engine.sampling.solvers import FlowDEISMultistepScheduler
 from worker.engine.sampling.walk import KeptWalks, Walk, written
 
@@ -103,17 +103,7 @@ def make_flow_sampler(
             f"schedule: a flow-matching model does not take {schedule!r}; it takes {takes}."
         )
     steps, most = course.steps, int(scheduler_config.get("num_train_timesteps", 1000))
-    if not 1 <= steps <= most:
-        raise InvalidRequest(
-            say(
-                "steps-between",
-                "steps: {sampler} takes {least} to {most} with this model, not {given}.",
-                sampler=name,
-                least=1,
-                most=most,
-                given=steps,
-            )
-        )
+    check_steps(name, steps, most)
     start = left_out(steps, strength)
     key = name, written(scheduler_config), written(asdict(course)), schedule, start
     return FlowSampler(

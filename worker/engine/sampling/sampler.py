@@ -168,6 +168,21 @@ def make_sampler(
     return Sampler(walk, seed)
 
 
+def check_steps(name: str, steps: int, most: int) -> None:
+    """Raises InvalidRequest where a sampler does not walk so many steps with the model at hand."""
+    if not 1 <= steps <= most:
+        raise InvalidRequest(
+            say(
+                "steps-between",
+                "steps: {sampler} takes {least} to {most} with this model, not {given}.",
+                sampler=name,
+                least=1,
+                most=most,
+                given=steps,
+            )
+        )
+
+
 _walks = KeptWalks()
 
 
@@ -181,17 +196,7 @@ def _laid_out(name: str, scheduler_config: Mapping[str, Any], steps: int, schedu
         scheduler = recipe.scheduler.from_config(dict(scheduler_config), **options)
         most = getattr(scheduler.config, "original_inference_steps", None)
         most = most or scheduler.config.num_train_timesteps - UNUSABLE_STEPS
-        if not 1 <= steps <= most:
-            raise InvalidRequest(
-                say(
-                    "steps-between",
-                    "steps: {sampler} takes {least} to {most} with this model, not {given}.",
-                    sampler=name,
-                    least=1,
-                    most=most,
-                    given=steps,
-                )
-            )
+        check_steps(name, steps, most)
         scheduler.set_timesteps(steps)
     if not scheduler.timesteps.isfinite().all():
         raise InvalidRequest(
