@@ -207,10 +207,7 @@ def esrgan(tmp_path: Path) -> tuple[RRDBNet, Path]:
 
 @pytest.fixture(scope="module")
 def spandrel() -> Any:
-    try:
-        return imported()
-    except ImportError as error:
-        pytest.skip(f"spandrel is not installed: {error}")
+    return imported()
 
 
 @pytest.mark.usefixtures("spandrel")
