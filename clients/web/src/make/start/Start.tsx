@@ -22,13 +22,18 @@ const POINTERS = ["/image", "/references", "/mask", "/expand", "/kind"] as const
 
 /** The picture, with what of it is painted over. */
 function Shown({ source }: { source: Input }) {
-  const { use, mask, invert } = source;
+  const { use, mask, invert, ink } = source;
   const url = useMemo(() => (use === "inpaint" && mask ? URL.createObjectURL(mask) : null), [use, mask]);
   useEffect(() => () => void (url && URL.revokeObjectURL(url)), [url]);
   return (
     <span class="masked">
       <img src={source.url} alt={t("start")} width={source.width} height={source.height} />
-      {url && <span class={invert ? "mask inverted" : "mask"} style={{ maskImage: `url("${url}")${invert ? ", linear-gradient(#fff, #fff)" : ""}` }} />}
+      {url && (
+        <span
+          class={invert ? "mask inverted" : "mask"}
+          style={{ ...(ink && { "--ink": ink.full, "--line": ink.line }), maskImage: `url("${url}")${invert ? ", linear-gradient(#fff, #fff)" : ""}` }}
+        />
+      )}
     </span>
   );
 }
