@@ -2,6 +2,7 @@
 import { Refused } from "../api/errors";
 import type { FieldError } from "../api/types";
 import { randomSeed } from "../browser";
+import { dimensions } from "../i18n";
 import { change, draft, files, request, type Draft } from "../state/form/draft";
 import { largest, mostTimes } from "../state/form/enlarge";
 import { guides } from "../state/form/guides";
@@ -67,7 +68,7 @@ function missing(asked: Draft, source: Input | null): FieldError[] {
   const chosen = model.peek();
   if (source.use === "upscale" && chosen && mostTimes(source, chosen, !!asked.strength) === 1) {
     const { width, height } = largest(chosen, !!asked.strength);
-    return [{ pointer: "/scale", detail: t("largest", `${width} × ${height}`) }];
+    return [{ pointer: "/scale", detail: t("largest", dimensions(width, height)) }];
   }
   const edges = Object.values(source.expand).some((each) => each > 0);
   if (source.use === "outpaint" && !edges) return [{ pointer: "/expand", detail: t("noEdges") }];

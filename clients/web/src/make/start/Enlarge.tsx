@@ -1,5 +1,5 @@
 import { useId } from "preact/hooks";
-import { number } from "../../i18n";
+import { number, dimensions } from "../../i18n";
 import { change, draft } from "../../state/form/draft";
 import { largest, ownUpscaler, timesChosen, timesOf } from "../../state/form/enlarge";
 import type { Input } from "../../state/form/input";
@@ -28,7 +28,7 @@ export function Enlarge({ source }: { source: Input }) {
     <>
       <fieldset class="field">
         <legend>
-          {t("enlargeBy")} <b>{t("pixels", Math.round(source.width * times), Math.round(source.height * times))}</b>
+          {t("enlargeBy")} <b>{dimensions(Math.round(source.width * times), Math.round(source.height * times))}</b>
         </legend>
         <div class="uses">
           {all.map((each) => (
@@ -47,7 +47,7 @@ export function Enlarge({ source }: { source: Input }) {
             </label>
           ))}
         </div>
-        {!all.length && !problem && <p class="muted">{t("largest", `${most.width} × ${most.height}`)}</p>}
+        {!all.length && !problem && <p class="muted">{t("largest", dimensions(most.width, most.height))}</p>}
         {problem && (
           <p class="error" role="alert">
             {problem}

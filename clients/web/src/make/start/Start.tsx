@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useMemo } from "preact/hooks";
+import { dimensions } from "../../i18n";
 import { change, draft, worksOnPart } from "../../state/form/draft";
 import { input, STRENGTH, type Input } from "../../state/form/input";
 import { model, uses } from "../../state/form/models";
@@ -68,12 +69,12 @@ export function Start({ source }: { source: Input }) {
           >
             <Icon name="close" />
           </button>
-          <p class="muted">{t("pixels", source.width, source.height)}</p>
+          <p class="muted">{dimensions(source.width, source.height)}</p>
         </div>
       </div>
       {source.full && (
         <p class="muted">
-          {t("madeSmaller", t("pixels", source.full.width, source.full.height), t("pixels", source.width, source.height))}
+          {t("madeSmaller", dimensions(source.full.width, source.full.height), dimensions(source.width, source.height))}
         </p>
       )}
       <div class="uses" role="radiogroup" aria-label={t("use")}>
@@ -100,7 +101,7 @@ export function Start({ source }: { source: Input }) {
           {source.use === "outpaint" ? t("extend") : t(source.mask ? "paintAgain" : "paint")}
         </button>
       )}
-      {worksOnPart(source, chosen) && <p class="muted">{t("onlyPart", `${chosen!.width} × ${chosen!.height}`)}</p>}
+      {worksOnPart(source, chosen) && <p class="muted">{t("onlyPart", dimensions(chosen!.width, chosen!.height))}</p>}
       {problem && (
         <p class="error" role="alert">
           {problem}
