@@ -41,7 +41,9 @@ def test_enlarging_offers_what_fits_and_makes_one_picture_under_its_own_words(
     page.get_by_role("button", name="Make it").tap()
     expect(start.get_by_role("alert")).to_contain_text("as large already as this server makes")
     choose(page, 4000, 3000)
-    expect(start).to_contain_text(re.compile("4000 \u00d7 3000.? pixels. It is used at .?2048 \u00d7 1536"))
+    expect(start).to_contain_text(
+        re.compile("4000 \u00d7 3000.? pixels. It is used at .?2048 \u00d7 1536")
+    )
     start.get_by_text("Enlarge").tap()
     expect(start.get_by_role("group")).to_contain_text("4096 \u00d7 3072")
     expect(start.get_by_role("alert")).to_have_count(0)
@@ -63,6 +65,12 @@ def test_enlarging_offers_what_fits_and_makes_one_picture_under_its_own_words(
     asked = made["input"]
     assert (made["kind"], asked["strength"], asked["prompt"]) == ("upscale", 0, "red apple, 3d")
     assert [(each["width"], each["height"]) for each in made["outputs"]] == [(256, 256)]
+    # What is done with a picture that fills the screen leads to where it is done.
+    page.locator(".card .picture").last.tap()
+    page.get_by_role("dialog").get_by_role("button", name="Enlarge").tap()
+    expect(page.locator(".lit")).to_have_count(1)
+    expect(page.locator(".lit")).to_have_count(0)
+    expect(start.get_by_role("group")).to_be_in_viewport()
 
 
 def test_what_makes_a_picture_is_in_reach_on_a_small_phone(visit: Visit):

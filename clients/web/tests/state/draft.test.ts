@@ -178,6 +178,8 @@ describe("enlarging", () => {
   it("goes further where nothing is painted anew: a changed photograph can still grow", () => {
     expect(timesOf({ width: 2048, height: 1536 }, limited(), false)).toEqual([1.5, 2]);
     expect(timesOf({ width: 4096, height: 3072 }, limited(), false)).toEqual([]);
+    expect(timesChosen(2.56, { width: 1600, height: 1200 }, limited(), false)).toBe(2.56);
+    expect(timesChosen(2.56, { width: 128, height: 128 }, limited(), false)).toBe(2);
   });
 
   it("never asks for more than fits, whatever was chosen before", () => {

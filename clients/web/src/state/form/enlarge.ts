@@ -37,9 +37,12 @@ export function timesOf(size: Size, model: Pick<Model, "limits">, paints: boolea
   return [...new Set([...KNOWN.filter((each) => each <= most), most])];
 }
 
-/** The times that are chosen, or else usual, as far as they fit. */
+/** The times that are chosen, or else usual, as far as they fit. What only another picture could be
+ * enlarged to is not chosen for this one. */
 export function timesChosen(chosen: number | null, size: Size, model: Pick<Model, "limits">, paints: boolean): number {
-  return Math.min(chosen ?? USUAL, mostTimes(size, model, paints));
+  const most = mostTimes(size, model, paints);
+  const known = chosen !== null && (chosen >= most || KNOWN.some((each) => each === chosen));
+  return Math.min(known ? chosen : USUAL, most);
 }
 
 /** What enlarges where the user does not say: the best that the model has. */
