@@ -26,7 +26,7 @@ const MAY_IMPORT = {
   "state/live": ["api", "browser", "platform", "state/form/models", "state/kept", SIGNALS],
   "state/page": ["api/types", SIGNALS],
   "state/kept": ["idb-keyval"],
-  ui: ["api/errors", "api/images", "api/types", "i18n", "state/page/attention", "state/page/toasts", SIGNALS, "preact"],
+  ui: ["api/errors", "api/images", "api/types", "i18n", "state/live/connection", "state/page/attention", "state/page/toasts", SIGNALS, "preact"],
   "ui/sheets": ["i18n", "state/page/toasts", "ui/Icon", "ui/sentence", SIGNALS, "preact"],
   "ui/models": ["api/images", "api/types", "i18n", "ui/pictures"],
   "ui/pictures": ["api/images", "api/types"],
