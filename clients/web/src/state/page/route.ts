@@ -1,5 +1,6 @@
 /** Where the user is, in the address: back leads back, and a reload stays. */
 import { signal } from "@preact/signals";
+import { settled } from "./steps";
 
 export type Place = "make" | "gallery" | "models" | "anatomy" | "server";
 
@@ -44,10 +45,12 @@ addEventListener("hashchange", () => arrive(true));
 /** Goes to a place. */
 export function go(place: Place, open: string | null = null): void {
   const address = `#/${place}${open ? `/${encodeURIComponent(open)}` : ""}`;
-  if (address === location.hash) return;
-  // By history: to an address that is set, what lies over the page takes it for a step back.
-  history.pushState(null, "", address);
-  arrive(false);
+  settled(() => {
+    if (address === location.hash) return;
+    // By history: to an address that is set, what lies over the page takes it for a step back.
+    history.pushState(null, "", address);
+    arrive(false);
+  });
 }
 
 /** Shows something else in place of what is open: back leads past both. Done when it returns. */
