@@ -37,11 +37,11 @@ class Preset:
     layers: int = 4
     heads: int = 4
     vector: int = 256  # numbers that say what a picture shows
-    reading_share: float = 0.65  # of the minutes: the encoder alone, on pictures and their words
+    reading_share: float = 0.7  # of the minutes: the encoder alone, on pictures and their words
     reading_batch: int = 192
     reading_rate: float = 1e-3
-    reference_minutes: float = 15
-    reference_rate: float = 1e-3
+    reference_minutes: float = 52
+    reference_rate: float = 5e-4
 
 
 PRESETS = {
