@@ -142,6 +142,10 @@ LICENCES = {
         "contributors, [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), by npm "
         "`@iconify-json/twemoji`; rendered as bitmaps and learnt from."
     ),
+    "noto-v1": (
+        "- Style noto-v1: [Noto Emoji](https://github.com/googlefonts/noto-emoji), its first "
+        "drawings, Apache-2.0, (c) Google, by npm `@iconify-json/noto-v1`."
+    ),
 }
 
 

@@ -21,6 +21,7 @@ PACKAGES = {
     "@iconify-json/fluent-emoji-flat": "1.2.6",
     "@iconify-json/noto": "1.2.9",
     "@iconify-json/twemoji": "1.2.5",
+    "@iconify-json/noto-v1": "1.2.5",
     "emojibase-data": "17.0.0",
 }
 
@@ -32,7 +33,10 @@ STYLES = {
     "flat": ("fluent-emoji-flat", 0.0, 0.5),
     "noto": ("noto", 0.04, 0.5),
     "twemoji": ("twemoji", 0.05, 0.5),
+    "noto-v1": ("noto-v1", 0.04, 0.5),
 }
+
+NAMED_AS = {"fluent-emoji": "fluent-emoji-flat", "noto-v1": "noto"}
 
 GROUPS = (
     "smileys",
@@ -152,8 +156,8 @@ def weight_of(entry: dict) -> float:
 
 
 def read_names(cache: Path, icon_set: str) -> dict[str, str]:
-    """Code points -> icon name; the 3d set carries no such table but names as the flat one does."""
-    table = "fluent-emoji-flat" if icon_set == "fluent-emoji" else icon_set
+    """Code points -> icon name; a set without such a table names as another one does."""
+    table = NAMED_AS.get(icon_set, icon_set)
     path = cache / "node_modules/@iconify-json" / table / "chars.json"
     names: dict[str, str] = {}
     for code, name in json.loads(path.read_text()).items():

@@ -106,6 +106,16 @@ def loss(
 
     Timesteps are stratified: one from each of B equal ranges, which keeps the loss calm.
     """
+    noisy, timesteps, noise, weights = noised(latents, schedule, generator)
+    dtype = next(network.parameters()).dtype
+    return error(network(noisy.to(dtype), timesteps, tokens), noise, weights)
+
+
+def noised(
+    latents: torch.Tensor, schedule: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Latents [B, 4, h, w] with noise, their timesteps [B], that noise, and what each row weighs
+    [B]."""
     rows, device = len(latents), latents.device
     ranges = torch.arange(rows, device=device) / rows
     spread = ranges + torch.rand(rows, generator=generator, device=device) / rows
@@ -113,11 +123,14 @@ def loss(
     noise = torch.randn(latents.shape, generator=generator, device=device)
     kept = schedule[timesteps].view(-1, 1, 1, 1)
     noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
-    dtype = next(network.parameters()).dtype
-    predicted = network(noisy.to(dtype), timesteps, tokens)
-    error = F.mse_loss(predicted.float(), noise, reduction="none").mean(dim=(1, 2, 3))  # [B]
     snr = (kept / (1 - kept)).flatten()
-    return (error * snr.rsqrt().clamp(max=HEAVIEST)).mean()
+    return noisy, timesteps, noise, snr.rsqrt().clamp(max=HEAVIEST)
+
+
+def error(predicted: torch.Tensor, noise: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """How far predicted noise [B, 4, h, w] is from what it should be, by the weights of rows."""
+    squares = F.mse_loss(predicted.float(), noise, reduction="none").mean(dim=(1, 2, 3))  # [B]
+    return (squares * weights).mean()
 
 
 def plain_attention(device: torch.device) -> AbstractContextManager:

@@ -74,16 +74,16 @@ def test_stock_diffusers_loads_what_is_written_and_draws_otherwise(
 def test_a_fitting_that_stopped_continues_to_the_bit(
     home: Path, output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    real, calls = fitting.loss, 0
+    real, calls = fitting.error, 0
 
-    def loss_during_which_the_machine_shuts_down(*arguments: object) -> torch.Tensor:
+    def error_during_which_the_machine_shuts_down(*arguments: object) -> torch.Tensor:
         nonlocal calls
         calls += 1
         if calls == 1:
             os.kill(os.getpid(), signal.SIGTERM)
         return real(*arguments)
 
-    monkeypatch.setattr(fitting, "loss", loss_during_which_the_machine_shuts_down)
+    monkeypatch.setattr(fitting, "error", error_during_which_the_machine_shuts_down)
     # What is shown is made anew too, by the same seed.
     assert fitted(home, tmp_path / "work", tmp_path / "output", "reference") == 1
     assert not (tmp_path / "output").exists()

@@ -45,13 +45,18 @@ def test_a_prompt_that_names_the_lora_is_drawn_in_ink(drawn: Mapping[str, Pixels
     assert (inked > 200).mean() > (plain > 200).mean()
 
 
-def test_a_picture_follows_lines_drawn_by_hand(client: httpx.Client):
+def test_a_picture_follows_lines_drawn_by_hand_with_words_and_without(client: httpx.Client):
     lines = house()
     asked: Fields = {"prompt": "house, 3d", "seed": 3, "steps": 12}
     control = {"model": "canny-edges", "image": data_uri(lines)}
-    jobs = made(client, **asked), made(client, **asked, controls=[control])
-    plain, steered = (
+    guess = {**control, "control_mode": "guess"}
+    jobs = [
+        made(client, **{**asked, **fields})
+        for fields in ({}, {"controls": [control]}, {"prompt": "", "controls": [guess]})
+    ]
+    plain, steered, guessed = (
         measures.along(shown(picture(client, job)), [np.asarray(lines.convert("L"))])
         for job in jobs
     )
     assert steered > plain + 0.1
+    assert guessed > plain + 0.1

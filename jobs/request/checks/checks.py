@@ -149,6 +149,14 @@ def size_errors(
     return errors
 
 
+def _shows(request: GenerationRequest) -> bool:
+    """Whether something other than its own prompt says what to draw."""
+    if request.regions:
+        return True
+    pictures = request.ip_adapters or request.controls or request.reference_only
+    return request.kind != "edit" and bool(pictures)
+
+
 def _kind_errors(
     request: GenerationRequest,
     card: ModelCard,
@@ -162,7 +170,7 @@ def _kind_errors(
         kinds = ", ".join(card.kinds)
         detail = say("kinds", "the model {model} does {kinds}", model=card.name, kinds=kinds)
         wrong.append(("/kind", detail))
-    if kind in BY_WORDS and not prompt.strip() and not request.regions:
+    if kind in BY_WORDS and not prompt.strip() and not _shows(request):
         if kind == "edit":
             detail = say("says-no-change", "must say what to change; it is empty")
         else:

@@ -65,12 +65,12 @@ def fitted(kind: str, shown: Shown, preset: Preset, stop: Stop, args: argparse.N
     if isinstance(network, Reference):
         alone = Budget(minutes * preset.reading_share, args.steps)
         minutes -= alone.minutes
-        encoder, text_encoder = network.encoder, network.text_encoder
         if not reading.learn(
-            encoder, text_encoder, shown, preset,
+            network.encoder, network.projection, network.text_encoder, shown, preset,
             budget=alone, folder=work, seed=args.seed, stop=stop,
         ):  # fmt: skip
             return False
+        network.begin(shown, torch.Generator().manual_seed(args.seed))
     if not fit(
         network,
         shown,

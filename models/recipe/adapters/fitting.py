@@ -1,10 +1,11 @@
 """What the three fittings share: a frozen model with a small network beside it, which is trained.
 
-The loss is the model's own (`diffusion.loss`), and so are the schedule, the average of weights and
+The loss is the model's own (`diffusion.error`), and so are the schedule, the average of weights and
 the checkpoints (`training`). What is new in each kind is what it adds to the model and what a step
 shows it.
 """
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from diffusers import DDPMScheduler
 from torch import nn
 
 from .. import parallel
-from ..diffusion import APART, NOISE, Half, loss, plain_attention
+from ..diffusion import APART, NOISE, Half, error, noised, plain_attention
 from ..sampling import Model
 from ..training import Average, Budget, Loop, Stop, seeded, trapezoid
 from .shown.pictures import Shown
@@ -21,7 +22,7 @@ from .shown.pictures import Shown
 CPU = torch.device("cpu")
 
 
-class Fitted(nn.Module):
+class Fitted(nn.Module, ABC):
     """A model that stays as it is, with something beside it."""
 
     def __init__(self, model: Model):
@@ -30,13 +31,23 @@ class Fitted(nn.Module):
         self.text_encoder = model.diffusion.text_encoder.requires_grad_(False)
         self.eval()
 
+    @abstractmethod
     def draw(self, shown: Shown, rows: int, generator: torch.Generator) -> tuple[torch.Tensor, Any]:
         """Latents for a step [rows, 4, h, w] and what `forward` is asked to draw them by."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, noisy: torch.Tensor, timesteps: torch.Tensor, asked: Any) -> torch.Tensor:
         """The noise [B, 4, h, w] in noisy latents."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def export(self, folder: Path) -> None:
+        """Write what diffusers loads, in fp16."""
+
+    def aim(
+        self, noisy: torch.Tensor, timesteps: torch.Tensor, noise: torch.Tensor, asked: Any
+    ) -> torch.Tensor:
+        """What `forward` should have said [B, 4, h, w]: the noise that there is."""
+        return noise
 
     def read(self, tokens: torch.Tensor) -> torch.Tensor:
         """Token ids [B, 20] as the U-Net reads them, [B, 20, width]."""
@@ -73,7 +84,10 @@ def fit(
 
     def value(generator: torch.Generator) -> torch.Tensor:
         latents, asked = network.draw(shown, batch // parallel.size(), generator)
-        return loss(half.network, latents, asked, schedule, generator)
+        noisy, timesteps, noise, weigh = noised(latents, schedule, generator)
+        noisy = noisy.to(next(half.network.parameters()).dtype)
+        aim = half.network.aim(noisy, timesteps, noise, asked)
+        return error(half.network(noisy, timesteps, asked), aim, weigh)
 
     return descend(name, half, weights, value, budget, folder, rate, decay, seed, stop)
 

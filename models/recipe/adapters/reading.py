@@ -1,15 +1,19 @@
-"""An image encoder learns to read: which of these words is this picture of?
+"""An image encoder learns to read: what would words for this picture be to the U-Net?
 
-The loss is CLIP's (Radford et al. 2021, arXiv:2103.00020): in a batch of pictures and words each
-picture is to be most like its own words. The words are read by the model's own text encoder, which
-stays as it is, so what the encoder learns to say is what the model can draw. It says as well which
-colours are where.
+Of the 20 states that the text encoder makes of words, four carry what a thing is: they stand
+behind the words, and each has seen all of them. The encoder learns to make these four of a picture,
+so that the U-Net understands it before it has ever looked at one. The U-Net is not needed for that.
+
+Of the names of all things the picture's own is to be the nearest (CLIP's loss, Radford et al. 2021,
+arXiv:2103.00020, with all names in the place of a batch's), and to be near as well. The encoder
+says besides which colours are where.
 """
 
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from diffusers.models.embeddings import ImageProjection
 from torch import nn
 from transformers import CLIPTextModel, CLIPVisionModelWithProjection
 
@@ -17,62 +21,89 @@ from .. import parallel
 from ..diffusion import Half
 from ..training import Budget, Stop
 from .fitting import descend, trained
-from .reference import references
 from .settings import Preset
 from .shown.pictures import Shown
-from .shown.views import views
+from .shown.views import references, views
 
+PLACES = (7, 11, 15, 19)  # of the four states among the twenty
 COARSE = 4  # squares of a picture's side of which the colours are to be told
+NEARNESS = 2.0  # what being near the own name counts beside being nearest to it
+NOTHING = 0.1  # and what no picture's being no words counts
 
 
 class Reader(nn.Module):
-    """An image encoder, and what compares its vectors with words and colours."""
+    """An image encoder with its projection, and what compares tokens with names and colours."""
 
     def __init__(
-        self, encoder: CLIPVisionModelWithProjection, text_encoder: CLIPTextModel, channels: int
+        self,
+        encoder: CLIPVisionModelWithProjection,
+        projection: ImageProjection,
+        text_encoder: CLIPTextModel,
+        shown: Shown,
     ):
         super().__init__()
         self.encoder = encoder
+        self.projection = projection
         self.text_encoder = text_encoder
         vector = encoder.config.projection_dim
-        self.words = nn.Linear(text_encoder.config.hidden_size, vector, bias=False)
-        self.colours = nn.Linear(vector, channels * COARSE**2)
+        self.colours = nn.Linear(vector, shown.latents.shape[1] * COARSE**2)
         self.scale = nn.Parameter(torch.tensor(3.0))  # of likenesses, as a logarithm
+        names = states(text_encoder, shown.names.long())
+        # One spread for all numbers: those that hardly differ by name would drown the others.
+        self.middle = names.mean(0)
+        self.spread = (names - self.middle).std()
+        self.names = (names - self.middle) / self.spread  # [L, 4 * width]
+        self.nothing = self.told(shown.nothing[None])
 
-    def forward(
-        self, seen: torch.Tensor, tokens: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """How like each of B pictures is to each of B words [B, B], and its colours [B, C]."""
+    def told(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Token ids [B, 20] as what a picture of that is to be read as [B, 4 * width]."""
+        return (states(self.text_encoder, tokens).float() - self.middle) / self.spread
+
+    def forward(self, seen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """What B pictures are read as [B, 4 * width], and no picture, and their colours [B, C]."""
         vectors = self.encoder(seen).image_embeds
-        with torch.no_grad():
-            told = self.text_encoder(tokens).pooler_output
-        likeness = (
-            F.normalize(vectors.float(), dim=-1)
-            @ F.normalize(self.words(told).float(), dim=-1).mT.contiguous()
-        )
-        return self.scale.float().exp().clamp(max=100) * likeness, self.colours(vectors).float()
+        none = torch.zeros_like(vectors[:1])
+        read = self.projection(torch.cat([vectors, none])).flatten(1).float()
+        read = (read - self.middle) / self.spread
+        return read[:-1], read[-1:], self.colours(vectors).float()
 
 
-def loss(
-    reader: Reader, shown: Shown, rows: int, view: int, generator: torch.Generator
-) -> torch.Tensor:
-    """How badly a batch of pictures is told by its words, and words by pictures."""
-    chosen = shown.chosen(rows, generator)
+@torch.no_grad()
+def states(text_encoder: CLIPTextModel, tokens: torch.Tensor) -> torch.Tensor:
+    """The four states that carry what words [B, 20] mean, [B, 4 * width]."""
+    parts = [text_encoder(part).last_hidden_state[:, PLACES] for part in tokens.split(512)]
+    return torch.cat(parts).flatten(1)
+
+
+def loss(reader: Reader, shown: Shown, rows: int, generator: torch.Generator) -> torch.Tensor:
+    """How badly a batch of pictures is read."""
+    chosen = shown.single(rows, generator)
     tokens = shown.words(chosen, generator)
-    seen = views(references(shown, chosen, view, generator), generator)
-    likeness, colours = reader(seen.to(next(reader.parameters()).dtype), tokens)
-    told = (tokens != shown.nothing).any(1)
-    # The same picture twice is no wrong answer; what has no words is no answer at all.
-    twice = (chosen[:, None] == chosen[None]) & ~torch.eye(rows, dtype=torch.bool)
-    likeness = likeness.masked_fill(twice, -100.0)[told][:, told]
-    own = torch.arange(len(likeness))
-    contrast = (F.cross_entropy(likeness, own) + F.cross_entropy(likeness.mT, own)) / 2
+    art, _ = references(shown, chosen, generator)
+    seen = views(art, generator)
+    read, none, colours = reader(seen.to(next(reader.parameters()).dtype))
+    # A single thing is called by its name; what a composed picture shows, its own words say.
+    labels = shown.shows[chosen]
+    composed = (labels < 0).nonzero().flatten()
+    wanted = reader.names
+    if len(composed):
+        wanted = torch.cat([wanted, reader.told(tokens[composed])])
+    own = labels.clone()
+    own[composed] = len(reader.names) + torch.arange(len(composed))
+    likeness = F.normalize(read, dim=-1) @ F.normalize(wanted, dim=-1).mT
+    nearest = F.cross_entropy(reader.scale.float().exp().clamp(max=100) * likeness, own)
     squares = F.adaptive_avg_pool2d(shown.latents[chosen], COARSE).flatten(1)
-    return contrast + F.mse_loss(colours, squares)
+    return (
+        nearest
+        + NEARNESS * F.mse_loss(read, wanted[own])
+        + NOTHING * F.mse_loss(none, reader.nothing)
+        + F.mse_loss(colours, squares)
+    )
 
 
 def learn(
     encoder: CLIPVisionModelWithProjection,
+    projection: ImageProjection,
     text_encoder: CLIPTextModel,
     shown: Shown,
     preset: Preset,
@@ -82,15 +113,16 @@ def learn(
     seed: int,
     stop: Stop,
 ) -> bool:
-    """Train the encoder by itself; False if stopped before the budget was used."""
-    reader = Reader(encoder, text_encoder, shown.latents.shape[1])
+    """Train the encoder and its projection by themselves; False if stopped before the budget was
+    used."""
+    reader = Reader(encoder, projection, text_encoder, shown)
     half = Half(reader)
     rows = preset.reading_batch // parallel.size()
     return descend(
         "reading",
         half,
         trained(reader),
-        lambda generator: loss(half.network, shown, rows, preset.view, generator),
+        lambda generator: loss(half.network, shown, rows, generator),
         budget,
         folder,
         preset.reading_rate,

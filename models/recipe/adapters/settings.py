@@ -14,7 +14,7 @@ class Preset:
 
     size: int = 128  # pixels; latents are an eighth of it
     drawn: tuple[str, ...] = ("3d", "flat")  # the styles of the pictures that are drawn
-    seen: tuple[str, ...] = ("3d", "flat", "noto", "twemoji")  # and of those that are looked at
+    seen: tuple[str, ...] = ("3d", "flat", "noto", "twemoji", "noto-v1")  # and those looked at
     mix: Mix = field(
         default_factory=lambda: Mix(
             pictures=(600, 2400, 500, 1400),
@@ -31,17 +31,17 @@ class Preset:
     hint: tuple[int, ...] = (8, 24, 48, 96)  # channels of what reads edges, halved three times
     edges_minutes: float = 15
     edges_rate: float = 1e-3
-    view: int = 64  # pixels of a reference as it is looked at
-    patch: int = 8
-    width: int = 160  # of the image encoder
+    view: int = 60  # pixels of a reference as it is looked at
+    patch: int = 12
+    width: int = 256  # of the image encoder
     layers: int = 4
-    heads: int = 5
+    heads: int = 4
     vector: int = 256  # numbers that say what a picture shows
-    reading_share: float = 0.35  # of the minutes: the encoder alone, on pictures and their words
-    reading_batch: int = 128
+    reading_share: float = 0.7  # of the minutes: the encoder alone, on pictures and their words
+    reading_batch: int = 192
     reading_rate: float = 1e-3
-    reference_minutes: float = 15
-    reference_rate: float = 1e-3
+    reference_minutes: float = 52
+    reference_rate: float = 5e-4
 
 
 PRESETS = {
@@ -54,6 +54,7 @@ PRESETS = {
         rank=2,
         hint=(4, 4, 8, 8),
         view=16,
+        patch=8,
         width=16,
         layers=1,
         heads=2,

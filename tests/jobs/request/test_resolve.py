@@ -15,6 +15,7 @@ from tests.card import make_card
 CARD = make_card(
     loras=[AddOn(name="pixel"), AddOn(name="line")],
     controlnets=[AddOn(name="canny")],
+    ip_adapters=[AddOn(name="likeness")],
     upscalers=[AddOn(name="esrgan")],
     clip_layers=3,
 )
@@ -46,6 +47,18 @@ def test_the_last_layer_that_a_model_has_may_be_asked_for():
 def test_a_pipeline_that_runs_whole_refuses_what_it_does_not_take(fields: dict[str, Any]):
     with pytest.raises(InvalidRequest, match="runs as a whole pipeline"):
         asked(make_card(batched=False), **fields)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ip_adapters": [{"model": "likeness", "images": ["x"]}]},
+        {"controls": [{"model": "canny", "image": "x"}]},
+        {"reference_only": {"image": "x"}},
+    ],
+)
+def test_where_a_picture_says_what_to_draw_there_need_be_no_words(fields: dict[str, Any]):
+    assert asked(prompt="", **fields).prompt == ""
 
 
 FROM = {"kind": "image-to-image", "image": "x"}

@@ -8,6 +8,8 @@ from PIL import Image
 from ...data import Pictures, on_white
 from ..settings import Preset
 from ..shown.lines import by_hand, lines
+from .by_hand import DRAWINGS
+from .by_hand import by_hand as drawn_by_hand
 
 PROMPTS = (
     "red apple",
@@ -40,13 +42,16 @@ LIKE = (
     "pizza",
     "sailboat",
 )
+ALIKE = (*LIKE, *DRAWINGS)
+CHANGED = "in blue"  # what words beside a reference change
 GROUND = (222, 214, 200)  # of the pictures that are to be like
 
 
 def found(pictures: Pictures, style: str, labels: tuple[str, ...]) -> list[int]:
     """The pictures of these labels in a style; any of it for those that there are not."""
     own = {e.label: at for at, e in enumerate(pictures.emoji) if e.style == style}
-    return [own.get(label, list(own.values())[at]) for at, label in enumerate(labels)]
+    every = list(own.values())
+    return [own.get(label, every[at % len(every)]) for at, label in enumerate(labels)]
 
 
 def along(pictures: Pictures) -> tuple[list[str], list[np.ndarray]]:
@@ -77,7 +82,8 @@ class Usual(random.Random):
 
 
 def like(pictures: Pictures, preset: Preset) -> list[np.ndarray]:
-    """Pictures to be like, uint8 [S, S, 3]: things as somebody else draws them, on no white."""
+    """Pictures to be like, uint8 [S, S, 3]: things as somebody else draws them, on no white, and
+    then DRAWINGS."""
     style = next(s for s in reversed(preset.seen) if any(e.style == s for e in pictures.emoji))
     shown = []
     for at in found(pictures, style, LIKE):
@@ -85,11 +91,12 @@ def like(pictures: Pictures, preset: Preset) -> list[np.ndarray]:
         ground = Image.new("RGBA", art.size, (*GROUND, 255))
         ground.alpha_composite(art)
         shown.append(np.asarray(ground.convert("RGB")))
-    return shown
+    side = pictures.art.shape[1]
+    return shown + [np.asarray(drawn_by_hand(label, side)) for label in DRAWINGS]
 
 
 def true(pictures: Pictures) -> list[np.ndarray]:
     """What pictures like those are to show: the same things as the model draws them."""
     return [
-        on_white(pictures.art[at]).permute(1, 2, 0).numpy() for at in found(pictures, "3d", LIKE)
+        on_white(pictures.art[at]).permute(1, 2, 0).numpy() for at in found(pictures, "3d", ALIKE)
     ]

@@ -101,19 +101,23 @@ TEXTS: dict[str, dict[str, str]] = {
     "reference": {
         "what": """An IP-Adapter for the model [emoji](../../emoji/README.md) with its image
             encoder: pictures show what another picture shows, in its colours.""",
-        "shown": """The reference, two pictures without it and two with it, of the words "like
-            this"; none picked by hand.""",
+        "shown": """The reference, two pictures without it and two with it, without any words, and
+            one with it and the words "in blue"; none picked by hand. The left half are things as
+            another set of emoji draws them, on another ground; the right half are drawn in a few
+            shapes, as training showed none.""",
         "use": """`ip_adapters` of a request with `ip-adapter-likeness` as its model, with words or
             without; in diffusers `pipe.load_ip_adapter(folder, subfolder="",
             weight_name="ip-adapter.safetensors", image_encoder_folder="image_encoder")`.""",
         "how": """The model's own art, single and composed, beside views of it: turned, cut,
             mirrored, in another light, on any ground, and the same thing as other sets draw it.
-            First the encoder alone learnt which words belong to which picture (CLIP's loss, against
-            the model's own text encoder), then both what helps to draw.""",
+            First the encoder alone learnt to make of a picture what the model's text encoder makes
+            of its name. Then the attentions learnt what no name says, and what words beside a
+            picture change: there the model itself, told "blue rocket", taught what it is to draw of
+            a rocket and "in blue".""",
         "limits": """
-- It was shown drawings, never a photograph: of one it takes colours and rough shape, and what it is
-  only where that is plain.
-- Words that contradict the reference are mixed with it, mostly badly.
+- It was shown drawings, never a photograph: of one it takes colours and rough shape.
+- What it does not recognise becomes something near: a thing of that colour and shape.
+- Words change colour, number or style; words for another thing are mixed with it.
 - One thing a picture: of several it takes the colours.""",
     },
 }
@@ -138,8 +142,14 @@ def write(kind: str, folder: Path, base: Path, art: Pictures, preset: Preset) ->
         rows = [row for pair in zip(without, with_it, strict=True) for row in pair]
     else:
         rows = [*without, *with_it]
+    if kind == "reference":
+        rows.append(drawer(kind, base, folder)([asked.CHANGED] * len(prompts), given, SEEDS[0]))
     sampling.save_grid(folder / "pictures.png", torch.cat([*above, *rows]), columns=len(prompts))
     measured = figures(kind, base, art, given, without, with_it)
+    if kind == "reference":
+        measured['Blue, % of what is drawn: without words, and with "in blue"'] = [
+            round(100 * measures.blue(each), 1) for each in (torch.cat(with_it), rows[-1])
+        ]
     write_json(folder / "figures.json", measured)
     write_card(kind, folder, measured, len(prompts), preset)
     return measured
@@ -156,7 +166,7 @@ def questions(
         shown = [np.repeat(each[..., None], 3, -1) for each in edges]
     else:
         shown = asked.like(art, preset)
-        words = ["like this"] * len(shown)
+        words = [""] * len(shown)
     row = torch.from_numpy(np.stack(shown)).permute(0, 3, 1, 2)
     return words, [Image.fromarray(each) for each in shown], row
 
@@ -186,7 +196,7 @@ def figures(
         true = asked.true(art) * len(SEEDS)
         things = read_things(art)
         judge = Judge.learn(autoencoder.load(base), art.pixels, things)
-        wanted = [things[at] for at in asked.found(art, "3d", asked.LIKE)] * len(SEEDS)
+        wanted = [things[at] for at in asked.found(art, "3d", asked.ALIKE)] * len(SEEDS)
         measured = {
             "The same thing is among the five nearest of 1,600 pictures, %": [
                 100 * judge.share(each, wanted) for each in both

@@ -5,6 +5,7 @@ import numpy as np
 import torch
 
 from ...evaluation.judge import as_array, background
+from ...scenes.colours import shares
 
 NEAR = 2  # pixels that an edge may lie beside the asked one
 
@@ -58,3 +59,13 @@ def colour(pixels: np.ndarray) -> np.ndarray:
     """The mean colour of what is not white."""
     drawn = pixels[~background(pixels)]
     return drawn.mean(0) if len(drawn) else np.full(3, 255.0)
+
+
+def blue(pictures: torch.Tensor) -> float:
+    """The share of blue in what is not white of pictures, uint8 [B, 3, S, S]."""
+    found = []
+    for picture in pictures:
+        pixels = as_array(picture)
+        drawn = pixels[~background(pixels)].astype(np.float32) / 255
+        found.append(shares(drawn)["blue"] if len(drawn) else 0.0)
+    return float(np.mean(found))

@@ -23,6 +23,8 @@ from ...scenes.things import read_things
 from ..settings import Preset
 from .ink import ink
 
+FEW = 0.25  # of the composed pictures, where single things are to be learnt
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -30,8 +32,9 @@ class Shown:
     ids [N, K, 20], those of `nothing` [20], how often each is drawn [N], and what it `shows` [N]:
     the number of its label, or -1 where it is composed.
 
-    `others` are pictures in further styles, uint8 RGBA [M, v, v, 4], with the numbers of their
-    labels, `other_shows` [M].
+    `small` is the art as a reference is looked at, uint8 RGBA [N, v, v, 4], and `others` are
+    pictures in further styles, uint8 RGBA [M, v, v, 4], with the numbers of their
+    labels, `other_shows` [M]. `names` are the labels as token ids [L, 20].
     """
 
     art: torch.Tensor
@@ -41,8 +44,10 @@ class Shown:
     nothing: torch.Tensor
     weights: torch.Tensor
     shows: torch.Tensor
+    small: torch.Tensor
     others: torch.Tensor
     other_shows: torch.Tensor
+    names: torch.Tensor
 
     def save(self, path: Path) -> None:
         """Write them; half precision is enough for latents."""
@@ -61,6 +66,12 @@ class Shown:
     def chosen(self, rows: int, generator: torch.Generator) -> torch.Tensor:
         """Which pictures a step is shown, int64 [rows]."""
         return torch.multinomial(self.weights, rows, replacement=True, generator=generator)
+
+    def single(self, rows: int, generator: torch.Generator) -> torch.Tensor:
+        """Which pictures a step is shown that is to learn things, int64 [rows]: few of them
+        composed."""
+        weights = torch.where(self.shows < 0, FEW * self.weights, self.weights)
+        return torch.multinomial(weights, rows, replacement=True, generator=generator)
 
     def words(self, chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """One way to ask for each, token ids int64 [len(chosen), 20]."""
@@ -103,8 +114,10 @@ def build(
         captions.encode(model.tokenizer, [""])[0],
         torch.tensor(weights),
         torch.tensor([-1] * composed + [labels[emoji.label] for emoji in drawn.emoji]),
+        small(whole, preset.view),
         small(further.art, preset.view),
         torch.tensor([labels[emoji.label] for emoji in further.emoji]),
+        captions.encode(model.tokenizer, [captions.clean(label) for label in labels]),
     )
 
 

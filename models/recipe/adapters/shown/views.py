@@ -9,10 +9,27 @@ import math
 import torch
 import torch.nn.functional as F
 
+from .pictures import Shown
+
 # The mean and spread of pixels that CLIP's image processor takes away, as transformers has them.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 SPREAD = (0.26862954, 0.26130258, 0.27577711)
 PLAIN = 0.35  # how often the ground is white
+OTHER = 0.6  # how often a reference is the same thing as somebody else drew it
+
+
+def references(
+    shown: Shown, chosen: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Art of what each picture shows, uint8 RGBA [len(chosen), v, v, 4]: its own, or another
+    style's of the same thing. And which of them are another's."""
+    art = shown.small[chosen]
+    draws = torch.rand((len(chosen), 2), generator=generator)
+    another = (shown.shows[chosen] >= 0) & (draws[:, 0] < OTHER)
+    for row in another.nonzero().flatten().tolist():
+        alike = (shown.other_shows == shown.shows[chosen[row]]).nonzero().flatten()
+        art[row] = shown.others[alike[int(draws[row, 1] * len(alike))]]
+    return art, another
 
 
 def views(art: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
