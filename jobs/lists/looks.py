@@ -54,6 +54,18 @@ class Looks:
         """How the queue stands, with these jobs in it where they wait. Raises RedisError."""
         return self._kept(records) or self._take(records)
 
+    def add(self, record: JobRecord) -> None:
+        """A job that this process has just submitted is in the kept look from now on.
+
+        Else each submission to a long queue would take a look of its own.
+        """
+        with self._lock:
+            last = self._last
+            if last is None or time.monotonic() >= last.until or last.stands.knows(record):
+                return
+            if (stands := last.stands.joined(record)) is not None:
+                self._last = _Look(stands, last.until)
+
     def _kept(self, records: Sequence[JobRecord]) -> Standing | None:
         last = self._last
         if last is None or not last.has(records):
