@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.running.paths import REPOSITORY
@@ -105,6 +106,7 @@ FAILURES = {
 """What is said by the code of a job's error alone."""
 
 
+@cache
 def sentences() -> dict[str, dict[str, object]]:
     """By its code what each sentence is in English, and which values come with it."""
     found: dict[str, tuple[str, tuple[str, ...]]] = {}

@@ -12,7 +12,7 @@ from tests.running.site import Site
 from tests.web.browser import DESK, chromium
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     # Not for longer: while it runs, nothing else in this process has an event loop of its own.
     with chromium() as browser:

@@ -28,6 +28,7 @@ from typing import Any
 from tests.running.paths import REPOSITORY
 
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
 
 SHARED_FORKS = "DARKROOM_TESTS_FORKS"
 """The environment variable that says where the process is that several test processes fork from."""
@@ -175,7 +176,10 @@ def _become(
 ) -> None:
     os.setsid()
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        libc = ctypes.CDLL(None)
+        libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        # What `ps` and `top` call it; all were forked from one that is called something else.
+        libc.prctl(PR_SET_NAME, module.encode())
     read, *written = standard
     if read is not None:
         given = os.open(read, os.O_RDONLY)

@@ -87,6 +87,8 @@ def test_wrong_codes_are_told_in_words_and_then_how_long_to_wait(
         field.fill(f"2222222{number + 3}")
         with page.expect_response("**/pair"):
             field.press("Enter")
+        # The answer has come; who types the next code sees first that it was read.
+        expect(page.get_by_role("button", name="Pair this device")).to_be_enabled()
         if number == 0:
             expect(problem).to_contain_text("“darkroom pair” on the server shows a new one")
             expect(field).to_have_attribute("aria-invalid", "true")
