@@ -1,7 +1,7 @@
 """Limits on requests, and how every limit is told: 429 with the headers of the IETF's draft.
 
 The fields are those of draft-ietf-httpapi-ratelimit-headers from its eighth version on, which
-Flask-Limiter does not write; and it asks Redis six times where one script counts and tells all.
+Flask-Limiter does not write; and one script counts and tells what its library asks for one by one.
 """
 
 from __future__ import annotations
