@@ -36,12 +36,11 @@ class LatentPreview:
     def fit(
         cls, decoded: Callable[[torch.Tensor], torch.Tensor], channels: int, device: torch.device
     ) -> "LatentPreview":
-        """Fits the map for a decoder, latents (1, C, h, w) on `device` to pixels in -1 to 1: the
+        """Fits the map for a decoder, latents (n, C, h, w) on `device` to pixels in -1 to 1: the
         same one each time, in well under a second on a CPU."""
         latents = _smooth_latents(channels)
         with torch.inference_mode():
-            pictures = [decoded(one[None]).float().nan_to_num() for one in latents.to(device)]
-            visible = torch.cat(pictures).cpu().clamp(-1, 1)
+            visible = decoded(latents.to(device)).float().nan_to_num().cpu().clamp(-1, 1)
             colours = functional.adaptive_avg_pool2d(visible, SIDE).movedim(1, -1).reshape(-1, 3)
         return cls(_least_squares(_features(latents), colours))
 

@@ -45,9 +45,10 @@ def outputs(model: UNetModel) -> list[torch.Tensor]:
 def assert_same(one: UNetModel, other: UNetModel) -> None:
     theirs = parts_of(other)
     for part, module in parts_of(one).items():
-        assert module.state_dict().keys() == theirs[part].state_dict().keys()
-        for name, weight in module.state_dict().items():
-            assert torch.equal(weight, theirs[part].state_dict()[name]), (part, name)
+        ours, other_ones = module.state_dict(), theirs[part].state_dict()
+        assert ours.keys() == other_ones.keys()
+        for name, weight in ours.items():
+            assert torch.equal(weight, other_ones[name]), (part, name)
     # Equal weights at another alignment in memory sum in another order.
     for our, their in zip(outputs(one), outputs(other), strict=True):
         torch.testing.assert_close(our, their, rtol=0, atol=1e-5)
@@ -74,8 +75,9 @@ def test_the_shipped_model_loads():
 
 def test_a_folder_loads_the_weights_that_diffusers_loads(tiny: UNetModel, tiny_folder: Path):
     theirs: Any = UNet2DConditionModel.from_pretrained(tiny_folder / "unet")
+    expected = theirs.state_dict()
     for name, weight in tiny.unet.state_dict().items():
-        assert torch.equal(weight, theirs.state_dict()[name])
+        assert torch.equal(weight, expected[name])
 
 
 def test_a_text_encoder_with_the_older_names_of_its_weights_loads(
@@ -181,8 +183,9 @@ def test_every_family_loads_as_diffusers_loads_it(
     assert len(model.text_encoders) == len(texts)
     ours = parts_of(model)
     for part, their in zip(ours, (theirs.unet, theirs.vae, *texts), strict=True):
+        loaded_ones = ours[part].state_dict()
         for name, weight in their.state_dict().items():
-            assert torch.equal(ours[part].state_dict()[name], weight), (part, name)
+            assert torch.equal(loaded_ones[name], weight), (part, name)
     assert model.scheduler_config["_class_name"] == type(theirs.scheduler).__name__
     config = theirs.config
     assert model.zero_empty_negative == bool(config.get("force_zeros_for_empty_prompt"))

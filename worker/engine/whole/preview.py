@@ -79,7 +79,7 @@ class Decoder:
         self._frames = hasattr(config, "z_dim")
 
     def __call__(self, latents: torch.Tensor) -> torch.Tensor:
-        """The picture (1, 3, height, width) of latents (1, C, h, w)."""
+        """Pictures (n, 3, height, width) of latents (n, C, h, w)."""
         mean, deviation = (
             torch.tensor(numbers).view(1, -1, 1, 1).to(latents)
             for numbers in (self._mean, self._deviation)
