@@ -28,10 +28,17 @@ class Settings(MachineSettings):
         description="Longest prompt or negative prompt, in characters.",
     )
     max_size: int = Field(
-        default=2048, ge=8, le=16384, description="Largest width or height in pixels."
+        default=2048,
+        ge=8,
+        le=16384,
+        description="Largest width or height in pixels; of what is only enlarged, into which "
+        "nothing is drawn, twice as large.",
     )
     max_pixels: int = Field(
-        default=4_194_304, ge=64, description="Largest width times height of one image, in pixels."
+        default=4_194_304,
+        ge=64,
+        description="Largest width times height of one image, in pixels; of what is only enlarged "
+        "four times as many.",
     )
     max_steps: int = Field(
         default=150, ge=1, le=1000, description="Most denoising steps of an image."

@@ -14,7 +14,7 @@ from jobs.request.checks.checks import count_errors, request_errors, size_errors
 from jobs.request.checks.prompt_checks import prompt_errors
 from jobs.request.drawn import LANCZOS, SIZED, best_upscaler, drawn_at, notes_of
 from jobs.request.fields.parts import Control, Hires, IPAdapter, RestoreFaces
-from jobs.request.fields.values import LIMITS, SEEDS
+from jobs.request.fields.values import DRAWN, ENLARGED, LIMITS, SEEDS
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.notes import Note, idle_thresholds, prompt_notes, threshold_notes
 from jobs.request.pictures import InputPicture, Pictures
@@ -82,7 +82,10 @@ def resolve(
     # With no strength nothing is drawn, at whatever size: the result is the picture.
     as_it_is = request.kind == "upscale" or (request.strength == 0 and not request.hires)
     drawn = None if as_it_is else request.drawn or drawn_at(card, (width, height))
-    if errors := size_errors(request, card, width, height, drawn):
+    hires, strength = _painted_again(request, card, width, height)
+    in_pixels = request.kind == "upscale" and not strength and request.upscaler != "latent"
+    most = ENLARGED if in_pixels else DRAWN
+    if errors := size_errors(request, card, width, height, drawn, most):
         raise InvalidRequest(errors)
     pair = nearest(*_sampler(request, card), card.schedules)
     if notes is not None:
@@ -95,7 +98,6 @@ def resolve(
         raise InvalidRequest(errors)
     walk = walk and _with_pairs(walk, request, card, notes)
     steps = max(walk.steps) if walk and walk.steps else request.steps or card.steps
-    hires, strength = _painted_again(request, card, width, height)
     upscaling = request.kind == "upscale"
     resolved = ResolvedRequest(
         **_common(request),

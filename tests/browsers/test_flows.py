@@ -58,7 +58,7 @@ def test_one_thing_in_a_photograph_is_changed(hand: Hand, site: Site, photograph
     hand.reads("% of")
     hand.look("editor-360")
     hand.press("button", "Done")
-    hand.fill(PROMPT, "red apple, 3d")
+    hand.fill("What should be there instead?", "red apple, 3d")
     hand.press("button", "Make it")
     hand.shown(made("red apple"))
     hand.look("changed-360")

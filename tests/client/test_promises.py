@@ -35,6 +35,7 @@ from darkroom_client import (
     Trace,
     Unavailable,
     Webhook,
+    Wording,
 )
 from redis import Redis
 
@@ -75,6 +76,8 @@ def test_a_refusal_names_the_field_and_its_limit(darkroom: Darkroom):
     by_field = {error.pointer: error.detail for error in refused.value.errors}
     assert "150" in by_field["/steps"]
     assert "/sterps" in by_field
+    [wording] = [error.wording for error in refused.value.errors if error.pointer == "/steps"]
+    assert wording == Wording("above", {"limit": 150, "given": "500"})
     assert by_field["/steps"] in str(refused.value)
     assert (refused.value.status, refused.value.code) == (422, "invalid-request")
 

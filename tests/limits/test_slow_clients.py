@@ -106,7 +106,14 @@ def test_two_hundred_half_open_connections_hold_up_nobody_and_are_ended(
     answers_at_once(impatient)
 
 
-@pytest.mark.parametrize("sent", [b"", head(500), head(200_000)], ids=["head", "body", "upload"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="head"),
+        pytest.param(head(500), id="body", marks=pytest.mark.slow),
+        pytest.param(head(200_000), id="upload"),
+    ],
+)
 def test_a_client_that_sends_a_byte_now_and_then_is_cut_off(impatient: Server, sent: bytes):
     with connect(impatient) as client:
         client.sendall(sent)

@@ -130,7 +130,13 @@ def test_a_restart_of_the_server_is_said_and_nothing_is_missed(visit: Visit, sit
     expect(page.get_by_text(LOST)).to_be_visible()
     sun = ask(page, "sun, flat", steps=2)
     expect(sun.get_by_text("Waiting for the network.")).to_be_visible()
+    # A part of the page that did not come yet says so where it would be, and comes when it can.
+    page.get_by_role("button", name="What you asked for before").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
     site.server.start()
+    before = page.get_by_role("dialog", name="What you asked for before")
+    expect(before.get_by_role("button", name="guitar, 3d")).to_be_visible()
+    before.get_by_role("button", name="Close").click()
     expect(page.get_by_text(LOST)).to_have_count(0)
     done(sun)
     done(rocket)

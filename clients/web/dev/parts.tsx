@@ -1,6 +1,6 @@
 /** All parts of the page in all their states, side by side, for who works on them. */
 import { signal } from "@preact/signals";
-import { render, type ComponentChildren } from "preact";
+import { render } from "preact";
 import { JobCard } from "../src/jobs/card/JobCard";
 import { Queue } from "../src/jobs/Queue";
 import "../src/jobs/jobs.css";
@@ -15,21 +15,14 @@ import { Toasts } from "../src/ui/sheets/Toasts";
 import { theme, type Theme } from "../src/ui/theme";
 import "../src/style.css";
 import "./parts.css";
+import { Form } from "./form";
+import { Lists } from "./lists";
+import { Part } from "./Part";
 import { CARDS, WAITING } from "./states";
 
 theme.value = (new URLSearchParams(location.search).get("theme") as Theme | null) ?? "dark";
 
 const ICONS: readonly IconName[] = ["make", "gallery", "models", "server", "star", "album", "compare", "up", "down", "top", "seen", "unseen", "trash"];
-
-/** Each has a place of one size, so that a change in one moves no other. */
-function Part({ name, high, children }: { name: string; high: number; children: ComponentChildren }) {
-  return (
-    <section class="part" data-part={name} style={{ height: `${high}px` }}>
-      <h2>{name}</h2>
-      {children}
-    </section>
-  );
-}
 
 function Parts() {
   return (
@@ -82,6 +75,8 @@ function Parts() {
           <JobCard id={job.id} />
         </Part>
       ))}
+      <Form />
+      <Lists />
     </div>
   );
 }

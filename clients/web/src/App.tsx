@@ -52,12 +52,12 @@ const Anatomy = later(async () => (await import("./anatomy/Anatomy")).Anatomy);
 const Show = later(async () => (await import("./show/Show")).Show);
 
 /** What comes up over a picture when it is asked for. */
-const AlbumSheet = later(async () => (await import("./albums/AlbumSheet")).AlbumSheet);
-const LinkSheet = later(async () => (await import("./links/LinkSheet")).LinkSheet);
-const HistorySheet = later(async () => (await import("./presets/HistorySheet")).HistorySheet);
-const PresetSheet = later(async () => (await import("./presets/PresetSheet")).PresetSheet);
-const GridSheet = later(async () => (await import("./grids/GridSheet")).GridSheet);
-const Compare = later(async () => (await import("./compare/Compare")).Compare);
+const AlbumSheet = later(async () => (await import("./albums/AlbumSheet")).AlbumSheet, () => (collecting.value = null));
+const LinkSheet = later(async () => (await import("./links/LinkSheet")).LinkSheet, () => (linking.value = null));
+const HistorySheet = later(async () => (await import("./presets/HistorySheet")).HistorySheet, () => (picking.value = null));
+const PresetSheet = later(async () => (await import("./presets/PresetSheet")).PresetSheet, () => (picking.value = null));
+const GridSheet = later(async () => (await import("./grids/GridSheet")).GridSheet, () => (picking.value = null));
+const Compare = later(async () => (await import("./compare/Compare")).Compare, () => (comparing.value = null));
 
 function Overlays() {
   return (

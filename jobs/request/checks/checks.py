@@ -14,7 +14,7 @@ from jobs.request.fields.masks import paints
 from jobs.request.fields.parts import Drawn, Lora
 from jobs.request.fields.regions import faults as region_faults
 from jobs.request.fields.trace import fault
-from jobs.request.fields.values import LIMITS
+from jobs.request.fields.values import DRAWN, LIMITS, Most
 from jobs.request.model_card import ModelCard
 from jobs.request.pictures import InputPicture, Pictures
 from jobs.request.request import FieldError, GenerationRequest
@@ -88,7 +88,12 @@ def count_errors(request: GenerationRequest, pictures: int) -> list[FieldError]:
 
 
 def size_errors(
-    request: GenerationRequest, card: ModelCard, width: int, height: int, drawn: Drawn | None
+    request: GenerationRequest,
+    card: ModelCard,
+    width: int,
+    height: int,
+    drawn: Drawn | None,
+    most: Most = DRAWN,
 ) -> list[FieldError]:
     """What a picture starts from may have any size: it is brought to the model's multiples."""
     errors: list[FieldError] = []
@@ -124,20 +129,20 @@ def size_errors(
             size=f"{width}x{height}",
         )
         errors.append(FieldError(pointer="/image", detail=detail))
-    elif max(width, height) * scale > LIMITS.max_size:
+    elif max(width, height) * scale > most.side:
         size = f"{round(width * scale)}x{round(height * scale)}"
         detail = say(
             "side-too-long",
             "no side may be longer than {most}; it would be {size}",
-            most=LIMITS.max_size,
+            most=most.side,
             size=size,
         )
         errors.append(FieldError(pointer=pointer, detail=detail))
-    elif pixels > LIMITS.max_pixels:
+    elif pixels > most.pixels:
         detail = say(
             "too-many-pixels",
             "width times height must be at most {most}; it is {has}",
-            most=LIMITS.max_pixels,
+            most=most.pixels,
             has=pixels,
         )
         errors.append(FieldError(pointer=pointer, detail=detail))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, TypeGuard, get_args
+from typing import Annotated, Literal, NamedTuple, TypeGuard, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
@@ -12,6 +12,21 @@ from jobs.request.samplers import SAMPLERS, canonical_sampler
 from jobs.settings import settings
 
 LIMITS = settings()
+
+
+class Most(NamedTuple):
+    """How large a picture may come of a request: the longest side, and all its pixels."""
+
+    side: int
+    pixels: int
+
+
+DRAWN = Most(LIMITS.max_size, LIMITS.max_pixels)
+
+ENLARGED = Most(2 * DRAWN.side, 4 * DRAWN.pixels)
+"""Of pictures that are enlarged and into which nothing is drawn: no network has to hold them whole,
+and the largest that is drawn can still be enlarged."""
+
 
 SEEDS = 2**32
 """Seeds are below this, as in AUTOMATIC1111, whose users carry them over."""

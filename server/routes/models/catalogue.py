@@ -11,6 +11,7 @@ from jobs.additions import previews
 from jobs.additions.found import Kind
 from jobs.queue import orders
 from jobs.records.workers import State, WorkerInfo, furthest, live, offered_models
+from jobs.request.fields.values import ENLARGED
 from jobs.request.model_card import AddOn, ModelCard
 from jobs.settings import settings
 from server.door.auth import caller
@@ -39,6 +40,14 @@ class Limits(BaseModel):
     max_width: int = LIMITS.max_size
     max_height: int = LIMITS.max_size
     max_pixels: int = Field(default=LIMITS.max_pixels, description="Width times height.")
+    max_enlarged_size: int = Field(
+        default=ENLARGED.side,
+        description="Longest side of what is enlarged only: `upscale` with `strength` 0, by "
+        "another upscaler than `latent`.",
+    )
+    max_enlarged_pixels: int = Field(
+        default=ENLARGED.pixels, description="Width times height of what is enlarged only."
+    )
     max_steps: int = LIMITS.max_steps
     max_count: int = LIMITS.max_count
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from jobs.request.samplers import SAMPLERS
 from server import openapi
 from server.openapi import document_of
 from server.pages import page
-from tests.running.hand_worker import HandWorker
+from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API
 
 
@@ -44,6 +45,14 @@ def test_models_say_what_a_request_may_ask_for(client: FlaskClient, worker: Hand
     refused = client.post(f"{API}/jobs", json=request).json["errors"]
     assert {each["pointer"] for each in refused} == {"/steps", "/count"}
     assert most["max_width"] * most["max_height"] >= most["max_pixels"]
+    side = most["max_enlarged_size"]
+    assert side > most["max_width"]
+    picture = "data:image/png;base64," + base64.b64encode(png(side // 2 + 1, 8)).decode()
+    enlarging = {"kind": "upscale", "image": picture, "scale": 2}
+    [error] = client.post(f"{API}/jobs", json=enlarging | {"strength": 0}).json["errors"]
+    assert f"may be longer than {side}" in error["detail"]
+    [error] = client.post(f"{API}/jobs", json=enlarging | {"strength": 0.3}).json["errors"]
+    assert f"may be longer than {most['max_width']}" in error["detail"]
 
 
 def test_models_say_on_which_workers_they_are_how_warm(client: FlaskClient, worker: HandWorker):

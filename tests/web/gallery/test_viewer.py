@@ -84,7 +84,14 @@ def test_every_figure_of_the_recipe_is_shown(visit: Visit, site: Wall):
     page = gallery(visit)
     first(page, "figures").click()
     about = page.get_by_role("region", name="About this picture")
-    for words in ("Not in it: blur", "79", "64 \N{MULTIPLICATION SIGN} 48", "4.5", "9", "Small"):
+    for words in (
+        "Not in it: blur",
+        "79",
+        "\u206664 \N{MULTIPLICATION SIGN} 48\u2069",
+        "4.5",
+        "9",
+        "Small",
+    ):
         expect(about.get_by_text(words, exact=True).first).to_be_visible()
     for button in about.get_by_role("button").all():
         assert button.evaluate("each => each.clientWidth > each.clientHeight"), button

@@ -112,7 +112,7 @@ def made(page: Page, site: Site) -> tuple[dict[str, object], Image.Image]:
     """Closes the editor, asks for the picture, and returns the job's request and its result."""
     page.get_by_role("button", name="Done").click()
     expect(page.locator(".editor")).to_have_count(0)
-    page.get_by_label("What should the picture show?").fill("red apple, 3d")
+    page.locator("textarea").first.fill("red apple, 3d")
     with page.expect_response(lambda answer: answer.request.method == "POST") as sent:
         page.get_by_role("button", name="Make it").click()
     answer = sent.value.json()

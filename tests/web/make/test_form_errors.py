@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import signal
 from collections.abc import Callable
@@ -24,44 +25,52 @@ def choose(page: Page, width: int, height: int, colour: str = "orange") -> None:
     page.locator("input[type=file]:not([capture])").set_input_files(file)
 
 
-def test_enlarging_offers_what_fits_and_says_where_nothing_does(visit: Visit, site: Site):
-    page = visit(PHONE)
-    choose(page, 1600, 1200)
-    start = page.get_by_role("group", name="Start from this picture")
-    start.get_by_text("Enlarge").tap()
-    expect(start.get_by_role("group")).to_contain_text("2048 \u00d7 1536")
-    start.get_by_role("button", name="Remove the picture").tap()
-    choose(page, 2048, 1536)
-    start.get_by_text("Enlarge").tap()
-    before = len(jobs(site))
-    page.get_by_role("button", name="Make it").tap()
-    expect(start.get_by_role("alert")).to_contain_text("as large already as this server makes")
-    assert len(jobs(site)) == before
-
-
-def test_an_enlarged_picture_is_one_picture_larger_under_its_own_words(visit: Visit, site: Site):
+def test_enlarging_offers_what_fits_and_makes_one_picture_under_its_own_words(
+    visit: Visit, site: Site
+):
     submit(site, prompt="red apple, 3d", steps=2)
+    strip = "data:image/png;base64," + base64.b64encode(png(2048, 8, "orange")).decode()
+    submit(site, prompt="large already", kind="upscale", image=strip, scale=2, strength=0)
     page = visit(PHONE)
     done(card(page, "red apple, 3d"))
-    choose(page, 2048, 2048)
     start = page.get_by_role("group", name="Start from this picture")
+    # As large as a picture may be that nothing is drawn into, and twice what may be drawn.
+    card(page, "large already").get_by_role("button", name="More", exact=True).tap()
+    page.get_by_role("button", name="Enlarge").tap()
+    expect(start.locator(".start-picture")).to_contain_text("4096 \u00d7 16")
+    page.get_by_role("button", name="Make it").tap()
+    expect(start.get_by_role("alert")).to_contain_text("as large already as this server makes")
+    choose(page, 4000, 3000)
+    expect(start).to_contain_text(
+        re.compile("4000 \u00d7 3000.? pixels. It is used at .?2048 \u00d7 1536")
+    )
     start.get_by_text("Enlarge").tap()
+    expect(start.get_by_role("group")).to_contain_text("4096 \u00d7 3072")
+    expect(start.get_by_role("alert")).to_have_count(0)
+    choose(page, 1600, 1200)
+    expect(start).not_to_contain_text("It is used at")
+    start.get_by_text("Enlarge").tap()
+    start.get_by_text("2.56").tap()
+    expect(start.get_by_role("group")).to_contain_text("4096 \u00d7 3072")
     page.get_by_label(PROMPT).fill("four hearts")
     page.get_by_role("button", name="Settings").tap()
     page.get_by_role("button", name="More pictures").tap()
     page.get_by_role("button", name="Close").tap()
-    page.get_by_role("button", name="Make it").tap()
-    expect(start.get_by_role("alert")).to_be_visible()
     card(page, "red apple, 3d").get_by_role("button", name="More", exact=True).tap()
     page.get_by_role("button", name="Enlarge").tap()
     expect(start).to_contain_text("256 \u00d7 256")
-    expect(start.get_by_role("alert")).to_have_count(0)
     page.get_by_role("button", name="Make it").tap()
-    expect(page.locator(".card[data-status=succeeded]")).to_have_count(2, timeout=120_000)
+    expect(page.locator(".card[data-status=succeeded]")).to_have_count(3, timeout=120_000)
     made = jobs(site)[0]
     asked = made["input"]
     assert (made["kind"], asked["strength"], asked["prompt"]) == ("upscale", 0, "red apple, 3d")
     assert [(each["width"], each["height"]) for each in made["outputs"]] == [(256, 256)]
+    # What is done with a picture that fills the screen leads to where it is done.
+    page.locator(".card .picture").last.tap()
+    page.get_by_role("dialog").get_by_role("button", name="Enlarge").tap()
+    expect(page.locator(".lit")).to_have_count(1)
+    expect(page.locator(".lit")).to_have_count(0)
+    expect(start.get_by_role("group")).to_be_in_viewport()
 
 
 def test_what_makes_a_picture_is_in_reach_on_a_small_phone(visit: Visit):
@@ -75,16 +84,6 @@ def test_what_makes_a_picture_is_in_reach_on_a_small_phone(visit: Visit):
     assert places is not None
     assert send is not None
     assert send["y"] + send["height"] <= places["y"]
-
-
-def test_a_photograph_that_is_made_smaller_says_so(visit: Visit):
-    page = visit(PHONE)
-    choose(page, 4000, 3000)
-    start = page.get_by_role("group", name="Start from this picture")
-    expect(start).to_contain_text("4000 \u00d7 3000 pixels. It is used at 2048 \u00d7 1536")
-    choose(page, 400, 300)
-    expect(start).to_contain_text("400 \u00d7 300")
-    expect(start).not_to_contain_text("It is used at")
 
 
 def test_a_double_tap_sends_one_job(visit: Visit, site: Site):

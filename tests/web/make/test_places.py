@@ -95,7 +95,7 @@ def test_what_is_wrong_with_a_place_stands_beside_it(visit: Visit, site: Site):
     expect(words).to_have_accessible_description(re.compile("AND joins prompts"))
     assert len(jobs(site)) == before
     page.get_by_role("button", name="Remove place 1").click()
-    page.get_by_text("More", exact=True).click()
+    page.get_by_role("region", name="Settings").get_by_text("More", exact=True).click()
     page.get_by_label("Edges that meet").select_option("both")
     page.get_by_role("button", name="Make it").click()
     done(card(page, "garden, flat"))

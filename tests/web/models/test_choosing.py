@@ -21,7 +21,7 @@ def test_what_is_tapped_on_a_phone_is_what_the_picture_is_made_with(visit: Visit
     sheet = page.get_by_role("dialog", name="Model", exact=True)
     expect(sheet.get_by_role("button", name="Plain")).to_have_attribute("aria-pressed", "true")
     expect(sheet.get_by_role("button", name="Large")).to_contain_text(
-        "Stable Diffusion XL · 16 \u00d7 16"
+        "Stable Diffusion XL · \u206616 \u00d7 16\u2069"
     )
     assert violations(page) == []
     sheet.get_by_role("button", name="Other").tap()

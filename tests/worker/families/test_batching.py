@@ -17,9 +17,9 @@ from tests.worker.families.comparing.page import Figures
 from tests.worker.families.comparing.stock import FAMILIES, pipeline_of, stock
 from worker.engine import TOLERANCE
 
-QUICK = ("flux", "qwen-image")
-"""Between them they have every way in which rows are brought together: a guidance scale of each
-row's own, and texts of different lengths."""
+QUICK = ("z-image",)
+"""test_mixed.py has Flux and Qwen-Image: a guidance scale of each row's own, and texts of different
+lengths."""
 
 
 # numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own solvers.

@@ -72,14 +72,22 @@ class PixelUpscaler:
     @torch.inference_mode()
     def _in_tiles(self, picture: Picture, tile: int) -> Picture:
         height, width = picture.shape[:2]
-        enlarged = np.zeros((height * self.scale, width * self.scale, 3), np.float32)
-        across = list(self._spans(width, tile))
-        for rows, down_weights in self._spans(height, tile):
+        enlarged = np.empty((height * self.scale, width * self.scale, 3), np.uint8)
+        across, down = list(self._spans(width, tile)), list(self._spans(height, tile))
+        ends = [rows.start for rows, _ in down[1:]] + [height]
+        # A row of tiles at a time: in full precision the whole would be four times as large.
+        begun = np.zeros((0, width * self.scale, 3), np.float32)
+        for (rows, down_weights), end in zip(down, ends, strict=True):
+            band = np.zeros((len(down_weights), width * self.scale, 3), np.float32)
+            band[: len(begun)] = begun
             for columns, across_weights in across:
                 weights = np.outer(down_weights, across_weights)[..., None]
-                result = self._run(picture[rows, columns])
-                enlarged[self._scaled(rows), self._scaled(columns)] += result * weights
-        return (enlarged.clip(0, 1) * 255).round().astype(np.uint8)
+                band[:, self._scaled(columns)] += self._run(picture[rows, columns]) * weights
+            done = (end - rows.start) * self.scale
+            finished = enlarged[self._scaled(slice(rows.start, end))]
+            finished[:] = (band[:done].clip(0, 1) * 255).round()
+            begun = band[done:]
+        return enlarged
 
     def _run(self, part: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         pixels = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)[None]

@@ -56,6 +56,7 @@ from darkroom_client.records import (
     Status,
 )
 from darkroom_client.sync import Darkroom
+from darkroom_client.wording import Wording
 
 __all__ = [
     "AddOn",
@@ -111,5 +112,6 @@ __all__ = [
     "Unavailable",
     "Walk",
     "Webhook",
+    "Wording",
     "file_format",
 ]

@@ -21,6 +21,7 @@ from darkroom_client import errors, records
 from darkroom_client.fields import Control, IPAdapter, PictureInput, Region
 from darkroom_client.formats import Format
 from darkroom_client.records import Job, Json, LoadedPicture, Model, Picture, State
+from darkroom_client.wording import wording_of
 
 URL = "http://127.0.0.1:7860"
 """Where a server on this machine is, if nobody says otherwise."""
@@ -281,10 +282,12 @@ def refusal(response: httpx.Response) -> errors.RequestRefused:
     status = response.status_code
     detail = problem.get("detail") or f"The server answered {status} {response.reason_phrase}."
     wrong = cast("list[Json]", problem.get("errors", []))
-    fields = [errors.FieldError(each["pointer"], each["detail"]) for each in wrong]
+    fields = [
+        errors.FieldError(each["pointer"], each["detail"], wording_of(each)) for each in wrong
+    ]
     code = str(problem.get("type", "")).removeprefix("urn:darkroom:")
     kind = _KINDS.get(status, errors.RequestRefused)
-    return kind(str(detail), status=status, code=code, errors=fields)
+    return kind(str(detail), status=status, code=code, errors=fields, wording=wording_of(problem))
 
 
 _KINDS: dict[int, type[errors.RequestRefused]] = {

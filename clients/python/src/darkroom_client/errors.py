@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from darkroom_client.wording import Wording
+
 if TYPE_CHECKING:
     from darkroom_client.records import Job
 
@@ -24,21 +26,30 @@ class FieldError:
 
     pointer: str
     detail: str
+    wording: Wording | None = None
 
 
 class RequestRefused(DarkroomError):
     """The server did not do what was asked; the text is its own sentence.
 
-    `errors` has each field that is wrong, `code` is for programs.
+    `errors` has each field that is wrong, `code` is for programs, and `wording` is for those that
+    say the sentence in another language, where it has one.
     """
 
     def __init__(
-        self, detail: str, *, status: int, code: str, errors: Sequence[FieldError] = ()
+        self,
+        detail: str,
+        *,
+        status: int,
+        code: str,
+        errors: Sequence[FieldError] = (),
+        wording: Wording | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.errors = tuple(errors)
+        self.wording = wording
 
 
 class NotAllowed(RequestRefused):

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import unquote_to_bytes
 
 from darkroom_client.formats import file_format
+from darkroom_client.wording import Wording, wording_of
 
 Json = dict[str, Any]
 
@@ -76,6 +77,7 @@ class Error:
 
     code: str
     detail: str
+    wording: Wording | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Note:
 
     pointer: str
     detail: str
+    wording: Wording | None = None
 
 
 @dataclass(frozen=True)
@@ -232,7 +235,9 @@ def job(data: Json) -> Job:
     # A server of before there were notes or walks sends none.
     later = ("notes", "files")
     values: Json = {name: data[name] for name in Job.__dataclass_fields__ if name not in later}
-    values["notes"] = tuple(Note(each["pointer"], each["detail"]) for each in data.get("notes", []))
+    values["notes"] = tuple(
+        Note(each["pointer"], each["detail"], wording_of(each)) for each in data.get("notes", [])
+    )
     values["files"] = tuple(map(file, data.get("files", [])))
     values["progress"] = data["progress"] and progress(data["id"], data["progress"])
     values["outputs"] = tuple(map(picture, data["outputs"]))
@@ -244,7 +249,7 @@ def job(data: Json) -> Job:
 
 def error(data: Json | None) -> Error | None:
     """Why a job failed, if it did."""
-    return Error(data["code"], data["detail"]) if data else None
+    return Error(data["code"], data["detail"], wording_of(data)) if data else None
 
 
 def progress(job_id: str, data: Json, event_id: str = "") -> Progress:

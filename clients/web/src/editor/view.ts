@@ -22,6 +22,15 @@ const MARGIN = 16;
 const LARGEST = 8;
 const CLOSER = 8;
 
+export function middle({ width, height }: Size): Point {
+  return { x: width / 2, y: height / 2 };
+}
+
+/** The point of a picture that is nearest. */
+export function within(at: Point, { width, height }: Size): Point {
+  return { x: Math.min(width, Math.max(0, at.x)), y: Math.min(height, Math.max(0, at.y)) };
+}
+
 /** The view that shows the whole picture in the middle of the stage. */
 export function fit(picture: Size, stage: Size, margin = MARGIN): View {
   const across = Math.max(1, stage.width - 2 * margin) / picture.width;

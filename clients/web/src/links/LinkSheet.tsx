@@ -68,7 +68,7 @@ function Made({ link: { url, qr, expires_at } }: { link: PictureLink }) {
     <div class="link-sheet">
       <img class="qr" src={`data:image/svg+xml,${encodeURIComponent(qr)}`} alt={t("qr")} />
       <p class="muted">{t("until", until)}</p>
-      <input readOnly aria-label={t("link")} value={url} onFocus={(event) => event.currentTarget.select()} />
+      <input readOnly dir="ltr" aria-label={t("link")} value={url} onFocus={(event) => event.currentTarget.select()} />
       <div class="uses">
         <button type="button" class="primary" onClick={() => void copy(url).then((done) => toast(t(done ? "copied" : "refused")))}>
           <Icon name="copy" />

@@ -1,12 +1,18 @@
 import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { pictureIn, take } from "../actions/take";
 import { change, draft } from "../state/form/draft";
-import { input } from "../state/form/input";
+import { input, type Use } from "../state/form/input";
 import { picking } from "../state/page/overlays";
 import { mend } from "../state/form/problems";
 import { Icon } from "../ui/Icon";
 import { useProblem } from "./problems";
 import { t } from "./words";
+
+/** What is asked for where not all of a picture is drawn, and an example of it. */
+const ASKED: { readonly [use in Use]?: readonly ["editPrompt" | "paintPrompt", "editHint" | "paintHint"] } = {
+  edit: ["editPrompt", "editHint"],
+  inpaint: ["paintPrompt", "paintHint"],
+};
 
 /** Where the user says what to draw: as tall as what is said. */
 export function Prompt({ send }: { send(): void }) {
@@ -14,7 +20,8 @@ export function Prompt({ send }: { send(): void }) {
   const field = useRef<HTMLTextAreaElement>(null);
   const { prompt } = draft.value;
   const problem = useProblem(["/prompt"]);
-  const edits = input.value?.use === "edit";
+  const use = input.value?.use;
+  const [asks, hint] = (use && ASKED[use]) ?? (["prompt", "promptHint"] as const);
 
   useLayoutEffect(() => {
     const { style } = field.current!;
@@ -36,7 +43,7 @@ export function Prompt({ send }: { send(): void }) {
   return (
     <div class="prompt">
       <div class="prompt-head">
-        <label for={id}>{t(edits ? "editPrompt" : "prompt")}</label>
+        <label for={id}>{t(asks)}</label>
         <button type="button" class="plain" aria-haspopup="dialog" aria-label={t("history")} title={t("history")} onClick={() => (picking.value = "history")}>
           <Icon name="clock" />
         </button>
@@ -49,7 +56,7 @@ export function Prompt({ send }: { send(): void }) {
         id={id}
         rows={2}
         dir="auto"
-        placeholder={t(edits ? "editHint" : "promptHint")}
+        placeholder={t(hint)}
         enterkeyhint="send"
         autocapitalize="sentences"
         value={prompt}

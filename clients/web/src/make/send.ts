@@ -2,8 +2,9 @@
 import { Refused } from "../api/errors";
 import type { FieldError } from "../api/types";
 import { randomSeed } from "../browser";
+import { dimensions } from "../i18n";
 import { change, draft, files, request, type Draft } from "../state/form/draft";
-import { mostTimes } from "../state/form/enlarge";
+import { largest, mostTimes } from "../state/form/enlarge";
 import { guides } from "../state/form/guides";
 import { input, type Input } from "../state/form/input";
 import { marked, spotOf } from "../state/form/layers";
@@ -65,9 +66,9 @@ function missing(asked: Draft, source: Input | null): FieldError[] {
   if (source.use === "edit" && !asked.prompt.trim()) return [{ pointer: "/prompt", detail: t("emptyEdit") }];
   if (source.use === "inpaint" && !source.mask) return [{ pointer: "/mask", detail: t("noMask") }];
   const chosen = model.peek();
-  if (source.use === "upscale" && chosen && mostTimes(source, chosen) === 1) {
-    const { max_width, max_height } = chosen.limits;
-    return [{ pointer: "/scale", detail: t("largest", `${max_width} × ${max_height}`) }];
+  if (source.use === "upscale" && chosen && mostTimes(source, chosen, !!asked.strength) === 1) {
+    const { width, height } = largest(chosen, !!asked.strength);
+    return [{ pointer: "/scale", detail: t("largest", dimensions(width, height)) }];
   }
   const edges = Object.values(source.expand).some((each) => each > 0);
   if (source.use === "outpaint" && !edges) return [{ pointer: "/expand", detail: t("noEdges") }];

@@ -145,7 +145,7 @@ describe("sizes", () => {
   });
 
   it("stay within the server's limits", () => {
-    const limits = { max_width: 640, max_height: 480, max_pixels: 200_000, max_steps: 50, max_count: 4 };
+    const limits = { ...model().limits, max_width: 640, max_height: 480, max_pixels: 200_000 };
     for (const ratio of RATIOS) {
       const { width, height } = sized(ratio, model({ width: 1024, height: 1024, factor: 64, limits }));
       expect(width).toBeLessThanOrEqual(640);
@@ -169,18 +169,25 @@ describe("enlarging", () => {
   const limited = (some: Partial<ReturnType<typeof model>["limits"]> = {}) => model({ limits: { ...model().limits, ...some } });
 
   it("is offered as far as the server's limits go, the largest included", () => {
-    expect(timesOf({ width: 512, height: 512 }, limited())).toEqual([1.5, 2, 3, 4]);
-    expect(timesOf({ width: 1600, height: 1200 }, limited())).toEqual([1.28]);
-    expect(timesOf({ width: 2048, height: 1536 }, limited())).toEqual([]);
-    expect(timesOf({ width: 100, height: 100 }, limited({ max_pixels: 90_000 }))).toEqual([1.5, 2, 3]);
+    expect(timesOf({ width: 512, height: 512 }, limited(), true)).toEqual([1.5, 2, 3, 4]);
+    expect(timesOf({ width: 1600, height: 1200 }, limited(), true)).toEqual([1.28]);
+    expect(timesOf({ width: 2048, height: 1536 }, limited(), true)).toEqual([]);
+    expect(timesOf({ width: 100, height: 100 }, limited({ max_pixels: 90_000 }), true)).toEqual([1.5, 2, 3]);
+  });
+
+  it("goes further where nothing is painted anew: a changed photograph can still grow", () => {
+    expect(timesOf({ width: 2048, height: 1536 }, limited(), false)).toEqual([1.5, 2]);
+    expect(timesOf({ width: 4096, height: 3072 }, limited(), false)).toEqual([]);
+    expect(timesChosen(2.56, { width: 1600, height: 1200 }, limited(), false)).toBe(2.56);
+    expect(timesChosen(2.56, { width: 128, height: 128 }, limited(), false)).toBe(2);
   });
 
   it("never asks for more than fits, whatever was chosen before", () => {
     for (const [width, height] of [[1365, 1023], [999, 2047], [700, 701]] as const) {
-      const times = mostTimes({ width, height }, limited());
+      const times = mostTimes({ width, height }, limited(), true);
       expect(Math.round(width * times)).toBeLessThanOrEqual(2048);
       expect(Math.round(height * times)).toBeLessThanOrEqual(2048);
-      expect(timesChosen(8, { width, height }, limited())).toBe(times);
+      expect(timesChosen(8, { width, height }, limited(), true)).toBe(times);
     }
   });
 
@@ -233,7 +240,7 @@ describe("choices", () => {
     expect(differences({ ...EMPTY, prompt: "cat" }, model(), [], [])).toEqual([]);
     const chosen = { ...EMPTY, width: 168, steps: 8, seed: 4_000_000_000, count: 3, negative: "hands" };
     expect(differences(chosen, model(), [], [])).toEqual([
-      "168 × 128",
+      "\u2066168 × 128\u2069",
       "8 steps",
       "seed 4000000000",
       "3 pictures",

@@ -17,7 +17,7 @@ from jobs.pictures.sandbox import Decoded
 from jobs.recipes.provenance import PNG_KEYWORD
 from jobs.request.checks.checks import BUILT_IN_UPSCALERS
 from jobs.request.fields.parts import RestoreFaces
-from jobs.request.fields.values import LIMITS
+from jobs.request.fields.values import ENLARGED, LIMITS
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
@@ -172,8 +172,8 @@ def _enlargement(sent: Extras, upscaler: str | None, picture: Decoded) -> Enlarg
         return Enlargement(upscaler, sent.upscaling_resize or FACTOR)
     width, height = sent.upscaling_resize_w or SIDE, sent.upscaling_resize_h or SIDE
     for field, side in (("upscaling_resize_w", width), ("upscaling_resize_h", height)):
-        if not 0 < side <= LIMITS.max_size:
-            raise invalid(field, f"must be from 1 to {LIMITS.max_size}; it is {side}")
+        if not 0 < side <= ENLARGED.side:
+            raise invalid(field, f"must be from 1 to {ENLARGED.side}; it is {side}")
     scale = max(width / picture.width, height / picture.height)
     if scale < 1:
         detail = (

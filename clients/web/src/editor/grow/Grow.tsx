@@ -1,6 +1,6 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { number } from "../../i18n";
+import { number, dimensions } from "../../i18n";
 import { NO_EDGES, type Edges } from "../../state/form/input";
 import { model } from "../../state/form/models";
 import { Icon } from "../../ui/Icon";
@@ -189,5 +189,5 @@ function said(picture: Size, edges: Edges, limits: Limits): string {
 }
 
 function written({ width, height }: Size): string {
-  return `${number(width)} × ${number(height)}`;
+  return dimensions(number(width), number(height));
 }

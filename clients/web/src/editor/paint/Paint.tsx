@@ -27,6 +27,7 @@ export function Paint({ input, done, close }: EditorProps) {
     settle();
     done({
       mask,
+      ink: painter.ink,
       invert: painter.invert.peek(),
       feather: painter.feather.peek(),
       grey: painter.greys.peek() ? painter.grey.peek() : null,

@@ -3,7 +3,7 @@ import { computed, effect, signal } from "@preact/signals";
 import type { Input, MaskGrey } from "../../state/form/input";
 import * as views from "../view";
 import type { Point, Size, View } from "../view";
-import { inkOf } from "./mask/colour";
+import { inkOf, RED } from "./mask/colour";
 import { Gestures, type Touch } from "./gestures";
 import { Mask, operation } from "./mask/mask";
 import { meant } from "./meant";
@@ -46,6 +46,8 @@ export class Painter {
   /** Where the picture was tapped, for what stands there to be chosen. */
   readonly tapped = signal<Point | null>(null);
   readonly gestures: Gestures;
+  /** The colour of the veil. */
+  ink = RED;
 
   readonly #mask: Mask;
   readonly #picture: Size;
@@ -65,7 +67,10 @@ export class Painter {
     this.feather.value = input.feather;
     this.grey.value = input.grey ?? "strength";
     this.gestures = new Gestures({
-      begin: (at) => this.#begin(at),
+      begin: (at) => {
+        this.#dabs = [];
+        this.#paint(at);
+      },
       paint: (at) => this.#paint(at),
       end: () => this.#end(),
       discard: () => {
@@ -92,7 +97,7 @@ export class Painter {
     const [before] = await Promise.all([
       unfinished(this.input),
       this.input.mask && this.#mask.load(this.input.mask),
-      inkOf(this.input.url).then((ink) => veil.dip(ink)),
+      inkOf(this.input.url).then((ink) => veil.dip((this.ink = ink))),
       this.#mask.look(this.input.url).then((may) => (this.reads.value = may)),
     ]);
     if (before && this.history.peek() === NOTHING) {
@@ -158,8 +163,7 @@ export class Painter {
 
   /** Zooms round a point of the stage, or its middle. */
   zoom(factor: number, at?: Point): void {
-    const { width, height } = this.#stage!;
-    this.#see(views.zoomed(this.view.peek(), factor, at ?? { x: width / 2, y: height / 2 }));
+    this.#see(views.zoomed(this.view.peek(), factor, at ?? views.middle(this.#stage!)));
   }
 
   pan(by: Point): void {
@@ -188,39 +192,30 @@ export class Painter {
   /** Moves the brush by pixels of the page, as the arrow keys do; `drawing` leaves a stroke. */
   step(by: Point, drawing: boolean): void {
     const { scale } = this.view.peek();
-    const { width, height } = this.#picture;
-    const from = this.cursor.peek() ?? { x: width / 2, y: height / 2 };
-    const to = {
-      x: Math.min(width, Math.max(0, from.x + by.x / scale)),
-      y: Math.min(height, Math.max(0, from.y + by.y / scale)),
-    };
+    const from = this.#at;
+    const to = views.within({ x: from.x + by.x / scale, y: from.y + by.y / scale }, this.#picture);
     if (drawing && !MOVES.has(this.tool.peek())) {
       if (!this.#dabs.length) this.#dab(from);
       this.#dab(to);
     }
     this.cursor.value = this.told.value = to;
-    const moved = views.revealing(this.view.peek(), to, this.#stage!);
-    if (moved.x !== this.view.peek().x || moved.y !== this.view.peek().y) this.#see(moved);
+    this.#see(views.revealing(this.view.peek(), to, this.#stage!));
   }
 
   /** Ends the stroke that `step` leaves; without one, a dot is where the brush is. */
   lift(): void {
     if (MOVES.has(this.tool.peek())) return;
-    if (!this.#dabs.length) {
-      const { width, height } = this.#picture;
-      this.#dab(this.cursor.peek() ?? { x: width / 2, y: height / 2 });
-    }
+    if (!this.#dabs.length) this.#dab(this.#at);
     this.#end();
+  }
+
+  get #at(): Point {
+    return this.cursor.peek() ?? views.middle(this.#picture);
   }
 
   /** The mask as it is sent; null where nothing would be repainted. */
   png(): Promise<Blob | null> {
     return this.#mask.png(this.invert.peek());
-  }
-
-  #begin(at: Touch): void {
-    this.#dabs = [];
-    this.#paint(at);
   }
 
   #paint(at: Touch): void {
@@ -297,11 +292,8 @@ export class Painter {
     this.#veil?.show(this.#mask, this.view.peek());
     const { erase, level } = this.#meant;
     if (!this.#dabs.length || AT_ONCE.has(this.tool.peek())) return;
-    if (level < 1) {
-      this.#veil?.lay(pieces(this.#dabs), this.view.peek(), this.invert.peek() ? 1 - level : level);
-      return;
-    }
-    const how = operation(erase, this.invert.peek());
-    this.#veil?.paint(pieces(this.#dabs), this.view.peek(), how);
+    const [drawn, view, invert] = [pieces(this.#dabs), this.view.peek(), this.invert.peek()];
+    if (level < 1) this.#veil?.lay(drawn, view, invert ? 1 - level : level);
+    else this.#veil?.paint(drawn, view, operation(erase, invert));
   }
 }

@@ -41,7 +41,7 @@ export function SelectBar({ pictures }: { pictures: readonly Picture[] }) {
           {t("done")}
         </button>
       </header>
-      <div>
+      <div class="captioned">
         <Do name="favour" icon="star" none={!ids.length || busy.value} pressed={liked} act={() => run(() => favour(ids, !liked))} />
         <Do name="album" icon="album" none={!ids.length} act={() => void (collecting.value = ids)} />
         {inAlbum && <Do name="takeOut" icon="minus" none={!ids.length || busy.value} act={() => run(() => takeOut(ids).then(end))} />}
@@ -76,8 +76,9 @@ interface DoProps {
 
 function Do({ name, icon, none, pressed, act }: DoProps) {
   return (
-    <button type="button" class="plain" aria-label={t(name)} title={t(name)} aria-pressed={pressed} disabled={none} onClick={() => void act()}>
+    <button type="button" class="plain" aria-pressed={pressed} disabled={none} onClick={() => void act()}>
       <Icon name={icon} />
+      {t(name)}
     </button>
   );
 }

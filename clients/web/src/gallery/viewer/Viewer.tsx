@@ -151,22 +151,22 @@ function Stage({ among, at, picture }: { among: readonly Picture[]; at: number; 
           ),
       )}
       <aside class="under">
-        <div class="doings">
+        <div class="doings captioned">
           <Favourite id={output.id} />
           {ACTIONS.map(([name, icon, run]) => (
             <button
               key={name}
               type="button"
               class="plain"
-              aria-label={t(name as "again")}
-              title={t(name as "again")}
               onClick={() => void run(picture)}
             >
               <Icon name={icon} />
+              {t(name as "again")}
             </button>
           ))}
-          <button type="button" class="plain" aria-label={t("remove")} title={t("remove")} onClick={away}>
+          <button type="button" class="plain" onClick={away}>
             <Icon name="trash" />
+            {t("remove")}
           </button>
         </div>
         <About picture={picture} />
@@ -181,12 +181,11 @@ function Favourite({ id }: { id: string }) {
     <button
       type="button"
       class="plain favourite"
-      aria-label={t("favourite")}
-      title={t("favourite")}
       aria-pressed={on}
       onClick={() => void favour([id], !on).catch((error: unknown) => toast(sentence(error, false)))}
     >
       <Icon name="star" />
+      {t("favourite")}
     </button>
   );
 }

@@ -1,6 +1,6 @@
 /** Every figure of a picture's recipe, in words. */
 import type { Job, Output } from "../../api/types";
-import { ago, duration, language, number } from "../../i18n";
+import { ago, duration, language, number, dimensions } from "../../i18n";
 import { models, samplers, schedules } from "../../state/form/models";
 import { t } from "../words";
 
@@ -18,7 +18,7 @@ export function figures(job: Job, output: Output): Figure[] {
   const all: [string, string | number | null | undefined | false][] = [
     [t("kind"), fromPicture && t(job.kind as "inpaint")],
     [t("model"), title || input.model],
-    [t("size"), `${output.width} × ${output.height}`],
+    [t("size"), dimensions(output.width, output.height)],
     [t("steps"), number(input.steps)],
     [t("guidance"), number(input.guidance_scale, 2)],
     [t("sampler"), sampler ?? input.sampler],

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import type { Model } from "../../api/types";
+import { dimensions } from "../../i18n";
 import { change, draft } from "../../state/form/draft";
 import { mend, remark } from "../../state/form/problems";
 import { useProblem } from "../problems";
@@ -24,7 +25,7 @@ export function SizeField({ model }: { model: Model }) {
   return (
     <fieldset class="field">
       <legend>
-        {t("size")} <b>{t("pixels", size.width, size.height)}</b>
+        {t("size")} <b>{dimensions(size.width, size.height)}</b>
       </legend>
       <div class="ratios">
         {RATIOS.map((each) => (

@@ -1,6 +1,6 @@
 /** What a choice leaves to be chosen, and which choices differ from the model's own. */
 import type { Model, Sampler, Schedule } from "../../api/types";
-import { language, number } from "../../i18n";
+import { language, number, dimensions } from "../../i18n";
 import { weighedByBlock } from "../../state/form/blocks";
 import type { Draft } from "../../state/form/draft";
 import { likened, NONE, type Guides } from "../../state/form/guides";
@@ -40,7 +40,7 @@ export function differences(
   return [
     from.model && (model?.name === from.model ? model.title : from.model),
     (from.width || from.height) &&
-      t("pixels", from.width ?? model?.width ?? 0, from.height ?? model?.height ?? 0),
+      dimensions(from.width ?? model?.width ?? 0, from.height ?? model?.height ?? 0),
     from.steps !== null && t("chipSteps", from.steps),
     from.guidance !== null && t("chipGuidance", number(from.guidance, 2)),
     from.sampler && titled(samplers, from.sampler),

@@ -1,7 +1,7 @@
 import { useId } from "preact/hooks";
-import { number } from "../../i18n";
+import { number, dimensions } from "../../i18n";
 import { change, draft } from "../../state/form/draft";
-import { ownUpscaler, timesChosen, timesOf } from "../../state/form/enlarge";
+import { largest, ownUpscaler, timesChosen, timesOf } from "../../state/form/enlarge";
 import type { Input } from "../../state/form/input";
 import { model } from "../../state/form/models";
 import { mend } from "../../state/form/problems";
@@ -20,15 +20,15 @@ export function Enlarge({ source }: { source: Input }) {
   const problem = useProblem(["/scale", "/width", "/height"]);
   const { scale, upscaler, strength } = draft.value;
   if (!chosen) return null;
-  const all = timesOf(source, chosen);
-  const times = timesChosen(scale, source, chosen);
-  const { max_width, max_height } = chosen.limits;
+  const all = timesOf(source, chosen, !!strength);
+  const times = timesChosen(scale, source, chosen, !!strength);
+  const most = largest(chosen, !!strength);
   const own = ownUpscaler(chosen);
   return (
     <>
       <fieldset class="field">
         <legend>
-          {t("enlargeBy")} <b>{t("pixels", Math.round(source.width * times), Math.round(source.height * times))}</b>
+          {t("enlargeBy")} <b>{dimensions(Math.round(source.width * times), Math.round(source.height * times))}</b>
         </legend>
         <div class="uses">
           {all.map((each) => (
@@ -47,7 +47,7 @@ export function Enlarge({ source }: { source: Input }) {
             </label>
           ))}
         </div>
-        {!all.length && !problem && <p class="muted">{t("largest", `${max_width} × ${max_height}`)}</p>}
+        {!all.length && !problem && <p class="muted">{t("largest", dimensions(most.width, most.height))}</p>}
         {problem && (
           <p class="error" role="alert">
             {problem}

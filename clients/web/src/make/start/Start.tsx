@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useMemo } from "preact/hooks";
+import { dimensions } from "../../i18n";
 import { change, draft, worksOnPart } from "../../state/form/draft";
 import { input, STRENGTH, type Input } from "../../state/form/input";
 import { model, uses } from "../../state/form/models";
@@ -22,13 +23,18 @@ const POINTERS = ["/image", "/references", "/mask", "/expand", "/kind"] as const
 
 /** The picture, with what of it is painted over. */
 function Shown({ source }: { source: Input }) {
-  const { use, mask, invert } = source;
+  const { use, mask, invert, ink } = source;
   const url = useMemo(() => (use === "inpaint" && mask ? URL.createObjectURL(mask) : null), [use, mask]);
   useEffect(() => () => void (url && URL.revokeObjectURL(url)), [url]);
   return (
     <span class="masked">
       <img src={source.url} alt={t("start")} width={source.width} height={source.height} />
-      {url && <span class={invert ? "mask inverted" : "mask"} style={{ maskImage: `url("${url}")${invert ? ", linear-gradient(#fff, #fff)" : ""}` }} />}
+      {url && (
+        <span
+          class={invert ? "mask inverted" : "mask"}
+          style={{ ...(ink && { "--ink": ink.full, "--line": ink.line }), maskImage: `url("${url}")${invert ? ", linear-gradient(#fff, #fff)" : ""}` }}
+        />
+      )}
     </span>
   );
 }
@@ -63,12 +69,12 @@ export function Start({ source }: { source: Input }) {
           >
             <Icon name="close" />
           </button>
-          <p class="muted">{t("pixels", source.width, source.height)}</p>
+          <p class="muted">{dimensions(source.width, source.height)}</p>
         </div>
       </div>
       {source.full && (
         <p class="muted">
-          {t("madeSmaller", t("pixels", source.full.width, source.full.height), t("pixels", source.width, source.height))}
+          {t("madeSmaller", dimensions(source.full.width, source.full.height), dimensions(source.width, source.height))}
         </p>
       )}
       <div class="uses" role="radiogroup" aria-label={t("use")}>
@@ -95,7 +101,7 @@ export function Start({ source }: { source: Input }) {
           {source.use === "outpaint" ? t("extend") : t(source.mask ? "paintAgain" : "paint")}
         </button>
       )}
-      {worksOnPart(source, chosen) && <p class="muted">{t("onlyPart", `${chosen!.width} × ${chosen!.height}`)}</p>}
+      {worksOnPart(source, chosen) && <p class="muted">{t("onlyPart", dimensions(chosen!.width, chosen!.height))}</p>}
       {problem && (
         <p class="error" role="alert">
           {problem}

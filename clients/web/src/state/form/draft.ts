@@ -219,7 +219,7 @@ export function request(from: Draft, source: Input | null, model: Model | null =
   }
   asked.strength = from.strength ?? STRENGTH[source.use];
   if (source.use === "upscale") {
-    asked.scale = model ? timesChosen(from.scale, source, model) : (from.scale ?? 2);
+    asked.scale = model ? timesChosen(from.scale, source, model, !!asked.strength) : (from.scale ?? 2);
     asked.upscaler = from.upscaler ?? ownUpscaler(model);
     // With nothing painted anew all of them would be the same.
     if (!asked.strength) asked.count = 1;

@@ -41,6 +41,8 @@ export interface Input extends Given {
   more: readonly Given[];
   /** White is repainted; of the picture's size. */
   mask: Blob | null;
+  /** The colours in which the mask was painted, by which it is seen on the picture. */
+  ink?: { readonly full: string; readonly line: string } | null;
   invert: boolean;
   /** Pixels over which the mask's edge is softened. */
   feather: number;

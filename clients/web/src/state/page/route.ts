@@ -1,5 +1,6 @@
 /** Where the user is, in the address: back leads back, and a reload stays. */
 import { signal } from "@preact/signals";
+import { settled } from "./steps";
 
 export type Place = "make" | "gallery" | "models" | "anatomy" | "server";
 
@@ -23,7 +24,8 @@ export const route = signal<Route>(read());
 /** From where a picture of the gallery was opened, and how far down that was. */
 let opener: { place: Place; y: number } | null = null;
 
-function arrive(): void {
+/** A place that is come back to is as far down as it was left; one that is gone to begins at its top. */
+function arrive(stepped: boolean): void {
   const before = route.peek();
   const now = read();
   const away = now.place !== before.place;
@@ -31,22 +33,24 @@ function arrive(): void {
   route.value = now;
   // Each begins at its top; the gallery knows by itself where the user was.
   if (!away || now.place === "gallery") return;
-  const back = before.open && opener?.place === now.place ? opener.y : 0;
+  const back = stepped && before.open && opener?.place === now.place ? opener.y : 0;
   opener = null;
   scrollTo(0, 0);
   // Once the place is drawn: before that it is not so high.
   if (back) requestAnimationFrame(() => scrollTo(0, back));
 }
 
-addEventListener("hashchange", arrive);
+addEventListener("hashchange", () => arrive(true));
 
 /** Goes to a place. */
 export function go(place: Place, open: string | null = null): void {
   const address = `#/${place}${open ? `/${encodeURIComponent(open)}` : ""}`;
-  if (address === location.hash) return;
-  // By history: to an address that is set, what lies over the page takes it for a step back.
-  history.pushState(null, "", address);
-  arrive();
+  settled(() => {
+    if (address === location.hash) return;
+    // By history: to an address that is set, what lies over the page takes it for a step back.
+    history.pushState(null, "", address);
+    arrive(false);
+  });
 }
 
 /** Shows something else in place of what is open: back leads past both. Done when it returns. */

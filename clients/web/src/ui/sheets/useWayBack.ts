@@ -1,12 +1,10 @@
 import { useEffect, useRef } from "preact/hooks";
+import { settled, stepBack, wasOwn } from "../../state/page/steps";
 
 /** What lies over the page, the uppermost last. */
 const over: { id: number; leave(): void }[] = [];
 
 let last = 0;
-
-/** Steps back that were taken here and are nobody's wish. */
-let own = 0;
 
 interface Mark {
   over?: number;
@@ -19,10 +17,7 @@ function mark(id: number): void {
 }
 
 addEventListener("popstate", () => {
-  if (own > 0) {
-    own--;
-    return;
-  }
+  if (wasOwn()) return;
   const top = over.at(-1);
   if (!top) return;
   // Put back at once: whether the user may leave is not known yet.
@@ -37,13 +32,14 @@ export function useWayBack(leave: () => void): void {
   useEffect(() => {
     const id = ++last;
     over.push({ id, leave: () => latest.current() });
-    mark(id);
+    let here = true;
+    settled(() => here && mark(id));
     return () => {
+      here = false;
       over.splice(over.findIndex((each) => each.id === id), 1);
       // Where the user went on to another place, the way back leads from there.
       if (marked() !== id) return;
-      own++;
-      history.back();
+      stepBack();
     };
   }, []);
 }
