@@ -225,7 +225,7 @@ class Views:
     def output(self, output: Output, record: JobRecord | None = None) -> OutputView:
         """A picture with its signed URL, and where its job is known, what is its own."""
         own = record.request.own(int(output.id.rpartition("-")[2])) if record else {}
-        return OutputView(**output.model_dump(), url=self.image_url(output.id), own=own)
+        return OutputView.model_construct(**dict(output), url=self.image_url(output.id), own=own)
 
     def event(
         self, event: LastingEvent, record: JobRecord | None

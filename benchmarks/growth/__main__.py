@@ -28,13 +28,16 @@ from typing import Any
 import httpx
 import psutil
 from redis import Redis
+from rq.job import Job
 
 from benchmarks import RESULTS, machine, save
 from benchmarks.server.around import JOBS, START, answers, processor_seconds, program, until
+from jobs.lists import listing, standing
 from jobs.pictures.image_store import ImageStore
 from jobs.queue import queue
+from jobs.records import lanes
 from jobs.records.events import StatusEvent, publish
-from jobs.records.record import read
+from jobs.records.record import JobRecord, read
 from tests.running.addresses import free_port
 from tests.running.hand_worker import HandWorker
 from tests.running.services.redis import redis_in
@@ -42,6 +45,9 @@ from tests.running.services.redis import redis_in
 BODY = {"prompt": "red apple, 3d", "steps": 20}
 CALLERS = 50
 """Lanes that waiting jobs are spread over."""
+
+AT_ONCE = 500
+"""Jobs that are put into the queue by one round trip."""
 
 STEP = 0.1
 """Seconds that a worker's device takes for all that it holds."""
@@ -135,10 +141,9 @@ def waiting(counts: list[int], times: int) -> dict[str, Any]:
         assert record is not None
         there = 1
         for count in counts:
-            while there < count:
-                caller = f"caller{there % CALLERS}"
-                queue.submit(here.redis, record.request, "local", caller=caller)
-                there += 1
+            if there < count:
+                _fill(here.redis, record, count - there)
+                there = count
             hand.advertise()
             each: dict[str, Any] = {}
             for name, method, path in (
@@ -154,6 +159,27 @@ def waiting(counts: list[int], times: int) -> dict[str, Any]:
             # What was submitted just now waits as well.
             there += times + 1
     return found
+
+
+def _fill(redis: Redis, record: JobRecord, jobs: int) -> None:
+    """Have so many more wait as if each had been submitted, without asking for each by itself."""
+    template = Job.key_for(record.id)
+    every = [
+        lanes.lane(record.request.model, "normal", f"caller{n}") for n in range(min(jobs, CALLERS))
+    ]
+    pipe = redis.pipeline(transaction=False)
+    for number in range(jobs):
+        job, lane = queue.new_job_id(), every[number % len(every)]
+        waits = lane.queue(redis)
+        pipe.copy(template, Job.key_for(job))
+        pipe.hset(Job.key_for(job), "origin", lane.name)
+        pipe.sadd(lanes.QUEUES, waits.key)
+        waits.push_job_id(job, pipeline=pipe)
+        listing.add(pipe, "local", job, record.request)
+        standing.add(pipe, job, record.request)
+        if number % AT_ONCE == AT_ONCE - 1:
+            pipe.execute()
+    pipe.execute()
 
 
 def _cost(

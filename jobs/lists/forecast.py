@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 from jobs.lists.open_jobs import OpenJob
 from jobs.records import lanes
@@ -36,17 +37,15 @@ class Run:
     tail: float
     begins: float
     speed: float = 0.0
+    rows: int = field(init=False)
+    """Rows of a forward that all its pictures take."""
+    around: float = field(init=False)
+    """Seconds beside its steps that it takes from others, by the step."""
 
-    @property
-    def rows(self) -> int:
-        """Rows of a forward that all its pictures take."""
-        return self.job.size.pictures * (2 if self.job.size.guided else 1)
-
-    @property
-    def around(self) -> float:
-        """Seconds beside its steps that it takes from others, by the step."""
-        beside = self.cost.encode + self.cost.decode
-        return self.job.size.pictures * beside / max(1, self.job.size.steps)
+    def __post_init__(self) -> None:
+        size, beside = self.job.size, self.cost.encode + self.cost.decode
+        self.rows = size.pictures * (2 if size.guided else 1)
+        self.around = size.pictures * beside / max(1, size.steps)
 
 
 @dataclass(eq=False)
@@ -55,6 +54,11 @@ class Worker:
 
     info: WorkerInfo
     runs: list[Run] = field(default_factory=list[Run])
+    shared_by: list[Run] = field(default_factory=list[Run])
+    """Those that had begun when speeds were last worked out."""
+    _costs: dict[tuple[str, int], PictureCost | None] = field(
+        default_factory=dict[tuple[str, int], "PictureCost | None"]
+    )
 
     @property
     def pictures(self) -> int:
@@ -67,20 +71,28 @@ class Worker:
 
     def cost(self, job: OpenJob) -> PictureCost | None:
         """What a picture of this job costs here, as measured at about its size."""
-        area = job.size.width * job.size.height
-        near = [
-            each
-            for each in self.info.costs
-            if lanes.plain(each.model) == job.lane.model
-            and area / ALIKE <= each.area <= area * ALIKE
-        ]
-        return min(near, key=lambda each: abs(each.area - area), default=None)
+        model, area = asked = job.lane.model, job.size.width * job.size.height
+        if asked not in self._costs:
+            near = [
+                each
+                for each in self.info.costs
+                if lanes.plain(each.model) == model and area / ALIKE <= each.area <= area * ALIKE
+            ]
+            self._costs[asked] = min(near, key=lambda each: abs(each.area - area), default=None)
+        return self._costs[asked]
 
     def ready_in(self, model: str) -> float | None:
         """Seconds until a model, as lanes name it, can begin here; None where nobody knows."""
         if model in map(lanes.plain, self.info.warm):
             return 0.0
         return {lanes.plain(each): time for each, time in self.info.ready_in.items()}.get(model)
+
+    def share(self, now: float) -> None:
+        """Give what has begun its speed, where that is not as it was."""
+        begun = [run for run in self.runs if run.begins <= now]
+        if begun != self.shared_by:
+            share(begun)
+            self.shared_by = begun
 
     def run(self, job: OpenJob, now: float) -> Run | None:
         """The job under way from now; None where its cost or its model's loading is not known."""
@@ -93,41 +105,81 @@ class Worker:
         return Run(job, cost, job.left, tail, now + delay)
 
 
-def forecast(
-    running: Sequence[OpenJob], order: Sequence[OpenJob], live: Sequence[WorkerInfo]
-) -> dict[str, float]:
-    """Seconds until each job should end, by its id; `order` has those that wait as they begin.
+class Forecast:
+    """When each job should end, in seconds by its id; `order` has those that wait as they begin.
 
     Missing is what depends on something that nobody measured: all jobs that wait, where something
     runs whose cost is not known.
     """
-    return _Play(running, order, live).ends
 
-
-class _Play:
     def __init__(
         self, running: Sequence[OpenJob], order: Sequence[OpenJob], live: Sequence[WorkerInfo]
     ) -> None:
         self.ends: dict[str, float] = {}
         self._now = 0.0
+        self._ended = 0
         self._workers = [Worker(info) for info in live]
+        self._to_wait_for(order)
+        self._callers = {job.lane.caller for job in order}
+        self._all_begun: _Moment | None = None
+        self._pace: _Pace | None = None
+        self._known = bool(live) and self._place(running)
+        if self._known:
+            self._play()
+
+    def with_last(self, job: OpenJob) -> Forecast | None:
+        """This with one more that begins after all others, as if all were played again.
+
+        None where that would have to be done.
+        """
+        if not self._known:
+            return self
+        if self._pace is not None:
+            return self._later(job, self._pace)
+        if self._all_begun is None or self._callers - {job.lane.caller}:
+            # Who has nothing under way goes first, which may be this one.
+            return None
+        more = copy(self)
+        more.ends = dict(self.ends)
+        more._callers = {job.lane.caller}
+        more._go_back_to(self._all_begun)
+        more._to_wait_for([job])
+        more._play()
+        return more
+
+    def _later(self, job: OpenJob, pace: _Pace) -> Forecast | None:
+        if job.lane.caller not in pace.callers:
+            return None
+        if not any(worker.run(job, 0.0) for worker in self._workers):
+            return self
+        more = copy(self)
+        more._pace = pace = replace(pace, before=pace.before + 1)
+        more.ends = self.ends | {job.id: self._now + pace.before / pace.jobs_a_second}
+        return more
+
+    def _to_wait_for(self, order: Sequence[OpenJob]) -> None:
         self._queue = deque(order)
         self._waiting = {job.id: job for job in order}
         self._next: defaultdict[str, deque[OpenJob]] = defaultdict(deque)
         for job in order:
             self._next[job.lane.caller].append(job)
-        if not live or not self._place(running):
-            return
-        ended = 0
+
+    def _play(self) -> None:
+        self._all_begun = None
         self._admit()
-        while (soon := self._soonest()) and ended < MOST:
+        while (soon := self._soonest()) and self._ended < MOST:
             run, seconds = soon
             self._pass(seconds)
             if run.left <= 1e-9:
                 self._end(run)
-                ended += 1
-        if self._waiting and ended >= MOST:
-            self._at_the_pace_of(ended / self._now)
+        if self._waiting and self._ended >= MOST:
+            self._at_the_pace_of(self._ended / self._now)
+
+    def _go_back_to(self, then: _Moment) -> None:
+        self._now, self._ended = then.now, then.ended
+        self._workers = [Worker(each.info) for each in self._workers]
+        for worker, runs in zip(self._workers, then.runs, strict=True):
+            worker.runs = [copy(run) for run in runs]
 
     def _place(self, running: Sequence[OpenJob]) -> bool:
         """Put what runs where it runs; whether all of it is known."""
@@ -143,7 +195,7 @@ class _Play:
         """What happens next, and in how many seconds: a job's last step, or its beginning."""
         every: list[tuple[Run, float]] = []
         for worker in self._workers:
-            share([run for run in worker.runs if run.begins <= self._now])
+            worker.share(self._now)
             for run in worker.runs:
                 begun = run.begins <= self._now
                 every.append((run, run.left / run.speed if begun else run.begins - self._now))
@@ -157,6 +209,7 @@ class _Play:
         self._now += seconds
 
     def _end(self, run: Run) -> None:
+        self._ended += 1
         self.ends[run.job.id] = self._now + run.tail
         worker = next(each for each in self._workers if run in each.runs)
         worker.runs.remove(run)
@@ -174,6 +227,9 @@ class _Play:
             if self._queue[0].id in self._waiting and not self._take(self._queue[0]):
                 return
             self._queue.popleft()
+        if self._all_begun is None:
+            runs = [[copy(run) for run in worker.runs] for worker in self._workers]
+            self._all_begun = _Moment(self._now, self._ended, runs)
 
     def _take(self, job: OpenJob) -> bool:
         """Begin a job if there is room; one whose end nobody knows takes none."""
@@ -195,6 +251,26 @@ class _Play:
             if any(worker.run(job, 0.0) for worker in self._workers):
                 before += 1
                 self.ends[job.id] = self._now + before / jobs_a_second
+        callers = {job.lane.caller for job in self._waiting.values()}
+        self._pace = _Pace(jobs_a_second, before, callers)
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """How things stand once nothing waits any more; `runs` are each worker's."""
+
+    now: float
+    ended: int
+    runs: list[list[Run]]
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """At which whatever was not played through ends, and whose that is."""
+
+    jobs_a_second: float
+    before: int
+    callers: set[str]
 
 
 def share(runs: Sequence[Run]) -> None:
@@ -206,10 +282,11 @@ def share(runs: Sequence[Run]) -> None:
         pictures[run.job.lane.caller] += run.job.size.pictures
     owed = {caller: sum(each) / len(each) for caller, each in weights.items()}
     total = sum(owed.values())
-    kinds: defaultdict[PictureCost, list[Run]] = defaultdict(list)
+    # By the object: what a worker measured it says once, and hashing all of it takes longer.
+    kinds: defaultdict[int, list[Run]] = defaultdict(list)
     for run in runs:
-        kinds[run.cost].append(run)
-    for cost, alike in kinds.items():
+        kinds[id(run.cost)].append(run)
+    for alike in kinds.values():
         # A caller's part goes to his pictures alike, of whatever kind.
         parts: defaultdict[str, float] = defaultdict(float)
         rows: defaultdict[str, int] = defaultdict(int)
@@ -217,7 +294,7 @@ def share(runs: Sequence[Run]) -> None:
             caller = run.job.lane.caller
             parts[caller] += owed[caller] * run.job.size.pictures / pictures[caller] / total
             rows[caller] += run.rows
-        _share_forwards(cost, alike, parts, rows)
+        _share_forwards(alike[0].cost, alike, parts, rows)
 
 
 def _share_forwards(
@@ -230,10 +307,11 @@ def _share_forwards(
         spare = (NEXT_TO_NOTHING - 1) * cost.forward(fair) / cost.per_row if cost.per_row else most
         extra = min(1.0, max(0.0, min(spare, cost.rows - fair)) / (most - fair))
         often = {caller: each + (1 - each) * extra for caller, each in often.items()}
-    together = sum(often[caller] * rows[caller] for caller in parts)
-    beside = sum(often[run.job.lane.caller] * run.around for run in runs)
-    for run in runs:
-        each = often[run.job.lane.caller]
+    forward = cost.forward(sum(often[caller] * rows[caller] for caller in parts))
+    whole = sum(parts.values())
+    shares = [often[run.job.lane.caller] for run in runs]
+    beside = sum(each * run.around for each, run in zip(shares, runs, strict=True))
+    for each, run in zip(shares, runs, strict=True):
         # Its own encode and decode come before and after its steps.
-        round_s = cost.forward(together) + beside - each * run.around
-        run.speed = sum(parts.values()) * each / max(round_s, 1e-9)
+        round_s = forward + beside - each * run.around
+        run.speed = whole * each / max(round_s, 1e-9)

@@ -19,7 +19,11 @@ from jobs.lists.standing import Standing
 from jobs.records.record import JobRecord
 
 WORTH = 0.004
-"""Processor seconds; a look that took less is not kept: a short queue is shown as it is."""
+"""Processor seconds; a look that took less is not kept, unless MANY jobs wait: a short queue is
+shown as it is."""
+
+MANY = 32
+"""Jobs that wait, from which on a look is kept whatever it took."""
 
 KEPT = 4.0
 """For how many times of what it took a look is kept, by the clock."""
@@ -54,6 +58,18 @@ class Looks:
         """How the queue stands, with these jobs in it where they wait. Raises RedisError."""
         return self._kept(records) or self._take(records)
 
+    def add(self, record: JobRecord) -> None:
+        """A job that this process has just submitted is in the kept look from now on.
+
+        Else each submission to a long queue would take a look of its own.
+        """
+        with self._lock:
+            last = self._last
+            if last is None or time.monotonic() >= last.until or last.stands.knows(record):
+                return
+            if (stands := last.stands.joined(record)) is not None:
+                self._last = _Look(stands, last.until)
+
     def _kept(self, records: Sequence[JobRecord]) -> Standing | None:
         last = self._last
         if last is None or not last.has(records):
@@ -68,6 +84,7 @@ class Looks:
             began = time.thread_time()
             stands = standing.look(self._redis).played()
             took = time.thread_time() - began
-            kept_for = min(LONGEST, KEPT * took) if took >= WORTH else 0.0
+            worth = took >= WORTH or stands.waiting >= MANY
+            kept_for = min(LONGEST, KEPT * took) if worth else 0.0
             self._last = _Look(stands, time.monotonic() + kept_for)
             return stands

@@ -8,19 +8,21 @@ from __future__ import annotations
 import heapq
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.lists.forecast import forecast
+from jobs.lists.forecast import Forecast
 from jobs.lists.open_jobs import FIELDS, OpenJob, Size, open_job, status_of
-from jobs.records import columns, lanes, shares, workers
+from jobs.records import columns, lanes, workers
 from jobs.records.events import ENDED
 from jobs.records.lanes import Lane
 from jobs.records.record import JobRecord
 from jobs.records.shares import Turn
+from jobs.records.shares import turn as turn_of
 from jobs.records.workers import WorkerInfo
 from jobs.request.request import ResolvedRequest
 
@@ -77,31 +79,67 @@ def look(connection: Redis) -> Standing:
     had, served, places = lanes.had_served_and_places(connection, callers)
     # Jobs of lanes in their order, and what a worker is about to take, as they came.
     every.sort(key=lambda job: (places.get(job.id, -1), job.id))
-    return Standing(every, had, served, live, moves=_count(moved))
+    warm = {lanes.plain(model) for worker in live for model in worker.warm}
+    running = [job for job in every if job.running]
+    shares = Shares(had, served, warm)
+    return Standing(running, in_turn(every, shares), shares, live, moves=_count(moved))
+
+
+@dataclass(frozen=True)
+class Shares:
+    """By what turns go: what each waiting caller had of the device, when he was served, which
+    models are warm, as lanes name them."""
+
+    had: Mapping[str, float]
+    served: Mapping[str, float]
+    warm: Collection[str]
 
 
 class Standing:
-    """One look at the queue: what each waiting caller had of the device, and when he was served.
+    """One look at the queue: what runs, and what waits, in the order in which it begins.
 
     `moves` is how often jobs had changed places before it.
     """
 
     def __init__(
         self,
-        every: Sequence[OpenJob],
-        had: Mapping[str, float],
-        served: Mapping[str, float],
+        running: Sequence[OpenJob],
+        order: Sequence[OpenJob],
+        shares: Shares,
         live: Sequence[WorkerInfo],
         *,
         moves: int,
     ) -> None:
         self.moves = moves
         self._live = live
-        self._running = [job for job in every if job.running]
-        warm = {lanes.plain(model) for worker in live for model in worker.warm}
-        self._order = in_turn(every, had, served, warm)
-        self._places = {job.id: place for place, job in enumerate(self._order)}
+        self._running = running
+        self._order = order
+        self._shares = shares
+        self._places = {job.id: place for place, job in enumerate(order)}
         self._rate = sum(worker.jobs_per_second or 0 for worker in live)
+
+    def joined(self, record: JobRecord) -> Standing | None:
+        """This look with a job that came after it, last of its lane, the others as they were then.
+
+        None where it does not say enough of the caller: another look must be taken.
+        """
+        lane = lanes.parse(record.lane)
+        if lane is None or all(job.lane.caller != lane.caller for job in self._order):
+            return None
+        size = Size.of(Size.asked(record.request).score)
+        new = OpenJob(record.id, lane, size, None, float(size.steps))
+        # Nothing changes for whom comes before: the lane's turn is another's until then.
+        places = (place for place, job in enumerate(reversed(self._order)) if job.lane == lane)
+        since = next(places, len(self._order))
+        at = len(self._order) - since
+        before, after = self._order[:at], self._order[at:]
+        later = in_turn([*self._running, *after, new], self._shares, before)
+        more = Standing(
+            self._running, [*before, *later], self._shares, self._live, moves=self.moves
+        )
+        if later[-1] is new and (ends := self._forecast.with_last(new)):
+            more._forecast = ends
+        return more
 
     @property
     def waiting(self) -> int:
@@ -118,14 +156,14 @@ class Standing:
 
     def played(self) -> Standing:
         """This look, with the time of every job worked out."""
-        _ = self._ends
+        _ = self._forecast
         return self
 
     def eta(self, record: JobRecord) -> float | None:
         """Seconds until the job should be done, by what was measured; None where that is not
         enough."""
         plain = Size.asked(record.request).plain
-        seconds = self._ends.get(record.id) if plain else None
+        seconds = self._forecast.ends.get(record.id) if plain else None
         if seconds is None and record.status == "running":
             # What it was seen to take so far.
             if record.progress is None or record.seconds_per_step is None:
@@ -141,22 +179,23 @@ class Standing:
         return min(600, max(1, round(self.waiting / 10 / self._rate)))
 
     @cached_property
-    def _ends(self) -> dict[str, float]:
-        return forecast(self._running, self._order, self._live)
+    def _forecast(self) -> Forecast:
+        return Forecast(self._running, self._order, self._live)
 
 
 def in_turn(
-    every: Sequence[OpenJob],
-    had: Mapping[str, float],
-    served: Mapping[str, float],
-    warm: Collection[str],
+    every: Sequence[OpenJob], shares: Shares, begun: Sequence[OpenJob] = ()
 ) -> list[OpenJob]:
     """The jobs that wait, in the order in which they begin: as workers take them, one by one.
 
-    Those of a lane come in the order in which they wait there."""
+    Those of a lane come in the order in which they wait there; `begun` are under way by then, as
+    those are that run.
+    """
     held: Counter[str] = Counter()
     queues: defaultdict[Lane, deque[OpenJob]] = defaultdict(deque)
     of_caller: defaultdict[str, list[Lane]] = defaultdict(list)
+    for job in begun:
+        held[job.lane.caller] += job.size.pictures
     for job in every:
         if job.running:
             held[job.lane.caller] += job.size.pictures
@@ -166,12 +205,12 @@ def in_turn(
         queues[job.lane].append(job)
 
     def turn(lane: Lane) -> tuple[Turn, str, Lane, int]:
-        turn = shares.turn(
+        turn = turn_of(
             lane,
             held=held[lane.caller],
-            cold=lane.model not in warm,
-            tag=had.get(lane.caller, 0.0),
-            served=served.get(lane.caller, 0.0),
+            cold=lane.model not in shares.warm,
+            tag=shares.had.get(lane.caller, 0.0),
+            served=shares.served.get(lane.caller, 0.0),
         )
         return turn, queues[lane][0].id, lane, held[lane.caller]
 

@@ -140,6 +140,8 @@ def submit(
     record = from_job(job, fields) if new else read(connection, job_id)
     if record is None:
         raise NoSuchJobError(f"job {job_id} was deleted while it was being submitted")
+    if new:
+        looks.add(record)
     return record
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, cast
 
 from redis import Redis
@@ -83,16 +84,16 @@ class JobRecord:
 
 def read(connection: Redis, job_id: str) -> JobRecord | None:
     """The job of this id; None where there is none."""
-    return read_many(connection, [job_id])[0]
+    return _record(job_id, cast("Values", connection.hmget(Job.key_for(job_id), SHOWN)))
 
 
 def read_many(connection: Redis, job_ids: Sequence[str]) -> list[JobRecord | None]:
     """The jobs of these ids in one round trip, None for each that is gone."""
     with connection.pipeline(transaction=False) as pipe:
         for job_id in job_ids:
-            pipe.hgetall(Job.key_for(job_id))
-        hashes = cast("list[dict[bytes, bytes]]", pipe.execute())
-    return [from_hash(job_id, raw) for job_id, raw in zip(job_ids, hashes, strict=True)]
+            pipe.hmget(Job.key_for(job_id), SHOWN)
+        every = cast("list[Values]", pipe.execute())
+    return [_record(job_id, values) for job_id, values in zip(job_ids, every, strict=True)]
 
 
 SHOWN = (
@@ -102,6 +103,16 @@ SHOWN = (
 )
 """The fields of the hash that a record is made of."""
 
+Values = Sequence[bytes | None]
+"""Of a job, the values of these fields."""
+
+KEPT = 500
+"""Records that a process keeps: pages ask for the same ones again and again, most have ended, and
+making one of its hash takes most of what a page takes."""
+
+SMALL = 8_000
+"""Bytes of a hash; the record of a larger one is made anew each time."""
+
 
 def get_shown() -> list[str]:
     """What SORT is to GET of each job, for `from_row`."""
@@ -110,9 +121,7 @@ def get_shown() -> list[str]:
 
 def from_row(row: Sequence[bytes | None]) -> JobRecord | None:
     """The record in what SORT got; None where the job is gone."""
-    fields = zip(SHOWN, row[1:], strict=True)
-    raw = {field.encode(): value for field, value in fields if value is not None}
-    return from_hash((row[0] or b"").decode(), raw)
+    return _record((row[0] or b"").decode(), row[1:])
 
 
 def fetch(connection: Redis, job_id: str) -> Job:
@@ -130,10 +139,25 @@ def from_job(job: Job, fields: Mapping[FieldT, EncodableT]) -> JobRecord | None:
 
 
 def from_hash(job_id: str, raw: Mapping[bytes, bytes]) -> JobRecord | None:
-    """The record in an RQ job's hash; None where it is empty or not one of ours.
+    """The record in an RQ job's hash; None where it is empty or not one of ours."""
+    return _record(job_id, [raw.get(field.encode()) for field in SHOWN])
 
-    Read as RQ writes it and without its Job, whose making takes longer than all else of a record.
-    """
+
+def _record(job_id: str, values: Values) -> JobRecord | None:
+    """The record of these values, the same one for as long as they are the same."""
+    small = sum(map(len, filter(None, values))) <= SMALL
+    return _kept(job_id, tuple(values)) if small else _made(job_id, values)
+
+
+@lru_cache(KEPT)
+def _kept(job_id: str, values: Values) -> JobRecord | None:
+    return _made(job_id, values)
+
+
+def _made(job_id: str, values: Values) -> JobRecord | None:
+    """Read as RQ writes it and without its Job, whose making takes longer than all else."""
+    fields = zip(SHOWN, values, strict=True)
+    raw = {field.encode(): value for field, value in fields if value is not None}
     if b"data" not in raw:
         return None
     kwargs = _kwargs(raw[b"data"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Literal, cast
 
@@ -188,9 +189,12 @@ def _credentials() -> tuple[Via, str] | None:
 
 def _from_this_machine() -> bool:
     """Whether the peer is on this machine, and speaks for itself."""
-    if indirect() or cross_origin():
-        return False
+    return not indirect() and not cross_origin() and _is_loopback(request.remote_addr or "")
+
+
+@lru_cache(256)
+def _is_loopback(address: str) -> bool:
     try:
-        return ip_address(request.remote_addr or "").is_loopback
+        return ip_address(address).is_loopback
     except ValueError:
         return False

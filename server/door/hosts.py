@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from functools import lru_cache
 
 from flask import Flask, request
 
@@ -49,6 +50,7 @@ def _names(chosen: Settings) -> list[str]:
     return [*ours, chosen.public_host] if chosen.public_host else ours
 
 
+@lru_cache(256)
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)

@@ -1,7 +1,7 @@
 """Limits on requests, and how every limit is told: 429 with the headers of the IETF's draft.
 
 The fields are those of draft-ietf-httpapi-ratelimit-headers from its eighth version on, which
-Flask-Limiter does not write; so the library below it counts, and what it counted is told here.
+Flask-Limiter does not write; and one script counts and tells what its library asks for one by one.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from typing import cast
 
 from flask import Flask, Response, g, request
-from limits import RateLimitItem, RateLimitItemPerMinute
 from redis.exceptions import RedisError
 
 from jobs.quota import Quota, QuotaExceeded
 from jobs.sentences import say
 from jobs.settings import settings
 from server.door.auth import caller, is_public
-from server.door.limiter import BACK, current_limiter, seconds_left
+from server.door.limiter import MINUTE, Window, count_in
 from server.errors import ApiError, respond
 from server.outages import is_full
+from server.resources import resources
 
 NOT_COUNTED = frozenset(("health.ready",))
 """What tells whether a job would run; nor is what is public, and pairing counts tries by itself."""
@@ -45,13 +45,15 @@ def count_request(whose: str) -> list[Quota]:
 
     A request that one limit refuses costs nothing of another.
     """
-    rates = _rates(whose)
-    refusing = next((n for n, rate in enumerate(rates) if not current_limiter().hit(*rate)), None)
+    windows = _windows(whose)
+    if not windows:
+        return []
+    refusing, stand = count_in(resources().redis, windows)
+    quotas = [
+        Quota(each.name, each.limit, "requests", each.left, MINUTE, each.reset) for each in stand
+    ]
     if refusing is None:
-        return [_quota(*each) for each in rates]
-    for item, who in rates[:refusing]:
-        current_limiter().hit(item, who, cost=BACK)
-    quotas = [_quota(*each) for each in rates]
+        return quotas
     full = quotas[refusing]
     of = "of one caller" if full.name == "requests" else "of all callers"
     template = f"{{limit}} requests {of} in a minute are the limit"
@@ -92,26 +94,14 @@ def _state(quota: Quota) -> str:
     return f'"{quota.name}";r={quota.left}{reset}'
 
 
-def _rates(whose: str) -> list[tuple[RateLimitItem, str]]:
+def _windows(whose: str) -> list[Window]:
     """Each limit on requests that there is, and of whom it counts."""
     chosen = settings()
     return [
-        (RateLimitItemPerMinute(limit, namespace=name), who)
-        for name, limit, who in (
-            ("requests", chosen.requests_per_minute, whose),
-            ("requests-total", chosen.requests_per_minute_total, "all"),
+        Window(name, who, limit)
+        for name, who, limit in (
+            ("requests", whose, chosen.requests_per_minute),
+            ("requests-total", "all", chosen.requests_per_minute_total),
         )
         if limit
     ]
-
-
-def _quota(item: RateLimitItem, who: str) -> Quota:
-    window = current_limiter().get_window_stats(item, who)
-    return Quota(
-        item.namespace,
-        item.amount,
-        "requests",
-        window.remaining,
-        item.get_expiry(),
-        seconds_left(window),
-    )

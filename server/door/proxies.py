@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flask import Flask, request
@@ -91,6 +92,7 @@ def _values(said: dict[str, str], name: str) -> list[str]:
     return [value.strip() for value in said.get(name, "").split(",") if value.strip()]
 
 
+@lru_cache(256)
 def _address(text: str) -> Address | None:
     """An address as proxies and sockets write it, with its port or without."""
     text = text.strip().strip('"')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from functools import lru_cache
 from typing import cast
 
 import itsdangerous
@@ -22,6 +23,9 @@ SECRET = "darkroom:signing_secret"
 DAY = 24 * 3600
 """Seconds to which expiry is rounded up: for a day a picture has one URL, so caches hold it."""
 
+KEPT = 2000
+"""Signatures that a process keeps: pages ask for the same pictures' URLs all day."""
+
 REFRESH = 60.0
 """Seconds after which the secret is read again, should Redis have been emptied meanwhile."""
 
@@ -32,7 +36,7 @@ class Signer:
     def __init__(self, redis: Redis, lifetime: int) -> None:
         self._redis = redis
         self._lifetime = lifetime
-        self._signer: itsdangerous.Signer | None = None
+        self._secret: bytes | None = None
         self._read_at = 0.0
 
     def query(self, image: str, expires: int | None = None) -> str:
@@ -42,27 +46,38 @@ class Signer:
         """
         if expires is None:
             expires = -(-(int(time.time()) + self._lifetime) // DAY) * DAY
-        signature = self._current().get_signature(_message(image, expires)).decode()
+        signature = _signature(self._current(), _message(image, expires))
         return f"expires={expires}&signature={signature}"
 
     def allows(self, image: str, expires: int, signature: str) -> bool:
         """Whether a URL with these values opens this picture now."""
-        right = self._current().verify_signature(_message(image, expires), signature)
-        return right and expires > time.time()
+        signer = _signer(self._current())
+        return signer.verify_signature(_message(image, expires), signature) and (
+            expires > time.time()
+        )
 
-    def _current(self) -> itsdangerous.Signer:
-        if self._signer is None or time.monotonic() - self._read_at > REFRESH:
+    def _current(self) -> bytes:
+        if self._secret is None or time.monotonic() - self._read_at > REFRESH:
             try:
-                secret = shared_secret(self._redis, SECRET)
-                self._signer = itsdangerous.Signer(
-                    secret, salt="picture", key_derivation="hmac", digest_method=hashlib.sha256
-                )
+                self._secret = shared_secret(self._redis, SECRET)
                 self._read_at = time.monotonic()
             except RedisError:
                 # Pictures that are in the store can be shown while Redis is away.
-                if self._signer is None:
+                if self._secret is None:
                     raise
-        return self._signer
+        return self._secret
+
+
+@lru_cache(1)
+def _signer(secret: bytes) -> itsdangerous.Signer:
+    return itsdangerous.Signer(
+        secret, salt="picture", key_derivation="hmac", digest_method=hashlib.sha256
+    )
+
+
+@lru_cache(KEPT)
+def _signature(secret: bytes, message: str) -> str:
+    return _signer(secret).get_signature(message).decode()
 
 
 def init_app(app: Flask) -> None:

@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 
-from jobs.lists.forecast import forecast
+from jobs.lists.forecast import Forecast
 from jobs.lists.open_jobs import OpenJob, Size
 from jobs.records.lanes import Lane
 from jobs.records.shares import WEIGHTS
@@ -76,7 +76,9 @@ def told_and_true(jobs: Jobs) -> list[float]:
             )
             for task in device.batcher.tasks
         ]
-        said += [(name, device.now, end) for name, end in forecast(running, [], [INFO]).items()]
+        said += [
+            (name, device.now, end) for name, end in Forecast(running, [], [INFO]).ends.items()
+        ]
     left = [(end, device.ended[name] - at) for name, at, end in said]
     return [end / true for end, true in left if true >= LEAST]
 

@@ -55,11 +55,14 @@ class Accounts:
         plain, steered = self._shared(key, tasks, free, seconds - theirs)
         charged: defaultdict[str, float] = defaultdict(float)
         kinds: set[Kind] = set()
+        alike = not free and plain == steered
         for task in tasks:
-            if task.id in free:
+            if alike:
+                row = plain
+            elif task.id in free:
                 row = theirs / riding
             else:
-                row = plain if plain == steered or not task.steered else steered
+                row = steered if task.steered else plain
             weighted = row / task.weight
             task.had += weighted
             charged[task.caller] += weighted

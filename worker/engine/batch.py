@@ -191,7 +191,7 @@ def _keep_steps(
     rows: TaskRows, noise: torch.Tensor, predicted: torch.Tensor, keep: Callable[[Task, Step], None]
 ) -> None:
     for index, task in enumerate(rows.tasks):
-        if task.stage is Stage.DENOISE and task.traced:
+        if task.recording is not None and task.stage is Stage.DENOISE and task.traced:
             try:
                 keep(task, Step(rows, noise, predicted[index : index + 1], index))
             except Exception as error:
@@ -201,9 +201,12 @@ def _keep_steps(
 def _drawn(rows: TaskRows) -> torch.Tensor | None:
     """The noise (n, C, h, w) that each task's own generator draws for this step, zeros for those
     whose step takes none; None where none does."""
+    drawing = rows.steps.drawing
+    if not drawing:
+        return None
     shape = rows.stack.latents(0).shape
     drawn: dict[int, torch.Tensor] = {}
-    for index in rows.steps.drawing:
+    for index in drawing:
         task = rows.tasks[index]
         if task.stage is Stage.DENOISE:
             try:

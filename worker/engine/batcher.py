@@ -135,7 +135,7 @@ class Batcher:
     def _together(self, first: Task, key: BatchKey, able: Sequence[Task]) -> Batch:
         """The forward of `first`, with all whom it takes along."""
         sharing = self._sharing(first, key, able)
-        if any(task.steered for task in sharing):
+        if not key.steered and any(task.steered for task in sharing):
             key = replace(key, steered=True)
         shares, most = self._accounts.shares, self._budget.rows(key)
         waiting = self._by_caller(first, sharing)
@@ -179,7 +179,8 @@ class Batcher:
             for task in able
             if (task.key is key or task.key == key) and task.stage is Stage.DENOISE
         ]
-        if key.exact or len({task.steered for task in sharing}) == 1:
+        steered = [task.steered for task in sharing]
+        if key.exact or all(steered) or not any(steered):
             return sharing
         steered = sum(task.rows for task in sharing if task.steered)
         plain = sum(task.rows for task in sharing) - steered
@@ -198,7 +199,7 @@ class Batcher:
 
     def _most_in_time(self, first: Task, key: BatchKey, able: Sequence[Task], most: int) -> int:
         """As many of the rows as may be made at once without keeping another shape waiting."""
-        if all(task.key == key for task in able):
+        if all(task.key is key or task.key == key for task in able):
             return most
         while most > first.rows and self._seconds(key, most) > LONG:
             most -= 1
@@ -303,7 +304,8 @@ def _as_many(tasks: Iterable[Task], rows: int) -> list[Task]:
     chosen: list[Task] = []
     taken = 0
     for task in tasks:
-        if not chosen or taken + task.rows <= rows:
+        own = task.rows
+        if not chosen or taken + own <= rows:
             chosen.append(task)
-            taken += task.rows
+            taken += own
     return chosen

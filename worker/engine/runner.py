@@ -228,7 +228,7 @@ class Runner:
     def _forward(self, batch: Batch, rows: TaskRows, start: int, end: int) -> torch.Tensor:
         key, model = batch.key, batch.model
         part = rows.span(start, end, self._budget.rows(key) if key.exact else 0)
-        owners = [rows.owner(row) for row in (*range(start, end), *part.beyond)]
+        owners = [*rows.owners[start:end], *(rows.owner(row) for row in part.beyond)]
         put_on(model, key, owners)
         looking = rows.looking(start, end)
         acting = acts(model, rows, start, end, part)

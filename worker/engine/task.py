@@ -227,9 +227,9 @@ class Task:
     def rows(self) -> int:
         """Rows of a forward that one step of this task takes."""
         beside = ready(self.model).guided_rows - 1 if self.guided else 0
-        return beside + max(1, len(self.conditions))
+        return beside + (len(self.conditions) or 1)
 
-    @property
+    @cached_property
     def steered(self) -> bool:
         """Whether its rows are more than calls of the plain network."""
         asked = self.request
@@ -286,6 +286,7 @@ class Task:
         """Says who may share this task's forwards, once its conditions are there: whatever words
         come later have the shapes of these."""
         model = ready(self.model)
+        self.__dict__.pop("steered", None)  # what was asked before its conditions were there
         by_row = model.loras_by_row and not self.request.exact
         key = BatchKey(
             model=model.name,

@@ -23,7 +23,12 @@ def acts(
     """Within it the forward of rows `start` to `end`, as `part` has them, goes as each row asks;
     None where none asks for anything."""
     places = [*range(start, end), *part.beyond]
-    requests = [rows.owner(row).request for row in places]
+    owners = rows.owners
+    requests = [owners[row].request for row in places]
+    if not rows.more and not any(
+        each.freeu is not None or each.tiling != "none" for each in requests
+    ):
+        return None
     tilings: list[Tiling] = [request.tiling for request in requests]
     edges = _filled(tilings, len(part))
     free = _filled([request.freeu for request in requests], len(part))
@@ -43,6 +48,9 @@ def put_on(model: LoadedModel, key: BatchKey, owners: Sequence[Task]) -> None:
     """Has the forward to come run with the LoRAs of the tasks whose rows these are; of rows that
     fill it up where all have the same."""
     if model.loras_by_row and not key.exact:
+        if not any(task.request.loras for task in owners):
+            model.loras.use(())
+            return
         model.loras.use_by_row([unread(task.request.loras) for task in owners])
     else:
         model.loras.use(key.loras)

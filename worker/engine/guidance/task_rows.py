@@ -54,6 +54,8 @@ class TaskRows(Rows):
     def looking(self, start: int, end: int) -> dict[int, Task]:
         """Of rows `start` to `end`, counted from there, those with the prompt of tasks that want
         to know where words are looked at in this step."""
+        if all(task.recording is None for task in self.tasks):
+            return {}
         behind = self.first_prompt + len(self.tasks)
         return {
             row - start: task
