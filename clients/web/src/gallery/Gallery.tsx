@@ -10,7 +10,7 @@ import { Icon } from "../ui/Icon";
 import { sentence } from "../ui/sentence";
 import "./gallery.css";
 import { Grid } from "./grid/Grid";
-import { findMore, moreToFind, problem, query, search, searching, shown, wordsOf } from "./search";
+import { findMore, looking as lookingFor, moreToFind, problem, query, search, searching, shown, whose } from "./search";
 import { album, failure, inAlbum, lookAt, readOn, whole as wholeAlbum } from "./choose/album";
 import { FilterRow } from "./choose/FilterRow";
 import { anyOf, filtered, filters } from "./choose/filters";
@@ -19,6 +19,7 @@ import { begin, end, selecting } from "./choose/selection";
 import { Shelf } from "./choose/Shelf";
 import { t as choose } from "./choose/words";
 import { Viewer } from "./viewer/Viewer";
+import { Whose } from "./Whose";
 import { t } from "./words";
 
 /** What an album's id has before it in the address. */
@@ -40,7 +41,7 @@ export function Gallery() {
   useEffect(() => {
     if (open) last.value = open;
   }, [open]);
-  const looking = wordsOf(query.value).length > 0;
+  const looking = lookingFor.value;
   const at = album.value;
   const whole = at ? wholeAlbum.value : looking ? !moreToFind.value : !more.value;
   const here = at ? inAlbum.value : shown.value;
@@ -53,7 +54,7 @@ export function Gallery() {
     else if (looking) findMore();
     // Once the connection is back this is called again.
     else if (online) void loadOlder().catch(() => undefined);
-  }, [at, looking, online, length, searching.value]);
+  }, [at, looking, online, length, searching.value, whose.value]);
 
   return (
     <div class="gallery">
@@ -92,7 +93,11 @@ export function Gallery() {
           </button>
         </div>
         {!looking && <Shelf />}
-        {filtering.value && <FilterRow />}
+        {filtering.value && (
+          <FilterRow>
+            <Whose />
+          </FilterRow>
+        )}
         <Standing looking={looking && !at} whole={whole} count={pictures.length} filtered={anyOf(now)} />
         <Grid pictures={pictures} whole={whole} at={open ? null : last.value} more={further} />
         {selecting.value && <SelectBar pictures={pictures} />}
@@ -135,7 +140,7 @@ function Standing({ looking, whole, count, filtered }: { looking: boolean; whole
   else if (count) {
     const written = `${number(count)}${whole ? "" : "+"}`;
     text = looking ? t("found", written) : count === 1 && whole ? t("one") : t("count", written);
-  } else if (looking) text = searching.value ? t("searching") : whole ? t("nothingFound", words) : t("searching");
+  } else if (looking) text = searching.value || !whole ? t("searching") : words ? t("nothingFound", words) : choose("noneOf");
   else if (!whole) text = t("loading");
   else if (filtered) text = choose("noneFits");
   else if (album.value) text = choose("emptyAlbum");

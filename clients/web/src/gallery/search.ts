@@ -1,4 +1,4 @@
-/** Pictures whose prompt has the words that are looked for: those at hand at once, then all. */
+/** Pictures whose prompt has the words that are looked for, one's own or, for an admin, another's: those at hand at once, then all. */
 import { batch, computed, signal } from "@preact/signals";
 import { removed } from "../actions/remove";
 import * as api from "../api/jobs";
@@ -13,6 +13,11 @@ const PAUSE = 250;
 const ENOUGH = 60;
 
 export const query = signal("");
+
+/** Whose pictures an admin looks at: a user's, EVERYBODY's, or none for one's own. */
+export const whose = signal("");
+
+export const EVERYBODY = "*";
 
 /** What the server found so far. */
 const results = signal<readonly Job[]>([]);
@@ -43,37 +48,45 @@ function folded(text: string): string {
   return text.normalize("NFC").toLowerCase();
 }
 
+/** Whether what is to be seen is asked of the server: words are looked for, or another's pictures. */
+export const looking = computed(() => wordsOf(query.value).length > 0 || !!whose.value);
+
 /** What is to be seen: all, or what was looked for. */
 export const shown = computed<readonly Picture[]>(() => {
+  if (!looking.value) return all.value;
   const words = wordsOf(query.value);
-  if (!words.length) return all.value;
   const pictures = new Map<string, readonly Picture[]>();
   for (const job of results.value) {
     const gone = removed.value;
     if (gone.has(job.id)) continue;
     pictures.set(job.id, picturesOf(job).filter(({ output }) => !gone.has(output.id)));
   }
-  for (const id of ids.value) {
+  const mine = !whose.value || whose.value === EVERYBODY;
+  for (const id of mine ? ids.value : []) {
     const live = find(id);
     if (live && matches(live.job.peek().input.prompt, words)) pictures.set(id, picturesOfLive(live));
   }
   return [...pictures.keys()].sort((a, b) => (a < b ? 1 : -1)).flatMap((id) => pictures.get(id)!);
 });
 
+/** Looks at another's pictures, for an admin; nothing leads back to one's own. */
+export function lookAtThoseOf(owner: string): void {
+  whose.value = owner;
+  search(query.peek());
+}
+
 /** Looks for something else; nothing ends the search. */
 export function search(text: string): void {
   clearTimeout(timer);
   turn++;
   cursor = null;
-  const any = wordsOf(text).length > 0;
   batch(() => {
     query.value = text;
     results.value = [];
     problem.value = null;
-    searching.value = any;
-    moreToFind.value = any;
+    searching.value = moreToFind.value = looking.peek();
   });
-  if (any) timer = setTimeout(() => void findOn(), PAUSE);
+  if (looking.peek()) timer = setTimeout(() => void findOn(), PAUSE);
 }
 
 /** Looks further into the past. */
@@ -90,6 +103,7 @@ async function findOn(): Promise<void> {
       const page = await api.list({
         search: query.peek().trim(),
         limit: ENOUGH,
+        owner: whose.peek() || undefined,
         ...(cursor ? { cursor } : {}),
       });
       if (mine !== turn) return;

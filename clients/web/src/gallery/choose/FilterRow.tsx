@@ -1,15 +1,17 @@
-import { useId } from "preact/hooks";
+import type { ComponentChildren } from "preact";
 import { models } from "../../state/form/models";
 import { USES } from "../../state/form/input";
 import { t as gallery } from "../words";
+import { Choice, type Option } from "./Choice";
 import { anyOf, DATES, filters, NO_FILTERS, SIZES, type Filters } from "./filters";
 import { t } from "./words";
 
-/** What of the pictures is to be seen, field by field. */
-export function FilterRow() {
-  const kinds: [string, string][] = [["text-to-image", t("text-to-image")], ...USES.map((use): [string, string] => [use, gallery(use)])];
+/** What of the pictures is to be seen, field by field; `children` are further fields before these. */
+export function FilterRow({ children }: { children?: ComponentChildren }) {
+  const kinds: readonly Option[] = [["text-to-image", t("text-to-image")], ...USES.map((use): Option => [use, gallery(use)])];
   return (
     <div class="filters" role="group" aria-label={t("filters")}>
+      {children}
       <Field name="model" options={models.value.map((each) => [each.name, each.title])} />
       <Field name="date" options={(Object.keys(DATES) as (keyof typeof DATES)[]).map((each) => [each, t(each)])} />
       <Field name="size" options={SIZES.map((each) => [each, t(each)])} />
@@ -23,23 +25,7 @@ export function FilterRow() {
   );
 }
 
-function Field({ name, options }: { name: keyof Filters; options: readonly (readonly [string, string])[] }) {
-  const id = useId();
-  return (
-    <div>
-      <label for={id}>{t(name)}</label>
-      <select
-        id={id}
-        value={filters.value[name]}
-        onChange={(event) => (filters.value = { ...filters.peek(), [name]: event.currentTarget.value })}
-      >
-        <option value="">{t("any")}</option>
-        {options.map(([value, text]) => (
-          <option key={value} value={value}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </div>
-  );
+function Field({ name, options }: { name: keyof Filters; options: readonly Option[] }) {
+  const choose = (value: string) => (filters.value = { ...filters.peek(), [name]: value });
+  return <Choice label={t(name)} value={filters.value[name]} options={[["", t("any")], ...options]} choose={choose} />;
 }
