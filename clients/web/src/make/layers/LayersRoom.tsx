@@ -1,7 +1,9 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { useSignal } from "@preact/signals";
+import { source } from "../../api/images";
+import type { Job } from "../../api/types";
 import { change } from "../../state/form/draft";
-import { input, inputOf } from "../../state/form/input";
+import { input, inputOf, NO_EDGES } from "../../state/form/input";
 import { find, ids } from "../../state/live/jobs";
 import { bounds, canvases, foreign, learn, show, spotOfJob, throwAway, type Box, type Canvas, type Layer } from "../../state/form/layers";
 import { toast } from "../../state/page/toasts";
@@ -19,7 +21,9 @@ export function LayersRoom({ id }: { id: string }) {
   const made = ids.value
     .flatMap((each) => find(each)?.job.value ?? [])
     .filter((job) => job.status === "succeeded" && spotOfJob(job)?.id === id);
-  useEffect(() => made.slice().reverse().forEach(learn), [made.map((job) => job.id).join()]);
+  useEffect(() => {
+    for (const job of made.slice().reverse()) if (learn(job)) goOnFrom(job);
+  }, [made.map((job) => job.id).join()]);
   if (!canvas || canvas.layers.length < 2) return null;
   const box = bounds(canvas.layers);
   const goOn = async () => {
@@ -48,6 +52,21 @@ export function LayersRoom({ id }: { id: string }) {
       </button>
     </section>
   );
+}
+
+/** What a step made is what the next one starts from, unless the form has gone on to something else. */
+function goOnFrom(job: Job): void {
+  const [output] = job.outputs;
+  const [from, spot] = [input.peek(), spotOfJob(job)];
+  const { kind, metadata, expand } = job.input;
+  // A picture that is being painted on is not taken away.
+  if (!output || !spot || !from || from.use !== kind || document.querySelector("dialog[open]")) return;
+  if (from.canvas?.id !== spot.id || from.canvas.x !== metadata?.canvas_x || from.canvas.y !== metadata.canvas_y) return;
+  const { left, top, right, bottom } = from.use === "outpaint" ? { ...NO_EDGES, ...expand } : NO_EDGES;
+  const same = kind !== "outpaint" || (from.expand.left === left && from.expand.top === top && from.expand.right === right && from.expand.bottom === bottom);
+  if (!same || from.width + left + right !== output.width || from.height + top + bottom !== output.height) return;
+  const { id: picture, width, height } = output;
+  input.value = { ...inputOf({ use: "outpaint", picture, url: source(output), width, height }), canvas: spot };
 }
 
 /** What is shown becomes what the next step starts from: where it has holes, they are filled first. */

@@ -46,6 +46,7 @@ export function Start({ source }: { source: Input }) {
   const chosen = model.value;
   const problem = useProblem([...POINTERS, "/mask_blur", "/mask_grey"]);
   const strength = draft.value.strength ?? STRENGTH[source.use];
+  const { left, top, right, bottom } = source.expand;
   const edited = source.use === "inpaint" || source.use === "outpaint";
 
   const set = (some: Partial<Input>) => {
@@ -70,6 +71,11 @@ export function Start({ source }: { source: Input }) {
             <Icon name="close" />
           </button>
           <p class="muted">{dimensions(source.width, source.height)}</p>
+          {source.use === "outpaint" && (left + right > 0 || top + bottom > 0) && (
+            <p class="muted">
+              {t("enlargeBy")} <b>{dimensions(source.width + left + right, source.height + top + bottom)}</b>
+            </p>
+          )}
         </div>
       </div>
       {source.full && (

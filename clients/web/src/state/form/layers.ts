@@ -111,15 +111,17 @@ function edgesOf({ kind, expand }: Job["input"]) {
   return kind === "outpaint" ? { ...none, ...expand } : none;
 }
 
-/** Puts what a job made onto its canvas, if that is here; of several pictures the first is shown. */
-export function learn(job: Job): void {
+/** Puts what a job made onto its canvas, if that is here; of several pictures the first is shown.
+ * True where any was new. */
+export function learn(job: Job): boolean {
   const spot = spotOfJob(job);
   const canvas = spot && canvases.peek().get(spot.id);
-  if (!spot || !canvas || job.status !== "succeeded") return;
+  if (!spot || !canvas || job.status !== "succeeded") return false;
   const known = new Set([...canvas.layers.map(({ image }) => image), ...canvas.thrown]);
   const { left, top, right, bottom } = edgesOf(job.input);
+  const fresh = job.outputs.filter(({ id }) => !known.has(id));
   job.outputs.forEach((output, at) => {
-    if (known.has(output.id)) return;
+    if (!fresh.includes(output)) return;
     const { width, height } = output;
     const inner = { x: left, y: top, width: width - left - right, height: height - top - bottom };
     const before = job.input.kind === "outpaint" ? inner : null;
@@ -127,6 +129,7 @@ export function learn(job: Job): void {
     change(spot.id, (all) => [...all, { image: output.id, picture, x: spot.x, y: spot.y, width, height, before, hidden: at > 0 }]);
     void bring(spot.id, output.id, picture);
   });
+  return fresh.length > 0;
 }
 
 export function show(id: string, image: string, hidden: boolean): void {
