@@ -2,10 +2,8 @@ import { signal } from "@preact/signals";
 import { useRecipe } from "../../actions/form";
 import { copyRecipe } from "../../actions/saving/keep";
 import { anatomy } from "../../actions/anatomy";
-import { source } from "../../api/images";
 import { alone } from "../../state/live/alone";
 import { find } from "../../state/live/jobs";
-import { comparing } from "../../state/page/overlays";
 import { Icon } from "../../ui/Icon";
 import type { Picture } from "../pictures";
 import { t } from "../words";
@@ -19,7 +17,6 @@ export function About({ picture }: { picture: Picture }) {
   const { output } = picture;
   const job = alone(find(picture.job.id)?.job.value ?? picture.job, output);
   const { prompt, negative_prompt: negative } = job.input;
-  const before = job.pictures.find((each) => each.pointer === "/image");
   return (
     <section class="about">
       <button
@@ -60,12 +57,6 @@ export function About({ picture }: { picture: Picture }) {
               <Icon name="edit" />
               {t("toForm")}
             </button>
-            {before && (
-              <button type="button" onClick={() => (comparing.value = [{ url: source(before), name: t("before") }, { url: source(output), name: prompt || t("untitled") }])}>
-                <Icon name="compare" />
-                {t("beforeAfter")}
-              </button>
-            )}
             <button type="button" onClick={() => anatomy(job, output)}>
               <Icon name="anatomy" />
               {t("how")}

@@ -7,7 +7,7 @@ import { removePicture } from "../../actions/remove";
 import { source } from "../../api/images";
 import { favour, favourites } from "../../state/live/albums";
 import { find, ids, jobOf, reread } from "../../state/live/jobs";
-import { collecting, linking } from "../../state/page/overlays";
+import { collecting, comparing, linking } from "../../state/page/overlays";
 import { toast } from "../../state/page/toasts";
 import { askAgain } from "../../ui/pictures/again";
 import { Icon, type IconName } from "../../ui/Icon";
@@ -164,6 +164,7 @@ function Stage({ among, at, picture }: { among: readonly Picture[]; at: number; 
               {t(name as "again")}
             </button>
           ))}
+          <BeforeAfter picture={picture} />
           <button type="button" class="plain" onClick={away}>
             <Icon name="trash" />
             {t("remove")}
@@ -186,6 +187,23 @@ function Favourite({ id }: { id: string }) {
     >
       <Icon name="star" />
       {t("favourite")}
+    </button>
+  );
+}
+
+/** Lays a picture over the one that it was made from. */
+function BeforeAfter({ picture: { job: given, output } }: { picture: Picture }) {
+  const job = find(given.id)?.job.value ?? given;
+  const before = job.pictures.find((each) => each.pointer === "/image");
+  if (!before) return null;
+  return (
+    <button
+      type="button"
+      class="plain"
+      onClick={() => (comparing.value = [{ url: source(before), name: t("before") }, { url: source(output), name: job.input.prompt || t("untitled") }])}
+    >
+      <Icon name="compare" />
+      {t("beforeAfter")}
     </button>
   );
 }
