@@ -17,15 +17,20 @@ def prompts(queue: Locator) -> list[str]:
 
 
 def test_waiting_jobs_change_places_by_touch_and_keys(visit: Visit, site: Site):
+    submit(site, prompt="finished, flat", steps=1)
     page = visit(PHONE)
+    finished = page.locator(".card[data-status=succeeded]", has_text="finished, flat")
+    expect(finished).to_be_visible()
     # Or it would be through with them before they are looked at.
     site.worker.send(signal.SIGSTOP)
     try:
-        ids = [submit(site, prompt=f"star {each}, flat", steps=140, count=4) for each in range(6)]
+        ids = [submit(site, prompt=f"star {each}, flat", steps=140, count=4) for each in range(13)]
         queue = page.get_by_role("region", name="Queue")
         expect(queue.get_by_role("listitem")).to_have_count(3)
         queue.get_by_role("button", name="Change the order").tap()
-        expect(queue.get_by_role("listitem")).to_have_count(6)
+        expect(queue.get_by_role("listitem")).to_have_count(13)
+        # Those under way take no finished picture's place.
+        expect(finished).to_be_visible()
         # One may run: a worker that is stopped had taken it.
         before = prompts(queue)
         last = queue.get_by_role("group", name=re.compile(re.escape(before[-1])))
@@ -47,9 +52,15 @@ def test_waiting_jobs_change_places_by_touch_and_keys(visit: Visit, site: Site):
         queue.get_by_role("button", name="Cancel all").tap()
         queue.get_by_role("button", name="Cancel all").tap()
         expect(queue).to_have_count(0)
+        # Nor do those that were canceled: they stand in one line, until that is cleared.
+        canceled = page.get_by_text(re.compile(r"^1[23] canceled"))
+        expect(canceled).to_be_visible()
+        expect(finished).to_be_visible()
+        canceled.get_by_role("button", name="Clear").tap()
+        expect(canceled).to_have_count(0)
     finally:
         site.worker.send(signal.SIGCONT)
-    assert len(ids) == 6
+    assert len(ids) == 13
 
 
 def test_closing_a_picture_leads_back_to_where_it_was_opened(visit: Visit, site: Site):

@@ -51,6 +51,18 @@ export function keepOnly(job: Job, output: Output): void {
   removeSeveral(job.outputs.filter((each) => each.id !== output.id).map((each) => ({ job, output: each })));
 }
 
+/** Deletes jobs that made no picture, unless it is undone. */
+export function clear(jobs: readonly Job[]): void {
+  const all = jobs.map(({ id }) => id);
+  if (!all.length) return;
+  begin(0, {
+    id: all.join(" "),
+    hide: (gone) => all.forEach((id) => hide(id, gone)),
+    send: (keepalive) => sendAll(all.map((id) => () => api.remove(id, keepalive).catch(unlessGone)), keepalive),
+    forget: () => all.forEach(forget),
+  });
+}
+
 /** Deletes several pictures, and with all of a job's the job, unless it is undone. */
 export function removeSeveral(pictures: readonly { job: Job; output: Output }[]): void {
   if (!pictures.length) return;
@@ -65,20 +77,26 @@ export function removeSeveral(pictures: readonly { job: Job; output: Output }[])
       for (const each of whole) hide(each, gone);
       for (const each of single) hidePicture(each, gone);
     },
-    send: async (keepalive) => {
-      const each = [
-        ...whole.map((id) => () => api.remove(id, keepalive).catch(unlessGone)),
-        ...single.map(({ id }) => () => api.removePicture(id, keepalive).catch(unlessGone)),
-      ];
-      // A page that goes waits for no answer: what it has not sent by then it never sends.
-      if (keepalive) await Promise.all(each.map((run) => run()));
-      else for (const run of each) await run();
-    },
+    send: (keepalive) =>
+      sendAll(
+        [
+          ...whole.map((id) => () => api.remove(id, keepalive).catch(unlessGone)),
+          ...single.map(({ id }) => () => api.removePicture(id, keepalive).catch(unlessGone)),
+        ],
+        keepalive,
+      ),
     forget: () => {
       whole.forEach(forget);
       single.forEach(forgetPicture);
     },
   });
+}
+
+/** One after the other; all at once where the page is about to go. */
+async function sendAll(each: readonly (() => Promise<void>)[], keepalive: boolean): Promise<void> {
+  // A page that goes waits for no answer: what it has not sent by then it never sends.
+  if (keepalive) await Promise.all(each.map((run) => run()));
+  else for (const run of each) await run();
 }
 
 function unlessGone(error: unknown): void {
@@ -91,7 +109,7 @@ function begin(pictures: number, deletion: Deletion): void {
   const undo = () => {
     if (doomed.delete(deletion.id)) mark(deletion, false);
   };
-  toast(t("deleted", pictures), { label: t("undo"), run: undo }, () => void end(deletion));
+  toast(pictures ? t("deleted", pictures) : t("cleared"), { label: t("undo"), run: undo }, () => void end(deletion));
 }
 
 function mark(deletion: Deletion, gone: boolean): void {

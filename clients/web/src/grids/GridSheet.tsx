@@ -89,7 +89,7 @@ export function GridSheet() {
           disabled={busy.value || !all.value || all.value > MOST || rows.value.some((each) => each.field && valuesOf(each) === null)}
         >
           <Icon name="make" />
-          {all.value ? t("make", all.value) : t("makeFirst")}
+          {all.value ? t("make", all.value) : t(used.length ? "valuesFirst" : "makeFirst")}
         </button>
       </form>
     </Sheet>

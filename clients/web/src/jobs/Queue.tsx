@@ -8,7 +8,7 @@ import { Icon } from "../ui/Icon";
 import { Sure } from "../ui/sheets/Sure";
 import { Cancel } from "./Cancel";
 import { MoveButtons } from "./MoveButtons";
-import { inTurn, type Moved } from "./order";
+import { canMove, inTurn, type Moved } from "./order";
 import { named } from "./sentence";
 import { Standing } from "./Standing";
 import { t } from "./words";
@@ -19,12 +19,14 @@ const SEEN = 3;
 /** Many jobs that have not ended, a row each, so that the pictures below stay where they are. */
 export function Queue({ ids }: { ids: readonly string[] }) {
   const open = useSignal(false);
-  const moving = useSignal(false);
+  const asked = useSignal(false);
   const moved = useSignal<Moved | null>(null);
   // A text, so that the rows are drawn again only where they are others.
   const turn = useMemo(() => computed(() => inTurn(ids).join(" ")), [ids.join(" ")]);
   const every = turn.value.split(" ");
-  const rows = open.value || moving.value ? every : every.slice(0, SEEN);
+  const movable = useMemo(() => computed(() => canMove(ids)), [ids.join(" ")]).value;
+  const moving = asked.value && movable;
+  const rows = open.value || moving ? every : every.slice(0, SEEN);
   const stop = async () => {
     // The last first, so that none begins in the place of one that was just canceled. One that ended meanwhile is no reason to leave the others running.
     const answers = await Promise.allSettled([...every].reverse().map(cancel));
@@ -37,9 +39,11 @@ export function Queue({ ids }: { ids: readonly string[] }) {
       <header>
         <h3>{t("inQueue", ids.length)}</h3>
         <div class="choices">
-          <button type="button" aria-pressed={moving.value} onClick={() => (moving.value = !moving.value)}>
-            {t("reorder")}
-          </button>
+          {movable && (
+            <button type="button" aria-pressed={moving} onClick={() => (asked.value = !moving)}>
+              {t("reorder")}
+            </button>
+          )}
           <Sure label={t("cancelAll")} question={t("sureCancelAll", ids.length)} act={stop} />
         </div>
       </header>
@@ -52,13 +56,13 @@ export function Queue({ ids }: { ids: readonly string[] }) {
           return (
             live && (
               <Row key={id} live={live}>
-                {moving.value ? <MoveButtons id={id} among={every} moved={(now) => (moved.value = now)} /> : <Cancel id={id} />}
+                {moving ? <MoveButtons id={id} among={every} moved={(now) => (moved.value = now)} /> : <Cancel id={id} />}
               </Row>
             )
           );
         })}
       </ol>
-      {every.length > SEEN && !moving.value && (
+      {every.length > SEEN && !moving && (
         <button type="button" class="plain fold" aria-expanded={open.value} onClick={() => (open.value = !open.value)}>
           {open.value ? t("fold") : t("unfold", every.length - SEEN)}
           <Icon name={open.value ? "minus" : "plus"} />

@@ -33,6 +33,17 @@ export function beside(id: string, turn: readonly string[]): string[] {
   });
 }
 
+/** Whether any of the jobs can change places: two must wait for the same. */
+export function canMove(turn: readonly string[]): boolean {
+  const seen = new Set<string>();
+  return turn.some((id) => {
+    const job = find(id)?.job.value;
+    if (job?.status !== "queued") return false;
+    const same = `${job.input.priority} ${job.input.model}`;
+    return seen.has(same) || !seen.add(same);
+  });
+}
+
 /** Where a way leads a job; null where it is there already. */
 export function target(id: string, way: Way, among: readonly string[]): Place | null {
   const at = among.indexOf(id);

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { connection } from "../state/live/connection";
-import { draft, reset } from "../state/form/draft";
+import { draft, onlyEnlarges, reset } from "../state/form/draft";
 import { guides, NONE } from "../state/form/guides";
 import { input } from "../state/form/input";
 import { model, needsPicture, samplers, schedules } from "../state/form/models";
@@ -137,7 +137,7 @@ function Notes() {
 
 /** What differs from the defaults, in a line. */
 function Chips() {
-  const of = (from: typeof draft.value) => differences(from, model.value, samplers.value, schedules.value, guides.value);
+  const of = (from: typeof draft.value) => differences(from, model.value, samplers.value, schedules.value, guides.value, onlyEnlarges(from, input.value));
   const chips = of(draft.value);
   const lasting = of({ ...draft.value, negative: "" });
   if (!chips.length) return null;

@@ -74,7 +74,7 @@ export function More({ model }: { model: Model }) {
 }
 
 /** How far faces are restored, and by what where there are several. */
-function FacesField({ model }: { model: Model }) {
+export function FacesField({ model }: { model: Model }) {
   const { faces, restorer } = draft.value;
   const [first] = model.face_restorers;
   return (

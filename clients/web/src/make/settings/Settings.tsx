@@ -1,6 +1,6 @@
 import { useId } from "preact/hooks";
 import type { Model } from "../../api/types";
-import { change, draft } from "../../state/form/draft";
+import { change, draft, onlyEnlarges } from "../../state/form/draft";
 import { input } from "../../state/form/input";
 import { model, samplers, schedules } from "../../state/form/models";
 import { mend } from "../../state/form/problems";
@@ -13,7 +13,7 @@ import { useProblem } from "../problems";
 import { t } from "../words";
 import { Choice } from "./Choice";
 import { samplersOf, schedulesOf } from "./choices";
-import { More } from "./More";
+import { FacesField, More } from "./More";
 import { Range } from "./Range";
 import { SeedField } from "./SeedField";
 import { SizeField } from "./SizeField";
@@ -23,6 +23,15 @@ import { WalkField } from "./WalkField";
 export function Settings() {
   const chosen = model.value;
   const { steps, guidance, count, walk } = draft.value;
+  if (onlyEnlarges(draft.value, input.value)) {
+    return (
+      <div class="settings">
+        <ModelField />
+        <p class="muted">{t("fewCount")}</p>
+        {chosen && (chosen.face_restorers.length > 0 || draft.value.faces > 0) && <FacesField model={chosen} />}
+      </div>
+    );
+  }
   return (
     <div class="settings">
       <ModelField />

@@ -2,7 +2,7 @@
 import type { Model, Sampler, Schedule } from "../../api/types";
 import { language, number, dimensions } from "../../i18n";
 import { weighedByBlock } from "../../state/form/blocks";
-import type { Draft } from "../../state/form/draft";
+import { EMPTY, type Draft } from "../../state/form/draft";
 import { likened, NONE, type Guides } from "../../state/form/guides";
 import { t as walkName } from "../../walks/words";
 import { t } from "../words";
@@ -24,18 +24,22 @@ export function schedulesOf(
   return chosen ? all.filter((each) => chosen.schedules.includes(each.name) && fits(each)) : [];
 }
 
-/** What differs from the defaults, each in a word or two. */
+/** What differs from the defaults, each in a word or two; of what counts for enlarging, where only that is done. */
 export function differences(
   from: Draft,
   model: Model | null,
   samplers: readonly Sampler[],
   schedules: readonly Schedule[],
   steered: Guides = NONE,
+  onlyEnlarging = false,
 ): string[] {
   const titled = (all: readonly { name: string; title?: string; label?: string }[], name: string) => {
     const found = all.find((each) => each.name === name);
     return found?.title || found?.label || name;
   };
+  if (onlyEnlarging) {
+    return differences({ ...EMPTY, model: from.model, faces: from.faces }, model, samplers, schedules);
+  }
   const negative = from.negative.trim();
   return [
     from.model && (model?.name === from.model ? model.title : from.model),

@@ -175,6 +175,11 @@ export function worksOnPart({ use, width, height }: Pick<Input, "use" | "width" 
   return use === "inpaint" && model !== null && width * height > LARGE * model.width * model.height;
 }
 
+/** Whether a picture is enlarged and nothing in it painted anew: then little of the draft counts. */
+export function onlyEnlarges(from: Draft, source: Pick<Input, "use"> | null): boolean {
+  return source?.use === "upscale" && !from.strength;
+}
+
 /** The draft as a request for a model; pictures that are files go beside it. */
 export function request(from: Draft, source: Input | null, model: Model | null = null, guides: Guides = NONE): JobRequest {
   const asked: JobRequest = {
