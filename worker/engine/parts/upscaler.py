@@ -89,9 +89,8 @@ class PixelUpscaler:
             band = np.zeros((len(down_weights), width * self.scale, 3), np.float32)
             band[: len(begun)] = begun
             for columns, across_weights in across:
-                part = self._run(picture[rows, columns])
-                part *= np.outer(down_weights, across_weights)[..., None]
-                band[:, self._scaled(columns)] += part
+                weights = np.outer(down_weights, across_weights)[..., None]
+                band[:, self._scaled(columns)] += self._run(picture[rows, columns]) * weights
             done = (end - rows.start) * self.scale
             finished = band[:done]
             # In place, and no view of it is kept: it is the largest thing here.
