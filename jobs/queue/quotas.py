@@ -179,9 +179,7 @@ def _limits(own: OwnQuota) -> list[_Limit]:
         return everywhere if set_here is None else set_here
 
     return [
-        _Limit(
-            "queued", "a user's waiting jobs", "jobs", of(own.queued, chosen.queued_per_caller)
-        ),
+        _Limit("queued", "a user's waiting jobs", "jobs", of(own.queued, chosen.queued_per_caller)),
         _Limit(
             "in-flight",
             "a user's unfinished pictures",
