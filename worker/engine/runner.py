@@ -146,8 +146,8 @@ class Runner:
             encoders = ready(task.model).autoencoder.vae, task.autoencoder.vae
             modules = list(dict.fromkeys(encoders))
             upscaler = task.add_ons.upscaler
-            if upscaler is not None and isinstance(upscaler.module, torch.nn.Module):
-                modules.append(upscaler.module)
+            if upscaler is not None and upscaler.network is not None:
+                modules.append(upscaler.network)
             task.piecework = Piecework(work, modules)
         try:
             done = task.piecework.advance()

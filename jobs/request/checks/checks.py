@@ -120,7 +120,9 @@ def size_errors(
             errors.append(FieldError(pointer=f"/{field}", detail=detail))
     scale = request.hires.scale if request.hires else 1.0
     pixels = round(width * scale) * round(height * scale)
-    pointer = "/hires/scale" if request.hires else "/width"
+    pointer = "/scale" if request.kind == "upscale" else "/width"
+    if request.hires:
+        pointer = "/hires/scale"
     if min(width, height) < SMALLEST:
         detail = say(
             "side-too-short",

@@ -1,6 +1,7 @@
 """Upscalers: tiles without seams, memory that ends, and real ESRGAN weights through spandrel."""
 
 import sys
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from worker.engine.errors import ModelUnavailable, NotFinite, OutOfMemory
+from worker.engine.ground import piecework
 from worker.engine.parts.upscaler import OVERLAP, PixelUpscaler, lanczos, tiles
 from worker.models.loading.add_ons.by_spandrel import imported
 from worker.models.loading.add_ons.upscaler import load_upscaler
@@ -219,6 +221,35 @@ def test_real_esrgan_weights_make_a_picture_four_times_as_large(esrgan: tuple[RR
     made = loaded.enlarge(picture)
     assert made.shape == (120, 160, 3)
     assert np.abs(made.astype(int) - whole(net, picture)).max() <= 1
+
+
+@pytest.mark.usefixtures("spandrel")
+def test_long_work_rests_between_the_layers_of_a_real_network(
+    esrgan: tuple[RRDBNet, Path], monkeypatch: pytest.MonkeyPatch
+):
+    loaded = load_upscaler(esrgan[1], CPU, torch.float32)
+    monkeypatch.setattr(piecework, "PIECE", 0.0)
+    assert loaded.network is not None
+    made: list[np.ndarray] = []
+    work = piecework.Piecework(
+        lambda: made.append(loaded.enlarge_to(noisy(40, 30), 100, 75)), [loaded.network]
+    )
+    pieces = 0
+    while not work.advance():
+        pieces += 1
+    assert pieces > 20
+    assert np.array_equal(made[0], lanczos(loaded.enlarge(noisy(40, 30)), 100, 75))
+
+
+def test_memory_follows_what_is_wanted_and_not_what_the_network_makes_of_it():
+    picture = noisy(600, 1200)
+    large = upscaler(nn.Upsample(scale_factor=4), scale=4)
+    tracemalloc.start()
+    made = large.enlarge_to(picture, 610, 1220)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert made.shape == (1220, 610, 3)
+    assert most < 200e6, most
 
 
 @pytest.mark.usefixtures("spandrel")

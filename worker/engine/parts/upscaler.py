@@ -30,6 +30,7 @@ class PixelUpscaler:
     """A network that makes pictures `scale` times as large.
 
     `module` takes (1, 3, h, w) in 0 to 1, in `dtype` on `device`, to (1, 3, h * scale, w * scale).
+    `network` is what of it has layers, between which others have their turn.
     """
 
     name: str
@@ -37,13 +38,15 @@ class PixelUpscaler:
     scale: int
     device: torch.device
     dtype: torch.dtype
+    network: torch.nn.Module | None = None
 
-    def enlarge(self, picture: Picture, tile: int = TILE) -> Picture:
+    def enlarge(self, picture: Picture, tile: int = TILE, width: int | None = None) -> Picture:
         """The picture `scale` times as large, tile by tile, so that memory does not depend on its
-        size; with smaller tiles where memory ends. Raises OutOfMemory, NotFinite."""
+        size; with smaller tiles where memory ends. With a `width` it is brought to that as it is
+        made, by Lanczos. Raises OutOfMemory, NotFinite."""
         while True:
             try:
-                return self._in_tiles(picture, tile)
+                return self._in_tiles(picture, tile, width or picture.shape[1] * self.scale)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -63,16 +66,21 @@ class PixelUpscaler:
 
     def enlarge_to(self, picture: Picture, width: int, height: int) -> Picture:
         """The picture at this size: by the network until it is large enough, then by Lanczos."""
-        for _ in range(MOST_PASSES):
+        for left in reversed(range(MOST_PASSES)):
             if self.scale == 1 or (picture.shape[1] >= width and picture.shape[0] >= height):
                 break
-            picture = self.enlarge(picture)
+            sides = picture.shape[1] * self.scale, picture.shape[0] * self.scale
+            last = not left or (sides[0] >= width and sides[1] >= height)
+            # Lanczos goes along the rows first, and each row by itself: the result is the same.
+            picture = self.enlarge(picture, width=width if last else None)
+            if last:
+                break
         return lanczos(picture, width, height)
 
     @torch.inference_mode()
-    def _in_tiles(self, picture: Picture, tile: int) -> Picture:
+    def _in_tiles(self, picture: Picture, tile: int, wanted: int) -> Picture:
         height, width = picture.shape[:2]
-        enlarged = np.empty((height * self.scale, width * self.scale, 3), np.uint8)
+        enlarged = np.empty((height * self.scale, wanted, 3), np.uint8)
         across, down = list(self._spans(width, tile)), list(self._spans(height, tile))
         ends = [rows.start for rows, _ in down[1:]] + [height]
         # A row of tiles at a time: in full precision the whole would be four times as large.
@@ -84,9 +92,15 @@ class PixelUpscaler:
                 weights = np.outer(down_weights, across_weights)[..., None]
                 band[:, self._scaled(columns)] += self._run(picture[rows, columns]) * weights
             done = (end - rows.start) * self.scale
-            finished = enlarged[self._scaled(slice(rows.start, end))]
-            finished[:] = (band[:done].clip(0, 1) * 255).round()
-            begun = band[done:]
+            finished = band[:done]
+            # In place, and no view of it is kept: it is the largest thing here.
+            np.clip(finished, 0, 1, out=finished)
+            finished *= 255
+            np.rint(finished, out=finished)
+            place = self._scaled(slice(rows.start, end))
+            enlarged[place] = lanczos(finished.astype(np.uint8), wanted, done)
+            begun = band[done:].copy()
+            del band, finished
         return enlarged
 
     def _run(self, part: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

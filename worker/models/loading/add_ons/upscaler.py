@@ -30,4 +30,4 @@ def load_upscaler(
     if not able.get(dtype, True):
         dtype = torch.float32
     found.to(device, dtype).eval()
-    return PixelUpscaler(name, found, found.scale, device, dtype)
+    return PixelUpscaler(name, found, found.scale, device, dtype, found.model)

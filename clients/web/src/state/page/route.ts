@@ -15,8 +15,17 @@ function read(): Route {
   const known: Place[] = ["make", "gallery", "models", "anatomy", "server"];
   return {
     place: known.find((each) => each === place) ?? "make",
-    open: open ? decodeURIComponent(open) : null,
+    open: open ? decoded(open) : null,
   };
+}
+
+/** What an address means; what was cut off on its way, in the middle of a letter, is nothing. */
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
 }
 
 export const route = signal<Route>(read());
