@@ -166,6 +166,7 @@ def test_a_link_shows_one_picture_without_a_token_until_it_ends(
     texts.add_itxt("prompt", "red apple")
     texts.add_itxt(PNG_KEYWORD, xmp("text-to-image", "1"))
     Image.new("RGB", (4, 4), "red").save(file, "PNG", pnginfo=texts)
+    worker.store.delete(images[0])
     worker.store.put(images[0], file.getvalue())
     elsewhere = {"REMOTE_ADDR": "192.168.1.20"}
     made = client.post(f"{API}/images/{images[0]}/links", json={"hours": 2}).json
