@@ -129,6 +129,19 @@ def test_the_way_back_closes_a_sheet_and_stays(visit: Visit):
     page.get_by_role("button", name="Close").tap()
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_role("button", name="Make it")).to_be_visible()
+    # Loaded anew with something over it, the page has no step that leads nowhere.
+    page.get_by_role("link", name="Server").tap()
+    page.get_by_role("link", name="Make").tap()
+    page.get_by_role("button", name="Settings").tap()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("button", name="Make it")).to_be_visible()
+    page.wait_for_function("history.state?.over === undefined")
+    page.go_back()
+    expect(page.get_by_role("heading", name="Colours")).to_be_visible()
+    page.goto(page.url.partition("#")[0] + "#/gallery/%E0%A4%A")
+    page.reload()
+    expect(page.get_by_role("link", name="Gallery")).to_be_visible()
 
 
 def test_many_jobs_are_a_queue_that_folds_and_ends_as_one(visit: Visit, site: Site):

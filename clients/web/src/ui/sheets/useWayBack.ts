@@ -25,6 +25,9 @@ addEventListener("popstate", () => {
   top.leave();
 });
 
+// A page that was loaded anew has nothing over it: the way back is not to lead to that first.
+if (marked() !== undefined) stepBack();
+
 /** Lets the way back of a phone or a browser leave what lies over the page, instead of the page. */
 export function useWayBack(leave: () => void): void {
   const latest = useRef(leave);
