@@ -131,7 +131,7 @@ def admit(
     full, limit = quotas[reply[0] - 1], limits[reply[0] - 1]
     said = say(
         f"quota-{limit.name}",
-        f"{{limit}} is the limit of {limit.said}; {{left}} of them are left",
+        f"{limit.said} are limited to {{limit}}; {{left}} left",
         limit=limit.value,
         left=full.left,
     )
@@ -179,30 +179,28 @@ def _limits(own: OwnQuota) -> list[_Limit]:
         return everywhere if set_here is None else set_here
 
     return [
-        _Limit(
-            "queued", "a caller's waiting jobs", "jobs", of(own.queued, chosen.queued_per_caller)
-        ),
+        _Limit("queued", "a user's waiting jobs", "jobs", of(own.queued, chosen.queued_per_caller)),
         _Limit(
             "in-flight",
-            "a caller's unfinished pictures",
+            "a user's unfinished pictures",
             "pictures",
             of(own.pictures_in_flight, chosen.pictures_in_flight),
         ),
         _Limit(
             "in-flight-total",
-            "all callers' unfinished pictures",
+            "all users' unfinished pictures",
             "pictures",
             chosen.pictures_in_flight_total,
         ),
         _Limit(
             "day",
-            "a caller's pictures in a day",
+            "a user's pictures in a day",
             "pictures",
             of(own.pictures_per_day, chosen.pictures_per_day),
         ),
         _Limit(
             "day-total",
-            "all callers' pictures in a day",
+            "all users' pictures in a day",
             "pictures",
             chosen.pictures_per_day_total,
         ),

@@ -19,6 +19,12 @@ come as data: URLs, and a picture that is about to be sent is shown by a blob: U
 OTHER_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """Of what is no page, should somebody open it as one."""
 
+PICTURE_POLICY = f"{OTHER_POLICY}; img-src 'self'; style-src 'unsafe-inline'"
+"""Of a picture without scripts: opened by itself, a browser shows it in a page with its own styles
+and asks for this server's icon."""
+
+PICTURES = ("image/png", "image/jpeg", "image/webp")
+
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -37,8 +43,9 @@ def init_app(app: Flask) -> None:
 
 def _finish(response: Response) -> Response:
     is_page = response.mimetype == "text/html"
+    policy = PICTURE_POLICY if response.mimetype in PICTURES else OTHER_POLICY
     wanted = ALWAYS | {
-        "Content-Security-Policy": PAGE_POLICY if is_page else OTHER_POLICY,
+        "Content-Security-Policy": PAGE_POLICY if is_page else policy,
         # A signed URL may be shown by any page that has it, the mobile shell's first of all.
         "Cross-Origin-Resource-Policy": "cross-origin" if is_signed_picture() else "same-origin",
     }

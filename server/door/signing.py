@@ -39,20 +39,21 @@ class Signer:
         self._secret: bytes | None = None
         self._read_at = 0.0
 
-    def query(self, image: str, expires: int | None = None) -> str:
+    def query(self, image: str, expires: int | None = None, *, plain: bool = False) -> str:
         """The query string that opens this picture, until `expires` (seconds since 1970).
 
-        Without it as long as the settings say. Raises RedisError before the first success.
+        Without it as long as the settings say. With `plain` it opens the picture without its
+        recipe, and not with it. Raises RedisError before the first success.
         """
         if expires is None:
             expires = -(-(int(time.time()) + self._lifetime) // DAY) * DAY
-        signature = _signature(self._current(), _message(image, expires))
-        return f"expires={expires}&signature={signature}"
+        signature = _signature(self._current(), _message(image, expires, plain))
+        return f"expires={expires}{'&plain=true' if plain else ''}&signature={signature}"
 
-    def allows(self, image: str, expires: int, signature: str) -> bool:
+    def allows(self, image: str, expires: int, signature: str, *, plain: bool = False) -> bool:
         """Whether a URL with these values opens this picture now."""
         signer = _signer(self._current())
-        return signer.verify_signature(_message(image, expires), signature) and (
+        return signer.verify_signature(_message(image, expires, plain), signature) and (
             expires > time.time()
         )
 
@@ -90,5 +91,5 @@ def current_signer() -> Signer:
     return cast("Signer", current_app.extensions[EXTENSION])
 
 
-def _message(image: str, expires: int) -> str:
-    return f"{image}?expires={expires}"
+def _message(image: str, expires: int, plain: bool) -> str:
+    return f"{image}?expires={expires}{'&plain' if plain else ''}"

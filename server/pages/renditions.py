@@ -43,6 +43,14 @@ time."""
 GAP = 2.0
 """How much larger than wanted a picture is averaged to before it is resized with care."""
 
+ANY_WIDTH = 2**20
+"""Wider than any picture."""
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"eXIf")
+"""Chunks of a PNG that may say how it was made."""
+
 SWEEP_EVERY = 3600.0
 """Seconds between two looks for renditions of pictures that somebody else deleted."""
 
@@ -85,6 +93,13 @@ class Renditions:
             if self._on_disk:
                 self._on_disk.keep(key, made)
         return made
+
+    def get_plain(self, image: str, format: Format, width: int | None) -> bytes:
+        """The same without its recipe, whatever its size. Raises as `get` does."""
+        if format != "png":
+            # What is asked for by its width carries none.
+            return self.get(image, format, width or ANY_WIDTH)
+        return without_recipe(self.get(image, format, width))
 
     def forget(self, image: str) -> None:
         """Keep nothing of this picture: it was deleted."""
@@ -180,6 +195,18 @@ def render(png: bytes, format: Format, width: int | None, quality: int = QUALITY
         picture.info = {}
         picture.save(out, format, **options)
         return out.getvalue()
+
+
+def without_recipe(png: bytes) -> bytes:
+    """The same PNG without what its texts say of how it was made, but that a machine did."""
+    kept, at = [PNG_SIGNATURE], len(PNG_SIGNATURE)
+    while at < len(png):
+        end = at + 12 + int.from_bytes(png[at : at + 4])
+        chunk = png[at:end]
+        if chunk[4:8] not in TEXTS or chunk[8:].startswith(f"{PNG_KEYWORD}\0".encode()):
+            kept.append(chunk)
+        at = end
+    return b"".join(kept)
 
 
 def _text(xmp: bytes) -> PngInfo:

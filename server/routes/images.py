@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from io import BytesIO
 
-from flask import Response, request
+from flask import Response, render_template, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.collections import albums
@@ -56,6 +56,9 @@ class ImageQuery(Parameters):
     )
     download: bool = Field(False, description="Save it as a file instead of showing it.")
     expires: int | None = Field(None, description="Part of the signature.", ge=0, lt=2**53)
+    plain: bool = Field(
+        False, description="Without its recipe, as a link for others has it: part of the signature."
+    )
     signature: str | None = Field(None, description="Part of the signature.", max_length=128)
 
 
@@ -89,20 +92,31 @@ def get_image(path: ImagePath, query: ImageQuery) -> Response:
 
     With `Range`, a part of it; with `If-None-Match`, 304 if it is the one you have.
     """
-    _check(path.image_id, query)
+    try:
+        _check(path.image_id, query)
+    except ApiError as refusal:
+        # Somebody was sent this address and opens it: no program, that would read the problem.
+        if refusal.status != 403 or "text/html" not in request.headers.get("Accept", ""):
+            raise
+        page = Response(render_template("ended.html"), 403)
+        page.headers["Vary"] = "Accept"
+        return page
     if TENSORS.fullmatch(path.image_id):
         return _as_kept(path.image_id, "application/octet-stream", "safetensors", download=True)
     if ANIMATIONS.fullmatch(path.image_id):
         return _as_kept(path.image_id, "image/webp", "webp", download=query.download)
     try:
-        data = current_renditions().get(path.image_id, query.format, query.width)
+        made = current_renditions()
+        get = made.get_plain if query.plain else made.get
+        data = get(path.image_id, query.format, query.width)
     except FileNotFoundError as error:
         raise _unknown(path.image_id) from error
     except OSError as error:
         raise StoreAway from error
     answer = Response(BytesIO(data), content_type=f"image/{query.format}", direct_passthrough=True)
     answer.content_length = len(data)
-    answer.set_etag(f"{path.image_id}.{query.width or 'full'}.{query.format}")
+    plain = ".plain" if query.plain else ""
+    answer.set_etag(f"{path.image_id}.{query.width or 'full'}{plain}.{query.format}")
     answer.headers["Cache-Control"] = FOREVER
     disposition = "attachment" if query.download else "inline"
     suffix = "jpg" if query.format == "jpeg" else query.format
@@ -157,12 +171,13 @@ def delete_image(path: ImagePath) -> tuple[str, int]:
 def create_link(path: ImagePath, body: LinkRequest) -> Response:
     """Make a link that ends
 
-    Whoever has it sees this one picture, without a token, until then; nothing else of yours.
+    Whoever has it sees this one picture, without a token, until then; nothing else of yours, nor
+    how it was made: the file comes without its recipe.
     """
     if not is_own_picture(path.image_id):
         raise _unknown(path.image_id)
     expires = int(time.time()) + body.hours * 3600
-    query = current_signer().query(path.image_id, expires)
+    query = current_signer().query(path.image_id, expires, plain=True)
     url = f"{reachable_base()}{PREFIX}/images/{path.image_id}?{query}"
     view = LinkView(url=url, qr=drawn(url), expires_at=datetime.fromtimestamp(expires, UTC))
     return response(view, 201)
@@ -191,7 +206,7 @@ def _check(image: str, query: ImageQuery) -> None:
             raise _unknown(image)
         return
     expires, signature = query.expires or 0, query.signature or ""
-    if not current_signer().allows(image, expires, signature):
+    if not current_signer().allows(image, expires, signature, plain=query.plain):
         raise ApiError(403, "bad-signature", "this URL is not valid any more; get the job again")
 
 

@@ -25,7 +25,7 @@ SAYING = {"say", "BadPrompt"}
 BOUND = ("limit", "given")
 """The values of `_bound`, which takes no template but what comes before the limit."""
 
-IN_FLIGHT, A_DAY = "pictures that are not finished", "pictures in a day"
+IN_FLIGHT, A_DAY = "unfinished pictures", "pictures in a day"
 
 BUILT = {
     "counts-as": (
@@ -41,7 +41,7 @@ BUILT = {
         ("most", "has", "picture"),
     ),
     "quota-queued": (
-        "{limit} is the limit of jobs of one caller that wait; {left} of them are left",
+        "a user's waiting jobs are limited to {limit}; {left} left",
         ("limit", "left"),
     ),
     "quota-requests": (
@@ -54,19 +54,19 @@ BUILT = {
     ),
     **{
         f"quota-{name}{total}": (
-            f"{{limit}} is the limit of {what} of {whose}; {{left}} of them are left",
+            f"{whose} {what} are limited to {{limit}}; {{left}} left",
             ("limit", "left"),
         )
         for name, what in (("in-flight", IN_FLIGHT), ("day", A_DAY))
-        for total, whose in (("", "one caller"), ("-total", "all callers"))
+        for total, whose in (("", "a user's"), ("-total", "all users'"))
     },
     **{
         f"limit-{name}{total}": (
-            f"must be at most {{limit}}, the limit of {what} of {whose}",
+            f"must be at most {{limit}}, the limit of {whose} {what}",
             ("limit",),
         )
         for name, what in (("in-flight", IN_FLIGHT), ("day", A_DAY))
-        for total, whose in (("", "one caller"), ("-total", "all callers"))
+        for total, whose in (("", "a user's"), ("-total", "all users'"))
     },
 }
 """Sentences whose codes are put together where they are said, with the names of their values."""

@@ -2,12 +2,16 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import "./page";
 
 const { directionOf, IN_FILES, matching, nameOf } = await import("../src/i18n/files");
-const { LANGUAGES, language, speak, words } = await import("../src/i18n");
+const { duration, LANGUAGES, language, speak, words } = await import("../src/i18n");
 const { told } = await import("../src/i18n/sentences");
 const { filled } = await import("../src/i18n/template");
 const { capital } = await import("../src/ui/sentence");
 
 afterEach(() => speak("en"));
+
+it("says a length of time in hours where it is hours", () => {
+  expect([8, 600, 532 * 60, 7200].map(duration)).toEqual(["8 sec", "10 min", "8 hr 52 min", "2 hr"]);
+});
 
 describe("a template", () => {
   it("puts values in their places, and numbers as the language writes them", () => {

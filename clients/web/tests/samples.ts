@@ -1,5 +1,11 @@
 /** Models and jobs as the server tells of them. */
-import type { Job, Model, Sampler, Schedule } from "../src/api/types";
+import type { Job, JobRequest, Model, Sampler, Schedule } from "../src/api/types";
+
+/** What the server's link to a preset says of it. */
+export function written(preset: JobRequest): string {
+  const bytes = new TextEncoder().encode(JSON.stringify(preset));
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
 
 export function model(some: Partial<Model> = {}): Model {
   return {

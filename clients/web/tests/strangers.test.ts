@@ -1,8 +1,9 @@
 /** What comes from elsewhere than this server of today: links, presets, servers of an earlier version. */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import "./page";
+import { written } from "./samples";
 
-const { read, written } = await import("../src/state/form/preset");
+const { read } = await import("../src/state/form/preset");
 const { list } = await import("../src/api/jobs");
 const { models } = await import("../src/api/models/models");
 

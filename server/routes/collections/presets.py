@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
+import segno
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -13,6 +16,7 @@ from jobs.collections.presets import Preset
 from server.door.auth import caller
 from server.errors import ApiError
 from server.openapi import Routes, response
+from server.requests.reaching import drawn, reachable_base
 from server.resources import resources
 
 routes = Routes("presets", "Settings and words of a request under a name.")
@@ -49,6 +53,15 @@ class PresetList(BaseModel):
     presets: list[PresetView]
 
 
+class PresetLink(BaseModel):
+    """An address that opens the page with a preset in its form."""
+
+    url: str = Field(description="It has the preset in itself, and opens nothing that is yours.")
+    qr: str | None = Field(
+        description="The same as a QR code, an SVG, dark on light; null where it is too long."
+    )
+
+
 @routes.get("/presets", {200: PresetList}, (503,))
 def list_presets() -> Response:
     """List presets"""
@@ -68,6 +81,25 @@ def change_preset(path: PresetPath, body: PresetRequest) -> Response:
     if presets.find(resources().redis, caller().owner, path.preset_id) is None:
         raise _unknown(path.preset_id)
     return response(_save(body, path.preset_id), 200)
+
+
+@routes.get("/presets/<preset_id>/link", {200: PresetLink}, (404, 503))
+def read_link(path: PresetPath) -> Response:
+    """Get a link to a preset
+
+    For another device: whoever opens it has the preset in the form of the page.
+    """
+    found = presets.find(resources().redis, caller().owner, path.preset_id)
+    if found is None:
+        raise _unknown(path.preset_id)
+    text = json.dumps(found.request, ensure_ascii=False, separators=(",", ":"))
+    packed = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    url = f"{reachable_base()}/#/make/{packed}"
+    try:
+        qr = drawn(url)
+    except segno.DataOverflowError:
+        qr = None
+    return response(PresetLink(url=url, qr=qr), 200)
 
 
 @routes.delete("/presets/<preset_id>", {204: None}, (404, 503))

@@ -11,12 +11,15 @@ from zipfile import ZipFile
 
 import pytest
 from flask.testing import FlaskClient
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from redis import Redis
 
 from jobs import devices
 from jobs.collections import albums, archives
 from jobs.pictures.image_store import ImageStore, image_id
 from jobs.queue.queue import new_job_id
+from jobs.recipes.provenance import PNG_KEYWORD, xmp
 from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API
 
@@ -119,6 +122,10 @@ def test_a_preset_is_kept_as_it_is_changed_and_deleted(client: FlaskClient):
     path = f"{API}/presets/{made['id']}"
     changed = client.put(path, json={"name": "Pen", "request": {"steps": 3}}).json
     assert changed == {"id": made["id"], "name": "Pen", "request": {"steps": 3}}
+    link = client.get(f"{path}/link").json
+    assert link["url"].endswith("/#/make/eyJzdGVwcyI6M30")
+    assert "//127.0.0.1" not in link["url"]
+    assert link["qr"].startswith("<svg")
     too_large = client.put(path, json={"name": "Pen", "request": {"prompt": "x" * 20_000}})
     assert (too_large.status_code, too_large.json["type"]) == (409, "urn:darkroom:full")
     assert client.delete(path).status_code == 204
@@ -152,15 +159,40 @@ def test_an_archive_takes_no_more_memory_than_one_of_its_pictures(tmp_path: Path
 
 
 def test_a_link_shows_one_picture_without_a_token_until_it_ends(
-    client: FlaskClient, images: list[str], monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, images: list[str], worker: HandWorker, monkeypatch: pytest.MonkeyPatch
 ):
+    texts, file = PngInfo(), io.BytesIO()
+    texts.add_text("parameters", "red apple")
+    texts.add_itxt("prompt", "red apple")
+    texts.add_itxt(PNG_KEYWORD, xmp("text-to-image", "1"))
+    Image.new("RGB", (4, 4), "red").save(file, "PNG", pnginfo=texts)
+    worker.store.delete(images[0])
+    worker.store.put(images[0], file.getvalue())
     elsewhere = {"REMOTE_ADDR": "192.168.1.20"}
     made = client.post(f"{API}/images/{images[0]}/links", json={"hours": 2}).json
     path = made["url"][made["url"].index("/api/") :]
     assert made["qr"].startswith("<svg")
-    assert client.get(path, environ_base=elsewhere).status_code == 200
+    seen = client.get(path, environ_base=elsewhere)
+    assert seen.status_code == 200
+    # Without what it was made of, and the address cannot be changed to have that.
+    whole = client.get(f"{API}/images/{images[0]}").data
+    with Image.open(io.BytesIO(whole)) as kept, Image.open(io.BytesIO(seen.data)) as shown:
+        assert b"red apple" in whole
+        assert b"red apple" not in seen.data
+        assert shown.info["xmp"] == kept.info["xmp"]
+        assert shown.tobytes() == kept.tobytes()
+    small = client.get(f"{path}&format=webp", environ_base=elsewhere)
+    assert small.status_code == 200
+    assert b"red apple" not in small.data
+    asked = path.replace("plain=true&", "")
+    assert client.get(asked, environ_base=elsewhere).status_code == 403
     assert client.get(path.replace(images[0], images[1]), environ_base=elsewhere).status_code == 403
     later = time.time() + 2 * 3600 + 1
     monkeypatch.setattr(time, "time", lambda: later)
-    assert client.get(path, environ_base=elsewhere).status_code == 403
+    ended = client.get(path, environ_base=elsewhere)
+    assert (ended.status_code, ended.json["type"]) == (403, "urn:darkroom:bad-signature")
+    browser = {"Accept": "text/html,image/png,*/*;q=0.8"}
+    page = client.get(path, environ_base=elsewhere, headers=browser)
+    assert (page.status_code, page.mimetype) == (403, "text/html")
+    assert "This link has ended" in page.text
     assert client.post(f"{API}/images/{images[0]}/links", json={"hours": 0}).status_code == 422

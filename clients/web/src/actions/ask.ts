@@ -1,11 +1,13 @@
 /** Asks for more of a picture: by the same recipe, or nearly. */
 import type { Job, JobRequest, Output } from "../api/types";
+import { Refused } from "../api/errors";
 import { randomSeed } from "../browser";
 import { alone } from "../state/live/alone";
 import { models } from "../state/form/models";
 import { submit } from "../state/live/outgoing";
 import { lead } from "../state/page/attention";
 import { toast } from "../state/page/toasts";
+import { sentence } from "../ui/sentence";
 import { t } from "./words";
 
 /** How far a variation is turned away from its picture: as far as it stays recognisable. */
@@ -13,7 +15,7 @@ const NEAR_BY = 0.2;
 
 /** Asks for one more by the same recipe, with another seed. */
 export function sameAgain(job: Job, _output: Output): void {
-  ask({ ...recipe(job), seed: randomSeed() });
+  void ask({ ...recipe(job), seed: randomSeed() });
 }
 
 /** Asks for a picture that is nearly this one. */
@@ -22,12 +24,14 @@ export function vary(job: Job, output: Output): void {
   // A pipeline that runs whole mixes no noises, and an upscale is all picture and no noise.
   const mixes = made?.batched !== false && job.kind !== "upscale";
   const near = { seed: output.seed, variation_seed: randomSeed(), variation_strength: NEAR_BY };
-  ask({ ...recipe(alone(job, output)), ...(mixes ? near : { seed: randomSeed() }) });
+  void ask({ ...recipe(alone(job, output)), ...(mixes ? near : { seed: randomSeed() }) });
 }
 
-function ask(request: JobRequest): void {
-  toast(t("asked"), { label: t("watch"), run: () => lead("jobs") });
-  void submit(request);
+/** Says what came of it: it was taken, it waits on this device, or why it was not taken. */
+async function ask(request: JobRequest): Promise<void> {
+  const { problem } = await submit(request);
+  const final = problem instanceof Refused && !problem.passing;
+  toast(final ? sentence(problem, false) : t(problem ? "waits" : "asked"), { label: t("watch"), run: () => lead("jobs") });
 }
 
 /** The job's request, for one picture. */

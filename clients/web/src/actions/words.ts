@@ -3,6 +3,7 @@ import { words } from "../i18n";
 export const t = words("actions", {
   en: {
     asked: "Asked for one more.",
+    waits: "One more waits on this device, and goes out by itself.",
     filled: "The form has the recipe of this picture.",
     filledButStart: "The form has the recipe. The picture that it started from is gone.",
     noRecipe: "This picture carries no recipe.",
@@ -28,6 +29,7 @@ export const t = words("actions", {
   },
   vi: {
     asked: "Đã gửi yêu cầu thêm một ảnh.",
+    waits: "Một ảnh nữa đang chờ trên thiết bị này và sẽ tự gửi đi.",
     filled: "Biểu mẫu đã có công thức của ảnh này.",
     filledButStart: "Biểu mẫu đã có công thức. Ảnh gốc dùng để bắt đầu không còn nữa.",
     noRecipe: "Ảnh này không kèm công thức.",

@@ -30,6 +30,18 @@ export async function listDevices(): Promise<Device[]> {
   return (await get<{ devices: Device[] }>("devices")).devices;
 }
 
+/** What each user is called for people: one who has no name but a code, by the names of the devices. */
+export function calledBy(owners: readonly string[], devices: readonly Device[]): ReadonlyMap<string, string> {
+  const plain = owners.map((owner): [string, string] => {
+    const names = [...new Set(devices.filter((each) => each.owner === owner).map((each) => each.name))].join(", ");
+    if (!names) return [owner, owner];
+    return [owner, /^[0-9a-f]{16}$/.test(owner) ? names : `${owner} (${names})`];
+  });
+  // Two phones of the same make: the start of the code tells whose is whose.
+  const twice = (name: string) => plain.filter(([, each]) => each === name).length > 1;
+  return new Map(plain.map(([owner, name]) => [owner, twice(name) ? `${name} · ${owner.slice(0, 4)}` : name]));
+}
+
 /** Lets a device in no more. */
 export async function revoke(device: string, options?: Options): Promise<void> {
   await send("DELETE", `devices/${device}`, options);

@@ -39,6 +39,7 @@ export type FileKind = NonNullable<Found["kind"]>;
 export type Sampler = Schemas["SamplerView"];
 export type Schedule = Schemas["ScheduleView"];
 export type Device = Schemas["DeviceView"];
+export type PresetLink = Schemas["PresetLink"];
 export type Quota = Schemas["QuotaView"];
 export type QuotaList = Schemas["QuotaList"];
 export type Me = Schemas["Me"];

@@ -97,10 +97,14 @@ export function bytes(count: number): string {
   return text.replace(" ", "\u00a0");
 }
 
-/** A length of time in words, such as `8 s` or `3 min`. */
+/** A length of time in words, such as `8 s`, `3 min` or `8 hr 52 min`. */
 export function duration(seconds: number): string {
-  const [value, unit] = seconds < 90 ? [Math.max(1, Math.round(seconds)), "second"] : [Math.round(seconds / 60), "minute"];
-  return value.toLocaleString(language.value, { style: "unit", unit: unit as string, unitDisplay: "short" });
+  const said = (value: number, unit: string) => value.toLocaleString(language.value, { style: "unit", unit, unitDisplay: "short" });
+  if (seconds < 90) return said(Math.max(1, Math.round(seconds)), "second");
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return said(minutes, "minute");
+  const rest = minutes % 60;
+  return [said(Math.floor(minutes / 60), "hour"), ...(rest ? [said(rest, "minute")] : [])].join(" ");
 }
 
 /** A moment as seen from now, such as `5 minutes ago`. */

@@ -3,7 +3,7 @@ import { words } from "../i18n";
 export const t = words("links", {
   en: {
     title: "A link to this picture",
-    about: "Whoever has it sees this one picture and nothing else, until it ends. It works where this server can be reached.",
+    about: "Whoever has it sees this one picture and nothing else, until it ends. The file comes without its prompt and settings. It works where this server can be reached.",
     ends: "It ends after",
     day: "a day",
     week: "a week",
@@ -19,7 +19,7 @@ export const t = words("links", {
   },
   vi: {
     title: "Liên kết tới ảnh này",
-    about: "Ai có liên kết chỉ xem được đúng ảnh này cho đến khi hết hạn, ở nơi kết nối được với máy chủ này.",
+    about: "Ai có liên kết chỉ xem được đúng ảnh này cho đến khi hết hạn; tệp không kèm lời mô tả và cài đặt. Dùng được ở nơi kết nối được với máy chủ này.",
     ends: "Hết hạn sau",
     day: "một ngày",
     week: "một tuần",

@@ -1,8 +1,8 @@
-import type { Signal } from "@preact/signals";
-import { deletePreset } from "../api/collections/collections";
-import type { JobRequest, Preset } from "../api/types";
+import { useSignal, type Signal } from "@preact/signals";
+import { deletePreset, presetLink } from "../api/collections/collections";
+import type { JobRequest, Preset, PresetLink } from "../api/types";
 import { copy } from "../browser";
-import { use, written } from "../state/form/preset";
+import { use } from "../state/form/preset";
 import { toast } from "../state/page/toasts";
 import { Icon } from "../ui/Icon";
 import { attempt } from "./attempt";
@@ -13,6 +13,11 @@ export function PresetList({ presets, close }: { presets: Signal<readonly Preset
   const forget = async (id: string) => {
     await deletePreset(id);
     presets.value = presets.peek().filter((each) => each.id !== id);
+  };
+  /** The preset whose link is to be seen. */
+  const linked = useSignal<(PresetLink & { id: string }) | null>(null);
+  const look = async (id: string) => {
+    linked.value = linked.peek()?.id === id ? null : { id, ...(await presetLink(id)) };
   };
   return (
     <section class="own-presets" aria-label={t("ownPresets")}>
@@ -35,12 +40,13 @@ export function PresetList({ presets, close }: { presets: Signal<readonly Preset
               >
                 <b dir="auto">{name}</b>
               </button>
-              <button type="button" class="plain" aria-label={t("link", name)} title={t("link", name)} onClick={() => void hand(request)}>
+              <button type="button" class="plain" aria-label={t("link", name)} title={t("link", name)} aria-expanded={linked.value?.id === id} onClick={() => void attempt(look(id))}>
                 <Icon name="link" />
               </button>
               <button type="button" class="plain" aria-label={t("remove", name)} title={t("remove", name)} onClick={() => void attempt(forget(id))}>
                 <Icon name="trash" />
               </button>
+              {linked.value?.id === id && <Link link={linked.value} />}
             </li>
           );
         })}
@@ -49,7 +55,16 @@ export function PresetList({ presets, close }: { presets: Signal<readonly Preset
   );
 }
 
-async function hand(request: JobRequest): Promise<void> {
-  const url = `${location.href.split("#")[0]}#/make/${written(request)}`;
-  toast(t((await copy(url)) ? "copied" : "refused"));
+/** The link, to be copied or scanned by another device. */
+function Link({ link: { url, qr } }: { link: PresetLink }) {
+  return (
+    <div class="preset-link">
+      {qr && <img class="qr" src={`data:image/svg+xml,${encodeURIComponent(qr)}`} alt={t("qr")} />}
+      <input readOnly dir="ltr" aria-label={t("theLink")} value={url} onFocus={(event) => event.currentTarget.select()} />
+      <button type="button" class="primary" onClick={() => void copy(url).then((done) => toast(t(done ? "copied" : "refused")))}>
+        <Icon name="copy" />
+        {t("copy")}
+      </button>
+    </div>
+  );
 }

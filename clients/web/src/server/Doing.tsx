@@ -43,9 +43,14 @@ export function Doing() {
       )}
       {/* In the mobile shell the link would lead to a browser that is not paired. */}
       {!platform.base.value && (
-        <a class="button wide" href={documentation()} target="_blank" rel="noopener">
-          {t("docs")}
-        </a>
+        <>
+          <a class="button wide" href="/show">
+            {t("bigScreen")}
+          </a>
+          <a class="button wide" href={documentation()} target="_blank" rel="noopener">
+            {t("docs")}
+          </a>
+        </>
       )}
     </section>
   );

@@ -1,10 +1,12 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { calledBy } from "../api/devices";
 import { quotas, setQuota } from "../api/quotas";
 import type { Quota, QuotaList } from "../api/types";
 import { me } from "../state/live/connection";
 import { toast } from "../state/page/toasts";
 import { sentence } from "../ui/sentence";
+import { devices } from "./state";
 import { t } from "./words";
 
 const FIELDS = ["queued", "pictures_in_flight", "pictures_per_day"] as const;
@@ -13,23 +15,25 @@ const FIELDS = ["queued", "pictures_in_flight", "pictures_per_day"] as const;
 export function Quotas() {
   const list = useSignal<QuotaList | null>(null);
   const admin = me.value?.role === "admin";
+  const known = devices.value ?? [];
   useEffect(() => {
     if (admin) quotas().then((found) => (list.value = found), () => undefined);
-  }, [admin]);
+  }, [admin, known.length]);
   const { quotas: all = [], server } = list.value ?? {};
   if (!admin || !server || !all.length) return null;
+  const called = calledBy(all.map((each) => each.owner), known);
   return (
     <section aria-labelledby="quotas">
       <h2 id="quotas">{t("quotas")}</h2>
       <p class="muted">{t("quotasHelp")}</p>
       {all.map((each) => (
-        <Of key={each.owner} quota={each} server={server} />
+        <Of key={each.owner} quota={each} server={server} name={called.get(each.owner) ?? each.owner} />
       ))}
     </section>
   );
 }
 
-function Of({ quota, server }: { quota: Quota; server: QuotaList["server"] }) {
+function Of({ quota, server, name }: { quota: Quota; server: QuotaList["server"]; name: string }) {
   const kept = useSignal(quota);
   const now = useSignal(quota);
   const busy = useSignal(false);
@@ -39,7 +43,7 @@ function Of({ quota, server }: { quota: Quota; server: QuotaList["server"] }) {
     try {
       await setQuota(now.peek());
       kept.value = now.peek();
-      toast(t("quotaKept", quota.owner));
+      toast(t("quotaKept", name));
     } catch (error) {
       toast(sentence(error, false));
     }
@@ -48,13 +52,13 @@ function Of({ quota, server }: { quota: Quota; server: QuotaList["server"] }) {
   return (
     <form
       class="quota"
-      aria-label={quota.owner}
+      aria-label={name}
       onSubmit={(event) => {
         event.preventDefault();
         void save();
       }}
     >
-      <h3 dir="auto">{quota.owner}</h3>
+      <h3 dir="auto">{name}</h3>
       {FIELDS.map((field) => (
         <label key={field}>
           {t(field)}

@@ -79,6 +79,7 @@ export const t = words("server", {
     closed: "Only paired devices may come in.",
     docs: "Documentation of the API",
     // Appearance
+    bigScreen: "Show the newest pictures on a big screen",
     looks: "Appearance",
   },
   vi: {
@@ -153,6 +154,7 @@ export const t = words("server", {
     version: (version: string) => `Darkroom ${version}`,
     closed: "Chỉ thiết bị đã ghép nối mới vào được.",
     docs: "Tài liệu về API",
+    bigScreen: "Chiếu những ảnh mới nhất lên màn hình lớn",
     looks: "Giao diện",
   },
 });

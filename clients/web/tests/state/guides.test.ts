@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import "../page";
-import { model } from "../samples";
+import { model, written } from "../samples";
 
 const { EMPTY, draft, files, fill, request, reset } = await import("../../src/state/form/draft");
 const { among, besideIt, fitting, following, guidesOf, liking, looking, NONE, preprocessors, usual } = await import("../../src/state/form/guides");
 const { blocksOf, sharedWeight, weighed, weightOf } = await import("../../src/state/form/blocks");
 const { between, inside, moved, nextBox, resized } = await import("../../src/state/form/places");
-const { read, written } = await import("../../src/state/form/preset");
+const { read } = await import("../../src/state/form/preset");
 const { chooseModel } = await import("../../src/state/form/choose");
 const { models } = await import("../../src/state/form/models");
 const { guides } = await import("../../src/state/form/guides");

@@ -1,8 +1,20 @@
 import { describe, expect, it } from "vitest";
 import "../page";
+import { model, written } from "../samples";
 
 const { EMPTY, draft, fill, request } = await import("../../src/state/form/draft");
-const { presetOf, read, use, written } = await import("../../src/state/form/preset");
+const { models } = await import("../../src/state/form/models");
+const { presetOf, read, use } = await import("../../src/state/form/preset");
+
+describe("a preset that a link brings before any model is known", () => {
+  it("leaves to the model what is its own", () => {
+    draft.value = EMPTY;
+    use({ kind: "text-to-image", prompt: "cat", model: "emoji", steps: 7 });
+    models.value = [model()];
+    expect(draft.value).toMatchObject({ prompt: "cat", model: null, steps: 7 });
+    models.value = [];
+  });
+});
 
 describe("styles", () => {
   it("are named in the request, for the server has their words", () => {

@@ -1,6 +1,6 @@
 /** Albums, presets, archives and links. */
 import { absolute, get, post, send } from "../http";
-import type { Album, AlbumPage, JobRequest, PictureLink, Preset } from "../types";
+import type { Album, AlbumPage, JobRequest, PictureLink, Preset, PresetLink } from "../types";
 
 export async function albums(): Promise<Album[]> {
   return (await get<{ albums: Album[] }>("albums")).albums;
@@ -37,6 +37,11 @@ export async function presets(): Promise<Preset[]> {
 
 export function savePreset(name: string, request: JobRequest): Promise<Preset> {
   return post("presets", { json: { name, request } });
+}
+
+/** An address that fills the form of whoever opens it, for any device that reaches the server. */
+export function presetLink(id: string): Promise<PresetLink> {
+  return get(`presets/${id}/link`);
 }
 
 export async function deletePreset(id: string): Promise<void> {

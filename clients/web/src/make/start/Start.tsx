@@ -107,7 +107,7 @@ export function Start({ source }: { source: Input }) {
           {source.use === "outpaint" ? t("extend") : t(source.mask ? "paintAgain" : "paint")}
         </button>
       )}
-      {worksOnPart(source, chosen) && <p class="muted">{t("onlyPart", dimensions(chosen!.width, chosen!.height))}</p>}
+      {worksOnPart(source, chosen) && <p class="muted">{t("onlyPart", dimensions(chosen!.width, chosen!.height), dimensions(source.width, source.height))}</p>}
       {problem && (
         <p class="error" role="alert">
           {problem}

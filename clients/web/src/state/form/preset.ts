@@ -50,12 +50,22 @@ export function presetOf(): JobRequest {
   return carried({ ...request(from, null, model.peek()), model: model.peek()?.name ?? "" });
 }
 
-/** Puts a preset into the form: words alone beside those, anything else in place of what is there. */
+/**
+ * Puts a preset into the form: words alone beside those, anything else in place of what is there.
+ * What comes before any model is known is put in again then, for only then is it seen what of it the
+ * model would choose by itself.
+ */
 export function use(kept: JobRequest): void {
   const preset = carried(kept);
   if (!hasWordsAlone(preset)) {
-    const named = models.peek().find((each) => (preset.model ? each.name === preset.model : each.default));
-    fill(preset, named ?? null);
+    replace(preset);
+    if (models.peek().length) return;
+    const filled = draft.peek();
+    const stop = models.subscribe((known) => {
+      if (!known.length) return;
+      stop();
+      if (draft.peek() === filled) replace(preset);
+    });
     return;
   }
   const { prompt, negative } = draft.peek();
@@ -63,13 +73,12 @@ export function use(kept: JobRequest): void {
   change({ prompt: joined(prompt, preset.prompt), negative: joined(negative, preset.negative_prompt) });
 }
 
-/** What a link carries, as text for an address. */
-export function written(preset: JobRequest): string {
-  const bytes = new TextEncoder().encode(JSON.stringify(carried(preset)));
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+function replace(preset: JobRequest): void {
+  const named = models.peek().find((each) => (preset.model ? each.name === preset.model : each.default));
+  fill(preset, named ?? null);
 }
 
-/** What such a text says; null where it says nothing that a form takes. */
+/** What a link carries in its address; null where it says nothing that a form takes. */
 export function read(text: string): JobRequest | null {
   try {
     const bytes = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
