@@ -57,8 +57,12 @@ def said(page: Page) -> Locator:
 
 def share(page: Page) -> int:
     """Percent of the picture that the editor says is repainted."""
-    expect(said(page)).to_have_text(re.compile(r"^\d+ % of"))
-    return int(said(page).inner_text().split()[0])
+    share = re.compile(r"(\d+) % of")
+    while True:
+        expect(said(page)).to_have_text(share)
+        # A moment later it may say that it is looking again.
+        if found := share.match(said(page).inner_text()):
+            return int(found[1])
 
 
 class Fingers:

@@ -289,7 +289,7 @@ def test_a_picture_that_grows_in_steps_keeps_what_each_added(visit: Visit, site:
     layers.get_by_role("button", name="Step 1: shown").click()
     layers.get_by_role("button", name="Go on from what is shown").click()
     expect(page.get_by_role("radio", name="Paint over", exact=True)).to_be_checked()
-    expect(start.get_by_text("192 \u00d7 192")).to_be_visible()
+    expect(start.get_by_text("192 \u00d7 192").first).to_be_visible()
     layers.get_by_role("button", name="Step 1: shown").click()
     layers.get_by_role("button", name="Throw Step 2 off the canvas").click()
     expect(layers.get_by_role("listitem")).to_have_count(2)
