@@ -83,13 +83,14 @@ class ExtraBatch(Extras):
 
 @dataclass(frozen=True)
 class Enlargement:
-    """How one picture is to be enlarged, what of the result is wanted (all of it, if None), and
-    how much its faces are restored."""
+    """How one picture is to be enlarged, what of the result is wanted (all of it, if None), how
+    much its faces are restored, and which field its size comes from."""
 
     upscaler: str
     scale: float
     crop: tuple[int, int] | None = None
     faces: RestoreFaces | None = None
+    sized_by: str = "upscaling_resize"
 
 
 @blueprint.post("/extra-single-image")
@@ -182,7 +183,8 @@ def _enlargement(sent: Extras, upscaler: str | None, picture: Decoded) -> Enlarg
         )
         raise invalid("upscaling_resize_w", detail)
     crop = sent.upscaling_crop is None or sent.upscaling_crop
-    return Enlargement(upscaler, scale, (width, height) if crop else None)
+    larger = "upscaling_resize_w" if scale == width / picture.width else "upscaling_resize_h"
+    return Enlargement(upscaler, scale, (width, height) if crop else None, sized_by=larger)
 
 
 def _made(how: Enlargement, png: bytes, field: str, notes: list[Note]) -> bytes:
@@ -201,9 +203,9 @@ def _made(how: Enlargement, png: bytes, field: str, notes: list[Note]) -> bytes:
         )
         record = make(request, {"/image": png}, cards, identity(), notes)
     except ValidationError as error:
-        raise _renamed(field_errors(error), field) from None
+        raise _renamed(field_errors(error), field, how.sized_by) from None
     except InvalidRequest as error:
-        raise _renamed(error.errors, field) from None
+        raise _renamed(error.errors, field, how.sized_by) from None
     if record.status == "canceled":
         raise ApiError(500, "canceled", "it was interrupted, so there is no picture")
     (png,) = waiting.pictures(record)
@@ -238,12 +240,12 @@ def _cropped(png: bytes, size: tuple[int, int]) -> bytes:
         return out.getvalue()
 
 
-def _renamed(errors: list[FieldError], field: str) -> InvalidRequest:
+def _renamed(errors: list[FieldError], field: str, size: str) -> InvalidRequest:
     """Errors by the names that the client sent the fields by."""
     names: dict[str, Any] = {
         "/image": f"/{field}",
-        "/width": "/upscaling_resize",
-        "/scale": "/upscaling_resize",
+        "/width": f"/{size}",
+        "/scale": f"/{size}",
         "/upscaler": "/upscaler_1",
         "/kind": "/upscaler_1",
         "/model": "/upscaler_1",

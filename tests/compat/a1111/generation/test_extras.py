@@ -166,6 +166,15 @@ def test_null_is_as_good_as_left_out(client: FlaskClient, quick: Quick):
             "upscaling_resize_w: pictures are not made smaller here: 32x24 is less than",
         ),
         (
+            {
+                "upscaler_1": "Lanczos",
+                "resize_mode": 1,
+                "upscaling_resize_w": 64,
+                "upscaling_resize_h": 4096,
+            },
+            "upscaling_resize_h: ",
+        ),
+        (
             {"upscaler_2": "Lanczos", "extras_upscaler_2_visibility": 0.5},
             "extras_upscaler_2_visibility: must be 0",
         ),
