@@ -73,8 +73,6 @@ class PixelUpscaler:
             last = not left or (sides[0] >= width and sides[1] >= height)
             # Lanczos goes along the rows first, and each row by itself: the result is the same.
             picture = self.enlarge(picture, width=width if last else None)
-            if last:
-                break
         return lanczos(picture, width, height)
 
     @torch.inference_mode()

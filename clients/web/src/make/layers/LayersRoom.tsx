@@ -3,9 +3,9 @@ import { useSignal } from "@preact/signals";
 import { source } from "../../api/images";
 import type { Job } from "../../api/types";
 import { change } from "../../state/form/draft";
-import { input, inputOf, NO_EDGES } from "../../state/form/input";
+import { input, inputOf } from "../../state/form/input";
 import { find, ids } from "../../state/live/jobs";
-import { bounds, canvases, foreign, learn, show, spotOfJob, throwAway, type Box, type Canvas, type Layer } from "../../state/form/layers";
+import { bounds, canvases, edgesOf, foreign, learn, show, spotOfJob, throwAway, type Box, type Canvas, type Layer } from "../../state/form/layers";
 import { toast } from "../../state/page/toasts";
 import { Icon } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
@@ -58,11 +58,11 @@ export function LayersRoom({ id }: { id: string }) {
 function goOnFrom(job: Job): void {
   const [output] = job.outputs;
   const [from, spot] = [input.peek(), spotOfJob(job)];
-  const { kind, metadata, expand } = job.input;
+  const { kind, metadata } = job.input;
   // A picture that is being painted on is not taken away.
   if (!output || !spot || !from || from.use !== kind || document.querySelector("dialog[open]")) return;
   if (from.canvas?.id !== spot.id || from.canvas.x !== metadata?.canvas_x || from.canvas.y !== metadata.canvas_y) return;
-  const { left, top, right, bottom } = from.use === "outpaint" ? { ...NO_EDGES, ...expand } : NO_EDGES;
+  const { left, top, right, bottom } = edgesOf(job.input);
   const same = kind !== "outpaint" || (from.expand.left === left && from.expand.top === top && from.expand.right === right && from.expand.bottom === bottom);
   if (!same || from.width + left + right !== output.width || from.height + top + bottom !== output.height) return;
   const { id: picture, width, height } = output;

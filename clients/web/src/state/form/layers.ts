@@ -106,7 +106,8 @@ export function spotOfJob({ input }: Pick<Job, "input">): Spot | null {
   return { id: canvas, x: x - left, y: y - top };
 }
 
-function edgesOf({ kind, expand }: Job["input"]) {
+/** By how much a job's pictures are larger on each side than what they were made from. */
+export function edgesOf({ kind, expand }: Job["input"]) {
   const none = { left: 0, top: 0, right: 0, bottom: 0 };
   return kind === "outpaint" ? { ...none, ...expand } : none;
 }
