@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import shlex
 import shutil
+import sys
 import tempfile
 
 # Tiny models are slower on two threads than on one, half the time of a whole run: what a step
@@ -18,6 +20,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from execnet import XSpec
 from redis import Redis
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
@@ -62,11 +65,13 @@ class ByFile(LoadFileScheduling):
         return folder if folder in SHARED else file
 
 
-def pytest_xdist_setupnodes() -> None:
-    """The processes of the tests share what their programs are forked from; this one collects
-    nothing itself."""
+def pytest_xdist_setupnodes(specs: list[XSpec]) -> None:
+    """The processes of the tests are forked from what their programs are forked from; this one
+    collects nothing itself."""
     gc.enable()
-    program.share_forks()
+    if program.share_forks():
+        python = f"{shlex.quote(sys.executable)} -m tests.running.processes.forked"
+        specs[:] = [XSpec(f"popen//python={python}")] * len(specs)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:

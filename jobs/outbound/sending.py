@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
@@ -31,13 +30,12 @@ def post(
     deadline = threading.Timer(seconds, connection.cut)
     deadline.daemon = True
     deadline.start()
-    started = time.monotonic()
     try:
         connection.request("POST", target.path, body, dict(headers))
         answer = connection.getresponse()
         return answer.status, answer.getheader("Retry-After")
     except (OSError, HTTPException, ValueError) as error:
-        if time.monotonic() - started >= seconds:
+        if connection.late or isinstance(error, TimeoutError):
             raise Unreachable(f"did not answer within {seconds:g} s") from None
         raise Unreachable(reason(error)) from None
     finally:
@@ -53,6 +51,8 @@ class Pinned(HTTPConnection):
         self.default_port = 443 if target.parts.scheme == "https" else 80
         self._target = target
         self._raw: socket.socket | None = None
+        self.late = False
+        """Whether it was cut: what is raised then says something else."""
 
     def connect(self) -> None:
         """Connect, and for https prove that the address answers for the name."""
@@ -67,7 +67,8 @@ class Pinned(HTTPConnection):
             tls.do_handshake()
 
     def cut(self) -> None:
-        """End whatever another thread waits for on it."""
+        """End whatever another thread waits for on it, since it took too long."""
+        self.late = True
         if self._raw is not None:
             with suppress(OSError):
                 # The plain socket's own: an SSLSocket's would wait for its lock.

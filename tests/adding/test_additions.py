@@ -112,6 +112,7 @@ def test_a_lora_of_civitai_comes_with_its_words_its_terms_and_its_picture(
     assert "bright-days" not in counter.add_ons("loras")
 
 
+@pytest.mark.fault
 def test_what_a_killed_worker_was_fetching_goes_on_from_its_last_byte(
     counter: Counter, files: Path
 ):

@@ -17,7 +17,7 @@ from PIL import Image
 from jobs.request.request import GenerationRequest
 from tests.running.paths import REPOSITORY
 from tests.running.processes.program import run_text
-from tests.running.site import Site
+from tests.running.site import SIDE, Site
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -53,7 +53,7 @@ def test_a_file_has_inside_what_its_name_says(
     assert made.returncode == 0, made.stderr
     with Image.open(tmp_path / name) as picture:
         assert picture.format == format
-        assert picture.size == (128, 128)
+        assert picture.size == (SIDE, SIDE)
 
 
 @pytest.mark.parametrize("name", ["cake.gif", "nowhere/cake.png", "nowhere/"])

@@ -20,6 +20,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
         yield room
 
 
+@pytest.mark.slow
 def test_a_checkpoint_and_a_loha_come_in_while_a_phone_looks_and_draw_as_stock_does(
     room: Room, stock: Stock, tmp_path: Path
 ):

@@ -45,6 +45,7 @@ def opened(data: bytes) -> np.ndarray[Any, Any]:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
+@pytest.mark.slow
 def test_two_pictures_of_openais_client_are_both_edited(openai: OpenAI, client: httpx.Client):
     answer = openai.images.edit(
         model="qwen-edit-plus",

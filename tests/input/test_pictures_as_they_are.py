@@ -127,6 +127,8 @@ def test_strength_by_grey_changes_more_where_the_mask_is_lighter(make: Make):
     weak = make(
         kind="image-to-image",
         image=uri(Image.fromarray(smooth())),
+        width=SIDE,
+        height=SIDE,
         strength=1 / 3,
         steps=12,
     )

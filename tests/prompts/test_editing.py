@@ -201,6 +201,7 @@ def test_a_transformers_prompt_changes_as_well(site: Site, client: httpx.Client)
     assert difference(ours, levels(stock)) <= TOLERANCE
 
 
+@pytest.mark.slow
 def test_a_lora_has_a_weight_for_the_text_encoder_and_one_for_the_unet(
     site: Site, client: httpx.Client
 ):

@@ -98,6 +98,7 @@ def test_only_the_events_that_were_asked_for_are_told(
     assert [json.loads(each.body)["type"] for each in receiver.received] == ["job.output"]
 
 
+@pytest.mark.fault
 def test_a_webhook_survives_kill_9_of_its_sender_and_goes_out_under_the_same_id(
     client: FlaskClient, redis_url: str, worker: HandWorker, receiver: Receiver, data: Path
 ):

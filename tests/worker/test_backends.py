@@ -66,6 +66,7 @@ def test_what_was_compiled_when_idle_makes_the_picture_that_pytorch_makes(idle_s
     until(lambda: 'darkroom_compiled_forwards_total{model="tiny"}' in metrics(idle_site), 60)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_traced_picture_runs_compiled_and_is_the_untraced_one(idle_site: Site):
     until(lambda: backend(idle_site) == "openvino", 240)

@@ -36,6 +36,7 @@ def test_who_has_nothing_in_a_full_engine_is_let_in_at_once(start: Start, priori
     assert [desk.read(job).status for job in mine[3:]] == ["queued"] * 3
 
 
+@pytest.mark.slow
 def test_the_device_is_shared_by_time_and_not_by_pictures(start: Start):
     _, desk = start(capacity=16)
     # Anna has twelve pictures under way, and Bert one: each gets half of the time.

@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from worker.engine.request import Picture
 
-# 1,024 equations for the 15 unknowns a colour of a four-channel model, in small decodes.
-PICTURES = 16
+# 512 equations for the 15 unknowns a colour of a four-channel model, in small decodes.
+PICTURES = 8
 SIDE = 8
 
 # A preview is looked at on a phone and sent several times a second.

@@ -14,9 +14,7 @@ from redis import Redis
 
 from jobs.lists.listing import list_jobs
 from jobs.records.record import JobRecord
-
-SIDE = 128
-"""What the model that ships makes."""
+from tests.running.site import SIDE
 
 QUICK: dict[str, Any] = {"steps": 3, "seed": 7}
 """Few steps, and the same picture each time."""
@@ -71,7 +69,8 @@ def photograph() -> Image.Image:
     ramp = np.linspace(40, 220, SIDE).astype(np.uint8)
     grey = np.broadcast_to(ramp, (SIDE, SIDE))
     colours = np.stack([grey, grey.T, np.full_like(grey, 90)], axis=-1).copy()
-    colours[32:96, 32:96] = (200, 30, 30)
+    inside = slice(SIDE // 4, 3 * SIDE // 4)
+    colours[inside, inside] = (200, 30, 30)
     return Image.fromarray(colours)
 
 

@@ -18,15 +18,16 @@ from tests.engine.sampling.stock_schedulers import quiet, stock_scheduler
 from worker.engine import TOLERANCE, Engine, ImageRequest
 from worker.engine.sampling.recipes import SAMPLERS
 
+QUICK = ("ddim", "dpmpp_2m", "dpmpp_sde", "euler_a", "lms", "pndm", "unipc")
 PICTURES = [
-    pytest.param(name, schedule, marks=[pytest.mark.slow] * ((number + which) % 2))
+    pytest.param(name, schedule, marks=[] if by_default else pytest.mark.slow)
     for number, (name, recipe) in enumerate(SAMPLERS.items())
     for which, schedule in enumerate(("automatic", recipe.schedules[-1]))
+    for by_default in [name in QUICK and number % 2 == which]
 ]
-"""Each sampler with its own schedule and with another, in turn the one or the other by default:
-`test_walks.py` walks every sampler with every schedule."""
+"""Each sampler with its own schedule and with another, some by default, in turn with the one or the
+other: `test_walks.py` walks every sampler with every schedule."""
 
-QUICK = ("ddim", "dpmpp_2m", "dpmpp_sde", "euler_a", "lms", "pndm", "unipc")
 SOME_BY_DEFAULT = [
     pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in SAMPLERS
 ]

@@ -33,18 +33,21 @@ PR_SET_NAME = 15
 SHARED_FORKS = "DARKROOM_TESTS_FORKS"
 """The environment variable that says where the process is that several test processes fork from."""
 
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.running.processes.libraries"])
+forks = multiprocessing.get_context("forkserver")
+forks.set_forkserver_preload(["tests.running.processes.libraries"])
 
 
-def share_forks() -> None:
+def share_forks() -> bool:
     """Start what programs are forked from, for this process and the test processes that it starts:
-    to import everything takes ten seconds, and the memory is shared as well."""
+    to import everything takes ten seconds, and the memory is shared as well. False where Python
+    does not let them."""
     server = multiprocessing.forkserver._forkserver
     server.ensure_running()
     # Later Pythons have whoever asks for a fork prove that it may: there each process has its own.
-    if not hasattr(server, "_forkserver_authkey"):
-        os.environ[SHARED_FORKS] = server._forkserver_address
+    if hasattr(server, "_forkserver_authkey"):
+        return False
+    os.environ[SHARED_FORKS] = server._forkserver_address
+    return True
 
 
 def _fork_from(address: str) -> None:
@@ -56,8 +59,13 @@ def _fork_from(address: str) -> None:
     server.ensure_running = multiprocessing.resource_tracker.ensure_running
 
 
-if address := os.environ.get(SHARED_FORKS):
-    _fork_from(address)
+def join_forks() -> None:
+    """Fork from where the process that started this one does, if it said where."""
+    if address := os.environ.get(SHARED_FORKS):
+        _fork_from(address)
+
+
+join_forks()
 
 
 class Program:
@@ -152,7 +160,7 @@ def _forked(
     standard: tuple[Path | None, Path, Path],
 ) -> BaseProcess:
     """A process that becomes this program, with its input, output and errors in these files."""
-    process = _forks.Process(
+    process = forks.Process(
         target=_become, args=(module, arguments, environment, folder, standard), daemon=True
     )
     process.start()

@@ -56,6 +56,7 @@ def submitted_again(server: Server) -> str:
     return answer.json()["id"]
 
 
+@pytest.mark.fault
 def test_the_api_its_streams_webhooks_and_commands_go_on_after_a_failover(
     watched: Watched, redis: Redis, data: Path, tmp_path: Path
 ):

@@ -237,6 +237,7 @@ def test_axe_finds_nothing(
     assert page.evaluate(TOO_SMALL) == []
 
 
+@pytest.mark.slow
 def test_what_is_painted_lightly_changes_less(visit: Visit, site: Site) -> None:
     page = visit(PHONE)
     open_painting(page)

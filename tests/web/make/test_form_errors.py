@@ -58,13 +58,13 @@ def test_enlarging_offers_what_fits_and_makes_one_picture_under_its_own_words(
     page.get_by_label(PROMPT).fill("four hearts")
     card(page, "red apple, 3d").get_by_role("button", name="More", exact=True).tap()
     page.get_by_role("button", name="Enlarge").tap()
-    expect(start).to_contain_text("256 \u00d7 256")
+    expect(start).to_contain_text("128 \u00d7 128")
     page.get_by_role("button", name="Make it").tap()
     expect(page.locator(".card[data-status=succeeded]")).to_have_count(3, timeout=120_000)
     made = jobs(site)[0]
     asked = made["input"]
     assert (made["kind"], asked["strength"], asked["prompt"]) == ("upscale", 0, "red apple, 3d")
-    assert [(each["width"], each["height"]) for each in made["outputs"]] == [(256, 256)]
+    assert [(each["width"], each["height"]) for each in made["outputs"]] == [(128, 128)]
     # What is done with a picture that fills the screen leads to where it is done.
     page.locator(".card .picture").last.tap()
     page.get_by_role("dialog").get_by_role("button", name="Enlarge").tap()

@@ -164,6 +164,7 @@ def test_what_a_qr_code_says_can_be_pasted(house: House, phone: Phone):
     expect(prompt(page)).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_second_server_is_added_renamed_chosen_and_removed(
     house: House, open_house: str, phone: Phone
 ):

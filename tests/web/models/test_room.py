@@ -59,6 +59,7 @@ def test_a_user_looks_and_chooses_and_changes_nothing(visit: Visit, site: Site):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.slow
 def test_an_admin_loads_pins_and_puts_a_model_off_and_on(visit: Visit):
     page = visit(path="#/models")
     page.get_by_role("button", name="About Large").click()

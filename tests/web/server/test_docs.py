@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Site, Visit
 
 
+@pytest.mark.slow
 def test_a_route_is_found_and_tried_out(visit: Visit, site: Site):
     page = visit(DESK, path="api/v1/docs", color_scheme="dark")
     asked: list[str] = []

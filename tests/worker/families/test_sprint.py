@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pytest
 import torch
 from diffusers.pipelines.sana.pipeline_sana_sprint import SanaSprintPipeline
 from diffusers.pipelines.sana.pipeline_sana_sprint_img2img import SanaSprintImg2ImgPipeline
@@ -54,6 +55,7 @@ def stock(pipelines: dict[str, Any], asked: Fields) -> Pixels:
     return np.asarray(pipeline(**call, **drawn_over).images[0])
 
 
+@pytest.mark.slow
 def test_few_steps_of_sana_sprint_share_forwards_and_are_diffusers_own(
     site: Site, client: httpx.Client, figures: dict[str, Figures]
 ):

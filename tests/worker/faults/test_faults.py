@@ -36,6 +36,7 @@ def kill(server: RedisServer) -> None:
     server.process.stop(grace=5)
 
 
+@pytest.mark.fault
 def test_jobs_of_a_killed_worker_run_again_and_give_the_same_pictures(start):
     worker, desk = start()
     asked = {"steps": 10, "exact": True}
@@ -65,6 +66,7 @@ def test_without_a_supervisor_the_lease_runs_out_and_the_job_runs_elsewhere(star
     assert desk.ended(record).status == "succeeded"
 
 
+@pytest.mark.fault
 def test_a_worker_that_was_paused_past_its_lease_cannot_publish(start):
     paused, desk = start()
     record = desk.running(desk.submit(**LONG))

@@ -84,6 +84,7 @@ def test_a_job_its_picture_and_what_it_starts_from_live_and_go_in_a_bucket(
     assert api.get(output["url"]).status_code == 404
 
 
+@pytest.mark.fault
 def test_a_bucket_that_is_away_for_a_while_costs_time_and_nothing_else(
     api: httpx.Client, bucket: ObjectStore, site: Site
 ):

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from webuiapi import HiResUpscaler, WebUIApi
 
 from tests.compat.a1111.client import QUICK, SIDE, connect, pixels, same
-from tests.running.site import STEPS
+from tests.running import site
 
 PROMPT = "red apple, 3d"
 
@@ -61,8 +61,8 @@ def test_a_request_that_says_nothing_but_the_prompt_gets_the_models_own_size(add
     answer = httpx.post(f"{address}/sdapi/v1/txt2img", json={"prompt": PROMPT}, timeout=120)
     said = answer.json()
     picture = Image.open(io.BytesIO(base64.b64decode(said["images"][0], validate=True)))
-    assert (picture.format, picture.size) == ("PNG", (SIDE, SIDE))
-    assert said["parameters"]["steps"] == STEPS
+    assert (picture.format, picture.size) == ("PNG", (site.SIDE, site.SIDE))
+    assert said["parameters"]["steps"] == site.STEPS
 
 
 def test_both_apis_make_the_same_picture(api: WebUIApi, address: str) -> None:
