@@ -49,7 +49,7 @@ def watched(caller: Caller, job: dict[str, Any]) -> list[tuple[float, float | No
         job = caller.look(job)
         made = bool(job["progress"]) and job["progress"]["fraction"] == 1
         looks.append((time.perf_counter(), job["eta_s"], made))
-        time.sleep(0.1)
+        time.sleep(0.25)
     if job["status"] != "succeeded":
         raise RuntimeError(job["error"])
     return looks
@@ -58,15 +58,15 @@ def watched(caller: Caller, job: dict[str, Any]) -> list[tuple[float, float | No
 def beside(here: Server, side: int, large: int) -> dict[str, Any]:
     """Bert's seconds alone and beside Anna's enlargements, and how true their `eta_s` was."""
     anna, bert = here.caller("anna"), here.caller("bert")
-    shown = picture(side // 4)
-    wanted = {"kind": "upscale", "image": shown, "scale": 4, "strength": 0, "upscaler": "lanczos"}
+    shown = picture(side // 8)
+    wanted = {"kind": "upscale", "image": shown, "scale": 8, "strength": 0, "upscaler": "lanczos"}
     anna.wait(anna.send(**wanted))
     bert.seconds(**SMALL)
     alone = [bert.seconds(seed=seed, **SMALL) for seed in range(5)]
     used, began = here.processor_seconds(), time.perf_counter()
-    jobs = [anna.send(seed=seed, **wanted) for seed in range(large)]
     times: list[float] = []
     with ThreadPoolExecutor(large) as pool:
+        jobs = list(pool.map(lambda seed: anna.send(seed=seed, **wanted), range(large)))
         every = [pool.submit(watched, anna, job) for job in jobs]
         while not all(each.done() for each in every):
             times.append(bert.seconds(seed=len(times), **SMALL))
