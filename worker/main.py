@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import sys
+import threading
 
 from redis import Redis
 
@@ -19,6 +20,7 @@ from jobs.pictures.image_store import ImageStore
 from jobs.records import workers
 from jobs.records.metrics import Metrics
 from jobs.settings import Settings, settings
+from worker import lean
 from worker.loop.patience import patiently
 
 log = logging.getLogger("darkroom.worker")
@@ -64,11 +66,14 @@ def bring_in() -> None:
     # PNG encoder beside them: measured on two busy cores, a forward took 5 to 30 times as long.
     # libgomp reads this when torch is imported, which takes seconds: after Redis answered.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # They set up logs of their own, and write into them while the rest is imported.
-    for library in ("huggingface_hub", "transformers", "diffusers"):
-        importlib.import_module(f"{library}.utils.logging")
-        logs.take_over(library)
-    importlib.import_module("worker.build")
+    lean.put_off_compiler()
+    with lean.without_collecting():
+        # They set up logs of their own, and write into them while the rest is imported.
+        for library in ("huggingface_hub", "transformers", "diffusers"):
+            importlib.import_module(f"{library}.utils.logging")
+            logs.take_over(library)
+        lean.bring_in()
+        importlib.import_module("worker.build")
 
 
 def _rehearse() -> None:
@@ -94,6 +99,9 @@ def run(name: str, connection: Redis, chosen: Settings) -> None:
         log.critical("%s", error)
         sys.exit(1)
     log.info("%s offers %s", name, ", ".join(card.name for card in worker.offer.cards))
+    rest = threading.Timer(lean.REST, lean.bring_in_rest)
+    rest.daemon = True
+    rest.start()
     worker.work()
 
 

@@ -99,7 +99,8 @@ class Worker:
         cost, delay = self.cost(job), self.ready_in(job.lane.model)
         if cost is None or delay is None:
             return None
-        tail = self.info.finish_s + cost.decode * job.size.pictures
+        tail = self.info.finish(job.size.width * job.size.height)
+        tail += cost.decode * job.size.pictures
         if not job.running:
             tail += cost.encode * job.size.pictures
         return Run(job, cost, job.left, tail, now + delay)
@@ -109,7 +110,7 @@ class Forecast:
     """When each job should end, in seconds by its id; `order` has those that wait as they begin.
 
     Missing is what depends on something that nobody measured: all jobs that wait, where something
-    runs whose cost is not known.
+    runs whose cost is not known. What is being stored ends when its worker says.
     """
 
     def __init__(
@@ -184,6 +185,10 @@ class Forecast:
     def _place(self, running: Sequence[OpenJob]) -> bool:
         """Put what runs where it runs; whether all of it is known."""
         for job in running:
+            if job.storing is not None:
+                # It needs nothing of a device any more.
+                self.ends[job.id] = job.storing
+                continue
             worker = next((each for each in self._workers if each.info.name == job.worker), None)
             run = worker.run(job, 0.0) if worker else None
             if worker is None or run is None:

@@ -66,13 +66,15 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True)
 class OpenJob:
-    """A job that waits or runs: `left` are the steps that each of its pictures still needs."""
+    """A job that waits or runs: `left` are the steps that each of its pictures still needs, and
+    `storing` the seconds until those are stored that are made, where no other is to be made."""
 
     id: str
     lane: Lane
     size: Size
     worker: str | None
     left: float
+    storing: float | None = None
 
     @property
     def running(self) -> bool:
@@ -91,9 +93,12 @@ def open_job(row: tuple[bytes | None, ...], scores: Mapping[bytes, float]) -> Op
     left = float(size.steps)
     if state == "queued":
         return OpenJob(job_id.decode(), lane, size, None, left)
+    storing = None
     if told:
-        left *= 1 - json.loads(told)["progress"]["fraction"]
-    return OpenJob(job_id.decode(), lane, size, (worker or b"").decode(), left)
+        said = json.loads(told)
+        left *= 1 - said["progress"]["fraction"]
+        storing = said.get("storing")
+    return OpenJob(job_id.decode(), lane, size, (worker or b"").decode(), left, storing)
 
 
 def status_of(status: bytes) -> Status | None:

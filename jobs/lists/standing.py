@@ -162,13 +162,16 @@ class Standing:
     def eta(self, record: JobRecord) -> float | None:
         """Seconds until the job should be done, by what was measured; None where that is not
         enough."""
+        if record.status == "running" and record.storing is not None:
+            return round(record.storing, 2)
         plain = Size.asked(record.request).plain
         seconds = self._forecast.ends.get(record.id) if plain else None
         if seconds is None and record.status == "running":
-            # What it was seen to take so far.
-            if record.progress is None or record.seconds_per_step is None:
+            # What it was seen to take so far; what storing takes is its worker's to say.
+            steps = record.progress.steps - record.progress.step if record.progress else 0
+            if not steps or record.seconds_per_step is None:
                 return None
-            seconds = (record.progress.steps - record.progress.step) * record.seconds_per_step
+            seconds = steps * record.seconds_per_step
         return None if seconds is None else round(seconds, 2)
 
     def retry_after(self) -> int | None:

@@ -108,7 +108,8 @@ class Progress(BaseModel):
         default=None,
         description="What the picture that is furthest behind goes through: `loading` waits for "
         "its model, `encoding` reads the prompt and the pictures, `denoising` makes the steps, "
-        "`decoding` turns latents into pixels. Null before a worker has said.",
+        "`decoding` turns latents into pixels, and those into a file. Null before a worker has "
+        "said.",
     )
     detail: str | None = Field(
         default=None, description="The same in words, such as `loading model, 40 %`."

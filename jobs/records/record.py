@@ -52,7 +52,9 @@ class Field:
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One job: what was asked, by whom, and how it stands."""
+    """One job: what was asked, by whom, and how it stands.
+
+    `storing` are the seconds until its pictures should be stored, once all are made."""
 
     id: str
     owner: str
@@ -64,6 +66,7 @@ class JobRecord:
     cancel_requested: bool
     progress: Progress | None
     seconds_per_step: float | None
+    storing: float | None
     outputs: list[Output]
     error: Error | None
     notes: list[Note]
@@ -185,6 +188,7 @@ def _made(job_id: str, values: Values) -> JobRecord | None:
         cancel_requested=Field.CANCEL.encode() in raw,
         progress=progress,
         seconds_per_step=reported["seconds_per_step"] if reported else None,
+        storing=reported.get("storing") if reported else None,
         outputs=[Output.model_validate(each) for each in pictures],
         error=(Error(**error) if error else UNEXPLAINED) if status == "failed" else None,
         notes=[Note.model_validate(each) for each in notes],
@@ -217,6 +221,9 @@ def _json(raw: Mapping[bytes, bytes], field: str) -> Any:
     return json.loads(value) if value else None
 
 
-def progress_json(progress: Progress, seconds_per_step: float | None) -> str:
+def progress_json(
+    progress: Progress, seconds_per_step: float | None, storing: float | None = None
+) -> str:
     """What a worker writes into the PROGRESS field, for `from_hash` to read."""
-    return json.dumps({"progress": progress.model_dump(), "seconds_per_step": seconds_per_step})
+    said = {"progress": progress.model_dump(), "seconds_per_step": seconds_per_step}
+    return json.dumps(said if storing is None else {**said, "storing": storing})

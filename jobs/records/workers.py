@@ -21,6 +21,9 @@ ALIVE = 10
 SPOKEN = 64
 """Workers' words that a process has read and keeps, some kB for each model that they offer."""
 
+LARGE = 1024 * 1024
+"""Pixels past which a picture takes longer to be encoded the more it has."""
+
 State = Literal["warm", "loading", "cold"]
 SOONEST_FIRST: tuple[State, ...] = get_args(State)
 
@@ -77,7 +80,9 @@ class WorkerInfo(BaseModel):
     jobs_per_second: float | None
     costs: list[PictureCost] = []
     finish_s: float = 0.0
-    """Seconds from a picture's last pixel to its job's last word."""
+    """Seconds from a picture's last pixel to its job's last word, of one of up to LARGE pixels."""
+    finish_pixel_s: float | None = None
+    """The same for each pixel of a larger one, once that was measured."""
     ready_in: dict[str, float] = {}
     """Models that are not in memory, each with the seconds until it should be, as measured."""
     known: list[str] = []
@@ -93,6 +98,12 @@ class WorkerInfo(BaseModel):
     """What an addition may take on the disk of that folder."""
     looked: int = 0
     """The last of the requests to look at the models again that was answered (`ask_to_look`)."""
+
+    def finish(self, pixels: int) -> float:
+        """Seconds from the last pixel of a picture of so many to its job's last word."""
+        if pixels <= LARGE or self.finish_pixel_s is None:
+            return self.finish_s
+        return self.finish_pixel_s * pixels
 
     def readiness(self, model: str) -> Readiness:
         """How soon this model can begin here."""

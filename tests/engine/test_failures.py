@@ -75,11 +75,11 @@ def test_a_task_waits_for_its_model_while_others_go_on(tiny_model, tiny_folder):
     engine = Engine(shelf)
     engine.add("waits", tiny(model="slow"))
     assert engine.step() == []
-    assert engine.waiting_for_models
+    assert engine.waiting
     engine.add("goes", tiny())
-    assert not engine.waiting_for_models
+    assert not engine.waiting
     finished: list[str] = []
-    while not engine.waiting_for_models:
+    while not engine.waiting:
         finished += [one.task_id for one in engine.step()]
     assert finished == ["goes"]
     assert engine.models == {"slow"}

@@ -1,6 +1,8 @@
 """Every task of the engine against the diffusers pipeline that does the same."""
 
+import threading
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from PIL import Image
 
 from tests.engine.helpers import Shelf, difference, open_pipeline, picture, pictures, tiny
-from worker.engine import TOLERANCE, Engine, Enlarge, ImageRequest
+from worker.engine import TOLERANCE, Engine, Enlarge, Finished, ImageRequest
 from worker.engine.ground.slerp import slerp
 
 SIDE = 32
@@ -161,6 +163,40 @@ def test_enlarging_without_denoising_is_the_upscaler_alone(engine):
     request = replace(START, enlarge=Enlarge(SIDE * 2, SIDE * 3, 10, 0.0, "lanczos"))
     expected = Image.fromarray(START.image).resize((SIDE * 2, SIDE * 3), Image.Resampling.LANCZOS)
     assert difference(picture(engine, request), np.array(expected)) == 0
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_others_steps_go_on_while_a_large_picture_is_resampled(
+    engine, monkeypatch: pytest.MonkeyPatch, kept: bool
+):
+    size = SIDE * 33, SIDE * 33
+    expected = np.array(Image.fromarray(START.image).resize(size, Image.Resampling.LANCZOS))
+    resize, others_done = Image.Image.resize, threading.Event()
+
+    def resize_later(picture: Image.Image, *asked: Any) -> Image.Image:
+        assert others_done.wait(20)
+        return resize(picture, *asked)
+
+    monkeypatch.setattr(Image.Image, "resize", resize_later)
+    engine.add("large", replace(START, enlarge=Enlarge(*size, 10, 0.0, "lanczos")))
+    engine.add("next", replace(START, enlarge=Enlarge(*size, 10, 0.0, "lanczos")))
+    engine.add("other", tiny())
+    found: dict[str, Finished] = {}
+    while "other" not in found:
+        found |= {each.task_id: each for each in engine.step()}
+    assert list(found) == ["other"]
+    assert engine.waiting
+    if not kept:
+        engine.cancel("large")
+        engine.step()
+        assert len(engine) == 1
+    others_done.set()
+    while not engine.idle:
+        found |= {each.task_id: each for each in engine.step()}
+    assert found.keys() == {"other", "next", *(["large"] if kept else [])}
+    assert all(
+        difference(each.image, expected) == 0 for name, each in found.items() if name != "other"
+    )
 
 
 def test_guidance_rescale_is_diffusers_own(tiny_folder, engine):

@@ -91,11 +91,14 @@ class HandWorker:
             publish(pipe, settle.owner_of(job), StatusEvent(job=job_id, status="running"))
             pipe.execute()
 
-    def progress(self, job_id: str, step: int, steps: int = 20) -> int:
-        """Report a step; returns how many processes listened."""
+    def progress(
+        self, job_id: str, step: int, steps: int = 20, storing: float | None = None
+    ) -> int:
+        """Report a step, and how long a made picture takes yet until it is stored; returns how many
+        processes listened."""
         job = fetch(self.redis, job_id)
         progress = Progress(step=step, steps=steps, fraction=step / steps)
-        self.redis.hset(job.key, Field.PROGRESS, progress_json(progress, 0.5))
+        self.redis.hset(job.key, Field.PROGRESS, progress_json(progress, 0.5, storing))
         owner = settle.owner_of(job)
         with self.redis.pipeline(transaction=False) as pipe:
             publish_live(pipe, owner, ProgressEvent(job=job_id, progress=progress))

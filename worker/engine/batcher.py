@@ -76,7 +76,7 @@ class Batcher:
         self._expire()
         for task in self._at(Stage.MODEL):
             self._admit(task)
-        able = self._able()
+        able = self.able()
         if not able:
             return None
         first = self._first(able)
@@ -212,10 +212,15 @@ class Batcher:
             rows = self._budget.rows(key)
         return self._accounts.costs.seconds(key.timed, rows) or 0.0
 
-    def _able(self) -> list[Task]:
+    def able(self) -> list[Task]:
         """The tasks for which something can be done now."""
         apart = (*WAITING, Stage.WHOLE)
-        return [task for task in self.tasks if task.stage not in apart] + self._whole()
+        able = [task for task in self.tasks if task.stage not in apart]
+        if any(task.stage is Stage.ENLARGE for task in able):
+            # One at a time is done beside the steps, which need the processors too.
+            busy = any(task.away for task in able)
+            able = [task for task in able if not (task.away or (busy and task.goes_beside))]
+        return able + self._whole()
 
     def _whole(self) -> list[Task]:
         """Of the tasks whose pipeline runs whole, one a pipeline: the one under way, or that of the

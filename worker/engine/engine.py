@@ -262,10 +262,10 @@ class Engine:
         return len(self) == 0
 
     @property
-    def waiting_for_models(self) -> bool:
-        """Whether there are tasks, and none can go on before its model is loaded."""
-        tasks = self.batcher.tasks
-        return bool(tasks) and all(task.stage is Stage.MODEL for task in tasks)
+    def waiting(self) -> bool:
+        """Whether there are tasks, and none can go on before its model is loaded, or before what
+        is done of it beside the steps is done."""
+        return not self.idle and not self.batcher.able()
 
     @property
     def models(self) -> frozenset[str]:

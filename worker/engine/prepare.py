@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from grammar.errors import BadPrompt
 from grammar.script import Script, Wording
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene, Text
+from worker.engine.ground.beside import Beside
 from worker.engine.ground.slerp import slerp
 from worker.engine.ground.transfer import sent
 from worker.engine.guidance.shown import own_reference, show_reference
@@ -130,16 +132,21 @@ def _read(model: LoadedModel, request: ImageRequest, variant: Hashable) -> Text:
 
 
 def enlarge(task: Task) -> None:
-    """Brings what there is to the larger size, and begins the second pass from there."""
+    """Brings what there is to the larger size, and begins the second pass from there.
+
+    To be called again where it has begun something beside the steps, once that is done.
+    """
     request, model = task.request, ready(task.model)
     wanted = ready(request.enlarge)
+    original = picture = None
+    if wanted.upscaler == "latent":
+        original = _enlarged_latents(task, model, wanted)
+    elif (picture := _enlarged_picture(task, model, wanted)) is None:
+        return
     task.enlarged = True
     if task.sampler is not None:
         task.steps_before += len(task.sampler)
-    if wanted.upscaler == "latent":
-        original = _enlarged_latents(task, model, wanted)
-    else:
-        picture = _enlarged_picture(task, model, wanted)
+    if picture is not None:
         if not wanted.strength:
             task.finish(picture)
             return
@@ -376,7 +383,12 @@ def _enlarged_latents(task: Task, model: LoadedModel, wanted: Enlarge) -> torch.
     return functional.interpolate(latents, size=size, mode="bilinear")
 
 
-def _enlarged_picture(task: Task, model: LoadedModel, wanted: Enlarge) -> Picture:
+def _enlarged_picture(task: Task, model: LoadedModel, wanted: Enlarge) -> Picture | None:
+    """The larger picture; None where it is being made beside the steps."""
+    if task.beside is not None:
+        picture, task.beside = task.beside.result(), None
+        return picture
+    beside = task.goes_beside
     small = task.request.image
     if task.latents is not None:
         small = task.autoencoder.decode(task.latents)
@@ -384,6 +396,9 @@ def _enlarged_picture(task: Task, model: LoadedModel, wanted: Enlarge) -> Pictur
     if task.add_ons.upscaler is not None:
         return task.add_ons.upscaler.enlarge_to(picture, wanted.width, wanted.height)
     enlarged = nearest if wanted.upscaler == "nearest" else lanczos
+    if beside:
+        task.beside = Beside(partial(enlarged, picture, wanted.width, wanted.height))
+        return None
     return enlarged(picture, wanted.width, wanted.height)
 
 

@@ -124,8 +124,11 @@ class Runner:
                 if self._in_pieces(task, partial(encode, task, self._traces)):
                     self._check_fit(task)
             case Stage.ENLARGE:
+                beside = task.beside
                 if self._in_pieces(task, partial(enlarge, task)):
                     self._check_fit(task)
+                if beside is not None and task.beside is None:
+                    self._accounts.piece(task, beside.seconds)
             case Stage.DECODE:
                 self._in_pieces(task, partial(self._decode, task))
             case Stage.RESTORE:

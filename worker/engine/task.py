@@ -11,6 +11,7 @@ import torch
 from grammar.script import Script
 from worker.engine.faces.restorer import FaceRestorer, Restoration
 from worker.engine.families.model import LoadedModel, Text
+from worker.engine.ground.beside import Beside
 from worker.engine.ground.piecework import Piecework
 from worker.engine.memory.device import make_current
 from worker.engine.memory.footprint import ForwardShape
@@ -40,6 +41,12 @@ from worker.engine.whole.pipeline import WholeModel
 from worker.engine.whole.run import WholeRun
 
 T = TypeVar("T")
+
+RESAMPLED = ("lanczos", "nearest")
+"""Upscalers that are no networks."""
+
+LONG = 1024 * 1024
+"""Pixels past which they take longer than a step."""
 
 
 class Stage(IntEnum):
@@ -179,6 +186,7 @@ class Task:
     stage_seconds: float = 0.0
     last_advanced: int = 0
     piecework: Piecework | None = None
+    beside: Beside[Picture] | None = None
     model: LoadedModel | None = None
     whole: WholeModel | None = None
     run: WholeRun | None = None
@@ -237,6 +245,23 @@ class Task:
         hung = asked.loras and ready(self.model).loras_by_row
         shown = self.controls or self.adapters or self.references or self.reference
         return bool(acting or hung or shown)
+
+    @property
+    def away(self) -> bool:
+        """Whether something of it is done beside the steps, and nothing can be until then."""
+        return self.beside is not None and not self.beside.done
+
+    @property
+    def goes_beside(self) -> bool:
+        """Whether what it needs next begins something that is done beside the steps."""
+        wanted = self.request.enlarge
+        return (
+            self.stage is Stage.ENLARGE
+            and self.beside is None
+            and wanted is not None
+            and wanted.upscaler in RESAMPLED
+            and wanted.width * wanted.height > LONG
+        )
 
     @property
     def autoencoder(self) -> Autoencoder:

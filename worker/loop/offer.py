@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
-from statistics import median
 from threading import Lock
 from typing import Any
 
@@ -17,6 +15,7 @@ from jobs.records import lanes, workers
 from jobs.records.workers import PictureCost, WorkerInfo
 from jobs.request.model_card import ModelCard
 from worker.engine import Cost
+from worker.loop.pace import Pace
 from worker.models.adding.place import Place
 from worker.models.files.word_tables import WordTables
 from worker.models.inventory.hashes import Hashes
@@ -26,9 +25,6 @@ from worker.models.store.model_store import ModelStore
 
 MEMORY = 120.0
 """Busy seconds after which a measurement has lost half its weight."""
-
-RECENT = 9
-"""Measurements of which the median counts."""
 
 ENOUGH = 2.0
 """Busy seconds before a rate is worth telling."""
@@ -65,7 +61,8 @@ class Rate:
 
 class Offer:
     """The models of the worker `name`, as it advertises them; `costs` asks its engine what it
-    measured, `compiled` which of them it made faster for its machine."""
+    measured, `compiled` which of them it made faster for its machine. `finish` is how long pictures
+    took from their last pixel until they were stored and told of."""
 
     def __init__(
         self,
@@ -101,7 +98,7 @@ class Offer:
         self.rate = Rate()
         self._costs = costs
         self._compiled = compiled
-        self._finishing = deque[float](maxlen=RECENT)
+        self.finish = Pace()
 
     def change(self, cards: Sequence[ModelCard]) -> None:
         """Offer these models from now on."""
@@ -148,10 +145,6 @@ class Offer:
         """The models in memory, by the names they have in lanes."""
         return {lanes.lane(name, "normal", "").model for name in self.models.warm()}
 
-    def finished_in(self, seconds: float) -> None:
-        """From its last pixel a picture took so long to be stored and told of."""
-        self._finishing.append(seconds)
-
     def advertise(self, running: int) -> None:
         """Tell Redis that the worker is alive, how many jobs it runs and what it offers."""
         info = WorkerInfo(
@@ -166,7 +159,8 @@ class Offer:
             capacity=self.capacity,
             jobs_per_second=self.rate.per_second,
             costs=[PictureCost(**asdict(each)) for each in self._costs()],
-            finish_s=median(self._finishing.copy() or [0.0]),
+            finish_s=self.finish.each or 0.0,
+            finish_pixel_s=self.finish.each_pixel,
             ready_in=self.models.ready_in(),
             known=list(self.known),
             problems=list(self.problems),

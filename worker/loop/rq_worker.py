@@ -124,7 +124,9 @@ class BatchWorker(Worker):
             show_state=self.show_state,
         )
         ledger = Ledger(board, connection, engine.shares)
-        self.reporter = Reporter(board, connection, engine, offer.models, ledger, guard=guard)
+        self.reporter = Reporter(
+            board, connection, engine, offer.models, ledger, self.settler.left, guard=guard
+        )
 
     def work(self, *_: Any, **__: Any) -> bool:
         """Run until stopped. Returns whether any job was run."""

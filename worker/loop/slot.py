@@ -53,8 +53,10 @@ STAGES: dict[Stage, events.Stage] = {
 class Slot:
     """What the worker knows of a job under way; all of it can be lost and made again.
 
-    `readings` is what the model takes prompts for that it was not taught, `frames` a walk's
-    pictures, small, as far as they are there.
+    `readings` is what the model takes prompts for that it was not taught, `made` are the pictures
+    that the engine has finished, `outputs` those that are stored, `frames` a walk's pictures,
+    small, as far as they are there. `storing` are the seconds until those that are made are stored,
+    as they were told last.
     `group` is that of a suspect (`jobs.queue.suspects`), None of any other job.
     `stop` and `lost` go up and never down, on any thread. Whoever sets `settling` ends the job, and
     nobody else touches its outcome from then on.
@@ -69,11 +71,13 @@ class Slot:
     reference_only: ReferenceOnly | None = None
     regions: tuple[Region, ...] = ()
     readings: dict[str, str] = field(default_factory=dict[str, str])
+    made: set[int] = field(default_factory=set[int])
     outputs: dict[int, Output] = field(default_factory=dict[int, Output])
     started: float = field(default_factory=time.monotonic)
     first_step: float | None = None
     first_steps: int = 0
     reported: Progress | None = None
+    storing: float | None = None
     previewed: float = 0.0
     traced: dict[int, int] = field(default_factory=dict[int, int])
     frames: dict[int, Picture] = field(default_factory=dict[int, Picture])
@@ -106,6 +110,11 @@ class Slot:
     def request(self) -> ResolvedRequest:
         """What was asked for."""
         return self.record.request
+
+    @property
+    def all_made(self) -> bool:
+        """Whether the engine has finished every picture."""
+        return len(self.made) == self.request.count
 
     @property
     def complete(self) -> bool:
@@ -146,14 +155,15 @@ class Slot:
     def progress(self, engine: Engine) -> Progress:
         """How far all the job's pictures are together, in the steps that were asked for."""
         request = self.request
-        done = float(sum(map(request.picture_steps, self.outputs)))
-        stages = set[Stage]()
-        for index in set(range(self.request.count)) - self.outputs.keys():
-            with suppress(KeyError):  # not yet in the engine, or out of it and being stored
+        made = self.made | self.outputs.keys()
+        done = float(sum(map(request.picture_steps, made)))
+        stages = {Stage.DONE} if made else set[Stage]()
+        for index in set(range(self.request.count)) - made:
+            with suppress(KeyError):  # not yet in the engine, or just out of it
                 state = engine.progress(self.task_id(index))
                 done += request.picture_steps(index) * state.step / max(1, state.steps)
                 stages.add(state.stage)
-        # A picture that is being stored is no longer in the engine, and no less far.
+        # A picture that has just left the engine is no less far.
         steps = request.all_steps
         fraction = self.furthest = max(self.furthest, done / steps)
         return Progress(

@@ -19,8 +19,9 @@ from worker.models.store.model_store import ModelStore
 IDLE_WAIT = 0.5
 """Seconds the engine's thread sleeps with nothing to do; work that comes wakes it at once."""
 
-LOADING_WAIT = 0.02
-"""Seconds between two looks at a model that is being loaded."""
+PAUSE = 0.02
+"""Seconds between two looks at what all pictures wait for: a model that is being loaded, or what is
+done of them beside the steps."""
 
 
 class Stepper:
@@ -69,8 +70,8 @@ class Stepper:
         self.board.stepped = time.monotonic()
         for each in finished:
             self._hand_on(each)
-        if not finished and self.engine.waiting_for_models:
-            self.board.rest(LOADING_WAIT)
+        if not finished and self.engine.waiting:
+            self.board.rest(PAUSE)
 
     def _study(self) -> bool:
         """Some of what somebody wants to see of a model; whether there was any."""

@@ -294,7 +294,7 @@ def test_the_engine_frees_a_model_for_the_next_once_its_pictures_are_done(
     until = time.monotonic() + 40
     while not engine.idle and time.monotonic() < until:
         done.update({finished.task_id: finished for finished in engine.step()})
-        if engine.waiting_for_models:
+        if engine.waiting:
             time.sleep(0.01)
     assert sorted(done) == ["0", "1", "2", "3"]
     assert [finished.error for finished in done.values()] == [None] * 4

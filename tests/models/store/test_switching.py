@@ -33,7 +33,7 @@ for number in range(int(sys.argv[2])):
     finished = []
     while not engine.idle:
         finished += engine.step()
-        if engine.waiting_for_models:
+        if engine.waiting:
             time.sleep(0.002)
     assert [each.error for each in finished] == [None]
     assert store.warm() == [name]

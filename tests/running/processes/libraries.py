@@ -13,6 +13,8 @@ import os
 import sys
 from collections.abc import Mapping
 
+from worker import lean
+
 PROGRAMS = (
     "darkroom.cli",
     "gunicorn.app.wsgiapp",
@@ -41,8 +43,11 @@ def adapt() -> None:
 
 LIMITS = _limits(os.environ)
 
+lean.bring_in()
 for name in PROGRAMS:
     importlib.import_module(name)
+# Once for all workers that are forked from this.
+lean.bring_in_rest()
 # What is shared with the forked stays shared: the collector neither touches nor walks it.
 gc.collect()
 gc.freeze()

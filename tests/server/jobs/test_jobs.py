@@ -81,6 +81,23 @@ def test_a_running_job_shows_progress_and_a_measured_eta(client: FlaskClient, wo
     assert job["queue_position"] is None
 
 
+def test_a_picture_that_is_made_says_how_long_its_file_takes_and_nothing_where_nobody_knows(
+    client: FlaskClient, worker: HandWorker
+):
+    def eta(job_id: str) -> float | None:
+        return client.get(f"{API}/jobs/{job_id}").json["eta_s"]
+
+    large, other = create(client, width=256, height=256), create(client)
+    worker.begin(large)
+    worker.progress(large, 20)
+    assert eta(large) is None
+    assert eta(other) is None
+    worker.progress(large, 20, storing=6.5)
+    assert eta(large) == 6.5
+    # It keeps nobody waiting: the device is done with it.
+    assert eta(other) == pytest.approx(20 * 0.01 + 0.1 + 0.2)
+
+
 def test_a_finished_job_has_its_pictures(client: FlaskClient, worker: HandWorker):
     job_id = create(client, count=3, seed=41)
     images = worker.run(job_id)

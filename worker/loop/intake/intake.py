@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import cast
 
 from redis import Redis
@@ -39,12 +41,37 @@ log = logging.getLogger("darkroom.worker")
 BELL_WAIT = 1
 """Seconds to wait for the bell before looking at the lanes anyway: a ring can be lost."""
 
+AT_ONCE = 4
+"""Jobs that one look at the lanes may let in: whoever comes meanwhile waits until so many are
+moved, some milliseconds each."""
+
+PLENTY = 8
+"""Jobs that wait for each that is let in beyond the first: other workers are to have some, too."""
+
 FULL_WAIT = 0.05
 """Seconds between two looks, with all places taken, at whether somebody came who has none."""
 
 PATIENCE = 30.0
 """Seconds for which a job is left to a worker that has its model in memory before this one, which
 has not, takes it in beyond its places."""
+
+
+@dataclass
+class Waiting:
+    """How many jobs wait in each lane, and when each of their callers was served last."""
+
+    lengths: dict[Lane, int]
+    served: dict[str, float]
+
+    @property
+    def lanes(self) -> list[Lane]:
+        """Those in which some wait."""
+        return [lane for lane, length in self.lengths.items() if length]
+
+    def took(self, lane: Lane) -> None:
+        """Its first job waits no more, and its caller was served after all others."""
+        self.lengths[lane] -= 1
+        self.served[lane.caller] = math.nextafter(max(self.served.values()), math.inf)
 
 
 class Intake:
@@ -97,7 +124,7 @@ class Intake:
             try:
                 free = self._places().free
                 self._taking = True
-                found = self.board.warm or ((free or self._news()) and self.take())
+                found = self.board.warm or ((free or self._news()) and self.take(AT_ONCE))
                 self._taking = False
                 if found:
                     continue
@@ -115,8 +142,9 @@ class Intake:
                 self._taking = False
         self.board.wake()
 
-    def take(self) -> bool:
-        """Take the job whose turn it is, if there is one and it may run now."""
+    def take(self, most: int = 1) -> bool:
+        """Take the job whose turn it is, if there is one and it may run now; where plenty wait and
+        there are places for anybody, up to so many of them by one look."""
         if self._recall():
             return True
         admission = self._isolation.admission()
@@ -129,12 +157,21 @@ class Intake:
                 return self._begin(job, suspect.lane)
         if self._closed:
             return False
-        for lane in self._in_turn():
-            job = self._dequeue(lane, admission)
-            if job is None:
-                continue
-            return self._begin(job, lane)
-        return False
+        waiting, found = self._look(), False
+        for _ in range(min(most, 1 + sum(waiting.lengths.values()) // PLENTY)):
+            for lane in self._in_turn(waiting):
+                job = self._dequeue(lane, admission)
+                if job is None:
+                    waiting.lengths[lane] = 0
+                    continue
+                found = self._begin(job, lane) or found
+                waiting.took(lane)
+                break
+            else:
+                return found
+            if self._closed or self.board.warm or not self._places().free:
+                break
+        return found
 
     def _begin(self, job: Job, lane: Lane) -> bool:
         """Whether the job was taken, or another may be."""
@@ -213,8 +250,8 @@ class Intake:
     def _places(self) -> Places:
         return Places(self.board.held(), self.offer.capacity, self.offer.warm_lanes())
 
-    def _in_turn(self) -> list[Lane]:
-        """The lanes from which a job may be taken now, in the order of their turn."""
+    def _look(self) -> Waiting:
+        """What waits for this worker now."""
         every = lanes.lanes(self.connection)
         offered = self.offer.lane_models
         mine = [each for each in every if each.model in offered]
@@ -225,8 +262,12 @@ class Intake:
         had, served = lanes.had_and_served(self.connection, callers)
         present = {*callers, *(slot.lane.caller for slot in self.board.held())}
         self._own.learn(had, present)
+        return Waiting(dict(lengths), dict(served))
+
+    def _in_turn(self, waiting: Waiting) -> list[Lane]:
+        """The lanes from which a job may be taken now, in the order of their turn."""
         places, warm = self._places(), self.offer.warm_lanes()
-        open_lanes = [each for each in waiting if places.open_to(each)]
+        open_lanes = [each for each in waiting.lanes if places.open_to(each)]
         if not places.free:
             open_lanes = self._not_warm_elsewhere(open_lanes, warm)
         order = {
@@ -235,7 +276,7 @@ class Intake:
                 held=places.held(each.caller),
                 cold=each.model not in warm,
                 tag=self._own.tag(each.caller),
-                served=served[each.caller],
+                served=waiting.served[each.caller],
             )
             for each in open_lanes
         }

@@ -6,6 +6,7 @@ import base64
 import io
 import logging
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
@@ -37,6 +38,9 @@ log = logging.getLogger("darkroom.worker")
 REPORT_EVERY = 0.1
 """Seconds between two looks: ten a second is as smooth as a progress bar gets."""
 
+FINEST = 0.5
+"""Seconds to which it is told how long storing takes yet, where it takes more than one."""
+
 PREVIEW_SHARE = 0.02
 """Most of this process's time that previews may take from the engine, whatever is asked for."""
 
@@ -56,7 +60,8 @@ return redis.call('PUBLISH', ARGV[3], ARGV[4])
 
 
 class Reporter:
-    """The reporting thread of a worker."""
+    """The reporting thread of a worker; `left` says of jobs whose pictures are made how long it
+    takes until those are stored."""
 
     def __init__(
         self,
@@ -65,6 +70,7 @@ class Reporter:
         engine: Engine,
         models: ModelStore,
         ledger: Ledger,
+        left: Callable[[], Mapping[str, float]],
         *,
         guard: Guard,
     ) -> None:
@@ -73,6 +79,7 @@ class Reporter:
         self.engine = engine
         self.models = models
         self.ledger = ledger
+        self._left = left
         self._guard = guard
         self._set_progress = connection.register_script(SET_PROGRESS)
         self._unseen: dict[str, Slot] = {}
@@ -93,23 +100,26 @@ class Reporter:
                 log.exception("progress could not be reported")
 
     def _report(self) -> None:
-        moved: list[tuple[Slot, Progress]] = []
+        moved: list[tuple[Slot, Progress, float | None]] = []
+        left = self._left()
         for slot in self.board.held():
             progress = told(slot, self.engine, self.models)
-            if progress != slot.reported and not slot.settling:
-                moved.append((slot, progress))
+            storing = rounded(left.get(slot.id)) if slot.all_made else None
+            if (progress != slot.reported or storing != slot.storing) and not slot.settling:
+                moved.append((slot, progress, storing))
         if not moved:
             return
         with self.connection.pipeline(transaction=False) as pipe:
-            for slot, progress in moved:
-                value = progress_json(progress, seconds_per_step(slot, progress.step))
+            for slot, progress, storing in moved:
+                pace = seconds_per_step(slot, progress.step)
+                value = progress_json(progress, pace, storing)
                 event = ProgressEvent(job=slot.id, progress=progress).model_dump_json()
                 channel = live_channel(slot.record.owner)
                 arguments = [Field.PROGRESS, value, channel, event]
                 self._set_progress([slot.job.key], arguments, client=pipe)
             replies = cast("list[int]", pipe.execute())
-        for (slot, progress), listeners in zip(moved, replies, strict=True):
-            slot.reported = progress
+        for (slot, progress, storing), listeners in zip(moved, replies, strict=True):
+            slot.reported, slot.storing = progress, storing
             if listeners and slot.request.preview_interval and not self._guard.hides:
                 self._unseen[slot.id] = slot
 
@@ -167,7 +177,8 @@ class Reporter:
 def told(slot: Slot, engine: Engine, models: ModelStore) -> Progress:
     """How far a job is, in numbers and in words."""
     progress = slot.progress(engine)
-    return progress.model_copy(update={"detail": detail(slot.request, progress, models)})
+    said = "storing" if slot.all_made else detail(slot.request, progress, models)
+    return progress.model_copy(update={"detail": said})
 
 
 def detail(request: ResolvedRequest, progress: Progress, models: ModelStore) -> str | None:
@@ -199,6 +210,13 @@ def loading(request: ResolvedRequest, models: ModelStore) -> str:
         if fraction is not None:
             return f"loading {words}, {int(fraction * 100)} %"
     return "waiting for the model"
+
+
+def rounded(seconds: float | None) -> float | None:
+    """Seconds as they are told, so that they are not told anew ten times a second."""
+    if seconds is None:
+        return None
+    return round(seconds / FINEST) * FINEST if seconds > 1 else max(0.1, round(seconds, 1))
 
 
 def seconds_per_step(slot: Slot, step: int) -> float | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
-from threading import Lock
+from threading import Lock, Thread
 
 from redis import Redis
 from redis.client import Pipeline
@@ -29,12 +30,11 @@ from worker.engine import EngineError, Finished, Sentence, Trace, anatomy
 from worker.loop.board import Board
 from worker.loop.offer import Offer
 from worker.loop.outcome.safety import Guard, Refused
+from worker.loop.outcome.turns import THREADS, Piece, Turns
+from worker.loop.pace import Pace
 from worker.loop.slot import Slot
 
 log = logging.getLogger("darkroom.worker")
-
-THREADS = 2
-"""Pictures encoded at once; zlib lets go of the interpreter, and more would crowd the engine."""
 
 STORE_PATIENCE = 120.0
 """Seconds to go on trying to store a picture before its job fails for want of a store."""
@@ -78,13 +78,28 @@ class Settler:
         self._count = count
         self._guard = guard
         self._claiming = Lock()
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="settler")
+        self._pace = Pace()
+        self._turns = Turns()
+        self._threads = [
+            Thread(target=self._work, name=f"settler-{number}", daemon=True)
+            for number in range(THREADS)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def store(self, slot: Slot, index: int, finished: Finished) -> None:
         """Encode and store picture `index`; the last one of a job settles it."""
         # Of the weights that it was made with: others may be loaded under the name in a moment.
         maker = Maker(VERSION, self.offer.sha256(slot.request.model))
-        self._submit(slot, lambda slot: self._stored(slot, index, finished, maker))
+        made = time.monotonic()
+        pixels = math.prod(slot.canvas.size) if slot.canvas else 0
+        slot.made.add(index)
+        self._submit(slot, lambda slot: self._stored(slot, index, finished, maker, made), pixels)
+
+    def left(self) -> dict[str, float]:
+        """The jobs of which pictures are made and not yet stored, each with the seconds until those
+        should be; without the jobs of which nothing measured says it."""
+        return self._turns.left(self._pace)
 
     def fail(self, slot: Slot, error: Exception | None) -> None:
         """Settle a job of which the engine could not make a picture."""
@@ -103,7 +118,9 @@ class Settler:
             for slot in self.board.held():
                 if self._claim(slot):
                     self._submit(slot, self._give_back)
-        self._pool.shutdown(wait=True)
+        self._turns.close()
+        for thread in self._threads:
+            thread.join()
 
     def _claim(self, slot: Slot) -> bool:
         """Be the one who ends this job; False where somebody else already does."""
@@ -111,8 +128,18 @@ class Settler:
             mine, slot.settling = not slot.settling, True
         return mine
 
-    def _submit(self, slot: Slot, work: Callable[[Slot], None]) -> None:
-        self._pool.submit(self._guarded, slot, work)
+    def _submit(self, slot: Slot, work: Callable[[Slot], None], pixels: int = 0) -> None:
+        guarded = partial(self._guarded, slot, work)
+        self._turns.add(Piece(slot.id, slot.lane.caller, pixels, guarded))
+
+    def _work(self) -> None:
+        while (piece := self._turns.take()) is not None:
+            try:
+                piece.work()
+            finally:
+                self._turns.done(piece)
+                # Its picture, which is large, is not kept until the next one comes.
+                del piece
 
     def _guarded(self, slot: Slot, work: Callable[[Slot], None]) -> None:
         try:
@@ -140,15 +167,17 @@ class Settler:
             log.exception("job %s could not be settled", slot.id)
             self.board.forget(slot)
 
-    def _stored(self, slot: Slot, index: int, finished: Finished, maker: Maker) -> None:
+    def _stored(
+        self, slot: Slot, index: int, finished: Finished, maker: Maker, made: float
+    ) -> None:
         try:
-            self._store(slot, index, finished, maker)
+            self._store(slot, index, finished, maker, made)
         finally:
             if finished.trace is not None:
                 # Others' steps have room again.
                 finished.trace.close()
 
-    def _store(self, slot: Slot, index: int, finished: Finished, maker: Maker) -> None:
+    def _store(self, slot: Slot, index: int, finished: Finished, maker: Maker, made: float) -> None:
         if finished.image is None or slot.canvas is None or slot.settling:
             return
         slot.work.was("make", time.monotonic() - slot.started, darkroom__picture=index)
@@ -197,7 +226,9 @@ class Settler:
             self._under_lease(slot, lambda pipe: publish(pipe, slot.record.owner, event))
         if slot.complete and self._shown_whole(slot) and self._claim(slot):
             self._end(slot)
-        self.offer.finished_in(time.monotonic() - started)
+        ended, pixels = time.monotonic(), picture.shape[0] * picture.shape[1]
+        self._pace.took(ended - started, pixels)
+        self.offer.finish.took(ended - made, pixels)
 
     def _shown_whole(self, slot: Slot) -> bool:
         """Store what shows all pictures of a walk; whether there is nothing left to store."""

@@ -1,0 +1,152 @@
+"""Whose finished picture is encoded next: callers in turn, and the small ones never behind large.
+
+Self-clocked fair queueing (Golestani, 1994) over pixels: each piece of work is due when its caller,
+served evenly beside the others, would have had its pixels, and what is due first goes first. So a
+small picture goes before larger ones, but no longer than until they have waited as long as is fair;
+somebody's hundredth picture does not go before another's first.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from threading import Condition
+
+from jobs.records.workers import LARGE
+from worker.loop.pace import Pace
+
+THREADS = 3
+"""Pieces that are worked on at once; zlib lets go of the interpreter, and more would crowd the
+engine."""
+
+LARGE_AT_ONCE = THREADS - 1
+"""Of these, pictures of more than LARGE pixels: a thread is left for all that is quick."""
+
+LEAST = 0.1
+"""Share of what a piece should take that it takes yet, once it has taken longer."""
+
+
+@dataclass(eq=False)
+class Piece:
+    """Something to be done for a job: to encode and store `pixels` of a picture, or none, as where
+    a job only ends."""
+
+    job: str
+    caller: str
+    pixels: int
+    work: Callable[[], None]
+    due: int = 0
+    added: float = field(default_factory=time.monotonic)
+    began: float = 0.0
+
+    @property
+    def large(self) -> bool:
+        """Whether it keeps a thread for long."""
+        return self.pixels > LARGE
+
+
+class Turns:
+    """What waits, in the order in which it is to be done; any thread may call anything here."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._waiting: dict[bool, list[tuple[int, int, Piece]]] = {False: [], True: []}
+        self._running: list[Piece] = []
+        self._had: dict[tuple[str, bool], int] = {}
+        self._now = self._added = 0
+        self._closed = False
+
+    def add(self, piece: Piece) -> None:
+        """The piece waits for its turn. One without pixels goes before all that have some."""
+        with self._changed:
+            # Somebody's large pictures do not stand before his small ones either.
+            whose = piece.caller, piece.large
+            piece.due = max(self._now, self._had.get(whose, 0) if piece.pixels else 0)
+            piece.due += piece.pixels
+            if piece.pixels:
+                self._had[whose] = piece.due
+            self._added += 1
+            heapq.heappush(self._waiting[piece.large], (piece.due, self._added, piece))
+            self._changed.notify()
+
+    def take(self) -> Piece | None:
+        """The piece whose turn it is, once there is one; None when all is done after `close`."""
+        with self._changed:
+            while (piece := self._next()) is None:
+                if self._closed and not any(self._waiting.values()):
+                    return None
+                self._changed.wait()
+            piece.began = time.monotonic()
+            self._running.append(piece)
+            return piece
+
+    def done(self, piece: Piece) -> None:
+        """The piece is no longer worked on."""
+        with self._changed:
+            self._running.remove(piece)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def left(self, pace: Pace) -> dict[str, float]:
+        """For each job of which pictures wait or are being worked on the seconds until all of them
+        should be done, at this pace; jobs for whose pictures it is not known are missing."""
+        with self._changed:
+            running = self._running.copy()
+            waiting = {large: sorted(each) for large, each in self._waiting.items()}
+        ends: dict[str, float | None] = {}
+        for large, lanes in ((False, THREADS - LARGE_AT_ONCE), (True, LARGE_AT_ONCE)):
+            begun = [each for each in running if each.large is large]
+            _lay(begun, [piece for *_, piece in waiting[large]], lanes, pace, ends)
+        return {job: end for job, end in ends.items() if end is not None}
+
+    def _next(self) -> Piece | None:
+        able = [self._waiting[False]]
+        if sum(each.large for each in self._running) < LARGE_AT_ONCE:
+            able.append(self._waiting[True])
+        first = min(filter(None, able), default=None)
+        if first is None:
+            return None
+        due, _, piece = heapq.heappop(first)
+        self._now = max(self._now, due)
+        self._had = {whose: had for whose, had in self._had.items() if had > self._now}
+        return piece
+
+
+def _lay(
+    running: Iterable[Piece],
+    waiting: Iterable[Piece],
+    lanes: int,
+    pace: Pace,
+    ends: dict[str, float | None],
+) -> None:
+    """Put pieces one after the other into so many lanes, and say when the last of each job ends."""
+    now = time.monotonic()
+    free: list[float] = []
+    for piece in running:
+        if not piece.pixels:
+            continue
+        took = pace.seconds(piece.pixels)
+        left = None if took is None else max(LEAST * took, took - (now - piece.began))
+        free.append(left or 0.0)
+        _end(ends, piece.job, left)
+    free.extend([0.0] * (lanes - len(free)))
+    heapq.heapify(free)
+    for piece in waiting:
+        if not piece.pixels:
+            continue
+        took = pace.seconds(piece.pixels)
+        end = heapq.heappop(free) + (took or 0.0)
+        heapq.heappush(free, end)
+        _end(ends, piece.job, None if took is None else end)
+
+
+def _end(ends: dict[str, float | None], job: str, end: float | None) -> None:
+    before = ends.get(job, 0.0)
+    ends[job] = None if before is None or end is None else max(before, end)
