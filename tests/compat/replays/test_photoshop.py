@@ -105,7 +105,7 @@ def test_layers_are_made_of_words(photoshop: httpx.Client) -> None:
 @pytest.mark.parametrize("masked", [False, True])
 def test_layers_are_made_of_a_layer(photoshop: httpx.Client, masked: bool) -> None:
     mask = Image.new("RGB", (SIDE, SIDE), "black")
-    mask.paste("white", (0, 0, 64, 64))
+    mask.paste("white", (0, 0, SIDE // 2, SIDE // 2))
     painted = {
         "mask": base64.b64encode(in_png(mask)).decode(),
         "mask_blur": 0,
