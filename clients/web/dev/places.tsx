@@ -52,8 +52,10 @@ window.fetch = async (asked) => {
   return new Response(JSON.stringify(answer ?? {}), { status: answer ? 200 : 404, headers: { "Content-Type": "application/json" } });
 };
 
-// Here each sheet stands in its own place, and over nothing.
-HTMLDialogElement.prototype.showModal = HTMLDialogElement.prototype.show;
+// Here each sheet stands in its own place, over nothing, and takes no focus.
+HTMLDialogElement.prototype.showModal = function (this: HTMLDialogElement) {
+  this.open = true;
+};
 
 me.value = { owner: FIRST, role: "admin", device: { id: "a", name: "Kitchen phone" } } as unknown as typeof me.value;
 
