@@ -36,7 +36,7 @@ from server.routes.models import (
     residence,
     uploads,
 )
-from server.routes.standing import docs, health, metrics, state
+from server.routes.standing import docs, forecast, health, metrics, state
 from server.streams import hub
 
 
@@ -95,7 +95,7 @@ def create_app(redis_url: str | None = None, image_store: str | None = None) -> 
         wildcards,
     ):
         app.register_api(noun.routes.blueprint)
-    for noun in (pairing, session, devices, quotas, state, health, metrics, docs):
+    for noun in (pairing, session, devices, quotas, state, forecast, health, metrics, docs):
         app.register_api(noun.routes.blueprint)
     openapi.init_app(app, public=auth.PUBLIC)
     return app

@@ -34,6 +34,10 @@ MOVES = "darkroom:moves"
 """Counts how often jobs changed places in their lanes."""
 
 
+SHORT = 32
+"""Jobs that wait in a queue that may be played through for a question."""
+
+
 def moves(connection: Redis) -> int:
     """How often jobs have changed places by now."""
     return _count(cast("bytes | None", connection.get(MOVES)))
@@ -172,6 +176,20 @@ class Standing:
             if not steps or record.seconds_per_step is None:
                 return None
             seconds = steps * record.seconds_per_step
+        return None if seconds is None else round(seconds, 2)
+
+    def would_end(self, lane: Lane, request: ResolvedRequest) -> float | None:
+        """Seconds until a job should be done that came to this lane now; None where what was
+        measured is not enough, or many jobs wait and the others' times would not stay theirs."""
+        size = Size.of(Size.asked(request).score)
+        if not size.plain:
+            return None
+        new = OpenJob("", lane, size, None, float(size.steps))
+        order = in_turn([*self._running, *self._order, new], self._shares)
+        ends = self._forecast.with_last(new) if order[-1] is new else None
+        if ends is None and self.waiting < SHORT:
+            ends = Forecast(self._running, order, self._live)
+        seconds = ends.ends.get(new.id) if ends else None
         return None if seconds is None else round(seconds, 2)
 
     def retry_after(self) -> int | None:

@@ -26,6 +26,7 @@ from jobs.request.fields.regions import MAX_REGIONS, Region
 from jobs.request.fields.said import Said
 from jobs.request.fields.trace import TraceField
 from jobs.request.fields.values import (
+    LEAST_PADDING,
     LIMITS,
     MAX_CONTROLS,
     MAX_IP_ADAPTERS,
@@ -38,6 +39,7 @@ from jobs.request.fields.values import (
     GuidanceScale,
     Metadata,
     Name,
+    Padding,
     Picture,
     Priority,
     Prompt,
@@ -189,13 +191,6 @@ class CommonFields(Part):
         "as the mask is light, `strength` repaints with so much of the strength (differential "
         "diffusion, arXiv 2306.00950), `cut` makes it black or white at one half.",
     )
-    inpaint_area: Area = Field(
-        default="whole",
-        description="`masked` works on the masked area alone, at the full size asked for.",
-    )
-    mask_padding: int = Field(
-        default=32, ge=0, le=512, description="Pixels round the masked area that it gets to see."
-    )
     fill: Fill = Field(
         default="original",
         description="What is under the mask to begin with: the surroundings' colours, the "
@@ -293,6 +288,18 @@ class GenerationRequest(CommonFields):
         default=None,
         description="How far the result may go from the picture: 0 is the picture, 1 forgets it.",
     )
+    inpaint_area: Area | None = Field(
+        default=None,
+        description="`whole` works on all of the picture; `masked` on the masked area alone, at "
+        "`width` x `height` (left out, the model's own size), and lays it back into the picture at "
+        "the picture's size. Left out, it is `masked` for a picture of more than twice the model's "
+        "pixels without `width` and `height`, else `whole`.",
+    )
+    mask_padding: Padding | None = Field(
+        default=None,
+        description="Pixels round the masked area that it gets to see; left out, a sixteenth of "
+        "the picture's longest side, but from 32 to 512.",
+    )
     scale: float | None = Field(
         default=None, ge=1, le=8, description="Upscale: times the picture's size; 2 if left out."
     )
@@ -327,6 +334,8 @@ class ResolvedRequest(CommonFields):
     seed: Seed
     sampler: Sampler
     strength: Strength = 1.0
+    inpaint_area: Area = "whole"
+    mask_padding: Padding = LEAST_PADDING
     scale: float | None = None
     upscaler: str | None = None
 

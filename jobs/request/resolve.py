@@ -14,7 +14,15 @@ from jobs.request.checks.checks import count_errors, request_errors, size_errors
 from jobs.request.checks.prompt_checks import prompt_errors
 from jobs.request.drawn import LANCZOS, SIZED, best_upscaler, drawn_at, notes_of
 from jobs.request.fields.parts import Control, Hires, IPAdapter, RestoreFaces
-from jobs.request.fields.values import DRAWN, ENLARGED, LIMITS, SEEDS
+from jobs.request.fields.values import (
+    DRAWN,
+    ENLARGED,
+    LEAST_PADDING,
+    LIMITS,
+    MOST_PADDING,
+    SEEDS,
+    Area,
+)
 from jobs.request.model_card import Kind, ModelCard
 from jobs.request.notes import Note, idle_thresholds, prompt_notes, threshold_notes
 from jobs.request.pictures import InputPicture, Pictures
@@ -48,6 +56,12 @@ STRENGTH: Mapping[Kind, float] = {
 
 SCALE = 2.0
 
+LARGE = 2
+"""Times a model's own pixels that a picture has of which only the masked area is worked on."""
+
+SEEN = 1 / 16
+"""Share of a picture's longest side that is seen round its masked area."""
+
 IMAGE_GUIDANCE_SCALE = 1.5
 """How much an edit keeps to its picture where the caller does not say, as diffusers and the paper
 have it (arXiv 2211.09800)."""
@@ -78,7 +92,8 @@ def resolve(
     if errors:
         # Pictures of one template may have one fault.
         raise InvalidRequest([each for n, each in enumerate(errors) if each not in errors[:n]])
-    width, height = _size(request, card, source)
+    area = _inpaint_area(request, card, source)
+    width, height = _size(request, card, source, area)
     # With no strength nothing is drawn, at whatever size: the result is the picture.
     as_it_is = request.kind == "upscale" or (request.strength == 0 and not request.hires)
     drawn = None if as_it_is else request.drawn or drawn_at(card, (width, height))
@@ -139,6 +154,8 @@ def resolve(
         sampler=pair.sampler,
         schedule=pair.schedule,
         strength=strength,
+        inpaint_area=area,
+        mask_padding=_mask_padding(request, source),
         hires=hires,
         drawn=drawn,
         scale=(request.scale or SCALE) if upscaling else None,
@@ -292,8 +309,27 @@ def _pair_notes(pair: Pair) -> list[Note]:
     return [Note(pointer=pointer, detail=detail) for pointer, detail in said.items() if detail]
 
 
+def _inpaint_area(request: GenerationRequest, card: ModelCard, source: InputPicture | None) -> Area:
+    """What of a picture is worked on: at many times the size that it was trained at a model is
+    lost, and takes long."""
+    if request.inpaint_area is not None:
+        return request.inpaint_area
+    if request.kind != "inpaint" or source is None or request.width or request.height:
+        return "whole"
+    own = card.width * card.height
+    return "masked" if source.width * source.height > LARGE * own else "whole"
+
+
+def _mask_padding(request: GenerationRequest, source: InputPicture | None) -> int:
+    """Enough of what is round the mask for the model to see where it paints."""
+    if request.mask_padding is not None:
+        return request.mask_padding
+    longest = max(source.width, source.height) if source else 0
+    return min(MOST_PADDING, max(LEAST_PADDING, round(longest * SEEN)))
+
+
 def _size(
-    request: GenerationRequest, card: ModelCard, source: InputPicture | None
+    request: GenerationRequest, card: ModelCard, source: InputPicture | None, area: Area
 ) -> tuple[int, int]:
     """Width and height of the pictures to be made, before a second pass, in pixels."""
     if source is None:
@@ -305,7 +341,7 @@ def _size(
         case "upscale":
             scale = request.scale or SCALE
             return round(source.width * scale), round(source.height * scale)
-        case "inpaint" if request.inpaint_area == "whole":
+        case "inpaint" if area == "whole":
             return request.width or source.width, request.height or source.height
         case "inpaint":
             return request.width or card.width, request.height or card.height

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,6 +24,12 @@ def uri(picture: Image.Image, form: str = "PNG") -> str:
     file = io.BytesIO()
     picture.save(file, form)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 def noise(width: int = SIDE, height: int = SIDE) -> np.ndarray:
@@ -155,3 +162,27 @@ def test_a_mask_with_nothing_to_repaint_is_refused_before_it_waits(
     [error] = answer.json()["errors"]
     assert error["pointer"] == "/mask"
     assert words in error["detail"]
+
+
+def test_a_photograph_of_12_megapixels_is_painted_over_at_its_own_size(http: httpx.Client):
+    across, down = np.meshgrid(np.arange(4000) // 16, np.arange(3000) // 12)
+    start = np.dstack([across, down, across ^ down]).astype(np.uint8)
+    mask = Image.new("L", (400, 300))
+    mask.paste(255, (200, 150, 210, 160))
+    sent = {
+        "request": (None, json.dumps({"kind": "inpaint", "prompt": "red apple", "steps": 2})),
+        "image": png(Image.fromarray(start)),
+        "mask": png(mask),
+    }
+    job = http.post("/jobs", files=sent, headers={"Prefer": "wait=60"}).json()
+    assert job["status"] == "succeeded", job
+    said, output = job["input"], job["outputs"][0]
+    assert (said["inpaint_area"], said["width"], said["mask_padding"]) == ("masked", SIDE, 250)
+    assert (output["width"], output["height"]) == (4000, 3000)
+    made = Image.open(io.BytesIO(httpx.get(http.base_url.join(output["url"])).content))
+    assert "Inpaint area: Only masked" in made.info["parameters"]
+    assert "Masked area padding: 250" in made.info["parameters"]
+    changed = (np.asarray(made) != start).any(axis=2)
+    assert changed[1550, 2050]
+    changed[1480:1620, 1980:2120] = False
+    assert not changed.any()

@@ -61,6 +61,8 @@ def test_every_part_looks_as_it_did(browser: Browser, parts: Path, theme: str):
     page.route("**/*", serve)
     page.goto(f"http://parts/dev/parts.html?theme={theme}")
     page.locator(".picture.shown").nth(1).wait_for()
+    for late in (".grid-card img", ".quota", "[data-part=devices] .rows"):
+        page.locator(late).first.wait_for()
     places = {
         part.get_attribute("data-part") or "": part.bounding_box()
         for part in page.locator(".part").all()

@@ -10,14 +10,13 @@ import { Icon, type IconName } from "../src/ui/Icon";
 import { Readiness } from "../src/ui/models/Readiness";
 import { Search } from "../src/ui/Search";
 import { Sure } from "../src/ui/sheets/Sure";
-import { toast } from "../src/state/page/toasts";
-import { Toasts } from "../src/ui/sheets/Toasts";
 import { theme, type Theme } from "../src/ui/theme";
 import "../src/style.css";
 import "./parts.css";
 import { Form } from "./form";
 import { Lists } from "./lists";
 import { Part } from "./Part";
+import { Places } from "./places";
 import { CARDS, WAITING } from "./states";
 
 theme.value = (new URLSearchParams(location.search).get("theme") as Theme | null) ?? "dark";
@@ -77,15 +76,9 @@ function Parts() {
       ))}
       <Form />
       <Lists />
+      <Places />
     </div>
   );
 }
 
-render(
-  <>
-    <Parts />
-    <Toasts />
-  </>,
-  document.getElementById("app")!,
-);
-if (location.search.includes("toast")) toast("Something was done.");
+render(<Parts />, document.getElementById("app")!);

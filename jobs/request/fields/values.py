@@ -47,6 +47,10 @@ MAX_REFERENCES = 9
 
 MAX_STYLES = 8
 
+LEAST_PADDING = 32
+MOST_PADDING = 512
+"""Pixels round a masked area that it gets to see, where nothing is said of them."""
+
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 """Characters that steer a terminal or end a line where nobody sees it; not newline and tab."""
 
@@ -110,6 +114,7 @@ Steps = Annotated[int, Field(ge=1, le=LIMITS.max_steps)]
 GuidanceScale = Annotated[float, Field(ge=0, le=50)]
 Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
 Strength = Annotated[float, Field(ge=0, le=1)]
+Padding = Annotated[int, Field(ge=0, le=MOST_PADDING)]
 Sampler = Annotated[str, Field(max_length=64), AfterValidator(_known_sampler)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Block = Literal[

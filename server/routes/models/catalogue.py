@@ -48,6 +48,14 @@ class Limits(BaseModel):
     max_enlarged_pixels: int = Field(
         default=ENLARGED.pixels, description="Width times height of what is enlarged only."
     )
+    max_upload: int = Field(
+        default=LIMITS.max_upload, description="Bytes of a picture that is sent."
+    )
+    max_picture_pixels: int = Field(
+        default=LIMITS.max_picture_pixels,
+        description="Width times height of a picture that is sent, and of one that is painted over "
+        "on its masked area alone.",
+    )
     max_steps: int = LIMITS.max_steps
     max_count: int = LIMITS.max_count
 

@@ -11,6 +11,7 @@ from jobs.records.workers import State, WorkerInfo, furthest, live, offered_mode
 from jobs.settings import settings
 from server.door.auth import caller
 from server.openapi import Routes, answer, server_version
+from server.requests.reaching import reachable_base
 from server.resources import resources
 
 routes = Routes("state", "What the server is doing.")
@@ -39,6 +40,9 @@ class ServerState(BaseModel):
     """What the server is doing now."""
 
     version: str
+    address: str = Field(
+        description="Where other devices reach this server, as the links that it makes begin."
+    )
     door: Literal["closed", "open"] = Field(
         description="Whether devices have to be paired (`closed`), or everybody may (`open`)."
     )
@@ -66,6 +70,7 @@ def state() -> dict[str, Any]:
     rates = [worker.jobs_per_second for worker in workers if worker.jobs_per_second]
     view = ServerState(
         version=server_version(),
+        address=reachable_base(),
         door="open" if settings().open else "closed",
         waiting=sum(lanes.waiting(redis, lanes.lanes(redis)).values()),
         running=sum(worker.running for worker in workers),

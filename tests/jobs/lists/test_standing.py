@@ -178,3 +178,20 @@ def test_a_look_at_a_thousand_jobs_is_quick(redis, ask, offer):
     began = time.thread_time()
     assert stands.eta(job) is not None
     assert time.thread_time() - began < 2
+
+
+def test_what_a_job_would_take_is_what_it_is_told_once_it_is_there(redis, ask, offer):
+    offer()
+    running = queue.submit(redis, ask(steps=10), "anna")
+    begin(redis, running, step=5)
+    for waiting in (0, 2):
+        for _ in range(waiting):
+            queue.submit(redis, ask(steps=4), "bert")
+        request = ask(steps=10, count=2)
+        lane = lanes.lane(request.model, request.priority, "carl")
+        before = standing.look(redis).would_end(lane, request)
+        sent = queue.submit(redis, request, "carl")
+        assert before == pytest.approx(etas(redis, [sent])[0])
+        queue.cancel(redis, sent.id)
+    alone = lanes.lane("emoji", "normal", "carl")
+    assert standing.look(redis).would_end(alone, ask(hires={"scale": 2})) is None

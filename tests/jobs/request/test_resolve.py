@@ -103,7 +103,11 @@ CONTROL = {"model": "canny", "image": "x"}
             "/width",
             "follows from the picture: it is 128, not 100; leave it out",
         ),
-        (INPAINT | {"size": (4000, 3000)}, "/width", "it would be 4000x3000"),
+        (
+            INPAINT | {"size": (4000, 3000), "inpaint_area": "whole"},
+            "/width",
+            "it would be 4000x3000",
+        ),
         (INPAINT | {"size": (4, 64)}, "/image", "no side may be shorter than 8"),
     ],
 )
@@ -172,6 +176,8 @@ def test_pictures_go_by_the_ids_under_which_they_are_kept():
         (FROM | {"size": (8, 8000)}, (8, 2024)),
         (INPAINT | {"size": (100, 75)}, (100, 75)),
         (INPAINT | {"size": (100, 75), "inpaint_area": "masked"}, (64, 64)),
+        (INPAINT | {"size": (4000, 3000)}, (64, 64)),
+        (INPAINT | {"size": (4000, 3000), "width": 200, "height": 150}, (200, 150)),
         ({"kind": "outpaint", "image": "x", "expand": {"left": 5, "bottom": 3}}, (69, 51)),
         ({"kind": "upscale", "image": "x"}, (128, 96)),
         ({"kind": "upscale", "image": "x", "scale": 1.5, "size": (33, 33)}, (50, 50)),

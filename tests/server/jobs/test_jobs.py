@@ -6,6 +6,7 @@ import base64
 import re
 import time
 from datetime import datetime
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -66,6 +67,26 @@ def test_an_eta_is_left_out_where_nothing_was_measured(client: FlaskClient, work
     worker.info = worker.info.model_copy(update={"costs": []})
     worker.advertise()
     assert client.get(f"{API}/jobs/{create(client)}").json["eta_s"] is None
+
+
+def test_a_request_is_told_how_long_it_would_take_before_it_is_sent(
+    client: FlaskClient, worker: HandWorker
+):
+    def told(**body: Any) -> Any:
+        return client.post(f"{API}/forecast", json=body).json
+
+    apple = {"prompt": "apple", "steps": 7}
+    assert told(request=apple)["seconds"] == pytest.approx(7 * 0.01 + 0.1 + 0.2)
+    # A photograph is painted over at the model's own size.
+    paint = apple | {"kind": "inpaint", "image": "taken", "mask": "painted"}
+    photograph = told(request=paint, picture={"width": 4000, "height": 3000})
+    assert photograph == {"seconds": pytest.approx(0.37), "width": 64, "height": 64}
+    whole = told(request=apple | {"width": 512, "height": 512})
+    assert whole == {"seconds": None, "width": 512, "height": 512}
+    assert told(request=paint)["errors"][0]["pointer"] == "/picture"
+    wrong = told(request=apple | {"model": "gone", "prompt": "x"})
+    assert wrong["errors"][0]["pointer"] == "/request/model"
+    assert client.get(f"{API}/jobs").json["jobs"] == []
 
 
 def test_a_running_job_shows_progress_and_a_measured_eta(client: FlaskClient, worker: HandWorker):

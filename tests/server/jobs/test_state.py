@@ -21,6 +21,10 @@ def test_waiting_jobs_are_counted_until_a_worker_begins_them(
     assert client.get(STATE).json["waiting"] == 3
     worker.begin(ids[0])
     assert client.get(STATE).json["waiting"] == 2
+    # What the page copies as a link has to work on another device.
+    here = client.get(STATE).json["address"]
+    assert here.startswith("http://")
+    assert "//localhost" not in here
 
 
 def test_what_workers_do_and_can_is_added_up(client: FlaskClient, worker: HandWorker):

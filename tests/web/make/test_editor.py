@@ -30,14 +30,18 @@ from tests.web.make.editing import (
 
 def test_what_a_finger_paints_is_repainted_and_nothing_else(visit: Visit, site: Site) -> None:
     page = visit(PHONE)
-    open_painting(page)
+    # Larger than this server draws any: what is painted goes back into the photograph's own pixels.
+    photograph = picture(20 * SIDE, 20 * SIDE)
+    open_painting(page, photograph)
     Fingers(page).stroke((0.3, 0.5), (0.7, 0.5))
     assert 5 < share(page) < 20
 
     request, result = made(page, site)
 
-    assert request["kind"] == "inpaint"
-    changes = difference(result, picture())
+    assert (request["kind"], request["inpaint_area"]) == ("inpaint", "masked")
+    changes = difference(result, photograph)
+    assert changes.shape == (20 * SIDE, 20 * SIDE)
+    changes = changes.reshape(SIDE, 20, SIDE, 20).max(axis=(1, 3))
     painted = np.zeros((SIDE, SIDE), bool)
     painted[56:72, 32:96] = True
     # A brush of 40 pixels on a phone's screen is 16 of these wide; then there is the soft edge.

@@ -44,6 +44,10 @@ def test_a_newcomer_taps_an_example_and_sees_a_picture(visit: Visit):
 
 def test_what_is_set_on_a_phone_is_asked_for_and_remembered(visit: Visit, site: Site):
     page = visit(PHONE)
+    # What the newcomer's picture took was measured.
+    expect(page.get_by_role("button", name="Make it")).to_have_accessible_description(
+        re.compile(r"about \d+ sec")
+    )
     settings(page)
     page.get_by_label("Steps, exactly").fill("3")
     page.get_by_label("Steps, exactly").press("Tab")

@@ -219,8 +219,8 @@ class Fields(TypedDict, total=False):
     mask_blur: int
     mask_invert: bool
     mask_grey: Literal["mix", "strength", "cut"]
-    mask_padding: int
-    inpaint_area: Literal["whole", "masked"]
+    mask_padding: int | None
+    inpaint_area: Literal["whole", "masked"] | None
     fill: Literal["fill", "original", "noise", "nothing"]
     expand: Expand
     class_label: int | None

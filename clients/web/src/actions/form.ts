@@ -5,7 +5,7 @@ import type { Job, JobRequest, NamedPicture, Output, ResolvedRequest } from "../
 import { change, fill } from "../state/form/draft";
 import { among, besideIt, guides, guidesOf, NONE, type Guides } from "../state/form/guides";
 import { input, inputOf, type Given, type Input, type Use } from "../state/form/input";
-import { spotOfJob } from "../state/form/layers";
+import { choose, spotOfJob } from "../state/form/layers";
 import { models, usualUse } from "../state/form/models";
 import { tell } from "../state/form/problems";
 import { find, jobOf } from "../state/live/jobs";
@@ -38,7 +38,9 @@ export function useAsInput(output: Output, use: Use = usualUse()): void {
   const { id: picture, width, height } = output;
   tell([]);
   const made = find(jobOf(picture))?.job.peek();
-  input.value = { ...inputOf({ use, picture, url: source(output), width, height }), canvas: made ? spotOfJob(made) : null };
+  const canvas = made ? spotOfJob(made, picture) : null;
+  if (canvas) choose(canvas.id, picture);
+  input.value = { ...inputOf({ use, picture, url: source(output), width, height }), canvas };
   lead("form");
 }
 

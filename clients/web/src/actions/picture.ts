@@ -1,10 +1,12 @@
 /** A file that the user chose, as a picture that the server takes: upright, and not too large. */
 import { words } from "../i18n";
+import { withoutNotes } from "./jpeg";
 
-/** What a server makes and takes: no side longer, and no more pixels. */
+/** What a server makes: no side longer, and no more pixels; and the largest file that it takes. */
 export interface Most {
   longest: number;
   pixels: number;
+  sent?: { bytes: number; pixels: number };
 }
 
 /** Of a server that has not said yet what it makes. */
@@ -36,6 +38,8 @@ export interface Opened {
   height: number;
   /** How large the file is, where it was made smaller. */
   full: { width: number; height: number } | null;
+  /** The file in its own pixels, where the server takes it; of a kind that both know. */
+  original: Blob | null;
 }
 
 /**
@@ -52,7 +56,14 @@ export async function openPicture(file: Blob, most: Most = USUAL): Promise<Opene
   const kept = file.type === "image/png" && !full;
   const picture = kept ? file : await encoded(bitmap, width, height, file.type);
   bitmap.close();
-  return { picture, url: URL.createObjectURL(picture), width, height, full };
+  const original = full && (await inItsOwnPixels(file, full, most));
+  return { picture, url: URL.createObjectURL(picture), width, height, full, original };
+}
+
+async function inItsOwnPixels(file: Blob, { width, height }: { width: number; height: number }, { sent }: Most): Promise<Blob | null> {
+  if (!sent || file.size > sent.bytes || width * height > sent.pixels) return null;
+  if (file.type === "image/png") return file;
+  return file.type === "image/jpeg" ? withoutNotes(file) : null;
 }
 
 /** The size within `most` of the same shape. */

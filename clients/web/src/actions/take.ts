@@ -35,7 +35,9 @@ export async function opened(file: Blob): Promise<Opened | null> {
 /** What the server makes: a photograph that is larger could only be made smaller there. */
 function most(): Most {
   const limits = model.peek()?.limits;
-  return limits ? { longest: Math.min(limits.max_width, limits.max_height), pixels: limits.max_pixels } : USUAL;
+  if (!limits) return USUAL;
+  const sent = { bytes: limits.max_upload, pixels: limits.max_picture_pixels };
+  return { longest: Math.min(limits.max_width, limits.max_height), pixels: limits.max_pixels, sent };
 }
 
 /** The picture among what was pasted or dropped, if there is one. */

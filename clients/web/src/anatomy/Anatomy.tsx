@@ -56,7 +56,7 @@ export function Anatomy() {
           </button>
           <button
             type="button"
-            onClick={() => void copy(link()).then((done) => toast(t(done ? "copied" : "failed")))}
+            onClick={() => void link().then(copy).catch(() => false).then((done) => toast(t(done ? "copied" : "failed")))}
           >
             <Icon name="copy" />
             {t("copyLink")}

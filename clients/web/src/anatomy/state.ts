@@ -1,5 +1,6 @@
 /** What the room shows, all of it in the address: a link opens the same on every device. */
 import { signal } from "@preact/signals";
+import { readState } from "../api/server";
 import type { Walk } from "../api/types";
 import { route, turn } from "../state/page/route";
 
@@ -114,6 +115,7 @@ export function follow(): void {
 }
 
 /** The address of what is shown, for others. */
-export function link(): string {
-  return `${location.origin}${location.pathname}#/anatomy/${encodeURIComponent(written({ ...state.peek(), image: "" }))}`;
+export async function link(): Promise<string> {
+  const { address } = await readState();
+  return `${address}/#/anatomy/${encodeURIComponent(written({ ...state.peek(), image: "" }))}`;
 }

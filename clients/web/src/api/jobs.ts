@@ -27,6 +27,11 @@ export async function create(request: JobRequest, key: string, files: Files = {}
   return whole(await post("jobs", { form, headers, patience: 120_000 }));
 }
 
+/** Seconds until a request would be done that is sent now; null where that cannot be known. */
+export async function forecast(asked: { request: JobRequest; picture?: { width: number; height: number } }, signal: AbortSignal): Promise<number | null> {
+  return (await post<{ seconds: number | null }>("forecast", { json: asked, signal })).seconds;
+}
+
 interface Listed {
   cursor?: string;
   limit?: number;

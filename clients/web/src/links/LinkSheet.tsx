@@ -2,13 +2,13 @@ import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import { link } from "../api/collections/collections";
 import type { Output, PictureLink } from "../api/types";
-import { copy } from "../browser";
 import { language } from "../i18n";
 import { linking } from "../state/page/overlays";
 import { toast } from "../state/page/toasts";
 import { Icon } from "../ui/Icon";
 import { sentence } from "../ui/sentence";
 import { Sheet } from "../ui/sheets/Sheet";
+import { Linked } from "./Linked";
 import "./links.css";
 import { t } from "./words";
 
@@ -64,24 +64,5 @@ export function LinkSheet({ output }: { output: Output }) {
 
 function Made({ link: { url, qr, expires_at } }: { link: PictureLink }) {
   const until = new Date(expires_at).toLocaleString(language.value, { dateStyle: "medium", timeStyle: "short" });
-  return (
-    <div class="link-sheet">
-      <img class="qr" src={`data:image/svg+xml,${encodeURIComponent(qr)}`} alt={t("qr")} />
-      <p class="muted">{t("until", until)}</p>
-      <input readOnly dir="ltr" aria-label={t("link")} value={url} onFocus={(event) => event.currentTarget.select()} />
-      <div class="uses">
-        <button type="button" class="primary" onClick={() => void copy(url).then((done) => toast(t(done ? "copied" : "refused")))}>
-          <Icon name="copy" />
-          {t("copy")}
-        </button>
-        {/* Browsers have it over https and on this machine only. */}
-        {"share" in navigator && (
-          <button type="button" onClick={() => void navigator.share({ url }).catch(() => undefined)}>
-            <Icon name="share" />
-            {t("send")}
-          </button>
-        )}
-      </div>
-    </div>
-  );
+  return <Linked url={url} qr={qr} note={t("until", until)} />;
 }

@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { duration } from "../i18n";
 import { connection } from "../state/live/connection";
 import { draft, onlyEnlarges, reset } from "../state/form/draft";
 import { guides, NONE } from "../state/form/guides";
@@ -14,6 +15,7 @@ import { Icon } from "../ui/Icon";
 import { Sheet } from "../ui/sheets/Sheet";
 import { useAttention } from "../ui/useAttention";
 import { FileButton } from "./start/FileButton";
+import { foretell, roughly, takes } from "./forecast";
 import { leadToWrong } from "./leading";
 import { elsewhere, inSettings } from "./problems";
 import { Prompt } from "./Prompt";
@@ -89,9 +91,10 @@ export function Make() {
           </button>
         )}
       </div>
-      <button type="submit" class="primary send">
+      <button type="submit" class="primary send" aria-describedby="takes">
         <Icon name="make" />
         {t("make")}
+        <Takes />
       </button>
       {!sheet.value && <Elsewhere />}
       <Notes />
@@ -109,6 +112,17 @@ export function Make() {
         )
       )}
     </form>
+  );
+}
+
+/** About how long it will take, where the server knows. */
+function Takes() {
+  useEffect(foretell, []);
+  const seconds = takes.value;
+  return (
+    <small id="takes" class="takes" aria-hidden="true">
+      {seconds !== null && t("takes", duration(roughly(seconds)))}
+    </small>
   );
 }
 

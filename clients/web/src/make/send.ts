@@ -41,14 +41,15 @@ export function send(): boolean {
 
 async function follow(asked: Draft, seed: number, source: Input | null): Promise<void> {
   const [sent, steered] = [draft.peek(), guides.peek()];
-  const wish = request({ ...asked, seed }, source, model.peek(), steered);
+  const chosen = model.peek();
+  const wish = request({ ...asked, seed }, source, chosen, steered);
   if (wish.variation_strength) wish.variation_seed ??= randomSeed();
   if (source && (source.use === "outpaint" || (source.use === "inpaint" && source.canvas))) {
     const spot = spotOf(source);
     wish.metadata = { ...wish.metadata, ...marked(spot) };
     if (input.peek() === source && !source.canvas) input.value = { ...source, canvas: spot };
   }
-  const { key, problem } = await submit(wish, files(source, steered));
+  const { key, problem } = await submit(wish, files(source, steered, chosen));
   const changed = draft.peek() !== sent || input.peek() !== source || guides.peek() !== steered;
   // What was changed since is not what was wrong: then the card alone tells of it.
   if (changed || !(problem instanceof Refused) || !problem.fields.length) return;

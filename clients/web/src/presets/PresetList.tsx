@@ -1,7 +1,7 @@
 import { useSignal, type Signal } from "@preact/signals";
 import { deletePreset, presetLink } from "../api/collections/collections";
 import type { JobRequest, Preset, PresetLink } from "../api/types";
-import { copy } from "../browser";
+import { Linked } from "../links/Linked";
 import { use } from "../state/form/preset";
 import { toast } from "../state/page/toasts";
 import { Icon } from "../ui/Icon";
@@ -46,25 +46,11 @@ export function PresetList({ presets, close }: { presets: Signal<readonly Preset
               <button type="button" class="plain" aria-label={t("remove", name)} title={t("remove", name)} onClick={() => void attempt(forget(id))}>
                 <Icon name="trash" />
               </button>
-              {linked.value?.id === id && <Link link={linked.value} />}
+              {linked.value?.id === id && <Linked {...linked.value} />}
             </li>
           );
         })}
       </ul>
     </section>
-  );
-}
-
-/** The link, to be copied or scanned by another device. */
-function Link({ link: { url, qr } }: { link: PresetLink }) {
-  return (
-    <div class="preset-link">
-      {qr && <img class="qr" src={`data:image/svg+xml,${encodeURIComponent(qr)}`} alt={t("qr")} />}
-      <input readOnly dir="ltr" aria-label={t("theLink")} value={url} onFocus={(event) => event.currentTarget.select()} />
-      <button type="button" class="primary" onClick={() => void copy(url).then((done) => toast(t(done ? "copied" : "refused")))}>
-        <Icon name="copy" />
-        {t("copy")}
-      </button>
-    </div>
   );
 }

@@ -20,11 +20,6 @@ export const t = words("presets", {
     used: (name: string) => `“${name}” is in the form.`,
     remove: (name: string) => `Delete “${name}”`,
     link: (name: string) => `A link to “${name}”`,
-    theLink: "The link",
-    qr: "The link as a QR code",
-    copy: "Copy",
-    copied: "The link is copied: it fills the form of whoever opens it.",
-    refused: "This browser does not let pages copy.",
   },
   vi: {
     history: "Những gì bạn đã yêu cầu",
@@ -45,10 +40,5 @@ export const t = words("presets", {
     used: (name: string) => `“${name}” đã ở trong biểu mẫu.`,
     remove: (name: string) => `Xóa “${name}”`,
     link: (name: string) => `Liên kết tới “${name}”`,
-    theLink: "Liên kết",
-    qr: "Liên kết dưới dạng mã QR",
-    copy: "Sao chép",
-    copied: "Đã chép liên kết: ai mở nó sẽ có biểu mẫu được điền sẵn.",
-    refused: "Trình duyệt này không cho trang sao chép.",
   },
 });

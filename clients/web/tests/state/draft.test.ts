@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import "../page";
 import { model, sampler, schedule } from "../samples";
 
-const { EMPTY, files, fill, draft, request, reset } = await import("../../src/state/form/draft");
+const { EMPTY, files, fill, draft, inPixels, request, reset } = await import("../../src/state/form/draft");
 const { NO_EDGES, STRENGTH } = await import("../../src/state/form/input");
 const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../../src/state/form/sizes");
 const { differences, samplersOf, schedulesOf } = await import("../../src/make/settings/choices");
@@ -100,6 +100,18 @@ describe("a request", () => {
     const small = { ...photograph, width: 512, height: 640 };
     expect(request(EMPTY, small, model({ width: 512, height: 512 }))).not.toHaveProperty("inpaint_area");
     expect(request(EMPTY, { ...photograph, use: "image-to-image" }, model())).not.toHaveProperty("inpaint_area");
+  });
+
+  it("puts what is painted back into the photograph as it was taken", () => {
+    const taken = new Blob(["photograph"]);
+    const photograph = { ...start, use: "inpaint" as const, width: 2048, height: 1536, full: { width: 4096, height: 3072 }, original: taken };
+    const small = model({ width: 512, height: 512 });
+    expect(request(EMPTY, photograph, small)).toMatchObject({ inpaint_area: "masked", mask_padding: 256, mask_blur: 18 });
+    expect(files(photograph, undefined, small).image).toBe(taken);
+    expect(inPixels(photograph, small)).toEqual({ width: 4096, height: 3072 });
+    expect(files({ ...photograph, use: "outpaint" }, undefined, small).image).toBe(picture);
+    const canvas = { id: "canvas", x: 0, y: 0 };
+    expect(files({ ...photograph, canvas }, undefined, small).image).toBe(picture);
   });
 
   it("has the other pictures of an edit, files beside it at their places, and no strength", () => {

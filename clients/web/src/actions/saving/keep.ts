@@ -1,5 +1,5 @@
 /** Takes a picture or its recipe out of the page: to the clipboard, another application, the device. */
-import { source } from "../../api/images";
+import { link } from "../../api/collections/collections";
 import type { Job, Output } from "../../api/types";
 import { copy } from "../../browser";
 import { platform } from "../../platform";
@@ -8,6 +8,9 @@ import { sentence } from "../../ui/sentence";
 import { original } from "./original";
 import { fileName, infotextOf } from "./png";
 import { t } from "../words";
+
+/** For which a link is good that nobody chose an end for. */
+const HOURS = 24;
 
 /** Copies the recipe as the picture carries it, in the words that other programs read. */
 export async function copyRecipe(_job: Job, output: Output): Promise<void> {
@@ -34,11 +37,20 @@ export async function share(output: Output, job: Job): Promise<void> {
     const file = await asFile(output, job);
     if (platform.share && (await platform.share(file))) return;
     await platform.save(file);
-    const link = source(output);
     toast(t("savedToShare"), {
       label: t("copyLink"),
-      run: () => void copy(new URL(link, location.href).href).then((done) => toast(t(done ? "linkCopied" : "copyRefused"))),
+      run: () => void copyLink(output),
     });
+  } catch (error) {
+    toast(sentence(error));
+  }
+}
+
+/** Copies a link that others can open, wherever this page itself was opened. */
+async function copyLink({ id }: Output): Promise<void> {
+  try {
+    const { url } = await link(id, HOURS);
+    toast(t((await copy(url)) ? "linkCopied" : "copyRefused"));
   } catch (error) {
     toast(sentence(error));
   }

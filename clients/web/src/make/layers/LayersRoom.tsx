@@ -2,10 +2,11 @@ import { useEffect, useMemo } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { source } from "../../api/images";
 import type { Job } from "../../api/types";
+import { uuid } from "../../browser";
 import { change } from "../../state/form/draft";
 import { input, inputOf } from "../../state/form/input";
 import { find, ids } from "../../state/live/jobs";
-import { bounds, canvases, edgesOf, foreign, learn, show, spotOfJob, throwAway, type Box, type Canvas, type Layer } from "../../state/form/layers";
+import { bounds, canvases, choose, edgesOf, foreign, learn, show, spotOfJob, throwAway, type Box, type Canvas, type Layer, type Take } from "../../state/form/layers";
 import { toast } from "../../state/page/toasts";
 import { Icon } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
@@ -66,7 +67,16 @@ function goOnFrom(job: Job): void {
   const same = kind !== "outpaint" || (from.expand.left === left && from.expand.top === top && from.expand.right === right && from.expand.bottom === bottom);
   if (!same || from.width + left + right !== output.width || from.height + top + bottom !== output.height) return;
   const { id: picture, width, height } = output;
-  input.value = { ...inputOf({ use: "outpaint", picture, url: source(output), width, height }), canvas: spot };
+  input.value = { ...inputOf({ use: "outpaint", picture, url: source(output), width, height }), canvas: spotOfJob(job, picture) };
+}
+
+/** Another take is seen, and what was to go on from the one before goes on from it. */
+function changeTake(canvas: string, layer: Layer, { image, picture }: Take): void {
+  choose(canvas, image);
+  const from = input.peek();
+  if (!from?.canvas || from.canvas.id !== canvas || from.picture !== layer.image) return;
+  const url = typeof picture === "string" ? picture : URL.createObjectURL(picture);
+  input.value = { ...from, picture: image, url, mask: null, canvas: { ...from.canvas, from: image } };
 }
 
 /** What is shown becomes what the next step starts from: where it has holes, they are filled first. */
@@ -74,15 +84,24 @@ function takeOn(id: string, { picture, holes, x, y, width, height }: NonNullable
   change({ strength: null });
   const url = URL.createObjectURL(picture);
   const use = holes ? "inpaint" : "outpaint";
-  input.value = { ...inputOf({ use, picture, url, width, height }, {}, holes), canvas: { id, x, y } };
+  input.value = { ...inputOf({ use, picture, url, width, height }, {}, holes), canvas: { id, x, y, from: uuid() } };
 }
 
 function Row({ canvas, layer, name }: { canvas: string; layer: Layer; name: string }) {
   const url = useUrl(layer);
+  const { takes = [] } = layer;
+  const at = takes.findIndex(({ image }) => image === layer.image);
   return (
     <li class={layer.hidden ? "hidden" : ""}>
       <img src={url} alt="" />
-      <span>{name}</span>
+      <span>
+        {name}
+        {takes.length > 1 && (
+          <button type="button" class="plain" aria-label={t("nextTake", name)} onClick={() => changeTake(canvas, layer, takes[(at + 1) % takes.length]!)}>
+            {t("take", at + 1, takes.length)}
+          </button>
+        )}
+      </span>
       <button
         type="button"
         class="plain"

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useMemo } from "preact/hooks";
 import { dimensions } from "../../i18n";
-import { change, draft, worksOnPart } from "../../state/form/draft";
+import { change, draft, inPixels, worksOnPart } from "../../state/form/draft";
 import { input, STRENGTH, type Input } from "../../state/form/input";
 import { model, uses } from "../../state/form/models";
 import { mend } from "../../state/form/problems";
@@ -47,6 +47,7 @@ export function Start({ source }: { source: Input }) {
   const problem = useProblem([...POINTERS, "/mask_blur", "/mask_grey"]);
   const strength = draft.value.strength ?? STRENGTH[source.use];
   const { left, top, right, bottom } = source.expand;
+  const sent = inPixels(source, chosen);
   const edited = source.use === "inpaint" || source.use === "outpaint";
 
   const set = (some: Partial<Input>) => {
@@ -70,7 +71,7 @@ export function Start({ source }: { source: Input }) {
           >
             <Icon name="close" />
           </button>
-          <p class="muted">{dimensions(source.width, source.height)}</p>
+          <p class="muted">{dimensions(sent.width, sent.height)}</p>
           {source.use === "outpaint" && (left + right > 0 || top + bottom > 0) && (
             <p class="muted">
               {t("enlargeBy")} <b>{dimensions(source.width + left + right, source.height + top + bottom)}</b>
@@ -78,7 +79,7 @@ export function Start({ source }: { source: Input }) {
           )}
         </div>
       </div>
-      {source.full && (
+      {source.full && sent.width < source.full.width && (
         <p class="muted">
           {t("madeSmaller", dimensions(source.full.width, source.full.height), dimensions(source.width, source.height))}
         </p>
@@ -107,7 +108,7 @@ export function Start({ source }: { source: Input }) {
           {source.use === "outpaint" ? t("extend") : t(source.mask ? "paintAgain" : "paint")}
         </button>
       )}
-      {worksOnPart(source, chosen) && <p class="muted">{t("onlyPart", dimensions(chosen!.width, chosen!.height), dimensions(source.width, source.height))}</p>}
+      {worksOnPart(source, chosen) && <p class="muted">{t("onlyPart", dimensions(chosen!.width, chosen!.height), dimensions(sent.width, sent.height))}</p>}
       {problem && (
         <p class="error" role="alert">
           {problem}

@@ -5,6 +5,7 @@ import type { JobRequest, Lora, Model, ResolvedRequest, Walk } from "../../api/t
 import { ownUpscaler, timesChosen } from "./enlarge";
 import { guideFiles, guidesAsked, NONE, type Guides } from "./guides";
 import { named, STRENGTH, type Input } from "./input";
+import type { Size } from "./sizes";
 import { placesOf, regionsOf, type Place } from "./places";
 
 export const TILINGS = ["none", "x", "y", "both"] as const;
@@ -165,14 +166,31 @@ function walked({ over, prompt, seed, steps, samplers, schedules, seconds }: Wal
 }
 
 /** How much larger than a model's own a picture is that only its painted part is worked on. */
-const LARGE = 1.5;
+const LARGE = 2;
 
 /** Pixels round the painted part that the model gets to see: enough of the whole to fit in. */
 const SEEN = { least: 32, most: 512, share: 16 };
 
+/** Pixels over which the server softens an edge, at most. */
+const SOFTEST = 64;
+
+type Source = Pick<Input, "use" | "width" | "height" | "full" | "original" | "canvas">;
+
 /** Whether only the painted part is worked on: the model would be lost at the picture's own size. */
-export function worksOnPart({ use, width, height }: Pick<Input, "use" | "width" | "height">, model: Pick<Model, "width" | "height"> | null): boolean {
-  return use === "inpaint" && model !== null && width * height > LARGE * model.width * model.height;
+export function worksOnPart(source: Source, model: Pick<Model, "width" | "height"> | null): boolean {
+  const { width, height } = original(source) ? source.full! : source;
+  return source.use === "inpaint" && model !== null && width * height > LARGE * model.width * model.height;
+}
+
+/** How large the picture is that is sent: a part of a photograph goes back into its own pixels. */
+export function inPixels(source: Source, model: Pick<Model, "width" | "height"> | null): Size {
+  const { width, height } = original(source) && worksOnPart(source, model) ? source.full! : source;
+  return { width, height };
+}
+
+/** The photograph as it was taken. On a canvas each step has the pixels of the one before. */
+function original({ full, original, canvas }: Source): Blob | null {
+  return (full && !canvas && original) || null;
 }
 
 /** Whether a picture is enlarged and nothing in it painted anew: then little of the draft counts. */
@@ -231,11 +249,12 @@ export function request(from: Draft, source: Input | null, model: Model | null =
   }
   if (source.use === "inpaint") {
     asked.mask_invert = source.invert;
-    asked.mask_blur = source.feather;
+    const [sent, seen] = [inPixels(source, model), Math.max(source.width, source.height)];
+    asked.mask_blur = Math.min(SOFTEST, Math.round((source.feather * Math.max(sent.width, sent.height)) / seen));
     if (source.grey) asked.mask_grey = source.grey;
     if (worksOnPart(source, model)) {
       asked.inpaint_area = "masked";
-      const round = Math.round(Math.max(source.width, source.height) / SEEN.share);
+      const round = Math.round(Math.max(sent.width, sent.height) / SEEN.share);
       asked.mask_padding = Math.min(SEEN.most, Math.max(SEEN.least, round));
     }
   }
@@ -244,9 +263,9 @@ export function request(from: Draft, source: Input | null, model: Model | null =
 }
 
 /** The files that go beside the request. */
-export function files(source: Input | null, guides: Guides = NONE): Files {
+export function files(source: Input | null, guides: Guides = NONE, model: Model | null = null): Files {
   const given: Files = guideFiles(guides);
-  if (source && typeof source.picture !== "string") given.image = source.picture;
+  if (source && typeof source.picture !== "string") given.image = (worksOnPart(source, model) && original(source)) || source.picture;
   if (source?.use === "inpaint" && source.mask) given.mask = source.mask;
   if (source?.use === "edit") {
     source.more.forEach(({ picture }, index) => {

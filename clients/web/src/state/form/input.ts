@@ -37,6 +37,8 @@ export interface Input extends Given {
   use: Use;
   /** How large the file was, where it was made smaller to be sent. */
   full?: Size | null;
+  /** That file in its own pixels, where the server takes it: what is painted is put back into it. */
+  original?: Blob | null;
   /** More pictures that an edit speaks of. */
   more: readonly Given[];
   /** White is repainted; of the picture's size. */
@@ -77,7 +79,7 @@ interface Said {
 
 /** A picture as one to start from, with what a request said of it before. */
 export function inputOf(
-  picture: Pick<Input, "use" | "picture" | "url" | "width" | "height" | "full">,
+  picture: Pick<Input, "use" | "picture" | "url" | "width" | "height" | "full" | "original">,
   said: Said = {},
   mask: Blob | null = null,
   more: readonly Given[] = [],
