@@ -73,7 +73,7 @@ screenshots: .dev  ## Take the README's pictures of the page anew
 model: .dev  ## Train the model that ships, from nothing, by its recipe
 	@$(PY) -m models.recipe
 
-adapters: .dev  ## Fit adapters to the model that ships, by their recipe: 40 minutes of one core
+adapters: .dev  ## Fit adapters to the model that ships, by their recipe: 3 1/2 hours of one core
 	@$(PY) -m models.recipe.adapters
 
 bench: .dev  ## Measure speed as ratios on this machine, an hour; SHORT=1: whether it all works

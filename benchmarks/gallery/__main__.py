@@ -27,6 +27,7 @@ from benchmarks.engine.studio import Studio
 from benchmarks.gallery.rows import (
     APPLE,
     CORNER,
+    DRAWN,
     EXAMPLES,
     FISH,
     HALF,
@@ -46,6 +47,7 @@ from benchmarks.gallery.rows import (
     rows,
     upper_half,
 )
+from models.recipe.adapters.looks.by_hand import by_hand
 from worker.engine import LoadedModel
 from worker.engine.model_source import AddOnKind
 from worker.models.catalogue import Catalogue, read_catalogue
@@ -99,7 +101,8 @@ def make_sources(studio: Studio) -> dict[str, Image.Image]:
     sources = {name: Image.fromarray(picture) for name, picture in made.items()}
     half = sources[APPLE].crop((0, 0, SIDE * 9 // 16, SIDE))
     masks = {HEART: heart(), UPPER: upper_half(), CORNER: corner()}
-    return sources | masks | {HALF: half, HOUSE: house(), FISH: fish()}
+    drawn = {HOUSE: house(), FISH: fish(), DRAWN: by_hand("house")}
+    return sources | masks | {HALF: half} | drawn
 
 
 def make_pictures(studio: Studio, wanted: list[Row], sources: Pictures) -> list[Image.Image]:
@@ -162,19 +165,19 @@ def write_sheet(file: Path, wanted: list[Row], made: list[Image.Image], sources:
 def write_adapters(
     file: Path, wanted: list[Row], made: list[Image.Image], sources: Pictures
 ) -> None:
-    """What the adapters do, eight in a row: each picture after what it is made of, once."""
+    """What the adapters do, one in a row: each picture after what it is made of, once."""
     ours = list(adapted())
-    shown: list[Image.Image] = []
+    shown: dict[str, list[Image.Image]] = {}
     for row, picture in zip(wanted, made, strict=True):
         if row in ours:
+            line = shown.setdefault(row.title.partition(",")[0], [])
             made_of = [sources[name] for name in row.pictures.values()]
-            shown += [*(each for each in made_of if each not in shown), picture]
-    step, across = SIDE + GAP, 8
-    down = -(-len(shown) // across)
-    sheet = Image.new("RGB", (min(len(shown), across) * step + GAP, down * step + GAP), "white")
-    for number, picture in enumerate(shown):
-        place = GAP + number % across * step, GAP + number // across * step
-        sheet.paste(picture.resize((SIDE, SIDE)), place)
+            line += [*(each for each in made_of if each not in line), picture]
+    step, across = SIDE + GAP, max(map(len, shown.values()), default=0)
+    sheet = Image.new("RGB", (across * step + GAP, len(shown) * step + GAP), "white")
+    for down, line in enumerate(shown.values()):
+        for right, picture in enumerate(line):
+            sheet.paste(picture.resize((SIDE, SIDE)), (GAP + right * step, GAP + down * step))
     sheet.save(file)
 
 

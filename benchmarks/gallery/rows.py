@@ -17,6 +17,7 @@ SIDE = 128
 APPLE, HALF, FACE = "apple", "half an apple", "face"
 HEART, UPPER, CORNER = "heart", "upper half", "corner"
 HOUSE, FISH = "lines of a house", "lines of a fish"
+DRAWN = "a drawn house"
 
 LEARNED, LEARNED_FROM = "greenheart", "green heart"
 """A word that is taught to the model, with the vectors of these words."""
@@ -38,6 +39,7 @@ class Row:
     image: str | None = None
     mask: str | None = None
     lines: str | None = None
+    like: str | None = None
 
     @property
     def pictures(self) -> Mapping[str, str]:
@@ -46,6 +48,7 @@ class Row:
             "/image": self.image,
             "/mask": self.mask,
             "/controls/0/image": self.lines,
+            "/ip_adapters/0/images/0": self.like,
         }
         return {pointer: name for pointer, name in named.items() if name}
 
@@ -97,7 +100,7 @@ def rows() -> Iterator[Row]:
 
 
 def adapted() -> Iterator[Row]:
-    """What ships beside the model: a LoRA, and a ControlNet for lines."""
+    """What ships beside the model: a LoRA, a ControlNet for lines, and an IP-Adapter."""
     section = "With the adapters that ship"
     for prompt in ("rocket", "birthday cake", "guitar", "cat face"):
         for weight in (0.0, 1.0):
@@ -108,6 +111,11 @@ def adapted() -> Iterator[Row]:
         for seed in (3, 4):
             fields = {"prompt": prompt, "seed": seed, "controls": controls}
             yield Row(section, "Along lines", fields, lines=lines)
+    likeness = {"model": "ip-adapter-likeness", "images": ["/ip_adapters/0/images/0"]}
+    for like in (APPLE, DRAWN):
+        for prompt in ("", "in blue"):
+            fields = {"prompt": prompt, "seed": 3, "ip_adapters": [likeness]}
+            yield Row(section, f"Like this picture, {prompt or 'no words'}", fields, like=like)
 
 
 def _prompts() -> Iterator[Row]:

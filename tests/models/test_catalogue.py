@@ -36,6 +36,7 @@ def test_the_examples_of_the_shipped_models_toml_are_valid_once_uncommented(tmp_
     assert set(catalogue.loras) == {"ink", "lcm"}
     assert set(catalogue.embeddings) == {"negative-hands"}
     assert set(catalogue.controlnets) == {"canny", "canny-edges"}
+    assert set(catalogue.ip_adapters) == {"ip-adapter-likeness"}
     assert set(catalogue.upscalers) == {"real-esrgan"}
 
 

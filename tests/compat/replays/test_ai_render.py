@@ -46,7 +46,7 @@ def test_it_loads_its_lists(blender: httpx.Client) -> None:
     upscalers = blender.get("/sdapi/v1/upscalers", headers=json_only).json()
     assert [each["name"] for each in upscalers if each["name"] != "None"] == ["Lanczos", "Nearest"]
     nets = blender.get("/controlnet/model_list", headers=json_only).json()["model_list"]
-    assert nets == ["canny-edges"]
+    assert nets == ["canny-edges", "ip-adapter-likeness"]
     modules = blender.get("/controlnet/module_list", headers=json_only).json()["module_list"]
     assert "canny" in modules
 

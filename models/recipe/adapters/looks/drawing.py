@@ -47,14 +47,18 @@ def drawer(kind: str | None, base: Path, folder: Path) -> Draw:
     @torch.no_grad()
     def draw(prompts: list[str], shown: list[Any], seed: int) -> torch.Tensor:
         generators = [torch.Generator().manual_seed(seed + row) for row in range(len(prompts))]
-        more = told[kind](shown) if kind in told else {}
-        made = pipeline(
-            prompts,
-            num_inference_steps=STEPS,
-            guidance_scale=GUIDANCE,
-            generator=generators,
-            **more,
-        ).images
+        # References of a batch are all shown to each picture of it.
+        at_once = 1 if kind == "reference" else len(prompts)
+        made: list[Image.Image] = []
+        for first in range(0, len(prompts), at_once):
+            these = slice(first, first + at_once)
+            made += pipeline(
+                prompts[these],
+                num_inference_steps=STEPS,
+                guidance_scale=GUIDANCE,
+                generator=generators[these],
+                **(told[kind](shown[these]) if kind in told else {}),
+            ).images
         return torch.from_numpy(np.stack([np.asarray(each) for each in made])).permute(0, 3, 1, 2)
 
     return draw
