@@ -125,6 +125,7 @@ def test_a_mask_can_be_changed_later(visit: Visit) -> None:
     Fingers(page).stroke((0.2, 0.3), (0.8, 0.3))
     before = share(page)
     page.get_by_role("button", name="Done").click()
+    expect(page.get_by_role("button", name="Change the mask")).to_be_focused()
     page.get_by_role("button", name="Change the mask").click()
 
     expect(said(page)).to_contain_text(f"{before} %")

@@ -42,7 +42,7 @@ def test_enlarging_offers_what_fits_and_makes_one_picture_under_its_own_words(
     page.get_by_role("button", name="Enlarge").tap()
     expect(start.locator(".start-picture")).to_contain_text("4096 \u00d7 16")
     page.get_by_role("button", name="Make it").tap()
-    expect(start.get_by_role("alert")).to_contain_text("as large already as this server makes")
+    expect(start.get_by_role("alert")).to_contain_text("this picture has no room left to grow")
     choose(page, 4000, 3000)
     expect(start).to_contain_text(
         re.compile("4000 \u00d7 3000.? pixels. It is taken at .?2048 \u00d7 1536")
