@@ -80,17 +80,20 @@ def test_a_request_is_told_how_long_it_would_take_before_it_is_sent(
     # A photograph is painted over at the model's own size.
     paint = apple | {"kind": "inpaint", "image": "taken", "mask": "painted"}
     photograph = told(request=paint, picture={"width": 4000, "height": 3000})
-    assert photograph == {"seconds": pytest.approx(0.37), "width": 64, "height": 64}
+    drawn = {"width": 64, "height": 64, "errors": []}
+    assert photograph == {"seconds": pytest.approx(0.37)} | drawn
     # Its file has all pixels of the photograph.
     worker.info = worker.info.model_copy(update={"finish_pixel_s": 1e-6})
     worker.advertise()
     photograph = told(request=paint, picture={"width": 4000, "height": 3000})
     assert photograph["seconds"] == pytest.approx(12.37, abs=0.2)
     whole = told(request=apple | {"width": 512, "height": 512})
-    assert whole == {"seconds": None, "width": 512, "height": 512}
+    assert whole == {"seconds": None, "width": 512, "height": 512, "errors": []}
+    # Of what it is only to look at nothing has to be said.
+    assert told(request=apple | {"reference_only": {"image": "seen"}})["errors"] == []
     assert told(request=paint)["errors"][0]["pointer"] == "/picture"
     wrong = told(request=apple | {"model": "gone", "prompt": "x"})
-    assert wrong["errors"][0]["pointer"] == "/request/model"
+    assert (wrong["seconds"], wrong["errors"][0]["pointer"]) == (None, "/request/model")
     assert client.get(f"{API}/jobs").json["jobs"] == []
 
 

@@ -8,7 +8,6 @@ import { input } from "../state/form/input";
 import { model } from "../state/form/models";
 import { connection } from "../state/live/connection";
 import { ids, onDone } from "../state/live/jobs";
-import { missing } from "./send";
 
 /** Milliseconds in which nothing changes before the server is asked. */
 const STILL = 500;
@@ -19,16 +18,13 @@ export const takes = signal<number | null>(null);
 /** Words take no time, so that nothing is asked while somebody types. */
 const WORDLESS = { prompt: "picture", negative_prompt: "", seed: 0 };
 
-/** What is asked: the request, with any word for its pictures. Null where it lacks more than words and a mask. */
-function asked(): { request: JobRequest; picture?: { width: number; height: number } } | null {
+/** What is asked: the request, with any word for its pictures. */
+function asked(): { request: JobRequest; picture?: { width: number; height: number } } {
   const [source, chosen] = [input.value, model.value];
-  const whole = source && { ...source, mask: source.mask ?? new Blob() };
-  if (missing({ ...draft.value, prompt: WORDLESS.prompt, regions: [] }, whole).length) return null;
   const wish: JobRequest = { ...request(draft.value, source, chosen, guides.value), ...WORDLESS };
   delete wish.styles;
   if (wish.regions) wish.regions = wish.regions.map((each) => ({ ...each, prompt: WORDLESS.prompt }));
-  // Pictures to be like or to follow cost the same at any size.
-  if (!source) return { request: wish, ...(chosen && { picture: { width: chosen.width, height: chosen.height } }) };
+  if (!source) return { request: wish };
   wish.image = "picture";
   if (source.use === "inpaint") wish.mask = "mask";
   return { request: wish, picture: inPixels(source, chosen) };
@@ -44,11 +40,11 @@ export function roughly(seconds: number): number {
 export function foretell(): () => void {
   let timer = 0;
   let last: AbortController | null = null;
-  const ask = async (body: NonNullable<ReturnType<typeof asked>>) => {
+  const ask = async (body: ReturnType<typeof asked>) => {
     last?.abort();
     last = new AbortController();
     const { signal } = last;
-    // What is wrong the form says once it is sent.
+    // What the form lacks it says itself once it is sent.
     const seconds = await forecast(body, signal).catch(() => null);
     if (!signal.aborted) takes.value = seconds;
   };
@@ -59,7 +55,7 @@ export function foretell(): () => void {
     void [ids.value, ended.value];
     const body = asked();
     clearTimeout(timer);
-    if (body && connection.value === "online") timer = window.setTimeout(() => void ask(body), STILL);
+    if (connection.value === "online") timer = window.setTimeout(() => void ask(body), STILL);
     else takes.value = null;
   });
   return () => {

@@ -58,8 +58,7 @@ async function follow(asked: Draft, seed: number, source: Input | null): Promise
   tell(problem.fields);
 }
 
-/** What a form lacks before it can be sent. */
-export function missing(asked: Draft, source: Input | null): FieldError[] {
+function missing(asked: Draft, source: Input | null): FieldError[] {
   const places = asked.regions.flatMap(({ prompt }, at) => (prompt.trim() ? [] : [{ pointer: `/regions/${at}/prompt`, detail: t("emptyPlace") }]));
   if (places.length) return places;
   if (!source && needsPicture.peek()) return [{ pointer: "/image", detail: t("needsPicture", model.peek()!.title) }];
