@@ -99,7 +99,7 @@ class Worker:
         cost, delay = self.cost(job), self.ready_in(job.lane.model)
         if cost is None or delay is None:
             return None
-        tail = self.info.finish(job.size.width * job.size.height)
+        tail = self.info.finish(job.stored or job.size.width * job.size.height)
         tail += cost.decode * job.size.pictures
         if not job.running:
             tail += cost.encode * job.size.pictures

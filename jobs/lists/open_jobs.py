@@ -66,8 +66,9 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True)
 class OpenJob:
-    """A job that waits or runs: `left` are the steps that each of its pictures still needs, and
-    `storing` the seconds until those are stored that are made, where no other is to be made."""
+    """A job that waits or runs: `left` are the steps that each of its pictures still needs,
+    `storing` the seconds until those are stored that are made, where no other is to be made, and
+    `stored` the pixels of each file, 0 where it is as large as what is drawn."""
 
     id: str
     lane: Lane
@@ -75,6 +76,7 @@ class OpenJob:
     worker: str | None
     left: float
     storing: float | None = None
+    stored: int = 0
 
     @property
     def running(self) -> bool:

@@ -178,13 +178,16 @@ class Standing:
             seconds = steps * record.seconds_per_step
         return None if seconds is None else round(seconds, 2)
 
-    def would_end(self, lane: Lane, request: ResolvedRequest) -> float | None:
+    def would_end(self, lane: Lane, request: ResolvedRequest, stored: int = 0) -> float | None:
         """Seconds until a job should be done that came to this lane now; None where what was
-        measured is not enough, or many jobs wait and the others' times would not stay theirs."""
+        measured is not enough, or many jobs wait and the others' times would not stay theirs.
+
+        `stored` is how many pixels each file has, where it is larger than what is drawn.
+        """
         size = Size.of(Size.asked(request).score)
         if not size.plain:
             return None
-        new = OpenJob("", lane, size, None, float(size.steps))
+        new = OpenJob("", lane, size, None, float(size.steps), stored=stored)
         order = in_turn([*self._running, *self._order, new], self._shares)
         ends = self._forecast.with_last(new) if order[-1] is new else None
         if ends is None and self.waiting < SHORT:

@@ -83,7 +83,9 @@ def forecast(body: ForecastRequest) -> dict[str, Any]:
     except InvalidRequest as error:
         return answer(Forecast(errors=[_inside(each) for each in error.errors]))
     lane = lanes.lane(resolved.model, resolved.priority, caller().lane)
-    seconds = current_looks().now().would_end(lane, resolved)
+    # What is drawn of a part goes back into all of the picture.
+    stored = size.width * size.height if resolved.inpaint_area == "masked" else 0
+    seconds = current_looks().now().would_end(lane, resolved, stored)
     at = resolved.drawn or resolved
     return answer(Forecast(seconds=seconds, width=at.width, height=at.height))
 

@@ -82,6 +82,11 @@ def test_a_request_is_told_how_long_it_would_take_before_it_is_sent(
     photograph = told(request=paint, picture={"width": 4000, "height": 3000})
     drawn = {"width": 64, "height": 64, "errors": []}
     assert photograph == {"seconds": pytest.approx(0.37)} | drawn
+    # Its file has all pixels of the photograph.
+    worker.info = worker.info.model_copy(update={"finish_pixel_s": 1e-6})
+    worker.advertise()
+    photograph = told(request=paint, picture={"width": 4000, "height": 3000})
+    assert photograph["seconds"] == pytest.approx(12.37, abs=0.2)
     whole = told(request=apple | {"width": 512, "height": 512})
     assert whole == {"seconds": None, "width": 512, "height": 512, "errors": []}
     # Of what it is only to look at nothing has to be said.

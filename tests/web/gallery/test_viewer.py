@@ -87,7 +87,7 @@ def test_every_figure_of_the_recipe_is_shown(visit: Visit, site: Wall):
     for words in (
         "Not in it: blur",
         "79",
-        "\u206664 \N{MULTIPLICATION SIGN} 48\u2069",
+        "\u206664\u00a0\N{MULTIPLICATION SIGN}\u00a048\u2069",
         "4.5",
         "9",
         "Small",

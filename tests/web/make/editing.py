@@ -117,7 +117,9 @@ def made(page: Page, site: Site) -> tuple[dict[str, object], Image.Image]:
     page.get_by_role("button", name="Done").click()
     expect(page.locator(".editor")).to_have_count(0)
     page.locator("textarea").first.fill("red apple, 3d")
-    with page.expect_response(lambda answer: answer.request.method == "POST") as sent:
+    with page.expect_response(
+        lambda answer: answer.request.method == "POST" and answer.url.endswith("/jobs")
+    ) as sent:
         page.get_by_role("button", name="Make it").click()
     answer = sent.value.json()
     assert sent.value.status == 202, answer

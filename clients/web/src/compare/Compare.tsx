@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { words } from "../i18n";
 import { comparing, type Shown } from "../state/page/overlays";
 import { Icon } from "../ui/Icon";
@@ -17,9 +17,10 @@ export function Compare({ pair: [first, second] }: { pair: readonly [Shown, Show
   const dialog = useRef<HTMLDialogElement>(null);
   const close = () => (comparing.value = null);
   useWayBack(close);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = dialog.current!;
     element.showModal();
+    // While it is still in the page: the focus goes back to where it was.
     return () => element.close();
   }, []);
   return (

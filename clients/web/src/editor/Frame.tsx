@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../ui/Icon";
 import { Sheet } from "../ui/sheets/Sheet";
 import { useWayBack } from "../ui/sheets/useWayBack";
@@ -24,12 +24,13 @@ export function Frame(props: FrameProps) {
   const [asking, ask] = useState(false);
   const leave = () => (props.changed() ? ask(true) : props.close());
   useWayBack(leave);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = dialog.current!;
     element.showModal();
     element.querySelector<HTMLElement>(".stage")!.focus({ preventScroll: true });
     return () => {
       gone.current = true;
+      // While it is still in the page: the focus goes back to the button that opened it.
       element.close();
     };
   }, []);

@@ -76,9 +76,9 @@ export function number(value: number, digits = 0): string {
   return value.toLocaleString(language.value, { maximumFractionDigits: digits });
 }
 
-/** A width and a height, in this order also among words that are read from right to left. */
+/** A width and a height, on one line and in this order also among words that are read from right to left. */
 export function dimensions(width: number | string, height: number | string): string {
-  return `\u2066${width} × ${height}\u2069`;
+  return `\u2066${width}\u00a0×\u00a0${height}\u2069`;
 }
 
 /** So many bytes, such as `2.1 GB`. */

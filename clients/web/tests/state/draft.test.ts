@@ -252,7 +252,7 @@ describe("choices", () => {
     expect(differences({ ...EMPTY, prompt: "cat" }, model(), [], [])).toEqual([]);
     const chosen = { ...EMPTY, width: 168, steps: 8, seed: 4_000_000_000, count: 3, negative: "hands" };
     expect(differences(chosen, model(), [], [])).toEqual([
-      "\u2066168 × 128\u2069",
+      "\u2066168\u00a0×\u00a0128\u2069",
       "8 steps",
       "seed 4000000000",
       "3 pictures",

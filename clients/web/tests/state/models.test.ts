@@ -57,9 +57,9 @@ describe("the shelf", () => {
 
   it("writes sizes of models and of files as people do", () => {
     expect(sizesOf(model({ sizes: ["512x512", "512x768", "768x512", "64x64"] }))).toBe(
-      "\u2066512 × 512\u2069, \u2066512 × 768\u2069, \u2066768 × 512\u2069 …",
+      "\u2066512\u00a0×\u00a0512\u2069, \u2066512\u00a0×\u00a0768\u2069, \u2066768\u00a0×\u00a0512\u2069 …",
     );
-    expect(sizesOf(model())).toBe("\u2066128 × 128\u2069");
+    expect(sizesOf(model())).toBe("\u2066128\u00a0×\u00a0128\u2069");
     expect([bytes(336), bytes(6_543), bytes(2_130_000_000)]).toEqual(["336\u00a0bytes", "7\u00a0kB", "2.1\u00a0GB"]);
   });
 });

@@ -7,6 +7,7 @@ import { change } from "../../state/form/draft";
 import { input, inputOf } from "../../state/form/input";
 import { find, ids } from "../../state/live/jobs";
 import { bounds, canvases, choose, edgesOf, foreign, learn, show, spotOfJob, throwAway, type Box, type Canvas, type Layer, type Take } from "../../state/form/layers";
+import { lead } from "../../state/page/attention";
 import { toast } from "../../state/page/toasts";
 import { Icon } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
@@ -31,7 +32,11 @@ export function LayersRoom({ id }: { id: string }) {
     busy.value = true;
     try {
       const flat = await flatten(canvas);
-      if (flat) takeOn(id, flat);
+      if (flat) {
+        takeOn(id, flat);
+        // What it changed stands above, out of a phone's sight.
+        lead("form");
+      }
     } catch (error) {
       toast(sentence(error, false));
     }

@@ -28,7 +28,8 @@ export function Enlarge({ source }: { source: Input }) {
     <>
       <fieldset class="field">
         <legend>
-          {t("enlargeBy")} <b>{dimensions(Math.round(source.width * times), Math.round(source.height * times))}</b>
+          {all.length ? t("enlargeBy") : t("upscale")}{" "}
+          {all.length > 0 && <b>{dimensions(Math.round(source.width * times), Math.round(source.height * times))}</b>}
         </legend>
         <div class="uses">
           {all.map((each) => (

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { words } from "../../i18n";
 import { Icon } from "../Icon";
 import { sheets } from "./sheets";
@@ -13,14 +13,17 @@ export function Sheet(props: { title: string; close(): void; wide?: boolean; chi
   const dialog = useRef<HTMLDialogElement>(null);
   const [own] = useState({});
   useWayBack(props.close);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = dialog.current!;
-    // The browser's own modal: it keeps the focus inside, and gives it back.
+    // The browser's own modal: it keeps the focus inside, and gives it back if it is closed before
+    // it leaves the page.
     element.showModal();
+    return () => element.close();
+  }, []);
+  useEffect(() => {
     sheets.value = [...sheets.peek(), own];
     return () => {
       sheets.value = sheets.peek().filter((each) => each !== own);
-      element.close();
     };
   }, []);
   return (
