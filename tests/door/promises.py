@@ -37,6 +37,7 @@ PICTURE = base64.b64encode(png()).decode()
 
 BODIES: dict[str, Callable[[Redis], dict[str, Any]]] = {
     "POST /api/v1/jobs": lambda redis: {"prompt": "red apple"},
+    "POST /api/v1/forecast": lambda redis: {"request": {"prompt": "red apple"}},
     "POST /api/v1/jobs/<job_id>/position": lambda redis: {"to": "first"},
     "PUT /api/v1/quotas/<owner>": lambda redis: {"queued": 20},
     "POST /api/v1/pair": lambda redis: {"code": devices.new_code(redis), "name": "phone"},

@@ -21,6 +21,9 @@ routes = Routes("forecast", "How long a request would take.")
 
 MOST = settings().max_picture_pixels
 
+UNSAID = 512
+"""Pixels a side of pictures of which nothing is said: nothing is refused for them."""
+
 
 class PictureSize(BaseModel):
     """How large a picture is."""
@@ -41,7 +44,9 @@ class ForecastRequest(BaseModel):
         "named by any word: none is opened."
     )
     picture: PictureSize | None = Field(
-        default=None, description="How large the pictures are that it starts from."
+        default=None,
+        description="How large the pictures are that it names, where it starts from one; others "
+        "cost the same at any size.",
     )
 
 
@@ -49,35 +54,39 @@ class Forecast(BaseModel):
     """What the request would take."""
 
     seconds: float | None = Field(
+        default=None,
         description="Until it would be done, as `eta_s` of a job is worked out; null where "
-        "something was not measured."
+        "something was not measured, or it would be refused.",
     )
-    width: int = Field(description="Of what would be drawn.")
-    height: int = Field(description="Of what would be drawn.")
+    width: int | None = Field(default=None, description="Of what would be drawn.")
+    height: int | None = Field(default=None, description="Of what would be drawn.")
+    errors: list[FieldError] = Field(
+        default=[], description="What `POST /jobs` would refuse it for, by field."
+    )
 
 
 @routes.post("/forecast", {200: Forecast}, (422, 503))
 def forecast(body: ForecastRequest) -> dict[str, Any]:
     """Say how long a request would take
 
-    As things stand: with what runs and waits now, and a model that has to be loaded first. 422 for
-    a request that `POST /jobs` would not take.
+    As things stand: with what runs and waits now, and a model that has to be loaded first. Of a
+    request that would be refused it says why.
     """
     asked = body.request
     named = named_pictures(asked)
-    if named and body.picture is None:
+    if asked.image and body.picture is None:
         detail = "is required where a request starts from a picture"
         raise InvalidRequest([FieldError(pointer="/picture", detail=detail)])
-    size = body.picture or PictureSize(width=1, height=1)
+    size = body.picture or PictureSize(width=UNSAID, height=UNSAID)
     try:
         check_pixels((size.width, size.height))
     except BadPicture as error:
-        raise InvalidRequest([FieldError(pointer="/picture", detail=str(error))]) from None
+        return answer(Forecast(errors=[FieldError(pointer="/picture", detail=str(error))]))
     pictures = {each: InputPicture(each, size.width, size.height) for each in named}
     try:
         resolved = resolve(asked, known_models(), pictures)
     except InvalidRequest as error:
-        raise InvalidRequest([_inside(each) for each in error.errors]) from None
+        return answer(Forecast(errors=[_inside(each) for each in error.errors]))
     lane = lanes.lane(resolved.model, resolved.priority, caller().lane)
     seconds = current_looks().now().would_end(lane, resolved)
     at = resolved.drawn or resolved

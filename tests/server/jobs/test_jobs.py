@@ -80,14 +80,17 @@ def test_a_request_is_told_how_long_it_would_take_before_it_is_sent(
     # A photograph is painted over at the model's own size.
     paint = apple | {"kind": "inpaint", "image": "taken", "mask": "painted"}
     photograph = told(request=paint, picture={"width": 4000, "height": 3000})
-    assert photograph == {"seconds": pytest.approx(0.37), "width": 64, "height": 64}
+    drawn = {"width": 64, "height": 64, "errors": []}
+    assert photograph == {"seconds": pytest.approx(0.37)} | drawn
     whole = told(request=apple | {"width": 512, "height": 512})
-    assert whole == {"seconds": None, "width": 512, "height": 512}
+    assert whole == {"seconds": None, "width": 512, "height": 512, "errors": []}
+    # Of what it is only to look at nothing has to be said.
+    assert told(request=apple | {"reference_only": {"image": "seen"}})["errors"] == []
     assert told(request=paint)["errors"][0]["pointer"] == "/picture"
     many = told(request=paint, picture={"width": 40_000, "height": 3000})["errors"][0]
     assert (many["pointer"], many["wording"]["values"]["has"]) == ("/picture", 120_000_000)
     wrong = told(request=apple | {"model": "gone", "prompt": "x"})
-    assert wrong["errors"][0]["pointer"] == "/request/model"
+    assert (wrong["seconds"], wrong["errors"][0]["pointer"]) == (None, "/request/model")
     assert client.get(f"{API}/jobs").json["jobs"] == []
 
 
