@@ -10,15 +10,19 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from threading import RLock
 from types import ModuleType
 from typing import Any
 
 COMPILER = "torch._dynamo"
+
+ALONE = "torch._dynamo._trace_wrapped_higher_order_op"
+"""A module of the compiler's that transformers imports, and that needs nothing of the rest."""
 
 LATER = ("scipy.stats", "scipy.integrate")
 """What diffusers' schedulers import and few of them use: beta schedules, and LMS."""
@@ -56,6 +60,41 @@ class Later(ModuleType):
             return importlib.import_module(self.__name__)
 
 
+class Within(MetaPathFinder):
+    """Imports what was put off before any module of its own: those expect to be imported by it."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The module, where what it is in has imported it by now; else None, for others to find."""
+        package = sys.modules.get(fullname.rpartition(".")[0])
+        if not isinstance(package, Later) or fullname == ALONE:
+            return None
+        package.load()
+        found = sys.modules.get(fullname)
+        if found is None:
+            return None
+        spec = ModuleSpec(fullname, Imported(found))
+        # By its own an import that finds it here would run it again. Some let nobody set anything.
+        found.__dict__["__spec__"] = spec
+        return spec
+
+
+class Imported(Loader):
+    """Gives a module that is there already."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module, self._spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module as it is."""
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """It ran before, and says again where it is from."""
+        module.__dict__["__spec__"] = self._spec
+
+
 def bring_in() -> None:
     """Import transformers and diffusers, to which all that is imported after this adds little.
 
@@ -90,6 +129,12 @@ def without_collecting() -> Iterator[None]:
             gc.enable()
 
 
+def find_within() -> None:
+    """Have modules of what is put off be found."""
+    if not any(isinstance(each, Within) for each in sys.meta_path):
+        sys.meta_path.insert(0, Within())
+
+
 def _import(names: tuple[str, ...]) -> None:
     for name in names:
         importlib.import_module(name)
@@ -98,6 +143,7 @@ def _import(names: tuple[str, ...]) -> None:
 def put_off_compiler() -> None:
     """Have torch's compiler be imported by who compiles, not by who marks what it leaves alone:
     torch itself does so while a model is laid out."""
+    find_within()
     if COMPILER in sys.modules:
         return
     torch: Any = importlib.import_module("torch")

@@ -92,7 +92,7 @@ def checked(data: bytes, use: Callable[[Image.Image], Result]) -> Result:
     try:
         whole = without_broken_notes(data)
         with Image.open(io.BytesIO(whole), formats=FORMATS) as source:
-            _check_size(source.size)
+            check_pixels(source.size)
             # By its class, since a JPEG that holds further pictures has another format's name.
             most = most_scans(source.size)
             if isinstance(source, JpegImageFile) and has_more_scans(data, most):
@@ -162,7 +162,8 @@ def too_large(most: int, has: int) -> Sentence:
     return say("file-too-large", "must be at most {most} bytes; it has {has}", most=most, has=has)
 
 
-def _check_size(size: tuple[int, int]) -> None:
+def check_pixels(size: tuple[int, int]) -> None:
+    """Raises BadPicture for a width and height of more pixels than are taken in."""
     width, height = size
     most = settings().max_picture_pixels
     if width * height > most:
@@ -193,7 +194,7 @@ def _plain(source: Image.Image) -> Image.Image:
     _scale_key(source)
     source.load()
     # An icon's header may name another size than the picture in it has.
-    _check_size(source.size)
+    check_pixels(source.size)
     turn = TURNS.get(_orientation(source))
     picture, alpha = _eight_bits(source), None
     if source.mode.startswith("I"):

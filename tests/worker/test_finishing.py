@@ -74,6 +74,42 @@ def test_a_small_picture_waits_for_no_large_ones_of_others_and_those_say_how_lon
     turned(lambda: all(desk.read(job).status == "succeeded" for job in large))
 
 
+def test_a_canceled_job_ends_while_the_store_keeps_the_pictures_of_others(
+    here: BatchWorker, redis: Redis, monkeypatch: pytest.MonkeyPatch
+):
+    desk, opened = Desk(redis, here.settler.images), threading.Event()
+    put, kept = here.settler.images.put, list[str]()
+
+    def put_once_open(image: str, data: bytes) -> None:
+        kept.append(image)
+        opened.wait(60)
+        put(image, data)
+
+    monkeypatch.setattr(here.settler.images, "put", put_once_open)
+
+    def turned(so: Callable[[], object]) -> None:
+        def seen() -> object:
+            here.stepper.turn()
+            return so()
+
+        until(seen, 60)
+
+    others = [desk.submit("anna", steps=1) for _ in range(3)]
+    while here.intake.take():
+        pass
+    turned(lambda: len(kept) == 3)
+    mine = desk.submit("bert")
+    assert here.intake.take()
+    slot = here.board.get(mine.id)
+    assert slot is not None
+    here.board.stop(slot)
+    try:
+        turned(lambda: desk.read(mine).status == "canceled")
+    finally:
+        opened.set()
+    turned(lambda: all(desk.read(job).status == "succeeded" for job in others))
+
+
 def order(*pieces: tuple[str, int]) -> list[str]:
     """The callers of pieces of so many pixels, in the order in which they are taken."""
     turns = Turns()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +38,30 @@ def test_what_is_put_off_is_imported_when_something_of_it_is_asked_for(put_off: 
     assert sys.modules[NAME] is not put_off
     with pytest.raises(AttributeError):
         _ = put_off.nothing
+
+
+@pytest.mark.parametrize("name", ["part", "other"])
+def test_a_module_of_what_is_put_off_is_imported_with_it_and_once(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    above, whole = f"darkroom_{name}", f"darkroom_{name}.whole"
+    folder = tmp_path / above / "whole"
+    folder.mkdir(parents=True)
+    # As torch's compiler: it imports its modules, and they need it.
+    (tmp_path / above / "__init__.py").touch()
+    (folder / "__init__.py").write_text(f"from {whole} import part\nready = True\n")
+    (folder / "part.py").write_text(f"import {whole} as whole\nwhole.runs = [*whole.__dict__]\n")
+    (folder / "other.py").write_text(f"from {whole} import ready\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    lean.find_within()
+    monkeypatch.setitem(sys.modules, whole, lean.Later(whole))
+    module = importlib.import_module(f"{whole}.{name}")
+    there: Any = sys.modules[whole]
+    assert there.ready
+    assert "part" not in there.runs, "ran once"
+    assert getattr(there, name) is module
+    assert module.__spec__ is not None
+    assert module.__spec__.origin == str(folder / f"{name}.py")
 
 
 def test_the_rest_is_imported_once(put_off: lean.Later, monkeypatch: pytest.MonkeyPatch):

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.pictures.pictures import BadPicture, check_pixels
 from jobs.records import lanes
 from jobs.request.pictures import InputPicture, named_pictures
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
@@ -77,6 +78,10 @@ def forecast(body: ForecastRequest) -> dict[str, Any]:
         detail = "is required where a request starts from a picture"
         raise InvalidRequest([FieldError(pointer="/picture", detail=detail)])
     size = body.picture or PictureSize(width=UNSAID, height=UNSAID)
+    try:
+        check_pixels((size.width, size.height))
+    except BadPicture as error:
+        return answer(Forecast(errors=[FieldError(pointer="/picture", detail=str(error))]))
     pictures = {each: InputPicture(each, size.width, size.height) for each in named}
     try:
         resolved = resolve(asked, known_models(), pictures)

@@ -92,6 +92,8 @@ def test_a_request_is_told_how_long_it_would_take_before_it_is_sent(
     # Of what it is only to look at nothing has to be said.
     assert told(request=apple | {"reference_only": {"image": "seen"}})["errors"] == []
     assert told(request=paint)["errors"][0]["pointer"] == "/picture"
+    many = told(request=paint, picture={"width": 40_000, "height": 3000})["errors"][0]
+    assert (many["pointer"], many["wording"]["values"]["has"]) == ("/picture", 120_000_000)
     wrong = told(request=apple | {"model": "gone", "prompt": "x"})
     assert (wrong["seconds"], wrong["errors"][0]["pointer"]) == (None, "/request/model")
     assert client.get(f"{API}/jobs").json["jobs"] == []

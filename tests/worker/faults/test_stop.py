@@ -25,11 +25,11 @@ def ask_while_taking(worker: BatchWorker, times: int, monkeypatch: pytest.Monkey
     """Ask the worker to stop when it is about to take its first job, and let it see that."""
     take = worker.intake.take
 
-    def late() -> bool:
+    def late(most: int = 1) -> bool:
         for _ in range(times):
             worker.request_stop(signal.SIGTERM, None)
         time.sleep(0.3)
-        return take()
+        return take(most)
 
     monkeypatch.setattr(worker.intake, "take", late)
 

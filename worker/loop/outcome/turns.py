@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from threading import Condition
@@ -17,12 +18,15 @@ from threading import Condition
 from jobs.records.workers import LARGE
 from worker.loop.pace import Pace
 
-THREADS = 3
-"""Pieces that are worked on at once; zlib lets go of the interpreter, and more would crowd the
+PICTURES = 3
+"""Pictures that are worked on at once; zlib lets go of the interpreter, and more would crowd the
 engine."""
 
-LARGE_AT_ONCE = THREADS - 1
-"""Of these, pictures of more than LARGE pixels: a thread is left for all that is quick."""
+THREADS = PICTURES + 1
+"""Pieces that are: one thread is left for what only ends, however long a store keeps the others."""
+
+LARGE_AT_ONCE = PICTURES - 1
+"""Of these, those of more than LARGE pixels: a thread is left for all that is quick."""
 
 LEAST = 0.1
 """Share of what a piece should take that it takes yet, once it has taken longer."""
@@ -53,6 +57,7 @@ class Turns:
     def __init__(self) -> None:
         self._changed = Condition()
         self._waiting: dict[bool, list[tuple[int, int, Piece]]] = {False: [], True: []}
+        self._ends = deque[Piece]()
         self._running: list[Piece] = []
         self._had: dict[tuple[str, bool], int] = {}
         self._now = self._added = 0
@@ -61,12 +66,14 @@ class Turns:
     def add(self, piece: Piece) -> None:
         """The piece waits for its turn. One without pixels goes before all that have some."""
         with self._changed:
+            if not piece.pixels:
+                self._ends.append(piece)
+                self._changed.notify()
+                return
             # Somebody's large pictures do not stand before his small ones either.
             whose = piece.caller, piece.large
-            piece.due = max(self._now, self._had.get(whose, 0) if piece.pixels else 0)
-            piece.due += piece.pixels
-            if piece.pixels:
-                self._had[whose] = piece.due
+            piece.due = max(self._now, self._had.get(whose, 0)) + piece.pixels
+            self._had[whose] = piece.due
             self._added += 1
             heapq.heappush(self._waiting[piece.large], (piece.due, self._added, piece))
             self._changed.notify()
@@ -75,7 +82,7 @@ class Turns:
         """The piece whose turn it is, once there is one; None when all is done after `close`."""
         with self._changed:
             while (piece := self._next()) is None:
-                if self._closed and not any(self._waiting.values()):
+                if self._closed and not (self._ends or any(self._waiting.values())):
                     return None
                 self._changed.wait()
             piece.began = time.monotonic()
@@ -101,12 +108,16 @@ class Turns:
             running = self._running.copy()
             waiting = {large: sorted(each) for large, each in self._waiting.items()}
         ends: dict[str, float | None] = {}
-        for large, lanes in ((False, THREADS - LARGE_AT_ONCE), (True, LARGE_AT_ONCE)):
+        for large, lanes in ((False, PICTURES - LARGE_AT_ONCE), (True, LARGE_AT_ONCE)):
             begun = [each for each in running if each.large is large]
             _lay(begun, [piece for *_, piece in waiting[large]], lanes, pace, ends)
         return {job: end for job, end in ends.items() if end is not None}
 
     def _next(self) -> Piece | None:
+        if self._ends:
+            return self._ends.popleft()
+        if sum(each.pixels > 0 for each in self._running) >= PICTURES:
+            return None
         able = [self._waiting[False]]
         if sum(each.large for each in self._running) < LARGE_AT_ONCE:
             able.append(self._waiting[True])
@@ -139,8 +150,6 @@ def _lay(
     free.extend([0.0] * (lanes - len(free)))
     heapq.heapify(free)
     for piece in waiting:
-        if not piece.pixels:
-            continue
         took = pace.seconds(piece.pixels)
         end = heapq.heappop(free) + (took or 0.0)
         heapq.heappush(free, end)
