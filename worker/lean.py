@@ -191,6 +191,8 @@ def _alone() -> Iterator[None]:
         distributed.is_available = available
         if not there:
             del sys.modules["scipy"]
+        # What is imported later and needs SciPy finds it.
+        seen.is_scipy_available.cache_clear()
 
 
 def _unavailable() -> bool:

@@ -92,7 +92,7 @@ class Device:
     def _let_in(self) -> None:
         while self.arrivals and self.arrivals[0][0] <= self.now:
             _, _, task, _ = heapq.heappop(self.arrivals)
-            able = self.batcher._able()
+            able = self.batcher.able()
             self.batcher._tasks[task.id] = task
             self.accounts.join(task, able)
             task.stage = Stage.ENCODE

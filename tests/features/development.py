@@ -44,7 +44,7 @@ EDGE = 4
 KINDS: Mapping[Kind, dict[str, Any]] = {
     "text-to-image": {},
     "image-to-image": {"strength": 0.7},
-    "inpaint": {"strength": 0.9, "mask_blur": 1},
+    "inpaint": {"strength": 0.9, "mask_blur": 1, "inpaint_area": "whole"},
     "outpaint": {"expand": {"right": 8}, "mask_blur": 1, "fill": "fill"},
     "upscale": {"scale": 2.0, "strength": 0.5},
     "variations": {},

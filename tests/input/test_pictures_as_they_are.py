@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.running import site
 from tests.running.site import Site
 
 SIDE = 128
@@ -92,7 +93,8 @@ def ramp() -> np.ndarray:
 
 
 def inpaint(**fields: Any) -> dict[str, Any]:
-    return {"kind": "inpaint", "image": uri(Image.fromarray(smooth())), "mask_blur": 0} | fields
+    image = uri(Image.fromarray(smooth()))
+    return {"kind": "inpaint", "inpaint_area": "whole", "image": image, "mask_blur": 0} | fields
 
 
 def test_a_result_is_seen_as_much_as_the_mask_is_light(make: Make):
@@ -177,7 +179,7 @@ def test_a_photograph_of_12_megapixels_is_painted_over_at_its_own_size(http: htt
     job = http.post("/jobs", files=sent, headers={"Prefer": "wait=60"}).json()
     assert job["status"] == "succeeded", job
     said, output = job["input"], job["outputs"][0]
-    assert (said["inpaint_area"], said["width"], said["mask_padding"]) == ("masked", SIDE, 250)
+    assert (said["inpaint_area"], said["width"], said["mask_padding"]) == ("masked", site.SIDE, 250)
     assert (output["width"], output["height"]) == (4000, 3000)
     made = Image.open(io.BytesIO(httpx.get(http.base_url.join(output["url"])).content))
     assert "Inpaint area: Only masked" in made.info["parameters"]

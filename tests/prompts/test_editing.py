@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 from typing import Any
 
 import httpx
@@ -252,7 +253,11 @@ def test_a_lora_acts_in_each_block_as_it_is_told_and_each_row_has_its_own(
         0.8,
     ]
     before = settled(client, "sd1")
-    jobs = [made(client, **asked | each) for each in fields]
+    site.worker.send(signal.SIGSTOP)
+    try:
+        jobs = [made(client, **asked | each) for each in fields]
+    finally:
+        site.worker.send(signal.SIGCONT)
     ours = [picture(client, job) for job in jobs]
     total, forwards = rows_since(client, "sd1", before, 4 * 2 * 4)
     assert total == 4 * 2 * 4

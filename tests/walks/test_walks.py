@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.running.clients.jobs import succeeded
 from tests.running.paths import API
+from tests.running.site import SIDE
 from worker.engine import TOLERANCE
 
 APPLE: dict[str, Any] = {"prompt": "red apple, 3d", "seed": 7, "steps": 2, "sampler": "ddim"}
@@ -99,8 +100,8 @@ def test_strip_and_animation_are_files_of_the_job_and_go_with_it(client: httpx.C
     strip = client.get(files["strip"]["url"])
     assert strip.headers["content-type"] == files["strip"]["content_type"] == "image/png"
     width, height = Image.open(io.BytesIO(strip.content)).size
-    assert width > 3 * 128
-    assert 128 <= height < 160
+    assert width > 3 * SIDE
+    assert SIDE <= height < SIDE + 32
     answer = client.get(files["animation"]["url"])
     assert answer.headers["content-type"] == files["animation"]["content_type"] == "image/webp"
     animation = Image.open(io.BytesIO(answer.content))

@@ -43,7 +43,7 @@ def made(desk, record) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["image-to-image", "variations"])
 def test_a_weak_change_of_a_picture_stays_closer_to_it_than_a_strong_one(desk, kind):
-    pictures = {"/image": scene(128, 128)}
+    pictures = {"/image": scene(SIDE, SIDE)}
     jobs = [
         desk.submit(kind=kind, pictures=pictures, steps=10, strength=strength)
         for strength in (0.1, 1.0)
@@ -89,7 +89,7 @@ def test_a_picture_is_enlarged_and_its_output_says_the_new_size(desk):
 
 def test_a_second_pass_gives_the_larger_picture(desk):
     job = desk.submit(hires={"scale": 1.5, "strength": 0.5})
-    assert made(desk, job).shape == (192, 192, 3)
+    assert made(desk, job).shape == (96, 96, 3)
 
 
 def test_a_picture_gone_from_the_store_fails_its_job_with_the_reason(desk):

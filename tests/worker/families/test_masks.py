@@ -24,6 +24,7 @@ def test_a_masked_picture_of_sd3_is_diffusers_own_but_for_the_shift_that_it_leav
     mask.paste(255, (16, 0, 32, 32))
     asked: Fields = {"prompt": "a red apple", "strength": 0.8, "guidance_scale": 5.0}
     fields = {"kind": "inpaint", "model": "sd3", "steps": 10, "seed": 3, "mask_blur": 0} | asked
+    fields["inpaint_area"] = "whole"
     ours = picture(client, made(client, image=start, mask=mask, **fields))
     pipe = AutoPipelineForInpainting.from_pretrained(site.data / "sd3")
     pipe.set_progress_bar_config(disable=True)
