@@ -33,6 +33,7 @@ def test_commands_change_what_a_running_server_offers(shop: Shop):
     assert shop.models()["first"]["default"]
 
 
+@pytest.mark.slow
 def test_a_model_that_is_removed_while_no_worker_runs_is_missed_when_one_starts(shop: Shop):
     shop.write(FIRST + '[models.second]\nsource = "tiny"\n')
     until(lambda: "second" in shop.models())

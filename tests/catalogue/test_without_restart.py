@@ -65,6 +65,7 @@ def test_a_file_that_is_dropped_is_offered_once_it_is_whole(shop: Shop):
     until(lambda: shop.make(loras=[{"name": "bright"}]) not in (plain, bright))
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_removed_model_is_told_and_what_runs_goes_on(shop: Shop):
     shop.write(BOTH)
     until(lambda: "second" in shop.models())

@@ -86,6 +86,7 @@ def test_the_page_promises_something_of_every_route_and_of_no_other(app: Flask):
     assert set(rows) == routes(app)
 
 
+@pytest.mark.slow
 def test_every_route_answers_what_the_page_promises(
     client: FlaskClient, redis: Redis, worker: HandWorker
 ):

@@ -56,6 +56,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
         yield room
 
 
+@pytest.mark.slow
 def test_an_autoencoder_that_leaves_half_precision_decodes_in_float32(room: Room):
     wide, half = (room.picture(model=name, **ASKED) for name in ("wide", "half"))
     # Half precision drew it, and that differs by itself.

@@ -96,6 +96,7 @@ def test_img2img_of_a_checkpoint_for_instructions_is_an_edit(client: httpx.Clien
     assert "denoising_strength: pix2pix edits by words" in answer["info"]
 
 
+@pytest.mark.slow
 def test_assistants_edit_by_words_with_as_many_pictures_as_the_model_takes(
     site: Site, client: httpx.Client, tmp_path: Path
 ):

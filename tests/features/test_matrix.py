@@ -36,10 +36,11 @@ def together(studio: Studios) -> Together:
 
 
 def quick() -> set[Cell]:
-    """A cell of each sampler, spread over kinds and families."""
+    """A cell of every second sampler, spread over kinds and families: all are walked, with every
+    schedule, in tests/engine/sampling."""
     families = [family for family in DOES if family not in LATER]
     chosen: set[Cell] = set()
-    for number, sampler in enumerate(SAMPLERS):
+    for number, sampler in enumerate([*SAMPLERS][::2]):
         family = families[number % len(families)]
         kinds = DOES[family]
         chosen.add(Cell(kinds[number * 5 // 3 % len(kinds)], sampler, family))
@@ -89,8 +90,7 @@ def test_a_model_says_it_does_the_kinds_of_its_family_and_no_others(
     assert said.samplers == samplers_of(family)
 
 
-def test_the_quick_tests_have_every_kind_sampler_and_family():
+def test_the_quick_tests_have_every_kind_and_family():
     soon = quick()
     assert {cell.table for cell in soon} == set(KINDS)
-    assert {cell.row for cell in soon} == set(SAMPLERS)
     assert {cell.column for cell in soon} == set(DOES) - set(LATER)

@@ -97,9 +97,9 @@ def read(pipeline: Any) -> torch.Tensor:
 @pytest.mark.parametrize(
     "weights",
     [
-        {"kohya": 1.0},
-        {"diffusers": 0.7},
-        {"locon": 1.3},
+        pytest.param({"kohya": 1.0}, marks=pytest.mark.slow),
+        pytest.param({"diffusers": 0.7}, marks=pytest.mark.slow),
+        pytest.param({"locon": 1.3}, marks=pytest.mark.slow),
         {"unet": -0.5},
         {"kohya": 0.6, "diffusers": -0.4, "locon": 1.0},
     ],

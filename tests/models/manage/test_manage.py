@@ -326,6 +326,7 @@ def manage(url: str, house: Path, *commands: list[str]) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_model_of_the_hub_is_fetched_pinned_checked_and_deleted(chosen: Settings, house: Path):
     (house / "tiny" / "README.md").write_text("---\nlicense: mit\n---\n")
     with serve_hub(house / "tiny") as hub:

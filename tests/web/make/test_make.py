@@ -17,6 +17,8 @@ Visit = Callable[..., Page]
 
 VIETNAMESE = {"locale": "vi-VN"}
 
+WALL = ViewportSize(width=2560, height=1300)
+
 PASTE = """(bytes) => {
   const data = new DataTransfer();
   data.items.add(new File([new Uint8Array(bytes)], "x.png", { type: "image/png" }));
@@ -206,7 +208,7 @@ def test_the_screen_speaks_vietnamese(visit: Visit):
 
 @pytest.mark.parametrize(
     "size",
-    [PHONE, pytest.param(DESK, marks=pytest.mark.slow), ViewportSize(width=2560, height=1300)],
+    [PHONE, *(pytest.param(each, marks=pytest.mark.slow) for each in (DESK, WALL))],
 )
 def test_nothing_is_wider_than_the_screen_or_too_small_for_a_thumb(
     visit: Visit, size: ViewportSize

@@ -80,6 +80,7 @@ def test_a_worker_that_was_paused_past_its_lease_cannot_publish(start):
     assert len(done_events(desk, record)) == 1
 
 
+@pytest.mark.fault
 def test_a_warm_stop_finishes_what_runs_and_takes_nothing_new(start):
     worker, desk = start(capacity=1)
     running, waiting = desk.submit(**LONG), desk.submit(**LONG)
