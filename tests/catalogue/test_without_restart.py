@@ -154,6 +154,7 @@ def test_a_broken_models_toml_changes_nothing_and_the_reason_is_known(shop: Shop
     assert workers.live(shop.redis)[0].problems == []
 
 
+@pytest.mark.slow
 def test_a_lora_that_is_removed_while_a_job_waits_is_its_reason_to_fail(shop: Shop):
     file = save_tiny_lora(shop.dropped / "loras" / "bright.safetensors", shop.home / "tiny")
     until(lambda: shop.models()["first"]["loras"])

@@ -109,6 +109,7 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
     made.close()
 
 
+@pytest.mark.fault
 def test_no_request_fails_when_gunicorn_is_killed_with_clients_at_the_door(served: Served):
     served.start()
     served.answers(20)  # they waited for the very first one, too

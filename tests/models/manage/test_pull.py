@@ -142,6 +142,7 @@ def test_a_pull_that_was_cut_off_goes_on_where_it_stopped(
         assert file.read_bytes() == twin.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_pull_that_gave_up_says_that_the_next_goes_on(
     repository: Path, hub_cache: Path, models: Path
 ):

@@ -44,6 +44,7 @@ def follow_all(server: Server, count: int) -> tuple[list[threading.Thread], list
     return threads, said
 
 
+@pytest.mark.slow
 def test_a_hundred_event_streams_leave_room_for_requests_and_say_farewell(
     redis_url: str, data: Path, worker: HandWorker
 ):

@@ -44,6 +44,7 @@ def test_a_deletion_can_be_undone_and_is_done_when_its_toast_has_gone(visit: Vis
     assert site.has(kept)
 
 
+@pytest.mark.slow
 def test_a_card_deletes_all_pictures_of_its_job(visit: Visit, site: Wall):
     gone = site.make("all to go", count=3)
     page = visit()

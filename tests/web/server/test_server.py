@@ -132,6 +132,7 @@ def test_what_the_server_is_doing_is_shown_as_it_changes(visit: Visit, site: Sit
     assert httpx.get(f"{site.url}{link}").status_code == 200
 
 
+@pytest.mark.slow
 def test_the_server_is_asked_only_while_somebody_looks(visit: Visit):
     page = visit(path="#/server")
     expect(figure(page, "Workers")).to_have_text("1")

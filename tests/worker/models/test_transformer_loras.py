@@ -70,7 +70,7 @@ LUMINA2: Names = {
     "layers.0.feed_forward.w2": ["layers.0.feed_forward.linear_2"],
     "layers.0.adaLN_modulation.1": ["layers.0.norm1.linear"],
 }
-QUICK = ("flux", "sd3")
+QUICK = ("flux",)
 LAYERS = {"flux": FLUX, "sd3": SD3, "qwen-image": QWEN, "z-image": Z_IMAGE, "lumina2": LUMINA2}
 
 SWAPPED = ("norm_out.linear", "norm1_context.linear")
