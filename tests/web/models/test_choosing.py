@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.running.hand_worker import png
+from tests.running.waiting import until
 from tests.web.browser import PHONE, violations
 from tests.web.conftest import Site, Visit
 from tests.web.form import PROMPT, card, jobs
@@ -61,6 +62,10 @@ def test_what_is_tapped_on_a_phone_is_what_the_picture_is_made_with(visit: Visit
     assert [(each["name"], each["weight"]) for each in asked["loras"]] == [("ink", 0.7)]
     assert asked["loras"][0]["block_weights"] == {"MID": 0.5}
     assert asked["reference_only"]["style_fidelity"] == 0.8
+    # The picture says enough by itself.
+    page.get_by_label(PROMPT).fill("")
+    page.get_by_role("button", name="Make it").tap()
+    until(lambda: jobs(site)[0]["input"]["prompt"] == "")
 
 
 def test_only_what_fits_the_chosen_model_is_offered(visit: Visit):

@@ -5,7 +5,7 @@ import { randomSeed } from "../browser";
 import { dimensions } from "../i18n";
 import { change, draft, files, request, type Draft } from "../state/form/draft";
 import { largest, mostTimes } from "../state/form/enlarge";
-import { guides } from "../state/form/guides";
+import { guides, likened } from "../state/form/guides";
 import { input, type Input } from "../state/form/input";
 import { marked, spotOf } from "../state/form/layers";
 import { drop, submit } from "../state/live/outgoing";
@@ -62,8 +62,10 @@ function missing(asked: Draft, source: Input | null): FieldError[] {
   const places = asked.regions.flatMap(({ prompt }, at) => (prompt.trim() ? [] : [{ pointer: `/regions/${at}/prompt`, detail: t("emptyPlace") }]));
   if (places.length) return places;
   if (!source && needsPicture.peek()) return [{ pointer: "/image", detail: t("needsPicture", model.peek()!.title) }];
-  // Places may say all there is.
-  if (!source) return asked.prompt.trim() || asked.regions.length ? [] : [{ pointer: "/prompt", detail: t("emptyPrompt") }];
+  // Places may say all there is, and so may pictures.
+  const shown = guides.peek();
+  const said = asked.prompt.trim() || asked.regions.length || shown.follow.length || likened(shown);
+  if (!source) return said ? [] : [{ pointer: "/prompt", detail: t("emptyPrompt") }];
   if (source.use === "edit" && !asked.prompt.trim()) return [{ pointer: "/prompt", detail: t("emptyEdit") }];
   if (source.use === "inpaint" && !source.mask) return [{ pointer: "/mask", detail: t("noMask") }];
   const chosen = model.peek();
