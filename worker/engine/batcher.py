@@ -9,6 +9,7 @@ from typing import Any
 
 from worker.engine.accounts import Accounts
 from worker.engine.batch import Batch
+from worker.engine.enlarging import away, goes_beside
 from worker.engine.errors import DeadlineExceeded, say
 from worker.engine.memory.row_budget import Budgets
 from worker.engine.model_source import AddOnKind, ModelSource
@@ -218,8 +219,8 @@ class Batcher:
         able = [task for task in self.tasks if task.stage not in apart]
         if any(task.stage is Stage.ENLARGE for task in able):
             # One at a time is done beside the steps, which need the processors too.
-            busy = any(task.away for task in able)
-            able = [task for task in able if not (task.away or (busy and task.goes_beside))]
+            busy = any(away(task) for task in able)
+            able = [task for task in able if not (away(task) or (busy and goes_beside(task)))]
         return able + self._whole()
 
     def _whole(self) -> list[Task]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -11,9 +10,9 @@ from torch.nn import functional
 from grammar.edits import Count
 from grammar.errors import BadPrompt
 from grammar.script import Script, Wording
+from worker.engine.enlarging import enlarged_picture
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene, Text
-from worker.engine.ground.beside import Beside
 from worker.engine.ground.slerp import slerp
 from worker.engine.ground.transfer import sent
 from worker.engine.guidance.shown import own_reference, show_reference
@@ -23,7 +22,6 @@ from worker.engine.parts.condition import Condition
 from worker.engine.parts.control import control_tensor
 from worker.engine.parts.rows import Pair
 from worker.engine.parts.t2i_adapter import LoadedT2IAdapter
-from worker.engine.parts.upscaler import lanczos, nearest
 from worker.engine.request import Control, Enlarge, ImageRequest, IPAdapter, Mask, Picture
 from worker.engine.sampling.answers import Repaint
 from worker.engine.task import (
@@ -141,7 +139,7 @@ def enlarge(task: Task) -> None:
     original = picture = None
     if wanted.upscaler == "latent":
         original = _enlarged_latents(task, model, wanted)
-    elif (picture := _enlarged_picture(task, model, wanted)) is None:
+    elif (picture := enlarged_picture(task, wanted)) is None:
         return
     task.enlarged = True
     if task.sampler is not None:
@@ -381,25 +379,6 @@ def _enlarged_latents(task: Task, model: LoadedModel, wanted: Enlarge) -> torch.
         latents = _encoded(task, model, ready(task.request.image))
     size = model.latent_size(wanted.width, wanted.height)
     return functional.interpolate(latents, size=size, mode="bilinear")
-
-
-def _enlarged_picture(task: Task, model: LoadedModel, wanted: Enlarge) -> Picture | None:
-    """The larger picture; None where it is being made beside the steps."""
-    if task.beside is not None:
-        picture, task.beside = task.beside.result(), None
-        return picture
-    beside = task.goes_beside
-    small = task.request.image
-    if task.latents is not None:
-        small = task.autoencoder.decode(task.latents)
-    picture = ready(small)
-    if task.add_ons.upscaler is not None:
-        return task.add_ons.upscaler.enlarge_to(picture, wanted.width, wanted.height)
-    enlarged = nearest if wanted.upscaler == "nearest" else lanczos
-    if beside:
-        task.beside = Beside(partial(enlarged, picture, wanted.width, wanted.height))
-        return None
-    return enlarged(picture, wanted.width, wanted.height)
 
 
 def _check_size(picture: Picture, width: int, height: int) -> None:

@@ -42,12 +42,6 @@ from worker.engine.whole.run import WholeRun
 
 T = TypeVar("T")
 
-RESAMPLED = ("lanczos", "nearest")
-"""Upscalers that are no networks."""
-
-LONG = 1024 * 1024
-"""Pixels past which they take longer than a step."""
-
 
 class Stage(IntEnum):
     """What a task needs next."""
@@ -245,23 +239,6 @@ class Task:
         hung = asked.loras and ready(self.model).loras_by_row
         shown = self.controls or self.adapters or self.references or self.reference
         return bool(acting or hung or shown)
-
-    @property
-    def away(self) -> bool:
-        """Whether something of it is done beside the steps, and nothing can be until then."""
-        return self.beside is not None and not self.beside.done
-
-    @property
-    def goes_beside(self) -> bool:
-        """Whether what it needs next begins something that is done beside the steps."""
-        wanted = self.request.enlarge
-        return (
-            self.stage is Stage.ENLARGE
-            and self.beside is None
-            and wanted is not None
-            and wanted.upscaler in RESAMPLED
-            and wanted.width * wanted.height > LONG
-        )
 
     @property
     def autoencoder(self) -> Autoencoder:
