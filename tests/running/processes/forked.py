@@ -6,8 +6,6 @@ they start are forked from, and not by each of them.
 
 from __future__ import annotations
 
-import atexit
-import importlib
 import os
 import sys
 from multiprocessing.connection import Connection
@@ -20,16 +18,10 @@ def _become(streams: list[Connection], environment: dict[str, str], arguments: l
         os.dup2(stream.fileno(), number)
         stream.close()
     sys.stdin = os.fdopen(0, closefd=False)
-    os.environ.clear()
-    os.environ.update(environment)
-    program.join_forks()
-    importlib.import_module("tests.running.processes.libraries").adapt()
-    sys.argv = ["-c", *arguments[arguments.index("-c") + 2 :]]
-    try:
-        exec(arguments[arguments.index("-c") + 1], {"__name__": "__main__"})
-    finally:
-        # A forked process ends without what is to be done at the end.
-        atexit._run_exitfuncs()
+    command = arguments.index("-c") + 1
+    with program.taken_over(environment, ["-c", *arguments[command + 1 :]]):
+        program.join_forks()
+        exec(arguments[command], {"__name__": "__main__"})
 
 
 def main() -> int:

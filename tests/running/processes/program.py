@@ -19,8 +19,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -199,13 +199,20 @@ def _become(
         os.dup2(output, number)
         os.close(output)
     os.chdir(folder)
+    with taken_over(environment, [module, *arguments]):
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+@contextmanager
+def taken_over(environment: Mapping[str, str], argv: list[str]) -> Iterator[None]:
+    """For as long as it runs a process just forked has this environment alone, and these words."""
     os.environ.clear()
     os.environ.update(environment)
     # Not imported here by the test process, which has no use for all that is in it.
     importlib.import_module("tests.running.processes.libraries").adapt()
-    sys.argv = [module, *arguments]
+    sys.argv = argv
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        yield
     finally:
         # A forked process ends without what is to be done at the end.
         atexit._run_exitfuncs()
