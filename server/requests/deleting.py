@@ -16,11 +16,18 @@ def delete_with_pictures(record: JobRecord) -> None:
     here = resources()
     if record.status not in ENDED:
         record = queue.cancel(here.redis, record.id) or record
+    _delete_pictures(record)
+    queue.delete(here.redis, record)
+    albums.forget(here.redis, record.owner, [output.id for output in record.outputs])
+    if record.status != "succeeded":
+        # What its worker stored between the two; from now on that sees that the job is gone.
+        _delete_pictures(record)
+
+
+def _delete_pictures(record: JobRecord) -> None:
     try:
         for image in record.stored_pictures():
-            here.store.delete(image)
+            resources().store.delete(image)
             current_renditions().forget(image)
     except OSError as error:
         raise StoreAway from error
-    queue.delete(here.redis, record)
-    albums.forget(here.redis, record.owner, [output.id for output in record.outputs])

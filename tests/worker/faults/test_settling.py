@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from redis import Redis
 
 from jobs.pictures.image_store import StoreError
+from jobs.queue import queue
 from tests.running.waiting import until
 from tests.worker.conftest import Desk
 from worker.loop.outcome import settler
@@ -87,3 +89,42 @@ def test_an_error_of_ours_fails_the_job_once_and_is_logged(
     done = develop(count=count)
     assert (done.status, done.attempts, done.error.code) == ("failed", 1, "internal")
     assert "KeyError: 'default'" in caplog.text
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_picture_that_a_slow_store_takes_after_its_job_was_deleted_is_not_kept(
+    here: BatchWorker, redis: Redis, monkeypatch: pytest.MonkeyPatch, count: int
+):
+    desk, opened, reached = Desk(redis, here.settler.images), threading.Event(), threading.Event()
+    put = here.settler.images.put
+
+    def put_once_open(image: str, data: bytes) -> None:
+        reached.set()
+        opened.wait(60)
+        put(image, data)
+
+    monkeypatch.setattr(here.settler.images, "put", put_once_open)
+    record = desk.submit(steps=1, count=count)
+    assert here.intake.take()
+
+    def turned(so: Callable[[], object]) -> None:
+        def seen() -> object:
+            here.stepper.turn()
+            return so()
+
+        until(seen, 60)
+
+    turned(reached.is_set)
+    slot = here.board.get(record.id)
+    assert slot is not None
+    # As DELETE has it: canceled, then its pictures go, then its record.
+    here.board.stop(slot)
+    try:
+        turned(lambda: desk.read(record).status == "canceled")
+        for image in record.stored_pictures():
+            here.settler.images.delete(image)
+        queue.delete(redis, record)
+    finally:
+        opened.set()
+    here.settler.close(give_back=False)
+    assert not list(here.settler.images.ids())

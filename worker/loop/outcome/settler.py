@@ -215,6 +215,9 @@ class Settler:
             if finished.trace is not None and stored and not hidden(safety):
                 files = trace_files(slot.id, index, finished.trace)
                 stored = all(self._put(slot, each, file) for each, file in files)
+        if slot.settling:
+            # Whoever ended the job saw no picture yet of what a slow store has taken since.
+            self._clean_up(slot)
         if not stored:
             return
         self.metrics.observe("stage_seconds", "store", time.monotonic() - started)
@@ -329,11 +332,8 @@ class Settler:
         """Remove pictures of a job that was deleted while it ran; of a job that runs elsewhere
         they stay, since they are the same pictures."""
         if not self.connection.exists(slot.job.key):
-            for index, output in slot.outputs.items():
-                for each in (output.id, *traces.all_ids(slot.id, index)):
-                    self.images.delete(each)
-            for each in walks.all_ids(slot.id) if slot.request.walk else ():
-                self.images.delete(each)
+            for image in slot.record.stored_pictures():
+                self.images.delete(image)
 
 
 def sized(notes: Sequence[Note]) -> str | None:
