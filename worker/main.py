@@ -92,12 +92,14 @@ def run(name: str, connection: Redis, chosen: Settings) -> None:
     from worker.build import build_worker
     from worker.models.catalogue import CatalogueError
 
-    patiently(lambda: workers.forget_catalogue(connection))
     try:
         worker = build_worker(name, connection, chosen, ImageStore(), Metrics())
     except CatalogueError as error:
         log.critical("%s", error)
         sys.exit(1)
+    # Not before it is known what to offer: until then callers are told of what was known last.
+    offered = {card.name for card in worker.offer.plain_cards}
+    patiently(lambda: workers.forget_catalogue(connection, offered))
     log.info("%s offers %s", name, ", ".join(card.name for card in worker.offer.cards))
     rest = threading.Timer(lean.REST, lean.bring_in_rest)
     rest.daemon = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Literal, NamedTuple, cast, get_args
 
@@ -148,10 +148,12 @@ def forget_models(connection: Redis, names: Iterable[str]) -> None:
         connection.hdel(CATALOGUE, *gone)
 
 
-def forget_catalogue(connection: Redis) -> None:
-    """Drop models that no live worker offers; the first worker to start calls it."""
-    if not live(connection):
-        connection.delete(CATALOGUE)
+def forget_catalogue(connection: Redis, offered: Collection[str]) -> None:
+    """Drop models but for those that are `offered`; the first worker to start calls it, before it
+    takes a job."""
+    known = {name.decode() for name in cast("list[bytes]", connection.hkeys(CATALOGUE))}
+    if (gone := known.difference(offered)) and not live(connection):
+        connection.hdel(CATALOGUE, *gone)
 
 
 def live(connection: Redis) -> list[WorkerInfo]:

@@ -6,12 +6,14 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from jobs.queue import queue
-from jobs.records import events
+from jobs.records import events, workers
 from jobs.records.record import read_many
 from tests.running.waiting import until
 from tests.running.worker import WorkerProcess
@@ -49,8 +51,17 @@ def live_events(desk: Desk, *jobs: str, seconds: float = 60) -> list[events.Live
     raise TimeoutError(jobs)
 
 
-def test_a_job_says_how_much_of_its_model_is_loaded(start: Start, models: Path):
-    _, desk = start(models=models, model_memory_gb=ROOM)
+def test_a_job_says_how_much_of_its_model_is_loaded_and_what_was_known_last_stays_until_it_is_told(
+    start: Start, models: Path, redis: Redis
+):
+    redis.hset(workers.CATALOGUE, mapping={"warm": "{}", "gone": "{}"})
+    with ThreadPoolExecutor(1) as beside:
+        starting = beside.submit(start, models=models, model_memory_gb=ROOM)
+        while not starting.done():
+            assert redis.hexists(workers.CATALOGUE, "warm"), "callers may name it all the time"
+            time.sleep(0.01)
+    _, desk = starting.result()
+    assert not redis.hexists(workers.CATALOGUE, "gone")
     record = desk.submit(model="cold", steps=30)
     told = [each for each in live_events(desk, record.id) if each.event == "progress"]
     # Before the engine has it and while its picture is stored, a job is at no stage.
