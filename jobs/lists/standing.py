@@ -166,8 +166,9 @@ class Standing:
     def eta(self, record: JobRecord) -> float | None:
         """Seconds until the job should be done, by what was measured; None where that is not
         enough."""
-        if record.status == "running" and record.storing is not None:
-            return round(record.storing, 2)
+        if record.all_made:
+            # Its worker alone knows, or does not: a store may be away.
+            return None if record.storing is None else round(record.storing, 2)
         plain = Size.asked(record.request).plain
         seconds = self._forecast.ends.get(record.id) if plain else None
         if seconds is None and record.status == "running":

@@ -98,6 +98,10 @@ class Output(BaseModel):
 Stage = Literal["loading", "encoding", "denoising", "decoding"]
 
 
+STORING = "storing"
+"""What the progress of a job says whose pictures are all made, and not all of them stored."""
+
+
 class Progress(BaseModel):
     """How far a job is, over all its pictures."""
 

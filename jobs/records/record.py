@@ -18,7 +18,7 @@ from rq.serializers import JSONSerializer
 
 from jobs.pictures import traces, walks
 from jobs.pictures.image_store import image_id
-from jobs.records.events import ENDED, Error, Output, Progress, Status
+from jobs.records.events import ENDED, STORING, Error, Output, Progress, Status
 from jobs.request.fields.trace import wish
 from jobs.request.notes import Note
 from jobs.request.pictures import named_pictures
@@ -74,6 +74,15 @@ class JobRecord:
     started_at: datetime | None
     ended_at: datetime | None
     worker: str | None
+
+    @property
+    def all_made(self) -> bool:
+        """Whether it runs and what is left of it is to store its pictures."""
+        return (
+            self.status == "running"
+            and self.progress is not None
+            and self.progress.detail == STORING
+        )
 
     def stored_pictures(self) -> list[str]:
         """Ids of all that may be in the image store for this job: it goes with the record."""

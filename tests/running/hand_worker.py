@@ -14,6 +14,7 @@ from jobs.queue import settle
 from jobs.queue.leases import LEASE, intermediate_key
 from jobs.records import workers
 from jobs.records.events import (
+    STORING,
     Error,
     Output,
     OutputEvent,
@@ -92,12 +93,18 @@ class HandWorker:
             pipe.execute()
 
     def progress(
-        self, job_id: str, step: int, steps: int = 20, storing: float | None = None
+        self,
+        job_id: str,
+        step: int,
+        steps: int = 20,
+        storing: float | None = None,
+        detail: str | None = None,
     ) -> int:
         """Report a step, and how long a made picture takes yet until it is stored; returns how many
         processes listened."""
         job = fetch(self.redis, job_id)
-        progress = Progress(step=step, steps=steps, fraction=step / steps)
+        said = detail if storing is None else STORING
+        progress = Progress(step=step, steps=steps, fraction=step / steps, detail=said)
         self.redis.hset(job.key, Field.PROGRESS, progress_json(progress, 0.5, storing))
         owner = settle.owner_of(job)
         with self.redis.pipeline(transaction=False) as pipe:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,13 +12,17 @@ from redis import Redis
 
 from jobs.lists import standing
 from jobs.pictures.image_store import job_of
+from jobs.records import events
 from jobs.records.record import JobRecord
 from tests.running.waiting import until
 from tests.worker.conftest import Desk
 from tests.worker.test_kinds import scene
+from worker.engine import Finished
+from worker.loop.outcome import turns as turns_of
 from worker.loop.outcome.turns import Piece, Turns
 from worker.loop.pace import Pace
 from worker.loop.rq_worker import BatchWorker
+from worker.loop.slot import Slot
 
 LARGER = {"kind": "upscale", "scale": 4, "strength": 0.0, "upscaler": "lanczos"}
 
@@ -36,6 +42,9 @@ def test_a_small_picture_waits_for_no_large_ones_of_others_and_those_say_how_lon
 ):
     worker, desk = reported, Desk(redis, reported.settler.images)
     opened, put, held = threading.Event(), worker.settler.images.put, set[str]()
+    # However long they are held here, of none it is said that nobody knows.
+    monkeypatch.setattr(turns_of, "AT_LEAST", 600.0)
+    monkeypatch.setattr(Pace, "seconds", lambda *_: 3.0)
 
     def put_once_open(image: str, data: bytes) -> None:
         if job_of(image) in held:
@@ -61,17 +70,26 @@ def test_a_small_picture_waits_for_no_large_ones_of_others_and_those_say_how_lon
 
     first = enlarged()
     turned(lambda: desk.read(first).ended_at)
+    listener = redis.pubsub()
+    listener.psubscribe(events.LIVE_CHANNELS)
     large = [enlarged() for _ in range(3)]
     held |= {job.id for job in large}
     turned(lambda: all(desk.read(job).storing for job in large))
     assert all(job.progress and job.progress.fraction == 1 for job in map(desk.read, large))
     assert all(told(job) for job in large)
+    before = told(large[0])
+    turned(lambda: told(large[0]) != before)
     small = desk.submit("bert", steps=1)
     assert worker.intake.take()
     turned(lambda: desk.read(small).ended_at)
     assert not any(desk.read(job).ended_at for job in large)
     opened.set()
     turned(lambda: all(desk.read(job).status == "succeeded" for job in large))
+    heard = list(iter(lambda: listener.get_message(timeout=0.1), None))
+    listener.close()
+    said = [each["data"] for each in heard if each["type"] == "pmessage"]
+    assert said
+    assert len(said) == len(set(said)), "nothing is said twice because its time has changed"
 
 
 def test_a_canceled_job_ends_while_the_store_keeps_the_pictures_of_others(
@@ -86,6 +104,13 @@ def test_a_canceled_job_ends_while_the_store_keeps_the_pictures_of_others(
         put(image, data)
 
     monkeypatch.setattr(here.settler.images, "put", put_once_open)
+    store, pictures = here.settler.store, list[weakref.ref[object]]()
+
+    def store_seen(slot: Slot, index: int, finished: Finished) -> None:
+        pictures.append(weakref.ref(finished.image))
+        store(slot, index, finished)
+
+    monkeypatch.setattr(here.settler, "store", store_seen)
 
     def turned(so: Callable[[], object]) -> None:
         def seen() -> object:
@@ -98,13 +123,15 @@ def test_a_canceled_job_ends_while_the_store_keeps_the_pictures_of_others(
     while here.intake.take():
         pass
     turned(lambda: len(kept) == 3)
-    mine = desk.submit("bert")
+    mine = desk.submit("bert", steps=1)
     assert here.intake.take()
     slot = here.board.get(mine.id)
     assert slot is not None
-    here.board.stop(slot)
     try:
+        turned(lambda: slot.all_made)
+        here.board.stop(slot)
         turned(lambda: desk.read(mine).status == "canceled")
+        turned(lambda: pictures[-1]() is None)
     finally:
         opened.set()
     turned(lambda: all(desk.read(job).status == "succeeded" for job in others))
@@ -132,6 +159,19 @@ def test_callers_take_turns_and_small_pictures_pass_larger_ones_for_a_while():
     ten = [("bert", 200)] * 10
     assert order(("anna", 1000), *ten).index("anna") == 4, "no longer than is fair"
     assert order(("anna", 500), ("bert", 0))[0] == "bert", "what only ends waits for nobody"
+
+
+def test_what_takes_far_longer_than_it_should_says_nothing_of_its_time_nor_of_what_comes_after(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    turns, pace, now = Turns(), Pace(), time.monotonic()
+    pace.took(0.5, 100)
+    for job in "ab":
+        turns.add(Piece(job, "anna", 100, lambda: None))
+    turns.take()
+    assert turns.left(pace) == pytest.approx({"a": 0.5, "b": 1.0}, abs=0.1)
+    monkeypatch.setattr(turns_of.time, "monotonic", lambda: now + 5)
+    assert turns.left(pace) == {}
 
 
 def test_what_is_left_counts_what_goes_before():

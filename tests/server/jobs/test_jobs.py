@@ -16,6 +16,7 @@ from jobs import devices
 from jobs.pictures.image_store import ImageStore
 from jobs.queue import queue
 from jobs.records import workers
+from jobs.records.events import STORING
 from jobs.records.record import read
 from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API
@@ -127,6 +128,9 @@ def test_a_picture_that_is_made_says_how_long_its_file_takes_and_nothing_where_n
     assert eta(large) == 6.5
     # It keeps nobody waiting: the device is done with it.
     assert eta(other) == pytest.approx(20 * 0.01 + 0.1 + 0.2)
+    worker.begin(other)
+    worker.progress(other, 20, detail=STORING)
+    assert eta(other) is None, "its store is away"
 
 
 def test_a_finished_job_has_its_pictures(client: FlaskClient, worker: HandWorker):

@@ -16,6 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.records.events import (
+    STORING,
     PreviewEvent,
     Progress,
     ProgressEvent,
@@ -51,10 +52,12 @@ PREVIEW_SIDE = 512
 """Pixels a side past which a preview is not scaled up: it is looked at on a phone."""
 
 SET_PROGRESS = """
--- KEYS[1] job; ARGV[1] field, ARGV[2] value, ARGV[3] channel, ARGV[4] event; how many listened.
+-- KEYS[1] job; ARGV[1] field, ARGV[2] value, ARGV[3] channel, ARGV[4] event, empty where there is
+-- none; how many listened.
 -- A job deleted meanwhile must not come back as a stub, nor one that has ended be on its way.
 if redis.call('HGET', KEYS[1], 'status') ~= 'started' then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+if ARGV[4] == '' then return 0 end
 return redis.call('PUBLISH', ARGV[3], ARGV[4])
 """
 
@@ -113,7 +116,10 @@ class Reporter:
             for slot, progress, storing in moved:
                 pace = seconds_per_step(slot, progress.step)
                 value = progress_json(progress, pace, storing)
-                event = ProgressEvent(job=slot.id, progress=progress).model_dump_json()
+                # Those who follow are told once how far it is, however the time until then changes.
+                event = ""
+                if progress != slot.reported:
+                    event = ProgressEvent(job=slot.id, progress=progress).model_dump_json()
                 channel = live_channel(slot.record.owner)
                 arguments = [Field.PROGRESS, value, channel, event]
                 self._set_progress([slot.job.key], arguments, client=pipe)
@@ -177,7 +183,7 @@ class Reporter:
 def told(slot: Slot, engine: Engine, models: ModelStore) -> Progress:
     """How far a job is, in numbers and in words."""
     progress = slot.progress(engine)
-    said = "storing" if slot.all_made else detail(slot.request, progress, models)
+    said = STORING if slot.all_made else detail(slot.request, progress, models)
     return progress.model_copy(update={"detail": said})
 
 

@@ -126,6 +126,8 @@ class Settler:
         """Be the one who ends this job; False where somebody else already does."""
         with self._claiming:
             mine, slot.settling = not slot.settling, True
+        if mine:
+            self._turns.hurry(slot.id)
         return mine
 
     def _submit(self, slot: Slot, work: Callable[[Slot], None], pixels: int = 0) -> None:

@@ -9,6 +9,7 @@ somebody's hundredth picture does not go before another's first.
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -30,6 +31,10 @@ LARGE_AT_ONCE = PICTURES - 1
 
 LEAST = 0.1
 """Share of what a piece should take that it takes yet, once it has taken longer."""
+
+LATE, AT_LEAST = 4.0, 1.0
+"""How many times as long as it should, and how many seconds, a piece takes before nobody can say
+what it takes yet: the store is away, or hangs."""
 
 
 @dataclass(eq=False)
@@ -95,6 +100,22 @@ class Turns:
             self._running.remove(piece)
             self._changed.notify_all()
 
+    def hurry(self, job: str) -> None:
+        """The job has ended another way: its pieces have nothing more to store, and give back what
+        they hold before others have their turn."""
+        with self._changed:
+            for large, waiting in self._waiting.items():
+                left = [each for each in waiting if each[-1].job != job]
+                if len(left) == len(waiting):
+                    continue
+                for *_, piece in waiting:
+                    if piece.job == job:
+                        piece.pixels = 0
+                        self._ends.append(piece)
+                heapq.heapify(left)
+                self._waiting[large] = left
+                self._changed.notify_all()
+
     def close(self) -> None:
         """Nothing more will come."""
         with self._changed:
@@ -111,7 +132,7 @@ class Turns:
         for large, lanes in ((False, PICTURES - LARGE_AT_ONCE), (True, LARGE_AT_ONCE)):
             begun = [each for each in running if each.large is large]
             _lay(begun, [piece for *_, piece in waiting[large]], lanes, pace, ends)
-        return {job: end for job, end in ends.items() if end is not None}
+        return {job: end for job, end in ends.items() if end is not None and end < math.inf}
 
     def _next(self) -> Piece | None:
         if self._ends:
@@ -143,8 +164,11 @@ def _lay(
     for piece in running:
         if not piece.pixels:
             continue
-        took = pace.seconds(piece.pixels)
-        left = None if took is None else max(LEAST * took, took - (now - piece.began))
+        took, taken = pace.seconds(piece.pixels), now - piece.began
+        left = None if took is None else max(LEAST * took, took - taken)
+        if took is not None and taken > max(AT_LEAST, LATE * took):
+            # Nor of what comes after it.
+            left = math.inf
         free.append(left or 0.0)
         _end(ends, piece.job, left)
     free.extend([0.0] * (lanes - len(free)))

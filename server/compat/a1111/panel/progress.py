@@ -31,7 +31,9 @@ def progress() -> Response:
     if record is None:
         return jsonify(_progress(None) | {"current_image": None})
     wanted = request.args.get("skip_current_image", "").lower() not in ("true", "1", "yes", "on")
-    image = _preview(record) if wanted and record.status == "running" else None
+    # Of a picture that is made none comes: its job would be waited for in vain.
+    drawn = record.status == "running" and not record.all_made
+    image = _preview(record) if wanted and drawn else None
     return jsonify(_progress(record) | {"current_image": image})
 
 

@@ -17,6 +17,7 @@ from jobs.records import lanes
 from jobs.records.events import Output, OutputEvent, publish
 from jobs.records.record import JobRecord, fetch, read
 from server.compat.a1111.generation import held
+from server.compat.a1111.panel import progress as panel
 from tests.running.api import Server
 from tests.running.hand_worker import HandWorker, png
 from tests.running.waiting import until
@@ -164,3 +165,26 @@ def test_a_failed_job_is_answered_with_its_reason(
         "errors": "There is no memory for one picture of this size.",
     }
     assert client.get("/sdapi/v1/progress").get_json()["state"]["job_count"] == 0
+
+
+def test_a_picture_that_is_only_stored_yet_has_its_progress_told_at_once(
+    client: FlaskClient,
+    redis: Redis,
+    worker: HandWorker,
+    pool: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(panel, "PREVIEW_WAIT", 30.0)
+    answer = pool.submit(client.post, TXT2IMG, json=PROMPT)
+    until(lambda: queued(redis))
+    [job_id] = queued(redis)
+    worker.begin(job_id)
+    worker.progress(job_id, 20, storing=1.5)
+    asked = pool.submit(client.get, "/sdapi/v1/progress")
+    try:
+        said = asked.result(10).json
+    finally:
+        worker.finish(job_id)
+    assert said
+    assert (said["progress"], said["eta_relative"], said["textinfo"]) == (1.0, 1.5, "storing")
+    assert answer.result(20).status_code == 200
