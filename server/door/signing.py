@@ -26,6 +26,10 @@ DAY = 24 * 3600
 KEPT = 2000
 """Signatures that a process keeps: pages ask for the same pictures' URLs all day."""
 
+FORMER = 2
+"""Secrets that were good before which still are: what another replica made anew where Redis had
+lost its data, or a backup brought, is no reason to refuse what was signed until then."""
+
 REFRESH = 60.0
 """Seconds after which the secret is read again, and put back should Redis have lost it."""
 
@@ -37,6 +41,7 @@ class Signer:
         self._redis = redis
         self._lifetime = lifetime
         self._secret: bytes | None = None
+        self._former: tuple[bytes, ...] = ()
         self._read_at = 0.0
 
     def query(self, image: str, expires: int | None = None, *, plain: bool = False) -> str:
@@ -52,16 +57,21 @@ class Signer:
 
     def allows(self, image: str, expires: int, signature: str, *, plain: bool = False) -> bool:
         """Whether a URL with these values opens this picture now."""
-        signer = _signer(self._current())
-        return signer.verify_signature(_message(image, expires, plain), signature) and (
-            expires > time.time()
+        message = _message(image, expires, plain)
+        signed = any(
+            _signer(secret).verify_signature(message, signature)
+            for secret in (self._current(), *self._former)
         )
+        return signed and expires > time.time()
 
     def _current(self) -> bytes:
         if self._secret is None or time.monotonic() - self._read_at > REFRESH:
             try:
-                self._secret = shared_secret(self._redis, SECRET, known=self._secret)
-                self._read_at = time.monotonic()
+                known = self._secret
+                secret = shared_secret(self._redis, SECRET, known=known)
+                if known is not None and known != secret:
+                    self._former = (known, *self._former)[:FORMER]
+                self._secret, self._read_at = secret, time.monotonic()
             except RedisError:
                 # Pictures that are in the store can be shown while Redis is away.
                 if self._secret is None:
@@ -69,7 +79,7 @@ class Signer:
         return self._secret
 
 
-@lru_cache(1)
+@lru_cache(1 + FORMER)
 def _signer(secret: bytes) -> itsdangerous.Signer:
     return itsdangerous.Signer(
         secret, salt="picture", key_derivation="hmac", digest_method=hashlib.sha256

@@ -192,8 +192,13 @@ class TestSignature:
         [before] = {signer.query("x") for signer in signers}
         redis.set(SECRET, "of the backup")
         monkeypatch.setattr("server.door.signing.REFRESH", 0)
+        # One of them reads the secret before the other does.
+        expires, signature = (part.split("=")[1] for part in before.split("&"))
+        assert signers[0].query("x") != before
+        assert [each.allows("x", int(expires), signature) for each in signers] == [True, True]
         [after] = {signer.query("x") for signer in signers}
         assert after != before
+        assert not Signer(redis, 3600).allows("x", int(expires), signature)
 
     def test_a_url_opens_its_picture_while_redis_is_away(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
