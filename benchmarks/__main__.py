@@ -18,7 +18,9 @@ EVERY = (
     ("load", ("--mix", "same")),
     ("load", ("--mix", "steps")),
     ("load", ("--mix", "all")),
-    ("server.arms", ()),
+    ("beside.arms", ()),
+    ("beside.arms", ("--busy", "2", "--rounds", "5")),
+    ("beside.full_size", ()),
     ("growth", ()),
     ("simulate", ()),
     ("engine.backends", ()),
@@ -29,6 +31,7 @@ EVERY = (
     ("engine.previews", ()),
     ("engine.memory", ()),
     ("server.recovery", ()),
+    ("server.enlarging", ()),
     ("server.page", ()),
     ("server.fairness", ()),
     ("server.tracing", ()),
@@ -40,7 +43,7 @@ SHORT = (
     ("load", ("--short",)),
     ("growth", ("--short",)),
     ("simulate", ("--seconds", "5", "--times", "100")),
-    ("server.arms", ("--rounds", "1", "--callers", "4", "--steps", "4")),
+    ("beside.arms", ("--rounds", "1", "--callers", "4", "--steps", "4")),
     ("server.recovery", ("--kills", "1")),
 )
 
