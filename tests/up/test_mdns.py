@@ -55,6 +55,7 @@ def test_a_server_is_found_with_what_one_needs_to_know(finder: Finder):
     assert "127.0.0.1" in info.parsed_addresses()
     assert info.decoded_properties == said
     assert info.name.startswith("Darkroom on ")
+    assert info.name.endswith(f" at {PORT}.{TYPE}")
     assert finder.gone.get(timeout=20) == info.name
 
 
