@@ -87,8 +87,11 @@ class Stepper:
         if slot.settling:
             self._drop_tasks(slot)
             return
-        if slot.error is not None:
+        if slot.error is not None or slot.stop or slot.lost:
             self.settler.end(slot)
+            return
+        if slot.canvas is None:
+            # The worker stops, and gives it back.
             return
         for index in range(slot.request.count):
             self.engine.add(

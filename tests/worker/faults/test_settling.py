@@ -13,6 +13,7 @@ from jobs.pictures.image_store import StoreError
 from jobs.queue import queue
 from tests.running.waiting import until
 from tests.worker.conftest import Desk
+from tests.worker.test_kinds import scene
 from worker.loop.outcome import settler
 from worker.loop.rq_worker import BatchWorker
 
@@ -128,3 +129,32 @@ def test_a_picture_that_a_slow_store_takes_after_its_job_was_deleted_is_not_kept
         opened.set()
     here.settler.close(give_back=False)
     assert not list(here.settler.images.ids())
+
+
+def test_a_job_canceled_while_its_picture_cannot_be_read_is_canceled(
+    here: BatchWorker, redis: Redis, monkeypatch: pytest.MonkeyPatch
+):
+    desk = Desk(redis, here.settler.images)
+    record = desk.submit(kind="image-to-image", pictures={"/image": scene()})
+    reading = threading.Event()
+
+    def away(_: str) -> bytes:
+        reading.set()
+        raise StoreError(5, "ReadTimeoutError")
+
+    monkeypatch.setattr(here.inputs.images, "read", away)
+    assert here.intake.take()
+    assert reading.wait(60)
+    slot = here.board.get(record.id)
+    assert slot is not None
+    here.board.stop(slot)
+    # The thread that reads notices it before the engine's does.
+    here.inputs.close()
+
+    def ended() -> bool:
+        here.stepper.turn()
+        return not here.board.busy
+
+    until(ended, 60)
+    done = desk.read(record)
+    assert (done.status, done.error) == ("canceled", None)

@@ -57,23 +57,32 @@ class Inputs:
         self._pool.shutdown(wait=True)
 
     def _guarded(self, slot: Slot) -> None:
+        with about(slot.id):
+            error = self._tried(slot)
+        # What is not waited for any more is no reason to say that it failed.
+        if not self._over(slot):
+            slot.error = error
+        self.board.hand_in(slot)
+
+    def _tried(self, slot: Slot) -> Error | None:
+        """Prepare a slot; what its job fails for."""
         try:
-            with about(slot.id), slot.work.part("prepare"):
+            with slot.work.part("prepare"):
                 self._prepare(slot)
         except Blocked:
             detail = "Its prompt has words that this server's owner does not allow."
-            slot.error = Error(code="refused", detail=detail)
+            return Error(code="refused", detail=detail)
         except (CanvasError, FileNotFoundError, Unprepared) as error:
-            slot.error = Error(code="bad_input", detail=str(error))
+            return Error(code="bad_input", detail=str(error))
         except OSError as error:
             reason = error.strerror or type(error).__name__
             detail = f"The picture that the job starts from could not be read: {reason}."
-            slot.error = Error(code="store_failed", detail=detail)
+            return Error(code="store_failed", detail=detail)
         except Exception:
             log.exception("the pictures of job %s could not be prepared", slot.id)
             detail = "The picture that the job starts from could not be prepared."
-            slot.error = Error(code="internal", detail=detail)
-        self.board.hand_in(slot)
+            return Error(code="internal", detail=detail)
+        return None
 
     def _prepare(self, slot: Slot) -> None:
         request = slot.request
