@@ -114,6 +114,17 @@ describe("a request", () => {
     expect(files({ ...photograph, canvas }, undefined, small).image).toBe(picture);
   });
 
+  it("enlarges the photograph as it was taken, and a smaller one where something is painted anew", () => {
+    const taken = new Blob(["photograph"]);
+    const photograph = { ...start, use: "upscale" as const, width: 2048, height: 1536, full: { width: 4000, height: 3000 }, original: taken };
+    expect(request(EMPTY, photograph, model())).toMatchObject({ strength: 0, scale: 1.67 });
+    expect(files(photograph, undefined, model()).image).toBe(taken);
+    expect(inPixels(photograph, model())).toEqual({ width: 4000, height: 3000 });
+    const painted = { ...EMPTY, strength: 0.35 };
+    expect(files(photograph, undefined, model(), painted).image).toBe(picture);
+    expect(inPixels(photograph, model(), painted)).toEqual({ width: 2048, height: 1536 });
+  });
+
   it("has the other pictures of an edit, files beside it at their places, and no strength", () => {
     const shown = { url: "blob:y", width: 64, height: 64 };
     const more = [{ ...shown, picture: "job-1" }, { ...shown, picture }];
@@ -188,9 +199,12 @@ describe("enlarging", () => {
   });
 
   it("goes further where nothing is painted anew: a changed photograph can still grow", () => {
-    expect(timesOf({ width: 2048, height: 1536 }, limited(), false)).toEqual([1.5, 2]);
-    expect(timesOf({ width: 4096, height: 3072 }, limited(), false)).toEqual([]);
-    expect(timesChosen(2.56, { width: 1600, height: 1200 }, limited(), false)).toBe(2.56);
+    expect(timesOf({ width: 2048, height: 1536 }, limited(), false)).toEqual([1.5, 2, 3, 3.26]);
+    // What phones make at 8 and at 12 megapixels.
+    expect(timesChosen(null, { width: 3264, height: 2448 }, limited(), false)).toBe(2);
+    expect(timesOf({ width: 4032, height: 3024 }, limited(), false)).toEqual([1.5, 1.65]);
+    expect(timesOf({ width: 6652, height: 4989 }, limited(), false)).toEqual([]);
+    expect(timesChosen(4.18, { width: 1600, height: 1200 }, limited(), false)).toBe(4.18);
     expect(timesChosen(2.56, { width: 128, height: 128 }, limited(), false)).toBe(2);
   });
 
