@@ -77,6 +77,8 @@ export function job(id: string, some: Partial<Job> = {}): Job {
     attempts: 0,
     input: { model: "emoji", prompt: "cat", width: 128, height: 128, steps: 20, guidance_scale: 4, seed: 1, sampler: "euler", count: 1 } as Job["input"],
     pictures: [],
+    width: 128,
+    height: 128,
     traces: [],
     files: [],
     outputs: [],

@@ -15,7 +15,7 @@ const NEAR_BY = 0.2;
 
 /** Asks for one more by the same recipe, with another seed. */
 export function sameAgain(job: Job, _output: Output): void {
-  void ask({ ...recipe(job), seed: randomSeed() });
+  void ask(job, { ...recipe(job), seed: randomSeed() });
 }
 
 /** Asks for a picture that is nearly this one. */
@@ -24,12 +24,12 @@ export function vary(job: Job, output: Output): void {
   // A pipeline that runs whole mixes no noises, and an upscale is all picture and no noise.
   const mixes = made?.batched !== false && job.kind !== "upscale";
   const near = { seed: output.seed, variation_seed: randomSeed(), variation_strength: NEAR_BY };
-  void ask({ ...recipe(alone(job, output)), ...(mixes ? near : { seed: randomSeed() }) });
+  void ask(job, { ...recipe(alone(job, output)), ...(mixes ? near : { seed: randomSeed() }) });
 }
 
 /** Says what came of it: it was taken, it waits on this device, or why it was not taken. */
-async function ask(request: JobRequest): Promise<void> {
-  const { problem } = await submit(request);
+async function ask(like: Job, request: JobRequest): Promise<void> {
+  const { problem } = await submit(request, {}, like);
   const final = problem instanceof Refused && !problem.passing;
   toast(final ? sentence(problem, false) : t(problem ? "waits" : "asked"), { label: t("watch"), run: () => lead("jobs") });
 }

@@ -2,7 +2,7 @@
 import { Refused } from "../api/errors";
 import type { FieldError } from "../api/types";
 import { randomSeed } from "../browser";
-import { change, draft, files, inPixels, request, type Draft } from "../state/form/draft";
+import { change, draft, files, inPixels, request, sizeOf, type Draft } from "../state/form/draft";
 import { mostTimes } from "../state/form/enlarge";
 import { guides, likened } from "../state/form/guides";
 import { input, type Input } from "../state/form/input";
@@ -49,7 +49,7 @@ async function follow(asked: Draft, seed: number, source: Input | null): Promise
     wish.metadata = { ...wish.metadata, ...marked(spot) };
     if (input.peek() === source && !source.canvas) input.value = { ...source, canvas: spot };
   }
-  const { key, problem } = await submit(wish, files(source, steered, chosen, asked));
+  const { key, problem } = await submit(wish, files(source, steered, chosen, asked), sizeOf(wish, source && inPixels(source, chosen, asked), chosen));
   const changed = draft.peek() !== sent || input.peek() !== source || guides.peek() !== steered;
   // What was changed since is not what was wrong: then the card alone tells of it.
   if (changed || !(problem instanceof Refused) || !problem.fields.length) return;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import "../page";
 import { model, sampler, schedule } from "../samples";
+import type { Input } from "../../src/state/form/input";
 
-const { EMPTY, files, fill, draft, inPixels, request, reset } = await import("../../src/state/form/draft");
+const { EMPTY, files, fill, draft, inPixels, request, reset, sizeOf } = await import("../../src/state/form/draft");
 const { NO_EDGES, STRENGTH } = await import("../../src/state/form/input");
 const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../../src/state/form/sizes");
 const { differences, samplersOf, schedulesOf } = await import("../../src/make/settings/choices");
@@ -112,6 +113,17 @@ describe("a request", () => {
     expect(files({ ...photograph, use: "outpaint" }, undefined, small).image).toBe(picture);
     const canvas = { id: "canvas", x: 0, y: 0 };
     expect(files({ ...photograph, canvas }, undefined, small).image).toBe(picture);
+  });
+
+  it("says how large its picture will be before the server does", () => {
+    const said = (some: Partial<Input>, from = EMPTY) => {
+      const source = { ...start, width: 400, height: 300, ...some };
+      return sizeOf(request(from, source, model()), inPixels(source, model(), from), model());
+    };
+    expect(said({ use: "inpaint" })).toEqual({ width: 400, height: 300 });
+    expect(said({ use: "upscale" })).toEqual({ width: 800, height: 600 });
+    expect(said({ use: "outpaint", expand: { left: 32, right: 0, top: 8, bottom: 0 } })).toEqual({ width: 432, height: 308 });
+    expect(sizeOf(request({ ...EMPTY, width: 64, hires: 2 }, null), null, model())).toEqual({ width: 128, height: 256 });
   });
 
   it("enlarges the photograph as it was taken, and a smaller one where something is painted anew", () => {

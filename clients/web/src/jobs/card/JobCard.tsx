@@ -68,7 +68,7 @@ function ReadAs({ job }: { job: Job }) {
   return (
     <p class="muted">
       {t("readAs", read)}{" "}
-      <button type="button" class="plain link" onClick={() => void submit({ ...job.input, as_written: true })}>
+      <button type="button" class="plain link" onClick={() => void submit({ ...job.input, as_written: true }, {}, job)}>
         {t("asWritten")}
       </button>
     </p>
@@ -97,7 +97,7 @@ function Repeat({ job }: { job: Job }) {
   if (job.outputs.length) return null;
   return (
     <div class="choices">
-      <button type="button" onClick={() => void submit({ ...job.input })}>
+      <button type="button" onClick={() => void submit({ ...job.input }, {}, job)}>
         <Icon name="again" />
         {t("retry")}
       </button>

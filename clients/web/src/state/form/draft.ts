@@ -270,6 +270,19 @@ export function request(from: Draft, source: Input | null, model: Model | null =
   return asked;
 }
 
+/** How large what comes of a request will be, from a picture that is sent in so many pixels; of some
+ * kinds only its shape is known. */
+export function sizeOf({ kind, width, height, scale, expand, hires }: JobRequest, sent: Size | null, model: Model | null): Size | undefined {
+  if (!sent) {
+    const times = hires?.scale ?? 1;
+    const [across, down] = [width ?? model?.width, height ?? model?.height];
+    return across && down ? { width: Math.round(across * times), height: Math.round(down * times) } : undefined;
+  }
+  if (kind === "upscale") return { width: Math.round(sent.width * (scale ?? 1)), height: Math.round(sent.height * (scale ?? 1)) };
+  const { left = 0, right = 0, top = 0, bottom = 0 } = (kind === "outpaint" && expand) || {};
+  return { width: sent.width + left + right, height: sent.height + top + bottom };
+}
+
 /** The files that go beside the request. */
 export function files(source: Input | null, guides: Guides = NONE, model: Model | null = null, from: Painted = EMPTY): Files {
   const given: Files = guideFiles(guides);
