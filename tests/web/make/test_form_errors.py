@@ -173,9 +173,11 @@ def test_same_again_leads_to_the_new_card(visit: Visit, site: Site):
     page = visit(PHONE)
     last = page.locator(".card[data-status=succeeded]").last
     last.scroll_into_view_if_needed()
-    last.get_by_role("button", name="Same again").tap()
+    before = len(jobs(site))
+    last.get_by_role("button", name="Same again").dblclick()
     page.get_by_role("button", name="See it").tap()
     expect(page.locator(".card").first).to_be_in_viewport()
+    assert len(jobs(site)) == before + 1
     last.scroll_into_view_if_needed()
     last.get_by_role("button", name="Use as input").tap()
     expect(page.get_by_role("group", name="Start from this picture")).to_be_in_viewport()
@@ -211,7 +213,7 @@ def test_a_preset_is_kept_used_and_handed_on_by_a_link(visit: Visit):
     page.get_by_role("button", name="Styles and presets").click()
     page.get_by_label("All settings, as a preset of yours").check()
     page.get_by_label("Name").fill("Fast ink")
-    page.get_by_role("dialog").get_by_role("button", name="Keep what the form says").click()
+    page.get_by_role("dialog").get_by_role("button", name="Keep what the form says").dblclick()
     expect(page.get_by_role("button", name="Fast ink", exact=True)).to_be_visible()
     page.get_by_role("button", name="Close").click()
     page.get_by_label(PROMPT).fill("a fox")

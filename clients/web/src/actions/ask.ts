@@ -7,6 +7,7 @@ import { models } from "../state/form/models";
 import { submit } from "../state/live/outgoing";
 import { lead } from "../state/page/attention";
 import { toast } from "../state/page/toasts";
+import { twice } from "../state/page/twice";
 import { sentence } from "../ui/sentence";
 import { t } from "./words";
 
@@ -15,11 +16,12 @@ const NEAR_BY = 0.2;
 
 /** Asks for one more by the same recipe, with another seed. */
 export function sameAgain(job: Job, _output: Output): void {
-  void ask(job, { ...recipe(job), seed: randomSeed() });
+  if (!twice(`again ${job.id}`)) void ask(job, { ...recipe(job), seed: randomSeed() });
 }
 
 /** Asks for a picture that is nearly this one. */
 export function vary(job: Job, output: Output): void {
+  if (twice(`vary ${output.id}`)) return;
   const made = models.peek().find((each) => each.name === job.input.model);
   // A pipeline that runs whole mixes no noises, and an upscale is all picture and no noise.
   const mixes = made?.batched !== false && job.kind !== "upscale";
