@@ -13,12 +13,17 @@ import time
 
 from benchmarks import ROOT
 
+FEW = ("--rounds", "2", "--pictures", "5")
+"""By its own defaults a mix takes an hour and a half."""
+
 EVERY = (
     ("server.around", ()),
-    ("load", ("--mix", "same")),
-    ("load", ("--mix", "steps")),
-    ("load", ("--mix", "all")),
-    ("server.arms", ()),
+    ("load", ("--mix", "same", *FEW)),
+    ("load", ("--mix", "steps", *FEW)),
+    ("load", ("--mix", "all", *FEW)),
+    ("beside.arms", ()),
+    ("beside.arms", ("--busy", "2", "--rounds", "5")),
+    ("beside.full_size", ()),
     ("growth", ()),
     ("simulate", ()),
     ("engine.backends", ()),
@@ -29,6 +34,7 @@ EVERY = (
     ("engine.previews", ()),
     ("engine.memory", ()),
     ("server.recovery", ()),
+    ("server.enlarging", ()),
     ("server.page", ()),
     ("server.fairness", ()),
     ("server.tracing", ()),
@@ -40,7 +46,7 @@ SHORT = (
     ("load", ("--short",)),
     ("growth", ("--short",)),
     ("simulate", ("--seconds", "5", "--times", "100")),
-    ("server.arms", ("--rounds", "1", "--callers", "4", "--steps", "4")),
+    ("beside.arms", ("--rounds", "1", "--callers", "4", "--steps", "4")),
     ("server.recovery", ("--kills", "1")),
 )
 

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import RESULTS, machine, save
+from benchmarks.beside.sides import Callers, bare
 from benchmarks.load.arms import MOST, Arm, Diffusers, Ours, Whole
 from benchmarks.load.figures import between, compared, middle, summary
 from benchmarks.load.loops import Served, closed, opened, poisson
 from benchmarks.load.requests import MIXES, SHORT, Asked, Mix
-from benchmarks.server.arms import Callers, bare
 from benchmarks.server.callers import Server, server
 
 CALLERS = (1, 4, 8, 16, 32)

@@ -18,8 +18,8 @@ from typing import Protocol
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.beside.sides import PROMPT, Bare
 from benchmarks.load.requests import Asked
-from benchmarks.server.arms import PROMPT, Bare
 from benchmarks.server.callers import JOBS, Server
 
 MOST = 16

@@ -18,7 +18,7 @@ class Asked:
     sampler: str
 
     def line(self, count: int) -> str:
-        """As `benchmarks/server/bare.py` reads it."""
+        """As `benchmarks/beside/bare.py` reads it."""
         return f"{count} {self.steps} {self.side} {self.sampler}"
 
 

@@ -1,1 +1,1 @@
-"""The server as its callers have it, by HTTP: beside diffusers, under load, killed, traced."""
+"""The server as its callers have it, by HTTP: under load, killed, traced."""

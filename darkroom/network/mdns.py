@@ -10,9 +10,13 @@ from threading import Thread
 
 from zeroconf import Error, ServiceInfo, Zeroconf
 
+from jobs.settings import Settings
+
 log = logging.getLogger(__name__)
 
 TYPE = "_darkroom._tcp.local."
+
+USUAL = Settings.model_fields["port"].default
 
 
 class Advertisement:
@@ -25,10 +29,12 @@ class Advertisement:
     def __init__(self, port: int, addresses: Sequence[str], properties: dict[str, str]) -> None:
         self._zeroconf: Zeroconf | None = None
         machine = socket.gethostname().partition(".")[0]
+        # Of two servers of one machine a phone shows which is which.
+        which = "" if port == USUAL else f" at {port}"
         self._addresses = list(addresses)
         self._info = ServiceInfo(
             TYPE,
-            f"Darkroom on {machine}"[:60] + f".{TYPE}",
+            f"Darkroom on {machine}"[:50] + f"{which}.{TYPE}",
             port=port,
             properties=properties,
             server=f"{machine}.local.",

@@ -27,7 +27,7 @@ KEPT = 2000
 """Signatures that a process keeps: pages ask for the same pictures' URLs all day."""
 
 REFRESH = 60.0
-"""Seconds after which the secret is read again, should Redis have been emptied meanwhile."""
+"""Seconds after which the secret is read again, and put back should Redis have lost it."""
 
 
 class Signer:
@@ -60,7 +60,7 @@ class Signer:
     def _current(self) -> bytes:
         if self._secret is None or time.monotonic() - self._read_at > REFRESH:
             try:
-                self._secret = shared_secret(self._redis, SECRET)
+                self._secret = shared_secret(self._redis, SECRET, known=self._secret)
                 self._read_at = time.monotonic()
             except RedisError:
                 # Pictures that are in the store can be shown while Redis is away.

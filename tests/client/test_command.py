@@ -44,7 +44,12 @@ def count(site: Site) -> int:
 
 
 @pytest.mark.parametrize(
-    ("name", "format"), [("cake.png", "PNG"), ("cake.JPG", "JPEG"), ("cake.webp", "WEBP")]
+    ("name", "format"),
+    [
+        pytest.param("cake.png", "PNG", marks=pytest.mark.slow),
+        ("cake.JPG", "JPEG"),
+        pytest.param("cake.webp", "WEBP", marks=pytest.mark.slow),
+    ],
 )
 def test_a_file_has_inside_what_its_name_says(
     generate: Run, tmp_path: Path, name: str, format: str

@@ -71,7 +71,9 @@ def picture_of(result: Any) -> tuple[dict[str, Any], Image.Image]:
     return json.loads(said.text), Image.open(io.BytesIO(base64.b64decode(image.data)))
 
 
-@BOTH
+@pytest.mark.parametrize(
+    "run", ["stdio", pytest.param("http", marks=pytest.mark.slow)], indirect=True
+)
 def test_an_assistant_makes_changes_and_enlarges_a_picture(run: Callable[[Use], None]):
     async def use(client: Client) -> None:
         tools = {each.name for each in (await client.list_tools()).tools}

@@ -65,7 +65,11 @@ def test_an_autoencoder_that_leaves_half_precision_decodes_in_float32(room: Room
 
 
 @pytest.mark.parametrize(
-    ("model", "part"), [("holes", "UNet2DConditionModel"), ("blind", "AutoencoderKL")]
+    ("model", "part"),
+    [
+        ("holes", "UNet2DConditionModel"),
+        pytest.param("blind", "AutoencoderKL", marks=pytest.mark.slow),
+    ],
 )
 def test_weights_that_are_no_numbers_are_named(room: Room, model: str, part: str):
     job = room.job(model=model, **ASKED)

@@ -48,6 +48,7 @@ def test_in_exact_mode_a_picture_is_equal_to_the_pixel_whatever_its_mates(tiny_m
         assert np.array_equal(in_another_order[name].image, alone), name
 
 
+@pytest.mark.slow
 def test_in_exact_mode_the_shipped_models_latents_are_equal_to_the_bit(shipped_model):
     def latents_after_steps(engine: Engine, mates: int) -> np.ndarray:
         request = ImageRequest("shipped", "red apple", "", 128, 128, 20, 5.0, 1, "euler")

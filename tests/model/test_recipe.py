@@ -89,6 +89,7 @@ def test_weights_are_cut_into_shards_that_load_as_they_were(
     )
 
 
+@pytest.mark.slow
 def test_a_training_that_stopped_continues_to_the_bit(
     prepared: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

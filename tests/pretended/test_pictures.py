@@ -97,7 +97,12 @@ def _of_diffusers(wait: Event) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("family", "kind"), [("sd1", "inpaint"), ("flux", "text-to-image"), ("lumina2", "hires")]
+    ("family", "kind"),
+    [
+        ("sd1", "inpaint"),
+        pytest.param("flux", "text-to-image", marks=slow),
+        pytest.param("lumina2", "hires", marks=slow),
+    ],
 )
 def test_a_picture_waits_once_for_its_pixels(
     device: Pretended, folder: Folder, family: str, kind: str

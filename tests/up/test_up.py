@@ -84,6 +84,7 @@ def test_another_with_the_same_port_says_who_has_it(running: Running, tmp_path: 
     assert f"PORT={int(running.environment['PORT']) + 1}" in other.said()
 
 
+@pytest.mark.slow
 def test_generate_saves_the_pictures(running: Running, tmp_path: Path) -> None:
     command = ["generate", "red apple", "--steps", "2", "--count", "2", "--seed", "7"]
     made = running.run(*command, "-o", str(tmp_path / "apple.png"))
@@ -94,6 +95,7 @@ def test_generate_saves_the_pictures(running: Running, tmp_path: Path) -> None:
     assert "seed 8" in made.stdout
 
 
+@pytest.mark.slow
 def test_generate_tells_the_field_that_is_wrong(running: Running) -> None:
     made = running.run("generate", "red apple", "--steps", "9999")
 

@@ -49,7 +49,11 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on(
             "console",
-            lambda line: None if noise and noise in line.text else said.append(line.text),
+            lambda line: (
+                None
+                if noise and noise in line.text
+                else said.append(f"{line.text} ({line.location['url']})")
+            ),
         )
         page.goto(f"{site.url}/{path}")
         return page

@@ -77,6 +77,7 @@ def test_a_long_prompt_is_used_whole_and_says_how_many_tokens(desk):
     assert long.outputs[0].prompt_chunks >= 3
 
 
+@pytest.mark.slow
 def test_jobs_that_come_together_share_forwards(desk):
     def rows() -> tuple[float, float]:
         tree = metrics.read(desk.redis).get("forward_rows", {}).get("emoji", {})

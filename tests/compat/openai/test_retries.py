@@ -32,6 +32,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
+@pytest.mark.slow
 def test_before_a_worker_has_started_the_client_comes_back(
     openai: OpenAI, redis: Redis, store: ImageStore, pool: ThreadPoolExecutor
 ):

@@ -151,7 +151,16 @@ CONTROLS = {
     ),
     "prompt only": (Control("shuffle", PICTURE, weight=0.5),),
 }
-every_control = pytest.mark.parametrize("controls", CONTROLS.values(), ids=CONTROLS)
+SLOW = ("one", "some steps")
+"""What "two" has in it as well."""
+
+every_control = pytest.mark.parametrize(
+    "controls",
+    [
+        pytest.param(controls, id=name, marks=pytest.mark.slow if name in SLOW else [])
+        for name, controls in CONTROLS.items()
+    ],
+)
 
 
 @every_control

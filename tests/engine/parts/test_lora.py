@@ -100,7 +100,7 @@ def read(pipeline: Any) -> torch.Tensor:
         pytest.param({"kohya": 1.0}, marks=pytest.mark.slow),
         pytest.param({"diffusers": 0.7}, marks=pytest.mark.slow),
         pytest.param({"locon": 1.3}, marks=pytest.mark.slow),
-        {"unet": -0.5},
+        pytest.param({"unet": -0.5}, marks=pytest.mark.slow),
         {"kohya": 0.6, "diffusers": -0.4, "locon": 1.0},
     ],
 )
@@ -207,7 +207,7 @@ def test_each_layer_has_its_own_alpha(
     )
 
 
-@pytest.mark.parametrize("format", ["kohya", "diffusers"])
+@pytest.mark.parametrize("format", ["kohya", pytest.param("diffusers", marks=pytest.mark.slow)])
 def test_a_lora_for_sdxl_changes_both_text_encoders_as_in_diffusers(
     tmp_path: Path, format: LoraFormat
 ):

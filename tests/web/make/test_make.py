@@ -190,6 +190,7 @@ def test_the_keyboard_alone_makes_and_opens_a_picture(visit: Visit, site: Site):
     expect(page).to_have_url(re.compile(r"#/gallery/\w+-0$"))
 
 
+@pytest.mark.slow
 def test_the_screen_speaks_vietnamese(visit: Visit):
     page = visit(PHONE, **VIETNAMESE)
     page.get_by_label("Bạn muốn thấy gì trong ảnh?").fill("rocket, 3d")

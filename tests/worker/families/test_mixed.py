@@ -69,9 +69,10 @@ TWO = ("sd1", "flux")
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize(
     ("names", "asks"),
-    [(TWO, QUICK), pytest.param((*MIXED,), ASKED, marks=pytest.mark.slow)],
+    [(TWO, QUICK), ((*MIXED,), ASKED)],
     ids=["two", "all"],
 )
+@pytest.mark.slow
 def test_mixed_traffic_shares_forwards_within_each_family_and_each_picture_is_diffusers_own(
     site: Site, client: httpx.Client, names: tuple[str, ...], asks: tuple[Fields, ...]
 ):

@@ -153,7 +153,8 @@ def test_controls_share_forwards_with_plain_pictures_and_each_is_its_equivalent(
 # numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own solvers.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:The decode_latents method:FutureWarning")
-@pytest.mark.parametrize("family", [CROSSED, pytest.param("sdxl", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [CROSSED, "sdxl"])
 def test_t2i_adapters_share_forwards_with_plain_pictures_and_are_diffusers_own(
     site: Site, client: httpx.Client, family: str
 ):

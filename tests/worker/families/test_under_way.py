@@ -35,7 +35,9 @@ def test_a_job_shows_previews_and_progress_and_ends_at_a_cancel(client: httpx.Cl
     seen: dict[str, Fields] = {}
     with client.stream("GET", job["urls"]["events"]) as stream:
         for event in Events(stream.iter_lines()).named("preview", "progress"):
-            seen[event["event"]] = event["data"]
+            # The first progress is told while the prompt is read.
+            if event["event"] == "preview" or event["data"]["progress"]["step"]:
+                seen[event["event"]] = event["data"]
             if {"preview", "progress"} <= seen.keys():
                 break
     small = np.asarray(Image.open(io.BytesIO(b64decode(seen["preview"]["image"].split(",")[-1]))))

@@ -32,6 +32,7 @@ from worker.engine import TOLERANCE
 Tensors = dict[str, torch.Tensor]
 
 FAMILY_NAMES = ("flux", "sd3", "qwen-image", "z-image")
+QUICK = ("flux", "sd3")
 
 MODELS_TOML = """
 [models.flux-file]
@@ -210,7 +211,10 @@ def test_a_dropped_transformer_takes_what_lies_in_the_tree(client: httpx.Client)
 
 # numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own code.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.parametrize("family", FAMILY_NAMES)
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in FAMILY_NAMES],
+)
 def test_a_file_with_what_is_named_beside_it_draws_as_the_folder(
     site: Site, client: httpx.Client, family: str
 ):
@@ -223,7 +227,7 @@ def test_a_file_with_what_is_named_beside_it_draws_as_the_folder(
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.parametrize("name", QUANTS)
+@pytest.mark.parametrize("name", ["q4", pytest.param("q8", marks=pytest.mark.slow)])
 def test_a_gguf_file_draws_as_diffusers_does_from_it(site: Site, client: httpx.Client, name: str):
     ours = picture(client, made(client, model=f"flux-{name}", **ASKED))
     lora = {"loras": [{"name": "some"}]}

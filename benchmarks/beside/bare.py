@@ -1,6 +1,6 @@
 """Diffusers as its users run it: a program of its own, with nothing of ours in it.
 
-    python benchmarks/server/bare.py FOLDER STEPS GUIDANCE PROMPT
+    python benchmarks/beside/bare.py FOLDER STEPS GUIDANCE PROMPT
 
 Each line that it reads is how many pictures one call makes, and may have steps, pixels of a side
 and a sampler behind; its answer is a line with the seconds that the call took, and with the

@@ -1,52 +1,29 @@
-"""The whole server beside diffusers as its users run it: ratios within one run.
-
-    python -m benchmarks.server.arms [--rounds 7] [--callers 16] [--data FOLDER]
-
-E is diffusers one picture at a time and B diffusers in one call of as many as there are callers,
-each in a process of its own, in its default environment (`benchmarks/server/bare.py`). Ours are
-callers of a running server, in float32 and in bfloat16. All take turns, and the server has
-measured and compiled what it wants before. `data` is the server's folder, kept for another run.
-Results go to benchmarks/results/arms.json.
-"""
+"""The two sides that are compared: diffusers in a process of its own, and callers of a server."""
 
 from __future__ import annotations
 
-import argparse
-import io
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
-from PIL import Image
 
-from benchmarks import RESULTS, ROOT, save
-from benchmarks.server.callers import Server, server
+from benchmarks import ROOT
+from benchmarks.server.callers import Server
 
 MODEL = ROOT / "models" / "emoji"
 PROMPT = "red apple, 3d"
 SAMPLER = "pndm"
 """As the model's own scheduler is, which diffusers takes where nobody chooses."""
-
-PAIRS = (
-    ("one", "E"),
-    ("one bf16", "E"),
-    ("many", "E"),
-    ("many bf16", "E"),
-    ("many", "B"),
-    ("many bf16", "B"),
-)
 
 QUIET = 0.2
 """Seconds of the processors in two, under which a server has nothing to do."""
@@ -54,14 +31,7 @@ QUIET = 0.2
 SETTLED = 1200.0
 """Seconds that a server may measure and compile."""
 
-CATALOGUE = """
-default = "emoji"
-[models.emoji]
-source = "{model}"
-[models.emoji-bf16]
-source = "{model}"
-dtype = "bfloat16"
-"""
+COMPUTES = "import numpy as np\na = np.ones((500, 500), np.float32)\nwhile True: a @ a"
 
 
 def plain_environment() -> dict[str, str]:
@@ -72,12 +42,12 @@ def plain_environment() -> dict[str, str]:
 class Bare:
     """Diffusers in its own process."""
 
-    def __init__(self, steps: int, guidance: float) -> None:
+    def __init__(self, steps: int, guidance: float, model: Path) -> None:
         self._process = subprocess.Popen(
             [
                 sys.executable,
-                str(ROOT / "benchmarks" / "server" / "bare.py"),
-                MODEL,
+                str(ROOT / "benchmarks" / "beside" / "bare.py"),
+                str(model),
                 str(steps),
                 str(guidance),
                 PROMPT,
@@ -123,8 +93,9 @@ class Bare:
 
 
 @contextmanager
-def bare(steps: int, guidance: float) -> Iterator[Bare]:
-    found = Bare(steps, guidance)
+def bare(steps: int, guidance: float, model: Path = MODEL) -> Iterator[Bare]:
+    """Diffusers with a model, for as long as the block lasts."""
+    found = Bare(steps, guidance, model)
     try:
         yield found
     finally:
@@ -199,57 +170,22 @@ class Callers:
         return next(each for each in every if each["name"] == model)["workers"][0]["backend"]
 
 
-def measure(options: argparse.Namespace, there: Server, stock: Bare) -> dict[str, Any]:
-    ours = Callers(there, options.steps, options.guidance)
-    many = options.callers
-    models = ("emoji", "emoji-bf16")
-    for model in models:
-        for count in (1, 2, many):
-            ours.together(model, count)
-        ours.settle(model)
-        # What was asked for in the meantime may be compiled now.
-        ours.together(model, many)
-        ours.settle(model)
-    stock.pictures(1)
-    stock.pictures(many)
-    arms: dict[str, Callable[[], tuple[float, float]]] = {
-        "E": partial(stock.pictures, 1),
-        "one": partial(ours.together, "emoji", 1),
-        "one bf16": partial(ours.together, "emoji-bf16", 1),
-        "many": partial(ours.together, "emoji", many),
-        "B": partial(stock.pictures, many),
-        "many bf16": partial(ours.together, "emoji-bf16", many),
-    }
-    took: dict[str, list[tuple[float, float]]] = {name: [] for name in arms}
-    for number in range(options.rounds):
-        for name, arm in arms.items():
-            took[name].append(arm())
-        print(number, {name: round(each[-1][0], 3) for name, each in took.items()}, flush=True)
-    alone = statistics.median(ours.one("emoji", seed, 4)[0] for seed in range(5))
-    slowest = ours.among("emoji", many - 1, 4, 30, options.rounds)
-    stock.pictures(1)
-    return {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "load": os.getloadavg()[0],
-        "model": MODEL.name,
-        "steps": options.steps,
-        "sampler": SAMPLER,
-        "callers": many,
-        "rounds": options.rounds,
-        "backends": {model: ours.backend(model) for model in models},
-        "levels_apart": _apart(ours, stock),
-        "seconds_a_picture": {name: summary(each, 0) for name, each in took.items()},
-        "processor_seconds_a_picture": {name: summary(each, 1) for name, each in took.items()},
-        "times_as_fast": {
-            f"{name} against {other}": said(took[other], took[name], 0) for name, other in PAIRS
-        },
-        "times_less_of_the_processors": {
-            f"{name} against {other}": said(took[other], took[name], 1) for name, other in PAIRS
-        },
-        "four_steps_alone": round(alone, 3),
-        "four_steps_among_thirty_slowest": round(slowest, 3),
-        "four_steps_times_as_long": round(slowest / alone, 2),
-    }
+@contextmanager
+def computing(count: int) -> Iterator[None]:
+    """So many other processes that compute without end, of a thread each."""
+    alone = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    with ExitStack() as stack:
+        for _ in range(count):
+            other = subprocess.Popen([sys.executable, "-c", COMPUTES], env=alone)
+            stack.callback(other.wait)
+            stack.callback(other.kill)
+        yield
+
+
+def plain() -> None:
+    """From here on no program that is started is told how many threads to have, and how to wait."""
+    for name in [each for each in os.environ if each.startswith("OMP_")]:
+        del os.environ[name]
 
 
 def summary(took: list[tuple[float, float]], which: int) -> dict[str, float]:
@@ -271,45 +207,3 @@ def said(above: list[tuple[float, float]], below: list[tuple[float, float]], whi
     if low < 1 < high:
         return f"not resolved ({low:.2f} to {high:.2f})"
     return f"{middle:.2f} ({low:.2f} to {high:.2f})"
-
-
-def _apart(ours: Callers, stock: Bare) -> dict[str, dict[str, float]]:
-    """How far our pictures are from diffusers' own, in levels."""
-    right = stock.last()
-    found: dict[str, dict[str, float]] = {}
-    for model in ("emoji", "emoji-bf16"):
-        picture = np.asarray(Image.open(io.BytesIO(ours.one(model)[1])).convert("RGB"))
-        apart = np.abs(picture.astype(float) - right)
-        found[model] = {"most": float(apart.max()), "mean": round(float(apart.mean()), 3)}
-    return found
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="The server beside diffusers, in one run")
-    parser.add_argument("--callers", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--guidance", type=float, default=4.0)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--backend", default="auto", help="the server's BACKEND")
-    parser.add_argument("--data", type=Path, help="the server's folder, kept for another run")
-    parser.add_argument("--output", type=Path, default=RESULTS / "arms.json")
-    options = parser.parse_args()
-    for name in [each for each in os.environ if each.startswith("OMP_")]:
-        del os.environ[name]
-    settings = {"BACKEND": options.backend, "SPARE_WORKER": "false", "MDNS": "false"}
-    with tempfile.TemporaryDirectory() as folder:
-        catalogue = Path(folder) / "models.toml"
-        catalogue.write_text(CATALOGUE.format(model=MODEL), encoding="utf-8")
-        settings["MODELS"] = str(catalogue)
-        with (
-            server(**settings, **({"DATA": str(options.data)} if options.data else {})) as there,
-            bare(options.steps, options.guidance) as stock,
-        ):
-            result = measure(options, there, stock)
-    save(result, options.output)
-    for name, value in result.items():
-        print(f"{name:34} {value}")
-
-
-if __name__ == "__main__":
-    main()
