@@ -32,13 +32,13 @@ class Settings(MachineSettings):
         ge=8,
         le=16384,
         description="Largest width or height in pixels; of what is only enlarged, into which "
-        "nothing is drawn, twice as large.",
+        "nothing is drawn, four times as large.",
     )
     max_pixels: int = Field(
         default=4_194_304,
         ge=64,
         description="Largest width times height of one image, in pixels; of what is only enlarged "
-        "four times as many.",
+        "eight times as many.",
     )
     max_steps: int = Field(
         default=150, ge=1, le=1000, description="Most denoising steps of an image."

@@ -112,6 +112,11 @@ class JobView(BaseModel):
         description="The request with every choice made; sent again it makes the same pictures."
     )
     pictures: list[InputView] = Field(description="The pictures that it starts from.")
+    width: int = Field(
+        description="Of each picture that it makes: of what is drawn of a part (`input.width`) and "
+        "laid back into a picture that of the whole."
+    )
+    height: int = Field(description="As `width`.")
     outputs: list[OutputView]
     traces: list[TracedView] = Field(
         description="What was kept of the steps of its pictures, where that was asked for."
@@ -186,6 +191,8 @@ class Views:
             attempts=record.attempts,
             input=record.request,
             pictures=self.inputs(record.request),
+            width=record.extent.width,
+            height=record.extent.height,
             outputs=[self.output(output, record) for output in record.outputs],
             traces=self._traces(record),
             files=self._files(record),

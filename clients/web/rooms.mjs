@@ -31,7 +31,7 @@ const MAY_IMPORT = {
   "ui/models": ["api/images", "api/types", "i18n", "ui/pictures"],
   "ui/pictures": ["api/images", "api/types"],
   actions: ["api", "browser", "i18n", "platform", "state", "ui/sentence", SIGNALS],
-  "actions/saving": ["actions/words", "api", "browser", "platform", "state/page/toasts", "ui/sentence"],
+  "actions/saving": ["actions/words", "api", "browser", "platform", "state/page/toasts", "state/page/twice", "ui/sentence"],
 
   walks: ["api", ...VIEW],
 

@@ -71,6 +71,8 @@ class Worker:
 
     def cost(self, job: OpenJob) -> PictureCost | None:
         """What a picture of this job costs here, as measured at about its size."""
+        if job.extent and job.extent.upscaler:
+            return self._enlarging(job, job.extent.upscaler)
         model, area = asked = job.lane.model, job.size.width * job.size.height
         if asked not in self._costs:
             near = [
@@ -99,11 +101,30 @@ class Worker:
         cost, delay = self.cost(job), self.ready_in(job.lane.model)
         if cost is None or delay is None:
             return None
-        tail = self.info.finish(job.stored or job.size.width * job.size.height)
+        tail = self.info.finish(job.stored)
         tail += cost.decode * job.size.pictures
         if not job.running:
             tail += cost.encode * job.size.pictures
+            delay += self.info.prepare.seconds(job.extent.given if job.extent else 0) or 0.0
         return Run(job, cost, job.left, tail, now + delay)
+
+    def _enlarging(self, job: OpenJob, upscaler: str) -> PictureCost | None:
+        """What is only enlarged takes no steps, and its upscaler's time."""
+        measured = self.info.enlarging.get(upscaler)
+        seconds = measured and measured.seconds(job.stored)
+        if seconds is None:
+            return None
+        size = job.size
+        return PictureCost(
+            model=job.lane.model,
+            width=size.width,
+            height=size.height,
+            fixed=0.0,
+            per_row=0.0,
+            rows=1,
+            encode=0.0,
+            decode=seconds,
+        )
 
 
 class Forecast:

@@ -12,9 +12,10 @@ from jobs.records import lanes
 from jobs.records.events import Status
 from jobs.records.lanes import Lane
 from jobs.records.record import STATUSES, Field
+from jobs.request.extent import Extent, only_enlarges
 from jobs.request.request import ResolvedRequest
 
-FIELDS = ("status", "origin", "worker_name", Field.PROGRESS)
+FIELDS = ("status", "origin", "worker_name", Field.PROGRESS, Field.EXTENT)
 """What is read of each open job."""
 
 UNIT = 16
@@ -58,6 +59,7 @@ class Size(NamedTuple):
         more = request.regions or request.pag_scale or request.reference_only
         more_rows = bool(more) or joins(request.prompt)
         once = request.hires is None and request.kind not in ("upscale", "edit")
+        once = once or only_enlarges(request)
         plain = once and not more_rows
         guided = request.guidance_scale > 1 or request.cfg_plus_plus
         at = request.drawn or request
@@ -68,7 +70,7 @@ class Size(NamedTuple):
 class OpenJob:
     """A job that waits or runs: `left` are the steps that each of its pictures still needs,
     `storing` the seconds until those are stored that are made, where no other is to be made, and
-    `stored` the pixels of each file, 0 where it is as large as what is drawn."""
+    `extent` what it has to read and how large its files are, None where they are as drawn."""
 
     id: str
     lane: Lane
@@ -76,7 +78,12 @@ class OpenJob:
     worker: str | None
     left: float
     storing: float | None = None
-    stored: int = 0
+    extent: Extent | None = None
+
+    @property
+    def stored(self) -> int:
+        """Pixels of each file."""
+        return self.extent.pixels if self.extent else self.size.width * self.size.height
 
     @property
     def running(self) -> bool:
@@ -86,21 +93,22 @@ class OpenJob:
 
 def open_job(row: tuple[bytes | None, ...], scores: Mapping[bytes, float]) -> OpenJob | None:
     """The job of which `FIELDS` were read, after its id; None where it has ended."""
-    job_id, status, origin, worker, told = row
+    job_id, status, origin, worker, told, wide = row
     lane = lanes.parse(origin.decode()) if origin else None
     state = status_of(status) if status else None
     if job_id is None or job_id not in scores or lane is None or state not in ("queued", "running"):
         return None
     size = Size.of(scores[job_id])
     left = float(size.steps)
+    extent = Extent.model_construct(**json.loads(wide)) if wide else None
     if state == "queued":
-        return OpenJob(job_id.decode(), lane, size, None, left)
+        return OpenJob(job_id.decode(), lane, size, None, left, extent=extent)
     storing = None
     if told:
         said = json.loads(told)
         left *= 1 - said["progress"]["fraction"]
         storing = said.get("storing")
-    return OpenJob(job_id.decode(), lane, size, (worker or b"").decode(), left, storing)
+    return OpenJob(job_id.decode(), lane, size, (worker or b"").decode(), left, storing, extent)
 
 
 def status_of(status: bytes) -> Status | None:

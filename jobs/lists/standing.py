@@ -24,6 +24,7 @@ from jobs.records.record import JobRecord
 from jobs.records.shares import Turn
 from jobs.records.shares import turn as turn_of
 from jobs.records.workers import WorkerInfo
+from jobs.request.extent import Extent
 from jobs.request.request import ResolvedRequest
 
 OPEN = "darkroom:open"
@@ -131,7 +132,7 @@ class Standing:
         if lane is None or all(job.lane.caller != lane.caller for job in self._order):
             return None
         size = Size.of(Size.asked(record.request).score)
-        new = OpenJob(record.id, lane, size, None, float(size.steps))
+        new = OpenJob(record.id, lane, size, None, float(size.steps), extent=record.extent)
         # Nothing changes for whom comes before: the lane's turn is another's until then.
         places = (place for place, job in enumerate(reversed(self._order)) if job.lane == lane)
         since = next(places, len(self._order))
@@ -179,16 +180,16 @@ class Standing:
             seconds = steps * record.seconds_per_step
         return None if seconds is None else round(seconds, 2)
 
-    def would_end(self, lane: Lane, request: ResolvedRequest, stored: int = 0) -> float | None:
+    def would_end(
+        self, lane: Lane, request: ResolvedRequest, extent: Extent | None = None
+    ) -> float | None:
         """Seconds until a job should be done that came to this lane now; None where what was
         measured is not enough, or many jobs wait and the others' times would not stay theirs.
-
-        `stored` is how many pixels each file has, where it is larger than what is drawn.
         """
         size = Size.of(Size.asked(request).score)
         if not size.plain:
             return None
-        new = OpenJob("", lane, size, None, float(size.steps), stored=stored)
+        new = OpenJob("", lane, size, None, float(size.steps), extent=extent)
         order = in_turn([*self._running, *self._order, new], self._shares)
         ends = self._forecast.with_last(new) if order[-1] is new else None
         if ends is None and self.waiting < SHORT:

@@ -24,8 +24,10 @@ from jobs.queue import idempotency, own_quotas, quotas, settle, suspects
 from jobs.records import lanes, once
 from jobs.records.events import ENDED, StatusEvent, job_stream, tell
 from jobs.records.record import STATUSES, Field, JobRecord, fetch, from_job, read
+from jobs.request.extent import Extent
 from jobs.request.fields.trace import wish
 from jobs.request.notes import Note
+from jobs.request.pictures import Pictures
 from jobs.request.request import ResolvedRequest
 from jobs.sentences import say
 from jobs.settings import settings
@@ -81,6 +83,7 @@ def submit(
     trace: str | None = None,
     notes: Sequence[Note] = (),
     looks: Looks | None = None,
+    pictures_given: Pictures | None = None,
 ) -> JobRecord:
     """Put a job into its lane and return its record; once this returns the job is kept.
 
@@ -88,7 +91,8 @@ def submit(
     account, which is the caller unless given. Of two that are sent at once with the same `job_id`,
     one is added and both are told of it; `keyed` says that the id belongs to an Idempotency-Key.
     `hook` names who is told of its events, `trace` what the work on it is a part of; `notes` are
-    shown with it. `looks` are those that the caller's process shares.
+    shown with it. `looks` are those that the caller's process shares; `pictures_given` says how
+    large the pictures are that it starts from.
     Raises QueueFull, QuotaExceeded, InvalidRequest where a limit is below the job's own pictures,
     or redis.exceptions.RedisError, after which it may or may not be there.
     """
@@ -124,6 +128,9 @@ def submit(
     fields["status"] = JobStatus.QUEUED.value
     if notes:
         fields[Field.NOTES] = json.dumps([note.model_dump() for note in notes])
+    if pictures_given:
+        extent = Extent.of(request, pictures_given)
+        fields[Field.EXTENT] = extent.model_dump_json(exclude_defaults=True)
     event = StatusEvent(job=job_id, status="queued")
     with connection.pipeline() as pipe:
         pipe.hset(job.key, mapping=fields)

@@ -19,6 +19,7 @@ from rq.serializers import JSONSerializer
 from jobs.pictures import traces, walks
 from jobs.pictures.image_store import image_id
 from jobs.records.events import ENDED, STORING, Error, Output, Progress, Status
+from jobs.request.extent import Extent
 from jobs.request.fields.trace import wish
 from jobs.request.notes import Note
 from jobs.request.pictures import named_pictures
@@ -48,6 +49,7 @@ class Field:
     OUTPUTS = "outputs"
     ERROR = "error"
     NOTES = "notes"
+    EXTENT = "extent"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class JobRecord:
     started_at: datetime | None
     ended_at: datetime | None
     worker: str | None
+    extent: Extent
 
     @property
     def all_made(self) -> bool:
@@ -111,7 +114,7 @@ def read_many(connection: Redis, job_ids: Sequence[str]) -> list[JobRecord | Non
 SHOWN = (
     *("data", "status", "origin", "worker_name", "created_at", "started_at", "ended_at"),
     *(Field.ATTEMPTS, Field.CRASHES, Field.CANCEL, Field.PROGRESS, Field.OUTPUTS, Field.ERROR),
-    Field.NOTES,
+    *(Field.NOTES, Field.EXTENT),
 )
 """The fields of the hash that a record is made of."""
 
@@ -186,6 +189,7 @@ def _made(job_id: str, values: Values) -> JobRecord | None:
         progress = Progress(step=steps, steps=steps, fraction=1.0)
     pictures: list[dict[str, Any]] = _json(raw, Field.OUTPUTS) or []
     notes: list[dict[str, Any]] = _json(raw, Field.NOTES) or []
+    extent = _json(raw, Field.EXTENT)
     return JobRecord(
         id=job_id,
         owner=str(kwargs["owner"]),
@@ -205,6 +209,7 @@ def _made(job_id: str, values: Values) -> JobRecord | None:
         started_at=_time(raw, "started_at") if status != "queued" else None,
         ended_at=_time(raw, "ended_at") if status in ENDED else None,
         worker=_text(raw, "worker_name") or None,
+        extent=Extent.model_construct(**extent) if extent else Extent.of(request, {}),
     )
 
 

@@ -62,6 +62,22 @@ class PictureCost(BaseModel):
         return rows / self.rows * (self.fixed + self.per_row * self.rows)
 
 
+class Measured(BaseModel):
+    """What something takes, in seconds, as measured: of up to LARGE pixels, and for each pixel of
+    more; None where it was not."""
+
+    model_config = ConfigDict(frozen=True)
+
+    each: float | None = None
+    each_pixel: float | None = None
+
+    def seconds(self, pixels: int) -> float | None:
+        """What so many pixels should take; None where nothing was measured."""
+        if self.each_pixel is not None and (pixels > LARGE or self.each is None):
+            return self.each_pixel * pixels
+        return self.each and self.each * max(1.0, pixels / LARGE)
+
+
 class WorkerInfo(BaseModel):
     """One worker: where it runs, what it offers, how busy and how fast it is."""
 
@@ -83,6 +99,10 @@ class WorkerInfo(BaseModel):
     """Seconds from a picture's last pixel to its job's last word, of one of up to LARGE pixels."""
     finish_pixel_s: float | None = None
     """The same for each pixel of a larger one, once that was measured."""
+    prepare: Measured = Measured()
+    """From taking a job to having ready what it starts from, by the pixels of its pictures."""
+    enlarging: dict[str, Measured] = {}
+    """What each upscaler takes, by the pixels of what comes out."""
     ready_in: dict[str, float] = {}
     """Models that are not in memory, each with the seconds until it should be, as measured."""
     known: list[str] = []

@@ -91,6 +91,7 @@ def submit_opened(
                 trace=work.carrier,
                 notes=said,
                 looks=current_looks(),
+                pictures_given=uploads.pictures,
             )
     except InvalidRequest:
         uploads.drop()

@@ -91,16 +91,17 @@ def test_of_four_versions_one_is_kept(hand: Hand, site: Site):
 
 def test_a_picture_is_enlarged(hand: Hand, site: Site):
     finished(site, prompt="blue boat, flat")
+    side = 2 * jobs(site)[0]["width"]
     hand.open(*PHONE)
     hand.press("button", "More")
     hand.press("button", "Enlarge")
-    hand.reads("256\u00a0\u00d7\u00a0256")
+    hand.reads(f"{side}\u00a0\u00d7\u00a0{side}")
     hand.look("enlarge-360")
     hand.press("button", "Make it")
     hand.count(made("blue boat"), 2)
     job = jobs(site)[0]
     assert job["input"]["kind"] == "upscale"
-    assert [(each["width"], each["height"]) for each in job["outputs"]] == [(256, 256)]
+    assert [(each["width"], each["height"]) for each in job["outputs"]] == [(side, side)]
 
 
 def test_a_picture_goes_into_an_album_and_a_friend_gets_its_link(hand: Hand, site: Site):

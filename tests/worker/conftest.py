@@ -61,7 +61,7 @@ class Desk:
             self.store.put(stored.id, file.getvalue())
             inputs[pointer] = stored
         request = resolve(GenerationRequest(**QUICK | fields), cards, inputs)
-        return queue.submit(self.redis, request, owner, job_id=job_id)
+        return queue.submit(self.redis, request, owner, job_id=job_id, pictures_given=inputs)
 
     def read(self, record: JobRecord) -> JobRecord:
         found = queue.read(self.redis, record.id)

@@ -12,7 +12,8 @@ from redis import Redis
 
 from jobs.lists import standing
 from jobs.pictures.image_store import job_of
-from jobs.records import events
+from jobs.queue import queue
+from jobs.records import events, workers
 from jobs.records.record import JobRecord
 from tests.running.waiting import until
 from tests.worker.conftest import Desk
@@ -70,6 +71,13 @@ def test_a_small_picture_waits_for_no_large_ones_of_others_and_those_say_how_lon
 
     first = enlarged()
     turned(lambda: desk.read(first).ended_at)
+    worker.settler.offer.advertise(0)
+    [info] = workers.live(redis)
+    assert info.prepare.each
+    assert info.enlarging["lanczos"].each_pixel
+    waits = desk.submit("anna", pictures={"/image": scene(264, 264)}, **LARGER)
+    assert told(waits)
+    queue.delete(redis, waits)
     listener = redis.pubsub()
     listener.psubscribe(events.LIVE_CHANNELS)
     large = [enlarged() for _ in range(3)]

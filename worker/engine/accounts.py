@@ -111,6 +111,8 @@ class Accounts:
     def stage(self, task: Task, name: str) -> None:
         """The task is through an encode or a decode."""
         self.costs.stage(kind(task), name, task.stage_seconds)
+        if name == "enlarge":
+            task.enlarge_seconds = task.stage_seconds
         task.stage_seconds = 0.0
 
     def slack(self, task: Task) -> float:

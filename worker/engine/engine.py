@@ -44,6 +44,8 @@ class Finished:
     prompt_chunks: int
     trace: Trace | None = None
     faces: int | None = None
+    enlarge_s: float = 0.0
+    """Seconds that enlarging it took, where it was enlarged."""
 
 
 @dataclass(frozen=True)
@@ -306,4 +308,5 @@ def _finished(task: Task) -> Finished:
         prompt_chunks=text.chunks if text else 0,
         trace=_trace(task),
         faces=task.restoring.faces if task.restoring else None,
+        enlarge_s=task.enlarge_seconds,
     )

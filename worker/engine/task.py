@@ -178,6 +178,7 @@ class Task:
     canceled: bool = False
     had: float = 0.0
     stage_seconds: float = 0.0
+    enlarge_seconds: float = 0.0
     last_advanced: int = 0
     piecework: Piecework | None = None
     beside: Beside[Picture] | None = None

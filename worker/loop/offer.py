@@ -62,7 +62,8 @@ class Rate:
 class Offer:
     """The models of the worker `name`, as it advertises them; `costs` asks its engine what it
     measured, `compiled` which of them it made faster for its machine. `finish` is how long pictures
-    took from their last pixel until they were stored and told of."""
+    took from their last pixel until they were stored and told of, `prepare` how long it took to
+    read those that jobs start from."""
 
     def __init__(
         self,
@@ -99,10 +100,16 @@ class Offer:
         self._costs = costs
         self._compiled = compiled
         self.finish = Pace()
+        self.prepare = Pace()
+        self._enlarging: dict[str, Pace] = {}
 
     def change(self, cards: Sequence[ModelCard]) -> None:
         """Offer these models from now on."""
         self._cards = tuple(cards)
+
+    def enlarged(self, upscaler: str, seconds: float, pixels: int) -> None:
+        """An upscaler took so long for a picture of so many pixels."""
+        self._enlarging.setdefault(upscaler, Pace()).took(seconds, pixels)
 
     @property
     def lane_models(self) -> set[str]:
@@ -161,6 +168,8 @@ class Offer:
             costs=[PictureCost(**asdict(each)) for each in self._costs()],
             finish_s=self.finish.each or 0.0,
             finish_pixel_s=self.finish.each_pixel,
+            prepare=self.prepare.measured,
+            enlarging={name: each.measured for name, each in self._enlarging.copy().items()},
             ready_in=self.models.ready_in(),
             known=list(self.known),
             problems=list(self.problems),

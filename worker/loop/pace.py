@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from statistics import median
 
-from jobs.records.workers import LARGE
+from jobs.records.workers import LARGE, Measured
 
 RECENT = 9
 """Measurements of which the median counts."""
@@ -30,6 +30,11 @@ class Pace:
         """What a picture of so many pixels should take; None where nothing says it."""
         each = self.each_pixel if pixels > LARGE else self.each
         return each and each * (pixels if pixels > LARGE else 1)
+
+    @property
+    def measured(self) -> Measured:
+        """All of it, as it is advertised."""
+        return Measured(each=self.each, each_pixel=self.each_pixel)
 
     @property
     def each(self) -> float | None:

@@ -51,7 +51,7 @@ export function model(some: Partial<Model> = {}): Model {
     state: "warm",
     loaded: 1,
     pinned: false,
-    limits: { max_width: 2048, max_height: 2048, max_pixels: 4_194_304, max_enlarged_size: 4096, max_enlarged_pixels: 16_777_216, max_upload: 25_165_824, max_picture_pixels: 50_000_000, max_steps: 150, max_count: 16 },
+    limits: { max_width: 2048, max_height: 2048, max_pixels: 4_194_304, max_enlarged_size: 8192, max_enlarged_pixels: 33_554_432, max_upload: 25_165_824, max_picture_pixels: 50_000_000, max_steps: 150, max_count: 16 },
     workers: [],
     ...some,
   };
@@ -77,6 +77,8 @@ export function job(id: string, some: Partial<Job> = {}): Job {
     attempts: 0,
     input: { model: "emoji", prompt: "cat", width: 128, height: 128, steps: 20, guidance_scale: 4, seed: 1, sampler: "euler", count: 1 } as Job["input"],
     pictures: [],
+    width: 128,
+    height: 128,
     traces: [],
     files: [],
     outputs: [],

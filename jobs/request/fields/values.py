@@ -23,9 +23,12 @@ class Most(NamedTuple):
 
 DRAWN = Most(LIMITS.max_size, LIMITS.max_pixels)
 
-ENLARGED = Most(2 * DRAWN.side, 4 * DRAWN.pixels)
+LONGEST = 32_752
+"""Pixels of a side at most, whatever the settings: `Size.score` keeps no longer one."""
+
+ENLARGED = Most(min(LONGEST, 4 * DRAWN.side), 8 * DRAWN.pixels)
 """Of pictures that are enlarged and into which nothing is drawn: no network has to hold them whole,
-and the largest that is drawn can still be enlarged."""
+and by default a photograph of 8 megapixels still gets twice as large, of 12 half as large again."""
 
 
 SEEDS = 2**32

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.pictures.pictures import BadPicture, check_pixels
 from jobs.records import lanes
+from jobs.request.extent import Extent
 from jobs.request.pictures import InputPicture, named_pictures
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from jobs.request.resolve import resolve
@@ -88,9 +89,8 @@ def forecast(body: ForecastRequest) -> dict[str, Any]:
     except InvalidRequest as error:
         return answer(Forecast(errors=[_inside(each) for each in error.errors]))
     lane = lanes.lane(resolved.model, resolved.priority, caller().lane)
-    # What is drawn of a part goes back into all of the picture.
-    stored = size.width * size.height if resolved.inpaint_area == "masked" else 0
-    seconds = current_looks().now().would_end(lane, resolved, stored)
+    extent = Extent.of(resolved, pictures)
+    seconds = current_looks().now().would_end(lane, resolved, extent)
     at = resolved.drawn or resolved
     return answer(Forecast(seconds=seconds, width=at.width, height=at.height))
 

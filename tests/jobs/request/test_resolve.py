@@ -62,6 +62,7 @@ def test_where_a_picture_says_what_to_draw_there_need_be_no_words(fields: dict[s
 
 
 FROM = {"kind": "image-to-image", "image": "x"}
+ENLARGED = {"kind": "upscale", "image": "x", "strength": 0.0}
 INPAINT = {"kind": "inpaint", "image": "x", "mask": "x"}
 CONTROL = {"model": "canny", "image": "x"}
 
@@ -181,6 +182,8 @@ def test_pictures_go_by_the_ids_under_which_they_are_kept():
         ({"kind": "outpaint", "image": "x", "expand": {"left": 5, "bottom": 3}}, (69, 51)),
         ({"kind": "upscale", "image": "x"}, (128, 96)),
         ({"kind": "upscale", "image": "x", "scale": 1.5, "size": (33, 33)}, (50, 50)),
+        (ENLARGED | {"size": (3264, 2448)}, (6528, 4896)),
+        (ENLARGED | {"size": (4032, 3024), "scale": 1.5}, (6048, 4536)),
     ],
 )
 def test_the_size_follows_from_the_kind_and_the_picture(

@@ -18,6 +18,7 @@ from jobs.queue import queue
 from jobs.records import workers
 from jobs.records.events import STORING
 from jobs.records.record import read
+from jobs.records.workers import Measured
 from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API
 
@@ -88,6 +89,21 @@ def test_a_request_is_told_how_long_it_would_take_before_it_is_sent(
     worker.advertise()
     photograph = told(request=paint, picture={"width": 4000, "height": 3000})
     assert photograph["seconds"] == pytest.approx(12.37, abs=0.2)
+    # And it is read first, as is its mask.
+    reads, grows = Measured(each=0.1, each_pixel=2e-6), Measured(each=0.1, each_pixel=1e-7)
+    worker.info = worker.info.model_copy(update={"prepare": reads, "enlarging": {"lanczos": grows}})
+    worker.advertise()
+    small, large = (
+        told(request=paint, picture={"width": side * 4, "height": side * 3})["seconds"]
+        for side in (100, 1000)
+    )
+    assert large >= small - 0.1 + 24e6 * 2e-6 + 12e6 * 1e-6
+    larger = {"kind": "upscale", "image": "taken", "strength": 0.0, "scale": 1.5}
+    grown = told(request=larger, picture={"width": 4000, "height": 3000})
+    assert (grown["width"], grown["height"]) == (6000, 4500)
+    assert grown["seconds"] == pytest.approx(12 * 2 + 27 * 1.1, abs=0.2)
+    network = larger | {"upscaler": "nearest"}
+    assert told(request=network, picture={"width": 400, "height": 300})["seconds"] is None
     whole = told(request=apple | {"width": 512, "height": 512})
     assert whole == {"seconds": None, "width": 512, "height": 512, "errors": []}
     # Of what it is only to look at nothing has to be said.

@@ -76,6 +76,12 @@ def test_a_kept_picture_has_a_signed_url(client: FlaskClient, worker: HandWorker
 def test_the_size_follows_the_picture(client: FlaskClient, worker: HandWorker):
     made = start(client, image=data_uri(png(400, 200))).json["input"]
     assert made["width"] / made["height"] == pytest.approx(2, rel=0.15)
+    # What is drawn of a part goes back into the whole, which the job says before there is one.
+    photograph, white = data_uri(png(400, 200)), data_uri(png(400, 200, "white"))
+    painted = start(client, kind="inpaint", image=photograph, mask=white).json
+    assert (painted["input"]["width"], painted["width"], painted["height"]) == (64, 400, 200)
+    larger = start(client, kind="upscale", image=photograph, scale=1.5, strength=0.0).json
+    assert (larger["width"], larger["height"]) == (600, 300)
 
 
 def test_a_file_is_a_picture(client: FlaskClient, worker: HandWorker, store: ImageStore):

@@ -53,6 +53,13 @@ def test_the_viewer_turns_by_touch_and_closes_where_the_gallery_was(visit: Visit
     # Chromium drops a made-up tap soon after a made-up swipe.
     grid(page).locator("a").nth(25).click()
     expect(viewer(page)).to_be_visible()
+    page.get_by_role("button", name="Delete").click()
+    # What is said covers nothing of what can be done next.
+    said, doings = (page.locator(each).bounding_box() for each in (".toast", ".doings"))
+    assert said
+    assert doings
+    assert said["y"] + said["height"] <= doings["y"]
+    page.get_by_role("button", name="Undo").click()
     page.go_back()
     expect(viewer(page)).to_have_count(0)
     assert abs(page.evaluate("scrollY") - y) < 150

@@ -29,7 +29,7 @@ def test_enlarging_offers_what_fits_and_makes_one_picture_under_its_own_words(
     visit: Visit, site: Site
 ):
     submit(site, prompt="red apple, 3d", steps=2)
-    strip = "data:image/png;base64," + base64.b64encode(png(2048, 8, "orange")).decode()
+    strip = "data:image/png;base64," + base64.b64encode(png(4096, 8, "orange")).decode()
     submit(site, prompt="large already", kind="upscale", image=strip, scale=2, strength=0)
     page = visit(PHONE)
     done(card(page, "red apple, 3d"))
@@ -37,10 +37,10 @@ def test_enlarging_offers_what_fits_and_makes_one_picture_under_its_own_words(
     page.get_by_role("button", name="More pictures").tap()
     page.get_by_role("button", name="Close").tap()
     start = page.get_by_role("group", name="Start from this picture")
-    # As large as a picture may be that nothing is drawn into, and twice what may be drawn.
+    # As large as a picture may be that nothing is drawn into.
     card(page, "large already").get_by_role("button", name="More", exact=True).tap()
     page.get_by_role("button", name="Enlarge").tap()
-    expect(start.locator(".start-picture")).to_contain_text("4096 \u00d7 16")
+    expect(start.locator(".start-picture")).to_contain_text("8192 \u00d7 16")
     page.get_by_role("button", name="Make it").tap()
     expect(start.get_by_role("alert")).to_contain_text("this picture has no room left to grow")
     choose(page, 4000, 3000)
@@ -50,14 +50,15 @@ def test_enlarging_offers_what_fits_and_makes_one_picture_under_its_own_words(
     start.get_by_text("Paint over", exact=True).tap()
     expect(start).to_contain_text(re.compile("back into the picture of .?4000\\s\u00d7\\s3000"))
     expect(start).not_to_contain_text("It is taken at")
+    # It grows from the pixels that it was taken in.
     start.get_by_text("Enlarge", exact=True).tap()
-    expect(start.get_by_role("group")).to_contain_text("4096 \u00d7 3072")
+    expect(start.get_by_role("group")).to_contain_text("6680 \u00d7 5010")
+    expect(start).not_to_contain_text("It is taken at")
     expect(start.get_by_role("alert")).to_have_count(0)
     choose(page, 1600, 1200)
-    expect(start).not_to_contain_text("It is taken at")
     start.get_by_text("Enlarge", exact=True).tap()
-    start.get_by_text("2.56").tap()
-    expect(start.get_by_role("group")).to_contain_text("4096 \u00d7 3072")
+    start.get_by_text("4.18").tap()
+    expect(start.get_by_role("group")).to_contain_text("6688 \u00d7 5016")
     page.get_by_label(PROMPT).fill("four hearts")
     card(page, "red apple, 3d").get_by_role("button", name="More", exact=True).tap()
     page.get_by_role("button", name="Enlarge").tap()
@@ -172,9 +173,11 @@ def test_same_again_leads_to_the_new_card(visit: Visit, site: Site):
     page = visit(PHONE)
     last = page.locator(".card[data-status=succeeded]").last
     last.scroll_into_view_if_needed()
-    last.get_by_role("button", name="Same again").tap()
+    before = len(jobs(site))
+    last.get_by_role("button", name="Same again").dblclick()
     page.get_by_role("button", name="See it").tap()
     expect(page.locator(".card").first).to_be_in_viewport()
+    assert len(jobs(site)) == before + 1
     last.scroll_into_view_if_needed()
     last.get_by_role("button", name="Use as input").tap()
     expect(page.get_by_role("group", name="Start from this picture")).to_be_in_viewport()
@@ -210,7 +213,7 @@ def test_a_preset_is_kept_used_and_handed_on_by_a_link(visit: Visit):
     page.get_by_role("button", name="Styles and presets").click()
     page.get_by_label("All settings, as a preset of yours").check()
     page.get_by_label("Name").fill("Fast ink")
-    page.get_by_role("dialog").get_by_role("button", name="Keep what the form says").click()
+    page.get_by_role("dialog").get_by_role("button", name="Keep what the form says").dblclick()
     expect(page.get_by_role("button", name="Fast ink", exact=True)).to_be_visible()
     page.get_by_role("button", name="Close").click()
     page.get_by_label(PROMPT).fill("a fox")

@@ -85,7 +85,7 @@ class Inputs:
         return None
 
     def _prepare(self, slot: Slot) -> None:
-        request = slot.request
+        request, began = slot.request, time.monotonic()
         if not request.as_written:
             slot.readings = self._readings(slot)
         if any(map(blocklist.current().blocks, slot.readings.values())):
@@ -119,6 +119,9 @@ class Inputs:
             picture = self._given(slot, like.image)
             slot.reference_only = shown.reference_only(like, slot.canvas, picture)
         slot.regions = regions_on(slot.canvas, request, lambda mask: self._given(slot, mask, "L"))
+        # Maps take what their networks take, whatever the size.
+        if slot.record.extent.given and not request.controls:
+            self.offer.prepare.took(time.monotonic() - began, slot.record.extent.given)
 
     def _map(self, name: str, picture: Picture) -> Picture:
         """What a preprocessor with weights of its own makes of a picture."""

@@ -167,6 +167,9 @@ class Job:
     started_at: datetime | None
     finished_at: datetime | None
     notes: tuple[Note, ...] = ()
+    width: int = 0
+    height: int = 0
+    """Of each picture that it makes."""
     files: tuple[File, ...] = ()
     """Of a walk: what shows all of its pictures."""
 
@@ -232,9 +235,10 @@ def file(data: Json) -> File:
 
 def job(data: Json) -> Job:
     """A job of an answer."""
-    # A server of before there were notes or walks sends none.
-    later = ("notes", "files")
+    # A server of before there were notes, walks or sizes sends none.
+    later = ("notes", "files", "width", "height")
     values: Json = {name: data[name] for name in Job.__dataclass_fields__ if name not in later}
+    values |= {name: data[name] for name in ("width", "height") if name in data}
     values["notes"] = tuple(
         Note(each["pointer"], each["detail"], wording_of(each)) for each in data.get("notes", [])
     )

@@ -7,6 +7,7 @@ import { models } from "../state/form/models";
 import { submit } from "../state/live/outgoing";
 import { lead } from "../state/page/attention";
 import { toast } from "../state/page/toasts";
+import { twice } from "../state/page/twice";
 import { sentence } from "../ui/sentence";
 import { t } from "./words";
 
@@ -15,21 +16,22 @@ const NEAR_BY = 0.2;
 
 /** Asks for one more by the same recipe, with another seed. */
 export function sameAgain(job: Job, _output: Output): void {
-  void ask({ ...recipe(job), seed: randomSeed() });
+  if (!twice(`again ${job.id}`)) void ask(job, { ...recipe(job), seed: randomSeed() });
 }
 
 /** Asks for a picture that is nearly this one. */
 export function vary(job: Job, output: Output): void {
+  if (twice(`vary ${output.id}`)) return;
   const made = models.peek().find((each) => each.name === job.input.model);
   // A pipeline that runs whole mixes no noises, and an upscale is all picture and no noise.
   const mixes = made?.batched !== false && job.kind !== "upscale";
   const near = { seed: output.seed, variation_seed: randomSeed(), variation_strength: NEAR_BY };
-  void ask({ ...recipe(alone(job, output)), ...(mixes ? near : { seed: randomSeed() }) });
+  void ask(job, { ...recipe(alone(job, output)), ...(mixes ? near : { seed: randomSeed() }) });
 }
 
 /** Says what came of it: it was taken, it waits on this device, or why it was not taken. */
-async function ask(request: JobRequest): Promise<void> {
-  const { problem } = await submit(request);
+async function ask(like: Job, request: JobRequest): Promise<void> {
+  const { problem } = await submit(request, {}, like);
   const final = problem instanceof Refused && !problem.passing;
   toast(final ? sentence(problem, false) : t(problem ? "waits" : "asked"), { label: t("watch"), run: () => lead("jobs") });
 }

@@ -9,7 +9,8 @@ interface FrameProps {
   title: string;
   /** Whether something would be lost by leaving. */
   changed(): boolean;
-  done(): void;
+  /** What takes a moment is done once, however often it is tapped. */
+  done(): void | Promise<void>;
   close(): void;
   /** What stands in the bar between close and done. */
   bar?: ComponentChildren;
@@ -22,6 +23,18 @@ export function Frame(props: FrameProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const gone = useRef(false);
   const [asking, ask] = useState(false);
+  const [busy, say] = useState(false);
+  // At once: the second tap may come before the button is drawn again.
+  const going = useRef(false);
+  const finish = async () => {
+    if (going.current) return;
+    say((going.current = true));
+    try {
+      await props.done();
+    } finally {
+      say((going.current = false));
+    }
+  };
   const leave = () => (props.changed() ? ask(true) : props.close());
   useWayBack(leave);
   useLayoutEffect(() => {
@@ -58,7 +71,7 @@ export function Frame(props: FrameProps) {
           </button>
           <h2>{props.title}</h2>
           {props.bar}
-          <button type="button" class="primary" onClick={props.done}>
+          <button type="button" class="primary" disabled={busy} onClick={() => void finish()}>
             {t("done")}
           </button>
         </header>

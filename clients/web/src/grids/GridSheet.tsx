@@ -99,8 +99,9 @@ export function GridSheet() {
 /** What the form says, for one picture, with its pictures in it. */
 async function asked(): Promise<JobRequest> {
   const [from, source] = [draft.peek(), input.peek()];
-  const { count: _, ...rest } = request({ ...from, walk: null, seed: from.seed ?? randomSeed() }, source, model.peek(), guides.peek());
-  const given = files(source, guides.peek());
+  const [chosen, steered] = [model.peek(), guides.peek()];
+  const { count: _, ...rest } = request({ ...from, walk: null, seed: from.seed ?? randomSeed() }, source, chosen, steered);
+  const given = files(source, steered, chosen, from);
   const wish: JobRequest = { ...rest };
   if (given.image) wish.image = await dataUri(given.image);
   if (given.mask) wish.mask = await dataUri(given.mask);

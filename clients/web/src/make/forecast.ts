@@ -27,7 +27,7 @@ function asked(): { request: JobRequest; picture?: { width: number; height: numb
   if (!source) return { request: wish };
   wish.image = "picture";
   if (source.use === "inpaint") wish.mask = "mask";
-  return { request: wish, picture: inPixels(source, chosen) };
+  return { request: wish, picture: inPixels(source, chosen, draft.value) };
 }
 
 /** As people say it: no more than about two digits of it are known. */

@@ -2,15 +2,15 @@
 import { Refused } from "../api/errors";
 import type { FieldError } from "../api/types";
 import { randomSeed } from "../browser";
-import { dimensions } from "../i18n";
-import { change, draft, files, request, type Draft } from "../state/form/draft";
-import { largest, mostTimes } from "../state/form/enlarge";
+import { change, draft, files, inPixels, request, sizeOf, type Draft } from "../state/form/draft";
+import { mostTimes } from "../state/form/enlarge";
 import { guides, likened } from "../state/form/guides";
 import { input, type Input } from "../state/form/input";
 import { marked, spotOf } from "../state/form/layers";
 import { drop, submit } from "../state/live/outgoing";
 import { model, needsPicture } from "../state/form/models";
 import { tell } from "../state/form/problems";
+import { noRoom } from "./start/noRoom";
 import { t } from "./words";
 
 /** Milliseconds in which the same once more is a finger that tapped twice. */
@@ -49,7 +49,7 @@ async function follow(asked: Draft, seed: number, source: Input | null): Promise
     wish.metadata = { ...wish.metadata, ...marked(spot) };
     if (input.peek() === source && !source.canvas) input.value = { ...source, canvas: spot };
   }
-  const { key, problem } = await submit(wish, files(source, steered, chosen));
+  const { key, problem } = await submit(wish, files(source, steered, chosen, asked), sizeOf(wish, source && inPixels(source, chosen, asked), chosen));
   const changed = draft.peek() !== sent || input.peek() !== source || guides.peek() !== steered;
   // What was changed since is not what was wrong: then the card alone tells of it.
   if (changed || !(problem instanceof Refused) || !problem.fields.length) return;
@@ -69,9 +69,8 @@ function missing(asked: Draft, source: Input | null): FieldError[] {
   if (source.use === "edit" && !asked.prompt.trim()) return [{ pointer: "/prompt", detail: t("emptyEdit") }];
   if (source.use === "inpaint" && !source.mask) return [{ pointer: "/mask", detail: t("noMask") }];
   const chosen = model.peek();
-  if (source.use === "upscale" && chosen && mostTimes(source, chosen, !!asked.strength) === 1) {
-    const { width, height } = largest(chosen, !!asked.strength);
-    return [{ pointer: "/scale", detail: t("largest", dimensions(width, height)) }];
+  if (source.use === "upscale" && chosen && mostTimes(inPixels(source, chosen, asked), chosen, !!asked.strength) === 1) {
+    return [{ pointer: "/scale", detail: noRoom(chosen, !!asked.strength) }];
   }
   const edges = Object.values(source.expand).some((each) => each > 0);
   if (source.use === "outpaint" && !edges) return [{ pointer: "/expand", detail: t("noEdges") }];

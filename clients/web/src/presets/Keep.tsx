@@ -8,13 +8,19 @@ export function Keep({ keep }: { keep(name: string, words: boolean): Promise<boo
   const id = useId();
   const name = useSignal("");
   const words = useSignal(true);
+  const busy = useSignal(false);
   return (
     <form
       class="keep-preset"
       onSubmit={(event) => {
         event.preventDefault();
         const wanted = name.value.trim();
-        if (wanted) void keep(wanted, words.value).then((kept) => kept && (name.value = ""));
+        if (!wanted || busy.value) return;
+        busy.value = true;
+        void keep(wanted, words.value).then((kept) => {
+          busy.value = false;
+          if (kept) name.value = "";
+        });
       }}
     >
       <h3>{t("save")}</h3>
@@ -27,7 +33,7 @@ export function Keep({ keep }: { keep(name: string, words: boolean): Promise<boo
       <label for={`${id}-name`}>{t("name")}</label>
       <div>
         <input id={`${id}-name`} dir="auto" maxLength={80} autocomplete="off" value={name.value} onInput={(event) => (name.value = event.currentTarget.value)} />
-        <button type="submit" class="primary" aria-label={t("save")} disabled={!name.value.trim()}>
+        <button type="submit" class="primary" aria-label={t("save")} disabled={busy.value || !name.value.trim()}>
           <Icon name="check" />
         </button>
       </div>

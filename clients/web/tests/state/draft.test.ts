@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import "../page";
 import { model, sampler, schedule } from "../samples";
+import type { Input } from "../../src/state/form/input";
 
-const { EMPTY, files, fill, draft, inPixels, request, reset } = await import("../../src/state/form/draft");
+const { EMPTY, files, fill, draft, inPixels, request, reset, sizeOf } = await import("../../src/state/form/draft");
 const { NO_EDGES, STRENGTH } = await import("../../src/state/form/input");
 const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../../src/state/form/sizes");
 const { differences, samplersOf, schedulesOf } = await import("../../src/make/settings/choices");
@@ -114,6 +115,28 @@ describe("a request", () => {
     expect(files({ ...photograph, canvas }, undefined, small).image).toBe(picture);
   });
 
+  it("says how large its picture will be before the server does", () => {
+    const said = (some: Partial<Input>, from = EMPTY) => {
+      const source = { ...start, width: 400, height: 300, ...some };
+      return sizeOf(request(from, source, model()), inPixels(source, model(), from), model());
+    };
+    expect(said({ use: "inpaint" })).toEqual({ width: 400, height: 300 });
+    expect(said({ use: "upscale" })).toEqual({ width: 800, height: 600 });
+    expect(said({ use: "outpaint", expand: { left: 32, right: 0, top: 8, bottom: 0 } })).toEqual({ width: 432, height: 308 });
+    expect(sizeOf(request({ ...EMPTY, width: 64, hires: 2 }, null), null, model())).toEqual({ width: 128, height: 256 });
+  });
+
+  it("enlarges the photograph as it was taken, and a smaller one where something is painted anew", () => {
+    const taken = new Blob(["photograph"]);
+    const photograph = { ...start, use: "upscale" as const, width: 2048, height: 1536, full: { width: 4000, height: 3000 }, original: taken };
+    expect(request(EMPTY, photograph, model())).toMatchObject({ strength: 0, scale: 1.67 });
+    expect(files(photograph, undefined, model()).image).toBe(taken);
+    expect(inPixels(photograph, model())).toEqual({ width: 4000, height: 3000 });
+    const painted = { ...EMPTY, strength: 0.35 };
+    expect(files(photograph, undefined, model(), painted).image).toBe(picture);
+    expect(inPixels(photograph, model(), painted)).toEqual({ width: 2048, height: 1536 });
+  });
+
   it("has the other pictures of an edit, files beside it at their places, and no strength", () => {
     const shown = { url: "blob:y", width: 64, height: 64 };
     const more = [{ ...shown, picture: "job-1" }, { ...shown, picture }];
@@ -188,9 +211,12 @@ describe("enlarging", () => {
   });
 
   it("goes further where nothing is painted anew: a changed photograph can still grow", () => {
-    expect(timesOf({ width: 2048, height: 1536 }, limited(), false)).toEqual([1.5, 2]);
-    expect(timesOf({ width: 4096, height: 3072 }, limited(), false)).toEqual([]);
-    expect(timesChosen(2.56, { width: 1600, height: 1200 }, limited(), false)).toBe(2.56);
+    expect(timesOf({ width: 2048, height: 1536 }, limited(), false)).toEqual([1.5, 2, 3, 3.26]);
+    // What phones make at 8 and at 12 megapixels.
+    expect(timesChosen(null, { width: 3264, height: 2448 }, limited(), false)).toBe(2);
+    expect(timesOf({ width: 4032, height: 3024 }, limited(), false)).toEqual([1.5, 1.65]);
+    expect(timesOf({ width: 6652, height: 4989 }, limited(), false)).toEqual([]);
+    expect(timesChosen(4.18, { width: 1600, height: 1200 }, limited(), false)).toBe(4.18);
     expect(timesChosen(2.56, { width: 128, height: 128 }, limited(), false)).toBe(2);
   });
 

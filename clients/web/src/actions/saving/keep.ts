@@ -4,6 +4,7 @@ import type { Job, Output } from "../../api/types";
 import { copy } from "../../browser";
 import { platform } from "../../platform";
 import { toast } from "../../state/page/toasts";
+import { twice } from "../../state/page/twice";
 import { sentence } from "../../ui/sentence";
 import { original } from "./original";
 import { fileName, infotextOf } from "./png";
@@ -33,6 +34,7 @@ async function copyNow(text: string): Promise<void> {
 
 /** Hands a picture to another application, or keeps it where the browser shares nothing. */
 export async function share(output: Output, job: Job): Promise<void> {
+  if (twice(`share ${output.id}`)) return;
   try {
     const file = await asFile(output, job);
     if (platform.share && (await platform.share(file))) return;
@@ -58,6 +60,7 @@ async function copyLink({ id }: Output): Promise<void> {
 
 /** Keeps the picture's file, with its recipe, on this device. */
 export async function save(output: Output, job: Job): Promise<void> {
+  if (twice(`save ${output.id}`)) return;
   try {
     await platform.save(await asFile(output, job));
   } catch (error) {

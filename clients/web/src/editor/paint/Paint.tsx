@@ -37,7 +37,7 @@ export function Paint({ input, done, close }: EditorProps) {
     <Frame
       title={t("paintTitle")}
       changed={() => painter.changed}
-      done={() => void keep()}
+      done={keep}
       close={() => {
         settle();
         close();

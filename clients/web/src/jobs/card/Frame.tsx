@@ -17,14 +17,14 @@ const WIDTH = 768;
 /** One picture of a job: its previews, then itself in the same place. */
 export function Frame({ live, index }: { live: LiveJob; index: number }) {
   const job = live.job.peek();
-  const { width, height, count = 1, prompt } = job.input;
+  const { count = 1, prompt } = job.input;
   const output = useComputed(() => live.job.value.outputs.find((each) => each.id === `${live.id}-${index}`)).value;
   const shown = useSignal(false);
   const failed = useRef("");
   const last = useRef<string | undefined>(undefined);
   // The last one stays until the picture itself is there, or the card would be empty between them.
   const preview = useComputed(() => (last.current = live.previews.value[index] ?? last.current));
-  const size = output ?? { width, height };
+  const size = output ?? job;
   const more = useSignal(false);
   // The addresses of pictures are renewed now and then: the job of this moment.
   const several = useComputed(() => live.job.value.outputs.length > 1 && ENDED.has(live.job.value.status));

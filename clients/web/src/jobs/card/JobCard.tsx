@@ -3,6 +3,7 @@ import { remove } from "../../actions/remove";
 import type { Job } from "../../api/types";
 import { find, type LiveJob } from "../../state/live/jobs";
 import { submit } from "../../state/live/outgoing";
+import { twice } from "../../state/page/twice";
 import { Icon } from "../../ui/Icon";
 import { Film } from "../../walks/Film";
 import { Actions } from "./Actions";
@@ -68,7 +69,7 @@ function ReadAs({ job }: { job: Job }) {
   return (
     <p class="muted">
       {t("readAs", read)}{" "}
-      <button type="button" class="plain link" onClick={() => void submit({ ...job.input, as_written: true })}>
+      <button type="button" class="plain link" onClick={() => twice(`as written ${job.id}`) || void submit({ ...job.input, as_written: true }, {}, job)}>
         {t("asWritten")}
       </button>
     </p>
@@ -97,7 +98,7 @@ function Repeat({ job }: { job: Job }) {
   if (job.outputs.length) return null;
   return (
     <div class="choices">
-      <button type="button" onClick={() => void submit({ ...job.input })}>
+      <button type="button" onClick={() => twice(`retry ${job.id}`) || void submit({ ...job.input }, {}, job)}>
         <Icon name="again" />
         {t("retry")}
       </button>

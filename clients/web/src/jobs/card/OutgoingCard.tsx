@@ -12,7 +12,7 @@ import { t } from "../words";
 export function OutgoingCard({ entry }: { entry: Outgoing }) {
   const { request, problem } = entry;
   const refused = problem instanceof Refused && !problem.passing;
-  const { width = model.value?.width, height = model.value?.height } = request;
+  const { width, height } = entry.size ?? { width: request.width ?? model.value?.width, height: request.height ?? model.value?.height };
   const count = request.count ?? 1;
   return (
     <article class="card" data-status="outgoing" aria-label={named(request.prompt)}>

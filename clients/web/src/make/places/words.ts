@@ -2,7 +2,7 @@ import { words } from "../../i18n";
 
 export const t = words("make/places", {
   en: {
-    help: "Draw a box where something is to be, and say what. The rest is left to what you wrote above.",
+    help: "Draw a box where something is to be, and say what. The rest is left to the prompt.",
     frame: "The picture, with its places",
     box: (number: number, prompt: string) => `Place ${number}: ${prompt}`,
     empty: "nothing said yet",
@@ -22,7 +22,7 @@ export const t = words("make/places", {
     masked: "Its place was painted elsewhere and stays as it is.",
   },
   vi: {
-    help: "Hãy kẻ một khung ở chỗ cần có gì đó, rồi viết là gì. Phần còn lại theo lời bạn viết ở trên.",
+    help: "Hãy kẻ một khung ở chỗ cần có gì đó, rồi viết là gì. Phần còn lại theo lời bạn viết cho cả bức ảnh.",
     frame: "Bức ảnh với các chỗ của nó",
     box: (number: number, prompt: string) => `Chỗ ${number}: ${prompt}`,
     empty: "chưa viết gì",

@@ -1,7 +1,7 @@
 import { useId } from "preact/hooks";
 import { number, dimensions } from "../../i18n";
-import { change, draft } from "../../state/form/draft";
-import { largest, ownUpscaler, timesChosen, timesOf } from "../../state/form/enlarge";
+import { change, draft, inPixels } from "../../state/form/draft";
+import { ownUpscaler, timesChosen, timesOf } from "../../state/form/enlarge";
 import type { Input } from "../../state/form/input";
 import { model } from "../../state/form/models";
 import { mend } from "../../state/form/problems";
@@ -9,6 +9,7 @@ import { useProblem } from "../problems";
 import { Choice } from "../settings/Choice";
 import { StrengthField } from "../settings/StrengthField";
 import { t } from "../words";
+import { noRoom } from "./noRoom";
 
 /** What is painted anew at first where the user wants more than a larger picture. */
 const SOME = 0.35;
@@ -20,16 +21,16 @@ export function Enlarge({ source }: { source: Input }) {
   const problem = useProblem(["/scale", "/width", "/height"]);
   const { scale, upscaler, strength } = draft.value;
   if (!chosen) return null;
-  const all = timesOf(source, chosen, !!strength);
-  const times = timesChosen(scale, source, chosen, !!strength);
-  const most = largest(chosen, !!strength);
+  const from = inPixels(source, chosen, draft.value);
+  const all = timesOf(from, chosen, !!strength);
+  const times = timesChosen(scale, from, chosen, !!strength);
   const own = ownUpscaler(chosen);
   return (
     <>
       <fieldset class="field">
         <legend>
           {all.length ? t("enlargeBy") : t("upscale")}{" "}
-          {all.length > 0 && <b>{dimensions(Math.round(source.width * times), Math.round(source.height * times))}</b>}
+          {all.length > 0 && <b>{dimensions(Math.round(from.width * times), Math.round(from.height * times))}</b>}
         </legend>
         <div class="uses">
           {all.map((each) => (
@@ -48,7 +49,7 @@ export function Enlarge({ source }: { source: Input }) {
             </label>
           ))}
         </div>
-        {!all.length && !problem && <p class="muted">{t("largest", dimensions(most.width, most.height))}</p>}
+        {!all.length && !problem && <p class="muted">{noRoom(chosen, !!strength)}</p>}
         {problem && (
           <p class="error" role="alert">
             {problem}

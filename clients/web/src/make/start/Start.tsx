@@ -47,7 +47,7 @@ export function Start({ source }: { source: Input }) {
   const problem = useProblem([...POINTERS, "/mask_blur", "/mask_grey"]);
   const strength = draft.value.strength ?? STRENGTH[source.use];
   const { left, top, right, bottom } = source.expand;
-  const sent = inPixels(source, chosen);
+  const sent = inPixels(source, chosen, draft.value);
   const edited = source.use === "inpaint" || source.use === "outpaint";
 
   const set = (some: Partial<Input>) => {

@@ -182,10 +182,18 @@ export function worksOnPart(source: Source, model: Pick<Model, "width" | "height
   return source.use === "inpaint" && model !== null && width * height > LARGE * model.width * model.height;
 }
 
-/** How large the picture is that is sent: a part of a photograph goes back into its own pixels. */
-export function inPixels(source: Source, model: Pick<Model, "width" | "height"> | null): Size {
-  const { width, height } = original(source) && worksOnPart(source, model) ? source.full! : source;
+type Painted = Pick<Draft, "strength">;
+
+/** How large the picture is that is sent: a part of a photograph goes back into its own pixels, and
+ * what is only enlarged grows from them. */
+export function inPixels(source: Source, model: Pick<Model, "width" | "height"> | null, from: Painted = EMPTY): Size {
+  const { width, height } = asTaken(source, model, from) ? source.full! : source;
   return { width, height };
+}
+
+/** The photograph in its own pixels, where those are sent. */
+function asTaken(source: Source, model: Pick<Model, "width" | "height"> | null, from: Painted): Blob | null {
+  return (worksOnPart(source, model) || onlyEnlarges(from, source)) ? original(source) : null;
 }
 
 /** The photograph as it was taken. On a canvas each step has the pixels of the one before. */
@@ -194,7 +202,7 @@ function original({ full, original, canvas }: Source): Blob | null {
 }
 
 /** Whether a picture is enlarged and nothing in it painted anew: then little of the draft counts. */
-export function onlyEnlarges(from: Draft, source: Pick<Input, "use"> | null): boolean {
+export function onlyEnlarges(from: Painted, source: Pick<Input, "use"> | null): boolean {
   return source?.use === "upscale" && !from.strength;
 }
 
@@ -242,7 +250,7 @@ export function request(from: Draft, source: Input | null, model: Model | null =
   }
   asked.strength = from.strength ?? STRENGTH[source.use];
   if (source.use === "upscale") {
-    asked.scale = model ? timesChosen(from.scale, source, model, !!asked.strength) : (from.scale ?? 2);
+    asked.scale = model ? timesChosen(from.scale, inPixels(source, model, from), model, !!asked.strength) : (from.scale ?? 2);
     asked.upscaler = from.upscaler ?? ownUpscaler(model);
     // With nothing painted anew all of them would be the same.
     if (!asked.strength) asked.count = 1;
@@ -262,10 +270,23 @@ export function request(from: Draft, source: Input | null, model: Model | null =
   return asked;
 }
 
+/** How large what comes of a request will be, from a picture that is sent in so many pixels; of some
+ * kinds only its shape is known. */
+export function sizeOf({ kind, width, height, scale, expand, hires }: JobRequest, sent: Size | null, model: Model | null): Size | undefined {
+  if (!sent) {
+    const times = hires?.scale ?? 1;
+    const [across, down] = [width ?? model?.width, height ?? model?.height];
+    return across && down ? { width: Math.round(across * times), height: Math.round(down * times) } : undefined;
+  }
+  if (kind === "upscale") return { width: Math.round(sent.width * (scale ?? 1)), height: Math.round(sent.height * (scale ?? 1)) };
+  const { left = 0, right = 0, top = 0, bottom = 0 } = (kind === "outpaint" && expand) || {};
+  return { width: sent.width + left + right, height: sent.height + top + bottom };
+}
+
 /** The files that go beside the request. */
-export function files(source: Input | null, guides: Guides = NONE, model: Model | null = null): Files {
+export function files(source: Input | null, guides: Guides = NONE, model: Model | null = null, from: Painted = EMPTY): Files {
   const given: Files = guideFiles(guides);
-  if (source && typeof source.picture !== "string") given.image = (worksOnPart(source, model) && original(source)) || source.picture;
+  if (source && typeof source.picture !== "string") given.image = asTaken(source, model, from) ?? source.picture;
   if (source?.use === "inpaint" && source.mask) given.mask = source.mask;
   if (source?.use === "edit") {
     source.more.forEach(({ picture }, index) => {

@@ -2,17 +2,21 @@
 import { signal } from "@preact/signals";
 import { Refused, Unreachable } from "../../api/errors";
 import { create, type Files } from "../../api/jobs";
-import type { JobRequest } from "../../api/types";
+import type { Job, JobRequest } from "../../api/types";
 import { uuid } from "../../browser";
 import { platform } from "../../platform";
 import { merge } from "./jobs";
 import { Kept } from "../kept";
 import { ntfy } from "./notices";
 
+type Size = Pick<Job, "width" | "height">;
+
 export interface Outgoing {
   readonly key: string;
   readonly request: JobRequest;
   readonly files: Files;
+  /** How large its pictures will be, as far as that is known here: their shape at least. */
+  readonly size?: Size | undefined;
   /** When it was asked for, in milliseconds. */
   readonly at: number;
   /** The server that it is for: a phone may know several. */
@@ -44,11 +48,12 @@ export function withNotice(request: JobRequest): JobRequest {
 }
 
 /** Sends a request, as soon as that goes. Tells what stands in its way, if anything does. */
-export async function submit(request: JobRequest, files: Files = {}): Promise<Outgoing> {
+export async function submit(request: JobRequest, files: Files = {}, like?: Size): Promise<Outgoing> {
+  const size = like && { width: like.width, height: like.height };
   const base = platform.base.peek();
-  const entry: Outgoing = { key: uuid(), request: withNotice(request), files, at: Date.now(), base, problem: null };
+  const entry: Outgoing = { key: uuid(), request: withNotice(request), files, size, at: Date.now(), base, problem: null };
   outgoing.value = [...outgoing.peek(), entry];
-  await kept.set(entry.key, { request: entry.request, files, at: entry.at, base });
+  await kept.set(entry.key, { request: entry.request, files, size, at: entry.at, base });
   const turn = line.then(() => go(entry));
   line = turn;
   return { ...entry, problem: await turn };
