@@ -55,7 +55,7 @@ def notes_of(request: ResolvedRequest, sizes: Sequence[str], *, painting: bool) 
         said.append(
             say(
                 "drawn-at",
-                "{model} draws at {at}; brought to {finished} by {upscaler}.",
+                "{model} draws at {at}; this picture was brought to {finished}.",
                 model=request.model,
                 at=f"{request.drawn.width}x{request.drawn.height}",
                 finished=_finished(request),

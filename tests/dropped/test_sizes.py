@@ -16,7 +16,7 @@ from tests.dropped.test_checkpoints import sent
 from tests.running.paths import REPOSITORY
 
 ASKED = {"prompt": "red apple, 3d", "seed": 7, "steps": 3}
-NOTE = "emoji draws at 128x128; brought to {} by lanczos."
+NOTE = "emoji draws at 128x128; this picture was brought to {}."
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_a_picture_is_drawn_at_the_models_size_and_brought_to_the_one_asked_for(
     assert difference(pixels(png), enlarged(own, 512, 512)) <= 1
     text = Image.open(io.BytesIO(png)).text["parameters"]
     assert "Size: 512x512" in text
-    assert "Drawn at: 128x128, Note: emoji draws at 128x128; brought to 512x512 by lanczos." in text
+    assert f"Drawn at: 128x128, Note: {NOTE.format('512x512')}" in text
     assert room.job(**ASKED)["outputs"][0]["note"] is None
     # What the job says was asked for makes the same picture again.
     again = room.picture(

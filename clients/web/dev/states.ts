@@ -21,7 +21,7 @@ export const CARDS: Readonly<Record<string, Job>> = {
     status: "succeeded",
     queue_position: null,
     outputs: [{ ...output(`${id(4)}-0`), url: "/picture?b" }],
-    notes: [{ pointer: "/width", detail: "emoji draws at 128x128; brought to 256x256 by lanczos." }],
+    notes: [{ pointer: "/width", detail: "emoji draws at 128x128; this picture was brought to 256x256." }],
   }),
   failed: prompted(5, "a broken thing", { status: "failed", queue_position: null, error: { code: "worker_died", detail: "" } }),
   canceled: prompted(6, "something else", { status: "canceled", queue_position: null }),

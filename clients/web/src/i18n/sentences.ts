@@ -1,6 +1,6 @@
 /** What the server says with a code, in other languages than its own: a file each, loaded when one is chosen. */
 import { effect, signal } from "@preact/signals";
-import { bytes, language } from ".";
+import { bytes, dimensions, language } from ".";
 import { chosen, type Template } from "./template";
 
 export type Values = Readonly<Record<string, string | number>>;
@@ -53,6 +53,7 @@ function withValues(text: string, values: Values): string | null {
 function shown(value: string | number, how: string | undefined): string {
   if (how === "size") return bytes(Number(value));
   if (how === "gb") return bytes(Number(value) * 1e9);
+  if (how === "px") return String(value).replace(/(\d+)x(\d+)/g, (_, width: string, height: string) => dimensions(width, height));
   if (how === "n") return Number(value).toLocaleString(language.value);
   return how === "word" ? word(String(value)) : String(value);
 }

@@ -121,6 +121,8 @@ describe("a request", () => {
       return sizeOf(request(from, source, model()), inPixels(source, model(), from), model());
     };
     expect(said({ use: "inpaint" })).toEqual({ width: 400, height: 300 });
+    // The shape of the picture, about as many pixels as the model draws.
+    for (const use of ["image-to-image", "variations", "edit"] as const) expect(said({ use })).toEqual(sized([4, 3], model()));
     expect(said({ use: "upscale" })).toEqual({ width: 800, height: 600 });
     expect(said({ use: "outpaint", expand: { left: 32, right: 0, top: 8, bottom: 0 } })).toEqual({ width: 432, height: 308 });
     expect(sizeOf(request({ ...EMPTY, width: 64, hires: 2 }, null), null, model())).toEqual({ width: 128, height: 256 });

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useMemo } from "preact/hooks";
 import { dimensions } from "../../i18n";
-import { change, draft, inPixels, worksOnPart } from "../../state/form/draft";
+import { change, draft, inPixels, REDRAWN, request, sizeOf, worksOnPart } from "../../state/form/draft";
 import { input, STRENGTH, type Input } from "../../state/form/input";
 import { model, uses } from "../../state/form/models";
 import { mend } from "../../state/form/problems";
@@ -48,6 +48,9 @@ export function Start({ source }: { source: Input }) {
   const strength = draft.value.strength ?? STRENGTH[source.use];
   const { left, top, right, bottom } = source.expand;
   const sent = inPixels(source, chosen, draft.value);
+  // What is painted over keeps its size, and what is enlarged says its own below.
+  const grows = source.use === "outpaint" && (left + right > 0 || top + bottom > 0);
+  const becomes = sent.width > 0 && (grows || REDRAWN.includes(source.use)) ? sizeOf(request(draft.value, source, chosen), sent, chosen) : undefined;
   const edited = source.use === "inpaint" || source.use === "outpaint";
 
   const set = (some: Partial<Input>) => {
@@ -72,9 +75,9 @@ export function Start({ source }: { source: Input }) {
             <Icon name="close" />
           </button>
           <p class="muted">{dimensions(sent.width, sent.height)}</p>
-          {source.use === "outpaint" && (left + right > 0 || top + bottom > 0) && (
+          {becomes && (
             <p class="muted">
-              {t("enlargeBy")} <b>{dimensions(source.width + left + right, source.height + top + bottom)}</b>
+              {t("enlargeBy")} <b>{dimensions(becomes.width, becomes.height)}</b>
             </p>
           )}
         </div>
