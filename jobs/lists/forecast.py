@@ -29,12 +29,14 @@ MOST = 250
 
 @dataclass(eq=False)
 class Run:
-    """A job under way: `left` steps of each picture, at `speed` a second, then `tail` seconds."""
+    """A job under way: `left` steps of each picture, at `speed` a second, then `tail` seconds, and
+    `files` for storing what is made then."""
 
     job: OpenJob
     cost: PictureCost
     left: float
     tail: float
+    files: float
     begins: float
     speed: float = 0.0
     rows: int = field(init=False)
@@ -101,12 +103,14 @@ class Worker:
         cost, delay = self.cost(job), self.ready_in(job.lane.model)
         if cost is None or delay is None:
             return None
-        tail = self.info.finish(job.stored)
-        tail += cost.decode * job.size.pictures
-        if not job.running:
-            tail += cost.encode * job.size.pictures
+        to_make = job.size.pictures - job.made
+        tail, files = cost.decode * to_make, self.info.finish(job.stored, to_make)
+        if job.running:
+            delay += job.reading or 0.0
+        else:
+            tail += cost.encode * to_make
             delay += self.info.prepare.seconds(job.extent.given if job.extent else 0) or 0.0
-        return Run(job, cost, job.left, tail, now + delay)
+        return Run(job, cost, job.left, tail, files, now + delay)
 
     def _enlarging(self, job: OpenJob, upscaler: str) -> PictureCost | None:
         """What is only enlarged takes no steps, and its upscaler's time."""
@@ -206,7 +210,7 @@ class Forecast:
     def _place(self, running: Sequence[OpenJob]) -> bool:
         """Put what runs where it runs; whether all of it is known."""
         for job in running:
-            if job.storing is not None:
+            if job.storing is not None and job.made >= job.size.pictures:
                 # It needs nothing of a device any more.
                 self.ends[job.id] = job.storing
                 continue
@@ -236,7 +240,8 @@ class Forecast:
 
     def _end(self, run: Run) -> None:
         self._ended += 1
-        self.ends[run.job.id] = self._now + run.tail
+        # What is made already is being stored meanwhile, and goes first.
+        self.ends[run.job.id] = max(self._now + run.tail, run.job.storing or 0.0) + run.files
         worker = next(each for each in self._workers if run in each.runs)
         worker.runs.remove(run)
         caller = run.job.lane.caller

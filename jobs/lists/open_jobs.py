@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from jobs.prompts.joined import joins
 from jobs.records import lanes
-from jobs.records.events import Status
+from jobs.records.events import STORING, Status
 from jobs.records.lanes import Lane
 from jobs.records.record import STATUSES, Field
 from jobs.request.extent import Extent, only_enlarges
@@ -69,8 +69,9 @@ class Size(NamedTuple):
 @dataclass(frozen=True)
 class OpenJob:
     """A job that waits or runs: `left` are the steps that each of its pictures still needs,
-    `storing` the seconds until those are stored that are made, where no other is to be made, and
-    `extent` what it has to read and how large its files are, None where they are as drawn."""
+    `storing` the seconds until those are stored that are `made`, `reading` those until it is read
+    what the job starts from, and `extent` what that is and how large its files are, None where they
+    are as drawn."""
 
     id: str
     lane: Lane
@@ -79,6 +80,8 @@ class OpenJob:
     left: float
     storing: float | None = None
     extent: Extent | None = None
+    made: int = 0
+    reading: float | None = None
 
     @property
     def stored(self) -> int:
@@ -103,12 +106,18 @@ def open_job(row: tuple[bytes | None, ...], scores: Mapping[bytes, float]) -> Op
     extent = Extent.model_construct(**json.loads(wide)) if wide else None
     if state == "queued":
         return OpenJob(job_id.decode(), lane, size, None, left, extent=extent)
-    storing = None
-    if told:
-        said = json.loads(told)
-        left *= 1 - said["progress"]["fraction"]
-        storing = said.get("storing")
-    return OpenJob(job_id.decode(), lane, size, (worker or b"").decode(), left, storing, extent)
+    job = OpenJob(job_id.decode(), lane, size, (worker or b"").decode(), left, extent=extent)
+    if not told:
+        return job
+    said = json.loads(told)
+    all_made = said["progress"]["detail"] == STORING
+    return replace(
+        job,
+        left=left * (1 - said["progress"]["fraction"]),
+        storing=said.get("storing"),
+        made=size.pictures if all_made else said.get("made", 0),
+        reading=said.get("reading"),
+    )
 
 
 def status_of(status: bytes) -> Status | None:

@@ -177,7 +177,7 @@ class Standing:
             steps = record.progress.steps - record.progress.step if record.progress else 0
             if not steps or record.seconds_per_step is None:
                 return None
-            seconds = steps * record.seconds_per_step
+            seconds = max(steps * record.seconds_per_step, record.storing or 0.0)
         return None if seconds is None else round(seconds, 2)
 
     def would_end(

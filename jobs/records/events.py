@@ -101,6 +101,9 @@ Stage = Literal["loading", "encoding", "denoising", "decoding"]
 STORING = "storing"
 """What the progress of a job says whose pictures are all made, and not all of them stored."""
 
+READING = "reading the picture"
+"""What it says while the pictures are fetched and decoded that the job starts from."""
+
 
 class Progress(BaseModel):
     """How far a job is, over all its pictures."""

@@ -56,7 +56,7 @@ class Field:
 class JobRecord:
     """One job: what was asked, by whom, and how it stands.
 
-    `storing` are the seconds until its pictures should be stored, once all are made."""
+    `storing` are the seconds until those of its pictures should be stored that are made."""
 
     id: str
     owner: str
@@ -236,8 +236,15 @@ def _json(raw: Mapping[bytes, bytes], field: str) -> Any:
 
 
 def progress_json(
-    progress: Progress, seconds_per_step: float | None, storing: float | None = None
+    progress: Progress,
+    seconds_per_step: float | None,
+    storing: float | None = None,
+    *,
+    made: int = 0,
+    reading: float | None = None,
 ) -> str:
-    """What a worker writes into the PROGRESS field, for `from_hash` to read."""
+    """What a worker writes into the PROGRESS field, for `from_hash` to read: `made` are pictures,
+    `reading` the seconds until what the job starts from should be read."""
     said = {"progress": progress.model_dump(), "seconds_per_step": seconds_per_step}
-    return json.dumps(said if storing is None else {**said, "storing": storing})
+    more = {"storing": storing, "made": made, "reading": reading}
+    return json.dumps(said | {name: each for name, each in more.items() if each})

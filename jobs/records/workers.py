@@ -24,6 +24,9 @@ SPOKEN = 64
 LARGE = 1024 * 1024
 """Pixels past which a picture takes longer to be encoded the more it has."""
 
+LARGE_AT_ONCE = 2
+"""Such pictures that a worker encodes at once."""
+
 State = Literal["warm", "loading", "cold"]
 SOONEST_FIRST: tuple[State, ...] = get_args(State)
 
@@ -98,7 +101,7 @@ class WorkerInfo(BaseModel):
     finish_s: float = 0.0
     """Seconds from a picture's last pixel to its job's last word, of one of up to LARGE pixels."""
     finish_pixel_s: float | None = None
-    """The same for each pixel of a larger one, once that was measured."""
+    """For each pixel of a larger one, once that was measured, without waiting for others."""
     prepare: Measured = Measured()
     """From taking a job to having ready what it starts from, by the pixels of its pictures."""
     enlarging: dict[str, Measured] = {}
@@ -119,11 +122,13 @@ class WorkerInfo(BaseModel):
     looked: int = 0
     """The last of the requests to look at the models again that was answered (`ask_to_look`)."""
 
-    def finish(self, pixels: int) -> float:
-        """Seconds from the last pixel of a picture of so many to its job's last word."""
-        if pixels <= LARGE or self.finish_pixel_s is None:
+    def finish(self, pixels: int, pictures: int = 1) -> float:
+        """Seconds from the last pixel of pictures of so many pixels each to their job's last
+        word."""
+        if pixels <= LARGE:
             return self.finish_s
-        return self.finish_pixel_s * pixels
+        each = Measured(each=self.finish_s, each_pixel=self.finish_pixel_s).seconds(pixels) or 0.0
+        return each * -(-pictures // LARGE_AT_ONCE)
 
     def readiness(self, model: str) -> Readiness:
         """How soon this model can begin here."""

@@ -99,13 +99,21 @@ class HandWorker:
         steps: int = 20,
         storing: float | None = None,
         detail: str | None = None,
+        *,
+        made: int = 0,
+        reading: float | None = None,
     ) -> int:
-        """Report a step, and how long a made picture takes yet until it is stored; returns how many
-        processes listened."""
+        """Report a step, and how long it takes yet until what is made is stored, all of it unless
+        it is said how many, and what it starts from is read; returns how many processes listened.
+        """
         job = fetch(self.redis, job_id)
-        said = detail if storing is None else STORING
+        said = detail if storing is None or made else STORING
         progress = Progress(step=step, steps=steps, fraction=step / steps, detail=said)
-        self.redis.hset(job.key, Field.PROGRESS, progress_json(progress, 0.5, storing))
+        self.redis.hset(
+            job.key,
+            Field.PROGRESS,
+            progress_json(progress, 0.5, storing, made=made, reading=reading),
+        )
         owner = settle.owner_of(job)
         with self.redis.pipeline(transaction=False) as pipe:
             publish_live(pipe, owner, ProgressEvent(job=job_id, progress=progress))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from jobs.records.events import Output
+from jobs.records.events import READING, Output
 from worker.engine import Stage
+from worker.loop.outcome.reporter import told
 from worker.loop.slot import Slot
 
 
@@ -43,3 +44,18 @@ def test_a_picture_that_is_being_stored_is_no_less_far():
     slot.outputs[1] = cast("Output", None)
     look()
     assert seen == [0, 30, 30, 30, 30, 40]
+
+
+def test_a_job_whose_picture_is_being_read_says_so():
+    request = SimpleNamespace(count=1, all_steps=20, picture_steps=lambda _index: 20)
+    record = SimpleNamespace(request=request, extent=SimpleNamespace(given=50_000_000))
+    lease = SimpleNamespace(id="lease", job=SimpleNamespace(id="job"))
+    slot = Slot(cast("Any", lease), cast("Any", record))
+
+    def said() -> tuple[object, ...]:
+        progress = told(slot, cast("Any", Engine()), cast("Any", None))
+        return progress.step, progress.stage, progress.detail
+
+    assert said() == (0, "encoding", READING)
+    slot.canvas = cast("Any", object())
+    assert said() == (0, None, None)

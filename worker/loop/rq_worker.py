@@ -125,7 +125,9 @@ class BatchWorker(Worker):
         )
         ledger = Ledger(board, connection, engine.shares)
         self.reporter = Reporter(
-            board, connection, engine, offer.models, ledger, self.settler.left, guard=guard
+            *(board, connection, engine, offer.models, ledger, self.settler.left),
+            reading=offer.prepare.seconds,
+            guard=guard,
         )
 
     def work(self, *_: Any, **__: Any) -> bool:

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from rq.job import Job
 
@@ -49,14 +50,22 @@ STAGES: dict[Stage, events.Stage] = {
 """The engine's stages as callers are told of them."""
 
 
+class Ahead(NamedTuple):
+    """What is ahead of a job beside its steps: seconds until those pictures are stored that are
+    `made`, and until those are read that it starts from; None where that is not known."""
+
+    storing: float | None = None
+    made: int = 0
+    reading: float | None = None
+
+
 @dataclass(eq=False)
 class Slot:
     """What the worker knows of a job under way; all of it can be lost and made again.
 
     `readings` is what the model takes prompts for that it was not taught, `made` are the pictures
     that the engine has finished, `outputs` those that are stored, `frames` a walk's pictures,
-    small, as far as they are there. `storing` are the seconds until those that are made are stored,
-    as they were told last.
+    small, as far as they are there. `ahead` is what was told last of what is ahead beside steps.
     `group` is that of a suspect (`jobs.queue.suspects`), None of any other job.
     `stop` and `lost` go up and never down, on any thread. Whoever sets `settling` ends the job, and
     nobody else touches its outcome from then on.
@@ -77,7 +86,7 @@ class Slot:
     first_step: float | None = None
     first_steps: int = 0
     reported: Progress | None = None
-    storing: float | None = None
+    ahead: Ahead = field(default_factory=Ahead)
     previewed: float = 0.0
     traced: dict[int, int] = field(default_factory=dict[int, int])
     frames: dict[int, Picture] = field(default_factory=dict[int, Picture])
@@ -110,6 +119,11 @@ class Slot:
     def request(self) -> ResolvedRequest:
         """What was asked for."""
         return self.record.request
+
+    @property
+    def reads(self) -> bool:
+        """Whether pictures are being read that it starts from."""
+        return self.canvas is None and self.record.extent.given > 0
 
     @property
     def all_made(self) -> bool:

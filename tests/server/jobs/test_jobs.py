@@ -16,7 +16,7 @@ from jobs import devices
 from jobs.pictures.image_store import ImageStore
 from jobs.queue import queue
 from jobs.records import workers
-from jobs.records.events import STORING
+from jobs.records.events import READING, STORING
 from jobs.records.record import read
 from jobs.records.workers import Measured
 from tests.running.hand_worker import HandWorker, png
@@ -147,6 +147,33 @@ def test_a_picture_that_is_made_says_how_long_its_file_takes_and_nothing_where_n
     worker.begin(other)
     worker.progress(other, 20, detail=STORING)
     assert eta(other) is None, "its store is away"
+
+
+def test_what_is_left_to_read_and_to_store_is_part_of_the_time(
+    client: FlaskClient, worker: HandWorker
+):
+    worker.info = worker.info.model_copy(update={"finish_pixel_s": 1e-6})
+    worker.advertise()
+    photograph, mask = (
+        "data:image/png;base64," + base64.b64encode(png(2000, 1500, color, mode)).decode()
+        for color, mode in (("red", "RGB"), ("white", "L"))
+    )
+    job_id = create(client, kind="inpaint", image=photograph, mask=mask, count=4)
+
+    def eta() -> float:
+        return client.get(f"{API}/jobs/{job_id}").json["eta_s"]
+
+    # Two files of three megapixels are written at a time, twice.
+    files, steps = 2 * 3.0, 20 * 0.01
+    assert eta() == pytest.approx(steps + 4 * 0.1 + 4 * 0.2 + files, abs=0.1)
+    worker.begin(job_id)
+    worker.progress(job_id, 0, 80, detail=READING, reading=5.0)
+    assert eta() == pytest.approx(5 + steps + 4 * 0.2 + files, abs=0.1)
+    # Two are made and wait for their files, after which the last two have theirs.
+    worker.progress(job_id, 60, 80, storing=4.0, made=2)
+    assert eta() == pytest.approx(4 + 3, abs=0.1)
+    worker.progress(job_id, 80, 80, storing=2.5)
+    assert eta() == 2.5
 
 
 def test_a_finished_job_has_its_pictures(client: FlaskClient, worker: HandWorker):

@@ -16,6 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.records.events import (
+    READING,
     STORING,
     PreviewEvent,
     Progress,
@@ -30,7 +31,7 @@ from worker.engine import Engine
 from worker.loop.board import Board
 from worker.loop.outcome.ledger import Ledger
 from worker.loop.outcome.safety import Guard
-from worker.loop.slot import Slot
+from worker.loop.slot import Ahead, Slot
 from worker.models.store.model_store import ModelStore
 from worker.models.store.shelf import Kind
 
@@ -63,8 +64,8 @@ return redis.call('PUBLISH', ARGV[3], ARGV[4])
 
 
 class Reporter:
-    """The reporting thread of a worker; `left` says of jobs whose pictures are made how long it
-    takes until those are stored."""
+    """The reporting thread of a worker; `left` says of jobs of which pictures are made how long it
+    takes until those are stored, `reading` how long it should take to read so many pixels."""
 
     def __init__(
         self,
@@ -75,6 +76,7 @@ class Reporter:
         ledger: Ledger,
         left: Callable[[], Mapping[str, float]],
         *,
+        reading: Callable[[int], float | None],
         guard: Guard,
     ) -> None:
         self.board = board
@@ -83,6 +85,7 @@ class Reporter:
         self.models = models
         self.ledger = ledger
         self._left = left
+        self._reading = reading
         self._guard = guard
         self._set_progress = connection.register_script(SET_PROGRESS)
         self._unseen: dict[str, Slot] = {}
@@ -103,19 +106,19 @@ class Reporter:
                 log.exception("progress could not be reported")
 
     def _report(self) -> None:
-        moved: list[tuple[Slot, Progress, float | None]] = []
+        moved: list[tuple[Slot, Progress, Ahead]] = []
         left = self._left()
         for slot in self.board.held():
             progress = told(slot, self.engine, self.models)
-            storing = rounded(left.get(slot.id)) if slot.all_made else None
-            if (progress != slot.reported or storing != slot.storing) and not slot.settling:
-                moved.append((slot, progress, storing))
+            ahead = Ahead(rounded(left.get(slot.id)), len(slot.made), rounded(self._unread(slot)))
+            if (progress != slot.reported or ahead != slot.ahead) and not slot.settling:
+                moved.append((slot, progress, ahead))
         if not moved:
             return
         with self.connection.pipeline(transaction=False) as pipe:
-            for slot, progress, storing in moved:
+            for slot, progress, ahead in moved:
                 pace = seconds_per_step(slot, progress.step)
-                value = progress_json(progress, pace, storing)
+                value = progress_json(progress, pace, **ahead._asdict())
                 # Those who follow are told once how far it is, however the time until then changes.
                 event = ""
                 if progress != slot.reported:
@@ -124,10 +127,17 @@ class Reporter:
                 arguments = [Field.PROGRESS, value, channel, event]
                 self._set_progress([slot.job.key], arguments, client=pipe)
             replies = cast("list[int]", pipe.execute())
-        for (slot, progress, storing), listeners in zip(moved, replies, strict=True):
-            slot.reported, slot.storing = progress, storing
+        for (slot, progress, ahead), listeners in zip(moved, replies, strict=True):
+            slot.reported, slot.ahead = progress, ahead
             if listeners and slot.request.preview_interval and not self._guard.hides:
                 self._unseen[slot.id] = slot
+
+    def _unread(self, slot: Slot) -> float | None:
+        """Seconds until the pictures should be read that a job starts from; None once they are, or
+        where that takes longer than it should."""
+        took = self._reading(slot.record.extent.given) if slot.reads else None
+        left = (took or 0.0) - (time.monotonic() - slot.started)
+        return left if left > 0 else None
 
     def _preview_due(self) -> None:
         """Show the jobs that moved and whose time has come, within PREVIEW_SHARE."""
@@ -183,6 +193,8 @@ class Reporter:
 def told(slot: Slot, engine: Engine, models: ModelStore) -> Progress:
     """How far a job is, in numbers and in words."""
     progress = slot.progress(engine)
+    if slot.reads:
+        return progress.model_copy(update={"stage": "encoding", "detail": READING})
     said = STORING if slot.all_made else detail(slot.request, progress, models)
     return progress.model_copy(update={"detail": said})
 

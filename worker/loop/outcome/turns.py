@@ -16,18 +16,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from threading import Condition
 
-from jobs.records.workers import LARGE
+from jobs.records.workers import LARGE, LARGE_AT_ONCE
 from worker.loop.pace import Pace
 
-PICTURES = 3
+PICTURES = LARGE_AT_ONCE + 1
 """Pictures that are worked on at once; zlib lets go of the interpreter, and more would crowd the
-engine."""
+engine. One place is left of them for all that is quick."""
 
 THREADS = PICTURES + 1
 """Pieces that are: one thread is left for what only ends, however long a store keeps the others."""
-
-LARGE_AT_ONCE = PICTURES - 1
-"""Of these, those of more than LARGE pixels: a thread is left for all that is quick."""
 
 LEAST = 0.1
 """Share of what a piece should take that it takes yet, once it has taken longer."""

@@ -21,10 +21,11 @@ const GridCard = later(async () => (await import("../grids/GridCard")).GridCard)
 /** Jobs that are known when the newest of them were read. */
 const A_PAGE = 60;
 
-/** Milliseconds after which places in the queue are asked for again: no event tells of them. */
+/** Milliseconds after which places in the queue are asked for again, and how long jobs take yet: no
+ * event tells of them. */
 const PLACES = 4000;
 
-/** How many of them: those further back wait for long enough. */
+/** How many of each: those further back wait for long enough. */
 const ASKED = 8;
 
 /** What is under way, and the latest pictures; `welcome` where there are none yet. */
@@ -94,9 +95,11 @@ function Announcer() {
 function askForPlaces(): () => void {
   const timer = setInterval(() => {
     if (connection.peek() !== "online" || document.visibilityState !== "visible") return;
-    const queued = ids.peek().slice(0, LOOKED).filter((id) => find(id)?.job.peek().status === "queued");
-    // The oldest go first, and are the ones that move.
-    for (const id of queued.slice(-ASKED)) void reread(id).catch(() => undefined);
+    for (const status of ["queued", "running"]) {
+      const open = ids.peek().slice(0, LOOKED).filter((id) => find(id)?.job.peek().status === status);
+      // The oldest go first, and are the ones that move.
+      for (const id of open.slice(-ASKED)) void reread(id).catch(() => undefined);
+    }
   }, PLACES);
   return () => clearInterval(timer);
 }

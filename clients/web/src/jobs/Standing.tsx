@@ -1,6 +1,6 @@
 import { useRef } from "preact/hooks";
 import { percent } from "../api/images";
-import type { LiveJob } from "../state/live/jobs";
+import { leftOf, type LiveJob } from "../state/live/jobs";
 import { Pace } from "./pace";
 import { waiting, working } from "./sentence";
 import { t } from "./words";
@@ -12,7 +12,9 @@ export function Standing({ live }: { live: LiveJob }) {
   if (job.status === "queued") return <p class="standing">{waiting(job)}</p>;
   const { progress } = job;
   const made = progress?.fraction ?? 0;
-  const left = progress ? pace.current.left(made, performance.now()) : null;
+  const now = performance.now();
+  const own = progress ? pace.current.left(made, now) : null;
+  const left = leftOf(live, now) ?? own;
   return (
     <div class="standing">
       <p>{working(progress, left, job.input.count)}</p>

@@ -1,4 +1,4 @@
-/** How long a job still takes, from how fast it went so far. */
+/** How long a job still takes, from how fast it went so far: for where the server does not say it. */
 
 /** Milliseconds that have to be seen of it before a guess is worth anything. */
 const SEEN = 600;
@@ -9,6 +9,11 @@ export class Pace {
 
   /** Takes in how far the job is; seconds left, or null where that cannot be told yet. */
   left(fraction: number, now: number): number | null {
+    // What comes before the first step is no part of how long steps take.
+    if (!fraction) {
+      this.#from = null;
+      return null;
+    }
     // A job that begins anew goes at a pace of its own.
     if (!this.#from || fraction < this.#last) this.#from = { at: now, fraction };
     this.#last = fraction;

@@ -17,6 +17,9 @@ export function working(progress: Job["progress"], left: number | null, count = 
   return left === null ? stage : `${stage}, ${t("left", duration(left))}`;
 }
 
+/** What the server says while it reads the picture that a job starts from. */
+const READING = "reading the picture";
+
 function stageOf(progress: Job["progress"], count: number): string {
   switch (progress?.stage) {
     case "loading": {
@@ -24,7 +27,7 @@ function stageOf(progress: Job["progress"], count: number): string {
       return share ? t("loadingShare", Number(share)) : t("loading");
     }
     case "encoding":
-      return t("encoding");
+      return t(progress.detail === READING ? "reading" : "encoding");
     case "decoding":
       return t("decoding");
   }

@@ -52,6 +52,18 @@ describe("a job", () => {
     expect(jobs.find("a")!.previews.value).toEqual([]);
   });
 
+  it("takes in how long it takes yet from an answer that is older than its last event", () => {
+    jobs.merge([job("a", { status: "running", eta_s: 60 })]);
+    const asked = performance.now() - 1;
+    jobs.apply({ event: "progress", job: "a", progress: progress(3) });
+    jobs.merge([job("a", { status: "running", eta_s: 20, progress: progress(2) })], asked);
+    const live = jobs.find("a")!;
+    expect(live.job.value.progress?.step).toBe(3);
+    expect(jobs.leftOf(live, live.told + 5000)).toBeCloseTo(15);
+    // What takes longer than was said has no time.
+    expect(jobs.leftOf(live, live.told + 21_000)).toBeNull();
+  });
+
   it("begins anew when its worker died", () => {
     jobs.merge([job("a", { status: "running", progress: progress(9) })]);
     jobs.apply({ event: "status", job: "a", status: "queued" });
@@ -181,6 +193,7 @@ describe("how a job stands", () => {
     expect(working(progress(12), null)).toBe("Step 12 of 20");
     expect(working({ ...progress(12), steps: 80 }, 0.2, 4)).toBe("Step 3 of 20, about 1 sec left");
     expect(working({ ...progress(0), stage: "loading", detail: "loading model, 40 %" }, null)).toBe("Loading the model, 40 %");
+    expect(working({ ...progress(0), stage: "encoding", detail: "reading the picture" }, null)).toBe("Reading the picture");
     expect(working(null, null)).toBe("Starting");
   });
 
@@ -194,8 +207,10 @@ describe("how a job stands", () => {
     const pace = new Pace();
     expect(pace.left(0, 0)).toBeNull();
     expect(pace.left(0.1, 100)).toBeNull();
-    expect(pace.left(0.2, 2000)).toBeCloseTo(8);
+    expect(pace.left(0.2, 2100)).toBeCloseTo(16);
     expect(pace.left(0, 9000)).toBeNull();
-    expect(pace.left(0.5, 10_000)).toBeCloseTo(1);
+    // What came before its first step is not counted.
+    expect(pace.left(0.1, 29_000)).toBeNull();
+    expect(pace.left(0.5, 30_000)).toBeCloseTo(1.25);
   });
 });

@@ -10,6 +10,8 @@ export interface LiveJob {
   readonly previews: Signal<readonly (string | undefined)[]>;
   /** When an event last changed it, by `performance.now()`. */
   touched: number;
+  /** When the server last said how long it takes yet, by the same clock. */
+  told: number;
 }
 
 const known = new Map<string, LiveJob>();
@@ -61,18 +63,28 @@ export function merge(jobs: readonly Job[], asked = Infinity): void {
     for (const job of jobs) {
       const live = known.get(job.id);
       if (!live) {
-        known.set(job.id, { id: job.id, job: signal(inSight(job)), previews: signal([]), touched: 0 });
+        known.set(job.id, { id: job.id, job: signal(inSight(job)), previews: signal([]), touched: 0, told: performance.now() });
         if (!hidden.has(job.id)) fresh.push(job.id);
         if (heard.delete(job.id) && ENDED.has(job.status)) told.push(job);
       } else if (ENDED.has(job.status)) {
         end(live, job);
-      } else if (!ENDED.has(live.job.peek().status) && live.touched <= asked) {
-        live.job.value = job;
+      } else if (!ENDED.has(live.job.peek().status)) {
+        live.told = performance.now();
+        // How long it takes yet no event says.
+        live.job.value = live.touched <= asked ? job : { ...live.job.peek(), eta_s: job.eta_s };
       }
     }
     if (fresh.length) ids.value = sorted([...ids.peek(), ...fresh]);
     for (const job of told) for (const listener of listeners) listener(job);
   });
+}
+
+/** Seconds that a job takes yet, as the server said it a while ago; null where it is not known, or
+ * takes longer than was said. */
+export function leftOf({ job, told }: LiveJob, now: number): number | null {
+  const { eta_s } = job.value;
+  const left = (eta_s ?? 0) - (now - told) / 1000;
+  return left > 0 ? left : null;
 }
 
 /** A job as it ended; told once, whichever way the news came. */
