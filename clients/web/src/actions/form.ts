@@ -2,7 +2,7 @@
 import { file, source } from "../api/images";
 import type { Files } from "../api/jobs";
 import type { Job, JobRequest, NamedPicture, Output, ResolvedRequest } from "../api/types";
-import { change, fill } from "../state/form/draft";
+import { fill } from "../state/form/draft";
 import { among, besideIt, guides, guidesOf, NONE, type Guides } from "../state/form/guides";
 import { input, inputOf, type Given, type Input, type Use } from "../state/form/input";
 import { choose, spotOfJob } from "../state/form/layers";
@@ -33,21 +33,22 @@ export async function useRecipe(job: Job, output: Output): Promise<void> {
   toast(t(lost ? "filledButStart" : "filled"));
 }
 
-/** Makes a picture the one to start from, for what is usually done with one if nothing is said. */
-export function useAsInput(output: Output, use: Use = usualUse()): void {
+/** Makes a picture the one to start from, for what is usually done with one if nothing is
+ * said; `said` is what it shows, where its job may not be known here. */
+export function useAsInput(output: Output, use: Use = usualUse(), said?: string): void {
   const { id: picture, width, height } = output;
   tell([]);
   const made = find(jobOf(picture))?.job.peek();
   const canvas = made ? spotOfJob(made, picture) : null;
+  const words = said ?? made?.input.prompt;
   if (canvas) choose(canvas.id, picture);
-  input.value = { ...inputOf({ use, picture, url: source(output), width, height }), canvas };
+  input.value = { ...inputOf({ use, picture, url: source(output), width, height, ...(words ? { words } : {}) }), canvas };
   lead("form");
 }
 
 /** Makes a picture the one to enlarge: what it shows stays what it is called. */
 export function enlarge({ input: { prompt } }: Job, output: Output): void {
-  change({ prompt });
-  useAsInput(output, "upscale");
+  useAsInput(output, "upscale", prompt);
 }
 
 /** What a request that the server had starts from; null for one that starts from words alone. */
@@ -64,7 +65,7 @@ export async function startOf(
   const kept = mask ? await file(mask) : null;
   const others = pictures.filter((each) => each.pointer.startsWith("/references/"));
   const more = await Promise.all(others.map(given));
-  return inputOf({ use, picture: picture.id, url, ...size }, request, kept, more);
+  return inputOf({ use, picture: picture.id, url, ...size, ...wordsOf(request) }, request, kept, more);
 }
 
 /** The pictures that steer a request that the server had. */
@@ -85,7 +86,7 @@ export async function unsentStart(request: JobRequest, files: Files): Promise<In
   const url = typeof picture === "string" ? (input.peek()?.url ?? "") : URL.createObjectURL(picture);
   const size = await sizeOf(url).catch(() => ({ width: 0, height: 0 }));
   const more = (request.references ?? []).map((named, index) => files[`reference_${index}`] ?? named);
-  return inputOf({ use, picture, url, ...size }, request, files.mask, await Promise.all(more.map(unsent)));
+  return inputOf({ use, picture, url, ...size, ...wordsOf(request) }, request, files.mask, await Promise.all(more.map(unsent)));
 }
 
 async function given(named: NamedPicture): Promise<Given> {
@@ -101,6 +102,11 @@ async function unsent(picture: Blob | string): Promise<Given> {
 
 function useOf({ kind }: Request): Input["use"] | null {
   return !kind || kind === "text-to-image" || kind === "walk" ? null : kind;
+}
+
+/** What the picture shows that a request enlarges. */
+function wordsOf({ kind, prompt }: Request): Pick<Input, "words"> {
+  return kind === "upscale" && prompt ? { words: prompt } : {};
 }
 
 async function sizeOf(url: string): Promise<{ width: number; height: number }> {

@@ -1,6 +1,6 @@
 /** How a job stands, in words. */
 import type { Job } from "../api/types";
-import { duration, language } from "../i18n";
+import { dimensions, duration, language } from "../i18n";
 import { told } from "../i18n/sentences";
 import { capital } from "../ui/sentence";
 import { t } from "./words";
@@ -52,6 +52,17 @@ export function failure(error: Job["error"]): string {
   const kind = TOLD.find((each) => each === code);
   if (kind && language.value !== "en") return t(kind);
   return [t("failed"), told(code, {}), detail].filter(Boolean).join(" ");
+}
+
+/** What a job is called: its prompt, or what is done. */
+export function titled({ input, width, height }: Pick<Job, "input" | "width" | "height">): string {
+  return input.prompt?.trim() || enlargedTo({ input, width, height }) || t("picture");
+}
+
+/** That a picture is only enlarged, and how far; empty where more is done. */
+export function enlargedTo({ input, width, height }: Pick<Job, "input" | "width" | "height">): string {
+  const only = input.kind === "upscale" && !input.strength && input.upscaler !== "latent";
+  return only ? t("enlarged", dimensions(width, height)) : "";
 }
 
 /** The prompt, or what stands for one. */

@@ -139,6 +139,15 @@ describe("a request", () => {
     expect(inPixels(photograph, model(), painted)).toEqual({ width: 2048, height: 1536 });
   });
 
+  it("calls what is only enlarged by what it shows, not by what is typed", () => {
+    const from = { ...EMPTY, prompt: "blue banana", negative: "red", styles: ["oil"] };
+    const enlarged = { ...start, use: "upscale" as const, words: "a green apple" };
+    expect(request(from, enlarged, model())).toMatchObject({ prompt: "a green apple", negative_prompt: "" });
+    expect(request(from, enlarged, model())).not.toHaveProperty("styles");
+    expect(request(from, { ...start, use: "upscale" as const }, model())).toMatchObject({ prompt: "" });
+    expect(request({ ...from, strength: 0.3 }, enlarged, model())).toMatchObject({ prompt: "blue banana" });
+  });
+
   it("has the other pictures of an edit, files beside it at their places, and no strength", () => {
     const shown = { url: "blob:y", width: 64, height: 64 };
     const more = [{ ...shown, picture: "job-1" }, { ...shown, picture }];

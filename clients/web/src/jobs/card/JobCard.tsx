@@ -12,7 +12,7 @@ import { said } from "../../ui/said";
 import { capital } from "../../ui/sentence";
 import { edit } from "./edit";
 import { Frame } from "./Frame";
-import { failure, named } from "../sentence";
+import { enlargedTo, failure, titled } from "../sentence";
 import { Standing } from "../Standing";
 import { t } from "../words";
 
@@ -25,13 +25,14 @@ function Card({ live }: { live: LiveJob }) {
   const status = useComputed(() => live.job.value.status).value;
   const made = useComputed(() => live.job.value.outputs.length).value;
   const job = live.job.peek();
+  const [title, enlarged] = [titled(job), enlargedTo(job)];
   const open = status === "queued" || status === "running";
   // One that ended shows what it has, and no empty places.
   const frames = Array.from({ length: job.input.count ?? 1 }, (_, index) => index).filter(
     (index) => open || job.outputs.some((each) => each.id === `${live.id}-${index}`),
   );
   return (
-    <article class="card" data-status={status} aria-label={named(job.input.prompt)}>
+    <article class="card" data-status={status} aria-label={title}>
       {frames.length > 0 && (
         <div class="frames" data-count={Math.min(frames.length, 5)}>
           {frames.map((index) => (
@@ -40,7 +41,8 @@ function Card({ live }: { live: LiveJob }) {
         </div>
       )}
       <div class="below">
-        <p class="words" dir="auto">{named(job.input.prompt)}</p>
+        <p class="words" dir="auto">{title}</p>
+        {enlarged && enlarged !== title && <p class="muted">{enlarged}</p>}
         {made > 0 && <ReadAs job={job} />}
         {job.notes.map((note) => (
           <p class="muted" key={note.pointer + note.detail}>

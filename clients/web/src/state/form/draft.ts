@@ -208,10 +208,12 @@ export function onlyEnlarges(from: Painted, source: Pick<Input, "use"> | null): 
 
 /** The draft as a request for a model; pictures that are files go beside it. */
 export function request(from: Draft, source: Input | null, model: Model | null = null, guides: Guides = NONE): JobRequest {
+  const enlarged = onlyEnlarges(from, source);
   const asked: JobRequest = {
     kind: source?.use ?? "text-to-image",
-    prompt: from.prompt.trim(),
-    negative_prompt: from.negative.trim(),
+    // It shows what it is made of, whatever is typed for the next picture.
+    prompt: enlarged ? (source?.words ?? "") : from.prompt.trim(),
+    negative_prompt: enlarged ? "" : from.negative.trim(),
     schedule: from.schedule,
     count: from.count,
     ...guidesAsked(guides),
@@ -219,7 +221,7 @@ export function request(from: Draft, source: Input | null, model: Model | null =
   if (from.regions.length) asked.regions = regionsOf(from.regions);
   if (from.tiling !== "none") asked.tiling = from.tiling;
   if (from.faces) asked.restore_faces = { strength: from.faces, ...(from.restorer ? { model: from.restorer } : {}) };
-  if (from.styles.length) asked.styles = [...from.styles];
+  if (from.styles.length && !enlarged) asked.styles = [...from.styles];
   if (from.model) asked.model = from.model;
   if (from.steps !== null) asked.steps = from.steps;
   if (from.guidance !== null) asked.guidance_scale = from.guidance;

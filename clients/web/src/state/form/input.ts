@@ -35,6 +35,8 @@ export interface Given {
 /** A picture to start from, and what to do with it. */
 export interface Input extends Given {
   use: Use;
+  /** What it shows, where that is known: what is only enlarged goes by it. */
+  words?: string;
   /** How large the file was, where it was made smaller to be sent. */
   full?: Size | null;
   /** That file in its own pixels, where the server takes it: what is painted is put back into it. */
@@ -79,7 +81,7 @@ interface Said {
 
 /** A picture as one to start from, with what a request said of it before. */
 export function inputOf(
-  picture: Pick<Input, "use" | "picture" | "url" | "width" | "height" | "full" | "original">,
+  picture: Pick<Input, "use" | "picture" | "url" | "width" | "height" | "words" | "full" | "original">,
   said: Said = {},
   mask: Blob | null = null,
   more: readonly Given[] = [],
