@@ -70,8 +70,10 @@ def _decoded(data: bytes, want: Want) -> tuple[dict[str, Any], bytes]:
             plain = opened
         case _:
             plain = pictures.flat(opened)
+    seen_through = pictures.is_transparent(opened)
     del opened
     said: dict[str, Any] = {"width": plain.width, "height": plain.height}
+    said["transparent"] = seen_through
     if want == "mask":
         said["levels"] = plain.getextrema()
     return said, pictures.png(plain)

@@ -127,6 +127,11 @@ def flat(picture: Image.Image) -> Image.Image:
     return _over(picture, "white")
 
 
+def is_transparent(picture: Image.Image) -> bool:
+    """Whether anything in it lets through what is under it."""
+    return picture.mode == "RGBA" and picture.getchannel("A").getextrema() != (255, 255)
+
+
 def as_mask(picture: Image.Image) -> Image.Image:
     """The picture as a mask of mode L: how light it is; what is transparent counts as black."""
     return _over(picture, "black").convert("L")

@@ -45,14 +45,15 @@ Want = Literal["picture", "mask", "whole", "texts"]
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture as PNG with its size in pixels, and of a mask its darkest and lightest level; or
-    only the texts by name that it carries."""
+    """A picture as PNG with its size in pixels, whether some of what came was `transparent`, and of
+    a mask its darkest and lightest level; or only the texts by name that it carries."""
 
     width: int = 0
     height: int = 0
     png: bytes = b""
     texts: dict[str, str] | None = None
     levels: tuple[int, int] | None = None
+    transparent: bool = False
 
 
 class Decoders:

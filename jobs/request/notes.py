@@ -12,6 +12,7 @@ from jobs.request.fields.parts import Control
 from jobs.request.fields.said import Said
 from jobs.request.fields.values import TUNED, TUNED_TWICE
 from jobs.request.model_card import ModelCard
+from jobs.request.pictures import Pictures
 from jobs.sentences import say
 
 
@@ -19,6 +20,18 @@ class Note(Said):
     """One thing that was done otherwise than asked: the field (a JSON pointer), what instead."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def picture_notes(pictures: Pictures) -> list[Note]:
+    """Which pictures had something transparent, where pictures that are made have nothing of it."""
+    return [
+        Note(
+            pointer=pointer,
+            detail=say("was-transparent", "What is transparent in the picture was taken as white."),
+        )
+        for pointer, picture in pictures.items()
+        if picture.transparent and (pointer == "/image" or pointer.startswith("/references/"))
+    ]
 
 
 def threshold_notes(controls: Sequence[Control]) -> list[Note]:

@@ -29,7 +29,8 @@ class InputPicture:
     """A picture that came with a request: its id in the store and its size in pixels.
 
     `prompt` and `negative_prompt` are those of its own recipe, where it carries one; `levels` are
-    the darkest and the lightest of a mask.
+    the darkest and the lightest of a mask; `transparent` whether it came with anything that is, and
+    has white there now.
     """
 
     id: str
@@ -38,6 +39,7 @@ class InputPicture:
     prompt: str = ""
     negative_prompt: str = ""
     levels: tuple[int, int] | None = None
+    transparent: bool = False
 
 
 Pictures = Mapping[str, InputPicture]

@@ -24,7 +24,7 @@ from jobs.request.fields.values import (
     Area,
 )
 from jobs.request.model_card import Kind, ModelCard
-from jobs.request.notes import Note, idle_thresholds, prompt_notes, threshold_notes
+from jobs.request.notes import Note, idle_thresholds, picture_notes, prompt_notes, threshold_notes
 from jobs.request.pictures import InputPicture, Pictures
 from jobs.request.request import (
     CommonFields,
@@ -105,7 +105,7 @@ def resolve(
     pair = nearest(*_sampler(request, card), card.schedules)
     if notes is not None:
         notes += [*_pair_notes(pair), *prompt_notes(card, prompt, negative), *said.notes]
-        notes += threshold_notes(request.controls)
+        notes += [*threshold_notes(request.controls), *picture_notes(pictures)]
     walk, pictures_made = (
         (None, request.count) if request.walk is None else chosen(request.walk, prompt)
     )

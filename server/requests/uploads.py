@@ -121,7 +121,7 @@ def _open(data: bytes, image: str, pointer: str, request: GenerationRequest) -> 
     wants_prompt = request.kind == "variations" and pointer == "/image"
     prompt, negative = prompts_of(data) if wants_prompt else ("", "")
     picture = InputPicture(image, opened.width, opened.height, prompt, negative, opened.levels)
-    return Upload(picture, opened.png)
+    return Upload(replace(picture, transparent=opened.transparent), opened.png)
 
 
 def _is_mask(pointer: str) -> bool:

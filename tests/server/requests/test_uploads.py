@@ -54,6 +54,20 @@ def problem(answer: Any) -> tuple[str, str]:
     return error["pointer"], error["detail"]
 
 
+def test_what_is_transparent_is_told_to_be_white(
+    client: FlaskClient, worker: HandWorker, store: ImageStore
+):
+    enlarged = {"kind": "upscale", "strength": 0}
+    glass = data_uri(png(color="#ff000080", mode="RGBA"))
+    for fields in ({}, enlarged):
+        job = start(client, image=glass, **fields).json
+        [note] = job["notes"]
+        assert (note["pointer"], note["wording"]["code"]) == ("/image", "was-transparent")
+        assert stored(store, job["input"]["image"]).getpixel((0, 0)) == (255, 127, 127)
+    # A channel that hides nothing is no transparency.
+    assert start(client, image=data_uri(png(mode="RGBA")), **enlarged).json["notes"] == []
+
+
 def test_a_data_uri_is_kept_beside_the_job(
     client: FlaskClient, worker: HandWorker, store: ImageStore
 ):
