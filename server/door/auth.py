@@ -142,7 +142,8 @@ def _identify() -> Caller:
         # so that they take turns all the same.
         return Caller(LOCAL, address, "admin", None, "loopback")
     raise refused(
-        "this needs a token; pair this device with a code from the machine (`darkroom pair`)"
+        "this needs a token; pair this device with a code from the machine (`darkroom pair`, after"
+        " `make up` `.venv/bin/darkroom pair`)"
     )
 
 

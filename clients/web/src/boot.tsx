@@ -1,3 +1,4 @@
+import { effect } from "@preact/signals";
 import { render } from "preact";
 import { installDrop } from "./actions/drop";
 import { installNotices } from "./actions/notify";
@@ -7,7 +8,9 @@ import { ready } from "./i18n";
 import { restoreGuides } from "./state/form/guides";
 import { restoreInput } from "./state/form/input";
 import { restoreLayers } from "./state/form/layers";
+import { connection } from "./state/live/connection";
 import { start } from "./state/live/sync";
+import { askForMissing } from "./ui/pictures/again";
 import "./style.css";
 
 /** Starts the application in the page. */
@@ -19,6 +22,9 @@ export function boot(): void {
   installNotices();
   installDeletions();
   start();
+  effect(() => {
+    if (connection.value === "online") askForMissing();
+  });
   // A language whose file does not come is English.
   void ready()
     .catch(() => undefined)

@@ -44,7 +44,8 @@ export function Frame({ live, index }: { live: LiveJob; index: number }) {
               if (failed.current === output.url) return askAgain(event);
               // Its address was signed for a while only: once more with a new one.
               failed.current = output.url;
-              void reread(live.id).catch(() => undefined);
+              const { currentTarget } = event;
+              void reread(live.id).catch(() => askAgain({ currentTarget }));
             }}
           />
         </a>
