@@ -87,7 +87,7 @@ export function Form() {
       <Part name="tools" high={300}>
         <div class="editor">
           <div class="controls">
-            <Tools painter={painter} shortest={1536} />
+            <Tools painter={painter} width={1024} height={768} />
           </div>
         </div>
       </Part>

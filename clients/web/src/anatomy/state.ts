@@ -2,6 +2,8 @@
 import { signal } from "@preact/signals";
 import { readState } from "../api/server";
 import type { Walk } from "../api/types";
+import { language } from "../i18n";
+import { model } from "../state/form/models";
 import { route, turn } from "../state/page/route";
 
 export const PARTS = ["steps", "drown", "worlds", "words", "fewer", "taught"] as const;
@@ -59,9 +61,19 @@ const DEFAULT: State = {
   time: 400,
 };
 
+/** The examples as the model's table of words reads them; a link says which it is about. */
+const VIETNAMESE: Partial<State> = { prompt: "quả táo đỏ, 3d", other: "quả táo xanh, 3d" };
+
+function example(): State {
+  const read = language.peek() === "vi" && model.peek()?.reads_words;
+  return { ...DEFAULT, ...(read ? VIETNAMESE : {}) };
+}
+
 const OPTIONS: readonly (keyof State)[] = Object.keys(DEFAULT) as (keyof State)[];
 
 function read(text: string | null): State {
+  // A link without words is about those that it was made with.
+  if (!text) return example();
   const given = new URLSearchParams(text ?? "");
   const found: Record<string, unknown> = { ...DEFAULT };
   for (const name of OPTIONS) {

@@ -25,10 +25,10 @@ export function ModelCard({ model }: { model: Model }) {
       </Title>
       <p class="muted">{facts.join(" · ")}</p>
       <Readiness {...model} />
-      <p class="muted clipped">
+      <p class="muted">
         {sizesOf(model)} · {kinds.map((each) => t(each)).join(", ")}
       </p>
-      {model.licence && <p class="muted clipped">{t("licence", model.licence)}</p>}
+      {model.licence && <p class="muted">{t("licence", model.licence)}</p>}
       <Use title={title} now={chosen.value?.name === name} use={() => useModel(model)} />
     </li>
   );

@@ -48,7 +48,7 @@ export function Paint({ input, done, close }: EditorProps) {
       <Stage input={input} painter={painter} lost={lost} />
       <div class="controls">
         <Above input={input} painter={painter} lost={lost.value} />
-        <Tools painter={painter} shortest={Math.min(input.width, input.height)} />
+        <Tools painter={painter} width={input.width} height={input.height} />
       </div>
     </Frame>
   );
@@ -85,7 +85,7 @@ function Above({ input, painter, lost }: { input: Input; painter: Painter; lost:
   return (
     <>
       <p class="muted said" role="status">
-        {lost ? t("lost") : share || t(BY_COLOUR.has(tool) ? "hintColour" : "hint")}
+        {lost ? t("lost") : share || t(BY_COLOUR.has(tool) ? "hintColour" : matchMedia("(pointer: fine)").matches ? "hintMouse" : "hint")}
       </p>
       {!lost && <Choosers painter={painter} />}
     </>

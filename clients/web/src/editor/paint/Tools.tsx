@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { MASK_GREYS, type MaskGrey } from "../../state/form/input";
+import type { Size } from "../../state/form/sizes";
 import { Icon, type IconName } from "../../ui/Icon";
 import { t } from "../words";
 import type { Painter } from "./painter";
@@ -14,8 +15,9 @@ const TOOLS: readonly Exclude<Tool, Chooser>[] = ["brush", "lasso", "fill", "eye
 export const BY_COLOUR: ReadonlySet<Tool> = new Set(["fill", "eyedropper"]);
 
 /** What to paint with. */
-export function Tools({ painter, shortest }: { painter: Painter; shortest: number }) {
+export function Tools({ painter, width, height }: { painter: Painter } & Size) {
   const { done, undone } = painter.history.value;
+  const shortest = Math.min(width, height);
   const softest = Math.max(painter.feather.value, Math.min(SOFTEST, Math.max(8, Math.round(shortest / 8))));
   return (
     <>
@@ -66,7 +68,7 @@ export function Tools({ painter, shortest }: { painter: Painter; shortest: numbe
           />
         </label>
         <label>
-          <span>{t("feather")}</span> <b>{t("pixels", painter.feather.value)}</b>
+          <span>{t("feather")}</span> <b>{t("pixelsOf", painter.feather.value, Math.max(width, height))}</b>
           <input
             type="range"
             min="0"
@@ -105,7 +107,7 @@ function SizeSlider({ painter }: { painter: Painter }) {
   const size = painter.size.value;
   return (
     <label>
-      <span>{t("size")}</span> <b>{t("pixels", size)}</b>
+      <span>{t("size")}</span> <b>{t("onScreen", size)}</b>
       <input
         type="range"
         min={SMALLEST}
