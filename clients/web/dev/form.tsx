@@ -87,7 +87,7 @@ export function Form() {
       <Part name="tools" high={300}>
         <div class="editor">
           <div class="controls">
-            <Tools painter={painter} width={1024} height={768} />
+            <Tools painter={painter} width={2048} height={1536} />
           </div>
         </div>
       </Part>
