@@ -176,7 +176,7 @@ def test_the_keyboard_alone_paints(visit: Visit) -> None:
     page.keyboard.up(" ")
     painted = share(page)
     page.keyboard.press("Control+z")
-    expect(said(page)).to_contain_text("Paint with a finger")
+    expect(said(page)).to_contain_text("The wheel zooms")
     page.keyboard.press("Control+y")
     expect(said(page)).to_contain_text(f"{painted} %")
 
@@ -195,7 +195,7 @@ def test_wheel_and_space_move_the_picture_of_a_mouse(visit: Visit) -> None:
     page.mouse.up()
     page.keyboard.up(" ")
     assert page.locator(".stage img").bounding_box() != left
-    expect(said(page)).to_contain_text("Paint with a finger")
+    expect(said(page)).to_contain_text("The wheel zooms")
 
 
 def test_an_edge_dragged_outward_gives_a_larger_picture(visit: Visit, site: Site) -> None:

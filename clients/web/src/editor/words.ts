@@ -50,7 +50,7 @@ export const t = words("editor", {
     "grey-strength": "it changes less",
     "grey-mix": "the old picture shows through",
     "grey-cut": "half or more counts as all",
-    onScreen: (pixels: number) => `${number(pixels)} px on the screen`,
+    pixels: (pixels: number) => `${number(pixels)} px`,
     pixelsOf: (pixels: number, of: number) => `${number(pixels)} of ${number(of)} px`,
 
     frame: "The picture and what is added to it. The fields below do the same as dragging.",
@@ -114,7 +114,7 @@ export const t = words("editor", {
     "grey-strength": "thay đổi ít hơn",
     "grey-mix": "ảnh cũ hiện qua",
     "grey-cut": "từ một nửa trở lên tính là tất cả",
-    onScreen: (pixels: number) => `${number(pixels)} px trên màn hình`,
+    pixels: (pixels: number) => `${number(pixels)} px`,
     pixelsOf: (pixels: number, of: number) => `${number(pixels)} trên ${number(of)} px`,
 
     frame: "Ảnh và phần được thêm vào. Các ô số bên dưới cho kết quả như khi kéo.",

@@ -107,7 +107,7 @@ function SizeSlider({ painter }: { painter: Painter }) {
   const size = painter.size.value;
   return (
     <label>
-      <span>{t("size")}</span> <b>{t("onScreen", size)}</b>
+      <span>{t("size")}</span> <b>{t("pixels", size)}</b>
       <input
         type="range"
         min={SMALLEST}
