@@ -8,6 +8,7 @@ import { restoreGuides } from "./state/form/guides";
 import { restoreInput } from "./state/form/input";
 import { restoreLayers } from "./state/form/layers";
 import { start } from "./state/live/sync";
+import { installTaps } from "./ui/taps";
 import "./style.css";
 
 /** Starts the application in the page. */
@@ -15,6 +16,7 @@ export function boot(): void {
   void restoreLayers();
   void restoreInput();
   void restoreGuides();
+  installTaps();
   installDrop();
   installNotices();
   installDeletions();

@@ -168,7 +168,7 @@ function Stage({ among, at, picture }: { among: readonly Picture[]; at: number; 
             </button>
           ))}
           <BeforeAfter picture={picture} />
-          <button type="button" class="plain" onClick={away}>
+          <button type="button" class="plain" data-about={output.id} onClick={away}>
             <Icon name="trash" />
             {t("remove")}
           </button>
