@@ -38,7 +38,7 @@ def test_a_picture_becomes_a_favourite_goes_into_an_album_and_gets_a_link(visit:
     expect(viewer.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
     viewer.get_by_role("button", name="Into an album").tap()
     page.get_by_label("New album").fill("Fruit")
-    page.get_by_role("button", name="Make it").last.tap()
+    page.get_by_role("button", name="Create").tap()
     page.get_by_role("button", name="See it").tap()
     expect(page.get_by_role("button", name=re.compile("^Fruit"))).to_have_attribute(
         "aria-pressed", "true"

@@ -7,6 +7,7 @@ import { ready } from "./i18n";
 import { restoreGuides } from "./state/form/guides";
 import { restoreInput } from "./state/form/input";
 import { restoreLayers } from "./state/form/layers";
+import { installOutdated } from "./state/form/outdated";
 import { start } from "./state/live/sync";
 import { installTaps } from "./ui/taps";
 import "./style.css";
@@ -17,6 +18,7 @@ export function boot(): void {
   void restoreInput();
   void restoreGuides();
   installTaps();
+  installOutdated();
   installDrop();
   installNotices();
   installDeletions();

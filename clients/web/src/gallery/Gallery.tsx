@@ -16,7 +16,7 @@ import { FilterRow } from "./choose/FilterRow";
 import { anyOf, filtered, filters } from "./choose/filters";
 import { SelectBar } from "./choose/SelectBar";
 import { begin, end, selecting } from "./choose/selection";
-import { Shelf } from "./choose/Shelf";
+import { RemoveAlbum, Shelf } from "./choose/Shelf";
 import { t as choose } from "./choose/words";
 import { Viewer } from "./viewer/Viewer";
 import { Whose } from "./Whose";
@@ -98,7 +98,10 @@ export function Gallery() {
             <Whose />
           </FilterRow>
         )}
-        <Standing looking={looking && !at} whole={whole} count={pictures.length} filtered={anyOf(now)} />
+        <div class="standing-row">
+          <Standing looking={looking && !at} whole={whole} count={pictures.length} filtered={anyOf(now)} />
+          {!looking && <RemoveAlbum />}
+        </div>
         <Grid pictures={pictures} whole={whole} at={open ? null : last.value} more={further} />
         {selecting.value && <SelectBar pictures={pictures} />}
       </div>
