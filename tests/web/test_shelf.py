@@ -63,6 +63,10 @@ def test_many_pictures_are_chosen_fetched_as_one_file_and_deleted(
     page = visit(PHONE, path="#/gallery")
     expect(page.locator(".grid li").nth(2)).to_be_visible()
     page.get_by_role("button", name="Select").tap()
+    expect(page.get_by_role("toolbar")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("toolbar")).to_have_count(0)
+    page.get_by_role("button", name="Select").tap()
     apples = page.get_by_role("checkbox", name=re.compile("red apple"))
     for each in range(2):
         apples.nth(each).tap()

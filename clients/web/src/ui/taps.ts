@@ -37,14 +37,14 @@ export class Taps {
 const TAKES = "a, button, input, select, textarea, summary, label, [role='button'], [role='checkbox'], [role='option']";
 
 /** `data-about` says whose button it is, where one button serves one thing after the other. */
-function tapOf(event: MouseEvent): Tap {
+function tapOf(event: Event, { clientX: x, clientY: y }: Pick<Touch, "clientX" | "clientY">): Tap {
   const hit = event.target as Element;
   const near = hit.closest?.(TAKES) ?? hit;
   // Its label's tap and its own are the same.
   const on = (near instanceof HTMLLabelElement && near.control) || near;
   const name = on.matches?.("a, button, summary") ? (on.getAttribute("aria-label") ?? on.textContent) : "";
   const about = (on as HTMLElement).dataset?.["about"] ?? "";
-  return { on, means: `${about} ${name}`, x: event.clientX, y: event.clientY, at: event.timeStamp };
+  return { on, means: `${about} ${name}`, x, y, at: event.timeStamp };
 }
 
 /** Watches over the whole page. */
@@ -54,16 +54,25 @@ export function installTaps(): void {
     event.preventDefault();
     event.stopImmediatePropagation();
   };
-  const pressed = (event: MouseEvent) => taps.stray(tapOf(event)) && drop(event);
-  // What moves as soon as it is touched, such as a slider, does not wait for the click.
+  const pressed = (event: MouseEvent) => taps.stray(tapOf(event, event)) && drop(event);
   addEventListener("pointerdown", pressed, true);
   addEventListener("mousedown", pressed, true);
+  // A slider jumps as soon as a finger is on it, whatever becomes of the pointer.
+  const touched = (event: TouchEvent) => {
+    const slider = (event.target as Element).matches('input[type="range"]');
+    if (slider && taps.stray(tapOf(event, event.touches[0]!))) drop(event);
+  };
+  let timer = 0;
   addEventListener(
     "click",
     (event) => {
       // Of a key or of a script there is no place.
       if (!event.isTrusted || !event.detail) return;
-      if (!taps.take(tapOf(event))) drop(event);
+      if (!taps.take(tapOf(event, event))) drop(event);
+      // For this while only: a listener that may stop a touch makes each scroll wait for it.
+      addEventListener("touchstart", touched, { capture: true, passive: false });
+      clearTimeout(timer);
+      timer = window.setTimeout(() => removeEventListener("touchstart", touched, true), SOON);
     },
     true,
   );
