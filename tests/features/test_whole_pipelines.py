@@ -50,10 +50,15 @@ def whole(
     return cache(open_studio)
 
 
+def quick(cell: Cell) -> bool:
+    """Pictures from words and from a picture, of the pipeline that makes small ones."""
+    return cell.row == "edm" and cell.column in ("text-to-image", "inpaint")
+
+
 @pytest.mark.parametrize(
     "cell",
     [
-        pytest.param(cell, id=str(cell), marks=[pytest.mark.slow] * (cell.row == "pixart"))
+        pytest.param(cell, id=str(cell), marks=[] if quick(cell) else [pytest.mark.slow])
         for cell in cells(RUN_WHOLE)
     ],
 )

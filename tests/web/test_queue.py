@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import signal
 
+import httpx
 from playwright.sync_api import Locator, expect
 
+from tests.running.paths import API
+from tests.running.waiting import until
 from tests.web.browser import PHONE, violations
 from tests.web.conftest import Site, Visit
 from tests.web.form import submit
@@ -64,8 +67,10 @@ def test_waiting_jobs_change_places_by_touch_and_keys(visit: Visit, site: Site):
 
 
 def test_closing_a_picture_leads_back_to_where_it_was_opened(visit: Visit, site: Site):
-    for each in range(5):
-        submit(site, prompt=f"leaf {each}, flat", steps=1)
+    jobs = [submit(site, prompt=f"leaf {each}, flat", steps=1) for each in range(5)]
+    # While one is under way the page still grows and shrinks.
+    addresses = [f"{site.url}{API}/jobs/{job}" for job in jobs]
+    until(lambda: all(httpx.get(each).json()["status"] == "succeeded" for each in addresses), 90)
     page = visit(PHONE)
     last = page.locator(".card[data-status=succeeded]").nth(4)
     last.scroll_into_view_if_needed()

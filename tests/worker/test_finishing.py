@@ -145,6 +145,49 @@ def test_a_canceled_job_ends_while_the_store_keeps_the_pictures_of_others(
     turned(lambda: all(desk.read(job).status == "succeeded" for job in others))
 
 
+def test_what_waited_for_a_store_that_was_away_is_not_measured(
+    here: BatchWorker, redis: Redis, monkeypatch: pytest.MonkeyPatch
+):
+    desk, images = Desk(redis, here.settler.images), here.settler.images
+    put, read, away = images.put, images.read, {"put": 0, "read": 0}
+
+    def gone(what: str) -> None:
+        if away[what]:
+            away[what] -= 1
+            raise OSError(5, "Input/output error")
+
+    def put_late(image: str, data: bytes) -> None:
+        gone("put")
+        put(image, data)
+
+    def read_late(image: str) -> bytes:
+        gone("read")
+        return read(image)
+
+    asked = {"kind": "image-to-image", "pictures": {"/image": scene(64, 64)}, "steps": 1}
+
+    def ended(times: int) -> None:
+        """A job ends, of which the store takes and gives nothing so many times."""
+        job = desk.submit("anna", **asked)
+        away.update(put=times, read=times)
+        assert here.intake.take()
+
+        def seen() -> object:
+            here.stepper.turn()
+            return desk.read(job).status == "succeeded"
+
+        until(seen, 60)
+
+    monkeypatch.setattr(images, "put", put_late)
+    monkeypatch.setattr(images, "read", read_late)
+    ended(2)
+    assert away == {"put": 0, "read": 0}
+    assert (here.settler.offer.finish.each, here.settler.offer.prepare.each) == (None, None)
+    ended(0)
+    assert here.settler.offer.finish.each
+    assert here.settler.offer.prepare.each
+
+
 def order(*pieces: tuple[str, int]) -> list[str]:
     """The callers of pieces of so many pixels, in the order in which they are taken."""
     turns = Turns()

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from jobs.request.checks import blocklist
+from jobs.request.extent import Extent
 from jobs.request.request import ResolvedRequest
 from worker.loop.board import Board
 from worker.loop.intake.inputs import Inputs
@@ -26,7 +27,16 @@ def prepared(request: ResolvedRequest) -> Any:
     board = Board()
     inputs = Inputs(board, cast("Any", None), cast("Any", offer))
     work = SimpleNamespace(part=lambda _name: nullcontext())
-    slot = SimpleNamespace(id="1", request=request, readings={}, error=None, work=work)
+    slot = SimpleNamespace(
+        id="1",
+        request=request,
+        record=SimpleNamespace(extent=Extent.of(request, {})),
+        readings={},
+        error=None,
+        work=work,
+        lost=False,
+        stop=False,
+    )
     inputs.admit(cast("Any", slot))
     inputs.close()
     (handed_in,) = board.handed_in()

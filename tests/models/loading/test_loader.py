@@ -165,13 +165,20 @@ def test_cut_off_weights_are_unavailable_with_the_models_name(
         loaded(write_models(m={"source": str(broken)})["m"])
 
 
+QUICK = ("sd1", "sdxl", "sd2-zero-snr")
+"""By default; pictures of all of them are compared with diffusers' in tests/worker/families."""
+
+
 @pytest.fixture(scope="module")
 def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("families")
     return {family: save_tiny(family, root / family) for family in FAMILIES}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in FAMILIES],
+)
 def test_every_family_loads_as_diffusers_loads_it(
     write_models: WriteModels, families: dict[str, Path], family: str
 ):

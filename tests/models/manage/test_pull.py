@@ -118,6 +118,7 @@ def test_one_set_of_safetensors_is_fetched_and_nothing_else(
     assert "whole.safetensors" not in hub.served
 
 
+@pytest.mark.slow
 def test_a_variant_is_fetched_in_place_of_the_full_weights(hub: Hub, hub_cache: Path, models: Path):
     pulled = pull(hub.url, hub_cache, HUB_ID, models, variant="fp16")
     weights = [path for path in hub.served if path.endswith(".safetensors")]
@@ -126,6 +127,7 @@ def test_a_variant_is_fetched_in_place_of_the_full_weights(hub: Hub, hub_cache: 
     assert tomllib.loads(pulled["table"])["models"]["tiny"]["variant"] == "fp16"
 
 
+@pytest.mark.slow
 def test_a_second_pull_fetches_nothing_again(hub: Hub, hub_cache: Path, models: Path):
     pull_all(hub.url, hub_cache, models, ("mine", {}), ("mine", {}))
     assert len(hub.served) == len(set(hub.served))

@@ -31,7 +31,7 @@ from tests.web.make.editing import (
 def test_what_a_finger_paints_is_repainted_and_nothing_else(visit: Visit, site: Site) -> None:
     page = visit(PHONE)
     # Larger than this server draws any: what is painted goes back into the photograph's own pixels.
-    photograph = picture(20 * SIDE, 20 * SIDE)
+    photograph = picture(17 * SIDE, 17 * SIDE)
     open_painting(page, photograph)
     Fingers(page).stroke((0.3, 0.5), (0.7, 0.5))
     assert 5 < share(page) < 20
@@ -40,8 +40,8 @@ def test_what_a_finger_paints_is_repainted_and_nothing_else(visit: Visit, site: 
 
     assert (request["kind"], request["inpaint_area"]) == ("inpaint", "masked")
     changes = difference(result, photograph)
-    assert changes.shape == (20 * SIDE, 20 * SIDE)
-    changes = changes.reshape(SIDE, 20, SIDE, 20).max(axis=(1, 3))
+    assert changes.shape == (17 * SIDE, 17 * SIDE)
+    changes = changes.reshape(SIDE, 17, SIDE, 17).max(axis=(1, 3))
     painted = np.zeros((SIDE, SIDE), bool)
     painted[56:72, 32:96] = True
     # A brush of 40 pixels on a phone's screen is 16 of these wide; then there is the soft edge.

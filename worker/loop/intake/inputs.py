@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -46,6 +47,7 @@ class Inputs:
         self.board = board
         self.images = store
         self.offer = offer
+        self._failed = -math.inf
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="inputs")
 
     def admit(self, slot: Slot) -> None:
@@ -119,8 +121,9 @@ class Inputs:
             picture = self._given(slot, like.image)
             slot.reference_only = shown.reference_only(like, slot.canvas, picture)
         slot.regions = regions_on(slot.canvas, request, lambda mask: self._given(slot, mask, "L"))
-        # Maps take what their networks take, whatever the size.
-        if slot.record.extent.given and not request.controls:
+        # Maps take what their networks take, whatever the size; a store that was away says nothing
+        # of the jobs after it.
+        if slot.record.extent.given and not request.controls and self._failed < began:
             self.offer.prepare.took(time.monotonic() - began, slot.record.extent.given)
 
     def _map(self, name: str, picture: Picture) -> Picture:
@@ -166,7 +169,8 @@ class Inputs:
                     "The picture that the job starts from is not in the store any more."
                 ) from None
             except OSError as error:
-                if self._over(slot) or time.monotonic() > give_up:
+                self._failed = time.monotonic()
+                if self._over(slot) or self._failed > give_up:
                     raise
                 log.error("cannot read a picture of job %s: %s", slot.id, error.__cause__ or error)
                 time.sleep(PAUSE)

@@ -79,6 +79,7 @@ class Settler:
         self._guard = guard
         self._claiming = Lock()
         self._pace = Pace()
+        self._failed = -math.inf
         self._turns = Turns()
         self._threads = [
             Thread(target=self._work, name=f"settler-{number}", daemon=True)
@@ -236,8 +237,10 @@ class Settler:
         if slot.complete and self._shown_whole(slot) and self._claim(slot):
             self._end(slot)
         ended, pixels = time.monotonic(), picture.shape[0] * picture.shape[1]
-        self._pace.took(ended - started, pixels)
-        self.offer.finish.took(ended - made, pixels)
+        if self._failed < made:
+            # What waited for a store that was away says nothing of the pictures after it.
+            self._pace.took(ended - started, pixels)
+            self.offer.finish.took(ended - made, pixels)
 
     def _shown_whole(self, slot: Slot) -> bool:
         """Store what shows all pictures of a walk; whether there is nothing left to store."""
@@ -264,6 +267,7 @@ class Settler:
             try:
                 self.images.put(image, data)
             except OSError as error:
+                self._failed = time.monotonic()
                 log.error("cannot store a picture of job %s: %s", slot.id, error.__cause__ or error)
                 if time.monotonic() > give_up:
                     self._give_up(slot, error)
