@@ -12,7 +12,7 @@ const VIEW = ["i18n", "state", "ui", SIGNALS, "preact"];
 /** By the room's folder or file: other rooms, parts of rooms, and packages. */
 const MAY_IMPORT = {
   main: ["boot"],
-  boot: ["App", "actions/drop", "actions/notify", "actions/remove", "i18n", "state", "style", "ui/pictures/again", SIGNALS, "preact"],
+  boot: ["App", "actions/drop", "actions/notify", "actions/remove", "i18n", "state", "style", "ui/pictures/again", "ui/taps", SIGNALS, "preact"],
   App: ["albums", "anatomy", "compare", "grids", "links", "presets", "door", "gallery", "i18n", "jobs", "make", "models", "server", "show", "state", "ui"],
 
   platform: [SIGNALS],

@@ -61,8 +61,8 @@ me.value = { owner: FIRST, role: "admin", device: { id: "a", name: "Kitchen phon
 
 // Without a time after which they go.
 toasts.value = [
-  { id: -1, text: "The link is copied." },
-  { id: -2, text: "A yellow house is deleted.", action: { label: "Undo", run: nothing } },
+  { id: -1, text: "The link is copied.", hold: nothing, release: nothing },
+  { id: -2, text: "A yellow house is deleted.", action: { label: "Undo", run: nothing }, hold: nothing, release: nothing },
 ];
 
 export function Places() {

@@ -8,9 +8,11 @@ import { ready } from "./i18n";
 import { restoreGuides } from "./state/form/guides";
 import { restoreInput } from "./state/form/input";
 import { restoreLayers } from "./state/form/layers";
+import { installOutdated } from "./state/form/outdated";
 import { connection } from "./state/live/connection";
 import { start } from "./state/live/sync";
 import { askForMissing } from "./ui/pictures/again";
+import { installTaps } from "./ui/taps";
 import "./style.css";
 
 /** Starts the application in the page. */
@@ -18,6 +20,8 @@ export function boot(): void {
   void restoreLayers();
   void restoreInput();
   void restoreGuides();
+  installTaps();
+  installOutdated();
   installDrop();
   installNotices();
   installDeletions();

@@ -28,6 +28,8 @@ def test_a_tap_fills_one_patch_and_a_colour_is_taken_everywhere(visit: Visit):
     open_painting(page, patches())
     expect(page.get_by_role("button", name="Choose by")).to_have_count(0)
     fingers = Fingers(page)
+    # It stands where "Paint" was tapped.
+    page.wait_for_timeout(400)
     page.get_by_role("button", name="Fill what has this colour").click()
     expect(page.get_by_label("Colours that count")).to_be_visible()
     expect(said(page)).to_contain_text("Tap the picture")

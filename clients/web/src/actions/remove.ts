@@ -1,10 +1,11 @@
 /** Deletes pictures: out of sight at once, and for good when nobody took it back. */
 import { signal } from "@preact/signals";
 import { Refused } from "../api/errors";
+import { source } from "../api/images";
 import * as api from "../api/jobs";
 import type { Job, Output } from "../api/types";
 import { find, forget, forgetPicture, hide, hidePicture, jobOf } from "../state/live/jobs";
-import { toast } from "../state/page/toasts";
+import { STAY_TO_UNDO, toast } from "../state/page/toasts";
 import { sentence } from "../ui/sentence";
 import { t } from "./words";
 
@@ -27,7 +28,7 @@ const underWay = new Set<Deletion>();
 /** Deletes a job with its pictures, unless it is undone while the toast stands. */
 export function remove(job: Job): void {
   const { id } = job;
-  begin(job.outputs.length, {
+  begin(job.outputs, {
     id,
     hide: (gone) => hide(id, gone),
     send: (keepalive) => api.remove(id, keepalive),
@@ -38,7 +39,7 @@ export function remove(job: Job): void {
 /** Deletes one picture of a job, and with its last one the job, unless it is undone. */
 export function removePicture(job: Job, output: Output): void {
   if (job.outputs.length < 2) return remove(job);
-  begin(1, {
+  begin([output], {
     id: output.id,
     hide: (gone) => hidePicture(output, gone),
     send: (keepalive) => api.removePicture(output.id, keepalive),
@@ -55,7 +56,7 @@ export function keepOnly(job: Job, output: Output): void {
 export function clear(jobs: readonly Job[]): void {
   const all = jobs.map(({ id }) => id);
   if (!all.length) return;
-  begin(0, {
+  begin([], {
     id: all.join(" "),
     hide: (gone) => all.forEach((id) => hide(id, gone)),
     send: (keepalive) => sendAll(all.map((id) => () => api.remove(id, keepalive).catch(unlessGone)), keepalive),
@@ -71,7 +72,7 @@ export function removeSeveral(pictures: readonly { job: Job; output: Output }[])
   const doomed = new Set(outputs.map((each) => each.id));
   const whole = [...jobs.values()].filter((job) => job.outputs.every((each) => doomed.has(each.id))).map((job) => job.id);
   const single = outputs.filter((each) => !whole.includes(jobOf(each.id)));
-  begin(outputs.length, {
+  begin(outputs, {
     id: [...whole, ...outputs.map((each) => each.id)].join(" "),
     hide: (gone) => {
       for (const each of whole) hide(each, gone);
@@ -103,13 +104,21 @@ function unlessGone(error: unknown): void {
   if (!(error instanceof Refused && error.status === 404)) throw error;
 }
 
-function begin(pictures: number, deletion: Deletion): void {
+/** Pixels of the picture by which one deletion is told from another. */
+const MINI = 160;
+
+function begin(pictures: readonly Output[], deletion: Deletion): void {
   mark(deletion, true);
   doomed.set(deletion.id, deletion);
   const undo = () => {
     if (doomed.delete(deletion.id)) mark(deletion, false);
   };
-  toast(pictures ? t("deleted", pictures) : t("cleared"), { label: t("undo"), run: undo }, () => void end(deletion));
+  const [shown] = pictures;
+  toast(
+    shown ? t("deleted", pictures.length) : t("cleared"),
+    { label: t("undo"), run: undo },
+    { gone: () => void end(deletion), picture: shown && source(shown, MINI), stay: STAY_TO_UNDO },
+  );
 }
 
 function mark(deletion: Deletion, gone: boolean): void {

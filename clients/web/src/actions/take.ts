@@ -10,7 +10,6 @@ export async function take(file: Blob): Promise<void> {
   const picture = await opened(file);
   if (!picture) return;
   input.value = inputOf({ ...picture, use: usualUse() });
-  mend("/image", "/mask", "/expand", "/kind");
 }
 
 /** Takes a file as one more picture that an edit speaks of. */

@@ -8,6 +8,7 @@ import { collecting } from "../state/page/overlays";
 import { go } from "../state/page/route";
 import { toast } from "../state/page/toasts";
 import { Icon } from "../ui/Icon";
+import { askAgain } from "../ui/pictures/again";
 import { sentence } from "../ui/sentence";
 import { Sheet } from "../ui/sheets/Sheet";
 import "./albums.css";
@@ -43,7 +44,9 @@ export function AlbumSheet({ images }: { images: readonly string[] }) {
           <li key={each.id}>
             <button type="button" disabled={busy.value} onClick={() => void put(async () => each)}>
               <span class="mini">
-                {each.cover_url ? <img src={source({ url: each.cover_url }, 160)} alt="" /> : <Icon name={each.id === FAVOURITES ? "star" : "album"} />}
+                {/* Beneath the cover, which may take a while, or be of a picture that is gone. */}
+                <Icon name={each.id === FAVOURITES ? "star" : "album"} />
+                {each.cover_url && <img src={source({ url: each.cover_url }, 160)} alt="" onError={askAgain} />}
               </span>
               <b dir="auto">{each.name || t("favourites")}</b>
               <span class="muted">{t("pictures", each.count)}</span>

@@ -6,7 +6,7 @@ export const t = words("albums", {
     favourites: "Favourites",
     pictures: (count: number) => (count === 1 ? "1 picture" : `${count} pictures`),
     newName: "New album",
-    make: "Make it",
+    make: "Create",
     put: (name: string) => `Put into “${name}”.`,
     see: "See it",
   },

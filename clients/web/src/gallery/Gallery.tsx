@@ -7,6 +7,7 @@ import { connection } from "../state/live/connection";
 import { ids, loadOlder, more } from "../state/live/jobs";
 import { close, go, route } from "../state/page/route";
 import { Icon } from "../ui/Icon";
+import { later } from "../ui/later";
 import { sentence } from "../ui/sentence";
 import "./gallery.css";
 import { Grid } from "./grid/Grid";
@@ -14,13 +15,15 @@ import { findMore, looking as lookingFor, moreToFind, problem, query, search, se
 import { album, failure, inAlbum, lookAt, readOn, whole as wholeAlbum } from "./choose/album";
 import { FilterRow } from "./choose/FilterRow";
 import { anyOf, filtered, filters } from "./choose/filters";
-import { SelectBar } from "./choose/SelectBar";
 import { begin, end, selecting } from "./choose/selection";
-import { Shelf } from "./choose/Shelf";
+import { RemoveAlbum, Shelf } from "./choose/Shelf";
 import { t as choose } from "./choose/words";
 import { Viewer } from "./viewer/Viewer";
 import { Whose } from "./Whose";
 import { t } from "./words";
+
+/** For those who choose several. */
+const SelectBar = later(async () => (await import("./choose/SelectBar")).SelectBar, end);
 
 /** What an album's id has before it in the address. */
 const ALBUM = "album:";
@@ -98,7 +101,10 @@ export function Gallery() {
             <Whose />
           </FilterRow>
         )}
-        <Standing looking={looking && !at} whole={whole} count={pictures.length} filtered={anyOf(now)} />
+        <div class="standing-row">
+          <Standing looking={looking && !at} whole={whole} count={pictures.length} filtered={anyOf(now)} />
+          {!looking && <RemoveAlbum />}
+        </div>
         <Grid pictures={pictures} whole={whole} at={open ? null : last.value} more={further} />
         {selecting.value && <SelectBar pictures={pictures} />}
       </div>

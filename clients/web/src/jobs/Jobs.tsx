@@ -11,10 +11,12 @@ import { JobCard } from "./card/JobCard";
 import { OutgoingCard } from "./card/OutgoingCard";
 import { Canceled } from "./Canceled";
 import { GRID, listed, LOOKED, type Listed } from "./listed";
-import { Queue } from "./Queue";
 import { named } from "./sentence";
 import { t } from "./words";
 import "./jobs.css";
+
+/** Where many jobs wait. */
+const Queue = later(async () => (await import("./Queue")).Queue);
 
 const GridCard = later(async () => (await import("../grids/GridCard")).GridCard);
 

@@ -24,6 +24,7 @@ import { send } from "./send";
 import { differences } from "./settings/choices";
 import { Settings } from "./settings/Settings";
 import { settle } from "./settle";
+import { NO_ROOM, stuck } from "./start/noRoom";
 import { Start } from "./start/Start";
 import { Styles } from "./Styles";
 import { t } from "./words";
@@ -91,10 +92,10 @@ export function Make() {
           </button>
         )}
       </div>
-      <button type="submit" class="primary send" aria-describedby="takes">
+      <button type="submit" class="primary send" disabled={stuck.value !== null} aria-describedby={stuck.value ? NO_ROOM : "takes"}>
         <Icon name="make" />
         {t("make")}
-        <Takes />
+        {!stuck.value && <Takes />}
       </button>
       {!sheet.value && <Elsewhere />}
       <Notes />

@@ -3,14 +3,13 @@ import { Refused } from "../api/errors";
 import type { FieldError } from "../api/types";
 import { randomSeed } from "../browser";
 import { change, draft, files, inPixels, request, sizeOf, type Draft } from "../state/form/draft";
-import { mostTimes } from "../state/form/enlarge";
 import { guides, likened } from "../state/form/guides";
 import { input, type Input } from "../state/form/input";
 import { marked, spotOf } from "../state/form/layers";
 import { drop, submit } from "../state/live/outgoing";
 import { model, needsPicture } from "../state/form/models";
 import { tell } from "../state/form/problems";
-import { noRoom } from "./start/noRoom";
+import { stuck } from "./start/noRoom";
 import { t } from "./words";
 
 /** Milliseconds in which the same once more is a finger that tapped twice. */
@@ -68,10 +67,8 @@ function missing(asked: Draft, source: Input | null): FieldError[] {
   if (!source) return said ? [] : [{ pointer: "/prompt", detail: t("emptyPrompt") }];
   if (source.use === "edit" && !asked.prompt.trim()) return [{ pointer: "/prompt", detail: t("emptyEdit") }];
   if (source.use === "inpaint" && !source.mask) return [{ pointer: "/mask", detail: t("noMask") }];
-  const chosen = model.peek();
-  if (source.use === "upscale" && chosen && mostTimes(inPixels(source, chosen, asked), chosen, !!asked.strength) === 1) {
-    return [{ pointer: "/scale", detail: noRoom(chosen, !!asked.strength) }];
-  }
+  const full = stuck.peek();
+  if (full) return [{ pointer: "/scale", detail: full }];
   const edges = Object.values(source.expand).some((each) => each > 0);
   if (source.use === "outpaint" && !edges) return [{ pointer: "/expand", detail: t("noEdges") }];
   return [];

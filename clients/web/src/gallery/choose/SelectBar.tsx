@@ -7,6 +7,7 @@ import { collecting, comparing } from "../../state/page/overlays";
 import { toast } from "../../state/page/toasts";
 import { Icon, type IconName } from "../../ui/Icon";
 import { sentence } from "../../ui/sentence";
+import { useWayBack } from "../../ui/sheets/useWayBack";
 import type { Picture } from "../pictures";
 import { album, takeOut } from "./album";
 import { chooseAll, chosen, count, end } from "./selection";
@@ -15,6 +16,7 @@ import { t } from "./words";
 /** What can be done with the pictures that are chosen, under a thumb. */
 export function SelectBar({ pictures }: { pictures: readonly Picture[] }) {
   const busy = useSignal(false);
+  useWayBack(end);
   const all = [...chosen.value.values()];
   const ids = all.map((each) => each.output.id);
   const liked = ids.length > 0 && ids.every((id) => favourites.value.has(id));

@@ -11,13 +11,16 @@ import { collecting, comparing, linking } from "../../state/page/overlays";
 import { toast } from "../../state/page/toasts";
 import { askAgain } from "../../ui/pictures/again";
 import { Icon, type IconName } from "../../ui/Icon";
+import { later } from "../../ui/later";
 import { sentence } from "../../ui/sentence";
 import { picturesOfLive, type Picture } from "../pictures";
 import { t } from "../words";
-import { About } from "./About";
 import { leave, turnTo } from "./opening";
 import { useHand } from "./useHand";
 import "./viewer.css";
+
+/** All that is known of a picture. */
+const About = later(async () => (await import("./About")).About);
 
 const ACTIONS: readonly [Parameters<typeof t>[0], IconName, (picture: Picture) => unknown][] = [
   ["album", "album", ({ output }) => (collecting.value = [output.id])],
@@ -168,7 +171,7 @@ function Stage({ among, at, picture }: { among: readonly Picture[]; at: number; 
             </button>
           ))}
           <BeforeAfter picture={picture} />
-          <button type="button" class="plain" onClick={away}>
+          <button type="button" class="plain" data-about={output.id} onClick={away}>
             <Icon name="trash" />
             {t("remove")}
           </button>

@@ -13,18 +13,20 @@ export function Actions({ live }: { live: LiveJob }) {
   if (!output || job.outputs.length > 1) return null;
   const words = t as (key: Action[0]) => string;
   return (
-    <div class="actions captioned">
-      {FIRST.map(([name, icon, run]) => (
-        <button key={name} type="button" class="plain" onClick={() => void run(job, output)}>
-          <Icon name={icon} />
-          {words(name)}
+    <>
+      <div class="actions captioned">
+        {FIRST.map(([name, icon, run]) => (
+          <button key={name} type="button" class="plain" onClick={() => void run(job, output)}>
+            <Icon name={icon} />
+            {words(name)}
+          </button>
+        ))}
+        <button type="button" class="plain" aria-haspopup="dialog" onClick={() => (more.value = true)}>
+          <span class="dots" aria-hidden="true" />
+          {t("more")}
         </button>
-      ))}
-      <button type="button" class="plain" aria-haspopup="dialog" onClick={() => (more.value = true)}>
-        <span class="dots" aria-hidden="true" />
-        {t("more")}
-      </button>
+      </div>
       {more.value && <PictureSheet job={job} output={output} title={named(job.input.prompt)} close={() => (more.value = false)} />}
-    </div>
+    </>
   );
 }

@@ -1,4 +1,5 @@
 import { useComputed } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import { remove } from "../../actions/remove";
 import type { Job } from "../../api/types";
 import { find, type LiveJob } from "../../state/live/jobs";
@@ -27,6 +28,7 @@ function Card({ live }: { live: LiveJob }) {
   const job = live.job.peek();
   const [title, enlarged] = [titled(job), enlargedTo(job)];
   const open = status === "queued" || status === "running";
+  const ran = useRef(open).current;
   // One that ended shows what it has, and no empty places.
   const frames = Array.from({ length: job.input.count ?? 1 }, (_, index) => index).filter(
     (index) => open || job.outputs.some((each) => each.id === `${live.id}-${index}`),
@@ -59,6 +61,8 @@ function Card({ live }: { live: LiveJob }) {
         {status === "failed" && <Failed job={job} />}
         {status === "canceled" && <Canceled job={job} />}
         {!open && <Actions live={live} />}
+        {/* Where its bar was, so that what somebody reads or taps below stays in its place. */}
+        {status === "succeeded" && ran && made > 1 && <p class="under-way muted">{t("dots")}</p>}
       </div>
     </article>
   );

@@ -1,7 +1,7 @@
 import { useId } from "preact/hooks";
 import { number, dimensions } from "../../i18n";
 import { change, draft, inPixels } from "../../state/form/draft";
-import { ownUpscaler, timesChosen, timesOf } from "../../state/form/enlarge";
+import { KNOWN, ownUpscaler, timesChosen, timesOf } from "../../state/form/enlarge";
 import type { Input } from "../../state/form/input";
 import { model } from "../../state/form/models";
 import { mend } from "../../state/form/problems";
@@ -9,7 +9,7 @@ import { useProblem } from "../problems";
 import { Choice } from "../settings/Choice";
 import { StrengthField } from "../settings/StrengthField";
 import { t } from "../words";
-import { noRoom } from "./noRoom";
+import { NO_ROOM, stuck } from "./noRoom";
 
 /** What is painted anew at first where the user wants more than a larger picture. */
 const SOME = 0.35;
@@ -45,11 +45,15 @@ export function Enlarge({ source }: { source: Input }) {
                   change({ scale: each });
                 }}
               />
-              {t("times", number(each, 2))}
+              {t(each === all.at(-1) && !KNOWN.includes(each) ? "timesMost" : "times", number(each, 2))}
             </label>
           ))}
         </div>
-        {!all.length && !problem && <p class="muted">{noRoom(chosen, !!strength)}</p>}
+        {stuck.value && !problem && (
+          <p class="muted" id={NO_ROOM}>
+            {stuck.value}
+          </p>
+        )}
         {problem && (
           <p class="error" role="alert">
             {problem}
@@ -75,7 +79,11 @@ export function Enlarge({ source }: { source: Input }) {
             <input
               type="checkbox"
               checked={!strength}
-              onChange={(event) => change({ strength: event.currentTarget.checked ? null : SOME })}
+              onChange={(event) => {
+                // What is only enlarged may grow further.
+                mend("/scale", "/width", "/height");
+                change({ strength: event.currentTarget.checked ? null : SOME });
+              }}
             />
             {t("onlyEnlarge")}
           </label>

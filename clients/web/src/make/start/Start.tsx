@@ -54,7 +54,7 @@ export function Start({ source }: { source: Input }) {
   const edited = source.use === "inpaint" || source.use === "outpaint";
 
   const set = (some: Partial<Input>) => {
-    mend(...POINTERS, "/scale", "/width", "/height");
+    mend(...POINTERS);
     input.value = { ...source, ...some };
   };
   return (
@@ -67,10 +67,7 @@ export function Start({ source }: { source: Input }) {
             type="button"
             aria-label={t("remove")}
             title={t("remove")}
-            onClick={() => {
-              mend(...POINTERS);
-              input.value = null;
-            }}
+            onClick={() => (input.value = null)}
           >
             <Icon name="close" />
           </button>

@@ -3,7 +3,7 @@ import type { Model } from "../../api/types";
 import type { Size } from "./sizes";
 
 /** Times that people know, and the server's most. */
-const KNOWN = [1.5, 2, 3, 4, 8] as const;
+export const KNOWN: readonly number[] = [1.5, 2, 3, 4, 8];
 
 const USUAL = 2;
 
