@@ -4,7 +4,6 @@ import { Gallery } from "./gallery/Gallery";
 import { Jobs } from "./jobs/Jobs";
 import { Make } from "./make/Make";
 import { Welcome } from "./make/Welcome";
-import { Server } from "./server/Server";
 import { connection, me } from "./state/live/connection";
 import { collecting, comparing, linking, picking } from "./state/page/overlays";
 import { go, route, type Place } from "./state/page/route";
@@ -47,6 +46,9 @@ const Models = later(async () => (await import("./models/Models")).Models);
 
 /** For those who want to know how it works. */
 const Anatomy = later(async () => (await import("./anatomy/Anatomy")).Anatomy);
+
+/** Looked at now and then. */
+const Server = later(async () => (await import("./server/Server")).Server);
 
 /** For a screen on the wall. */
 const Show = later(async () => (await import("./show/Show")).Show);
