@@ -13,7 +13,6 @@ benchmarks/results/arms.json, or arms-busy.json.
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import platform
 import statistics
@@ -23,15 +22,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from benchmarks import RESULTS, save
 from benchmarks.beside.sides import (
     MODEL,
     SAMPLER,
     Bare,
     Callers,
+    apart,
     bare,
     computing,
     plain,
@@ -91,6 +88,7 @@ def measure(options: argparse.Namespace, there: Server, stock: Bare) -> dict[str
         alone = statistics.median(ours.one("emoji", seed, 4)[0] for seed in range(5))
         slowest = ours.among("emoji", many - 1, 4, 30, options.rounds)
     stock.pictures(1)
+    right = stock.last()
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "load": os.getloadavg()[0],
@@ -101,7 +99,7 @@ def measure(options: argparse.Namespace, there: Server, stock: Bare) -> dict[str
         "rounds": options.rounds,
         "others_computing": options.busy,
         "backends": {model: ours.backend(model) for model in models},
-        "levels_apart": _apart(ours, stock),
+        "levels_apart": {model: apart(ours.one(model)[1], right) for model in models},
         "seconds_a_picture": {name: summary(each, 0) for name, each in took.items()},
         "processor_seconds_a_picture": {name: summary(each, 1) for name, each in took.items()},
         "times_as_fast": {
@@ -114,17 +112,6 @@ def measure(options: argparse.Namespace, there: Server, stock: Bare) -> dict[str
         "four_steps_among_thirty_slowest": round(slowest, 3),
         "four_steps_times_as_long": round(slowest / alone, 2),
     }
-
-
-def _apart(ours: Callers, stock: Bare) -> dict[str, dict[str, float]]:
-    """How far our pictures are from diffusers' own, in levels."""
-    right = stock.last()
-    found: dict[str, dict[str, float]] = {}
-    for model in ("emoji", "emoji-bf16"):
-        picture = np.asarray(Image.open(io.BytesIO(ours.one(model)[1])).convert("RGB"))
-        apart = np.abs(picture.astype(float) - right)
-        found[model] = {"most": float(apart.max()), "mean": round(float(apart.mean()), 3)}
-    return found
 
 
 def main() -> None:

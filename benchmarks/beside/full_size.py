@@ -10,22 +10,19 @@ Results go to benchmarks/results/full-size.json.
 from __future__ import annotations
 
 import argparse
-import io
 import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 from diffusers.schedulers.scheduling_pndm import PNDMScheduler
-from PIL import Image
 from transformers import AutoTokenizer
 
 from benchmarks import RESULTS, ROOT, machine, save
-from benchmarks.beside.sides import MODEL, Bare, Callers, bare, plain, said, summary
+from benchmarks.beside.sides import MODEL, Bare, Callers, apart, bare, plain, said, summary
 from benchmarks.gpu.networks import NETWORKS
 from benchmarks.server.callers import Server, server
 
@@ -72,23 +69,18 @@ def measure(options: argparse.Namespace, there: Server, stock: Bare) -> dict[str
         for name, arm in arms.items():
             took[name].append(arm())
         print(number, {name: round(each[-1][0], 2) for name, each in took.items()}, flush=True)
-    apart = np.abs(_levels(ours.one(NAME)[1]) - stock.last())
     return {
         **machine(),
         "side": options.side,
         "steps": options.steps,
         "rounds": options.rounds,
         "backend": ours.backend(NAME),
-        "levels_apart": {"most": float(apart.max()), "mean": round(float(apart.mean()), 3)},
+        "levels_apart": apart(ours.one(NAME)[1], stock.last()),
         "seconds_a_picture": {name: summary(each, 0) for name, each in took.items()},
         "processor_seconds_a_picture": {name: summary(each, 1) for name, each in took.items()},
         "times_as_fast": said(took["E"], took["ours"], 0),
         "times_less_of_the_processors": said(took["E"], took["ours"], 1),
     }
-
-
-def _levels(file: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).astype(float)
 
 
 def main() -> None:

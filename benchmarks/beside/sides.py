@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import statistics
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+from PIL import Image
 
 from benchmarks import ROOT
 from benchmarks.server.callers import Server
@@ -168,6 +170,13 @@ class Callers:
         """What runs the model's network there."""
         every = self._http.get("/api/v1/models").json()["models"]
         return next(each for each in every if each["name"] == model)["workers"][0]["backend"]
+
+
+def apart(file: bytes, right: np.ndarray) -> dict[str, float]:
+    """How far a picture's file is from what diffusers made, in levels."""
+    ours = np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).astype(float)
+    levels = np.abs(ours - right)
+    return {"most": float(levels.max()), "mean": round(float(levels.mean()), 3)}
 
 
 @contextmanager

@@ -95,10 +95,9 @@ class Settler:
         maker = Maker(VERSION, self.offer.sha256(slot.request.model))
         made = time.monotonic()
         pixels = math.prod(slot.canvas.size) if slot.canvas else 0
-        enlarge = slot.canvas and slot.canvas.enlarge
-        if enlarge and finished.enlarge_s and not enlarge.strength and enlarge.upscaler != "latent":
-            sides = enlarge.width * enlarge.height
-            self.offer.enlarged(enlarge.upscaler, finished.enlarge_s, sides)
+        extent = slot.record.extent
+        if extent.upscaler and finished.enlarge_s:
+            self.offer.enlarged(extent.upscaler, finished.enlarge_s, extent.pixels)
         slot.made.add(index)
         self._submit(slot, lambda slot: self._stored(slot, index, finished, maker, made), pixels)
 
