@@ -338,6 +338,7 @@ def test_one_worker_of_a_machine_does_the_errands(counter: Counter):
     assert worker.free_bytes > 0
 
 
+@pytest.mark.slow
 def test_commands_and_the_api_end_in_the_same_catalogue(counter: Counter, files: Path):
     there = counter.elsewhere
     there.files["by-hand.safetensors"] = (files / "lora.safetensors").read_bytes()

@@ -35,6 +35,7 @@ def test_a_model_that_is_added_is_offered_everywhere_and_makes_pictures(shop: Sh
     assert shop.make(model="second") == shop.make(model="second")
 
 
+@pytest.mark.slow
 def test_a_client_of_a1111_that_refreshes_is_shown_what_is_there(shop: Shop):
     shop.write(BOTH)
     assert shop.http.post("/sdapi/v1/refresh-checkpoints").status_code == 200
@@ -89,6 +90,7 @@ def test_who_waits_for_a_removed_model_is_told_and_what_runs_goes_on(shop: Shop)
     assert shop.make()
 
 
+@pytest.mark.slow
 def test_what_is_said_of_safety_counts_while_the_worker_runs(shop: Shop):
     save_tiny_classifier(shop.home / "classifier")
     one = '[models.first]\nsource = "tiny"\n'

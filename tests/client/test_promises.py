@@ -218,6 +218,7 @@ def test_jobs_are_listed_page_by_page(
     assert [job.id for job in darkroom.jobs(status="succeeded")] == made[1:]
 
 
+@pytest.mark.slow
 def test_where_every_stream_is_taken_a_job_is_waited_for_all_the_same(
     redis_url: str, worker: HandWorker, data: Path
 ):

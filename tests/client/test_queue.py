@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from darkroom_client import Darkroom, RequestRefused, StillRunning
 
 from tests.running.hand_worker import HandWorker, png
-from tests.running.paths import REPOSITORY
+from tests.running.processes.program import run_text
 
 
 def test_jobs_change_places_in_the_queue(darkroom: Darkroom, worker: HandWorker, tmp_path: Path):
@@ -20,15 +18,8 @@ def test_jobs_change_places_in_the_queue(darkroom: Darkroom, worker: HandWorker,
     assert darkroom.move(second, after=first).queue_position == 1
 
     def jobs(*arguments: str) -> str:
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "DATA": str(tmp_path)}
-        done = subprocess.run(
-            [sys.executable, "-m", "darkroom", "jobs", *arguments, "--url", darkroom.url],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        words = ("jobs", *arguments, "--url", darkroom.url)
+        done = run_text("darkroom", *words, environment={**os.environ, "DATA": str(tmp_path)})
         return done.stdout + done.stderr
 
     assert jobs("move", second.id, "--before", first.id) == "0 jobs begin before it.\n"

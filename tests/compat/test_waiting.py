@@ -98,6 +98,7 @@ def test_a_running_job_goes_on_when_its_client_hangs_up(
     assert job().status == "succeeded"
 
 
+@pytest.mark.slow
 def test_a_client_that_hangs_up_is_noticed_through_tls_too(
     redis_server: RedisServer, redis: Redis, tmp_path: Path
 ):

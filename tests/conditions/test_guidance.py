@@ -110,6 +110,7 @@ def test_cfg_plus_plus_guides_the_picture_and_leaves_the_noise(
     assert "CFG++: True" in Image.open(io.BytesIO(kept)).text["parameters"]
 
 
+@pytest.mark.slow
 def test_a_prediction_has_the_range_of_a_lower_scale(site: Site, client: httpx.Client):
     asked = USUAL | {"guidance_scale": 30.0}
     how = {"mimic_scale": 3.0, "percentile": 0.95}

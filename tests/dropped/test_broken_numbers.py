@@ -68,9 +68,10 @@ def test_an_autoencoder_that_leaves_half_precision_decodes_in_float32(room: Room
     ("model", "part"),
     [
         ("holes", "UNet2DConditionModel"),
-        pytest.param("blind", "AutoencoderKL", marks=pytest.mark.slow),
+        ("blind", "AutoencoderKL"),
     ],
 )
+@pytest.mark.slow
 def test_weights_that_are_no_numbers_are_named(room: Room, model: str, part: str):
     job = room.job(model=model, **ASKED)
     assert job["status"] == "failed"

@@ -164,6 +164,7 @@ def test_exact_rows_that_would_not_be_exact_are_refused(rows, tiny_model):
         Engine(Shelf(tiny_model), exact=True, exact_rows=rows)
 
 
+@pytest.mark.slow
 def test_a_row_looks_at_its_reference_in_another_span_too(shipped_model: UNetModel):
     plain = ImageRequest("shipped", "cat face", "", 128, 128, 3, 5.0, 1, "ddim")
     shown = np.random.default_rng(3).integers(0, 256, (128, 128, 3), np.uint8)

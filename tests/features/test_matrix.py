@@ -36,15 +36,16 @@ def together(studio: Studios) -> Together:
 
 
 def quick() -> set[Cell]:
-    """A cell of every second sampler, spread over kinds and families: all are walked, with every
-    schedule, in tests/engine/sampling."""
+    """A cell of every kind, each of another sampler and family: all samplers are walked, with every
+    schedule, in tests/engine/sampling, and all families loaded in tests/models/loading."""
     families = [family for family in DOES if family not in LATER]
-    chosen: set[Cell] = set()
-    for number, sampler in enumerate([*SAMPLERS][::2]):
-        family = families[number % len(families)]
-        kinds = DOES[family]
-        chosen.add(Cell(kinds[number * 5 // 3 % len(kinds)], sampler, family))
-    return chosen
+    chosen: list[Cell] = []
+    for number, kind in enumerate(KINDS):
+        used = {cell.column for cell in chosen}
+        turn = families[2 * number % len(families) :] + families
+        family = next(each for each in turn if kind in DOES[each] and each not in used)
+        chosen.append(Cell(kind, [*SAMPLERS][3 * number], family))
+    return {*chosen}
 
 
 def matrix() -> list[object]:
@@ -90,7 +91,7 @@ def test_a_model_says_it_does_the_kinds_of_its_family_and_no_others(
     assert said.samplers == samplers_of(family)
 
 
-def test_the_quick_tests_have_every_kind_and_family():
+def test_the_quick_tests_have_every_kind_each_in_another_family():
     soon = quick()
     assert {cell.table for cell in soon} == set(KINDS)
-    assert {cell.column for cell in soon} == set(DOES) - set(LATER)
+    assert len({cell.column for cell in soon}) == len(KINDS)

@@ -15,6 +15,7 @@ from compose_spec import PyCompose
 
 from jobs.settings import Settings
 from server.pages.page import FOLDER
+from tests.running.processes.program import run_text
 
 REPOSITORY = Path(__file__).parents[2]
 DOCKERFILE = REPOSITORY / "Dockerfile"
@@ -177,13 +178,7 @@ class TestImage:
         (command,) = [rest for word, rest in stages()[stage] if word == "CMD"]
         verb = stage.split("-")[0]
         assert command == f'["darkroom", "{verb}"]'
-        help_text = subprocess.run(
-            [sys.executable, "-m", "darkroom", verb, "--help"],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        help_text = run_text("darkroom", verb, "--help", environment=os.environ)
         assert help_text.returncode == 0, help_text.stderr
 
 

@@ -249,6 +249,7 @@ def worst(width: int, height: int) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_the_worst_picture_that_is_taken_fits_the_memory_it_is_given(tmp_path: Path):
     peak, limit = measured(tmp_path, worst(3000, 2000), 6_000_000)
     # Within the limit, or it would have failed; and the limit is no idle one.

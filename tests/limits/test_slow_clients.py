@@ -111,7 +111,7 @@ def test_two_hundred_half_open_connections_hold_up_nobody_and_are_ended(
     [
         pytest.param(b"", id="head"),
         pytest.param(head(500), id="body", marks=pytest.mark.slow),
-        pytest.param(head(200_000), id="upload"),
+        pytest.param(head(200_000), id="upload", marks=pytest.mark.slow),
     ],
 )
 def test_a_client_that_sends_a_byte_now_and_then_is_cut_off(impatient: Server, sent: bytes):

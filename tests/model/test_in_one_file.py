@@ -70,7 +70,8 @@ def test_a_picture_from_words(read: ModuleType, engine: Engine):
     assert difference(other, expected) > 20
 
 
-@pytest.mark.parametrize("strength", [0.4, pytest.param(1.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("strength", [0.4, 1.0])
+@pytest.mark.slow
 def test_a_picture_from_a_picture(
     read: ModuleType, engine: Engine, apple: np.ndarray, strength: float
 ):
@@ -80,7 +81,8 @@ def test_a_picture_from_a_picture(
     assert difference(other, expected) > 20
 
 
-@pytest.mark.parametrize("strength", [0.6, pytest.param(1.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("strength", [0.6, 1.0])
+@pytest.mark.slow
 def test_a_part_of_a_picture_made_anew(
     read: ModuleType, engine: Engine, apple: np.ndarray, strength: float
 ):

@@ -78,8 +78,9 @@ LARGER = {"qwen-image-21": 256}
 
 @pytest.mark.parametrize(
     "family",
-    ["sdxl", *(pytest.param(each, marks=pytest.mark.slow) for each in models.TRANSFORMERS)],
+    ["sdxl", *models.TRANSFORMERS],
 )
+@pytest.mark.slow
 def test_tiles_become_smaller_until_they_fit(folder: Folder, family: str):
     with pretended_cuda() as device:
         model = models.load(family, folder(family), "float32")

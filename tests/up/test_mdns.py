@@ -72,7 +72,9 @@ def test_a_network_without_multicast_costs_only_the_advertisement(
     gc.collect()
 
 
-@pytest.mark.parametrize("chosen", [{"mdns": False}, {"host": "127.0.0.1"}])
+@pytest.mark.parametrize(
+    "chosen", [{"mdns": False}, pytest.param({"host": "127.0.0.1"}, marks=pytest.mark.slow)]
+)
 def test_nothing_is_said_where_nobody_is_to_come(finder: Finder, chosen: dict[str, object]):
     with Network(Settings(port=PORT, **chosen)) as network:
         network.advertise()

@@ -52,6 +52,7 @@ def test_cancel_stops_a_job_and_leaves_the_others(visit: Visit):
     expect(page.get_by_label("Steps, exactly")).to_have_value("150")
 
 
+@pytest.mark.slow
 def test_several_wait_in_line_and_say_so(visit: Visit, site: Site):
     page = visit()
     expect(page.get_by_role("button", name="Model Emoji")).to_be_visible()

@@ -145,6 +145,7 @@ def test_a_canceled_job_ends_while_the_store_keeps_the_pictures_of_others(
     turned(lambda: all(desk.read(job).status == "succeeded" for job in others))
 
 
+@pytest.mark.slow
 def test_what_waited_for_a_store_that_was_away_is_not_measured(
     here: BatchWorker, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ):

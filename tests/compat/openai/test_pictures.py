@@ -80,6 +80,7 @@ def test_the_same_seed_is_the_same_picture_and_each_of_n_has_its_own(openai: Ope
 
 
 @generations
+@pytest.mark.slow
 def test_our_own_fields_change_the_picture(openai: OpenAI):
     def picture(**fields: object) -> Image.Image:
         made = openai.images.generate(prompt=PROMPT, extra_body=QUICK | fields)

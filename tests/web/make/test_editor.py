@@ -119,6 +119,7 @@ def test_an_inverted_mask_keeps_what_was_painted(visit: Visit, site: Site) -> No
     assert (changes[100:] > 8).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_a_mask_can_be_changed_later(visit: Visit) -> None:
     page = visit(PHONE)
     open_painting(page)
@@ -181,6 +182,7 @@ def test_the_keyboard_alone_paints(visit: Visit) -> None:
     expect(said(page)).to_contain_text(f"{painted} %")
 
 
+@pytest.mark.slow
 def test_wheel_and_space_move_the_picture_of_a_mouse(visit: Visit) -> None:
     page = visit(DESK)
     open_painting(page)
@@ -214,6 +216,7 @@ def test_an_edge_dragged_outward_gives_a_larger_picture(visit: Visit, site: Site
     assert np.asarray(result)[:, 130:].std() > 0
 
 
+@pytest.mark.slow
 def test_a_corner_grows_two_sides_and_the_fields_go_to_the_limit(visit: Visit) -> None:
     page = visit(DESK)
     open_growing(page, picture(133, 128))
@@ -235,7 +238,9 @@ def test_a_corner_grows_two_sides_and_the_fields_go_to_the_limit(visit: Visit) -
     expect(left).to_have_value("0")
 
 
-@pytest.mark.parametrize("begin", [open_painting, open_growing])
+@pytest.mark.parametrize(
+    "begin", [pytest.param(open_painting, marks=pytest.mark.slow), open_growing]
+)
 @pytest.mark.parametrize(
     ("size", "theme"), [(PHONE, "dark"), pytest.param(DESK, "light", marks=pytest.mark.slow)]
 )
@@ -275,6 +280,7 @@ def test_what_is_painted_lightly_changes_less(visit: Visit, site: Site) -> None:
     assert 0 < changes[0].mean() < 0.7 * changes[1].mean()
 
 
+@pytest.mark.slow
 def test_a_picture_that_grows_in_steps_keeps_what_each_added(visit: Visit, site: Site):
     page = visit(DESK)
     page.get_by_label("What should the picture show?").fill("blue sky, flat")

@@ -96,6 +96,7 @@ def test_a_locked_seed_stays_and_a_rolled_one_is_for_one_picture(visit: Visit, s
     assert moon not in (seed, 77)
 
 
+@pytest.mark.slow
 def test_a_size_of_ones_own_is_rounded_to_what_the_model_takes(visit: Visit):
     page = visit()
     page.locator(".ratio", has_text="Custom").click()

@@ -153,6 +153,7 @@ def test_the_pairing_outlives_the_app(house: House, phone: Phone):
     assert answer.value.status == 200
 
 
+@pytest.mark.slow
 def test_what_a_qr_code_says_can_be_pasted(house: House, phone: Phone):
     page = phone()
     code = house.code()

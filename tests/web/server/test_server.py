@@ -214,7 +214,9 @@ def test_every_word_of_the_place_is_in_the_language_that_was_chosen(visit: Visit
     expect(page.get_by_role("heading", name="Devices")).to_be_visible()
 
 
-@pytest.mark.parametrize(("system", "other"), [("dark", "light"), ("light", "dark")])
+@pytest.mark.parametrize(
+    ("system", "other"), [("dark", "light"), pytest.param("light", "dark", marks=pytest.mark.slow)]
+)
 def test_the_colours_are_those_that_were_chosen_also_after_a_reload(
     visit: Visit, system: Scheme, other: Scheme
 ):
@@ -235,7 +237,9 @@ def test_the_colours_are_those_that_were_chosen_also_after_a_reload(
     assert page.evaluate(ground) == chosen
 
 
-@pytest.mark.parametrize("width", [360, 820, 1440, 2560])
+@pytest.mark.parametrize(
+    "width", [360, *(pytest.param(each, marks=pytest.mark.slow) for each in (820, 1440)), 2560]
+)
 def test_the_place_has_no_sideways_scroll(visit: Visit, redis: Redis, width: int):
     devices.create(redis, "A device with a name that is as long as a name is ever to be")
     page = visit({"width": width, "height": 800}, path="#/server")

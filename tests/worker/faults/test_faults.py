@@ -138,6 +138,7 @@ def test_a_store_that_takes_nothing_delays_the_picture_and_loses_nothing(start):
     assert desk.picture(record=desk.read(record)).startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_caller_with_one_job_does_not_wait_for_anothers_hundred(start):
     _, desk = start(capacity=1)
     running = desk.running(desk.submit("greedy", **LONG))

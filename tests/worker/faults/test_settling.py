@@ -92,7 +92,7 @@ def test_an_error_of_ours_fails_the_job_once_and_is_logged(
     assert "KeyError: 'default'" in caplog.text
 
 
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_picture_that_a_slow_store_takes_after_its_job_was_deleted_is_not_kept(
     here: BatchWorker, redis: Redis, monkeypatch: pytest.MonkeyPatch, count: int
 ):

@@ -203,6 +203,7 @@ def pipeline_of(data: Path, family: str, **parts: Any) -> Any:
 ASKED = {**USUAL, "steps": 3, "seed": 4}
 
 
+@pytest.mark.slow
 def test_a_dropped_transformer_takes_what_lies_in_the_tree(client: httpx.Client):
     dropped = picture(client, made(client, model="dropped", **ASKED))
     named = picture(client, made(client, model="z-image-file", **ASKED))

@@ -58,7 +58,9 @@ def test_a_job_ends_with_a_picture_whose_recipe_makes_it_again(whole: Site, mode
         assert np.array_equal(pixels(done(**sent)), pixels(made))
 
 
-@pytest.mark.parametrize("kind", ["image-to-image", "inpaint"])
+@pytest.mark.parametrize(
+    "kind", ["image-to-image", pytest.param("inpaint", marks=pytest.mark.slow)]
+)
 def test_a_picture_to_start_from_is_drawn_over_as_diffusers_own_pipeline_does(
     whole: Site, kind: str
 ):

@@ -17,19 +17,29 @@ export const additions = computed(() =>
   }),
 );
 
+/** Not ended when last seen: their end is told once. */
+const awaited = new Set<string>();
+let begun = 0;
+
 export async function refreshAdditions(): Promise<void> {
-  const before = new Map(all.peek().map((each) => [each.id, each.status]));
+  const asked = begun;
   const now = await api.additions();
+  // An answer that was asked for before something began may not know of it; the next one does.
+  if (asked !== begun) return;
   all.value = now;
   for (const each of now) {
-    const was = before.get(each.id);
-    if (was === undefined || ENDED.has(was) || each.status !== "succeeded") continue;
-    toast(t("added", each.name));
-    void refreshModels().catch(() => undefined);
+    if (!ENDED.has(each.status)) {
+      awaited.add(each.id);
+    } else if (awaited.delete(each.id) && each.status === "succeeded") {
+      toast(t("added", each.name));
+      void refreshModels().catch(() => undefined);
+    }
   }
 }
 
 /** Shows at once what was just asked for. */
 export function began(addition: Addition): void {
+  begun += 1;
+  awaited.add(addition.id);
   all.value = [addition, ...all.peek().filter((each) => each.id !== addition.id)];
 }
