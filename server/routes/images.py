@@ -22,6 +22,7 @@ from server.door.signing import current_signer
 from server.errors import ApiError
 from server.openapi import PREFIX, Parameters, Routes, content, response
 from server.outages import StoreAway
+from server.pages.linked import linked_page
 from server.pages.renditions import Format, current_renditions
 from server.requests.named import find_job, is_of_own_job, is_own_picture
 from server.requests.reaching import drawn, reachable_base
@@ -90,17 +91,17 @@ class LinkView(BaseModel):
 def get_image(path: ImagePath, query: ImageQuery) -> Response:
     """Get a picture
 
-    With `Range`, a part of it; with `If-None-Match`, 304 if it is the one you have.
+    With `Range`, a part of it; with `If-None-Match`, 304 if it is the one you have. A browser that
+    opens a link which was made for others gets a page that shows it.
     """
+    opened = "text/html" in request.headers.get("Accept", "")
     try:
         _check(path.image_id, query)
     except ApiError as refusal:
         # Somebody was sent this address and opens it: no program, that would read the problem.
-        if refusal.status != 403 or "text/html" not in request.headers.get("Accept", ""):
+        if refusal.status != 403 or not opened:
             raise
-        page = Response(render_template("ended.html"), 403)
-        page.headers["Vary"] = "Accept"
-        return page
+        return _page(render_template("ended.html"), 403)
     if TENSORS.fullmatch(path.image_id):
         return _as_kept(path.image_id, "application/octet-stream", "safetensors", download=True)
     if ANIMATIONS.fullmatch(path.image_id):
@@ -109,6 +110,8 @@ def get_image(path: ImagePath, query: ImageQuery) -> Response:
         made = current_renditions()
         get = made.get_plain if query.plain else made.get
         data = get(path.image_id, query.format, query.width)
+        if query.plain and opened and "format" not in request.args:
+            return _page(linked_page(reachable_base(), request.full_path, data))
     except FileNotFoundError as error:
         raise _unknown(path.image_id) from error
     except OSError as error:
@@ -118,6 +121,8 @@ def get_image(path: ImagePath, query: ImageQuery) -> Response:
     plain = ".plain" if query.plain else ""
     answer.set_etag(f"{path.image_id}.{query.width or 'full'}{plain}.{query.format}")
     answer.headers["Cache-Control"] = FOREVER
+    if query.plain:
+        answer.headers["Vary"] = "Accept"
     disposition = "attachment" if query.download else "inline"
     suffix = "jpg" if query.format == "jpeg" else query.format
     answer.headers["Content-Disposition"] = (
@@ -181,6 +186,12 @@ def create_link(path: ImagePath, body: LinkRequest) -> Response:
     url = f"{reachable_base()}{PREFIX}/images/{path.image_id}?{query}"
     view = LinkView(url=url, qr=drawn(url), expires_at=datetime.fromtimestamp(expires, UTC))
     return response(view, 201)
+
+
+def _page(html: str, status: int = 200) -> Response:
+    page = Response(html, status, content_type="text/html; charset=utf-8")
+    page.headers["Vary"] = "Accept"
+    return page
 
 
 def _as_kept(image: str, content_type: str, suffix: str, *, download: bool) -> Response:

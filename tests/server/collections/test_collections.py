@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import io
+import re
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -184,6 +186,18 @@ def test_a_link_shows_one_picture_without_a_token_until_it_ends(
     small = client.get(f"{path}&format=webp", environ_base=elsewhere)
     assert small.status_code == 200
     assert b"red apple" not in small.data
+    browser = {"Accept": "text/html,image/png,*/*;q=0.8"}
+    page = client.get(path, environ_base=elsewhere, headers=browser)
+    assert (page.status_code, page.mimetype, "Accept" in page.vary) == (200, "text/html", True)
+    assert "PNG 4 \u00d7 4" in page.text
+    (preview,) = re.findall(r'og:image" content="([^"]+)"', page.text)
+    assert preview.startswith(made["url"][: made["url"].index("/api/")])
+    (sources, file) = re.findall(r'(?:srcset|a href)="([^" ]+)', page.text)
+    for address, kind in ((preview, "jpeg"), (sources, "webp"), (file, "png")):
+        address = html.unescape(address[address.index("/api/") :])
+        shown = client.get(address, environ_base=elsewhere, headers=browser)
+        assert (shown.status_code, shown.mimetype) == (200, f"image/{kind}")
+        assert b"red apple" not in shown.data
     asked = path.replace("plain=true&", "")
     assert client.get(asked, environ_base=elsewhere).status_code == 403
     assert client.get(path.replace(images[0], images[1]), environ_base=elsewhere).status_code == 403
@@ -191,7 +205,6 @@ def test_a_link_shows_one_picture_without_a_token_until_it_ends(
     monkeypatch.setattr(time, "time", lambda: later)
     ended = client.get(path, environ_base=elsewhere)
     assert (ended.status_code, ended.json["type"]) == (403, "urn:darkroom:bad-signature")
-    browser = {"Accept": "text/html,image/png,*/*;q=0.8"}
     page = client.get(path, environ_base=elsewhere, headers=browser)
     assert (page.status_code, page.mimetype) == (403, "text/html")
     assert "This link has ended" in page.text
