@@ -8,7 +8,7 @@ import torch
 
 from tests.engine.helpers import Shelf, picture, tiny
 from worker.engine import Engine, Stage, UNetModel
-from worker.engine import runner as runner_module
+from worker.engine import task as task_module
 from worker.engine.errors import OutOfMemory
 from worker.engine.ground import piecework as piecework_module
 from worker.engine.ground.piecework import Piecework
@@ -17,7 +17,7 @@ from worker.engine.ground.piecework import Piecework
 @pytest.fixture
 def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every picture is large, and every layer long."""
-    monkeypatch.setattr(runner_module, "LARGE", 0)
+    monkeypatch.setattr(task_module, "LARGE", 0)
     monkeypatch.setattr(piecework_module, "PIECE", 0.0)
 
 
@@ -33,7 +33,7 @@ def inpainted(seed: int = 1):
 
 def test_in_pieces_a_picture_is_equal_to_the_pixel(tiny_model: UNetModel, monkeypatch):
     whole = picture(Engine(Shelf(tiny_model)), inpainted())
-    monkeypatch.setattr(runner_module, "LARGE", 0)
+    monkeypatch.setattr(task_module, "LARGE", 0)
     monkeypatch.setattr(piecework_module, "PIECE", 0.0)
     assert np.array_equal(picture(Engine(Shelf(tiny_model)), inpainted()), whole)
 

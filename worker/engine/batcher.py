@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from worker.engine.accounts import Accounts
+from worker.engine.added import AddOns
 from worker.engine.batch import Batch
 from worker.engine.enlarging import away, goes_beside
 from worker.engine.errors import DeadlineExceeded, say
 from worker.engine.memory.row_budget import Budgets
 from worker.engine.model_source import AddOnKind, ModelSource
 from worker.engine.request import BUILT_IN_UPSCALERS, ImageRequest
-from worker.engine.task import AddOns, BatchKey, Stage, Task
+from worker.engine.task import BatchKey, Stage, Task
 from worker.engine.whole.pipeline import WholeModel
 
 ORDER = {

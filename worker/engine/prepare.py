@@ -10,6 +10,7 @@ from torch.nn import functional
 from grammar.edits import Count
 from grammar.errors import BadPrompt
 from grammar.script import Script, Wording
+from worker.engine.added import AdapterInput, ControlInput, ReferenceInput
 from worker.engine.enlarging import enlarged_picture
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene, Text
@@ -24,14 +25,7 @@ from worker.engine.parts.rows import Pair
 from worker.engine.parts.t2i_adapter import LoadedT2IAdapter
 from worker.engine.request import Control, Enlarge, ImageRequest, IPAdapter, Mask, Picture
 from worker.engine.sampling.answers import Repaint
-from worker.engine.task import (
-    AdapterInput,
-    ControlInput,
-    ReferenceInput,
-    Stage,
-    Task,
-    ready,
-)
+from worker.engine.task import Stage, Task, ready
 from worker.engine.trace.recording import Memory, Recording
 
 

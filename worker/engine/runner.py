@@ -40,9 +40,6 @@ from worker.engine.whole.run import WholeRun
 # may have twice the rows.
 NOTICED = 1.0
 
-# Pixels past which encode and decode are long on a processor, and are done in pieces.
-LARGE = 512 * 512
-
 STAGES = {Stage.ENCODE: "encode", Stage.ENLARGE: "enlarge", Stage.DECODE: "decode"}
 
 
@@ -143,7 +140,7 @@ class Runner:
     def _in_pieces(self, task: Task, work: Callable[[], None]) -> bool:
         """Does a stage, or some of it where it is long; whether it is done."""
         if task.piecework is None:
-            if not is_long(task):
+            if not task.is_long:
                 work()
                 return True
             encoders = ready(task.model).autoencoder.vae, task.autoencoder.vae
@@ -387,16 +384,3 @@ class Runner:
             task.fail(task.run.error)
         elif task.run.image is not None:
             task.finish(task.run.image)
-
-
-def is_long(task: Task) -> bool:
-    """Whether encode and decode of a task's picture keep others waiting who come meanwhile."""
-    request = task.request
-    sizes = [request.width * request.height]
-    if request.enlarge is not None:
-        sizes.append(request.enlarge.width * request.enlarge.height)
-    model = ready(task.model)
-    for picture in request.references:
-        width, height = model.shown_size(picture.shape[1], picture.shape[0])
-        sizes.append(width * height)
-    return model.device.type == "cpu" and max(sizes) > LARGE

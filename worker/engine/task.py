@@ -4,12 +4,13 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property, lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
 from grammar.script import Script
-from worker.engine.faces.restorer import FaceRestorer, Restoration
+from worker.engine.added import AdapterInput, AddOns, ControlInput, ReferenceInput
+from worker.engine.faces.restorer import Restoration
 from worker.engine.families.model import LoadedModel, Text
 from worker.engine.ground.beside import Beside
 from worker.engine.ground.piecework import Piecework
@@ -17,17 +18,11 @@ from worker.engine.memory.device import make_current
 from worker.engine.memory.footprint import ForwardShape
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.condition import Condition
-from worker.engine.parts.control import LoadedControlNet
-from worker.engine.parts.lora import LoraWeights, unread
+from worker.engine.parts.lora import unread
 from worker.engine.parts.rows import Pair
-from worker.engine.parts.t2i_adapter import Features, LoadedT2IAdapter
-from worker.engine.parts.upscaler import PixelUpscaler
-from worker.engine.references.ip_adapter import LoadedIPAdapter
 from worker.engine.references.reference_only import OwnReference
 from worker.engine.request import (
-    Control,
     ImageRequest,
-    IPAdapter,
     Lora,
     Picture,
     Tiling,
@@ -41,6 +36,9 @@ from worker.engine.whole.pipeline import WholeModel
 from worker.engine.whole.run import WholeRun
 
 T = TypeVar("T")
+
+LARGE = 512 * 512
+"""Pixels past which encode and decode are long on a processor, and are done in pieces."""
 
 
 class Stage(IntEnum):
@@ -100,65 +98,6 @@ class BatchKey:
     def _shapes(self) -> tuple[ForwardShape, ForwardShape]:
         shape = ForwardShape(self.model, self.height, self.width, self.inputs, self.steered)
         return shape, replace(shape, plain=self.exact or bool(self.loras))
-
-
-@dataclass(frozen=True)
-class AddOns:
-    """What a task's picture adds to its model, each as it was loaded: by name."""
-
-    loras: dict[str, LoraWeights] = field(default_factory=dict[str, LoraWeights])
-    controls: dict[str, LoadedControlNet | LoadedT2IAdapter] = field(
-        default_factory=dict[str, LoadedControlNet | LoadedT2IAdapter]
-    )
-    ip_adapters: dict[str, LoadedIPAdapter] = field(default_factory=dict[str, LoadedIPAdapter])
-    upscaler: PixelUpscaler | None = None
-    vae: Any | None = None
-    face_restorer: FaceRestorer | None = None
-
-
-@dataclass(frozen=True)
-class ControlInput:
-    """A ControlNet with its picture (1, 3, height, width) of this pass, on the device, and where in
-    the image it acts (1, 1, height, width)."""
-
-    control: Control
-    net: LoadedControlNet
-    picture: torch.Tensor
-    area: torch.Tensor | None = None
-
-    @property
-    def label(self) -> str:
-        """What tells it apart from others that may not share a forward."""
-        kind = self.control_type
-        return self.control.name if kind is None else f"{self.control.name}/{kind}"
-
-    @property
-    def control_type(self) -> int | None:
-        """Of which kind the picture is, for a net that knows several."""
-        said = self.control.control_type
-        return (self.net.mode if said is None else said) if self.net.types else None
-
-
-@dataclass(frozen=True)
-class AdapterInput:
-    """A T2I-Adapter with what it adds to a picture of this pass, and where in it (1, 1, height,
-    width), on the device."""
-
-    control: Control
-    adapter: LoadedT2IAdapter
-    features: Features
-    area: torch.Tensor | None = None
-
-
-@dataclass(frozen=True)
-class ReferenceInput:
-    """An IP-Adapter with what it shows the rows of a picture, and where in the picture it acts
-    (1, 1, height, width), on the device."""
-
-    wanted: IPAdapter
-    adapter: LoadedIPAdapter
-    tokens: Pair
-    area: torch.Tensor | None = None
 
 
 @dataclass(eq=False)
@@ -331,6 +270,18 @@ class Task:
         """What follows the last step of this pass."""
         again = self.request.enlarge is not None and not self.enlarged
         return Stage.ENLARGE if again else Stage.DECODE
+
+    @property
+    def is_long(self) -> bool:
+        """Whether encode and decode of its picture keep others waiting who come meanwhile."""
+        sizes = [self.request.width * self.request.height]
+        if self.request.enlarge is not None:
+            sizes.append(self.request.enlarge.width * self.request.enlarge.height)
+        model = ready(self.model)
+        for picture in self.request.references:
+            width, height = model.shown_size(picture.shape[1], picture.shape[0])
+            sizes.append(width * height)
+        return model.device.type == "cpu" and max(sizes) > LARGE
 
     @property
     def progress(self) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from worker.engine.added import ControlInput
 from worker.engine.ground.transfer import sent
 from worker.engine.guidance.task_rows import condition_of
 from worker.engine.parts.control import ControlRows, LoadedControlNet, weight_at
@@ -16,7 +17,7 @@ from worker.engine.parts.t2i_adapter import AdapterRows, Steered, steered_rows
 from worker.engine.references.reference_only import Look
 from worker.engine.references.rows import ReferenceRows, Seen, gathered
 from worker.engine.request import Control, IPAdapter, Tiling
-from worker.engine.task import ControlInput, Task, ready
+from worker.engine.task import Task, ready
 
 
 def controls(
