@@ -198,6 +198,9 @@ def test_a_link_shows_one_picture_without_a_token_until_it_ends(
         shown = client.get(address, environ_base=elsewhere, headers=browser)
         assert (shown.status_code, shown.mimetype) == (200, f"image/{kind}")
         assert b"red apple" not in shown.data
+    (style,) = re.findall(r'stylesheet" href="([^"]+)', page.text)
+    with client.get(style, environ_base=elsewhere) as looks:
+        assert (looks.status_code, looks.mimetype) == (200, "text/css")
     asked = path.replace("plain=true&", "")
     assert client.get(asked, environ_base=elsewhere).status_code == 403
     assert client.get(path.replace(images[0], images[1]), environ_base=elsewhere).status_code == 403
