@@ -190,6 +190,8 @@ def test_a_link_shows_one_picture_without_a_token_until_it_ends(
     page = client.get(path, environ_base=elsewhere, headers=browser)
     assert (page.status_code, page.mimetype, "Accept" in page.vary) == (200, "text/html", True)
     assert "PNG 4 \u00d7 4" in page.text
+    # A tall picture is no wider than it stands on the screen.
+    assert "calc((100vh - 4rem) * 4 / 4)" in page.text
     (preview,) = re.findall(r'og:image" content="([^"]+)"', page.text)
     assert preview.startswith(made["url"][: made["url"].index("/api/")])
     (sources, file) = re.findall(r'(?:srcset|a href)="([^" ]+)', page.text)
