@@ -37,7 +37,7 @@ export function Range(props: RangeProps) {
     <div class="field range">
       <label for={id}>
         {label}
-        {props.said && <b>{props.said}</b>}
+        {props.said && <b dir="auto">{props.said}</b>}
       </label>
       <div class="range-row">
         <input
