@@ -78,6 +78,11 @@ def test_in_arabic_all_runs_from_right_to_left_and_nothing_is_cut_off(visit: Vis
             # It is in English.
             expect(page.locator(".anatomy-room")).to_have_css("direction", "ltr")
     assert page.evaluate("document.documentElement.dir") == "rtl"
+    # A prompt begins where its own words do, and an empty field where the page's do.
+    prompt = page.locator("main textarea").first
+    expect(prompt).to_have_css("direction", "rtl")
+    prompt.fill("red cat (3d).")
+    expect(prompt).to_have_css("direction", "ltr")
     logo = page.locator(".bar img").bounding_box()
     assert logo is not None
     assert logo["x"] > PHONE["width"] / 2
