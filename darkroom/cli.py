@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -30,6 +31,9 @@ from darkroom.supervision.up import up
 from jobs.machine_settings import REPOSITORY
 from jobs.settings import Settings, settings
 
+PIPE_CLOSED = 128 + signal.SIGPIPE
+"""The exit code of a program whose output nobody reads any more."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
@@ -37,7 +41,13 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = settings()
     command: Command = parsed.command
     try:
-        return command(parsed, chosen)
+        code = command(parsed, chosen)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read it has seen enough, as `head` does; nothing is to be flushed at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
     except RequestRefused as error:
         wrong = [f"{each.pointer}: {each.detail}" for each in error.errors]
         print("\n".join(wrong or [str(error)]), file=sys.stderr)

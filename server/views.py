@@ -117,7 +117,10 @@ class JobView(BaseModel):
         "laid back into a picture that of the whole."
     )
     height: int = Field(description="As `width`.")
-    outputs: list[OutputView]
+    outputs: list[OutputView] = Field(
+        description="The pictures that are stored. A job that was canceled, or failed, keeps those "
+        "it had; one that was refused has none."
+    )
     traces: list[TracedView] = Field(
         description="What was kept of the steps of its pictures, where that was asked for."
     )

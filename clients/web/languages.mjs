@@ -79,7 +79,24 @@ function places(text) {
   return [...new Set([...text.matchAll(/\{(\d)(?::n)?\}/g)].map((each) => each[1]))].sort().join();
 }
 
-function* faults(messages, wanted) {
+/**
+ * The numbers from 0 on that decide how many texts a plural needs: French has one more for millions,
+ * of which nothing here is counted.
+ */
+const COUNTED = Array.from({ length: 1001 }, (_, count) => count);
+
+/** What is wrong with the plurals of a message: one that its language has not, or lacks for some number. */
+function* pluralFaults(code, name, plurals) {
+  if (typeof plurals !== "object") return;
+  const rules = new Intl.PluralRules(code);
+  const known = rules.resolvedOptions().pluralCategories;
+  for (const each of Object.keys(plurals)) if (!known.includes(each)) yield `${name}: ${code} has no plural "${each}"`;
+  for (const each of new Set(COUNTED.map((count) => rules.select(count)))) {
+    if (!(each in plurals)) yield `${name} has no "${each}", which ${code} says with ${COUNTED.find((count) => rules.select(count) === each)}`;
+  }
+}
+
+function* faults(code, messages, wanted) {
   for (const room of Object.keys(messages)) if (!wanted[room]) yield `${room}: there is no such room`;
   for (const [room, all] of Object.entries(wanted)) {
     const has = messages[room];
@@ -93,6 +110,7 @@ function* faults(messages, wanted) {
         for (const each of typeof own === "object" ? [own.other] : [own]) {
           if (places(each) !== places(text)) yield `${room}.${key} has other values than ${JSON.stringify(text)}`;
         }
+        yield* pluralFaults(code, `${room}.${key}`, own);
       }
     }
   }
@@ -104,6 +122,7 @@ function* sentenceFaults(code, { sentences }) {
     const own = sentences[each];
     // In English the server says by itself what is not said better here.
     if (own === undefined && code !== "en") yield `${each} is missing: ${JSON.stringify(text)}`;
+    yield* pluralFaults(code, each, own);
     for (const form of typeof own === "object" ? Object.values(own) : [own ?? ""]) {
       for (const [, name] of form.matchAll(/\{(\w+)/g)) {
         if (!values.includes(name)) yield `${each} has no value ${name}; it has ${values.join(", ") || "none"}`;
@@ -136,7 +155,7 @@ if (code) {
 } else {
   let wrong = 0;
   for (const name of readdirSync(FILES)) {
-    for (const fault of faults(JSON.parse(readFileSync(join(FILES, name), "utf8")).messages, wanted)) {
+    for (const fault of faults(name.replace(".json", ""), JSON.parse(readFileSync(join(FILES, name), "utf8")).messages, wanted)) {
       console.error(`${name}: ${fault}`);
       wrong++;
     }

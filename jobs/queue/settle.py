@@ -6,6 +6,7 @@ RQ's state, our fields on the job and the event for its owner change together or
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from redis.client import Pipeline
 from redis.typing import EncodableT, FieldT
@@ -25,19 +26,26 @@ KEEP = -1
 """RQ's result_ttl and failure_ttl for "never expires": a record ends with DELETE or KEEP_DAYS."""
 
 
-def succeed(pipe: Pipeline, job: Job, worker: str, outputs: list[Output]) -> None:
-    """The job has its pictures."""
+def keep(pipe: Pipeline, job: Job, outputs: Sequence[Output]) -> None:
+    """These pictures of the job are stored: it has them, whatever becomes of it."""
     pictures = [output.model_dump() for output in outputs]
+    pipe.hset(job.key, Field.OUTPUTS, json.dumps(pictures))
+
+
+def succeed(pipe: Pipeline, job: Job, worker: str, outputs: Sequence[Output]) -> None:
+    """The job has its pictures."""
     job.ended_at = now()
     job._result = {"outputs": [output.id for output in outputs]}  # pyright: ignore[reportPrivateUsage] RQ has no setter
     job._handle_success(KEEP, pipe, worker_name=worker)  # pyright: ignore[reportPrivateUsage] what RQ's own worker calls
     pipe.persist(job.key)
-    pipe.hset(job.key, Field.OUTPUTS, json.dumps(pictures))
+    keep(pipe, job, outputs)
     _done(pipe, job, DoneEvent(job=job.id, status="succeeded"))
 
 
 def fail(pipe: Pipeline, job: Job, worker: str, error: Error) -> None:
-    """The job will not be tried again."""
+    """The job will not be tried again. One that was refused has no pictures."""
+    if error.code == "refused":
+        pipe.hdel(job.key, Field.OUTPUTS)
     job.ended_at = now()
     job.set_status(JobStatus.FAILED, pipeline=pipe)
     job._handle_failure(error.detail, pipe, worker_name=worker)  # pyright: ignore[reportPrivateUsage] what RQ's own worker calls

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from darkroom.cli import PIPE_CLOSED, main
 from darkroom.commands import settings_page
 from jobs.machine_settings import REPOSITORY
 from jobs.settings import Settings
@@ -32,6 +33,15 @@ def test_a_changed_value_is_shown_with_its_default() -> None:
 
     assert "PORT=9000   (default 7860)" in shown
     assert "HOST=0.0.0.0\n" in shown
+
+
+def test_what_is_printed_may_be_read_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, written = os.pipe()
+    os.close(read)
+    with os.fdopen(written, "w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+
+        assert main(["settings"]) == PIPE_CLOSED
 
 
 def test_a_value_that_does_not_fit_ends_the_command_with_its_name_and_the_limit() -> None:

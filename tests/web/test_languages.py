@@ -57,15 +57,32 @@ def test_what_the_server_says_is_said_in_the_language_of_the_page(visit: Visit, 
     expect(page.locator(".prompt .error")).to_have_text(said)
 
 
-def test_from_right_to_left_nothing_is_cut_off(visit: Visit):
-    page = visit(PHONE)
-    page.evaluate("document.documentElement.dir = 'rtl'")
-    for place in ("Make", "Gallery", "Models", "Server"):
-        page.get_by_role("link", name=place, exact=True).tap()
-        expect(page.get_by_role("link", name=place, exact=True)).to_have_attribute(
-            "aria-current", "page"
-        )
+WITHOUT_A_DIRECTION = """() => [...document.querySelectorAll("input, textarea")]
+  .filter((each) => !["range", "radio", "checkbox", "file", "number"].includes(each.type))
+  .filter((each) => !each.hasAttribute("dir"))
+  .map((each) => each.outerHTML)"""
+"""Fields for text in which a word of the other direction would jump about."""
+
+
+def test_in_arabic_all_runs_from_right_to_left_and_nothing_is_cut_off(visit: Visit):
+    places = json.loads((FILES / "ar.json").read_text())["messages"]["App"]
+    page = visit(PHONE, locale="ar-EG")
+    for place in ("gallery", "models", "anatomy", "server", "make"):
+        link = page.get_by_role("link", name=places[place], exact=True)
+        link.tap()
+        expect(link).to_have_attribute("aria-current", "page")
+        expect(page.locator("main input, main button").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
+        assert page.evaluate(WITHOUT_A_DIRECTION) == [], place
+        if place == "anatomy":
+            # It is in English.
+            expect(page.locator(".anatomy-room")).to_have_css("direction", "ltr")
+    assert page.evaluate("document.documentElement.dir") == "rtl"
+    # A prompt begins where its own words do, and an empty field where the page's do.
+    prompt = page.locator("main textarea").first
+    expect(prompt).to_have_css("direction", "rtl")
+    prompt.fill("red cat (3d).")
+    expect(prompt).to_have_css("direction", "ltr")
     logo = page.locator(".bar img").bounding_box()
     assert logo is not None
     assert logo["x"] > PHONE["width"] / 2

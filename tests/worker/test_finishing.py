@@ -100,6 +100,44 @@ def test_a_small_picture_waits_for_no_large_ones_of_others_and_those_say_how_lon
     assert len(said) == len(set(said)), "nothing is said twice because its time has changed"
 
 
+def turned(worker: BatchWorker, so: Callable[[], object]) -> None:
+    """Turn the worker until it is so."""
+
+    def seen() -> object:
+        worker.stepper.turn()
+        return so()
+
+    until(seen, 60)
+
+
+def test_a_canceled_job_keeps_the_pictures_that_are_stored_and_shows_them_before(
+    here: BatchWorker, redis: Redis, monkeypatch: pytest.MonkeyPatch
+):
+    desk, opened, put = Desk(redis, here.settler.images), threading.Event(), here.settler.images.put
+
+    def put_first(image: str, data: bytes) -> None:
+        if not image.endswith("-0"):
+            opened.wait(60)
+        put(image, data)
+
+    monkeypatch.setattr(here.settler.images, "put", put_first)
+    job = desk.submit(count=2, steps=1)
+    assert here.intake.take()
+    slot = here.board.get(job.id)
+    assert slot is not None
+    try:
+        turned(here, lambda: desk.read(job).outputs)
+        [first] = desk.read(job).outputs
+        assert desk.read(job).status == "running"
+        here.board.stop(slot)
+        turned(here, lambda: desk.read(job).status == "canceled")
+        ended = desk.read(job)
+        assert ended.outputs == [first]
+        assert desk.picture(ended).startswith(b"\x89PNG")
+    finally:
+        opened.set()
+
+
 def test_a_canceled_job_ends_while_the_store_keeps_the_pictures_of_others(
     here: BatchWorker, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ):
@@ -120,29 +158,22 @@ def test_a_canceled_job_ends_while_the_store_keeps_the_pictures_of_others(
 
     monkeypatch.setattr(here.settler, "store", store_seen)
 
-    def turned(so: Callable[[], object]) -> None:
-        def seen() -> object:
-            here.stepper.turn()
-            return so()
-
-        until(seen, 60)
-
     others = [desk.submit("anna", steps=1) for _ in range(3)]
     while here.intake.take():
         pass
-    turned(lambda: len(kept) == 3)
+    turned(here, lambda: len(kept) == 3)
     mine = desk.submit("bert", steps=1)
     assert here.intake.take()
     slot = here.board.get(mine.id)
     assert slot is not None
     try:
-        turned(lambda: slot.all_made)
+        turned(here, lambda: slot.all_made)
         here.board.stop(slot)
-        turned(lambda: desk.read(mine).status == "canceled")
-        turned(lambda: pictures[-1]() is None)
+        turned(here, lambda: desk.read(mine).status == "canceled")
+        turned(here, lambda: pictures[-1]() is None)
     finally:
         opened.set()
-    turned(lambda: all(desk.read(job).status == "succeeded" for job in others))
+    turned(here, lambda: all(desk.read(job).status == "succeeded" for job in others))
 
 
 @pytest.mark.slow

@@ -131,6 +131,12 @@ class Slot:
         return len(self.made) == self.request.count
 
     @property
+    def stored(self) -> list[Output]:
+        """The pictures that are in the store, in their order."""
+        outputs = dict(self.outputs)
+        return [outputs[index] for index in sorted(outputs)]
+
+    @property
     def complete(self) -> bool:
         """Whether every picture is in the store."""
         return len(self.outputs) == self.request.count

@@ -15,6 +15,7 @@ describe("an axis", () => {
     const guidance = (text: string) => valuesOf({ ...EMPTY_ROW, field: "guidance_scale", text });
     expect(guidance(" 1, 2.5;4 7")).toEqual([1, 2.5, 4, 7]);
     expect(guidance("1, x")).toBeNull();
+    expect(guidance("١، ٢٫٥؛ ۴")).toEqual([1, 2.5, 4]);
     language.value = "vi";
     expect(guidance("1,5 3, 4")).toEqual([1.5, 3, 4]);
     expect(valuesOf({ ...EMPTY_ROW, field: "steps", text: "4,8,20" })).toEqual([4, 8, 20]);

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import "./page";
 
-const { directionOf, IN_FILES, matching, nameOf } = await import("../src/i18n/files");
-const { duration, LANGUAGES, language, speak, words } = await import("../src/i18n");
+const { directionOf } = await import("../src/i18n/direction");
+const { IN_FILES, matching, nameOf } = await import("../src/i18n/files");
+const { bytes, duration, LANGUAGES, language, listed, number, speak, words } = await import("../src/i18n");
 const { told } = await import("../src/i18n/sentences");
 const { filled } = await import("../src/i18n/template");
 const { capital } = await import("../src/ui/sentence");
@@ -22,6 +23,35 @@ describe("a template", () => {
   it("has a text for each plural of its language", () => {
     const jobs = { one: "{0} задание", few: "{0} задания", other: "{0} заданий" };
     expect([1, 3, 5].map((count) => filled(jobs, [count], "ru"))).toEqual(["1 задание", "3 задания", "5 заданий"]);
+  });
+});
+
+describe("Arabic", () => {
+  const pictures = words("albums", {
+    en: { pictures: (count: number) => `${count} pictures` },
+    vi: { pictures: (count: number) => `${count} ảnh` },
+  });
+  const plain = (text: string) => text.replace(/[\u2066-\u2069\u200e\u200f]/g, "");
+
+  it("has a plural for none, one, two, some, many and hundreds", async () => {
+    await speak("ar");
+    const said = [0, 1, 2, 3, 10, 11, 99, 100, 103].map((count) => pictures("pictures", count));
+    expect(said).toEqual(["لا صور", "صورة واحدة", "صورتان", "3 صور", "10 صور", "11 صورة", "99 صورة", "100 صورة", "103 صور"]);
+    await vi.waitFor(() => expect(told("quota-queued", { limit: 2, left: 0 })).toContain("بمهمتين"));
+    expect(told("quota-queued", { limit: 3, left: 0 })).toContain("3 مهام");
+  });
+
+  it("has the digits that its fields have", async () => {
+    await speak("ar");
+    expect([number(12345.5, 1), plain(bytes(2.1e9)), plain(duration(600))].join(" ")).toMatch(/^12,345\.5 2\.1\u00a0\S+ 10 \S+$/);
+  });
+
+  it("keeps a text of the other way together", async () => {
+    expect(filled("حذف {0}؟", ["SD 1.5 (pruned)"], "ar")).toBe("حذف \u2068SD 1.5 (pruned)\u2069؟");
+    expect(filled("Delete {0}?", ["SD 1.5 (pruned)"], "de")).toBe("Delete SD 1.5 (pruned)?");
+    await speak("ar");
+    expect(listed(["a", "b"])).toBe("\u2068a\u2069، \u2068b\u2069");
+    await vi.waitFor(() => expect(told("name-taken", { name: "a (b)" })).toContain("\u2068a (b)\u2069"));
   });
 });
 

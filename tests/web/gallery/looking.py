@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
@@ -10,7 +11,7 @@ from tests.web.conftest import Visit
 
 
 def grid(page: Page) -> Locator:
-    return page.get_by_role("list", name="Pictures")
+    return page.get_by_role("list", name=re.compile("^(Pictures|\u0627\u0644\u0635\u0648\u0631)$"))
 
 
 def gallery(visit: Visit, *arguments: Any, **options: Any) -> Page:

@@ -142,10 +142,9 @@ def test_where_words_run_from_right_to_left_pictures_do_too(visit: Visit, site: 
     for name in ("older", "newest"):
         site.make(f"the {name} of two")
         time.sleep(0.002)
-    page = gallery(visit, PHONE)
+    page = gallery(visit, PHONE, locale="ar")
     newest = first(page, "the newest of two")
     expect(newest).to_be_visible()
-    page.evaluate("document.documentElement.dir = 'rtl'")
     places = [each.bounding_box() for each in (newest, first(page, "the older of two"))]
     assert places[0] is not None
     assert places[1] is not None

@@ -232,8 +232,7 @@ class Settler:
             slot.frames[index] = film.small(picture)
         slot.outputs[index] = output
         if slot.request.count > 1:
-            event = OutputEvent(job=slot.id, output=output)
-            self._under_lease(slot, lambda pipe: publish(pipe, slot.record.owner, event))
+            self._under_lease(slot, lambda pipe: self._tell(pipe, slot, output))
         if slot.complete and self._shown_whole(slot) and self._claim(slot):
             self._end(slot)
         ended, pixels = time.monotonic(), picture.shape[0] * picture.shape[1]
@@ -242,6 +241,10 @@ class Settler:
             self._pace.took(ended - started, pixels)
             # Nor what large ones of a job waited for each other.
             self.offer.finish.took(ended - (started if pixels > LARGE else made), pixels)
+
+    def _tell(self, pipe: Pipeline, slot: Slot, output: Output) -> None:
+        settle.keep(pipe, slot.job, slot.stored)
+        publish(pipe, slot.record.owner, OutputEvent(job=slot.id, output=output))
 
     def _shown_whole(self, slot: Slot) -> bool:
         """Store what shows all pictures of a walk; whether there is nothing left to store."""
@@ -307,15 +310,17 @@ class Settler:
         self.board.forget(slot)
 
     def _settle(self, pipe: Pipeline, slot: Slot, outcome: Status) -> None:
+        if slot.outputs:
+            # The last to tell of its picture may not be the last that stored one.
+            settle.keep(pipe, slot.job, slot.stored)
         if slot.error:
             settle.fail(pipe, slot.job, self.name, slot.error)
         elif outcome == "canceled":
             settle.cancel(pipe, slot.job)
         else:
-            outputs = [slot.outputs[index] for index in sorted(slot.outputs)]
             if slot.request.count == 1:
-                publish(pipe, slot.record.owner, OutputEvent(job=slot.id, output=outputs[0]))
-            settle.succeed(pipe, slot.job, self.name, outputs)
+                publish(pipe, slot.record.owner, OutputEvent(job=slot.id, output=slot.stored[0]))
+            settle.succeed(pipe, slot.job, self.name, slot.stored)
         slot.lease.end(pipe)
         self._count(pipe, outcome, slot.lease.age)
 

@@ -2,6 +2,7 @@
 import { Refused, Unreachable } from "../api/errors";
 import { CARRIERS, read } from "../api/collections/recipes";
 import type { Recipe } from "../api/types";
+import { listed } from "../i18n";
 import { taker } from "../state/page/drops";
 import { input } from "../state/form/input";
 import { go } from "../state/page/route";
@@ -78,7 +79,7 @@ async function useRead({ request, pictures, missing }: Recipe): Promise<void> {
   const lost = [
     names.delete("image") || names.delete("mask") ? t("lostPicture") : "",
     names.delete("model") ? t("lostModel") : "",
-    names.size ? t("lostOthers", [...names].join(", ")) : "",
+    names.size ? t("lostOthers", listed([...names])) : "",
   ];
   toast([t("filled"), ...lost.filter(Boolean)].join(" "));
 }

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { copy } from "../browser";
 import { file, language, number, words } from "../i18n";
+import { directionOf } from "../i18n/direction";
 import { route } from "../state/page/route";
 import { toast } from "../state/page/toasts";
 import { Icon } from "../ui/Icon";
@@ -42,9 +43,9 @@ export function Anatomy() {
   const Shown = SHOWN[part];
   const english = file.value !== null && !file.value.messages.anatomy;
   return (
-    <div class="anatomy-room" lang={english ? "en" : undefined}>
+    <div class="anatomy-room" lang={english ? "en" : undefined} dir={english ? "ltr" : undefined}>
       {english && (
-        <p class="muted" lang={language.value}>
+        <p class="muted" lang={language.value} dir={directionOf(language.value)}>
           {lacking("english")}
         </p>
       )}

@@ -44,6 +44,7 @@ export function Fields({ entry, id, label, scanned = false, wrong }: FieldsProps
         <input
           ref={entry.letters}
           class="code"
+          dir="ltr"
           value={code.value}
           onInput={(event) => (code.value = event.currentTarget.value)}
           autocomplete="off"
@@ -58,6 +59,7 @@ export function Fields({ entry, id, label, scanned = false, wrong }: FieldsProps
       <label>
         {t("name")}
         <input
+          dir="auto"
           value={name.value ?? deviceName()}
           onInput={(event) => (name.value = event.currentTarget.value)}
           maxLength={60}

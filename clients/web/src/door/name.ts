@@ -1,3 +1,4 @@
+import { plain } from "../i18n/direction";
 import { t } from "./words";
 
 /** What a device may be called unless its user has a better name: `Chrome on Android phone`. */
@@ -20,7 +21,7 @@ export function deviceName(agent = navigator.userAgent, touches = navigator.maxT
     [/Chrome|CriOS/, "Chrome"],
     [/Safari/, "Safari"],
   ]);
-  if (browser && system) return t("browserOn", browser, system);
+  if (browser && system) return plain(t("browserOn", browser, system));
   return browser ?? system ?? t("browser");
 }
 

@@ -119,6 +119,7 @@ function Search() {
       <Icon name="search" />
       <input
         type="search"
+        dir="auto"
         aria-label={t("searchFor")}
         placeholder={t("search")}
         maxLength={200}

@@ -1,5 +1,6 @@
 import { useId } from "preact/hooks";
 import type { FieldError } from "../api/types";
+import { plain } from "../i18n/direction";
 import { draft } from "../state/form/draft";
 import { input } from "../state/form/input";
 import { model, models, samplers, schedules } from "../state/form/models";
@@ -87,7 +88,7 @@ export function title(field: Field): string {
   const [, index] = /^loras\/(\d+)/.exec(field) ?? [];
   if (index === undefined) return t(field as (typeof FIELDS)[number]);
   const { name } = draft.value.loras[Number(index)] ?? { name: "" };
-  return t("weight", model.value?.loras.find((each) => each.name === name)?.title || name);
+  return plain(t("weight", model.value?.loras.find((each) => each.name === name)?.title || name));
 }
 
 /** The names that a field may have, and what each is called. */

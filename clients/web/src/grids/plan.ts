@@ -35,11 +35,19 @@ export function valuesOf(row: Row): (string | number)[] | null {
   return numbers.some((each) => !Number.isFinite(each)) ? null : numbers;
 }
 
-/** Numbers as people write them: with spaces, commas or semicolons between, and commas in them where theirs have. */
+/**
+ * Numbers as people write them: with spaces, commas or semicolons between, and commas in them where
+ * theirs have; an Arabic keyboard has digits and signs of its own.
+ */
 function split(text: string, whole: boolean): string[] {
   const comma = !whole && (1.5).toLocaleString(language.peek()).includes(",");
-  const between = comma ? /[\s;]+/ : /[\s;,]+/;
-  return text.split(between).map((each) => each.replace(/,$/, "").replace(",", ".")).filter(Boolean);
+  const between = comma ? /[\s;؛،]+/ : /[\s;,؛،]+/;
+  return latin(text).split(between).map((each) => each.replace(/,$/, "").replace(",", ".")).filter(Boolean);
+}
+
+/** With the digits 0 to 9 in place of those of Arabic and Persian. */
+function latin(text: string): string {
+  return text.replace(/[٠-٩۰-۹]/g, (digit) => String(digit.charCodeAt(0) & 15)).replace(/٫/g, ".");
 }
 
 /** How many pictures the rows make; 0 where one has no values. */

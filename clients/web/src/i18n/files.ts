@@ -23,12 +23,6 @@ export function nameOf(code: string): string {
   return name.charAt(0).toLocaleUpperCase(code) + name.slice(1);
 }
 
-const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(["Arab", "Hebr", "Thaa", "Syrc", "Nkoo", "Adlm", "Rohg"]);
-
-export function directionOf(code: string): "ltr" | "rtl" {
-  return RIGHT_TO_LEFT.has(new Intl.Locale(code).maximize().script ?? "") ? "rtl" : "ltr";
-}
-
 /** Which of the languages that are there is the one of a browser's tag, such as `zh-CN`; null for none. */
 export function matching(tag: string, there: readonly string[]): string | null {
   let locale: Intl.Locale;

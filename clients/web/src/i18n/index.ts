@@ -1,6 +1,8 @@
 /** Words in the user's language. Each part of the page brings its own in English and Vietnamese; others come in files. */
-import { effect, signal } from "@preact/signals";
-import { directionOf, IN_FILES, load, matching, nameOf, type LanguageFile } from "./files";
+import { computed, effect, signal } from "@preact/signals";
+import { directionOf, isolated } from "./direction";
+import { IN_FILES, load, matching, nameOf, type LanguageFile } from "./files";
+import { localeOf } from "./locale";
 import { filled } from "./template";
 
 /** What languages are called, by their codes. */
@@ -71,10 +73,26 @@ export function words<M extends Messages>(room: string, all: { en: M; vi: Same<M
   };
 }
 
+/** What numbers and dates are written by. */
+export const locale = computed(() => localeOf(language.value));
+
 /** A number as the language writes it. */
 export function number(value: number, digits = 0): string {
-  return value.toLocaleString(language.value, { maximumFractionDigits: digits });
+  return value.toLocaleString(locale.value, { maximumFractionDigits: digits });
 }
+
+/** A moment as a date and a time of day. */
+export function dateTime(at: string, style?: Intl.DateTimeFormatOptions): string {
+  return isolated(new Date(at).toLocaleString(locale.value, style), language.value);
+}
+
+/** Texts one after another, with the language's comma between them. */
+export function listed(texts: readonly string[]): string {
+  return texts.map((each) => isolated(each, language.value)).join(COMMAS[language.value] ?? ", ");
+}
+
+/** What stands between where it is no comma and space. */
+const COMMAS: Readonly<Record<string, string>> = { ar: "، " };
 
 /** A width and a height, on one line and in this order also among words that are read from right to left. */
 export function dimensions(width: number | string, height: number | string): string {
@@ -86,7 +104,7 @@ export function bytes(count: number): string {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
   const value = count / 1000 ** power;
-  const text = value.toLocaleString(language.value, {
+  const text = value.toLocaleString(locale.value, {
     style: "unit",
     unit: units[power] as string,
     // "byte" has no short form of its own.
@@ -94,17 +112,17 @@ export function bytes(count: number): string {
     maximumFractionDigits: power > 1 && value < 100 ? 1 : 0,
   });
   // A line does not break between the two.
-  return text.replace(" ", "\u00a0");
+  return isolated(text.replace(" ", "\u00a0"), language.value);
 }
 
 /** A length of time in words, such as `8 s`, `3 min` or `8 hr 52 min`. */
 export function duration(seconds: number): string {
-  const said = (value: number, unit: string) => value.toLocaleString(language.value, { style: "unit", unit, unitDisplay: "short" });
-  if (seconds < 90) return said(Math.max(1, Math.round(seconds)), "second");
+  const said = (value: number, unit: string) => value.toLocaleString(locale.value, { style: "unit", unit, unitDisplay: "short" });
+  if (seconds < 90) return isolated(said(Math.max(1, Math.round(seconds)), "second"), language.value);
   const minutes = Math.round(seconds / 60);
-  if (minutes < 90) return said(minutes, "minute");
+  if (minutes < 90) return isolated(said(minutes, "minute"), language.value);
   const rest = minutes % 60;
-  return [said(Math.floor(minutes / 60), "hour"), ...(rest ? [said(rest, "minute")] : [])].join(" ");
+  return isolated([said(Math.floor(minutes / 60), "hour"), ...(rest ? [said(rest, "minute")] : [])].join(" "), language.value);
 }
 
 /** A moment as seen from now, such as `5 minutes ago`. */
@@ -119,7 +137,7 @@ export function ago(moment: string, now = Date.now()): string {
   let size = 1;
   for (const [unit, until] of steps) {
     if (Math.abs(seconds) < until) {
-      const form = new Intl.RelativeTimeFormat(language.value, { numeric: "auto" });
+      const form = new Intl.RelativeTimeFormat(locale.value, { numeric: "auto" });
       return form.format(Math.round(seconds / size), unit);
     }
     size = until;

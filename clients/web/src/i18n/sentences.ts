@@ -1,6 +1,7 @@
 /** What the server says with a code, in other languages than its own: a file each, loaded when one is chosen. */
 import { effect, signal } from "@preact/signals";
-import { bytes, dimensions, language } from ".";
+import { bytes, dimensions, language, number } from ".";
+import { isolated } from "./direction";
 import { chosen, type Template } from "./template";
 
 export type Values = Readonly<Record<string, string | number>>;
@@ -54,8 +55,9 @@ function shown(value: string | number, how: string | undefined): string {
   if (how === "size") return bytes(Number(value));
   if (how === "gb") return bytes(Number(value) * 1e9);
   if (how === "px") return String(value).replace(/(\d+)x(\d+)/g, (_, width: string, height: string) => dimensions(width, height));
-  if (how === "n") return Number(value).toLocaleString(language.value);
-  return how === "word" ? word(String(value)) : String(value);
+  if (how === "n") return number(Number(value));
+  if (typeof value === "number") return String(value);
+  return isolated(how === "word" ? word(value) : value, language.value);
 }
 
 /** A text that the language has a word for, or the text. */

@@ -1,4 +1,6 @@
 /** Messages as a translator writes them: text with places for values, by number where it matters. */
+import { isolated } from "./direction";
+import { localeOf } from "./locale";
 
 /** Text in which `{0}` is the first value, `{0:n}` the same as the language writes numbers. */
 type Text = string;
@@ -11,7 +13,8 @@ export function filled(template: Template, values: readonly unknown[], language:
   const text = typeof template === "string" ? template : chosen(template, values, language);
   return text.replace(/\{(\d)(:n)?\}/g, (_, place: string, number?: string) => {
     const value = values[Number(place)];
-    return number && typeof value === "number" ? value.toLocaleString(language) : String(value ?? "");
+    if (number && typeof value === "number") return value.toLocaleString(localeOf(language));
+    return typeof value === "string" ? isolated(value, language) : String(value ?? "");
   });
 }
 

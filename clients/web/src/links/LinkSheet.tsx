@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import { link } from "../api/collections/collections";
 import type { Output, PictureLink } from "../api/types";
-import { language } from "../i18n";
+import { dateTime } from "../i18n";
 import { linking } from "../state/page/overlays";
 import { toast } from "../state/page/toasts";
 import { Icon } from "../ui/Icon";
@@ -63,6 +63,6 @@ export function LinkSheet({ output }: { output: Output }) {
 }
 
 function Made({ link: { url, qr, expires_at } }: { link: PictureLink }) {
-  const until = new Date(expires_at).toLocaleString(language.value, { dateStyle: "medium", timeStyle: "short" });
+  const until = dateTime(expires_at, { dateStyle: "medium", timeStyle: "short" });
   return <Linked url={url} qr={qr} note={t("until", until)} />;
 }

@@ -1,4 +1,4 @@
-import { bytes } from "../i18n";
+import { bytes, listed } from "../i18n";
 import { Cover } from "../ui/models/Cover";
 import { familyName } from "../ui/models/family";
 import { Icon } from "../ui/Icon";
@@ -19,13 +19,13 @@ export function AddOnSheet({ addOn, admin, close }: { addOn: Fitting; admin: boo
         <Cover name={titleOf(addOn)} family={family} url={addOn.preview_url} width={640} />
         <div>
           <p class="muted">{t(`${addOn.kind}Help`)}</p>
-          {addOn.description && <p>{addOn.description}</p>}
+          {addOn.description && <p dir="auto">{addOn.description}</p>}
           <dl class="facts">
             <Fact name={t("family")} value={familyName(family)} />
             <Fact name={t("size")} value={addOn.bytes ? bytes(addOn.bytes) : ""} />
             <Fact name={t("licenceName")} value={addOn.licence} />
             <Fact name={t("triggers")} value={addOn.triggers.join(", ")} />
-            <Fact name={t("fits")} value={addOn.models.map((each) => each.title).join(", ")} />
+            <Fact name={t("fits")} value={listed(addOn.models.map((each) => each.title))} />
             <Fact name={t("name")} value={addOn.name} />
           </dl>
           {use && (

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import type { Model } from "../api/types";
-import { bytes } from "../i18n";
+import { bytes, listed } from "../i18n";
 import { model as chosen } from "../state/form/models";
 import { go } from "../state/page/route";
 import { Cover } from "../ui/models/Cover";
@@ -26,7 +26,7 @@ export function ModelCard({ model }: { model: Model }) {
       <p class="muted">{facts.join(" · ")}</p>
       <Readiness {...model} />
       <p class="muted">
-        {sizesOf(model)} · {kinds.map((each) => t(each)).join(", ")}
+        {sizesOf(model)} · {listed(kinds.map((each) => t(each)))}
       </p>
       {model.licence && <p class="muted">{t("licence", model.licence)}</p>}
       <Use title={title} now={chosen.value?.name === name} use={() => useModel(model)} />
@@ -45,7 +45,7 @@ export function AddOnCard({ addOn }: { addOn: Fitting }) {
       <Front name={title} family={family} url={addOn.preview_url} open={`${addOn.kind}:${addOn.name}`} />
       <Title title={title} />
       <p class="muted">{facts.join(" · ")}</p>
-      {addOn.triggers.length > 0 && <p class="muted clipped">{addOn.triggers.join(", ")}</p>}
+      {addOn.triggers.length > 0 && <p class="muted clipped" dir="auto">{addOn.triggers.join(", ")}</p>}
       {use && <Use title={title} now={false} use={use} />}
     </li>
   );
@@ -62,12 +62,14 @@ function Front(props: { name: string; family: string; url: string | null | undef
 function Title({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
     <h2 class="named">
-      {title.split(/(?<=[_.-])(?=.)/).map((part, at) => (
-        <>
-          {at > 0 && <wbr />}
-          {part}
-        </>
-      ))}{" "}
+      <bdi>
+        {title.split(/(?<=[_.-])(?=.)/).map((part, at) => (
+          <>
+            {at > 0 && <wbr />}
+            {part}
+          </>
+        ))}
+      </bdi>{" "}
       {children}
     </h2>
   );

@@ -1,5 +1,5 @@
 import type { Model } from "../api/types";
-import { bytes, number } from "../i18n";
+import { bytes, listed, number } from "../i18n";
 import { samplers } from "../state/form/models";
 import { Cover } from "../ui/models/Cover";
 import { described } from "../ui/models/described";
@@ -32,13 +32,13 @@ export function ModelSheet({ model, admin, close }: { model: Model; admin: boole
             <Fact name={t("family")} value={familyName(model.family)} />
             <Fact name={t("size")} value={model.bytes ? bytes(model.bytes) : ""} />
             <Fact name={t("licenceName")} value={model.licence} />
-            <Fact name={t("goodFor")} value={model.kinds.map((each) => t(each)).join(", ")} />
+            <Fact name={t("goodFor")} value={listed(model.kinds.map((each) => t(each)))} />
             <Fact name={t("drawsAt")} value={sizesOf(model)} />
             <Fact
               name={t("startsWith")}
-              value={[t("steps", model.steps), t("guidance", number(model.guidance_scale, 1)), sampler].join(", ")}
+              value={listed([t("steps", model.steps), t("guidance", number(model.guidance_scale, 1)), sampler])}
             />
-            <Fact name={t("takes")} value={fits.map((each) => `${t(each)}: ${model[each].length}`).join(", ")} />
+            <Fact name={t("takes")} value={listed(fits.map((each) => `${t(each)}: ${model[each].length}`))} />
             <Fact name={t("name")} value={model.name} />
           </dl>
           <button type="button" class="primary wide" onClick={() => useModel(model)}>
@@ -57,7 +57,9 @@ export function Fact({ name, value }: { name: string; value: string }) {
   return (
     <div>
       <dt>{name}</dt>
-      <dd>{value}</dd>
+      <dd>
+        <bdi>{value}</bdi>
+      </dd>
     </div>
   );
 }

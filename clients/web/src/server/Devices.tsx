@@ -40,7 +40,7 @@ function Row({ device }: { device: Device }) {
     <li>
       <div>
         <p class="named">
-          {device.name}
+          <bdi>{device.name}</bdi>
           {here && <span class="badge here">{t("here")}</span>}
           {device.role === "admin" && <span class="badge">{t("admin")}</span>}
         </p>

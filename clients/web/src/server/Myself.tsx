@@ -14,7 +14,7 @@ export function Myself() {
   return (
     <section>
       <h2 class="named">
-        {device?.name ?? t("thisDevice")}
+        <bdi>{device?.name ?? t("thisDevice")}</bdi>
         {device && who.role === "admin" && <span class="badge">{t("admin")}</span>}
       </h2>
       {via === "loopback" && <p>{t("machine")}</p>}

@@ -17,6 +17,7 @@ export function Search({ among, asked }: { among: number; asked: Signal<string> 
   return (
     <input
       type="search"
+      dir="auto"
       aria-label={t("search")}
       placeholder={t("search")}
       value={asked.value}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response
 
 from jobs.pictures import sandbox
-from jobs.records.events import Output, OutputEvent, job_stream
 from jobs.records.record import JobRecord
 from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
@@ -26,8 +24,6 @@ from server.compat.a1111.generation.translation import Asked, asked, renamed
 from server.compat.a1111.vaes import fitting, vae_named
 from server.errors import ApiError
 from server.requests.submission import known_models
-from server.streams.hub import current_hub
-from server.streams.stream_ids import START
 
 blueprint = Blueprint("a1111_generation", __name__, url_prefix="/sdapi/v1")
 
@@ -62,7 +58,6 @@ def _generate(model: type[Payload]) -> Response:
         raise renamed(error) from None
     if payload.override_settings_restore_afterwards is False:
         who.set_options(_overridden(payload, options, record))
-    record = replace(record, outputs=_outputs(record))
     made = list(zip(record.outputs, waiting.pictures(record), strict=True))
     shown = payload.setting_format or options.samples_format or "png"
     maps = _maps(what, record)
@@ -85,16 +80,6 @@ def _maps(what: Asked, record: JobRecord) -> list[bytes]:
         ]
     except NoOpenCV:
         return []
-
-
-def _outputs(record: JobRecord) -> list[Output]:
-    """The pictures of a job; of one that was interrupted those that were done by then."""
-    if record.status != "canceled":
-        return record.outputs
-    history = current_hub().history(job_stream(record.id), START)
-    events = [entry.event for entry in history]
-    done = {each.output.id: each.output for each in events if isinstance(each, OutputEvent)}
-    return [done[image] for image in sorted(done, key=lambda image: (len(image), image))]
 
 
 def _checkpoint(payload: Payload, cards: list[ModelCard]) -> ModelCard | None:

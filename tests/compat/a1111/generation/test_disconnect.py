@@ -14,7 +14,7 @@ from redis import Redis
 from jobs.pictures.image_store import image_id
 from jobs.queue import settle
 from jobs.records import lanes
-from jobs.records.events import Output, OutputEvent, publish
+from jobs.records.events import Output
 from jobs.records.record import JobRecord, fetch, read
 from server.compat.a1111.generation import held
 from server.compat.a1111.panel import progress as panel
@@ -140,7 +140,7 @@ def test_an_interrupted_job_is_answered_with_what_was_made_by_then(
     )
     worker.store.put(output.id, png())
     with redis.pipeline() as pipe:
-        publish(pipe, "local", OutputEvent(job=job_id, output=output))
+        settle.keep(pipe, fetch(redis, job_id), [output])
         settle.cancel(pipe, fetch(redis, job_id))
         pipe.execute()
     said = json.loads(answer.result(20).text)

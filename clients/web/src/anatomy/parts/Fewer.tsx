@@ -73,12 +73,12 @@ export function Fewer() {
       </label>
       <label>
         {t("prompt")}
-        <input type="text" value={prompt} onInput={(event) => show({ prompt: event.currentTarget.value, image: "" })} />
+        <input type="text" dir="auto" value={prompt} onInput={(event) => show({ prompt: event.currentTarget.value, image: "" })} />
       </label>
       {over === "prompts" && (
         <label>
           {t("otherPrompt")}
-          <input type="text" value={other} onInput={(event) => show({ other: event.currentTarget.value })} />
+          <input type="text" dir="auto" value={other} onInput={(event) => show({ other: event.currentTarget.value })} />
         </label>
       )}
       {over === "seeds" && (

@@ -14,7 +14,7 @@ export function Recipe({ run, busy, label }: { run(): void; busy: boolean; label
     >
       <label class="wide">
         {t("prompt")}
-        <input type="text" value={prompt} onInput={(event) => show({ prompt: event.currentTarget.value, image: "" })} />
+        <input type="text" dir="auto" value={prompt} onInput={(event) => show({ prompt: event.currentTarget.value, image: "" })} />
       </label>
       <Count label={t("seed")} value={seed} least={0} most={2 ** 32 - 1} change={(value) => show({ seed: value, image: "" })} />
       <Count label={t("steps")} value={steps} least={1} most={60} change={(value) => show({ steps: value, image: "" })} />

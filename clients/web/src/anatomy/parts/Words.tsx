@@ -34,12 +34,12 @@ export function Words() {
     <Frame part="words">
       <label>
         {t("prompt")}
-        <input type="text" value={prompt} onInput={(event) => show({ prompt: event.currentTarget.value, image: "" })} />
+        <input type="text" dir="auto" value={prompt} onInput={(event) => show({ prompt: event.currentTarget.value, image: "" })} />
       </label>
       <Apart prompt={prompt} />
       <label>
         {t("otherPrompt")}
-        <input type="text" value={other} onInput={(event) => show({ other: event.currentTarget.value })} />
+        <input type="text" dir="auto" value={other} onInput={(event) => show({ other: event.currentTarget.value })} />
       </label>
       <Apart prompt={other} />
       <button type="button" class="primary" disabled={busy} onClick={() => void compare()}>

@@ -30,7 +30,7 @@ export function About({ picture }: { picture: Picture }) {
       >
         <span>
           <span class={unfolded.value ? "" : "unseen"}>{t("about")} </span>
-          {!unfolded.value && (prompt || t("untitled"))}
+          {!unfolded.value && <bdi>{prompt || t("untitled")}</bdi>}
         </span>
         <Icon name={unfolded.value ? "minus" : "plus"} />
       </button>
@@ -39,19 +39,21 @@ export function About({ picture }: { picture: Picture }) {
           <p class="words" dir="auto">{prompt}</p>
           {output.read_as && (
             <p class="words muted">
-              {t("readAs")}: {output.read_as}
+              {t("readAs")}: <bdi>{output.read_as}</bdi>
             </p>
           )}
           {negative && (
             <p class="words muted" dir="auto">
-              {t("negative")}: {negative}
+              {t("negative")}: <bdi>{negative}</bdi>
             </p>
           )}
           <dl>
             {figures(job, output).map(([name, value]) => (
               <div key={name}>
                 <dt>{name}</dt>
-                <dd>{value}</dd>
+                <dd>
+                  <bdi>{value}</bdi>
+                </dd>
               </div>
             ))}
           </dl>

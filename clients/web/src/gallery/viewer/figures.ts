@@ -1,6 +1,6 @@
 /** Every figure of a picture's recipe, in words. */
 import type { Job, Output } from "../../api/types";
-import { ago, duration, language, number, dimensions } from "../../i18n";
+import { ago, dateTime, dimensions, duration, number } from "../../i18n";
 import { models, samplers, schedules } from "../../state/form/models";
 import { t } from "../words";
 
@@ -42,7 +42,7 @@ export function figures(job: Job, output: Output): Figure[] {
     [t("rescale"), painted && input.guidance_rescale > 0 && number(input.guidance_rescale, 2)],
     [t("trueCfg"), painted && input.true_cfg_scale > 1 && number(input.true_cfg_scale, 1)],
     [t("tokens"), painted && number(output.prompt_tokens)],
-    [t("made"), `${new Date(job.created_at).toLocaleString(language.value)} (${ago(job.created_at)})`],
+    [t("made"), `${dateTime(job.created_at)} (${ago(job.created_at)})`],
     [t("took"), Number.isFinite(took) && duration(took)],
   ];
   return all.filter((each): each is [string, string] => Boolean(each[1]));

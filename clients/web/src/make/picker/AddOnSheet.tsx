@@ -32,7 +32,9 @@ export function AddOnSheet({ title, all, family, take, close }: AddOnSheetProps)
             <button type="button" class="tile" onClick={() => take(each)}>
               <Cover name={each.title || each.name} family={family} url={each.preview_url} />
               <span>
-                <b>{each.title || each.name}</b>
+                <b>
+                  <bdi>{each.title || each.name}</bdi>
+                </b>
                 {each.description && <span class="muted" dir="auto">{described(each)}</span>}
                 {each.triggers.length > 0 && <span class="muted">{each.triggers.join(", ")}</span>}
               </span>

@@ -37,7 +37,7 @@ export function ModelField() {
         <Cover name={title} family={gone ? "" : chosen?.family} url={gone ? null : chosen?.preview_url} />
         <span>
           <b>
-            <span class="unseen">{t("model")}</span> {title}
+            <span class="unseen">{t("model")}</span> <bdi>{title}</bdi>
           </b>
           {gone && <span class="muted">{t("modelGone")}</span>}
           {chosen && !gone && (

@@ -38,7 +38,9 @@ export function ModelSheet({ chosen, close }: { chosen: Model | null; close(): v
             >
               <Cover name={each.title} family={each.family} url={each.preview_url} />
               <span>
-                <b>{each.title}</b>
+                <b>
+                  <bdi>{each.title}</bdi>
+                </b>
                 <span class="muted">
                   {familyName(each.family)} · {sizesOf(each)}
                 </span>

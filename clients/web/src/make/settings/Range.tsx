@@ -37,7 +37,11 @@ export function Range(props: RangeProps) {
     <div class="field range">
       <label for={id}>
         {label}
-        {props.said && <b>{props.said}</b>}
+        {props.said && (
+          <b>
+            <bdi>{props.said}</bdi>
+          </b>
+        )}
       </label>
       <div class="range-row">
         <input

@@ -50,6 +50,7 @@ function Towards({ walk }: { walk: Walk }) {
       <textarea
         id={id}
         rows={2}
+        dir="auto"
         value={walk.prompt ?? ""}
         aria-invalid={problem ? true : undefined}
         onInput={(event) => {

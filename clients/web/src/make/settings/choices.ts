@@ -1,6 +1,6 @@
 /** What a choice leaves to be chosen, and which choices differ from the model's own. */
 import type { Model, Sampler, Schedule } from "../../api/types";
-import { language, number, dimensions } from "../../i18n";
+import { number, dimensions } from "../../i18n";
 import { weighedByBlock } from "../../state/form/blocks";
 import { EMPTY, type Draft } from "../../state/form/draft";
 import { likened, NONE, type Guides } from "../../state/form/guides";
@@ -62,7 +62,7 @@ export function differences(
     from.regions.length > 0 && t("chipPlaces", from.regions.length),
     from.walk && walkName(from.walk.over),
     from.vae && titled(model?.vaes ?? [], from.vae),
-    ...from.loras.map((each) => `${titled(model?.loras ?? [], each.name)} ${each.weight.toLocaleString(language.value)}`),
+    ...from.loras.map((each) => `${titled(model?.loras ?? [], each.name)} ${number(each.weight, 3)}`),
     weighedByBlock(from.loras) > 0 && t("chipBlocks", weighedByBlock(from.loras)),
     negative && t("chipNegative", negative.length > 24 ? `${negative.slice(0, 24)}…` : negative),
   ].filter((each) => typeof each === "string" && each !== "") as string[];

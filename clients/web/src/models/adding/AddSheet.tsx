@@ -106,6 +106,7 @@ function FromLink({ source, busy, look }: { source: Signal<string>; busy: boolea
           id={id}
           type="text"
           inputMode="url"
+          dir="ltr"
           autocapitalize="off"
           autocomplete="off"
           spellcheck={false}

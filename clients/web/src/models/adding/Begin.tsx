@@ -59,6 +59,7 @@ export function Begin({ found, source, otherwise, leave, done }: BeginProps) {
           <input
             id={id}
             type="text"
+            dir="ltr"
             maxLength={64}
             autocapitalize="off"
             autocomplete="off"

@@ -79,6 +79,7 @@ export function SearchForm({ busy, look }: { busy: boolean; look(source: string)
         <div class="row">
           <input
             type="search"
+            dir="auto"
             aria-label={t("searchFor")}
             placeholder={t("searchFor")}
             value={q.value}
@@ -101,7 +102,9 @@ export function SearchForm({ busy, look }: { busy: boolean; look(source: string)
             <button type="button" class="tile" disabled={busy} onClick={() => look(each.source)}>
               <FoundCover name={each.title} family={each.family} url={each.preview_url} />
               <span>
-                <b>{each.title}</b>
+                <b>
+                  <bdi>{each.title}</bdi>
+                </b>
                 <span class="muted">
                   {[each.kind && t(each.kind), familyName(each.family), each.bytes && bytes(each.bytes)]
                     .filter(Boolean)

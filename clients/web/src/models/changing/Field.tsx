@@ -36,9 +36,9 @@ export function Field({ label, value, change, help, most, lines, number, options
       ) : number ? (
         <input {...common} {...number} type="number" />
       ) : lines ? (
-        <textarea {...common} rows={lines} maxLength={most} />
+        <textarea {...common} dir="auto" rows={lines} maxLength={most} />
       ) : (
-        <input {...common} type="text" maxLength={most} />
+        <input {...common} dir="auto" type="text" maxLength={most} />
       )}
       {help && (
         <p id={`${id}-help`} class="muted">

@@ -15,5 +15,5 @@ function meant(name: string, value: string): string | number | string[] | null {
   if (!value) return null;
   if (NUMBERS.includes(name)) return Number(value);
   if (name !== "triggers") return value;
-  return value.split(",").map((each) => each.trim()).filter(Boolean);
+  return value.split(/[,،]/).map((each) => each.trim()).filter(Boolean);
 }

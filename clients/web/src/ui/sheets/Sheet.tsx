@@ -39,7 +39,9 @@ export function Sheet(props: { title: string; close(): void; wide?: boolean; chi
     >
       <div class="sheet-body">
         <header>
-          <h2>{props.title}</h2>
+          <h2>
+            <bdi>{props.title}</bdi>
+          </h2>
           <button type="button" class="plain" aria-label={t("close")} onClick={props.close}>
             <Icon name="close" />
           </button>
