@@ -204,7 +204,7 @@ function BeforeAfter({ picture: { job: given, output } }: { picture: Picture }) 
     <button
       type="button"
       class="plain"
-      onClick={() => (comparing.value = [{ url: seenWhole({ ...before, width: output.width }), name: t("before") }, { url: seenWhole(output), name: job.input.prompt || t("untitled") }])}
+      onClick={() => (comparing.value = [{ url: seenWhole({ ...before, width: output.width }), name: t("before") }, { url: seenWhole(output), name: t("after") }])}
     >
       <Icon name="compare" />
       {t("beforeAfter")}
