@@ -57,7 +57,7 @@ export function Prompt({ send }: { send(): void }) {
         id={id}
         rows={2}
         dir="auto"
-        placeholder={t(hint)}
+        placeholder={enlarged ? undefined : t(hint)}
         enterkeyhint="send"
         autocapitalize="sentences"
         value={prompt}
