@@ -54,3 +54,14 @@ def test_a_kind_is_told_of_once_all_of_it_was_measured(costs: Costs):
 def test_what_fewer_rows_were_once_slow_in_they_take_no_longer_than_more(costs: Costs):
     costs.forward(SHAPE, 1, 5.0)
     assert costs.seconds(SHAPE, 1) == pytest.approx(0.2)
+
+
+def test_what_more_rows_took_says_what_as_many_as_may_share_a_forward_take(costs: Costs):
+    costs.stage(KIND, "encode", 0.1)
+    costs.stage(KIND, "decode", 0.4)
+    # By the two rows alone it would be 0.8.
+    costs.belongs(KIND, SHAPE, 8)
+    costs.forward(SHAPE, 10, 0.24)
+    (cost,) = costs.all()
+    assert cost.fixed + 8 * cost.per_row == pytest.approx(0.23)
+    assert cost.fixed + 2 * cost.per_row == pytest.approx(0.2)

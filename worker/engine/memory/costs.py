@@ -109,14 +109,7 @@ class Costs:
         Between two measured numbers of rows in proportion, and beyond them by the row.
         """
         points = self._points(shape)
-        if not points:
-            return None
-        slower = self.slowness
-        for (low, fast), (high, slow) in pairwise(points):
-            if low <= rows <= high:
-                return slower * (fast + (slow - fast) * (rows - low) / (high - low))
-        nearest, took = points[0] if rows <= points[0][0] else points[-1]
-        return slower * took * rows / nearest
+        return self.slowness * _seconds(rows, points) if points else None
 
     def around(self, kind: Kind) -> float:
         """What encode and decode of a picture take together; 0 where none was measured."""
@@ -136,8 +129,7 @@ class Costs:
             every = self._points(shape)
             if not every:
                 continue
-            points = [point for point in every if point[0] <= rows] or every[:1]
-            (low, fast), (high, slow) = points[0], points[-1]
+            (low, fast), (high, slow) = every[0], _at_most(rows, every)
             per_row = max(0.0, (slow - fast) / (high - low)) if high > low else fast / low
             fixed = max(0.0, fast - per_row * low)
             slower = self.slowness
@@ -156,3 +148,23 @@ class Costs:
                     points.append((rows, min(seconds, points[-1][1]) if points else seconds))
                 self._known[shape] = points[::-1]
             return self._known[shape]
+
+
+def _seconds(rows: int, points: list[tuple[int, float]]) -> float:
+    """What so many rows take by what was measured: see `Costs.seconds`."""
+    for (low, fast), (high, slow) in pairwise(points):
+        if low <= rows <= high:
+            return fast + (slow - fast) * (rows - low) / (high - low)
+    nearest, took = points[0] if rows <= points[0][0] else points[-1]
+    return took * rows / nearest
+
+
+def _at_most(rows: int, points: list[tuple[int, float]]) -> tuple[int, float]:
+    """The end of the curve for forwards of at most so many rows.
+
+    Where more were measured, that says what so many take: by the fewest alone, which may be one or
+    two, it would be many times as much.
+    """
+    if not points[0][0] < rows < points[-1][0]:
+        return points[0] if rows <= points[0][0] else points[-1]
+    return rows, _seconds(rows, points)
