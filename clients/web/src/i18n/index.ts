@@ -88,7 +88,17 @@ export function dateTime(at: string, style?: Intl.DateTimeFormatOptions): string
 
 /** Texts one after another, with the language's comma between them. */
 export function listed(texts: readonly string[]): string {
-  return texts.map((each) => isolated(each, language.value)).join(COMMAS[language.value] ?? ", ");
+  return texts.map(one).join(comma());
+}
+
+/** A text that stands among others of the language, whichever way it is written. */
+export function one(text: string): string {
+  return isolated(text, language.value);
+}
+
+/** The language's comma, with its space. */
+export function comma(): string {
+  return COMMAS[language.value] ?? ", ";
 }
 
 /** What stands between where it is no comma and space. */

@@ -8,7 +8,7 @@ export function Canceled({ ids }: { ids: readonly string[] }) {
   return (
     <p class="canceled muted">
       {t("severalCanceled", ids.length)}
-      <button type="button" class="plain" onClick={() => clear(jobs())}>
+      <button type="button" onClick={() => clear(jobs())}>
         {t("clear")}
       </button>
     </p>

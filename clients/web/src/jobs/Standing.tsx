@@ -1,5 +1,6 @@
 import { useRef } from "preact/hooks";
 import { percent } from "../api/images";
+import { comma, one } from "../i18n";
 import { leftOf, type LiveJob } from "../state/live/jobs";
 import { Pace } from "./pace";
 import { waiting, working } from "./sentence";
@@ -9,7 +10,13 @@ import { t } from "./words";
 export function Standing({ live }: { live: LiveJob }) {
   const pace = useRef(new Pace());
   const job = live.job.value;
-  if (job.status === "queued") return <p class="standing">{waiting(job)}</p>;
+  if (job.status === "queued") {
+    return (
+      <div class="standing">
+        <Words of={waiting(job)} />
+      </div>
+    );
+  }
   const { progress } = job;
   const made = progress?.fraction ?? 0;
   const now = performance.now();
@@ -17,8 +24,23 @@ export function Standing({ live }: { live: LiveJob }) {
   const left = leftOf(live, now) ?? own;
   return (
     <div class="standing">
-      <p>{working(progress, left, job.input.count)}</p>
+      <Words of={working(progress, left, job.input.count)} />
       <progress aria-label={t("progress")} max={100} {...(progress ? { value: percent(progress) } : {})} />
     </div>
+  );
+}
+
+/** On one line where there is little room; then the stage is cut, and the time is not. */
+function Words({ of: [stage, time] }: { of: [string, string?] }) {
+  return (
+    <p>
+      <span class="stage">{one(stage)}</span>
+      {time && (
+        <span class="time">
+          {comma()}
+          {one(time)}
+        </span>
+      )}
+    </p>
   );
 }

@@ -1,20 +1,23 @@
 /** How a job stands, in words. */
 import type { Job } from "../api/types";
-import { dimensions, duration, language, listed } from "../i18n";
+import { dimensions, duration, language } from "../i18n";
 import { told } from "../i18n/sentences";
 import { capital } from "../ui/sentence";
 import { t } from "./words";
 
-export function waiting(job: Pick<Job, "queue_position" | "eta_s">): string {
+/** What it does, and how long that should take yet where it is known. */
+type Stands = [stage: string, time?: string];
+
+export function waiting(job: Pick<Job, "queue_position" | "eta_s">): Stands {
   const { queue_position: position, eta_s: eta } = job;
   const place = position === null ? t("queued") : position === 0 ? t("next") : t("before", position);
-  return eta === null ? place : listed([place, t("about", duration(eta))]);
+  return eta === null ? [place] : [place, t("about", duration(eta))];
 }
 
 /** `left` is in seconds, null where it is not known; `count` is how many pictures it makes. */
-export function working(progress: Job["progress"], left: number | null, count = 1): string {
+export function working(progress: Job["progress"], left: number | null, count = 1): Stands {
   const stage = stageOf(progress, count);
-  return left === null ? stage : listed([stage, t("left", duration(left))]);
+  return left === null ? [stage] : [stage, t("left", duration(left))];
 }
 
 /** What the server says while it reads the picture that a job starts from. */

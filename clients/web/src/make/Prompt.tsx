@@ -74,6 +74,11 @@ export function Prompt({ send }: { send(): void }) {
           send();
         }}
       />
+      {use === "inpaint" && input.value?.mask && !prompt.trim() && !problem && (
+        <p id={`${id}-wordless`} class="muted">
+          {t("wordless")}
+        </p>
+      )}
       {problem && (
         <p id={`${id}-problem`} class="error">
           {problem}

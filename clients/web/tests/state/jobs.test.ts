@@ -186,15 +186,15 @@ describe("how a job stands", () => {
     [{ queue_position: 9, eta_s: 400 }, "9 jobs before it, about 7 min"],
     [{ queue_position: null, eta_s: null }, "In line"],
   ])("%j waits: %s", (each, said) => {
-    expect(waiting(each)).toBe(said);
+    expect(waiting(each).join(", ")).toBe(said);
   });
 
   it("is said of one picture where there are several", () => {
-    expect(working(progress(12), null)).toBe("Step 12 of 20");
-    expect(working({ ...progress(12), steps: 80 }, 0.2, 4)).toBe("Step 3 of 20, about 1 sec left");
-    expect(working({ ...progress(0), stage: "loading", detail: "loading model, 40 %" }, null)).toBe("Loading the model, 40 %");
-    expect(working({ ...progress(0), stage: "encoding", detail: "reading the picture" }, null)).toBe("Reading the picture");
-    expect(working(null, null)).toBe("Starting");
+    expect(working(progress(12), null)).toEqual(["Step 12 of 20"]);
+    expect(working({ ...progress(12), steps: 80 }, 0.2, 4)).toEqual(["Step 3 of 20", "about 1 sec left"]);
+    expect(working({ ...progress(0), stage: "loading", detail: "loading model, 40 %" }, null)).toEqual(["Loading the model, 40 %"]);
+    expect(working({ ...progress(0), stage: "encoding", detail: "reading the picture" }, null)).toEqual(["Reading the picture"]);
+    expect(working(null, null)).toEqual(["Starting"]);
   });
 
   it("says why it failed in a sentence", () => {

@@ -102,7 +102,7 @@ export function Grow({ input, done, close }: EditorProps) {
         </fieldset>
         <div class="again">
           <p class="muted">{t("steps", limits.value.factor)}</p>
-          <button type="button" class="plain" disabled={!adds(edges.value)} onClick={() => set(NO_EDGES)}>
+          <button type="button" disabled={!adds(edges.value)} onClick={() => set(NO_EDGES)}>
             <Icon name="undo" />
             {t("reset")}
           </button>

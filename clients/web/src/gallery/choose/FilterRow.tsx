@@ -17,7 +17,7 @@ export function FilterRow({ children }: { children?: ComponentChildren }) {
       <Field name="size" options={SIZES.map((each) => [each, t(each)])} />
       <Field name="kind" options={kinds} />
       {anyOf(filters.value) && (
-        <button type="button" class="plain" onClick={() => (filters.value = NO_FILTERS)}>
+        <button type="button" onClick={() => (filters.value = NO_FILTERS)}>
           {t("reset")}
         </button>
       )}

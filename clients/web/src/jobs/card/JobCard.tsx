@@ -75,7 +75,7 @@ function ReadAs({ job }: { job: Job }) {
   return (
     <p class="muted">
       {t("readAs", read)}{" "}
-      <button type="button" class="plain link" onClick={() => twice(`as written ${job.id}`) || void submit({ ...job.input, as_written: true }, {}, job)}>
+      <button type="button" class="link" onClick={() => twice(`as written ${job.id}`) || void submit({ ...job.input, as_written: true }, {}, job)}>
         {t("asWritten")}
       </button>
     </p>

@@ -53,7 +53,7 @@ export function OutgoingCard({ entry }: { entry: Outgoing }) {
               <Icon name="edit" />
               {t("edit")}
             </button>
-            <button type="button" class="plain" onClick={() => drop(entry.key)}>
+            <button type="button" onClick={() => drop(entry.key)}>
               {t("discard")}
             </button>
           </div>
