@@ -60,8 +60,12 @@ function named(error: FieldError): string {
   const [, field = ""] = error.pointer.split("/");
   const label = FIELDS[field];
   if (label === "") return sentenceOf(error);
-  return capital(`${label ? t(label) : field}: ${detailOf(error)}`);
+  const name = label ? t(label) : (NAMES[field] ?? field);
+  return capital(`${name}: ${detailOf(error)}`);
 }
+
+/** What the page calls by another name than the API, in every language. */
+const NAMES: Readonly<Record<string, string>> = { webhook: "ntfy" };
 
 type Label = Parameters<typeof t>[0] & ("width" | "height" | "steps" | "guidance" | "seed" | "negative" | "sampler" | "schedule" | "model" | "count" | "follow" | "like" | "places" | "tiling");
 
