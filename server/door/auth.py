@@ -35,7 +35,7 @@ PUBLIC: dict[str, str] = {
     "page.file": "the files that this page is made of; they are the same for everybody",
     "page.pair": "the page that a QR code leads to",
     "page.show": "the page for a big screen; what it shows needs who opens it to be let in",
-    "page.docs_style": "how the documentation looks; it is the same for everybody",
+    "page.style": "how the documentation and a public link look; it is the same for everybody",
     "page.authority": "the certificate that a device is to trust before it sends a token by https",
     "health.health": "whether the API lives: what asks is often a program without a token",
     "pairing.pair": "whoever pairs has no token yet; the code is what lets in",

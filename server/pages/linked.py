@@ -24,12 +24,13 @@ def linked_page(base: str, path: str, png: bytes) -> str:
     the link's, with its query; of the picture the header alone is read."""
     with Image.open(BytesIO(png)) as picture:
         width, height = picture.size
-    most = min(width, settings().max_size)
-    sources = [(f"{path}&format=webp&width={each}", each) for each in WIDTHS if each < most]
+    most = settings().max_size
+    widths = [each for each in WIDTHS if each < width and each <= most]
+    sources = [(f"{path}&format=webp&width={each}", each) for each in widths]
     times = 2 if max(width, height) < SMALL else 1
     return render_template(
         "linked.html",
-        preview=f"{base}{path}&format=jpeg&width={min(PREVIEW, most)}",
+        preview=f"{base}{path}&format=jpeg&width={min(PREVIEW, width, most)}",
         sources=[*sources, (f"{path}&format=webp", width)],
         file=f"{path}&format=png&download=true",
         width=width,

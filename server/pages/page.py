@@ -66,9 +66,10 @@ def file(name: str) -> Response:
 
 
 @blueprint.get("/static/docs.css")
-def docs_style() -> Response:
-    """How the API's documentation looks."""
-    return send_from_directory(STYLES, "docs.css")
+@blueprint.get("/static/linked.css")
+def style() -> Response:
+    """How the API's documentation looks, and the page that a public link opens."""
+    return send_from_directory(STYLES, request.path.rpartition("/")[2])
 
 
 @blueprint.get("/ca.crt")

@@ -11,6 +11,9 @@ from tests.browsers.webdriver import Driver, Refused
 PATIENCE = 60
 """Seconds in which what is looked for has to appear."""
 
+APART = 0.5
+"""Seconds between two presses, which the page would take for a double tap otherwise."""
+
 FIND = r"""
 const [role, name] = arguments;
 const roles = {
@@ -79,6 +82,7 @@ class Hand:
         self.driver = driver
         self.url = url
         self._pictures = pictures
+        self._pressed = 0.0
 
     def open(self, width: int, height: int, path: str = "") -> None:
         """As somebody who comes for the first time, with a screen of this size."""
@@ -112,7 +116,9 @@ class Hand:
                 return []
             return [True]
 
+        time.sleep(max(0.0, self._pressed + APART - time.monotonic()))
         self._until(pressed, f"{role} “{name}” that can be pressed")
+        self._pressed = time.monotonic()
 
     def choose(self, name: str) -> None:
         """One of several, whose name is what is pressed."""

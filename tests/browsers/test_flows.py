@@ -110,7 +110,7 @@ def test_a_picture_goes_into_an_album_and_a_friend_gets_its_link(hand: Hand, sit
     hand.press("button", "Into an album")
     hand.fill("New album", "Fruit")
     hand.look("album-360")
-    hand.press("button", "Make it")
+    hand.press("button", "Create")
     hand.press("button", "See it")
     hand.count(".grid li", 1)
     hand.press("link", "red apple")

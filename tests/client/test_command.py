@@ -132,7 +132,7 @@ def test_prompts_of_a_file_are_made_together_and_named_after_themselves(
             ["--steps: ", "--guidance-scale: ", "--hires (strength): "],
         ),
         (("--lora", "nobody:0.5"), ["--lora"]),
-        (("--image", "nothing.png"), ["nothing.png cannot be read: No such file"]),
+        (("--image", "nothing.png"), ["--image: nothing.png cannot be read: No such file"]),
     ],
 )
 def test_errors_name_the_option_and_what_is_wrong_with_it(

@@ -46,6 +46,15 @@ def test_a_grid_is_asked_for_appears_under_its_labels_and_is_kept_as_one_picture
     with Image.open(io.BytesIO(file.read_bytes())) as picture:
         assert picture.width > 512
         assert len(set(picture.convert("RGB").resize((32, 32)).get_flattened_data())) > 50
+    # Whoever comes upon one of its pictures in the gallery finds the whole of it again.
+    card.get_by_role("link").first.tap()
+    page.get_by_role("button", name="About this picture").tap()
+    page.get_by_role("button", name="Grid of variants").tap()
+    sheet.get_by_role("link").nth(3).tap()
+    expect(sheet).to_have_count(0)
+    expect(page.get_by_role("dialog", name="red heart, 3d")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".viewer")).to_have_count(0)
     card.get_by_role("button", name="Delete the grid").tap()
     # It asks at the same place: a double tap is no answer.
     page.wait_for_timeout(400)

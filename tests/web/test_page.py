@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, Request, ViewportSize
+from playwright.sync_api import Page, Request, ViewportSize, expect
 
 from server.pages.page import FOLDER
 from tests.web.browser import DESK, PHONE, violations
@@ -126,6 +126,9 @@ def test_axe_finds_nothing_in_two_pictures_compared(visit: Visit, site: Site):
     page.get_by_role("button", name="Select").click()
     for each in range(2):
         page.get_by_role("checkbox").nth(each).click()
+    favourite = page.get_by_role("toolbar").get_by_role("button", name="Favourite")
+    favourite.click()
+    expect(favourite).to_have_attribute("aria-pressed", "true")
     assert violations(page) == []
     page.get_by_role("button", name="Compare").click()
     page.get_by_role("dialog").get_by_role("slider").wait_for()

@@ -5,7 +5,7 @@ import { Jobs } from "./jobs/Jobs";
 import { Make } from "./make/Make";
 import { Welcome } from "./make/Welcome";
 import { connection, me } from "./state/live/connection";
-import { collecting, comparing, linking, picking } from "./state/page/overlays";
+import { collecting, comparing, gridShown, linking, picking } from "./state/page/overlays";
 import { go, route, type Place } from "./state/page/route";
 import { Icon, type IconName } from "./ui/Icon";
 import { later } from "./ui/later";
@@ -59,6 +59,7 @@ const LinkSheet = later(async () => (await import("./links/LinkSheet")).LinkShee
 const HistorySheet = later(async () => (await import("./presets/HistorySheet")).HistorySheet, () => (picking.value = null));
 const PresetSheet = later(async () => (await import("./presets/PresetSheet")).PresetSheet, () => (picking.value = null));
 const GridSheet = later(async () => (await import("./grids/GridSheet")).GridSheet, () => (picking.value = null));
+const WholeGrid = later(async () => (await import("./grids/WholeGrid")).WholeGrid, () => (gridShown.value = null));
 const Compare = later(async () => (await import("./compare/Compare")).Compare, () => (comparing.value = null));
 
 function Overlays() {
@@ -69,6 +70,7 @@ function Overlays() {
       {picking.value === "history" && <HistorySheet />}
       {picking.value === "presets" && <PresetSheet />}
       {picking.value === "grid" && <GridSheet />}
+      {gridShown.value && <WholeGrid id={gridShown.value} />}
       {comparing.value && <Compare pair={comparing.value} />}
     </>
   );

@@ -123,7 +123,15 @@ class _Run:
             try:
                 self._sent.append((prompt, self._darkroom.submit(prompt, **self._fields)))
             except OSError as error:
-                raise Unusable(f"{error.filename} cannot be read: {error.strerror}") from None
+                named = self._named(error.filename)
+                raise Unusable(f"{named} cannot be read: {error.strerror}") from None
+
+    def _named(self, file: object) -> str:
+        """A file after the option that names it, unless it is part of what that says."""
+        for name, value in self._fields.items():
+            if value == file or (isinstance(value, list) and file in value):
+                return f"--{name.replace('_', '-')}: {file}"
+        return str(file)
 
     def _follow(self, job: Job, which: str) -> None:
         """Show the job's progress until it ends."""

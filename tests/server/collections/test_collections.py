@@ -190,6 +190,8 @@ def test_a_link_shows_one_picture_without_a_token_until_it_ends(
     page = client.get(path, environ_base=elsewhere, headers=browser)
     assert (page.status_code, page.mimetype, "Accept" in page.vary) == (200, "text/html", True)
     assert "PNG 4 \u00d7 4" in page.text
+    # A tall picture is no wider than it stands on the screen.
+    assert "calc((100vh - 4rem) * 4 / 4)" in page.text
     (preview,) = re.findall(r'og:image" content="([^"]+)"', page.text)
     assert preview.startswith(made["url"][: made["url"].index("/api/")])
     (sources, file) = re.findall(r'(?:srcset|a href)="([^" ]+)', page.text)
@@ -198,6 +200,9 @@ def test_a_link_shows_one_picture_without_a_token_until_it_ends(
         shown = client.get(address, environ_base=elsewhere, headers=browser)
         assert (shown.status_code, shown.mimetype) == (200, f"image/{kind}")
         assert b"red apple" not in shown.data
+    (style,) = re.findall(r'stylesheet" href="([^"]+)', page.text)
+    with client.get(style, environ_base=elsewhere) as looks:
+        assert (looks.status_code, looks.mimetype) == (200, "text/css")
     asked = path.replace("plain=true&", "")
     assert client.get(asked, environ_base=elsewhere).status_code == 403
     assert client.get(path.replace(images[0], images[1]), environ_base=elsewhere).status_code == 403

@@ -7,6 +7,14 @@ export function source(output: Pick<Output, "url">, width?: number): string {
   return width ? `${url}&format=webp&width=${width}` : url;
 }
 
+/** Pixels across at which a picture fills a screen: three of 33 megapixels would take 400 MB. */
+const SCREEN = 1600;
+
+/** Where the browser gets a picture as it is seen whole. */
+export function seenWhole(output: Pick<Output, "url" | "width">): string {
+  return source(output, output.width > SCREEN ? SCREEN : undefined);
+}
+
 /** The picture's file as the server keeps it, with its recipe. */
 export async function file(output: Pick<Output, "url">): Promise<Blob> {
   return (await send("GET", output.url, { patience: 60_000 })).blob();

@@ -34,3 +34,6 @@ export const all = computed<readonly Picture[]>(() =>
     return job ? picturesOfLive(job) : [];
   }),
 );
+
+/** Where the thumbnails are that were shown, by their pictures: the browser has them at hand. */
+export const seen = new Map<string, string>();

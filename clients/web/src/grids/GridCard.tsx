@@ -18,8 +18,8 @@ const OFTEN = 2500;
 /** Grids as they were seen last, so that a place to which somebody comes back is as high as it was. */
 const seen = new Map<string, Grid>();
 
-/** A grid as far as it is made, and what can be done with all of it. */
-export function GridCard({ id }: { id: string }) {
+/** A grid as far as it is made, and what can be done with all of it; `away` is called when it is deleted. */
+export function GridCard({ id, away }: { id: string; away?: () => void }) {
   const grid = useSignal<Grid | null>(seen.get(id) ?? null);
   const gone = useSignal(false);
   const busy = useSignal(false);
@@ -77,6 +77,7 @@ export function GridCard({ id }: { id: string }) {
                 gone.value = true;
                 seen.delete(id);
                 for (const { job } of it.cells) forget(job);
+                away?.();
               }}
             />
           )}

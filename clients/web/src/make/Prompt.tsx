@@ -1,6 +1,6 @@
 import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { pictureIn, take } from "../actions/take";
-import { change, draft } from "../state/form/draft";
+import { change, draft, onlyEnlarges } from "../state/form/draft";
 import { input, type Use } from "../state/form/input";
 import { picking } from "../state/page/overlays";
 import { mend } from "../state/form/problems";
@@ -21,7 +21,8 @@ export function Prompt({ send }: { send(): void }) {
   const { prompt } = draft.value;
   const problem = useProblem(["/prompt"]);
   const use = input.value?.use;
-  const [asks, hint] = (use && ASKED[use]) ?? (["prompt", "promptHint"] as const);
+  const enlarged = onlyEnlarges(draft.value, input.value);
+  const [asks, hint] = (use && ASKED[use]) ?? ([enlarged ? "enlargePrompt" : "prompt", "promptHint"] as const);
 
   useLayoutEffect(() => {
     const { style } = field.current!;
@@ -56,7 +57,7 @@ export function Prompt({ send }: { send(): void }) {
         id={id}
         rows={2}
         dir="auto"
-        placeholder={t(hint)}
+        placeholder={enlarged ? undefined : t(hint)}
         enterkeyhint="send"
         autocapitalize="sentences"
         value={prompt}

@@ -2,13 +2,14 @@
 import { Refused } from "../api/errors";
 import type { FieldError } from "../api/types";
 import { randomSeed } from "../browser";
-import { change, draft, files, inPixels, request, sizeOf, type Draft } from "../state/form/draft";
+import { change, draft, files, inPixels, request, type Draft } from "../state/form/draft";
 import { guides, likened } from "../state/form/guides";
 import { input, type Input } from "../state/form/input";
 import { marked, spotOf } from "../state/form/layers";
 import { drop, submit } from "../state/live/outgoing";
 import { model, needsPicture } from "../state/form/models";
 import { tell } from "../state/form/problems";
+import { sizeOf } from "../state/form/sizes";
 import { stuck } from "./start/noRoom";
 import { t } from "./words";
 

@@ -3,7 +3,8 @@ import "../page";
 import { model, sampler, schedule } from "../samples";
 import type { Input } from "../../src/state/form/input";
 
-const { EMPTY, files, fill, draft, inPixels, request, reset, sizeOf } = await import("../../src/state/form/draft");
+const { EMPTY, files, fill, draft, inPixels, request, reset } = await import("../../src/state/form/draft");
+const { sizeOf } = await import("../../src/state/form/sizes");
 const { NO_EDGES, STRENGTH } = await import("../../src/state/form/input");
 const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../../src/state/form/sizes");
 const { differences, samplersOf, schedulesOf } = await import("../../src/make/settings/choices");

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { downloadAll } from "../../actions/saving/archive";
 import { removeSeveral } from "../../actions/remove";
-import { source } from "../../api/images";
+import { seenWhole } from "../../api/images";
 import { favour, FAVOURITES, favourites } from "../../state/live/albums";
 import { collecting, comparing } from "../../state/page/overlays";
 import { toast } from "../../state/page/toasts";
@@ -30,7 +30,7 @@ export function SelectBar({ pictures }: { pictures: readonly Picture[] }) {
       busy.value = false;
     }
   };
-  const shown = ({ output, job }: Picture) => ({ url: source(output), name: job.input.prompt });
+  const shown = ({ output, job }: Picture) => ({ url: seenWhole(output), name: job.input.prompt });
   const inAlbum = album.value !== null && album.value !== FAVOURITES;
   return (
     <div class="select-bar" role="toolbar" aria-label={t("chosen", count.value)}>

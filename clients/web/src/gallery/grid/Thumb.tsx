@@ -3,6 +3,7 @@ import { askAgain } from "../../ui/pictures/again";
 import { Icon } from "../../ui/Icon";
 import { favourites } from "../../state/live/albums";
 import { chosen, selecting, toggle } from "../choose/selection";
+import { seen } from "../pictures";
 import { t } from "../words";
 import type { Cell } from "./cell";
 import { fast } from "./scroll";
@@ -10,15 +11,12 @@ import { fast } from "./scroll";
 /** Widths in which thumbnails are asked for, so that the server makes few of each. */
 const WIDTHS = [160, 320, 480, 640];
 
-/** Pictures that were shown, and so are at hand in the browser. */
-const shown = new Set<string>();
-
 export function Thumb({ picture, box, place, of, focusable, focus }: Cell) {
   const { output, job, index } = picture;
   const wanted = box.width * devicePixelRatio;
   const width = WIDTHS.find((each) => each >= wanted) ?? WIDTHS.at(-1)!;
   const count = job.outputs.length;
-  if (!fast.value) shown.add(output.id);
+  if (!fast.value) seen.set(output.id, source(output, width));
   const name = job.input.prompt || t("untitled");
   return (
     <li
@@ -45,7 +43,7 @@ export function Thumb({ picture, box, place, of, focusable, focus }: Cell) {
         }}
       >
         <img
-          src={shown.has(output.id) ? source(output, width) : undefined}
+          src={seen.has(output.id) ? source(output, width) : undefined}
           alt=""
           decoding="async"
           draggable={false}

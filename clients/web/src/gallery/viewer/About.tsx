@@ -3,7 +3,9 @@ import { useRecipe } from "../../actions/form";
 import { copyRecipe } from "../../actions/saving/keep";
 import { anatomy } from "../../actions/anatomy";
 import { alone } from "../../state/live/alone";
+import { gridOf } from "../../state/live/grids";
 import { find } from "../../state/live/jobs";
+import { gridShown } from "../../state/page/overlays";
 import { Icon } from "../../ui/Icon";
 import type { Picture } from "../pictures";
 import { t } from "../words";
@@ -17,6 +19,7 @@ export function About({ picture }: { picture: Picture }) {
   const { output } = picture;
   const job = alone(find(picture.job.id)?.job.value ?? picture.job, output);
   const { prompt, negative_prompt: negative } = job.input;
+  const grid = gridOf(job);
   return (
     <section class="about">
       <button
@@ -59,6 +62,12 @@ export function About({ picture }: { picture: Picture }) {
               <Icon name="edit" />
               {t("toForm")}
             </button>
+            {grid && (
+              <button type="button" onClick={() => (gridShown.value = grid)}>
+                <Icon name="grid" />
+                {t("grid")}
+              </button>
+            )}
             <button type="button" onClick={() => anatomy(job, output)}>
               <Icon name="anatomy" />
               {t("how")}

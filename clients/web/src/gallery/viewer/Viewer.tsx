@@ -4,7 +4,8 @@ import { enlarge, useAsInput } from "../../actions/form";
 import { save, share } from "../../actions/saving/keep";
 import { original } from "../../actions/saving/original";
 import { removePicture } from "../../actions/remove";
-import { source } from "../../api/images";
+import { seenWhole, source } from "../../api/images";
+import type { Output } from "../../api/types";
 import { favour, favourites } from "../../state/live/albums";
 import { find, ids, jobOf, reread } from "../../state/live/jobs";
 import { collecting, comparing, linking } from "../../state/page/overlays";
@@ -13,7 +14,7 @@ import { askAgain } from "../../ui/pictures/again";
 import { Icon, type IconName } from "../../ui/Icon";
 import { later } from "../../ui/later";
 import { sentence } from "../../ui/sentence";
-import { picturesOfLive, type Picture } from "../pictures";
+import { picturesOfLive, seen, type Picture } from "../pictures";
 import { t } from "../words";
 import { leave, turnTo } from "./opening";
 import { useHand } from "./useHand";
@@ -35,9 +36,6 @@ const ACTIONS: readonly [Parameters<typeof t>[0], IconName, (picture: Picture) =
 
 /** Times that a picture is enlarged until somebody asks for more. */
 const SHARP = 2;
-
-/** Pixels that what lies beside the picture is fetched at: three of 33 megapixels take 400 MB. */
-const BESIDE = 1600;
 
 /** A picture that fills the screen, among those beside it. */
 export function Viewer({ id, pictures }: { id: string; pictures: readonly Picture[] }) {
@@ -206,7 +204,7 @@ function BeforeAfter({ picture: { job: given, output } }: { picture: Picture }) 
     <button
       type="button"
       class="plain"
-      onClick={() => (comparing.value = [{ url: source(before), name: t("before") }, { url: source(output), name: job.input.prompt || t("untitled") }])}
+      onClick={() => (comparing.value = [{ url: seenWhole({ ...before, width: output.width }), name: t("before") }, { url: seenWhole(output), name: t("after") }])}
     >
       <Icon name="compare" />
       {t("beforeAfter")}
@@ -214,18 +212,26 @@ function BeforeAfter({ picture: { job: given, output } }: { picture: Picture }) 
   );
 }
 
+/** What stands in the place of a large picture until all of it has come. */
+function until(output: Output): string {
+  const whole = seenWhole(output);
+  if (whole === source(output)) return "";
+  return [whole, seen.get(output.id)].flatMap((url) => (url ? `url("${url}")` : [])).join();
+}
+
 function Slide({ picture: { job, output }, by }: { picture: Picture; by: number }) {
   const place = by < 0 ? { "data-before": true } : by > 0 ? { "data-after": true } : { "data-current": true };
   return (
     <figure {...place} aria-hidden={by ? "true" : undefined}>
       <img
-        src={source(output, by && output.width > BESIDE ? BESIDE : undefined)}
+        src={by ? seenWhole(output) : source(output)}
         alt={job.input.prompt || t("untitled")}
         width={output.width}
         height={output.height}
         draggable={false}
         onError={askAgain}
-        style={{ width: `min(100%, ${output.width * SHARP}px)`, aspectRatio: `${output.width} / ${output.height}` }}
+        onLoad={({ currentTarget }) => (currentTarget.style.backgroundImage = "")}
+        style={{ backgroundImage: by ? "" : until(output), width: `min(100%, ${output.width * SHARP}px)`, aspectRatio: `${output.width} / ${output.height}` }}
       />
     </figure>
   );

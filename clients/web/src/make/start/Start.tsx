@@ -1,10 +1,11 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useMemo } from "preact/hooks";
 import { dimensions } from "../../i18n";
-import { change, draft, inPixels, REDRAWN, request, sizeOf, worksOnPart } from "../../state/form/draft";
+import { change, draft, inPixels, request, worksOnPart } from "../../state/form/draft";
 import { input, STRENGTH, type Input } from "../../state/form/input";
 import { model, uses } from "../../state/form/models";
 import { mend } from "../../state/form/problems";
+import { REDRAWN, sizeOf } from "../../state/form/sizes";
 import { Icon } from "../../ui/Icon";
 import { later } from "../../ui/later";
 import { Enlarge } from "./Enlarge";

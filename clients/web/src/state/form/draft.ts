@@ -5,7 +5,7 @@ import type { JobRequest, Lora, Model, ResolvedRequest, Walk } from "../../api/t
 import { ownUpscaler, timesChosen } from "./enlarge";
 import { guideFiles, guidesAsked, NONE, type Guides } from "./guides";
 import { named, STRENGTH, type Input } from "./input";
-import { sized, type Size } from "./sizes";
+import type { Size } from "./sizes";
 import { placesOf, regionsOf, type Place } from "./places";
 
 export const TILINGS = ["none", "x", "y", "both"] as const;
@@ -270,23 +270,6 @@ export function request(from: Draft, source: Input | null, model: Model | null =
   }
   if (source.use === "outpaint") asked.expand = { ...source.expand };
   return asked;
-}
-
-/** Kinds whose pictures have the shape of the one that they start from, at the model's own size. */
-export const REDRAWN: readonly (string | undefined)[] = ["edit", "image-to-image", "variations"];
-
-/** How large what comes of a request will be, from a picture that is sent in so many pixels; of a
- * model that is not known yet only its shape may be. */
-export function sizeOf({ kind, width, height, scale, expand, hires }: JobRequest, sent: Size | null, model: Model | null): Size | undefined {
-  if (!sent) {
-    const times = hires?.scale ?? 1;
-    const [across, down] = [width ?? model?.width, height ?? model?.height];
-    return across && down ? { width: Math.round(across * times), height: Math.round(down * times) } : undefined;
-  }
-  if (kind === "upscale") return { width: Math.round(sent.width * (scale ?? 1)), height: Math.round(sent.height * (scale ?? 1)) };
-  if (model && REDRAWN.includes(kind)) return sized([sent.width, sent.height], model);
-  const { left = 0, right = 0, top = 0, bottom = 0 } = (kind === "outpaint" && expand) || {};
-  return { width: sent.width + left + right, height: sent.height + top + bottom };
 }
 
 /** The files that go beside the request. */

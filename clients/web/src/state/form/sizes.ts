@@ -1,5 +1,5 @@
 /** Sizes of pictures by their shape, as a model and the server's limits allow them. */
-import type { Model } from "../../api/types";
+import type { JobRequest, Model } from "../../api/types";
 
 export type Ratio = readonly [number, number];
 
@@ -52,4 +52,21 @@ export function ratioOf(size: Size, model: Sides): Ratio | null {
 export function asDrafted(size: Size, model: Sides): { width: number | null; height: number | null } {
   const own = size.width === model.width && size.height === model.height;
   return own ? { width: null, height: null } : { ...size };
+}
+
+/** Kinds whose pictures have the shape of the one that they start from, at the model's own size. */
+export const REDRAWN: readonly (string | undefined)[] = ["edit", "image-to-image", "variations"];
+
+/** How large what comes of a request will be, from a picture that is sent in so many pixels; of a
+ * model that is not known yet only its shape may be. */
+export function sizeOf({ kind, width, height, scale, expand, hires }: JobRequest, sent: Size | null, model: Model | null): Size | undefined {
+  if (!sent) {
+    const times = hires?.scale ?? 1;
+    const [across, down] = [width ?? model?.width, height ?? model?.height];
+    return across && down ? { width: Math.round(across * times), height: Math.round(down * times) } : undefined;
+  }
+  if (kind === "upscale") return { width: Math.round(sent.width * (scale ?? 1)), height: Math.round(sent.height * (scale ?? 1)) };
+  if (model && REDRAWN.includes(kind)) return sized([sent.width, sent.height], model);
+  const { left = 0, right = 0, top = 0, bottom = 0 } = (kind === "outpaint" && expand) || {};
+  return { width: sent.width + left + right, height: sent.height + top + bottom };
 }

@@ -11,6 +11,9 @@ export const linking = signal<Output | null>(null);
 /** Two pictures that are to be looked at one over the other, the earlier first. */
 export const comparing = signal<readonly [Shown, Shown] | null>(null);
 
+/** The grid that is looked at, by its id. */
+export const gridShown = signal<string | null>(null);
+
 /** What is picked for the form: an earlier prompt, a preset, or what is to change in a grid. */
 export const picking = signal<"history" | "presets" | "grid" | null>(null);
 

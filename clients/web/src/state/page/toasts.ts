@@ -53,5 +53,7 @@ export function toast(text: string, action?: Toast["action"], { gone, picture, s
     end();
     action?.run();
   };
-  toasts.value = [...toasts.peek(), { id, text, picture, hold, release, ...(action ? { action: { ...action, run } } : {}) }];
+  // Said once more it is not written twice; what can be taken back is, each for itself.
+  const others = action ? toasts.peek() : toasts.peek().filter((each) => each.action || each.text !== text);
+  toasts.value = [...others, { id, text, picture, hold, release, ...(action ? { action: { ...action, run } } : {}) }];
 }
