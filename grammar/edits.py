@@ -164,6 +164,33 @@ def _parsed(prompt: str) -> _Texts:
     return done
 
 
+def half_written(prompt: str) -> str | None:
+    """What of one prompt looks like an edit or a weight and is text, since it has not their form:
+    the first of `[cat:dog]`, `[cat:dog:soon]`, `[cat|dog`, `(cat:much)`, `(cat:1.3`."""
+    opened: list[tuple[str, int, list[tuple[str, int]]]] = []
+    place = 0
+    for token in _TOKEN.findall(prompt):
+        if token in "[(":
+            opened.append((token, place, []))
+        elif token in ":|" and opened and (token == ":" or opened[-1][0] == "["):
+            opened[-1][2].append((token, place + 1))
+        elif token in "])" and opened:
+            bracket, start, between = opened.pop()
+            if between and not _has_form(bracket + token, between, prompt[between[-1][1] : place]):
+                return prompt[start : place + 1]
+        place += len(token)
+    return next((prompt[start:] for _, start, between in opened if between), None)
+
+
+def _has_form(brackets: str, between: Sequence[tuple[str, int]], last: str) -> bool:
+    """Whether brackets with these signs between their parts are an edit, or weigh."""
+    signs = [sign for sign, _ in between]
+    if brackets == "[]" and ":" not in signs:
+        return True
+    number = _NUMBER.fullmatch(last) is not None
+    return number and (brackets == "()" or (brackets == "[]" and signs in ([":"], [":", ":"])))
+
+
 def _check_depth(texts: _Texts) -> None:
     depth, level = 0, [each for each in texts if not isinstance(each, str)]
     while level:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 
-from grammar.edits import Edited
+from grammar.edits import Edited, half_written
 from grammar.errors import BadPrompt
 from grammar.script import AND, parts_of
+from jobs.prompts.tags import TAG, unclosed_tag
+from jobs.prompts.templates import unclosed
 from jobs.sentences import say
 
 LANGUAGE = re.compile(r"\bAND\b|\bBREAK\b|\([^()]*:\s*[\d.]+\s*\)|\[[^\[\]]*[:|][^\[\]]*\]")
 """What says something else than its letters."""
+
+
+_UNWEIGHED = re.compile(r"\s:\s*\S*\s*\Z")
+"""What stands where a prompt that AND joins has its weight."""
 
 
 def said(error: BadPrompt) -> str:
@@ -53,3 +59,18 @@ def read_as_text(prompt: str) -> str | None:
     """The first of the signs that a prompt has for a reader of this field's language."""
     match = LANGUAGE.search(prompt)
     return match[0] if match else None
+
+
+def passed_over(prompt: str) -> str | None:
+    """The first of what a prompt has that was begun as a tag, a choice, an edit or a weight, and is
+    text because it has not the form of one."""
+    rest = TAG.sub("", prompt)
+    parts = AND.split(rest)
+    weights = (_unweighed(part) for part in parts) if len(parts) > 1 else ()
+    found = (unclosed_tag(rest), unclosed(rest), *map(half_written, parts), *weights)
+    return next((" ".join(each.split())[:60] for each in found if each), None)
+
+
+def _unweighed(part: str) -> str | None:
+    match = _UNWEIGHED.search(part)
+    return match[0] if match and parts_of(f"{part} AND")[0].text == part.rstrip() else None

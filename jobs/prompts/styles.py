@@ -74,7 +74,10 @@ class StyleFile:
             return {}
         except (OSError, UnicodeDecodeError) as error:
             raise BadStyles(f"{self._path} cannot be read: {error}") from error
-        return {style.name: style for style in _styles(text)}
+        try:
+            return {style.name: style for style in _styles(text)}
+        except BadStyles as error:
+            raise BadStyles(f"{self._path} cannot be read: {error}") from error
 
     def put(self, style: Style) -> bool:
         """Keeps a style, in the place of one of that name; whether it is a new one.
@@ -127,6 +130,9 @@ def written(styles: Iterable[Style]) -> str:
 def _styles(text: str) -> Iterator[Style]:
     rows = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
     try:
+        # Read as a list of none, a list with other marks between would be written over.
+        if rows.fieldnames and not {"name"} < set(rows.fieldnames):
+            raise BadStyles("its first line must name the columns name,prompt,negative_prompt")
         for row in rows:
             name = (row.get("name") or "").strip()
             # The oldest files have one column of text.

@@ -13,6 +13,8 @@ TAG = re.compile(r"<\s*([A-Za-z]\w*)\s*:([^<>]*)>")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
 NAMED = re.compile(r"(\w+)\s*=\s*(.*)", re.ASCII)
 
+_UNCLOSED = re.compile(r"<\s*(?:lora|lyco)\s*:[^<>]*", re.IGNORECASE)
+
 KINDS = ("lora", "lyco")
 """Both name what lies in one folder; `lyco` was an extension's word for the later forms of it."""
 
@@ -88,6 +90,12 @@ def split_tags(prompt: str) -> Tagged:
 
     rest = TAG.sub(take, prompt)
     return Tagged(rest, list(loras.values()), faults)
+
+
+def unclosed_tag(prompt: str) -> str | None:
+    """What of a prompt without its tags was begun as one and never closed."""
+    match = _UNCLOSED.search(prompt)
+    return match[0] if match else None
 
 
 def tag_of(

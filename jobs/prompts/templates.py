@@ -28,10 +28,13 @@ MAX_LENGTH = 1_000_000
 
 SEPARATOR = ", "
 
+SAMPLERS = "~@!"
+"""What that language begins with where it says how to pick: at random, in turn, all of them."""
+
 _TOKEN = re.compile(
     r"""
     \\.
-    | __(?P<name>~?(?:[^\W_]|[*/.\-]|_(?!_))+)(?P<more>\([^()]*\))?__
+    | __(?P<name>[~@!]?(?:[^\W_]|[*/.\-]|_(?!_))+)(?P<more>\([^()]*\))?__
     | \$\$
     | \$\{
     | [{}|\[\]]
@@ -41,6 +44,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _BOUND = re.compile(r"\s*(?P<low>\d{1,3})?\s*(?P<range>-)?\s*(?P<high>\d{1,3})?\s*", re.ASCII)
+_SAMPLED = re.compile(r"\s*[~@!](?=\S)")
+_UNREAD = re.compile(r"[^\[\]()<>:$]*(?:\$\$|::)")
 _WEIGHT = re.compile(r"\s*(\d{1,6}(?:\.\d{1,6})?|\.\d{1,6})\s*::", re.ASCII)
 
 
@@ -88,6 +93,19 @@ def is_template(prompt: str, *, lists: bool = True) -> bool:
 def wildcard_in(prompt: str) -> str | None:
     """The first name of a list that stands in a prompt, as it is written there."""
     return next((match[0] for match in _TOKEN.finditer(prompt) if match["name"]), None)
+
+
+def unclosed(prompt: str) -> str | None:
+    """The first choice of a prompt that is text because it is never closed, as far as it goes."""
+    opened: list[tuple[int, list[str]]] = []
+    for match in _TOKEN.finditer(prompt):
+        if match[0] == "{":
+            opened.append((match.start(), []))
+        elif match[0] == "}" and opened:
+            opened.pop()
+        elif match[0] in ("|", "$$") and opened:
+            opened[-1][1].append(match[0])
+    return next((prompt[start:] for start, signs in opened if signs), None)
 
 
 def expanded(prompt: str, seed: str, wildcards: Wildcards) -> str:
@@ -196,14 +214,8 @@ def _parsed(prompt: str, *, lists: bool = True) -> list[_Text]:
                 say("variable", "it has a variable {sign}, which is not done here", sign="`${`")
             )
         if match["name"] and lists:
-            if match["more"] or match["name"].startswith("~"):
-                raise BadTemplate(
-                    say(
-                        "wildcard-parameter",
-                        "`{name}` has a parameter, which is not done here",
-                        name=" ".join(token.split())[:60],
-                    )
-                )
+            if match["more"] or match["name"][0] in SAMPLERS:
+                raise _parameter(token)
             put(_Wildcard(match["name"]))
         elif token == "{":
             opened.append(_Open())
@@ -243,6 +255,8 @@ def _closed(brace: _Open) -> list[_Text]:
         first.insert(0, head)
         if len(brace.options) == 1:
             return _as_written(brace, "}")
+        if _SAMPLED.match(head):
+            raise _parameter("{" + head)
         return [_Choice([_option(each) for each in brace.options])]
     first.insert(0, marks[-1])
     between = marks[1] if len(marks) == 3 else SEPARATOR
@@ -270,7 +284,30 @@ def _option(texts: Sequence[_Text]) -> _Option:
     if not texts or not isinstance(first := texts[0], str):
         return _Option(1.0, texts)
     weight, rest = _weighed(first)
+    if rest == first and (unread := _UNREAD.match(first)):
+        raise BadTemplate(
+            say(
+                "choice-unread",
+                "a choice has `{sign}` with no number before it; with `as_written` it is text",
+                sign=_shown(unread[0]),
+            )
+        )
     return _Option(weight, [rest, *texts[1:]])
+
+
+def _parameter(written: str) -> BadTemplate:
+    return BadTemplate(
+        say(
+            "wildcard-parameter",
+            "`{name}` has a parameter, which is not done here",
+            name=_shown(written),
+        )
+    )
+
+
+def _shown(written: str) -> str:
+    """As much of what somebody wrote as a sentence has room for, on one line."""
+    return " ".join(written.split())[:60]
 
 
 def _weighed(text: str) -> tuple[float, str]:

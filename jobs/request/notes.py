@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pydantic import ConfigDict
 
 from grammar.script import AND
-from jobs.prompts.joined import read_as_text
+from jobs.prompts.joined import passed_over, read_as_text
+from jobs.prompts.tags import TAG
 from jobs.request.fields.parts import Control
 from jobs.request.fields.said import Said
 from jobs.request.fields.values import TUNED, TUNED_TWICE
@@ -70,9 +71,47 @@ def prompt_notes(card: ModelCard, prompt: str, negative: str) -> list[Note]:
                 sign=sign,
             )
             notes.append(Note(pointer=pointer, detail=detail))
+    if tag := TAG.search(negative):
+        detail = say(
+            "tag-as-words",
+            "`{tag}` is read as words: LoRAs are named in the prompt or in `loras`",
+            tag=" ".join(tag[0].split())[:60],
+        )
+        notes.append(Note(pointer="/negative_prompt", detail=detail))
     if card.batched and AND.search(negative):
         detail = say(
             "and-as-word", "AND joins prompts and no negative ones; here it is read as a word"
         )
         notes.append(Note(pointer="/negative_prompt", detail=detail))
     return notes
+
+
+def half_written_notes(texts: Sequence[tuple[str, str]]) -> list[Note]:
+    """What of prompts, each behind the pointer of its field, looks as if it were meant as more than
+    words and is words, because it is not written as it must be."""
+    notes = [
+        Note(
+            pointer=pointer,
+            detail=say(
+                "half-written",
+                "`{sign}` is read as words: it is not whole, or not as it must be written",
+                sign=sign,
+            ),
+        )
+        for pointer, text in texts
+        if (sign := passed_over(text))
+    ]
+    # The pictures of one template may have one flaw.
+    return [note for at, note in enumerate(notes) if note not in notes[:at]]
+
+
+def guidance_notes(scale: float, *, cfg_plus_plus: bool) -> list[Note]:
+    """A guidance scale that is far from those that CFG++ was made for, which are no multiples."""
+    if not cfg_plus_plus or scale <= 1:
+        return []
+    detail = say(
+        "cfgpp-high",
+        "CFG++ takes guidance scales from about 0.2 to 1; at {given:g} colours burn",
+        given=scale,
+    )
+    return [Note(pointer="/guidance_scale", detail=detail)]

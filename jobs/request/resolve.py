@@ -24,7 +24,15 @@ from jobs.request.fields.values import (
     Area,
 )
 from jobs.request.model_card import Kind, ModelCard
-from jobs.request.notes import Note, idle_thresholds, picture_notes, prompt_notes, threshold_notes
+from jobs.request.notes import (
+    Note,
+    guidance_notes,
+    half_written_notes,
+    idle_thresholds,
+    picture_notes,
+    prompt_notes,
+    threshold_notes,
+)
 from jobs.request.pictures import InputPicture, Pictures
 from jobs.request.request import (
     CommonFields,
@@ -102,9 +110,15 @@ def resolve(
     most = ENLARGED if in_pixels else DRAWN
     if errors := size_errors(request, card, width, height, drawn, most):
         raise InvalidRequest(errors)
+    scale = card.guidance_scale if request.guidance_scale is None else request.guidance_scale
     pair = nearest(*_sampler(request, card), card.schedules)
     if notes is not None:
         notes += [*_pair_notes(pair), *prompt_notes(card, prompt, negative), *said.notes]
+        if card.batched and not request.as_written:
+            texts = [("/prompt", each.prompt) for each in said.wordings]
+            texts += [("/negative_prompt", each.negative_prompt) for each in said.wordings]
+            notes += half_written_notes([*texts, *other_prompts(request).items()])
+        notes += guidance_notes(scale, cfg_plus_plus=request.cfg_plus_plus)
         notes += [*threshold_notes(request.controls), *picture_notes(pictures)]
     walk, pictures_made = (
         (None, request.count) if request.walk is None else chosen(request.walk, prompt)
@@ -147,9 +161,7 @@ def resolve(
         steps=steps,
         count=pictures_made,
         walk=walk,
-        guidance_scale=(
-            card.guidance_scale if request.guidance_scale is None else request.guidance_scale
-        ),
+        guidance_scale=scale,
         seed=seed,
         sampler=pair.sampler,
         schedule=pair.schedule,

@@ -173,7 +173,10 @@ def _picked_again(request: GenerationRequest, texts: dict[str, str], seed: int) 
 def _beside(request: GenerationRequest) -> list[FieldError]:
     """What of the language of prompts those others may not have."""
     errors: list[FieldError] = []
-    for pointer, text in other_prompts(request).items():
+    others = other_prompts(request)
+    if request.hires and request.hires.negative_prompt:
+        others["/hires/negative_prompt"] = request.hires.negative_prompt
+    for pointer, text in others.items():
         tagged = split_tags(text)
         if tagged.loras:
             detail = say(

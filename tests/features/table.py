@@ -31,6 +31,20 @@ page; `make gallery` makes a page of pictures, each sampler, schedule and option
 ships and the [adapters](model.md#adapters) beside it.
 """
 
+BESIDE = """## Beside the tables
+
+What does not go by the family, each with the test that has it:
+
+- A class label, `class_label`: U-Nets that were taught classes (`classes` of `/models`), compared
+  with diffusers' own (`tests/conditions/test_class_label.py`).
+- Restored faces, `restore_faces`: every model and kind, those that run whole as well, where there
+  is a face restorer (`tests/conditions/test_faces.py`).
+- Preprocessors, with weights or without: every ControlNet and T2I-Adapter
+  (`tests/conditions/test_maps.py`).
+- Styles: every model, since they are put to the prompts before a model reads them
+  (`tests/prompts/test_styles.py`).
+"""
+
 FROM_A_PICTURE: tuple[Kind, ...] = ("image-to-image", "upscale", "variations")
 WITH_A_MASK: tuple[Kind, ...] = ("inpaint", "outpaint")
 
@@ -174,7 +188,7 @@ def write_page(target: Path, results: Mapping[Cell, bool]) -> None:
             said = (_said(Cell(name, row, column), results) for column in table.columns)
             parts.append(f"| {' | '.join((label, *said))} |")
         parts.append("")
-    parts.append(section())
+    parts += [BESIDE, section()]
     target.write_text("\n".join(parts), encoding="utf-8")
 
 

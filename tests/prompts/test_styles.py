@@ -93,13 +93,25 @@ def test_a_style_that_is_not_there_is_named(client: httpx.Client):
     assert "Anime" in answer.json()["errors"][0]["detail"]
 
 
-def test_a_file_that_is_no_list_of_styles_is_said_to_be_none(site: Site, client: httpx.Client):
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff\xfe\x00 nothing", b"name;prompt;negative_prompt\nX;x;n\n", b"Ink, ink drawing\n"],
+)
+def test_a_file_that_is_no_list_of_styles_is_said_to_be_none_and_kept(
+    site: Site, client: httpx.Client, data: bytes
+):
     file = site.data / "styles.csv"
-    file.write_bytes(b"\xff\xfe\x00 nothing")
-    answer = client.get(f"{API}/styles")
-    file.unlink()
-    assert answer.status_code == 503
-    assert "styles.csv cannot be read" in answer.json()["detail"]
+    file.write_bytes(data)
+    try:
+        for answer in (
+            client.get(f"{API}/styles"),
+            client.put(f"{API}/styles/Oil", json={"prompt": "oil"}),
+        ):
+            assert answer.status_code == 503
+            assert "styles.csv cannot be read" in answer.json()["detail"]
+        assert file.read_bytes() == data
+    finally:
+        file.unlink()
 
 
 def test_styles_that_multiply_a_prompt_or_fill_the_file_are_refused(

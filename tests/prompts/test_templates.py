@@ -76,6 +76,12 @@ def test_the_lists_are_listed_and_shown(client: httpx.Client):
         ({"prompt": "${x=a} b"}, "/prompt", "variable"),
         ({"prompt": "{<lora:oil:1>|<lora:oil:2>} a"}, "/prompt", "no LoRA"),
         ({"prompt": "a <hypernet:ink:1>"}, "/prompt", "not done here"),
+        ({"prompt": "{@red|green} a"}, "/prompt", "`{@red` has a parameter"),
+        ({"prompt": "__!place__"}, "/prompt", "`__!place__` has a parameter"),
+        ({"prompt": "{two$$red|green} a"}, "/prompt", "`two$$` with no number"),
+        ({"prompt": "{often::red|green} a"}, "/prompt", "`often::` with no number"),
+        ({"hires": {"negative_prompt": "{a|b}"}}, "/hires/negative_prompt", "in /prompt alone"),
+        ({"hires": {"negative_prompt": "<lora:ink:1>"}}, "/hires/negative_prompt", "/loras"),
     ],
 )
 def test_what_cannot_be_picked_is_refused_by_its_name(

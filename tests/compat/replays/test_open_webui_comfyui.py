@@ -69,7 +69,7 @@ async def made(address: str, key: str, graph: Graph) -> Followed:
 @pytest.mark.endpoint("GET /ws", "POST /prompt", "GET /history/{id}", "GET /view")
 def test_its_default_graph_makes_pictures(address: str, token: Callable[..., str]) -> None:
     graph = default_graph()
-    graph["3"]["inputs"]["steps"] = 40
+    graph["3"]["inputs"]["steps"] = 80
     key = token("Open WebUI, ComfyUI")
     pictures, previews = asyncio.run(made(address, key, graph))
     for each in pictures:

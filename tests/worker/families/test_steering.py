@@ -85,7 +85,7 @@ def drawn(pipeline: Any, family: str, seed: int, **asked: Any) -> Pixels:
 
 
 Reshape = Callable[[int, torch.Tensor], torch.Tensor]
-"""What becomes of what a ControlNet adds at a level, counted from 0; the middle is the last."""
+"""What becomes of what a ControlNet adds at a level; the middle is 0, those before it are below."""
 
 
 def controlled(
@@ -97,7 +97,9 @@ def controlled(
 
         def forward(*args: Any, **given: Any) -> Any:
             down, middle = plain(*args, **given)
-            shaped = [reshape(level, each) for level, each in enumerate([*down, middle])]
+            shaped = [
+                reshape(level, each) for level, each in enumerate([*down, middle], -len(down))
+            ]
             return shaped[:-1], shaped[-1]
 
         net.forward = forward
@@ -106,7 +108,7 @@ def controlled(
 
 
 def softly(level: int, added: torch.Tensor) -> torch.Tensor:
-    return added * 0.825 ** (12 - level)
+    return added * 0.825**-level
 
 
 def to_the_prompt_alone(level: int, added: torch.Tensor) -> torch.Tensor:

@@ -18,8 +18,11 @@ SOFT = 0.825
 is to count more."""
 
 LEVELS = 13
-"""That a ControlNet of Stable Diffusion 1 adds to, from the first to the middle; they are counted
-so for all others too."""
+"""That a ControlNet of Stable Diffusion 1 adds to, from the first to the middle."""
+
+COUNTED_SO = 10
+"""Levels of SDXL's, which its makers count from the first as if there were 13. A network with fewer
+is none of theirs: there the middle counts whole, as Stable Diffusion 1's does."""
 
 SOFT_ADAPTER = (0.25, 0.62, 0.825, 1.0)
 """The same for the four levels of a T2I-Adapter."""
@@ -79,7 +82,8 @@ def _at(areas: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
 def shares_of(levels: int, *, pooled: bool = False) -> dict[ControlMode, Sequence[float]]:
     """How much of each of a ControlNet's levels counts, the middle the last, by mode; `pooled` is
     one whose levels have no places, which diffusers leaves as they are."""
-    soft = [SOFT ** (LEVELS - 1 - level) for level in range(levels)]
+    last = (LEVELS if levels >= COUNTED_SO else levels) - 1
+    soft = [SOFT ** (last - level) for level in range(levels)]
     found: dict[ControlMode, Sequence[float]] = {"prompt": soft, "control": soft}
     if not pooled:
         found["guess"] = torch.logspace(-1, 0, levels).tolist()

@@ -8,7 +8,14 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from jobs.request.request import InvalidRequest
 from server.compat.a1111.body import (
@@ -53,8 +60,19 @@ class Settings(Forgiving):
     sd_vae: Text = None
 
 
+PASSED_OVER = (
+    *("eta", "s_tmin", "s_tmax", "clip_skip", "save_images", "do_not_save_samples"),
+    *("do_not_save_grid", "comments", "force_task_id", "latent_mask", "hr_additional_modules"),
+    *("firstpass_image", "distilled_cfg_scale", "hr_cfg", "hr_distilled_cfg"),
+)
+"""Fields that AUTOMATIC1111 and Forge have, programs send by their defaults, and nothing here has a
+use for."""
+
+
 class Payload(Forgiving):
     """What txt2img and img2img have in common."""
+
+    model_config = ConfigDict(extra="allow")
 
     prompt: Text = None
     negative_prompt: Text = None
@@ -102,6 +120,12 @@ class Payload(Forgiving):
         if value is not None and value > 0:
             raise ValueError("must be 0 or -1: noise of another size is not made here")
         return value
+
+    @property
+    def unread(self) -> list[str]:
+        """The names of fields that were sent and that neither this server nor AUTOMATIC1111 has."""
+        of_either = {*TextToImage.model_fields, *ImageToImage.model_fields, *PASSED_OVER}
+        return [name for name in self.model_extra or {} if name not in of_either]
 
     @property
     def setting_checkpoint(self) -> object:

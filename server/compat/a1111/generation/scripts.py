@@ -94,7 +94,7 @@ def scripts_of(given: Mapping[str, Any] | None) -> Scripts:
         elif known in DYNAMIC_THRESHOLDING:
             thresholding = _thresholding(args, f"alwayson_scripts/{name[:60]}/args")
         elif known in LEFT_OUT:
-            detail = f"there is no {name[:60]} here; the picture was made without it"
+            detail = f"the script {name[:60]} is not run here; the picture was made without it"
             notes.append(Note(pointer=f"/alwayson_scripts/{name[:60]}", detail=detail))
         else:
             detail = f"no script is named {name[:60]!r}; there are ControlNet, Seed, Sampler, "

@@ -18,6 +18,7 @@ from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from jobs.request.samplers import AUTOMATIC, canonical_schedule, nearest, split_sampler
 from jobs.settings import settings
 from server.compat.a1111.base64 import decode_base64
+from server.compat.a1111.body import MOST_UNREAD, not_read
 from server.compat.a1111.control_maps import Tuned
 from server.compat.a1111.errors import invalid
 from server.compat.a1111.face_restorers import restoring
@@ -148,7 +149,7 @@ def asked(
         )
     except ValidationError as error:
         raise renamed(InvalidRequest(field_errors(error))) from None
-    return Asked(request, parts | controls.parts, tuple(notes), controls.maps)
+    return Asked(request, parts | controls.parts, (*notes, *controls.notes), controls.maps)
 
 
 def renamed(error: InvalidRequest) -> InvalidRequest:
@@ -192,6 +193,7 @@ def _left_out(payload: Payload, card: ModelCard) -> list[Note]:
     if payload.tiling and not card.unet:
         detail = f"{card.name} makes no pictures whose edges meet; this one is as any other"
         notes.append(Note(pointer="/tiling", detail=detail))
+    notes += [not_read(f"/{name[:60]}") for name in payload.unread[:MOST_UNREAD]]
     if payload.refiner_checkpoint not in (None, "None"):
         detail = "one model makes a picture here; it was made without a refiner"
         notes.append(Note(pointer="/refiner_checkpoint", detail=detail))

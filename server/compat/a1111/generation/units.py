@@ -11,8 +11,10 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from jobs.records.workers import offered_models
 from jobs.request.fields.parts import Control, IPAdapter, ReferenceOnly
 from jobs.request.fields.values import MAX_CONTROLS, MAX_IP_ADAPTERS, ControlMode, Resize
+from jobs.request.notes import Note
 from jobs.request.request import InvalidRequest
 from server.compat.a1111.base64 import decode_base64
+from server.compat.a1111.body import MOST_UNREAD, not_read
 from server.compat.a1111.checkpoints import IN_BRACKETS
 from server.compat.a1111.control_maps import MODULES, TASKS, Tuned, tuned
 from server.compat.a1111.errors import invalid
@@ -69,11 +71,34 @@ Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else str
 Base64 = Annotated[str, BeforeValidator(_none_is_empty)]
 
 
-class Unit(BaseModel):
-    """One ControlNet of a request. What only tunes the extension's own machinery is passed over:
-    low_vram, pixel_perfect, processor_res."""
+PASSED_OVER = (
+    *(
+        "low_vram",
+        "lowvram",
+        "pixel_perfect",
+        "processor_res",
+        "is_ui",
+        "input_mode",
+        "batch_images",
+    ),
+    *("output_dir", "loopback", "use_preview_as_input", "generated_image", "batch_image_files"),
+    *("batch_mask_dir", "animatediff_batch", "batch_modifiers", "inpaint_crop_input_image"),
+    *("pulid_mode", "batch_mask_gallery", "batch_input_gallery", "batch_image_dir"),
+)
+"""What only tunes the extension's own machinery."""
 
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
+ALIASED = ("image", "input_image", "mask", "mask_image", "effective_region_mask")
+"""Names of one field, of which the first that is sent counts."""
+
+SAYS_NOTHING: tuple[object, ...] = ({}, [], "", False, "Unknown", "Balanced", 0)
+"""Values by which a field asks for nothing."""
+
+
+class Unit(BaseModel):
+    """One ControlNet of a request. What it has besides is said in a note, if it asks for anything
+    and is not one of PASSED_OVER."""
+
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False, hide_input_in_errors=True)
 
     enabled: bool = True
     image: Base64 = Field(default="", validation_alias=AliasChoices("image", "input_image"))
@@ -97,7 +122,8 @@ class Unit(BaseModel):
 class Controls(NamedTuple):
     """The ControlNets and IP-Adapters of a request, their pictures by the JSON pointer of their
     field, and how these are brought to the size of the result; None if no unit is in use. `maps`
-    are the modules whose maps the client wants to see, by those pointers."""
+    are the modules whose maps the client wants to see, by those pointers, and `notes` name what was
+    not read."""
 
     controls: list[Control]
     ip_adapters: list[IPAdapter]
@@ -105,6 +131,7 @@ class Controls(NamedTuple):
     parts: dict[str, bytes]
     resize: Resize | None
     maps: dict[str, Tuned]
+    notes: list[Note]
 
 
 def controls_of(scripts: Mapping[str, Any] | None, source: bytes | None = None) -> Controls:
@@ -118,8 +145,10 @@ def controls_of(scripts: Mapping[str, Any] | None, source: bytes | None = None) 
     parts: dict[str, bytes] = {}
     resizes: set[Resize] = set()
     maps: dict[str, Tuned] = {}
+    notes: list[Note] = []
     reference: ReferenceOnly | None = None
     for where, unit in _units(scripts or {}):
+        notes += _unread(unit, where)
         if (module := unit.module.strip().lower()).startswith("reference"):
             if module != REFERENCE_ONLY:
                 raise invalid(f"{where}/module", f"{module[:60]} is not here; {REFERENCE_ONLY} is")
@@ -159,7 +188,18 @@ def controls_of(scripts: Mapping[str, Any] | None, source: bytes | None = None) 
     if len(resizes) > 1:
         raise invalid("alwayson_scripts", "resize_mode must be the same for every unit")
     resize = resizes.pop() if resizes else None
-    return Controls(controls, ip_adapters, reference, parts, resize, maps)
+    return Controls(controls, ip_adapters, reference, parts, resize, maps, notes)
+
+
+def _unread(unit: Unit, where: str) -> list[Note]:
+    """Notes of what a unit says and nothing here reads."""
+    extra = unit.model_extra or {}
+    names = [
+        name
+        for name, value in extra.items()
+        if name not in PASSED_OVER and name not in ALIASED and value not in SAYS_NOTHING
+    ]
+    return [not_read(f"/{where}/{name[:60]}") for name in names[:MOST_UNREAD]]
 
 
 def _control(unit: Unit, where: str, name: str, how: Tuned, mask: bytes | None) -> Control:

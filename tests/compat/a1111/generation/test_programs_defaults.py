@@ -46,13 +46,20 @@ def test_what_is_not_done_here_is_left_out_and_named(http: httpx.Client) -> None
         "Anything": {"args": [False, 1, 2]},
         "Seed": {"args": ["9", True, -1, 0.0, 0, 0]},
     }
-    body = {"restore_faces": True, "alwayson_scripts": scripts, "steps": "2"}
+    unit = {"image": START, "input_image": START, "model": "canny-edges", "module": "canny"}
+    scripts["ControlNet"] = {
+        "args": [unit | {"pixel_perfect": True, "union_control_type": "Depth"}]
+    }
+    unread = {"eta": 0.5, "hr_scale": 2, "tilling": True}
+    body = {"restore_faces": True, "alwayson_scripts": scripts, "steps": "2", **unread}
     _, notes, info = asked(http, TXT2IMG, **body)
     assert info["seed"] == 9
     assert [note.partition(":")[0] for note in notes] == [
+        "tilling",
         "alwayson_scripts/ADetailer",
         "alwayson_scripts/Refiner",
         "restore_faces",
+        "alwayson_scripts/ControlNet/args/0/union_control_type",
     ]
     assert asked(http, TXT2IMG, alwayson_scripts={"ADetailer": {"args": [False]}})[1] == []
 
