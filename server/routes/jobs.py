@@ -29,6 +29,7 @@ from server.requests import prefer
 from server.requests.body import request_body
 from server.requests.deleting import delete_with_pictures
 from server.requests.named import JobPath, find_job, no_such_job
+from server.requests.reaching import reachable_base
 from server.requests.submission import known_models, submit
 from server.resources import resources
 from server.streams.following import follow
@@ -120,7 +121,9 @@ def _hook(body: GenerationRequest) -> Hook | None:
     if asked is None:
         return None
     check_receiver(asked)
-    return Hook(asked.url, tuple(asked.events), asked.format, public_base())
+    # A phone that is told is another device than one that asked on this machine.
+    base = reachable_base() if asked.format == "ntfy" else public_base()
+    return Hook(asked.url, tuple(asked.events), asked.format, base)
 
 
 def _created(record: JobRecord, seconds: int | None) -> Response:

@@ -37,7 +37,7 @@ function Words({ of: [stage, time] }: { of: [string, string?] }) {
       <span class="stage">{one(stage)}</span>
       {time && (
         <span class="time">
-          {comma()}
+          <span class="comma">{comma()}</span>
           {one(time)}
         </span>
       )}
