@@ -41,7 +41,7 @@ export function GridCard({ id, away }: { id: string; away?: () => void }) {
           {it.prompt}
         </p>
         <p class="standing" role="status">
-          {t("done", it.ended, all)}
+          {t("done", made, all)}
         </p>
         {open && <progress aria-label={t("done", it.ended, all)} max={all} value={it.ended} />}
         <div class="choices">
