@@ -245,7 +245,7 @@ def of_zeros(path: Path) -> None:
     "harm",
     [
         pytest.param(cut, marks=pytest.mark.slow),
-        without_its_end,
+        pytest.param(without_its_end, marks=pytest.mark.slow),
         pytest.param(of_zeros, marks=pytest.mark.slow),
     ],
 )

@@ -160,6 +160,7 @@ def test_every_field_of_the_api_has_its_option(generate: Run):
             assert f"--{plural.get(name, name).replace('_', '-')}" in told
 
 
+@pytest.mark.slow
 def test_the_output_can_be_a_pipe(site: Site, tmp_path: Path):
     command = [sys.executable, "-m", "darkroom", "generate", "--url", site.url, "sun"]
     made = subprocess.run(

@@ -133,7 +133,9 @@ def test_several_at_once_by_asyncio(site: Site):
             prompts = ["red apple", "rocket", "house", "guitar"]
             made = await asyncio.gather(
                 *(
-                    darkroom.generate(each, steps=8, width=64, height=64, on_progress=told.append)
+                    darkroom.generate(
+                        each, steps=8, width=64, height=64, seed=7, on_progress=told.append
+                    )
                     for each in prompts
                 )
             )

@@ -136,15 +136,10 @@ TRANSFORMERS: dict[str, Case] = {
     ),
 }
 
-QUICK = ("kontext",)
-"""The quickest; the others take the same way through the engine."""
-
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in TRANSFORMERS],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRANSFORMERS)
 def test_edits_of_a_transformer_share_forwards_and_each_is_diffusers_own_picture(
     site: Site, client: httpx.Client, name: str
 ):

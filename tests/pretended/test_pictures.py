@@ -171,6 +171,7 @@ STEERING: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("dtype", ["float16", pytest.param("bfloat16", marks=slow)])
+@pytest.mark.slow
 def test_what_steers_the_steps_of_a_unet_makes_nobody_wait(
     device: Pretended, folder: Folder, dtype: str
 ):

@@ -233,6 +233,7 @@ def test_a_lora_has_a_weight_for_the_text_encoder_and_one_for_the_unet(
     assert "<lora:ink:0.9:0.3>" in Image.open(io.BytesIO(kept)).text["parameters"]
 
 
+@pytest.mark.slow
 def test_a_lora_acts_in_each_block_as_it_is_told_and_each_row_has_its_own(
     site: Site, client: httpx.Client
 ):

@@ -109,6 +109,7 @@ def test_a_large_log_is_moved_and_the_next_record_begins_a_new_one(
     assert "before" in process.log.with_name("log.1").read_text()
 
 
+@pytest.mark.slow
 def test_moving_a_log_under_load_loses_no_line(start: Start) -> None:
     script = (
         "import logging; from jobs import logs; logs.set_up('x')\n"

@@ -95,14 +95,12 @@ def test_a_trace_leads_from_the_request_through_the_queue_to_the_store(
     [
         {},
         *(
-            pytest.param(
-                {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", name: value},
-                marks=pytest.mark.slow,
-            )
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", name: value}
             for name, value in (("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none"))
         ),
     ],
 )
+@pytest.mark.slow
 def test_who_does_not_ask_for_traces_pays_nothing(environment: dict[str, str]):
     script = (
         "import sys; from jobs import tracing; from server.app import create_app; create_app()\n"

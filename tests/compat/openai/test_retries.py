@@ -47,6 +47,7 @@ def test_before_a_worker_has_started_the_client_comes_back(
     assert len(jobs(redis)) == 1
 
 
+@pytest.mark.slow
 def test_a_client_comes_back_when_the_queue_was_full(
     worker: HandWorker, redis_server: RedisServer, data: Path, pool: ThreadPoolExecutor
 ):

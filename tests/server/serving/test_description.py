@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,10 @@ def test_models_say_on_which_workers_they_are_how_warm(client: FlaskClient, work
 def test_samplers_are_those_that_a_request_may_name(client: FlaskClient):
     listed = client.get(f"{API}/samplers").json["samplers"]
     assert [each["name"] for each in listed] == list(SAMPLERS)
+    packed = client.get(f"{API}/samplers", headers={"Accept-Encoding": "gzip"})
+    assert packed.content_encoding == "gzip"
+    assert json.loads(gzip.decompress(packed.data))["samplers"] == listed
+    assert len(packed.data) < 2000
 
 
 def test_health_is_of_this_process_and_readiness_of_the_whole(

@@ -77,6 +77,7 @@ def test_what_is_set_on_a_phone_is_asked_for_and_remembered(visit: Visit, site: 
     expect(chips).to_have_text("without leaves")
 
 
+@pytest.mark.slow
 def test_a_locked_seed_stays_and_a_rolled_one_is_for_one_picture(visit: Visit, site: Site):
     page = visit()
     page.get_by_role("button", name="Roll a seed").click()

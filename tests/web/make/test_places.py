@@ -75,6 +75,7 @@ def test_places_are_drawn_with_a_finger_and_by_keys_and_come_back(visit: Visit, 
     expect(page.get_by_label("What is in place 1?")).to_have_value("red apple")
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_a_place_stands_beside_it(visit: Visit, site: Site):
     page = visit(DESK, noise=NETWORK)
     before = len(jobs(site))

@@ -143,6 +143,7 @@ def test_a_phone_pairs_by_address_and_code_and_makes_a_picture(house: House, pho
     assert (device.name, device.kind) == ("Anna's phone", "paired")
 
 
+@pytest.mark.slow
 def test_the_pairing_outlives_the_app(house: House, phone: Phone):
     page = phone()
     pair(page, house.url, house.code())

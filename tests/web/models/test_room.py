@@ -97,6 +97,7 @@ def test_a_file_that_is_dropped_comes_in_while_one_looks(visit: Visit, site: Sit
     expect(shown(page, "Neon")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_model_on_its_way_into_memory_has_a_bar(visit: Visit, site: Site):
     page = visit(path="#/models")
     expect(shown(page, "Plain")).to_be_visible()

@@ -92,6 +92,7 @@ def test_a_warm_stop_finishes_what_runs_and_takes_nothing_new(start):
     assert worker.info is None
 
 
+@pytest.mark.slow
 def test_a_cold_stop_gives_jobs_back_to_the_front_at_no_cost(start):
     worker, desk = start(capacity=1)
     running, waiting = desk.submit(**SLOW), desk.submit(**LONG)

@@ -61,9 +61,8 @@ def test_a_worker_that_ends_lets_go_of_its_models(here: BatchWorker):
     assert workers.live(here.connection) == []
 
 
-@pytest.mark.parametrize(
-    "signals", [[signal.SIGTERM, signal.SIGTERM], pytest.param([GIVE_BACK], marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("signals", [[signal.SIGTERM, signal.SIGTERM], [GIVE_BACK]])
+@pytest.mark.slow
 def test_signals_during_one_long_step_are_counted_one_by_one(
     here: BatchWorker, desk: Desk, monkeypatch: pytest.MonkeyPatch, signals: list[signal.Signals]
 ):
