@@ -15,7 +15,7 @@ LANGUAGE = re.compile(r"\bAND\b|\bBREAK\b|\([^()]*:\s*[\d.]+\s*\)|\[[^\[\]]*[:|]
 """What says something else than its letters."""
 
 
-_UNWEIGHED = re.compile(r"\s:\s*\S*\s*\Z")
+_UNWEIGHED = re.compile(r"\s:\s*+\S*+\Z")
 """What stands where a prompt that AND joins has its weight."""
 
 
@@ -72,5 +72,5 @@ def passed_over(prompt: str) -> str | None:
 
 
 def _unweighed(part: str) -> str | None:
-    match = _UNWEIGHED.search(part)
+    match = _UNWEIGHED.search(part.rstrip())
     return match[0] if match and parts_of(f"{part} AND")[0].text == part.rstrip() else None

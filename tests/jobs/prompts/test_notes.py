@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from jobs.prompts.joined import passed_over
 from jobs.request.notes import Note
 from jobs.request.request import GenerationRequest, InvalidRequest
 from jobs.request.resolve import resolve
@@ -82,3 +85,11 @@ def test_and_without_guidance_is_refused_by_its_field():
     request = GenerationRequest(prompt="a AND b", guidance_scale=1.0)
     with pytest.raises(InvalidRequest, match="/prompt: AND joins prompts by their guidance"):
         resolve(request, [make_card()])
+
+
+@pytest.mark.parametrize("unit", [" ", " :", ":", "[a|", "(a:", "[:", "{a|", "<lora:"])
+def test_a_hostile_prompt_is_looked_through_in_time_that_grows_with_its_length_alone(unit: str):
+    started = time.perf_counter()
+    passed_over("a AND b :" + unit * 200_000 + "x y")
+    # Quadratic work would take minutes.
+    assert time.perf_counter() - started < 60
