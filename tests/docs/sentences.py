@@ -132,9 +132,11 @@ def _said(file: Path) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for scope, call in _calls(tree, tree):
         name = call.func.id if isinstance(call.func, ast.Name) else ""
+        if name != "_bound" and name not in SAYING:
+            continue
         values = tuple(each.arg for each in call.keywords if each.arg)
         texts = [_text(each, scope) for each in call.args]
-        if name in SAYING and len(texts) > 1 and isinstance(call.args[0], ast.Constant):
+        if name != "_bound" and len(texts) > 1 and isinstance(call.args[0], ast.Constant):
             if any(each.arg is None for each in call.keywords):
                 values += _spread(scope)
             yield texts[0], texts[1], values

@@ -22,6 +22,7 @@ from worker.engine import Lora
 
 # numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own solvers.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.slow
 def test_every_thread_of_a_worker_works_on_its_device(redis: Redis, tmp_path: Path):
     save_tiny("sd1", tmp_path / "sd1")
     save_tiny_pixart(tmp_path / "whole")
