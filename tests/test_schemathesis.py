@@ -105,6 +105,7 @@ def _addition(redis: Redis) -> str:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_no_request_gets_an_answer_that_the_document_does_not_know(there: Server, tmp_path: Path):
     said = run(there.url, tmp_path, "--exclude-checks", f"{EXCLUDED},{ON_THE_MACHINE}")
     # A worker or a picture that a body names is or is not there, whatever is told of paths.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import shutil
 
+import pytest
 from safetensors.torch import load_file, save_file
 
 from tests.adding.conftest import Counter
@@ -14,6 +15,7 @@ from tests.running.waiting import until
 FIELDS = {"prompt": "a red apple", "steps": 4, "sampler_name": "DDIM", "seed": 7}
 
 
+@pytest.mark.slow
 def test_a_picture_takes_the_autoencoder_that_it_names(counter: Counter):
     own = counter.home / "tiny" / "vae"
     other = counter.dropped / "vae" / "brighter"

@@ -59,9 +59,8 @@ def test_a_model_whose_file_is_away_is_not_removed(shop: Shop):
     assert shop.make(model="second")
 
 
-@pytest.mark.parametrize(
-    "section", [pytest.param("controlnets", marks=pytest.mark.slow), "upscalers"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("section", ["controlnets", "upscalers"])
 def test_other_files_are_offered_where_they_are_dropped(shop: Shop, section: str):
     if section == "controlnets":
         save_tiny_controlnet(shop.dropped / "controlnets" / "edges", shop.home / "tiny")

@@ -185,6 +185,7 @@ def test_an_upload_that_is_slow_but_not_too_slow_gets_through(
         assert said(client).startswith(b"HTTP/1.1 202")
 
 
+@pytest.mark.slow
 def test_a_server_with_half_open_connections_stops_in_time(redis_url: str, data: Path):
     with (
         gunicorn(redis_url, data, **SHORT) as server,

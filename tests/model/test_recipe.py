@@ -45,6 +45,7 @@ def trained(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "model"
 
 
+@pytest.mark.slow
 def test_stock_diffusers_loads_and_runs_what_the_recipe_exports(trained: Path):
     pipeline = StableDiffusionPipeline.from_pretrained(trained, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)

@@ -141,6 +141,7 @@ def test_each_wait_is_longer_than_the_one_before_whatever_the_chance():
         assert shorter < longer
 
 
+@pytest.mark.slow
 def test_what_fails_again_and_again_is_given_up_for_the_operator_to_see(
     client: FlaskClient,
     redis_url: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.tiny.models import save_tiny
@@ -38,6 +39,7 @@ def test_a_model_that_starts_from_a_picture_says_so_before_and_after_one_asks(
     (site.data / "models" / "mender").rename(site.data / "mender")
 
 
+@pytest.mark.slow
 def test_what_is_switched_off_while_it_is_open_does_not_come_up_by_itself(visit: Visit):
     page = visit(PHONE, path="#/models")
     page.get_by_role("button", name="About Large").tap()

@@ -121,7 +121,8 @@ def weigh(
 
 # numpy 2.4 deprecates how torch 2.13 hands it an array, in diffusers' own solvers.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.parametrize("family", ["sd1", pytest.param("sdxl", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("family", ["sd1", "sdxl"])
+@pytest.mark.slow
 def test_pictures_like_others_share_forwards_with_plain_ones_and_are_diffusers_own(
     site: Site, client: httpx.Client, family: str
 ):
