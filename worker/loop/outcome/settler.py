@@ -310,7 +310,7 @@ class Settler:
         self.board.forget(slot)
 
     def _settle(self, pipe: Pipeline, slot: Slot, outcome: Status) -> None:
-        if slot.outputs:
+        if outcome != "succeeded" and slot.outputs:
             # The last to tell of its picture may not be the last that stored one.
             settle.keep(pipe, slot.job, slot.stored)
         if slot.error:
