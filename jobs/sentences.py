@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Value = str | int | float
 
+SHOWN = 60
+"""Characters of what somebody wrote that a sentence has room for."""
+
 
 class Wording(BaseModel):
     """What a sentence says, for a client that has it in another language."""
@@ -32,6 +35,11 @@ def say(code: str, template: str, **values: Value) -> Sentence:
     sentence = Sentence(template.format(**values))
     sentence.wording = Wording(code=code, values=values)
     return sentence
+
+
+def shown(written: str) -> str:
+    """As much of what somebody wrote as a sentence has room for, on one line."""
+    return " ".join(written.split())[:SHOWN]
 
 
 def wording_of(text: str | None) -> Wording | None:

@@ -9,7 +9,7 @@ from grammar.errors import BadPrompt
 from grammar.script import AND, parts_of
 from jobs.prompts.tags import TAG, unclosed_tag
 from jobs.prompts.templates import unclosed
-from jobs.sentences import say
+from jobs.sentences import say, shown
 
 LANGUAGE = re.compile(r"\bAND\b|\bBREAK\b|\([^()]*:\s*[\d.]+\s*\)|\[[^\[\]]*[:|][^\[\]]*\]")
 """What says something else than its letters."""
@@ -68,7 +68,7 @@ def passed_over(prompt: str) -> str | None:
     parts = AND.split(rest)
     weights = (_unweighed(part) for part in parts) if len(parts) > 1 else ()
     found = (unclosed_tag(rest), unclosed(rest), *map(half_written, parts), *weights)
-    return next((" ".join(each.split())[:60] for each in found if each), None)
+    return next((shown(each) for each in found if each), None)
 
 
 def _unweighed(part: str) -> str | None:

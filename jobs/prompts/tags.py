@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from jobs.prompts import block_weights
-from jobs.sentences import say
+from jobs.sentences import say, shown
 
 TAG = re.compile(r"<\s*([A-Za-z]\w*)\s*:([^<>]*)>")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
@@ -17,8 +17,6 @@ _UNCLOSED = re.compile(r"<\s*(?:lora|lyco)\s*:[^<>]*", re.IGNORECASE)
 
 KINDS = ("lora", "lyco")
 """Both name what lies in one folder; `lyco` was an extension's word for the later forms of it."""
-
-SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def split_tags(prompt: str) -> Tagged:
     faults: list[str] = []
 
     def take(tag: re.Match[str]) -> str:
-        written = _shown(tag[0])
+        written = shown(tag[0])
         if tag[1].lower() not in KINDS:
             faults.append(
                 say(
@@ -114,11 +112,6 @@ def tag_of(
     return f"<lora:{name}:{reading:g}:{weight:g}>"
 
 
-def _shown(written: str) -> str:
-    """As much of what somebody wrote as a sentence has room for, on one line."""
-    return " ".join(written.split())[:SHOWN]
-
-
 def _read(inside: str) -> LoraTag | str:
     """The tag's LoRA, or what is wrong with it."""
     name, *options = (part.strip() for part in inside.split(":"))
@@ -138,11 +131,11 @@ def _read(inside: str) -> LoraTag | str:
             continue
         place = named[1].lower() if named else places.pop(0) if places else None
         if place not in ("te", "unet"):
-            what = f"`{_shown(option)}`" if option else "more"
+            what = f"`{shown(option)}`" if option else "more"
             return f"says {what} beside its two weights, which is not done here"
         written = named[2].strip() if named else option
         if written and not NUMBER.fullmatch(written):
-            return f"has a weight that is no number: {_shown(written)}"
+            return f"has a weight that is no number: {shown(written)}"
         if written:
             (by_name if named else placed)[place] = float(written)
     # As there, a weight that is named goes before one in its place.

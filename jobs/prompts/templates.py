@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from jobs.prompts.wildcards import Wildcards
-from jobs.sentences import say
+from jobs.sentences import say, shown
 
 MAX_DEPTH = 20
 """How deep choices and wildcards may stand in one another."""
@@ -289,7 +289,7 @@ def _option(texts: Sequence[_Text]) -> _Option:
             say(
                 "choice-unread",
                 "a choice has `{sign}` with no number before it; with `as_written` it is text",
-                sign=_shown(unread[0]),
+                sign=shown(unread[0]),
             )
         )
     return _Option(weight, [rest, *texts[1:]])
@@ -300,14 +300,9 @@ def _parameter(written: str) -> BadTemplate:
         say(
             "wildcard-parameter",
             "`{name}` has a parameter, which is not done here",
-            name=_shown(written),
+            name=shown(written),
         )
     )
-
-
-def _shown(written: str) -> str:
-    """As much of what somebody wrote as a sentence has room for, on one line."""
-    return " ".join(written.split())[:60]
 
 
 def _weighed(text: str) -> tuple[float, str]:

@@ -14,7 +14,7 @@ from jobs.request.fields.said import Said
 from jobs.request.fields.values import TUNED, TUNED_TWICE
 from jobs.request.model_card import ModelCard
 from jobs.request.pictures import Pictures
-from jobs.sentences import say
+from jobs.sentences import say, shown
 
 
 class Note(Said):
@@ -75,7 +75,7 @@ def prompt_notes(card: ModelCard, prompt: str, negative: str) -> list[Note]:
         detail = say(
             "tag-as-words",
             "`{tag}` is read as words: LoRAs are named in the prompt or in `loras`",
-            tag=" ".join(tag[0].split())[:60],
+            tag=shown(tag[0]),
         )
         notes.append(Note(pointer="/negative_prompt", detail=detail))
     if card.batched and AND.search(negative):

@@ -12,12 +12,7 @@ from jobs.queue import queue
 from jobs.records.record import read
 from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API
-
-
-def create(client: FlaskClient, **fields: object) -> str:
-    answer = client.post(f"{API}/jobs", json={"prompt": "red apple", **fields})
-    assert answer.status_code == 202, answer.text
-    return answer.json["id"]
+from tests.server.jobs.test_jobs import create
 
 
 class TestCancel:

@@ -83,7 +83,7 @@ export function number(value: number, digits = 0): string {
 
 /** A moment as a date and a time of day. */
 export function dateTime(at: string, style?: Intl.DateTimeFormatOptions): string {
-  return isolated(new Date(at).toLocaleString(locale.value, style), language.value);
+  return one(new Date(at).toLocaleString(locale.value, style));
 }
 
 /** Texts one after another, with the language's comma between them. */
@@ -122,17 +122,17 @@ export function bytes(count: number): string {
     maximumFractionDigits: power > 1 && value < 100 ? 1 : 0,
   });
   // A line does not break between the two.
-  return isolated(text.replace(" ", "\u00a0"), language.value);
+  return one(text.replace(" ", "\u00a0"));
 }
 
 /** A length of time in words, such as `8 s`, `3 min` or `8 hr 52 min`. */
 export function duration(seconds: number): string {
   const said = (value: number, unit: string) => value.toLocaleString(locale.value, { style: "unit", unit, unitDisplay: "short" });
-  if (seconds < 90) return isolated(said(Math.max(1, Math.round(seconds)), "second"), language.value);
+  if (seconds < 90) return one(said(Math.max(1, Math.round(seconds)), "second"));
   const minutes = Math.round(seconds / 60);
-  if (minutes < 90) return isolated(said(minutes, "minute"), language.value);
+  if (minutes < 90) return one(said(minutes, "minute"));
   const rest = minutes % 60;
-  return isolated([said(Math.floor(minutes / 60), "hour"), ...(rest ? [said(rest, "minute")] : [])].join(" "), language.value);
+  return one([said(Math.floor(minutes / 60), "hour"), ...(rest ? [said(rest, "minute")] : [])].join(" "));
 }
 
 /** A moment as seen from now, such as `5 minutes ago`. */
