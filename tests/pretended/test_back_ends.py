@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.engine.helpers import Shelf, drain
 from tests.pretended import models
