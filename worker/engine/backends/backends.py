@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -16,8 +17,10 @@ from worker.engine.backends.cabinet import Cabinet, Comparison
 from worker.engine.backends.call import Call, Signature
 from worker.engine.backends.compiler import CompiledNetwork, Compiler
 from worker.engine.backends.course import Course
+from worker.engine.backends.merged import Change, Merged
 from worker.engine.backends.network import Network, standing_in
 from worker.engine.backends.trial import Trial
+from worker.engine.memory.device import make_current
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +55,15 @@ class Backends:
         self._sent = self._done = 0
         self._thread: threading.Thread | None = None
         self._trial: tuple[Course, Trial] | None = None
+        self._merged = Merged(self._send, lambda size: room(size, self._taken))
 
-    def over(self, networks: Sequence[Network]) -> AbstractContextManager[None]:
-        """Within it calls of the networks run the fastest way that there is for them."""
+    def over(
+        self, networks: Sequence[Network], change: Change | None = None
+    ) -> AbstractContextManager[None]:
+        """Within it calls of the networks run the fastest way that there is for them, with the
+        change that acts on all of their rows."""
         self._offered.update(networks)
-        return standing_in(networks, self._answer)
+        return standing_in(networks, partial(self._answer, change))
 
     @property
     def models(self) -> Mapping[str, str]:
@@ -86,6 +93,9 @@ class Backends:
                 if not compiled.prepared:
                     self._prepare(network, compiled, course.of_rows(rows))
                     return True
+            for compiled, call in self._merged.unprepared(network):
+                self._prepare(network, compiled, call)
+                return True
             if course.looked and (rows := next(course.wants(), None)) is not None:
                 self._begin(network, course, rows)
                 return False
@@ -117,13 +127,17 @@ class Backends:
     # While networks run
 
     def _answer(
-        self, network: Network, args: Sequence[Any], kwargs: dict[str, Any]
+        self,
+        change: Change | None,
+        network: Network,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
     ) -> torch.Tensor | None:
         call = Call.of(args, kwargs)
         if call is None:
             return None
         course = self._course(network, call)
-        if course.compiler is None:
+        if course.compiler is None or not (change is None or course.compiler.changes):
             return None
         size = course.size(course.compiler.sizes(network), call.rows)
         if size is None:
@@ -133,13 +147,16 @@ class Backends:
         if compiled is None:
             return None
         try:
-            answer = compiled.run(call)
+            if change is None:
+                answer = compiled.run(call)
+            else:
+                answer = self._merged.answer(network, compiled, change, call)
         except Exception as error:
             log.warning("a compiled network failed, and the plain one takes over: %s", error)
             course.there.pop(compiled.rows, None)
             course.declined.add(compiled.rows)
             return None
-        if network.model:
+        if network.model and answer is not None:
             self._ran(network.model)
         return answer
 
@@ -151,7 +168,7 @@ class Backends:
             compiler = next((each for each in self._compilers if each.serves(network)), None)
             course = courses[signature] = Course(call.of_rows(1), compiler)
             if compiler is not None:
-                self._send(lambda: self._look(network, course, compiler))
+                self._send(network, lambda: self._look(network, course, compiler))
         return course
 
     def _advance(self, course: Course, trial: Trial) -> None:
@@ -178,7 +195,7 @@ class Backends:
             compared.eager * 1000,
             "" if compared.agreed else "; their answers differ",
         )
-        self._send(lambda: self._keep(network, course, compiled, compared))
+        self._send(network, lambda: self._keep(network, course, compiled, compared))
 
     def _prepare(self, network: Network, compiled: CompiledNetwork, call: Call) -> None:
         network.make_plain()
@@ -187,7 +204,7 @@ class Backends:
     @property
     def _taken(self) -> int:
         """Bytes that what was compiled takes."""
-        return sum(course.memory for _, course in self._all())
+        return self._merged.memory + sum(course.memory for _, course in self._all())
 
     # In the background
 
@@ -211,7 +228,7 @@ class Backends:
                 course.declined.update(compiler.sizes(network))
                 log.info("%s stays plain: %s", type(network.module).__name__, error)
 
-        self._send(compile_it)
+        self._send(network, compile_it)
 
     def _look(self, network: Network, course: Course, compiler: Compiler) -> None:
         """What an earlier start found out."""
@@ -274,9 +291,15 @@ class Backends:
         )
         return first, second
 
-    def _send(self, errand: Callable[[], None]) -> None:
+    def _send(self, network: Network, errand: Callable[[], None]) -> None:
+        device = network.device
         self._sent += 1
-        self._errands.put(errand)
+
+        def on_its_device() -> None:
+            make_current(device)
+            errand()
+
+        self._errands.put(on_its_device)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="compiler", daemon=True)
             self._thread.start()

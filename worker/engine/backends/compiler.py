@@ -69,6 +69,9 @@ class Compiler(Protocol):
     keeps: bool
     """Whether what it makes can be saved and loaded."""
 
+    changes: bool
+    """Whether what it makes can have other weights in the place of the network's own."""
+
     def serves(self, network: Network) -> bool:
         """Whether it can compile this network on this machine."""
         ...

@@ -62,6 +62,7 @@ class Inductor:
 
     name = "inductor"
     keeps = True
+    changes = True
 
     def __init__(
         self, folder: Path, kinds: tuple[str, ...] = ("cuda",), recorder: Recorder | None = None

@@ -58,6 +58,7 @@ class OpenVino:
 
     name = "openvino"
     keeps = True
+    changes = False
 
     def serves(self, network: Network) -> bool:
         return network.dtype in PRECISIONS and network.is_on_cpu

@@ -155,6 +155,7 @@ class Graphs:
 
     name = "cuda-graphs"
     keeps = False
+    changes = False
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder

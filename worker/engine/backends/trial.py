@@ -96,15 +96,19 @@ class Trial:
     def _agrees(self, answer: torch.Tensor) -> bool:
         if self._right is None or self._right.shape != answer.shape:
             return False
-        right = self._right.float()
-        apart = functional.mse_loss(answer.float(), right) ** 0.5
-        return bool(apart <= within(self.network) * right.square().mean() ** 0.5)
+        return bool(distance(answer, self._right) <= within(self.network))
 
 
 def is_clear(pairs: list[tuple[float, float]]) -> bool:
     """Whether there are enough rounds, and three quarters of them say the same."""
     won = sum(compiled < WORTHWHILE * plain for plain, compiled in pairs)
     return len(pairs) >= FEWEST - 1 and not len(pairs) / 4 < won < len(pairs) * 3 / 4
+
+
+def distance(answer: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """How far an answer is from the right one, in parts of its length; on their device."""
+    own = right.float()
+    return (functional.mse_loss(answer.float(), own) / own.square().mean()) ** 0.5
 
 
 def within(network: Network) -> float:
