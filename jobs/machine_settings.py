@@ -188,11 +188,13 @@ class MachineSettings(BaseSettings):
         "should take; DATA keeps the result.",
     )
 
-    backend: Literal["auto", "torch", "openvino"] = Field(
+    backend: Literal["auto", "torch", "openvino", "inductor"] = Field(
         default="auto",
-        description="What runs the networks of models on a processor. `auto` and `openvino` have "
-        "OpenVINO compile them, where it is installed, in the background when there is nothing "
-        "else to do (WARM_UP), and use what was measured to be faster; `torch` compiles nothing.",
+        description="What compiles the networks of models, in the background when there is nothing "
+        "else to do (WARM_UP); what was measured to be faster is used. `auto` is OpenVINO on a "
+        "processor, where it is installed, and PyTorch's Inductor with CUDA graphs on a GPU, which "
+        "needs a C++ compiler; `inductor` on a processor is for those that OpenVINO is not for; "
+        "`torch` compiles nothing.",
     )
     compiled_mb: int = Field(
         default=4096,

@@ -25,6 +25,9 @@ from worker.engine import (
     make_current,
 )
 from worker.engine.backends import openvino
+from worker.engine.backends.compiler import Compiler
+from worker.engine.backends.inductor import Inductor, toolchain
+from worker.engine.backends.recorded import Graphs, Recorder
 from worker.loop.board import Board
 from worker.loop.errands.carrier import Carrier
 from worker.loop.errands.porter import Porter
@@ -171,18 +174,36 @@ def back_ends(
     room: Callable[[int, int], bool],
     ran: Callable[[str], None],
 ) -> Backends | None:
-    """What makes a processor's networks faster; None where PyTorch alone is to run them."""
-    if chosen.backend == "torch" or device.type != "cpu":
+    """What makes networks faster; None where PyTorch alone is to run them."""
+    compilers = compilers_for(chosen, device)
+    if not compilers:
         return None
-    if (version := openvino.version()) is None:
-        if chosen.backend == "openvino":
-            log.warning("BACKEND is openvino, which is not installed: PyTorch runs all networks")
-        return None
-    log.info("OpenVINO %s makes networks faster when there is nothing else to do", version)
     notes = chosen.measured_folder / "back-ends.json"
-    return Backends(
-        Cabinet(chosen.compiled_folder, notes, chosen.compiled_mb * MEGABYTE), room, ran
-    )
+    cabinet = Cabinet(chosen.compiled_folder, notes, chosen.compiled_mb * MEGABYTE)
+    return Backends(compilers, cabinet, room, ran)
+
+
+def compilers_for(chosen: Settings, device: torch.device) -> list[Compiler]:
+    """Those that BACKEND allows and this machine has, the first choice first."""
+    wanted, kind = chosen.backend, device.type
+    if wanted == "torch":
+        return []
+    if wanted == "openvino" or (wanted == "auto" and kind == "cpu"):
+        version = openvino.version()
+        if version is None or kind != "cpu":
+            why = "is not installed" if version is None else f"is not for {kind}"
+            if wanted == "openvino":
+                log.warning("BACKEND is openvino, which %s: PyTorch runs all networks", why)
+            return []
+        log.info("OpenVINO %s makes networks faster when there is nothing else to do", version)
+        return [openvino.OpenVino()]
+    missing = toolchain(kind)
+    if missing is not None:
+        log.warning("networks are not compiled: %s is not installed here", missing)
+    if kind == "cuda":
+        recorder = Recorder()
+        return [Inductor(chosen.compiled_folder, ("cuda",), recorder), Graphs(recorder)]
+    return [Inductor(chosen.compiled_folder, (kind,))]
 
 
 def preload(models: ModelStore, name: str) -> None:

@@ -111,8 +111,9 @@ class WorkerInfo(BaseModel):
     known: list[str] = []
     """Models that it could offer: those on offer, and those that it was told to leave alone."""
     """Models that are kept in memory."""
-    compiled: list[str] = []
-    """Models of which networks were compiled for its machine, and run so where they can."""
+    compiled_by: dict[str, str] = {}
+    """Models of which networks were compiled for its machine and run so where they can, and what
+    compiled them."""
     problems: list[str] = []
     """Sentences on what lies there and cannot be offered."""
     place: str = ""

@@ -98,3 +98,56 @@ def test_the_current_device_is_each_threads_own():
         other.start()
         other.join()
     assert found == ["cuda:1", "cuda:0"]
+
+
+def test_a_stream_waits_for_what_it_uses_of_another():
+    with pretended_cuda() as device:
+        side, made = torch.cuda.Stream(), torch.ones(3, device="cuda")
+        with torch.cuda.stream(side):
+            _ = made + 1
+        assert [mix.what for mix in device.record.mixes] == [
+            "aten::add of what another stream may still write"
+        ]
+        device.record.clear()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            _ = made + 1
+        assert not device.record.mixes
+        made.add_(1)
+        assert [mix.what for mix in device.record.mixes] == [
+            "aten::add_ over what another stream may still use"
+        ]
+
+
+def test_memory_of_another_stream_is_kept_until_it_was_waited_for():
+    with pretended_cuda() as device:
+        side = torch.cuda.Stream()
+
+        def read(made: torch.Tensor, recorded: bool) -> None:
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                _ = made + 1
+            if recorded:
+                made.record_stream(side)
+
+        read(torch.ones(3, device="cuda"), recorded=True)
+        assert not device.record.mixes
+        read(torch.ones(3, device="cuda"), recorded=False)
+        assert [mix.what for mix in device.record.mixes] == [
+            "memory is given back that another stream may still use"
+        ]
+
+
+def test_a_graph_does_again_what_was_recorded_and_refuses_waits():
+    with pretended_cuda():
+        numbers, graph = torch.ones(3, device="cuda"), torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            answer = numbers * 2 + 1
+        numbers.copy_(torch.arange(3.0, device="cuda"))
+        graph.replay()
+        assert answer.tolist() == [1.0, 3.0, 5.0]
+        with (
+            pytest.raises(RuntimeError, match="capturing"),
+            torch.cuda.graph(torch.cuda.CUDAGraph(), capture_error_mode="thread_local"),
+        ):
+            numbers.sum().item()

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from worker.engine.accounts import Accounts
@@ -189,9 +190,10 @@ class Engine:
             log.warning("nothing was made faster: %s", error)
             return False
 
-    def compiled(self) -> frozenset[str]:
-        """The models that run compiled where they can; may be asked from any thread."""
-        return self._backends.models if self._backends else frozenset()
+    def compiled(self) -> Mapping[str, str]:
+        """The models that run compiled where they can, and by which compiler; may be asked from any
+        thread."""
+        return self._backends.models if self._backends else {}
 
     def close(self) -> None:
         """Ends what is done in the background; waits some seconds for it."""

@@ -263,12 +263,14 @@ class Runner:
         self, key: BatchKey, model: LoadedModel, rows: Rows
     ) -> AbstractContextManager[None]:
         """Within it a forward runs the fastest way that there is. One that is weighed runs the
-        plain way, and so does what hangs on the plain network's layers; and what must be equal to
-        the bit, before something was compiled and after."""
-        hung = model.loras.on or rows.references or rows.looks
+        plain way, and so does what hangs on the plain network's layers, but for LoRAs that act on
+        all rows alike; and what must be equal to the bit, before something was compiled and
+        after."""
+        merging = model.loras.merging
+        hung = (model.loras.on and merging is None) or rows.references or rows.looks
         if self._backends is None or key.exact or hung or not self._budget.weighed(key):
             return nullcontext()
-        return self._backends.over(model.networks)
+        return self._backends.over(model.networks, merging)
 
     def _fastest_decoder(self, task: Task) -> AbstractContextManager[None]:
         """The same for a decode. One in pieces rests between the layers of the plain network."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from threading import Lock
 from typing import Any
@@ -76,7 +76,7 @@ class Offer:
         device: str,
         capacity: int,
         costs: Callable[[], list[Cost]],
-        compiled: Callable[[], Collection[str]] = tuple,
+        compiled: Callable[[], Mapping[str, str]] = dict,
         words: WordTables | None = None,
         mappers: Mappers | None = None,
         segmenters: Segmenters | None = None,
@@ -173,7 +173,7 @@ class Offer:
             ready_in=self.models.ready_in(),
             known=list(self.known),
             problems=list(self.problems),
-            compiled=sorted(self._compiled()),
+            compiled_by=dict(self._compiled()),
             place=self._place.id if self._place else "",
             free_bytes=self._place.free if self._place else None,
             looked=self.looked,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from pydantic import BaseModel, Field
 
@@ -70,9 +70,11 @@ class ModelWorker(BaseModel):
         "first job."
     )
     loaded: float = Field(description="How much of it is in memory, 0 to 1.")
-    backend: Literal["torch", "openvino"] = Field(
-        description="What runs its network there: PyTorch, or OpenVINO where it was measured to be "
-        "faster. LoRAs, ControlNets, IP-Adapters, traces and `exact` always run on PyTorch."
+    backend: str = Field(
+        description="What runs its network there: `torch`, or what was measured to be faster: "
+        "`openvino` on a processor, `inductor` or `cuda-graphs` on a GPU. IP-Adapters and `exact` "
+        "always run on PyTorch.",
+        examples=["torch", "openvino", "inductor"],
     )
 
 
@@ -173,5 +175,5 @@ def _on(worker: WorkerInfo, model: str) -> ModelWorker:
         device=worker.device,
         state=here.state,
         loaded=here.loaded,
-        backend="openvino" if model in worker.compiled else "torch",
+        backend=worker.compiled_by.get(model, "torch"),
     )

@@ -376,3 +376,32 @@ def test_a_lora_for_another_family_fails_its_picture_alone(studio: Engine, shelf
     done = pictures(studio, bad=tiny(loras=(Lora("wide"),)), good=tiny())
     assert "loras: wide changes mid_block" in str(done["bad"].error)
     assert done["good"].error is None
+
+
+def test_merged_into_the_weights_loras_that_all_rows_have_do_what_they_do_on_its_layers(
+    loras: dict[str, Path], pipeline: Any, switch: LoraSwitch
+):
+    held = [loaded(loras[name]) for name in ("kohya", "locon")]
+    for each in held:
+        switch.hold(each)
+    torch.manual_seed(0)
+    unet, size = pipeline.unet, pipeline.unet.config
+    channels = size.in_channels
+    inputs = torch.randn(2, channels, 8, 8), torch.tensor([3, 700])
+    text = torch.randn(2, 5, size.cross_attention_dim)
+    run = torch.func.functional_call
+    with torch.no_grad():
+        plain = unet(*inputs, text).sample
+        switch.use_by_row([[Lora("kohya", 0.7), Lora("locon", -0.4)]] * 2)
+        merging = switch.merging
+        assert merging is not None
+        weights = merging.weights()
+        hung = unet(*inputs, text).sample
+        switch.use_by_row([[Lora("kohya", 0.7)], []])
+        assert switch.merging is None
+        switch.use(())
+        assert switch.merging is None
+        assert weights is not None
+        merged = run(unet, weights, (*inputs, text)).sample
+    assert (hung - plain).abs().max() > 1e-2
+    assert torch.allclose(merged, hung, **CLOSE)

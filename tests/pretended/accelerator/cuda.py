@@ -11,7 +11,9 @@ from unittest.mock import patch
 import torch
 
 from tests.pretended.accelerator.device import Pretended
+from tests.pretended.accelerator.graphs import Graph
 from tests.pretended.accelerator.modes import in_every_thread
+from tests.pretended.accelerator.streams import Point
 
 
 @contextmanager
@@ -55,13 +57,20 @@ def _queries(mode: Pretended) -> dict[str, Any]:
 
         def __init__(self, **_: Any) -> None:
             self.index: int | None = None
+            self.point: Point = (0, 0)
 
         def record(self, stream: Any = None) -> None:
-            self.index = mode.current if stream is None else stream.device.index
+            stream = stream or current_stream()
+            self.index = stream.device.index
+            self.point = mode.streams.now(stream.number)
             mode.record.calls[f"event on cuda:{self.index}"] += 1
 
         def synchronize(self) -> None:
             mode.record.calls["event awaited"] += 1
+            mode.streams.settled(self.point)
+
+        def wait(self, stream: Any = None) -> None:
+            mode.streams.wait((stream or current_stream()).number, self.point)
 
         def query(self) -> bool:
             return True
@@ -72,25 +81,43 @@ def _queries(mode: Pretended) -> dict[str, Any]:
             return 10.0
 
     class Stream:
-        """A stream on which all is done at once."""
+        """A stream, on which all is done at once."""
 
-        def __init__(self, device: Any = None, **_: Any) -> None:
+        def __init__(self, device: Any = None, number: int | None = None, **_: Any) -> None:
             self.device = torch.device("cuda", index(device))
+            self.number = mode.streams.new() if number is None else number
+            self._before: list[int] = []
 
         def synchronize(self) -> None:
-            mode.wait("a stream awaited")
+            mode.wait("a stream awaited", mode.streams.now(self.number))
 
-        def wait_stream(self, stream: Any) -> None: ...
-        def wait_event(self, event: Any) -> None: ...
+        def wait_stream(self, stream: Any) -> None:
+            mode.streams.wait(self.number, mode.streams.now(stream.number))
+
+        def wait_event(self, event: Any) -> None:
+            mode.streams.wait(self.number, event.point)
+
         def record_event(self, event: Any = None) -> Any:
             event = event or Event()
             event.record(self)
             return event
 
         def __enter__(self) -> Stream:
+            self._before.append(mode.streams.current)
+            mode.streams.current = self.number
             return self
 
-        def __exit__(self, *_: Any) -> None: ...
+        def __exit__(self, *_: Any) -> None:
+            mode.streams.current = self._before.pop()
+
+    def current_stream(device: Any = None) -> Stream:
+        return Stream(device, mode.streams.current)
+
+    def capture(
+        graph: Graph, pool: Any = None, stream: Any = None, capture_error_mode: str = "global"
+    ) -> Any:
+        mode.wait("the device awaited")
+        return graph.record(stream or Stream(), capture_error_mode)
 
     return {
         "_lazy_init": lambda: None,
@@ -114,8 +141,11 @@ def _queries(mode: Pretended) -> dict[str, Any]:
         "get_rng_state": lambda device="cuda": torch.empty(0, dtype=torch.uint8),
         "set_rng_state": lambda state, device="cuda": None,
         "synchronize": lambda device=None: mode.wait("the device awaited"),
-        "current_stream": lambda device=None: Stream(device),
-        "default_stream": lambda device=None: Stream(device),
+        "current_stream": current_stream,
+        "default_stream": lambda device=None: Stream(device, 0),
+        "CUDAGraph": Graph,
+        "graph": capture,
+        "graph_pool_handle": lambda: (0, 1),
         "stream": lambda stream: stream,
         "Event": Event,
         "Stream": Stream,

@@ -16,8 +16,10 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tests.pretended.accelerator.graphs import Done, recording
 from tests.pretended.accelerator.memory import Memory
 from tests.pretended.accelerator.record import Event, Record, where
+from tests.pretended.accelerator.streams import Point, Streams
 
 STAGED = 64 * 1024
 """Bytes up to which the driver takes a copy of ordinary memory at once; for more it waits for the
@@ -116,7 +118,10 @@ class OnDevice(torch.Tensor):
         raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu().")
 
     def record_stream(self, s: Any) -> None:
-        """Nothing: what a stream still reads is not freed here."""
+        Pretended.running.streams.recorded(self.held, s.number)
+
+    def data_ptr(self) -> int:
+        return self.held.data_ptr()
 
     def untyped_storage(self) -> Any:
         return self.held.untyped_storage()
@@ -186,6 +191,7 @@ class Pretended(TorchDispatchMode):
         self.count = count
         self.record = Record()
         self.memory = Memory(memory)
+        self.streams = Streams(self.mixed)
         self._pinned: set[int] = set()
         self._current = threading.local()
 
@@ -205,7 +211,11 @@ class Pretended(TorchDispatchMode):
     ) -> Any:
         return self.run(func, args, kwargs or {})
 
-    def wait(self, what: str) -> None:
+    def wait(self, what: str, point: Point | None = None) -> None:
+        """The host waits: for all, or until a stream has come so far."""
+        if recording() is not None:
+            raise RuntimeError("CUDA error: operation not permitted when stream is capturing")
+        self.streams.settled(point)
         self.record.waits.append(Event(what, where()))
 
     def mixed(self, what: str) -> None:
@@ -216,6 +226,7 @@ class Pretended(TorchDispatchMode):
         if not isinstance(tensor, torch.Tensor) or isinstance(tensor, OnDevice):
             return tensor
         self.memory.take(tensor, index)
+        self.streams.made(tensor)
         return OnDevice(tensor, index)
 
     def index_of(self, device: Any) -> int | None:
@@ -267,13 +278,35 @@ class Pretended(TorchDispatchMode):
             return func(*mapped(real, args), **mapped(real, plain))
         self._look(name, args, leaves, here)
         index = there if there is not None else here[0].number
-        out = func(*mapped(real, args), **mapped(real, plain))
+        self._told(func, args, here)
+        out = self._do(func, mapped(real, args), mapped(real, plain))
         if isinstance(out, torch.Tensor):
             # In place: what comes back is what was given.
             for each in here:
                 if each.held is out:
                     return each
         return mapped(lambda one: self.put(one, index), out)
+
+    def _told(self, func: Any, args: Any, here: list[OnDevice]) -> None:
+        """The current stream does something with tensors of the device."""
+        names = [each.name for each in func._schema.arguments if each.is_write]
+        places = [n for n, each in enumerate(func._schema.arguments) if each.name in names]
+        written = [
+            each.held
+            for place in places
+            if place < len(args)
+            for each in tensors(args[place])
+            if isinstance(each, OnDevice)
+        ]
+        over = {id(each) for each in written}
+        read = [each.held for each in here if id(each.held) not in over]
+        self.streams.used(read, written, func._schema.name)
+
+    def _do(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        out = func(*args, **kwargs)
+        if (graph := recording()) is not None:
+            graph.done.append(Done(func, args, kwargs, out))
+        return out
 
     def _look(self, name: str, args: Any, leaves: list[Any], here: list[OnDevice]) -> None:
         """Records what is wrong with an operation's tensors, and whether it makes the host wait."""
@@ -339,7 +372,11 @@ class Pretended(TorchDispatchMode):
             return func(source.held, **plain).clone()
         if isinstance(source, OnDevice):
             index = source.number if there is None else there
-            return self.put(func(source.held, **plain).clone(), index)
+            self._told(func, (), [source])
+            copied = self._do(func, (source.held,), plain)
+            if copied.untyped_storage()._cdata == source.held.untyped_storage()._cdata:
+                copied = copied.clone()
+            return self.put(copied, index)
         if there is None:
             return func(source, **plain)
         self._sent(source, bool(asked.get("non_blocking")))
@@ -354,13 +391,16 @@ class Pretended(TorchDispatchMode):
             isinstance(to, OnDevice) or (non_blocking and self._is_pinned(to))
         ):
             self.wait("a copy to the host")
-        real(to).copy_(real(source))
+        self._told(torch.ops.aten.copy_.default, args, [a for a in args if isinstance(a, OnDevice)])
+        self._do(torch.ops.aten.copy_.default, (real(to), real(source)), {})
         return to
 
     def _sent(self, source: torch.Tensor, non_blocking: bool) -> None:
         size = source.numel() * source.element_size()
         if not size:
             return
+        if recording() is not None:
+            raise RuntimeError("a graph would read the host's memory at each replay")
         if not non_blocking:
             self.wait("a blocking copy to the device")
         elif size > STAGED and not self._is_pinned(source):

@@ -4,106 +4,71 @@ against the plain one, and used from then on for calls that it was proved for.""
 import hashlib
 import logging
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 
-from worker.engine.backends import openvino
 from worker.engine.backends.cabinet import Cabinet, Comparison
 from worker.engine.backends.call import Call, Signature
-from worker.engine.backends.fingerprint import fingerprint
+from worker.engine.backends.compiler import CompiledNetwork, Compiler
+from worker.engine.backends.course import Course
+from worker.engine.backends.merged import Change, Merged
 from worker.engine.backends.network import Network, standing_in
-from worker.engine.backends.openvino import CompiledNetwork, ConvertedNetwork
 from worker.engine.backends.trial import Trial
+from worker.engine.memory.device import make_current
 
 log = logging.getLogger(__name__)
-
-SIZES = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-"""Rows that a small network is compiled for: of a fixed number it is a quarter faster than of any
-number. A call of fewer is filled up."""
-
-SMALL = 200_000_000
-"""Bytes of weights up to which a network is compiled for each of these: each has a copy of them."""
-
-MOST = {True: 24, False: 2}
-"""How many of a network there may be compiled at once: of a small one, and of any other."""
-
-ANY = 0
-"""The rows of what takes any number of them."""
 
 ENDING = 10.0
 """Seconds that a worker on its way out waits for a compilation under way."""
 
 
-@dataclass(eq=False)
-class Course:
-    """Calls of one network that differ in their rows alone, and what there is for them."""
-
-    sample: Call
-    looked: bool = False
-    converted: ConvertedNetwork | None = None
-    asked: Counter[int] = field(default_factory=Counter[int])
-    there: dict[int, tuple[CompiledNetwork, Comparison]] = field(
-        default_factory=dict[int, tuple[CompiledNetwork, Comparison]]
-    )
-    untried: dict[int, CompiledNetwork] = field(default_factory=dict[int, CompiledNetwork])
-    declined: set[int] = field(default_factory=set[int])
-
-    def wants(self) -> Iterator[int]:
-        """The rows that calls had and for which nothing was tried, the fewest first."""
-        known = self.there.keys() | self.untried.keys() | self.declined
-        return (rows for rows in sorted(self.asked) if rows not in known)
-
-    def best(self, rows: int) -> CompiledNetwork | None:
-        """What is fastest for a call of so many rows; None for the network itself."""
-        fitting = [
-            (compared.compiled, compiled)
-            for size, (compiled, compared) in self.there.items()
-            if size == ANY or (size >= rows and compared.compiled * size <= compared.eager * rows)
-        ]
-        return min(fitting, key=lambda each: each[0])[1] if fitting else None
-
-
 class Backends:
     """Compiles, compares and remembers. One thread runs networks and asks for improvements.
 
-    `cabinet` keeps all for the next start; `room` says whether so many bytes of memory may be
-    taken, beside as many that were taken before; `ran` is told the model of each forward that ran
-    compiled.
+    Of `compilers` the first that serves a network compiles it. `cabinet` keeps all for the next
+    start; `room` says whether so many bytes of memory may be taken, beside as many that were taken
+    before; `ran` is told the model of each forward that ran compiled.
     """
 
     def __init__(
         self,
+        compilers: Sequence[Compiler],
         cabinet: Cabinet,
         room: Callable[[int, int], bool],
         ran: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._compilers = compilers
         self._cabinet = cabinet
         self._ran = ran
         self._room = room
         self._courses: WeakKeyDictionary[Network, dict[Signature, Course]] = WeakKeyDictionary()
         self._offered: WeakSet[Network] = WeakSet()
-        self._names: WeakKeyDictionary[Network, str] = WeakKeyDictionary()
+        self._names: WeakKeyDictionary[Network, tuple[str, str]] = WeakKeyDictionary()
         self._errands: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._models: frozenset[str] = frozenset()
+        self._models: Mapping[str, str] = {}
         self._sent = self._done = 0
         self._thread: threading.Thread | None = None
         self._trial: tuple[Course, Trial] | None = None
+        self._merged = Merged(self._send, lambda size: room(size, self._taken))
 
-    def over(self, networks: Sequence[Network]) -> AbstractContextManager[None]:
-        """Within it calls of the networks run the fastest way that there is for them."""
+    def over(
+        self, networks: Sequence[Network], change: Change | None = None
+    ) -> AbstractContextManager[None]:
+        """Within it calls of the networks run the fastest way that there is for them, with the
+        change that acts on all of their rows."""
         self._offered.update(networks)
-        return standing_in(networks, self._answer)
+        return standing_in(networks, partial(self._answer, change))
 
     @property
-    def models(self) -> frozenset[str]:
-        """Names of the models whose denoiser was made faster; may be asked from any thread."""
+    def models(self) -> Mapping[str, str]:
+        """The models whose denoiser was made faster, and by which compiler; may be asked from any
+        thread."""
         return self._models
 
     def knows(self, networks: Sequence[Network]) -> bool:
@@ -111,23 +76,30 @@ class Backends:
         return all(network in self._offered for network in networks)
 
     def improve(self) -> bool:
-        """Something that takes no longer than a forward, with nothing else to do; False where
+        """Something that takes no longer than some forwards, with nothing else to do; False where
         nothing is left, or has to wait for what is being compiled."""
         if self._trial is not None:
             self._advance(*self._trial)
             return True
         if self._sent > self._done:
             return False
-        for network, courses in list(self._courses.items()):
-            for course in list(courses.values()):
-                for rows, compiled in course.untried.items():
-                    call = course.sample.of_rows(rows or max(course.asked, default=2) or 2)
-                    self._trial = course, Trial(network, compiled, call)
+        for network, course in self._all():
+            for rows, compiled in course.untried.items():
+                call = course.of_rows(rows)
+                self._prepare(network, compiled, call)
+                self._trial = course, Trial(network, compiled, call)
+                return True
+            for rows, (compiled, _) in course.there.items():
+                if not compiled.prepared:
+                    self._prepare(network, compiled, course.of_rows(rows))
                     return True
-                if course.looked and (rows := next(course.wants(), None)) is not None:
-                    self._begin(network, course, rows)
-                    return False
-                course.converted = None
+            for compiled, call in self._merged.unprepared(network):
+                self._prepare(network, compiled, call)
+                return True
+            if course.looked and (rows := next(course.wants(), None)) is not None:
+                self._begin(network, course, rows)
+                return False
+            course.converted = None
         return False
 
     def let_go(self) -> None:
@@ -137,29 +109,37 @@ class Backends:
     def forget(self, model: str) -> None:
         """The name stands for other weights from now on."""
         self.let_go()
-        self._models -= {model}
+        self._models = {name: by for name, by in self._models.items() if name != model}
 
     def close(self) -> None:
         """Ends what is done in the background."""
         self._errands.put(None)
+        for compiler in self._compilers:
+            compiler.close()
         if self._thread is not None:
             self._thread.join(ENDING)
+
+    def _all(self) -> Iterator[tuple[Network, Course]]:
+        for network, courses in list(self._courses.items()):
+            for course in list(courses.values()):
+                yield network, course
 
     # While networks run
 
     def _answer(
-        self, network: Network, args: Sequence[Any], kwargs: dict[str, Any]
+        self,
+        change: Change | None,
+        network: Network,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
     ) -> torch.Tensor | None:
         call = Call.of(args, kwargs)
         if call is None:
             return None
-        courses = self._courses.setdefault(network, {})
-        signature = call.signature
-        course = courses.get(signature)
-        if course is None:
-            course = courses[signature] = Course(call.of_rows(1))
-            self._send(lambda: self._look(network, course))
-        size = self._size(network, call.rows)
+        course = self._course(network, call)
+        if course.compiler is None or not (change is None or course.compiler.changes):
+            return None
+        size = course.size(course.compiler.sizes(network), call.rows)
         if size is None:
             return None
         course.asked[size] += 1
@@ -167,20 +147,29 @@ class Backends:
         if compiled is None:
             return None
         try:
-            answer = compiled.run(call)
+            if change is None:
+                answer = compiled.run(call)
+            else:
+                answer = self._merged.answer(network, compiled, change, call)
         except Exception as error:
             log.warning("a compiled network failed, and the plain one takes over: %s", error)
             course.there.pop(compiled.rows, None)
             course.declined.add(compiled.rows)
             return None
-        if network.model:
+        if network.model and answer is not None:
             self._ran(network.model)
         return answer
 
-    def _size(self, network: Network, rows: int) -> int | None:
-        if network.bytes > SMALL:
-            return ANY
-        return next((size for size in SIZES if size >= rows), None)
+    def _course(self, network: Network, call: Call) -> Course:
+        courses = self._courses.setdefault(network, {})
+        signature = call.signature
+        course = courses.get(signature)
+        if course is None:
+            compiler = next((each for each in self._compilers if each.serves(network)), None)
+            course = courses[signature] = Course(call.of_rows(1), compiler)
+            if compiler is not None:
+                self._send(network, lambda: self._look(network, course, compiler))
+        return course
 
     def _advance(self, course: Course, trial: Trial) -> None:
         try:
@@ -206,74 +195,80 @@ class Backends:
             compared.eager * 1000,
             "" if compared.agreed else "; their answers differ",
         )
-        self._send(lambda: self._keep(network, course, compiled, compared))
+        self._send(network, lambda: self._keep(network, course, compiled, compared))
+
+    def _prepare(self, network: Network, compiled: CompiledNetwork, call: Call) -> None:
+        network.make_plain()
+        compiled.prepare(call, lambda size: self._room(size, self._taken))
 
     @property
     def _taken(self) -> int:
-        """Bytes that what was compiled should take: its weights, packed, and what it works on."""
-        return sum(
-            2 * network.bytes * len(course.there)
-            for network, courses in list(self._courses.items())
-            for course in list(courses.values())
-        )
+        """Bytes that what was compiled takes."""
+        return self._merged.memory + sum(course.memory for _, course in self._all())
 
     # In the background
 
     def _begin(self, network: Network, course: Course, rows: int) -> None:
-        small = network.bytes <= SMALL
+        compiler = course.compiler
+        if compiler is None:
+            return
         courses = self._courses[network].values()
-        full = sum(len(each.there) + len(each.untried) for each in courses) >= MOST[small]
-        if full or not self._room(network.bytes * (6 if small else 3), self._taken):
+        full = sum(len(each.there) + len(each.untried) for each in courses)
+        if full >= compiler.most(network) or not self._room(compiler.needs(network), self._taken):
             course.declined.add(rows)
             return
 
         def compile_it() -> None:
             try:
                 if course.converted is None:
-                    course.converted = ConvertedNetwork(network, course.sample.of_rows(2))
+                    course.converted = compiler.convert(network, course.sample.of_rows(2))
                 course.untried[rows] = course.converted.compiled(rows)
             except Exception as error:
                 # Each number of rows would fail in the same way.
-                course.declined.update((*SIZES, ANY))
+                course.declined.update(compiler.sizes(network))
                 log.info("%s stays plain: %s", type(network.module).__name__, error)
 
-        self._send(compile_it)
+        self._send(network, compile_it)
 
-    def _look(self, network: Network, course: Course) -> None:
+    def _look(self, network: Network, course: Course, compiler: Compiler) -> None:
         """What an earlier start found out."""
-        if network.dtype not in openvino.PRECISIONS or not network.is_on_cpu:
-            course.declined.update((*SIZES, ANY))
-            return
-        for rows in (ANY,) if network.bytes > SMALL else SIZES:
-            name = self._name(network, course, rows)
-            compared = self._cabinet.comparison(name)
-            if compared is None:
-                continue
-            if not compared.won:
+        for rows in compiler.sizes(network) if compiler.keeps else ():
+            name, measured = self._named(network, course, compiler, rows)
+            compared = self._cabinet.comparison(measured)
+            if compared is not None and not compared.won:
                 course.declined.add(rows)
                 continue
             file = self._cabinet.file(name)
-            if not file.exists() or not self._room(network.bytes * 3, self._taken):
+            if not file.exists() or not self._room(compiler.takes(network), self._taken):
                 continue
             try:
-                compiled = openvino.load(file, network, course.sample, rows)
-                self._use(network, course, compiled, compared)
+                compiled = compiler.load(file, network, course.sample, rows)
                 self._cabinet.used(name)
             except Exception as error:
                 log.info("%s is compiled anew: %s", type(network.module).__name__, error)
+                continue
+            if compared is None:
+                course.untried[rows] = compiled
+            else:
+                self._use(network, course, compiled, compared)
         course.looked = True
 
     def _use(
         self, network: Network, course: Course, compiled: CompiledNetwork, compared: Comparison
     ) -> None:
         course.there[compiled.rows] = compiled, compared
-        if network.model:
-            self._models |= {network.model}
+        if network.model and course.compiler is not None:
+            self._models = {**self._models, network.model: course.compiler.name}
 
     def _keep(
         self, network: Network, course: Course, compiled: CompiledNetwork, compared: Comparison
     ) -> None:
-        name = self._name(network, course, compiled.rows)
+        compiler = course.compiler
+        if not compared.won:
+            compiled.let_go()
+        if compiler is None or not compiler.keeps:
+            return
+        name, measured = self._named(network, course, compiler, compiled.rows)
         if compared.won:
             try:
                 compiled.save(self._cabinet.partial(name))
@@ -282,18 +277,29 @@ class Backends:
                 log.warning("a compiled network could not be kept: %s", error)
         if compared.won or not compared.agreed:
             # What was only slower is tried again by the next start, which may have less beside it.
-            self._cabinet.note(name, compared)
+            self._cabinet.note(measured, compared)
 
-    def _name(self, network: Network, course: Course, rows: int) -> str:
+    def _named(
+        self, network: Network, course: Course, compiler: Compiler, rows: int
+    ) -> tuple[str, str]:
+        """The name of its file, and of what was measured of it."""
         if network not in self._names:
-            self._names[network] = fingerprint(network.module)
-        machine = f"{openvino.version()} {openvino.processor()} {torch.get_num_threads()}"
-        about = f"{self._names[network]} {course.sample.signature.name} {rows} {machine}"
-        return hashlib.sha256(about.encode()).hexdigest()
+            self._names[network] = compiler.about(network)
+        rest = f"{course.sample.signature.name} {rows}"
+        first, second = (
+            hashlib.sha256(f"{about} {rest}".encode()).hexdigest() for about in self._names[network]
+        )
+        return first, second
 
-    def _send(self, errand: Callable[[], None]) -> None:
+    def _send(self, network: Network, errand: Callable[[], None]) -> None:
+        device = network.device
         self._sent += 1
-        self._errands.put(errand)
+
+        def on_its_device() -> None:
+            make_current(device)
+            errand()
+
+        self._errands.put(on_its_device)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="compiler", daemon=True)
             self._thread.start()

@@ -5,7 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
+from torch.utils._pytree import (
+    TreeSpec,
+    tree_flatten,
+    tree_unflatten,
+    treespec_dumps,
+    treespec_loads,
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,10 @@ class Call:
         others = [None if isinstance(leaf, torch.Tensor) else (leaf,) for leaf in leaves]
         return cls(tensors, others, spec)
 
+    def __reduce__(self) -> Any:
+        # A specification is read and written in words of its own.
+        return _read, (self.tensors, self.others, treespec_dumps(self.spec))
+
     @property
     def rows(self) -> int:
         return len(self.tensors[0])
@@ -61,3 +71,27 @@ class Call:
         with torch.inference_mode(False), torch.no_grad():
             repeated = [each[:1].repeat(rows, *[1] * (each.dim() - 1)) for each in self.tensors]
         return replace(self, tensors=repeated)
+
+    def with_tensors(self, tensors: list[torch.Tensor]) -> "Call":
+        """The call with these in the place of its own."""
+        return replace(self, tensors=tensors)
+
+    def bare(self) -> "Call":
+        """The call without numbers: shapes and dtypes alone."""
+        return replace(
+            self, tensors=[torch.empty_like(each, device="meta") for each in self.tensors]
+        )
+
+    def filled_up(self, rows: int) -> list[torch.Tensor]:
+        """The tensors, laid out row by row, with their first row again up to so many."""
+        missing = rows - self.rows
+        if not missing:
+            return [each.contiguous() for each in self.tensors]
+        return [
+            torch.cat([each, each[:1].expand(missing, *each.shape[1:])]).contiguous()
+            for each in self.tensors
+        ]
+
+
+def _read(tensors: list[torch.Tensor], others: list[Any], spec: str) -> Call:
+    return Call(tensors, others, treespec_loads(spec))

@@ -1,12 +1,15 @@
 """A network of a model, which runs the plain way or by whatever was allowed to stand in for it."""
 
 import copy
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import Any, Protocol
 
 import torch
+
+from worker.engine.backends.weights import Weights
 
 
 class StandIn(Protocol):
@@ -75,6 +78,27 @@ class Network:
         """That of the weights; of no weights float32."""
         return next((each.dtype for each in self.module.parameters()), torch.float32)
 
+    @property
+    def device(self) -> torch.device:
+        """That of the weights; of no weights the CPU."""
+        return next((each.device for each in self.module.parameters()), torch.device("cpu"))
+
+    @cached_property
+    def weights(self) -> Weights:
+        """Its parameters and buffers, wherever they lie at any moment."""
+        return Weights(self.module)
+
+    def is_plain(self, dtypes: Sequence[torch.dtype]) -> bool:
+        """Whether its weights are all on one device as numbers of these kinds, not packed or
+        quantized."""
+        return all(
+            type(each) is torch.nn.Parameter
+            and each.dtype in dtypes
+            and each.device == self.device
+            and each.layout == torch.strided
+            for each in self.module.parameters()
+        )
+
     @cached_property
     def bytes(self) -> int:
         """Memory that its weights take."""
@@ -84,6 +108,14 @@ class Network:
     def is_on_cpu(self) -> bool:
         """Whether its weights are in main memory."""
         return all(each.device.type == "cpu" for each in self.module.parameters())
+
+
+def there(network: "weakref.ref[Network]") -> Network:
+    """The network, which who runs it holds. Raises RuntimeError where nobody does any more."""
+    found = network()
+    if found is None:
+        raise RuntimeError("the network is gone")
+    return found
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import threading
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,23 @@ import numpy as np
 import torch
 
 from worker.engine.backends.call import Call
-from worker.engine.backends.network import Network, Run
+from worker.engine.backends.compiler import ANY, Room
+from worker.engine.backends.fingerprint import fingerprint
+from worker.engine.backends.flat import Flat
+from worker.engine.backends.network import Network
 
 log = logging.getLogger(__name__)
 
 PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
 """What is computed in, by the dtype of the weights. It has to be said: where a processor has matrix
 units for bfloat16, OpenVINO takes them for networks of float32 as well."""
+
+SIZES = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+"""Rows that a small network is compiled for: of a fixed number it is a quarter faster than of any
+number."""
+
+SMALL = 200_000_000
+"""Bytes of weights up to which a network is compiled for each of these: each has a copy of them."""
 
 _loading = threading.Lock()
 
@@ -42,11 +53,52 @@ def capabilities() -> list[str]:
     return sorted(_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
-class CompiledNetwork:
-    """A network for a fixed number of rows, or for any number of them where `rows` is 0."""
+class OpenVino:
+    """The compiler of networks whose weights are in main memory."""
 
-    def __init__(self, compiled: Any, rows: int, dtype: torch.dtype) -> None:
+    name = "openvino"
+    keeps = True
+    changes = False
+
+    def serves(self, network: Network) -> bool:
+        return network.dtype in PRECISIONS and network.is_on_cpu
+
+    def sizes(self, network: Network) -> tuple[int, ...]:
+        return SIZES if network.bytes <= SMALL else (ANY,)
+
+    def most(self, network: Network) -> int:
+        return 24 if network.bytes <= SMALL else 2
+
+    def needs(self, network: Network) -> int:
+        return network.bytes * (6 if network.bytes <= SMALL else 3)
+
+    def takes(self, network: Network) -> int:
+        return network.bytes * 3
+
+    def about(self, network: Network) -> tuple[str, str]:
+        machine = f"{version()} {processor()} {torch.get_num_threads()}"
+        about = f"{fingerprint(network.module)} {machine}"
+        return about, about
+
+    def convert(self, network: Network, call: Call) -> "ConvertedNetwork":
+        return ConvertedNetwork(network, call)
+
+    def load(self, path: Path, network: Network, call: Call, rows: int) -> "CompiledNetwork":
+        compiled = _core().import_model(path.read_bytes(), "CPU", _properties(network.dtype))
+        return CompiledNetwork(compiled, rows, call.tensors[0].dtype, 2 * network.bytes)
+
+    def close(self) -> None:
+        """Nothing is done elsewhere."""
+
+
+class CompiledNetwork:
+    """A network that OpenVINO compiled, with weights of its own."""
+
+    prepared = True
+
+    def __init__(self, compiled: Any, rows: int, dtype: torch.dtype, size: int) -> None:
         self.rows = rows
+        self.memory = size
         self._dtype = dtype
         self._compiled = compiled
         self._request = compiled.create_infer_request()
@@ -60,10 +112,20 @@ class CompiledNetwork:
             answer = self._request.infer(inputs, share_inputs=True, share_outputs=True)[0]
             return torch.from_numpy(answer[:count].copy()).to(self._dtype)
 
+    def prepare(self, call: Call, room: Room) -> None:
+        """It is ready."""
+
+    def changed(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """None: its weights are packed."""
+        return None
+
     def save(self, path: Path) -> None:
         """Writes it, for `load` on the same machine by the same version."""
         exported: Any = self._compiled.export_model()
         path.write_bytes(exported.getvalue())
+
+    def let_go(self) -> None:
+        """Its weights go with it."""
 
 
 class ConvertedNetwork:
@@ -72,8 +134,9 @@ class ConvertedNetwork:
 
     def __init__(self, network: Network, call: Call) -> None:
         self._call = call
+        self._size = 2 * network.bytes
         self._properties = _properties(network.dtype)
-        traced = _traced(_Flat(network.twin(), network.run, call))
+        traced = _traced(Flat(network.twin(), network.run, call, wide=True), call)
         self._model: Any = _library().convert_model(traced)
         if len(self._model.inputs) != len(call.tensors):
             raise ValueError("not every input has a part in what it makes")
@@ -84,13 +147,7 @@ class ConvertedNetwork:
         shapes = [shape([rows or -1, *each.shape[1:]]) for each in self._call.tensors]
         model.reshape(dict(enumerate(shapes)))
         made = _core().compile_model(model, "CPU", self._properties)
-        return CompiledNetwork(made, rows, self._call.tensors[0].dtype)
-
-
-def load(path: Path, network: Network, call: Call, rows: int) -> CompiledNetwork:
-    """What `save` wrote. Raises whatever OpenVINO raises for a file that is not from here."""
-    compiled = _core().import_model(path.read_bytes(), "CPU", _properties(network.dtype))
-    return CompiledNetwork(compiled, rows, call.tensors[0].dtype)
+        return CompiledNetwork(made, rows, self._call.tensors[0].dtype, self._size)
 
 
 def _as_array(tensor: torch.Tensor, rows: int) -> Any:
@@ -102,24 +159,8 @@ def _as_array(tensor: torch.Tensor, rows: int) -> Any:
     return np.ascontiguousarray(numbers.numpy())
 
 
-class _Flat(torch.nn.Module):
-    """A network as one function of tensors alone, in float32 at both ends."""
-
-    def __init__(self, module: Any, run: Run, call: Call) -> None:
-        super().__init__()
-        self.module = module
-        self.call = call
-        self._run = run
-
-    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
-        own = [each.to(like.dtype) for each, like in zip(tensors, self.call.tensors, strict=True)]
-        args, kwargs = self.call.arguments(own)
-        return self._run(self.module, *args, **kwargs).float()
-
-
-def _traced(network: _Flat) -> Any:
-    tensors = network.call.tensors
-    numbers = tuple(each.float() if each.is_floating_point() else each for each in tensors)
+def _traced(network: Flat, call: Call) -> Any:
+    numbers = tuple(each.float() if each.is_floating_point() else each for each in call.tensors)
     jit: Any = torch.jit
     with torch.no_grad(), warnings.catch_warnings():
         # A trace takes branches as they are; that this is right for a shape is proved before it is

@@ -10,8 +10,9 @@ from torch.nn import functional
 
 from worker.engine.backends.cabinet import WORTHWHILE, Comparison
 from worker.engine.backends.call import Call
+from worker.engine.backends.compiler import CompiledNetwork
 from worker.engine.backends.network import Network
-from worker.engine.backends.openvino import CompiledNetwork
+from worker.engine.memory.device import settle
 
 FEWEST, MOST = 5, 15
 """Times that each runs, in turn, so that what else the machine does slows both alike; the first
@@ -26,9 +27,15 @@ waiting for others, and what it has of the processors counts."""
 SLOW = 2.0
 """Seconds of a forward past which one round has to say it all."""
 
-APART = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
+APART = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 """How far the answers may be apart, in parts of their length. In float32 OpenVINO came to 1e-6, and
-a picture moves by a level in a colour here and there; in bfloat16 either is 6e-3 from float32."""
+a picture moves by a level in a colour here and there; in bfloat16 either is 6e-3 from float32. A
+number of float16 has three binary places more, so either is 1e-3 from float32 there, and 1e-2
+leaves as much room as bfloat16 has."""
+
+APART_TF32 = 5e-3
+"""In float32 on a card, whose convolutions have the ten binary places of float16 (TF32), as PyTorch
+has them by default."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +63,10 @@ class Trial:
         if len(self.plain_took) == len(self.compiled_took):
             self.network.make_plain()
             args, kwargs = self.call.arguments(self.call.tensors)
-            self._right, took = timed(lambda: self.network.eager(*args, **kwargs))
+            self._right, took = timed(lambda: self.network.eager(*args, **kwargs), self._device)
             self.plain_took.append(took)
             return None
-        answer, took = timed(lambda: self.compiled.run(self.call))
+        answer, took = timed(lambda: self.compiled.run(self.call), self._device)
         self.compiled_took.append(took)
         self.agreed = self.agreed and self._agrees(answer)
         self._right = None
@@ -68,6 +75,10 @@ class Trial:
             return None
         plain, compiled = (median(each) for each in zip(*pairs, strict=True))
         return Comparison(plain, compiled, self.agreed)
+
+    @property
+    def _device(self) -> torch.device:
+        return self.network.device
 
     @property
     def _rounds(self) -> int:
@@ -85,9 +96,7 @@ class Trial:
     def _agrees(self, answer: torch.Tensor) -> bool:
         if self._right is None or self._right.shape != answer.shape:
             return False
-        right = self._right.float()
-        apart = functional.mse_loss(answer.float(), right) ** 0.5
-        return bool(apart <= APART[self.network.dtype] * right.square().mean() ** 0.5)
+        return bool(distance(answer, self._right) <= within(self.network))
 
 
 def is_clear(pairs: list[tuple[float, float]]) -> bool:
@@ -96,8 +105,25 @@ def is_clear(pairs: list[tuple[float, float]]) -> bool:
     return len(pairs) >= FEWEST - 1 and not len(pairs) / 4 < won < len(pairs) * 3 / 4
 
 
-def timed(work: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, Took]:
-    """What the work makes, and its seconds."""
+def distance(answer: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """How far an answer is from the right one, in parts of its length; on their device."""
+    own = right.float()
+    return (functional.mse_loss(answer.float(), own) / own.square().mean()) ** 0.5
+
+
+def within(network: Network) -> float:
+    """How far another way of running it may be from it."""
+    if network.device.type == "cuda" and network.dtype == torch.float32:
+        return APART_TF32
+    return APART.get(network.dtype, APART[torch.bfloat16])
+
+
+def timed(work: Callable[[], torch.Tensor], device: torch.device) -> tuple[torch.Tensor, Took]:
+    """What the work makes, and its seconds, to the end of what a card does of it; there they count
+    as the processors', which wait for it."""
+    settle(device)
     started, before = time.perf_counter(), time.process_time()
     made = work()
-    return made, Took(time.perf_counter() - started, time.process_time() - before)
+    settle(device)
+    wall, used = time.perf_counter() - started, time.process_time() - before
+    return made, Took(wall, used if device.type == "cpu" else wall)

@@ -9,7 +9,7 @@ import itertools
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.nn import functional
@@ -17,6 +17,7 @@ from torch.nn import functional
 from worker.engine.errors import InvalidRequest, ModelUnavailable
 from worker.engine.ground.transfer import sent
 from worker.engine.parts.lora_forms import WeightChange
+from worker.engine.parts.lora_merging import Merging
 from worker.engine.request import Lora
 
 
@@ -150,6 +151,7 @@ class LoraSwitch:
             *(f"text encoder {number + 1}" for number in range(len(text_encoders))),
         ]
         models = [denoiser, *text_encoders]
+        self._denoiser = denoiser
         self._parts = [(name, _modules(model)) for name, model in zip(names, models, strict=True)]
         self._blocks = dict(blocks or {})
         self._places = {
@@ -166,6 +168,27 @@ class LoraSwitch:
     def on(self) -> bool:
         """Whether any LoRA acts now."""
         return bool(self._hooks)
+
+    @property
+    def merging(self) -> Merging | None:
+        """What acts on the denoiser now, as other weights of it; None where nothing does, or not on
+        all rows alike."""
+        wanted, references = self._active
+        if not self.on or len(wanted) != 1:
+            return None
+        held = {each.name: each for reference in references if (each := reference())}
+
+        def layers() -> list[tuple[str, Any, list[tuple[Layer, float]]]]:
+            paths = {id(module): path for path, module in self._denoiser.named_modules()}
+            own = self._parts[0][1].values()
+            theirs = {id(module) for module in own}
+            return [
+                (paths[id(module)], module, [(one, cast(float, weight)) for one, weight in changes])
+                for module, changes in self._changes(wanted, held)
+                if id(module) in theirs
+            ]
+
+        return Merging((wanted, tuple(each.serial for each in held.values())), layers)
 
     def hold(self, weights: LoraWeights) -> None:
         """Takes a LoRA in, so that `use` finds it by its name while the caller holds it.
