@@ -64,6 +64,12 @@ def test_what_was_compiled_when_idle_makes_the_picture_that_pytorch_makes(idle_s
     assert compiled.std() > 10
     assert np.abs(compiled - plain).max() <= 2
     until(lambda: 'darkroom_compiled_forwards_total{model="tiny"}' in metrics(idle_site), 60)
+    # And so are words read.
+    until(lambda: "CLIPTextModel of 1 rows" in idle_site.worker.log(), 120)
+    asked = {"prompt": "a pear", "negative_prompt": "blue"}
+    read = picture(idle_site, **asked)
+    assert np.abs(read - compiled).max() > 2
+    assert np.abs(read - picture(idle_site, **asked, exact=True)).max() <= 2
 
 
 @pytest.mark.slow

@@ -118,7 +118,9 @@ class Runner:
             make_current(task.model.device)
         match batch.stage:
             case Stage.ENCODE:
-                if self._in_pieces(task, partial(encode, task, self._traces)):
+                with self._fastest_text(task):
+                    done = self._in_pieces(task, partial(encode, task, self._traces))
+                if done:
                     self._check_fit(task)
             case Stage.ENLARGE:
                 beside = task.beside
@@ -271,6 +273,14 @@ class Runner:
         if self._backends is None or key.exact or hung or not self._budget.weighed(key):
             return nullcontext()
         return self._backends.over(model.networks, merging)
+
+    def _fastest_text(self, task: Task) -> AbstractContextManager[None]:
+        """The same for prompts that are read."""
+        model = ready(task.model)
+        plain = task.request.exact or task.request.loras or model.device.type != "cpu"
+        if self._backends is None or plain:
+            return nullcontext()
+        return self._backends.over(model.text_networks)
 
     def _fastest_decoder(self, task: Task) -> AbstractContextManager[None]:
         """The same for a decode. One in pieces rests between the layers of the plain network."""

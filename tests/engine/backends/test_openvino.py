@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ pytest.importorskip("openvino", reason="OpenVINO is not installed: `make up` doe
 pytestmark = pytest.mark.slow
 
 
+NUMBERS = count()
+
+
 def saver(family: str) -> Callable[[Path], Path]:
     return SAVERS.get(family) or (lambda folder: save_tiny(family, folder))
 
@@ -37,7 +41,8 @@ def calls_of(model: LoadedModel, networks: Sequence[Network]) -> list[Call]:
         assert call is not None
         seen.append(call)
 
-    asked = tiny(width=64, height=64, sampler="euler", steps=2)
+    # Words of its own: what was read before is remembered.
+    asked = tiny(prompt=f"apple {next(NUMBERS)}", width=64, height=64, sampler="euler", steps=2)
     with standing_in(networks, watch):
         pictures(Engine(Shelf(model)), **{str(n): replace(asked, seed=n) for n in range(3)})
     return seen
@@ -52,7 +57,7 @@ def test_a_family_predicts_the_same_compiled(family: str, dtype: str, tmp_path: 
     model = load_model(entry, torch.device("cpu"))
     assert isinstance(model, LoadedModel)
     apart = {"float32": 1e-5, "bfloat16": 6e-2}[dtype]
-    for network in (*model.networks, *model.autoencoder.networks):
+    for network in (*model.networks, *model.text_networks, *model.autoencoder.networks):
         last = max(calls_of(model, [network]), key=lambda call: call.rows)
         last = replace(last, tensors=[each[:3] for each in last.tensors])
         converted = ConvertedNetwork(network, last.of_rows(2))

@@ -10,7 +10,9 @@ import torch
 def configured(module: Any) -> str:
     """Its configuration, but for what diffusers notes of the file beside it: where it lay, and in
     no order which entries it had not."""
-    config = dict(getattr(module, "config", None) or {})
+    own: Any = getattr(module, "config", None) or {}
+    # That of transformers is an object with more in it than what was set.
+    config: dict[str, Any] = own.to_diff_dict() if hasattr(own, "to_diff_dict") else dict(own)
     own = {name: value for name, value in config.items() if not name.startswith("_")}
     return json.dumps(own, default=repr, sort_keys=True)
 

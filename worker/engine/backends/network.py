@@ -63,14 +63,18 @@ class Network:
         """The module's own answer."""
         return self.run(self.module, *args, **kwargs)
 
-    def twin(self) -> Any:
+    def twin(self, *, contiguous: bool = False) -> Any:
         """The module again, on the same weights, with none of its hooks and no part in what is
-        done with it meanwhile."""
+        done with it meanwhile; with `contiguous` weights that lie in memory in another order than
+        their dimensions' are copies."""
         weights = [*self.module.parameters(), *self.module.buffers()]
-        twin = copy.deepcopy(self.module, {id(each): each for each in weights})
+        own = {id(each): _contiguous(each) if contiguous else each for each in weights}
+        twin = copy.deepcopy(self.module, own)
         for module in twin.modules():
             module._forward_hooks.clear()
             module._forward_pre_hooks.clear()
+            # By which transformers knows whether it has put its own there that note hidden states.
+            module.__dict__.pop("_output_capturing_hooks_installed", None)
         return twin
 
     @property
@@ -116,6 +120,15 @@ def there(network: "weakref.ref[Network]") -> Network:
     if found is None:
         raise RuntimeError("the network is gone")
     return found
+
+
+def _contiguous(weight: torch.Tensor) -> torch.Tensor:
+    if weight.is_contiguous():
+        return weight
+    copied = weight.detach().contiguous()
+    if isinstance(weight, torch.nn.Parameter):
+        return torch.nn.Parameter(copied, requires_grad=False)
+    return copied
 
 
 @contextmanager

@@ -85,19 +85,22 @@ class OpenVino:
 
     def load(self, path: Path, network: Network, call: Call, rows: int) -> "CompiledNetwork":
         compiled = _core().import_model(path.read_bytes(), "CPU", _properties(network.dtype))
-        return CompiledNetwork(compiled, rows, call.tensors[0].dtype, 2 * network.bytes)
+        return CompiledNetwork(compiled, rows, network.dtype, 2 * network.bytes)
 
     def close(self) -> None:
         """Nothing is done elsewhere."""
 
 
 class CompiledNetwork:
-    """A network that OpenVINO compiled, with weights of its own."""
+    """A network that OpenVINO compiled; `weights` is what has to live for as long as it does."""
 
     prepared = True
 
-    def __init__(self, compiled: Any, rows: int, dtype: torch.dtype, size: int) -> None:
+    def __init__(
+        self, compiled: Any, rows: int, dtype: torch.dtype, size: int, weights: Any = None
+    ) -> None:
         self.rows = rows
+        self._weights = weights
         self.memory = size
         self._dtype = dtype
         self._compiled = compiled
@@ -135,8 +138,12 @@ class ConvertedNetwork:
     def __init__(self, network: Network, call: Call) -> None:
         self._call = call
         self._size = 2 * network.bytes
+        self._dtype = network.dtype
         self._properties = _properties(network.dtype)
-        traced = _traced(Flat(network.twin(), network.run, call, wide=True), call)
+        # Weights in bfloat16 that lie channels last are read as if they did not, and whatever is
+        # in bfloat16 is read where it lies, by what takes any number of rows with its first forward.
+        self._twin = network.twin(contiguous=True)
+        traced = _traced(Flat(self._twin, network.run, call, wide=True), call)
         self._model: Any = _library().convert_model(traced)
         if len(self._model.inputs) != len(call.tensors):
             raise ValueError("not every input has a part in what it makes")
@@ -147,7 +154,7 @@ class ConvertedNetwork:
         shapes = [shape([rows or -1, *each.shape[1:]]) for each in self._call.tensors]
         model.reshape(dict(enumerate(shapes)))
         made = _core().compile_model(model, "CPU", self._properties)
-        return CompiledNetwork(made, rows, self._call.tensors[0].dtype, self._size)
+        return CompiledNetwork(made, rows, self._dtype, self._size, self._twin)
 
 
 def _as_array(tensor: torch.Tensor, rows: int) -> Any:

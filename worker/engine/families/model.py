@@ -198,6 +198,11 @@ class LoadedModel(ABC):
         """The denoiser, where its calls may run another way than the plain one."""
         return ()
 
+    @property
+    def text_networks(self) -> Sequence[Network]:
+        """Its text encoders, where that is so of their calls."""
+        return ()
+
     # What a prompt becomes, and what else a row has
 
     @abstractmethod

@@ -109,6 +109,8 @@ class UNetModel(LoadedModel):
             blocks=unet_blocks(self.unet),
         )
         self._network = Network(self.unet, self.name, make_plain=partial(self.loras.use, ()))
+        for network in self.prompts.networks if self.prompts else ():
+            network.make_plain = partial(self.loras.use, ())
         if self.tiny_vae is not None:
             self.preview = TinyPreview(self.tiny_vae)
             return
@@ -183,6 +185,10 @@ class UNetModel(LoadedModel):
     @property
     def networks(self) -> tuple[Network, ...]:
         return (self._network,) if self._visits.none else ()
+
+    @property
+    def text_networks(self) -> Sequence[Network]:
+        return self.prompts.networks if self.prompts and self._visits.none else ()
 
     def read(self, request: ImageRequest, *, variant: Hashable = ()) -> Text:
         return self.read_all([request], variant=variant)[0]

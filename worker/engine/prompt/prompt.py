@@ -7,6 +7,7 @@ from typing import Protocol
 
 import torch
 
+from worker.engine.backends.network import Network
 from worker.engine.errors import InvalidRequest, ModelUnavailable, say
 from worker.engine.prompt.text.spelling import Spelling, dealt
 from worker.engine.prompt.text.syntax import MAX_WEIGHT, Weighted, parse_attention
@@ -106,6 +107,11 @@ class PromptEncoder:
     def window(self) -> int:
         """Tokens that one window of CLIP takes."""
         return self._window
+
+    @property
+    def networks(self) -> list[Network]:
+        """The text models, as far as their calls may run another way than the plain one."""
+        return [network for encoder in self._encoders for network in encoder.networks]
 
     @property
     def widths(self) -> list[int]:

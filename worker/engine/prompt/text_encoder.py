@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from worker.engine.backends.network import Network
 from worker.engine.errors import InvalidRequest
 from worker.engine.ground.transfer import sent
 from worker.engine.prompt.away import Away
@@ -63,6 +64,7 @@ class WindowEncoder:
         self._words = words
         self._penultimate = penultimate
         self._pooled = "text_embeds" if penultimate else "pooler_output" if pooler else ""
+        self._network = Network(self._model, run=_read)
         length: int = self._model.config.max_position_embeddings
         self.size = length - 2
         # The tokenizer's own answer for nothing says which tokens it wraps and pads with.
@@ -70,6 +72,11 @@ class WindowEncoder:
         self._begin, self._end, self._pad = empty.input_ids[:3]
         self.comma = next(reversed(self._ids(",")), None)
         self._cache: OrderedDict[Hashable, Embedded] = OrderedDict()
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The text model, where its calls may run another way than the plain one."""
+        return () if self._away else (self._network,)
 
     @property
     def width(self) -> int:
@@ -146,30 +153,25 @@ class WindowEncoder:
         padding = self.size - len(content)
         ids = torch.tensor([[self._begin, *known, self._end, *[self._pad] * padding]])
         layer = clip_skip + 1 if self._penultimate else clip_skip
-        with self._learned(content):
-            output = self._model(
-                sent(ids, self._model.device),
-                attention_mask=self._mask(len(content)),
-                output_hidden_states=layer > 1,
-            )
-        hidden: torch.Tensor = output.last_hidden_state
-        if layer > 1:
-            hidden = self._layer(output.hidden_states, layer, clip_skip)
-        pooled = getattr(output, self._pooled, None) if self._pooled else None
-        return Embedded(hidden, pooled)
-
-    def _layer(self, states: Sequence[torch.Tensor], layer: int, clip_skip: int) -> torch.Tensor:
-        # The first of the states is what goes into the first layer.
-        if layer >= len(states):
-            most = len(states) - 1 - (layer - clip_skip)
+        if layer > self._model.config.num_hidden_layers:
+            most = self._model.config.num_hidden_layers - (layer - clip_skip)
             raise InvalidRequest(
                 f"clip_skip: {clip_skip} is more than the {most} layers that this model's text"
                 " encoder has to take from."
             )
-        if self._penultimate:
-            return states[-layer]
-        text_model = getattr(self._model, "text_model", self._model)
-        return text_model.final_layer_norm(states[-layer])
+        learned = any(token < 0 for token in content)
+        read = self._network.eager if learned else self._network
+        with self._learned(content):
+            answer = read(
+                sent(ids, self._model.device),
+                self._mask(len(content)),
+                layer,
+                normed=not self._penultimate,
+                pooled=self._pooled,
+            )
+        numbers = (self.size + 2) * self.width
+        pooled = answer[:, numbers:] if answer.shape[1] > numbers else None
+        return Embedded(answer[:, :numbers].view(1, -1, self.width), pooled)
 
     def _mask(self, content: int) -> torch.Tensor | None:
         """What to attend to, for the few models that are told (they had it in training)."""
@@ -201,3 +203,25 @@ class WindowEncoder:
             yield
         finally:
             handle.remove()
+
+
+def _read(
+    model: Any,
+    ids: torch.Tensor,
+    mask: torch.Tensor | None,
+    layer: int,
+    *,
+    normed: bool,
+    pooled: str,
+) -> torch.Tensor:
+    """A window's embeddings and behind them its vector, where it has one: (1, numbers), since what
+    is compiled answers with one tensor. `layer` counts from the last, which is 1."""
+    output = model(ids, attention_mask=mask, output_hidden_states=layer > 1)
+    hidden: torch.Tensor = output.last_hidden_state
+    if layer > 1:
+        # The first of the states is what goes into the first layer.
+        hidden = output.hidden_states[-layer]
+        if normed:
+            hidden = getattr(model, "text_model", model).final_layer_norm(hidden)
+    vector = getattr(output, pooled, None) if pooled else None
+    return torch.cat([hidden.flatten(1), *([] if vector is None else [vector])], dim=1)
