@@ -16,8 +16,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -113,6 +115,7 @@ class Inductor:
         """What another process makes of `order`. Raises RuntimeError with its last word."""
         if self._scratch is None:
             self._folder.mkdir(parents=True, exist_ok=True)
+            _tidy(self._folder)
             self._scratch = Path(tempfile.mkdtemp(prefix="inductor-", dir=self._folder))
         path = self._scratch / f"{rows}.pt2"
         try:
@@ -259,6 +262,14 @@ class Package:
 
     def __del__(self) -> None:
         self.let_go()
+
+
+def _tidy(folder: Path) -> None:
+    """Removes what compilations left that were ended on the way."""
+    for left in folder.glob("inductor-*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > 24 * 3600:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _bare(tensor: torch.Tensor) -> torch.Tensor:
