@@ -15,14 +15,15 @@ from tests.engine.helpers import Shelf, difference, load, picture, tiny
 from tests.tiny.models import save_tiny
 from tests.tiny.parts import lora_entry, save_tiny_lora
 from worker.engine import Backends, Cabinet, Engine, Lora
-from worker.engine.backends.inductor import Inductor, toolchain
+from worker.engine.backends.inductor import Inductor
+from worker.engine.backends.toolchain import missing
 from worker.engine.parts.lora import LoraWeights
 from worker.models.loading.add_ons.add_ons import load_add_on
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(toolchain("cpu") is not None, reason="there is no C++ compiler"),
+    pytest.mark.skipif(missing("cpu") is not None, reason="there is no C++ compiler"),
 ]
 
 CPU = torch.device("cpu")

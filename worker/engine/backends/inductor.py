@@ -8,7 +8,6 @@ import copy
 import hashlib
 import importlib
 import importlib.metadata
-import importlib.util
 import logging
 import os
 import pickle
@@ -20,18 +19,19 @@ import time
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
+from worker.engine.backends import toolchain
 from worker.engine.backends.call import Call
 from worker.engine.backends.compiler import CompiledNetwork, Room
 from worker.engine.backends.fingerprint import configured, sampled
 from worker.engine.backends.flat import Flat
 from worker.engine.backends.network import Network, there
 from worker.engine.backends.recorded import Recorder
+from worker.engine.backends.toolchain import missing
 from worker.engine.backends.weights import Weights
 
 log = logging.getLogger(__name__)
@@ -46,16 +46,6 @@ BESIDE = 1_500_000_000
 
 LONGEST = 3600.0
 """Seconds after which a compilation has gone wrong."""
-
-
-@cache
-def toolchain(device: str) -> str | None:
-    """What is missing here for compiling for a kind of device; None where all is there."""
-    if shutil.which(os.environ.get("CXX", "g++")) is None:
-        return "a C++ compiler (g++)"
-    if device == "cuda" and importlib.util.find_spec("triton") is None:
-        return "Triton"
-    return None
 
 
 class Inductor:
@@ -78,7 +68,7 @@ class Inductor:
 
     def serves(self, network: Network) -> bool:
         device = network.device
-        if device.type not in self._kinds or toolchain(device.type):
+        if device.type not in self._kinds or missing(device.type):
             return False
         return network.is_plain(DTYPES)
 
@@ -138,6 +128,7 @@ class Inductor:
             "TRITON_CACHE_DIR": str(scratch / "triton"),
             "TORCHINDUCTOR_COMPILE_THREADS": str(max(1, (os.cpu_count() or 1) // 4)),
             "TMPDIR": str(scratch),
+            **toolchain.environment(scratch),
         }
         command = [sys.executable, "-m", "worker.engine.backends.compiling", str(path)]
         if self._closed:
