@@ -14,6 +14,7 @@ from worker.engine.backends.network import Network
 from worker.engine.errors import NotFinite, say
 from worker.engine.ground.transfer import sent
 from worker.engine.memory.device import release_memory, settle, starved
+from worker.engine.parts.layout import lay_out
 from worker.engine.parts.seamless import wrap_for_good
 from worker.engine.parts.tiling import in_tiles, tile_sides
 from worker.engine.parts.visits import Visits
@@ -41,6 +42,8 @@ class Autoencoder:
         self.vae = vae
         self._visits = visits
         self._tiny = tiny
+        if visits.none:
+            lay_out(vae, visits.device)
         self._decoder = Network(vae, run=_decoded, aside=True)
         self._seamless: dict[Tiling, Autoencoder] = {}
         self._plain: tuple[Autoencoder, Tiling] | None = None
