@@ -61,9 +61,10 @@ def compile_package(network: Any, inputs: list[torch.Tensor], path: str) -> None
     inductor: Any = importlib.import_module("torch._inductor")
     with torch.no_grad():
         exported = torch.export.export(network, tuple(inputs))
-        if exported.constants:
-            # What the forward makes of numbers of its own would have to come along.
-            raise ValueError(f"it has constants of its own: {', '.join(exported.constants)}")
+        # What the forward makes of numbers of its own would have to come along.
+        own = exported.constants.keys() - dict(network.named_buffers()).keys()
+        if own:
+            raise ValueError(f"it has constants of its own: {', '.join(sorted(own))}")
         inductor.aoti_compile_and_package(exported, package_path=path, inductor_configs=OPTIONS)
 
 
