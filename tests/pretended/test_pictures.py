@@ -19,6 +19,7 @@ from tests.pretended.accelerator.record import Event
 from tests.tiny.pipelines.editors import EDITORS
 from worker.engine import Engine, FreeU, ImageRequest, Region
 from worker.engine.sampling.recipes import SAMPLERS
+from worker.engine.task import Stage
 
 Folder = Callable[[str], Path]
 
@@ -196,6 +197,24 @@ def test_a_preview_waits_once(
     # After each of its steps, and while it is decoded.
     assert shown == 5
     check(device, PICTURE + shown * PREVIEW)
+
+
+def test_a_picture_is_decoded_while_others_go_on(device: Pretended, folder: Folder):
+    engine = warmed(device, "sd1", folder("sd1"), "bfloat16")
+    engine.add("short", models.request("sd1", steps=2))
+    engine.add("long", models.request("sd1", steps=8))
+    device.lag = 3
+    steps: list[int] = []
+    done: list[str] = []
+    while not done:
+        done = [each.task_id for each in engine.step()]
+        if "short" not in done and engine.progress("short").stage is Stage.DECODE:
+            steps.append(engine.progress("long").step)
+    assert done == ["short"]
+    # It was begun at once, and the other one's steps did not wait for its end.
+    assert steps[-1] >= steps[0] + 3
+    assert drain(engine)["long"].error is None
+    check(device, 2 * PICTURE)
 
 
 @slow

@@ -365,9 +365,11 @@ class Runner:
         autoencoder, latents = task.autoencoder, ready(task.latents)
         try:
             if task.aside is not None:
-                aside, task.aside = task.aside, None
+                aside, task.aside, began = task.aside, None, time.perf_counter()
                 numbers = aside.take()
-                self._accounts.piece(task, aside.seconds)
+                # What was waited for is charged as the time of this.
+                waited = time.perf_counter() - began
+                self._accounts.piece(task, max(0.0, aside.seconds - waited))
                 task.finish(autoencoder.taken(numbers, latents))
                 return
             with self._fastest_decoder(task):
