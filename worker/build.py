@@ -26,9 +26,9 @@ from worker.engine import (
 )
 from worker.engine.backends import openvino
 from worker.engine.backends.compiler import Compiler
-from worker.engine.backends.inductor import Inductor
+from worker.engine.backends.inductor.inductor import Inductor
+from worker.engine.backends.inductor.toolchain import missing
 from worker.engine.backends.recorded import Graphs, Recorder
-from worker.engine.backends.toolchain import missing
 from worker.loop.board import Board
 from worker.loop.errands.carrier import Carrier
 from worker.loop.errands.porter import Porter

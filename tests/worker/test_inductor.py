@@ -11,7 +11,7 @@ from tests.running.site import site_in
 from tests.running.waiting import until
 from tests.tiny.model import save_tiny_model
 from tests.worker.compiled import backend, picture
-from worker.engine.backends.toolchain import missing
+from worker.engine.backends.inductor.toolchain import missing
 
 
 @pytest.mark.slow

@@ -119,7 +119,9 @@ def backend(chosen: Settings) -> Iterator[Finding]:
 
 def _inductor(kind: str) -> Finding:
     # In a child: the engine brings torch in, and with it what it takes of a card.
-    code = f"from worker.engine.backends.toolchain import missing; print(missing({kind!r}))"
+    code = (
+        f"from worker.engine.backends.inductor.toolchain import missing; print(missing({kind!r}))"
+    )
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
     )

@@ -15,8 +15,8 @@ from tests.engine.helpers import Shelf, difference, load, picture, tiny
 from tests.tiny.models import save_tiny
 from tests.tiny.parts import lora_entry, save_tiny_lora
 from worker.engine import Backends, Cabinet, Engine, Lora
-from worker.engine.backends.inductor import Inductor
-from worker.engine.backends.toolchain import missing
+from worker.engine.backends.inductor.inductor import Inductor
+from worker.engine.backends.inductor.toolchain import missing
 from worker.engine.parts.lora import LoraWeights
 from worker.models.loading.add_ons.add_ons import load_add_on
 

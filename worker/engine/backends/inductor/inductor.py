@@ -24,14 +24,13 @@ from typing import Any, cast
 
 import torch
 
-from worker.engine.backends import toolchain
 from worker.engine.backends.call import Call
 from worker.engine.backends.compiler import CompiledNetwork, Room
 from worker.engine.backends.fingerprint import configured, sampled
 from worker.engine.backends.flat import Flat
+from worker.engine.backends.inductor.toolchain import environment, missing
 from worker.engine.backends.network import Network, there
 from worker.engine.backends.recorded import Recorder
-from worker.engine.backends.toolchain import missing
 from worker.engine.backends.weights import Weights
 
 log = logging.getLogger(__name__)
@@ -123,19 +122,19 @@ class Inductor:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _ask(self, order: bytes, path: Path, scratch: Path) -> None:
-        environment = os.environ | {
+        variables = os.environ | {
             "TORCHINDUCTOR_CACHE_DIR": str(scratch / "cache"),
             "TRITON_CACHE_DIR": str(scratch / "triton"),
             "TORCHINDUCTOR_COMPILE_THREADS": str(max(1, (os.cpu_count() or 1) // 4)),
             "TMPDIR": str(scratch),
-            **toolchain.environment(scratch),
+            **environment(scratch),
         }
-        command = [sys.executable, "-m", "worker.engine.backends.compiling", str(path)]
+        command = [sys.executable, "-m", "worker.engine.backends.inductor.compiling", str(path)]
         if self._closed:
             raise RuntimeError("the worker ends")
         self._running = subprocess.Popen(
             command,
-            env=environment,
+            env=variables,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
