@@ -91,10 +91,18 @@ HEALTHCHECK --interval=15s --timeout=10s --start-period=120s \
 CMD ["darkroom", "worker"]
 
 
-# torch's wheels of the usual index bring CUDA with them; the host needs its driver only.
+# torch's wheels of the usual index bring CUDA with them; the host needs its driver only. Networks are
+# compiled by g++ and with CUDA's headers, of which torch's wheels lack the compiler's part.
 FROM worker-packages AS worker-cuda
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends g++ libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
+# hadolint ignore=DL3013
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --requirement requirements/torch.txt
+    pip install --requirement requirements/torch.txt \
+    && release="$(python -c 'import torch; print(torch.version.cuda)')" \
+    && pip install "nvidia-cuda-crt==$release.*" "nvidia-cuda-cccl==$release.*"
 COPY --from=worker-code /app .
 RUN pip install --no-cache-dir --no-build-isolation --no-deps --editable .
 ENV DEVICE=cuda \

@@ -26,7 +26,8 @@ from worker.engine import (
 )
 from worker.engine.backends import openvino
 from worker.engine.backends.compiler import Compiler
-from worker.engine.backends.inductor import Inductor, toolchain
+from worker.engine.backends.inductor.inductor import Inductor
+from worker.engine.backends.inductor.toolchain import missing
 from worker.engine.backends.recorded import Graphs, Recorder
 from worker.loop.board import Board
 from worker.loop.errands.carrier import Carrier
@@ -197,9 +198,9 @@ def compilers_for(chosen: Settings, device: torch.device) -> list[Compiler]:
             return []
         log.info("OpenVINO %s makes networks faster when there is nothing else to do", version)
         return [openvino.OpenVino()]
-    missing = toolchain(kind)
-    if missing is not None:
-        log.warning("networks are not compiled: %s is not installed here", missing)
+    lacking = missing(kind)
+    if lacking is not None:
+        log.warning("networks are not compiled: %s is not installed here", lacking)
     if kind == "cuda":
         recorder = Recorder()
         return [Inductor(chosen.compiled_folder, ("cuda",), recorder), Graphs(recorder)]

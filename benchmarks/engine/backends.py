@@ -26,6 +26,7 @@ import torch
 from benchmarks import RESULTS, ROOT, save
 from benchmarks.engine.beside_diffusers import PROMPTS, Shelf, load
 from worker.engine import Backends, Cabinet, Engine, ImageRequest
+from worker.engine.backends.openvino import OpenVino
 
 MODEL = ROOT / "models" / "emoji"
 READY = 600.0
@@ -86,7 +87,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         plain = Engine(shelf, max_rows=32)
         with tempfile.TemporaryDirectory() as folder:
             cabinet = Cabinet(Path(folder), Path(folder) / "notes.json", 10**9)
-            backends = Backends(cabinet, lambda _, __: True)
+            backends = Backends([OpenVino()], cabinet, lambda _, __: True)
             compiled = Engine(shelf, max_rows=32, backends=backends)
             for engine in (plain, compiled):
                 make(engine, requests(16, 12))

@@ -40,7 +40,7 @@ HISTOGRAMS = {
 COUNTERS = {
     "jobs": ("Jobs that ended, by outcome.", "outcome"),
     "images": ("Pictures stored, by model.", "model"),
-    "compiled_forwards": ("Forwards that OpenVINO ran instead of PyTorch, by model.", "model"),
+    "compiled_forwards": ("Forwards that ran compiled, by model.", "model"),
     "requeued_jobs": ("Jobs that run again because their worker died.", "reason"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def improved(engine: Engine) -> None:
     while idle < 2:
         busy = backends._sent > backends._done
         idle = 0 if engine.improve() or busy else idle + 1
+        time.sleep(0.01)
 
 
 def test_a_recorded_network_makes_the_picture_without_a_wait(
@@ -62,8 +64,7 @@ def test_a_recorded_network_makes_the_picture_without_a_wait(
     assert graphs
     assert not device.record.mixes, device.record.mixes
     assert np.array_equal(recorded, plain)
-    # Its pixels come to the host, and in float16 whether they are numbers.
-    assert len(device.record.waits) <= 2, device.record.waits
+    assert not device.record.waits, device.record.waits
     # Weights that moved are never those that were recorded.
     layer = model.unet.conv_in
     layer.weight = torch.nn.Parameter(layer.weight.detach() * 2, requires_grad=False)

@@ -19,12 +19,13 @@ from tests.pretended.accelerator.record import Event
 from tests.tiny.pipelines.editors import EDITORS
 from worker.engine import Engine, FreeU, ImageRequest, Region
 from worker.engine.sampling.recipes import SAMPLERS
+from worker.engine.task import Stage
 
 Folder = Callable[[str], Path]
 
-PICTURE = 1
-"""Waits of a picture, whatever its steps: its pixels come to the host, and with them whether they
-are numbers. A step has none."""
+PICTURE = 0
+"""Waits of a picture, whatever its steps: its pixels, and with them whether they are numbers, come
+to the host by themselves, beside the steps of others."""
 
 PREVIEW = 1
 """Waits of a preview: its latents come to the host."""
@@ -104,9 +105,7 @@ def _of_diffusers(wait: Event) -> bool:
         pytest.param("lumina2", "hires", marks=slow),
     ],
 )
-def test_a_picture_waits_once_for_its_pixels(
-    device: Pretended, folder: Folder, family: str, kind: str
-):
+def test_a_picture_makes_nobody_wait(device: Pretended, folder: Folder, family: str, kind: str):
     engine = warmed(device, family, folder(family), "bfloat16")
     made(engine, models.request(family, kind))
     check(device, PICTURE)
@@ -115,7 +114,7 @@ def test_a_picture_waits_once_for_its_pixels(
 @slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_kind_of_picture_of_every_family_waits_once_for_its_pixels(
+def test_every_kind_of_picture_of_every_family_makes_nobody_wait(
     device: Pretended, folder: Folder, family: str, dtype: str
 ):
     engine = warmed(device, family, folder(family), dtype)
@@ -195,8 +194,27 @@ def test_a_preview_waits_once(
     shown = 0
     while not engine.step():
         shown += engine.preview("one") is not None
-    assert shown == 4
+    # After each of its steps, and while it is decoded.
+    assert shown == 5
     check(device, PICTURE + shown * PREVIEW)
+
+
+def test_a_picture_is_decoded_while_others_go_on(device: Pretended, folder: Folder):
+    engine = warmed(device, "sd1", folder("sd1"), "bfloat16")
+    engine.add("short", models.request("sd1", steps=2))
+    engine.add("long", models.request("sd1", steps=8))
+    device.lag = 3
+    steps: list[int] = []
+    done: list[str] = []
+    while not done:
+        done = [each.task_id for each in engine.step()]
+        if "short" not in done and engine.progress("short").stage is Stage.DECODE:
+            steps.append(engine.progress("long").step)
+    assert done == ["short"]
+    # It was begun at once, and the other one's steps did not wait for its end.
+    assert steps[-1] >= steps[0] + 3
+    assert drain(engine)["long"].error is None
+    check(device, 2 * PICTURE)
 
 
 @slow

@@ -222,7 +222,10 @@ class Batcher:
             # One at a time is done beside the steps, which need the processors too.
             busy = any(away(task) for task in able)
             able = [task for task in able if not (away(task) or (busy and goes_beside(task)))]
-        return able + self._whole()
+        able += self._whole()
+        # What the device decodes beside the steps is waited for where nothing else is to be done.
+        coming = [task for task in able if task.aside is not None and not task.aside.is_here]
+        return [task for task in able if task not in coming] or coming if coming else able
 
     def _whole(self) -> list[Task]:
         """Of the tasks whose pipeline runs whole, one a pipeline: the one under way, or that of the

@@ -12,9 +12,10 @@ import torch
 from worker.engine.accounts import Accounts
 from worker.engine.backends.backends import Backends
 from worker.engine.batch import Batch, Stacks, Step, keep_step
-from worker.engine.errors import NotFinite, say
+from worker.engine.errors import NotFinite
 from worker.engine.families.model import LoadedModel
 from worker.engine.ground.piecework import Piecework
+from worker.engine.ground.sideline import Sideline
 from worker.engine.guidance.acting import acts, put_on
 from worker.engine.guidance.task_rows import TaskRows
 from worker.engine.memory.device import (
@@ -77,6 +78,7 @@ class Runner:
         self._observer = observer
         self._stopwatch = Stopwatch()
         self._stacks = Stacks()
+        self._sideline = Sideline()
 
     @torch.inference_mode()
     def advance(self, batch: Batch | None) -> None:
@@ -370,20 +372,25 @@ class Runner:
 
     def _decode(self, task: Task) -> None:
         model = ready(task.model)
+        autoencoder, latents = task.autoencoder, ready(task.latents)
         try:
+            if task.aside is not None:
+                aside, task.aside, began = task.aside, None, time.perf_counter()
+                numbers = aside.take()
+                # What was waited for is charged as the time of this.
+                waited = time.perf_counter() - began
+                self._accounts.piece(task, max(0.0, aside.seconds - waited))
+                task.finish(autoencoder.taken(numbers, latents))
+                return
             with self._fastest_decoder(task):
-                task.finish(task.autoencoder.decode(ready(task.latents)))
+                if model.device.type == "cuda" and autoencoder.goes_aside:
+                    decode = partial(autoencoder.numbers, latents)
+                    task.aside = self._sideline.run(model.device, decode, latents)
+                else:
+                    task.finish(autoencoder.decode(latents))
         except NotFinite as error:
-            if broken := model.broken_part():
-                raise NotFinite(
-                    say(
-                        "model-not-finite",
-                        "{model} is broken: its {part} has NaN or infinity among its weights;"
-                        " fetch its file again.",
-                        model=model.name,
-                        part=broken,
-                    )
-                ) from error
+            if (blamed := model.to_blame()) is not None:
+                raise blamed from error
             raise
 
     # A pipeline that runs whole: one of its steps

@@ -14,6 +14,7 @@ from worker.engine.faces.restorer import Restoration
 from worker.engine.families.model import LoadedModel, Text
 from worker.engine.ground.beside import Beside
 from worker.engine.ground.piecework import Piecework
+from worker.engine.ground.sideline import Aside
 from worker.engine.memory.device import make_current
 from worker.engine.memory.footprint import ForwardShape
 from worker.engine.parts.autoencoder import Autoencoder
@@ -121,6 +122,7 @@ class Task:
     last_advanced: int = 0
     piecework: Piecework | None = None
     beside: Beside[Picture] | None = None
+    aside: Aside | None = None
     model: LoadedModel | None = None
     whole: WholeModel | None = None
     run: WholeRun | None = None

@@ -96,10 +96,13 @@ def torch(chosen: Settings) -> Iterator[Finding]:
 
 
 def backend(chosen: Settings) -> Iterator[Finding]:
-    if importlib.util.find_spec("torch") is None or machine.gpus():
+    if importlib.util.find_spec("torch") is None:
         return
     if chosen.backend == "torch":
         yield good("back end", "PyTorch alone, as BACKEND says.")
+        return
+    if machine.gpus() or chosen.backend == "inductor":
+        yield _inductor("cuda" if machine.gpus() else "cpu")
         return
     if importlib.util.find_spec("openvino") is None:
         says = "PyTorch alone: OpenVINO is not installed. On x86-64 pictures are faster with it:"
@@ -112,6 +115,25 @@ def backend(chosen: Settings) -> Iterator[Finding]:
         else "no matrix units for bfloat16 (AMX)."
     )
     yield good("back end", f"OpenVINO {version} beside PyTorch; the processor has {units}")
+
+
+def _inductor(kind: str) -> Finding:
+    # In a child: the engine brings torch in, and with it what it takes of a card.
+    code = (
+        f"from worker.engine.backends.inductor.toolchain import missing; print(missing({kind!r}))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    lacking = answer.stdout.strip().splitlines()[-1:]
+    if lacking == ["None"]:
+        beside = " and recorded as CUDA graphs" if kind == "cuda" else ""
+        return good("back end", f"networks are compiled by Inductor{beside}.")
+    if not lacking:
+        reason = (answer.stderr.strip().splitlines() or ["the engine cannot be imported"])[-1]
+        return warn("back end", f"whether networks can be compiled is not known: {reason}")
+    instead = "recorded as CUDA graphs, not compiled" if kind == "cuda" else "PyTorch's own"
+    return warn("back end", f"networks are {instead}: this machine lacks {lacking[0]}.")
 
 
 def memory(chosen: Settings) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ LoRAs merged in, and makes the same pictures."""
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 from pathlib import Path
 
@@ -13,14 +14,16 @@ import torch
 from tests.engine.helpers import Shelf, difference, load, picture, tiny
 from tests.tiny.models import save_tiny
 from tests.tiny.parts import lora_entry, save_tiny_lora
-from worker.engine import Backends, Cabinet, Engine, Lora, LoraWeights
-from worker.engine.backends.inductor import Inductor, toolchain
+from worker.engine import Backends, Cabinet, Engine, Lora
+from worker.engine.backends.inductor.inductor import Inductor
+from worker.engine.backends.inductor.toolchain import missing
+from worker.engine.parts.lora import LoraWeights
 from worker.models.loading.add_ons.add_ons import load_add_on
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(toolchain("cpu") is not None, reason="there is no C++ compiler"),
+    pytest.mark.skipif(missing("cpu") is not None, reason="there is no C++ compiler"),
 ]
 
 CPU = torch.device("cpu")
@@ -33,6 +36,7 @@ def improved(engine: Engine) -> None:
     while idle < 2:
         busy = backends._sent > backends._done
         idle = 0 if engine.improve() or busy else idle + 1
+        time.sleep(0.05 if busy else 0)
 
 
 class Compiled:

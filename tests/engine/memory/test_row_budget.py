@@ -237,6 +237,15 @@ def test_the_budget_does_not_grow_beyond_the_memory_it_expects_to_need(free, exp
     assert budget.rows("shape") == expected
 
 
+def test_a_forward_that_is_replayed_says_nothing_of_the_memory_that_another_takes():
+    budget = RowBudget(max_rows=32)
+    for number in range(4 * TRIAL):
+        rows = budget.rows("shape")
+        used = 50 * rows if number == 0 else 1
+        budget.record("shape", Measurement(rows, rows + 8.0, used=used, free=1500))
+    assert budget.rows("shape") == 16
+
+
 def test_out_of_memory_halves_the_budget_down_to_one_row():
     budget = RowBudget(max_rows=64)
     for expected in (4, 2, 1, 1):

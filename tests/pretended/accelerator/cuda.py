@@ -58,6 +58,7 @@ def _queries(mode: Pretended) -> dict[str, Any]:
         def __init__(self, **_: Any) -> None:
             self.index: int | None = None
             self.point: Point = (0, 0)
+            self.asked = 0
 
         def record(self, stream: Any = None) -> None:
             stream = stream or current_stream()
@@ -73,7 +74,8 @@ def _queries(mode: Pretended) -> dict[str, Any]:
             mode.streams.wait((stream or current_stream()).number, self.point)
 
         def query(self) -> bool:
-            return True
+            self.asked += 1
+            return self.asked > mode.lag
 
         def elapsed_time(self, other: Any) -> float:
             if self.index != other.index:

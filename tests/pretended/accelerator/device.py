@@ -189,6 +189,8 @@ class Pretended(TorchDispatchMode):
     def __init__(self, count: int = 1, memory: int = 80 * 10**9) -> None:
         super().__init__()
         self.count = count
+        self.lag = 0
+        """How often an event says that the device is not so far yet."""
         self.record = Record()
         self.memory = Memory(memory)
         self.streams = Streams(self.mixed)

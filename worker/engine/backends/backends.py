@@ -224,11 +224,21 @@ class Backends:
                     course.converted = compiler.convert(network, course.sample.of_rows(2))
                 course.untried[rows] = course.converted.compiled(rows)
             except Exception as error:
+                kind = type(network.module).__name__
+                log.info("%s is not compiled by %s: %s", kind, compiler.name, error)
                 # Each number of rows would fail in the same way.
-                course.declined.update(compiler.sizes(network))
-                log.info("%s stays plain: %s", type(network.module).__name__, error)
+                self._turn_to_next(network, course, compiler)
 
         self._send(network, compile_it)
+
+    def _turn_to_next(self, network: Network, course: Course, failed: Compiler) -> None:
+        """Another compiler's turn, where there is one for the network; what there is stays."""
+        later = self._compilers[self._compilers.index(failed) + 1 :]
+        following = next((each for each in later if each.serves(network)), None)
+        if following is None or course.there or course.untried:
+            course.declined.update(failed.sizes(network))
+        else:
+            course.compiler, course.converted = following, None
 
     def _look(self, network: Network, course: Course, compiler: Compiler) -> None:
         """What an earlier start found out."""

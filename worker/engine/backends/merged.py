@@ -19,7 +19,7 @@ from worker.engine.backends.call import Call, Signature
 from worker.engine.backends.compiler import CompiledNetwork, Room
 from worker.engine.backends.network import Network
 from worker.engine.backends.trial import distance, within
-from worker.engine.ground.arrival import Arrival
+from worker.engine.ground.sideline import Arrival
 
 log = logging.getLogger(__name__)
 

@@ -34,8 +34,8 @@ class Network:
     """A module whose calls have tensors of rows alone and answer with one tensor of them.
 
     `model` is the name of the model whose denoiser it is, `run` how it is called, and `make_plain`
-    takes off what others hang on its layers. Without `standing_in` a call is that of the module
-    itself, hooks and all.
+    takes off what others hang on its layers; `aside` is one that runs beside others. Without
+    `standing_in` a call is that of the module itself, hooks and all.
     """
 
     def __init__(
@@ -45,8 +45,10 @@ class Network:
         *,
         run: Run = predicted,
         make_plain: Callable[[], None] = lambda: None,
+        aside: bool = False,
     ) -> None:
         self.module = module
+        self.aside = aside
         self.model = model
         self.make_plain = make_plain
         self.run = run

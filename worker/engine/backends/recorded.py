@@ -2,13 +2,13 @@
 
 A graph reads and writes always the same memory. So a call is copied into inputs of the graph's own,
 and its answer out of it; a network whose weights moved since is run as before until it is recorded
-again. All graphs of a device share the memory that they work in: one is replayed at a time, and its
-answer is copied before the next is.
+again. Graphs share the memory that they work in: one is replayed at a time, and its answer is
+copied before the next is. Those of networks that run beside others have another.
 """
 
 import logging
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,28 +33,28 @@ class Recorder:
     """Records networks on one device."""
 
     def __init__(self) -> None:
-        self._pool: Any = None
-        self._stream: Any = None
+        self._pools: dict[bool, tuple[Any, Any]] = {}
 
     def over(self, compiled: CompiledNetwork, network: Network) -> "Recorded":
         """The same, to be recorded where there is time."""
         return Recorded(self, compiled, network)
 
-    def record(self, device: torch.device, run: Any) -> tuple[Any, torch.Tensor]:
+    def record(
+        self, device: torch.device, run: Callable[[], torch.Tensor], aside: bool
+    ) -> tuple[Any, torch.Tensor]:
         """A graph of what `run` does, and the answer that each replay writes. Waits for the device.
         Raises whatever cannot be recorded."""
         cuda: Any = torch.cuda
-        if self._pool is None:
-            self._pool, self._stream = cuda.graph_pool_handle(), cuda.Stream(device)
+        if aside not in self._pools:
+            self._pools[aside] = cuda.graph_pool_handle(), cuda.Stream(device)
+        pool, stream = self._pools[aside]
         graph = cuda.CUDAGraph()
         # What other threads do meanwhile, such as loading a model, is no part of it and no fault.
-        with cuda.graph(
-            graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
-        ):
+        with cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
             answer = run()
         return graph, answer
 
-    def warm(self, device: torch.device, run: Any) -> None:
+    def warm(self, device: torch.device, run: Callable[[], torch.Tensor]) -> None:
         """Runs beside what the device does by itself, as recording has to."""
         cuda: Any = torch.cuda
         stream = cuda.Stream(device)
@@ -124,7 +124,7 @@ class Recorded:
             if not room(cuda.max_memory_allocated(device) - before):
                 raise MemoryError("there is no room for what it works on")
             reserved = cuda.memory_reserved(device)
-            graph, answer = self._recorder.record(device, run)
+            graph, answer = self._recorder.record(device, run, network.aside)
             self._size = max(0, cuda.memory_reserved(device) - reserved)
         except Exception as error:
             self._failed = True

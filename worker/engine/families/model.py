@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from worker.engine.backends.network import Network
-from worker.engine.errors import InvalidRequest
+from worker.engine.errors import InvalidRequest, NotFinite, say
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import LoadedControlNet
 from worker.engine.parts.junction import Junction
@@ -187,6 +187,20 @@ class LoadedModel(ABC):
             if not all(bool(each.isfinite().all()) for each in module.parameters()):
                 return type(module).__name__
         return None
+
+    def to_blame(self) -> NotFinite | None:
+        """What is said of a picture that is no numbers, where that is the model's fault."""
+        if not (broken := self.broken_part()):
+            return None
+        return NotFinite(
+            say(
+                "model-not-finite",
+                "{model} is broken: its {part} has NaN or infinity among its weights; fetch its"
+                " file again.",
+                model=self.name,
+                part=broken,
+            )
+        )
 
     @property
     @abstractmethod

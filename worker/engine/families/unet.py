@@ -21,6 +21,7 @@ from worker.engine.ground.transfer import sent
 from worker.engine.parts.autoencoder import Autoencoder
 from worker.engine.parts.control import residuals
 from worker.engine.parts.junction import Junction
+from worker.engine.parts.layout import lay_out
 from worker.engine.parts.lora import LoraSwitch
 from worker.engine.parts.rows import COUNTED, Pair, Rows
 from worker.engine.parts.t2i_adapter import intrablock
@@ -93,6 +94,8 @@ class UNetModel(LoadedModel):
         self._check_family()
         for part in self.modules():
             part.eval().requires_grad_(False)
+        if self._visits.none:
+            lay_out(self.unet, self.device)
         if self.family == KOLORS:
             self.reads = ChatGLMEncoder(
                 self.text_encoders[0], zero_empty_negative=self.zero_empty_negative

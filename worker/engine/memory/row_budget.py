@@ -3,7 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 from worker.engine.memory.footprint import MARGIN, Footprints, ForwardShape
@@ -173,7 +173,7 @@ class RowBudget(Generic[K]):
     def record(self, key: K, measurement: Measurement) -> None:
         """Learns from one finished forward."""
         climb = self._climb(key)
-        climb.last = measurement
+        climb.last = _with_most(measurement, climb.last)
         cost = measurement.seconds / measurement.rows
         if _is_full(measurement.rows, climb.limit):
             self._record_small(key, climb, cost)
@@ -205,7 +205,7 @@ class RowBudget(Generic[K]):
             return
         climb.settled_for = (climb.settled_for or 0) + 1
         if climb.settled_for >= PATIENCE:
-            self._climbs[key] = _Climb(max(1, climb.limit // 2))
+            self._climbs[key] = _Climb(max(1, climb.limit // 2), last=climb.last)
 
     def _may_double(self, climb: _Climb) -> bool:
         rows, last = climb.limit * 2, climb.last
@@ -214,6 +214,15 @@ class RowBudget(Generic[K]):
         if last is None or last.used is None or last.free is None:
             return True
         return last.used / last.rows * rows * MARGIN <= last.free
+
+
+def _with_most(measurement: Measurement, last: Measurement | None) -> Measurement:
+    """The measurement, with the most memory that a row took: a forward that is replayed works in
+    memory of its own, and what it takes of the rest says nothing of one that is not."""
+    if last is None or last.used is None or measurement.used is None:
+        return measurement
+    before = round(last.used / last.rows * measurement.rows)
+    return replace(measurement, used=max(before, measurement.used))
 
 
 def first_rows(shape: ForwardShape, settled: Mapping[ForwardShape, int]) -> int:
@@ -247,5 +256,5 @@ def _is_full(rows: int, limit: int) -> bool:
 def _decide(climb: _Climb) -> _Climb:
     small, large = (min(list(costs)[WARM_UP:]) for costs in (climb.small, climb.large))
     if large <= WORTHWHILE * small:
-        return _Climb(climb.limit * 2)
-    return _Climb(climb.limit, settled_for=0)
+        return _Climb(climb.limit * 2, last=climb.last)
+    return _Climb(climb.limit, last=climb.last, settled_for=0)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from copy import copy
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from torch.nn import functional
 from worker.engine.backends.network import Network
 from worker.engine.errors import NotFinite, say
 from worker.engine.ground.transfer import sent
-from worker.engine.memory.device import release_memory, starved
+from worker.engine.memory.device import release_memory, settle, starved
+from worker.engine.parts.layout import lay_out
 from worker.engine.parts.seamless import wrap_for_good
 from worker.engine.parts.tiling import in_tiles, tile_sides
 from worker.engine.parts.visits import Visits
@@ -40,7 +42,9 @@ class Autoencoder:
         self.vae = vae
         self._visits = visits
         self._tiny = tiny
-        self._decoder = Network(vae, run=_decoded)
+        if visits.none:
+            lay_out(vae, visits.device)
+        self._decoder = Network(vae, run=_decoded, aside=True)
         self._seamless: dict[Tiling, Autoencoder] = {}
         self._plain: tuple[Autoencoder, Tiling] | None = None
 
@@ -125,6 +129,29 @@ class Autoencoder:
             )
         return to_picture(decoded, latents)
 
+    @property
+    def goes_aside(self) -> bool:
+        """Whether `numbers` can be made beside other work of the device."""
+        return self._plain is None and self._visits.none
+
+    def numbers(self, latents: torch.Tensor) -> torch.Tensor:
+        """All of `decode` but its waits: the picture's bytes, and one that says whether the decoder
+        stayed within its numbers."""
+        if self._tiny is not None:
+            return _bytes(self._tiny.decode(latents.to(self._tiny.dtype), return_dict=False)[0])
+        return _bytes(
+            self._in_tiles_if_need_be(lambda: self._raw(latents), max(latents.shape[-2:]))
+        )
+
+    def taken(self, numbers: torch.Tensor, latents: torch.Tensor) -> Picture:
+        """The picture of these numbers, which came to the host. Raises NotFinite."""
+        if not numbers[-1] and self._tiny is None and self.vae.dtype == torch.float16:
+            # By the way on which it is decoded in float32, where that is what it takes.
+            return self.decode(latents)
+        height, width = latents.shape[-2:]
+        scale = isqrt(len(numbers) // 3 // (height * width))
+        return _picture(numbers, latents, (height * scale, width * scale))
+
     def _decode_seamless(
         self, plain: "Autoencoder", tiling: Tiling, latents: torch.Tensor
     ) -> Picture:
@@ -148,9 +175,12 @@ class Autoencoder:
     def decoded(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels (n, 3, height, width), about -1 to 1, of latents (n, C, h, w)."""
         return self._in_range(
-            lambda: self.raw_decoded(self._denormalized(latents).to(self.vae.dtype)),
+            lambda: self._raw(latents),
             lambda decoded: _is_finite(decoded) or not _is_finite(latents),
         )
+
+    def _raw(self, latents: torch.Tensor) -> torch.Tensor:
+        return self.raw_decoded(self._denormalized(latents).to(self.vae.dtype))
 
     # What another autoencoder does otherwise
 
@@ -192,6 +222,8 @@ class Autoencoder:
         if dtype != torch.float16 or is_fine(found):
             return found
         log.warning("an autoencoder leaves the range of float16; it works in float32 instead")
+        # Another picture may be decoded beside this with the weights that go.
+        settle(self._visits.device)
         self.vae.float()
         try:
             return work()
@@ -251,11 +283,20 @@ def hide_masked(pixels: torch.Tensor, mask: Mask) -> torch.Tensor:
 
 def to_picture(decoded: torch.Tensor, latents: torch.Tensor) -> Picture:
     """RGB (height, width, 3) in uint8 of a decoded (1, 3, height, width) in -1 to 1."""
+    return _picture(_bytes(decoded).cpu(), latents, tuple(decoded.shape[-2:]))
+
+
+def _bytes(decoded: torch.Tensor) -> torch.Tensor:
+    """The picture's levels, and whether all was finite: in one copy, since each may make the host
+    wait for the device."""
     unit = (decoded.float()[0] / 2 + 0.5).clamp(0, 1)
     pixels = (unit * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous()
-    # With the picture in one copy, because each makes the host wait for the device.
     finite = decoded.isfinite().all().to(torch.uint8)
-    copied = torch.cat([pixels.view(-1), finite.view(1)]).cpu().numpy()
+    return torch.cat([pixels.view(-1), finite.view(1)])
+
+
+def _picture(numbers: torch.Tensor, latents: torch.Tensor, size: tuple[int, ...]) -> Picture:
+    copied = numbers.numpy()
     if not copied[-1]:
         at = "latents" if not _is_finite(latents) else "decoded picture"
         raise NotFinite(
@@ -266,4 +307,4 @@ def to_picture(decoded: torch.Tensor, latents: torch.Tensor) -> Picture:
                 at=at,
             )
         )
-    return copied[:-1].reshape(pixels.shape)
+    return copied[:-1].reshape(*size, 3)

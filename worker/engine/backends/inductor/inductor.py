@@ -8,7 +8,6 @@ import copy
 import hashlib
 import importlib
 import importlib.metadata
-import importlib.util
 import logging
 import os
 import pickle
@@ -16,9 +15,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import weakref
 from collections.abc import Mapping
-from functools import cache
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from worker.engine.backends.call import Call
 from worker.engine.backends.compiler import CompiledNetwork, Room
 from worker.engine.backends.fingerprint import configured, sampled
 from worker.engine.backends.flat import Flat
+from worker.engine.backends.inductor.toolchain import environment, missing
 from worker.engine.backends.network import Network, there
 from worker.engine.backends.recorded import Recorder
 from worker.engine.backends.weights import Weights
@@ -44,16 +45,6 @@ BESIDE = 1_500_000_000
 
 LONGEST = 3600.0
 """Seconds after which a compilation has gone wrong."""
-
-
-@cache
-def toolchain(device: str) -> str | None:
-    """What is missing here for compiling for a kind of device; None where all is there."""
-    if shutil.which(os.environ.get("CXX", "g++")) is None:
-        return "a C++ compiler (g++)"
-    if device == "cuda" and importlib.util.find_spec("triton") is None:
-        return "Triton"
-    return None
 
 
 class Inductor:
@@ -76,7 +67,7 @@ class Inductor:
 
     def serves(self, network: Network) -> bool:
         device = network.device
-        if device.type not in self._kinds or toolchain(device.type):
+        if device.type not in self._kinds or missing(device.type):
             return False
         return network.is_plain(DTYPES)
 
@@ -113,6 +104,7 @@ class Inductor:
         """What another process makes of `order`. Raises RuntimeError with its last word."""
         if self._scratch is None:
             self._folder.mkdir(parents=True, exist_ok=True)
+            _tidy(self._folder)
             self._scratch = Path(tempfile.mkdtemp(prefix="inductor-", dir=self._folder))
         path = self._scratch / f"{rows}.pt2"
         try:
@@ -130,18 +122,19 @@ class Inductor:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _ask(self, order: bytes, path: Path, scratch: Path) -> None:
-        environment = os.environ | {
+        variables = os.environ | {
             "TORCHINDUCTOR_CACHE_DIR": str(scratch / "cache"),
             "TRITON_CACHE_DIR": str(scratch / "triton"),
             "TORCHINDUCTOR_COMPILE_THREADS": str(max(1, (os.cpu_count() or 1) // 4)),
             "TMPDIR": str(scratch),
+            **environment(scratch),
         }
-        command = [sys.executable, "-m", "worker.engine.backends.compiling", str(path)]
+        command = [sys.executable, "-m", "worker.engine.backends.inductor.compiling", str(path)]
         if self._closed:
             raise RuntimeError("the worker ends")
         self._running = subprocess.Popen(
             command,
-            env=environment,
+            env=variables,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -259,6 +252,14 @@ class Package:
 
     def __del__(self) -> None:
         self.let_go()
+
+
+def _tidy(folder: Path) -> None:
+    """Removes what compilations left that were ended on the way."""
+    for left in folder.glob("inductor-*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > 24 * 3600:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _bare(tensor: torch.Tensor) -> torch.Tensor:

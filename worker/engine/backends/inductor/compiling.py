@@ -5,10 +5,12 @@ A network comes by standard input without its weights, and the package that is w
 """
 
 import contextlib
+import ctypes
 import importlib
 import itertools
 import os
 import pickle
+import signal
 import sys
 from typing import Any
 
@@ -21,6 +23,8 @@ OPTIONS = {
     # Kernels are tried one by one, in as little memory as there may be beside a loaded model.
     "aot_inductor.autotune_per_kernel_alloc": True,
 }
+
+PR_SET_PDEATHSIG = 1
 
 ALIGNED = 256
 """Bytes between the addresses of stand-ins."""
@@ -57,16 +61,24 @@ def compile_package(network: Any, inputs: list[torch.Tensor], path: str) -> None
     inductor: Any = importlib.import_module("torch._inductor")
     with torch.no_grad():
         exported = torch.export.export(network, tuple(inputs))
-        if exported.constants:
-            # What the forward makes of numbers of its own would have to come along.
-            raise ValueError(f"it has constants of its own: {', '.join(exported.constants)}")
+        # What the forward makes of numbers of its own would have to come along.
+        own = exported.constants.keys() - dict(network.named_buffers()).keys()
+        if own:
+            raise ValueError(f"it has constants of its own: {', '.join(sorted(own))}")
         inductor.aoti_compile_and_package(exported, package_path=path, inductor_configs=OPTIONS)
+
+
+def end_with_parent() -> None:
+    """On Linux this process ends when the one that began it does, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main() -> int:
     """Compiles what standard input has and writes it to the path that is named."""
     with contextlib.suppress(OSError):
         os.nice(10)
+    end_with_parent()
     (path,) = sys.argv[1:]
     network, inputs, device = pickle.load(sys.stdin.buffer)
     if device.type == "cuda":

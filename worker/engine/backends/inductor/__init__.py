@@ -1,0 +1,1 @@
+"""Networks compiled by PyTorch's Inductor: in a process of its own, as code without weights."""
