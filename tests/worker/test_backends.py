@@ -64,6 +64,8 @@ def test_what_was_compiled_when_idle_makes_the_picture_that_pytorch_makes(idle_s
     assert compiled.std() > 10
     assert np.abs(compiled - plain).max() <= 2
     until(lambda: 'darkroom_compiled_forwards_total{model="tiny"}' in metrics(idle_site), 60)
+    # Two rows are as many as it was compiled for.
+    assert 'darkroom_padded_rows_total{model="tiny"} 0.0' in metrics(idle_site)
 
 
 @pytest.mark.slow

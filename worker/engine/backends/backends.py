@@ -75,14 +75,14 @@ class Backends:
 
     `cabinet` keeps all for the next start; `room` says whether so many bytes of memory may be
     taken, beside as many that were taken before; `ran` is told the model of each forward that ran
-    compiled.
+    compiled, and by how many rows it was filled up.
     """
 
     def __init__(
         self,
         cabinet: Cabinet,
         room: Callable[[int, int], bool],
-        ran: Callable[[str], None] = lambda _: None,
+        ran: Callable[[str, int], None] = lambda _, __: None,
     ) -> None:
         self._cabinet = cabinet
         self._ran = ran
@@ -174,7 +174,7 @@ class Backends:
             course.declined.add(compiled.rows)
             return None
         if network.model:
-            self._ran(network.model)
+            self._ran(network.model, max(0, compiled.rows - call.rows))
         return answer
 
     def _size(self, network: Network, rows: int) -> int | None:
