@@ -13,26 +13,30 @@ import time
 
 from benchmarks import ROOT
 
-FEW = ("--rounds", "2", "--pictures", "5")
-"""By its own defaults a mix takes an hour and a half."""
+FEW = ("--rounds", "2", "--pictures", "10")
+"""By its own defaults a mix takes two hours."""
+
+FEWER = (*FEW, "--callers", "1", "8", "16", "--rates", "0.6", "1.2")
 
 EVERY = (
     ("server.around", ()),
-    ("load", ("--mix", "same", *FEW)),
     ("load", ("--mix", "steps", *FEW)),
-    ("load", ("--mix", "all", *FEW)),
+    ("load", ("--mix", "same", *FEWER)),
+    ("load", ("--mix", "all", *FEWER)),
+    ("load", ("--mix", "loras", *FEWER)),
+    ("load", ("--mix", "families", *FEWER)),
+    ("load", ("--mix", "callers", *FEWER)),
     ("beside.arms", ()),
     ("beside.arms", ("--busy", "2", "--rounds", "5")),
     ("beside.full_size", ()),
     ("growth", ()),
     ("simulate", ()),
     ("engine.backends", ()),
-    ("engine.beside_diffusers", ()),
-    ("server.serving", ()),
     ("engine.steps", ()),
     ("engine.tolerance", ()),
     ("engine.previews", ()),
     ("engine.memory", ()),
+    ("server.soon", ()),
     ("server.recovery", ()),
     ("server.enlarging", ()),
     ("server.page", ()),
@@ -44,9 +48,12 @@ EVERY = (
 SHORT = (
     ("server.around", ("--short",)),
     ("load", ("--short",)),
+    ("load", ("--short", "--mix", "loras")),
+    ("load", ("--short", "--mix", "families")),
     ("growth", ("--short",)),
     ("simulate", ("--seconds", "5", "--times", "100")),
     ("beside.arms", ("--rounds", "1", "--callers", "4", "--steps", "4")),
+    ("server.soon", ("--rounds", "1", "--starts", "1")),
     ("server.recovery", ("--kills", "1")),
 )
 
@@ -58,7 +65,8 @@ def main() -> None:
     failed: list[str] = []
     for benchmark, options in SHORT if short else EVERY:
         print(f"\n== {benchmark} {' '.join(options)}", flush=True)
-        output = ("--output", str(ROOT / "build" / "bench" / f"{benchmark}.json"))
+        words = "-".join([benchmark, *(each.lstrip("-") for each in options)])
+        output = ("--output", str(ROOT / "build" / "bench" / f"{words}.json"))
         command = [sys.executable, "-m", f"benchmarks.{benchmark}", *options]
         began = time.monotonic()
         if subprocess.run([*command, *(output if short else ())], check=False).returncode:

@@ -23,6 +23,7 @@ BEGIN, END = "<!-- plots -->\n", "<!-- /plots -->"
 ARMS = {
     "E": "diffusers, one by one",
     "B": "diffusers, alike in one",
+    "K": "diffusers, compiled",
     "W": "ours, whole requests",
     "ours": "ours",
 }
@@ -81,10 +82,53 @@ def open_good(result: Result) -> str:
     )
 
 
+def closed_share(result: Result) -> str:
+    """What was computed a second by callers, beside what the machine could."""
+    return lines(
+        "Computed a second, of the best product of matrices of the same run",
+        Axis("callers"),
+        Axis("%"),
+        {
+            said: [(x, 100 * y) for x, y in points]
+            for said, points in _by_arm(result["closed"], "share_of_gemm").items()
+        },
+    )
+
+
+def computed(result: Result) -> str:
+    """The same for one picture, one caller and many."""
+    names = {"E": "E", "K": "K", "one": "one caller", "B": "B", "many": "16 callers"}
+    names |= {"one bf16": "one, bf16", "many bf16": "16, bf16"}
+    return bars(
+        "Computed a second, of the best product of matrices of the same run and dtype",
+        Axis("%"),
+        {
+            said: {"share": 100 * result["computed"][arm]["share_of_gemm"]}
+            for arm, said in names.items()
+            if arm in result["computed"]
+        },
+    )
+
+
+def soon(result: Result) -> str:
+    """Seconds until something is there."""
+    groups = {"first preview": "first_preview_seconds", "canceled": "cancel_seconds"}
+    times = {said: result[name] for said, name in groups.items()}
+    return bars(
+        "Seconds from asking, alone and beside eight others",
+        Axis("seconds"),
+        {
+            said: {kind: each["median"] for kind, each in found.items()}
+            for said, found in times.items()
+        },
+    )
+
+
 def _by_arm(loops: Result, what: str) -> dict[str, Points]:
     return {
         said: [(float(number), arms[arm][what]) for number, arms in loops.items()]
         for arm, said in ARMS.items()
+        if all(arm in arms for arms in loops.values())
     }
 
 
@@ -96,6 +140,7 @@ def _by_load(result: Result, what: str) -> dict[str, Points]:
             for rate in rates
         ]
         for arm, said in ARMS.items()
+        if arm in result["capacity_a_second"]
     }
 
 
@@ -175,14 +220,23 @@ LOAD = ".venv/bin/python -m benchmarks.load --mix {}"
 PLOTS = (
     *(
         Plot(f"{name}-{mix}", f"load-{mix}", LOAD.format(mix), says, draw)
-        for mix in ("steps", "same", "all")
+        for mix in ("steps", "same", "all", "loras", "families", "callers")
         for name, says, draw in (
             ("callers", "Pictures a second by callers", closed_rate),
             ("callers-wait", "Waiting by callers", closed_wait),
+            ("callers-share", "Computed by callers", closed_share),
             ("load-wait", "Waiting by load", open_wait),
             ("load-good", "Pictures in time by load", open_good),
         )
     ),
+    Plot(
+        "computed",
+        "arms",
+        ".venv/bin/python -m benchmarks.beside.arms",
+        "Computed beside the best",
+        computed,
+    ),
+    Plot("soon", "soon", ".venv/bin/python -m benchmarks.server.soon", "How soon", soon),
     Plot(
         "files", "around", ".venv/bin/python -m benchmarks.server.around", "A picture's file", png
     ),
@@ -204,8 +258,9 @@ def main() -> None:
         result = json.loads(file.read_text())
         try:
             drawing.write_text(plot.draw(result), encoding="utf-8")
-        except KeyError:
-            # Measured in part, as by `--only`.
+        except (KeyError, ValueError):
+            # Measured in part, as by `--only` or without a rate.
+            drawing.unlink(missing_ok=True)
             continue
         load = result.get("load_average")
         told += [
