@@ -7,6 +7,7 @@ nowhere else. A benchmark that fails is told of at the end, and the others run.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +18,9 @@ FEW = ("--rounds", "2", "--pictures", "10")
 """By its own defaults a mix takes two hours."""
 
 FEWER = (*FEW, "--callers", "1", "8", "16", "--rates", "0.6", "1.2")
+
+CARD = (("gpu", ("speed",)), ("gpu", ("ends",)), ("gpu", ("smoke",)))
+"""Without a card they would find nothing out."""
 
 EVERY = (
     ("server.around", ()),
@@ -42,6 +46,7 @@ EVERY = (
     ("server.page", ()),
     ("server.fairness", ()),
     ("server.tracing", ()),
+    *CARD,
     ("plots", ()),
 )
 
@@ -55,6 +60,8 @@ SHORT = (
     ("beside.arms", ("--rounds", "1", "--callers", "4", "--steps", "4")),
     ("server.soon", ("--rounds", "1", "--starts", "1")),
     ("server.recovery", ("--kills", "1")),
+    ("gpu", ("speed", "--compile-seconds", "0")),
+    ("gpu", ("ends",)),
 )
 
 
@@ -63,7 +70,10 @@ def main() -> None:
     parser.add_argument("--short", action="store_true")
     short = parser.parse_args().short
     failed: list[str] = []
+    card = shutil.which("nvidia-smi") is not None
     for benchmark, options in SHORT if short else EVERY:
+        if (benchmark, options) in CARD and not card:
+            continue
         print(f"\n== {benchmark} {' '.join(options)}", flush=True)
         words = "-".join([benchmark, *(each.lstrip("-") for each in options)])
         output = ("--output", str(ROOT / "build" / "bench" / f"{words}.json"))

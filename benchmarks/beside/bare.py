@@ -1,6 +1,6 @@
 """Diffusers as its users run it: a program of its own, with nothing of ours in it.
 
-    python -m benchmarks.beside.bare [--compile MODE] FOLDER...
+    python -m benchmarks.beside.bare [--compile MODE] [--dtype float16] FOLDER...
 
 Holds a pipeline of each folder. Each line that it reads is one call, in JSON: `count` pictures of a
 `prompt` with seeds from 0, `steps`, `guidance`, and where wanted the pixels of a `side`, a
@@ -10,7 +10,7 @@ files and weights. Its answer says the `seconds` that the call took, and those o
 A line with `save` writes the pictures of the last call to that file.
 
 With `--compile` denoisers and decoders are compiled (`compiled.py`) when they are first called, and
-again where pictures of another size or number are.
+again where pictures of another size or number are. Where there is a card they are on it.
 """
 
 import argparse
@@ -43,8 +43,11 @@ SAMPLERS = {
 class Held:
     """A pipeline, and what was added to it."""
 
-    def __init__(self, folder: str, mode: str | None) -> None:
-        self.pipeline = DiffusionPipeline.from_pretrained(folder)
+    def __init__(self, folder: str, mode: str | None, dtype: str | None = None) -> None:
+        numbers = {"dtype": getattr(torch, dtype)} if dtype else {}
+        self.pipeline = DiffusionPipeline.from_pretrained(folder, **numbers)
+        if torch.cuda.is_available():
+            self.pipeline.to("cuda")
         self.pipeline.set_progress_bar_config(disable=True)
         self.own = self.pipeline.scheduler
         self.loras: dict[str, str] = {}
@@ -85,9 +88,10 @@ class Held:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--compile", choices=MODES)
+    parser.add_argument("--dtype", help="float16 or bfloat16, as one has it on a card")
     parser.add_argument("folders", nargs="+")
     options = parser.parse_args()
-    held = {Path(each).name: Held(each, options.compile) for each in options.folders}
+    held = {Path(each).name: Held(each, options.compile, options.dtype) for each in options.folders}
     pictures = np.zeros(0)
     print("ready", flush=True)
     for line in sys.stdin:
@@ -97,7 +101,11 @@ def main() -> None:
             print("saved", flush=True)
             continue
         started, before = time.perf_counter(), time.process_time()
-        pictures = held[call.get("model") or next(iter(held))].make(call)
+        try:
+            pictures = held[call.get("model") or next(iter(held))].make(call)
+        except torch.OutOfMemoryError:
+            print(json.dumps({"error": "no room on the card"}), flush=True)
+            continue
         took, used = time.perf_counter() - started, time.process_time() - before
         print(json.dumps({"seconds": took, "used": used}), flush=True)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import RESULTS, ROOT
+from benchmarks.plots import card
 from benchmarks.plots.svg import Axis, Points, bars, lines
 
 FOLDER = ROOT / "docs" / "images" / "performance"
@@ -244,6 +245,18 @@ PLOTS = (
     Plot("waiting", "growth", ".venv/bin/python -m benchmarks.growth", "Jobs that wait", waiting),
     Plot("streams", "growth", ".venv/bin/python -m benchmarks.growth", "Streams", streams),
     Plot("gpus", "simulate", ".venv/bin/python -m benchmarks.simulate", "GPUs at one Redis", gpus),
+    *(
+        Plot(
+            f"card-{family}",
+            "gpu-speed",
+            "sh benchmarks/gpu.sh speed",
+            f"A forward of {said} by rows",
+            card.forwards(family),
+        )
+        for family, said in card.FAMILIES.items()
+    ),
+    Plot("card", "gpu-speed", "sh benchmarks/gpu.sh speed", "Pictures a second", card.arms),
+    Plot("card-ends", "gpu-ends", "sh benchmarks/gpu.sh ends", "A picture's end", card.ends),
 )
 
 
