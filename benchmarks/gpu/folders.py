@@ -60,15 +60,24 @@ def assemble(family: str, parts: dict[str, Any]) -> Any:
     )
 
 
-def denoiser(
-    family: str, folder: Path, device: torch.device, dtype: torch.dtype, *, tiny: bool
+DENOISER = ("unet", "transformer")
+DECODER = ("vae",)
+"""Parts of a pipeline, as they may be called."""
+
+
+def one(
+    part: tuple[str, ...],
+    family: str,
+    folder: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    tiny: bool,
 ) -> Any:
-    """The network of a family that makes its steps; a tiny one is read from the folder, where it is
-    written first."""
+    """One network of a family; a tiny one is read from the folder, where it is written first."""
     if not tiny:
-        names = ("unet", "transformer")
-        return next(iter(networks(family, device, dtype, None, names).values()))
-    return read_part(models.save(family, folder), ("unet", "transformer"), device, dtype)
+        return next(iter(networks(family, device, dtype, None, part).values()))
+    return read_part(models.save(family, folder), part, device, dtype)
 
 
 def read_part(

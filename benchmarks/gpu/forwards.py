@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from benchmarks.ceilings import Ceilings, achieved, flops, timed
-from benchmarks.gpu.folders import denoiser
+from benchmarks.gpu.folders import DENOISER, one
 from benchmarks.gpu.report import NoTime, Report
 
 ROWS = (1, 2, 4, 8, 16, 32, 64)
@@ -91,7 +91,8 @@ def by_rows(
     """A forward of each of these rows at each of these sides, until memory ends or more rows bring
     nothing."""
     chosen = FAMILIES[family]
-    network = denoiser(family, home / family, torch.device("cuda"), chosen.dtype, tiny=tiny)
+    device = torch.device("cuda")
+    network = one(DENOISER, family, home / family, device, chosen.dtype, tiny=tiny)
     for side in sides:
         try:
             _at(report, network, family, side, rows, limits, pixels, seconds)
@@ -111,8 +112,8 @@ def _at(
     of_the_card: float,
 ) -> None:
     table: list[dict[str, float]] = []
-    one = flops(network, **arguments(network, family, 1, side, pixels=pixels))
-    report.keep("flops_a_row", family, str(side), value=one)
+    work = flops(network, **arguments(network, family, 1, side, pixels=pixels))
+    report.keep("flops_a_row", family, str(side), value=work)
     for rows in every:
         if report.left < 1:
             raise NoTime
@@ -125,7 +126,7 @@ def _at(
                 "ms": round(1000 * seconds, 3),
                 "ms_from_to": [round(1000 * each, 3) for each in (min(took), max(took))],
                 "rows_a_second": round(rows / seconds, 2),
-                **achieved(one * rows, seconds, limits),
+                **achieved(work * rows, seconds, limits),
             }
         )
         report.keep("forwards", family, str(side), value=table)

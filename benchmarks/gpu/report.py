@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from benchmarks import RESULTS, ROOT, save
+from benchmarks.gpu.arms.child import TookTooLong
 from benchmarks.gpu.card import Card, give_back, there
-from benchmarks.gpu.child import TookTooLong
 
 SECONDS = 220.0
 """Of four minutes, without a program's start and its end."""

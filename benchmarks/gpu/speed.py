@@ -23,11 +23,11 @@ import torch
 
 from benchmarks.beside.compiled import MODES
 from benchmarks.ceilings import Ceilings, ceilings, flops
-from benchmarks.gpu.arms import Arms, Wanted, without_omp
+from benchmarks.gpu.arms.arms import Arms, Wanted, without_omp
+from benchmarks.gpu.arms.goals import goals, said
 from benchmarks.gpu.card import card, give_back, there
-from benchmarks.gpu.folders import denoiser, save_model
+from benchmarks.gpu.folders import DECODER, DENOISER, one, save_model
 from benchmarks.gpu.forwards import FAMILIES, ROWS, arguments, by_rows
-from benchmarks.gpu.goals import goals, said
 from benchmarks.gpu.report import Report, parser
 
 UNITS = ("forwards-sd1", "arms-sd1", "mixed", "arms-sdxl", "forwards-sdxl", "forwards-sd3")
@@ -36,6 +36,9 @@ MIXED = (4, 20, 50)
 LOAD = 0.8
 
 ROUNDS = 3
+
+ROWS_A_PICTURE = 2
+"""With the prompt, and without."""
 
 
 @dataclass(frozen=True)
@@ -173,13 +176,14 @@ class Speed:
     @contextmanager
     def _programs(self, family: str, folder: Path) -> Iterator[Arms]:
         chosen, scale = FAMILIES[family], self._scale
+        steps = self._chosen.steps or scale.steps
         wanted = Wanted(
             family,
             scale.arms[family],
-            self._chosen.steps or scale.steps,
+            steps,
             # The processor's own where there is no card: of half precision it makes heavy weather.
             "float32" if scale.tiny else str(chosen.dtype).removeprefix("torch."),
-            self._flops(family),
+            self._flops(family, steps),
             scale.callers,
         )
         arms = Arms(self._report, wanted, folder, self._limits[chosen.dtype], self._home)
@@ -188,13 +192,18 @@ class Speed:
         finally:
             arms.close()
 
-    def _flops(self, family: str) -> int:
-        """Of a row of a forward, worked out without weights."""
-        scale = self._scale
+    def _flops(self, family: str, steps: int) -> int:
+        """Of a picture's denoiser and decoder, worked out without weights."""
+        scale, side = self._scale, self._scale.arms[family]
         device = torch.device("cpu" if scale.tiny else "meta")
-        network = denoiser(family, self._home / family, device, torch.float32, tiny=scale.tiny)
-        asked = arguments(network, family, 1, scale.arms[family], pixels=scale.pixels)
-        return flops(network, **asked)
+        network, vae = (
+            one(part, family, self._home / family, device, torch.float32, tiny=scale.tiny)
+            for part in (DENOISER, DECODER)
+        )
+        row = flops(network, **arguments(network, family, 1, side, pixels=scale.pixels))
+        latent = side // scale.pixels
+        shape = (1, vae.config.latent_channels, latent, latent)
+        return row * ROWS_A_PICTURE * steps + flops(vae.decoder, torch.empty(shape, device=device))
 
 
 def main(asked: list[str] | None = None) -> int:

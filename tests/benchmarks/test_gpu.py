@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from benchmarks.gpu import ends, smoke, speed
+from benchmarks.gpu.arms.child import Child, TookTooLong
+from benchmarks.gpu.arms.goals import goals, said
+from benchmarks.gpu.arms.open_loop import Served, by_steps, poisson, slowdown
 from benchmarks.gpu.card import Card
-from benchmarks.gpu.child import Child, TookTooLong
-from benchmarks.gpu.goals import goals, said
-from benchmarks.gpu.open_loop import Served, by_steps, poisson, slowdown
 from benchmarks.gpu.report import Report
 from benchmarks.plots import card as plots
 

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.ceilings import Ceilings, achieved
-from benchmarks.gpu.child import Child, TookTooLong
+from benchmarks.gpu.arms.child import Child, TookTooLong
 from benchmarks.gpu.report import Report
 
 GUIDANCE = 7.5
-"""Diffusers' own where nobody chooses; a picture has two rows by it."""
+"""Diffusers' own where nobody chooses."""
 
 SAMPLER = "euler"
 
@@ -31,14 +31,11 @@ PROMPT = "red apple, 3d"
 START = 90.0
 """Seconds in which a program has to say that it is ready."""
 
-ROWS = 2
-"""Of a picture: with the prompt, and without."""
-
 
 @dataclass(frozen=True)
 class Wanted:
-    """What all arms make: a family's pictures, of this side and steps, in numbers of this kind.
-    `flops` are those of one row of a forward."""
+    """What all arms make: a family's pictures, of this side and steps, in numbers of this kind;
+    each takes so many `flops`."""
 
     family: str
     side: int
@@ -86,7 +83,7 @@ class Arms:
         catalogue = self._home / f"{family}.toml"
         catalogue.write_text(f'[models.{family}]\nsource = "{self._folder}"\n', encoding="utf-8")
         environment = {"MODELS": str(catalogue), "DATA": str(self._home / f"{family}-data")}
-        self._begin("ours", "benchmarks.gpu.ours", [family], environment)
+        self._begin("ours", "benchmarks.gpu.arms.ours", [family], environment)
 
     def begin_diffusers(self) -> None:
         """Have diffusers load it."""
@@ -236,13 +233,12 @@ class Arms:
     def _figures(self, arm: Arm) -> dict[str, Any]:
         each = [seconds / arm.pictures for seconds in arm.took]
         middle = statistics.median(each)
-        work = self._wanted.flops * ROWS * self._wanted.steps
         return {
             "seconds_a_picture": round(middle, 4),
             "from_to": [round(min(each), 4), round(max(each), 4)],
             "rounds": len(each),
             "pictures_a_second": round(1 / middle, 3),
-            **achieved(work, middle, self._limits),
+            **achieved(self._wanted.flops, middle, self._limits),
             **arm.more,
         }
 

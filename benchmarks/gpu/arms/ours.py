@@ -1,6 +1,6 @@
 """Our engine in a process of its own, as a worker puts it together: loader, defaults, back ends.
 
-    python -m benchmarks.gpu.ours MODEL
+    python -m benchmarks.gpu.arms.ours MODEL
 
 The model is one of the catalogue that the settings name. Each line that it reads is JSON: `do` is
 the name of a method of Ours, the rest what that is given; its answer is what the method found. It
@@ -24,8 +24,8 @@ import numpy as np
 import psutil
 import torch
 
+from benchmarks.gpu.arms.open_loop import Asked, Served, by_steps, poisson, slowdown
 from benchmarks.gpu.card import card
-from benchmarks.gpu.open_loop import Asked, Served, by_steps, poisson, slowdown
 from jobs.settings import settings
 from worker.engine import Engine, Finished, ImageRequest, Notebook, describe, make_current
 from worker.main import bring_in
