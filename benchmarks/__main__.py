@@ -19,7 +19,12 @@ FEW = ("--rounds", "2", "--pictures", "10")
 
 FEWER = (*FEW, "--callers", "1", "8", "16", "--rates", "0.6", "1.2")
 
-CARD = (("gpu", ("speed",)), ("gpu", ("ends",)), ("gpu", ("smoke",)))
+CARD = (
+    ("gpu", ("speed", "--only", "forwards-sd1", "arms-sd1", "mixed")),
+    ("gpu", ("speed", "--more", "--only", "arms-sdxl", "forwards-sdxl", "forwards-sd3")),
+    ("gpu", ("ends",)),
+    ("gpu", ("smoke",)),
+)
 """Without a card they would find nothing out."""
 
 EVERY = (

@@ -4,7 +4,7 @@
 #   sh benchmarks/gpu.sh smoke    every family at its real size, one picture each
 #   sh benchmarks/gpu.sh speed    the card's ceilings, forwards by rows, our engine beside diffusers
 #   sh benchmarks/gpu.sh ends     decodes, previews and files
-#   sh benchmarks/gpu.sh all      all of them; without a word, smoke
+#   sh benchmarks/gpu.sh all      all of them, speed in two times four minutes; without a word, smoke
 #
 #   sh benchmarks/gpu.sh smoke --only flux sdxl   these families; speed and ends have units
 #   sh benchmarks/gpu.sh speed --help
@@ -52,9 +52,11 @@ export HF_HUB_OFFLINE=1
 if [ "${1:-}" = all ]; then
     shift
     failed=0
-    for part in speed ends smoke; do
-        "$python" -m benchmarks.gpu "$part" "$@" || failed=1
-    done
+    # Larger models have four minutes of their own.
+    "$python" -m benchmarks.gpu speed --only forwards-sd1 arms-sd1 mixed "$@" || failed=1
+    "$python" -m benchmarks.gpu speed --more --only arms-sdxl forwards-sdxl forwards-sd3 "$@" || failed=1
+    "$python" -m benchmarks.gpu ends "$@" || failed=1
+    "$python" -m benchmarks.gpu smoke "$@" || failed=1
     exit "$failed"
 fi
 case ${1:-} in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,10 +38,14 @@ class NoTime(Exception):
 class Report:
     """Figures by name, kept in a file after each; what could not be measured is said among them."""
 
-    def __init__(self, card: Card, out: Path, seconds: float) -> None:
+    def __init__(self, card: Card, out: Path, seconds: float, *, more: bool = False) -> None:
+        """With `more` what an earlier run on this card left in the file stays, and is added to."""
         self.card = card
         self.result: dict[str, Any] = card.described()
-        self._said: dict[str, str] = {}
+        before = json.loads(out.read_text()) if more and out.exists() else {}
+        if before.get("card") == card.name:
+            self.result = before | self.result
+        self._said: dict[str, str] = self.result.get("not_measured", {})
         self._failed: list[str] = []
         self._out = out
         self._began = time.monotonic()
@@ -81,6 +86,7 @@ class Report:
                 raise NoTime
             work()
             self.card.check()
+            self._said.pop(name, None)
         except NoTime:
             self.say(name, "no time")
         except (torch.OutOfMemoryError, MemoryError):

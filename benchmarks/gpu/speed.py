@@ -11,13 +11,13 @@ tiny models, and its figures mean nothing.
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 
@@ -206,9 +206,23 @@ class Speed:
         return row * ROWS_A_PICTURE * steps + flops(vae.decoder, torch.empty(shape, device=device))
 
 
+def table(name: str, arms: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each arm that was timed."""
+    for arm, found in arms.items():
+        if "pictures_a_second" in found:
+            yield (
+                f"{name:10} {arm:8} {found['seconds_a_picture']:8.3f} s a picture"
+                f" {found['pictures_a_second']:8.2f} a second"
+                f" {100 * found['share_of_gemm']:6.1f} % of the best product"
+            )
+
+
 def main(asked: list[str] | None = None) -> int:
     options = parser("speed", __doc__)
     options.add_argument("--only", nargs="*", default=UNITS, choices=UNITS, metavar="UNIT")
+    options.add_argument(
+        "--more", action="store_true", help="add to the figures that are in the file"
+    )
     options.add_argument("--steps", type=int, help="of a picture of the arms")
     options.add_argument("--rounds", type=int, default=ROUNDS)
     options.add_argument("--mode", default=MODES[1], choices=MODES, help="in which K is compiled")
@@ -223,13 +237,16 @@ def main(asked: list[str] | None = None) -> int:
     if there():
         without_omp()
     with card(warned=False) as here, TemporaryDirectory(prefix="gpu-") as home:
-        report = Report(here, chosen.out, chosen.seconds)
+        report = Report(here, chosen.out, chosen.seconds, more=chosen.more)
         Speed(report, chosen, scale, Path(home)).run()
         found = goals(report.result, scale.arms)
         report.keep("goals", value=found)
-        print(json.dumps(report.result.get("arms", {}), indent=1))
+        for name, arms in report.result.get("arms", {}).items():
+            print(*table(name, arms), sep="\n")
         for each in found:
             print(said(each))
+        if not here.real:
+            print("There is no card: none of this says anything.")
         print(f"{here.name}: {chosen.out}")
         return 1 if report.errors else 0
 

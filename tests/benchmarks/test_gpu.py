@@ -62,6 +62,14 @@ def test_what_fails_is_said_and_what_comes_after_it_is_done(report: Report, tmp_
     }
     assert report.errors == ["first"]
 
+    again = Report(report.card, tmp_path / "found.json", 60, more=True)
+    assert again.attempt("third", lambda: again.keep("sd1", "768", value=[2]))
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["sd1"] == {"512": [1], "768": [2]}
+    assert not again.errors
+    other = Report(Card("two", lambda: 0, lambda: None), tmp_path / "found.json", 60, more=True)
+    assert "sd1" not in other.result
+
 
 def test_a_program_that_does_not_answer_in_time_is_ended_and_one_that_fails_says_why(
     echo: Child, tmp_path: Path
