@@ -101,7 +101,7 @@ class Ours:
             store,
             notebook=Notebook(chosen.measured_folder / "row-budgets.json", describe(device)),
             observer=self._forwards,
-            backends=back_ends(chosen, device, store.fits, lambda _: None),
+            backends=back_ends(chosen, device, store.fits, lambda *_: None),
         )
         self._model = model
         self._numbers = itertools.count()
