@@ -243,11 +243,12 @@ def summary(took: list[tuple[float, float]], which: int) -> dict[str, float]:
 
 
 def said(above: list[tuple[float, float]], below: list[tuple[float, float]], which: int) -> str:
-    """A ratio as it may be told: the median of the rounds' own, unless they say both ways."""
+    """A ratio as it may be told: the median of the rounds' own, unless they say both ways, or are
+    one."""
     ratios = sorted(a[which] / b[which] for a, b in zip(above, below, strict=True))
     middle = statistics.median(ratios)
     quarter = len(ratios) // 4
     low, high = ratios[quarter], ratios[-1 - quarter]
-    if low < 1 < high:
+    if low < 1 < high or len(ratios) < 2:
         return f"not resolved ({low:.2f} to {high:.2f})"
     return f"{middle:.2f} ({low:.2f} to {high:.2f})"

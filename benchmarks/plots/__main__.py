@@ -126,21 +126,21 @@ def soon(result: Result) -> str:
 
 def _by_arm(loops: Result, what: str) -> dict[str, Points]:
     return {
-        said: [(float(number), arms[arm][what]) for number, arms in loops.items()]
+        said: [(float(number), arms[arm][what]) for number, arms in loops.items() if arm in arms]
         for arm, said in ARMS.items()
-        if all(arm in arms for arms in loops.values())
     }
 
 
 def _by_load(result: Result, what: str) -> dict[str, Points]:
     rates = [rate for rate in result["open"] if " " not in rate]
+    can = result["capacity_a_second"]
     return {
         said: [
-            (float(rate) * result["capacity_a_second"][arm], result["open"][rate][arm][what])
+            (float(rate) * can[arm], result["open"][rate][arm][what])
             for rate in rates
+            if arm in can
         ]
         for arm, said in ARMS.items()
-        if arm in result["capacity_a_second"]
     }
 
 

@@ -12,10 +12,11 @@ import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.beside.bare import Held
+from benchmarks.beside.sides import said
 from benchmarks.beside.work import GUIDANCE, Work
 from benchmarks.ceilings import ON_CPU
 from benchmarks.load.arms import Counter
-from benchmarks.load.figures import between, summary
+from benchmarks.load.figures import between, compared, summary
 from benchmarks.load.loops import Served
 from benchmarks.load.requests import MIXES, Asked
 from benchmarks.server.told import BUSY, COMPILED, PADDED, ROWS
@@ -79,6 +80,21 @@ def test_goodput_counts_what_came_in_time_and_callers_are_told_apart():
     assert found["a_second"] == 0.375
     assert found["in_time"] == 0.67
     assert (found["p95 of anna"], found["p95 of bert"]) == (2.0, 6.0)
+
+
+@pytest.mark.parametrize(
+    ("ours", "others", "told"),
+    [
+        ([2.0, 3.0, 4.0], [1.0, 1.0, 1.0], "3.00 (2.00 to 4.00)"),
+        ([0.9, 1.2], [1.0, 1.0], "not resolved (0.90 to 1.20)"),
+        ([2.0], [1.0], "not resolved (2.00 to 2.00)"),
+    ],
+)
+def test_a_ratio_that_rounds_do_not_bear_out_is_told_as_not_resolved(
+    ours: list[float], others: list[float], told: str
+):
+    assert compared(ours, others) == told
+    assert said([(each, 0.0) for each in ours], [(each, 0.0) for each in others], 0) == told
 
 
 def test_padding_is_what_was_filled_up_of_all_rows_that_were_computed():
