@@ -168,6 +168,14 @@ class MachineSettings(BaseSettings):
         description="Memory for the forwards of one worker in GB, beyond the weights; 0 is what "
         "the device has. A picture that would never fit is refused.",
     )
+    max_rows: int = Field(
+        default=64,
+        ge=1,
+        le=256,
+        description="The most rows of a forward; a picture with guidance has two. How many it "
+        "takes up to that is measured. More are for a card that small pictures do not fill, fewer "
+        "for who would rather wait less for a step.",
+    )
     trace_memory_mb: int = Field(
         default=512,
         ge=1,

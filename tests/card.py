@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobs.prompts.block_weights import INS, MID, OUTS
 from jobs.request.model_card import ModelCard
 
 
@@ -21,6 +22,7 @@ def make_card(**fields: Any) -> ModelCard:
         "guidance_scale": 5.0,
         "sampler": "pndm",
         "window": 77,
+        "lora_blocks": [*INS, MID, *OUTS],
         "kinds": [
             "text-to-image",
             "image-to-image",

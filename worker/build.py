@@ -105,6 +105,7 @@ def build_worker(
     engine = Engine(
         models,
         exact=chosen.exact,
+        max_rows=chosen.max_rows,
         memory_limit=int(chosen.row_memory_gb * GIGABYTE) or None,
         notebook=Notebook(chosen.measured_folder / "row-budgets.json", describe(device)),
         observer=seen,

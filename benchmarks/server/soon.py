@@ -44,11 +44,13 @@ LONG = 50
 MEGABYTE = 10**6
 
 ROLES = {
+    "--spare": "spare worker",
     "worker.main": "worker",
     "gunicorn": "API",
     "redis-server": "Redis",
+    "valkey-server": "Redis",
 }
-"""By what stands in a process's command line; `up` and the rest are others."""
+"""By what stands in a process's command line, the first that does; `up` and the rest are others."""
 
 
 def start(**settings: str) -> tuple[float, float]:

@@ -1,8 +1,9 @@
 """Looks at the queue that the requests of one process share.
 
 A look takes as long as the queue is: with a thousand jobs some fifty milliseconds of a processor.
-So a look that cost something is kept for a few times of what it cost, and who comes while one is
-being taken waits for it. However many ask, looks take a bounded part of a processor.
+So a look at a long queue is kept for a few times of what it cost, and who comes while one is being
+taken waits for it. However many ask, looks take a bounded part of a processor. A short queue is
+shown as it is.
 """
 
 from __future__ import annotations
@@ -18,12 +19,9 @@ from jobs.lists import standing
 from jobs.lists.standing import Standing
 from jobs.records.record import JobRecord
 
-WORTH = 0.004
-"""Processor seconds; a look that took less is not kept, unless MANY jobs wait: a short queue is
-shown as it is."""
-
 MANY = 32
-"""Jobs that wait, from which on a look is kept whatever it took."""
+"""Jobs that wait, from which on a look is kept. Not by what one took: on a busy machine that is
+much for a few jobs too, and who asks for one that has just begun would be told that it waits."""
 
 KEPT = 4.0
 """For how many times of what it took a look is kept, by the clock."""
@@ -84,7 +82,6 @@ class Looks:
             began = time.thread_time()
             stands = standing.look(self._redis).played()
             took = time.thread_time() - began
-            worth = took >= WORTH or stands.waiting >= MANY
-            kept_for = min(LONGEST, KEPT * took) if worth else 0.0
+            kept_for = min(LONGEST, KEPT * took) if stands.waiting >= MANY else 0.0
             self._last = _Look(stands, time.monotonic() + kept_for)
             return stands

@@ -22,7 +22,8 @@ from sd_parsers.parsers import (
 )
 
 from jobs.pictures.pictures import INFOTEXT
-from jobs.recipes.infotext import LACKS_PICTURE, BadInfotext, Recipe
+from jobs.recipes.infotext import BadInfotext, Recipe
+from jobs.recipes.lacking import lacking
 from jobs.recipes.written import number
 from jobs.request.samplers import canonical_schedule, split_sampler
 
@@ -96,13 +97,13 @@ def _parsed(parser: Parser, texts: Texts) -> Recipe:
         raise BadInfotext(UNREADABLE.format(parser.generator.value)) from error
     fields = {"prompt": prompt, "negative_prompt": negative, **_numbers(values)}
     fields |= _sampler(sampler.name, values.get("scheduler"))
-    lacks = None
+    shown: dict[str, str] = {}
     denoise = values.get("denoise")
     begun = isinstance(denoise, int | float) and denoise < WHOLE
     if begun and info.generator == Generators.COMFYUI:
         fields["strength"] = denoise
-        lacks = LACKS_PICTURE.format("denoise")
-    return Recipe(fields, model and _stem(model.name), model and model.hash, lacks)
+        shown["denoise"] = str(denoise)
+    return Recipe(fields, model and _stem(model.name), model and model.hash, lacking(shown))
 
 
 def _flat(info: PromptInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.prompts.tags import tag_of
+from jobs.recipes.lacking import EDIT_PICTURES, FROM_A_PICTURE, REGIONS, Lack, lacking
 from jobs.recipes.steered import OFF
 from jobs.recipes.steered import read as read_steered
 from jobs.recipes.steered import written as written_steered
@@ -39,9 +40,6 @@ BLEND, BLEND_PROMPT = "Prompt blend", "Prompt blended with"
 DRAWN = "Drawn at"
 """Ours: the size that a picture was drawn at, where that is another than its own."""
 
-REGIONS = "Regions"
-"""Ours: the prompts that have places, as JSON."""
-
 NUMBERS = {
     "Steps": "steps",
     "CFG scale": "guidance_scale",
@@ -72,20 +70,11 @@ MODES = {
 }
 """A ControlNet's modes but the usual one, as its extension for AUTOMATIC1111 calls them."""
 
-EDIT_PICTURES = "Edited pictures"
-"""Ours: how many pictures an edit was given."""
-
 TOLD = {
     *("Version", "Note", "Template", "Negative Template", "User", "Created Date", "Date"),
     *("Hashes", "Lora hashes", "TI hashes", "VAE hash", "Model hash", "Size"),
 }
 """Names that tell of a picture and change none."""
-
-FROM_A_PICTURE = (
-    *("Denoising strength", "Mask blur", "ControlNet", "IP-Adapter", "Inpaint area"),
-    *("Image CFG scale", EDIT_PICTURES),
-)
-"""Names by which a recipe shows that it starts from a picture, which no text can hold."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +87,6 @@ class Maker:
 
 class BadInfotext(ValueError):
     """The caller gets 422: the text is no recipe, or not all of one; it says what is missing."""
-
-
-LACKS_PICTURE = (
-    "was made from another picture ({}), which its text does not hold; send that picture as "
-    "`image` with a `kind` that starts from one"
-)
 
 
 @dataclass(frozen=True)
@@ -122,8 +105,8 @@ class Recipe:
     fields: dict[str, Any]
     model: str | None
     model_hash: str | None
-    lacks: str | None = None
-    """What else the picture was made of, as a sentence about its text; None where nothing is."""
+    lacks: tuple[Lack, ...] = ()
+    """What else the picture was made of that its text does not hold."""
     unread: dict[str, str] = field(default_factory=dict[str, str])
     """What else was done to it that nothing here does, by the names that its text has for it."""
 
@@ -199,10 +182,8 @@ def read(text: str) -> Recipe:
         fields["hires"] = hires
     elif HIRES_STRENGTH in values:
         fields["strength"] = number(values[HIRES_STRENGTH])
-    lacks = LACKS_PICTURE.format(shown[0]) if shown else None
-    return Recipe(
-        fields, values.get("Model"), values.get("Model hash"), lacks, _unread(values, known)
-    )
+    model, unread = (values.get("Model"), values.get("Model hash")), _unread(values, known)
+    return Recipe(fields, *model, lacking({name: values[name] for name in shown}), unread)
 
 
 def _unread(values: dict[str, str], known: set[str]) -> dict[str, str]:

@@ -67,7 +67,7 @@ def recipe_of(
     """
     recipe = _found(data)
     if recipe.lacks:
-        detail = f"the picture's `{INFOTEXT}` cannot be used: it {recipe.lacks}"
+        detail = f"the picture's `{INFOTEXT}` cannot be used: it {recipe.lacks[0].detail}"
         raise InvalidRequest([FieldError(pointer="", detail=detail)])
     fields = recipe.fields | _add_ons(recipe, cards) | _model(recipe, cards)
     if notes is not None and recipe.unread:
@@ -85,8 +85,10 @@ def known_part_of(data: bytes, cards: list[ModelCard]) -> tuple[dict[str, Any], 
     """
     recipe = _found(data)
     fields, missing = dict(recipe.fields), list[FieldError]()
-    if recipe.lacks:
-        missing.append(FieldError(pointer="/image", detail=f"the picture {recipe.lacks}"))
+    missing += [
+        FieldError(pointer=each.pointer, detail=f"the picture {each.detail}")
+        for each in recipe.lacks
+    ]
     fields |= _add_ons(recipe, cards)
     missing += [
         FieldError(pointer=_pointer(name), detail=f"nothing here does `{name}: {value[:100]}`")

@@ -127,6 +127,11 @@ class ModelCard(BaseModel):
         default=0,
         description="How many classes of pictures it was taught, of which `class_label` names one.",
     )
+    lora_blocks: list[str] = Field(
+        default_factory=list[str],
+        description="The blocks that a LoRA's `block_weights` may name, beside BASE; empty where "
+        "its network is no U-Net.",
+    )
     samplers: list[str] = Field(default_factory=list[str])
     schedules: list[str] = Field(
         default_factory=lambda: list(EVERY),

@@ -117,7 +117,10 @@ def resolve(
         if card.batched and not request.as_written:
             texts = [("/prompt", each.prompt) for each in said.wordings]
             texts += [("/negative_prompt", each.negative_prompt) for each in said.wordings]
-            notes += half_written_notes([*texts, *other_prompts(request).items()])
+            texts += other_prompts(request).items()
+            if request.hires and request.hires.negative_prompt:
+                texts.append(("/hires/negative_prompt", request.hires.negative_prompt))
+            notes += half_written_notes(texts)
         notes += guidance_notes(scale, cfg_plus_plus=request.cfg_plus_plus)
         notes += [*threshold_notes(request.controls), *picture_notes(pictures)]
     walk, pictures_made = (

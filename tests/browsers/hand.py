@@ -46,6 +46,8 @@ const exact = there.filter((each) => named(each) === name);
 return exact.length ? exact : there.filter((each) => named(each).startsWith(name));
 """
 
+TO_THE_MIDDLE = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })"
+
 WATCH = """
 window.wrong ??= [];
 addEventListener("error", (event) => window.wrong.push(event.message || String(event.target.src)));
@@ -110,9 +112,11 @@ class Hand:
             except IndexError:
                 return []
             except Refused as refused:
-                # It moves, or what lies over it is about to go.
+                # It moves, or what lies over it is about to go, or has to be scrolled away from.
                 if refused.error not in ("element click intercepted", "stale element reference"):
                     raise
+                if refused.error == "element click intercepted":
+                    self.driver.run(TO_THE_MIDDLE, found[which])
                 return []
             return [True]
 

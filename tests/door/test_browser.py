@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 from redis import Redis
 
 from darkroom.supervision.redis_server import RedisServer
@@ -211,11 +211,19 @@ def test_a_used_code_says_where_a_new_one_comes_from(
 def test_scanning_again_while_the_page_is_open_takes_the_new_code(
     new_context: Callable[..., BrowserContext], redis: Redis, worker: HandWorker, lan: str
 ):
+    held: list[Route] = []
     page = new_context().new_page()
     page.goto(devices.pairing_url(lan, "22222222"))
+    page.route("**/api/v1/me", lambda route: held.append(route))
     page.get_by_role("button", name="Pair this device").click()
     expect(page.get_by_role("alert")).not_to_be_empty()
-    page.goto(devices.pairing_url(lan, devices.new_code(redis), "fingerprint"))
+    with page.expect_response("**/api/v1/me"):
+        page.goto(devices.pairing_url(lan, devices.new_code(redis), "fingerprint"))
+        expect(page.get_by_label("Code")).to_be_hidden()
+        # What is said of the code before comes when the next one is there.
+        held[0].continue_()
+        page.unroute("**/api/v1/me")
+    page.wait_for_timeout(100)
     expect(page.get_by_label("Code")).to_be_hidden()
     page.get_by_role("button", name="Pair this device").click()
     page.wait_for_url(f"{lan}/")

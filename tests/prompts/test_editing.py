@@ -233,6 +233,26 @@ def test_a_lora_has_a_weight_for_the_text_encoder_and_one_for_the_unet(
     assert "<lora:ink:0.9:0.3>" in Image.open(io.BytesIO(kept)).text["parameters"]
 
 
+def test_weights_of_blocks_that_the_model_lacks_are_refused(client: httpx.Client):
+    """Before anything is queued, by name, and only where the model has none of those named."""
+
+    def answer(model: str, blocks: dict[str, float], **fields: Any) -> Any:
+        lora = {"name": "ink", "block_weights": blocks}
+        asked = {"model": model, "prompt": "an apple", "steps": 1, "loras": [lora]}
+        return client.post(f"{API}/jobs", json=asked | fields).json()
+
+    (refused,) = answer("sd1", {"IN11": 0.5, "BASE": 0.2})["errors"]
+    assert refused["pointer"] == "/loras/0/block_weights"
+    assert refused["detail"].startswith("the model has no block IN11; its blocks are IN00, IN01")
+    (refused,) = answer("sd1", {}, prompt="x <lora:ink:1:lbw=1,0,0,0,0,1,1,1,1,1,1,1>")["errors"]
+    assert refused["pointer"] == "/prompt"
+    cards = {each["name"]: each for each in client.get(f"{API}/models").json()["models"]}
+    assert cards["sd1"]["lora_blocks"][-1] in refused["detail"]
+    assert cards["sd3"]["lora_blocks"] == []
+    for blocks in ({"IN11": 0.5, "MID": 0.5}, {"BASE": 0.5}):
+        assert answer("sd1", blocks)["status"] == "queued"
+
+
 @pytest.mark.slow
 def test_a_lora_acts_in_each_block_as_it_is_told_and_each_row_has_its_own(
     site: Site, client: httpx.Client

@@ -19,6 +19,6 @@ def counted_looks(monkeypatch: pytest.MonkeyPatch) -> list[Standing]:
         return taken[-1]
 
     monkeypatch.setattr(standing, "look", look)
-    monkeypatch.setattr(looks, "WORTH", 0.0)
+    monkeypatch.setattr(looks, "MANY", 0)
     monkeypatch.setattr(looks, "KEPT", 1000.0)
     return taken

@@ -14,6 +14,8 @@ PIXELS = {"█": (1, 1), "▀": (1, 0), "▄": (0, 1), " ": (0, 0)}
 
 DARK = "█▀▄#"
 
+READERS = cv2.QRCodeDetectorAruco, cv2.QRCodeDetector
+
 
 def printed_code(text: str) -> str:
     """The QR code in what a program printed: its first block of drawn lines."""
@@ -46,5 +48,6 @@ def scan_png(picture: bytes) -> str:
 
 
 def _read(picture: cv2.typing.MatLike) -> str:
-    text, *_ = cv2.QRCodeDetector().detectAndDecode(picture)
-    return text
+    # A camera looks more than once: either of the two misses a code in some hundreds.
+    found = (kind().detectAndDecode(picture)[0] for kind in READERS)
+    return next(filter(None, found), "")

@@ -26,12 +26,28 @@
     return groups.map((group) => group.set("operations", group.get("operations").filter(says))).filter((group) => group.get("operations").size > 0);
   };
 
+  /** Groups that a search unfolded, so that what it found is seen; they fold when it is over. */
+  const unfolded = new Set();
+  const unfolding = (original, { specSelectors, layoutActions }) => (asked) => {
+    const answer = original(asked);
+    const found = asked ? new Set(search(specSelectors.taggedOperations(), asked).keySeq()) : new Set();
+    for (const tag of [...unfolded, ...found]) {
+      layoutActions.show(["operations-tag", tag], found.has(tag));
+      if (found.has(tag)) unfolded.add(tag);
+      else unfolded.delete(tag);
+    }
+    return answer;
+  };
+
   SwaggerUIBundle({
     domNode: place,
     url: place.dataset.document,
     deepLinking: true,
     filter: true,
-    plugins: [{ fn: { opsFilter: search } }],
+    plugins: [
+      { fn: { opsFilter: search } },
+      { statePlugins: { layout: { wrapActions: { updateFilter: unfolding } } } },
+    ],
     docExpansion: "none",
     defaultModelsExpandDepth: -1,
     displayRequestDuration: true,

@@ -35,6 +35,7 @@ export function model(some: Partial<Model> = {}): Model {
     schedules: ["automatic"],
     distilled_guidance: false,
     edit_pictures: 0,
+    lora_blocks: [],
     image_guidance: false,
     loras: [],
     embeddings: [],

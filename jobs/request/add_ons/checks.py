@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from jobs.prompts.block_weights import BASE
 from jobs.request.fields.parts import Control, IPAdapter, Lora, ReferenceOnly
 from jobs.request.fields.values import MAX_LORAS, PREPROCESSORS, ControlType, is_built_in
 from jobs.request.model_card import AddOn, ModelCard
@@ -59,7 +60,28 @@ def lora_errors(
             detail = _of_another("LoRA", lora.name, its.family or fitting[0].family, names, card)
             unknown = [FieldError(pointer=pointer, detail=detail)]
         errors += unknown
+        wrong = _block_problem(lora, card)
+        if wrong and not unknown:
+            pointer = pointer.replace("/name", "/block_weights")
+            errors.append(FieldError(pointer=pointer, detail=wrong))
     return errors
+
+
+def _block_problem(lora: Lora, card: ModelCard) -> Sentence | None:
+    """Lists have blocks that a smaller network lacks: one that it has is enough."""
+    named = [name for name in lora.block_weights if name != BASE]
+    if not named or any(name in card.lora_blocks for name in named):
+        return None
+    if not card.unet:
+        return say("blocks-need-unet", "weights of blocks are for models with a U-Net")
+    if not card.lora_blocks:
+        return None
+    return say(
+        "no-such-block",
+        "the model has no block {name}; its blocks are {blocks}",
+        name=named[0],
+        blocks=", ".join(card.lora_blocks),
+    )
 
 
 def add_on_errors(

@@ -10,12 +10,14 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from tests.engine.helpers import Shelf, difference, load, picture, pictures, tiny
 from worker.engine import TOLERANCE, Engine, OutOfMemory, UNetModel
+from worker.engine.memory.footprint import ForwardShape
 from worker.engine.memory.row_budget import (
     PATIENCE,
     SAMPLES,
     START_ROWS,
     WARM_UP,
     RowBudget,
+    first_rows,
 )
 from worker.engine.memory.stopwatch import Measurement
 
@@ -188,6 +190,41 @@ def test_each_shape_has_its_own_budget():
     budget = RowBudget(max_rows=64)
     climb(budget, lambda rows, _: 1 + 8 / rows, 4 * TRIAL, key="small")
     assert budget.rows("large") == START_ROWS
+
+
+def shape(side: int, model: str = "m", **fields: bool) -> ForwardShape:
+    return ForwardShape(model, side, side, **fields)
+
+
+@pytest.mark.parametrize(
+    ("side", "settled", "rows"),
+    [
+        (32, {}, START_ROWS),
+        (64, {}, START_ROWS),
+        (128, {}, 2),
+        (256, {shape(64, "other"): 64}, 2),
+        (32, {shape(64): 16}, 32),
+        (128, {shape(64): 32}, 4),
+        (256, {shape(64): 8}, 2),
+        (64, {shape(96): 4, shape(32): 8, shape(64, steered=True): 32}, 4),
+    ],
+)
+def test_a_new_shape_begins_with_what_its_area_predicts(side, settled, rows):
+    assert first_rows(shape(side), settled) == rows
+
+
+def test_a_shape_begins_by_what_was_measured_of_another_and_ends_where_that_predicts():
+    def cost(rows: int, area: int) -> float:
+        return max(rows * area, 16 * 64 * 64) / rows
+
+    budget: RowBudget[ForwardShape] = RowBudget(max_rows=64, first=first_rows)
+    for side, began, ended in ((64, 8, 16), (32, 32, 64), (128, 2, 4)):
+        key = shape(side)
+        assert budget.rows(key) == began
+        for _ in range(4 * TRIAL):
+            rows = budget.rows(key)
+            budget.record(key, Measurement(rows, rows * cost(rows, key.area)))
+        assert budget.rows(key) == ended
 
 
 @pytest.mark.parametrize(("free", "expected"), [(2500, 32), (1500, 16)])

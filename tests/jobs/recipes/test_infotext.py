@@ -176,8 +176,8 @@ def test_a_recipe_that_starts_from_a_picture_says_so_and_makes_no_job(setting: s
     recipe = infotext.read(text)
     assert recipe.fields["prompt"] == "cat"
     assert recipe.lacks
-    assert "from another picture" in recipe.lacks
-    with pytest.raises(InvalidRequest, match="from another picture"):
+    assert "another picture" in recipe.lacks[0].detail
+    with pytest.raises(InvalidRequest, match="another picture"):
         recipe_of(png_with(parameters=text), [CARD])
     assert prompts_of(png_with(parameters=text)) == ("", "")
 

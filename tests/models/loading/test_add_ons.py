@@ -366,3 +366,29 @@ def test_a_controlnet_of_sdxl_in_its_inventors_layout_is_read_whole(tmp_path: Pa
     middle = tensors["middle_block_out.0.weight"].float()
     assert torch.equal(net.controlnet_mid_block.weight, middle)
     assert not any(weight.is_meta for weight in net.parameters())
+
+
+@pytest.mark.parametrize(
+    ("width", "tokens", "reason"),
+    [(32, 11, "has 11 vectors; a prompt's window takes 1 to 10"), (48, 2, "other text encoders")],
+)
+def test_an_embedding_that_does_not_fit_is_left_out_with_the_reason_in_the_log(
+    tiny_folder: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    width: int,
+    tokens: int,
+    reason: str,
+):
+    word = embedding_entry(
+        save_tiny_embedding(tmp_path / "word.safetensors", widths=(width,), tokens=tokens), "word"
+    )
+    model = load("tiny", tiny_folder)
+    before = model.prompts.encode("a word", None).tokens
+    with caplog.at_level("INFO"):
+        embeddings = Embeddings(Catalogue({}, "tiny", embeddings={"word": word}))
+        embeddings.read()
+        embeddings.teach(model)
+    assert model.prompts.encode("a word", None).tokens == before
+    assert "embeddings.word is" in caplog.text
+    assert reason in caplog.text

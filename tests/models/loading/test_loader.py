@@ -14,15 +14,13 @@ from safetensors.torch import load_file, save_file
 from tests.models.helpers import REPOSITORY, WriteModels, copy_model, fill_hub_cache
 from tests.models.original_layout import save_original_layout
 from tests.tiny.models import FAMILIES, save_tiny, save_tiny_vae
-from tests.tiny.parts import embedding_entry, save_tiny_embedding
 from worker.engine.errors import ModelUnavailable
 from worker.engine.families.unet import UNetModel
 from worker.engine.preview import TinyPreview
-from worker.models.catalogue import Catalogue, read_catalogue
+from worker.models.catalogue import read_catalogue
 from worker.models.files.sources import locate
 from worker.models.loading.loader import load_model
 from worker.models.loading.memory.sizes import model_bytes, model_dtype, needed_bytes
-from worker.models.store.embeddings import Embeddings
 from worker.models.tables import ModelEntry
 
 CPU = torch.device("cpu")
@@ -374,28 +372,3 @@ def test_on_a_gpu_the_unet_alone_needs_room_when_the_rest_is_offloaded(
     # SDXL's autoencoder leaves the range of fp16.
     assert {each.dtype for each in model.vae.parameters()} == {torch.float32}
     assert {each.dtype for each in model.unet.parameters()} == {torch.float16}
-
-
-@pytest.mark.parametrize(
-    ("width", "tokens", "reason"),
-    [(32, 11, "has 11 vectors; a prompt's window takes 1 to 10"), (48, 2, "other text encoders")],
-)
-def test_an_embedding_that_does_not_fit_is_left_out_with_the_reason_in_the_log(
-    tiny: UNetModel,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    width: int,
-    tokens: int,
-    reason: str,
-):
-    word = embedding_entry(
-        save_tiny_embedding(tmp_path / "word.safetensors", widths=(width,), tokens=tokens), "word"
-    )
-    before = tiny.prompts.encode("a word", None).tokens
-    with caplog.at_level("INFO"):
-        embeddings = Embeddings(Catalogue({}, "tiny", embeddings={"word": word}))
-        embeddings.read()
-        embeddings.teach(tiny)
-    assert tiny.prompts.encode("a word", None).tokens == before
-    assert "embeddings.word is" in caplog.text
-    assert reason in caplog.text

@@ -80,6 +80,13 @@ def test_the_picture_that_it_starts_from_is_named_while_it_is_here(
     ("setting", "pointer", "words"),
     [
         ("Denoising strength: 0.4", "/image", "made from another picture"),
+        (
+            'ControlNet 0: "Module: canny, Model: edges, Weight: 1"',
+            "/controls",
+            "steered by another picture (ControlNet 0)",
+        ),
+        ('ControlNet 0: "Module: reference_only, Model: None"', "/reference_only", "as `image` in"),
+        ("IP-Adapter 0: faces", "/ip_adapters", "send that picture as its `images`"),
         ("Model: dall-e", "/model", "made by dall-e, which is not here; there are: small"),
         ("Sampler: Zigzag", "/sampler", "no sampler is named 'Zigzag'"),
         ("Schedule type: Weekly", "/schedule", "no schedule is named 'Weekly'"),

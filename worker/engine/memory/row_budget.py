@@ -1,5 +1,6 @@
 """How many rows a forward takes: measured for each shape, not a constant."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ K = TypeVar("K", bound=Hashable)
 
 # One caller with guidance has two rows; eight fit wherever one picture does, or nearly.
 START_ROWS = 8
+START_AREA = 64 * 64
+"""Where nothing of a model was measured: so many rows of latents up to this area, which is that of
+512x512 in Stable Diffusion, and of larger ones as many as have that area together."""
 
 # The first forward of a size warms caches and kernels up, so it is not counted; of the next
 # ones the fastest is, because what disturbs a measurement only ever adds time.
@@ -54,7 +58,7 @@ class Budgets:
         notebook: Notebook | None = None,
     ) -> None:
         rows, sizes = notebook.read() if notebook else ({}, {})
-        self._measured = RowBudget(max_rows, known=rows)
+        self._measured = RowBudget(max_rows, known=rows, first=first_rows)
         self._exact_rows = exact_rows
         self._footprints = Footprints(sizes)
         self._limit = limit
@@ -133,11 +137,18 @@ class RowBudget(Generic[K]):
     does slows both alike; the larger becomes the present one if it is cheaper a row and its
     memory is expected to fit, up to `max_rows`. Otherwise the size stays, to be compared anew,
     from half of it, after PATIENCE forwards. Forwards that are not full say nothing: there is
-    no demand for more.
+    no demand for more. A key that was never seen begins with as many rows as `first` makes of it
+    and of what was measured of others.
     """
 
-    def __init__(self, max_rows: int, known: Mapping[K, int] | None = None) -> None:
+    def __init__(
+        self,
+        max_rows: int,
+        known: Mapping[K, int] | None = None,
+        first: Callable[[K, Mapping[K, int]], int] = lambda key, settled: START_ROWS,
+    ) -> None:
         self._max_rows = max_rows
+        self._first = first
         self._climbs: dict[K, _Climb] = {
             key: _Climb(min(rows, max_rows), settled_for=0) for key, rows in (known or {}).items()
         }
@@ -183,7 +194,10 @@ class RowBudget(Generic[K]):
         self.revision += 1
 
     def _climb(self, key: K) -> _Climb:
-        return self._climbs.setdefault(key, _Climb(min(START_ROWS, self._max_rows)))
+        if key not in self._climbs:
+            rows = self._first(key, self.settled)
+            self._climbs[key] = _Climb(min(rows, self._max_rows))
+        return self._climbs[key]
 
     def _record_small(self, key: K, climb: _Climb, cost: float) -> None:
         if climb.settled_for is None and self._may_double(climb):
@@ -200,6 +214,29 @@ class RowBudget(Generic[K]):
         if last is None or last.used is None or last.free is None:
             return True
         return last.used / last.rows * rows * MARGIN <= last.free
+
+
+def first_rows(shape: ForwardShape, settled: Mapping[ForwardShape, int]) -> int:
+    """Rows to begin a shape with of which no forward was measured.
+
+    A forward is worth no more rows once its latents together fill the device, whatever the area of
+    one: so from the model's shape that is most like this one, half of what that predicts, to be
+    compared with the whole of it first. That has the powers of two between which a climb goes.
+    """
+    of_it = [other for other in settled if other.model == shape.model]
+    if not of_it:
+        return max(2, min(START_ROWS, _power(START_ROWS * START_AREA / shape.area)))
+    like = min(of_it, key=lambda other: _unlike(other, shape))
+    return max(2, _power(settled[like] * like.area / shape.area / 2))
+
+
+def _unlike(other: ForwardShape, shape: ForwardShape) -> tuple[bool, bool, float]:
+    apart = abs(math.log(other.area / shape.area))
+    return other.steered != shape.steered, other.plain != shape.plain, apart
+
+
+def _power(rows: float) -> int:
+    return 2 ** max(0, round(math.log2(rows)))
 
 
 def _is_full(rows: int, limit: int) -> bool:

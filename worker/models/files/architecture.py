@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from jobs.request.model_card import Kind
+from worker.models.files.configurations.blocks import block_names
 from worker.models.files.configurations.claims import Claims
 from worker.models.files.configurations.scheduler import (
     Defaults,
@@ -70,7 +71,7 @@ class Architecture:
     predicts a `flow` takes the samplers of flow matching, and with `distilled_guidance` is told its
     guidance scale. Edits are given up to `edit_pictures` pictures, and with `image_guidance` are
     guided by the first as well. It was taught so many `classes`. One that has its `own_sampler`
-    takes no other.
+    takes no other. LoRAs may be given weights of their `lora_blocks`.
     `defaults` is what it takes where models.toml does not say: fields of ModelEntry.
     """
 
@@ -89,6 +90,7 @@ class Architecture:
     edit_pictures: int = 0
     image_guidance: bool = False
     classes: int = 0
+    lora_blocks: tuple[str, ...] = ()
     defaults: Defaults = field(default_factory=dict[str, str | int | float])
 
 
@@ -182,6 +184,7 @@ def _stable_diffusion(
         image_guidance=edits,
         # The last stands for none.
         classes=max(0, (unet.get("num_class_embeds") or 0) - 1),
+        lora_blocks=block_names(unet),
         defaults=_defaults(family, unet, scheduler, claims),
     )
 

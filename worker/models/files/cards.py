@@ -60,6 +60,7 @@ def card(entry: ModelEntry, *, default: bool = False) -> ModelCard:
         edit_pictures=model.edit_pictures,
         image_guidance=model.image_guidance,
         classes=model.classes,
+        lora_blocks=list(model.lora_blocks),
         samplers=_samplers(model),
         schedules=list(FLOW_SCHEDULES if model.flow else EVERY),
         distilled_guidance=model.distilled_guidance,

@@ -64,6 +64,9 @@ export function installDrop(): void {
   });
 }
 
+/** Where a recipe says that a picture is missing which steered it, and did not begin it. */
+const STEERING = new Set(["/controls", "/ip_adapters", "/regions", "/reference_only"]);
+
 async function recipeOf(file: Blob): Promise<Recipe | null> {
   try {
     return await read(file);
@@ -75,9 +78,12 @@ async function recipeOf(file: Blob): Promise<Recipe | null> {
 
 async function useRead({ request, pictures, missing }: Recipe): Promise<void> {
   await fillForm(request, startOf(request, pictures), steeredBy(request, pictures));
-  const names = new Set(missing.map((each) => each.pointer.split("/")[1]!));
+  const steering = missing.filter((each) => STEERING.has(each.pointer));
+  const others = missing.filter((each) => !steering.includes(each));
+  const names = new Set(others.map((each) => each.pointer.split("/")[1]!));
   const lost = [
     names.delete("image") || names.delete("mask") ? t("lostPicture") : "",
+    steering.length ? t("lostSteering") : "",
     names.delete("model") ? t("lostModel") : "",
     names.size ? t("lostOthers", listed([...names])) : "",
   ];

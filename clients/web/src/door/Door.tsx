@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { Refused } from "../api/errors";
 import { platform } from "../platform";
 import { restart } from "../state/live/sync";
@@ -16,12 +16,15 @@ export function Door() {
   const { code, busy, problem, letters, tap } = entry;
   const scanned = useSignal(code.peek() !== "");
   const inside = useSignal(false);
+  // How often a code was scanned: an answer to an earlier one says nothing of the one shown now.
+  const scans = useRef(0);
 
   useEffect(() => {
     (scanned.peek() ? tap : letters).current?.focus();
     // Scanned again while this page was open.
     const again = () => {
       if (!scannedCode()) return;
+      scans.current += 1;
       code.value = scannedCode();
       scanned.value = true;
       problem.value = "";
@@ -36,16 +39,19 @@ export function Door() {
     problem.value = entry.typedCode() ? "" : t("empty");
     if (problem.peek()) return letters.current?.focus();
     busy.value = true;
+    const scan = scans.current;
     try {
       await pair(entry.typedCode(), entry.typedName());
       // Not into the history: who goes back would find a code that was used.
       if (location.pathname === "/pair") location.replace("/");
       else restart();
     } catch (error) {
+      if (scan !== scans.current) return;
       problem.value = reason(error);
-      inside.value = error instanceof Refused && error.code === "wrong-code" && (await isPaired());
       scanned.value = false;
       setTimeout(() => letters.current?.select());
+      const used = error instanceof Refused && error.code === "wrong-code" && (await isPaired());
+      if (scan === scans.current) inside.value = used;
     } finally {
       busy.value = false;
     }

@@ -12,8 +12,9 @@ const t = words("ui/later", {
 /** Milliseconds until what has not come over the page is said to be coming: usually it is there. */
 const SLOW = 400;
 
-/** Milliseconds until what did not come is asked for again. */
+/** Milliseconds until what did not come is asked for again: twice as long each time, up to the second. */
 const AGAIN = 2000;
+const SELDOM = 20_000;
 
 /**
  * A component that comes over the network when it is first drawn. What lies over the page says how to
@@ -27,6 +28,8 @@ export function later<P extends object>(load: () => Promise<ComponentType<P>>, a
     useEffect(() => {
       if (loaded) return;
       let timer = window.setTimeout(() => tell("slow"), SLOW);
+      let pause = AGAIN;
+      let gone = false;
       const ask = () =>
         load().then(
           (component) => {
@@ -36,12 +39,17 @@ export function later<P extends object>(load: () => Promise<ComponentType<P>>, a
           },
           () => {
             clearTimeout(timer);
+            if (gone) return;
             tell("failed");
-            timer = window.setTimeout(ask, AGAIN);
+            timer = window.setTimeout(ask, pause);
+            pause = Math.min(2 * pause, SELDOM);
           },
         );
       void ask();
-      return () => clearTimeout(timer);
+      return () => {
+        gone = true;
+        clearTimeout(timer);
+      };
     }, []);
     const Loaded = loaded;
     if (Loaded) return <Loaded {...props} />;
