@@ -189,8 +189,9 @@ def measure(rounds: int, starts: int) -> dict[str, Any]:
             for count in (0, OTHERS):
                 with others(there, count):
                     every = [work(http) for _ in range(rounds)]
-                result[name][f"beside {count}"] = said(every)
-                print(name, count, result[name][f"beside {count}"], flush=True)
+                kind = f"beside {count} others" if count else "alone"
+                result[name][kind] = said(every)
+                print(name, kind, result[name][kind], flush=True)
     return result
 
 
