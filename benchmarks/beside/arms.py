@@ -30,6 +30,7 @@ from benchmarks.beside.compiled import MODES
 from benchmarks.beside.sides import (
     MODEL,
     PLAINEST,
+    PROMPT,
     SAMPLER,
     Bare,
     Callers,
@@ -139,7 +140,7 @@ def measure(
         "rounds": options.rounds,
         "others_computing": options.busy,
         "backends": {model: ours.backend(model) for model in NAMES},
-        "levels_apart": {model: apart(ours.one(model)[1], right) for model in NAMES},
+        "levels_apart": {model: apart(ours.one(model, prompt=PROMPT)[1], right) for model in NAMES},
         "compile_seconds": compilation and round(compilation, 1),
         "seconds_a_picture": {name: summary(each, 0) for name, each in took.items()},
         "processor_seconds_a_picture": {name: summary(each, 1) for name, each in took.items()},

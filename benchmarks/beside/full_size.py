@@ -25,7 +25,7 @@ from diffusers.schedulers.scheduling_pndm import PNDMScheduler
 from transformers import AutoTokenizer
 
 from benchmarks import RESULTS, ROOT, machine, save
-from benchmarks.beside.sides import MODEL, Bare, Callers, apart, bare, plain, said, summary
+from benchmarks.beside.sides import MODEL, PROMPT, Bare, Callers, apart, bare, plain, said, summary
 from benchmarks.ceilings import achieved, ceilings, flops
 from benchmarks.gpu.networks import NETWORKS
 from benchmarks.server.callers import Server, server
@@ -90,7 +90,7 @@ def measure(options: argparse.Namespace, there: Server, stock: Bare) -> dict[str
         "steps": options.steps,
         "rounds": options.rounds,
         "backend": ours.backend(NAME),
-        "levels_apart": apart(ours.one(NAME)[1], stock.last()),
+        "levels_apart": apart(ours.one(NAME, prompt=PROMPT)[1], stock.last()),
         "seconds_a_picture": {name: summary(each, 0) for name, each in took.items()},
         "processor_seconds_a_picture": {name: summary(each, 1) for name, each in took.items()},
         "ceilings": asdict(limits),

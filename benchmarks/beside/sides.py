@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ from PIL import Image
 
 from benchmarks import ROOT
 from benchmarks.server.callers import Server
-from benchmarks.server.told import BUSY, told
+from benchmarks.server.told import BUSY, Ledger
 
 MODEL = ROOT / "models" / "emoji"
 PROMPT = "red apple, 3d"
@@ -135,19 +135,24 @@ class Callers:
 
     def __init__(self, there: Server, steps: int, guidance: float) -> None:
         self._server = there
-        self._fields = {"prompt": PROMPT, "guidance_scale": guidance, "sampler": SAMPLER}
+        self._fields: dict[str, Any] = {"guidance_scale": guidance, "sampler": SAMPLER}
         self._steps = steps
-        self._ended, self._counting = 0, threading.Lock()
+        self._numbers = itertools.count(1)
         self._http = httpx.Client(
             base_url=there.url,
             timeout=300,
             # The server ends connections on which nothing came for two seconds.
             limits=httpx.Limits(max_connections=64, keepalive_expiry=1),
         )
+        self._ledger = Ledger(self._http)
 
-    def one(self, model: str, seed: int = 0, steps: int | None = None) -> tuple[float, bytes]:
-        """Seconds from asking for a picture to having it, and its file."""
+    def one(
+        self, model: str, seed: int = 0, steps: int | None = None, prompt: str | None = None
+    ) -> tuple[float, bytes]:
+        """Seconds from asking for a picture to having it, and its file. Nobody asked for its prompt
+        before, unless it is given: what the server remembers of one would be an advantage."""
         asked = self._fields | {"model": model, "seed": seed, "steps": steps or self._steps}
+        asked["prompt"] = prompt or f"{PROMPT} {next(self._numbers)}"
         started = time.perf_counter()
         job = self._http.post("/api/v1/jobs", json=asked, headers={"Prefer": "wait=60"}).json()
         while job["status"] in ("queued", "running"):
@@ -155,8 +160,7 @@ class Callers:
             time.sleep(0.02)
         if job["status"] != "succeeded":
             raise RuntimeError(job["error"])
-        with self._counting:
-            self._ended += 1
+        self._ledger.ended()
         file = self._http.get(job["outputs"][0]["url"]).content
         return time.perf_counter() - started, file
 
@@ -170,9 +174,9 @@ class Callers:
 
     def device_share(self, model: str, count: int) -> float:
         """The share of the time, while so many ask at once, in which the device worked on it."""
-        before = told(self._http, self._ended)[BUSY]
+        before = self._ledger.told()[BUSY]
         seconds = self.together(model, count)[0] * count
-        return round((told(self._http, self._ended)[BUSY] - before) / seconds, 3)
+        return round((self._ledger.told()[BUSY] - before) / seconds, 3)
 
     def among(self, model: str, count: int, short: int, long: int, times: int) -> float:
         """The slowest of some pictures of `short` steps, while others ask for `long` ones."""
@@ -243,11 +247,12 @@ def summary(took: list[tuple[float, float]], which: int) -> dict[str, float]:
 
 
 def said(above: list[tuple[float, float]], below: list[tuple[float, float]], which: int) -> str:
-    """A ratio as it may be told: the median of the rounds' own, unless they say both ways."""
+    """A ratio as it may be told: the median of the rounds' own, unless they say both ways, or are
+    one."""
     ratios = sorted(a[which] / b[which] for a, b in zip(above, below, strict=True))
     middle = statistics.median(ratios)
     quarter = len(ratios) // 4
     low, high = ratios[quarter], ratios[-1 - quarter]
-    if low < 1 < high:
+    if low < 1 < high or len(ratios) < 2:
         return f"not resolved ({low:.2f} to {high:.2f})"
     return f"{middle:.2f} ({low:.2f} to {high:.2f})"

@@ -120,7 +120,11 @@ def settle(mix: Mix, settings: Mapping[str, str]) -> None:
 def measure(
     options: argparse.Namespace, mix: Mix, made: Shelf, arms: Mapping[str, Arm]
 ) -> dict[str, Any]:
-    result: dict[str, Any] = machine() | {"mix": options.mix, "rounds": options.rounds}
+    result: dict[str, Any] = machine() | {
+        "mix": options.mix,
+        "rounds": options.rounds,
+        "pictures_at_least": options.pictures,
+    }
     ours, stock = arms["ours"], arms["E"]
     if not isinstance(ours, Ours) or not isinstance(stock, Diffusers):
         raise TypeError("both are needed")

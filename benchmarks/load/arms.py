@@ -22,7 +22,7 @@ from benchmarks.beside.sides import PROMPT, Bare, Took
 from benchmarks.load.made import Shelf
 from benchmarks.load.requests import Asked
 from benchmarks.server.callers import JOBS, Server
-from benchmarks.server.told import BUSY, told
+from benchmarks.server.told import BUSY, Ledger
 
 MOST = 16
 """Pictures in one call of diffusers, and in one batch of whole requests."""
@@ -125,20 +125,22 @@ class Ours:
     def __init__(self, there: Server) -> None:
         self._server = there
         self._clients: dict[str, httpx.Client] = {}
-        self._seed = self._ended = 0
+        self._seed = 0
         self._numbering = threading.Lock()
+        self._ledger = Ledger(self._client(""))
 
     def ask(self, asked: Asked) -> None:
-        """One job, waited for, and its PNG."""
+        """One job, waited for, and its PNG. Nobody asked for its prompt before: what the server
+        remembers of one would be an advantage."""
         with self._numbering:
             self._seed += 1
             seed = self._seed
-        self.picture(asked, seed)
+        self.picture(asked, seed, f"{PROMPT} {seed}")
 
-    def picture(self, asked: Asked, seed: int = 0) -> bytes:
+    def picture(self, asked: Asked, seed: int = 0, prompt: str = PROMPT) -> bytes:
         """The PNG of one job."""
         http = self._client(asked.caller)
-        fields: dict[str, Any] = {"prompt": PROMPT, "guidance_scale": 4.0, "seed": seed}
+        fields: dict[str, Any] = {"prompt": prompt, "guidance_scale": 4.0, "seed": seed}
         fields |= {"model": asked.model, "steps": asked.steps, "sampler": asked.sampler}
         fields |= {"width": asked.side, "height": asked.side}
         fields["loras"] = [{"name": name, "weight": weight} for name, weight in asked.loras]
@@ -149,8 +151,7 @@ class Ours:
             job = http.get(f"{JOBS}/{job['id']}").json()
         if job["status"] != "succeeded":
             raise RuntimeError(job["error"])
-        with self._numbering:
-            self._ended += 1
+        self._ledger.ended()
         return http.get(job["outputs"][0]["url"]).raise_for_status().content
 
     def processor_seconds(self) -> float:
@@ -160,7 +161,7 @@ class Ours:
     def told(self) -> dict[str, float]:
         """Rows, forwards, seconds of the device, and those that jobs waited before a worker began
         them: once the worker has told of every job that ended."""
-        return told(self._client(""), self._ended)
+        return self._ledger.told()
 
     def _client(self, caller: str) -> httpx.Client:
         with self._numbering:

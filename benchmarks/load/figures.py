@@ -84,8 +84,8 @@ def middle(rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def compared(ours: Sequence[float], others: Sequence[float]) -> str:
-    """How many times as many pictures a second, unless the rounds say both ways."""
+    """How many times as many pictures a second, unless the rounds say both ways, or one is all."""
     ratios = sorted(a / b for a, b in zip(ours, others, strict=True))
-    if ratios[0] < 1 < ratios[-1]:
+    if ratios[0] < 1 < ratios[-1] or len(ratios) < 2:
         return f"not resolved ({ratios[0]:.2f} to {ratios[-1]:.2f})"
     return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"

@@ -86,7 +86,7 @@ def open_good(result: Result) -> str:
 def closed_share(result: Result) -> str:
     """What was computed a second by callers, beside what the machine could."""
     return lines(
-        "Computed a second, of the best product of matrices of the same run",
+        "Computed a second, of the best product of matrices",
         Axis("callers"),
         Axis("%"),
         {
@@ -97,11 +97,12 @@ def closed_share(result: Result) -> str:
 
 
 def computed(result: Result) -> str:
-    """The same for one picture, one caller and many."""
-    names = {"E": "E", "K": "K", "one": "one caller", "B": "B", "many": "16 callers"}
-    names |= {"one bf16": "one, bf16", "many bf16": "16, bf16"}
+    """The same of E, K and B, and of ours for one caller and for many."""
+    many = str(result["callers"])
+    names = {"E": "E", "K": "K", "one": "ours, 1", "B": "B", "many": f"ours, {many}"}
+    names |= {"one bf16": "1, bf16", "many bf16": f"{many}, bf16"}
     return bars(
-        "Computed a second, of the best product of matrices of the same run and dtype",
+        "Computed a second, of the best product of matrices",
         Axis("%"),
         {
             said: {"share": 100 * result["computed"][arm]["share_of_gemm"]}
@@ -127,21 +128,21 @@ def soon(result: Result) -> str:
 
 def _by_arm(loops: Result, what: str) -> dict[str, Points]:
     return {
-        said: [(float(number), arms[arm][what]) for number, arms in loops.items()]
+        said: [(float(number), arms[arm][what]) for number, arms in loops.items() if arm in arms]
         for arm, said in ARMS.items()
-        if all(arm in arms for arms in loops.values())
     }
 
 
 def _by_load(result: Result, what: str) -> dict[str, Points]:
     rates = [rate for rate in result["open"] if " " not in rate]
+    can = result["capacity_a_second"]
     return {
         said: [
-            (float(rate) * result["capacity_a_second"][arm], result["open"][rate][arm][what])
+            (float(rate) * can[arm], result["open"][rate][arm][what])
             for rate in rates
+            if arm in can
         ]
         for arm, said in ARMS.items()
-        if arm in result["capacity_a_second"]
     }
 
 

@@ -44,11 +44,13 @@ LONG = 50
 MEGABYTE = 10**6
 
 ROLES = {
+    "--spare": "spare worker",
     "worker.main": "worker",
     "gunicorn": "API",
     "redis-server": "Redis",
+    "valkey-server": "Redis",
 }
-"""By what stands in a process's command line; `up` and the rest are others."""
+"""By what stands in a process's command line, the first that does; `up` and the rest are others."""
 
 
 def start(**settings: str) -> tuple[float, float]:
@@ -187,8 +189,9 @@ def measure(rounds: int, starts: int) -> dict[str, Any]:
             for count in (0, OTHERS):
                 with others(there, count):
                     every = [work(http) for _ in range(rounds)]
-                result[name][f"beside {count}"] = said(every)
-                print(name, count, result[name][f"beside {count}"], flush=True)
+                kind = f"beside {count} others" if count else "alone"
+                result[name][kind] = said(every)
+                print(name, kind, result[name][kind], flush=True)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import httpx
@@ -27,12 +28,26 @@ PATIENCE = 6.0
 """Seconds within which a worker tells what it measured, three of its beats."""
 
 
-def told(http: httpx.Client, ended: int = 0) -> dict[str, float]:
-    """Sums and counts by the metrics' names, and BUSY: once as many jobs have ended."""
-    end = time.monotonic() + PATIENCE
-    while (found := _read(http)).get(ENDED, 0) < ended and time.monotonic() < end:
-        time.sleep(0.2)
-    return found
+class Ledger:
+    """What a server told before this, and the jobs that ended since."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+        self._before = _read(http).get(ENDED, 0.0)
+        self._ended, self._counting = 0, threading.Lock()
+
+    def ended(self) -> None:
+        """Another job has ended. From any thread."""
+        with self._counting:
+            self._ended += 1
+
+    def told(self) -> dict[str, float]:
+        """Sums and counts by the metrics' names, and BUSY, once the worker has told of every job
+        that ended."""
+        wanted, end = self._before + self._ended, time.monotonic() + PATIENCE
+        while (found := _read(self._http)).get(ENDED, 0.0) < wanted and time.monotonic() < end:
+            time.sleep(0.2)
+        return found
 
 
 def _read(http: httpx.Client) -> dict[str, float]:

@@ -12,10 +12,11 @@ import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.beside.bare import Held
+from benchmarks.beside.sides import said
 from benchmarks.beside.work import GUIDANCE, Work
 from benchmarks.ceilings import ON_CPU
 from benchmarks.load.arms import Counter
-from benchmarks.load.figures import between, summary
+from benchmarks.load.figures import between, compared, summary
 from benchmarks.load.loops import Served
 from benchmarks.load.requests import MIXES, Asked
 from benchmarks.server.told import BUSY, COMPILED, PADDED, ROWS
@@ -81,6 +82,21 @@ def test_goodput_counts_what_came_in_time_and_callers_are_told_apart():
     assert (found["p95 of anna"], found["p95 of bert"]) == (2.0, 6.0)
 
 
+@pytest.mark.parametrize(
+    ("ours", "others", "told"),
+    [
+        ([2.0, 3.0, 4.0], [1.0, 1.0, 1.0], "3.00 (2.00 to 4.00)"),
+        ([0.9, 1.2], [1.0, 1.0], "not resolved (0.90 to 1.20)"),
+        ([2.0], [1.0], "not resolved (2.00 to 2.00)"),
+    ],
+)
+def test_a_ratio_that_rounds_do_not_bear_out_is_told_as_not_resolved(
+    ours: list[float], others: list[float], told: str
+):
+    assert compared(ours, others) == told
+    assert said([(each, 0.0) for each in ours], [(each, 0.0) for each in others], 0) == told
+
+
 def test_padding_is_what_was_filled_up_of_all_rows_that_were_computed():
     before = {BUSY: 1.0, f"{ROWS}_count": 10.0, f"{ROWS}_sum": 20.0}
     after = {BUSY: 2.5, f"{ROWS}_count": 14.0, f"{ROWS}_sum": 32.0, f"{PADDED}_total": 4.0}
@@ -96,8 +112,8 @@ def test_padding_is_what_was_filled_up_of_all_rows_that_were_computed():
 def test_operations_of_a_picture_follow_from_those_of_a_few_steps(tiny: Path):
     work = Work(tiny)
     with FlopCounterMode(display=False, custom_mapping=ON_CPU) as counter:
-        work.pipeline("red", num_inference_steps=7, guidance_scale=GUIDANCE, height=16, width=16)
-    assert work.picture(7, 16, "pndm") == counter.get_total_flops()
+        work.pipeline("red", num_inference_steps=5, guidance_scale=GUIDANCE, height=16, width=16)
+    assert work.picture(5, 16, "pndm") == counter.get_total_flops()
 
 
 # peft says so of whoever holds several, which is what is wanted.

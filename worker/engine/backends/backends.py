@@ -75,7 +75,7 @@ class Backends:
 
     `cabinet` keeps all for the next start; `room` says whether so many bytes of memory may be
     taken, beside as many that were taken before; `ran` is told the model of each forward that ran
-    compiled, and by how many rows it was filled up.
+    compiled.
     """
 
     def __init__(
@@ -174,6 +174,7 @@ class Backends:
             course.declined.add(compiled.rows)
             return None
         if network.model:
+            # With it goes by how many rows it was filled up.
             self._ran(network.model, max(0, compiled.rows - call.rows))
         return answer
 
