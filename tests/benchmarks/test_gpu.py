@@ -77,6 +77,8 @@ def test_a_program_that_does_not_answer_in_time_is_ended_and_one_that_fails_says
     assert echo.ask(30, count=1) == {"count": 1}
     with pytest.raises(RuntimeError, match="no such model"):
         echo.ask(30, error="no such model")
+    with pytest.raises(MemoryError):
+        echo.ask(30, error="no room on the card")
     with pytest.raises(TookTooLong):
         echo.ask(0.05, sleep=60)
     with pytest.raises(RuntimeError, match=r"echo ended"):

@@ -15,6 +15,9 @@ from typing import Any
 
 from benchmarks import ROOT
 
+NO_ROOM = "no room on the card"
+"""The error of a program whose card is full."""
+
 
 class TookTooLong(Exception):
     """An answer that did not come in its time; the program was ended."""
@@ -51,11 +54,14 @@ class Child:
             pass
 
     def ask(self, within: float, /, **asked: Any) -> dict[str, Any]:
-        """Its answer. Raises TookTooLong, or RuntimeError where it ended or says an `error`."""
+        """Its answer. Raises TookTooLong, MemoryError where the card had no room, or RuntimeError
+        where it ended or says another `error`."""
         self._send(asked)
         while not (line := self._next(within)).startswith("{"):
             pass
         answer = json.loads(line)
+        if answer.get("error") == NO_ROOM:
+            raise MemoryError
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer

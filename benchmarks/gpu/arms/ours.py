@@ -24,10 +24,19 @@ import numpy as np
 import psutil
 import torch
 
+from benchmarks.gpu.arms.child import NO_ROOM
 from benchmarks.gpu.arms.open_loop import Asked, Served, by_steps, poisson, slowdown
 from benchmarks.gpu.card import card
 from jobs.settings import settings
-from worker.engine import Engine, Finished, ImageRequest, Notebook, describe, make_current
+from worker.engine import (
+    Engine,
+    Finished,
+    ImageRequest,
+    Notebook,
+    OutOfMemory,
+    describe,
+    make_current,
+)
 from worker.main import bring_in
 from worker.models.catalogue import read_catalogue
 
@@ -290,6 +299,8 @@ def main() -> None:
                 continue
             try:
                 answer = getattr(ours, asked.pop("do"))(**asked)
+            except (OutOfMemory, torch.OutOfMemoryError):
+                answer = {"error": NO_ROOM}
             except Exception as error:
                 answer = {"error": f"{type(error).__name__}: {error}"}
             print(json.dumps(answer), flush=True)
