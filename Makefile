@@ -76,7 +76,7 @@ model: .dev  ## Train the model that ships, from nothing, by its recipe
 adapters: .dev  ## Fit adapters to the model that ships, by their recipe: 3 1/2 hours of one core
 	@$(PY) -m models.recipe.adapters
 
-bench: .dev  ## Measure speed as ratios on this machine, 90 minutes; SHORT=1: whether it all works
+bench: .dev  ## Measure speed as ratios on this machine, 2 1/2 hours; SHORT=1: whether it all works
 	@$(PY) -m benchmarks $(if $(SHORT),--short)
 
 lock:  ## Choose new versions of every package (needs uv)

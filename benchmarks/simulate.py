@@ -4,9 +4,9 @@
 
 What each thing that API and workers ask costs Redis is measured here first, at a Redis of its own:
 sending a job, taking it, telling of a step, ending it, a look at the lanes, a worker's beat. What a
-forward takes is given, or read from the results of `benchmarks/gpu.sh`. Each GPU has `rows / 2`
-pictures under way (guidance takes the other rows) and takes the next when one is done; Redis does
-one thing after the other. A GPU is idle for as long as Redis lets it wait.
+forward takes is given, or what `benchmarks/gpu.sh speed` found on a card, else 100 ms. Each GPU has
+`rows / 2` pictures under way (guidance takes the other rows) and takes the next when one is done;
+Redis does one thing after the other. A GPU is idle for as long as Redis lets it wait.
 
 Results go to benchmarks/results/simulate.json: pictures a second, how much of what the GPUs could
 do that is, how busy Redis is, and how long a command waits.
@@ -46,6 +46,9 @@ REPORTS = 10
 
 LOOKS = 20
 """Times a second that a worker whose places are all taken asks whether a job came."""
+
+USUAL_MS = 100.0
+"""Of a forward, where nobody says it and no card was measured."""
 
 WELL = 0.95
 """Of what the GPUs could do: below it Redis holds them up."""
@@ -194,18 +197,29 @@ def play(gpus: int, pace: Pace, costs: Costs, seconds: float) -> dict[str, Any]:
     }
 
 
+def on_a_card(rows: int) -> float | None:
+    """Milliseconds of a forward of so many rows of Stable Diffusion 1.5 at 512x512, as a card in
+    the results took them; None where there is none."""
+    file = RESULTS / "gpu-speed.json"
+    if not file.exists():
+        return None
+    tables = json.loads(file.read_text()).get("forwards", {}).get("sd1", {})
+    return next((each["ms"] for each in tables.get("512", ()) if each["rows"] == rows), None)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="1 to 1,000 GPUs behind one Redis")
     parser.add_argument("--rows", type=int, default=32, help="of a forward")
     parser.add_argument("--steps", type=int, default=20, help="of a picture")
-    parser.add_argument("--step-ms", type=float, default=100.0, help="what a forward takes")
+    parser.add_argument("--step-ms", type=float, help="what a forward takes")
     parser.add_argument("--lanes", type=int, default=50, help="callers times models times priority")
     parser.add_argument("--seconds", type=float, default=20.0, help="that are played through")
     parser.add_argument("--times", type=int, default=300, help="each cost is measured so often")
     parser.add_argument("--output", type=Path, default=RESULTS / "simulate.json")
     options = parser.parse_args()
     costs = measured(options.times)
-    pace = Pace(options.rows, options.steps, options.step_ms / 1000, options.lanes)
+    step_ms = options.step_ms or on_a_card(options.rows) or USUAL_MS
+    pace = Pace(options.rows, options.steps, step_ms / 1000, options.lanes)
     began = time.monotonic()
     played = [play(gpus, pace, costs, options.seconds) for gpus in GPUS]
     good = [each["gpus"] for each in played if each["of_what_they_could"] >= WELL]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from functools import partial
 
 import torch
 from redis import Redis
@@ -74,6 +73,11 @@ class EngineMetrics:
         """An encode or a decode."""
         self.metrics.observe("stage_seconds", name, seconds)
 
+    def compiled(self, model: str, padded: int) -> None:
+        """A forward ran compiled, filled up by so many rows."""
+        self.metrics.count("compiled_forwards", model)
+        self.metrics.count("padded_rows", model, padded)
+
 
 def build_worker(
     name: str, connection: Redis, chosen: Settings, images: ImageStore, metrics: Metrics
@@ -101,17 +105,16 @@ def build_worker(
     )
     freeze_libraries()
     preload(models, catalogue.default)
+    seen = EngineMetrics(metrics)
     engine = Engine(
         models,
         exact=chosen.exact,
         max_rows=chosen.max_rows,
         memory_limit=int(chosen.row_memory_gb * GIGABYTE) or None,
         notebook=Notebook(chosen.measured_folder / "row-budgets.json", describe(device)),
-        observer=EngineMetrics(metrics),
+        observer=seen,
         trace_memory=chosen.trace_memory_mb * MEGABYTE,
-        backends=back_ends(
-            chosen, device, models.fits, partial(metrics.count, "compiled_forwards")
-        ),
+        backends=back_ends(chosen, device, models.fits, seen.compiled),
     )
     hashes = Hashes(catalogue, HashMemory(chosen.measured_folder / HASHES), marks)
     words = WordTables(catalogue)
@@ -173,7 +176,7 @@ def back_ends(
     chosen: Settings,
     device: torch.device,
     room: Callable[[int, int], bool],
-    ran: Callable[[str], None],
+    ran: Callable[[str, int], None],
 ) -> Backends | None:
     """What makes networks faster; None where PyTorch alone is to run them."""
     compilers = compilers_for(chosen, device)

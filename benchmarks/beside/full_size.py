@@ -3,15 +3,18 @@
     python -m benchmarks.beside.full_size [--side 256] [--steps 10] [--rounds 5] [--model FOLDER]
 
 The model is made once, 4 GB in `build/bench/sd1`, with the tokenizer of the one that ships; what a
-picture shows is noise, and takes as long as any. The server has compiled what it wants before.
-Results go to benchmarks/results/full-size.json.
+picture shows is noise, and takes as long as any. The server has compiled what it wants before. What
+is computed, of the UNet alone, stands beside the best product of matrices of the same run. Results
+go to benchmarks/results/full-size.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,8 @@ from diffusers.schedulers.scheduling_pndm import PNDMScheduler
 from transformers import AutoTokenizer
 
 from benchmarks import RESULTS, ROOT, machine, save
-from benchmarks.beside.sides import MODEL, Bare, Callers, apart, bare, plain, said, summary
+from benchmarks.beside.sides import MODEL, PROMPT, Bare, Callers, apart, bare, plain, said, summary
+from benchmarks.ceilings import achieved, ceilings, flops
 from benchmarks.gpu.networks import NETWORKS
 from benchmarks.server.callers import Server, server
 
@@ -54,6 +58,14 @@ def make(folder: Path, side: int) -> None:
     ).save_pretrained(folder)
 
 
+def operations(side: int) -> float:
+    """What a step of one picture asks the UNet for: two rows."""
+    with torch.device("meta"):
+        unet = NETWORKS[NAME]["unet"](None)
+        latents = torch.empty(2, 4, side // PIXELS, side // PIXELS)
+        return flops(unet, latents, torch.tensor(1), torch.empty(2, 77, 768))
+
+
 def measure(options: argparse.Namespace, there: Server, stock: Bare) -> dict[str, Any]:
     ours = Callers(there, options.steps, GUIDANCE)
     for _ in range(2):
@@ -69,15 +81,24 @@ def measure(options: argparse.Namespace, there: Server, stock: Bare) -> dict[str
         for name, arm in arms.items():
             took[name].append(arm())
         print(number, {name: round(each[-1][0], 2) for name, each in took.items()}, flush=True)
+    # PNDM asks once more than there are steps.
+    work = operations(options.side) * (options.steps + 1)
+    limits = ceilings(torch.device("cpu"), torch.float32)
     return {
         **machine(),
         "side": options.side,
         "steps": options.steps,
         "rounds": options.rounds,
         "backend": ours.backend(NAME),
-        "levels_apart": apart(ours.one(NAME)[1], stock.last()),
+        "levels_apart": apart(ours.one(NAME, prompt=PROMPT)[1], stock.last()),
         "seconds_a_picture": {name: summary(each, 0) for name, each in took.items()},
         "processor_seconds_a_picture": {name: summary(each, 1) for name, each in took.items()},
+        "ceilings": asdict(limits),
+        "computed": {
+            name: achieved(work, statistics.median(seconds for seconds, _ in each), limits)
+            for name, each in took.items()
+        },
+        "device_share": ours.device_share(NAME, 1),
         "times_as_fast": said(took["E"], took["ours"], 0),
         "times_less_of_the_processors": said(took["E"], took["ours"], 1),
     }

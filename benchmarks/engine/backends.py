@@ -22,15 +22,32 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
 from benchmarks import RESULTS, ROOT, save
-from benchmarks.engine.beside_diffusers import PROMPTS, Shelf, load
-from worker.engine import Backends, Cabinet, Engine, ImageRequest
+from benchmarks.engine.studio import PROMPTS
+from tests.engine.helpers import Shelf
+from worker.engine import Backends, Cabinet, Engine, ImageRequest, TextEncoder
 from worker.engine.backends.openvino import OpenVino
+from worker.engine.families.unet import UNetModel
 
 MODEL = ROOT / "models" / "emoji"
 READY = 600.0
 """Seconds that compiling may take."""
+
+
+def load(dtype: torch.dtype) -> UNetModel:
+    """The model that ships, on a processor."""
+    pipeline: Any = StableDiffusionPipeline.from_pretrained(MODEL, dtype=dtype)
+    return UNetModel(
+        name="bench",
+        unet=pipeline.unet,
+        vae=pipeline.vae,
+        text_encoders=(TextEncoder(pipeline.tokenizer, pipeline.text_encoder),),
+        scheduler_config=dict(pipeline.scheduler.config),
+        device=pipeline.device,
+        dtype=dtype,
+    )
 
 
 def requests(count: int, steps: int) -> list[ImageRequest]:
@@ -83,7 +100,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
     right: dict[int, list[np.ndarray]] = {}
     for dtype in (torch.float32, torch.bfloat16):
-        shelf = Shelf(load(MODEL, dtype))
+        shelf = Shelf(load(dtype))
         plain = Engine(shelf, max_rows=32)
         with tempfile.TemporaryDirectory() as folder:
             cabinet = Cabinet(Path(folder), Path(folder) / "notes.json", 10**9)

@@ -34,6 +34,18 @@ from worker.models.files.cards import card
 from worker.models.loading.loader import load_model
 from worker.models.tables import ModelEntry
 
+PROMPTS = (
+    "red apple",
+    "cat face",
+    "rocket",
+    "green heart",
+    "birthday cake",
+    "sun",
+    "tree",
+    "house",
+)
+"""What the model that ships knows, for whoever needs several."""
+
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 """A picture in RGB, (height, width, 3)."""
 

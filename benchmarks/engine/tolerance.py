@@ -25,8 +25,7 @@ import numpy as np
 import torch
 
 from benchmarks import RESULTS, ROOT, save
-from benchmarks.engine.beside_diffusers import PROMPTS
-from benchmarks.engine.studio import Order, Pixels, Studio
+from benchmarks.engine.studio import PROMPTS, Order, Pixels, Studio
 from jobs.request.samplers import SAMPLERS
 from worker.engine import TOLERANCE, Engine
 from worker.models.catalogue import read_catalogue

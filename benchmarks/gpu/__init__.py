@@ -1,1 +1,1 @@
-"""What only a card can tell, measured in a few minutes: `sh benchmarks/gpu.sh`."""
+"""What only a card can tell, in three parts of a few minutes each: `sh benchmarks/gpu.sh all`."""

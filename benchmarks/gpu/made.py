@@ -5,7 +5,7 @@ What is small of a pipeline, its tokenizers and its configurations, is a tiny mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,14 +34,7 @@ def made(
 ) -> LoadedModel:
     """A model of a family, as if it had been loaded; `tiny` is the folder of a tiny one."""
     index = read_json(tiny / "model_index.json")
-    generator = torch.Generator(device).manual_seed(0) if device.type == "cpu" else None
-    parts: dict[str, Any] = {}
-    with _as_they_come(device, dtype):
-        for name, make in NETWORKS[family].items():
-            parts[name] = make(depth)
-    for part in parts.values():
-        _fill(part, generator)
-        part.to(device).eval().requires_grad_(False)
+    parts = networks(family, device, dtype, depth)
     config = read_json(tiny / "scheduler" / "scheduler_config.json")
     files = ModelFiles(tiny)
     tokenizers = {
@@ -73,6 +66,27 @@ def made(
         dtype=dtype,
         family=family,
     )
+
+
+def networks(
+    family: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    depth: int | None,
+    only: Collection[str] = (),
+) -> dict[str, Any]:
+    """A family's networks with random weights, or `only` these of them, by the names of a
+    pipeline's parts."""
+    generator = torch.Generator(device).manual_seed(0) if device.type == "cpu" else None
+    parts: dict[str, Any] = {}
+    with _as_they_come(device, dtype):
+        for name, make in NETWORKS[family].items():
+            if not only or name in only:
+                parts[name] = make(depth)
+    for part in parts.values():
+        _fill(part, generator)
+        part.to(device).eval().requires_grad_(False)
+    return parts
 
 
 def _reads(name: str) -> str:

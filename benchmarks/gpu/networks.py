@@ -269,7 +269,7 @@ FLUX = {"scaling_factor": 0.3611, "shift_factor": 0.1159}
 
 NETWORKS: Mapping[str, Mapping[str, Make]] = {
     "sd1": {
-        "unet": lambda depth: UNet2DConditionModel(cross_attention_dim=768),
+        "unet": lambda depth: UNet2DConditionModel(sample_size=64, cross_attention_dim=768),
         "text_encoder": clip_l,
         "vae": kl(4, scaling_factor=0.18215),
     },

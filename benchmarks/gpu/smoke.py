@@ -9,25 +9,23 @@ pictures: then figures mean nothing, and all that is run on a card was run.
 from __future__ import annotations
 
 import argparse
-import gc
-import json
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 
+from benchmarks import save
+from benchmarks.gpu.card import card, gigabytes, give_back, there
 from benchmarks.gpu.made import made
 from benchmarks.gpu.networks import NETWORKS
+from benchmarks.gpu.report import parser
 from tests.engine.helpers import Shelf, drain
 from tests.pretended import models
-from tests.pretended.accelerator.cuda import pretended_cuda
 from worker.engine import Engine, ImageRequest, LoadedModel
 
 LIKE = {"sd3-large": "sd3"}
@@ -61,16 +59,15 @@ class Found:
 
 
 def main(asked: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=220, help="when no family is begun more")
-    parser.add_argument("--depth", type=int, help="at most so many layers of each kind")
-    parser.add_argument("--size", type=int, default=1024, help="of the pictures, in pixels")
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--only", nargs="*", default=ORDER, choices=ORDER, metavar="FAMILY")
-    parser.add_argument("--out", type=Path, help="a file for the figures, as JSON")
-    chosen = parser.parse_args(asked)
+    options = parser("smoke", __doc__)
+    depth, size, steps = (None, 1024, 4) if there() else (1, 64, 2)
+    options.add_argument("--depth", type=int, default=depth, help="at most so many layers a kind")
+    options.add_argument("--size", type=int, default=size, help="of the pictures, in pixels")
+    options.add_argument("--steps", type=int, default=steps)
+    options.add_argument("--only", nargs="*", default=ORDER, choices=ORDER, metavar="FAMILY")
+    chosen = options.parse_args(asked)
     ends = time.monotonic() + chosen.seconds
-    with card() as (name, waits, check), TemporaryDirectory() as home:
+    with card() as here, TemporaryDirectory() as home:
         results: list[Found] = []
         for family in (each for each in ORDER if each in chosen.only):
             found = Found(family)
@@ -81,8 +78,8 @@ def main(asked: list[str] | None = None) -> int:
                 like = LIKE.get(family, family)
                 tiny = models.save(like, Path(home) / like)
                 found.levels = compared(like, tiny)
-                look(found, family, tiny, chosen, waits)
-                check()
+                look(found, family, tiny, chosen, here.waits)
+                here.check()
             except NoTime:
                 found.said = "no time"
             except torch.OutOfMemoryError:
@@ -92,11 +89,10 @@ def main(asked: list[str] | None = None) -> int:
                 found.said = f"{type(error).__name__}: {error}"[:300]
             give_back()
             print(line(found), flush=True)
-            if chosen.out is not None:
-                said = {"card": name, "families": [asdict(each) for each in results]}
-                chosen.out.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+            families = [asdict(each) for each in results]
+            save(here.described() | {"families": families}, chosen.out)
     wrong = [each for each in results if each.said not in ("", "no time", "no room")]
-    print(f"{name}: {len(results) - len(wrong)} of {len(results)} families without an error")
+    print(f"{here.name}: {len(results) - len(wrong)} of {len(results)} families without an error")
     return 1 if wrong else 0
 
 
@@ -146,47 +142,11 @@ def compared(family: str, tiny: Path) -> int:
     return int(np.abs(pictures[0] - pictures[1]).max())
 
 
-@contextmanager
-def card() -> Iterator[tuple[str, Waits, Callable[[], None]]]:
-    """The card of this machine, or a pretended one: its name, how often it was waited for, and what
-    raises where a pretended one was given tensors that a card would refuse."""
-    if not torch.cuda.is_available():
-        with pretended_cuda() as device:
-
-            def check() -> None:
-                if device.record.mixes:
-                    raise RuntimeError("; ".join(map(str, device.record.mixes[:3])))
-
-            yield "pretended", lambda: len(device.record.waits), check
-        return
-    cuda: Any = torch.cuda
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        cuda.set_sync_debug_mode("warn")
-        try:
-            yield (
-                cuda.get_device_name(),
-                lambda: sum("synchronizing CUDA" in str(each.message) for each in caught),
-                lambda: None,
-            )
-        finally:
-            cuda.set_sync_debug_mode("default")
-
-
 def weights_of(family: str) -> int:
     """Bytes of a family's weights, by its networks."""
     with torch.device("meta"):
         parts = [make(None) for make in NETWORKS[family].values()]
     return 2 * sum(each.numel() for part in parts for each in part.parameters())
-
-
-def gigabytes(size: int) -> float:
-    return round(size / 1e9, 2)
-
-
-def give_back() -> None:
-    gc.collect()
-    cast(Any, torch.cuda).empty_cache()
 
 
 def line(found: Found) -> str:

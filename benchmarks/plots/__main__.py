@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import RESULTS, ROOT
+from benchmarks.plots import card
 from benchmarks.plots.svg import Axis, Points, bars, lines
 
 FOLDER = ROOT / "docs" / "images" / "performance"
@@ -23,6 +24,7 @@ BEGIN, END = "<!-- plots -->\n", "<!-- /plots -->"
 ARMS = {
     "E": "diffusers, one by one",
     "B": "diffusers, alike in one",
+    "K": "diffusers, compiled",
     "W": "ours, whole requests",
     "ours": "ours",
 }
@@ -81,19 +83,64 @@ def open_good(result: Result) -> str:
     )
 
 
+def closed_share(result: Result) -> str:
+    """What was computed a second by callers, beside what the machine could."""
+    return lines(
+        "Computed a second, of the best product of matrices",
+        Axis("callers"),
+        Axis("%"),
+        {
+            said: [(x, 100 * y) for x, y in points]
+            for said, points in _by_arm(result["closed"], "share_of_gemm").items()
+        },
+    )
+
+
+def computed(result: Result) -> str:
+    """The same of E, K and B, and of ours for one caller and for many."""
+    many = str(result["callers"])
+    names = {"E": "E", "K": "K", "one": "ours, 1", "B": "B", "many": f"ours, {many}"}
+    names |= {"one bf16": "1, bf16", "many bf16": f"{many}, bf16"}
+    return bars(
+        "Computed a second, of the best product of matrices",
+        Axis("%"),
+        {
+            said: {"share": 100 * result["computed"][arm]["share_of_gemm"]}
+            for arm, said in names.items()
+            if arm in result["computed"]
+        },
+    )
+
+
+def soon(result: Result) -> str:
+    """Seconds until something is there."""
+    groups = {"first preview": "first_preview_seconds", "canceled": "cancel_seconds"}
+    times = {said: result[name] for said, name in groups.items()}
+    return bars(
+        "Seconds from asking, alone and beside eight others",
+        Axis("seconds"),
+        {
+            said: {kind: each["median"] for kind, each in found.items()}
+            for said, found in times.items()
+        },
+    )
+
+
 def _by_arm(loops: Result, what: str) -> dict[str, Points]:
     return {
-        said: [(float(number), arms[arm][what]) for number, arms in loops.items()]
+        said: [(float(number), arms[arm][what]) for number, arms in loops.items() if arm in arms]
         for arm, said in ARMS.items()
     }
 
 
 def _by_load(result: Result, what: str) -> dict[str, Points]:
     rates = [rate for rate in result["open"] if " " not in rate]
+    can = result["capacity_a_second"]
     return {
         said: [
-            (float(rate) * result["capacity_a_second"][arm], result["open"][rate][arm][what])
+            (float(rate) * can[arm], result["open"][rate][arm][what])
             for rate in rates
+            if arm in can
         ]
         for arm, said in ARMS.items()
     }
@@ -175,14 +222,23 @@ LOAD = ".venv/bin/python -m benchmarks.load --mix {}"
 PLOTS = (
     *(
         Plot(f"{name}-{mix}", f"load-{mix}", LOAD.format(mix), says, draw)
-        for mix in ("steps", "same", "all")
+        for mix in ("steps", "same", "all", "loras", "families", "callers")
         for name, says, draw in (
             ("callers", "Pictures a second by callers", closed_rate),
             ("callers-wait", "Waiting by callers", closed_wait),
+            ("callers-share", "Computed by callers", closed_share),
             ("load-wait", "Waiting by load", open_wait),
             ("load-good", "Pictures in time by load", open_good),
         )
     ),
+    Plot(
+        "computed",
+        "arms",
+        ".venv/bin/python -m benchmarks.beside.arms",
+        "Computed beside the best",
+        computed,
+    ),
+    Plot("soon", "soon", ".venv/bin/python -m benchmarks.server.soon", "How soon", soon),
     Plot(
         "files", "around", ".venv/bin/python -m benchmarks.server.around", "A picture's file", png
     ),
@@ -190,6 +246,18 @@ PLOTS = (
     Plot("waiting", "growth", ".venv/bin/python -m benchmarks.growth", "Jobs that wait", waiting),
     Plot("streams", "growth", ".venv/bin/python -m benchmarks.growth", "Streams", streams),
     Plot("gpus", "simulate", ".venv/bin/python -m benchmarks.simulate", "GPUs at one Redis", gpus),
+    *(
+        Plot(
+            f"card-{family}",
+            "gpu-speed",
+            "sh benchmarks/gpu.sh speed",
+            f"A forward of {said} by rows",
+            card.forwards(family),
+        )
+        for family, said in card.FAMILIES.items()
+    ),
+    Plot("card", "gpu-speed", "sh benchmarks/gpu.sh speed", "Pictures a second", card.arms),
+    Plot("card-ends", "gpu-ends", "sh benchmarks/gpu.sh ends", "A picture's end", card.ends),
 )
 
 
@@ -204,8 +272,9 @@ def main() -> None:
         result = json.loads(file.read_text())
         try:
             drawing.write_text(plot.draw(result), encoding="utf-8")
-        except KeyError:
-            # Measured in part, as by `--only`.
+        except (KeyError, ValueError):
+            # Measured in part, as by `--only` or without a rate.
+            drawing.unlink(missing_ok=True)
             continue
         load = result.get("load_average")
         told += [

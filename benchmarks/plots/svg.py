@@ -46,7 +46,7 @@ class Axis:
 
 
 def lines(title: str, across: Axis, up: Axis, series: Mapping[str, Points]) -> str:
-    """A line for each series, its name at its end."""
+    """A line for each series, its name at its end. One without points keeps its colour free."""
     xs = [x for points in series.values() for x, _ in points]
     ys = [y for points in series.values() for _, y in points]
     x_ticks, y_ticks = across.ticks(min(xs), max(xs)), up.ticks(min(ys), max(ys))
@@ -62,6 +62,8 @@ def lines(title: str, across: Axis, up: Axis, series: Mapping[str, Points]) -> s
     drawn.append(_text(middle, HEIGHT - 8, across.name, "middle"))
     ends: list[float] = []
     for colour, (name, points) in zip(COLOURS, series.items(), strict=False):
+        if not points:
+            continue
         places = [place(x, y) for x, y in sorted(points)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         drawn.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')

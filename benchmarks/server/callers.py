@@ -45,12 +45,15 @@ class Server:
 
     def caller(self, name: str) -> Caller:
         """Somebody with a token of his own, who takes turns with all others."""
+        return Caller(self.url, self.token(name))
+
+    def token(self, name: str) -> str:
+        """A token of somebody's own."""
         state = read_state(self.data)
         if state is None:
             raise RuntimeError("the server does not say where its Redis is")
         with Redis.from_url(state.redis_url) as redis:
-            _, token = devices.create(redis, name, owner=name)
-        return Caller(self.url, token)
+            return devices.create(redis, name, owner=name)[1]
 
 
 @contextmanager
@@ -71,9 +74,10 @@ def server(program: Path = ROOT, **settings: str) -> Generator[Server]:
                 stdout=output,
                 stderr=output,
             )
-        found = Server(f"http://127.0.0.1:{port}", Path(data), process.pid)
+        folder = Path(settings.get("DATA", data))
+        found = Server(f"http://127.0.0.1:{port}", folder, process.pid)
         try:
-            _await(found, process)
+            _await(found, process, Path(data) / "output")
             yield found
         finally:
             process.send_signal(signal.SIGTERM)
@@ -82,7 +86,7 @@ def server(program: Path = ROOT, **settings: str) -> Generator[Server]:
             process.wait(120)
 
 
-def _await(found: Server, process: subprocess.Popen[bytes]) -> None:
+def _await(found: Server, process: subprocess.Popen[bytes], output: Path) -> None:
     end = time.monotonic() + START
     while time.monotonic() < end and process.poll() is None:
         try:
@@ -91,7 +95,7 @@ def _await(found: Server, process: subprocess.Popen[bytes]) -> None:
         except httpx.TransportError:
             pass
         time.sleep(0.2)
-    raise RuntimeError((found.data / "output").read_text()[-2000:])
+    raise RuntimeError(output.read_text()[-2000:])
 
 
 class Caller:

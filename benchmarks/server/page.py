@@ -19,7 +19,7 @@ import httpx
 from playwright.sync_api import Browser
 
 from benchmarks import RESULTS, save
-from benchmarks.server.serving import server
+from benchmarks.server.callers import server
 from server.pages.page import FOLDER
 from tests.web.browser import DESK, PHONE, chromium
 
@@ -104,7 +104,11 @@ def measure(visits: int) -> dict[str, Any]:
         "visits": visits,
         "compressed_bytes": sum(file.stat().st_size for file in FOLDER.glob("assets/*.gz")),
     }
-    with server() as client, chromium() as browser:
+    with (
+        server() as there,
+        httpx.Client(base_url=there.url, timeout=90) as client,
+        chromium() as browser,
+    ):
         for name, slow in (("slow_phone", True), ("this_machine", False)):
             seen = [visit(browser, str(client.base_url), slow=slow) for _ in range(visits)]
             result[name] = {

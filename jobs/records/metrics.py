@@ -41,6 +41,7 @@ COUNTERS = {
     "jobs": ("Jobs that ended, by outcome.", "outcome"),
     "images": ("Pictures stored, by model.", "model"),
     "compiled_forwards": ("Forwards that ran compiled, by model.", "model"),
+    "padded_rows": ("Rows by which compiled forwards were filled up, by model.", "model"),
     "requeued_jobs": ("Jobs that run again because their worker died.", "reason"),
 }
 

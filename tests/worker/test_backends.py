@@ -9,6 +9,8 @@ import httpx
 import numpy as np
 import pytest
 
+from benchmarks.load.figures import between
+from benchmarks.server.told import Ledger
 from tests.running.site import Site, site_in
 from tests.running.waiting import until
 from tests.tiny.model import save_tiny_model
@@ -43,6 +45,21 @@ def test_what_was_compiled_when_idle_makes_the_picture_that_pytorch_makes(idle_s
     read = picture(idle_site, **asked)
     assert np.abs(read - compiled).max() > 2
     assert np.abs(read - picture(idle_site, **asked, exact=True)).max() <= 2
+    # Two rows are as many as it was compiled for.
+    assert 'darkroom_padded_rows_total{model="tiny"} 0.0' in metrics(idle_site)
+
+
+@pytest.mark.timeout(300)
+def test_a_benchmark_reads_what_a_worker_told_of_a_picture(idle_site: Site):
+    with httpx.Client(base_url=idle_site.url) as http:
+        ledger = Ledger(http)
+        before = ledger.told()
+        picture(idle_site, seed=8)
+        ledger.ended()
+        found = between(before, ledger.told(), 1.0)
+    assert found["device_share"] > 0
+    assert (found["rows_a_forward"], found["padding_percent"]) == (2.0, 0.0)
+    assert {"compiled_share", "queue_wait"} <= found.keys()
 
 
 @pytest.mark.slow

@@ -41,7 +41,7 @@ class Backends:
         compilers: Sequence[Compiler],
         cabinet: Cabinet,
         room: Callable[[int, int], bool],
-        ran: Callable[[str], None] = lambda _: None,
+        ran: Callable[[str, int], None] = lambda _, __: None,
     ) -> None:
         self._compilers = compilers
         self._cabinet = cabinet
@@ -157,7 +157,8 @@ class Backends:
             course.declined.add(compiled.rows)
             return None
         if network.model and answer is not None:
-            self._ran(network.model)
+            # With it goes by how many rows it was filled up.
+            self._ran(network.model, max(0, compiled.rows - call.rows))
         return answer
 
     def _course(self, network: Network, call: Call) -> Course:
