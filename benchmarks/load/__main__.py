@@ -19,7 +19,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,11 @@ BURST = 16
 ARMS = {"same": "EBKW", "steps": "EBKW", "all": "EBKW", "loras": "EW", "families": "EW"}
 """Where pictures wear other LoRAs, or callers differ, calls of several and compiled networks are
 not how diffusers is used: each LoRA compiles anew."""
+
+TOGETHER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+"""Half as many as the rows that small networks are compiled for, since each has two."""
+
+FEW_STEPS = 4
 
 Loop = Callable[[Arm], list[Served]]
 
@@ -107,12 +112,18 @@ class Bench:
 
 
 def settle(mix: Mix, settings: Mapping[str, str]) -> None:
-    """Have a server meet all that will come, and measure and compile what it wants."""
+    """Have a server meet all that will come, each shape by so many at once that a forward has every
+    number of rows which it may compile for, and measure and compile what it wants."""
+    # How many steps there are is no part of a shape.
+    kinds = {replace(kind, steps=FEW_STEPS): None for kind in mix.kinds()}
+    shapes = {(kind.model, kind.side): kind for kind in kinds if not kind.loras}
     with server(**settings) as there:
         ours, callers = Ours(there), Callers(there, 20, 4.0)
         for _ in range(2):
-            closed(ours, mix.some(2 * MOST, seed=9), MOST)
-            for kind in mix.kinds():
+            for shape in shapes.values():
+                for number in TOGETHER:
+                    closed(ours, [shape] * number, number)
+            for kind in kinds:
                 ours.ask(kind)
             callers.settle(EMOJI)
 
