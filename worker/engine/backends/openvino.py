@@ -140,8 +140,8 @@ class ConvertedNetwork:
         self._size = 2 * network.bytes
         self._dtype = network.dtype
         self._properties = _properties(network.dtype)
-        # Weights in bfloat16 that lie channels last are read as if they did not, and all that are in
-        # bfloat16 where they lie: by what takes any number of rows as late as its first forward.
+        # In bfloat16 weights that lie channels last are read as if they did not, and all of them
+        # where they lie: by what takes any number of rows as late as its first forward.
         self._twin = network.twin(contiguous=True)
         traced = _traced(Flat(self._twin, network.run, call, wide=True), call)
         self._model: Any = _library().convert_model(traced)
