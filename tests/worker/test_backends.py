@@ -15,6 +15,7 @@ from tests.running.site import Site, site_in
 from tests.running.waiting import until
 from tests.tiny.model import save_tiny_model
 from tests.worker.compiled import backend, forwards, metrics, picture
+from tests.worker.families.comparing.asking import settled
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed: `make up` does on x86-64")
 
@@ -51,7 +52,10 @@ def test_what_was_compiled_when_idle_makes_the_picture_that_pytorch_makes(idle_s
 
 @pytest.mark.timeout(300)
 def test_a_benchmark_reads_what_a_worker_told_of_a_picture(idle_site: Site):
+    until(lambda: backend(idle_site) == "openvino", 240)
     with httpx.Client(base_url=idle_site.url) as http:
+        # What is measured when idle are forwards too.
+        settled(http, "tiny")
         ledger = Ledger(http)
         before = ledger.told()
         picture(idle_site, seed=8)
