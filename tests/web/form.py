@@ -44,7 +44,8 @@ def done(card: Locator) -> Locator:
     picture = card.locator(".picture.shown").first
     expect(picture).to_be_visible(timeout=120_000)
     expect(card).to_have_attribute("data-status", "succeeded")
-    assert picture.evaluate(COLOURS) > 50
+    # A seed may well draw something small on white.
+    assert picture.evaluate(COLOURS) > 8
     return picture
 
 
