@@ -52,7 +52,9 @@ def test_a_recorded_network_makes_the_picture_without_a_wait(
     graphs: list[str] = []
     model = models.load("sd1", folder("sd1"), "float16")
     cabinet = Cabinet(tmp_path / "compiled", tmp_path / "notes.json", 10**9)
-    backends = Backends([Graphs(Recorder())], cabinet, lambda *_: True, graphs.append)
+    backends = Backends(
+        [Graphs(Recorder())], cabinet, lambda *_: True, lambda model, _: graphs.append(model)
+    )
     engine = Engine(Shelf(model), backends=backends)
     request = models.request("sd1", "text-to-image")
     plain = made(engine, request)
