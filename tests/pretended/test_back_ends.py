@@ -85,7 +85,9 @@ def test_a_recorded_transformer_makes_within_what_all_rows_share(
     graphs: list[str] = []
     model = models.load("flux", folder("flux"), "float16")
     cabinet = Cabinet(tmp_path / "compiled", tmp_path / "notes.json", 10**9)
-    backends = Backends([Graphs(Recorder())], cabinet, lambda *_: True, graphs.append)
+    backends = Backends(
+        [Graphs(Recorder())], cabinet, lambda *_: True, lambda model, _: graphs.append(model)
+    )
     engine = Engine(Shelf(model), backends=backends)
     request = models.request("flux", "text-to-image")
     # A wider picture has as many tokens, which stand elsewhere.

@@ -52,7 +52,20 @@ def calls_of(model: LoadedModel, networks: Sequence[Network]) -> list[Call]:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize(
     "family",
-    ["sd1", "sd2", "lcm", "sdxl", "sd3", "pixart-sigma", "sana", "flux", "chroma", "flux2"],
+    [
+        "sd1",
+        "sd2",
+        "lcm",
+        "sdxl",
+        "sd3",
+        "pixart-sigma",
+        "sana",
+        "flux",
+        "chroma",
+        "flux2",
+        "qwen-image",
+        "z-image",
+    ],
 )
 def test_a_family_predicts_the_same_compiled(family: str, dtype: str, tmp_path: Path):
     source = saver(family)(tmp_path / "tiny")
