@@ -76,3 +76,29 @@ def test_a_recorded_network_makes_the_picture_without_a_wait(
     assert np.array_equal(made(engine, request), changed)
     assert len(graphs) > seen
     engine.close()
+
+
+def test_a_recorded_transformer_makes_within_what_all_rows_share(
+    device: Pretended, folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("worker.engine.backends.cabinet.WORTHWHILE", 1e9)
+    graphs: list[str] = []
+    model = models.load("flux", folder("flux"), "float16")
+    cabinet = Cabinet(tmp_path / "compiled", tmp_path / "notes.json", 10**9)
+    backends = Backends(
+        [Graphs(Recorder())], cabinet, lambda *_: True, lambda model, _: graphs.append(model)
+    )
+    engine = Engine(Shelf(model), backends=backends)
+    request = models.request("flux", "text-to-image")
+    # A wider picture has as many tokens, which stand elsewhere.
+    wide = models.request("flux", "text-to-image", width=64, height=16)
+    plain = [made(engine, each) for each in (request, wide, request, wide)]
+    improved(engine)
+    assert engine.compiled() == {"flux": "cuda-graphs"}
+    device.record.clear()
+    for each, right in zip((request, wide), plain, strict=False):
+        graphs.clear()
+        assert np.array_equal(made(engine, each), right)
+        assert graphs
+    assert not device.record.waits, device.record.waits
+    engine.close()

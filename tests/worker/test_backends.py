@@ -15,6 +15,7 @@ from tests.running.site import Site, site_in
 from tests.running.waiting import until
 from tests.tiny.model import save_tiny_model
 from tests.tiny.parts import save_tiny_lora
+from tests.tiny.pipelines.pipelines import SAVERS
 from tests.worker.compiled import backend, forwards, metrics, picture
 from tests.worker.families.comparing.asking import settled
 
@@ -121,3 +122,19 @@ def test_a_lora_that_is_asked_for_again_and_again_is_merged_and_compiled(idle_si
     compiled = picture(idle_site, **asked)
     assert np.abs(compiled - picture(idle_site, **asked, exact=True)).max() <= 2
     assert np.abs(compiled - picture(idle_site, steps=25)).max() > 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_transformer_whose_rows_share_places_is_compiled(tmp_path: Path):
+    SAVERS["flux"](tmp_path / "tiny")
+    catalogue = tmp_path / "models.toml"
+    size = "width = 64\nheight = 64"
+    catalogue.write_text(f'[models.tiny]\nsource = "tiny"\nsteps = 4\n{size}\n')
+    with site_in(tmp_path / "data", warm_up=True, models=catalogue) as site:
+        until(lambda: backend(site) == "openvino", 240)
+        compiled = picture(site)
+        plain = picture(site, exact=True)
+        assert compiled.std() > 10
+        assert np.abs(compiled - plain).max() <= 2
+        until(lambda: forwards(site) >= 4, 60)

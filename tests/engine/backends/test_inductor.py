@@ -6,19 +6,23 @@ from __future__ import annotations
 import gc
 import time
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.engine.helpers import Shelf, difference, load, picture, tiny
+from tests.engine.helpers import Shelf, difference, picture, tiny
 from tests.tiny.models import save_tiny
 from tests.tiny.parts import lora_entry, save_tiny_lora
-from worker.engine import Backends, Cabinet, Engine, Lora
+from tests.tiny.pipelines.pipelines import SAVERS
+from worker.engine import Backends, Cabinet, Engine, LoadedModel, Lora
 from worker.engine.backends.inductor.inductor import Inductor
 from worker.engine.backends.inductor.toolchain import missing
 from worker.engine.parts.lora import LoraWeights
 from worker.models.loading.add_ons.add_ons import load_add_on
+from worker.models.loading.loader import load_model
+from worker.models.tables import ModelEntry
 
 pytestmark = [
     pytest.mark.slow,
@@ -42,15 +46,20 @@ def improved(engine: Engine) -> None:
 class Compiled:
     """An engine whose networks Inductor compiles for the processor, and how often they ran so."""
 
-    def __init__(self, folder: Path, tiny_folder: Path, loras: list[LoraWeights]) -> None:
+    def __init__(self, folder: Path, tiny_folder: Path, loras: Sequence[LoraWeights] = ()) -> None:
         self.ran: list[str] = []
-        self.model = load("tiny", tiny_folder)
+        entry = ModelEntry(name="tiny", base=folder, source=str(tiny_folder), dtype="float32")
+        self.model = load_model(entry, CPU)
+        assert isinstance(self.model, LoadedModel)
         cabinet = Cabinet(folder / "compiled", folder / "notes.json", 10**9)
         inductor = Inductor(folder / "compiled", ("cpu",))
-        self.backends = Backends([inductor], cabinet, lambda *_: True, self.ran.append)
+        self.backends = Backends([inductor], cabinet, lambda *_: True, self._told)
         shelf = Shelf(self.model)
         shelf.add_ons = {("lora", each.name): each for each in loras}
         self.engine = Engine(shelf, backends=self.backends)
+
+    def _told(self, model: str, _: int) -> None:
+        self.ran.append(model)
 
 
 def test_pictures_are_the_same_compiled_and_with_loras_merged(
@@ -82,9 +91,24 @@ def test_pictures_are_the_same_compiled_and_with_loras_merged(
     assert len(again.ran) == ran + 8
     # Nobody keeps the weights of a model that is gone.
     gone: list[str] = []
-    weakref.finalize(one.model.unet, gone.append, "unet")
+    weakref.finalize(one.model.denoiser[0], gone.append, "unet")
     one.engine.close()
     again.engine.close()
     del one
     gc.collect()
     assert gone == ["unet"]
+
+
+def test_a_transformer_makes_what_all_rows_share_within(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("worker.engine.backends.cabinet.WORTHWHILE", 1e9)
+    one = Compiled(tmp_path, SAVERS["flux"](tmp_path / "tiny"))
+    asked = tiny(width=64, height=64, sampler="euler", steps=4)
+    right = picture(one.engine, asked)
+    improved(one.engine)
+    assert one.engine.compiled() == {"tiny": "inductor"}
+    one.ran.clear()
+    assert difference(picture(one.engine, asked), right) <= 2
+    assert len(one.ran) == 4
+    one.engine.close()

@@ -123,7 +123,8 @@ class Backends:
 
     def _all(self) -> Iterator[tuple[Network, Course]]:
         for network, courses in list(self._courses.items()):
-            for course in list(courses.values()):
+            often = sorted(courses.values(), key=lambda each: -each.asked.total())
+            for course in often:
                 yield network, course
 
     # While networks run

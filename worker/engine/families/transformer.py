@@ -1,7 +1,7 @@
 """What the transformers of flow matching have in common: they differ in what a row takes."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar, Protocol
@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import torch
 
-from worker.engine.backends.network import Network
+from worker.engine.backends.network import Network, Run, predicted
 from worker.engine.errors import InvalidRequest
 from worker.engine.families.model import LoadedModel, Scene
 from worker.engine.ground.transfer import sent
@@ -96,6 +96,10 @@ class TransformerModel(LoadedModel):
     looks: ClassVar[re.Pattern[str]] = re.compile(r".*blocks\.\d+\.attn")
     """Paths of the modules in which places look at words."""
 
+    run: ClassVar[Run] = staticmethod(predicted)
+    """How the transformer is called, with tensors of rows and plain numbers: what all rows share,
+    such as where each token stands, is made of those within."""
+
     patch: int = 2
     """Latent pixels a side that are one token."""
 
@@ -121,7 +125,7 @@ class TransformerModel(LoadedModel):
             denoiser_name="transformer",
         )
         self._network = Network(
-            self.transformer, parts.name, make_plain=partial(self.loras.use, ())
+            self.transformer, parts.name, run=self.run, make_plain=partial(self.loras.use, ())
         )
         if parts.tiny_vae is not None:
             self.preview = TinyPreview(parts.tiny_vae)
@@ -277,8 +281,34 @@ def unpacked(sequence: torch.Tensor, height: int, width: int) -> torch.Tensor:
 def places(height: int, width: int, device: torch.device, kind: int = 0) -> torch.Tensor:
     """Where each patch stands, as Flux takes it: (height * width, 3), the first number 0 for what
     is drawn and 1 for what is shown."""
-    grid = torch.zeros(height, width, 3, device=device)
-    grid[..., 0] = kind
-    grid[..., 1] += torch.arange(height, device=device)[:, None]
-    grid[..., 2] += torch.arange(width, device=device)[None, :]
-    return grid.reshape(height * width, 3)
+    # Of functions alone: a number that is assigned is a constant, and Inductor takes none.
+    lines, columns = (torch.arange(float(count), device=device) for count in (height, width))
+    axes = torch.full((1,), float(kind), device=device), lines, columns
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(height * width, 3)
+
+
+def grid_of(latents: torch.Tensor) -> tuple[int, int]:
+    """Lines and columns of patches of 2x2 that latents (n, C, h, w) are."""
+    height, width = latents.shape[-2:]
+    return height // 2, width // 2
+
+
+def placed(
+    transformer: Any,
+    hidden_states: torch.Tensor,
+    grids: Sequence[tuple[int, int]],
+    encoder_hidden_states: torch.Tensor,
+    **inputs: Any,
+) -> torch.Tensor:
+    """The prediction of a transformer that takes places as Flux does, for tokens that are pictures
+    of such grids, the first of which is drawn."""
+    text = encoder_hidden_states
+    where = [places(*grid, text.device, kind=int(number > 0)) for number, grid in enumerate(grids)]
+    return predicted(
+        transformer,
+        hidden_states=hidden_states,
+        encoder_hidden_states=text,
+        txt_ids=text.new_zeros(text.shape[1], 3),
+        img_ids=torch.cat(where).to(text.dtype),
+        **inputs,
+    )

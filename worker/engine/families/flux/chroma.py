@@ -1,6 +1,7 @@
 """Chroma, made of Flux: T5 alone reads, and guidance takes a second row."""
 
 from collections.abc import Hashable
+from typing import Any
 
 import torch
 
@@ -8,8 +9,9 @@ from worker.engine.families.model import Text
 from worker.engine.families.one_reader import OneReader
 from worker.engine.families.transformer import (
     Parts,
+    grid_of,
     packed,
-    places,
+    placed,
     unpacked,
 )
 from worker.engine.parts.rows import Pair, Rows
@@ -24,8 +26,11 @@ class Chroma(OneReader[SequenceReader]):
     """The ChromaTransformer2DModel with T5, which is shown a text and one token of what it was
     filled up with."""
 
+    run = staticmethod(placed)
+
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
+        self.transformer.time_text_embed = _Times(self.transformer.time_text_embed)
         encoder = parts.only_text_encoder("Chroma")
         self._encoder = encoder.model
         self._reader = SequenceReader(encoder, LENGTHS, self._embed)
@@ -50,19 +55,34 @@ class Chroma(OneReader[SequenceReader]):
         count, _, height, width = rows.latents.shape
         text, shown = rows.inputs["encoder_hidden_states"], rows.inputs["attention_mask"]
         patches = packed(rows.latents)
-        predicted = self.transformer(
+        predicted = self._network(
             hidden_states=patches,
+            grids=[grid_of(rows.latents)],
             timestep=rows.timesteps / 1000,
             encoder_hidden_states=text,
-            txt_ids=text.new_zeros(text.shape[1], 3),
-            img_ids=places(height // 2, width // 2, text.device).to(text.dtype),
             attention_mask=torch.cat([shown, shown.new_ones(count, patches.shape[1])], dim=1),
-            return_dict=False,
-        )[0]
+        )
         return unpacked(predicted, height, width)
 
     def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         return self._encoder(ids, attention_mask=mask)[0]
+
+
+class _Times(torch.nn.Module):
+    """Diffusers' embedding of timesteps, whose guidance is always 0: it would make a list of as
+    many numbers on the host, at each step, which binds what is compiled to a number of rows."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, timestep: torch.Tensor) -> torch.Tensor:
+        table = self.inner.mod_proj
+        times = self.inner.time_proj(timestep).to(timestep.dtype)
+        none = torch.zeros_like(timestep, dtype=torch.float32)
+        guidance = self.inner.guidance_proj(none).to(timestep.dtype)
+        told = torch.cat([times, guidance], dim=1).unsqueeze(1).repeat(1, table.shape[0], 1)
+        return torch.cat([told, table.to(times.dtype).repeat(timestep.shape[0], 1, 1)], dim=-1)
 
 
 def _shown(read: Read) -> torch.Tensor:

@@ -17,7 +17,9 @@ from worker.engine.families.transformer import (
     Parts,
     Reader,
     TransformerModel,
+    grid_of,
     packed,
+    placed,
     places,
     take_shown,
     unpacked,
@@ -56,6 +58,8 @@ PIXELS = 8
 class Flux(TransformerModel):
     """The FluxTransformer2DModel with CLIP and T5: dev, Kontext and Fill, which are told the
     guidance scale, and schnell, which is not."""
+
+    run = staticmethod(placed)
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -141,38 +145,34 @@ class Flux(TransformerModel):
     def forward(self, rows: Rows) -> torch.Tensor:
         inputs: dict[str, Any] = dict(rows.inputs)
         height, width = rows.latents.shape[-2:]
-        sequence, where = packed(rows.latents), places(height // 2, width // 2, rows.latents.device)
+        sequence, grids = packed(rows.latents), [grid_of(rows.latents)]
         drawn = sequence.shape[1]
-        added = block_samples(rows.controls, len(rows), partial(self._ask, rows, where))
+        added = block_samples(rows.controls, len(rows), partial(self._ask, rows))
         if added:
             inputs["controlnet_block_samples"], inputs["controlnet_single_block_samples"] = added
         if CHANNELS in inputs:
             sequence = torch.cat([sequence, inputs.pop(CHANNELS)], dim=-1)
         for picture in take_shown(inputs):
-            down, across = picture.shape[-2:]
             sequence = torch.cat([sequence, packed(picture)], dim=1)
-            where = torch.cat([where, places(down // 2, across // 2, where.device, kind=1)])
-        text = inputs["encoder_hidden_states"]
-        predicted = self.transformer(
+            grids.append(grid_of(picture))
+        predicted = self._network(
             hidden_states=sequence,
+            grids=grids,
             timestep=rows.timesteps / 1000,
-            txt_ids=text.new_zeros(text.shape[1], 3),
-            img_ids=where.to(text.dtype),
-            return_dict=False,
             **{"guidance": None, **inputs},
-        )[0]
+        )
         return unpacked(predicted[:, :drawn], height, width)
 
     def _ask(
         self,
         rows: Rows,
-        where: torch.Tensor,
         each: ControlRows,
         weights: torch.Tensor,
     ) -> Sequence[Samples | None]:
         net, prompt = each.control.net, dict(each.prompts)
         text, rows = prompt["encoder_hidden_states"], rows.only(each.places)
         pixels = net.input_hint_block is not None
+        where = places(*grid_of(rows.latents), text.device)
         if each.control.mode is not None:
             modes = torch.full((len(rows), 1), each.control.mode)
             prompt["controlnet_mode"] = sent(modes, text.device)

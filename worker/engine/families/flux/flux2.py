@@ -3,16 +3,18 @@
 Pictures to edit are more tokens beside those that it draws, each further on in time.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 
+from worker.engine.backends.network import predicted
 from worker.engine.families.model import Text
 from worker.engine.families.one_reader import OneReader
 from worker.engine.families.transformer import (
     Parts,
+    grid_of,
     packed,
     take_shown,
     unpacked,
@@ -66,8 +68,31 @@ class PatchAutoencoder(Autoencoder):
         return mean, deviation
 
 
+def placed(
+    transformer: Any,
+    hidden_states: torch.Tensor,
+    grids: Sequence[tuple[int, int]],
+    encoder_hidden_states: torch.Tensor,
+    **inputs: Any,
+) -> torch.Tensor:
+    """The transformer's prediction for tokens that are pictures of such grids, one after another
+    in time."""
+    device = hidden_states.device
+    where = [places(number * APART, *grid, 1, device) for number, grid in enumerate(grids)]
+    return predicted(
+        transformer,
+        hidden_states=hidden_states,
+        encoder_hidden_states=encoder_hidden_states,
+        txt_ids=places(0, 1, 1, encoder_hidden_states.shape[1], device),
+        img_ids=torch.cat(where),
+        **inputs,
+    )
+
+
 class Flux2(OneReader[SequenceReader]):
     """The Flux2Transformer2DModel with Mistral Small (dev), which is told the guidance scale."""
+
+    run = staticmethod(placed)
 
     autoencoder_class = PatchAutoencoder
     layers: ClassVar[tuple[int, ...]] = (10, 20, 30)
@@ -110,21 +135,15 @@ class Flux2(OneReader[SequenceReader]):
 
     def forward(self, rows: Rows) -> torch.Tensor:
         inputs = dict(rows.inputs)
-        device, (height, width) = rows.latents.device, rows.latents.shape[-2:]
+        height, width = rows.latents.shape[-2:]
         pictures = [rows.latents, *take_shown(inputs)]
-        where = [
-            places(number * APART, each.shape[-2] // 2, each.shape[-1] // 2, 1, device)
-            for number, each in enumerate(pictures)
-        ]
-        predicted = self.transformer(
+        answer = self._network(
             hidden_states=torch.cat([packed(each) for each in pictures], dim=1),
+            grids=[grid_of(each) for each in pictures],
             timestep=rows.timesteps / 1000,
-            txt_ids=places(0, 1, 1, inputs["encoder_hidden_states"].shape[1], device),
-            img_ids=torch.cat(where),
-            return_dict=False,
             **{"guidance": None, **inputs},
-        )[0]
-        return unpacked(predicted[:, : height * width // 4], height, width)
+        )
+        return unpacked(answer[:, : height * width // 4], height, width)
 
     def shown_size(self, width: int, height: int) -> tuple[int, int]:
         """At most a megapixel of it."""
@@ -186,7 +205,8 @@ def places(time: int, height: int, width: int, length: int, device: torch.device
     """Where each token stands, (height * width * length, 4): time, line, column, word."""
     ranges = (torch.arange(count, device=device) for count in (height, width, length))
     when = torch.full((1,), time, device=device)
-    return torch.cartesian_prod(when, *ranges)
+    # Not cartesian_prod, which OpenVINO does not know.
+    return torch.stack(torch.meshgrid(when, *ranges, indexing="ij"), dim=-1).reshape(-1, 4)
 
 
 def empirical_shift(tokens: int, steps: int) -> float:

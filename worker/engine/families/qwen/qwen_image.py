@@ -9,13 +9,16 @@ from functools import partial
 from typing import Any
 
 import torch
+from diffusers.models.transformers.transformer_qwenimage import QwenDoubleStreamAttnProcessor2_0
 
+from worker.engine.backends.network import predicted
 from worker.engine.families.model import Text
 from worker.engine.families.one_reader import OneReader
 from worker.engine.families.qwen.frames import FrameAutoencoder
 from worker.engine.families.qwen.shown import AREA, shaped
 from worker.engine.families.transformer import (
     Parts,
+    grid_of,
     lengths,
     packed,
     take_shown,
@@ -58,19 +61,50 @@ NOTHING = " "
 """What guidance leads away from where nothing else is said: an empty text has no tokens."""
 
 
+class Told:
+    """Runs an attention, told which `words` (n, tokens) there are. Told itself, the transformer
+    would have the device count them for nothing, and wait at each step."""
+
+    def __init__(self) -> None:
+        self._inner: Any = QwenDoubleStreamAttnProcessor2_0()
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: torch.Tensor,
+        encoder_hidden_states: torch.Tensor,
+        encoder_hidden_states_mask: None = None,
+        attention_mask: None = None,
+        image_rotary_emb: tuple[torch.Tensor, torch.Tensor] | None = None,
+        words: torch.Tensor | None = None,
+    ) -> Any:
+        return self._inner(
+            attn, hidden_states, encoder_hidden_states, words, image_rotary_emb=image_rotary_emb
+        )
+
+
+def told(
+    transformer: Any, grids: Sequence[tuple[int, int]], words: torch.Tensor, **inputs: Any
+) -> torch.Tensor:
+    """The transformer's prediction for tokens that are pictures of such grids, behind `words`."""
+    shapes = [(1, *grid) for grid in grids]
+    # Of one row: what it makes of them holds for all.
+    return predicted(transformer, img_shapes=[shapes], attention_kwargs={"words": words}, **inputs)
+
+
 class QwenImage(OneReader[ChatReader]):
     """The QwenImageTransformer2DModel with Qwen2.5-VL; prompts of different lengths share forwards
     where they are filled up to the same one."""
 
+    run = staticmethod(told)
     autoencoder_class = FrameAutoencoder
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         encoder = parts.only_text_encoder("Qwen-Image")
         self._reader_model = encoder.model
-        self._seen: torch.Tensor | None = None
         for block in self.transformer.transformer_blocks:
-            block.register_forward_pre_hook(self._show, with_kwargs=True)
+            block.attn.set_processor(Told())
         self._reader = ChatReader(encoder, TEMPLATE, MOST, self._embed, drop=TEMPLATE_TOKENS)
         self._several = parts.pipeline == SEVERAL
         processor = parts.components.get("image_processor")
@@ -118,23 +152,22 @@ class QwenImage(OneReader[ChatReader]):
         return shaped(AREA, width, height)
 
     def forward(self, rows: Rows) -> torch.Tensor:
-        count, _, height, width = rows.latents.shape
+        height, width = rows.latents.shape[-2:]
         inputs: dict[str, Any] = dict(rows.inputs)
         added = block_samples(rows.controls, len(rows), partial(self._ask, rows))
         if added:
             inputs["controlnet_block_samples"] = added[0]
-        self._seen = inputs.pop("encoder_hidden_states_mask") > 0
+        words = inputs.pop("encoder_hidden_states_mask") > 0
         pictures = [rows.latents, *take_shown(inputs)]
         sequence = torch.cat([packed(each) for each in pictures], dim=1)
-        sizes = [(1, each.shape[-2] // 2, each.shape[-1] // 2) for each in pictures]
-        predicted = self.transformer(
+        answer = self._network(
             hidden_states=sequence,
+            grids=[grid_of(each) for each in pictures],
+            words=words,
             timestep=rows.timesteps / 1000,
-            img_shapes=[sizes] * count,
-            return_dict=False,
             **{"guidance": None, **inputs},
-        )[0]
-        return unpacked(predicted[:, : height * width // 4], height, width)
+        )
+        return unpacked(answer[:, : height * width // 4], height, width)
 
     def _ask(
         self, rows: Rows, each: ControlRows, weights: torch.Tensor
@@ -160,13 +193,6 @@ class QwenImage(OneReader[ChatReader]):
         guided = packed(super().guide(without, towards, scale))
         kept = lengths(packed(towards)) / lengths(guided)
         return unpacked(guided * kept, *without.shape[-2:])
-
-    def _show(
-        self, _: torch.nn.Module, args: tuple[Any, ...], inputs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Tells a block which tokens there are. Told itself, the transformer would have the device
-        count them for nothing, and wait at each step."""
-        return args, {**inputs, "encoder_hidden_states_mask": self._seen}
 
     def _embed(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         read = self._reader_model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
