@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -17,6 +21,7 @@ from benchmarks.gpu.arms.open_loop import Served, by_steps, poisson, slowdown
 from benchmarks.gpu.card import Card
 from benchmarks.gpu.report import Report
 from benchmarks.plots import card as plots
+from tests.running.waiting import until
 
 SIDES = {"sd1": 512, "sdxl": 1024}
 
@@ -151,6 +156,32 @@ def test_a_picture_that_waited_is_judged_by_one_alone_of_as_many_steps() -> None
     times = poisson(4000, 2.0, seed=0)
     assert times == sorted(times)
     assert len(times) / times[-1] == pytest.approx(2.0, rel=0.1)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from benchmarks.gpu.arms.child import Child
+child = Child("tests.benchmarks.echo", [], Path(sys.argv[1]))
+child.ready(30)
+child._send({"sleep": 60})
+print(child._process.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no signal for that")
+def test_a_program_ends_with_the_run_that_began_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "log")]
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert said.returncode == -9
+
+    def gone() -> bool:
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(int(said.stdout)).status() == psutil.STATUS_ZOMBIE
+        return True
+
+    until(gone, 10)
 
 
 @pytest.mark.slow
