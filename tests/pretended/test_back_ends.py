@@ -49,14 +49,12 @@ def test_a_recorded_network_makes_the_picture_without_a_wait(
     device: Pretended, folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("worker.engine.backends.cabinet.WORTHWHILE", 1e9)
-    graphs: list[tuple[str, int]] = []
+    graphs: list[str] = []
     model = models.load("sd1", folder("sd1"), "float16")
     cabinet = Cabinet(tmp_path / "compiled", tmp_path / "notes.json", 10**9)
-
-    def ran(model: str, padding: int) -> None:
-        graphs.append((model, padding))
-
-    backends = Backends([Graphs(Recorder())], cabinet, lambda *_: True, ran)
+    backends = Backends(
+        [Graphs(Recorder())], cabinet, lambda *_: True, lambda model, _: graphs.append(model)
+    )
     engine = Engine(Shelf(model), backends=backends)
     request = models.request("sd1", "text-to-image")
     plain = made(engine, request)

@@ -14,7 +14,9 @@ from benchmarks.server.told import Ledger
 from tests.running.site import Site, site_in
 from tests.running.waiting import until
 from tests.tiny.model import save_tiny_model
+from tests.tiny.parts import save_tiny_lora
 from tests.worker.compiled import backend, forwards, metrics, picture
+from tests.worker.families.comparing.asking import settled
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed: `make up` does on x86-64")
 
@@ -25,7 +27,10 @@ def idle_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("compiled")
     save_tiny_model(folder / "tiny")
     catalogue = folder / "models.toml"
-    catalogue.write_text('[models.tiny]\nsource = "tiny"\nsteps = 4\n')
+    save_tiny_lora(folder / "ink.safetensors", folder / "tiny")
+    catalogue.write_text(
+        '[models.tiny]\nsource = "tiny"\nsteps = 4\n[loras.ink]\nsource = "ink.safetensors"\n'
+    )
     with site_in(folder / "data", warm_up=True, models=catalogue) as site:
         yield site
 
@@ -51,7 +56,10 @@ def test_what_was_compiled_when_idle_makes_the_picture_that_pytorch_makes(idle_s
 
 @pytest.mark.timeout(300)
 def test_a_benchmark_reads_what_a_worker_told_of_a_picture(idle_site: Site):
+    until(lambda: backend(idle_site) == "openvino", 240)
     with httpx.Client(base_url=idle_site.url) as http:
+        # What is measured when idle are forwards too.
+        settled(http, "tiny")
         ledger = Ledger(http)
         before = ledger.told()
         picture(idle_site, seed=8)
@@ -98,3 +106,18 @@ def test_a_second_start_has_what_the_first_compiled_and_compiles_nothing(idle_si
 def test_the_folder_of_what_was_compiled_is_written_under_data(idle_site: Site):
     until(lambda: any(Path(idle_site.data / "compiled").glob("*.blob")), 240)
     assert (idle_site.data / "measured" / "back-ends.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_lora_that_is_asked_for_again_and_again_is_merged_and_compiled(idle_site: Site):
+    until(lambda: backend(idle_site) == "openvino", 240)
+    asked = {"loras": [{"name": "ink", "weight": 0.9}], "steps": 25}
+    for seed in range(2):
+        picture(idle_site, **asked, seed=seed)
+    before = forwards(idle_site)
+    # The first forward of what was compiled is compared with the plain one.
+    until(lambda: picture(idle_site, **asked).any() and forwards(idle_site) > before, 120)
+    compiled = picture(idle_site, **asked)
+    assert np.abs(compiled - picture(idle_site, **asked, exact=True)).max() <= 2
+    assert np.abs(compiled - picture(idle_site, steps=25)).max() > 2

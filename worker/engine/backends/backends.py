@@ -100,6 +100,8 @@ class Backends:
             for compiled, call in self._merged.unprepared(network):
                 self._prepare(network, compiled, call)
                 return True
+            if course.compiler and self._merged.begin(network, course.compiler.needs(network)):
+                return False
             if course.looked and (rows := next(course.wants(), None)) is not None:
                 self._begin(network, course, rows)
                 return False
@@ -154,7 +156,8 @@ class Backends:
             if change is None:
                 answer = compiled.run(call)
             else:
-                answer = self._merged.answer(network, compiled, change, call)
+                anew = course.compiler.recompiles
+                answer = self._merged.answer(network, compiled, change, call, when_idle=anew)
         except Exception as error:
             log.warning("a compiled network failed, and the plain one takes over: %s", error)
             course.there.pop(compiled.rows, None)

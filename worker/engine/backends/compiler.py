@@ -72,6 +72,9 @@ class Compiler(Protocol):
     changes: bool
     """Whether what it makes can have other weights in the place of the network's own."""
 
+    recompiles: bool
+    """Whether that takes as long as compiling it did."""
+
     def serves(self, network: Network) -> bool:
         """Whether it can compile this network on this machine."""
         ...

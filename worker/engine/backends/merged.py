@@ -7,7 +7,7 @@ one, with the LoRAs on it, runs until that is there, and once beside it to see t
 
 import logging
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -29,6 +29,9 @@ KEPT = 2
 LEFT = 10.0
 """Seconds after which one that nobody used makes room: where many LoRAs take turns, each would
 else be merged for a step or two."""
+
+WORTH = 40
+"""Forwards that a change is asked for before a network is compiled anew for it: some pictures'."""
 
 EXACT = (torch.float16, torch.float32)
 """Dtypes in which weights are merged. A number of bfloat16 has eight binary places, and what a LoRA
@@ -63,6 +66,10 @@ class Set:
     proofs: dict[Place, Arrival] = field(default_factory=dict[Place, Arrival])
     proved: set[Place] = field(default_factory=set[Place])
     samples: dict[Place, Call] = field(default_factory=dict[Place, Call])
+    asked: Counter[Place] = field(default_factory=Counter[Place])
+    waiting: dict[Place, tuple[CompiledNetwork, Call]] = field(
+        default_factory=dict[Place, tuple[CompiledNetwork, Call]]
+    )
     used: float = 0.0
 
     @property
@@ -77,7 +84,7 @@ class Set:
         for each in self.networks.values():
             if each is not None:
                 each.let_go()
-        self.networks, self.weights = {}, None
+        self.networks, self.waiting, self.weights = {}, {}, None
 
 
 class Merged:
@@ -89,15 +96,27 @@ class Merged:
         self._sets: WeakKeyDictionary[Network, OrderedDict[Hashable, Set]] = WeakKeyDictionary()
 
     def answer(
-        self, network: Network, compiled: CompiledNetwork, change: Change, call: Call
+        self,
+        network: Network,
+        compiled: CompiledNetwork,
+        change: Change,
+        call: Call,
+        *,
+        when_idle: bool,
     ) -> torch.Tensor | None:
         """What the network makes of a call with the change on; None where the plain one is to be
-        asked. Costs the host nothing but a look once it is there."""
+        asked. Costs the host nothing but a look once it is there. With `when_idle` it is made where
+        that pays, by `begin`."""
         found = self._set(network, change)
         place = call.signature, compiled.rows
         if found is None or found.weights is None:
             return None
         if place not in found.networks:
+            if when_idle:
+                found.asked[place] += 1
+                if found.asked[place] == WORTH:
+                    found.waiting[place] = compiled, call.of_rows(1)
+                return None
             found.networks[place] = None
             self._send(network, lambda: self._load(network, compiled, found, place, call))
             return None
@@ -131,6 +150,19 @@ class Merged:
         if own is not None:
             own.let_go()
         return False
+
+    def begin(self, network: Network, needs: int) -> bool:
+        """Makes one of those that wait, in the background, where there is room for `needs` bytes;
+        whether any waited."""
+        sets = self._sets.get(network)
+        found = next((each for each in sets.values() if each.waiting), None) if sets else None
+        if found is None:
+            return False
+        place, (compiled, call) = found.waiting.popitem()
+        found.networks[place] = None
+        if self._room(needs):
+            self._send(network, lambda: self._load(network, compiled, found, place, call))
+        return True
 
     def unprepared(self, network: Network) -> Iterator[tuple[CompiledNetwork, Call]]:
         """What can be made faster with nothing else to do, and a call for each."""
@@ -176,7 +208,7 @@ class Merged:
         if weights is None:
             return
         try:
-            found.samples[place] = call.of_rows(compiled.rows)
+            found.samples[place] = call.of_rows(compiled.rows or call.rows)
             found.networks[place] = compiled.changed(weights)
         except Exception as error:
             log.info("%s takes no other weights: %s", type(network.module).__name__, error)

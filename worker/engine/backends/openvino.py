@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import threading
 import warnings
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from worker.engine.backends.call import Call
 from worker.engine.backends.compiler import ANY, Room
 from worker.engine.backends.fingerprint import fingerprint
 from worker.engine.backends.flat import Flat
-from worker.engine.backends.network import Network
+from worker.engine.backends.network import Network, there
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,8 @@ class OpenVino:
 
     name = "openvino"
     keeps = True
-    changes = False
+    changes = True
+    recompiles = True
 
     def serves(self, network: Network) -> bool:
         return network.dtype in PRECISIONS and network.is_on_cpu
@@ -85,7 +87,7 @@ class OpenVino:
 
     def load(self, path: Path, network: Network, call: Call, rows: int) -> "CompiledNetwork":
         compiled = _core().import_model(path.read_bytes(), "CPU", _properties(network.dtype))
-        return CompiledNetwork(compiled, rows, network.dtype, 2 * network.bytes)
+        return CompiledNetwork(compiled, rows, network, call)
 
     def close(self) -> None:
         """Nothing is done elsewhere."""
@@ -97,12 +99,13 @@ class CompiledNetwork:
     prepared = True
 
     def __init__(
-        self, compiled: Any, rows: int, dtype: torch.dtype, size: int, weights: Any = None
+        self, compiled: Any, rows: int, network: Network, call: Call, weights: Any = None
     ) -> None:
         self.rows = rows
+        self.memory = 2 * network.bytes
+        self._network, self._call = weakref.ref(network), call
         self._weights = weights
-        self.memory = size
-        self._dtype = dtype
+        self._dtype = network.dtype
         self._compiled = compiled
         self._request = compiled.create_infer_request()
         self._using = threading.Lock()
@@ -118,9 +121,10 @@ class CompiledNetwork:
     def prepare(self, call: Call, room: Room) -> None:
         """It is ready."""
 
-    def changed(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """None: its weights are packed."""
-        return None
+    def changed(self, weights: Mapping[str, torch.Tensor]) -> "CompiledNetwork":
+        """Its weights are packed: it is compiled anew."""
+        call = self._call.of_rows(2)
+        return ConvertedNetwork(there(self._network), call, weights).compiled(self.rows)
 
     def save(self, path: Path) -> None:
         """Writes it, for `load` on the same machine by the same version."""
@@ -133,16 +137,21 @@ class CompiledNetwork:
 
 class ConvertedNetwork:
     """A network as OpenVINO reads it, for calls like `call` of any number of rows; on the weights
-    of the network itself. Takes seconds. Raises whatever tracing and conversion raise."""
+    of the network itself, or on others in the place of some, by their names. Takes seconds. Raises
+    whatever tracing and conversion raise."""
 
-    def __init__(self, network: Network, call: Call) -> None:
-        self._call = call
-        self._size = 2 * network.bytes
-        self._dtype = network.dtype
+    def __init__(
+        self, network: Network, call: Call, weights: Mapping[str, torch.Tensor] | None = None
+    ) -> None:
+        self._network, self._call = weakref.ref(network), call
         self._properties = _properties(network.dtype)
         # In bfloat16 weights that lie channels last are read as if they did not, and all of them
         # where they lie: by what takes any number of rows as late as its first forward.
         self._twin = network.twin(contiguous=True)
+        for name, weight in (weights or {}).items():
+            place, _, own = name.rpartition(".")
+            changed = torch.nn.Parameter(weight.contiguous(), requires_grad=False)
+            setattr(self._twin.get_submodule(place), own, changed)
         traced = _traced(Flat(self._twin, network.run, call, wide=True), call)
         self._model: Any = _library().convert_model(traced)
         if len(self._model.inputs) != len(call.tensors):
@@ -154,7 +163,7 @@ class ConvertedNetwork:
         shapes = [shape([rows or -1, *each.shape[1:]]) for each in self._call.tensors]
         model.reshape(dict(enumerate(shapes)))
         made = _core().compile_model(model, "CPU", self._properties)
-        return CompiledNetwork(made, rows, self._dtype, self._size, self._twin)
+        return CompiledNetwork(made, rows, there(self._network), self._call, self._twin)
 
 
 def _as_array(tensor: torch.Tensor, rows: int) -> Any:

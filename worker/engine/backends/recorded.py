@@ -192,6 +192,7 @@ class Graphs:
     name = "cuda-graphs"
     keeps = False
     changes = False
+    recompiles = False
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder

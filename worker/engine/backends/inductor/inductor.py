@@ -54,6 +54,7 @@ class Inductor:
     name = "inductor"
     keeps = True
     changes = True
+    recompiles = False
 
     def __init__(
         self, folder: Path, kinds: tuple[str, ...] = ("cuda",), recorder: Recorder | None = None
