@@ -11,9 +11,11 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 
 def save(result: dict[str, Any], file: Path) -> None:
-    """Keeps what was measured as JSON."""
+    """Keeps what was measured as JSON: the whole of it, or what was there before."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(result, indent=2) + "\n")
+    written = file.with_name(f"{file.name}.part")
+    written.write_text(json.dumps(result, indent=2) + "\n")
+    written.replace(file)
 
 
 def machine() -> dict[str, Any]:

@@ -66,4 +66,7 @@ smoke | speed | ends)
     ;;
 *) part=smoke ;;
 esac
-"$python" -m benchmarks.gpu "$part" ${OUT:+--out "$OUT"} "$@"
+set -- "$part" ${OUT:+--out "$OUT"} "$@"
+# Whoever ends this script ends what it runs; only wheels want something done afterwards.
+[ -n "${WHEELS:-}" ] || exec "$python" -m benchmarks.gpu "$@"
+"$python" -m benchmarks.gpu "$@"

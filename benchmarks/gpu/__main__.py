@@ -3,6 +3,7 @@
 python -m benchmarks.gpu [smoke|speed|ends] [--only ...] [--seconds 220] [--out FILE]
 """
 
+import signal
 import sys
 
 from benchmarks.gpu import ends, smoke, speed
@@ -18,6 +19,8 @@ def main() -> int:
     if name not in PARTS:
         print(f"gpu: there is no part {name}; there are {', '.join(PARTS)}", file=sys.stderr)
         return 2
+    # Ended in the middle it ends its programs too, and leaves no models behind.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     return PARTS[name](rest)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import torch
@@ -26,9 +28,24 @@ def parser(part: str, says: str | None) -> argparse.ArgumentParser:
     folder = RESULTS if there() else ROOT / "build" / "bench"
     out = folder / f"gpu-{part}.json"
     found.add_argument(
-        "--out", "--output", type=Path, default=out, help="a file for the figures, as JSON"
+        "--out", "--output", type=writable, default=str(out), help="a file for the figures, as JSON"
     )
     return found
+
+
+def writable(said: str) -> Path:
+    """The file of that name, into which figures can be put. Raises ArgumentTypeError before
+    minutes are spent on what could not be kept."""
+    file = Path(said)
+    try:
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=file.parent):
+            return file
+    except OSError as error:
+        why = f"{file} cannot be written: {error.strerror}"
+        raise argparse.ArgumentTypeError(why) from error
 
 
 class NoTime(Exception):
@@ -42,7 +59,7 @@ class Report:
         """With `more` what an earlier run on this card left in the file stays, and is added to."""
         self.card = card
         self.result: dict[str, Any] = card.described()
-        before = json.loads(out.read_text()) if more and out.exists() else {}
+        before = _figures(out) if more else {}
         if before.get("card") == card.name:
             self.result = before | self.result
         self._said: dict[str, str] = self.result.get("not_measured", {})
@@ -102,3 +119,14 @@ class Report:
         finally:
             give_back()
         return False
+
+
+def _figures(file: Path) -> dict[str, Any]:
+    """Those of an earlier run; none where there are none to be read."""
+    try:
+        return json.loads(file.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        print(f"{file} has no figures to add to ({error}): it is written anew", flush=True)
+        return {}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -17,6 +21,7 @@ from benchmarks.gpu.arms.open_loop import Served, by_steps, poisson, slowdown
 from benchmarks.gpu.card import Card
 from benchmarks.gpu.report import Report
 from benchmarks.plots import card as plots
+from tests.running.waiting import until
 
 SIDES = {"sd1": 512, "sdxl": 1024}
 
@@ -90,8 +95,39 @@ def test_a_program_that_does_not_answer_in_time_is_ended_and_one_that_fails_says
     failing.close()
 
 
-def _arm(rate: float, share: float) -> dict[str, float]:
-    return {"pictures_a_second": rate, "share_of_gemm": share}
+def _arm(rate: float, share: float, spread: float = 0.0, rounds: int = 3) -> dict[str, Any]:
+    took = [(1 - spread) / rate, (1 + spread) / rate]
+    return {
+        "pictures_a_second": rate,
+        "share_of_gemm": share,
+        "from_to": took,
+        "rounds": rounds,
+    }
+
+
+def test_a_goal_whose_rounds_do_not_tell_has_no_number() -> None:
+    def of_e(many: dict[str, Any]) -> dict[str, Any]:
+        arms = {"sd1 512": {"E": _arm(1, 0.1), "ours 32": many}}
+        return goals({"arms": arms}, SIDES)[0]
+
+    noisy, once = of_e(_arm(4.1, 0.3, spread=0.1)), of_e(_arm(9, 0.3, rounds=1))
+    assert [(each["is"], each["met"]) for each in (noisy, once)] == [(None, None)] * 2
+    assert said(noisy).startswith("not resolved  SD 1.5, 32 callers")
+    assert "3.727 to 4.556" in said(noisy)
+    assert of_e(_arm(4.1, 0.3))["is"] == 4.1
+
+
+def test_where_figures_cannot_be_put_is_said_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("{")
+    for out, why in (("file/speed.json", "cannot be written"), (".", "it is a folder")):
+        with pytest.raises(SystemExit):
+            speed.main(["--out", str(tmp_path / out)])
+        assert why in capsys.readouterr().err
+    # One that is broken is no reason to measure nothing.
+    card = Card("one", lambda: 0, lambda: None)
+    assert Report(card, tmp_path / "file", 60, more=True).result["card"] == "one"
 
 
 def test_each_goal_is_met_or_not_or_not_measured() -> None:
@@ -120,6 +156,32 @@ def test_a_picture_that_waited_is_judged_by_one_alone_of_as_many_steps() -> None
     times = poisson(4000, 2.0, seed=0)
     assert times == sorted(times)
     assert len(times) / times[-1] == pytest.approx(2.0, rel=0.1)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from benchmarks.gpu.arms.child import Child
+child = Child("tests.benchmarks.echo", [], Path(sys.argv[1]))
+child.ready(30)
+child._send({"sleep": 60})
+print(child._process.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no signal for that")
+def test_a_program_ends_with_the_run_that_began_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "log")]
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert said.returncode == -9
+
+    def gone() -> bool:
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(int(said.stdout)).status() == psutil.STATUS_ZOMBIE
+        return True
+
+    until(gone, 10)
 
 
 @pytest.mark.slow

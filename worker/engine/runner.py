@@ -285,9 +285,10 @@ class Runner:
         return self._backends.over(model.text_networks)
 
     def _fastest_decoder(self, task: Task) -> AbstractContextManager[None]:
-        """The same for a decode. One in pieces rests between the layers of the plain network."""
-        seamless = task.request.tiling != "none"
-        plain = seamless or task.request.exact or task.piecework is not None
+        """The same for a decode. One in pieces rests between the layers of the plain network, and
+        an autoencoder that a picture names is a network of its own, compiled in vain."""
+        other = task.request.tiling != "none" or task.request.vae is not None
+        plain = other or task.request.exact or task.piecework is not None
         if self._backends is None or plain:
             return nullcontext()
         return self._backends.over(ready(task.model).autoencoder.networks)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +19,11 @@ from benchmarks import ROOT
 
 NO_ROOM = "no room on the card"
 """The error of a program whose card is full."""
+
+
+LIBC: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+PR_SET_PDEATHSIG = 1
 
 
 class TookTooLong(Exception):
@@ -43,6 +50,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                preexec_fn=_end_with_parent if LIBC else None,
             )
         self._lines: SimpleQueue[str | None] = SimpleQueue()
         self._reader = Thread(target=self._read, daemon=True)
@@ -109,3 +117,8 @@ class Child:
         for line in self._process.stdout or ():
             self._lines.put(line.strip())
         self._lines.put(None)
+
+
+def _end_with_parent() -> None:
+    # Else it would load and compile on, beside the next run.
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -7,7 +7,8 @@ from typing import Any
 
 
 def goals(result: Mapping[str, Any], sides: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Each goal with what is there in the report; `met` is None where it was not measured."""
+    """Each goal with what is there in the report; `met` is None where it was not measured, or
+    where its rounds, which are `between` then, do not tell."""
     sd1 = result.get("arms", {}).get(f"sd1 {sides['sd1']}", {})
     sdxl = result.get("arms", {}).get(f"sdxl {sides['sdxl']}", {})
     mixed = result.get("mixed", {}).get(f"sd1 {sides['sd1']}", {})
@@ -19,10 +20,10 @@ def goals(result: Mapping[str, Any], sides: Mapping[str, int]) -> list[dict[str,
     )
     slow = mixed.get("times_as_long_as_alone", {}).get("p95")
     return [
-        _goal("SD 1.5, 32 callers: times as many as E", _times(many, sd1.get("E")), least=4),
-        _goal("SD 1.5, 32 callers: times as many as K", _times(many, sd1.get("K")), least=2),
+        _times("SD 1.5, 32 callers: times as many as E", many, sd1.get("E"), least=4),
+        _times("SD 1.5, 32 callers: times as many as K", many, sd1.get("K"), least=2),
         _goal("SD 1.5, 32 callers: share of the GEMM peak", _share(many), least=0.4),
-        _goal("SD 1.5, one caller: times as long as E", _times(sd1.get("E"), one), most=1.02),
+        _times("SD 1.5, one caller: times as long as E", sd1.get("E"), one, most=1.02),
         _goal("SDXL: share of the GEMM peak", _share(best), least=0.6),
         _goal("mixed steps at 0.8 of what can be: p95 beside alone", slow, most=2.5),
     ]
@@ -31,6 +32,9 @@ def goals(result: Mapping[str, Any], sides: Mapping[str, int]) -> list[dict[str,
 def said(goal: Mapping[str, Any]) -> str:
     """In one line."""
     wanted = f"{goal['wanted']} {goal['limit']}"
+    if "between" in goal:
+        low, high = goal["between"]
+        return f"not resolved  {goal['goal']}: {low} to {high} (wanted {wanted})"
     if goal["met"] is None:
         return f"not measured  {goal['goal']} (wanted {wanted})"
     return (
@@ -54,10 +58,22 @@ def _goal(
     }
 
 
-def _times(of: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> float | None:
+def _times(
+    name: str,
+    of: Mapping[str, Any] | None,
+    other: Mapping[str, Any] | None,
+    **limit: float,
+) -> dict[str, Any]:
+    """A goal for the pictures a second of one arm to those of another. Where the rounds say both
+    yes and no, or both faster and slower, or one is all there is, it has no number."""
     if of is None or other is None:
-        return None
-    return round(of["pictures_a_second"] / other["pictures_a_second"], 3)
+        return _goal(name, None, **limit)
+    low = other["from_to"][0] / of["from_to"][1]
+    high = other["from_to"][1] / of["from_to"][0]
+    noise = any(low < each < high for each in (1.0, *limit.values()))
+    if noise or min(of["rounds"], other["rounds"]) < 2:
+        return _goal(name, None, **limit) | {"between": [round(low, 3), round(high, 3)]}
+    return _goal(name, round(of["pictures_a_second"] / other["pictures_a_second"], 3), **limit)
 
 
 def _share(of: Mapping[str, Any] | None) -> float | None:

@@ -1,11 +1,13 @@
 """How each family's text encoders are read: layers, pooled vectors, weights, learned words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 import torch
 
 from tests.tiny.text import LAYERS, WIDTH, WIDTH_2, WINDOW, sd1_pipeline, sdxl_pipeline
+from worker.engine.backends.network import Network, standing_in
 from worker.engine.errors import InvalidRequest
 from worker.engine.prompt.prompt import PromptEncoder
 from worker.engine.prompt.text_encoder import TextEncoder
@@ -42,6 +44,22 @@ def stock_sd1(prompt: str, clip_skip: int | None = None) -> torch.Tensor:
 
 def stock_sdxl(prompt: str, negative: str | None = "", **options):
     return sdxl_pipeline().encode_prompt(prompt, device="cpu", negative_prompt=negative, **options)
+
+
+def test_what_was_read_another_way_is_not_taken_for_what_must_be_exact():
+    encoder = sd1()
+    [network] = encoder.networks
+
+    def twice(network: Network, args: Sequence[Any], kwargs: dict[str, Any]) -> torch.Tensor:
+        return 2 * network.eager(*args, **kwargs)
+
+    with standing_in([network], twice):
+        other = encoder.encode("a cat", None)
+        assert torch.equal(encoder.encode("a cat", None).prompt, other.prompt)
+    plain = encoder.encode("a cat", None)
+    assert torch.equal(other.prompt, 2 * plain.prompt)
+    with standing_in([network], twice):
+        assert torch.equal(encoder.encode("a cat", None).prompt, other.prompt)
 
 
 # Layers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
@@ -15,6 +16,9 @@ from tests.pretended.accelerator.graphs import Graph
 from tests.pretended.accelerator.modes import in_every_thread
 from tests.pretended.accelerator.streams import Point
 
+END = "_cuda_endAllocateToPool"
+"""Of PyTorch built for CUDA alone."""
+
 
 @contextmanager
 def pretended_cuda(count: int = 1, memory: int = 80 * 10**9) -> Iterator[Pretended]:
@@ -23,7 +27,8 @@ def pretended_cuda(count: int = 1, memory: int = 80 * 10**9) -> Iterator[Pretend
     Pretended.running = mode
     with ExitStack() as stack:
         for name, stand_in in _queries(mode).items():
-            stack.enter_context(patch.object(torch.cuda, name, stand_in))
+            place = torch._C if name == END else torch.cuda
+            stack.enter_context(patch.object(place, name, stand_in, create=True))
         # Otherwise what `torch.tensor` makes for the device would go there before it is seen.
         before = torch._C._only_lift_cpu_tensors()
         torch._C._set_only_lift_cpu_tensors(True)
@@ -88,7 +93,6 @@ def _queries(mode: Pretended) -> dict[str, Any]:
         def __init__(self, device: Any = None, number: int | None = None, **_: Any) -> None:
             self.device = torch.device("cuda", index(device))
             self.number = mode.streams.new() if number is None else number
-            self._before: list[int] = []
 
         def synchronize(self) -> None:
             mode.wait("a stream awaited", mode.streams.now(self.number))
@@ -104,22 +108,49 @@ def _queries(mode: Pretended) -> dict[str, Any]:
             event.record(self)
             return event
 
-        def __enter__(self) -> Stream:
-            self._before.append(mode.streams.current)
-            mode.streams.current = self.number
-            return self
-
-        def __exit__(self, *_: Any) -> None:
-            mode.streams.current = self._before.pop()
+    @contextmanager
+    def on(stream: Stream) -> Iterator[None]:
+        before, mode.streams.current = mode.streams.current, stream.number
+        try:
+            yield
+        finally:
+            mode.streams.current = before
 
     def current_stream(device: Any = None) -> Stream:
         return Stream(device, mode.streams.current)
 
+    underway: set[Any] = set()
+    pools = itertools.count(1)
+
+    @contextmanager
     def capture(
         graph: Graph, pool: Any = None, stream: Any = None, capture_error_mode: str = "global"
-    ) -> Any:
+    ) -> Iterator[None]:
         mode.wait("the device awaited")
-        return graph.record(stream or Stream(), capture_error_mode)
+        memory.give_back()
+        if pool in underway:
+            raise RuntimeError("beginAllocateToPool: already recording to mempool_id")
+        before, mode.streams.current = mode.streams.current, (stream or Stream()).number
+        underway.add(pool)
+        try:
+            with graph.record(capture_error_mode):
+                yield
+        except RuntimeError as error:
+            if "CUDA error" in str(error):
+                # PyTorch can end nothing then: neither the pool's part in it nor the stream's.
+                raise RuntimeError("CUDA error: operation failed during capture") from error
+            underway.discard(pool)
+            mode.streams.current = before
+            raise
+        underway.discard(pool)
+        mode.streams.current = before
+        # Nothing was done yet that anybody could have to wait for.
+        mode.streams.settled()
+
+    def end(index: int, pool: Any) -> None:
+        if pool not in underway:
+            raise RuntimeError("endAllocatePool: not currently recording to mempool_id")
+        underway.remove(pool)
 
     return {
         "_lazy_init": lambda: None,
@@ -136,10 +167,10 @@ def _queries(mode: Pretended) -> dict[str, Any]:
         "is_bf16_supported": lambda *_, **__: True,
         "mem_get_info": free,
         "memory_allocated": lambda device=None: memory.used[index(device)],
-        "memory_reserved": lambda device=None: memory.used[index(device)],
+        "memory_reserved": lambda device=None: memory.reserved[index(device)],
         "max_memory_allocated": lambda device=None: memory.peak[index(device)],
         "reset_peak_memory_stats": reset,
-        "empty_cache": lambda: None,
+        "empty_cache": memory.give_back,
         "get_rng_state": lambda device="cuda": torch.empty(0, dtype=torch.uint8),
         "set_rng_state": lambda state, device="cuda": None,
         "synchronize": lambda device=None: mode.wait("the device awaited"),
@@ -147,8 +178,9 @@ def _queries(mode: Pretended) -> dict[str, Any]:
         "default_stream": lambda device=None: Stream(device, 0),
         "CUDAGraph": Graph,
         "graph": capture,
-        "graph_pool_handle": lambda: (0, 1),
-        "stream": lambda stream: stream,
+        "graph_pool_handle": lambda: (0, next(pools)),
+        END: end,
+        "stream": on,
         "Event": Event,
         "Stream": Stream,
     }

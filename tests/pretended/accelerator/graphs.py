@@ -58,14 +58,13 @@ class Graph:
                 each.again()
 
     @contextmanager
-    def record(self, stream: Any, mode: str) -> Iterator[None]:
+    def record(self, mode: str) -> Iterator[None]:
         """What this thread does meanwhile is recorded."""
         assert Graph.recording is None, "two graphs at once"
         assert mode == "thread_local", "what other threads do would be a fault"
         Graph.recording, self._thread = self, threading.get_ident()
         try:
-            with stream:
-                yield
+            yield
         finally:
             Graph.recording = None
 

@@ -9,12 +9,13 @@ import torch
 
 
 class Memory:
-    """What each pretended device holds, and the most that it takes."""
+    """What each pretended device holds, the most that it takes, and what is reserved for it."""
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.used: defaultdict[int, int] = defaultdict(int)
         self.peak: defaultdict[int, int] = defaultdict(int)
+        self.reserved: defaultdict[int, int] = defaultdict(int)
         self._known: set[int] = set()
 
     def take(self, tensor: torch.Tensor, index: int) -> None:
@@ -31,7 +32,12 @@ class Memory:
         self._known.add(key)
         self.used[index] += size
         self.peak[index] = max(self.peak[index], self.used[index])
+        self.reserved[index] = max(self.reserved[index], self.used[index])
         weakref.finalize(storage, self._gone, key, index, size)
+
+    def give_back(self) -> None:
+        """What is kept for the next tensors, and used by none, is the device's again."""
+        self.reserved.update(self.used)
 
     def _gone(self, key: int, index: int, size: int) -> None:
         self._known.discard(key)

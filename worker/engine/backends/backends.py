@@ -24,6 +24,10 @@ from worker.engine.memory.device import make_current
 
 log = logging.getLogger(__name__)
 
+KINDS = 100
+"""Kinds of calls of a network that are remembered, each by a call that lies on its device: callers
+may ask for thousands of sizes. Those that were met last, and all for which something was made."""
+
 ENDING = 10.0
 """Seconds that a worker on its way out waits for a compilation under way."""
 
@@ -168,13 +172,21 @@ class Backends:
     def _course(self, network: Network, call: Call) -> Course:
         courses = self._courses.setdefault(network, {})
         signature = call.signature
-        course = courses.get(signature)
+        course = courses.pop(signature, None)
         if course is None:
+            self._make_room(courses)
             compiler = next((each for each in self._compilers if each.serves(network)), None)
-            course = courses[signature] = Course(call.of_rows(1), compiler)
+            made = course = Course(call.of_rows(1), compiler)
             if compiler is not None:
-                self._send(network, lambda: self._look(network, course, compiler))
+                self._send(network, lambda: self._look(network, made, compiler))
+        courses[signature] = course
         return course
+
+    def _make_room(self, courses: dict[Signature, Course]) -> None:
+        """For one more kind of calls, in the place of the one that was met longest ago."""
+        unmade = (kind for kind, each in courses.items() if not (each.there or each.untried))
+        if len(courses) >= KINDS and (oldest := next(unmade, None)) is not None:
+            del courses[oldest]
 
     def _advance(self, course: Course, trial: Trial) -> None:
         try:
@@ -290,6 +302,7 @@ class Backends:
                 self._cabinet.filed(name)
             except (OSError, RuntimeError) as error:
                 log.warning("a compiled network could not be kept: %s", error)
+                self._cabinet.failed(name)
         if compared.won or not compared.agreed:
             # What was only slower is tried again by the next start, which may have less beside it.
             self._cabinet.note(measured, compared)

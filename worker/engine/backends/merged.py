@@ -175,7 +175,8 @@ class Merged:
     @property
     def memory(self) -> int:
         """Bytes that all of it takes."""
-        return sum(each.memory for sets in list(self._sets.values()) for each in sets.values())
+        every = [list(sets.values()) for sets in list(self._sets.values())]
+        return sum(each.memory for sets in every for each in sets)
 
     def _set(self, network: Network, change: Change) -> Set | None:
         """What there is of the change; None where others are used too much to go for it."""

@@ -61,6 +61,11 @@ class Network:
                 return answer
         return self.eager(*args, **kwargs)
 
+    @property
+    def may_differ(self) -> bool:
+        """Whether its calls may run another way than the plain one now."""
+        return self._stand_in is not None
+
     def eager(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """The module's own answer."""
         return self.run(self.module, *args, **kwargs)

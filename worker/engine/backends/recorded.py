@@ -6,9 +6,11 @@ again. Graphs share the memory that they work in: one is replayed at a time, and
 copied before the next is. Those of networks that run beside others have another.
 """
 
+import importlib
 import logging
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import torch
 from worker.engine.backends.call import Call
 from worker.engine.backends.compiler import CompiledNetwork, Room
 from worker.engine.backends.network import Network, there
+from worker.engine.memory.device import release_memory
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +32,16 @@ SIZES = (1, 2, 4, 8, 16, 32, 64)
 """Rows that a network is recorded for."""
 
 
+Where = tuple[torch.device, bool]
+"""A device, and whether it is beside others."""
+
+
 class Recorder:
-    """Records networks on one device."""
+    """Records networks."""
 
     def __init__(self) -> None:
-        self._pools: dict[bool, tuple[Any, Any]] = {}
+        self._pools: dict[Where, tuple[Any, Any]] = {}
+        self._broken: list[Any] = []
 
     def over(self, compiled: CompiledNetwork, network: Network) -> "Recorded":
         """The same, to be recorded where there is time."""
@@ -45,14 +53,35 @@ class Recorder:
         """A graph of what `run` does, and the answer that each replay writes. Waits for the device.
         Raises whatever cannot be recorded."""
         cuda: Any = torch.cuda
-        if aside not in self._pools:
-            self._pools[aside] = cuda.graph_pool_handle(), cuda.Stream(device)
-        pool, stream = self._pools[aside]
+        where = device, aside
+        if where not in self._pools:
+            self._pools[where] = cuda.graph_pool_handle(), cuda.Stream(device)
+        pool, stream = self._pools[where]
         graph = cuda.CUDAGraph()
-        # What other threads do meanwhile, such as loading a model, is no part of it and no fault.
-        with cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
-            answer = run()
+        try:
+            # What other threads do meanwhile, such as loading a model, is no part of it and no
+            # fault. PyTorch leaves its stream only where the recording can be ended, so it is left
+            # here in any case: all that this thread does later would go there.
+            with (
+                cuda.stream(stream),
+                cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"),
+            ):
+                answer = run()
+        except Exception:
+            self._give_up(where, graph)
+            raise
         return graph, answer
+
+    def _give_up(self, where: Where, graph: Any) -> None:
+        """After a recording that could not be ended its pool takes no other, and to PyTorch it goes
+        on: memory that other streams used would never be given back."""
+        pool, _ = self._pools.pop(where)
+        # Allocators may still ask it whether it is being recorded.
+        self._broken.append(graph)
+        library: Any = importlib.import_module("torch._C")
+        # It raises where the recording was ended.
+        with suppress(RuntimeError):
+            library._cuda_endAllocateToPool(where[0].index or 0, pool)
 
     def warm(self, device: torch.device, run: Callable[[], torch.Tensor]) -> None:
         """Runs beside what the device does by itself, as recording has to."""
@@ -99,6 +128,11 @@ class Recorded:
         if self._graph is None or self._answer is None or not self._stands:
             return self._inner.run(call)
         count = call.rows
+        cuda: Any = torch.cuda
+        # Not always that of its memory, which may be dropped before this has ended.
+        stream = cuda.current_stream(self._answer.device)
+        for each in (*self._inputs, self._answer):
+            each.record_stream(stream)
         for into, each in zip(self._inputs, call.tensors, strict=True):
             into[:count].copy_(each)
             if count < self.rows:
@@ -123,6 +157,8 @@ class Recorded:
             self._recorder.warm(device, run)
             if not room(cuda.max_memory_allocated(device) - before):
                 raise MemoryError("there is no room for what it works on")
+            # Which recording does by itself, and then it would count as memory that was given back.
+            release_memory()
             reserved = cuda.memory_reserved(device)
             graph, answer = self._recorder.record(device, run, network.aside)
             self._size = max(0, cuda.memory_reserved(device) - reserved)

@@ -31,6 +31,8 @@ def add_notes(path: Path, more: dict[str, Any]) -> None:
         temporary.replace(path)
     except OSError as error:
         log.warning("what was measured could not be kept: %s", error)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def make_room(folder: Path, pattern: str, most: int) -> None:

@@ -110,10 +110,13 @@ class WindowEncoder:
 
     def embed(self, window: Window, clip_skip: int, variant: Hashable) -> Embedded:
         """The window's embeddings, before its weights."""
-        key = (window.ids, clip_skip, variant)
-        if key in self._cache:
-            self._cache.move_to_end(key)
-            return self._cache[key]
+        plain = window.ids, clip_skip, variant
+        # What must be equal to the bit has no part in what may have been read another way.
+        key = (*plain, True) if self._network.may_differ else plain
+        for known in (key, plain):
+            if known in self._cache:
+                self._cache.move_to_end(known)
+                return self._cache[known]
         embedded = self._kept(window.ids, clip_skip, variant)
         self._cache[key] = embedded
         if len(self._cache) > CACHED_WINDOWS:

@@ -68,18 +68,22 @@ def compile_package(network: Any, inputs: list[torch.Tensor], path: str) -> None
         inductor.aoti_compile_and_package(exported, package_path=path, inductor_configs=OPTIONS)
 
 
-def end_with_parent() -> None:
+def end_with_parent(parent: int) -> None:
     """On Linux this process ends when the one that began it does, however that ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        # That was before this was asked for.
+        sys.exit(1)
 
 
 def main() -> int:
-    """Compiles what standard input has and writes it to the path that is named."""
+    """Compiles what standard input has and writes it to the path that is named; behind that the
+    process that began this one is."""
     with contextlib.suppress(OSError):
         os.nice(10)
-    end_with_parent()
-    (path,) = sys.argv[1:]
+    path, parent = sys.argv[1:]
+    end_with_parent(int(parent))
     network, inputs, device = pickle.load(sys.stdin.buffer)
     if device.type == "cuda":
         torch.cuda.set_device(device)

@@ -130,7 +130,8 @@ class Inductor:
             "TMPDIR": str(scratch),
             **environment(scratch),
         }
-        command = [sys.executable, "-m", "worker.engine.backends.inductor.compiling", str(path)]
+        module = "worker.engine.backends.inductor.compiling"
+        command = [sys.executable, "-m", module, str(path), str(os.getpid())]
         if self._closed:
             raise RuntimeError("the worker ends")
         self._running = subprocess.Popen(
