@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -14,6 +13,7 @@ from worker.engine.backends.backends import Backends
 from worker.engine.batch import Batch, Stacks, Step, keep_step
 from worker.engine.errors import NotFinite
 from worker.engine.families.model import LoadedModel
+from worker.engine.fastest import Fastest
 from worker.engine.ground.piecework import Piecework
 from worker.engine.ground.sideline import Sideline
 from worker.engine.guidance.acting import acts, put_on
@@ -71,7 +71,7 @@ class Runner:
         traces: Memory | None = None,
         backends: Backends | None = None,
     ) -> None:
-        self._backends = backends
+        self._fastest = Fastest(backends, budget)
         self._traces = traces
         self._budget = budget
         self._accounts = accounts
@@ -120,7 +120,7 @@ class Runner:
             make_current(task.model.device)
         match batch.stage:
             case Stage.ENCODE:
-                with self._fastest_text(task):
+                with self._fastest.text(task):
                     done = self._in_pieces(task, partial(encode, task, self._traces))
                 if done:
                     self._check_fit(task)
@@ -237,13 +237,16 @@ class Runner:
         looking = rows.looking(start, end)
         acting = acts(model, rows, start, end, part)
         if not looking and acting is None:
-            with self._fastest(key, model, part):
+            with self._fastest.forward(key, model, part):
                 return self._run(key, model, part, owners, batch.free)[: end - start]
         wanted = {
             row: ready(task.recording).wanted(model.layout(part, row))
             for row, task in looking.items()
         }
-        with acting or self._fastest(key, model, part), watched(model.attentions, wanted) as watch:
+        with (
+            acting or self._fastest.forward(key, model, part),
+            watched(model.attentions, wanted) as watch,
+        ):
             noise = self._run(key, model, part, owners, batch.free, lambda: watch.seconds)
         if model.attentions and not watch.ran:
             watch = self._looked_again(model, part, wanted)
@@ -262,36 +265,6 @@ class Runner:
             model.forward(rows.only(list(wanted)))
         seen = {row: watch.seen[index] for index, row in enumerate(wanted)}
         return Watch(seen, time.perf_counter() - started)
-
-    def _fastest(
-        self, key: BatchKey, model: LoadedModel, rows: Rows
-    ) -> AbstractContextManager[None]:
-        """Within it a forward runs the fastest way that there is. One that is weighed runs the
-        plain way, and so does what hangs on the plain network's layers, but for LoRAs that act on
-        all rows alike; and what must be equal to the bit, before something was compiled and
-        after."""
-        merging = model.loras.merging
-        hung = (model.loras.on and merging is None) or rows.references or rows.looks
-        if self._backends is None or key.exact or hung or not self._budget.weighed(key):
-            return nullcontext()
-        return self._backends.over(model.networks, merging)
-
-    def _fastest_text(self, task: Task) -> AbstractContextManager[None]:
-        """The same for prompts that are read."""
-        model = ready(task.model)
-        plain = task.request.exact or task.request.loras or model.device.type != "cpu"
-        if self._backends is None or plain:
-            return nullcontext()
-        return self._backends.over(model.text_networks)
-
-    def _fastest_decoder(self, task: Task) -> AbstractContextManager[None]:
-        """The same for a decode. One in pieces rests between the layers of the plain network, and
-        an autoencoder that a picture names is a network of its own, compiled in vain."""
-        other = task.request.tiling != "none" or task.request.vae is not None
-        plain = other or task.request.exact or task.piecework is not None
-        if self._backends is None or plain:
-            return nullcontext()
-        return self._backends.over(ready(task.model).autoencoder.networks)
 
     def _run(
         self,
@@ -345,7 +318,7 @@ class Runner:
             encode(task)
         batch = Batch(Stage.DENOISE, [task])
         key, model = batch.key, batch.model
-        new = self._backends is not None and not self._backends.knows(model.networks)
+        new = self._fastest.is_new(model)
         if (self._budget.settled(key) and not new) or (rows := batch.gather()) is None:
             return False
         started = time.perf_counter()
@@ -353,7 +326,7 @@ class Runner:
         put_on(model, key, [task])
         wanted = (len(rows) if new else self._budget.rows(key)) if weighed else 1
         try:
-            with self._fastest(key, model, rows):
+            with self._fastest.forward(key, model, rows):
                 self._run(key, model, rows.span(0, 1, wanted))
         except Exception as error:
             if not is_out_of_memory(error):
@@ -367,7 +340,7 @@ class Runner:
     def improve(self) -> bool:
         """Something towards faster forwards, with nothing else to do; False where there is nothing
         to be done now."""
-        return self._backends is not None and self._backends.improve()
+        return self._fastest.improve()
 
     # 4. Decode the latents into pixels
 
@@ -383,7 +356,7 @@ class Runner:
                 self._accounts.piece(task, max(0.0, aside.seconds - waited))
                 task.finish(autoencoder.taken(numbers, latents))
                 return
-            with self._fastest_decoder(task):
+            with self._fastest.decode(task):
                 if model.device.type == "cuda" and autoencoder.goes_aside:
                     decode = partial(autoencoder.numbers, latents)
                     task.aside = self._sideline.run(model.device, decode, latents)
