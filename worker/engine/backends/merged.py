@@ -1,16 +1,17 @@
 """Compiled networks with other weights merged in: those of LoRAs that all rows of a forward have.
 
-A compiled network knows no layers to which a LoRA could add. So it is loaded again with what the
-LoRAs make of the weights that they change; all others stay those of the plain network. The plain
-one, with the LoRAs on it, runs until that is there, and once beside it to see that both agree.
+What LoRAs add at each layer can take longer than the layers do, and a compiled network knows none
+to which something could be added. So both are made again with what the LoRAs make of the weights
+that they change; all others stay those of the plain network. The plain one, with the LoRAs on it,
+runs until that is there, and once beside it to see that both agree.
 """
 
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import torch
@@ -57,9 +58,11 @@ Place = tuple[Signature, int]
 
 @dataclass(eq=False)
 class Set:
-    """The weights of one change, and what was loaded on them."""
+    """The weights of one change, the plain network on them, and what was compiled and is."""
 
     weights: dict[str, torch.Tensor] | None = None
+    plain: Any = None
+    proof: Arrival | None = None
     networks: dict[Place, CompiledNetwork | None] = field(
         default_factory=dict[Place, CompiledNetwork | None]
     )
@@ -84,7 +87,7 @@ class Set:
         for each in self.networks.values():
             if each is not None:
                 each.let_go()
-        self.networks, self.waiting, self.weights = {}, {}, None
+        self.networks, self.waiting, self.weights, self.plain = {}, {}, None, None
 
 
 class Merged:
@@ -134,6 +137,27 @@ class Merged:
             log.warning("a network with LoRAs merged failed, the plain one takes over: %s", error)
             found.networks[place] = None
             return None
+
+    def plain(
+        self, network: Network, change: Change, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> torch.Tensor | None:
+        """The same by the network as it is, on the merged weights: nothing is left to be added at
+        each of its layers."""
+        found = self._set(network, change)
+        module = found.plain if found else None
+        if found is None or module is None:
+            return None
+        if found.proof is None:
+            right = network.eager(*args, **kwargs)
+            found.proof = Arrival(distance(network.run(module, *args, **kwargs), right))
+            return right
+        if not found.proof.is_here:
+            return None
+        if float(found.proof.take()) > within(network):
+            log.info("%s differs with its LoRAs merged", type(network.module).__name__)
+            found.plain = None
+            return None
+        return network.run(module, *args, **kwargs)
 
     def _agrees(self, network: Network, found: Set, place: Place) -> bool:
         """Whether it is known by now to answer as the plain network does."""
@@ -199,7 +223,9 @@ class Merged:
 
     def _merge(self, network: Network, found: Set, change: Change) -> None:
         if self._room(network.bytes):
-            found.weights = change.weights()
+            weights = change.weights()
+            found.plain = None if weights is None else network.twin(weights)
+            found.weights = weights
 
     def _load(
         self, network: Network, compiled: CompiledNetwork, found: Set, place: Place, call: Call

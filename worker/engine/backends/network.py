@@ -2,7 +2,7 @@
 
 import copy
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import Any, Protocol
@@ -70,13 +70,20 @@ class Network:
         """The module's own answer."""
         return self.run(self.module, *args, **kwargs)
 
-    def twin(self, *, contiguous: bool = False) -> Any:
-        """The module again, on the same weights, with none of its hooks and no part in what is
-        done with it meanwhile; with `contiguous` weights that lie in memory in another order than
-        their dimensions' are copies."""
-        weights = [*self.module.parameters(), *self.module.buffers()]
-        own = {id(each): _contiguous(each) if contiguous else each for each in weights}
+    def twin(
+        self, weights: Mapping[str, torch.Tensor] | None = None, *, contiguous: bool = False
+    ) -> Any:
+        """The module again, on the same weights but for these, by their names, with none of its
+        hooks and no part in what is done with it meanwhile; with `contiguous` weights that lie in
+        memory in another order than their dimensions' are copies."""
+        tensors = [*self.module.parameters(), *self.module.buffers()]
+        own = {id(each): _contiguous(each) if contiguous else each for each in tensors}
         twin = copy.deepcopy(self.module, own)
+        for name, weight in (weights or {}).items():
+            place, _, part = name.rpartition(".")
+            laid_out = _contiguous(weight) if contiguous else weight
+            changed = torch.nn.Parameter(laid_out, requires_grad=False)
+            setattr(twin.get_submodule(place), part, changed)
         for module in twin.modules():
             module._forward_hooks.clear()
             module._forward_pre_hooks.clear()

@@ -147,11 +147,7 @@ class ConvertedNetwork:
         self._properties = _properties(network.dtype)
         # In bfloat16 weights that lie channels last are read as if they did not, and all of them
         # where they lie: by what takes any number of rows as late as its first forward.
-        self._twin = network.twin(contiguous=True)
-        for name, weight in (weights or {}).items():
-            place, _, own = name.rpartition(".")
-            changed = torch.nn.Parameter(weight.contiguous(), requires_grad=False)
-            setattr(self._twin.get_submodule(place), own, changed)
+        self._twin = network.twin(weights, contiguous=True)
         traced = _traced(Flat(self._twin, network.run, call, wide=True), call)
         self._model: Any = _library().convert_model(traced)
         if len(self._model.inputs) != len(call.tensors):
