@@ -3,7 +3,7 @@
 import copy
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -23,6 +23,10 @@ class StandIn(Protocol):
 
 
 Run = Callable[..., torch.Tensor]
+
+TRIES = 5
+"""Times that a module is copied: another thread may hang something on one of its layers meanwhile,
+and a dictionary that changes cannot be gone through."""
 
 
 def predicted(module: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -78,7 +82,7 @@ class Network:
         memory in another order than their dimensions' are copies."""
         tensors = [*self.module.parameters(), *self.module.buffers()]
         own = {id(each): _contiguous(each) if contiguous else each for each in tensors}
-        twin = copy.deepcopy(self.module, own)
+        twin = _copied(self.module, own)
         for name, weight in (weights or {}).items():
             place, _, part = name.rpartition(".")
             laid_out = _contiguous(weight) if contiguous else weight
@@ -134,6 +138,13 @@ def there(network: "weakref.ref[Network]") -> Network:
     if found is None:
         raise RuntimeError("the network is gone")
     return found
+
+
+def _copied(module: Any, own: dict[int, torch.Tensor]) -> Any:
+    for _ in range(TRIES - 1):
+        with suppress(RuntimeError):
+            return copy.deepcopy(module, dict(own))
+    return copy.deepcopy(module, own)
 
 
 def _contiguous(weight: torch.Tensor) -> torch.Tensor:
