@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { settled, stepBack, wasOwn } from "../../state/page/steps";
 
 /** What lies over the page, the uppermost last. */
@@ -32,7 +32,8 @@ if (marked() !== undefined) stepBack();
 export function useWayBack(leave: () => void): void {
   const latest = useRef(leave);
   latest.current = leave;
-  useEffect(() => {
+  // As soon as it is drawn: a step back before its mark is made would leave the page.
+  useLayoutEffect(() => {
     const id = ++last;
     over.push({ id, leave: () => latest.current() });
     let here = true;
