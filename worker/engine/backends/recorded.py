@@ -27,10 +27,8 @@ log = logging.getLogger(__name__)
 RUNS = 3
 """Runs before one is recorded: in the first libraries choose their kernels and take memory."""
 
-
 SIZES = (1, 2, 4, 8, 16, 32, 64)
-"""Rows that a network is recorded for."""
-
+"""Rows that a network is recorded for, whether something compiled it or not."""
 
 Where = tuple[torch.device, bool]
 """A device, and whether it is beside others."""

@@ -30,13 +30,10 @@ from worker.engine.backends.fingerprint import configured, sampled
 from worker.engine.backends.flat import Flat
 from worker.engine.backends.inductor.toolchain import environment, missing
 from worker.engine.backends.network import Network, there
-from worker.engine.backends.recorded import Recorder
+from worker.engine.backends.recorded import SIZES, Recorder
 from worker.engine.backends.weights import Weights
 
 log = logging.getLogger(__name__)
-
-SIZES = (1, 2, 4, 8, 16, 32, 64)
-"""Rows that a network is compiled for."""
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
 
