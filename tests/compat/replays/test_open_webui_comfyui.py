@@ -69,7 +69,8 @@ async def made(address: str, key: str, graph: Graph) -> Followed:
 @pytest.mark.endpoint("GET /ws", "POST /prompt", "GET /history/{id}", "GET /view")
 def test_its_default_graph_makes_pictures(address: str, token: Callable[..., str]) -> None:
     graph = default_graph()
-    graph["3"]["inputs"]["steps"] = 80
+    # Walked to its end, a picture of a quarter of the model's own size is white for some seeds.
+    graph["3"]["inputs"] |= {"steps": 80, "seed": 2**49 + 7}
     key = token("Open WebUI, ComfyUI")
     pictures, previews = asyncio.run(made(address, key, graph))
     for each in pictures:
