@@ -267,12 +267,14 @@ def emphasize(hidden: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 
     AUTOMATIC1111's "original" emphasis, a window at a time: its own takes the mean of all windows
     that happen to be encoded together. `hidden` (1, window length, width), `weights` (1, window
-    length, 1). Where the mean changes by more than the largest weight or less than the smallest,
-    the tokens' means cancel out and their sum says nothing about size (a text encoder without a
-    learned last norm): then it is not brought back, instead of blown up.
+    length, 1). Where the mean is but what was rounded (a text encoder without a learned last norm),
+    or changes by more than the largest weight or less than the smallest, the tokens' means cancel
+    out and their sum says nothing about size: then it is not brought back, instead of blown up.
     """
     before = hidden.float()
     weighted = before * weights
-    change = weighted.mean() / before.mean()
+    mean = before.mean()
+    change = weighted.mean() / mean
     meant = (change >= weights.min().clamp(min=1 / MAX_WEIGHT)) & (change <= weights.max())
+    meant &= mean.abs() > torch.finfo(hidden.dtype).eps * before.abs().mean()
     return (weighted / torch.where(meant, change, 1.0)).to(hidden.dtype)
