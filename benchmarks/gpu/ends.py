@@ -229,10 +229,7 @@ def main(asked: list[str] | None = None) -> int:
         Ends(report, scale, Path(home)).run(chosen.only)
         for side in scale.sides:
             print(side, report.result.get(str(side), {}).get("share_of_a_picture"))
-        if not here.real:
-            print("There is no card: none of this says anything.")
-        print(f"{here.name}: {chosen.out}")
-        return 1 if report.errors else 0
+        return report.ended()
 
 
 if __name__ == "__main__":

@@ -94,6 +94,13 @@ class Report:
         print(f"{name}: {why}", flush=True)
         self.keep("not_measured", value=self._said)
 
+    def ended(self) -> int:
+        """Says where the figures are; the exit status, 1 where something failed."""
+        if not self.card.real:
+            print("There is no card: none of this says anything.")
+        print(f"{self.card.name}: {self._out}")
+        return 1 if self._failed else 0
+
     def attempt(self, name: str, work: Callable[[], object], needs: float = 1.0) -> bool:
         """Does a piece of the work where there are `needs` seconds left; whatever is wrong with it,
         what comes after it is done. Whether it came to its end."""

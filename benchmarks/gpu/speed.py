@@ -245,10 +245,7 @@ def main(asked: list[str] | None = None) -> int:
             print(*table(name, arms), sep="\n")
         for each in found:
             print(said(each))
-        if not here.real:
-            print("There is no card: none of this says anything.")
-        print(f"{here.name}: {chosen.out}")
-        return 1 if report.errors else 0
+        return report.ended()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from tests.pretended.accelerator.cuda import pretended_cuda
 from tests.pretended.accelerator.device import Pretended
 from worker.engine import Backends, Cabinet, Engine, ImageRequest, Picture
 from worker.engine.backends.recorded import Graphs, Recorder
+from worker.engine.families.model import LoadedModel
 
 Folder = Callable[[str], Path]
 
@@ -34,6 +35,29 @@ def made(engine: Engine, request: ImageRequest) -> Picture:
     return done.image
 
 
+@pytest.fixture
+def replayed() -> list[str]:
+    """The model of each forward that a graph ran."""
+    return []
+
+
+@pytest.fixture
+def recorder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replayed: list[str]
+) -> Callable[[LoadedModel], Engine]:
+    """An engine for a model, whose networks are recorded however fast that is."""
+    monkeypatch.setattr("worker.engine.backends.cabinet.WORTHWHILE", 1e9)
+    cabinet = Cabinet(tmp_path / "compiled", tmp_path / "notes.json", 10**9)
+
+    def engine(model: LoadedModel) -> Engine:
+        backends = Backends(
+            [Graphs(Recorder())], cabinet, lambda *_: True, lambda name, _: replayed.append(name)
+        )
+        return Engine(Shelf(model), backends=backends)
+
+    return engine
+
+
 def improved(engine: Engine) -> None:
     """All is done that can be made faster."""
     backends = engine._backends
@@ -46,16 +70,13 @@ def improved(engine: Engine) -> None:
 
 
 def test_a_recorded_network_makes_the_picture_without_a_wait(
-    device: Pretended, folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    device: Pretended,
+    folder: Folder,
+    recorder: Callable[[LoadedModel], Engine],
+    replayed: list[str],
 ):
-    monkeypatch.setattr("worker.engine.backends.cabinet.WORTHWHILE", 1e9)
-    graphs: list[str] = []
     model = models.load("sd1", folder("sd1"), "float16")
-    cabinet = Cabinet(tmp_path / "compiled", tmp_path / "notes.json", 10**9)
-    backends = Backends(
-        [Graphs(Recorder())], cabinet, lambda *_: True, lambda model, _: graphs.append(model)
-    )
-    engine = Engine(Shelf(model), backends=backends)
+    engine = recorder(model)
     request = models.request("sd1", "text-to-image")
     plain = made(engine, request)
     plain = made(engine, request)
@@ -63,32 +84,29 @@ def test_a_recorded_network_makes_the_picture_without_a_wait(
     assert engine.compiled() == {"sd1": "cuda-graphs"}
     device.record.clear()
     recorded = made(engine, request)
-    assert graphs
+    assert replayed
     assert not device.record.mixes, device.record.mixes
     assert np.array_equal(recorded, plain)
     assert not device.record.waits, device.record.waits
     # Weights that moved are never those that were recorded.
     layer = model.unet.conv_in
     layer.weight = torch.nn.Parameter(layer.weight.detach() * 2, requires_grad=False)
-    changed, seen = made(engine, request), len(graphs)
+    changed, seen = made(engine, request), len(replayed)
     assert not np.array_equal(changed, recorded)
     improved(engine)
     assert np.array_equal(made(engine, request), changed)
-    assert len(graphs) > seen
+    assert len(replayed) > seen
     engine.close()
 
 
 def test_a_recorded_transformer_makes_within_what_all_rows_share(
-    device: Pretended, folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    device: Pretended,
+    folder: Folder,
+    recorder: Callable[[LoadedModel], Engine],
+    replayed: list[str],
 ):
-    monkeypatch.setattr("worker.engine.backends.cabinet.WORTHWHILE", 1e9)
-    graphs: list[str] = []
     model = models.load("flux", folder("flux"), "float16")
-    cabinet = Cabinet(tmp_path / "compiled", tmp_path / "notes.json", 10**9)
-    backends = Backends(
-        [Graphs(Recorder())], cabinet, lambda *_: True, lambda model, _: graphs.append(model)
-    )
-    engine = Engine(Shelf(model), backends=backends)
+    engine = recorder(model)
     request = models.request("flux", "text-to-image")
     # A wider picture has as many tokens, which stand elsewhere.
     wide = models.request("flux", "text-to-image", width=64, height=16)
@@ -97,8 +115,8 @@ def test_a_recorded_transformer_makes_within_what_all_rows_share(
     assert engine.compiled() == {"flux": "cuda-graphs"}
     device.record.clear()
     for each, right in zip((request, wide), plain, strict=False):
-        graphs.clear()
+        replayed.clear()
         assert np.array_equal(made(engine, each), right)
-        assert graphs
+        assert replayed
     assert not device.record.waits, device.record.waits
     engine.close()

@@ -1,6 +1,5 @@
 import copy
 import gc
-import itertools
 import weakref
 from pathlib import Path
 from typing import Any
@@ -9,39 +8,22 @@ import pytest
 import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
-from tests.engine.helpers import Shelf, difference, load, open_pipeline, picture, pictures, tiny
+from tests.engine.helpers import open_pipeline
+from tests.engine.parts.loras import CPU, loaded, stock
 from tests.tiny.models import save_tiny
-from tests.tiny.parts import LoraFormat, lora_entry, save_tiny_lora
-from worker.engine import Engine
+from tests.tiny.parts import LoraFormat, save_tiny_lora
 from worker.engine.errors import ModelUnavailable
 from worker.engine.parts.lora import LoraLayer, LoraSwitch, LoraWeights
 from worker.engine.request import Lora
-from worker.models.loading.add_ons.add_ons import load_add_on
 
 # peft says so whenever a second LoRA is put on the stock pipeline.
 pytestmark = pytest.mark.filterwarnings("ignore:Already found a `peft_config` attribute")
 
-CPU = torch.device("cpu")
 CLOSE = {"atol": 1e-5, "rtol": 0}
-
-
-@pytest.fixture
-def loras(tmp_path: Path, tiny_folder: Path) -> dict[str, Path]:
-    """A LoRA of each format, and one that changes convolutions and has another alpha."""
-    save = save_tiny_lora
-    return {
-        "kohya": save(tmp_path / "kohya.safetensors", tiny_folder, "kohya", 1),
-        "diffusers": save(tmp_path / "diffusers.safetensors", tiny_folder, "diffusers", 2),
-        "locon": save(
-            tmp_path / "locon.safetensors", tiny_folder, seed=3, alpha=1, convolutions=True
-        ),
-        "unet": save(tmp_path / "unet.safetensors", tiny_folder, seed=4, text=False),
-    }
 
 
 @pytest.fixture
@@ -54,10 +36,6 @@ def switch(pipeline: Any) -> LoraSwitch:
     return LoraSwitch(pipeline.unet, [pipeline.text_encoder])
 
 
-def loaded(file: Path) -> LoraWeights:
-    return load_add_on("lora", lora_entry(file, file.stem), CPU, torch.float32)
-
-
 @pytest.fixture
 def held(switch: LoraSwitch, loras: dict[str, Path]) -> dict[str, LoraWeights]:
     """All of them, known to the switch."""
@@ -65,17 +43,6 @@ def held(switch: LoraSwitch, loras: dict[str, Path]) -> dict[str, LoraWeights]:
     for each in weights.values():
         switch.hold(each)
     return weights
-
-
-def stock(folder: Path, files: dict[str, Path], weights: dict[str, float]) -> Any:
-    """A diffusers pipeline with LoRAs as diffusers puts them on."""
-    pipeline = open_pipeline(folder)
-    for name in weights:
-        pipeline.load_lora_weights(
-            files[name].parent, weight_name=files[name].name, adapter_name=name
-        )
-    pipeline.set_adapters(list(weights), list(weights.values()))
-    return pipeline
 
 
 @torch.no_grad()
@@ -317,65 +284,6 @@ def test_a_lora_says_how_much_memory_it_takes(
         if not name.endswith("alpha")
     )
     assert loaded(file).bytes == stored
-
-
-@pytest.fixture
-def shelf(tiny_folder: Path, loras: dict[str, Path]) -> Shelf:
-    """A model, and every LoRA for it."""
-    shelf = Shelf(load("tiny", tiny_folder))
-    shelf.add_ons |= {("lora", name): loaded(file) for name, file in loras.items()}
-    return shelf
-
-
-@pytest.fixture
-def studio(shelf: Shelf) -> Engine:
-    return Engine(shelf)
-
-
-def test_a_picture_with_loras_is_what_diffusers_makes(
-    studio: Engine, tiny_folder: Path, loras: dict[str, Path]
-):
-    pipeline = stock(tiny_folder, loras, {"kohya": 0.8, "diffusers": -0.5})
-    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=False)
-    expected = pipeline(
-        "a red apple",
-        negative_prompt="flat",
-        num_inference_steps=4,
-        guidance_scale=5.0,
-        height=16,
-        width=16,
-        generator=torch.Generator().manual_seed(1),
-        output_type="np",
-    ).images[0]
-    request = tiny(loras=(Lora("kohya", 0.8), Lora("diffusers", -0.5)))
-    made = picture(studio, request)
-    assert difference(made, (expected * 255).round().astype("uint8")) <= 1
-    assert difference(made, picture(studio, tiny())) > 5
-
-
-def test_pictures_with_and_without_loras_go_side_by_side(studio: Engine):
-    requests = {
-        "plain": tiny(seed=1),
-        "half": tiny(seed=1, loras=(Lora("kohya", 0.5),)),
-        "full": tiny(seed=1, loras=(Lora("kohya", 1.0),)),
-        "both": tiny(seed=1, loras=(Lora("kohya", 1.0), Lora("locon", 0.5))),
-        "again": tiny(seed=2, loras=(Lora("kohya", 0.5),)),
-    }
-    together = pictures(studio, **requests)
-    for name, request in requests.items():
-        assert together[name].error is None
-        assert difference(together[name].image, picture(studio, request)) <= 1
-    images = [together[name].image for name in ("plain", "half", "full", "both")]
-    assert all(difference(one, other) > 2 for one, other in itertools.pairwise(images))
-
-
-def test_a_lora_for_another_family_fails_its_picture_alone(studio: Engine, shelf: Shelf):
-    wide = LoraLayer(torch.zeros(2, 768), torch.zeros(32, 2))
-    path = "mid_block.attentions.0.transformer_blocks.0.attn2.to_k"
-    shelf.add_ons["lora", "wide"] = LoraWeights("wide", {path: wide})
-    done = pictures(studio, bad=tiny(loras=(Lora("wide"),)), good=tiny())
-    assert "loras: wide changes mid_block" in str(done["bad"].error)
-    assert done["good"].error is None
 
 
 def test_merged_into_the_weights_loras_that_all_rows_have_do_what_they_do_on_its_layers(

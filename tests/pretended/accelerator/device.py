@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import torch
@@ -18,65 +16,21 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.pretended.accelerator.graphs import Done, recording
 from tests.pretended.accelerator.memory import Memory
+from tests.pretended.accelerator.operations import (
+    ONE_DTYPE,
+    SCALAR,
+    SIZE_ON_HOST,
+    WHOLE,
+    composite,
+    mapped,
+    tensors,
+)
 from tests.pretended.accelerator.record import Event, Record, where
 from tests.pretended.accelerator.streams import Point, Streams
 
 STAGED = 64 * 1024
 """Bytes up to which the driver takes a copy of ordinary memory at once; for more it waits for the
 stream, unless the memory is pinned."""
-
-
-def _operations(*names: str) -> frozenset[str]:
-    return frozenset(f"aten::{name}" for name in names)
-
-
-WHOLE = _operations(
-    "scaled_dot_product_attention",
-    "linear",
-    "conv2d",
-    "group_norm",
-    "layer_norm",
-    "matmul",
-    "embedding",
-    "item",
-    "dropout",
-    "rms_norm",
-    "where",
-)
-"""Operations that are looked at as they were called, not as the smaller ones they consist of."""
-
-ONE_DTYPE = _operations(
-    "convolution",
-    "linear",
-    "addmm",
-    "mm",
-    "bmm",
-    "matmul",
-    "baddbmm",
-    "native_group_norm",
-    "group_norm",
-    "conv2d",
-    "conv3d",
-    "native_layer_norm",
-    "layer_norm",
-    "scaled_dot_product_attention",
-)
-"""Operations that CUDA refuses for numbers of different formats."""
-
-SIZE_ON_HOST = _operations(
-    "nonzero",
-    "masked_select",
-    "unique_dim",
-    "_unique2",
-    "equal",
-    "linalg_solve",
-    "_linalg_solve_ex",
-    "repeat_interleave",
-    "linalg_lstsq",
-)
-"""Operations whose result's size, or whose success, the host has to learn."""
-
-SCALAR = _operations("_local_scalar_dense", "item", "is_nonzero")
 
 META = torch.device("meta")
 """Where C++ believes the pretended tensors to be: as good as where their neighbours are."""
@@ -151,33 +105,6 @@ for name, value in {
 def real(value: Any) -> Any:
     """The CPU's tensor of a pretended one; anything else as it is."""
     return value.held if isinstance(value, OnDevice) else value
-
-
-@cache
-def composite(func: Any) -> bool:
-    """Whether an operation is made of others."""
-    kernel = "CompositeImplicitAutograd"
-    return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), kernel)
-
-
-def tensors(value: Any) -> Iterator[torch.Tensor]:
-    """All tensors among an operation's arguments."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for each in value:
-            yield from tensors(each)
-    elif isinstance(value, dict):
-        yield from tensors(list(value.values()))
-
-
-def mapped(change: Callable[[Any], Any], value: Any) -> Any:
-    """The same arguments with each that is no list changed."""
-    if isinstance(value, tuple | list):
-        return type(value)(mapped(change, each) for each in value)
-    if isinstance(value, dict):
-        return {name: mapped(change, each) for name, each in value.items()}
-    return change(value)
 
 
 class Pretended(TorchDispatchMode):

@@ -106,9 +106,11 @@ def is_clear(pairs: list[tuple[float, float]]) -> bool:
 
 
 def distance(answer: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """How far an answer is from the right one, in parts of its length; on their device."""
+    """How far an answer is from the right one, in parts of its length; on their device. From one
+    that is zero everywhere, only what is zero too is not far."""
     own = right.float()
-    return (functional.mse_loss(answer.float(), own) / own.square().mean()) ** 0.5
+    length = own.square().mean().clamp_min(torch.finfo(torch.float32).tiny)
+    return (functional.mse_loss(answer.float(), own) / length) ** 0.5
 
 
 def within(network: Network) -> float:
