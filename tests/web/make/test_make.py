@@ -171,10 +171,20 @@ def test_a_picture_is_pasted_and_one_that_is_none_is_refused_in_a_sentence(visit
     expect(page.locator(".toast")).to_contain_text("cannot read that picture")
 
 
+ROOM_FOR_ITS_RING = """(field) => {
+  const { outlineWidth, outlineOffset } = getComputedStyle(field);
+  const left = (element) => element.getBoundingClientRect().left;
+  const ring = parseFloat(outlineWidth) + parseFloat(outlineOffset);
+  return left(field) - left(field.closest("form")) - ring;
+}"""
+
+
 def test_the_keyboard_alone_makes_and_opens_a_picture(visit: Visit, site: Site):
     page = visit()
     expect(page.get_by_role("button", name="Model Emoji")).to_be_visible()
     page.get_by_label(PROMPT).focus()
+    # The column that scrolls by itself cuts nothing of the ring off.
+    assert page.get_by_label(PROMPT).evaluate(ROOM_FOR_ITS_RING) >= 0
     page.keyboard.type("house")
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("flat")
