@@ -105,6 +105,8 @@ def test_a_size_of_ones_own_is_rounded_to_what_the_model_takes(visit: Visit):
     page.get_by_label("Width").press("Tab")
     expect(page.get_by_label("Width")).to_have_value("104")
     expect(page.locator("legend", has_text="Size")).to_contain_text("104 \u00d7 64")
+    page.get_by_role("button", name="Reset", exact=True).click()
+    expect(page.get_by_label("Width")).to_have_count(0)
 
 
 def test_what_the_server_refuses_is_said_beside_its_field_and_nothing_is_lost(

@@ -114,8 +114,12 @@ export function change(some: Partial<Draft>): void {
   draft.value = { ...draft.peek(), ...some };
 }
 
+/** Counts the times that all of it was set at once, and not field by field. */
+export const refilled = signal(0);
+
 /** Everything back to the model's own choices; what is typed stays. */
 export function reset(): void {
+  refilled.value++;
   const { prompt, negative } = draft.peek();
   draft.value = { ...EMPTY, prompt, negative };
 }
@@ -129,6 +133,7 @@ export function fill(request: JobRequest | ResolvedRequest, model: Model | null 
     value === undefined || value === null || (model && value === own) ? null : value;
   const ownSize = model && request.width === model.width && request.height === model.height;
   const ownSchedule = model && request.schedule === model.schedule;
+  refilled.value++;
   const use = request.image && request.kind !== "text-to-image" && request.kind !== "walk" ? request.kind : undefined;
   change({
     prompt: request.prompt ?? "",
