@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -82,4 +83,26 @@ def test_what_could_not_be_kept_whole_leaves_nothing_behind(tmp_path: Path):
     assert other.partial("two") != cabinet.partial("two")
     other.partial("two").write_bytes(b"whole")
     other.filed("two")
-    assert [each.name for each in (tmp_path / "compiled").iterdir()] == ["two.blob"]
+    [kept] = (tmp_path / "compiled").iterdir()
+    assert other.file("two") == kept
+    assert kept.match("two.*.blob")
+
+
+def test_what_lies_on_disk_otherwise_than_it_was_written_is_made_anew(tmp_path: Path):
+    # A compiler reads other numbers as they are: pictures would be wrong from then on.
+    cabinet = cabinet_in(tmp_path)
+    for text in (b"weights of an earlier start", b"the weights"):
+        cabinet.partial("one").write_bytes(text)
+        cabinet.filed("one")
+    kept = cabinet.file("one")
+    assert kept is not None
+    assert kept.read_bytes() == b"the weights"
+    kept.write_bytes(b"the weighty")
+    assert cabinet.file("one") is None
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("found", [None, 5, [], {}, {"eager": None, "compiled": "", "agreed": 1}])
+def test_notes_that_are_none_say_nothing(tmp_path: Path, found: object):
+    (tmp_path / "notes.json").write_text(json.dumps({"one": found}))
+    assert cabinet_in(tmp_path).comparison("one") is None

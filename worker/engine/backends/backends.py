@@ -277,12 +277,13 @@ class Backends:
             if compared is not None and not compared.won:
                 course.declined.add(rows)
                 continue
-            file = self._cabinet.file(name)
-            if not file.exists() or not self._room(compiler.takes(network), self._taken):
+            if not self._room(compiler.takes(network), self._taken):
+                continue
+            if (file := self._cabinet.file(name)) is None:
                 continue
             try:
                 compiled = compiler.load(file, network, course.sample, rows)
-                self._cabinet.used(name)
+                self._cabinet.used(file)
             except Exception as error:
                 log.info("%s is compiled anew: %s", type(network.module).__name__, error)
                 continue
