@@ -118,8 +118,11 @@ def test_a_client_that_hangs_up_is_noticed_through_tls_too(
 def test_more_that_wait_than_there_is_room_for_are_told_to_come_back(
     worker: HandWorker, narrow: tuple[Server, Path], openai: OpenAI
 ):
-    connections = [ask(narrow[0].url) for _ in range(SEATS)]
-    until(lambda: len(jobs(worker.redis)) == SEATS, 10)
+    connections = [ask(narrow[0].url, stream=True) for _ in range(SEATS)]
+    # A job is there a moment before its client has its place.
+    for connection in connections:
+        assert connection.recv(5) == b"HTTP/"
+    assert len(jobs(worker.redis)) == SEATS
     with pytest.raises(InternalServerError) as error:
         openai.images.generate(prompt="one more")
     assert error.value.status_code == 503

@@ -12,7 +12,7 @@ from tests.running.paths import API, REPOSITORY
 from tests.running.waiting import until
 from tests.web.browser import PHONE, violations
 from tests.web.conftest import Site, Visit
-from tests.web.form import NETWORK, card, submit
+from tests.web.form import NETWORK, card, done, submit
 
 FILES = REPOSITORY / "clients/web/src/i18n/languages"
 
@@ -86,6 +86,31 @@ def test_in_arabic_all_runs_from_right_to_left_and_nothing_is_cut_off(visit: Vis
     logo = page.locator(".bar img").bounding_box()
     assert logo is not None
     assert logo["x"] > PHONE["width"] / 2
+
+
+WIDER_THAN_ITS_BUTTON = """() => {
+  const words = document.createRange();
+  const width = (caption) => {
+    words.selectNodeContents(caption);
+    return words.getBoundingClientRect().width;
+  };
+  const captions = (button) => [...button.childNodes].filter((each) => each.nodeType === 3);
+  return [...document.querySelectorAll(".captioned button")]
+    .filter((button) => captions(button).some((each) => width(each) > button.clientWidth))
+    .map((button) => button.textContent);
+}"""
+"""Captions under icons that reach into the next one."""
+
+
+@pytest.mark.parametrize("code", ["de", "fr", "ja"])
+def test_captions_under_icons_stay_out_of_each_other(visit: Visit, site: Site, code: str):
+    submit(site, prompt="small words", steps=1)
+    page = visit(PHONE, locale=code)
+    done(card(page, "small words"))
+    assert page.evaluate(WIDER_THAN_ITS_BUTTON) == []
+    card(page, "small words").get_by_role("link").first.tap()
+    expect(page.locator(".viewer .captioned")).to_be_visible()
+    assert page.evaluate(WIDER_THAN_ITS_BUTTON) == []
 
 
 def name(sent: Request) -> str:

@@ -26,11 +26,11 @@ def running(page: Page, prompt: str) -> None:
 
 def test_a_picture_appears_step_by_step_and_nothing_jumps(visit: Visit):
     page = visit()
-    house = ask(page, "house, 3d", steps=30)
+    house = ask(page, "house, 3d", steps=150)
     expect(house.locator(".preview")).to_have_attribute("src", re.compile("^data:image/jpeg"))
     first = house.locator(".preview").get_attribute("src")
     frame, size = house.locator(".frame").bounding_box(), house.bounding_box()
-    expect(house.get_by_text(re.compile(r"^Step \d+ of 30, about \d+ sec left"))).to_be_visible()
+    expect(house.get_by_text(re.compile(r"^Step \d+ of 150, about \d+ sec left"))).to_be_visible()
     expect(house.locator(".preview")).not_to_have_attribute("src", first or "")
     done(house)
     expect(house.locator(".preview")).to_have_count(0)
@@ -123,6 +123,22 @@ def test_what_was_sent_without_a_network_goes_out_from_the_next_visit(visit: Vis
     expect(page.get_by_label(PROMPT)).to_have_value("blue heart, 3d")
 
 
+def test_a_part_of_the_page_that_is_not_to_be_had_comes_with_the_page_loaded_again(visit: Visit):
+    page = visit(noise=NETWORK)
+    page.get_by_label(PROMPT).fill("two red cats")
+    page.route("**/assets/HistorySheet-*.js", lambda route: route.abort())
+    page.get_by_role("button", name="What you asked for before").click()
+    said = page.get_by_role("dialog").get_by_role("alert")
+    expect(said).to_contain_text("This part of the page did not come.")
+    expect(said).not_to_contain_text("by itself")
+    page.unroute("**/assets/HistorySheet-*.js")
+    said.get_by_role("button", name="Load the page again").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_label(PROMPT)).to_have_value("two red cats")
+    page.get_by_role("button", name="What you asked for before").click()
+    expect(page.get_by_role("dialog", name="What you asked for before")).to_be_visible()
+
+
 def test_a_restart_of_the_server_is_said_and_nothing_is_missed(visit: Visit, site: Site):
     page = visit(noise=NETWORK)
     rocket = ask(page, "guitar, 3d", steps=60)
@@ -134,11 +150,13 @@ def test_a_restart_of_the_server_is_said_and_nothing_is_missed(visit: Visit, sit
     # A part of the page that did not come yet says so where it would be, and comes when it can.
     page.get_by_role("button", name="What you asked for before").click()
     expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
+    # It is asked for ever less often meanwhile, and at once when there is somebody to ask.
+    page.wait_for_timeout(6500)
     site.server.start()
-    before = page.get_by_role("dialog", name="What you asked for before")
-    expect(before.get_by_role("button", name="guitar, 3d")).to_be_visible()
-    before.get_by_role("button", name="Close").click()
     expect(page.get_by_text(LOST)).to_have_count(0)
+    before = page.get_by_role("dialog", name="What you asked for before")
+    expect(before.get_by_role("button", name="guitar, 3d")).to_be_visible(timeout=2000)
+    before.get_by_role("button", name="Close").click()
     done(sun)
     done(rocket)
 

@@ -59,7 +59,7 @@ export function Lists() {
       </Part>
       <Part name="thumbnail" high={260}>
         <ul class="grid" style={{ position: "relative", height: "200px" }}>
-          <Thumb picture={picture!} box={{ x: 0, y: 0, width: 200, height: 200 }} place={0} of={1} focusable focus={nothing} />
+          <Thumb picture={picture!} box={{ x: 0, y: 0, width: 200, height: 200 }} place={0} of={1} focusable focus={nothing} choose={nothing} />
         </ul>
       </Part>
       <Part name="about a picture" high={560}>

@@ -92,3 +92,23 @@ def test_same_again_and_vary_ask_for_what_they_say(visit: Visit, site: Wall):
     assert (varied["seed"], varied["variation_strength"]) == (80, 0.2)
     for job in jobs[:2]:
         queue.cancel(site.redis, job["id"])
+
+
+def test_shift_chooses_all_from_the_last_picture_to_this_one(visit: Visit, site: Wall):
+    for place in range(5):
+        site.make(f"in a row {place}")
+    page = gallery(visit)
+    page.get_by_role("button", name="Select").click()
+    row = [
+        grid(page).get_by_role("checkbox", name=f"in a row {place}", exact=True)
+        for place in range(5)
+    ]
+    row[4].click()
+    row[1].click(modifiers=["Shift"])
+    chosen = page.get_by_role("toolbar", name="4 chosen")
+    expect(chosen).to_be_visible()
+    row[2].click()
+    expect(row[2]).not_to_be_checked()
+    row[0].click(modifiers=["Shift"])
+    expect(page.get_by_role("toolbar", name="5 chosen")).to_be_visible()
+    assert len(page.context.pages) == 1

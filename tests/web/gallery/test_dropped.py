@@ -76,3 +76,16 @@ def test_a_dropped_picture_without_a_recipe_is_the_one_to_start_from(visit: Visi
     drop(page, file.getvalue(), "photo.jpg", "image/jpeg")
     expect(page.get_by_text("This picture carries no recipe.")).to_be_visible()
     assert page.url.endswith("#/make")
+
+
+def test_what_the_form_has_no_field_for_stands_beside_the_button_and_can_be_left_out(
+    visit: Visit, site: Wall
+):
+    page = gallery(visit)
+    settings = "Steps: 21, Sampler: DDIM, CFG scale: 6, Seed: 5, Size: 64x64, CFG rescale: 0.5"
+    drop(page, carrying(f"a cat\n{settings}, Hires upscale: 2, Hires steps: 3"))
+    beside = page.get_by_role("list", name="Also asked for").get_by_role("button")
+    expect(beside).to_have_text(["guidance_rescale 0.5", "hires steps 3"])
+    page.get_by_role("button", name="Leave out guidance_rescale 0.5").click()
+    expect(beside).to_have_text(["hires steps 3"])
+    assert draft(page)["beside"] == {"hires": {"steps": 3}}

@@ -105,6 +105,8 @@ def test_a_size_of_ones_own_is_rounded_to_what_the_model_takes(visit: Visit):
     page.get_by_label("Width").press("Tab")
     expect(page.get_by_label("Width")).to_have_value("104")
     expect(page.locator("legend", has_text="Size")).to_contain_text("104 \u00d7 64")
+    page.get_by_role("button", name="Reset", exact=True).click()
+    expect(page.get_by_label("Width")).to_have_count(0)
 
 
 def test_what_the_server_refuses_is_said_beside_its_field_and_nothing_is_lost(
@@ -171,10 +173,20 @@ def test_a_picture_is_pasted_and_one_that_is_none_is_refused_in_a_sentence(visit
     expect(page.locator(".toast")).to_contain_text("cannot read that picture")
 
 
+ROOM_FOR_ITS_RING = """(field) => {
+  const { outlineWidth, outlineOffset } = getComputedStyle(field);
+  const left = (element) => element.getBoundingClientRect().left;
+  const ring = parseFloat(outlineWidth) + parseFloat(outlineOffset);
+  return left(field) - left(field.closest("form")) - ring;
+}"""
+
+
 def test_the_keyboard_alone_makes_and_opens_a_picture(visit: Visit, site: Site):
     page = visit()
     expect(page.get_by_role("button", name="Model Emoji")).to_be_visible()
     page.get_by_label(PROMPT).focus()
+    # The column that scrolls by itself cuts nothing of the ring off.
+    assert page.get_by_label(PROMPT).evaluate(ROOM_FOR_ITS_RING) >= 0
     page.keyboard.type("house")
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("flat")

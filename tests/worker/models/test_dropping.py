@@ -19,7 +19,7 @@ def test_pictures_are_those_of_the_whole_model_and_a_prompt_is_read_once(tmp_pat
         'default = "whole"\n[models.whole]\nsource = "flux"\n'
         '[models.dropped]\nsource = "flux"\ndrop_text_encoders = true\n'
     )
-    asked = {**USUAL, "steps": 3, "seed": 5}
+    asked = {**USUAL, "steps": 3, "seed": 5, "exact": True}
     with (
         site_in(tmp_path, models=models) as site,
         httpx.Client(base_url=site.url, timeout=90) as client,

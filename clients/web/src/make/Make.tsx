@@ -18,6 +18,7 @@ import { FileButton } from "./start/FileButton";
 import { foretell, roughly, takes } from "./forecast";
 import { leadToWrong } from "./leading";
 import { elsewhere, inSettings } from "./problems";
+import { Beside } from "./Beside";
 import { Prompt } from "./Prompt";
 import { touched, wide } from "./screen";
 import { send } from "./send";
@@ -78,6 +79,7 @@ export function Make() {
     >
       <Prompt send={go} />
       <Styles />
+      <Beside />
       {input.value && <Start source={input.value} />}
       <div class="tools">
         {touched.value && <FileButton label={t("camera")} icon="camera" camera />}

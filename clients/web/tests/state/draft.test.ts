@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import "../page";
 import { model, sampler, schedule } from "../samples";
+import schema from "../../../../docs/openapi.json";
 import type { Input } from "../../src/state/form/input";
 
 const { EMPTY, files, fill, draft, inPixels, request, reset } = await import("../../src/state/form/draft");
+const { BESIDE } = await import("../../src/state/form/beside");
 const { sizeOf } = await import("../../src/state/form/sizes");
 const { NO_EDGES, STRENGTH } = await import("../../src/state/form/input");
 const { asDrafted, fit, ratioOf, RATIOS, sized } = await import("../../src/state/form/sizes");
@@ -165,6 +167,37 @@ describe("the draft", () => {
     fill({ prompt: "sun", seed: 5, steps: 9, guidance_scale: 3, count: 2, width: 64, height: 96, strength: 1 });
     expect(draft.value).toMatchObject({ prompt: "sun", seed: 5, seedLocked: true, steps: 9, count: 2, width: 64 });
     expect(draft.value.strength, "a strength without a picture would forget the next picture").toBeNull();
+  });
+
+  it("takes along what a recipe asks for that it has no field for", () => {
+    const steered = { freeu: { b1: 1.3, b2: 1.4, s1: 0.9, s2: 0.2 }, pag_scale: 2, blend_prompt: "boat", blend: 0.3 };
+    const second = { scale: 2, steps: 5, strength: 0.4, upscaler: "sharp" };
+    fill({ prompt: "sun", ...steered, hires: second });
+    expect(request(draft.value, null)).toMatchObject({ ...steered, hires: second });
+    // They are of the words; a second pass is only of what begins without a picture.
+    expect(request(draft.value, start)).toMatchObject(steered);
+    expect(request(draft.value, start)).not.toHaveProperty("hires");
+    reset();
+    expect(request(draft.value, null)).not.toHaveProperty("freeu");
+  });
+
+  it("has a place for every field that the server takes of a picture, or a reason why not", () => {
+    const form = "prompt negative_prompt styles model width height steps guidance_scale sampler schedule seed count vae loras strength walk scale upscaler hires variation_strength variation_seed clip_skip tiling restore_faces regions";
+    const pictures = "kind image mask references controls ip_adapters reference_only expand mask_blur mask_invert mask_grey mask_padding inpaint_area";
+    const became = "wordings drawn";
+    const sending = "preview_interval trace priority metadata webhook";
+    const placed = [form, pictures, became, sending].join(" ").split(" ").concat(BESIDE);
+    expect(Object.keys(schema.components.schemas.GenerationRequest.properties).sort()).toEqual(placed.sort());
+  });
+
+  it("asks for nothing that a job of the server's says and nobody asked for", () => {
+    const unasked = { guidance_rescale: 0, true_cfg_scale: 1, as_written: false, blend: 0, freeu: null, pag_scale: 0, cfg_plus_plus: false, exact: false, resize: "crop", fill: "original" } as const;
+    const alone = { scale: 2, strength: 0, upscaler: "lanczos", steps: null, prompt: null, negative_prompt: null };
+    fill({ prompt: "sun", ...unasked, hires: alone }, model({ sizes: ["128x128"] }));
+    expect(draft.value.beside).toEqual({});
+    expect(request(draft.value, null).hires).toEqual({ scale: 2 });
+    fill({ prompt: "sun", hires: alone }, model());
+    expect(draft.value.beside, "a model that could paint it again was told not to").toEqual({ hires: { strength: 0 } });
   });
 
   it("keeps what was typed when everything else goes back", () => {

@@ -40,15 +40,19 @@ THRESHOLDING_FIELDS: Mapping[str, str | None] = {
 """Its arguments in their order, and the value of each that is done here; none for those that may be
 anything, or that say nothing beside the others."""
 
+FREEU = "freeu integrated (sd 1.x, sd 2.x, sdxl)"
+FREEU_FIELDS = ("b1", "b2", "s1", "s2")
+
+PERTURBED = (
+    "perturbedattentionguidance integrated",
+    "perturbedattentionguidance integrated (sd1.x, sd2.x, sdxl)",
+)
+"""Perturbed-attention guidance, as two versions of Forge call it."""
+
 LEFT_OUT = (
     *("refiner", "adetailer", "hires cfg", "hires. cfg", "hires fix cfg", "freeu", "hypertile"),
-    *(
-        "extra options",
-        "comments",
-        "never oom integrated",
-        "freeu integrated (sd 1.x, sd 2.x, sdxl)",
-    ),
-    *("hypertile integrated", "kohya hrfix integrated", "perturbedattentionguidance integrated"),
+    *("extra options", "comments", "never oom integrated"),
+    *("hypertile integrated", "kohya hrfix integrated"),
     *("selfattentionguidance integrated (sd 1.x, sd 2.x, sdxl)", "tiled vae", "tiled diffusion"),
     *("dynamic prompts", "api payload"),
 )
@@ -67,11 +71,12 @@ SAMPLER_FIELDS = ("steps", "sampler_name", "scheduler")
 @dataclass(frozen=True)
 class Scripts:
     """What the scripts of a request come to: fields of the request itself, whether grey in a mask
-    is strength, how high guidance is tamed, and what is left out."""
+    is strength, how high guidance is tamed, what acts within a U-Net, and what is left out."""
 
     fields: dict[str, Any] = field(default_factory=dict[str, Any])
     soft_inpainting: bool = False
     dynamic_thresholding: dict[str, float] | None = None
+    on_unets: dict[str, Any] = field(default_factory=dict[str, Any])
     notes: tuple[Note, ...] = ()
 
 
@@ -79,10 +84,12 @@ def scripts_of(given: Mapping[str, Any] | None) -> Scripts:
     """What `alwayson_scripts` ask for beside ControlNet. Raises a 422 for one that is on and that
     nobody here knows."""
     fields: dict[str, Any] = {}
+    on_unets: dict[str, Any] = {}
     notes: list[Note] = []
     soft, thresholding = False, None
     for name, script in (given or {}).items():
         known, args = name.strip().lower(), _args(script)
+        where = f"alwayson_scripts/{name[:60]}"
         if known == CONTROLNET or not _is_on(args):
             continue
         if known == SEED:
@@ -92,14 +99,19 @@ def scripts_of(given: Mapping[str, Any] | None) -> Scripts:
         elif known == SOFT_INPAINTING:
             soft = True
         elif known in DYNAMIC_THRESHOLDING:
-            thresholding = _thresholding(args, f"alwayson_scripts/{name[:60]}/args")
+            thresholding = _thresholding(args, f"{where}/args")
+        elif known == FREEU:
+            on_unets["freeu"] = _freeu(args, where, notes)
+        elif known in PERTURBED:
+            on_unets["pag_scale"] = _perturbed(args, where, notes)
         elif known in LEFT_OUT:
             detail = f"the script {name[:60]} is not run here; the picture was made without it"
-            notes.append(Note(pointer=f"/alwayson_scripts/{name[:60]}", detail=detail))
+            notes.append(Note(pointer=f"/{where}", detail=detail))
         else:
             detail = f"no script is named {name[:60]!r}; there are ControlNet, Seed, Sampler, "
-            raise invalid("alwayson_scripts", detail + "Soft inpainting and Dynamic Thresholding")
-    return Scripts(fields, soft, thresholding, tuple(notes))
+            others = "Soft inpainting, Dynamic Thresholding, FreeU and PerturbedAttentionGuidance"
+            raise invalid("alwayson_scripts", detail + others)
+    return Scripts(fields, soft, thresholding, on_unets, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -172,6 +184,34 @@ def _thresholding(args: list[Any], where: str) -> dict[str, float]:
         raise invalid(where, "mimic_scale and threshold_percentile must be numbers") from None
     # The extension counts in hundredths, Forge in shares.
     return {"mimic_scale": mimic, "percentile": percentile if percentile <= 1 else percentile / 100}
+
+
+def _freeu(args: list[Any], where: str, notes: list[Note]) -> dict[str, float]:
+    """Forge's FreeU as our field. Raises a 422 for what is no number."""
+    # Some programs leave out that it is on.
+    given = args[1:] if isinstance(args[0], bool) else args
+    _whole_walk(given[4:], (0, 1), where, notes)
+    return dict(zip(FREEU_FIELDS, _numbers(given[:4], f"{where}/args"), strict=False))
+
+
+def _perturbed(args: list[Any], where: str, notes: list[Note]) -> float:
+    """Forge's perturbed-attention guidance as our field. Raises a 422 for what is no number."""
+    _whole_walk(args[2:], (0, 0, 1), where, notes)
+    return next(iter(_numbers(args[1:2], f"{where}/args")), 3.0)
+
+
+def _whole_walk(given: list[Any], whole: tuple[int, ...], where: str, notes: list[Note]) -> None:
+    """Notes where a script asks to act in some steps alone, or ever less."""
+    if tuple(given) != whole[: len(given)]:
+        detail = "acts alike in every step here, whatever its last arguments say"
+        notes.append(Note(pointer=f"/{where}", detail=detail))
+
+
+def _numbers(given: list[Any], where: str) -> list[float]:
+    try:
+        return [float(each) for each in given]
+    except (TypeError, ValueError):
+        raise invalid(where, f"must be numbers; they are {given!r:.60}") from None
 
 
 def _as_here(value: Any, only: str) -> bool:

@@ -117,6 +117,7 @@ def asked(
         "tiling": "both" if payload.tiling and card.unet else "none",
         "styles": _styles(payload, notes),
         "dynamic_thresholding": scripts.dynamic_thresholding,
+        **_on_unets(scripts, card, notes),
         "restore_faces": restoring(
             payload.setting_face_restorer, "restore_faces", card.face_restorers, notes
         )
@@ -198,6 +199,15 @@ def _left_out(payload: Payload, card: ModelCard) -> list[Note]:
         detail = "one model makes a picture here; it was made without a refiner"
         notes.append(Note(pointer="/refiner_checkpoint", detail=detail))
     return notes
+
+
+def _on_unets(scripts: Scripts, card: ModelCard, notes: list[Note]) -> dict[str, Any]:
+    """What acts within a U-Net, which Forge passes over where there is none."""
+    if not scripts.on_unets or card.unet:
+        return scripts.on_unets
+    detail = f"{card.name} has no U-Net for FreeU or PerturbedAttentionGuidance to act on"
+    notes.append(Note(pointer="/alwayson_scripts", detail=detail))
+    return {}
 
 
 def _styles(payload: Payload, notes: list[Note]) -> list[str]:

@@ -149,6 +149,41 @@ def test_dynamic_thresholding_is_the_field_that_is_here(http: httpx.Client) -> N
     assert "mimic_mode must be Constant here; it is 'Half Cosine Up'" in answer.text
 
 
+FREEU = "FreeU Integrated (SD 1.x, SD 2.x, SDXL)"
+PERTURBED = "PerturbedAttentionGuidance Integrated"
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "kept", "noted"),
+    [
+        (FREEU, [True, 1.5, 1.6, 0.9, 0.2, 0, 1], {"b1": 1.5, "b2": 1.6, "s1": 0.9, "s2": 0.2}, 0),
+        (FREEU, [1.3, 1.4, 0.9, 0.2, 0.5, 1], {"b1": 1.3, "b2": 1.4, "s1": 0.9, "s2": 0.2}, 1),
+        (PERTURBED, [True, 4], 4.0, 0),
+        (f"{PERTURBED} (SD1.x, SD2.x, SDXL)", [True, 2.5, 0, 0.15, 0.6], 2.5, 1),
+    ],
+)
+def test_what_forge_has_acting_within_a_unet_acts_within_it(
+    http: httpx.Client, name: str, args: list[Any], kept: Any, noted: int
+) -> None:
+    body = {"prompt": "a star", "steps": 4, "seed": 4, "cfg_scale": 4}
+    plain, *_ = asked(http, TXT2IMG, **body)
+    picture, notes, _ = asked(http, TXT2IMG, **body, alwayson_scripts={name: {"args": args}})
+    assert len(notes) == noted
+    assert np.abs(np.asarray(picture).astype(int) - np.asarray(plain)).max() > 2
+    record = http.get("/api/v1/jobs", params={"limit": 1}).json()["jobs"][0]
+    assert record["input"]["freeu" if name == FREEU else "pag_scale"] == kept
+    off, notes, _ = asked(http, TXT2IMG, **body, alwayson_scripts={name: {"args": [False, 1, 1]}})
+    assert np.abs(np.asarray(off).astype(int) - np.asarray(plain)).max() <= 2
+    assert notes == []
+
+
+def test_what_a_unet_s_script_is_given_instead_of_a_number_is_refused(http: httpx.Client) -> None:
+    script = {FREEU: {"args": [True, "much"]}}
+    answer = http.post(TXT2IMG, json=QUICK | {"alwayson_scripts": script})
+    assert answer.status_code == 422
+    assert "must be numbers; they are ['much']" in answer.text
+
+
 @pytest.mark.endpoint("GET /sdapi/v1/samplers")
 def test_an_address_may_end_with_a_slash(http: httpx.Client) -> None:
     assert http.get("/sdapi/v1/samplers/").json() == http.get("/sdapi/v1/samplers").json()

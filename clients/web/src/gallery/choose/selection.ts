@@ -9,11 +9,23 @@ export const chosen = signal<ReadonlyMap<string, Picture>>(new Map());
 
 export const count = computed(() => chosen.value.size);
 
+/** The picture from which Shift reaches to another. */
+let last: string | null = null;
+
 export function toggle(picture: Picture): void {
   const now = new Map(chosen.peek());
   const { id } = picture.output;
   if (!now.delete(id)) now.set(id, picture);
+  last = id;
   chosen.value = now;
+}
+
+/** Chooses all from the picture that was tapped last to one, as Shift does in lists of files. */
+export function chooseTo(pictures: readonly Picture[], place: number): void {
+  const from = pictures.findIndex(({ output }) => output.id === last);
+  if (from < 0) return toggle(pictures[place]!);
+  const between = pictures.slice(Math.min(from, place), Math.max(from, place) + 1);
+  chosen.value = new Map([...chosen.peek(), ...between.map((each) => [each.output.id, each] as const)]);
 }
 
 export function chooseAll(pictures: readonly Picture[]): void {
@@ -27,6 +39,7 @@ export function begin(): void {
 export function end(): void {
   batch(() => {
     selecting.value = false;
+    last = null;
     chosen.value = new Map();
   });
 }

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { jobOf } from "../../state/live/jobs";
+import { chooseTo, toggle } from "../choose/selection";
 import type { Picture } from "../pictures";
 import { t } from "../words";
 import { asRead, boxesOf, heightOf, moved, rowOf, rowsIn, rowsOf, shape } from "./layout";
@@ -162,6 +163,7 @@ export function Grid({ pictures: every, whole, at, more }: Props) {
                 of={whole ? pictures.length : -1}
                 focusable={place === Math.min(focused.value, pictures.length - 1)}
                 focus={() => (focused.value = place)}
+                choose={(along) => (along ? chooseTo(pictures, place) : toggle(picture))}
               />
             );
           }),

@@ -2,7 +2,7 @@ import { source } from "../../api/images";
 import { askAgain } from "../../ui/pictures/again";
 import { Icon } from "../../ui/Icon";
 import { favourites } from "../../state/live/albums";
-import { chosen, selecting, toggle } from "../choose/selection";
+import { chosen, selecting } from "../choose/selection";
 import { seen } from "../pictures";
 import { t } from "../words";
 import type { Cell } from "./cell";
@@ -11,7 +11,7 @@ import { fast } from "./scroll";
 /** Widths in which thumbnails are asked for, so that the server makes few of each. */
 const WIDTHS = [160, 320, 480, 640];
 
-export function Thumb({ picture, box, place, of, focusable, focus }: Cell) {
+export function Thumb({ picture, box, place, of, focusable, focus, choose }: Cell) {
   const { output, job, index } = picture;
   const wanted = box.width * devicePixelRatio;
   const width = WIDTHS.find((each) => each >= wanted) ?? WIDTHS.at(-1)!;
@@ -39,7 +39,7 @@ export function Thumb({ picture, box, place, of, focusable, focus }: Cell) {
         onClick={(event) => {
           if (!selecting.peek()) return;
           event.preventDefault();
-          toggle(picture);
+          choose(event.shiftKey);
         }}
       >
         <img

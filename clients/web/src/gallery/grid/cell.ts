@@ -10,4 +10,6 @@ export interface Cell {
   of: number;
   focusable: boolean;
   focus(): void;
+  /** Chooses it, or all up to it. */
+  choose(along: boolean): void;
 }

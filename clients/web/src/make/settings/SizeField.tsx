@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
-import { useId } from "preact/hooks";
+import { useEffect, useId } from "preact/hooks";
 import type { Model } from "../../api/types";
 import { dimensions } from "../../i18n";
-import { change, draft } from "../../state/form/draft";
+import { change, draft, refilled } from "../../state/form/draft";
 import { mend, remark } from "../../state/form/problems";
 import { useProblem } from "../problems";
 import { t } from "../words";
@@ -15,6 +15,7 @@ export function SizeField({ model }: { model: Model }) {
   const size = { width: width ?? model.width, height: height ?? model.height };
   const ratio = ratioOf(size, model);
   const own = useSignal(false);
+  useEffect(() => void (own.value = false), [refilled.value]);
   const custom = own.value || ratio === null;
   const problem = useProblem(["/width", "/height"]);
 

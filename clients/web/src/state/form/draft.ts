@@ -2,6 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import type { Files } from "../../api/jobs";
 import type { JobRequest, Lora, Model, ResolvedRequest, Walk } from "../../api/types";
+import { besideAsked, besideOf, type Beside } from "./beside";
 import { ownUpscaler, timesChosen } from "./enlarge";
 import { guideFiles, guidesAsked, NONE, type Guides } from "./guides";
 import { named, STRENGTH, type Input } from "./input";
@@ -52,6 +53,8 @@ export interface Draft {
   restorer: string | null;
   /** Parts of the picture that have prompts of their own. */
   regions: readonly Place[];
+  /** What else a recipe asked for. */
+  beside: Beside;
 }
 
 export const EMPTY: Draft = {
@@ -82,6 +85,7 @@ export const EMPTY: Draft = {
   faces: 0,
   restorer: null,
   regions: [],
+  beside: {},
 };
 
 const KEPT = "darkroom.draft";
@@ -110,8 +114,12 @@ export function change(some: Partial<Draft>): void {
   draft.value = { ...draft.peek(), ...some };
 }
 
+/** Counts the times that all of it was set at once, and not field by field. */
+export const refilled = signal(0);
+
 /** Everything back to the model's own choices; what is typed stays. */
 export function reset(): void {
+  refilled.value++;
   const { prompt, negative } = draft.peek();
   draft.value = { ...EMPTY, prompt, negative };
 }
@@ -125,6 +133,7 @@ export function fill(request: JobRequest | ResolvedRequest, model: Model | null 
     value === undefined || value === null || (model && value === own) ? null : value;
   const ownSize = model && request.width === model.width && request.height === model.height;
   const ownSchedule = model && request.schedule === model.schedule;
+  refilled.value++;
   const use = request.image && request.kind !== "text-to-image" && request.kind !== "walk" ? request.kind : undefined;
   change({
     prompt: request.prompt ?? "",
@@ -156,6 +165,7 @@ export function fill(request: JobRequest | ResolvedRequest, model: Model | null 
     regions: placesOf(request.regions),
     upscaler: unless(request.upscaler, ownUpscaler(model)),
     walk: request.walk ? walked(request.walk) : null,
+    beside: besideOf(request, model),
   });
 }
 
@@ -217,6 +227,7 @@ export function request(from: Draft, source: Input | null, model: Model | null =
     schedule: from.schedule,
     count: from.count,
     ...guidesAsked(guides),
+    ...(enlarged ? {} : besideAsked(from.beside, source !== null)),
   };
   if (from.regions.length) asked.regions = regionsOf(from.regions);
   if (from.tiling !== "none") asked.tiling = from.tiling;
@@ -235,7 +246,7 @@ export function request(from: Draft, source: Input | null, model: Model | null =
     if (from.variationSeed !== null) asked.variation_seed = from.variationSeed;
   }
   if (!source) {
-    if (from.hires) asked.hires = { scale: from.hires } as JobRequest["hires"] & object;
+    if (from.hires) asked.hires = { ...from.beside.hires, scale: from.hires } as JobRequest["hires"] & object;
     if (from.width) asked.width = from.width;
     if (from.height) asked.height = from.height;
     if (!from.walk) return asked;

@@ -1,11 +1,13 @@
 /** Presets: parts of a request, put into the form or taken out of it, and carried by a link. */
 import type { JobRequest } from "../../api/types";
+import type { BesideField } from "./beside";
 import { addWord, says } from "./choose";
 import { change, draft, fill, request, TILINGS } from "./draft";
 import { model, models } from "./models";
 
 const text = (value: unknown) => typeof value === "string";
 const number = (value: unknown) => typeof value === "number";
+const flag = (value: unknown) => typeof value === "boolean";
 const part = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 
 /** A prompt in a box: what a mask says would be a picture. */
@@ -35,7 +37,21 @@ const CARRIED = {
   restore_faces: part,
   tiling: (value: unknown) => TILINGS.some((each) => each === value),
   regions: (value: unknown) => Array.isArray(value) && value.every(isPlace),
-} satisfies Partial<Record<keyof JobRequest, (value: unknown) => boolean>>;
+  guidance_rescale: number,
+  true_cfg_scale: number,
+  image_guidance_scale: number,
+  as_written: flag,
+  blend_prompt: text,
+  blend: number,
+  class_label: number,
+  freeu: part,
+  dynamic_thresholding: part,
+  pag_scale: number,
+  cfg_plus_plus: flag,
+  exact: flag,
+  resize: text,
+  fill: text,
+} satisfies Partial<Record<keyof JobRequest, (value: unknown) => boolean>> & Record<BesideField, unknown>;
 
 const FIELDS = Object.keys(CARRIED) as (keyof typeof CARRIED)[];
 
