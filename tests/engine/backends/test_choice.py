@@ -126,7 +126,8 @@ def test_what_had_no_room_is_compiled_once_there_is(
         backends.improve()
         return bool(course.there)
 
-    until(lambda: not improved() and course.resting > 0, 60)
+    until(lambda: not improved() and course.looked, 60)
+    assert not improved()
     free.append(True)
     until(improved, 60)
     backends.close()
