@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from worker.engine.backends.backends import KINDS
 from worker.engine.backends.inductor.inductor import Inductor
 from worker.engine.backends.inductor.toolchain import missing
 from worker.engine.backends.network import Network
-from worker.engine.backends.openvino import OpenVino
+from worker.engine.backends.openvino import OpenVino, version
 
 
 def cabinet_in(folder: Path) -> Cabinet:
@@ -69,6 +70,69 @@ def test_of_a_network_that_is_asked_for_ever_other_sizes_the_last_are_remembered
     assert kept[-2:] == [KINDS + 49, 1]
 
 
+class Sparing(OpenVino):
+    """OpenVINO, of which a network has one compilation at a time."""
+
+    def most(self, network: Network) -> int:
+        return 1
+
+
+@pytest.mark.skipif(version() is None, reason="OpenVINO is not installed")
+def test_what_is_not_asked_for_any_more_makes_room_for_another_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("worker.engine.backends.cabinet.WORTHWHILE", 1e9)
+    backends = Backends([Sparing()], cabinet_in(tmp_path), lambda *_: True)
+    network = Network(torch.nn.Conv2d(3, 3, 3), run=lambda module, rows: module(rows))
+
+    def asked(side: int) -> None:
+        with torch.no_grad(), backends.over([network]):
+            network(torch.ones(1, 3, side, side))
+
+    def made() -> list[int]:
+        backends.improve()
+        return [course.sample.tensors[0].shape[2] for _, course in backends._all() if course.there]
+
+    asked(8)
+    until(lambda: made() == [8], 60)
+    asked(16)
+    for _ in range(50):
+        assert made() == [8]
+    for wait in ("UNUSED", "RESTING"):
+        monkeypatch.setattr(f"worker.engine.backends.backends.{wait}", 0.0)
+    for _, course in backends._all():
+        course.resting = 0.0
+    until(lambda: made() == [16], 60)
+    # What was let go of lies on disk.
+    asked(8)
+    until(lambda: set(made()) == {8, 16}, 60)
+    backends.close()
+
+
+@pytest.mark.skipif(version() is None, reason="OpenVINO is not installed")
+def test_what_had_no_room_is_compiled_once_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("worker.engine.backends.cabinet.WORTHWHILE", 1e9)
+    monkeypatch.setattr("worker.engine.backends.backends.RESTING", 0.2)
+    free: list[bool] = []
+    backends = Backends([OpenVino()], cabinet_in(tmp_path), lambda *_: bool(free))
+    network = Network(torch.nn.Conv2d(3, 3, 3), run=lambda module, rows: module(rows))
+    with torch.no_grad(), backends.over([network]):
+        network(torch.ones(1, 3, 8, 8))
+    [(_, course)] = backends._all()
+
+    def improved() -> bool:
+        backends.improve()
+        return bool(course.there)
+
+    until(lambda: not improved() and course.looked, 60)
+    assert not improved()
+    free.append(True)
+    until(improved, 60)
+    backends.close()
+
+
 def test_what_could_not_be_kept_whole_leaves_nothing_behind(tmp_path: Path):
     cabinet = cabinet_in(tmp_path)
     cabinet.partial("one").write_bytes(b"half of it")
@@ -82,4 +146,26 @@ def test_what_could_not_be_kept_whole_leaves_nothing_behind(tmp_path: Path):
     assert other.partial("two") != cabinet.partial("two")
     other.partial("two").write_bytes(b"whole")
     other.filed("two")
-    assert [each.name for each in (tmp_path / "compiled").iterdir()] == ["two.blob"]
+    [kept] = (tmp_path / "compiled").iterdir()
+    assert other.file("two") == kept
+    assert kept.match("two.*.blob")
+
+
+def test_what_lies_on_disk_otherwise_than_it_was_written_is_made_anew(tmp_path: Path):
+    # A compiler reads other numbers as they are: pictures would be wrong from then on.
+    cabinet = cabinet_in(tmp_path)
+    for text in (b"weights of an earlier start", b"the weights"):
+        cabinet.partial("one").write_bytes(text)
+        cabinet.filed("one")
+    kept = cabinet.file("one")
+    assert kept is not None
+    assert kept.read_bytes() == b"the weights"
+    kept.write_bytes(b"the weighty")
+    assert cabinet.file("one") is None
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("found", [None, 5, [], {}, {"eager": None, "compiled": "", "agreed": 1}])
+def test_notes_that_are_none_say_nothing(tmp_path: Path, found: object):
+    (tmp_path / "notes.json").write_text(json.dumps({"one": found}))
+    assert cabinet_in(tmp_path).comparison("one") is None

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -117,7 +118,36 @@ def test_what_was_measured_is_known_to_the_next_engine(tiny_model, tmp_path):
     assert not second.warm_up(request)
     assert watch.rows == []
     other_device = Notebook(tmp_path / "rows.json", "cuda")
-    assert other_device.read() == ({}, {})
+    assert other_device.read(16) == ({}, {})
+
+
+def test_what_was_measured_where_fewer_rows_were_allowed_is_no_limit_afterwards(
+    tiny_model, tmp_path
+):
+    notebook = Notebook(tmp_path / "rows.json", "cpu")
+    picture(Engine(Shelf(tiny_model), notebook=notebook, max_rows=1), tiny())
+    rows, sizes = notebook.read(1)
+    assert list(rows.values()) == [1]
+    assert notebook.read(16) == ({}, sizes)
+    watch = Watch()
+    second = Engine(Shelf(tiny_model), notebook=notebook, max_rows=16, observer=watch)
+    assert second.warm_up(tiny())
+
+
+@pytest.mark.parametrize("number", ["-5", "0", "-1e400", "1e400", '"x"', "[]"])
+@pytest.mark.parametrize("field", ["rows", "bytes", "height"])
+def test_what_cannot_have_been_measured_is_measured_anew(tiny_model, tmp_path, field, number):
+    file = tmp_path / "rows.json"
+    notebook = Notebook(file, "cpu")
+    pictures(Engine(Shelf(tiny_model), notebook=notebook, max_rows=1), one=tiny())
+    known = re.sub(rf'"{field}": \d+', f'"{field}": {number}', file.read_text())
+    file.write_text(known)
+    assert number in known
+    # A size that nothing is known of begins with what others of the model say.
+    engine = Engine(Shelf(tiny_model), notebook=notebook, max_rows=1)
+    picture(engine, tiny())
+    picture(engine, tiny(width=24))
+    assert all(each["bytes"] > 0 for each in json.loads(file.read_text())["cpu"])
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"cpu": [{"shape": 3}]}', '{"cpu": 1}'])

@@ -4,6 +4,7 @@ against the plain one, and used from then on for calls that it was proved for.""
 import hashlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -27,6 +28,12 @@ log = logging.getLogger(__name__)
 KINDS = 100
 """Kinds of calls of a network that are remembered, each by a call that lies on its device: callers
 may ask for thousands of sizes. Those that were met last, and all for which something was made."""
+
+UNUSED = 1800.0
+"""Seconds after which what was compiled for calls that came no more makes room for others."""
+
+RESTING = 600.0
+"""Seconds until it is tried again where there was no room."""
 
 ENDING = 10.0
 """Seconds that a worker on its way out waits for a compilation under way."""
@@ -102,7 +109,8 @@ class Backends:
                 return True
             if course.compiler and self._merged.begin(network, course.compiler.needs(network)):
                 return False
-            if course.looked and (rows := next(course.wants(), None)) is not None:
+            rested = course.looked and time.monotonic() >= course.resting
+            if rested and (rows := next(course.wants(), None)) is not None:
                 self._begin(network, course, rows)
                 return False
             course.converted = None
@@ -192,6 +200,7 @@ class Backends:
             if compiler is not None:
                 self._send(network, lambda: self._look(network, made, compiler))
         courses[signature] = course
+        course.met = time.monotonic()
         return course
 
     def _make_room(self, courses: dict[Signature, Course]) -> None:
@@ -241,10 +250,11 @@ class Backends:
         compiler = course.compiler
         if compiler is None:
             return
-        courses = self._courses[network].values()
-        full = sum(len(each.there) + len(each.untried) for each in courses)
-        if full >= compiler.most(network) or not self._room(compiler.needs(network), self._taken):
-            course.declined.add(rows)
+        courses = self._courses[network]
+        _let_unused_go(courses, compiler.most(network))
+        full = _made(courses) >= compiler.most(network)
+        if full or not self._room(compiler.needs(network), self._taken):
+            course.resting = time.monotonic() + RESTING
             return
 
         def compile_it() -> None:
@@ -277,12 +287,13 @@ class Backends:
             if compared is not None and not compared.won:
                 course.declined.add(rows)
                 continue
-            file = self._cabinet.file(name)
-            if not file.exists() or not self._room(compiler.takes(network), self._taken):
+            if not self._room(compiler.takes(network), self._taken):
+                continue
+            if (file := self._cabinet.file(name)) is None:
                 continue
             try:
                 compiled = compiler.load(file, network, course.sample, rows)
-                self._cabinet.used(name)
+                self._cabinet.used(file)
             except Exception as error:
                 log.info("%s is compiled anew: %s", type(network.module).__name__, error)
                 continue
@@ -352,3 +363,17 @@ class Backends:
                 log.exception("what is known of a compiled network could not be read or kept")
             del errand
             self._done += 1
+
+
+def _made(courses: Mapping[Signature, Course]) -> int:
+    return sum(len(each.there) + len(each.untried) for each in courses.values())
+
+
+def _let_unused_go(courses: dict[Signature, Course], most: int) -> None:
+    """Of so many that were made, or more, those of calls that came no more: it lies on disk."""
+    for signature, course in list(courses.items()):
+        if _made(courses) < most or time.monotonic() - course.met < UNUSED:
+            return
+        for compiled in (*(each for each, _ in course.there.values()), *course.untried.values()):
+            compiled.let_go()
+        del courses[signature]

@@ -1,5 +1,6 @@
 """Compiled networks on disk, and how each compared with the plain one: for the next start."""
 
+import hashlib
 import os
 import secrets
 import time
@@ -31,6 +32,9 @@ WORTHWHILE = 0.97
 ABANDONED = 3600.0
 """Seconds after which nobody writes a file any more that is not whole."""
 
+DIGITS = 32
+"""Of the digest of a file in its name."""
+
 
 class Cabinet:
     """A file for each compiled network in `folder`, of at most `most` bytes together, and what was
@@ -47,9 +51,19 @@ class Cabinet:
         # Process ids are told apart in one container alone.
         self._own = f"{os.getpid()}-{secrets.token_hex(4)}"
 
-    def file(self, name: str) -> Path:
-        """Where a network lies, whether or not it is there."""
-        return self._folder / f"{name}.blob"
+    def file(self, name: str) -> Path | None:
+        """Where a network lies as it was written, to the bit; None where it does not.
+
+        A disk that failed, or a machine that lost power, leaves files whose numbers are others: a
+        compiler reads them as they are, and all pictures would come out wrong.
+        """
+        for file in self._folder.glob(f"{name}.*.blob"):
+            with suppress(OSError):
+                if file.name == self._whole(name, file).name:
+                    return file
+            with suppress(OSError):
+                file.unlink()
+        return None
 
     def partial(self, name: str) -> Path:
         """Where it is written before it is whole."""
@@ -58,7 +72,11 @@ class Cabinet:
 
     def filed(self, name: str) -> None:
         """It is whole. What was not used for longest goes where there is too much."""
-        self.partial(name).replace(self.file(name))
+        partial = self.partial(name)
+        whole = self._whole(name, partial)
+        for before in self._folder.glob(f"{name}.*.blob"):
+            before.unlink(missing_ok=True)
+        partial.replace(whole)
         make_room(self._folder, "*.blob", self._most)
         self._tidy()
 
@@ -67,20 +85,28 @@ class Cabinet:
         with suppress(OSError):
             self.partial(name).unlink(missing_ok=True)
 
-    def used(self, name: str) -> None:
+    def used(self, file: Path) -> None:
         """It was read."""
         with suppress(OSError):
-            os.utime(self.file(name))
+            os.utime(file)
 
     def comparison(self, name: str) -> Comparison | None:
         """What was measured of it."""
         with suppress(KeyError, TypeError, ValueError):
-            return Comparison(**read_notes(self._notes)[name])
+            found = read_notes(self._notes)[name]
+            eager, compiled = float(found["eager"]), float(found["compiled"])
+            return Comparison(eager, compiled, agreed=found["agreed"] is True)
         return None
 
     def note(self, name: str, comparison: Comparison) -> None:
         """Keeps what was measured of it."""
         add_notes(self._notes, {name: asdict(comparison)})
+
+    def _whole(self, name: str, file: Path) -> Path:
+        """Where a network lies whose numbers are those of the file: its name says them."""
+        with file.open("rb") as written:
+            digest = hashlib.file_digest(written, "sha256").hexdigest()
+        return self._folder / f"{name}.{digest[:DIGITS]}.blob"
 
     def _tidy(self) -> None:
         """Removes what workers left that were killed while they wrote it."""

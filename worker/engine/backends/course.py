@@ -23,6 +23,10 @@ class Course:
     )
     untried: dict[int, CompiledNetwork] = field(default_factory=dict[int, CompiledNetwork])
     declined: set[int] = field(default_factory=set[int])
+    met: float = 0.0
+    """When such a call came last."""
+    resting: float = 0.0
+    """Until when nothing more is compiled of it, since there was no room."""
 
     def size(self, sizes: tuple[int, ...], rows: int) -> int | None:
         """For how many rows a call of so many is compiled; None where it has too many."""

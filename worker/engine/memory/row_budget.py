@@ -57,7 +57,8 @@ class Budgets:
         limit: int | None = None,
         notebook: Notebook | None = None,
     ) -> None:
-        rows, sizes = notebook.read() if notebook else ({}, {})
+        rows, sizes = notebook.read(max_rows) if notebook else ({}, {})
+        self._max_rows = max_rows
         self._measured = RowBudget(max_rows, known=rows, first=first_rows)
         self._exact_rows = exact_rows
         self._footprints = Footprints(sizes)
@@ -116,7 +117,8 @@ class Budgets:
         if self._notebook is None or (self._kept == self._measured.revision and not always):
             return
         self._kept = self._measured.revision
-        self._notebook.write(self._measured.settled, self._footprints.measured)
+        known, sizes = self._measured.settled, self._footprints.measured
+        self._notebook.write(known, sizes, self._max_rows)
 
 
 @dataclass
