@@ -133,6 +133,36 @@ def test_what_had_no_room_is_compiled_once_there_is(
     backends.close()
 
 
+@pytest.mark.skipif(version() is None, reason="OpenVINO is not installed")
+def test_what_was_slower_once_has_a_second_trial_and_no_third(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("worker.engine.backends.cabinet.WORTHWHILE", 0.0)
+    backends = Backends([OpenVino()], cabinet_in(tmp_path), lambda *_: True)
+    network = Network(torch.nn.Conv2d(3, 3, 3), run=lambda module, rows: module(rows))
+    with torch.no_grad(), backends.over([network]):
+        network(torch.ones(1, 3, 8, 8))
+    [(_, course)] = backends._all()
+
+    def lost() -> bool:
+        backends.improve()
+        return bool(course.lost) and not course.untried
+
+    until(lost, 60)
+    assert not course.declined
+    for _ in range(50):
+        assert lost()
+    course.lost = dict.fromkeys(course.lost, 0.0)
+
+    def declined() -> bool:
+        backends.improve()
+        return bool(course.declined)
+
+    until(declined, 60)
+    assert course.declined == {1}
+    backends.close()
+
+
 def test_what_could_not_be_kept_whole_leaves_nothing_behind(tmp_path: Path):
     cabinet = cabinet_in(tmp_path)
     cabinet.partial("one").write_bytes(b"half of it")

@@ -33,7 +33,7 @@ UNUSED = 1800.0
 """Seconds after which what was compiled for calls that came no more makes room for others."""
 
 RESTING = 600.0
-"""Seconds until it is tried again where there was no room."""
+"""Seconds until it is tried again where there was no room, or once where it was slower."""
 
 ENDING = 10.0
 """Seconds that a worker on its way out waits for a compilation under way."""
@@ -223,6 +223,8 @@ class Backends:
         course.untried.pop(rows, None)
         if compared.won:
             self._use(network, course, compiled, compared)
+        elif compared.agreed and rows not in course.lost:
+            course.lost[rows] = time.monotonic() + RESTING
         else:
             course.declined.add(rows)
         log.info(

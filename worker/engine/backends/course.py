@@ -1,5 +1,6 @@
 """Calls of one network that differ in their rows alone, and what there is for them."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ class Course:
     """When such a call came last."""
     resting: float = 0.0
     """Until when nothing more is compiled of it, since there was no room."""
+    lost: dict[int, float] = field(default_factory=dict[int, float])
+    """Rows whose answers were right and came later than the plain ones, each with when it has its
+    second trial: others may have had the processor during the first."""
 
     def size(self, sizes: tuple[int, ...], rows: int) -> int | None:
         """For how many rows a call of so many is compiled; None where it has too many."""
@@ -34,7 +38,8 @@ class Course:
 
     def wants(self) -> Iterator[int]:
         """The rows that calls had and for which nothing was tried, the fewest first."""
-        known = self.there.keys() | self.untried.keys() | self.declined
+        again = {rows for rows, due in self.lost.items() if time.monotonic() < due}
+        known = self.there.keys() | self.untried.keys() | self.declined | again
         return (rows for rows in sorted(self.asked) if rows not in known)
 
     def best(self, rows: int) -> CompiledNetwork | None:
