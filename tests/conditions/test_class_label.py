@@ -23,7 +23,8 @@ NONE = 4
 
 def test_a_picture_has_the_class_that_it_is_told(site: Site, client: httpx.Client):
     before = settled(client, "classes")
-    jobs = [made(client, **HERE, class_label=label) for label in (0, 3, None)]
+    with site.worker.held():
+        jobs = [made(client, **HERE, class_label=label) for label in (0, 3, None)]
     ours = [picture(client, job) for job in jobs]
     total, forwards = rows_since(client, "classes", before, 3 * 2 * 6)
     assert total == 3 * 2 * 6

@@ -46,7 +46,8 @@ def test_freeu_and_perturbed_attention_are_diffusers_own_and_share_forwards(
         "unguided": {"pag_scale": 4.0, "guidance_scale": 1.0, "freeu": FREEU},
     }
     before = settled(client, "sd1")
-    jobs = {name: made(client, **USUAL | fields) for name, fields in asked.items()}
+    with site.worker.held():
+        jobs = {name: made(client, **USUAL | fields) for name, fields in asked.items()}
     ours = {name: picture(client, job) for name, job in jobs.items()}
     total, forwards = rows_since(client, "sd1", before, 6 * (2 + 2 + 3 + 2))
     assert total == 6 * (2 + 2 + 3 + 2)
@@ -115,7 +116,8 @@ def test_a_prediction_has_the_range_of_a_lower_scale(site: Site, client: httpx.C
     asked = USUAL | {"guidance_scale": 30.0}
     how = {"mimic_scale": 3.0, "percentile": 0.95}
     before = settled(client, "sd1")
-    job, mate = made(client, **asked, dynamic_thresholding=how), made(client, **asked)
+    with site.worker.held():
+        job, mate = made(client, **asked, dynamic_thresholding=how), made(client, **asked)
     ours, plain = picture(client, job), picture(client, mate)
     total, forwards = rows_since(client, "sd1", before, 4 * 6)
     assert (total, forwards < 2 * 6) == (4 * 6, True)

@@ -101,7 +101,8 @@ def test_a_picture_looks_at_another_as_at_itself_in_one_forward_with_those_that_
         {},
     ]
     before = settled(client, "sd1")
-    jobs = [made(client, **USUAL | fields) for fields in asked]
+    with site.worker.held():
+        jobs = [made(client, **USUAL | fields) for fields in asked]
     ours = [picture(client, job) for job in jobs]
     rows = 6 * 4 + (3 * 4 + 3 * 2) + 6 * 2
     total, forwards = rows_since(client, "sd1", before, rows)

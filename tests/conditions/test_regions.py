@@ -63,9 +63,10 @@ def test_each_prompt_says_what_is_drawn_in_its_place(site: Site, client: httpx.C
     ]
     asked = {**USUAL, "prompt": "a rocket", "seed": 5}
     before = settled(client, "sd1")
-    job = made(client, **asked, regions=regions)
     unscaled = asked | {"guidance_scale": 1.0}
-    mates = [made(client, **asked), made(client, **unscaled, regions=regions[:1])]
+    with site.worker.held():
+        job = made(client, **asked, regions=regions)
+        mates = [made(client, **asked), made(client, **unscaled, regions=regions[:1])]
     ours = picture(client, job)
     pipeline = pipeline_of(site.data / "sd1")
     texts = ["blue", "a rocket", "a red apple", "a cat face", "a dog face"]

@@ -71,7 +71,8 @@ def test_where_edges_meet_is_no_place_in_the_picture(
 def test_edges_meet_where_they_are_to_and_rows_share_forwards(site: Site, client: httpx.Client):
     ways = {"none": (False, False), "x": (True, False), "y": (False, True), "both": (True, True)}
     before = settled(client, "sd1")
-    jobs = {way: made(client, **USUAL, tiling=way) for way in ways}
+    with site.worker.held():
+        jobs = {way: made(client, **USUAL, tiling=way) for way in ways}
     ours = {way: picture(client, job) for way, job in jobs.items()}
     total, forwards = rows_since(client, "sd1", before, 4 * 2 * 6)
     assert total == 4 * 2 * 6

@@ -339,11 +339,16 @@ def test_no_page_breaks_its_own_policy(
     said: list[str] = []
     page.on("console", lambda line: said.append(line.text))
     page.on("pageerror", lambda error: said.append(str(error)))
-    answer = page.goto(server.url + path)
-    assert answer
-    assert "script-src 'self'" in answer.headers["content-security-policy"]
-    page.wait_for_load_state("load")
-    page.wait_for_timeout(500)
+    for _ in range(3):
+        said.clear()
+        answer = page.goto("about:blank") or page.goto(server.url + path)
+        assert answer
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
+        page.wait_for_load_state("load")
+        page.wait_for_timeout(500)
+        # A network namespace that another test makes meanwhile ends what Chromium is loading.
+        if not any("ERR_NETWORK_CHANGED" in line for line in said):
+            break
     assert page.evaluate("violations") == []
     assert said == []
     assert page.evaluate("document.styleSheets[0].cssRules.length") > 5

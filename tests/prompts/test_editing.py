@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import signal
 from typing import Any
 
 import httpx
@@ -51,9 +50,10 @@ def test_prompts_that_change_share_forwards_with_others_and_are_what_diffusers_m
         lambda step: "blue",
     ]
     before = settled(client, "sd1")
-    jobs = [
-        made(client, **USUAL, seed=seed, **fields) for seed, fields in enumerate(asked, start=1)
-    ]
+    with site.worker.held():
+        jobs = [
+            made(client, **USUAL, seed=seed, **fields) for seed, fields in enumerate(asked, start=1)
+        ]
     ours = [picture(client, job) for job in jobs]
     for index, one in enumerate(ours):
         stock = edited(
@@ -209,7 +209,8 @@ def test_a_lora_has_a_weight_for_the_text_encoder_and_one_for_the_unet(
     asked = {**USUAL, "negative_prompt": "blue", "seed": 8, "steps": 4}
     tags = ("<lora:ink:0.9:0.3>", "<lyco:ink:unet=0.3:te=-0.5>")
     before = settled(client, "sd1")
-    jobs = [made(client, **asked, prompt=f"a red apple{tag}") for tag in tags]
+    with site.worker.held():
+        jobs = [made(client, **asked, prompt=f"a red apple{tag}") for tag in tags]
     ours = [picture(client, job) for job in jobs]
     # Those that differ in how the prompt is read alone have one UNet.
     total, forwards = rows_since(client, "sd1", before, 2 * 2 * 4)
@@ -274,11 +275,8 @@ def test_a_lora_acts_in_each_block_as_it_is_told_and_each_row_has_its_own(
         0.8,
     ]
     before = settled(client, "sd1")
-    site.worker.send(signal.SIGSTOP)
-    try:
+    with site.worker.held():
         jobs = [made(client, **asked | each) for each in fields]
-    finally:
-        site.worker.send(signal.SIGCONT)
     ours = [picture(client, job) for job in jobs]
     total, forwards = rows_since(client, "sd1", before, 4 * 2 * 4)
     assert total == 4 * 2 * 4

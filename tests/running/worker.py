@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from redis import Redis
@@ -51,6 +53,15 @@ class WorkerProcess:
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within it the worker stands still: what is sent meanwhile begins at once together."""
+        self.send(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.send(signal.SIGCONT)
 
     def kill(self) -> None:
         """kill -9, as an operator or the kernel would."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
 import httpx
@@ -25,11 +24,8 @@ def test_a_forward_takes_no_more_rows_than_was_said(tmp_path: Path):
     ):
         picture(client, made(client, **asked))
         before = settled(client, "sd1")
-        site.worker.send(signal.SIGSTOP)
-        try:
+        with site.worker.held():
             jobs = [made(client, **asked, seed=seed) for seed in range(6)]
-        finally:
-            site.worker.send(signal.SIGCONT)
         for job in jobs:
             picture(client, job)
         total, forwards = rows_since(client, "sd1", before, 6 * 2 * 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Mapping
 
 import httpx
@@ -79,16 +78,13 @@ def test_mixed_traffic_shares_forwards_within_each_family_and_each_picture_is_di
     # Whoever waits for its model joins late, and these are to come at once.
     before = {name: warm(client, name) for name in names}
     jobs: dict[str, list[tuple[Fields, str]]] = {name: [] for name in names}
-    site.worker.send(signal.SIGSTOP)
-    try:
+    with site.worker.held():
         for number, fields in enumerate(asks):
             for name in names:
                 asked = {**USUAL, **fields, "seed": number + 1}
                 if name == "qwen-image":
                     asked["sampler"] = NO_LEVELS.get(asked["sampler"], asked["sampler"])
                 jobs[name].append((asked, made(client, model=name, **asked)))
-    finally:
-        site.worker.send(signal.SIGCONT)
     pictures = {job: picture(client, job) for each in jobs.values() for _, job in each}
     for name in names:
         family = MIXED[name]

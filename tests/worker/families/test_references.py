@@ -127,11 +127,12 @@ def test_pictures_like_others_share_forwards_with_plain_ones_and_are_diffusers_o
     site: Site, client: httpx.Client, family: str
 ):
     start = settled(client, family)
-    jobs = [
-        made(client, model=family, **USUAL, **fields, ip_adapters=adapters(family, shown))
-        for fields, shown in ASKED
-    ]
-    plain = made(client, model=family, **USUAL, steps=8, seed=1)
+    with site.worker.held():
+        jobs = [
+            made(client, model=family, **USUAL, **fields, ip_adapters=adapters(family, shown))
+            for fields, shown in ASKED
+        ]
+        plain = made(client, model=family, **USUAL, steps=8, seed=1)
     found = [picture(client, job) for job in [*jobs, plain]]
     for (fields, shown), ours in zip(ASKED, found, strict=False):
         assert difference(ours, stock(site, family, fields, shown)) <= TOLERANCE, fields

@@ -138,10 +138,11 @@ def test_controls_share_forwards_with_plain_pictures_and_each_is_its_equivalent(
     )
     usual = {**USUAL, "model": "sd1", "steps": STEPS["sd1"]}
     start = settled(client, "sd1")
-    jobs = [
-        made(client, **usual, seed=seed, controls=controls(**{"net": "edges", **fields}))
-        for seed, (fields, _) in enumerate(asked)
-    ]
+    with site.worker.held():
+        jobs = [
+            made(client, **usual, seed=seed, controls=controls(**{"net": "edges", **fields}))
+            for seed, (fields, _) in enumerate(asked)
+        ]
     pictures = [picture(client, job) for job in jobs]
     for seed, ((fields, equivalent), ours) in enumerate(zip(asked, pictures, strict=True)):
         assert difference(ours, equivalent(seed)) <= TOLERANCE, fields
@@ -162,10 +163,11 @@ def test_t2i_adapters_share_forwards_with_plain_pictures_and_are_diffusers_own(
 ):
     usual = {**USUAL, "model": family, "steps": STEPS[family]}
     start = settled(client, family)
-    steered = made(client, **usual, seed=1, controls=[control(f"{family}-t2i", weight=0.7)])
-    plain = made(client, **usual, seed=1)
     two = [control(f"{family}-t2i", end=0.0), control(f"{family}-t2i", mask=MASK)]
-    parted = made(client, **usual, seed=1, controls=two)
+    with site.worker.held():
+        steered = made(client, **usual, seed=1, controls=[control(f"{family}-t2i", weight=0.7)])
+        plain = made(client, **usual, seed=1)
+        parted = made(client, **usual, seed=1, controls=two)
     adapter = T2IAdapter.from_pretrained(site.data / "models" / "controlnets" / f"{family}-t2i")
     kinds = {CROSSED: StableDiffusionAdapterPipeline, "sdxl": StableDiffusionXLAdapterPipeline}
     drawing = pipeline_with(site, family, kinds[family], adapter=adapter)
