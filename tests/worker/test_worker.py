@@ -83,8 +83,8 @@ def test_jobs_that_come_together_share_forwards(desk):
         tree = metrics.read(desk.redis).get("forward_rows", {}).get("emoji", {})
         return tree.get("sum", 0), sum(n for part, n in tree.items() if part != "sum")
 
-    until(lambda: rows()[1] > 0)
     desk.ended(desk.submit(steps=1))
+    until(lambda: rows()[1] > 0)
     time.sleep(leases.BEAT + 0.5)  # for the metrics of the tests before this one
     before = rows()
     for record in [desk.submit(f"caller{i}", steps=20, seed=i) for i in range(6)]:
