@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+import secrets
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -115,9 +116,11 @@ def test_what_the_assistant_gives_up_is_canceled(run: Callable[[Use], None], add
         return httpx.get(f"{address}/api/v1/jobs?limit=1").json()["jobs"][0]
 
     async def use(client: Client) -> None:
-        long = {"prompt": "given up", "steps": 150, "count": 4}
+        # Words that no earlier job has, so that this one is there before it is given up.
+        words = f"given up {secrets.token_hex(4)}"
+        long = {"prompt": words, "steps": 150, "count": 16}
         call = asyncio.create_task(client.call_tool("generate", long))
-        await eventually(lambda: newest()["input"]["prompt"] == "given up")
+        await eventually(lambda: newest()["input"]["prompt"] == words)
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
         await eventually(lambda: newest()["status"] == "canceled")
