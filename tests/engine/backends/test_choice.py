@@ -20,6 +20,18 @@ from worker.engine.backends.inductor.toolchain import missing
 from worker.engine.backends.network import Network
 from worker.engine.backends.openvino import OpenVino, version
 
+with_openvino = pytest.mark.skipif(version() is None, reason="OpenVINO is an optional dependency")
+
+
+def convolution() -> Network:
+    return Network(torch.nn.Conv2d(3, 3, 3), run=lambda module, rows: module(rows))
+
+
+def ask(backends: Backends, network: Network, side: int = 8) -> None:
+    """One call of it, of one row."""
+    with torch.no_grad(), backends.over([network]):
+        network(torch.ones(1, 3, side, side))
+
 
 def cabinet_in(folder: Path) -> Cabinet:
     return Cabinet(folder / "compiled", folder / "notes.json", 10**9)
@@ -77,25 +89,21 @@ class Sparing(OpenVino):
         return 1
 
 
-@pytest.mark.skipif(version() is None, reason="OpenVINO is not installed")
+@with_openvino
 def test_what_is_not_asked_for_any_more_makes_room_for_another_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("worker.engine.backends.cabinet.WORTHWHILE", 1e9)
     backends = Backends([Sparing()], cabinet_in(tmp_path), lambda *_: True)
-    network = Network(torch.nn.Conv2d(3, 3, 3), run=lambda module, rows: module(rows))
-
-    def asked(side: int) -> None:
-        with torch.no_grad(), backends.over([network]):
-            network(torch.ones(1, 3, side, side))
+    network = convolution()
 
     def made() -> list[int]:
         backends.improve()
         return [course.sample.tensors[0].shape[2] for _, course in backends._all() if course.there]
 
-    asked(8)
+    ask(backends, network, 8)
     until(lambda: made() == [8], 60)
-    asked(16)
+    ask(backends, network, 16)
     for _ in range(50):
         assert made() == [8]
     for wait in ("UNUSED", "RESTING"):
@@ -104,12 +112,12 @@ def test_what_is_not_asked_for_any_more_makes_room_for_another_size(
         course.resting = 0.0
     until(lambda: made() == [16], 60)
     # What was let go of lies on disk.
-    asked(8)
+    ask(backends, network, 8)
     until(lambda: set(made()) == {8, 16}, 60)
     backends.close()
 
 
-@pytest.mark.skipif(version() is None, reason="OpenVINO is not installed")
+@with_openvino
 def test_what_had_no_room_is_compiled_once_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -117,9 +125,8 @@ def test_what_had_no_room_is_compiled_once_there_is(
     monkeypatch.setattr("worker.engine.backends.backends.RESTING", 0.2)
     free: list[bool] = []
     backends = Backends([OpenVino()], cabinet_in(tmp_path), lambda *_: bool(free))
-    network = Network(torch.nn.Conv2d(3, 3, 3), run=lambda module, rows: module(rows))
-    with torch.no_grad(), backends.over([network]):
-        network(torch.ones(1, 3, 8, 8))
+    network = convolution()
+    ask(backends, network)
     [(_, course)] = backends._all()
 
     def improved() -> bool:
@@ -133,15 +140,14 @@ def test_what_had_no_room_is_compiled_once_there_is(
     backends.close()
 
 
-@pytest.mark.skipif(version() is None, reason="OpenVINO is not installed")
+@with_openvino
 def test_what_was_slower_once_has_a_second_trial_and_no_third(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("worker.engine.backends.cabinet.WORTHWHILE", 0.0)
     backends = Backends([OpenVino()], cabinet_in(tmp_path), lambda *_: True)
-    network = Network(torch.nn.Conv2d(3, 3, 3), run=lambda module, rows: module(rows))
-    with torch.no_grad(), backends.over([network]):
-        network(torch.ones(1, 3, 8, 8))
+    network = convolution()
+    ask(backends, network)
     [(_, course)] = backends._all()
 
     def lost() -> bool:
