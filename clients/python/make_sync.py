@@ -28,6 +28,7 @@ CHANGES = [
     (r", for asyncio\b", ""),
     (r"\basync (def|for|with)\b", r"\1"),
     (r"\bawait ", ""),
+    (r", anyio\.CancelScope\(shield=True\)|\bimport anyio\n", ""),
     (r"\basyncio\.to_thread\(([\w.]+), ", r"\1("),
     (r"\basyncio\b", "time"),
     (r"\b__a(enter|exit)__\b", r"__\1__"),

@@ -9,8 +9,9 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
+import anyio
 import httpx
 
 from darkroom_client import calls, grids, masks
@@ -74,17 +75,19 @@ class AsyncDarkroom:
         try:
             job = await self.wait(job, on_progress=on_progress, timeout=timeout)
         except calls.INTERRUPTED:
-            await self._abandon(job)
+            await self._abandon(calls.cancel(job))
             raise
         return [await self.load(picture) for picture in job.outputs]
 
     async def submit(self, prompt: str = "", **fields: Unpack[Fields]) -> Job:
         """Create a job, waiting while the queue is full; sent again or not, it is one job.
 
+        Given up before the answer is there, it is canceled.
         Raises RequestRefused, whose `errors` name each field that is wrong.
         """
+        call = await asyncio.to_thread(calls.submit, prompt, fields)
         return calls.read_job(
-            await self._send(await asyncio.to_thread(calls.submit, prompt, fields))
+            await self._kept(call, lambda answer: calls.cancel(calls.read_job(answer)))
         )
 
     async def wait(
@@ -162,10 +165,11 @@ class AsyncDarkroom:
     async def grid(self, axes: Sequence[Axis], prompt: str = "", **fields: Unpack[Fields]) -> Grid:
         """Create a grid: a job for each combination of the axes' values, all of them or none.
 
+        Given up before the answer is there, it is canceled.
         Raises RequestRefused, whose `errors` name each value that is wrong by its place.
         """
         call = await asyncio.to_thread(grids.create, axes, prompt, fields)
-        return grids.read(await self._send(call))
+        return grids.read(await self._kept(call, lambda answer: grids.cancel(grids.read(answer))))
 
     async def get_grid(self, grid: Grid | str) -> Grid:
         """The grid as it is now. Raises NotFound."""
@@ -239,11 +243,26 @@ class AsyncDarkroom:
         await asyncio.to_thread(path.write_bytes, response.content)
         return path
 
-    async def _abandon(self, job: Job) -> None:
-        """Cancel it in one short try: whoever waited for it is leaving."""
-        call = calls.cancel(job)
-        with suppress(httpx.HTTPError):
-            await self._http.request(call.method, call.path, timeout=5)
+    async def _kept(self, call: Call, undo: Callable[[httpx.Response], Call]) -> httpx.Response:
+        """The answer to what creates something, which is undone if nobody waits for the answer.
+
+        The server may have what was sent: with the key that it came with it says what it made.
+        """
+        try:
+            return await self._send(call)
+        except calls.INTERRUPTED:
+            await self._abandon(call, undo)
+            raise
+
+    async def _abandon(
+        self, call: Call, then: Callable[[httpx.Response], Call] | None = None
+    ) -> None:
+        """Send it in one short try, and what follows from its answer: the caller is leaving."""
+        with suppress(httpx.HTTPError), anyio.CancelScope(shield=True):
+            more: dict[str, Any] = {**call.more, "timeout": calls.FAREWELL}
+            response = await self._http.request(call.method, call.path, **more)
+            if then and response.is_success:
+                await self._abandon(then(response))
 
     async def _send(self, call: Call) -> httpx.Response:
         patience = Patience(self._where)

@@ -34,6 +34,9 @@ IMAGE_ID = re.compile(r"[0-9a-f]{32}-i?[0-9]{1,4}")
 INTERRUPTED = (KeyboardInterrupt, asyncio.CancelledError)
 """What ends a wait that nobody is interested in any more."""
 
+FAREWELL = 5.0
+"""Seconds that a request may take which cancels what somebody gave up."""
+
 COME_BACK = (429, 502, 503, 504)
 """Answers that will be others in a while."""
 

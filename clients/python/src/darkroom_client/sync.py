@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
 import httpx
 
@@ -76,16 +76,18 @@ class Darkroom:
         try:
             job = self.wait(job, on_progress=on_progress, timeout=timeout)
         except calls.INTERRUPTED:
-            self._abandon(job)
+            self._abandon(calls.cancel(job))
             raise
         return [self.load(picture) for picture in job.outputs]
 
     def submit(self, prompt: str = "", **fields: Unpack[Fields]) -> Job:
         """Create a job, waiting while the queue is full; sent again or not, it is one job.
 
+        Given up before the answer is there, it is canceled.
         Raises RequestRefused, whose `errors` name each field that is wrong.
         """
-        return calls.read_job(self._send(calls.submit(prompt, fields)))
+        call = calls.submit(prompt, fields)
+        return calls.read_job(self._kept(call, lambda answer: calls.cancel(calls.read_job(answer))))
 
     def wait(
         self,
@@ -161,10 +163,11 @@ class Darkroom:
     def grid(self, axes: Sequence[Axis], prompt: str = "", **fields: Unpack[Fields]) -> Grid:
         """Create a grid: a job for each combination of the axes' values, all of them or none.
 
+        Given up before the answer is there, it is canceled.
         Raises RequestRefused, whose `errors` name each value that is wrong by its place.
         """
         call = grids.create(axes, prompt, fields)
-        return grids.read(self._send(call))
+        return grids.read(self._kept(call, lambda answer: grids.cancel(grids.read(answer))))
 
     def get_grid(self, grid: Grid | str) -> Grid:
         """The grid as it is now. Raises NotFound."""
@@ -238,11 +241,24 @@ class Darkroom:
         path.write_bytes(response.content)
         return path
 
-    def _abandon(self, job: Job) -> None:
-        """Cancel it in one short try: whoever waited for it is leaving."""
-        call = calls.cancel(job)
+    def _kept(self, call: Call, undo: Callable[[httpx.Response], Call]) -> httpx.Response:
+        """The answer to what creates something, which is undone if nobody waits for the answer.
+
+        The server may have what was sent: with the key that it came with it says what it made.
+        """
+        try:
+            return self._send(call)
+        except calls.INTERRUPTED:
+            self._abandon(call, undo)
+            raise
+
+    def _abandon(self, call: Call, then: Callable[[httpx.Response], Call] | None = None) -> None:
+        """Send it in one short try, and what follows from its answer: the caller is leaving."""
         with suppress(httpx.HTTPError):
-            self._http.request(call.method, call.path, timeout=5)
+            more: dict[str, Any] = {**call.more, "timeout": calls.FAREWELL}
+            response = self._http.request(call.method, call.path, **more)
+            if then and response.is_success:
+                self._abandon(then(response))
 
     def _send(self, call: Call) -> httpx.Response:
         patience = Patience(self._where)
