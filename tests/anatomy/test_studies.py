@@ -14,7 +14,9 @@ from PIL import Image
 
 from jobs import devices
 from tests.running.paths import API
-from tests.running.site import Site
+from tests.running.site import SIDE, Site
+
+LATENT = SIDE // 8
 
 
 @pytest.fixture(scope="module")
@@ -135,20 +137,21 @@ def test_latents_drown_and_the_network_says_what_it_sees(client: httpx.Client):
     steps = said(client.post("/forward", json=asked))["steps"]
     for each in steps:
         assert 0 < each["prediction"]["loss"] < 2
-        assert pixels(each["prediction"]["noise"]).shape == (8, 8, 3)
-        assert pixels(each["prediction"]["x0"]).shape == (8, 8, 3)
+        assert pixels(each["prediction"]["noise"]).shape == (LATENT, LATENT, 3)
+        assert pixels(each["prediction"]["x0"]).shape == (LATENT, LATENT, 3)
     # Nearly all of it is noise: that is the easier question.
     assert steps[1]["prediction"]["loss"] < steps[0]["prediction"]["loss"]
 
 
 def test_a_picture_goes_through_the_autoencoder_and_back(client: httpx.Client):
     found = said(client.post("/autoencode", json={"image": picture((128, 128))}))
-    assert (found["pixels"], found["latents"]) == ([64, 64, 3], [8, 8, 4])
+    assert found["pixels"] == [SIDE, SIDE, 3]
+    assert found["latents"] == [LATENT, LATENT, 4]
     assert (found["fewer_places"], found["fewer_numbers"]) == (64, 48)
     assert found["psnr"] > 18
-    assert pixels(found["reconstruction"]).shape == (64, 64, 3)
+    assert pixels(found["reconstruction"]).shape == (SIDE, SIDE, 3)
     assert len(found["channels"]) == 4
-    assert pixels(found["channels"][0]).shape == (8, 8, 3)
+    assert pixels(found["channels"][0]).shape == (LATENT, LATENT, 3)
     edited = said(client.post("/autoencode", json={"image": picture((128, 128)), "zero": [0]}))
     assert edited["psnr"] < found["psnr"]
     other = picture((64, 64))
@@ -175,7 +178,7 @@ def test_what_cannot_be_is_refused_by_its_field(client: httpx.Client):
 def test_others_pictures_are_not_for_a_study(client: httpx.Client, site: Site):
     job = client.post("/jobs", json={"prompt": "x", "steps": 2}, headers={"Prefer": "wait=60"})
     image = job.json()["outputs"][0]["id"]
-    assert said(client.post("/autoencode", json={"image": image}))["pixels"] == [64, 64, 3]
+    assert said(client.post("/autoencode", json={"image": image}))["pixels"] == [SIDE, SIDE, 3]
     _, token = devices.create(site.redis, "somebody else")
     theirs = {"Authorization": f"Bearer {token}"}
     answer = client.post("/autoencode", json={"image": image}, headers=theirs)

@@ -14,7 +14,9 @@ from safetensors.numpy import load
 from jobs import devices
 from tests.running.clients.jobs import succeeded
 from tests.running.paths import API
-from tests.running.site import Site
+from tests.running.site import SIDE, Site
+
+LATENT = SIDE // 8
 
 APPLE: dict[str, Any] = {"prompt": "red apple, 3d", "seed": 7, "steps": 8, "sampler": "euler"}
 
@@ -61,7 +63,7 @@ def test_the_tensors_are_those_of_the_formulas(client: httpx.Client, trace: dict
     for index, step in enumerate(trace["steps"]):
         x, noise, x0 = (tensors[f"{name}.{index}"] for name in ("x", "noise", "x0"))
         signal = step["alpha_bar"] ** 0.5
-        assert x.shape == (4, 8, 8)
+        assert x.shape == (4, LATENT, LATENT)
         assert np.abs(signal * x0 + (1 - signal**2) ** 0.5 * noise - x).max() < 2e-3
         towards, without = (tensors[f"noise_{name}.{index}"] for name in ("with", "without"))
         assert np.abs(without + 4.0 * (towards - without) - noise).max() < 2e-3
@@ -76,7 +78,7 @@ def test_without_noise_the_last_step_is_the_picture_to_the_pixel(
     first = picture(client, f"{traced['traces'][0]['url']}/pictures/x0/0")
     assert first.shape == final.shape
     assert np.abs(first - final).mean() > 5
-    assert trace["size"] == [8, 8]
+    assert trace["size"] == [LATENT, LATENT]
 
 
 def test_words_light_up_somewhere(client: httpx.Client, trace: dict[str, Any]):
@@ -84,23 +86,23 @@ def test_words_light_up_somewhere(client: httpx.Client, trace: dict[str, Any]):
     assert words == ["red", "apple", ",", "3d"]
     tensors = load(client.get(trace["file"]).content)
     attention = tensors["attention.7"].astype(np.float32)
-    assert attention.shape == (4, 8, 8)
+    assert attention.shape == (4, LATENT, LATENT)
     # Shares of one look: all words and what stands round them are 1 together.
     assert 0 < attention.sum(axis=0).max() <= 1.001
     assert attention[1].std() > 0
     sheet = picture(client, trace["sheets"]["attention"])
-    assert sheet.shape == (8 * 8, 4 * 8, 3)
+    assert sheet.shape == (8 * LATENT, 4 * LATENT, 3)
     assert sheet.std() > 10
     for name in ("x", "noise", "x0", "difference"):
-        assert picture(client, trace["sheets"][name]).shape == (8, 8 * 8, 3)
+        assert picture(client, trace["sheets"][name]).shape == (LATENT, 8 * LATENT, 3)
 
 
 def test_a_word_lights_up_where_it_acted(client: httpx.Client, traced: dict[str, Any]):
     url = traced["traces"][0]["url"]
     sheets = [picture(client, f"{url}/words/{word}")[..., 0] for word in range(4)]
     for sheet in sheets:
-        assert sheet.shape == (8, 8 * 8)
-        steps = sheet.reshape(8, 8, 8).transpose(1, 0, 2)
+        assert sheet.shape == (LATENT, 8 * LATENT)
+        steps = sheet.reshape(LATENT, 8, LATENT).transpose(1, 0, 2)
         assert {(int(each.min()), int(each.max())) for each in steps} == {(0, 255)}
     assert np.abs(sheets[0] - sheets[1]).mean() > 10, "each word acts in its own places"
     answer = client.get(f"{url}/words/4")
@@ -119,7 +121,7 @@ def test_steps_and_layers_are_chosen(client: httpx.Client):
     layer = tensors[f"attention.5.{trace['layers'][0]}"]
     assert layer.shape[0] == 4
     words = picture(client, f"{job['traces'][1]['url']}/words/1")
-    assert words.shape == (8, 2 * 8, 3)
+    assert words.shape == (LATENT, 2 * LATENT, 3)
     # Nothing is guided, and so there is one prediction.
     assert "noise_without.5" not in tensors
     assert trace["sheets"]["difference"] is None

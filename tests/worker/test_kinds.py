@@ -10,11 +10,10 @@ from PIL import Image, ImageDraw
 
 from jobs.pictures.image_store import input_id
 from jobs.queue import queue
+from tests.running.site import SIDE
 from tests.running.waiting import until
 from tests.tiny.model import save_tiny_model
 from tests.tiny.models import save_tiny
-
-SIDE = 64
 
 
 def scene(width: int = SIDE, height: int = SIDE) -> Image.Image:
@@ -89,7 +88,7 @@ def test_a_picture_is_enlarged_and_its_output_says_the_new_size(desk):
 
 def test_a_second_pass_gives_the_larger_picture(desk):
     job = desk.submit(hires={"scale": 1.5, "strength": 0.5})
-    assert made(desk, job).shape == (96, 96, 3)
+    assert made(desk, job).shape == (SIDE * 3 // 2, SIDE * 3 // 2, 3)
 
 
 def test_a_picture_gone_from_the_store_fails_its_job_with_the_reason(desk):

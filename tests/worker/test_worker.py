@@ -21,6 +21,7 @@ from jobs.records import events, metrics
 from jobs.records.workers import offered_models
 from jobs.request.request import GenerationRequest
 from jobs.request.resolve import resolve
+from tests.running.site import SIDE
 from tests.running.waiting import until
 from tests.worker.conftest import SLOW
 
@@ -47,7 +48,8 @@ def test_the_picture_carries_its_recipe(desk):
     assert re.fullmatch(
         "cat face, 3d\nNegative prompt: blue, green\n"
         "Steps: 5, Sampler: DDIM, Schedule type: Automatic, CFG scale: 4.0, Seed: 7, "
-        "Size: 64x64, Model hash: [0-9a-f]{10}, Model: emoji, Version: Darkroom [0-9.]+",
+        f"Size: {SIDE}x{SIDE}, "
+        "Model hash: [0-9a-f]{10}, Model: emoji, Version: Darkroom [0-9.]+",
         text["parameters"],
     )
     recipe = json.loads(text["darkroom"])["request"]

@@ -183,6 +183,8 @@ def _become(
     standard: tuple[Path | None, Path, Path],
 ) -> None:
     os.setsid()
+    # Where the tests run in the background of a shell it is ignored, as only the shell meant it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.running.hand_worker import png
 from tests.running.paths import API
+from tests.running.site import SIDE
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Site
 from tests.web.form import NETWORK, PROMPT, card, done, jobs, submit
@@ -78,13 +79,13 @@ def test_enlarging_offers_what_fits_and_makes_one_picture_under_its_own_words(
     words.fill("four hearts")
     card(page, "red apple, 3d").get_by_role("button", name="More", exact=True).tap()
     page.get_by_role("button", name="Enlarge").tap()
-    expect(start).to_contain_text("128 \u00d7 128")
+    expect(start).to_contain_text(f"{2 * SIDE} \u00d7 {2 * SIDE}")
     page.get_by_role("button", name="Make it").tap()
     expect(page.locator(".card[data-status=succeeded]")).to_have_count(3, timeout=120_000)
     made = jobs(site)[0]
     asked = made["input"]
     assert (made["kind"], asked["strength"], asked["prompt"]) == ("upscale", 0, "red apple, 3d")
-    assert [(each["width"], each["height"]) for each in made["outputs"]] == [(128, 128)]
+    assert [(each["width"], each["height"]) for each in made["outputs"]] == [(2 * SIDE, 2 * SIDE)]
     # What is done with a picture that fills the screen leads to where it is done.
     page.locator(".card .picture").last.tap()
     page.get_by_role("dialog").get_by_role("button", name="Enlarge").tap()

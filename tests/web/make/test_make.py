@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.running.hand_worker import png
+from tests.running.site import SIDE
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Site
 from tests.web.form import NETWORK, PROMPT, ask, card, done, jobs
@@ -51,7 +52,7 @@ def test_what_is_set_on_a_phone_is_asked_for_and_remembered(visit: Visit, site: 
         re.compile(r"about \d+ sec")
     )
     settings(page)
-    page.get_by_label("Steps, exactly").fill("3")
+    page.get_by_label("Steps, exactly").fill("5")
     page.get_by_label("Steps, exactly").press("Tab")
     page.locator(".ratio", has_text="16:9").tap()
     page.get_by_role("button", name="More pictures").tap()
@@ -61,15 +62,15 @@ def test_what_is_set_on_a_phone_is_asked_for_and_remembered(visit: Visit, site: 
     page.get_by_role("button", name="Close").tap()
     page.get_by_label(PROMPT).fill("green heart, 3d")
     chips = page.get_by_label("Changed from the defaults")
-    for text in ("88 \u00d7 48", "3 steps", "2 pictures", "Euler", "Karras", "without leaves"):
+    for text in ("128 \u00d7 72", "5 steps", "2 pictures", "Euler", "Karras", "without leaves"):
         expect(chips).to_contain_text(text)
     page.reload()
     expect(page.get_by_label(PROMPT)).to_have_value("green heart, 3d")
-    expect(chips).to_contain_text("88 \u00d7 48")
+    expect(chips).to_contain_text("128 \u00d7 72")
     page.get_by_label(PROMPT).press("Enter")
     expect(card(page, "green heart, 3d").locator(".picture.shown")).to_have_count(2)
     asked = jobs(site)[0]["input"]
-    assert (asked["width"], asked["height"], asked["steps"], asked["count"]) == (88, 48, 3, 2)
+    assert (asked["width"], asked["height"], asked["steps"], asked["count"]) == (128, 72, 5, 2)
     assert (asked["sampler"], asked["schedule"]) == ("euler", "karras")
     assert asked["negative_prompt"] == "leaves"
     page.get_by_role("button", name="Reset", exact=True).tap()
@@ -104,7 +105,7 @@ def test_a_size_of_ones_own_is_rounded_to_what_the_model_takes(visit: Visit):
     page.get_by_label("Width").fill("101")
     page.get_by_label("Width").press("Tab")
     expect(page.get_by_label("Width")).to_have_value("104")
-    expect(page.locator("legend", has_text="Size")).to_contain_text("104 \u00d7 64")
+    expect(page.locator("legend", has_text="Size")).to_contain_text(f"104 \u00d7 {SIDE}")
     page.get_by_role("button", name="Reset", exact=True).click()
     expect(page.get_by_label("Width")).to_have_count(0)
 
