@@ -75,3 +75,24 @@ def test_a_lesson_opens_by_its_link_in_vietnamese(visit: Visit, site: Site):
     page.get_by_role("button", name="Phần tiếp theo").click()
     expect(page.get_by_role("heading", name="5. Ít bước hơn")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_curve_begins_and_ends_above_its_first_and_last_step_on_a_desk(visit: Visit, site: Site):
+    page = visit()
+    open_at(page, site, part="drown")
+    curve = page.get_by_role("img", name="Share of the picture")
+    curve.wait_for(timeout=60_000)
+    line = curve.locator("polyline").first.bounding_box()
+    whole = curve.bounding_box()
+    assert line is not None
+    assert whole is not None
+    assert line["width"] > 0.9 * whole["width"]
+
+
+def test_a_word_that_the_model_never_saw_is_named_once(visit: Visit, site: Site):
+    page = visit()
+    open_at(page, site, part="words", prompt="a photograph 🐱 of a photograph 🐱")
+    strangers = page.locator(".strangers").first.get_by_role("listitem")
+    expect(strangers).to_have_text(
+        ["photograph: not known whole", "<unk>: what the model has no token for"]
+    )

@@ -32,6 +32,14 @@ describe("rows", () => {
     expect(heightOf([])).toBe(0);
   });
 
+  test("are no higher at the end than above it", () => {
+    for (const count of [5, 6, 7]) {
+      const squares = Array.from({ length: count }, () => 1);
+      const [above, last] = rowsOf(squares, 358, 108);
+      expect(last!.height).toBe(above!.height);
+    }
+  });
+
   test("are no wider than the page, however wide the pictures", () => {
     expect(shape(4000, 100)).toBeLessThan(3);
     for (const row of rowsOf([2.5, 2.5, 2.5], 200, 120)) {

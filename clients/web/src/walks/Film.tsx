@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { source } from "../api/images";
 import type { Job } from "../api/types";
+import { Fold } from "../ui/Fold";
 import "./walks.css";
 import { t } from "./words";
 
@@ -10,10 +11,9 @@ export function Film({ job }: { job: Job }) {
   const [strip, animation] = ["strip", "animation"].map((name) => job.files.find((each) => each.name === name));
   if (!strip || !animation) return null;
   return (
-    <details class="film" open={open} onToggle={(event) => set(event.currentTarget.open)}>
-      <summary>{t("film")}</summary>
+    <Fold title={t("film")} open={open} toggled={set}>
       {open && (
-        <>
+        <div class="film">
           <img src={source(animation)} alt={t("animation")} />
           <div class="strip-whole" tabIndex={0} role="region" aria-label={t("strip")}>
             <img src={source(strip)} alt={t("strip")} />
@@ -26,8 +26,8 @@ export function Film({ job }: { job: Job }) {
               {t("saveStrip")}
             </a>
           </p>
-        </>
+        </div>
       )}
-    </details>
+    </Fold>
   );
 }

@@ -15,7 +15,7 @@ export function Curve(props: { lines: readonly Line[]; at: number; log?: boolean
   const x = (index: number, count: number) => EDGE + (index / Math.max(1, count - 1)) * (WIDTH - 2 * EDGE);
   return (
     <figure class="curve">
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label}>
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={label}>
         {lines.map(({ name, values }, number) => (
           <polyline
             key={name}
@@ -27,7 +27,8 @@ export function Curve(props: { lines: readonly Line[]; at: number; log?: boolean
           const index = Math.round(at * (values.length - 1));
           const value = values[index];
           return value === undefined ? null : (
-            <circle key={name} class={`line-${number}`} cx={x(index, values.length)} cy={y(value)} r="5" />
+            // A line of no length, whose ends are round however wide the curve is drawn.
+            <path key={name} class={`line-${number}`} d={`M${x(index, values.length)} ${y(value)}h.001`} />
           );
         })}
       </svg>

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { number } from "../../i18n";
+import { Fold } from "../../ui/Fold";
 import { PARTS, show, state, type Part } from "../state";
 import { t } from "../words";
 import { formulas } from "./formulas";
@@ -38,6 +39,7 @@ const CODE: Record<Part, readonly string[]> = {
 export function Frame({ part, children }: { part: Part; children: ComponentChildren }) {
   const { lesson } = state.value;
   const [answered, answer] = useState(false);
+  const [unfolded, unfold] = useState(false);
   const at = PARTS.indexOf(part);
   const next = PARTS[at + 1];
   return (
@@ -70,31 +72,32 @@ export function Frame({ part, children }: { part: Part; children: ComponentChild
           <p>{t(`answer-${part}`)}</p>
         </section>
       )}
-      <details class="sources">
-        <summary>{t("formula")}</summary>
-        {formulas(part).map((each) => (
-          <div key={each.key} class="formula">
-            {each}
-          </div>
-        ))}
-        <p class="muted">{t(`symbols-${part}`)}</p>
-        <p>
-          {t("source")}{" "}
-          {PAPERS[part].map((each) => (
-            <a key={each} href={`https://arxiv.org/abs/${each}`} target="_blank" rel="noreferrer">
-              {NAMES[each]} (arXiv {each})
-            </a>
+      <Fold title={t("formula")} open={unfolded} toggled={unfold}>
+        <div class="sources">
+          {formulas(part).map((each) => (
+            <div key={each.key} class="formula">
+              {each}
+            </div>
           ))}
-        </p>
-        <p>{t("code")}</p>
-        <ul>
-          {CODE[part].map((each) => (
-            <li key={each}>
-              <code>{each}</code>
-            </li>
-          ))}
-        </ul>
-      </details>
+          <p class="muted">{t(`symbols-${part}`)}</p>
+          <p>
+            {t("source")}{" "}
+            {PAPERS[part].map((each) => (
+              <a key={each} href={`https://arxiv.org/abs/${each}`} target="_blank" rel="noreferrer">
+                {NAMES[each]} (arXiv {each})
+              </a>
+            ))}
+          </p>
+          <p>{t("code")}</p>
+          <ul>
+            {CODE[part].map((each) => (
+              <li key={each}>
+                <code>{each}</code>
+              </li>
+            ))}
+          </ul>
+        </div>
+      </Fold>
     </article>
   );
 }

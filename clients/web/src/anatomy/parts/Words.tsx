@@ -65,14 +65,18 @@ export function Words() {
   );
 }
 
-/** With the words of the prompt as it is written that the vocabulary has not. */
+/** What stands for signs that a vocabulary cannot spell, as tokenizers write it. */
+const UNWRITTEN = /^<.*>$/;
+
+/** With the words of the prompt as it is written that the vocabulary has not, each once. */
 type Taken = Tokens & { strangers: Tokens["words"] };
 
 /** A prompt taken apart as a job's would be: where the model's table of words takes it for another,
  * that one. */
 async function taken(prompt: string, model: string | undefined, signal: AbortSignal): Promise<Taken> {
   const written = await tokenize(prompt, model, signal);
-  const strangers = written.words.filter((word) => !word.known && /\p{L}/u.test(word.text));
+  const unknown = written.words.filter((word) => !word.known && /\p{L}/u.test(word.text));
+  const strangers = [...new Map(unknown.map((word) => [word.text, word])).values()];
   if (!written.read_as) return { ...written, strangers };
   return { ...(await tokenize(written.read_as, model, signal)), read_as: written.read_as, strangers };
 }
@@ -106,7 +110,7 @@ function Apart({ prompt }: { prompt: string }) {
       <ul class="strangers">
         {found.strangers.map((word) => (
           <li key={word.text}>
-            <strong>{word.text}</strong>: {t("unknown")}
+            <strong>{word.text}</strong>: {t(UNWRITTEN.test(word.text) ? "noToken" : "unknown")}
             {word.nearest.length > 0 && `, ${t("nearest", word.nearest.join(", "))}`}
           </li>
         ))}

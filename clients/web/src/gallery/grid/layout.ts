@@ -38,7 +38,9 @@ export function rowsOf(shapes: readonly number[], width: number, target = rowHei
     const gaps = (index - from) * GAP;
     const last = index === shapes.length - 1;
     if (sum * target + gaps < width && !last) continue;
-    const height = Math.min((width - gaps) / sum, last ? target : Infinity);
+    // The last need not fill the width; pictures in it are no larger than those above.
+    const most = last ? (rows.at(-1)?.height ?? target) : Infinity;
+    const height = Math.min((width - gaps) / sum, most);
     rows.push({ y, height, from, to: index + 1 });
     y += height + GAP;
     [from, sum] = [index + 1, 0];

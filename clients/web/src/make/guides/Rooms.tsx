@@ -6,6 +6,7 @@ import { weighedByBlock } from "../../state/form/blocks";
 import { draft } from "../../state/form/draft";
 import { guides, likened, looksItself } from "../../state/form/guides";
 import { hasUnet } from "../../state/form/unet";
+import { Fold } from "../../ui/Fold";
 import { later } from "../../ui/later";
 import { t } from "../words";
 
@@ -52,17 +53,16 @@ function Room({ title, count, children }: { title: string; count: number; childr
     if (has) open.value = true;
   }, [has]);
   return (
-    <details
-      class="more-settings room"
+    <Fold
+      title={
+        <>
+          {title} {has && <b>{count}</b>}
+        </>
+      }
       open={open.value}
-      onToggle={(event) => {
-        open.value = event.currentTarget.open;
-      }}
+      toggled={(now) => (open.value = now)}
     >
-      <summary>
-        {title} {has && <b>{count}</b>}
-      </summary>
       {open.value && children}
-    </details>
+    </Fold>
   );
 }

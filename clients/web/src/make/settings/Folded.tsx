@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { isOf, problems } from "../../state/form/problems";
+import { Fold } from "../../ui/Fold";
 
 interface FoldedProps {
   title: string;
@@ -19,15 +20,8 @@ export function Folded({ title, pointers, children }: FoldedProps) {
     if (wrong) open.value = true;
   }, [wrong]);
   return (
-    <details
-      class="more-settings"
-      open={open.value}
-      onToggle={(event) => {
-        open.value = event.currentTarget.open;
-      }}
-    >
-      <summary>{title}</summary>
+    <Fold title={title} open={open.value} toggled={(now) => (open.value = now)}>
       {children}
-    </details>
+    </Fold>
   );
 }
