@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Route, ViewportSize, expect
 
 from jobs.pictures.image_store import image_id
@@ -123,3 +125,16 @@ def test_a_picture_that_a_busy_server_refused_comes_when_it_is_asked_for_again(
     until(lambda: picture.evaluate("image => image.naturalWidth > 0"))
     assert picture.get_attribute("src")
     assert refused
+
+
+def test_the_frame_of_what_is_chosen_stays_under_the_mouse(visit: Visit, site: Wall):
+    site.make("to be chosen")
+    page = gallery(visit)
+    page.get_by_role("button", name="Select").click()
+    picture = grid(page).get_by_role("checkbox", name="to be chosen").first
+    picture.click()
+    picture.hover()
+    with Image.open(BytesIO(picture.screenshot())) as shot:
+        red, green, blue = shot.convert("RGB").getpixel((shot.width // 2, 1))
+    assert red > 130
+    assert max(green, blue) < 90

@@ -160,3 +160,26 @@ def test_where_words_run_from_right_to_left_pictures_do_too(visit: Visit, site: 
     expect(viewer(page)).to_have_accessible_name("the older of two")
     page.keyboard.press("ArrowRight")
     expect(viewer(page)).to_have_accessible_name("the newest of two")
+
+
+def test_no_word_of_what_can_be_done_is_broken_on_a_desk(visit: Visit, site: Wall):
+    site.make("to be looked at")
+    page = gallery(visit)
+    first(page, "to be looked at").click()
+    broken = page.locator(".doings button").evaluate_all(
+        """buttons => buttons.flatMap((button) => {
+          const walk = document.createTreeWalker(button, NodeFilter.SHOW_TEXT);
+          const broken = [];
+          while (walk.nextNode()) {
+            const { data } = walk.currentNode;
+            for (const { index, 0: word } of data.matchAll(/\\S+/g)) {
+              const range = document.createRange();
+              range.setStart(walk.currentNode, index);
+              range.setEnd(walk.currentNode, index + word.length);
+              if (range.getClientRects().length > 1) broken.push(word);
+            }
+          }
+          return broken;
+        })"""
+    )
+    assert broken == []

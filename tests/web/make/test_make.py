@@ -12,7 +12,7 @@ from tests.running.hand_worker import png
 from tests.running.site import SIDE
 from tests.web.browser import DESK, PHONE
 from tests.web.conftest import Site
-from tests.web.form import NETWORK, PROMPT, ask, card, done, jobs
+from tests.web.form import NETWORK, PROMPT, ask, card, done, jobs, submit
 
 Visit = Callable[..., Page]
 
@@ -245,3 +245,31 @@ def test_nothing_is_wider_than_the_screen_or_too_small_for_a_thumb(
     if size["width"] == 2560:
         tops = page.locator(".card").evaluate_all("all => all.map(each => each.offsetTop)")
         assert tops.count(tops[0]) >= min(5, len(tops))
+
+
+def test_what_is_made_on_a_desk_comes_into_sight_of_who_looks_further_down(
+    visit: Visit, site: Site
+):
+    for each in range(6):
+        submit(site, prompt=f"green heart {each}", steps=1)
+    page = visit(ViewportSize(width=1000, height=500))
+    done(card(page, "green heart 5"))
+    page.mouse.move(800, 300)
+    page.mouse.wheel(0, 600)
+    expect(card(page, "green heart 5")).not_to_be_in_viewport()
+    expect(ask(page, "yellow star, flat", steps=2)).to_be_in_viewport()
+    expect(page.get_by_label(PROMPT)).to_be_focused()
+
+
+def test_the_buttons_of_small_pictures_leave_them_to_be_seen(visit: Visit, site: Site):
+    submit(site, prompt="three small hearts", steps=1, count=4)
+    page = visit(DESK)
+    done(card(page, "three small hearts"))
+    button = page.get_by_role("button", name="What to do with picture 1 of 4")
+    width, circle = button.evaluate(
+        "each => [each.offsetWidth, parseFloat(getComputedStyle(each, '::before').width)]"
+    )
+    assert width >= 44
+    assert circle <= 32
+    button.click()
+    expect(page.get_by_role("dialog", name="Picture 1 of 4")).to_be_visible()

@@ -248,3 +248,16 @@ def test_the_place_has_no_sideways_scroll(visit: Visit, redis: Redis, width: int
     expect(page.get_by_text("A device with a name").first).to_be_visible()
     page.get_by_role("button", name=re.compile("^Remove")).click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_two_devices_of_one_name_are_told_apart(visit: Visit, redis: Redis):
+    made = [devices.create(redis, "Chrome on Android")[0].id for _ in range(2)]
+    page = visit(DESK, path="#/server")
+    names = [f"Chrome on Android · {each[:4]}" for each in made]
+    for name in names:
+        expect(page.get_by_role("button", name=f"Remove {name}")).to_be_visible()
+    page.get_by_role("button", name=f"Remove {names[0]}").click()
+    page.get_by_role("button", name="Remove", exact=True).last.click()
+    left = page.get_by_role("region", name="Devices").get_by_text("Chrome on Android", exact=True)
+    expect(left).to_be_visible()
+    assert [each.id for each in devices.list_devices(redis)] == made[1:]

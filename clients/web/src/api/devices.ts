@@ -42,6 +42,12 @@ export function calledBy(owners: readonly string[], devices: readonly Device[]):
   return new Map(plain.map(([owner, name]) => [owner, twice(name) ? `${name} · ${owner.slice(0, 4)}` : name]));
 }
 
+/** What each device is called, by its id: of two with one name, the start of the id tells which is which. */
+export function toldApart(devices: readonly Device[]): ReadonlyMap<string, string> {
+  const twice = (name: string) => devices.filter((each) => each.name === name).length > 1;
+  return new Map(devices.map(({ id, name }) => [id, twice(name) ? `${name} · ${id.slice(0, 4)}` : name]));
+}
+
 /** Lets a device in no more. */
 export async function revoke(device: string, options?: Options): Promise<void> {
   await send("DELETE", `devices/${device}`, options);

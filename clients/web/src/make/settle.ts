@@ -1,10 +1,13 @@
 import { wide } from "./screen";
 
-/** After something was asked for on a phone: the keyboard goes, and what is being made comes into sight. */
+/** After something was asked for: what is being made comes into sight, and the keyboard of a phone goes. */
 export function settle(): void {
-  if (wide.peek()) return;
-  (document.activeElement as HTMLElement | null)?.blur();
+  if (!wide.peek()) (document.activeElement as HTMLElement | null)?.blur();
   const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
   // Once its card is there: before that a short page has nowhere to go.
-  requestAnimationFrame(() => document.querySelector(".jobs")?.scrollIntoView({ behavior, block: "start" }));
+  requestAnimationFrame(() => {
+    const jobs = document.querySelector(".jobs");
+    // On a desk it stands beside the form, and is out of sight only for who looks further down.
+    if (jobs && (!wide.peek() || jobs.getBoundingClientRect().top < 0)) jobs.scrollIntoView({ behavior, block: "start" });
+  });
 }

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { revoke } from "../api/devices";
+import { revoke, toldApart } from "../api/devices";
 import type { Device } from "../api/types";
 import { ago } from "../i18n";
 import { me } from "../state/live/connection";
@@ -16,6 +16,7 @@ export function Devices() {
   const pairing = useSignal(false);
   usePoll(refreshDevices, 10_000);
   const all = devices.value;
+  const names = toldApart(all ?? []);
   return (
     <section aria-labelledby="devices">
       <h2 id="devices">{t("devices")}</h2>
@@ -25,7 +26,7 @@ export function Devices() {
       </button>
       {all?.length === 0 && <p class="muted">{t("noDevices")}</p>}
       <ul class="rows">
-        {all?.map((each) => <Row key={each.id} device={each} />)}
+        {all?.map((each) => <Row key={each.id} device={each} name={names.get(each.id)!} />)}
       </ul>
       {pairing.value && <Pair close={() => (pairing.value = false)} />}
     </section>
@@ -34,13 +35,13 @@ export function Devices() {
 
 const KINDS = { token: "kindToken", paired: "kindPaired", browser: "kindBrowser" } as const;
 
-function Row({ device }: { device: Device }) {
+function Row({ device, name }: { device: Device; name: string }) {
   const here = device.id === me.value?.device?.id;
   return (
     <li>
       <div>
         <p class="named">
-          <bdi>{device.name}</bdi>
+          <bdi>{name}</bdi>
           {here && <span class="badge here">{t("here")}</span>}
           {device.role === "admin" && <span class="badge">{t("admin")}</span>}
         </p>
@@ -52,12 +53,12 @@ function Row({ device }: { device: Device }) {
       {!here && (
         <Sure
           label={t("remove")}
-          name={t("removeName", device.name)}
-          question={t("surelyRemove", device.name)}
+          name={t("removeName", name)}
+          question={t("surelyRemove", name)}
           act={async () => {
             await revoke(device.id);
             devices.value = devices.peek()?.filter((each) => each.id !== device.id) ?? null;
-            toast(t("removed", device.name));
+            toast(t("removed", name));
           }}
         />
       )}

@@ -95,14 +95,16 @@ async function answered(): Promise<boolean> {
 
 function Missing({ away }: { away: boolean }) {
   return (
-    <p role="alert">
-      {t("failed")} {away && t("tried")}{" "}
+    <div role="alert" class="missing">
+      <p>
+        {t("failed")} {away && t("tried")}
+      </p>
       {/* A server that was updated has it under another name; one that is away has no page either. */}
       {connection.value !== "offline" && (
         <button type="button" onClick={() => location.reload()}>
           {t("again")}
         </button>
       )}
-    </p>
+    </div>
   );
 }
