@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from tests.running.paths import REPOSITORY
 
@@ -33,6 +33,22 @@ AXE = REPOSITORY / "clients" / "web" / "node_modules" / "axe-core" / "axe.min.js
 
 NO_CHROMIUM = "no Chromium is on the PATH; Debian, Ubuntu: sudo apt install chromium"
 
+BROKEN = """elements => elements.flatMap((element) => {
+  const walk = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  const broken = [];
+  while (walk.nextNode()) {
+    const { currentNode } = walk;
+    for (const { index, 0: word } of currentNode.data.matchAll(/\\S+/g)) {
+      const range = document.createRange();
+      range.setStart(currentNode, index);
+      range.setEnd(currentNode, index + word.length);
+      if (range.getClientRects().length > 1) broken.push(word);
+    }
+  }
+  return broken;
+})"""
+"""The words of elements that end on another line than they begin on."""
+
 PHONE = ViewportSize(width=360, height=740)
 DESK = ViewportSize(width=1440, height=900)
 
@@ -55,3 +71,8 @@ def violations(page: Page) -> list[str]:
     page.evaluate(AXE.read_text())
     found = page.evaluate("async () => (await axe.run()).violations")
     return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
+
+
+def broken_words(elements: Locator) -> list[str]:
+    """Words that are broken in the middle, for want of room."""
+    return elements.evaluate_all(BROKEN)

@@ -96,3 +96,17 @@ def test_a_word_that_the_model_never_saw_is_named_once(visit: Visit, site: Site)
     expect(strangers).to_have_text(
         ["photograph: not known whole", "<unk>: what the model has no token for"]
     )
+
+
+def test_the_animation_of_a_walk_keeps_to_its_card_on_a_phone(visit: Visit, site: Site):
+    page = visit(PHONE)
+    open_at(page, site, part="fewer", over="words")
+    page.get_by_role("button", name="Make the strip").tap()
+    page.get_by_text("Animation and strip").tap(timeout=90_000)
+    animation = page.get_by_role("img", name="All pictures, one after another")
+    expect(animation).to_be_in_viewport()
+    card = page.locator(".part").bounding_box()
+    drawn = animation.bounding_box()
+    assert card is not None
+    assert drawn is not None
+    assert drawn["x"] + drawn["width"] <= card["x"] + card["width"]

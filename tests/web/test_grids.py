@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.running.paths import API
-from tests.web.browser import PHONE, violations
+from tests.web.browser import PHONE, broken_words, violations
 from tests.web.conftest import Site, Visit
 from tests.web.form import NETWORK, PROMPT
 
@@ -36,6 +36,7 @@ def test_a_grid_is_asked_for_appears_under_its_labels_and_is_kept_as_one_picture
     expect(card.get_by_role("status")).to_have_text("4 of 4 done", timeout=120_000)
     expect(card.get_by_role("rowheader")).to_have_text(["apple", "heart"])
     expect(card.get_by_role("link")).to_have_count(4)
+    expect(card.get_by_role("link").first).to_have_accessible_name("Steps: 1, apple: apple")
     expect(page.locator(".card")).to_have_count(1)
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -61,3 +62,18 @@ def test_a_grid_is_asked_for_appears_under_its_labels_and_is_kept_as_one_picture
     card.get_by_role("button", name="Delete the grid").tap()
     expect(card).to_have_count(0)
     assert httpx.get(f"{site.url}{API}/jobs").json()["jobs"] == []
+
+
+def test_the_names_of_what_changes_are_not_broken_on_a_phone(visit: Visit, site: Site):
+    page = visit(PHONE)
+    page.get_by_label(PROMPT).fill("green star, flat")
+    page.get_by_role("button", name="Grid of variants").tap()
+    sheet = page.get_by_role("dialog", name="Grid of variants")
+    # So many columns that none has room to spare.
+    for name, axis, values in (("Across", "steps", "1 2 3 4 5"), ("Down", "guidance_scale", "1")):
+        sheet.get_by_role("combobox", name=name).select_option(axis)
+        sheet.get_by_label("Values, such as").last.fill(values)
+    sheet.get_by_role("button", name="Make 5 pictures").tap()
+    corner = page.get_by_role("article", name="Grid: green star, flat").locator("thead td")
+    expect(corner).to_have_text("Guidance by Steps")
+    assert broken_words(corner) == []

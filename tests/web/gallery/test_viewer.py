@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from jobs.pictures.image_store import image_id
-from tests.web.browser import PHONE
+from tests.web.browser import PHONE, broken_words
 from tests.web.conftest import Visit
 from tests.web.gallery.looking import first, gallery, grid, swipe, viewer
 from tests.web.gallery.wall import Wall
@@ -166,20 +166,4 @@ def test_no_word_of_what_can_be_done_is_broken_on_a_desk(visit: Visit, site: Wal
     site.make("to be looked at")
     page = gallery(visit)
     first(page, "to be looked at").click()
-    broken = page.locator(".doings button").evaluate_all(
-        """buttons => buttons.flatMap((button) => {
-          const walk = document.createTreeWalker(button, NodeFilter.SHOW_TEXT);
-          const broken = [];
-          while (walk.nextNode()) {
-            const { data } = walk.currentNode;
-            for (const { index, 0: word } of data.matchAll(/\\S+/g)) {
-              const range = document.createRange();
-              range.setStart(walk.currentNode, index);
-              range.setEnd(walk.currentNode, index + word.length);
-              if (range.getClientRects().length > 1) broken.push(word);
-            }
-          }
-          return broken;
-        })"""
-    )
-    assert broken == []
+    assert broken_words(page.locator(".doings button")) == []

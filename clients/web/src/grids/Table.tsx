@@ -14,6 +14,7 @@ export function Table({ grid }: { grid: Grid }) {
   const rows = down?.values.length ?? 1;
   const label = (axis: Axis, at: number) => axis.labels?.[at] ?? String(axis.values[at]);
   const named = (axis: Axis) => axis.title || axis.replace || axis.field.slice(1);
+  const told = (...at: number[]) => grid.axes.map((axis, index) => `${named(axis)}: ${label(axis, at[index]!)}`).join(", ");
   return (
     <div class="grid-tables" tabIndex={0} role="region" aria-label={t("table", grid.prompt)}>
       {(deep?.values ?? [null]).map((_, sheet) => (
@@ -43,7 +44,7 @@ export function Table({ grid }: { grid: Grid }) {
                 )}
                 {across!.values.map((_, x) => (
                   <td key={x}>
-                    <Picture cell={grid.cells[x + columns * (y + rows * sheet)]!} />
+                    <Picture cell={grid.cells[x + columns * (y + rows * sheet)]!} told={told(x, y, sheet)} />
                   </td>
                 ))}
               </tr>
@@ -55,12 +56,12 @@ export function Table({ grid }: { grid: Grid }) {
   );
 }
 
-function Picture({ cell }: { cell: Cell }) {
+function Picture({ cell, told }: { cell: Cell; told: string }) {
   const { output, status, error } = cell;
   if (output) {
     return (
       <a href={`#/gallery/${output.id}`}>
-        <img src={source(output, WIDTH)} alt={`${output.seed}`} width={output.width} height={output.height} loading="lazy" />
+        <img src={source(output, WIDTH)} alt={told} width={output.width} height={output.height} loading="lazy" />
       </a>
     );
   }
