@@ -94,6 +94,21 @@ def test_same_again_and_vary_ask_for_what_they_say(visit: Visit, site: Wall):
         queue.cancel(site.redis, job["id"])
 
 
+def test_each_further_variation_of_a_picture_goes_further(visit: Visit, site: Wall):
+    site.make("varied again", seed=81)
+    page = gallery(visit)
+    first(page, "varied again").click()
+    for count in range(1, 6):
+        page.get_by_role("button", name="Vary").click()
+        expect(page.get_by_text("Asked for one more.")).to_have_count(count)
+        page.wait_for_timeout(700)  # sooner it would be a finger that tapped twice
+    jobs = httpx.get(f"{site.url}{API}/jobs?q=varied+again").json()["jobs"]
+    strengths = [job["input"]["variation_strength"] for job in jobs]
+    assert strengths == [0.65, 0.65, 0.5, 0.35, 0.2, 0]
+    for job in jobs[:5]:
+        queue.cancel(site.redis, job["id"])
+
+
 def test_shift_chooses_all_from_the_last_picture_to_this_one(visit: Visit, site: Wall):
     for place in range(5):
         site.make(f"in a row {place}")

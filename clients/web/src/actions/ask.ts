@@ -11,8 +11,14 @@ import { twice } from "../state/page/twice";
 import { sentence } from "../ui/sentence";
 import { t } from "./words";
 
-/** How far a variation is turned away from its picture: as far as it stays recognisable. */
-const NEAR_BY = 0.2;
+/**
+ * How far a variation is turned away from its picture, as far as it stays recognisable, and how much
+ * further each time that more are asked for: there are models of which the first shows nothing new.
+ */
+const [NEAR_BY, FURTHER, FURTHEST] = [0.2, 0.15, 0.65];
+
+/** How often each picture was varied since the page was opened, by its id. */
+const varied = new Map<string, number>();
 
 /** Asks for one more by the same recipe, with another seed. */
 export function sameAgain(job: Job, _output: Output): void {
@@ -25,7 +31,11 @@ export function vary(job: Job, output: Output): void {
   const made = models.peek().find((each) => each.name === job.input.model);
   // A pipeline that runs whole mixes no noises, and an upscale is all picture and no noise.
   const mixes = made?.batched !== false && job.kind !== "upscale";
-  const near = { seed: output.seed, variation_seed: randomSeed(), variation_strength: NEAR_BY };
+  const before = varied.get(output.id) ?? 0;
+  varied.set(output.id, before + 1);
+  // In whole hundredths, as the form shows them.
+  const strength = Math.round(100 * Math.min(FURTHEST, NEAR_BY + before * FURTHER)) / 100;
+  const near = { seed: output.seed, variation_seed: randomSeed(), variation_strength: strength };
   void ask(job, { ...recipe(alone(job, output)), ...(mixes ? near : { seed: randomSeed() }) });
 }
 
