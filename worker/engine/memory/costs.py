@@ -111,6 +111,17 @@ class Costs:
         points = self._points(shape)
         return self.slowness * _seconds(rows, points) if points else None
 
+    def at_best(self, shape: ForwardShape, rows: int) -> float | None:
+        """What a forward of so many rows takes where nothing else disturbs it; of a shape that was
+        not measured what that of the model's which is nearest in area says, by area. None where
+        nothing of the model was measured."""
+        with self._lock:
+            of_it = [each for each in self._forwards if each.model == shape.model]
+        if not of_it:
+            return None
+        like = shape if shape in of_it else min(of_it, key=lambda each: _apart(each, shape))
+        return _seconds(rows, self._points(like)) * shape.area / like.area
+
     def around(self, kind: Kind) -> float:
         """What encode and decode of a picture take together; 0 where none was measured."""
         with self._lock:
@@ -148,6 +159,10 @@ class Costs:
                     points.append((rows, min(seconds, points[-1][1]) if points else seconds))
                 self._known[shape] = points[::-1]
             return self._known[shape]
+
+
+def _apart(one: ForwardShape, other: ForwardShape) -> float:
+    return abs(math.log(one.area / other.area))
 
 
 def _seconds(rows: int, points: list[tuple[int, float]]) -> float:
