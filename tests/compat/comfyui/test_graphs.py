@@ -67,6 +67,27 @@ def test_the_first_graph_of_all(comfy: Comfy) -> None:
     assert said["notes"] == []
 
 
+@pytest.mark.parametrize("name", ["SD 1.5/Small.ckpt", "anime\\small.safetensors", "SMALL"])
+def test_a_file_is_found_by_what_it_is_called_elsewhere(comfy: Comfy, name: str) -> None:
+    """Most people's files have capitals in their names, and lie in folders."""
+    _, record = comfy.made(
+        changed(
+            text_to_image(model=["12", 0]),
+            n4=node("CheckpointLoaderSimple", ckpt_name=name),
+            n12=node(
+                "LoraLoader",
+                lora_name="styles/INK.safetensors",
+                strength_model=0.5,
+                strength_clip=0.5,
+                model=["4", 0],
+                clip=["4", 1],
+            ),
+        )
+    )
+    assert record.request.model == "small"
+    assert [each.name for each in record.request.loras] == ["ink"]
+
+
 @pytest.mark.parametrize(
     ("inputs", "expected"),
     [

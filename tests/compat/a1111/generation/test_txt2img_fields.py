@@ -78,6 +78,10 @@ INK = Lora(name="ink", weight=0.5)
             {"override_settings": {"sd_model_checkpoint": "other.safetensors [cdcdcdcdcd]"}},
             {"model": "other"},
         ),
+        (
+            {"override_settings": {"sd_model_checkpoint": "sdxl\\Other.safetensors [0123456789]"}},
+            {"model": "other"},
+        ),
         ({"override_settings": {"sd_model_checkpoint": None}}, {"model": "small"}),
         ({"override_settings": {"CLIP_stop_at_last_layers": 2}}, {"clip_skip": 2}),
         ({"override_settings": {"sd_vae": "vae.pt", "eta_ddim": 1}}, {"clip_skip": 1}),
