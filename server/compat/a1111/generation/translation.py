@@ -112,7 +112,7 @@ def asked(
         "sampler": sampler,
         "schedule": schedule,
         "steps": payload.steps,
-        "guidance_scale": payload.cfg_scale,
+        **payload.guidance(distilled=card.distilled_guidance),
         "vae": vae,
         "tiling": "both" if payload.tiling and card.unet else "none",
         "styles": _styles(payload, notes),
