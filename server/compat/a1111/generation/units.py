@@ -15,10 +15,10 @@ from jobs.request.model_card import name_of_file
 from jobs.request.notes import Note
 from jobs.request.request import InvalidRequest
 from server.compat.a1111.base64 import decode_base64
-from server.compat.a1111.body import MOST_UNREAD, not_read
 from server.compat.a1111.checkpoints import IN_BRACKETS
 from server.compat.a1111.control_maps import MODULES, TASKS, Tuned, tuned
 from server.compat.a1111.errors import invalid
+from server.compat.unread import not_read
 from server.requests.validation import field_errors
 from server.resources import resources
 
@@ -200,7 +200,7 @@ def _unread(unit: Unit, where: str) -> list[Note]:
         for name, value in extra.items()
         if name not in PASSED_OVER and name not in ALIASED and value not in SAYS_NOTHING
     ]
-    return [not_read(f"/{where}/{name[:60]}") for name in names[:MOST_UNREAD]]
+    return not_read(*(f"{where}/{name[:60]}" for name in names))
 
 
 def _control(unit: Unit, where: str, name: str, how: Tuned, mask: bytes | None) -> Control:
