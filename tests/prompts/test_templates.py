@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import shutil
 
 import httpx
 import numpy as np
