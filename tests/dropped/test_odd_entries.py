@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,3 +88,15 @@ def test_what_a_file_is_instead_of_a_model_is_said_as_it_is(room: Room):
     until(lambda: sum("/instead/" in each for each in problems()) == len(told))
     for name, (_, why) in told.items():
         assert any(f"/instead/{name} {why}" in each for each in problems()), (name, problems())
+
+
+def test_a_folder_without_its_tokenizer_is_said_to_lack_it(room: Room):
+    folder = room.site.data / "models" / "half"
+    shutil.copytree(room.site.data / "tiny", folder, ignore=shutil.ignore_patterns("tokenizer*"))
+
+    def problems() -> str:
+        return "\n".join(room.client.get("/api/v1/models").json()["problems"])
+
+    until(lambda: "/half/" in problems())
+    assert "/half/tokenizer has no files; model_index.json names it." in problems()
+    assert "half" not in room.models()
