@@ -347,6 +347,26 @@ def test_an_upscale_that_is_sampled(comfy: Comfy, photo: str) -> None:
     assert record.request.strength == 0.4
 
 
+@pytest.mark.parametrize(
+    ("text", "prompt", "noted"),
+    [
+        ("embedding:Bad-Hands.pt, a cat", "bad-hands, a cat", False),
+        (r"(embedding:neg\bad-hands.safetensors:1.2)", "(bad-hands:1.2)", False),
+        (r"a \[cat\] and {a dog}", r"a \[cat\] and {a dog}", False),
+        ("a [cat] BREAK a dog", "a [cat] BREAK a dog", True),
+        ("cat AND dog", "cat AND dog", True),
+    ],
+)
+def test_what_a_text_says_otherwise_than_in_comfyui_is_noted(
+    comfy: Comfy, text: str, prompt: str, noted: bool
+) -> None:
+    said, record = comfy.made(
+        changed(text_to_image(), n6=node("CLIPTextEncode", text=text, clip=["4", 1]))
+    )
+    assert record.request.prompt == prompt
+    assert bool(said["notes"]) == noted
+
+
 def test_the_layer_of_the_text_encoder(comfy: Comfy) -> None:
     graph = changed(
         text_to_image(),
