@@ -182,6 +182,24 @@ def half_written(prompt: str) -> str | None:
     return next((prompt[start:] for _, start, between in opened if between), None)
 
 
+def torn(parts: Sequence[str]) -> str | None:
+    """What of prompts that stood in one is text, since its bracket was opened in one before it: of
+    `[cat` and `dog:bird:3]` the second."""
+    left = 0
+    for part in parts:
+        opened, place = 0, 0
+        for token in _TOKEN.findall(part):
+            place += len(token)
+            if token in "[(":
+                opened += 1
+            elif token in "])" and opened:
+                opened -= 1
+            elif token in "])" and left:
+                return part[:place].lstrip()
+        left += opened
+    return None
+
+
 def _has_form(brackets: str, between: Sequence[tuple[str, int]], last: str) -> bool:
     """Whether brackets with these signs between their parts are an edit, or weigh."""
     signs = [sign for sign, _ in between]

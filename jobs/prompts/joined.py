@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from grammar.edits import Edited, half_written
+from grammar.edits import Edited, half_written, torn
 from grammar.errors import BadPrompt
 from grammar.script import AND, parts_of
 from jobs.prompts.tags import TAG, unclosed_tag
@@ -67,7 +67,7 @@ def passed_over(prompt: str) -> str | None:
     rest = TAG.sub("", prompt)
     parts = AND.split(rest)
     weights = (_unweighed(part) for part in parts) if len(parts) > 1 else ()
-    found = (unclosed_tag(rest), unclosed(rest), *map(half_written, parts), *weights)
+    found = (unclosed_tag(rest), unclosed(rest), *map(half_written, parts), torn(parts), *weights)
     return next((shown(each) for each in found if each), None)
 
 

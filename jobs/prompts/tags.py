@@ -10,7 +10,7 @@ from jobs.prompts import block_weights
 from jobs.sentences import say, shown
 
 TAG = re.compile(r"<\s*([A-Za-z]\w*)\s*:([^<>]*)>")
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 NAMED = re.compile(r"(\w+)\s*=\s*(.*)", re.ASCII)
 
 _UNCLOSED = re.compile(r"<\s*(?:lora|lyco)\s*:[^<>]*", re.IGNORECASE)

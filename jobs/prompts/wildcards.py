@@ -50,8 +50,13 @@ class Wildcards:
                         folder=self._folder.name,
                     )
                 )
-            return tuple(value for each in fitting for value in self._of(each))
-        return self._of(name)
+            values = tuple(value for each in fitting for value in self._of(each))
+        else:
+            values = self._of(name)
+        if not values:
+            file = f"{self._folder.name}/{name}{SUFFIX}"
+            raise NoWildcard(say("list-empty", "{file} has no values", file=file))
+        return values
 
     def _of(self, name: str) -> tuple[str, ...]:
         shown = f"{self._folder.name}/{name}{SUFFIX}"
@@ -71,7 +76,7 @@ class Wildcards:
                         most=MAX_BYTES,
                     )
                 )
-            values = _read(path, about.st_mtime_ns, about.st_size)
+            return _read(path, about.st_mtime_ns, about.st_size)
         except FileNotFoundError:
             raise NoWildcard(
                 say(
@@ -87,9 +92,6 @@ class Wildcards:
             raise _unread(shown, error.strerror or "") from error
         except UnicodeDecodeError as error:
             raise _unread(shown, str(error)) from error
-        if not values:
-            raise NoWildcard(say("list-empty", "{file} has no values", file=shown))
-        return values
 
 
 def _unread(shown: str, why: str) -> NoWildcard:

@@ -40,6 +40,9 @@ BLEND, BLEND_PROMPT = "Prompt blend", "Prompt blended with"
 DRAWN = "Drawn at"
 """Ours: the size that a picture was drawn at, where that is another than its own."""
 
+DISTILLED = "Distilled CFG Scale"
+"""Forge's name for the guidance that a model was distilled with."""
+
 NUMBERS = {
     "Steps": "steps",
     "CFG scale": "guidance_scale",
@@ -165,6 +168,11 @@ def read(text: str) -> Recipe:
     ]
     fields: dict[str, Any] = {"prompt": parts.prompt, "negative_prompt": parts.negative_prompt}
     fields |= {ours: number(values[name]) for name, ours in NUMBERS.items() if name in values}
+    if DISTILLED in values:
+        # Of models that were distilled with guidance, whose usual scale is a second one beside it.
+        usual = fields.get("guidance_scale")
+        fields["true_cfg_scale"] = max(1.0, usual) if isinstance(usual, int | float) else 1.0
+        fields["guidance_scale"] = number(values[DISTILLED])
     steered, known = read_steered(values)
     fields |= steered
     if REGIONS in values:
@@ -189,7 +197,7 @@ def read(text: str) -> Recipe:
 def _unread(values: dict[str, str], known: set[str]) -> dict[str, str]:
     read_here = {
         *(*KNOWN, *TOLD, *HIRES, *HIRES_PROMPTS, HIRES_STRENGTH, "Schedule type"),
-        *(REGIONS, BLEND_PROMPT, DRAWN, *known),
+        *(REGIONS, BLEND_PROMPT, DRAWN, DISTILLED, *known),
     }
     return {
         name: value

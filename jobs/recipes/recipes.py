@@ -16,7 +16,7 @@ from jobs.recipes.infotext import BadInfotext, Maker, Recipe
 from jobs.recipes.steered import FACES, FACES_STRENGTH
 from jobs.recipes.written import number
 from jobs.request.fields.parts import Lora
-from jobs.request.model_card import ModelCard
+from jobs.request.model_card import ModelCard, name_of_file
 from jobs.request.notes import Note
 from jobs.request.request import FieldError, InvalidRequest, ResolvedRequest
 
@@ -216,16 +216,19 @@ def _add_ons(recipe: Recipe, cards: list[ModelCard]) -> dict[str, Any]:
 
 
 def _model(recipe: Recipe, cards: list[ModelCard]) -> dict[str, str]:
-    """The offered model of the recipe: by the hash of its weights, else by its name."""
+    """The offered model of the recipe: by the hash of its weights, else by its name. Where several
+    have these weights, each with settings of its own, the one of that name."""
     if recipe.model is None and recipe.model_hash is None:
         return {}
+    names = (recipe.model, name_of_file(recipe.model or ""))
+    named = [card for card in cards if card.name in names]
     if recipe.model_hash:
-        for card in cards:
+        for card in [*named, *cards]:
             if card.sha256 and card.sha256.startswith(recipe.model_hash.lower()):
                 return {"model": card.name}
-    for card in cards:
-        if card.name == recipe.model:
-            return {"model": card.name}
+    if named:
+        exact = [card for card in named if card.name == recipe.model]
+        return {"model": (exact or named)[0].name}
     made_by = " ".join(filter(None, [recipe.model, recipe.model_hash and recipe.model_hash[:10]]))
     there_are = ", ".join(card.name for card in cards)
     detail = f"the picture was made by {made_by[:80]}, which is not here; there are: {there_are}"

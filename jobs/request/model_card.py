@@ -171,6 +171,17 @@ class ModelCard(BaseModel):
         return self.batched and self.family in UNETS
 
 
+ENDING = re.compile(r"\.(safetensors|sft|gguf|ckpt|pth|pt|bin)$", re.IGNORECASE)
+"""Of the files of weights that other programs name."""
+
+
+def name_of_file(text: str) -> str:
+    """What a file is called here that another program names: with its folders and its ending, or
+    without them, in whatever letters."""
+    last = re.split(r"[/\\]", text.strip())[-1]
+    return name_from(ENDING.sub("", last))
+
+
 def name_from(text: str) -> str:
     """A name made of what names of models and add-ons may have, from a file's or any other text;
     empty where nothing of it may be in a name."""

@@ -61,6 +61,12 @@ def test_a_file_has_inside_what_its_name_says(
         assert picture.size == (SIDE, SIDE)
 
 
+def test_what_is_done_otherwise_than_asked_is_said(generate: Run):
+    made = generate("{red|green apple", "--steps", "2", "-o", "apple.png")
+    assert made.returncode == 0, made.stderr
+    assert "the prompt: `{red|green apple` is read as words" in made.stderr
+
+
 @pytest.mark.parametrize("name", ["cake.gif", "nowhere/cake.png", "nowhere/"])
 def test_what_could_not_be_written_is_refused_before_anything_is_made(
     generate: Run, site: Site, name: str

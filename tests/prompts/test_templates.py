@@ -99,6 +99,21 @@ def test_a_prompt_that_is_taken_as_it_is_written_has_nothing_picked(client: http
     assert "wordings" not in client.get(job).json()["input"]
 
 
+def test_lists_have_names_of_several_words_and_an_empty_one_is_no_loss_to_others(
+    client: httpx.Client, site: Site
+):
+    folder = site.data / "wildcards" / "hair style"
+    folder.mkdir(exist_ok=True)
+    (folder / "long ones.txt").write_text("a braid\n")
+    (folder / "to do.txt").write_text("# nothing yet\n")
+    for template in ("__hair style/long ones__", "__hair style/*__"):
+        job = made(client, **USUAL, prompt=f"a cat, {template}")
+        assert client.get(job).json()["input"]["wordings"][0]["prompt"] == "a cat, a braid"
+    answer = client.post(f"{API}/jobs", json={**USUAL, "prompt": "__hair style/to*__"})
+    assert "wildcards/hair style/to*.txt has no values" in answer.text
+    shutil.rmtree(folder)
+
+
 def test_what_a_job_picked_is_sent_back_and_makes_the_same_whatever_became_of_the_files(
     client: httpx.Client, site: Site
 ):

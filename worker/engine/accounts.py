@@ -73,8 +73,8 @@ class Accounts:
             self.shares.charge(caller, weighted)
         for each in kinds:
             self.costs.belongs(each, key.timed, limit)
-        if usual:
-            self.costs.forward(key.timed, measurement.rows, seconds)
+        note = self.costs.forward if usual else self.costs.first
+        note(key.timed, measurement.rows, seconds)
 
     def _shared(
         self, key: BatchKey, tasks: Sequence[Task], free: Collection[str], seconds: float

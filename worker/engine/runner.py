@@ -310,8 +310,8 @@ class Runner:
     def warm_up(self, task: Task) -> bool:
         """One forward of the size that the budget wants to try next for this task's shape.
 
-        False where the size is settled, or where a forward takes so long that somebody who came
-        meanwhile would notice.
+        False where the size is settled, or where a forward takes, or by what was measured would
+        take, so long that somebody who came meanwhile would notice.
         """
         make_current(ready(task.model).device)
         if task.stage is Stage.ENCODE:
@@ -323,8 +323,11 @@ class Runner:
             return False
         started = time.perf_counter()
         weighed = self._budget.weighed(key)
-        put_on(model, key, [task])
         wanted = (len(rows) if new else self._budget.rows(key)) if weighed else 1
+        # A picture of this model has been made, as a rule: that is why it is in memory.
+        if (self._accounts.costs.at_best(key.timed, wanted) or 0.0) > NOTICED:
+            return False
+        put_on(model, key, [task])
         try:
             with self._fastest.forward(key, model, rows):
                 self._run(key, model, rows.span(0, 1, wanted))

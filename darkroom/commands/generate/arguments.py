@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any, cast
 
-from darkroom_client import FieldError, Fields
+from darkroom_client import FieldError, Fields, Note
 
 from jobs.request.request import GenerationRequest
 
@@ -120,12 +120,12 @@ def option(name: str) -> str:
     return "--" + SINGULAR.get(name, name).replace("_", "-")
 
 
-def said_of(error: FieldError) -> str:
-    """What is wrong, by the option that it was given with."""
-    name, _, below = error.pointer.strip("/").partition("/")
+def said_of(told: FieldError | Note) -> str:
+    """What is wrong, or done otherwise, by the option that it was given with."""
+    name, _, below = told.pointer.strip("/").partition("/")
     where = "the prompt" if name == "prompt" else option(name)
     part = below.rpartition("/")[2]
-    return f"{where}{f' ({part})' if part and not part.isdigit() else ''}: {error.detail}"
+    return f"{where}{f' ({part})' if part and not part.isdigit() else ''}: {told.detail}"
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:

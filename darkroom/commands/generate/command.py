@@ -99,6 +99,8 @@ class _Run:
                 self._follow(job, f"{number}/{len(prompts)} " if len(prompts) > 1 else "")
                 try:
                     done = self._darkroom.wait(job)
+                    for note in done.notes:
+                        print(arguments.said_of(note), file=sys.stderr)
                     for picture in done.outputs:
                         self._save(prompt, picture)
                     for file in done.files:

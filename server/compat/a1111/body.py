@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from jobs.request.notes import Note
 from jobs.request.request import FieldError, InvalidRequest
 from server.requests.validation import field_errors
 
@@ -36,15 +35,6 @@ def read(model: type[Model], sent: dict[str, Any]) -> Model:
         return model.model_validate(sent)
     except ValidationError as error:
         raise InvalidRequest(field_errors(error, sent)) from None
-
-
-MOST_UNREAD = 10
-"""Fields of a body that are named because nobody reads them."""
-
-
-def not_read(pointer: str) -> Note:
-    """Says that a field was passed over which nobody knows."""
-    return Note(pointer=pointer, detail="is not read here; the picture was made without it")
 
 
 def blank(value: object) -> object:

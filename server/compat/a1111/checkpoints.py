@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from jobs.request.model_card import ModelCard
+from jobs.request.model_card import ModelCard, name_of_file
 from server.compat.a1111.errors import invalid
 
 FILE = ".safetensors"
@@ -44,7 +44,9 @@ def find_checkpoint(text: str, cards: Iterable[ModelCard]) -> ModelCard | None:
         for name in filter(None, names):
             known.setdefault(name.lower(), card)
     wanted = text.strip().lower()
-    return known.get(wanted) or known.get(IN_BRACKETS.sub("", wanted))
+    bare = IN_BRACKETS.sub("", wanted)
+    # A file of another program's may lie in a folder there, and be called a little otherwise here.
+    return known.get(wanted) or known.get(bare) or known.get(name_of_file(bare))
 
 
 def checkpoint_named(text: object, field: str, cards: list[ModelCard]) -> ModelCard:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobs.request.model_card import AddOn
+from jobs.request.model_card import AddOn, name_of_file
 from jobs.request.notes import Note
 from server.compat.a1111.errors import invalid
 
@@ -41,6 +41,9 @@ def upscaler_named(
         return "latent"
     for each in known:
         if asked in (each.name.lower(), each.title.lower()):
+            return each.name
+    for each in known:
+        if name_of_file(asked) == each.name:
             return each.name
     if asked in _SHIPPED:
         best = known[0].name if known else "lanczos"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.request.model_card import AddOn, ModelCard, name_from
+from jobs.request.model_card import AddOn, ModelCard, name_of_file
 from server.compat.a1111.add_ons import add_ons
 from server.compat.a1111.checkpoints import FILE
 from server.compat.a1111.errors import invalid
@@ -32,7 +32,7 @@ def vae_named(text: object, field: str, known: list[AddOn]) -> str | None:
         return None
     names = {each.name for each in known}
     if isinstance(text, str):
-        plain = name_from(text.removesuffix(FILE))
+        plain = name_of_file(text)
         found = next((each for each in (text, plain) if each in names), None)
         if found is not None:
             return found

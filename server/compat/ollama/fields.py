@@ -11,6 +11,7 @@ from jobs.request.model_card import ModelCard
 from jobs.request.notes import Note
 from jobs.request.request import GenerationRequest, InvalidRequest
 from server.compat.editing import change_of
+from server.compat.unread import unknown
 from server.requests.validation import field_errors
 
 SEEDS = 2**32
@@ -28,9 +29,25 @@ Size = Annotated[Annotated[int, Field(ge=1, le=LARGEST)] | None, BeforeValidator
 Steps = Annotated[int | None, BeforeValidator(_unless_zero)]
 
 
+FOR_WORDS = {
+    *("model", "system", "template", "format", "suffix", "context", "raw", "think", "truncate"),
+    *("shift", "logprobs", "top_logprobs"),
+}
+"""Fields of Ollama's that say how models of words write."""
+
+OPTIONS_FOR_WORDS = {
+    *("num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "num_keep", "num_predict"),
+    *("use_mmap", "use_mlock", "low_vram", "vocab_only", "numa", "f16_kv", "logits_all"),
+    *("top_k", "top_p", "min_p", "tfs_z", "typical_p", "repeat_last_n", "temperature", "stop"),
+    *("repeat_penalty", "presence_penalty", "frequency_penalty", "penalize_newline"),
+    *("mirostat", "mirostat_tau", "mirostat_eta"),
+}
+"""The same of its options."""
+
+
 class _Sent(BaseModel):
     model_config = ConfigDict(
-        frozen=True, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True
+        frozen=True, extra="allow", allow_inf_nan=False, hide_input_in_errors=True
     )
 
 
@@ -81,11 +98,12 @@ class GenerateFields(_Sent):
             "width": self.width,
             "height": self.height,
             "steps": self.steps,
-            **options.model_dump(),
+            **options.model_dump(include=set(Options.model_fields)),
             # Ollama's seeds have 64 bits; nought is any there, and below it with other servers.
             "seed": options.seed % SEEDS if options.seed and options.seed > 0 else None,
         }
-        notes: Sequence[Note] = ()
+        notes = unknown(self.model_extra, FOR_WORDS)
+        notes += unknown(options.model_extra, OPTIONS_FOR_WORDS, "options/")
         if images:
             change = change_of(
                 len(images),
@@ -97,7 +115,7 @@ class GenerateFields(_Sent):
             )
             asked |= {"kind": change.kind, "strength": change.strength, "image": images[0]}
             asked["references"] = images[1 : change.pictures]
-            notes = change.notes
+            notes += change.notes
         try:
             job = GenerationRequest.model_validate(
                 {name: value for name, value in asked.items() if value is not None}

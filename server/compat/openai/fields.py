@@ -15,6 +15,7 @@ from jobs.request.notes import Note
 from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from server.compat.openai.errors import invalid
 from server.compat.pictures import Format
+from server.compat.unread import unknown
 from server.errors import ApiError
 from server.pages.renditions import render
 from server.requests import multipart
@@ -32,14 +33,22 @@ MADE_AT_URL = ("dall-e-2", "dall-e-3")
 """Models of whose pictures OpenAI sends the URL where the client does not say."""
 
 
+OPENAIS = {
+    *("user", "safety_identifier", "style", "moderation", "input_fidelity"),
+    *("image", "image[]", "images", "mask", "image_url", "mask_url"),
+}
+"""Fields of OpenAI's that change nothing here, and those that pictures come in."""
+
+
 class ImageFields(BaseModel):
-    """What a client may send; what is not here (`user`, `style`, `moderation`...) changes nothing.
+    """What a client may send; what OpenAI has beside (`user`, `style`, `moderation`...) changes
+    nothing.
 
     `quality` is taken and given back, and changes nothing either: `steps` does. Forms send all as
     text, so numbers may be text everywhere.
     """
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
 
     prompt: str | None = None
     model: str | None = None
@@ -70,10 +79,11 @@ class ImageFields(BaseModel):
     @property
     def notes(self) -> list[Note]:
         """What of the fields is done otherwise."""
-        if self.background != "transparent":
-            return []
-        detail = "pictures have a background here; it was made opaque"
-        return [Note(pointer="/background", detail=detail)]
+        notes = unknown(self.model_extra, OPENAIS)
+        if self.background == "transparent":
+            detail = "pictures have a background here; it was made opaque"
+            notes.append(Note(pointer="/background", detail=detail))
+        return notes
 
     @property
     def wants_url(self) -> bool:

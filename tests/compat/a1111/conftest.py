@@ -27,6 +27,14 @@ SMALL = make_card(
     sha256="ab" * 32,
 )
 OTHER = make_card(name="other", default=False, sha256="cd" * 32, steps=7)
+FLUX = make_card(
+    name="flux-dev",
+    default=False,
+    family="flux",
+    samplers=["euler"],
+    sampler="euler",
+    distilled_guidance=True,
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +44,7 @@ def send(redis_server: RedisServer, data: Path) -> Iterator[Sender]:
     with connect(redis_server.url) as redis:
         redis.flushall()
         worker = HandWorker(redis, ImageStore(str(data / "images")))
-        info = worker.info.model_dump() | {"models": [SMALL, OTHER]}
+        info = worker.info.model_dump() | {"models": [SMALL, OTHER, FLUX]}
         worker.info = WorkerInfo.model_validate(info)
         worker.advertise()
         with Quick(redis, worker) as quick:

@@ -67,6 +67,27 @@ def test_the_first_graph_of_all(comfy: Comfy) -> None:
     assert said["notes"] == []
 
 
+@pytest.mark.parametrize("name", ["SD 1.5/Small.ckpt", "anime\\small.safetensors", "SMALL"])
+def test_a_file_is_found_by_what_it_is_called_elsewhere(comfy: Comfy, name: str) -> None:
+    """Most people's files have capitals in their names, and lie in folders."""
+    _, record = comfy.made(
+        changed(
+            text_to_image(model=["12", 0]),
+            n4=node("CheckpointLoaderSimple", ckpt_name=name),
+            n12=node(
+                "LoraLoader",
+                lora_name="styles/INK.safetensors",
+                strength_model=0.5,
+                strength_clip=0.5,
+                model=["4", 0],
+                clip=["4", 1],
+            ),
+        )
+    )
+    assert record.request.model == "small"
+    assert [each.name for each in record.request.loras] == ["ink"]
+
+
 @pytest.mark.parametrize(
     ("inputs", "expected"),
     [
@@ -324,6 +345,26 @@ def test_an_upscale_that_is_sampled(comfy: Comfy, photo: str) -> None:
     _, record = comfy.made(graph)
     assert (record.request.kind, record.request.scale) == ("upscale", 4.0)
     assert record.request.strength == 0.4
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt", "noted"),
+    [
+        ("embedding:Bad-Hands.pt, a cat", "bad-hands, a cat", False),
+        (r"(embedding:neg\bad-hands.safetensors:1.2)", "(bad-hands:1.2)", False),
+        (r"a \[cat\] and {a dog}", r"a \[cat\] and {a dog}", False),
+        ("a [cat] BREAK a dog", "a [cat] BREAK a dog", True),
+        ("cat AND dog", "cat AND dog", True),
+    ],
+)
+def test_what_a_text_says_otherwise_than_in_comfyui_is_noted(
+    comfy: Comfy, text: str, prompt: str, noted: bool
+) -> None:
+    said, record = comfy.made(
+        changed(text_to_image(), n6=node("CLIPTextEncode", text=text, clip=["4", 1]))
+    )
+    assert record.request.prompt == prompt
+    assert bool(said["notes"]) == noted
 
 
 def test_the_layer_of_the_text_encoder(comfy: Comfy) -> None:

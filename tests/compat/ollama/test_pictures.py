@@ -86,6 +86,21 @@ def test_what_is_left_out_or_nought_is_the_models_own(ollama: Client, address: s
 
 
 @generation
+def test_a_field_that_nobody_knows_is_named(address: str):
+    body = {
+        "model": "emoji",
+        "prompt": PROMPT,
+        "stream": False,
+        "system": "Be brief.",
+        "loras": ["ink"],
+        "options": {"temperature": 0.7, "scale": 4},
+    }
+    said = httpx.post(f"{address}/api/generate", json=body, timeout=60).json()
+    passed_over = "is not read here; the picture was made without it"
+    assert said["notes"] == [f"loras: {passed_over}", f"options/scale: {passed_over}"]
+
+
+@generation
 @pytest.mark.endpoint("POST /api/chat")
 @pytest.mark.parametrize(
     ("asked", "status", "said"),

@@ -350,3 +350,14 @@ def test_what_openai_does_and_this_server_cannot_is_made_as_near_as_it_can_be(
     two = openai.images.edit(prompt="x", image=[PHOTO, PHOTO])
     [note] = two.notes
     assert "the first of the 2" in note
+
+
+@generations
+@edits
+def test_a_field_that_nobody_knows_is_named(openai: OpenAI, quick: Quick):
+    ours = {"loras": [{"name": "ink"}], "user": "anna"}
+    made = openai.images.generate(prompt="a star", extra_body=ours)
+    edited = openai.images.edit(prompt="a star", image=PHOTO, extra_body={"lora": "ink"})
+    passed_over = "is not read here; the picture was made without it"
+    assert made.model_dump()["notes"] == [f"loras: {passed_over}"]
+    assert edited.model_dump()["notes"] == [f"lora: {passed_over}"]

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,25 @@ def test_warming_up_ends_and_a_newcomer_in_the_middle_is_served_at_once(tiny_mod
         forwards += 1
         assert forwards < 200
     assert max(watch.rows) >= 16
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_nobody_waits_for_a_measurement_that_takes_long_by_what_a_smaller_picture_took(
+    tiny_model, monkeypatch, steps: int
+):
+    watch = Watch()
+    engine = Engine(Shelf(tiny_model), observer=watch)
+    inner = tiny_model.unet.forward
+
+    def slow(*arguments, **named):
+        time.sleep(0.2)
+        return inner(*arguments, **named)
+
+    monkeypatch.setattr(tiny_model.unet, "forward", slow)
+    picture(engine, tiny(steps=steps))
+    made = len(watch.rows)
+    assert not engine.warm_up(tiny(width=256, height=256))
+    assert len(watch.rows) == made
 
 
 LIMITED = """

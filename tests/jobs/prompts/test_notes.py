@@ -44,6 +44,8 @@ def test_and_in_a_negative_prompt_is_a_word():
         ("(red:1.3 apple", "(red:1.3 apple"),
         ("(red:much) apple", "(red:much)"),
         ("a AND b :x", ":x"),
+        ("[cat AND dog:bird:3]", "dog:bird:3]"),
+        ("a (cat AND dog:1.2) b", "dog:1.2)"),
         ("a <lora:ink", "<lora:ink"),
         ("{red|green apple", "{red|green apple"),
     ],

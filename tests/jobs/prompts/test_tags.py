@@ -119,3 +119,8 @@ def test_a_hostile_prompt_is_read_in_time_that_grows_with_its_length_alone(unit:
     split_tags(unit * 20_000)
     # Quadratic work would take minutes.
     assert time.perf_counter() - started < 60
+
+
+def test_a_weight_may_be_written_with_an_exponent():
+    (lora,) = split_tags("<lora:ink:5e-1>").loras
+    assert lora.weight == 0.5

@@ -100,7 +100,7 @@ def test_what_cannot_be_picked_says_why(
         expanded(prompt, "1", lists)
 
 
-@pytest.mark.parametrize("unit", ["{", "{a|", "}", "__", "{a|b}", "_", "$", "{1$$"])
+@pytest.mark.parametrize("unit", ["{", "{a|", "}", "__", "__a ", "a ", "{a|b}", "_", "$", "{1$$"])
 def test_a_hostile_prompt_is_read_in_time_that_grows_with_its_length_alone(
     unit: str, lists: Wildcards
 ):

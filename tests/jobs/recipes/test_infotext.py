@@ -147,6 +147,13 @@ def test_an_old_text_has_the_schedule_in_the_sampler():
     assert (fields["sampler"], fields["schedule"]) == ("dpmpp_2m", "karras")
 
 
+def test_forges_two_scales_are_those_of_a_model_distilled_with_guidance():
+    text = A1111.replace("CFG scale: 6.5", "CFG scale: 1, Distilled CFG Scale: 3.5")
+    fields = infotext.read(text).fields
+    assert (fields["guidance_scale"], fields["true_cfg_scale"]) == (3.5, 1)
+    assert infotext.read(text).unread == infotext.read(A1111).unread
+
+
 def test_a_second_pass_is_understood():
     text = (
         "cat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 64x64, "

@@ -207,7 +207,7 @@ def test_check_reads_everything_and_finds_it_right(
         (lambda data: b"PK\x03\x04" + data, "is a pickle that calls itself safetensors"),
         (lambda data: b"\x80\x04" + data, "is a pickle that calls itself safetensors"),
         (lambda data: data[:8] + b"!" + data[9:], "is not a safetensors file"),
-        (lambda data: b"", "is not a safetensors file"),
+        (lambda data: b"", "is empty"),
     ],
 )
 def test_check_names_the_damaged_file_and_what_is_wrong_with_it(

@@ -15,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from jobs.recipes.infotext import Maker
 from jobs.records.record import read
+from tests.card import make_card
 from tests.running.hand_worker import HandWorker, png
 from tests.running.paths import API
 from worker.canvas.png import encode
@@ -157,3 +158,24 @@ def test_a_picture_that_cannot_be_repeated_says_why(
     assert answer.status_code == 422, answer.text
     assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
     assert words in answer.json["errors"][0]["detail"]
+
+
+def test_of_two_models_with_the_same_weights_the_one_that_made_it_is_taken(
+    client: FlaskClient, worker: HandWorker
+):
+    """One checkpoint may be named twice, with an autoencoder or a prediction of its own each."""
+    cards = [make_card(name=name, sha256="ab" * 32) for name in ("small", "twin")]
+    worker.info = worker.info.model_copy(update={"models": cards})
+    worker.advertise()
+    for name in ("twin", "small"):
+        job = create(client, model=name)
+        record = read(worker.redis, job["id"])
+        assert record
+        black = np.zeros((48, 64, 3), np.uint8)
+        worker.begin(job["id"])
+        worker.finish(job["id"], encode(black, record.request, 0, Maker("1", "ab" * 32)))
+        made = client.get(f"{JOBS}/{job['id']}").json
+        again = client.post(
+            JOBS, data=client.get(made["outputs"][0]["url"]).data, content_type="image/png"
+        )
+        assert again.json["input"]["model"] == name

@@ -13,6 +13,10 @@ RECENT = 32
 """Steps of the engine by which it is judged how much slower than at its fastest all goes now."""
 
 
+LONGER = 10.0
+"""Times as long as later ones the first forward of a shape takes at most."""
+
+
 class Kind(NamedTuple):
     """Pictures that cost the same beside their steps: a model's, of one size in pixels."""
 
@@ -47,6 +51,7 @@ class Costs:
     def __init__(self) -> None:
         self._lock = Lock()
         self._forwards: dict[ForwardShape, dict[int, float]] = {}
+        self._first: dict[ForwardShape, float] = {}
         self._around: dict[Kind, dict[str, float]] = {}
         self._kinds: dict[Kind, tuple[ForwardShape, int]] = {}
         self._steps: deque[tuple[float, float]] = deque(maxlen=RECENT)
@@ -63,6 +68,11 @@ class Costs:
                 self._known.pop(shape, None)
             self._at_best += min(best for more, best in known.items() if more >= rows)
 
+    def first(self, shape: ForwardShape, rows: int, seconds: float) -> None:
+        """The first forward of a shape, which was weighed, took so long: longer than others do."""
+        with self._lock:
+            self._first[shape] = seconds / rows / LONGER
+
     def stage(self, kind: Kind, name: str, seconds: float) -> None:
         """An encode or decode of one picture took so long."""
         with self._lock:
@@ -75,6 +85,9 @@ class Costs:
         with self._lock:
             self._forwards = {
                 shape: each for shape, each in self._forwards.items() if shape.model != model
+            }
+            self._first = {
+                shape: each for shape, each in self._first.items() if shape.model != model
             }
             self._known.clear()
             self._around = {
@@ -110,6 +123,19 @@ class Costs:
         """
         points = self._points(shape)
         return self.slowness * _seconds(rows, points) if points else None
+
+    def at_best(self, shape: ForwardShape, rows: int) -> float | None:
+        """What a forward of so many rows takes where nothing else disturbs it; of a shape that was
+        not measured what that of the model's which is nearest in area says, by area. None where
+        nothing of the model was measured."""
+        with self._lock:
+            known = [each for each in self._forwards if each.model == shape.model]
+            begun = [each for each in self._first if each.model == shape.model]
+        if not known and not begun:
+            return None
+        like = min(known or begun, key=lambda each: (each != shape, _apart(each, shape)))
+        seconds = _seconds(rows, self._points(like)) if known else rows * self._first[like]
+        return seconds * shape.area / like.area
 
     def around(self, kind: Kind) -> float:
         """What encode and decode of a picture take together; 0 where none was measured."""
@@ -148,6 +174,10 @@ class Costs:
                     points.append((rows, min(seconds, points[-1][1]) if points else seconds))
                 self._known[shape] = points[::-1]
             return self._known[shape]
+
+
+def _apart(one: ForwardShape, other: ForwardShape) -> float:
+    return abs(math.log(one.area / other.area))
 
 
 def _seconds(rows: int, points: list[tuple[int, float]]) -> float:

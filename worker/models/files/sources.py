@@ -13,6 +13,7 @@ from worker.models.files.errors import SourceError
 from worker.models.files.formats.gguf_file import SUFFIX, header_of, problem_in
 from worker.models.files.formats.layout import (
     check_weights,
+    class_of,
     only_variant,
     read_json,
     wanted_files,
@@ -114,11 +115,16 @@ def locate(entry: ModelEntry) -> ModelFiles:
         return ModelFiles(config, checkpoint=file, vae=vae, claims=claims)
     folder = _folder(entry, where, entry.source, weights=True)
     variant = entry.variant
-    parts = weighty_parts(read_json(folder / "model_index.json"))
+    index = read_json(folder / "model_index.json")
+    parts = weighty_parts(index)
     if variant is None and entry.revision is None:
         variant = only_variant(folder, parts)
     for part in parts:
         check_weights(where, folder / part, variant)
+    for part in index:
+        # The library below would look for a missing one on the hub, by the path as its name.
+        if "tokenizer" in part and class_of(index, part) and not any((folder / part).glob("*")):
+            raise SourceError(f"{where}: {folder / part} has no files; model_index.json names it.")
     claims = _overridden(entry, Claims())
     return ModelFiles(folder, variant=variant, vae=vae, claims=claims)
 

@@ -19,6 +19,7 @@ from typing import Any
 from jobs.request.model_card import name_from
 from worker.models.files.errors import SourceError
 from worker.models.files.formats.gguf_file import SUFFIX, header_of, problem_in
+from worker.models.files.formats.safetensors_file import looks_like_one
 from worker.models.files.references.encoders import is_encoder
 from worker.models.files.segmenters import is_segmenter
 from worker.models.files.single_files.pieces import encoder_in, transformer_in
@@ -48,6 +49,9 @@ TREES = ("models", "embeddings", "extensions/sd-webui-controlnet/models")
 
 NEVER = {"venv", "node_modules", "__pycache__", "outputs", "output"}
 """Folders of which nothing is offered."""
+
+ENDINGS = (".safetensors", ".sft", SUFFIX, *PICKLED)
+"""Of files of weights: what is there by one of these, and not offered, is told of."""
 
 UNSAID = {"diffusion_pytorch_model", "pytorch_lora_weights", "model", "learned_embeds", "lora"}
 """Names that say nothing; the folder's is taken instead."""
@@ -161,7 +165,7 @@ def _below(folder: Path, above: set[Path]) -> Iterator[Path]:
             continue
         if _is_folder(entry):
             yield from _below(path, above | {real})
-        elif entry.name.endswith((".safetensors", SUFFIX, *PICKLED)):
+        elif entry.name.lower().endswith(ENDINGS):
             yield path
 
 
@@ -191,7 +195,14 @@ def _section(path: Path) -> Section:
     """What lies at `path`. Raises SourceError, a sentence, for what cannot be offered."""
     if path.is_dir():
         return _folder_section(path)
-    if path.name.endswith(PICKLED):
+    ending = path.suffix.lower()
+    if ending == ".sft" or (ending in PICKLED and looks_like_one(path)):
+        raise SourceError(
+            f"{path} is a safetensors file by another ending; name it {path.stem}.safetensors."
+        )
+    if ending != path.suffix and ending not in PICKLED:
+        raise SourceError(f"{path} is not looked at; name it {path.stem}{ending}.")
+    if ending in PICKLED:
         raise SourceError(
             f"{path} is a pickle, which can run any code when it is opened; Darkroom loads"
             " .safetensors only. Most models are shared in both formats; of what is not,"

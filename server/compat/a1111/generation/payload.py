@@ -63,7 +63,7 @@ class Settings(Forgiving):
 PASSED_OVER = (
     *("eta", "s_tmin", "s_tmax", "clip_skip", "save_images", "do_not_save_samples"),
     *("do_not_save_grid", "comments", "force_task_id", "latent_mask", "hr_additional_modules"),
-    *("firstpass_image", "distilled_cfg_scale", "hr_cfg", "hr_distilled_cfg"),
+    *("firstpass_image", "hr_cfg", "hr_distilled_cfg"),
 )
 """Fields that AUTOMATIC1111 and Forge have, programs send by their defaults, and nothing here has a
 use for."""
@@ -87,6 +87,7 @@ class Payload(Forgiving):
     n_iter: Positive = None
     steps: Whole = None
     cfg_scale: Number = None
+    distilled_cfg_scale: Number = None
     width: Positive = None
     height: Positive = None
     denoising_strength: Number = None
@@ -105,6 +106,7 @@ class Payload(Forgiving):
         Number, _only(0, because="must be 0: the negative prompt is read in every step")
     ] = None
     refiner_checkpoint: Text = None
+    refiner_switch_at: Any = None
     disable_extra_networks: Annotated[
         Flag, _only(False, because="must be false; leave the LoRA tags out of the prompt instead")
     ] = None
@@ -120,6 +122,14 @@ class Payload(Forgiving):
         if value is not None and value > 0:
             raise ValueError("must be 0 or -1: noise of another size is not made here")
         return value
+
+    def guidance(self, *, distilled: bool) -> dict[str, float | None]:
+        """How a model is guided. Forge sends a scale of its own for the guidance that some were
+        distilled with to every model; the usual one is then classifier-free, beside it."""
+        if not distilled or self.distilled_cfg_scale is None:
+            return {"guidance_scale": self.cfg_scale}
+        usual = max(1.0, self.cfg_scale or 1.0)
+        return {"guidance_scale": self.distilled_cfg_scale, "true_cfg_scale": usual}
 
     @property
     def unread(self) -> list[str]:

@@ -18,7 +18,6 @@ from jobs.request.request import FieldError, GenerationRequest, InvalidRequest
 from jobs.request.samplers import AUTOMATIC, canonical_schedule, nearest, split_sampler
 from jobs.settings import settings
 from server.compat.a1111.base64 import decode_base64
-from server.compat.a1111.body import MOST_UNREAD, not_read
 from server.compat.a1111.control_maps import Tuned
 from server.compat.a1111.errors import invalid
 from server.compat.a1111.face_restorers import restoring
@@ -27,6 +26,7 @@ from server.compat.a1111.generation.payload import STRENGTH, ImageToImage, Paylo
 from server.compat.a1111.generation.scripts import SD_UPSCALE, Scripts, SdUpscale, sd_upscale_of
 from server.compat.a1111.generation.units import controls_of
 from server.compat.a1111.upscaling import LANCZOS, NEAREST, NO_UPSCALER, upscaler_named
+from server.compat.unread import not_read
 from server.errors import ApiError
 from server.requests.validation import field_errors
 
@@ -112,7 +112,7 @@ def asked(
         "sampler": sampler,
         "schedule": schedule,
         "steps": payload.steps,
-        "guidance_scale": payload.cfg_scale,
+        **payload.guidance(distilled=card.distilled_guidance),
         "vae": vae,
         "tiling": "both" if payload.tiling and card.unet else "none",
         "styles": _styles(payload, notes),
@@ -194,7 +194,7 @@ def _left_out(payload: Payload, card: ModelCard) -> list[Note]:
     if payload.tiling and not card.unet:
         detail = f"{card.name} makes no pictures whose edges meet; this one is as any other"
         notes.append(Note(pointer="/tiling", detail=detail))
-    notes += [not_read(f"/{name[:60]}") for name in payload.unread[:MOST_UNREAD]]
+    notes += not_read(*(name[:60] for name in payload.unread))
     if payload.refiner_checkpoint not in (None, "None"):
         detail = "one model makes a picture here; it was made without a refiner"
         notes.append(Note(pointer="/refiner_checkpoint", detail=detail))

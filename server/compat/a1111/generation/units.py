@@ -11,13 +11,14 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from jobs.records.workers import offered_models
 from jobs.request.fields.parts import Control, IPAdapter, ReferenceOnly
 from jobs.request.fields.values import MAX_CONTROLS, MAX_IP_ADAPTERS, ControlMode, Resize
+from jobs.request.model_card import name_of_file
 from jobs.request.notes import Note
 from jobs.request.request import InvalidRequest
 from server.compat.a1111.base64 import decode_base64
-from server.compat.a1111.body import MOST_UNREAD, not_read
 from server.compat.a1111.checkpoints import IN_BRACKETS
 from server.compat.a1111.control_maps import MODULES, TASKS, Tuned, tuned
 from server.compat.a1111.errors import invalid
+from server.compat.unread import not_read
 from server.requests.validation import field_errors
 from server.resources import resources
 
@@ -199,7 +200,7 @@ def _unread(unit: Unit, where: str) -> list[Note]:
         for name, value in extra.items()
         if name not in PASSED_OVER and name not in ALIASED and value not in SAYS_NOTHING
     ]
-    return [not_read(f"/{where}/{name[:60]}") for name in names[:MOST_UNREAD]]
+    return not_read(*(f"{where}/{name[:60]}" for name in names))
 
 
 def _control(unit: Unit, where: str, name: str, how: Tuned, mask: bytes | None) -> Control:
@@ -326,7 +327,10 @@ def _model(unit: Unit, where: str) -> str:
         raise invalid(f"{where}/model", detail)
     if len(name) > 200:
         raise invalid(f"{where}/model", "must be at most 200 characters")
-    return name
+    plain = name_of_file(name)
+    cards = offered_models(resources().redis)
+    known = {each.name for card in cards for each in (*card.controlnets, *card.ip_adapters)}
+    return plain if name not in known and plain in known else name
 
 
 def _picture(unit: Unit, where: str, source: bytes | None) -> bytes:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from jobs.request.model_card import AddOn, ModelCard
+from jobs.request.model_card import ENDING, AddOn, ModelCard, name_of_file
 from jobs.request.samplers import SAMPLER_STAND_INS
 
 FILE = ".safetensors"
 """Models are files to these clients, whatever they are here."""
-
-ENDINGS = re.compile(r"\.(safetensors|sft|ckpt|pth|pt|bin)$", re.IGNORECASE)
 
 BAKED_VAE = "Baked VAE"
 """What stands for the VAE that is in the checkpoint: there is no other here."""
@@ -99,12 +96,17 @@ class Choices:
         return self._lists[of]()
 
     def find(self, of: str, name: str) -> str | None:
-        """The name in a list that is meant by one with another ending, or none; None if unknown."""
+        """The name in a list that is meant by one with another ending, or none, or of a file that
+        is named as it is elsewhere, with its folders; None if unknown."""
         known = self.names(of)
         if name in known or of in ("images", "methods", "crops"):
             return name if name in known else None
-        bare = ENDINGS.sub("", name)
-        return next((each for each in known if ENDINGS.sub("", each) == bare), None)
+        bare = ENDING.sub("", name)
+        for meant in (bare, name_of_file(name) if of in FOLDERS else bare):
+            for each in known:
+                if ENDING.sub("", each) == meant:
+                    return each
+        return None
 
     def card(self, checkpoint: str) -> ModelCard:
         """The model of a name in the list of checkpoints."""

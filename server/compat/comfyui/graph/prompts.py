@@ -6,11 +6,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from jobs.request.model_card import name_of_file
 from server.compat.comfyui.graph.graph import Graph, Node
 from server.compat.comfyui.graph.names import bare
 
-EMBEDDING = re.compile(r"\bembedding:([\w.-]+)")
-"""ComfyUI's word for an embedding; here its name alone is one."""
+EMBEDDING = re.compile(r"\bembedding:([\w./\\-]*[\w-])")
+"""ComfyUI's word for an embedding, which is named by its file; here its name alone is one."""
+
+OURS = re.compile(r"\[|\bAND\b|\bBREAK\b|<\s*(?:lora|lyco)\s*:|\{[^{}]*\|")
+"""What says something in a prompt here that ComfyUI takes for words."""
 
 LORAS = ("LoraLoader", "LoraLoaderModelOnly")
 
@@ -115,7 +119,11 @@ def text_of(graph: Graph, node: Node, slot: int) -> Text:
     node = way[-1]
     clip, _ = graph.source(node, "clip")
     field_name, text = _said(node)
-    return Text(node, field_name, EMBEDDING.sub(r"\1", text), clip, zeroed)
+    return Text(node, field_name, EMBEDDING.sub(_embedding, text), clip, zeroed)
+
+
+def _embedding(named: re.Match[str]) -> str:
+    return name_of_file(named[1])
 
 
 def controls_of(graph: Graph, node: Node, slot: int) -> Iterator[Node]:

@@ -20,6 +20,7 @@ from server.compat.comfyui.graph.picture import (
 )
 from server.compat.comfyui.graph.pixels import colours, grown, mask_of
 from server.compat.comfyui.graph.prompts import (
+    OURS,
     Clip,
     Model,
     Text,
@@ -127,6 +128,9 @@ class _Sampling:
             meaning.notes.append("an empty negative prompt stands in for one that is zeroed out")
         if "text_g" in positive.node.inputs:
             meaning.notes.append("the text encoder is told the picture's own size, no other")
+        if any(OURS.search(each.text.replace("\\[", "")) for each in (positive, negative)):
+            detail = "brackets, AND, BREAK, tags and choices in texts are read as everywhere here"
+            meaning.notes.append(detail)
         clips = [clip_of(self._graph, each.clip) for each in (positive, negative)]
         for clip in clips:
             self._check_clip(clip, model, meaning)

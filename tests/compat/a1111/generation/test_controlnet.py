@@ -74,7 +74,7 @@ def test_a_unit_of_the_real_client_becomes_a_control(api: WebUIApi, quick: Quick
         ControlNetUnit(
             PICTURE,
             module="canny",
-            model="edges [0123abcd]",
+            model="Edges [0123abcd]",
             weight=0.5,
             guidance_start=0.1,
             guidance_end=0.8,

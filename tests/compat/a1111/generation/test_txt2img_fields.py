@@ -78,6 +78,10 @@ INK = Lora(name="ink", weight=0.5)
             {"override_settings": {"sd_model_checkpoint": "other.safetensors [cdcdcdcdcd]"}},
             {"model": "other"},
         ),
+        (
+            {"override_settings": {"sd_model_checkpoint": "sdxl\\Other.safetensors [0123456789]"}},
+            {"model": "other"},
+        ),
         ({"override_settings": {"sd_model_checkpoint": None}}, {"model": "small"}),
         ({"override_settings": {"CLIP_stop_at_last_layers": 2}}, {"clip_skip": 2}),
         ({"override_settings": {"sd_vae": "vae.pt", "eta_ddim": 1}}, {"clip_skip": 1}),
@@ -94,6 +98,24 @@ INK = Lora(name="ink", weight=0.5)
             {"restore_faces": RestoreFaces(model="gfpganv1.4")},
         ),
         ({"override_settings": {"face_restoration_model": "GFPGAN"}}, {"restore_faces": None}),
+        # Forge's two scales, of which a model that was not distilled with guidance has one.
+        ({"cfg_scale": 4, "distilled_cfg_scale": 3.5}, {"guidance_scale": 4, "true_cfg_scale": 1}),
+        (
+            {
+                "override_settings": {"sd_model_checkpoint": "flux-dev"},
+                "cfg_scale": 1,
+                "distilled_cfg_scale": 3.5,
+            },
+            {"guidance_scale": 3.5, "true_cfg_scale": 1},
+        ),
+        (
+            {
+                "override_settings": {"sd_model_checkpoint": "flux-dev"},
+                "cfg_scale": 2,
+                "distilled_cfg_scale": 3,
+            },
+            {"guidance_scale": 3, "true_cfg_scale": 2},
+        ),
         # What asks for nothing.
         ({"restore_faces": False, "tiling": None, "s_churn": 0}, {"tiling": "none"}),
         ({"save_images": True, "do_not_save_grid": True, "script_name": None}, {"steps": 20}),

@@ -25,6 +25,12 @@ MAX_HEADER = 100_000_000
 PICKLES = (b"\x80", b"PK\x03\x04")
 """How a bare pickle begins, and the zip that torch.save writes round one."""
 
+POINTER = b"version https://git-lfs"
+"""How the few lines begin that Git has in a file's place until Git LFS fetches it."""
+
+PAGES = (b"<!doctype", b"<html")
+"""How a page of the web begins, such as a download leaves that wanted a password."""
+
 BROKEN = (
     OSError,
     ValueError,
@@ -61,7 +67,7 @@ def read_header(file: Path) -> Header:
 
 
 @lru_cache(maxsize=512)
-def _read_header(file: Path, _size: int, _time: int) -> Header:
+def _read_header(file: Path, size: int, _time: int) -> Header:
     try:
         with file.open("rb") as opened:
             start = opened.read(8)
@@ -71,6 +77,8 @@ def _read_header(file: Path, _size: int, _time: int) -> Header:
                     f"{file} is a pickle that calls itself safetensors: it can run any code when it"
                     " is opened, so it is not."
                 )
+            if other := _instead(start + opened.peek(16)[:16], size):
+                raise SourceError(f"{file} {other}")
             length = int.from_bytes(start, "little")
             if length > MAX_HEADER:
                 raise ValueError(f"its header would be {length} bytes")
@@ -127,6 +135,35 @@ def read_numbers(file: Path, name: str) -> list[float]:
 def numbers(shapes: Shapes) -> int:
     """How many numbers tensors of these shapes have together."""
     return sum(map(prod, shapes.values()))
+
+
+def looks_like_one(file: Path) -> bool:
+    """Whether a file begins as safetensors do, whatever it is named."""
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(9)
+    except OSError:
+        return False
+    return start[8:] == b"{" and int.from_bytes(start[:8], "little") <= MAX_HEADER
+
+
+def _instead(start: bytes, size: int) -> str | None:
+    """What a file is that begins like this and is no safetensors file, as a sentence says it of
+    the file; None where it may be one."""
+    if not size:
+        return "is empty."
+    if start.startswith(POINTER[: len(start)]) and len(start) > 8:
+        return "is a pointer of Git LFS and not the file itself, which `git lfs pull` fetches."
+    if start.lstrip().lower().startswith(PAGES):
+        return "is a page of the web: what should have been fetched was not."
+    length = int.from_bytes(start[:8], "little")
+    # What makes room on the disk first has nothing in a file until it comes to it.
+    if not any(start) and size > 8:
+        return "begins with zeros: it is not whole yet, or was lost."
+    # What another kind of file begins with would be a header of an absurd length.
+    if length <= MAX_HEADER and size < 8 + length:
+        return f"is cut off: it has {size} bytes, and its header alone has {length}."
+    return None
 
 
 def _check(file: Path, header: Header) -> None:
