@@ -39,7 +39,8 @@ def on_redis(what: str, command: Command) -> Command:
             text = f"Redis holds {what} and wants a password: set REDIS_URL as for `darkroom up`."
             print(text, file=sys.stderr)
         except RedisError as error:
-            text = f"Redis does not answer, and it holds {what}: {error}. Is Darkroom running?"
+            reason = str(error).rstrip(".")
+            text = f"Redis does not answer, and it holds {what}: {reason}. Is Darkroom running?"
             print(text, file=sys.stderr)
         return 1
 
