@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 from pydantic import ValidationError
@@ -16,7 +17,10 @@ def main() -> int:
     except ValidationError as error:
         for each in error.errors():
             name = "".join(map(str, each["loc"])).upper()
-            print(f"{name}={each['input']} does not fit: {each['msg']}.", file=sys.stderr)
+            said = each["msg"].removeprefix("Value error, ")
+            # A URL may have a password in it.
+            given = re.sub(r"//[^/@]*@", "//...@", str(each["input"]))
+            print(f"{name}={given} does not fit: {said}.", file=sys.stderr)
         return 2
     # Not before: modules further down read the settings while they are imported.
     from darkroom import cli

@@ -29,6 +29,8 @@ from darkroom.network import tls
 from darkroom.supervision.programs import api_command, webhooks_command, worker_command
 from darkroom.supervision.up import up
 from jobs.machine_settings import REPOSITORY
+from jobs.request.checks import blocklist
+from jobs.request.checks.blocklist import BadBlocklist
 from jobs.settings import Settings, settings
 
 PIPE_CLOSED = 128 + signal.SIGPIPE
@@ -124,6 +126,12 @@ def _up(parsed: argparse.Namespace, chosen: Settings) -> int:
 
 
 def _server(parsed: argparse.Namespace, chosen: Settings) -> int:
+    try:
+        # Each process of gunicorn would end by it with a traceback.
+        blocklist.current()
+    except BadBlocklist as error:
+        print(error, file=sys.stderr)
+        return 1
     if chosen.tls:
         tls.ensure(chosen.tls_folder, machine.names(chosen))
     return _become(api_command())

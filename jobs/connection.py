@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from jobs import sentinel
@@ -25,6 +27,15 @@ CONNECTIONS = 100
 """Connections that a client opens at most: more than a worker or a command has threads."""
 
 LOCAL_URL = "redis://127.0.0.1:6379/0"
+
+
+DISK = re.compile(r"\bMISCONF\b")
+"""The word of a Redis that could not write to its disk, and takes no changes until it can."""
+
+
+def is_disk_full(error: RedisError) -> bool:
+    """Whether Redis refused a command because it cannot write to its disk."""
+    return bool(DISK.search(str(error)))
 
 
 def now(connection: Redis) -> float:
@@ -62,9 +73,27 @@ def connect(
             supported_errors=(RedisConnectionError,),
         ),
     }
-    if sentinel.is_of_one(url):
-        return sentinel.connect(url, **options)
-    return Redis.from_url(url, **options)
+    behind = sentinel.is_of_one(url)
+    client = sentinel.connect(url, **options) if behind else Redis.from_url(url, **options)
+    pool = client.connection_pool
+    pool.connection_class = _readable(pool.connection_class)
+    return client
+
+
+@cache
+def _readable(kind: type[Any]) -> type[Any]:
+    """This kind of connection, for which a Redis is well also while its disk is full: it refuses
+    PING then, by which connections are tried, and goes on answering whoever reads."""
+
+    class Readable(kind):
+        def check_health(self) -> None:
+            try:
+                super().check_health()
+            except ResponseError as error:
+                if not is_disk_full(error):
+                    raise
+
+    return Readable
 
 
 def without_password(url: str) -> str:

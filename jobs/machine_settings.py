@@ -8,7 +8,16 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from jobs.setting_values import Folders, Names, Networks, Origins, PublicUrl
+from jobs.setting_values import (
+    Folders,
+    Hosts,
+    Networks,
+    Origins,
+    PublicUrl,
+    RedisUrl,
+    Store,
+    Url,
+)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -17,7 +26,7 @@ class MachineSettings(BaseSettings):
     """The first part of the table of settings."""
 
     model_config = SettingsConfigDict(
-        env_prefix="", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="", env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
     )
 
     # Where it listens and keeps its things
@@ -32,18 +41,18 @@ class MachineSettings(BaseSettings):
         description="Folder for everything that must survive a restart: Redis's append-only file "
         "and the pictures.",
     )
-    redis_url: str | None = Field(
+    redis_url: RedisUrl | None = Field(
         default=None,
         description="Redis to use, such as redis://host:6379/0, rediss://host:6380/0 by TLS, or "
         "redis+sentinel://host:26379,host2:26379/NAME/0 behind Sentinels. Without it `darkroom up` "
         "starts a redis-server or valkey-server of its own under DATA.",
     )
-    image_store: str | None = Field(
+    image_store: Store | None = Field(
         default=None,
         description="Where pictures are kept: a folder, or any fsspec URL such as "
         "s3://bucket/darkroom. The default is the folder `images` under DATA.",
     )
-    s3_endpoint: str | None = Field(
+    s3_endpoint: Url | None = Field(
         default=None,
         description="Address of an S3 server other than Amazon's, such as http://10.0.0.6:9000, "
         "for an IMAGE_STORE of s3://. Its keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
@@ -86,7 +95,7 @@ class MachineSettings(BaseSettings):
         description="Address at which devices reach the server, such as https://pictures.example, "
         "where the machine itself does not know it: behind a proxy, or in a container.",
     )
-    allowed_hosts: Names = Field(
+    allowed_hosts: Hosts = Field(
         default=(),
         description="Further names by which the server may be called, with commas; .example.org "
         "is every name below it. Its addresses, its host name and that with .local always are.",

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 
 from jobs.machine_settings import MachineSettings
-from jobs.setting_values import Names
+from jobs.setting_values import LogLevel, Receivers, Url
 
 
 class Settings(MachineSettings):
@@ -112,7 +112,7 @@ class Settings(MachineSettings):
     )
 
     # Webhooks
-    webhook_allow: Names = Field(
+    webhook_allow: Receivers = Field(
         default=(),
         description="Receivers of webhooks on private networks that are allowed nevertheless: "
         "networks such as 192.168.1.0/24 and host names, with commas.",
@@ -140,12 +140,12 @@ class Settings(MachineSettings):
         description="Let admins search the hub and Civitai for models, and add them from there and "
         "from links, where this machine has the internet.",
     )
-    hf_endpoint: str = Field(
+    hf_endpoint: Url = Field(
         default="https://huggingface.co",
         description="Where the hub is, or a mirror of it. What it gives to accounts alone needs a "
         "token in HF_TOKEN, which is sent there and nowhere else.",
     )
-    civitai_url: str = Field(
+    civitai_url: Url = Field(
         default="https://civitai.com",
         description="Where Civitai's public API is, or a server that answers as it does.",
     )
@@ -154,7 +154,7 @@ class Settings(MachineSettings):
         description="API key of an account at Civitai, which some of its files ask for. It is sent "
         "to CIVITAI_URL alone.",
     )
-    download_allow: Names = Field(
+    download_allow: Receivers = Field(
         default=(),
         description="Hosts on private networks from which models may be added nevertheless, also "
         "by http: networks such as 192.168.1.0/24 and host names, with commas.",
@@ -180,7 +180,7 @@ class Settings(MachineSettings):
         ge=60,
         description="Seconds that a signed picture URL stays valid, at least.",
     )
-    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: LogLevel = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: Literal["text", "json"] = Field(
         default="text",
         description="`text` is for people; `json` is a JSON object on each line, with the job that "

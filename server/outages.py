@@ -16,14 +16,12 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from jobs.connection import is_disk_full
 from jobs.pictures.turns import Busy
 from jobs.prompts.styles import BadStyles
 from server.errors import Unavailable, respond, unforeseen
 
 log = logging.getLogger(__name__)
-
-DISK = re.compile(r"\bMISCONF\b")
-"""The word of a Redis that could not write to its disk, and takes no changes until it can."""
 
 REFUSALS = re.compile(r"\b(NOREPLICAS|MASTERDOWN|TRYAGAIN|READONLY)\b")
 """Words of a Redis that cannot write just now, in replies for which its client has no exception."""
@@ -111,7 +109,7 @@ def _redis_error(error: RedisError) -> Response:
     if is_full(error):
         log.warning("Redis is at its memory limit: %s", error)
         return respond(RedisFull())
-    if DISK.search(str(error)):
+    if is_disk_full(error):
         log.warning("Redis cannot write to its disk: %s", error)
         return respond(RedisDiskFull())
     if isinstance(error, PASSING) or REFUSALS.search(str(error)):

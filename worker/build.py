@@ -84,7 +84,7 @@ def build_worker(
 ) -> BatchWorker:
     """A worker with every model of the catalogue on offer and the default one being loaded.
 
-    Raises CatalogueError, a clear sentence, where the catalogue cannot be read.
+    Raises CatalogueError, a clear sentence, where the catalogue cannot be read, and NoDevice.
     """
     if chosen.torch_threads:
         torch.set_num_threads(chosen.torch_threads)

@@ -91,10 +91,11 @@ def run(name: str, connection: Redis, chosen: Settings) -> None:
     bring_in()
     from worker.build import build_worker
     from worker.models.catalogue import CatalogueError
+    from worker.models.loading.memory.machine import NoDevice
 
     try:
         worker = build_worker(name, connection, chosen, ImageStore(), Metrics())
-    except CatalogueError as error:
+    except (CatalogueError, NoDevice) as error:
         log.critical("%s", error)
         sys.exit(1)
     # Not before it is known what to offer: until then callers are told of what was known last.

@@ -80,7 +80,7 @@ def restore(chosen: Settings, path: Path) -> Restored:
             with suppress(OSError):
                 store.delete(image)
         if isinstance(error, tarfile.TarError):
-            raise BadBackup(f"it is only a part of one: {error}") from error
+            raise BadBackup(f"{path} is only a part of a backup: {error}") from error
         raise
 
 

@@ -11,10 +11,8 @@ from darkroom.backup.archive import BadBackup, is_file
 from darkroom.backup.backup import make
 from darkroom.backup.restore import NotEmpty, restore
 from darkroom.backup.snapshot import NoSnapshot
-from darkroom.commands.shared import Command, on_redis
-from darkroom.instance import redis_url
+from darkroom.commands.shared import Command, on_redis, url_of_redis
 from darkroom.supervision.redis_server import RedisMissing
-from jobs.connection import LOCAL_URL
 from jobs.pictures.image_store import ImageStore
 from jobs.settings import Settings
 
@@ -58,7 +56,7 @@ def _spoken(done: str, command: Command) -> Command:
 
 def _backup(parsed: argparse.Namespace, chosen: Settings) -> int:
     store = ImageStore(chosen.image_store_url)
-    made = make(redis_url(chosen) or LOCAL_URL, store, parsed.path)
+    made = make(url_of_redis(chosen), store, parsed.path)
     new = "" if is_file(parsed.path) else f", {made.new} of them new"
     print(
         f"Backed up to {parsed.path}: all jobs, and {made.pictures} pictures{new}. Secrets are in "

@@ -40,6 +40,7 @@ def _with_worker(command: Callable[P, int]) -> Callable[P, int]:
     def run(*args: P.args, **kwargs: P.kwargs) -> int:
         try:
             from worker.models.catalogue import CatalogueError
+            from worker.models.loading.memory.machine import NoDevice
             from worker.models.manage.manage import ManageError
             from worker.models.manage.pull import PullError
         except ImportError:
@@ -47,7 +48,7 @@ def _with_worker(command: Callable[P, int]) -> Callable[P, int]:
             return 1
         try:
             return command(*args, **kwargs)
-        except (CatalogueError, ManageError, PullError) as error:
+        except (CatalogueError, ManageError, NoDevice, PullError) as error:
             print(error, file=sys.stderr)
             return 1
 

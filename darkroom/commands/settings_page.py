@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,7 +60,10 @@ def _in_words(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return ",".join(cast("tuple[str, ...]", value))
+        items = cast("tuple[str | Path, ...]", value)
+        # As the setting is written: folders stand between the system's own separators.
+        between = os.pathsep if any(isinstance(each, Path) for each in items) else ","
+        return between.join(map(str, items))
     if isinstance(value, Path) and value.is_relative_to(REPOSITORY):
         return str(value.relative_to(REPOSITORY))
     return str(value)

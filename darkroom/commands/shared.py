@@ -24,9 +24,25 @@ def action(actions: Any, name: str, command: Command, text: str) -> argparse.Arg
     return added
 
 
+class NoServer(Exception):
+    """No server runs here whose Redis could be meant; the sentence is for whoever typed."""
+
+
+def url_of_redis(chosen: Settings) -> str:
+    """Where the Redis of this machine's server is. Raises NoServer."""
+    found = redis_url(chosen)
+    if found is None:
+        # The usual port may have the Redis of another server, whose devices and jobs are not meant.
+        raise NoServer(
+            f"No server runs with DATA={chosen.data}: start it, or set DATA or REDIS_URL as for "
+            "the one that runs."
+        )
+    return found
+
+
 def redis(chosen: Settings) -> Redis:
-    """The Redis of this machine's server."""
-    return connect(redis_url(chosen))
+    """The Redis of this machine's server. Raises NoServer."""
+    return connect(url_of_redis(chosen))
 
 
 def on_redis(what: str, command: Command) -> Command:
@@ -35,11 +51,14 @@ def on_redis(what: str, command: Command) -> Command:
     def run(parsed: argparse.Namespace, chosen: Settings) -> int:
         try:
             return command(parsed, chosen)
+        except NoServer as error:
+            print(error, file=sys.stderr)
         except AuthenticationError:
             text = f"Redis holds {what} and wants a password: set REDIS_URL as for `darkroom up`."
             print(text, file=sys.stderr)
         except RedisError as error:
-            text = f"Redis does not answer, and it holds {what}: {error}. Is Darkroom running?"
+            reason = str(error).rstrip(".")
+            text = f"Redis does not answer, and it holds {what}: {reason}. Is Darkroom running?"
             print(text, file=sys.stderr)
         return 1
 

@@ -31,6 +31,8 @@ from jobs import logs
 from jobs.connection import connect, place, without_password
 from jobs.queue import leases
 from jobs.records import workers
+from jobs.request.checks import blocklist
+from jobs.request.checks.blocklist import BadBlocklist
 from jobs.settings import Settings, settings
 from jobs.signals import GIVE_BACK
 from jobs.whereabouts.addresses import local_host
@@ -75,6 +77,11 @@ class Up:
         """Start everything, say so, and watch until told to stop. Raises CannotStart."""
         began = time.monotonic()
         say(f"Darkroom keeps its data in {self.settings.data} and its logs in {self.logs}")
+        try:
+            # The API would end by it, three times, with a traceback each.
+            blocklist.current()
+        except BadBlocklist as error:
+            raise CannotStart(str(error)) from None
         self._open_door()
         try:
             self.network.certify()

@@ -8,6 +8,7 @@ from typing import cast
 
 from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import ResponseError
 from rq.job import Job
 
 from jobs.lists import search as searching
@@ -74,7 +75,16 @@ def list_jobs(
 
 
 def read_chosen(connection: Redis, ids: Sequence[str]) -> list[JobRecord]:
-    """Those of these jobs that are still there, newest first, in three commands."""
+    """Those of these jobs that are still there, newest first: in three commands, or where Redis has
+    no room for the first of them in one for each job."""
+    try:
+        found = _together(connection, ids)
+    except ResponseError:
+        found = [record for record in read_many(connection, ids) if record]
+    return sorted(found, key=lambda record: record.id, reverse=True)
+
+
+def _together(connection: Redis, ids: Sequence[str]) -> list[JobRecord]:
     if not ids:
         return []
     key = f"darkroom:chosen:{secrets.token_hex(8)}"
@@ -83,8 +93,7 @@ def read_chosen(connection: Redis, ids: Sequence[str]) -> list[JobRecord]:
         columns.ask(pipe, key, get_shown())
         pipe.delete(key)
         rows = columns.rows(pipe.execute()[1], get_shown())
-    found = [record for row in rows if (record := from_row(row))]
-    return sorted(found, key=lambda record: record.id, reverse=True)
+    return [record for row in rows if (record := from_row(row))]
 
 
 def ended_before(connection: Redis, moment: float) -> Iterator[JobRecord]:

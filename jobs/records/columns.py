@@ -19,9 +19,23 @@ local found = redis.pcall(unpack(words))
 if not found.err then return found end
 -- Redis before 7.0 has only the one that a full memory refuses, as if it wrote, where it is the
 -- first in a script that could.
-redis.call('DEL', 'darkroom:nothing')
 words[1] = 'SORT'
-return redis.call(unpack(words))
+if type(redis.pcall('DEL', 'darkroom:nothing')) == 'number' then
+    return redis.call(unpack(words))
+end
+-- A full disk refuses that, too: each field is read by itself then.
+local stop = tonumber(ARGV[2])
+if stop >= 0 then stop = start + stop - 1 end
+local sorted = redis.call('TYPE', KEYS[1]).ok == 'zset'
+local ids = redis.call(sorted and 'ZREVRANGE' or 'LRANGE', KEYS[1], start, stop)
+local flat = {}
+for _, id in ipairs(ids) do
+    for i = 3, #ARGV do
+        local key, field = string.match(ARGV[i], '^(.-)%*%->(.+)$')
+        flat[#flat + 1] = key and redis.call('HGET', key .. id, field) or not key and id
+    end
+end
+return flat
 """
 
 Row = tuple[bytes | None, ...]

@@ -1,6 +1,6 @@
 """The samplers and schedules by name: what a request may say, the API lists and a PNG calls them.
 
-What each one does is in `worker/engine/sampling/sampler.py`; a test holds the two tables equal.
+What each one does is in `worker/engine/sampling/recipes.py`; a test holds the two tables equal.
 """
 
 from __future__ import annotations

@@ -29,11 +29,6 @@ CLOSED = select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "PO
 """How a connection looks whose client has hung up, with TLS or without; what else a client has
 sent meanwhile is not read."""
 
-FULL = (
-    "as many requests as this server can hold, or holds for one caller, wait for their pictures; "
-    "this one was not queued"
-)
-
 
 class ClientGone(Exception):
     """Nobody is left to get an answer."""
@@ -42,8 +37,8 @@ class ClientGone(Exception):
 class TooManyWaiting(Unavailable):
     """The caller gets 503 and may send the request again: its job was canceled."""
 
-    def __init__(self) -> None:
-        super().__init__("too-many-waiting", FULL)
+    def __init__(self, reason: str) -> None:
+        super().__init__("too-many-waiting", f"{reason}; this request was not queued")
 
 
 def wait(record: JobRecord, seconds: float) -> JobRecord:
@@ -71,7 +66,7 @@ def follow(
     gone = _watch(cast("socket.socket | None", request.environ.get("gunicorn.socket")))
     if not hub.take_seat(account):
         queue.cancel(redis, record.id)
-        raise TooManyWaiting
+        raise TooManyWaiting(hub.why_no_seat(account))
     try:
         happens = following.follow(hub, redis, record, seconds, live=live)
         with _canceled_if_left(record.id, redis), closing(happens) as events:

@@ -12,6 +12,7 @@ from typing import cast
 from flask import Flask, Response, g, request
 from redis.exceptions import RedisError
 
+from jobs.connection import is_disk_full
 from jobs.quota import Quota, QuotaExceeded
 from jobs.sentences import say
 from jobs.settings import settings
@@ -67,7 +68,7 @@ def _count() -> None:
             g.quotas = count_request(caller().account)
         except RedisError as error:
             # It counts nothing then, and refuses by itself whatever takes more.
-            if not is_full(error):
+            if not (is_full(error) or is_disk_full(error)):
                 raise
 
 

@@ -23,7 +23,6 @@ TOLD = (
     "data."
 )
 
-FULL = "every event stream that this server can hold, or holds for one caller, is taken"
 
 routes = Routes("events", "What happens, as it happens.")
 
@@ -103,7 +102,7 @@ def _stream(frames: Generator[bytes]) -> Response:
     if request.method == "HEAD":
         return Response(headers=headers, content_type=EVENT_STREAM)
     if not hub.take_seat(who):
-        raise Unavailable("too-many-streams", FULL)
+        raise Unavailable("too-many-streams", hub.why_no_seat(who))
     try:
         response = Response(begin(frames), headers=headers, content_type=EVENT_STREAM)
     except BaseException:

@@ -100,6 +100,14 @@ class Hub:
         """Whether there is room for one more client of a caller that stays; to be given back."""
         return self._seats.take(caller)
 
+    def why_no_seat(self, caller: str) -> str:
+        """Which limit a caller met whom there is no seat for, in a sentence."""
+        if self._seats.has_share(caller):
+            most, of, setting = self._seats.each, "of one caller", "SSE_CLIENTS_PER_CALLER"
+        else:
+            most, of, setting = self._seats.seats, "of all callers", "SSE_CLIENTS"
+        return f"at most {most} {of} may follow events or wait at once ({setting}), and so many do"
+
     def give_seat_back(self, caller: str) -> None:
         """One client of a caller that stayed has gone."""
         self._seats.give_back(caller)

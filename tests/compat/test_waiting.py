@@ -129,6 +129,7 @@ def test_more_that_wait_than_there_is_room_for_are_told_to_come_back(
     assert int(error.value.response.headers["Retry-After"]) > 0
     assert "x-should-retry" not in error.value.response.headers
     assert error.value.code == "too_many_waiting"
+    assert f"at most {SEATS} of all callers" in error.value.message
     newest = jobs(worker.redis)[0]
     assert (newest.request.prompt, newest.status) == ("one more", "canceled")
     # Those that wait hold a thread each: others are answered.

@@ -35,6 +35,14 @@ def test_a_changed_value_is_shown_with_its_default() -> None:
     assert "HOST=0.0.0.0\n" in shown
 
 
+def test_a_list_is_shown_as_it_is_written() -> None:
+    folders = os.pathsep.join(("/srv/a1111", "/srv/comfyui"))
+    shown = settings_page.table(Settings(models_folders=folders, allowed_hosts="a.example,b"))  # pyright: ignore[reportArgumentType]
+
+    assert f"MODELS_FOLDERS={folders}   (default unset)" in shown
+    assert "ALLOWED_HOSTS=a.example,b   (default unset)" in shown
+
+
 def test_what_is_printed_may_be_read_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
     read, written = os.pipe()
     os.close(read)

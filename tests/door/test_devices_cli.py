@@ -132,3 +132,17 @@ def test_a_command_for_another_machine_sends_its_token_from_the_environment(
         monkeypatch.setenv("DARKROOM_TOKEN", token)
         with connect(url) as darkroom:
             assert darkroom.models()
+
+
+@pytest.mark.parametrize(
+    "command", [["devices"], ["token", "create", "--name", "x"], ["pair"], ["backup", "-"]]
+)
+def test_without_a_server_here_no_other_ones_redis_is_taken(
+    command: list[str], redis_url: str, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    monkeypatch.delenv("REDIS_URL")
+    # It stands for the Redis of another server that has the usual port.
+    monkeypatch.setattr("jobs.connection.LOCAL_URL", redis_url)
+    settings.cache_clear()
+    assert cli.main(command) == 1
+    assert "No server runs with DATA=" in capsys.readouterr().err

@@ -239,6 +239,8 @@ def test_one_caller_cannot_take_every_event_stream(redis_url: str, data: Path):
         full = client.get("events")
         assert full.status_code == 503
         assert int(full.headers["Retry-After"]) > 0
+        assert "at most 2 of one caller" in full.json()["detail"]
+        assert "SSE_CLIENTS_PER_CALLER" in full.json()["detail"]
         transport = httpx.HTTPTransport(local_address="127.0.0.2")
         with (
             httpx.Client(base_url=str(client.base_url), transport=transport) as other,

@@ -247,6 +247,25 @@ def test_a_worker_that_cannot_start_ends_it_with_the_reason(tmp_path: Path) -> N
         running.end()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("BLOCKED_PROMPTS", "/nowhere/list", "/nowhere/list cannot be read: No such file or dir"),
+        ("DEVICE", "gpu", "DEVICE=gpu cannot be used here: "),
+    ],
+)
+def test_a_setting_that_this_machine_cannot_follow_ends_it_with_a_sentence(
+    tmp_path: Path, name: str, value: str, reason: str
+) -> None:
+    running = Running(tmp_path / "data", _free_port(), **{name: value})
+    try:
+        assert running.process.wait(120) == 1
+        assert reason in running.said()
+        assert "Traceback" not in running.said()
+    finally:
+        running.end()
+
+
 def _job(running: Running, job: dict[str, Any]) -> dict[str, Any]:
     try:
         return httpx.get(f"{running.url}/api/v1/jobs/{job['id']}", timeout=5).json()

@@ -23,6 +23,7 @@ from darkroom.instance import read_state, redis_url
 from darkroom.network import tls
 from darkroom.supervision import redis_server
 from jobs.connection import connect, place
+from jobs.pictures.image_store import ImageStore
 from jobs.records import workers
 from jobs.settings import Settings
 from jobs.whereabouts.addresses import is_loopback
@@ -161,6 +162,18 @@ def disk(chosen: Settings) -> Iterator[Finding]:
         yield good("disk", says)
 
 
+def store(chosen: Settings) -> Iterator[Finding]:
+    where = chosen.image_store_url
+    try:
+        ImageStore(where).try_out()
+    except ImportError as error:
+        yield bad("store", f"{where} needs a package that is not installed: {error}.")
+    except OSError as error:
+        yield bad("store", f"no picture can be kept in {where}: {error.strerror or error}.")
+    else:
+        yield good("store", f"pictures can be kept in {where}.")
+
+
 def models(chosen: Settings) -> Iterator[Finding]:
     path = chosen.models
     try:
@@ -238,7 +251,7 @@ def api(chosen: Settings) -> Iterator[Finding]:
         yield warn("network", "OPEN: everybody on the network may do everything, without a token.")
 
 
-CHECKS: tuple[Check, ...] = (python, torch, backend, memory, disk, models, redis, api)
+CHECKS: tuple[Check, ...] = (python, torch, backend, memory, disk, store, models, redis, api)
 
 
 def _is_up(chosen: Settings) -> bool:

@@ -42,7 +42,8 @@ def read(path: Path) -> Blocklist:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadBlocklist(f"BLOCKED_PROMPTS: {path} cannot be read: {error}.") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadBlocklist(f"BLOCKED_PROMPTS: {path} cannot be read: {reason}.") from error
     patterns: list[re.Pattern[str]] = []
     for number, line in enumerate(lines, 1):
         entry = line.strip()

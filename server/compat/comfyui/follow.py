@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 TICK = 0.5
 """Seconds after which a client that is told nothing is looked at: it may have left, or pinged."""
 
-FULL = "every event stream that this server can hold, or holds for one caller, is taken"
 
 blueprint = Blueprint("comfyui_follow", __name__)
 
@@ -47,7 +46,7 @@ def follow() -> Response:
 
     answer = Upgrade(serve)
     if not hub.take_seat(who.account):
-        raise Unavailable("too-many-streams", FULL)
+        raise Unavailable("too-many-streams", hub.why_no_seat(who.account))
     answer.call_on_close(lambda: hub.give_seat_back(who.account))
     return answer
 

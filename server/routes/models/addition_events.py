@@ -27,7 +27,6 @@ from server.streams.stream_ids import START
 
 routes = Routes("addition_events", "How far additions are, as it happens.")
 
-FULL = "every event stream that this server can hold, or holds for one caller, is taken"
 
 WAIT = 1.0
 """Seconds between two looks whether the server leaves, while nothing comes."""
@@ -102,7 +101,7 @@ def addition_events(path: AdditionPath, header: EventsHeaders, query: EventsQuer
         return Response(content_type=EVENT_STREAM)
     hub, who = current_hub(), caller().account
     if not hub.take_seat(who):
-        raise Unavailable("too-many-streams", FULL)
+        raise Unavailable("too-many-streams", hub.why_no_seat(who))
     frames = _frames(redis, addition.id, after, hub.leaving.is_set)
     try:
         told = Response(

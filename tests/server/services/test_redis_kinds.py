@@ -1,14 +1,16 @@
-"""The API on the newest and on the oldest Redis, and on one whose memory is full."""
+"""The API on the newest and on the oldest Redis, and on one whose memory or disk is full."""
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 from redis import Redis
-from redis.exceptions import OutOfMemoryError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from darkroom.supervision.redis_server import RedisServer, check
 from jobs import devices
@@ -18,6 +20,7 @@ from jobs.records.record import read
 from tests.running.api import gunicorn
 from tests.running.hand_worker import HandWorker
 from tests.running.services.redis import oldest_redis_in, redis_in
+from tests.running.waiting import until
 
 KEY = {"Idempotency-Key": "5f6c"}
 BODY = {"prompt": "x"}
@@ -72,6 +75,27 @@ def fill(redis: Redis) -> None:
         redis.set("more", "x")
 
 
+@contextmanager
+def no_room_on_disk(server: RedisServer, redis: Redis) -> Iterator[None]:
+    """Redis can write nothing to its append-only file meanwhile."""
+    assert server.process
+    pid = server.process.pid
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, hard))
+    try:
+        until(lambda: not _writes(redis))
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+        until(lambda: _writes(redis))
+
+
+def _writes(redis: Redis) -> bool:
+    with suppress(ResponseError):
+        return bool(redis.set("more", "x"))
+    return False
+
+
 def test_a_job_goes_its_whole_way(client: httpx.Client, worker: HandWorker, redis: Redis):
     hook = {"webhook": {"url": "http://127.0.0.1:9/hook"}}
     sent = [client.post("jobs", json=BODY | hook, headers=KEY) for _ in range(2)]
@@ -123,6 +147,33 @@ def test_a_full_memory_is_said_and_jobs_are_canceled_and_deleted_nevertheless(
 
     redis.config_set("maxmemory", 0)
     assert client.post("jobs", json=BODY, headers=KEY).status_code == 202
+
+
+def test_a_full_disk_is_said_and_everything_is_read_nevertheless(
+    client: httpx.Client, worker: HandWorker, server: RedisServer, redis: Redis
+):
+    done, waiting = (client.post("jobs", json=BODY).json()["id"] for _ in range(2))
+    worker.run(done)
+    # What signs the URLs of pictures is made when it is needed first.
+    assert client.get(f"jobs/{done}").json()["outputs"]
+    with no_room_on_disk(server, redis):
+        refused = client.post("jobs", json=BODY)
+        assert refused.status_code == 503
+        assert refused.json()["type"] == "urn:darkroom:redis-disk-full"
+
+        listed = {"jobs": [waiting, done], "jobs?q=x": [waiting, done]}
+        for path, ids in {**listed, "jobs?status=queued": [waiting]}.items():
+            # A new connection is tried before it is used, as one is that stood still for long.
+            redis.client_kill_filter(_type="normal", skipme=True)
+            answer = client.get(path)
+            assert answer.status_code == 200, answer.text
+            assert [each["id"] for each in answer.json()["jobs"]] == ids
+        for path in (f"jobs/{done}", "state", "models"):
+            redis.client_kill_filter(_type="normal", skipme=True)
+            assert client.get(path).status_code == 200
+        _, problems = check(server.url)
+        assert problems == ["Its last write to disk failed. Is the disk full?"]
+    assert client.post("jobs", json=BODY).status_code == 202
 
 
 def test_two_who_cancel_and_delete_at_once_do_it_once(client: httpx.Client, worker: HandWorker):

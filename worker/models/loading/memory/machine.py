@@ -16,9 +16,22 @@ from worker.models.loading.networks.quantize import NEEDS
 QUANTIZE: tuple[Quantize, ...] = ("int8", "nf4")
 
 
+class NoDevice(Exception):
+    """This machine has no such device: the worker does not start, and prints the message."""
+
+
 def pick_device(wanted: str) -> str:
-    """The device to use: the one asked for, or with `auto` the fastest there is."""
+    """The device to use: the one asked for, or with `auto` the fastest there is.
+
+    Raises NoDevice where torch can put nothing on the one that is asked for.
+    """
     if wanted != "auto":
+        try:
+            torch.empty(1, device=wanted)
+        # Without CUDA torch raises AssertionError, for a card that is not there an error of CUDA.
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).partition("\n")[0].rstrip(".")
+            raise NoDevice(f"DEVICE={wanted} cannot be used here: {reason}.") from None
         return wanted
     if torch.cuda.is_available():
         return "cuda"
