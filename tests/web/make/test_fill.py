@@ -32,11 +32,6 @@ def test_a_tap_fills_one_patch_and_a_colour_is_taken_everywhere(visit: Visit):
     page.wait_for_timeout(400)
     page.get_by_role("button", name="Fill what has this colour").click()
     expect(page.get_by_label("Colours that count")).to_be_visible()
-    label = page.locator("label", has_text="Colours that count")
-    name, value = (label.locator(each).bounding_box() for each in ("span", "b"))
-    assert name is not None
-    assert value is not None
-    assert value["x"] - name["x"] - name["width"] >= 6, "a name does not touch its value"
     expect(said(page)).to_contain_text("Tap the picture")
     fingers.down(0, (0.2, 0.2))
     fingers.up(0)
