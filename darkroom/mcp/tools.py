@@ -16,6 +16,7 @@ from darkroom_client.calls import IMAGE_ID
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context, Image
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import CallToolResult, InputRequiredResult
 from pydantic import Field
 
 from darkroom.network import tls
@@ -96,6 +97,27 @@ class Studio:
             raise
 
 
+class Tools(MCPServer[Studio]):
+    """Tools that pass nothing over: MCP's own leave out what no parameter is for."""
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        context: Context[Studio, Any] | None = None,
+    ) -> CallToolResult | InputRequiredResult:
+        """As MCPServer does. Raises ToolError for arguments that the tool has not."""
+        for tool in await self.list_tools():
+            taken = tool.input_schema.get("properties", {})
+            unknown = [each[:100] for each in arguments if each not in taken]
+            if tool.name == name and unknown:
+                known = ", ".join(taken) or "none"
+                raise ToolError(
+                    f"{', '.join(unknown)}: {name} does not take that; it takes {known}"
+                )
+        return await super().call_tool(name, arguments, context)
+
+
 def server(url: str) -> MCPServer[Studio]:
     """The tools of the Darkroom at `url`, to be run on either transport."""
 
@@ -106,7 +128,7 @@ def server(url: str) -> MCPServer[Studio]:
             darkroom = await stack.enter_async_context(AsyncDarkroom(url, verify=trusted))
             yield Studio(darkroom)
 
-    tools = MCPServer("darkroom", title="Darkroom", instructions=INSTRUCTIONS, lifespan=studio)
+    tools = Tools("darkroom", title="Darkroom", instructions=INSTRUCTIONS, lifespan=studio)
 
     @tools.tool()
     async def generate(

@@ -67,17 +67,17 @@ class StyleFile:
         """Every style by its name, in the file's order. Raises BadStyles."""
         try:
             if self._path.stat().st_size > MAX_BYTES:
-                raise BadStyles(f"{self._path} has more than {MAX_BYTES} bytes")
+                raise BadStyles(f"{self._path.name} has more than {MAX_BYTES} bytes")
             # With a byte order mark, as spreadsheets and AUTOMATIC1111 write it, or without.
             text = self._path.read_text(encoding="utf-8-sig")
         except FileNotFoundError:
             return {}
         except (OSError, UnicodeDecodeError) as error:
-            raise BadStyles(f"{self._path} cannot be read: {error}") from error
+            raise BadStyles(f"{self._path.name} cannot be read: {_reason(error)}") from error
         try:
             return {style.name: style for style in _styles(text)}
         except BadStyles as error:
-            raise BadStyles(f"{self._path} cannot be read: {error}") from error
+            raise BadStyles(f"{self._path.name} cannot be read: {error}") from error
 
     def put(self, style: Style) -> bool:
         """Keeps a style, in the place of one of that name; whether it is a new one.
@@ -109,13 +109,18 @@ class StyleFile:
                 part.write_bytes(data)
                 part.replace(self._path)
         except OSError as error:
-            raise BadStyles(f"{self._path} cannot be written: {error}") from error
+            raise BadStyles(f"{self._path.name} cannot be written: {_reason(error)}") from error
 
 
 def chosen(names: Sequence[str], styles: Mapping[str, Style]) -> tuple[list[Style], list[str]]:
     """The styles of these names in their order, and the names that none has."""
     missing = [name for name in names if name not in styles]
     return [styles[name] for name in names if name in styles], missing
+
+
+def _reason(error: Exception) -> str:
+    """Why, without where on the machine: every caller is told."""
+    return error.strerror or "it is no file" if isinstance(error, OSError) else str(error)
 
 
 def written(styles: Iterable[Style]) -> str:

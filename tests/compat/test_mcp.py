@@ -106,6 +106,9 @@ def test_a_refusal_reaches_the_assistant_with_its_reason(run: Callable[[Use], No
         refused = await client.call_tool("generate", QUICK | {"model": "nope"})
         assert refused.is_error
         assert "no model is named 'nope'" in refused.content[0].text
+        unknown = await client.call_tool("generate", QUICK | {"loras": ["ink"]})
+        assert unknown.is_error
+        assert "loras: generate does not take that; it takes prompt," in unknown.content[0].text
 
     run(use)
 

@@ -109,6 +109,7 @@ def test_a_file_that_is_no_list_of_styles_is_said_to_be_none_and_kept(
         ):
             assert answer.status_code == 503
             assert "styles.csv cannot be read" in answer.json()["detail"]
+            assert str(site.data) not in answer.text
         assert file.read_bytes() == data
     finally:
         file.unlink()
