@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import anyio
 import httpx
-from darkroom_client import AsyncDarkroom, DarkroomError, Fields, Job, Progress
+from darkroom_client import AsyncDarkroom, DarkroomError, Fields, Job, Progress, strangers
 from darkroom_client.calls import IMAGE_ID
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context, Image
@@ -296,5 +296,7 @@ def _said(job: Job) -> str:
         for each in job.outputs
     ]
     notes = [f"{note.pointer[1:]}: {note.detail}" for note in job.notes]
+    if unknown := strangers(job):
+        notes.append(unknown)
     said = {"job": job.id, "model": job.input["model"], "pictures": pictures}
     return json.dumps(said | ({"notes": notes} if notes else {}))

@@ -78,6 +78,11 @@ class Output(BaseModel):
         description="What the model's table of words made of the prompt; null where it was taken "
         "as it is written.",
     )
+    strangers: list[str] = Field(
+        default=[],
+        description="Words of the prompt that the model was never taught, where it brings a table "
+        "of those that it was: they say nothing to it. `GET /models` has what it draws well.",
+    )
     note: str | None = Field(
         default=None,
         description="What was done otherwise than asked, in a sentence, such as that the model "

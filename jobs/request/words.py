@@ -56,6 +56,7 @@ AFTER = re.compile(
 
 SEGMENT = re.compile(r"[^,;.!?\n()\[\]{}<>|:\"]+")
 BETWEEN = re.compile(r"\b(AND|BREAK)\b")
+TAG = re.compile(r"<[^<>]*>")
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 TOKEN = re.compile(r"[\w'\u2019-]+")
 
@@ -128,6 +129,17 @@ class WordTable:
             SEGMENT.sub(lambda found: self._segment(found.group()), part) for part in parts[::2]
         ]
         return "".join(parts)
+
+    def strangers(self, prompt: str) -> list[str]:
+        """The words of a prompt that the model does not know, each once, as they are written."""
+        found: dict[str, str] = {}
+        for word in WORD.findall(BETWEEN.sub(" ", TAG.sub(" ", prompt))):
+            said = word.lower()
+            # Of "cat's" and "cat-like" each part may be known, and one letter says nothing.
+            parts = [part for part in re.split(r"['\u2019-]", said) if len(part) > 1]
+            if parts and not self._knows(said) and not all(map(self._knows, parts)):
+                found.setdefault(said, word)
+        return list(found.values())
 
     def _segment(self, text: str) -> str:
         """One part of a prompt between commas or brackets, in words that the model knows."""

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from darkroom_client import Darkroom
 from PIL import Image
 
 from tests.running.site import Site
@@ -48,6 +49,17 @@ def test_a_vietnamese_prompt_is_drawn_as_it_is_read_and_kept_as_it_is_written(si
 def test_a_mistyped_word_is_read_and_words_that_are_known_are_not(ask):
     assert ask("a red aple, 3d")["outputs"][0]["read_as"] == "a red apple, 3d"
     assert ask("a red apple, 3d")["outputs"][0]["read_as"] is None
+
+
+def test_words_that_the_model_was_never_taught_are_told(site: Site, ask):
+    assert ask("a red apple, 3d")["outputs"][0]["strangers"] == []
+    assert ask("a red xyzzy, 3d")["outputs"][0]["strangers"] == ["xyzzy"]
+    assert ask("con mèo xyzzy")["outputs"][0]["strangers"] == ["con", "mèo", "xyzzy"]
+    # A style may have taught it more.
+    assert ask("a red xyzzy <lora:ink:1>")["outputs"][0]["strangers"] == []
+    with Darkroom(site.url) as darkroom:
+        [picture] = darkroom.generate("قطتان", **DRAWN)
+    assert picture.strangers == ("قطتان",)
 
 
 def test_a_prompt_is_taken_as_it_is_written_where_that_is_asked_for(site, ask):

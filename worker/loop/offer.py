@@ -144,6 +144,20 @@ class Offer:
         """What a model's table of words takes a prompt for; None where it changes nothing."""
         return self._words.read_as(model, prompt) if self._words else None
 
+    def strangers(self, model: str, prompt: str) -> list[str]:
+        """The words of a prompt that a model was not taught, by its table of words; none where it
+        has no table. Words that an embedding has taught it are known."""
+        found = self._words.strangers(model, prompt) if self._words else []
+        if not found:
+            return []
+        learned = {
+            each.name.lower()
+            for card in self._cards
+            if card.name == model
+            for each in card.embeddings
+        }
+        return [word for word in found if word.lower() not in learned]
+
     def story(self, model: str) -> dict[str, Any] | None:
         """How a model was taught; None where it brings no story of that."""
         return self._words.story(model) if self._words else None

@@ -63,10 +63,11 @@ class Ahead(NamedTuple):
 class Slot:
     """What the worker knows of a job under way; all of it can be lost and made again.
 
-    `readings` is what the model takes prompts for that it was not taught, `made` are the pictures
-    that the engine has finished, `outputs` those that are stored, `frames` a walk's pictures,
-    small, as far as they are there. `ahead` is what was told last of what is ahead beside steps.
-    `group` is that of a suspect (`jobs.queue.suspects`), None of any other job.
+    `readings` is what the model takes prompts for that it was not taught, `strangers` the words in
+    them that say nothing to it, `made` are the pictures that the engine has finished, `outputs`
+    those that are stored, `frames` a walk's pictures, small, as far as they are there. `ahead` is
+    what was told last of what is ahead beside steps. `group` is that of a suspect
+    (`jobs.queue.suspects`), None of any other job.
     `stop` and `lost` go up and never down, on any thread. Whoever sets `settling` ends the job, and
     nobody else touches its outcome from then on.
     """
@@ -80,6 +81,7 @@ class Slot:
     reference_only: ReferenceOnly | None = None
     regions: tuple[Region, ...] = ()
     readings: dict[str, str] = field(default_factory=dict[str, str])
+    strangers: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     made: set[int] = field(default_factory=set[int])
     outputs: dict[int, Output] = field(default_factory=dict[int, Output])
     started: float = field(default_factory=time.monotonic)

@@ -94,5 +94,5 @@ export function job(id: string, some: Partial<Job> = {}): Job {
 }
 
 export function output(id: string): Job["outputs"][number] {
-  return { id, width: 128, height: 128, seed: 1, content_type: "image/png", prompt_tokens: 1, prompt_chunks: 1, url: `/${id}`, own: {} };
+  return { id, width: 128, height: 128, seed: 1, content_type: "image/png", prompt_tokens: 1, prompt_chunks: 1, strangers: [], url: `/${id}`, own: {} };
 }

@@ -24,6 +24,7 @@ from darkroom_client import (
     RequestRefused,
     Status,
     file_format,
+    strangers,
 )
 
 from darkroom.commands.client import connect
@@ -101,6 +102,8 @@ class _Run:
                     done = self._darkroom.wait(job)
                     for note in done.notes:
                         print(arguments.said_of(note), file=sys.stderr)
+                    if unknown := strangers(done):
+                        print(unknown, file=sys.stderr)
                     for picture in done.outputs:
                         self._save(prompt, picture)
                     for file in done.files:

@@ -83,6 +83,19 @@ def test_a_mistyped_word_is_read_as_the_known_word_next_to_it(typed: str, read: 
 
 
 @pytest.mark.parametrize(
+    ("prompt", "strangers"),
+    [
+        ("red cats and an apple, (cat:1.3) <lora:xyzzy:1>", ["an"]),
+        ("red cats AND a house BREAK 3d", []),
+        ("a xyzzy horse's Xyzzy, cat-rocket", ["xyzzy"]),
+        ("zwei Katzen, قطتان 42", ["zwei", "Katzen", "قطتان"]),
+    ],
+)
+def test_words_that_a_model_does_not_know_are_told_once(prompt: str, strangers: list[str]):
+    assert TABLE.strangers(prompt) == strangers
+
+
+@pytest.mark.parametrize(
     ("typed", "read"),
     [
         ("could you please draw a red apple for me", "a red apple"),

@@ -45,6 +45,12 @@ def test_a_newcomer_taps_an_example_and_sees_a_picture(visit: Visit):
     expect(page.get_by_text("Type what you would like to see")).to_have_count(0)
 
 
+def test_words_that_the_model_was_never_taught_are_told_on_the_card(visit: Visit):
+    made = ask(visit(), "zwei rote Katzen")
+    done(made)
+    expect(made).to_contain_text("emoji was never taught: zwei, Katzen")
+
+
 def test_what_is_set_on_a_phone_is_asked_for_and_remembered(visit: Visit, site: Site):
     page = visit(PHONE)
     # What the newcomer's picture took was measured.

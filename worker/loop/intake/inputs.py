@@ -90,6 +90,7 @@ class Inputs:
         request, began = slot.request, time.monotonic()
         if not request.as_written:
             slot.readings = self._readings(slot)
+        slot.strangers = self._strangers(slot)
         if any(map(blocklist.current().blocks, slot.readings.values())):
             # The server saw the prompt as it is written, not what the model takes it for.
             raise Blocked
@@ -147,6 +148,15 @@ class Inputs:
             prompts.add(request.hires.prompt)
         read = {text: self.offer.read_as(request.model, text) for text in prompts}
         return {text: other for text, other in read.items() if other is not None}
+
+    def _strangers(self, slot: Slot) -> dict[str, list[str]]:
+        """By each picture's prompt the words in it that say nothing to the model."""
+        request = slot.request
+        if request.loras:  # they may have taught it more
+            return {}
+        prompts = {request.alone(index).prompt for index in range(request.count)}
+        read = {text: slot.readings.get(text, text) for text in prompts}
+        return {text: self.offer.strangers(request.model, other) for text, other in read.items()}
 
     def _picture(self, slot: Slot, image: str | None, mode: str) -> Image.Image | None:
         return None if image is None else self._given(slot, image, mode)

@@ -213,6 +213,7 @@ class Settler:
             prompt_tokens=finished.prompt_tokens,
             prompt_chunks=finished.prompt_chunks,
             read_as=slot.readings.get(alone.prompt),
+            strangers=slot.strangers.get(alone.prompt, []),
             note=note,
             faces=finished.faces,
             safety=safety,

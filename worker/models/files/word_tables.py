@@ -32,6 +32,11 @@ class WordTables:
         read = table.read_as(prompt) if table else prompt
         return read if read != prompt else None
 
+    def strangers(self, model: str, prompt: str) -> list[str]:
+        """The words of a prompt that the model does not know; none where it has no table."""
+        table = self._table(model)
+        return table.strangers(prompt) if table else []
+
     def story(self, model: str) -> dict[str, Any] | None:
         """How the model was taught; None where it brings no story."""
         folder = self._folder(model)

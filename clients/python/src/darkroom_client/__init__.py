@@ -54,6 +54,7 @@ from darkroom_client.records import (
     Safety,
     State,
     Status,
+    strangers,
 )
 from darkroom_client.sync import Darkroom
 from darkroom_client.wording import Wording
@@ -114,4 +115,5 @@ __all__ = [
     "Webhook",
     "Wording",
     "file_format",
+    "strangers",
 ]

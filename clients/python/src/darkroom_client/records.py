@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +40,8 @@ class Picture:
     content_type: str
     safety: Safety | None
     url: str
+    strangers: tuple[str, ...] = field(default=(), kw_only=True)
+    """Words of the prompt that the model was never taught."""
 
 
 @dataclass(frozen=True)
@@ -219,12 +221,18 @@ class Model:
     """How many pictures an edit may be given; 0 where it does none."""
 
 
+def strangers(job: Job) -> str | None:
+    """What of a job's prompts its model was never taught, in a sentence; None where it was all."""
+    words = dict.fromkeys(word for picture in job.outputs for word in picture.strangers)
+    return f"{job.input['model']} was never taught: {', '.join(words)}." if words else None
+
+
 def picture(data: Json) -> Picture:
     """A picture of an answer."""
     found = data["safety"]
     safety = Safety(found["label"], found["score"], found["action"]) if found else None
-    values: Json = {name: data[name] for name in Picture.__dataclass_fields__}
-    values["safety"] = safety
+    values: Json = {name: data[name] for name in Picture.__dataclass_fields__ if name in data}
+    values |= {"safety": safety, "strangers": tuple(data.get("strangers", ()))}
     return Picture(**values)
 
 

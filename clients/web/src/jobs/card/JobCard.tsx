@@ -46,6 +46,7 @@ function Card({ live }: { live: LiveJob }) {
         <p class="words" dir="auto">{title}</p>
         {enlarged && enlarged !== title && <p class="muted">{enlarged}</p>}
         {made > 0 && <ReadAs job={job} />}
+        {made > 0 && <Strangers job={job} />}
         {job.notes.map((note) => (
           <p class="muted" key={note.pointer + note.detail}>
             {capital(said(note.detail, note.wording))}
@@ -80,6 +81,13 @@ function ReadAs({ job }: { job: Job }) {
       </button>
     </p>
   );
+}
+
+/** Words that say nothing to the model, so that nobody wonders where they are in the picture. */
+function Strangers({ job }: { job: Job }) {
+  const words = new Set(job.outputs.flatMap((each) => each.strangers ?? []));
+  if (!words.size) return null;
+  return <p class="muted">{t("strangers", job.input.model, [...words].join(", "))}</p>;
 }
 
 function Failed({ job }: { job: Job }) {
