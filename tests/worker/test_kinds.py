@@ -91,6 +91,14 @@ def test_a_second_pass_gives_the_larger_picture(desk):
     assert made(desk, job).shape == (SIDE * 3 // 2, SIDE * 3 // 2, 3)
 
 
+def test_what_the_second_pass_cannot_walk_is_said_to_be_its_own(desk):
+    hires = {"scale": 1.5, "strength": 1.0, "steps": 1}
+    failed = desk.ended(desk.submit(sampler="sa_solver", schedule="karras", hires=hires))
+    assert failed.error.detail == (
+        "hires: steps: sa_solver takes 2 to 998 with this schedule, not 1."
+    )
+
+
 def test_a_picture_gone_from_the_store_fails_its_job_with_the_reason(desk):
     there = desk.submit(kind="image-to-image", pictures={"/image": scene()})
     gone = there.request.model_copy(update={"image": input_id("0" * 32, 0)})

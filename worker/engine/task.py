@@ -10,6 +10,7 @@ import torch
 
 from grammar.script import Script
 from worker.engine.added import AdapterInput, AddOns, ControlInput, ReferenceInput
+from worker.engine.errors import InvalidRequest
 from worker.engine.faces.restorer import Restoration
 from worker.engine.families.model import LoadedModel, Text
 from worker.engine.ground.beside import Beside
@@ -218,7 +219,10 @@ class Task:
         self.steps_to_come = 0
         if request.enlarge is not None and not self.enlarged:
             to = request.enlarge
-            second = model.sampler(request, to.width, to.height, to.steps, to.strength)
+            try:
+                second = model.sampler(request, to.width, to.height, to.steps, to.strength)
+            except InvalidRequest as error:
+                raise InvalidRequest(f"hires: {error}") from error
             self.steps_to_come = len(second)
         if self.sampler.done:
             self.latents = original
