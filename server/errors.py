@@ -80,7 +80,7 @@ class Unavailable(ApiError):
 def init_app(app: Flask) -> None:
     """Answer every exception with a problem."""
     app.register_error_handler(ApiError, respond)
-    app.register_error_handler(HTTPException, _http_exception)
+    app.register_error_handler(HTTPException, problem_of)
     app.register_error_handler(Exception, unforeseen)
 
 
@@ -119,7 +119,8 @@ def _problem(error: ApiError) -> Response:
     )
 
 
-def _http_exception(error: HTTPException) -> BaseResponse:
+def problem_of(error: HTTPException) -> BaseResponse:
+    """The answer to what no view took: an unknown address, another method than it has."""
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response()
     headers = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}

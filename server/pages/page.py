@@ -5,11 +5,13 @@ from __future__ import annotations
 import mimetypes
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response, request, send_from_directory
+from flask import Blueprint, Flask, Response, render_template, request, send_from_directory
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.settings import settings
 from jobs.whereabouts import here
-from server.errors import ApiError
+from server.errors import ApiError, problem_of
 
 FOLDER = Path(__file__).parent / "static" / "app"
 """What `make up` builds from clients/web, or an image brings."""
@@ -34,8 +36,9 @@ blueprint = Blueprint("page", __name__)
 
 
 def init_app(app: Flask) -> None:
-    """Serve the pages."""
+    """Serve the pages, and one to whoever mistyped the address of another."""
     app.register_blueprint(blueprint)
+    app.register_error_handler(NotFound, _nowhere)
 
 
 @blueprint.get("/")
@@ -85,6 +88,14 @@ def authority() -> Response:
         download_name="darkroom-ca.crt",
         max_age=0,
     )
+
+
+def _nowhere(error: NotFound) -> BaseResponse:
+    # Who opens an address of the API in a browser wants to see what a program would get.
+    if "text/html" not in request.headers.get("Accept", "") or request.path.startswith("/api/"):
+        return problem_of(error)
+    headers = {"Cache-Control": NO_CACHE, "Vary": "Accept"}
+    return Response(render_template("nowhere.html"), 404, headers)
 
 
 def _file(name: str, cache: str) -> Response:

@@ -50,6 +50,16 @@ def test_files_named_by_their_content_are_kept_and_others_are_not(client: FlaskC
             assert answer.headers["Cache-Control"] == cache
 
 
+def test_whoever_mistypes_an_address_gets_a_page_and_a_program_a_problem(client: FlaskClient):
+    browser = {"Accept": "text/html,image/png,*/*;q=0.8"}
+    answer = client.get("/gallary", headers=browser)
+    assert (answer.status_code, answer.content_type) == (404, HTML)
+    assert 'href="/"' in answer.text
+    for path, headers in (("/gallary", {"Accept": "*/*"}), (f"{API}/jobz", browser)):
+        problem = client.get(path, headers=headers)
+        assert (problem.status_code, problem.mimetype) == (404, "application/problem+json")
+
+
 @pytest.mark.parametrize("path", ["/", "/pair"])
 def test_a_page_that_is_not_built_says_what_to_do_and_is_no_error(
     client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
