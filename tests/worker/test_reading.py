@@ -23,7 +23,11 @@ REQUEST = ResolvedRequest(
 
 def prepared(request: ResolvedRequest) -> Any:
     """A slot after its preparation, by a worker whose model reads every prompt as "skull"."""
-    offer = SimpleNamespace(read_as=lambda _model, _prompt: "skull", factor=lambda _model: 8)
+    offer = SimpleNamespace(
+        read_as=lambda _model, _prompt: "skull",
+        strangers=lambda _model, prompt: prompt.split()[1:],
+        factor=lambda _model: 8,
+    )
     board = Board()
     inputs = Inputs(board, cast("Any", None), cast("Any", offer))
     work = SimpleNamespace(part=lambda _name: nullcontext())
@@ -32,6 +36,7 @@ def prepared(request: ResolvedRequest) -> Any:
         request=request,
         record=SimpleNamespace(extent=Extent.of(request, {})),
         readings={},
+        strangers={},
         error=None,
         work=work,
         lost=False,
@@ -46,10 +51,12 @@ def prepared(request: ResolvedRequest) -> Any:
 def test_a_prompt_is_read_by_the_models_table():
     slot = prepared(REQUEST)
     assert (slot.readings, slot.error) == ({"đầu lâu": "skull"}, None)
+    assert slot.strangers == {"đầu lâu": []}
 
 
 def test_a_prompt_is_not_read_where_that_was_asked_for():
-    assert prepared(REQUEST.model_copy(update={"as_written": True})).readings == {}
+    slot = prepared(REQUEST.model_copy(update={"as_written": True}))
+    assert (slot.readings, slot.strangers) == ({}, {"đầu lâu": ["lâu"]})
 
 
 def test_what_is_blocked_is_refused_in_every_language_that_is_read(
