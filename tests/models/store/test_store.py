@@ -2,7 +2,7 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -247,18 +247,33 @@ def test_a_closed_store_lets_go_of_its_models(store: ModelStore):
         store.get("a")
 
 
-def test_a_load_says_how_far_it_is(store: ModelStore):
+def test_a_load_says_how_far_it_is(store: ModelStore, monkeypatch: pytest.MonkeyPatch):
+    load = store._loads.model
+    shown, looked = threading.Semaphore(0), threading.Semaphore(0)
+
+    def held(*arguments: Any, progress: Callable[[float], None], **named: Any) -> Any:
+        """The load itself, which goes on each time that somebody has looked."""
+
+        def told(fraction: float) -> None:
+            progress(fraction)
+            shown.release()
+            assert looked.acquire(timeout=20)
+
+        told(0.0)
+        return load(*arguments, progress=told, **named)
+
+    monkeypatch.setattr(store._loads, "model", held)
     assert store.loading("a") is None
     assert store.get("a") is None
-    seen: set[float] = set()
-    until = time.monotonic() + 20
-    while (fraction := store.loading("a")) is not None and time.monotonic() < until:
-        seen.add(fraction)
-        assert store.all_loading().keys() == {"a"}
-        time.sleep(0.0005)
-    assert len(seen) >= 2, seen
-    assert min(seen) == 0
-    assert 0 < max(seen) <= 1
+    seen: list[float] = []
+    while store.loading("a") is not None:
+        if shown.acquire(timeout=0.05):
+            assert store.all_loading().keys() == {"a"}
+            seen.append(store.all_loading()["a"])
+            looked.release()
+    assert len(seen) >= 3, seen
+    assert seen == sorted(seen), seen
+    assert (seen[0], 0 < seen[-1] <= 1) == (0, True), seen
     assert store.all_loading() == {}
     assert store.get("a") is not None
 
