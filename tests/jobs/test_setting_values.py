@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import pytest
 from pydantic import ValidationError
 
-from jobs.machine_settings import REPOSITORY
 from jobs.settings import Settings
+from tests.running.processes.program import run_text
 
 
 @pytest.mark.parametrize(
@@ -65,15 +63,8 @@ def test_what_can_be_meant_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, 
 
 
 def test_a_refusal_has_no_password_in_it() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "darkroom", "settings"],
-        env={**os.environ, "REDIS_URL": "http://:secret@10.0.0.5:6379/0"},
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    wrong = {**os.environ, "REDIS_URL": "http://:secret@10.0.0.5:6379/0"}
+    ended = run_text("darkroom", "settings", environment=wrong)
 
     assert ended.returncode == 2
     assert "REDIS_URL=http://...@10.0.0.5:6379/0 does not fit: it must begin with" in ended.stderr
