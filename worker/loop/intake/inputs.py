@@ -14,6 +14,7 @@ from jobs.logs import about
 from jobs.pictures.image_store import ImageStore
 from jobs.records.events import Error
 from jobs.request.checks import blocklist
+from jobs.request.request import ResolvedRequest
 from worker.canvas import CanvasError, prepare, regions_on, shown
 from worker.engine import Picture
 from worker.loop.board import Board
@@ -140,9 +141,12 @@ class Inputs:
     def _readings(self, slot: Slot) -> dict[str, str]:
         """What the model takes each of the job's prompts for, where it takes it for another."""
         request = slot.request
-        several = request.walk or request.wordings
-        pictures = [request.alone(index) for index in range(request.count if several else 1)]
-        prompts = {text for each in pictures for text in (each.prompt, each.blend_prompt) if text}
+        prompts = {
+            text
+            for each in _different(request)
+            for text in (each.prompt, each.blend_prompt)
+            if text
+        }
         prompts |= {each.prompt for each in request.regions}
         if request.hires and request.hires.prompt:
             prompts.add(request.hires.prompt)
@@ -154,7 +158,7 @@ class Inputs:
         request = slot.request
         if request.loras:  # they may have taught it more
             return {}
-        prompts = {request.alone(index).prompt for index in range(request.count)}
+        prompts = {each.prompt for each in _different(request)}
         read = {text: slot.readings.get(text, text) for text in prompts}
         return {text: self.offer.strangers(request.model, other) for text, other in read.items()}
 
@@ -187,3 +191,9 @@ class Inputs:
 
     def _over(self, slot: Slot) -> bool:
         return slot.lost or slot.stop or self.board.cold
+
+
+def _different(request: ResolvedRequest) -> list[ResolvedRequest]:
+    """What is asked of each picture; of one alone where all are asked the same but for the seed."""
+    several = request.walk or request.wordings
+    return [request.alone(index) for index in range(request.count if several else 1)]
